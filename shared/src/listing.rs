@@ -1,0 +1,370 @@
+//! A listing: one SaaS product on AWS Marketplace in one stage, as the seller describes it.
+//!
+//! Listings are written as TOML files (`listings/*.toml`), checked by [`Listing::parse`], and kept in the table,
+//! where the functions read them. A stack acts only on products that it has a listing for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use url::Url;
+
+use crate::ids::{DimensionKey, ProductCode, ProductId};
+
+/// One SaaS product on AWS Marketplace in one stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// The product's name as buyers know it.
+    pub name: String,
+    /// The deployment that acts on this listing.
+    pub stage: Stage,
+    /// The code that ResolveCustomer and the license events name.
+    pub product_code: ProductCode,
+    /// The Catalog API's entity id.
+    pub product_id: ProductId,
+    /// What keys its buyers.
+    pub mode: Mode,
+    /// How it is priced.
+    pub pricing: Pricing,
+    /// The units that it prices, at least one.
+    pub dimensions: Vec<Dimension>,
+    /// Where buyers go.
+    pub urls: Urls,
+    /// Whom buyers ask.
+    pub support: Support,
+}
+
+/// The deployment that a listing belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The test phase, with a limited listing.
+    Staging,
+    /// The real listing.
+    Production,
+}
+
+/// What keys the buyers of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Concurrent agreements: the LicenseArn, with news over EventBridge. Every product listed since June 2026.
+    License,
+    /// The CustomerIdentifier, with news over SNS. Older products.
+    Customer,
+}
+
+/// The pricing model of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pricing {
+    /// Paid in advance: entitlements, no metering.
+    Contract,
+    /// Paid by use: metering, no entitlements.
+    Subscription,
+    /// A contract whose consumption beyond it is metered.
+    ContractWithConsumption,
+}
+
+impl Pricing {
+    /// Whether AWS holds entitlements for buyers of this pricing.
+    pub fn has_entitlements(self) -> bool {
+        match self {
+            Self::Contract | Self::ContractWithConsumption => true,
+            Self::Subscription => false,
+        }
+    }
+}
+
+/// A unit that a listing prices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dimension {
+    /// The catalog's key.
+    pub key: DimensionKey,
+    /// What buyers read.
+    pub name: String,
+    /// How it is priced, in the catalog's words.
+    pub types: BTreeSet<DimensionType>,
+    /// What one of it is, for example `users`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What it means, for buyers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl Dimension {
+    /// Whether usage of it is reported to AWS.
+    pub fn is_metered(&self) -> bool {
+        self.types.iter().any(|kind| match kind {
+            DimensionType::Metered | DimensionType::ExternallyMetered => true,
+            DimensionType::Entitled => false,
+        })
+    }
+
+    /// Whether buyers hold an amount of it.
+    pub fn is_entitled(&self) -> bool {
+        self.types.contains(&DimensionType::Entitled)
+    }
+}
+
+/// The catalog's types of a dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DimensionType {
+    /// Bought in advance.
+    Entitled,
+    /// Metered by AWS's own means.
+    Metered,
+    /// Metered by the seller's reports.
+    ExternallyMetered,
+}
+
+/// Where buyers of a listing go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Urls {
+    /// The application's page for new accounts; a registered buyer arrives there with a one-time code.
+    pub sign_up: Url,
+    /// The application's page for those who have an account already.
+    pub sign_in: Url,
+    /// The page about the product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<Url>,
+}
+
+/// Whom buyers of a listing ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Support {
+    /// A mail address that someone reads.
+    pub email: String,
+    /// A page with help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
+}
+
+/// What is wrong with a described listing, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ListingError {
+    /// The line of the file, from 1, where the error has one.
+    pub line: Option<usize>,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl fmt::Display for ListingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.problem),
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+/// The file as it is written, with the places of what is checked across fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListingFile {
+    name: Spanned<String>,
+    stage: Stage,
+    product_code: ProductCode,
+    product_id: ProductId,
+    mode: Mode,
+    pricing: Pricing,
+    dimensions: Spanned<Vec<Spanned<Dimension>>>,
+    urls: Spanned<Urls>,
+    support: Spanned<Support>,
+}
+
+impl Listing {
+    /// Reads a described listing.
+    ///
+    /// # Errors
+    ///
+    /// Names the line and what would be right: a field that is missing, unknown or malformed, a name over 72
+    /// characters, a dimension twice, dimension types that the pricing model does not have, a URL without https.
+    pub fn parse(text: &str) -> Result<Self, ListingError> {
+        let file: ListingFile = toml::from_str(text).map_err(|error| ListingError {
+            line: error.span().map(|span| line_at(text, span.start)),
+            problem: error.message().to_owned(),
+        })?;
+        let at = |offset: usize, problem: String| ListingError { line: Some(line_at(text, offset)), problem };
+
+        let name_at = file.name.span().start;
+        let name = file.name.into_inner();
+        if name.trim().is_empty() || name.chars().count() > 72 {
+            return Err(at(name_at, "`name` must have 1 to 72 characters, as the product title at AWS".to_owned()));
+        }
+
+        let urls_at = file.urls.span().start;
+        let urls = file.urls.into_inner();
+        for (field, url) in
+            [("sign_up", Some(&urls.sign_up)), ("sign_in", Some(&urls.sign_in)), ("product", urls.product.as_ref())]
+        {
+            if url.is_some_and(|url| url.scheme() != "https") {
+                return Err(at(urls_at, format!("`urls.{field}` must begin with https://")));
+            }
+        }
+
+        let support_at = file.support.span().start;
+        let support = file.support.into_inner();
+        if !is_mail_address(&support.email) {
+            return Err(at(support_at, "`support.email` must be a mail address".to_owned()));
+        }
+
+        let dimensions_at = file.dimensions.span().start;
+        let mut dimensions: Vec<Dimension> = Vec::new();
+        for dimension in file.dimensions.into_inner() {
+            let offset = dimension.span().start;
+            let dimension = dimension.into_inner();
+            if dimensions.iter().any(|earlier| earlier.key == dimension.key) {
+                return Err(at(offset, format!("dimension `{}` is described twice", dimension.key)));
+            }
+            if let Some(problem) = mismatch(file.pricing, &dimension) {
+                return Err(at(offset, problem));
+            }
+            dimensions.push(dimension);
+        }
+        if let Some(problem) = missing(file.pricing, &dimensions) {
+            return Err(at(dimensions_at, problem.to_owned()));
+        }
+
+        Ok(Self {
+            name,
+            stage: file.stage,
+            product_code: file.product_code,
+            product_id: file.product_id,
+            mode: file.mode,
+            pricing: file.pricing,
+            dimensions,
+            urls,
+            support,
+        })
+    }
+
+    /// The dimension of that key.
+    pub fn dimension(&self, key: &DimensionKey) -> Option<&Dimension> {
+        self.dimensions.iter().find(|dimension| dimension.key == *key)
+    }
+}
+
+/// Whether this looks like an address that mail can be sent to: something, an at sign, a domain; no blanks.
+///
+/// Deliberately loose: only a mail that arrives proves an address, and AWS's reviewers try unusual ones.
+pub fn is_mail_address(text: &str) -> bool {
+    text.len() <= 254
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;\"".contains(c))
+        && text.rsplit_once('@').is_some_and(|(name, domain)| {
+            !name.is_empty()
+                && !name.contains('@')
+                && domain.contains('.')
+                && domain.split('.').all(|label| !label.is_empty())
+        })
+}
+
+/// What the catalog would not allow in one dimension under this pricing.
+fn mismatch(pricing: Pricing, dimension: &Dimension) -> Option<String> {
+    let key = &dimension.key;
+    match pricing {
+        _ if dimension.types.is_empty() => Some(format!("dimension `{key}` needs at least one type")),
+        Pricing::Contract if dimension.is_metered() => {
+            Some(format!("dimension `{key}` is metered, but `pricing = \"contract\"` has only Entitled dimensions"))
+        }
+        Pricing::Subscription if dimension.is_entitled() => {
+            Some(format!("dimension `{key}` is Entitled, but `pricing = \"subscription\"` has only metered dimensions"))
+        }
+        Pricing::Contract | Pricing::Subscription | Pricing::ContractWithConsumption => None,
+    }
+}
+
+/// What the dimensions together lack under this pricing.
+fn missing(pricing: Pricing, dimensions: &[Dimension]) -> Option<&'static str> {
+    if dimensions.is_empty() {
+        return Some("a listing needs at least one dimension");
+    }
+    let both = dimensions.iter().any(Dimension::is_entitled) && dimensions.iter().any(Dimension::is_metered);
+    match pricing {
+        Pricing::ContractWithConsumption if !both => {
+            Some("a contract with consumption needs an Entitled dimension and an ExternallyMetered one")
+        }
+        Pricing::Contract | Pricing::Subscription | Pricing::ContractWithConsumption => None,
+    }
+}
+
+/// The line, from 1, that holds the byte at `offset`.
+fn line_at(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = include_str!("../../listings/demo-contract.toml");
+
+    #[test]
+    fn every_described_listing_is_good() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                Listing::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                seen += 1;
+            }
+        }
+        assert!(seen >= 4);
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_what_would_be_right() {
+        let cases = [
+            ("mode = \"license\"", "mode = \"licence\"", "unknown variant `licence`, expected `license` or `customer`"),
+            ("product_id = \"prod-", "product_id = \"product-", "a product id must be `prod-` and up to 100 letters"),
+            ("types = [\"Entitled\"]", "types = [\"Entitled\", \"Metered\"]", "has only Entitled dimensions"),
+            ("types = [\"Entitled\"]", "types = []", "needs at least one type"),
+            ("key = \"projects\"", "key = \"seats\"", "dimension `seats` is described twice"),
+            ("sign_up = \"https:", "sign_up = \"http:", "`urls.sign_up` must begin with https://"),
+            ("email = \"", "email = \"no address ", "`support.email` must be a mail address"),
+            ("name = \"Demo", "nam = \"Demo", "unknown field `nam`"),
+        ];
+        for (from, to, expected) in cases {
+            let bad = GOOD.replacen(from, to, 1);
+            assert_ne!(bad, GOOD, "the sample has no {from:?}");
+            let error = Listing::parse(&bad).unwrap_err();
+            assert!(error.problem.contains(expected), "{error}");
+            let line = error.line.unwrap();
+            assert!(line > 1 || to.starts_with("nam"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_line_is_the_one_that_a_person_would_point_at() {
+        let bad = GOOD.replacen("product_id = \"prod-", "product_id = \"product-", 1);
+        let expected = 1 + bad.lines().position(|line| line.contains("product-")).unwrap();
+        assert_eq!(Listing::parse(&bad).unwrap_err().line, Some(expected));
+    }
+
+    #[test]
+    fn a_contract_with_consumption_needs_both_kinds_of_dimension() {
+        let bad = GOOD.replacen("pricing = \"contract\"", "pricing = \"contract-with-consumption\"", 1);
+        assert!(
+            Listing::parse(&bad).unwrap_err().problem.contains("an Entitled dimension and an ExternallyMetered one")
+        );
+    }
+
+    #[test]
+    fn mail_addresses_are_judged_loosely() {
+        for good in ["a@example.com", "o'neil+tag@sub.example.co.jp", "検証@example.jp"] {
+            assert!(is_mail_address(good), "{good}");
+        }
+        for bad in
+            ["", "a", "@example.com", "a@", "a@b", "a b@example.com", "a@b@example.com", "a@example..com", "a@x.com\n"]
+        {
+            assert!(!is_mail_address(bad), "{bad:?}");
+        }
+    }
+}
