@@ -1,8 +1,13 @@
 //! The library that all of Stallkeeper's functions share.
 //!
-//! `ids`, `time`, `listing`, `license`, `entitlement` and `notification` are the domain: plain Rust without an AWS
-//! type, I/O or a clock of their own. `marketplace` and `store` talk to AWS; `http` speaks API Gateway's language.
+//! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement` and `notification` are the domain: plain Rust
+//! without an AWS type, I/O or a clock of their own. `marketplace` and `store` talk to AWS, `http` speaks API
+//! Gateway's language, and `lifecycle` is where news and registrations become changes of the table.
 
+pub mod agreement;
+pub mod entitlement;
 pub mod ids;
+pub mod license;
 pub mod listing;
+pub mod notification;
 pub mod time;

@@ -1,0 +1,131 @@
+//! An agreement, as far as a license depends on it.
+//!
+//! Agreement events name no license and mostly no product, so what they say is kept by agreement, and each license
+//! takes it from there.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::AgreementId;
+use crate::license::{EndReason, Mark};
+
+/// What is known of an agreement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Its id.
+    pub id: AgreementId,
+    /// What its newest event left it as; none if it is known only from another's event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Standing>,
+    /// The agreement that it renewed or replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<AgreementId>,
+    /// Counts the writes of the row; a write holds only if it is the next one.
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// What an event left an agreement as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The event's place among others.
+    pub mark: Mark,
+    /// The status.
+    pub status: AgreementStatus,
+}
+
+/// The status of an agreement, in the Agreement API's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AgreementStatus {
+    /// In force, or accepted for a later date.
+    Active,
+    /// Ended and filed.
+    Archived,
+    /// Ended by the buyer or on request.
+    Cancelled,
+    /// Ran out.
+    Expired,
+    /// Followed by a renewal.
+    Renewed,
+    /// Followed by another agreement.
+    Replaced,
+    /// Taken back.
+    RolledBack,
+    /// Followed by an amendment.
+    Superseded,
+    /// Ended by AWS or the seller.
+    Terminated,
+    /// A status that did not exist when this was written.
+    Unknown,
+}
+
+impl AgreementStatus {
+    /// Reads AWS's word; a new one is [`AgreementStatus::Unknown`].
+    pub fn read(text: &str) -> Self {
+        match text {
+            "ACTIVE" => Self::Active,
+            "ARCHIVED" => Self::Archived,
+            "CANCELLED" => Self::Cancelled,
+            "EXPIRED" => Self::Expired,
+            "RENEWED" => Self::Renewed,
+            "REPLACED" => Self::Replaced,
+            "ROLLED_BACK" => Self::RolledBack,
+            "SUPERSEDED" => Self::Superseded,
+            "TERMINATED" => Self::Terminated,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Why a license with such an agreement is over; none if this status is no ending.
+    ///
+    /// An agreement that was renewed, replaced, superseded or rolled back goes on in another.
+    pub fn end_reason(self) -> Option<EndReason> {
+        match self {
+            Self::Active | Self::Renewed | Self::Replaced | Self::Superseded | Self::RolledBack => None,
+            Self::Cancelled => Some(EndReason::Cancelled),
+            Self::Expired => Some(EndReason::Expired),
+            Self::Terminated => Some(EndReason::Terminated),
+            Self::Archived | Self::Unknown => Some(EndReason::AgreementEnded),
+        }
+    }
+}
+
+/// An event about an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementEvent {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// Its place among others.
+    pub mark: Mark,
+    /// What it left the agreement as.
+    pub status: AgreementStatus,
+    /// The agreement that this one renews or replaces.
+    pub previous: Option<AgreementId>,
+}
+
+impl Agreement {
+    /// An agreement that nothing is known of but its id.
+    pub fn new(id: AgreementId) -> Self {
+        Self { id, newest: None, previous: None, version: 0 }
+    }
+
+    /// Takes in an event: the newest standing wins, of two at the same time the ending one; an older one changes
+    /// nothing but what was not known.
+    pub fn hear(&mut self, event: &AgreementEvent) {
+        let heard = Standing { mark: event.mark.clone(), status: event.status };
+        if self.newest.as_ref().is_none_or(|known| known.is_older_than(&heard)) {
+            self.newest = Some(heard);
+        }
+        if self.previous.is_none() {
+            self.previous.clone_from(&event.previous);
+        }
+    }
+}
+
+impl Standing {
+    /// Whether `other` is what counts of the two: time first, then ending over running, then the event's id.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        let rank = |standing: &Self| (standing.mark.at, standing.status != AgreementStatus::Active, standing.status);
+        (rank(self), &self.mark.event) < (rank(other), &other.mark.event)
+    }
+}

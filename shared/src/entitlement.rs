@@ -1,0 +1,252 @@
+//! What a tenant may use, and why.
+//!
+//! [`decide`] answers from the tenant's licenses alone: no call to AWS, nothing but what was last read there, with
+//! its age. It holds by the licenses' states at the moment of asking.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DimensionKey, LicenseId};
+use crate::license::License;
+use crate::listing::{Dimension, Listing};
+
+/// What a license grants in one dimension, as AWS's entitlement service has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entitlement {
+    /// The dimension.
+    pub dimension: DimensionKey,
+    /// How much of it.
+    pub value: Value,
+    /// Until when at least; a renewal moves it. It locks nobody out by itself (GetEntitlements, `ExpirationDate`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The value of an entitlement: one of the four types of GetEntitlements.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Value {
+    /// A whole amount.
+    Integer(i64),
+    /// An amount with a fraction.
+    Double(Decimal),
+    /// On or off.
+    Boolean(bool),
+    /// A name, such as an edition's.
+    String(String),
+}
+
+/// What the seller's application asks: may this tenant use the dimension (that much of it)?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The dimension.
+    pub dimension: DimensionKey,
+    /// How much is wanted in total; none asks only whether there is any.
+    pub quantity: Option<Decimal>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// The dimension.
+    pub dimension: DimensionKey,
+    /// Whether the tenant may.
+    pub allowed: bool,
+    /// Why.
+    pub reason: Reason,
+    /// The amount held, summed over the tenant's licenses; none where it is not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Decimal>,
+    /// The names held (String entitlements).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// Until when at least; none where AWS named no date that is still to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Whether a date that AWS named has passed without word of a renewal or an end.
+    pub expiry_passed: bool,
+    /// When the oldest of the knowledge used was read at AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// The age of that knowledge in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<i64>,
+    /// The licenses that grant it.
+    pub licenses: Vec<LicenseId>,
+}
+
+/// Why a decision is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The contract covers it.
+    Entitled,
+    /// It is paid by use.
+    Metered,
+    /// The contract does not cover that much.
+    QuantityExceeded,
+    /// The contract does not cover it at all.
+    NotEntitled,
+    /// The license is active, but its entitlements were not there yet when AWS was last asked.
+    EntitlementsNotReadYet,
+    /// No license of the tenant is in force.
+    NoActiveLicense,
+    /// None of the tenant's listings has such a dimension.
+    DimensionUnknown,
+    /// The tenant has no license.
+    NoLicense,
+}
+
+/// A license of the tenant with the listing of its product, where there still is one.
+#[derive(Debug, Clone)]
+pub struct Holding {
+    /// The license.
+    pub license: License,
+    /// The listing.
+    pub listing: Option<Listing>,
+}
+
+impl Holding {
+    fn dimension(&self, key: &DimensionKey) -> Option<&Dimension> {
+        self.listing.as_ref().and_then(|listing| listing.dimension(key))
+    }
+}
+
+/// Answers a question from the tenant's licenses.
+///
+/// Amounts of several licenses add up. In one license, an entitlement whose date has passed counts only while no
+/// other of that dimension is still valid. A dimension that is metered under any license in force is allowed in any
+/// quantity, since what goes beyond a contract is billed by use.
+pub fn decide(question: &Question, holdings: &[Holding], now: Timestamp) -> Decision {
+    let key = &question.dimension;
+    let in_force: Vec<&Holding> = holdings.iter().filter(|holding| holding.license.grants_access_at(now)).collect();
+    let metered: Vec<&Holding> =
+        in_force.iter().copied().filter(|holding| holding.dimension(key).is_some_and(Dimension::is_metered)).collect();
+    let held = Held::of(key, &in_force, now);
+    let (allowed, reason) = if holdings.is_empty() {
+        (false, Reason::NoLicense)
+    } else if held.covers(question.quantity) {
+        (true, Reason::Entitled)
+    } else if !metered.is_empty() {
+        (true, Reason::Metered)
+    } else if held.is_any() {
+        (false, Reason::QuantityExceeded)
+    } else {
+        (false, refusal(key, holdings, &in_force))
+    };
+    let granting = if reason == Reason::Metered { &metered } else { &held.from };
+    let as_of = in_force.iter().filter_map(|holding| holding.license.entitlements_read_at).min();
+    Decision {
+        dimension: key.clone(),
+        allowed,
+        reason,
+        held: held.amount.filter(|_| !held.switched_on),
+        until: held.until,
+        expiry_passed: held.expiry_passed,
+        as_of,
+        age_seconds: as_of.map(|at| now.duration_since(at).as_secs().max(0)),
+        licenses: granting.iter().map(|holding| holding.license.id.clone()).collect(),
+        values: held.names,
+    }
+}
+
+/// Answers for every dimension that the tenant's listings or entitlements know, in order of their keys.
+pub fn decide_all(holdings: &[Holding], now: Timestamp) -> Vec<Decision> {
+    let mut keys = BTreeMap::new();
+    for holding in holdings {
+        for dimension in holding.listing.iter().flat_map(|listing| &listing.dimensions) {
+            keys.insert(dimension.key.clone(), ());
+        }
+        for entitlement in &holding.license.entitlements {
+            keys.insert(entitlement.dimension.clone(), ());
+        }
+    }
+    keys.into_keys().map(|dimension| decide(&Question { dimension, quantity: None }, holdings, now)).collect()
+}
+
+/// Why there is nothing of a dimension.
+fn refusal(key: &DimensionKey, holdings: &[Holding], in_force: &[&Holding]) -> Reason {
+    let unread = |holding: &&Holding| {
+        holding.license.entitlements_read_at.is_none()
+            && holding.listing.as_ref().is_some_and(|listing| listing.pricing.has_entitlements())
+    };
+    if in_force.is_empty() {
+        Reason::NoActiveLicense
+    } else if !holdings.iter().any(|holding| holding.dimension(key).is_some()) {
+        Reason::DimensionUnknown
+    } else if in_force.iter().any(unread) {
+        Reason::EntitlementsNotReadYet
+    } else {
+        Reason::NotEntitled
+    }
+}
+
+/// What the licenses in force hold of one dimension.
+#[derive(Default)]
+struct Held<'a> {
+    amount: Option<Decimal>,
+    switched_on: bool,
+    names: Vec<String>,
+    until: Option<Timestamp>,
+    expiry_passed: bool,
+    from: Vec<&'a Holding>,
+}
+
+impl<'a> Held<'a> {
+    fn of(key: &DimensionKey, in_force: &[&'a Holding], now: Timestamp) -> Self {
+        let mut held = Self::default();
+        for holding in in_force {
+            let all: Vec<&Entitlement> =
+                holding.license.entitlements.iter().filter(|entitlement| entitlement.dimension == *key).collect();
+            let is_valid = |entitlement: &Entitlement| entitlement.expires_at.is_none_or(|expiry| expiry > now);
+            let any_valid = all.iter().any(|entitlement| is_valid(entitlement));
+            for entitlement in all.iter().filter(|entitlement| is_valid(entitlement) || !any_valid) {
+                held.add(entitlement);
+                if is_valid(entitlement) {
+                    held.until = held.until.into_iter().chain(entitlement.expires_at).min();
+                } else {
+                    held.expiry_passed = true;
+                }
+            }
+            if !all.is_empty() {
+                held.from.push(holding);
+            }
+        }
+        held
+    }
+
+    fn add(&mut self, entitlement: &Entitlement) {
+        let amount = match &entitlement.value {
+            Value::Integer(amount) => Decimal::from(*amount),
+            Value::Double(amount) => *amount,
+            Value::Boolean(on) => {
+                self.switched_on |= on;
+                return;
+            }
+            Value::String(name) => {
+                self.names.push(name.clone());
+                return;
+            }
+        };
+        self.amount = Some(self.amount.unwrap_or_default().saturating_add(amount));
+    }
+
+    fn is_any(&self) -> bool {
+        self.switched_on || !self.names.is_empty() || self.amount.is_some_and(|amount| amount > Decimal::ZERO)
+    }
+
+    fn covers(&self, quantity: Option<Decimal>) -> bool {
+        match quantity {
+            None => self.is_any(),
+            Some(_) if self.switched_on => true,
+            Some(wanted) => self.amount.is_some_and(|amount| self.is_any() && wanted <= amount),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "entitlement_tests.rs"]
+mod tests;

@@ -1,0 +1,299 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::agreement::{Agreement, AgreementEvent, AgreementStatus};
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + minute * 60).unwrap()
+}
+
+fn mark(minute: i64) -> Mark {
+    Mark { at: at(minute), event: format!("e-{minute}") }
+}
+
+fn naming(minute: i64, agreement: &str) -> Naming {
+    Naming { mark: mark(minute), agreement: agreement.parse().unwrap() }
+}
+
+/// What may be heard of one license, whichever door it comes through.
+#[derive(Debug, Clone)]
+enum Heard {
+    License(LicenseEvent),
+    Agreement(AgreementEvent),
+    Succeeded(Succession),
+    Registered,
+}
+
+fn updated(minute: i64, agreement: &str) -> Heard {
+    Heard::License(LicenseEvent::Updated(naming(minute, agreement)))
+}
+
+fn deprovisioned(minute: i64, agreement: &str) -> Heard {
+    Heard::License(LicenseEvent::Deprovisioned(naming(minute, agreement)))
+}
+
+fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Heard {
+    Heard::Agreement(AgreementEvent { agreement: id.parse().unwrap(), mark: mark(minute), status, previous: None })
+}
+
+fn subscribed(minute: i64) -> Heard {
+    Heard::License(LicenseEvent::Subscribed { mark: mark(minute), free_trial: false })
+}
+
+fn failed(minute: i64) -> Heard {
+    Heard::License(LicenseEvent::SubscribeFailed(mark(minute)))
+}
+
+fn unsubscribing(minute: i64) -> Heard {
+    Heard::License(LicenseEvent::Unsubscribing(mark(minute)))
+}
+
+fn unsubscribed(minute: i64) -> Heard {
+    Heard::License(LicenseEvent::Unsubscribed(mark(minute)))
+}
+
+fn succeeded(minute: i64) -> Heard {
+    Heard::Succeeded(Succession { at: at(minute), by: "l-next".parse().unwrap() })
+}
+
+/// A license and the agreements beside it, fed as the store feeds them: an agreement's row first, then the license.
+fn after(heard: &[Heard]) -> License {
+    let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
+    let mut agreements: Vec<Agreement> = Vec::new();
+    for item in heard {
+        match item {
+            Heard::License(event) => license.hear(event.clone()),
+            Heard::Agreement(event) => {
+                if !agreements.iter().any(|known| known.id == event.agreement) {
+                    agreements.push(Agreement::new(event.agreement.clone()));
+                }
+                agreements.iter_mut().filter(|known| known.id == event.agreement).for_each(|known| known.hear(event));
+            }
+            Heard::Succeeded(succession) => license.succeed(succession.clone()),
+            Heard::Registered => license.register(
+                &Purchase {
+                    license: license.id.clone(),
+                    product: license.product.clone(),
+                    account: "111122223333".parse().unwrap(),
+                    arn: None,
+                    customer: None,
+                    agreement: Some("agmt-a".parse().unwrap()),
+                },
+                at(5),
+            ),
+        }
+        agreements.iter().for_each(|known| license.follow(known));
+    }
+    license
+}
+
+#[test]
+fn the_state_follows_from_what_was_heard() {
+    use AgreementStatus::{Active, Cancelled, Expired, Renewed};
+    let ended = |reason| State::Ended { reason };
+    let cases: Vec<(&str, Vec<Heard>, i64, State)> = vec![
+        ("nothing heard", vec![], 0, State::Pending),
+        ("registered only", vec![Heard::Registered], 9, State::Pending),
+        ("created only", vec![agreement(0, "agmt-a", Active), Heard::Registered], 9, State::Pending),
+        ("updated", vec![updated(1, "agmt-a")], 9, State::Active),
+        (
+            "agreement ended, then deprovisioned: the earlier is the limit",
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), deprovisioned(21, "agmt-a")],
+            40,
+            State::Ending { usage_until: at(20) },
+        ),
+        (
+            "an hour after the ending it is closed",
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Expired), deprovisioned(21, "agmt-a")],
+            80,
+            ended(EndReason::Expired),
+        ),
+        (
+            "deprovisioned alone",
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a")],
+            80,
+            ended(EndReason::Deprovisioned),
+        ),
+        ("deprovisioned and never active", vec![deprovisioned(20, "agmt-a")], 21, ended(EndReason::Deprovisioned)),
+        (
+            "ended in the second of the update",
+            vec![updated(20, "agmt-a"), deprovisioned(20, "agmt-a")],
+            21,
+            State::Ending { usage_until: at(20) },
+        ),
+        (
+            "updated again after the end",
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), updated(30, "agmt-a")],
+            31,
+            State::Active,
+        ),
+        (
+            "renewed under the same license: the old agreement's end means nothing",
+            vec![updated(1, "agmt-a"), agreement(30, "agmt-a", Renewed), updated(31, "agmt-b")],
+            200,
+            State::Active,
+        ),
+        (
+            "an old agreement that expired means nothing either",
+            vec![
+                updated(1, "agmt-a"),
+                updated(31, "agmt-b"),
+                agreement(40, "agmt-a", Expired),
+                deprovisioned(41, "agmt-a"),
+            ],
+            200,
+            State::Active,
+        ),
+        (
+            "renewed and nothing more heard",
+            vec![updated(1, "agmt-a"), agreement(30, "agmt-a", Renewed)],
+            200,
+            State::Active,
+        ),
+        (
+            "another license took over",
+            vec![updated(1, "agmt-a"), succeeded(31), agreement(30, "agmt-a", Renewed)],
+            32,
+            State::Ending { usage_until: at(31) },
+        ),
+        (
+            "another license took over, later",
+            vec![updated(1, "agmt-a"), succeeded(31)],
+            91,
+            ended(EndReason::Succeeded),
+        ),
+        ("payment failed", vec![failed(1)], 2, State::Failed),
+        ("payment failed, then not", vec![failed(1), subscribed(2)], 3, State::Active),
+        ("a failed payment for a later offer ends nothing", vec![subscribed(1), failed(2)], 3, State::Active),
+        ("unsubscribing", vec![subscribed(1), unsubscribing(10)], 20, State::Ending { usage_until: at(10) }),
+        ("unsubscribed", vec![subscribed(1), unsubscribing(10), unsubscribed(20)], 21, ended(EndReason::Unsubscribed)),
+        ("a late success is no new one", vec![unsubscribed(20), subscribed(1)], 21, ended(EndReason::Unsubscribed)),
+        (
+            "subscribed anew",
+            vec![subscribed(1), unsubscribing(10), unsubscribed(20), subscribed(30)],
+            31,
+            State::Active,
+        ),
+        ("subscribed anew within the hour", vec![subscribed(1), unsubscribing(10), subscribed(12)], 13, State::Active),
+    ];
+    for (name, heard, minute, expected) in cases {
+        assert_eq!(after(&heard).state_at(at(minute)), expected, "{name}");
+    }
+}
+
+#[test]
+fn access_stays_through_the_final_hour_until_aws_revokes_it() {
+    use AgreementStatus::Cancelled;
+    let announced = after(&[updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled)]);
+    assert!(announced.grants_access_at(at(21)));
+    assert!(!announced.grants_access_at(at(80)));
+    let revoked = after(&[updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), deprovisioned(21, "agmt-a")]);
+    assert!(!revoked.grants_access_at(at(22)));
+    let unsubscribing = after(&[subscribed(1), unsubscribing(20)]);
+    assert!(unsubscribing.grants_access_at(at(21)));
+}
+
+#[test]
+fn registration_overwrites_nothing_that_an_event_wrote() {
+    let mut license = after(&[updated(1, "agmt-b")]);
+    license.know_buyer(Some(&"999988887777".parse().unwrap()), None);
+    let before = license.clone();
+    license.register(
+        &Purchase {
+            license: license.id.clone(),
+            product: license.product.clone(),
+            account: "111122223333".parse().unwrap(),
+            arn: Some("arn:aws:license-manager::111122223333:license:l-1".parse().unwrap()),
+            customer: None,
+            agreement: Some("agmt-a".parse().unwrap()),
+        },
+        at(2),
+    );
+    assert_eq!(license.account, before.account);
+    assert_eq!(license.news, before.news);
+    assert_eq!(license.agreement(), before.agreement());
+    assert!(license.arn.is_some());
+}
+
+#[test]
+fn the_arn_that_aws_takes_back_wins_over_the_documented_form() {
+    let documented = "aws:license-manager:us-east-1:111122223333:l-1".parse().unwrap();
+    let real: LicenseArn = "arn:aws:license-manager::111122223333:license:l-1".parse().unwrap();
+    let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
+    license.know_buyer(None, Some(&documented));
+    license.know_buyer(None, Some(&real));
+    license.know_buyer(None, Some(&documented));
+    assert_eq!(license.arn, Some(real));
+}
+
+#[test]
+fn each_change_is_told_once() {
+    let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
+    assert_eq!(told(None, &mut license, at(0)), []);
+
+    let before = license.clone();
+    license.hear(LicenseEvent::Updated(naming(1, "agmt-a")));
+    license.tenant = Some("acme".parse().unwrap());
+    let said = told(Some(&before), &mut license, at(1));
+    assert_eq!(said, [Told::LicenseActivated, Told::LicenseLinked { tenant: "acme".parse().unwrap() }]);
+
+    let before = license.clone();
+    license.hear(LicenseEvent::Updated(naming(1, "agmt-a")));
+    assert_eq!(told(Some(&before), &mut license, at(2)), []);
+    assert_eq!(license, before);
+
+    let before = license.clone();
+    license.hear(LicenseEvent::Deprovisioned(naming(20, "agmt-a")));
+    assert_eq!(told(Some(&before), &mut license, at(21)), [Told::LicenseEnding { usage_until: at(20) }]);
+
+    let before = license.clone();
+    let said = told(Some(&before), &mut license, at(90));
+    assert_eq!(said, [Told::LicenseEnded { reason: EndReason::Deprovisioned, successor: None }]);
+}
+
+fn anything_heard() -> impl Strategy<Value = Heard> {
+    let minute = 0i64..6;
+    let id = prop_oneof![Just("agmt-a"), Just("agmt-b")];
+    let status = prop_oneof![
+        Just(AgreementStatus::Active),
+        Just(AgreementStatus::Cancelled),
+        Just(AgreementStatus::Expired),
+        Just(AgreementStatus::Renewed)
+    ];
+    prop_oneof![
+        (minute.clone(), id.clone()).prop_map(|(m, id)| updated(m, id)),
+        (minute.clone(), id.clone()).prop_map(|(m, id)| deprovisioned(m, id)),
+        (minute.clone(), id, status).prop_map(|(m, id, status)| agreement(m, id, status)),
+        minute.clone().prop_map(subscribed),
+        minute.clone().prop_map(failed),
+        minute.clone().prop_map(unsubscribing),
+        minute.clone().prop_map(unsubscribed),
+        minute.prop_map(succeeded),
+        Just(Heard::Registered),
+    ]
+}
+
+proptest! {
+    /// Invariants 5 and 6: order and duplicates of arrival do not matter.
+    #[test]
+    fn the_state_is_the_same_in_every_order_and_with_every_duplicate(
+        (heard, shuffled) in prop::collection::vec(anything_heard(), 0..12).prop_flat_map(|heard| {
+            let doubled: Vec<Heard> = heard.iter().chain(&heard).cloned().collect();
+            (Just(heard), Just(doubled).prop_shuffle())
+        }),
+        minute in 0i64..90,
+    ) {
+        let (one, other) = (after(&heard), after(&shuffled));
+        prop_assert_eq!(&one.news, &other.news);
+        prop_assert_eq!(one.state_at(at(minute)), other.state_at(at(minute)));
+        prop_assert_eq!(one.grants_access_at(at(minute)), other.grants_access_at(at(minute)));
+    }
+
+    #[test]
+    fn what_is_over_is_never_lifted_by_time(heard in prop::collection::vec(anything_heard(), 0..12), minute in 0i64..90) {
+        let license = after(&heard);
+        if let State::Ended { .. } = license.state_at(at(minute)) {
+            prop_assert_eq!(license.state_at(at(minute + 1)), license.state_at(at(minute)));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the seller's application is told: one event for each change that matters to it.
+//!
+//! An event is written in the transaction of the change itself. It holds no personal data.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::entitlement::Entitlement;
+use crate::ids::{LicenseId, ProductCode, TenantId};
+use crate::license::{EndReason, License};
+
+/// What happened to a license.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "detail")]
+pub enum Told {
+    /// The buyer's payment failed; a later success is possible.
+    #[serde(rename = "license.failed")]
+    LicenseFailed,
+    /// The license is in force.
+    #[serde(rename = "license.activated")]
+    LicenseActivated,
+    /// The license is over; usage up to that moment may still be sent.
+    #[serde(rename = "license.ending")]
+    LicenseEnding {
+        /// The moment.
+        usage_until: Timestamp,
+    },
+    /// The license is over and closed.
+    #[serde(rename = "license.ended")]
+    LicenseEnded {
+        /// Why.
+        reason: EndReason,
+        /// The license that took over, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        successor: Option<LicenseId>,
+    },
+    /// The license belongs to a tenant now.
+    #[serde(rename = "license.linked")]
+    LicenseLinked {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// What the license grants has changed.
+    #[serde(rename = "license.entitlements_changed")]
+    EntitlementsChanged {
+        /// What it grants now.
+        entitlements: Vec<Entitlement>,
+    },
+    /// A buyer has left their contact; it is not in the event.
+    #[serde(rename = "registration.completed")]
+    RegistrationCompleted,
+}
+
+/// An event for the seller's application.
+///
+/// Delivered at least once and in no order; `sequence` orders the events of one license, and a gap in it means that
+/// one is still to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboundEvent {
+    /// The event's own id, in the order of time.
+    pub id: Ulid,
+    /// The license that it is about.
+    pub license: LicenseId,
+    /// The license's product.
+    pub product: ProductCode,
+    /// The license's tenant, once it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// Its place among the license's events, from 1.
+    pub sequence: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub told: Told,
+}
+
+impl OutboundEvent {
+    /// Numbers what is told of a license, and counts the license's sequence on.
+    pub fn number(told: Vec<Told>, license: &mut License, now: Timestamp) -> Vec<Self> {
+        told.into_iter()
+            .map(|told| {
+                license.sequence += 1;
+                Self {
+                    id: ulid_at(now),
+                    license: license.id.clone(),
+                    product: license.product.clone(),
+                    tenant: license.tenant.clone(),
+                    sequence: license.sequence,
+                    at: now,
+                    told,
+                }
+            })
+            .collect()
+    }
+}
+
+/// A new id whose time part is `now`, by the clock that everything else goes by.
+fn ulid_at(now: Timestamp) -> Ulid {
+    Ulid::from_datetime(now.into())
+}
