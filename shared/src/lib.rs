@@ -11,3 +11,5 @@ pub mod license;
 pub mod listing;
 pub mod notification;
 pub mod time;
+pub mod registration;
+pub mod store;

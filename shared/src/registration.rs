@@ -1,0 +1,188 @@
+//! A buyer's visit to the registration page: who arrived, what they left, and how they go on into the application.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ids::{LicenseId, ProductCode};
+
+/// How long a visit lasts, as long as a registration token of AWS does.
+pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(4);
+
+/// How long a handoff code can be redeemed.
+pub const HANDOFF_LIFE: SignedDuration = SignedDuration::from_mins(15);
+
+/// A random secret that is handed out once and kept only as its [`SecretHash`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// What is kept of a [`Secret`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretHash(String);
+
+/// The system gave no randomness.
+#[derive(Debug, thiserror::Error)]
+#[error("the system's random source failed")]
+pub struct NoRandomness;
+
+impl Secret {
+    /// A new secret of 256 random bits.
+    ///
+    /// # Errors
+    ///
+    /// When the system's random source fails.
+    pub fn random() -> Result<Self, NoRandomness> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+        Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// A secret that someone presented; none if it does not have the form of one.
+    pub fn presented(text: &str) -> Option<Self> {
+        let formed = text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        formed.then(|| Self(text.to_owned()))
+    }
+
+    /// The secret itself, for the one place that it is handed out.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What may be kept of it.
+    pub fn hash(&self) -> SecretHash {
+        SecretHash(digest(&[&self.0]))
+    }
+
+    /// A token for a form of this session about this license: who does not hold the session cannot make it, and one
+    /// made for another license does not fit.
+    pub fn form_token(&self, license: &LicenseId) -> String {
+        digest(&[&self.0, "form", license.as_str()])
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl SecretHash {
+    /// The hash as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn digest(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.len().to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(hasher.finalize())
+}
+
+/// A visit: which license the browser's session is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The license.
+    pub license: LicenseId,
+    /// Its product.
+    pub product: ProductCode,
+    /// When it is over, in seconds since 1970 (the table's TTL; readers check it too).
+    pub expires_at: i64,
+}
+
+/// The way from the registration page into the application, by a one-time code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handoff {
+    /// The license.
+    pub license: LicenseId,
+    /// Which door of the application.
+    pub door: Door,
+    /// When the code is void, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// Which of the application's pages a buyer goes on to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// For a new account.
+    SignUp,
+    /// For those who have one.
+    SignIn,
+}
+
+/// How to reach the buyer. Personal data, kept apart so that it can be erased; its `Debug` shows none of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The license that it belongs to.
+    pub license: LicenseId,
+    /// A mail address.
+    pub email: String,
+    /// A person's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A company's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    /// The language of the page, `en` or `ja`.
+    pub language: String,
+    /// When it was left.
+    pub saved_at: Timestamp,
+}
+
+impl fmt::Debug for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contact").field("license", &self.license).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_differ_and_show_nothing_of_themselves() {
+        let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
+        assert_ne!(one.reveal(), other.reveal());
+        assert!(!format!("{one:?}").contains(one.reveal()));
+        assert!(!one.hash().as_str().contains(one.reveal()));
+        assert_eq!(Secret::presented(one.reveal()).unwrap().hash(), one.hash());
+    }
+
+    #[test]
+    fn what_is_no_secret_is_not_looked_up() {
+        for text in ["", "x", &"x".repeat(44), &"é".repeat(43), &format!("{} ", "x".repeat(42))] {
+            assert!(Secret::presented(text).is_none());
+        }
+    }
+
+    #[test]
+    fn a_form_token_fits_its_session_and_its_license_alone() {
+        let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
+        let (a, b): (LicenseId, LicenseId) = ("l-a".parse().unwrap(), "l-b".parse().unwrap());
+        assert_eq!(one.form_token(&a), one.form_token(&a));
+        assert_ne!(one.form_token(&a), one.form_token(&b));
+        assert_ne!(one.form_token(&a), other.form_token(&a));
+    }
+
+    #[test]
+    fn a_contact_shows_nobody() {
+        let contact = Contact {
+            license: "l-a".parse().unwrap(),
+            email: "someone@example.com".to_owned(),
+            name: Some("Someone".to_owned()),
+            company: None,
+            language: "en".to_owned(),
+            saved_at: Timestamp::UNIX_EPOCH,
+        };
+        assert!(!format!("{contact:?}").to_lowercase().contains("someone"));
+    }
+}

@@ -1,0 +1,81 @@
+//! Agreements, and which licenses follow them.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::{RACES, Store, StoreError, give_way, is_race, keys, unavailable, write};
+use crate::agreement::{Agreement, AgreementEvent};
+use crate::ids::{AgreementId, LicenseId};
+
+#[derive(Serialize, Deserialize)]
+struct Link {
+    license: LicenseId,
+}
+
+impl Store {
+    /// What is known of an agreement.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn agreement(&self, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
+        self.get(&keys::agreement(id)).await
+    }
+
+    /// Keeps what an event says of its agreement, and answers what is known now.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or others keep writing the same agreement.
+    pub async fn hear_of_agreement(&self, event: &AgreementEvent) -> Result<Agreement, StoreError> {
+        let key = keys::agreement(&event.agreement);
+        for race in 0..RACES {
+            give_way(race).await;
+            let known = self.agreement(&event.agreement).await?;
+            let mut agreement = known.clone().unwrap_or_else(|| Agreement::new(event.agreement.clone()));
+            agreement.hear(event);
+            if Some(&agreement) == known.as_ref() {
+                return Ok(agreement);
+            }
+            let based_on = agreement.version;
+            agreement.version += 1;
+            let written = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(write(&key, &agreement)?))
+                .condition_expression("attribute_not_exists(pk) OR version = :based_on")
+                .expression_attribute_values(":based_on", AttributeValue::N(based_on.to_string()))
+                .send()
+                .await;
+            match written {
+                Ok(_) => return Ok(agreement),
+                Err(error) if is_race(&error) => {}
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+        Err(StoreError::Contended(key.pk))
+    }
+
+    /// Writes down that a license follows an agreement.
+    ///
+    /// Whoever links reads the agreement afterwards, and whoever keeps an agreement's news reads the links
+    /// afterwards; both consistently, so one of the two always sees the other.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn link_to_agreement(&self, agreement: &AgreementId, license: &LicenseId) -> Result<(), StoreError> {
+        self.put(&keys::link(agreement, license), &Link { license: license.clone() }).await
+    }
+
+    /// The licenses that were ever linked to an agreement.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn licenses_of_agreement(&self, agreement: &AgreementId) -> Result<Vec<LicenseId>, StoreError> {
+        let links: Vec<Link> = self.query(&keys::agreement(agreement).pk, keys::LINK_PREFIX).await?;
+        Ok(links.into_iter().map(|link| link.license).collect())
+    }
+}

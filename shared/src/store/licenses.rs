@@ -1,0 +1,266 @@
+//! Licenses: read, listed, and changed together with what the world is told of the change.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::{Item, RACES, Store, StoreError, give_way, is_race, keys, read, unavailable, write};
+use crate::ids::{AccountId, LicenseId, TenantId};
+use crate::license::{License, StateName, told};
+use crate::notification::{OutboundEvent, Told};
+use crate::registration::{Contact, Handoff, SecretHash};
+
+/// A change of a license, as a function of the row makes it.
+#[derive(Debug)]
+pub struct Change {
+    /// The license as it shall be.
+    pub license: License,
+    /// What the world is told beyond what the license itself shows.
+    pub told: Vec<Told>,
+    /// What is written with it, or not at all.
+    pub also: Vec<Also>,
+}
+
+/// An item that is written in the same transaction as a license.
+#[derive(Debug, Clone)]
+pub enum Also {
+    /// The buyer's contact.
+    Contact(Contact),
+    /// A handoff, under the hash of its code.
+    Handoff(SecretHash, Handoff),
+}
+
+impl From<License> for Change {
+    fn from(license: License) -> Self {
+        Self { license, told: Vec::new(), also: Vec::new() }
+    }
+}
+
+/// One page of licenses.
+#[derive(Debug)]
+pub struct Page {
+    /// The licenses.
+    pub licenses: Vec<License>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
+}
+
+impl Store {
+    /// A license, as the table has it at this moment.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn license(&self, id: &LicenseId) -> Result<Option<License>, StoreError> {
+        self.get(&keys::license(id)).await
+    }
+
+    /// Changes a license: `change` is given the row as it is and answers what it shall be, or none to leave it.
+    ///
+    /// The row, the events that its change tells and what goes with it are written in one transaction, on condition
+    /// that nobody has written the row meanwhile; otherwise `change` is asked again, so it must be a pure function
+    /// of the row. A change that changes and tells nothing writes nothing. Answers the row as it then is.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or others keep writing the same license.
+    pub async fn change_license(
+        &self,
+        id: &LicenseId,
+        mut change: impl FnMut(Option<License>) -> Option<Change>,
+    ) -> Result<Option<License>, StoreError> {
+        for race in 0..RACES {
+            give_way(race).await;
+            let before = self.license(id).await?;
+            let Some(Change { mut license, told: mut said, also }) = change(before.clone()) else {
+                return Ok(before);
+            };
+            let now = self.clock.now();
+            let mut events = told(before.as_ref(), &mut license, now);
+            events.append(&mut said);
+            if events.is_empty() && also.is_empty() && Some(&license) == before.as_ref() {
+                return Ok(before);
+            }
+            let based_on = license.version;
+            license.version += 1;
+            let events = OutboundEvent::number(events, &mut license, now);
+            let mut writes = vec![self.license_write(&license, based_on)?];
+            for event in &events {
+                writes.push(self.new_item(write(&keys::event(&event.license, &event.id), event)?)?);
+            }
+            for item in &also {
+                writes.push(self.also_write(item)?);
+            }
+            let written = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+            match written {
+                Ok(_) => return Ok(Some(license)),
+                Err(error) if is_race(&error) => {}
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+        Err(StoreError::Contended(keys::license(id).pk))
+    }
+
+    /// Every license of a tenant, from the index.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn licenses_of_tenant(&self, tenant: &TenantId) -> Result<Vec<License>, StoreError> {
+        let mut licenses = Vec::new();
+        let mut from = None;
+        loop {
+            let answer = self.index_page(keys::TENANT_INDEX, keys::TENANT_KEY, keys::tenant(tenant), from, None).await?;
+            for item in answer.0 {
+                licenses.push(read(item)?);
+            }
+            from = answer.1;
+            if from.is_none() {
+                return Ok(licenses);
+            }
+        }
+    }
+
+    /// A page of the licenses that an account bought, from the index.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or the cursor is not one of this query's.
+    pub async fn licenses_of_account(
+        &self,
+        account: &AccountId,
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        self.license_page(keys::ACCOUNT_INDEX, keys::ACCOUNT_KEY, keys::account(account), cursor, limit).await
+    }
+
+    /// A page of the licenses that were written in a state, from the index. Time may have moved one on since.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or the cursor is not one of this query's.
+    pub async fn licenses_in_state(
+        &self,
+        state: StateName,
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        self.license_page(keys::STATE_INDEX, keys::STATE_KEY, keys::state(state), cursor, limit).await
+    }
+
+    /// The events told of a license, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn events_of_license(&self, license: &LicenseId) -> Result<Vec<OutboundEvent>, StoreError> {
+        let mut events: Vec<OutboundEvent> = self.query(&keys::license(license).pk, keys::EVENT_PREFIX).await?;
+        events.sort_by_key(|event| event.sequence);
+        Ok(events)
+    }
+
+    async fn license_page(
+        &self,
+        index: &str,
+        attribute: &str,
+        value: String,
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        let from = cursor.map(|cursor| read_cursor(cursor, attribute, &value)).transpose()?;
+        let (items, last) = self.index_page(index, attribute, value, from, Some(limit)).await?;
+        let licenses = items.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Page { licenses, next: last.as_ref().and_then(write_cursor) })
+    }
+
+    async fn index_page(
+        &self,
+        index: &str,
+        attribute: &str,
+        value: String,
+        from: Option<Item>,
+        limit: Option<i32>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(index)
+            .key_condition_expression("#key = :value")
+            .expression_attribute_names("#key", attribute)
+            .expression_attribute_values(":value", AttributeValue::S(value))
+            .set_exclusive_start_key(from)
+            .set_limit(limit)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+
+    fn license_write(&self, license: &License, based_on: u64) -> Result<TransactWriteItem, StoreError> {
+        let mut item = write(&keys::license(&license.id), license)?;
+        let mut index = |name: &str, value: String| item.insert(name.to_owned(), AttributeValue::S(value));
+        index(keys::STATE_KEY, keys::state(license.state.name()));
+        if let Some(tenant) = &license.tenant {
+            index(keys::TENANT_KEY, keys::tenant(tenant));
+        }
+        if let Some(account) = &license.account {
+            index(keys::ACCOUNT_KEY, keys::account(account));
+        }
+        let condition = if based_on == 0 { "attribute_not_exists(pk)" } else { "version = :based_on" };
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(condition);
+        let put = if based_on == 0 {
+            put
+        } else {
+            put.expression_attribute_values(":based_on", AttributeValue::N(based_on.to_string()))
+        };
+        Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
+    }
+
+    fn also_write(&self, also: &Also) -> Result<TransactWriteItem, StoreError> {
+        match also {
+            Also::Contact(contact) => {
+                let item = write(&keys::contact(&contact.license), contact)?;
+                let put = Put::builder().table_name(&self.table).set_item(Some(item));
+                Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
+            }
+            Also::Handoff(hash, handoff) => self.new_item(write(&keys::handoff(hash), handoff)?),
+        }
+    }
+
+    fn new_item(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
+    }
+}
+
+fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+/// A cursor is the key that the last page ended at; all its attributes are texts.
+fn write_cursor(last: &Item) -> Option<String> {
+    let plain: HashMap<&str, &String> =
+        last.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_s().ok()?))).collect();
+    serde_json::to_vec(&plain).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+}
+
+fn read_cursor(cursor: &str, attribute: &str, value: &str) -> Result<Item, StoreError> {
+    let plain: Option<HashMap<String, String>> =
+        URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|json| serde_json::from_slice(&json).ok());
+    let plain = plain.ok_or(StoreError::BadCursor)?;
+    let fits = plain.len() == 3
+        && plain.get(attribute).is_some_and(|of| of == value)
+        && plain.get("pk").is_some_and(|pk| !pk.is_empty())
+        && plain.get("sk").is_some_and(|sk| !sk.is_empty());
+    if !fits {
+        return Err(StoreError::BadCursor);
+    }
+    Ok(plain.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect())
+}

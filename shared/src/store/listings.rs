@@ -1,0 +1,59 @@
+//! Listings, as they were loaded from their files.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Store, StoreError, keys};
+use crate::ids::ProductCode;
+use crate::listing::Listing;
+
+/// How long a listing that was read is good.
+const FRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// Listings that were read a short time ago. That a product has none is not remembered, so a new listing works at
+/// once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cache(Arc<Mutex<HashMap<ProductCode, (Timestamp, Listing)>>>);
+
+impl Cache {
+    fn get(&self, product: &ProductCode, now: Timestamp) -> Option<Listing> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read_at, listing) = known.get(product)?;
+        (now.duration_since(*read_at).abs() < FRESH).then(|| listing.clone())
+    }
+
+    fn put(&self, listing: &Listing, now: Timestamp) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(listing.product_code.clone(), (now, listing.clone()));
+    }
+}
+
+impl Store {
+    /// The listing of a product; none if this stack has nothing to do with it. At most a minute old.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn listing(&self, product: &ProductCode) -> Result<Option<Listing>, StoreError> {
+        let now = self.clock.now();
+        if let Some(listing) = self.listings.get(product, now) {
+            return Ok(Some(listing));
+        }
+        let listing: Option<Listing> = self.get(&keys::listing(product)).await?;
+        if let Some(listing) = &listing {
+            self.listings.put(listing, now);
+        }
+        Ok(listing)
+    }
+
+    /// Loads a listing into the table.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn put_listing(&self, listing: &Listing) -> Result<(), StoreError> {
+        self.put(&keys::listing(&listing.product_code), listing).await
+    }
+}

@@ -1,0 +1,152 @@
+//! The table.
+//!
+//! One file an item kind; this one holds what they share. Reads that decide are consistent reads of the base table;
+//! an index only says where to look. A row that others may write at the same time carries a `version`: a write holds
+//! only on the version that it was made from, and is made again from the newer row otherwise.
+
+mod agreements;
+pub mod keys;
+mod licenses;
+mod listings;
+mod visits;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::time::Clock;
+use keys::Key;
+
+pub use licenses::{Also, Change, Page};
+
+/// An item as DynamoDB has it.
+type Item = HashMap<String, AttributeValue>;
+
+/// How often a write is made again from a newer row before it is given up for now.
+const RACES: u32 = 12;
+
+/// The table, and the clock that its callers go by.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+    clock: Clock,
+    listings: listings::Cache,
+}
+
+/// Why the table did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB did not do it this time; the same call may go through later.
+    #[error("the table did not answer")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Others kept writing the same row; the same call may go through later.
+    #[error("the row {0} is being written by others")]
+    Contended(String),
+    /// An item is not what this version of the code writes.
+    #[error("the item {key} cannot be read")]
+    Unreadable {
+        /// Where it is.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_dynamo::Error,
+    },
+    /// A page's cursor is not one that was handed out.
+    #[error("the cursor is not one of this query's")]
+    BadCursor,
+}
+
+impl Store {
+    /// The table of that name.
+    pub fn new(client: Client, table: impl Into<String>, clock: Clock) -> Self {
+        Self { client, table: table.into(), clock, listings: listings::Cache::default() }
+    }
+
+    /// The clock that writes go by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Reads one item, consistently.
+    async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        answer.item.map(read).transpose()
+    }
+
+    /// Writes one item, whatever was there.
+    async fn put<T: Serialize>(&self, key: &Key, value: &T) -> Result<(), StoreError> {
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(write(key, value)?));
+        request.send().await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// The items of one partition whose sort key begins with `prefix`, every page, consistently.
+    async fn query<T: DeserializeOwned>(&self, pk: &str, prefix: &str) -> Result<Vec<T>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            found.push(read(item.map_err(unavailable)?)?);
+        }
+        Ok(found)
+    }
+}
+
+/// Reads what an item holds; attributes that are only for the table are passed over.
+fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    let key = format!("{} {}", part("pk"), part("sk"));
+    serde_dynamo::from_item(item).map_err(|source| StoreError::Unreadable { key, source })
+}
+
+/// An item that holds `value` at `key`.
+fn write<T: Serialize>(key: &Key, value: &T) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(value)
+        .map_err(|source| StoreError::Unreadable { key: format!("{} {}", key.pk, key.sk), source })?;
+    item.extend(key.attributes());
+    Ok(item)
+}
+
+fn unavailable<E, R>(error: SdkError<E, R>) -> StoreError
+where
+    E: std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    StoreError::Unavailable(Box::new(error))
+}
+
+/// Whether a write did not hold because another came between: it is to be made again from the row as it is now.
+fn is_race<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    matches!(
+        error.code(),
+        Some("ConditionalCheckFailedException" | "TransactionConflictException" | "TransactionCanceledException")
+    )
+}
+
+/// Waits before a write is made again, longer each time.
+async fn give_way(race: u32) {
+    tokio::time::sleep(Duration::from_millis(u64::from(5 * race * race))).await;
+}
