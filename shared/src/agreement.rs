@@ -3,6 +3,8 @@
 //! Agreement events name no license and mostly no product, so what they say is kept by agreement, and each license
 //! takes it from there.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AgreementId;
@@ -19,6 +21,9 @@ pub struct Agreement {
     /// The agreement that it renewed or replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<AgreementId>,
+    /// The agreements that renewed or replaced it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub next: BTreeSet<AgreementId>,
     /// Counts the writes of the row; a write holds only if it is the next one.
     #[serde(default)]
     pub version: u64,
@@ -106,7 +111,7 @@ pub struct AgreementEvent {
 impl Agreement {
     /// An agreement that nothing is known of but its id.
     pub fn new(id: AgreementId) -> Self {
-        Self { id, newest: None, previous: None, version: 0 }
+        Self { id, newest: None, previous: None, next: BTreeSet::new(), version: 0 }
     }
 
     /// Takes in an event: the newest standing wins, of two at the same time the ending one; an older one changes
@@ -119,6 +124,11 @@ impl Agreement {
         if self.previous.is_none() {
             self.previous.clone_from(&event.previous);
         }
+    }
+
+    /// Takes in that another agreement names this one as its previous.
+    pub fn hear_of_next(&mut self, next: &AgreementId) {
+        self.next.insert(next.clone());
     }
 }
 

@@ -5,11 +5,15 @@
 //! Gateway's language, and `lifecycle` is where news and registrations become changes of the table.
 
 pub mod agreement;
+pub mod aws;
 pub mod entitlement;
+pub mod http;
 pub mod ids;
 pub mod license;
+pub mod lifecycle;
 pub mod listing;
+pub mod marketplace;
 pub mod notification;
-pub mod time;
 pub mod registration;
 pub mod store;
+pub mod time;

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::{RACES, Store, StoreError, give_way, is_race, keys, unavailable, write};
-use crate::agreement::{Agreement, AgreementEvent};
+use crate::agreement::Agreement;
 use crate::ids::{AgreementId, LicenseId};
 
 #[derive(Serialize, Deserialize)]
@@ -22,18 +22,22 @@ impl Store {
         self.get(&keys::agreement(id)).await
     }
 
-    /// Keeps what an event says of its agreement, and answers what is known now.
+    /// Changes what is known of an agreement, which begins if it was not known, and answers it as it then is.
     ///
     /// # Errors
     ///
     /// When the table does not answer, or others keep writing the same agreement.
-    pub async fn hear_of_agreement(&self, event: &AgreementEvent) -> Result<Agreement, StoreError> {
-        let key = keys::agreement(&event.agreement);
+    pub async fn change_agreement(
+        &self,
+        id: &AgreementId,
+        change: impl Fn(&mut Agreement),
+    ) -> Result<Agreement, StoreError> {
+        let key = keys::agreement(id);
         for race in 0..RACES {
             give_way(race).await;
-            let known = self.agreement(&event.agreement).await?;
-            let mut agreement = known.clone().unwrap_or_else(|| Agreement::new(event.agreement.clone()));
-            agreement.hear(event);
+            let known = self.agreement(id).await?;
+            let mut agreement = known.clone().unwrap_or_else(|| Agreement::new(id.clone()));
+            change(&mut agreement);
             if Some(&agreement) == known.as_ref() {
                 return Ok(agreement);
             }

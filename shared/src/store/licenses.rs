@@ -112,7 +112,8 @@ impl Store {
         let mut licenses = Vec::new();
         let mut from = None;
         loop {
-            let answer = self.index_page(keys::TENANT_INDEX, keys::TENANT_KEY, keys::tenant(tenant), from, None).await?;
+            let answer =
+                self.index_page(keys::TENANT_INDEX, keys::TENANT_KEY, keys::tenant(tenant), from, None).await?;
             for item in answer.0 {
                 licenses.push(read(item)?);
             }

@@ -13,6 +13,7 @@ mod visits;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -64,8 +65,8 @@ pub enum StoreError {
 
 impl Store {
     /// The table of that name.
-    pub fn new(client: Client, table: impl Into<String>, clock: Clock) -> Self {
-        Self { client, table: table.into(), clock, listings: listings::Cache::default() }
+    pub fn new(config: &SdkConfig, table: impl Into<String>, clock: Clock) -> Self {
+        Self { client: Client::new(config), table: table.into(), clock, listings: listings::Cache::default() }
     }
 
     /// The clock that writes go by.

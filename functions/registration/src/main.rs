@@ -1,0 +1,14 @@
+//! Runs the function: clients are built once and handed to the handler.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use registration::Registration;
+use stallkeeper::aws;
+use stallkeeper::time::Clock;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::start_log();
+    let function = Registration::new(&aws::config().await, &aws::table_name()?, Clock::System);
+    let handler = |event: LambdaEvent<_>| async { Ok::<_, Error>(function.handle(event.payload).await) };
+    run(service_fn(handler)).await
+}

@@ -1,0 +1,57 @@
+//! How every function begins: the configuration of its AWS clients, its table, its log.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+/// A setting that the function needs is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is not set")]
+pub struct MissingSetting(pub &'static str);
+
+/// The configuration of the AWS clients, from the function's environment.
+///
+/// A call is given up after 5 seconds and tried up to three times within 10, so that a buyer is answered before API
+/// Gateway's 30 seconds are over. `AWS_ENDPOINT_URL` points every client somewhere else, such as the sandbox.
+pub async fn config() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .load()
+        .await
+}
+
+/// The time limits of [`config`].
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(10))
+        .build()
+}
+
+/// The retries of [`config`].
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3)
+}
+
+/// The name of the stack's table, from `TABLE_NAME`.
+///
+/// # Errors
+///
+/// When it is not set.
+pub fn table_name() -> Result<String, MissingSetting> {
+    std::env::var("TABLE_NAME").map_err(|_| MissingSetting("TABLE_NAME"))
+}
+
+/// Starts the function's log: one JSON object a line, level by `RUST_LOG` (`info` if unset).
+pub fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_current_span(false).init();
+}

@@ -1,0 +1,302 @@
+//! API Gateway's language: requests of an HTTP API (payload version 2), answers, problem documents.
+//!
+//! Requests are read here and not by `lambda_http`, which panics on a body that is not the base64 it claims to be.
+
+use std::fmt;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The largest body that is read; what API Gateway lets through is larger than any form or document needs.
+const LONGEST_BODY: usize = 1024 * 1024;
+
+/// A request, with its body decoded.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path below the API's stage, not decoded.
+    pub path: String,
+    /// The query, in order.
+    pub query: Vec<(String, String)>,
+    headers: HeaderMap,
+    cookies: Vec<String>,
+    host: Option<String>,
+    body: Result<Vec<u8>, BodyError>,
+}
+
+/// Why a body could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It claims to be base64 and is not.
+    #[error("the body is not the base64 that it is said to be")]
+    NotBase64,
+    /// It is longer than anything asked for here.
+    #[error("the body is larger than 1 MB")]
+    TooLarge,
+    /// It is not UTF-8.
+    #[error("the body is not UTF-8 text")]
+    NotText,
+    /// It is not of the content type that is asked for here.
+    #[error("the body must be {0}")]
+    WrongType(&'static str),
+}
+
+impl Request {
+    /// Reads what API Gateway hands to a function.
+    pub fn read(event: ApiGatewayV2httpRequest) -> Self {
+        let stage = event.request_context.stage.unwrap_or_default();
+        let path = event.raw_path.unwrap_or_default();
+        let path = match path.strip_prefix('/').and_then(|path| path.strip_prefix(&stage)) {
+            Some(below) if !stage.is_empty() && below.starts_with('/') => below.to_owned(),
+            _ => path,
+        };
+        let query = event.raw_query_string.unwrap_or_default();
+        let host = event.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        Self {
+            method: event.request_context.http.method,
+            path,
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            cookies: event.cookies.unwrap_or_default(),
+            host: host.or(event.request_context.domain_name),
+            headers: event.headers,
+            body: decode(event.body.unwrap_or_default(), event.is_base64_encoded),
+        }
+    }
+
+    /// The parts of the path between its slashes.
+    pub fn segments(&self) -> Vec<&str> {
+        self.path.trim_start_matches('/').split('/').collect()
+    }
+
+    /// A header's value, if it is there and is text.
+    pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The host that the browser asked.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The value of a query parameter: the first, if it is there more than once.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let in_header = self.header(header::COOKIE).unwrap_or_default().split(';');
+        let all = self.cookies.iter().map(String::as_str).chain(in_header);
+        all.filter_map(|cookie| cookie.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The fields of an HTML form.
+    ///
+    /// # Errors
+    ///
+    /// When the body is not such a form, not text, or could not be decoded.
+    pub fn form(&self) -> Result<Vec<(String, String)>, BodyError> {
+        let text = self.text("application/x-www-form-urlencoded")?;
+        Ok(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    /// A JSON document.
+    ///
+    /// # Errors
+    ///
+    /// A problem document that says what is wrong with the body.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let text = self.text("application/json").map_err(Problem::body)?;
+        serde_json::from_str(text).map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+                .detail(error.to_string())
+                .action("Mend the body as the detail says and send it again.")
+        })
+    }
+
+    fn text(&self, content_type: &'static str) -> Result<&str, BodyError> {
+        let given = self.header(header::CONTENT_TYPE).unwrap_or_default();
+        let given = given.split(';').next().unwrap_or_default().trim();
+        if !given.eq_ignore_ascii_case(content_type) {
+            return Err(BodyError::WrongType(content_type));
+        }
+        let bytes = self.body.as_ref().map_err(|error| *error)?;
+        std::str::from_utf8(bytes).map_err(|_| BodyError::NotText)
+    }
+}
+
+fn decode(body: String, is_base64: bool) -> Result<Vec<u8>, BodyError> {
+    let longest = if is_base64 { LONGEST_BODY / 3 * 4 + 4 } else { LONGEST_BODY };
+    if body.len() > longest {
+        Err(BodyError::TooLarge)
+    } else if is_base64 {
+        STANDARD.decode(body).map_err(|_| BodyError::NotBase64)
+    } else {
+        Ok(body.into_bytes())
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    headers: HeaderMap,
+    cookies: Vec<String>,
+    body: String,
+}
+
+impl Response {
+    /// An answer without a body.
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), cookies: Vec::new(), body: String::new() }
+    }
+
+    /// A JSON document. Nothing between here and the caller keeps it.
+    pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
+        Self::document(status, "application/json", value)
+    }
+
+    /// An HTML page.
+    pub fn html(status: StatusCode, page: String) -> Self {
+        Self { body: page, ..Self::empty(status) }
+            .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
+            .header(header::CACHE_CONTROL, "no-store")
+    }
+
+    /// Sends the browser on with a GET (303).
+    pub fn see_other(location: &str) -> Self {
+        Self::empty(StatusCode::SEE_OTHER).header(header::LOCATION, location).header(header::CACHE_CONTROL, "no-store")
+    }
+
+    fn document(status: StatusCode, content_type: &'static str, value: &impl Serialize) -> Self {
+        match serde_json::to_string(value) {
+            Ok(body) => Self { body, ..Self::empty(status) }
+                .header(header::CONTENT_TYPE, content_type)
+                .header(header::CACHE_CONTROL, "no-store"),
+            Err(_) => Self::empty(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// Adds a header; a value that cannot stand in one is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Sets a cookie.
+    pub fn cookie(mut self, cookie: String) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+}
+
+impl From<Response> for ApiGatewayV2httpResponse {
+    fn from(response: Response) -> Self {
+        let mut answer = Self::default();
+        answer.status_code = response.status.as_u16().into();
+        answer.headers = response.headers;
+        answer.cookies = response.cookies;
+        answer.body = Some(if response.body.is_empty() { Body::Empty } else { Body::Text(response.body) });
+        answer
+    }
+}
+
+/// A problem document (RFC 9457), with a stable code and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    /// A problem of that code.
+    pub fn new(status: StatusCode, code: &'static str, title: &str) -> Self {
+        Self {
+            kind: format!("urn:stallkeeper:problem:{code}"),
+            title: title.to_owned(),
+            status,
+            code,
+            detail: None,
+            action: None,
+            retry_after: None,
+        }
+    }
+
+    /// What was wrong in this case.
+    pub fn detail(mut self, detail: impl fmt::Display) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// What to do about it.
+    pub fn action(mut self, action: &str) -> Self {
+        self.action = Some(action.to_owned());
+        self
+    }
+
+    /// The same call may go through after that many seconds.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// There is nothing at this path, or not by this method.
+    pub fn no_route(request: &Request) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing here.")
+            .detail(format!("{} {}", request.method, request.path))
+            .action("Look the path and the method up in the documentation.")
+    }
+
+    /// A parameter of the path or query, or a field, that is not what it must be.
+    pub fn invalid(what: &str, why: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", "A parameter is not what it must be.")
+            .detail(format!("{what}: {why}"))
+            .action("Mend the parameter and send the request again.")
+    }
+
+    /// Something that this stack rests on does not answer.
+    pub fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Stallkeeper cannot answer right now.")
+            .action("Send the same request again after the time that Retry-After names.")
+            .retry_after(5)
+    }
+
+    fn body(error: BodyError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body cannot be read.")
+            .detail(error)
+            .action("Send UTF-8 of the content type that is asked for, at most 1 MB.")
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        let response = Self::document(problem.status, "application/problem+json", &problem);
+        match problem.retry_after {
+            Some(seconds) => response.header(header::RETRY_AFTER, &seconds.to_string()),
+            None => response,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Where news and registrations become changes of the table.
+//!
+//! Each function takes one thing that happened and brings every license that it concerns up to date. All of them may
+//! be called again with the same thing, at any time and in any order: the row keeps the newest of each kind, and the
+//! writes hold only on the row that they were made from.
+
+use jiff::Timestamp;
+
+use crate::agreement::{Agreement, AgreementEvent};
+use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
+use crate::license::{License, LicenseEvent, Purchase, State, Succession};
+use crate::listing::Listing;
+use crate::marketplace::{Marketplace, MarketplaceError};
+use crate::store::{Also, Change, Store, StoreError};
+
+/// A license event, with what it says about whose license it is.
+#[derive(Debug, Clone)]
+pub struct LicenseNews {
+    /// The license.
+    pub license: LicenseId,
+    /// Its product.
+    pub product: ProductCode,
+    /// Its ARN, in whichever form.
+    pub arn: Option<LicenseArn>,
+    /// The buyer's account.
+    pub account: Option<AccountId>,
+    /// The buyer's key in a legacy product.
+    pub customer: Option<CustomerIdentifier>,
+    /// What happened.
+    pub event: LicenseEvent,
+}
+
+/// Takes in what AWS says about one license, and answers the license as it then is.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn hear_of_license(store: &Store, news: &LicenseNews) -> Result<License, StoreError> {
+    let license = change(store, &news.license, &news.product, |license| {
+        license.customer = license.customer.take().or_else(|| news.customer.clone());
+        license.know_buyer(news.account.as_ref(), news.arn.as_ref());
+        license.hear(news.event.clone());
+    })
+    .await?;
+    follow_agreement(store, license).await
+}
+
+/// Takes in a buyer's registration, and answers the license as it then is.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, StoreError> {
+    let now = store.clock().now();
+    let license =
+        change(store, &purchase.license, &purchase.product, |license| license.register(purchase, now)).await?;
+    follow_agreement(store, license).await
+}
+
+/// Takes in what AWS says about an agreement: keeps it, then tells the licenses that follow the agreement.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn hear_of_agreement(store: &Store, event: &AgreementEvent) -> Result<(), StoreError> {
+    let agreement = store.change_agreement(&event.agreement, |agreement| agreement.hear(event)).await?;
+    for license in store.licenses_of_agreement(&agreement.id).await? {
+        store.change_license(&license, |license| license.map(|license| following(license, &agreement))).await?;
+    }
+    if let Some(previous) = &agreement.previous {
+        store.change_agreement(previous, |previous| previous.hear_of_next(&agreement.id)).await?;
+        hand_over(store, previous, &agreement.id).await?;
+    }
+    Ok(())
+}
+
+/// How an attempt to link a license to a tenant went.
+#[derive(Debug)]
+pub enum Linking {
+    /// It belongs to the tenant, since now or before.
+    Linked(Box<License>),
+    /// It belongs to another tenant, and stays there.
+    LinkedElsewhere,
+    /// There is no such license.
+    Unknown,
+}
+
+/// Links a license to a tenant, unless it belongs to another. A license that took over from it goes with it.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn link_tenant(store: &Store, id: &LicenseId, tenant: &TenantId) -> Result<Linking, StoreError> {
+    let give = |license: Option<License>| {
+        let mut license = license.filter(|license| license.tenant.is_none())?;
+        license.tenant = Some(tenant.clone());
+        Some(license.into())
+    };
+    let Some(license) = store.change_license(id, give).await? else { return Ok(Linking::Unknown) };
+    if license.tenant.as_ref() != Some(tenant) {
+        return Ok(Linking::LinkedElsewhere);
+    }
+    if let Some(successor) = license.successor() {
+        store.change_license(successor, give).await?;
+    }
+    Ok(Linking::Linked(Box::new(license)))
+}
+
+/// How a fresh look at a license's entitlements went.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// What AWS answered is kept, or something newer already was.
+    Kept,
+    /// AWS answered nothing for a license in force. It may be too early: nothing was kept, ask again later.
+    EmptyTooEarly,
+}
+
+/// Why entitlements could not be refreshed. What was known before stays as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// See [`MarketplaceError`].
+    #[error(transparent)]
+    Marketplace(#[from] MarketplaceError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reads a license's entitlements at AWS and keeps them, unless a read that began later was kept already.
+///
+/// An empty answer for a license in force is kept only if `believe_empty`: AWS may take minutes to show entitlements
+/// that were just bought.
+///
+/// # Errors
+///
+/// When AWS or the table does not answer.
+pub async fn refresh_entitlements(
+    store: &Store,
+    marketplace: &Marketplace,
+    license: &License,
+    believe_empty: bool,
+) -> Result<Refreshed, RefreshError> {
+    let began = store.clock().now();
+    let entitlements = marketplace.entitlements(license).await?;
+    let known_empty = license.entitlements_read_at.is_some() && license.entitlements.is_empty();
+    if entitlements.is_empty() && license.state_at(began) == State::Active && !believe_empty && !known_empty {
+        return Ok(Refreshed::EmptyTooEarly);
+    }
+    store
+        .change_license(&license.id, |license| {
+            let mut license = license.filter(|license| license.entitlements_read_at.is_none_or(|read| read < began))?;
+            license.entitlements.clone_from(&entitlements);
+            license.entitlements_read_at = Some(began);
+            Some(license.into())
+        })
+        .await?;
+    Ok(Refreshed::Kept)
+}
+
+/// Whether a license is keyed as its listing says: what comes in the other style belongs to another listing, or to a
+/// product in the middle of its move, and must make no twin.
+pub fn fits(listing: &Listing, arn: Option<&LicenseArn>, customer: Option<&CustomerIdentifier>) -> bool {
+    match listing.mode {
+        crate::listing::Mode::License => arn.is_some(),
+        crate::listing::Mode::Customer => arn.is_none() && customer.is_some(),
+    }
+}
+
+/// Changes a license, which begins if it was not known.
+async fn change(
+    store: &Store,
+    id: &LicenseId,
+    product: &ProductCode,
+    mut apply: impl FnMut(&mut License),
+) -> Result<License, StoreError> {
+    let changed = store
+        .change_license(id, |license| {
+            let mut license = license.unwrap_or_else(|| License::new(id.clone(), product.clone()));
+            apply(&mut license);
+            Some(license.into())
+        })
+        .await?;
+    Ok(changed.unwrap_or_else(|| License::new(id.clone(), product.clone())))
+}
+
+fn following(mut license: License, agreement: &Agreement) -> Change {
+    license.follow(agreement);
+    license.into()
+}
+
+/// Links a license to the agreement that it follows, and takes in what is known of that.
+///
+/// In this order: the license's row, the link, the read of the agreement. Whoever keeps an agreement's news writes
+/// it first and reads the links then, so one of the two sees the other's write.
+async fn follow_agreement(store: &Store, license: License) -> Result<License, StoreError> {
+    let Some(id) = license.agreement().cloned() else { return Ok(license) };
+    store.link_to_agreement(&id, &license.id).await?;
+    let Some(agreement) = store.agreement(&id).await? else { return Ok(license) };
+    let followed = |license: Option<License>| license.map(|license| following(license, &agreement));
+    store.change_license(&license.id, followed).await?;
+    if let Some(previous) = &agreement.previous {
+        hand_over(store, previous, &id).await?;
+    }
+    for next in &agreement.next {
+        hand_over(store, &id, next).await?;
+    }
+    Ok(store.license(&license.id).await?.unwrap_or(license))
+}
+
+/// Where AWS made a new license for the next agreement: the new one inherits tenant and contact, the old one ends.
+async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) -> Result<(), StoreError> {
+    for old in licenses_following(store, previous).await? {
+        for new in licenses_following(store, next).await? {
+            let same_buyer = old.product == new.product && old.account == new.account;
+            let Some(since) = new.news.first_updated.filter(|_| same_buyer && old.id != new.id) else { continue };
+            inherit(store, &old, &new.id, since).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The licenses that follow an agreement now.
+async fn licenses_following(store: &Store, agreement: &AgreementId) -> Result<Vec<License>, StoreError> {
+    let mut following = Vec::new();
+    for id in store.licenses_of_agreement(agreement).await? {
+        following.extend(store.license(&id).await?.filter(|license| license.agreement() == Some(agreement)));
+    }
+    Ok(following)
+}
+
+async fn inherit(store: &Store, old: &License, new: &LicenseId, since: Timestamp) -> Result<(), StoreError> {
+    let contact = match store.contact(new).await? {
+        Some(_) => None,
+        None => store.contact(&old.id).await?,
+    };
+    store
+        .change_license(new, |license| {
+            let mut license = license?;
+            license.predecessor.get_or_insert_with(|| old.id.clone());
+            license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
+            license.registered_at = license.registered_at.or(old.registered_at);
+            let also = contact.iter().map(|contact| {
+                let mut contact = contact.clone();
+                contact.license = new.clone();
+                Also::Contact(contact)
+            });
+            Some(Change { license, told: Vec::new(), also: also.collect() })
+        })
+        .await?;
+    store
+        .change_license(&old.id, |license| {
+            let mut license = license?;
+            license.succeed(Succession { at: since, by: new.clone() });
+            Some(license.into())
+        })
+        .await?;
+    Ok(())
+}

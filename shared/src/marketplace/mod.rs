@@ -1,0 +1,81 @@
+//! The clients of AWS Marketplace.
+//!
+//! Each answers in the domain's own types and says of a failure what its caller can do about it.
+
+mod agreement;
+mod entitlement;
+mod metering;
+
+use aws_config::SdkConfig;
+use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
+
+pub use metering::ResolveError;
+
+/// AWS Marketplace, as the functions speak to it.
+#[derive(Debug, Clone)]
+pub struct Marketplace {
+    metering: aws_sdk_marketplacemetering::Client,
+    entitlement: aws_sdk_marketplaceentitlement::Client,
+    agreement: aws_sdk_marketplaceagreement::Client,
+}
+
+impl Marketplace {
+    /// Clients that share one configuration.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            metering: aws_sdk_marketplacemetering::Client::new(config),
+            entitlement: aws_sdk_marketplaceentitlement::Client::new(config),
+            agreement: aws_sdk_marketplaceagreement::Client::new(config),
+        }
+    }
+}
+
+/// Why AWS Marketplace did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum MarketplaceError {
+    /// Too many requests: later.
+    #[error("AWS Marketplace asks to slow down")]
+    Throttled,
+    /// This stack or its product is not set up for the call; an operator must mend it.
+    #[error("AWS Marketplace refuses this stack: {code}")]
+    Refused {
+        /// AWS's error code.
+        code: String,
+    },
+    /// No answer, an answer that cannot be read, or an error that is not known: later.
+    #[error("AWS Marketplace did not answer")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Reads a failed call. An error that is not known is taken to be passing.
+fn read_error<E, R>(error: SdkError<E, R>) -> MarketplaceError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match error.code() {
+        Some("ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded") => {
+            MarketplaceError::Throttled
+        }
+        Some(
+            code @ ("AccessDeniedException"
+            | "DisabledApiException"
+            | "InvalidProductCodeException"
+            | "InvalidParameterException"
+            | "ValidationException"
+            | "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "InvalidClientTokenId"),
+        ) => MarketplaceError::Refused { code: code.to_owned() },
+        _ => MarketplaceError::Unavailable(Box::new(error)),
+    }
+}
+
+/// AWS answered something that its documentation does not allow.
+#[derive(Debug, thiserror::Error)]
+#[error("AWS Marketplace's answer has {0}")]
+struct OddAnswer(String);
+
+fn odd(what: impl std::fmt::Display) -> MarketplaceError {
+    MarketplaceError::Unavailable(Box::new(OddAnswer(what.to_string())))
+}
