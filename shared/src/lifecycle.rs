@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::agreement::{Agreement, AgreementEvent};
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
 use crate::license::{License, LicenseEvent, Purchase, State, Succession};
-use crate::listing::Listing;
+use crate::listing::{Listing, Mode};
 use crate::marketplace::{Marketplace, MarketplaceError};
 use crate::store::{Also, Change, Store, StoreError};
 
@@ -26,8 +26,8 @@ pub struct LicenseNews {
     pub account: Option<AccountId>,
     /// The buyer's key in a legacy product.
     pub customer: Option<CustomerIdentifier>,
-    /// What happened.
-    pub event: LicenseEvent,
+    /// What happened; none where all that is said is that the license exists.
+    pub event: Option<LicenseEvent>,
 }
 
 /// Takes in what AWS says about one license, and answers the license as it then is.
@@ -39,7 +39,9 @@ pub async fn hear_of_license(store: &Store, news: &LicenseNews) -> Result<Licens
     let license = change(store, &news.license, &news.product, |license| {
         license.customer = license.customer.take().or_else(|| news.customer.clone());
         license.know_buyer(news.account.as_ref(), news.arn.as_ref());
-        license.hear(news.event.clone());
+        if let Some(event) = &news.event {
+            license.hear(event.clone());
+        }
     })
     .await?;
     follow_agreement(store, license).await
@@ -161,8 +163,8 @@ pub async fn refresh_entitlements(
 /// product in the middle of its move, and must make no twin.
 pub fn fits(listing: &Listing, arn: Option<&LicenseArn>, customer: Option<&CustomerIdentifier>) -> bool {
     match listing.mode {
-        crate::listing::Mode::License => arn.is_some(),
-        crate::listing::Mode::Customer => arn.is_none() && customer.is_some(),
+        Mode::License => arn.is_some(),
+        Mode::Customer => arn.is_none() && customer.is_some(),
     }
 }
 

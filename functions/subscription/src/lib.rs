@@ -1,10 +1,24 @@
-//! TBD
+//! News from AWS Marketplace: EventBridge events and SNS notifications, all through one SQS queue.
+//!
+//! Each message stands for itself: what cannot be read or done now is reported for that message alone, so that SQS
+//! brings it again, and after the last time puts it into the dead-letter queue. The same message twice changes
+//! nothing.
+
+mod message;
 
 use aws_config::SdkConfig;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
+use stallkeeper::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
 use stallkeeper::marketplace::Marketplace;
-use stallkeeper::store::Store;
+use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
+
+use message::{Message, Unreadable};
+
+/// From this receive of a message on, what AWS answers is believed even where it looked too early to be true. With
+/// the queue's visibility timeout that is a few minutes after the news.
+const BELIEVED_FROM: u32 = 3;
 
 /// The function.
 #[derive(Debug)]
@@ -13,14 +27,135 @@ pub struct Subscription {
     marketplace: Marketplace,
 }
 
+/// What became of a message that could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// The table is up to date with it.
+    Kept,
+    /// This stack has no listing of the product.
+    OtherProduct,
+    /// The product's listing hears by other events.
+    OtherMode,
+    /// No license depends on it.
+    NotHeeded,
+}
+
+/// Why a message has to come again.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
+    #[error("AWS shows no entitlements yet")]
+    EntitlementsTooEarly,
+    #[error("the agreement is said to have ended, and AWS still shows it as active")]
+    EndTooEarly,
+}
+
+impl Failure {
+    /// A stable name for logs.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Store(_) => "store",
+            Self::Refresh(_) => "refresh",
+            Self::EntitlementsTooEarly => "entitlements_too_early",
+            Self::EndTooEarly => "end_too_early",
+        }
+    }
+}
+
 impl Subscription {
     /// The function on the table of that name.
     pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
         Self { store: Store::new(config, table, clock), marketplace: Marketplace::new(config) }
     }
 
-    /// Answers one event.
-    pub async fn handle(&self, _event: SqsEvent) -> SqsBatchResponse {
-        SqsBatchResponse::default()
+    /// Takes in a batch of messages, and answers which of them have to come again.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        let mut response = SqsBatchResponse::default();
+        for message in event.records {
+            let id = message.message_id.clone().unwrap_or_default();
+            match self.hear(&message).await {
+                Ok(heard) => tracing::info!(message = id, outcome = ?heard, counter = "news", "heard"),
+                Err(failure) => {
+                    let code = failure.code();
+                    tracing::warn!(message = id, code, error = %chain(&failure), counter = "news_failed", "not heard");
+                    let mut again = BatchItemFailure::default();
+                    again.item_identifier = id;
+                    response.batch_item_failures.push(again);
+                }
+            }
+        }
+        response
     }
+
+    async fn hear(&self, message: &SqsMessage) -> Result<Heard, Failure> {
+        let receives = receives(message);
+        match message::read(message.body.as_deref().unwrap_or_default())? {
+            Message::License { news, entitlements } => self.hear_of_license(&news, entitlements, receives).await,
+            Message::Agreement(event) => self.hear_of_agreement(event, receives).await,
+            Message::Other(name) => {
+                tracing::info!(name, counter = "news_not_heeded", "news that no license depends on");
+                Ok(Heard::NotHeeded)
+            }
+        }
+    }
+
+    async fn hear_of_license(&self, news: &LicenseNews, entitlements: bool, receives: u32) -> Result<Heard, Failure> {
+        let Some(listing) = self.store.listing(&news.product).await? else { return Ok(Heard::OtherProduct) };
+        if !lifecycle::fits(&listing, news.arn.as_ref(), news.customer.as_ref()) {
+            return Ok(Heard::OtherMode);
+        }
+        let license = lifecycle::hear_of_license(&self.store, news).await?;
+        if !entitlements || !listing.pricing.has_entitlements() {
+            return Ok(Heard::Kept);
+        }
+        let believe_empty = receives >= BELIEVED_FROM;
+        match lifecycle::refresh_entitlements(&self.store, &self.marketplace, &license, believe_empty).await? {
+            Refreshed::Kept => Ok(Heard::Kept),
+            Refreshed::EmptyTooEarly => Err(Failure::EntitlementsTooEarly),
+        }
+    }
+
+    async fn hear_of_agreement(&self, mut event: AgreementEvent, receives: u32) -> Result<Heard, Failure> {
+        if event.status.end_reason().is_some() {
+            event.status = self.confirm_end(&event, receives).await?;
+        }
+        lifecycle::hear_of_agreement(&self.store, &event).await?;
+        Ok(Heard::Kept)
+    }
+
+    /// What AWS says of an agreement that is said to have ended, before any license ends by it.
+    ///
+    /// An answer is believed over the event, except that `ACTIVE` is asked again first: AWS may not have caught up
+    /// with its own event. Where AWS does not answer, the event counts.
+    async fn confirm_end(&self, event: &AgreementEvent, receives: u32) -> Result<AgreementStatus, Failure> {
+        if self.store.licenses_of_agreement(&event.agreement).await?.is_empty() {
+            return Ok(event.status);
+        }
+        match self.marketplace.agreement_status(&event.agreement).await {
+            Ok(Some(AgreementStatus::Active)) if receives < BELIEVED_FROM => Err(Failure::EndTooEarly),
+            Ok(Some(status)) => Ok(status),
+            Ok(None) => Ok(event.status),
+            Err(error) => {
+                let agreement = event.agreement.as_str();
+                tracing::warn!(agreement, error = %chain(&error), counter = "end_unconfirmed", "the event counts");
+                Ok(event.status)
+            }
+        }
+    }
+}
+
+fn receives(message: &SqsMessage) -> u32 {
+    message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

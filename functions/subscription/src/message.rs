@@ -1,0 +1,235 @@
+//! Reads one message of the queue: an EventBridge event, or an SNS notification, as AWS wraps them.
+//!
+//! Detail-types are matched whole (`Purchase Agreement Ending` is a notice, not an end). What is not known is passed
+//! on by name, so that it is counted.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
+use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
+use stallkeeper::license::{LicenseEvent, Mark, Naming};
+use stallkeeper::lifecycle::LicenseNews;
+
+/// The EventBridge source of agreement and license events.
+const SOURCE: &str = "aws.agreement-marketplace";
+
+/// What a message says.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Something about one license; `entitlements` if they may have changed.
+    License {
+        /// What.
+        news: LicenseNews,
+        /// Whether to read the entitlements again.
+        entitlements: bool,
+    },
+    /// Something about an agreement.
+    Agreement(AgreementEvent),
+    /// Something that no license depends on.
+    Other(String),
+}
+
+/// Why a message cannot be read. None of its content is in here but the field that is wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// It is not JSON.
+    #[error("the body is not JSON")]
+    NotJson,
+    /// It is JSON, but neither an EventBridge event nor an SNS notification.
+    #[error("the body is neither an EventBridge event nor an SNS notification")]
+    NoEnvelope,
+    /// A field is missing or not what it must be.
+    #[error("{part}: {problem}")]
+    Field {
+        /// Which part of the message.
+        part: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Reads a message's body.
+pub(crate) fn read(body: &str) -> Result<Message, Unreadable> {
+    let body: Value = serde_json::from_str(body).map_err(|_| Unreadable::NotJson)?;
+    if body.get("detail-type").is_some() {
+        read_event(part("event", body)?)
+    } else if body.get("Type").and_then(Value::as_str) == Some("Notification") {
+        read_notification(part("notification", body)?)
+    } else {
+        Err(Unreadable::NoEnvelope)
+    }
+}
+
+fn part<T: DeserializeOwned>(part: &'static str, value: Value) -> Result<T, Unreadable> {
+    serde_json::from_value(value).map_err(|error| Unreadable::Field { part, problem: error.to_string() })
+}
+
+/// An EventBridge event's envelope.
+#[derive(Deserialize)]
+struct Event {
+    id: String,
+    source: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    time: Timestamp,
+    #[serde(default)]
+    detail: Value,
+}
+
+#[derive(Deserialize)]
+struct LicenseDetail {
+    agreement: Named<AgreementId>,
+    product: Product,
+    license: License,
+    acceptor: Acceptor,
+}
+
+#[derive(Deserialize)]
+struct Named<T> {
+    id: T,
+}
+
+#[derive(Deserialize)]
+struct Product {
+    code: ProductCode,
+}
+
+#[derive(Deserialize)]
+struct License {
+    arn: LicenseArn,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Acceptor {
+    account_id: AccountId,
+}
+
+#[derive(Deserialize)]
+struct AgreementDetail {
+    agreement: AgreementPart,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AgreementPart {
+    id: AgreementId,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    previous_agreement_id: Option<AgreementId>,
+}
+
+fn read_event(event: Event) -> Result<Message, Unreadable> {
+    let known = (event.source == SOURCE).then(|| event.detail_type.rsplit_once(" - ")).flatten();
+    let mark = Mark { at: event.time, event: event.id };
+    match known {
+        Some(("License Updated", "Manufacturer" | "Proposer")) => {
+            license(event.detail, true, |agreement| LicenseEvent::Updated(Naming { mark, agreement }))
+        }
+        Some(("License Deprovisioned", "Manufacturer" | "Proposer")) => {
+            license(event.detail, false, |agreement| LicenseEvent::Deprovisioned(Naming { mark, agreement }))
+        }
+        Some(("Purchase Agreement Created" | "Purchase Agreement Amended", "Manufacturer" | "Proposer")) => {
+            agreement(event.detail, mark, AgreementStatus::Active)
+        }
+        Some(("Purchase Agreement Ended", "Manufacturer" | "Proposer")) => {
+            agreement(event.detail, mark, AgreementStatus::Unknown)
+        }
+        _ => Ok(Message::Other(event.detail_type)),
+    }
+}
+
+fn license(
+    detail: Value,
+    entitlements: bool,
+    event: impl FnOnce(AgreementId) -> LicenseEvent,
+) -> Result<Message, Unreadable> {
+    let detail: LicenseDetail = part("detail", detail)?;
+    let news = LicenseNews {
+        license: detail.license.arn.id().clone(),
+        product: detail.product.code,
+        arn: Some(detail.license.arn),
+        account: Some(detail.acceptor.account_id),
+        customer: None,
+        event: Some(event(detail.agreement.id)),
+    };
+    Ok(Message::License { news, entitlements })
+}
+
+/// An agreement event; `otherwise` is the status where it names none, or an ending one that says `ACTIVE`.
+fn agreement(detail: Value, mark: Mark, otherwise: AgreementStatus) -> Result<Message, Unreadable> {
+    let AgreementDetail { agreement } = part("detail", detail)?;
+    let said = agreement.status.as_deref().map(AgreementStatus::read);
+    Ok(Message::Agreement(AgreementEvent {
+        agreement: agreement.id,
+        mark,
+        status: said.filter(|status| *status != AgreementStatus::Active).unwrap_or(otherwise),
+        previous: agreement.previous_agreement_id,
+    }))
+}
+
+/// An SNS notification's envelope, as SQS gets it without raw delivery.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Notification {
+    message_id: String,
+    message: String,
+    timestamp: Timestamp,
+}
+
+/// What AWS Marketplace puts into the notification. Its values may have blanks around them.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Change {
+    action: String,
+    customer_identifier: String,
+    product_code: String,
+    #[serde(default, rename = "isFreeTrialTermPresent")]
+    free_trial: Value,
+}
+
+fn read_notification(notification: Notification) -> Result<Message, Unreadable> {
+    let message = serde_json::from_str(&notification.message)
+        .map_err(|_| Unreadable::Field { part: "Message", problem: "not JSON".to_owned() })?;
+    let change: Change = part("Message", message)?;
+    let customer: CustomerIdentifier = trimmed("customer-identifier", &change.customer_identifier)?;
+    let product: ProductCode = trimmed("product-code", &change.product_code)?;
+    let mark = Mark { at: notification.timestamp, event: notification.message_id };
+    let event = match change.action.trim() {
+        "subscribe-success" => Some(LicenseEvent::Subscribed { mark, free_trial: is_true(&change.free_trial) }),
+        "subscribe-fail" => Some(LicenseEvent::SubscribeFailed(mark)),
+        "unsubscribe-pending" => Some(LicenseEvent::Unsubscribing(mark)),
+        "unsubscribe-success" => Some(LicenseEvent::Unsubscribed(mark)),
+        "entitlement-updated" => None,
+        other => return Ok(Message::Other(other.chars().take(80).collect())),
+    };
+    let entitlements = matches!(event, None | Some(LicenseEvent::Subscribed { .. }));
+    let news = LicenseNews {
+        license: LicenseId::legacy(&product, &customer),
+        product,
+        arn: None,
+        account: None,
+        customer: Some(customer),
+        event,
+    };
+    Ok(Message::License { news, entitlements })
+}
+
+fn trimmed<T: std::str::FromStr>(part: &'static str, text: &str) -> Result<T, Unreadable>
+where
+    T::Err: std::fmt::Display,
+{
+    text.trim().parse().map_err(|error: T::Err| Unreadable::Field { part, problem: error.to_string() })
+}
+
+/// AWS sends `isFreeTrialTermPresent` as a text.
+fn is_true(value: &Value) -> bool {
+    value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|text| text.trim().eq_ignore_ascii_case("true")))
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+use super::*;
+
+fn sample(name: &str) -> String {
+    let path = format!("{}/../../events/subscription/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let batch: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    batch["Records"][0]["body"].as_str().unwrap().to_owned()
+}
+
+fn license_news(name: &str) -> (LicenseNews, bool) {
+    match read(&sample(name)).unwrap() {
+        Message::License { news, entitlements } => (news, entitlements),
+        other => panic!("{name} was read as {other:?}"),
+    }
+}
+
+fn agreement_event(name: &str) -> AgreementEvent {
+    match read(&sample(name)).unwrap() {
+        Message::Agreement(event) => event,
+        other => panic!("{name} was read as {other:?}"),
+    }
+}
+
+#[test]
+fn license_events_name_license_product_account_and_agreement() {
+    let (news, entitlements) = license_news("license-updated");
+    assert_eq!(news.license.as_str(), "l-0123456789abcdef0123456789abcdef");
+    assert_eq!(news.product.as_str(), "4democontract0000000000ab");
+    assert_eq!(news.account.unwrap().as_str(), "111122223333");
+    assert!(entitlements);
+    let Some(LicenseEvent::Updated(naming)) = news.event else { panic!("not an update") };
+    assert_eq!(naming.agreement.as_str(), "agmt-5f0example1");
+    assert_eq!(naming.mark.at.to_string(), "2026-08-20T12:00:00Z");
+
+    let (news, entitlements) = license_news("license-deprovisioned");
+    assert!(matches!(news.event, Some(LicenseEvent::Deprovisioned(_))));
+    assert!(!entitlements);
+}
+
+#[test]
+fn both_forms_of_the_arn_are_the_same_license() {
+    let (documented, _) = license_news("license-updated-documented-arn");
+    let (real, _) = license_news("license-updated");
+    assert_eq!(documented.license, real.license);
+    assert!(!documented.arn.unwrap().is_sendable());
+    assert!(real.arn.unwrap().is_sendable());
+}
+
+#[test]
+fn agreement_events_leave_a_status() {
+    let cases = [
+        ("agreement-created", AgreementStatus::Active, None),
+        ("agreement-created-reseller", AgreementStatus::Active, None),
+        ("agreement-amended", AgreementStatus::Active, None),
+        ("agreement-created-renewal", AgreementStatus::Active, Some("agmt-5f0example1")),
+        ("agreement-ended", AgreementStatus::Cancelled, None),
+    ];
+    for (name, status, previous) in cases {
+        let event = agreement_event(name);
+        assert_eq!(event.status, status, "{name}");
+        assert_eq!(event.previous.as_ref().map(AgreementId::as_str), previous, "{name}");
+    }
+}
+
+#[test]
+fn an_end_without_a_status_or_with_a_new_one_is_an_end() {
+    for status in ["", r#","status":"ACTIVE""#, r#","status":"VANISHED""#] {
+        let body = format!(
+            r#"{{"id":"e","source":"aws.agreement-marketplace","detail-type":"Purchase Agreement Ended - Proposer",
+            "time":"2026-08-20T12:00:00Z","detail":{{"agreement":{{"id":"agmt-1"{status}}}}}}}"#
+        );
+        let Message::Agreement(event) = read(&body).unwrap() else { panic!("no agreement event") };
+        assert!(event.status.end_reason().is_some(), "{status}");
+    }
+}
+
+#[test]
+fn notices_are_not_taken_for_what_they_announce() {
+    for name in ["agreement-ending-notice", "agreement-advisory"] {
+        assert!(matches!(read(&sample(name)).unwrap(), Message::Other(_)), "{name}");
+    }
+}
+
+#[test]
+fn an_event_of_another_source_is_none_of_ours() {
+    let body = sample("license-updated").replace("aws.agreement-marketplace", "aws.agreement-marketplace.fake");
+    assert!(matches!(read(&body).unwrap(), Message::Other(_)));
+}
+
+#[test]
+fn notifications_are_read_with_and_without_blanks() {
+    for name in ["subscribe-success", "subscribe-success-with-blanks"] {
+        let (news, entitlements) = license_news(name);
+        assert_eq!(news.license.as_str(), "7demolegacy00000000000ab~X01EXAMPLEX", "{name}");
+        assert!(matches!(news.event, Some(LicenseEvent::Subscribed { free_trial: true, .. })), "{name}");
+        assert!(entitlements);
+    }
+    assert!(matches!(license_news("subscribe-fail").0.event, Some(LicenseEvent::SubscribeFailed(_))));
+    assert!(matches!(license_news("unsubscribe-pending").0.event, Some(LicenseEvent::Unsubscribing(_))));
+    assert!(matches!(license_news("unsubscribe-success").0.event, Some(LicenseEvent::Unsubscribed(_))));
+    let (news, entitlements) = license_news("entitlement-updated");
+    assert!(news.event.is_none() && entitlements);
+}
+
+#[test]
+fn what_cannot_be_read_says_where() {
+    assert!(matches!(read(&sample("not-json")), Err(Unreadable::NotJson)));
+    assert!(matches!(read(&sample("no-envelope")), Err(Unreadable::NoEnvelope)));
+    let error = read(&sample("bad-license-arn")).unwrap_err();
+    assert!(error.to_string().starts_with("detail: a license ARN must be"), "{error}");
+    let error = read(&sample("license-updated").replace("111122223333", "1111")).unwrap_err();
+    assert!(error.to_string().contains("12 digits"), "{error}");
+}
