@@ -45,7 +45,7 @@ fn the_decision_follows_from_what_is_held() {
     let consumption = || holding(CONSUMPTION, "l-3", vec![entitlement("events_included", Value::Integer(100), None)]);
     let mut unread = contract(vec![]);
     unread.license.entitlements_read_at = None;
-    let cases: Vec<(&str, &str, Option<&str>, Vec<Holding>, bool, Reason)> = vec![
+    let cases = [
         ("nothing", "seats", None, vec![], false, Reason::NoLicense),
         ("held", "seats", None, vec![contract(vec![seats(5, 30)])], true, Reason::Entitled),
         ("held, all of it", "seats", Some("5"), vec![contract(vec![seats(5, 30)])], true, Reason::Entitled),

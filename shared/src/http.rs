@@ -9,8 +9,8 @@ use aws_lambda_events::encodings::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// The largest body that is read; what API Gateway lets through is larger than any form or document needs.
 const LONGEST_BODY: usize = 1024 * 1024;
@@ -211,38 +211,36 @@ impl From<Response> for ApiGatewayV2httpResponse {
 }
 
 /// A problem document (RFC 9457), with a stable code and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
-    #[serde(serialize_with = "as_number")]
     status: StatusCode,
     code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    title: &'static str,
     detail: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<String>,
-    #[serde(skip)]
-    retry_after: Option<u32>,
+    action: Option<&'static str>,
+    headers: Vec<(HeaderName, String)>,
 }
 
-fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_map(None)?;
+        document.serialize_entry("type", &format!("urn:stallkeeper:problem:{}", self.code))?;
+        document.serialize_entry("title", self.title)?;
+        document.serialize_entry("status", &self.status.as_u16())?;
+        document.serialize_entry("code", self.code)?;
+        for (name, text) in [("detail", self.detail.as_deref()), ("action", self.action)] {
+            if let Some(text) = text {
+                document.serialize_entry(name, text)?;
+            }
+        }
+        document.end()
+    }
 }
 
 impl Problem {
     /// A problem of that code.
-    pub fn new(status: StatusCode, code: &'static str, title: &str) -> Self {
-        Self {
-            kind: format!("urn:stallkeeper:problem:{code}"),
-            title: title.to_owned(),
-            status,
-            code,
-            detail: None,
-            action: None,
-            retry_after: None,
-        }
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self { status, code, title, detail: None, action: None, headers: Vec::new() }
     }
 
     /// What was wrong in this case.
@@ -252,14 +250,14 @@ impl Problem {
     }
 
     /// What to do about it.
-    pub fn action(mut self, action: &str) -> Self {
-        self.action = Some(action.to_owned());
+    pub fn action(mut self, action: &'static str) -> Self {
+        self.action = Some(action);
         self
     }
 
-    /// The same call may go through after that many seconds.
-    pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+    /// A header that goes with it.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
         self
     }
 
@@ -281,7 +279,7 @@ impl Problem {
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Stallkeeper cannot answer right now.")
             .action("Send the same request again after the time that Retry-After names.")
-            .retry_after(5)
+            .header(header::RETRY_AFTER, "5")
     }
 
     fn body(error: BodyError) -> Self {
@@ -294,9 +292,77 @@ impl Problem {
 impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         let response = Self::document(problem.status, "application/problem+json", &problem);
-        match problem.retry_after {
-            Some(seconds) => response.header(header::RETRY_AFTER, &seconds.to_string()),
-            None => response,
-        }
+        problem.headers.into_iter().fold(response, |response, (name, value)| response.header(name, &value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A request with these parts beside what every event has.
+    fn request(mut event: Value) -> Request {
+        event["requestContext"]["http"] = json!({ "method": "GET" });
+        Request::read(serde_json::from_value(event).unwrap())
+    }
+
+    fn form(body: &str, base64: bool) -> Result<Vec<(String, String)>, BodyError> {
+        let headers = json!({ "content-type": "application/x-www-form-urlencoded; charset=utf-8" });
+        request(json!({ "headers": headers, "body": body, "isBase64Encoded": base64 })).form()
+    }
+
+    #[test]
+    fn a_form_is_read_plain_and_in_base64() {
+        let fields = vec![("a".to_owned(), "1 2".to_owned()), ("b".to_owned(), "é".to_owned())];
+        assert_eq!(form("a=1+2&b=%C3%A9", false), Ok(fields.clone()));
+        assert_eq!(form(&STANDARD.encode("a=1+2&b=%C3%A9"), true), Ok(fields));
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_says_why() {
+        assert_eq!(form("%%%", true), Err(BodyError::NotBase64));
+        assert_eq!(form(&STANDARD.encode([0xff, 0xfe]), true), Err(BodyError::NotText));
+        assert_eq!(form(&"a".repeat(LONGEST_BODY + 1), false), Err(BodyError::TooLarge));
+        let plain = request(json!({ "headers": { "content-type": "text/plain" }, "body": "a=1" }));
+        assert_eq!(plain.form(), Err(BodyError::WrongType("application/x-www-form-urlencoded")));
+    }
+
+    #[test]
+    fn the_stage_is_no_part_of_the_path() {
+        let path =
+            |stage: &str, raw: &str| request(json!({ "rawPath": raw, "requestContext": { "stage": stage } })).path;
+        assert_eq!(path("$default", "/register"), "/register");
+        assert_eq!(path("prod", "/prod/register"), "/register");
+        assert_eq!(path("prod", "/product"), "/product");
+        assert_eq!(path("register", "/register"), "/register");
+    }
+
+    #[test]
+    fn cookies_come_from_their_own_list_or_from_the_header() {
+        let listed = request(json!({ "cookies": ["a=1", "b=2=3"] }));
+        assert_eq!((listed.cookie("b"), listed.cookie("c")), (Some("2=3"), None));
+        let in_header = request(json!({ "headers": { "cookie": "a=1; b=2" } }));
+        assert_eq!(in_header.cookie("b"), Some("2"));
+    }
+
+    #[test]
+    fn a_problem_is_a_document_with_code_and_action() {
+        let problem = Problem::invalid("limit", "must be a number").header(header::RETRY_AFTER, "5");
+        let answer: ApiGatewayV2httpResponse = Response::from(problem).into();
+        assert_eq!(answer.status_code, 400);
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        assert_eq!(answer.headers["retry-after"], "5");
+        let Some(Body::Text(body)) = answer.body else { panic!("no document") };
+        let expected = json!({
+            "type": "urn:stallkeeper:problem:parameter_invalid",
+            "title": "A parameter is not what it must be.",
+            "status": 400,
+            "code": "parameter_invalid",
+            "detail": "limit: must be a number",
+            "action": "Mend the parameter and send the request again.",
+        });
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
     }
 }

@@ -9,6 +9,7 @@ mod message;
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
+use stallkeeper::aws::chain;
 use stallkeeper::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::store::{Store, StoreError};
@@ -152,10 +153,4 @@ impl Subscription {
 
 fn receives(message: &SqsMessage) -> u32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

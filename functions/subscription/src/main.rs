@@ -1,5 +1,7 @@
 //! Runs the function: clients are built once and handed to the handler.
 
+#![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
+
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use stallkeeper::aws;
 use stallkeeper::time::Clock;

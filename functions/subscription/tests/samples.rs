@@ -2,6 +2,8 @@
 //!
 //! No AWS answers here, so what needs the table comes back to the queue; the end-to-end tests have the rest.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::LazyLock;
 
 use aws_config::{BehaviorVersion, SdkConfig};

@@ -1,0 +1,147 @@
+//! Licenses: the list, one of them, and its link to a tenant.
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use stallkeeper::http::{Problem, Request, Response};
+use stallkeeper::ids::{AccountId, LicenseId, TenantId};
+use stallkeeper::license::{License, StateName};
+use stallkeeper::lifecycle::{self, Linking};
+use stallkeeper::store::{Page, Store, StoreError};
+
+use crate::view::LicenseView;
+use crate::{Refusal, only_parameters};
+
+/// How many licenses a page has where the caller does not say.
+const PAGE: i32 = 50;
+const LONGEST_PAGE: i32 = 200;
+
+#[derive(Serialize)]
+struct List<'a> {
+    licenses: Vec<LicenseView<'a>>,
+    /// Where the next page begins; none after the last. A page may be empty and still have a next one.
+    next: Option<String>,
+}
+
+/// `GET /v1/licenses?account=&state=&limit=&cursor=`: those of an account, in a state, both, or all.
+pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, Refusal> {
+    only_parameters(request, &["account", "state", "limit", "cursor"])?;
+    let account: Option<AccountId> = parse(request, "account")?;
+    let state = request.parameter("state").map(read_state).transpose()?;
+    let limit = request.parameter("limit").map(read_limit).transpose()?.unwrap_or(PAGE);
+    let cursor = request.parameter("cursor");
+    let now = store.clock().now();
+    let mut page = match &account {
+        Some(account) => store.licenses_of_account(account, cursor, limit).await?,
+        None => page_over_states(store, state, cursor, limit).await?,
+    };
+    page.licenses.retain(|license| state.is_none_or(|state| license.state_at(now).name() == state));
+    Ok(shown(&page, now))
+}
+
+fn shown(page: &Page, now: Timestamp) -> Response {
+    let licenses = page.licenses.iter().map(|license| LicenseView::at(license, now)).collect();
+    Response::json(StatusCode::OK, &List { licenses, next: page.next.clone() })
+}
+
+/// A page of the index by state, one state after the other. Its cursor is the state's place and the index's cursor.
+///
+/// A license is indexed by the state that it was written in, and time alone makes an ending one ended.
+async fn page_over_states(
+    store: &Store,
+    wanted: Option<StateName>,
+    cursor: Option<&str>,
+    limit: i32,
+) -> Result<Page, StoreError> {
+    let states = match wanted {
+        None => StateName::ALL.to_vec(),
+        Some(StateName::Ended) => vec![StateName::Ending, StateName::Ended],
+        Some(state) => vec![state],
+    };
+    let (place, inner) = match cursor {
+        None => (0, None),
+        Some(cursor) => {
+            let (place, inner) = cursor.split_once('.').ok_or(StoreError::BadCursor)?;
+            (place.parse().map_err(|_| StoreError::BadCursor)?, Some(inner).filter(|inner| !inner.is_empty()))
+        }
+    };
+    let state = *states.get(place).ok_or(StoreError::BadCursor)?;
+    let mut page = store.licenses_in_state(state, inner, limit).await?;
+    page.next = match page.next {
+        Some(inner) => Some(format!("{place}.{inner}")),
+        None => states.get(place + 1).map(|_| format!("{}.", place + 1)),
+    };
+    Ok(page)
+}
+
+/// `GET /v1/licenses/{license}`.
+pub(crate) async fn show(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
+    only_parameters(request, &[])?;
+    let id = read_license(license)?;
+    let license = store.license(&id).await?.ok_or_else(|| unknown(&id))?;
+    Ok(one(&license, store.clock().now()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    tenant: TenantId,
+}
+
+/// `PUT /v1/licenses/{license}/tenant` with `{"tenant": "…"}`: the license belongs to the tenant from now on.
+///
+/// The same again changes nothing. A license that belongs to another tenant stays there: 409, which does not say to
+/// whom.
+pub(crate) async fn link(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
+    only_parameters(request, &[])?;
+    let id = read_license(license)?;
+    let Link { tenant } = request.json()?;
+    match lifecycle::link_tenant(store, &id, &tenant).await? {
+        Linking::Linked(license) => Ok(one(&license, store.clock().now())),
+        Linking::Unknown => Err(unknown(&id).into()),
+        Linking::LinkedElsewhere => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "license_linked_elsewhere",
+            "The license belongs to another tenant.",
+        )
+        .detail(format!("{id} was linked before and stays where it is"))
+        .action("Have the buyer sign in to the account that the license was registered with.")
+        .into()),
+    }
+}
+
+fn one(license: &License, now: Timestamp) -> Response {
+    Response::json(StatusCode::OK, &LicenseView::at(license, now))
+}
+
+fn read_license(text: &str) -> Result<LicenseId, Problem> {
+    text.parse().map_err(|error| Problem::invalid("license", error))
+}
+
+fn unknown(id: &LicenseId) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "license_unknown", "There is no such license.")
+        .detail(format!("nothing was heard of {id} yet"))
+        .action("Check the id. A license appears when its buyer registers or AWS tells of it.")
+}
+
+fn parse<T: std::str::FromStr>(request: &Request, name: &str) -> Result<Option<T>, Problem>
+where
+    T::Err: std::fmt::Display,
+{
+    request.parameter(name).map(str::parse).transpose().map_err(|error: T::Err| Problem::invalid(name, error))
+}
+
+fn read_state(text: &str) -> Result<StateName, Problem> {
+    let known = StateName::ALL.into_iter().find(|state| state.as_str() == text);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = StateName::ALL.into_iter().map(StateName::as_str).collect();
+        Problem::invalid("state", format!("must be one of {}", names.join(", ")))
+    })
+}
+
+fn read_limit(text: &str) -> Result<i32, Problem> {
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=LONGEST_PAGE).contains(limit))
+        .ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {LONGEST_PAGE}")))
+}

@@ -1,0 +1,123 @@
+//! Tenants: whether AWS Marketplace manages one, and what it may use.
+
+use http::StatusCode;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use stallkeeper::entitlement::{Decision, Holding, Question, decide as answer, decide_all};
+use stallkeeper::http::{Problem, Request, Response};
+use stallkeeper::ids::{DimensionKey, TenantId};
+use stallkeeper::license::{License, StateName};
+use stallkeeper::store::{Store, StoreError};
+
+use crate::view::LicenseView;
+use crate::{Refusal, only_parameters};
+
+/// Where a buyer changes or leaves a plan: "Manage subscriptions" at AWS Marketplace.
+const MANAGE_AT: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
+
+#[derive(Serialize)]
+struct TenantView<'a> {
+    tenant: &'a TenantId,
+    /// Whether a license of it is in force, on its way, or ending.
+    managed: bool,
+    /// What it may do inside the application.
+    change_plan: Permission,
+    leave: Permission,
+    licenses: Vec<LicenseView<'a>>,
+}
+
+#[derive(Serialize)]
+struct Permission {
+    in_application: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'static str>,
+}
+
+/// `GET /v1/tenants/{tenant}`: whether AWS Marketplace manages it. One that nothing was heard of is not managed.
+///
+/// A tenant that AWS Marketplace manages changes its plan and leaves there, not in the application (AWS Marketplace's
+/// SaaS product guidelines: billing goes through the listed dimensions alone).
+pub(crate) async fn show(store: &Store, request: &Request, tenant: &str) -> Result<Response, Refusal> {
+    only_parameters(request, &[])?;
+    let tenant = read_tenant(tenant)?;
+    let licenses = store.licenses_of_tenant(&tenant).await?;
+    let now = store.clock().now();
+    let is_over = |license: &License| matches!(license.state_at(now).name(), StateName::Ended | StateName::Failed);
+    let managed = !licenses.iter().all(is_over);
+    let permission = || Permission { in_application: !managed, at: managed.then_some(MANAGE_AT) };
+    let view = TenantView {
+        tenant: &tenant,
+        managed,
+        change_plan: permission(),
+        leave: permission(),
+        licenses: licenses.iter().map(|license| LicenseView::at(license, now)).collect(),
+    };
+    Ok(Response::json(StatusCode::OK, &view))
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    tenant: &'a TenantId,
+    #[serde(flatten)]
+    decision: Decision,
+}
+
+#[derive(Serialize)]
+struct All<'a> {
+    tenant: &'a TenantId,
+    decisions: Vec<Decision>,
+}
+
+/// `GET /v1/tenants/{tenant}/entitlements?dimension=&quantity=`: may it use that dimension, that much of it? Without
+/// a dimension: the answer for each.
+pub(crate) async fn decide(store: &Store, request: &Request, tenant: &str) -> Result<Response, Refusal> {
+    only_parameters(request, &["dimension", "quantity"])?;
+    let tenant = read_tenant(tenant)?;
+    let question = read_question(request)?;
+    let holdings = holdings(store, &tenant).await?;
+    let now = store.clock().now();
+    Ok(match question {
+        Some(question) => {
+            let decision = answer(&question, &holdings, now);
+            Response::json(StatusCode::OK, &One { tenant: &tenant, decision })
+        }
+        None => {
+            let decisions = decide_all(&holdings, now);
+            Response::json(StatusCode::OK, &All { tenant: &tenant, decisions })
+        }
+    })
+}
+
+async fn holdings(store: &Store, tenant: &TenantId) -> Result<Vec<Holding>, StoreError> {
+    let mut holdings = Vec::new();
+    for license in store.licenses_of_tenant(tenant).await? {
+        let listing = store.listing(&license.product).await?;
+        holdings.push(Holding { license, listing });
+    }
+    Ok(holdings)
+}
+
+fn read_tenant(text: &str) -> Result<TenantId, Problem> {
+    text.parse().map_err(|error| Problem::invalid("tenant", error))
+}
+
+fn read_question(request: &Request) -> Result<Option<Question>, Problem> {
+    let dimension: Option<DimensionKey> = request
+        .parameter("dimension")
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| Problem::invalid("dimension", error))?;
+    let quantity = request.parameter("quantity").map(read_quantity).transpose()?;
+    match (dimension, quantity) {
+        (Some(dimension), quantity) => Ok(Some(Question { dimension, quantity })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Problem::invalid("quantity", "needs a `dimension` beside it")),
+    }
+}
+
+fn read_quantity(text: &str) -> Result<Decimal, Problem> {
+    Decimal::from_str_exact(text)
+        .ok()
+        .filter(|quantity| !quantity.is_sign_negative())
+        .ok_or_else(|| Problem::invalid("quantity", "must be a number such as 5 or 0.25, not negative"))
+}
