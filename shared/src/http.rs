@@ -2,6 +2,7 @@
 //!
 //! Requests are read here and not by `lambda_http`, which panics on a body that is not the base64 it claims to be.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -215,9 +216,9 @@ impl From<Response> for ApiGatewayV2httpResponse {
 pub struct Problem {
     status: StatusCode,
     code: &'static str,
-    title: &'static str,
+    title: Cow<'static, str>,
     detail: Option<String>,
-    action: Option<&'static str>,
+    action: Option<Cow<'static, str>>,
     headers: Vec<(HeaderName, String)>,
 }
 
@@ -225,10 +226,10 @@ impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut document = serializer.serialize_map(None)?;
         document.serialize_entry("type", &format!("urn:stallkeeper:problem:{}", self.code))?;
-        document.serialize_entry("title", self.title)?;
+        document.serialize_entry("title", &self.title)?;
         document.serialize_entry("status", &self.status.as_u16())?;
         document.serialize_entry("code", self.code)?;
-        for (name, text) in [("detail", self.detail.as_deref()), ("action", self.action)] {
+        for (name, text) in [("detail", self.detail.as_deref()), ("action", self.action.as_deref())] {
             if let Some(text) = text {
                 document.serialize_entry(name, text)?;
             }
@@ -239,8 +240,8 @@ impl Serialize for Problem {
 
 impl Problem {
     /// A problem of that code.
-    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, detail: None, action: None, headers: Vec::new() }
+    pub fn new(status: StatusCode, code: &'static str, title: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, title: title.into(), detail: None, action: None, headers: Vec::new() }
     }
 
     /// What was wrong in this case.
@@ -250,8 +251,8 @@ impl Problem {
     }
 
     /// What to do about it.
-    pub fn action(mut self, action: &'static str) -> Self {
-        self.action = Some(action);
+    pub fn action(mut self, action: impl Into<Cow<'static, str>>) -> Self {
+        self.action = Some(action.into());
         self
     }
 

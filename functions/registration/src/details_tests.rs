@@ -1,0 +1,121 @@
+use super::*;
+
+fn license(tenant: Option<&str>) -> License {
+    let mut license = License::new("l-a".parse().unwrap(), "demo".parse().unwrap());
+    license.tenant = tenant.map(|tenant| tenant.parse().unwrap());
+    license
+}
+
+fn contact(email: &str, saved_at: i64) -> Contact {
+    let now = Timestamp::from_second(saved_at).unwrap();
+    entered_for_tests(email, "", "").contact(&"l-a".parse().unwrap(), Language::English, now)
+}
+
+fn handoff() -> Also {
+    let handoff = Handoff { license: "l-a".parse().unwrap(), door: Door::SignIn, expires_at: 0 };
+    Also::Handoff(Secret::random().unwrap().hash(), handoff)
+}
+
+/// What is written: whether a contact, whether a handoff, how much is told.
+fn written(change: &Change) -> (bool, bool, usize) {
+    let has = |matches: fn(&Also) -> bool| change.also.iter().any(matches);
+    let contact = has(|also| matches!(also, Also::Contact(_)));
+    let handoff = has(|also| matches!(also, Also::Handoff(..)));
+    (contact, handoff, change.told.len())
+}
+
+#[test]
+fn a_form_is_read_field_by_field_and_what_is_not_asked_is_passed_over() {
+    let fields = |list: &[(&str, &str)]| -> Vec<(String, String)> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let form = [("email", " a@example.com "), ("account", "existing"), ("form_token", "t"), ("tenant", "acme")];
+    let posted = Posted::read(&fields(&form)).ok().unwrap();
+    assert_eq!(
+        (posted.entered.email.as_str(), posted.door, posted.token.as_str()),
+        ("a@example.com", Door::SignIn, "t")
+    );
+    assert_eq!(Posted::read(&fields(&[("account", "new")])).ok().unwrap().door, Door::SignUp);
+    assert_eq!(Posted::read(&[]).ok().unwrap().door, Door::SignUp);
+    assert!(Posted::read(&fields(&[("account", "admin")])).is_err());
+}
+
+#[test]
+fn what_was_entered_is_judged_field_by_field() {
+    let long = "x".repeat(201);
+    let as_long_as_may_be = "社".repeat(200);
+    let long_mail = format!("{}@example.com", "x".repeat(250));
+    let cases: [(&str, &str, &str, &[&str]); 14] = [
+        ("a@example.com", "", "", &[]),
+        ("o'neil+tag@sub.example.co.jp", "Zoë \"Z\" <O'Neil>", "株式会社 例", &[]),
+        ("検証@example.jp", "", "", &[]),
+        ("a@example.com", &as_long_as_may_be, &as_long_as_may_be, &[]),
+        ("", "", "", &["error-email-missing"]),
+        ("a", "", "", &["error-email-invalid"]),
+        ("a@b", "", "", &["error-email-invalid"]),
+        ("a@example.com, b@example.com", "", "", &["error-email-invalid"]),
+        ("a@example.com\r\nBcc: b@example.com", "", "", &["error-email-invalid"]),
+        (&long_mail, "", "", &["error-email-invalid"]),
+        ("a@example.com", &long, "", &["error-name-long"]),
+        ("a@example.com", "A\r\nB", "", &["error-name-characters"]),
+        ("a@example.com", "", "A\0B", &["error-company-characters"]),
+        ("", &long, &long, &["error-email-missing", "error-name-long", "error-company-long"]),
+    ];
+    for (email, name, company, expected) in cases {
+        let errors = entered_for_tests(email, name, company).errors();
+        let messages: Vec<_> = errors.iter().map(|error| error.message.0).collect();
+        assert_eq!(messages, expected, "{email:?} {name:?} {company:?}");
+    }
+}
+
+#[test]
+fn a_contact_keeps_the_language_and_leaves_out_what_is_blank() {
+    let entered = entered_for_tests("a@example.com", "", "Example");
+    let contact = entered.contact(&"l-a".parse().unwrap(), Language::Japanese, Timestamp::UNIX_EPOCH);
+    assert_eq!(contact.name, None);
+    assert_eq!(contact.company.as_deref(), Some("Example"));
+    assert_eq!(contact.language, "ja");
+}
+
+#[test]
+fn a_license_of_a_tenant_opens_only_to_those_who_sign_in() {
+    assert_eq!(door(&license(None), Door::SignUp), Door::SignUp);
+    assert_eq!(door(&license(None), Door::SignIn), Door::SignIn);
+    assert_eq!(door(&license(Some("acme")), Door::SignUp), Door::SignIn);
+    assert_eq!(door(&license(Some("acme")), Door::SignIn), Door::SignIn);
+}
+
+#[test]
+fn a_contact_is_saved_and_told_once() {
+    let new = contact("a@example.com", 10);
+    let first = complete(license(None), Some(&new), None, handoff());
+    assert_eq!(written(&first), (true, true, 1));
+    let again = complete(license(None), Some(&new), Some(&contact("a@example.com", 9)), handoff());
+    assert_eq!(written(&again), (false, true, 0));
+    let corrected = complete(license(None), Some(&new), Some(&contact("b@example.com", 9)), handoff());
+    assert_eq!(written(&corrected), (true, true, 1));
+}
+
+#[test]
+fn a_license_that_was_linked_meanwhile_keeps_its_contact() {
+    let change = complete(license(Some("acme")), Some(&contact("a@example.com", 10)), None, handoff());
+    assert_eq!(written(&change), (false, true, 0));
+}
+
+#[test]
+fn the_code_is_added_to_whatever_url_the_application_has() {
+    let mut listing = Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap();
+    let code = Secret::random().unwrap();
+    let revealed = code.reveal();
+    for (url, expected) in [
+        ("https://app.example.com/sign-up", format!("https://app.example.com/sign-up?code={revealed}")),
+        ("https://app.example.com", format!("https://app.example.com/?code={revealed}")),
+        ("https://app.example.com/?", format!("https://app.example.com/?code={revealed}")),
+        ("https://app.example.com/in?a=1&b=%20", format!("https://app.example.com/in?a=1&b=%20&code={revealed}")),
+        ("https://app.example.com/#/in", format!("https://app.example.com/?code={revealed}#/in")),
+    ] {
+        listing.urls.sign_up = url.parse().unwrap();
+        assert_eq!(way_in(&listing, Door::SignUp, &code).as_str(), expected);
+    }
+    assert!(way_in(&listing, Door::SignIn, &code).as_str().starts_with("https://app.example.com/sign-in?code="));
+}

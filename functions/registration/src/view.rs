@@ -1,0 +1,226 @@
+//! The pages: what the templates are given, and the headers that go with them.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+use stallkeeper::http::Response;
+use stallkeeper::license::StateName;
+use stallkeeper::listing::Listing;
+use url::Url;
+
+use crate::details::{Entered, Field, FieldError};
+use crate::texts::{Language, MessageId, Texts};
+
+/// The style that stands in every page.
+pub(crate) const STYLE: &str = include_str!("../templates/style.css");
+
+/// Where buyers find "Set up your account".
+pub(crate) const MARKETPLACE: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
+
+/// What every page has around its own part.
+struct Frame<'a> {
+    texts: &'static Texts,
+    listing: Option<&'a Listing>,
+    /// The path of the page, if asking for it in another language brings the same page.
+    here: Option<&'static str>,
+}
+
+impl Frame<'_> {
+    fn brand(&self) -> String {
+        self.listing.map_or_else(|| self.texts.say("brand"), |listing| listing.name.clone())
+    }
+
+    /// A described listing may name any URL here; only one that a browser opens as a page becomes a link.
+    fn support_page(&self) -> Option<&Url> {
+        let url = self.listing?.support.url.as_ref();
+        url.filter(|url| ["https", "http"].contains(&url.scheme()))
+    }
+}
+
+/// Whose page it is, and the proof that its form comes from it.
+#[derive(Clone, Copy)]
+pub(crate) struct Form<'a> {
+    pub(crate) listing: &'a Listing,
+    pub(crate) token: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "register.html")]
+struct RegisterPage<'a> {
+    frame: Frame<'a>,
+    listing: &'a Listing,
+    form_token: &'a str,
+    entered: &'a Entered,
+    errors: &'a [FieldError],
+}
+
+impl RegisterPage<'_> {
+    fn error_of(&self, field: &Field) -> Option<MessageId> {
+        self.errors.iter().find(|error| error.field == *field).map(|error| error.message)
+    }
+
+    /// The ids of the texts that say more about a field.
+    fn described_by(&self, field: &Field) -> Option<String> {
+        let hint = field.is_required().then(|| format!("{}-hint", field.name()));
+        let error = self.error_of(field).map(|_| format!("{}-error", field.name()));
+        let ids: Vec<String> = hint.into_iter().chain(error).collect();
+        (!ids.is_empty()).then(|| ids.join(" "))
+    }
+}
+
+/// The registration page, with what was entered before and what is wrong with it.
+pub(crate) fn register(language: Language, form: Form<'_>, entered: &Entered, errors: &[FieldError]) -> Response {
+    let Form { listing, token: form_token } = form;
+    let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register") };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    page(status, &RegisterPage { frame, listing, form_token, entered, errors }, Some(listing))
+}
+
+#[derive(Template)]
+#[template(path = "linked.html")]
+struct LinkedPage<'a> {
+    frame: Frame<'a>,
+    listing: &'a Listing,
+    form_token: &'a str,
+}
+
+/// The page of a license that belongs to a tenant already: no contact, only the way to sign in.
+pub(crate) fn linked(language: Language, form: Form<'_>) -> Response {
+    let Form { listing, token: form_token } = form;
+    let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register") };
+    page(StatusCode::OK, &LinkedPage { frame, listing, form_token }, Some(listing))
+}
+
+/// Whether the status page loads itself again. It can be stopped (WCAG 2.2, success criterion 2.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reload {
+    On,
+    Off,
+    NotNeeded,
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct StatusPage<'a> {
+    frame: Frame<'a>,
+    listing: &'a Listing,
+    state: String,
+    explanation: String,
+    reload: Reload,
+}
+
+/// How far the license is.
+pub(crate) fn status(language: Language, listing: &Listing, state: StateName, reload: Reload) -> Response {
+    let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register/status") };
+    let state = format!("status-{}", state.as_str());
+    let explanation = format!("{state}.explanation");
+    page(StatusCode::OK, &StatusPage { frame, listing, state, explanation, reload }, None)
+}
+
+/// Where a page of something that went wrong leads on to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WayOn {
+    /// AWS Marketplace, for another "Set up your account".
+    Marketplace,
+    /// The registration page of the session that there may be.
+    Register,
+    /// Nowhere: reload, go back, or write to support.
+    None,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame<'a>,
+    /// The other language stands folded on the same page: most of these pages answer a POST, which no link repeats.
+    other: &'static Texts,
+    code: &'static str,
+    way_on: WayOn,
+}
+
+impl ProblemPage<'_> {
+    fn title(&self) -> String {
+        format!("problem-{}", self.code)
+    }
+
+    fn explanation(&self) -> String {
+        format!("problem-{}.explanation", self.code)
+    }
+
+    fn action(&self) -> String {
+        format!("problem-{}.action", self.code)
+    }
+}
+
+/// The page of something that went wrong.
+pub(crate) fn problem(
+    status: StatusCode,
+    code: &'static str,
+    way_on: WayOn,
+    language: Language,
+    listing: Option<&Listing>,
+) -> Response {
+    let frame = Frame { texts: language.texts(), listing, here: None };
+    page(status, &ProblemPage { frame, other: language.other().texts(), code, way_on }, None)
+}
+
+/// Renders a page; `form_of` is the listing whose doors its form leads to.
+fn page(status: StatusCode, template: &impl Template, form_of: Option<&Listing>) -> Response {
+    match template.render() {
+        Ok(html) => {
+            Response::html(status, html).header(header::CONTENT_SECURITY_POLICY, &content_security_policy(form_of))
+        }
+        // Writing into a string does not fail; were it to, the status says so.
+        Err(_) => Response::empty(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// Nothing is loaded and no script runs; the one style is named by its hash. Browsers hold the redirect that follows a
+/// form against `form-action` too, and every further one, so it names the application's doors, and a door must answer
+/// with a page of its own before it sends the buyer to a third origin.
+fn content_security_policy(form_of: Option<&Listing>) -> String {
+    static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE)));
+    let mut policy = format!("default-src 'none'; style-src 'sha256-{}'; form-action 'self'", *STYLE_HASH);
+    if let Some(listing) = form_of {
+        let [sign_up, sign_in] = [&listing.urls.sign_up, &listing.urls.sign_in].map(Url::origin);
+        let _ = write!(policy, " {}", sign_up.ascii_serialization());
+        if sign_in != sign_up {
+            let _ = write!(policy, " {}", sign_in.ascii_serialization());
+        }
+    }
+    policy.push_str("; base-uri 'none'; frame-ancestors 'none'; img-src 'none'");
+    policy
+}
+
+/// Adds the headers that every answer has, where it has none of its own.
+pub(crate) fn secure(headers: &mut HeaderMap, language: Language) {
+    const FIXED: [(HeaderName, &str); 7] = [
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // `no-referrer` would make the Origin of our own form null, and the same-origin check would refuse it.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+        ),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::VARY, "Accept, Accept-Language, Cookie"),
+    ];
+    for (name, value) in FIXED {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_LANGUAGE).or_insert(HeaderValue::from_static(language.tag()));
+    if let Ok(policy) = HeaderValue::from_str(&content_security_policy(None)) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;
