@@ -1,5 +1,6 @@
 //! Agreements, and which licenses follow them.
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ impl Store {
                 .await;
             match written {
                 Ok(_) => return Ok(agreement),
-                Err(error) if is_race(&error) => {}
+                Err(error) if is_race(error.code()) => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Item, RACES, Store, StoreError, give_way, is_race, keys, read, unavailable, write};
+use super::{Item, RACES, Store, StoreError, give_way, is_lost_race, keys, read, unavailable, write};
 use crate::ids::{AccountId, LicenseId, TenantId};
 use crate::license::{License, StateName, told};
 use crate::notification::{OutboundEvent, Told};
@@ -96,7 +96,7 @@ impl Store {
             let written = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
             match written {
                 Ok(_) => return Ok(Some(license)),
-                Err(error) if is_race(&error) => {}
+                Err(error) if error.as_service_error().is_some_and(is_lost_race) => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }

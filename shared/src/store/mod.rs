@@ -16,6 +16,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -140,11 +141,27 @@ where
 }
 
 /// Whether a write did not hold because another came between: it is to be made again from the row as it is now.
-fn is_race<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+fn is_race(code: Option<&str>) -> bool {
     matches!(
-        error.code(),
-        Some("ConditionalCheckFailedException" | "TransactionConflictException" | "TransactionCanceledException")
+        code,
+        Some(
+            "ConditionalCheckFailedException"
+                | "ConditionalCheckFailed"
+                | "TransactionConflictException"
+                | "TransactionConflict"
+        )
     )
+}
+
+/// Whether a transaction did not hold for such a reason, and for no other.
+fn is_lost_race(error: &TransactWriteItemsError) -> bool {
+    match error {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            let mut codes = cancelled.cancellation_reasons().iter().map(|reason| reason.code());
+            codes.all(|code| matches!(code, None | Some("None")) || is_race(code))
+        }
+        other => is_race(other.code()),
+    }
 }
 
 /// Waits before a write is made again, longer each time.

@@ -1,0 +1,104 @@
+//! How a service says no.
+
+use super::protocol::{Document, Record};
+use super::service::Service;
+
+/// An error that a service answers with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ServiceError {
+    /// The shape's name, without its namespace.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// For people.
+    pub message: String,
+    /// Whether the service's own model has the shape; else it is one that every service of AWS has.
+    pub modelled: bool,
+    /// The shape's other members.
+    pub members: Record,
+}
+
+impl ServiceError {
+    /// An error of the service's own model.
+    pub(crate) fn modelled(code: &'static str, status: u16, message: impl Into<String>) -> Self {
+        Self { code, status, message: message.into(), modelled: true, members: Record::new() }
+    }
+
+    /// An error that any service may answer with.
+    fn common(code: &'static str, status: u16, message: impl Into<String>) -> Self {
+        Self { modelled: false, ..Self::modelled(code, status, message) }
+    }
+
+    /// The body is not one of the protocol, or a member has the wrong type.
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
+        Self::common("SerializationException", 400, message)
+    }
+
+    /// A service whose model has no error for bad input answers with the common one.
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::common("ValidationException", 400, message)
+    }
+
+    /// There is no such operation here.
+    pub(crate) fn unknown_operation() -> Self {
+        Self::common("UnknownOperationException", 400, "The sandbox does not serve this operation.")
+    }
+
+    /// The caller asks too often.
+    pub(crate) fn throttling(service: Service) -> Self {
+        let message = "Rate exceeded";
+        match service {
+            Service::DynamoDb => Self::modelled(
+                "ProvisionedThroughputExceededException",
+                400,
+                "The level of configured provisioned throughput for the table was exceeded.",
+            ),
+            Service::Metering | Service::Entitlement => Self::modelled("ThrottlingException", 400, message),
+            Service::Agreement => Self::modelled("ThrottlingException", 429, message),
+        }
+    }
+
+    /// The service failed.
+    pub(crate) fn internal(service: Service) -> Self {
+        let message = "An internal error occurred.";
+        match service {
+            Service::DynamoDb => Self::modelled("InternalServerError", 500, message),
+            Service::Metering | Service::Entitlement => Self::modelled("InternalServiceErrorException", 500, message),
+            Service::Agreement => Self::modelled("InternalServerException", 500, message),
+        }
+    }
+
+    /// The caller may not do this.
+    pub(crate) fn access_denied(service: Service, operation: &str) -> Self {
+        let message = format!("User: sandbox is not authorized to perform: {operation}");
+        match service {
+            Service::DynamoDb | Service::Metering | Service::Entitlement => {
+                Self::common("AccessDeniedException", 400, message)
+            }
+            Service::Agreement => {
+                let mut error = Self::modelled("AccessDeniedException", 403, message);
+                error.members = error.members.with("reason", "INVALID_ACCESS");
+                error
+            }
+        }
+    }
+
+    /// The shape's full id, as the wire names it.
+    pub(crate) fn shape_id(&self, service: Option<Service>) -> String {
+        let namespace = match service {
+            Some(service) if self.modelled => service.namespace(),
+            Some(_) | None => "com.amazon.coral.service",
+        };
+        format!("{namespace}#{}", self.code)
+    }
+
+    /// The body of the answer.
+    pub(crate) fn document(&self, service: Option<Service>, request_id: &str) -> Document {
+        let mut body =
+            self.members.clone().with("__type", self.shape_id(service)).with("message", self.message.as_str());
+        if service == Some(Service::Agreement) && self.modelled {
+            body = body.with("requestId", request_id);
+        }
+        body.into()
+    }
+}

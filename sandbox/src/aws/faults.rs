@@ -1,0 +1,246 @@
+//! Faults by plan: which calls fail, and how.
+
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::refused::Refused;
+use super::service::Service;
+
+/// One entry of the plan: some calls of an operation fail in some way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Whose calls.
+    pub service: Service,
+    /// Which operation, or `*` for all of the service.
+    pub operation: String,
+    /// The first call that fails, counted from the moment the fault is added; the next call is 1.
+    #[serde(default = "one")]
+    pub call: u32,
+    /// How many calls in a row fail.
+    #[serde(default = "one")]
+    pub times: u32,
+    /// How they fail.
+    pub kind: FaultKind,
+    /// How long the connection is held before it is closed, by the machine's clock: for `timeout` (30 seconds unless
+    /// said otherwise), `before` and `after` (not at all unless said otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The connection closes without an answer, and nothing was done.
+    Before,
+    /// It is done, and then the connection closes without an answer.
+    After,
+    /// The service says that it is asked too often.
+    Throttle,
+    /// The service answers with its internal error, and nothing was done.
+    #[serde(alias = "500")]
+    Error500,
+    /// The connection is held open, then closes without an answer; nothing was done.
+    Timeout,
+    /// The service says that the caller may not do this.
+    AccessDenied,
+}
+
+impl FaultKind {
+    const ALL: [(&'static str, Self); 6] = [
+        ("before", Self::Before),
+        ("after", Self::After),
+        ("throttle", Self::Throttle),
+        ("error500", Self::Error500),
+        ("timeout", Self::Timeout),
+        ("access_denied", Self::AccessDenied),
+    ];
+}
+
+impl FromStr for FaultKind {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let known = if text == "500" { "error500" } else { text };
+        Self::ALL.into_iter().find(|(name, _)| *name == known).map(|(_, kind)| kind).ok_or_else(|| {
+            Refused::KindUnknown {
+                given: text.chars().take(80).collect(),
+                allowed: Self::ALL.map(|(name, _)| name).join(", "),
+            }
+        })
+    }
+}
+
+impl Fault {
+    /// Reads a fault from JSON:
+    /// `{"service": "metering", "operation": "ResolveCustomer", "call": 1, "times": 1, "kind": "throttle"}`.
+    ///
+    /// # Errors
+    ///
+    /// Names the field, and the services, operations or kinds that there are.
+    pub fn read(plan: &Value) -> Result<Self, Refused> {
+        // These two first, for their own codes; what else is wrong is told by the type.
+        if let Some(service) = plan.get("service").and_then(Value::as_str) {
+            service.parse::<Service>()?;
+        }
+        if let Some(kind) = plan.get("kind").and_then(Value::as_str) {
+            kind.parse::<FaultKind>()?;
+        }
+        let fault: Self = serde_json::from_value(plan.clone())
+            .map_err(|error| Refused::FaultMalformed { problem: error.to_string() })?;
+        fault.check()?;
+        Ok(fault)
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        let operations = self.service.operations();
+        if self.operation != "*" && !operations.contains(&self.operation.as_str()) {
+            return Err(Refused::OperationUnknown {
+                given: self.operation.chars().take(80).collect(),
+                allowed: operations.join(", "),
+            });
+        }
+        if self.call == 0 || self.times == 0 {
+            return Err(Refused::FaultMalformed { problem: "`call` and `times` count from 1".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// How long the connection is held before it is cut.
+    pub(crate) fn hold(&self) -> Duration {
+        let standard = match self.kind {
+            FaultKind::Timeout => 30_000,
+            FaultKind::Before
+            | FaultKind::After
+            | FaultKind::Throttle
+            | FaultKind::Error500
+            | FaultKind::AccessDenied => 0,
+        };
+        Duration::from_millis(self.delay_ms.unwrap_or(standard))
+    }
+}
+
+/// A fault of the plan, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedFault {
+    /// What was planned.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// How many calls it has counted.
+    pub seen: u32,
+    /// How many calls it has made fail.
+    pub struck: u32,
+}
+
+impl PlannedFault {
+    /// Counts a call, and says whether it is one that fails.
+    fn count(&mut self) -> bool {
+        self.seen = self.seen.saturating_add(1);
+        self.seen >= self.fault.call && self.seen - self.fault.call < self.fault.times
+    }
+}
+
+/// The plan of faults, in front of every service. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Arc<Mutex<Vec<PlannedFault>>>);
+
+impl Faults {
+    /// Adds a fault to the plan.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an operation that the service does not have, and counts that begin at 0.
+    pub fn add(&self, fault: Fault) -> Result<(), Refused> {
+        fault.check()?;
+        self.lock().push(PlannedFault { fault, seen: 0, struck: 0 });
+        Ok(())
+    }
+
+    /// The plan, in the order in which it was made, with what has already happened.
+    pub fn list(&self) -> Vec<PlannedFault> {
+        self.lock().clone()
+    }
+
+    /// Forgets the plan: no further call fails.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Counts a call in every entry that is about it. Of those that want it to fail, the oldest has its way.
+    pub(crate) fn strike(&self, service: Service, operation: &str) -> Option<Fault> {
+        let mut plan = self.lock();
+        let mut striking: Option<&mut PlannedFault> = None;
+        for planned in plan.iter_mut() {
+            let about_it = planned.fault.service == service
+                && (planned.fault.operation == "*" || planned.fault.operation == operation);
+            if about_it && planned.count() && striking.is_none() {
+                striking = Some(planned);
+            }
+        }
+        let planned = striking?;
+        planned.struck += 1;
+        Some(planned.fault.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<PlannedFault>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_strikes_the_calls_that_it_names() {
+        let faults = Faults::default();
+        faults
+            .add(
+                Fault::read(&json!({"service": "dynamodb", "operation": "PutItem", "call": 2, "times": 2,
+                    "kind": "500"}))
+                .unwrap(),
+            )
+            .unwrap();
+        let struck: Vec<bool> = (0..5).map(|_| faults.strike(Service::DynamoDb, "PutItem").is_some()).collect();
+        assert_eq!(struck, [false, true, true, false, false]);
+        assert_eq!(faults.strike(Service::DynamoDb, "GetItem"), None);
+        let planned = faults.list();
+        assert_eq!((planned[0].seen, planned[0].struck), (5, 2));
+        faults.clear();
+        assert!(faults.list().is_empty());
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_is_refused_with_what_could_be() {
+        let good = json!({"service": "metering", "operation": "ResolveCustomer", "kind": "throttle"});
+        assert_eq!(Fault::read(&good).unwrap().times, 1);
+        let cases = [
+            ("service", json!("sqs"), "service_unknown", "dynamodb, metering, entitlement, agreement"),
+            ("operation", json!("GetEntitlements"), "operation_unknown", "*, ResolveCustomer"),
+            ("kind", json!("explode"), "kind_unknown", "before, after, throttle, error500, timeout, access_denied"),
+            ("call", json!(0), "fault_malformed", "count from 1"),
+            ("times", json!(-1), "fault_malformed", "u32"),
+            ("colour", json!("red"), "fault_malformed", "unknown field `colour`"),
+            ("service", json!(7), "fault_malformed", "service"),
+        ];
+        for (field, value, code, part) in cases {
+            let mut plan = good.clone();
+            plan[field] = value;
+            let refused = Fault::read(&plan).unwrap_err();
+            assert_eq!(refused.code(), code, "{refused}");
+            assert!(field == "service" && code == "fault_malformed" || refused.to_string().contains(part), "{refused}");
+        }
+        assert_eq!(Fault::read(&json!([])).unwrap_err().code(), "fault_malformed");
+    }
+}

@@ -1,0 +1,141 @@
+//! Reading a request's members by the rules of the API model.
+
+use std::collections::BTreeMap;
+
+use super::error::ServiceError;
+use super::protocol::Document;
+
+/// The members of a request, or of a structure within it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Input<'a>(&'a BTreeMap<String, Document>);
+
+/// What is wrong with a request. Each service has its own error for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BadInput {
+    pub member: &'static str,
+    pub problem: Problem,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Problem {
+    /// The member cannot even be read as its type.
+    WrongType { wanted: &'static str },
+    /// A required member is not there.
+    Missing,
+    /// The member breaks a rule of the model.
+    Breaks { rule: String },
+}
+
+impl BadInput {
+    pub(crate) fn breaks(member: &'static str, rule: impl Into<String>) -> Self {
+        Self { member, problem: Problem::Breaks { rule: rule.into() } }
+    }
+
+    /// The sentence about a broken rule. The value is not repeated: it may be a token.
+    pub(crate) fn sentence(&self) -> String {
+        let rule = match &self.problem {
+            Problem::WrongType { wanted } => format!("Member must be {wanted}"),
+            Problem::Missing => "Member must not be null".to_owned(),
+            Problem::Breaks { rule } => format!("Member must {rule}"),
+        };
+        format!("1 validation error detected: Value at '{}' failed to satisfy constraint: {rule}", self.member)
+    }
+
+    /// A value of the wrong type is no request of the protocol, for any service; a broken rule is the service's own
+    /// matter.
+    pub(crate) fn into_error(self, of_the_service: impl FnOnce(&Self) -> ServiceError) -> ServiceError {
+        match self.problem {
+            Problem::WrongType { wanted } => {
+                ServiceError::serialization(format!("The member '{}' must be {wanted}", self.member))
+            }
+            Problem::Missing | Problem::Breaks { .. } => of_the_service(&self),
+        }
+    }
+}
+
+/// The model's rule for a text.
+pub(crate) struct TextRule {
+    pub shortest: usize,
+    pub longest: usize,
+    /// The model's pattern, for the message.
+    pub pattern: &'static str,
+    pub allows: fn(char) -> bool,
+}
+
+impl TextRule {
+    fn check(&self, member: &'static str, text: &str) -> Result<(), BadInput> {
+        let length = text.chars().count();
+        if length < self.shortest {
+            Err(BadInput::breaks(member, format!("have length greater than or equal to {}", self.shortest)))
+        } else if length > self.longest {
+            Err(BadInput::breaks(member, format!("have length less than or equal to {}", self.longest)))
+        } else if !text.chars().all(self.allows) {
+            Err(BadInput::breaks(member, format!("satisfy regular expression pattern: {}", self.pattern)))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<'a> Input<'a> {
+    /// The members of a document, if it is a structure.
+    pub(crate) fn of(document: &'a Document, member: &'static str) -> Result<Self, BadInput> {
+        match document {
+            Document::Map(members) => Ok(Self(members)),
+            _ => Err(wrong_type(member, "a structure")),
+        }
+    }
+
+    /// A member that has a value; null is none.
+    pub(crate) fn value(self, member: &'static str) -> Option<&'a Document> {
+        self.0.get(member).filter(|value| **value != Document::Null)
+    }
+
+    pub(crate) fn text(self, member: &'static str, rule: &TextRule) -> Result<Option<&'a str>, BadInput> {
+        self.value(member).map(|value| text(value, member, rule)).transpose()
+    }
+
+    pub(crate) fn required_text(self, member: &'static str, rule: &TextRule) -> Result<&'a str, BadInput> {
+        self.text(member, rule)?.ok_or(BadInput { member, problem: Problem::Missing })
+    }
+
+    /// A whole number from 1 to `most`.
+    pub(crate) fn page_size(self, member: &'static str, most: usize) -> Result<usize, BadInput> {
+        match self.value(member) {
+            None => Ok(most),
+            Some(Document::Integer(number)) => match usize::try_from(*number) {
+                Ok(size) if (1..=most).contains(&size) => Ok(size),
+                _ => Err(BadInput::breaks(member, format!("be from 1 to {most}"))),
+            },
+            Some(_) => Err(wrong_type(member, "an integer")),
+        }
+    }
+
+    pub(crate) fn list(self, member: &'static str) -> Result<Option<&'a [Document]>, BadInput> {
+        match self.value(member) {
+            None => Ok(None),
+            Some(Document::List(values)) => Ok(Some(values)),
+            Some(_) => Err(wrong_type(member, "a list")),
+        }
+    }
+
+    pub(crate) fn map(self, member: &'static str) -> Result<Option<&'a BTreeMap<String, Document>>, BadInput> {
+        match self.value(member) {
+            None => Ok(None),
+            Some(Document::Map(members)) => Ok(Some(members)),
+            Some(_) => Err(wrong_type(member, "a map")),
+        }
+    }
+}
+
+/// A value that must be a text.
+pub(crate) fn text<'a>(value: &'a Document, member: &'static str, rule: &TextRule) -> Result<&'a str, BadInput> {
+    match value {
+        Document::Text(text) => rule.check(member, text).map(|()| text.as_str()),
+        _ => Err(wrong_type(member, "a string")),
+    }
+}
+
+fn wrong_type(member: &'static str, wanted: &'static str) -> BadInput {
+    BadInput { member, problem: Problem::WrongType { wanted } }
+}

@@ -1,0 +1,202 @@
+//! What AWS keeps: agreements, the licenses that they grant, and the tokens that stand for them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
+
+use super::value::DimensionValue;
+use crate::aws::refused::Refused;
+
+/// The status of an agreement (Agreement Service API reference, `AgreementStatus`), as far as agreements here come to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AgreementStatus {
+    /// Its terms are in force.
+    Active,
+    /// The buyer ended it before its end date.
+    Cancelled,
+    /// It ended at its end date.
+    Expired,
+    /// AWS ended it, for example for a failed payment.
+    Terminated,
+    /// It was renewed into a new agreement.
+    Renewed,
+    /// It was replaced by an agreement of another offer.
+    Replaced,
+}
+
+impl AgreementStatus {
+    /// The status as AWS writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Cancelled => "CANCELLED",
+            Self::Expired => "EXPIRED",
+            Self::Terminated => "TERMINATED",
+            Self::Renewed => "RENEWED",
+            Self::Replaced => "REPLACED",
+        }
+    }
+}
+
+/// How an agreement ends that no other one follows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EndStatus {
+    /// The buyer ends it before its end date.
+    #[default]
+    Cancelled,
+    /// It ends at its end date.
+    Expired,
+    /// AWS ends it.
+    Terminated,
+}
+
+impl From<EndStatus> for AgreementStatus {
+    fn from(status: EndStatus) -> Self {
+        match status {
+            EndStatus::Cancelled => Self::Cancelled,
+            EndStatus::Expired => Self::Expired,
+            EndStatus::Terminated => Self::Terminated,
+        }
+    }
+}
+
+/// A contract between a buyer and the seller about one product.
+#[derive(Debug, Clone)]
+pub(crate) struct Agreement {
+    pub id: AgreementId,
+    /// The first agreement of its chain of renewals and replacements; its own id if it is the first.
+    pub initial: AgreementId,
+    /// The one that it follows.
+    pub previous: Option<AgreementId>,
+    pub product: ProductCode,
+    pub account: AccountId,
+    pub license: LicenseId,
+    pub offer: String,
+    /// When it was accepted, which is when it starts: there are no future-dated agreements here.
+    pub start: Timestamp,
+    /// None for one that is paid by use.
+    pub end: Option<Timestamp>,
+    pub updated: Timestamp,
+    pub free_trial_end: Option<Timestamp>,
+    /// What was bought in advance.
+    pub dimensions: BTreeMap<DimensionKey, DimensionValue>,
+    /// When its license is ready.
+    pub provisioned: Timestamp,
+    pub ending: Option<Ending>,
+}
+
+/// When an agreement ends or has ended, and as what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending {
+    pub at: Timestamp,
+    pub status: AgreementStatus,
+}
+
+impl Agreement {
+    pub(crate) fn status(&self, now: Timestamp) -> AgreementStatus {
+        match self.ending {
+            Some(ending) if ending.at <= now => ending.status,
+            Some(_) | None => AgreementStatus::Active,
+        }
+    }
+
+    /// When it was changed last, its ending included.
+    pub(crate) fn last_update(&self, now: Timestamp) -> Timestamp {
+        self.ending.map(|ending| ending.at).filter(|at| *at <= now).unwrap_or(self.updated)
+    }
+}
+
+/// What an agreement grants for its product.
+#[derive(Debug, Clone)]
+pub(crate) struct License {
+    pub arn: LicenseArn,
+    pub product: ProductCode,
+    pub account: AccountId,
+    /// Only for a product of the older kind.
+    pub customer: Option<CustomerIdentifier>,
+    /// What it grants and has granted, oldest first.
+    pub grants: Vec<Grant>,
+    /// From when on it grants nothing.
+    pub revoked: Option<Timestamp>,
+}
+
+/// What a license grants from some moment on.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    pub from: Timestamp,
+    /// The agreement that it comes from.
+    pub agreement: AgreementId,
+    pub dimensions: BTreeMap<DimensionKey, DimensionValue>,
+    /// The end of the agreement, none for one that is paid by use.
+    pub expires: Option<Timestamp>,
+    /// The dimensions that expire at another time than the rest.
+    pub expires_apart: BTreeMap<DimensionKey, Timestamp>,
+}
+
+impl Grant {
+    /// The expiration date of a dimension's entitlement.
+    pub(crate) fn expiration(&self, dimension: &DimensionKey) -> Option<Timestamp> {
+        self.expires_apart.get(dimension).copied().or(self.expires)
+    }
+}
+
+impl License {
+    /// What it grants now; nothing before it is provisioned and after it is revoked.
+    pub(crate) fn grant(&self, now: Timestamp) -> Option<&Grant> {
+        if self.revoked.is_some_and(|revoked| revoked <= now) {
+            return None;
+        }
+        self.grants.iter().rev().find(|grant| grant.from <= now)
+    }
+}
+
+/// What a registration token stands for. It says the same as long as it can be resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    pub issued: Timestamp,
+    pub agreement: AgreementId,
+    pub product: ProductCode,
+    pub account: AccountId,
+    pub license: LicenseArn,
+    pub customer: Option<CustomerIdentifier>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    /// Oldest first.
+    pub agreements: Vec<Agreement>,
+    /// Oldest first.
+    pub licenses: Vec<License>,
+    pub tokens: HashMap<String, Token>,
+}
+
+impl Books {
+    pub(super) fn license(&self, id: &LicenseId) -> Option<&License> {
+        self.licenses.iter().find(|license| license.arn.id() == id)
+    }
+
+    pub(super) fn license_mut(&mut self, id: &LicenseId) -> Option<&mut License> {
+        self.licenses.iter_mut().find(|license| license.arn.id() == id)
+    }
+
+    pub(super) fn agreement_mut(&mut self, id: &AgreementId) -> Option<&mut Agreement> {
+        self.agreements.iter_mut().find(|agreement| agreement.id == *id)
+    }
+
+    /// An agreement that is in force and has no successor on its way.
+    pub(super) fn active(&self, id: &AgreementId) -> Result<&Agreement, Refused> {
+        let agreement = self
+            .agreements
+            .iter()
+            .find(|agreement| agreement.id == *id)
+            .ok_or_else(|| Refused::AgreementUnknown { agreement: id.clone() })?;
+        match agreement.ending {
+            None => Ok(agreement),
+            Some(_) => Err(Refused::AgreementNotActive { agreement: id.clone() }),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! AWS Marketplace: who bought what, and what the world hears of it.
+//!
+//! `purchase` and `change` are what buyers do; `books` is what AWS keeps of it; `news` is what it tells the seller.
+//! What AWS does later (provision, revoke, end the older agreement of two) is written down at once with the time at
+//! which it takes effect, so that every answer depends on the clock alone and nothing runs in the background. In
+//! particular nothing ends or renews by itself when an end date passes: that is a [`Change`] too.
+
+mod books;
+mod change;
+mod names;
+mod news;
+mod overview;
+mod purchase;
+mod rate;
+mod value;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use anyhow::bail;
+use jiff::{SignedDuration, Timestamp};
+use stallkeeper::ids::{AccountId, AgreementId, ProductCode};
+use stallkeeper::listing::Listing;
+use stallkeeper::time::Clock;
+use tokio::sync::mpsc;
+
+pub use books::{AgreementStatus, EndStatus};
+pub use change::{Change, Changed};
+pub use news::{Announcement, News};
+pub use overview::{AgreementOverview, LicenseOverview, Overview};
+pub use purchase::{Purchase, Purchased};
+pub use value::DimensionValue;
+
+use super::readings::{Delays, Readings};
+use super::refused::Refused;
+use books::Books;
+pub(crate) use books::{Agreement, License, Token};
+use names::Names;
+use rate::Rate;
+
+/// The seller's account: the proposer of every agreement, and the caller of every service.
+const SELLER: &str = "444455556666";
+
+/// GetEntitlements: 20 requests a second for each account (AWS Marketplace developer guide,
+/// entitlement-service-quotas).
+const ENTITLEMENT_RATE: u32 = 20;
+
+/// AWS Marketplace, seen from both sides. Clones are the same marketplace.
+#[derive(Debug, Clone)]
+pub struct Marketplace(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    listings: BTreeMap<ProductCode, Listing>,
+    readings: Readings,
+    delays: Delays,
+    announcements: mpsc::UnboundedSender<Announcement>,
+    seller: AccountId,
+    names: Names,
+    entitlement_rate: Mutex<Rate>,
+    empty_first_pages: AtomicUsize,
+    books: Mutex<Books>,
+}
+
+impl Marketplace {
+    /// Opens a marketplace where nothing was bought yet.
+    ///
+    /// # Errors
+    ///
+    /// Two listings of one product, or a machine without randomness.
+    pub(super) fn open(
+        clock: Clock,
+        listings: Vec<Listing>,
+        readings: Readings,
+        delays: Delays,
+        announcements: mpsc::UnboundedSender<Announcement>,
+    ) -> anyhow::Result<Self> {
+        let mut by_product = BTreeMap::new();
+        for listing in listings {
+            let product = listing.product_code.clone();
+            if by_product.insert(product.clone(), listing).is_some() {
+                bail!("two listings have the product code {product}");
+            }
+        }
+        let entitlement_rate = Mutex::new(Rate::full(ENTITLEMENT_RATE, clock.now(), Instant::now()));
+        Ok(Self(Arc::new(Shared {
+            clock,
+            listings: by_product,
+            readings,
+            delays,
+            announcements,
+            seller: SELLER.parse()?,
+            names: Names::new()?,
+            entitlement_rate,
+            empty_first_pages: AtomicUsize::new(0),
+            books: Mutex::default(),
+        })))
+    }
+
+    /// The seller's account: the `account` of every event and the proposer of every agreement.
+    pub fn seller(&self) -> &AccountId {
+        &self.0.seller
+    }
+
+    /// The products that can be bought, by product code.
+    pub fn listings(&self) -> impl Iterator<Item = &Listing> {
+        self.0.listings.values()
+    }
+
+    /// Makes every answer to GetEntitlements begin with so many empty pages that have a NextToken, as AWS may do
+    /// ("If the result contains an empty set of entitlements, NextToken might still be present", Entitlement Service
+    /// API reference). None at first.
+    pub fn set_empty_first_pages(&self, pages: usize) {
+        self.0.empty_first_pages.store(pages, Ordering::SeqCst);
+    }
+
+    /// The buyer presses "Set up your account" again: a fresh registration token for an agreement.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an agreement that is unknown or no longer active: AWS Marketplace lists only active ones.
+    pub fn new_token(&self, agreement: &AgreementId) -> Result<String, Refused> {
+        let now = self.now();
+        let mut books = self.books();
+        let license = books.active(agreement)?.license.clone();
+        Ok(self.issue_token(&mut books, agreement, &license, now))
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// A new id for one answer.
+    pub(super) fn request_id(&self) -> String {
+        self.0.names.uuid()
+    }
+
+    pub(super) fn listing(&self, product: &str) -> Option<&Listing> {
+        self.0.listings.values().find(|listing| listing.product_code.as_str() == product)
+    }
+
+    pub(super) fn readings(&self) -> &Readings {
+        &self.0.readings
+    }
+
+    pub(super) fn empty_first_pages(&self) -> usize {
+        self.0.empty_first_pages.load(Ordering::SeqCst)
+    }
+
+    /// Counts a GetEntitlements request, and says whether it may be answered.
+    pub(super) fn admits_entitlement_request(&self) -> bool {
+        if !self.0.readings.rate_limits {
+            return true;
+        }
+        let mut rate = self.0.entitlement_rate.lock().unwrap_or_else(PoisonError::into_inner);
+        rate.admit(self.now(), Instant::now())
+    }
+
+    pub(super) fn agreement(&self, id: &str) -> Option<Agreement> {
+        self.books().agreements.iter().find(|agreement| agreement.id.as_str() == id).cloned()
+    }
+
+    /// All agreements, oldest first.
+    pub(super) fn agreements(&self) -> Vec<Agreement> {
+        self.books().agreements.clone()
+    }
+
+    pub(super) fn license_of(&self, agreement: &Agreement) -> Option<License> {
+        self.books().license(&agreement.license).cloned()
+    }
+
+    /// The licenses of a product, oldest first.
+    pub(super) fn licenses_of(&self, product: &ProductCode) -> Vec<License> {
+        self.books().licenses.iter().filter(|license| license.product == *product).cloned().collect()
+    }
+
+    /// What a registration token stands for.
+    pub(super) fn token(&self, text: &str) -> Option<Token> {
+        self.books().tokens.get(text).cloned()
+    }
+
+    /// When a license is ready whose agreement is made or amended now.
+    fn provisioned(&self, now: Timestamp) -> Timestamp {
+        after(now, self.0.delays.provision)
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // The books are changed after everything that can be refused was asked, so a poisoned lock guards whole ones.
+        self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A later time; the last one that there is, if the clock was set to the end of time.
+fn after(at: Timestamp, time: SignedDuration) -> Timestamp {
+    at.checked_add(time).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,99 @@
+//! Names that nobody can guess.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::anyhow;
+use sha2::{Digest, Sha256};
+use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId};
+
+/// Draws names from a secret and a counter: as unguessable as the secret, and never the same twice.
+pub(super) struct Names {
+    secret: [u8; 32],
+    drawn: AtomicU64,
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+impl Names {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|error| anyhow!("the machine has no randomness: {error}"))?;
+        Ok(Self { secret, drawn: AtomicU64::new(0) })
+    }
+
+    fn draw(&self) -> [u8; 32] {
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+        Sha256::new().chain_update(self.secret).chain_update(number.to_be_bytes()).finalize().into()
+    }
+
+    /// Some characters of an alphabet; at most 32.
+    fn text(&self, length: usize, alphabet: &str) -> String {
+        let letters: Vec<char> = alphabet.chars().collect();
+        let letter = |byte: &u8| letters.get(usize::from(*byte) % letters.len().max(1)).copied();
+        self.draw().iter().filter_map(letter).take(length).collect()
+    }
+
+    fn lower(&self, length: usize) -> String {
+        self.text(length, "abcdefghijklmnopqrstuvwxyz0123456789")
+    }
+
+    fn hex(&self, length: usize) -> String {
+        self.text(length, "0123456789abcdef")
+    }
+
+    /// A registration token: 256 bits.
+    pub(super) fn token(&self) -> String {
+        use base64::Engine;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.draw())
+    }
+
+    pub(super) fn agreement(&self) -> Result<AgreementId, InvalidId> {
+        format!("agmt-{}", self.lower(25)).parse()
+    }
+
+    pub(super) fn offer(&self) -> String {
+        format!("offer-{}", self.lower(13))
+    }
+
+    /// The 32 hexadecimal digits of a license's name.
+    pub(super) fn license(&self) -> String {
+        format!("l-{}", self.hex(32))
+    }
+
+    pub(super) fn account(&self) -> Result<AccountId, InvalidId> {
+        format!("{}{}", self.text(1, "123456789"), self.text(11, "0123456789")).parse()
+    }
+
+    pub(super) fn customer(&self) -> Result<CustomerIdentifier, InvalidId> {
+        self.text(11, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").parse()
+    }
+
+    /// A random UUID (version 4).
+    pub(super) fn uuid(&self) -> String {
+        let (a, b, c, d, e) = (self.hex(8), self.hex(4), self.hex(3), self.text(1, "89ab"), self.hex(3));
+        format!("{a}-{b}-4{c}-{d}{e}-{}", self.hex(12))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_their_forms_and_never_repeat() {
+        let names = Names::new().unwrap();
+        assert_eq!(names.token().len(), 43);
+        assert_eq!(names.license().len(), 34);
+        assert_eq!(names.uuid().len(), 36);
+        names.account().unwrap();
+        names.customer().unwrap();
+        names.agreement().unwrap();
+        let drawn: std::collections::BTreeSet<String> = (0..1000).map(|_| names.token()).collect();
+        assert_eq!(drawn.len(), 1000);
+    }
+}

@@ -1,0 +1,288 @@
+//! What AWS tells the seller: the events on the bus, and the messages of the two SNS topics.
+//!
+//! Agreement and License events: AWS Marketplace user guide, saas-eventbridge-integration, and events as they were
+//! observed where they differ from it. SNS: saas-notification.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use stallkeeper::listing::{Listing, Mode};
+
+use super::books::{Agreement, AgreementStatus, License};
+use super::change::Subject;
+use super::{Marketplace, after};
+use crate::aws::readings::LicenseArnForm;
+
+/// The account that owns the SNS topics of all legacy products.
+const TOPICS_ACCOUNT: &str = "287250355862";
+
+/// After `unsubscribe-pending` the seller has an hour for the last usage; then `unsubscribe-success` follows.
+const FINAL_HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What events say for the end of an agreement that is paid by use and has none.
+const NO_END: &str = "9999-01-01T00:00:00Z";
+
+/// Something that AWS tells the seller.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    /// When it is due. Announcements that are due at the same time are sent in their order.
+    pub at: Timestamp,
+    /// What it says, and where.
+    pub news: News,
+}
+
+/// Where AWS tells the seller something.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// An event on the default bus of the seller's account in us-east-1: the whole envelope.
+    EventBridge(Value),
+    /// A message of an SNS topic, without the topic's own envelope.
+    Sns {
+        /// The topic.
+        topic_arn: String,
+        /// What stands in `Message`.
+        message: Value,
+    },
+}
+
+/// How one agreement follows another.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Succession {
+    Renewal,
+    Replacement,
+}
+
+impl Succession {
+    fn intent(self) -> &'static str {
+        match self {
+            Self::Renewal => "RENEW",
+            Self::Replacement => "REPLACE",
+        }
+    }
+
+    pub(super) fn ended_as(self) -> AgreementStatus {
+        match self {
+            Self::Renewal => AgreementStatus::Renewed,
+            Self::Replacement => AgreementStatus::Replaced,
+        }
+    }
+}
+
+/// The two topics of a legacy product.
+enum Topic {
+    Subscription,
+    Entitlement,
+}
+
+impl Marketplace {
+    pub(super) fn announce_purchase(&self, listing: &Listing, agreement: &Agreement, license: &License) {
+        let detail = self.agreement_detail(agreement, "NEW");
+        self.agreement_event(agreement.start, "Purchase Agreement Created - Proposer", agreement, detail);
+        self.license_event(agreement.provisioned, LICENSE_UPDATED, listing, agreement, license);
+        self.subscription_message(agreement.provisioned, "subscribe-success", listing, agreement, license);
+        self.entitlement_message(agreement.provisioned, listing, license);
+    }
+
+    pub(super) fn announce_amendment(
+        &self,
+        listing: &Listing,
+        agreement: &Agreement,
+        license: &License,
+        now: Timestamp,
+    ) {
+        let mut detail = self.agreement_detail(agreement, "AMEND");
+        if let Some(members) = detail.get_mut("agreement").and_then(Value::as_object_mut) {
+            let renewal = json!({ "lockoutStartTime": null, "disabledBy": null });
+            members.insert("autoRenewalEnabled".to_owned(), agreement.end.is_some().into());
+            members.insert("renewalSummary".to_owned(), renewal);
+        }
+        with_product(&mut detail, listing);
+        self.agreement_event(now, "Purchase Agreement Amended - Proposer", agreement, detail);
+        self.license_event(agreement.provisioned, LICENSE_UPDATED, listing, agreement, license);
+        self.entitlement_message(agreement.provisioned, listing, license);
+    }
+
+    /// `license` is the successor's; `revoked` says when the older license ends, if it does.
+    pub(super) fn announce_succession(
+        &self,
+        subject: &Subject<'_>,
+        successor: &Agreement,
+        license: &License,
+        succession: Succession,
+        revoked: Option<Timestamp>,
+    ) {
+        let Subject { listing, agreement, .. } = *subject;
+        let mut detail = self.agreement_detail(successor, succession.intent());
+        if let Some(members) = detail.get_mut("agreement").and_then(Value::as_object_mut) {
+            members.insert("previousAgreementId".to_owned(), agreement.id.as_str().into());
+        }
+        if let Some(proposer) = detail.get_mut("proposer").and_then(Value::as_object_mut) {
+            proposer.insert("name".to_owned(), "The Sandbox's Seller".into());
+        }
+        with_product(&mut detail, listing);
+        self.agreement_event(successor.start, "Purchase Agreement Created - Proposer", successor, detail);
+        self.license_event(successor.provisioned, LICENSE_UPDATED, listing, successor, license);
+        match succession {
+            Succession::Renewal => {}
+            // "sent again … when an agreement-based offer is accepted" (saas-notification)
+            Succession::Replacement => {
+                self.subscription_message(successor.provisioned, "subscribe-success", listing, successor, license);
+            }
+        }
+        self.entitlement_message(successor.provisioned, listing, license);
+        self.ended_event(successor.provisioned, agreement, succession.ended_as());
+        if let Some(revoked) = revoked {
+            self.license_event(revoked, LICENSE_DEPROVISIONED, listing, agreement, subject.license);
+        }
+    }
+
+    pub(super) fn announce_end(&self, subject: &Subject<'_>, status: AgreementStatus, revoked: Timestamp) {
+        let Subject { listing, agreement, license, now } = *subject;
+        self.ended_event(now, agreement, status);
+        self.subscription_message(now, "unsubscribe-pending", listing, agreement, license);
+        self.license_event(revoked, LICENSE_DEPROVISIONED, listing, agreement, license);
+        self.entitlement_message(revoked, listing, license);
+        self.subscription_message(after(now, FINAL_HOUR), "unsubscribe-success", listing, agreement, license);
+    }
+
+    /// What Created and Amended say of an agreement.
+    fn agreement_detail(&self, agreement: &Agreement, intent: &str) -> Value {
+        let start = second(agreement.start);
+        json!({
+            "requestId": self.0.names.uuid(),
+            "catalog": "AWSMarketplace",
+            "agreement": {
+                "id": agreement.id,
+                "intent": intent,
+                "status": "ACTIVE",
+                "acceptanceTime": start,
+                "startTime": start,
+                "endTime": agreement.end.map_or_else(|| NO_END.to_owned(), second),
+            },
+            "resaleAuthorization": { "id": null },
+            "acceptor": { "accountId": agreement.account },
+            "proposer": { "accountId": self.0.seller },
+            "offer": { "id": agreement.offer },
+        })
+    }
+
+    /// Ended says the least: not even the product or the offer.
+    fn ended_event(&self, at: Timestamp, agreement: &Agreement, status: AgreementStatus) {
+        let detail = json!({
+            "requestId": self.0.names.uuid(),
+            "catalog": "AWSMarketplace",
+            "agreement": { "id": agreement.id, "status": status.as_str() },
+            "acceptor": { "accountId": agreement.account },
+            "proposer": { "accountId": self.0.seller },
+        });
+        self.agreement_event(at, "Purchase Agreement Ended - Proposer", agreement, detail);
+    }
+
+    fn license_event(
+        &self,
+        at: Timestamp,
+        detail_type: &str,
+        listing: &Listing,
+        agreement: &Agreement,
+        license: &License,
+    ) {
+        match listing.mode {
+            Mode::Customer if !self.0.readings.legacy_license_events => return,
+            Mode::Customer | Mode::License => {}
+        }
+        let arn = match self.0.readings.license_arn {
+            LicenseArnForm::Real => license.arn.to_string(),
+            LicenseArnForm::Documented => {
+                format!("aws:license-manager:us-east-1:{}:{}", self.0.seller, license.arn.id())
+            }
+        };
+        let detail = json!({
+            "requestId": self.0.names.uuid(),
+            "catalog": "AWSMarketplace",
+            "agreement": { "id": agreement.id },
+            "product": { "code": listing.product_code, "id": listing.product_id },
+            "license": { "arn": arn },
+            "acceptor": { "accountId": agreement.account },
+            "proposer": { "accountId": self.0.seller },
+            "offer": { "id": agreement.offer },
+        });
+        self.agreement_event(at, detail_type, agreement, detail);
+    }
+
+    fn agreement_event(&self, at: Timestamp, detail_type: &str, agreement: &Agreement, detail: Value) {
+        let envelope = json!({
+            "version": "0",
+            "id": self.0.names.uuid(),
+            "detail-type": detail_type,
+            "source": "aws.agreement-marketplace",
+            "account": self.0.seller,
+            "time": second(at),
+            "region": "us-east-1",
+            "resources": [format!("arn:aws:aws-marketplace::aws:agreement:{}", agreement.id)],
+            "detail": detail,
+        });
+        self.announce(at, News::EventBridge(envelope));
+    }
+
+    fn subscription_message(
+        &self,
+        at: Timestamp,
+        action: &str,
+        listing: &Listing,
+        agreement: &Agreement,
+        license: &License,
+    ) {
+        let Some(customer) = &license.customer else { return };
+        let mut message = json!({
+            "action": action,
+            "customer-identifier": customer,
+            "product-code": listing.product_code,
+            // A text, as AWS writes it.
+            "isFreeTrialTermPresent": agreement.free_trial_end.is_some().to_string(),
+        });
+        if let ("subscribe-success", Some(members)) = (action, message.as_object_mut()) {
+            members.insert("offer-identifier".to_owned(), agreement.offer.as_str().into());
+        }
+        self.sns(at, Topic::Subscription, listing, message);
+    }
+
+    /// The one message of the entitlement topic, which says only that something changed; it is about contracts.
+    fn entitlement_message(&self, at: Timestamp, listing: &Listing, license: &License) {
+        let Some(customer) = &license.customer else { return };
+        if listing.pricing.has_entitlements() {
+            let message = json!({
+                "action": "entitlement-updated",
+                "customer-identifier": customer,
+                "product-code": listing.product_code,
+            });
+            self.sns(at, Topic::Entitlement, listing, message);
+        }
+    }
+
+    fn sns(&self, at: Timestamp, topic: Topic, listing: &Listing, message: Value) {
+        let name = match topic {
+            Topic::Subscription => "aws-mp-subscription-notification",
+            Topic::Entitlement => "aws-mp-entitlement-notification",
+        };
+        let topic_arn = format!("arn:aws:sns:us-east-1:{TOPICS_ACCOUNT}:{name}-{}", listing.product_code);
+        self.announce(at, News::Sns { topic_arn, message });
+    }
+
+    fn announce(&self, at: Timestamp, news: News) {
+        // A marketplace whose news nobody hears any more still sells.
+        let _ = self.0.announcements.send(Announcement { at, news });
+    }
+}
+
+const LICENSE_UPDATED: &str = "License Updated - Manufacturer";
+const LICENSE_DEPROVISIONED: &str = "License Deprovisioned - Manufacturer";
+
+fn with_product(detail: &mut Value, listing: &Listing) {
+    if let Some(members) = detail.as_object_mut() {
+        members.insert("product".to_owned(), json!({ "id": listing.product_id, "title": listing.name }));
+    }
+}
+
+/// EventBridge writes times to the second.
+fn second(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}

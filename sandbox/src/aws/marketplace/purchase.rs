@@ -1,0 +1,212 @@
+//! A buyer buys.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
+use stallkeeper::listing::{Listing, Mode};
+
+use super::books::{Agreement, Books, Grant, License, Token};
+use super::value::DimensionValue;
+use super::{Marketplace, after};
+use crate::aws::refused::Refused;
+
+/// How long a free trial lasts here; AWS allows 7 to 90 days.
+const FREE_TRIAL: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// What a buyer buys.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Purchase {
+    /// Which product.
+    pub product: ProductCode,
+    /// Who buys; a new account if none is given.
+    #[serde(default)]
+    pub account: Option<AccountId>,
+    /// How much of the entitled dimensions: whole numbers, numbers, truth values or texts.
+    #[serde(default)]
+    pub dimensions: BTreeMap<DimensionKey, Value>,
+    /// Whether it begins with a free trial.
+    #[serde(default)]
+    pub free_trial: bool,
+}
+
+/// What a buyer has bought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Purchased {
+    /// The registration token that the buyer's browser posts.
+    pub token: String,
+    /// The license; none for a product of the older kind, whose seller never sees it in an API.
+    pub license_arn: Option<LicenseArn>,
+    /// The agreement.
+    pub agreement_id: AgreementId,
+    /// The buyer.
+    pub account_id: AccountId,
+    /// The buyer's key, for a product of the older kind.
+    pub customer_identifier: Option<CustomerIdentifier>,
+    /// The product.
+    pub product_code: ProductCode,
+}
+
+impl Marketplace {
+    /// Makes an agreement and a registration token, and announces what AWS tells the seller of it.
+    ///
+    /// A product of the newer kind can be bought any number of times by one account; of a legacy product an account
+    /// holds one subscription at a time, and has the same CustomerIdentifier in each.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an unknown product, dimensions that nobody can buy in advance, values of no type, a contract without
+    /// any value, and a second subscription of a legacy product.
+    pub fn purchase(&self, purchase: Purchase) -> Result<Purchased, Refused> {
+        let listing = self.0.listings.get(&purchase.product).ok_or_else(|| Refused::ProductUnknown {
+            product: purchase.product.clone(),
+            known: self.0.listings.keys().map(ProductCode::as_str).collect::<Vec<_>>().join(", "),
+        })?;
+        let dimensions = bought(listing, &purchase.dimensions)?;
+        if listing.pricing.has_entitlements() && dimensions.is_empty() {
+            return Err(Refused::ValueMissing { known: entitled(listing) });
+        }
+        let account = match purchase.account {
+            Some(account) => account,
+            None => self.0.names.account()?,
+        };
+
+        let now = self.now();
+        let mut books = self.books();
+        let customer = match listing.mode {
+            Mode::License => None,
+            Mode::Customer => Some(self.customer(&books, listing, &account)?),
+        };
+        let arn: LicenseArn =
+            format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.names.license()).parse()?;
+        let id = self.0.names.agreement()?;
+        let agreement = Agreement {
+            id: id.clone(),
+            initial: id.clone(),
+            previous: None,
+            product: purchase.product.clone(),
+            account: account.clone(),
+            license: arn.id().clone(),
+            offer: self.0.names.offer(),
+            start: now,
+            end: listing.pricing.has_entitlements().then(|| a_year_after(now)),
+            updated: now,
+            free_trial_end: purchase.free_trial.then(|| after(now, FREE_TRIAL)),
+            dimensions,
+            provisioned: self.provisioned(now),
+            ending: None,
+        };
+        let license = License {
+            arn: arn.clone(),
+            product: purchase.product.clone(),
+            account: account.clone(),
+            customer: customer.clone(),
+            grants: vec![grant(&agreement)],
+            revoked: None,
+        };
+        self.announce_purchase(listing, &agreement, &license);
+        books.agreements.push(agreement);
+        books.licenses.push(license);
+        let token = self.issue_token(&mut books, &id, arn.id(), now);
+        Ok(Purchased {
+            token,
+            license_arn: customer.is_none().then_some(arn),
+            agreement_id: id,
+            account_id: account,
+            customer_identifier: customer,
+            product_code: purchase.product,
+        })
+    }
+
+    /// The key of a buyer of a legacy product: the same each time this account buys this product.
+    fn customer(&self, books: &Books, listing: &Listing, account: &AccountId) -> Result<CustomerIdentifier, Refused> {
+        let mut theirs = books
+            .agreements
+            .iter()
+            .filter(|agreement| agreement.product == listing.product_code && agreement.account == *account);
+        if let Some(agreement) = theirs.find(|agreement| agreement.ending.is_none()) {
+            return Err(Refused::AlreadySubscribed { agreement: agreement.id.clone() });
+        }
+        let earlier = books
+            .licenses
+            .iter()
+            .find(|license| license.product == listing.product_code && license.account == *account)
+            .and_then(|license| license.customer.clone());
+        Ok(match earlier {
+            Some(customer) => customer,
+            None => self.0.names.customer()?,
+        })
+    }
+
+    pub(super) fn issue_token(
+        &self,
+        books: &mut Books,
+        agreement: &AgreementId,
+        license: &LicenseId,
+        now: Timestamp,
+    ) -> String {
+        let text = self.0.names.token();
+        if let Some(license) = books.license(license) {
+            let token = Token {
+                issued: now,
+                agreement: agreement.clone(),
+                product: license.product.clone(),
+                account: license.account.clone(),
+                license: license.arn.clone(),
+                customer: license.customer.clone(),
+            };
+            books.tokens.insert(text.clone(), token);
+        }
+        text
+    }
+}
+
+/// What an agreement grants once its license is ready.
+pub(super) fn grant(agreement: &Agreement) -> Grant {
+    Grant {
+        from: agreement.provisioned,
+        agreement: agreement.id.clone(),
+        dimensions: agreement.dimensions.clone(),
+        expires: agreement.end,
+        expires_apart: BTreeMap::new(),
+    }
+}
+
+/// The same moment of the next year, as contracts of twelve months end.
+pub(super) fn a_year_after(at: Timestamp) -> Timestamp {
+    at.to_zoned(TimeZone::UTC).checked_add(1.year()).map_or(at, |later| later.timestamp())
+}
+
+/// Reads the values that a buyer chose, by what the listing sells in advance.
+pub(super) fn bought(
+    listing: &Listing,
+    chosen: &BTreeMap<DimensionKey, Value>,
+) -> Result<BTreeMap<DimensionKey, DimensionValue>, Refused> {
+    chosen
+        .iter()
+        .map(|(key, value)| {
+            let dimension = listing
+                .dimension(key)
+                .ok_or_else(|| Refused::DimensionUnknown { dimension: key.clone(), known: entitled(listing) })?;
+            if !dimension.is_entitled() {
+                return Err(Refused::DimensionNotEntitled { dimension: key.clone() });
+            }
+            let value = DimensionValue::read(value).ok_or_else(|| Refused::ValueInvalid { dimension: key.clone() })?;
+            Ok((key.clone(), value))
+        })
+        .collect()
+}
+
+/// The names of what the listing sells in advance, for a sentence.
+fn entitled(listing: &Listing) -> String {
+    let names: Vec<&str> = listing
+        .dimensions
+        .iter()
+        .filter(|dimension| dimension.is_entitled())
+        .map(|dimension| dimension.key.as_str())
+        .collect();
+    if names.is_empty() { "none, it is paid by use".to_owned() } else { names.join(", ") }
+}

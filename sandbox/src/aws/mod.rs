@@ -1,0 +1,126 @@
+//! AWS on one port: everything that Stallkeeper asks of AWS, behind one endpoint URL.
+//!
+//! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is all that an SDK needs: the services are told apart by what their
+//! protocols put into the request. DynamoDB is an embedded server behind a proxy. AWS Marketplace's services (metering,
+//! entitlement, agreement) answer from one [`Marketplace`], in awsJson and in Smithy RPC v2 CBOR, with the shapes and
+//! limits of AWS's API models.
+//!
+//! **Signatures are not verified.** Any credentials will do, and there is one caller: the seller, whose account proposes
+//! all agreements. Never let anybody but yourself reach the port.
+//!
+//! What happens at AWS Marketplace is told to an event bus as [`Announcement`]s, each with the time at which it is due;
+//! delivering them is the bus's part.
+//!
+//! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults` and `wire_log` stand before every
+//! service, `operations` answer it from the `marketplace`, or `dynamodb` passes it on.
+
+mod connection;
+mod dynamodb;
+mod error;
+mod faults;
+mod input;
+mod marketplace;
+mod operations;
+mod protocol;
+mod readings;
+mod refused;
+mod server;
+mod service;
+mod wire_log;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use stallkeeper::listing::Listing;
+use stallkeeper::time::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+pub use faults::{Fault, FaultKind, Faults, PlannedFault};
+pub use marketplace::{
+    AgreementOverview, AgreementStatus, Announcement, Change, Changed, DimensionValue, EndStatus, LicenseOverview,
+    Marketplace, News, Overview, Purchase, Purchased,
+};
+pub use readings::{Delays, LicenseArnForm, Readings, TokenLife};
+pub use refused::Refused;
+pub use service::Service;
+pub use wire_log::{WireCall, WireLog};
+
+/// How an AWS is to be.
+#[derive(Debug)]
+pub struct AwsOptions {
+    /// The port on the loopback interface; 0 takes a free one.
+    pub port: u16,
+    /// What time it is there.
+    pub clock: Clock,
+    /// The products that can be bought.
+    pub listings: Vec<Listing>,
+    /// The file that DynamoDB keeps its tables in; none keeps them in memory. What was bought is in memory only.
+    pub data: Option<PathBuf>,
+    /// Which readings of AWS's documents hold.
+    pub readings: Readings,
+    /// How long its news takes.
+    pub delays: Delays,
+    /// Where its news goes.
+    pub announcements: mpsc::UnboundedSender<Announcement>,
+}
+
+/// A running AWS. Dropping it stops its servers: they finish what they have begun to answer.
+#[derive(Debug)]
+pub struct Aws {
+    url: String,
+    marketplace: Marketplace,
+    faults: Faults,
+    wire: WireLog,
+    _running: watch::Sender<()>,
+}
+
+impl Aws {
+    /// Starts an AWS; needs a Tokio runtime, and is ready for calls when it returns.
+    ///
+    /// # Errors
+    ///
+    /// A port that is taken, a file that is no database, or two listings of one product.
+    pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
+        let AwsOptions { port, clock, listings, data, readings, delays, announcements } = options;
+        let marketplace = Marketplace::open(clock, listings, readings, delays, announcements)?;
+        let (running, stop) = watch::channel(());
+        let dynamodb = dynamodb::DynamoDb::start(data.as_deref(), stop.clone()).await?;
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .with_context(|| format!("AWS cannot listen on 127.0.0.1:{port}"))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let faults = Faults::default();
+        let wire = WireLog::default();
+        let services = server::Services {
+            marketplace: marketplace.clone(),
+            dynamodb,
+            faults: faults.clone(),
+            wire: wire.clone(),
+            stop,
+        };
+        tokio::spawn(server::serve(listener, Arc::new(services)));
+        Ok(Self { url, marketplace, faults, wire, _running: running })
+    }
+
+    /// The endpoint URL of every service.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// AWS Marketplace, where buyers buy.
+    pub fn marketplace(&self) -> &Marketplace {
+        &self.marketplace
+    }
+
+    /// The plan of faults.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// What was asked.
+    pub fn wire(&self) -> &WireLog {
+        &self.wire
+    }
+}

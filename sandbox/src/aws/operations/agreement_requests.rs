@@ -1,0 +1,69 @@
+//! What requests to the Agreement Service have in common.
+
+use crate::aws::error::ServiceError;
+use crate::aws::input::{BadInput, Problem, TextRule};
+use crate::aws::marketplace::{Agreement, AgreementStatus, Marketplace};
+use crate::aws::protocol::Record;
+
+/// The model's `ResourceId`.
+pub(super) const RESOURCE_ID: TextRule = TextRule {
+    shortest: 1,
+    longest: 64,
+    pattern: "[A-Za-z0-9_/-]+",
+    allows: |c| c.is_ascii_alphanumeric() || "_/-".contains(c),
+};
+
+/// The service's words for bad input: a reason of its list, and the field.
+pub(super) fn validation(bad: &BadInput) -> ServiceError {
+    let subject = match bad.member {
+        "agreementId" => "AGREEMENT_ID",
+        "catalog" => "CATALOG",
+        "filters" => "FILTERS",
+        "name" => "FILTER_NAME",
+        "values" => "FILTER_VALUES",
+        "sortBy" => "SORT_BY",
+        "sortOrder" => "SORT_ORDER",
+        "nextToken" => "NEXT_TOKEN",
+        "maxResults" => "MAX_RESULTS",
+        _ => "",
+    };
+    let reason = match (&bad.problem, subject) {
+        (_, "") => "OTHER".to_owned(),
+        (Problem::Missing, subject) => format!("MISSING_{subject}"),
+        (Problem::WrongType { .. } | Problem::Breaks { .. }, subject) => format!("INVALID_{subject}"),
+    };
+    invalid(&reason, bad.member, bad.sentence())
+}
+
+pub(super) fn invalid(reason: &str, member: &str, message: String) -> ServiceError {
+    let field = Record::new().with("name", member).with("message", message.as_str());
+    let mut error = ServiceError::modelled("ValidationException", 400, message);
+    error.members = error.members.with("reason", reason).with("fields", vec![field]);
+    error
+}
+
+/// The agreement of that id.
+pub(super) fn found(marketplace: &Marketplace, id: &str) -> Result<Agreement, ServiceError> {
+    marketplace.agreement(id).ok_or_else(|| {
+        let mut error = ServiceError::modelled("ResourceNotFoundException", 404, "The agreement was not found.");
+        error.members = error.members.with("resourceId", id).with("resourceType", "Agreement");
+        error
+    })
+}
+
+pub(super) fn party(account: &str) -> Record {
+    Record::new().with("accountId", account)
+}
+
+/// Which product by which offer.
+pub(super) fn proposal(marketplace: &Marketplace, agreement: &Agreement) -> Record {
+    let product = marketplace
+        .listing(agreement.product.as_str())
+        .map(|listing| Record::new().with("id", listing.product_id.as_str()).with("type", "SaaSProduct"));
+    Record::new().with("resources", product.into_iter().collect::<Vec<_>>()).with("offerId", agreement.offer.as_str())
+}
+
+/// What happens at the end date: contracts renew themselves. Only an active agreement with an end date has it.
+pub(super) fn end_time_behavior(agreement: &Agreement, status: AgreementStatus) -> Option<&'static str> {
+    (agreement.end.is_some() && status == AgreementStatus::Active).then_some("RENEW")
+}

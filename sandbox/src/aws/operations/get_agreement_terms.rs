@@ -1,0 +1,106 @@
+//! GetAgreementTerms (Agreement Service API reference): what was agreed.
+
+use stallkeeper::listing::Dimension;
+
+use super::agreement_requests::{RESOURCE_ID, found, validation};
+use super::pages::{AGREEMENT_TOKEN, Cursor, query};
+use crate::aws::error::ServiceError;
+use crate::aws::input::{BadInput, Input};
+use crate::aws::marketplace::{Agreement, Marketplace};
+use crate::aws::protocol::{Document, Record};
+
+const MOST: usize = 50;
+
+/// What every unit costs here: nobody pays in a sandbox, but a rate card needs a price.
+const PRICE: &str = "1.00";
+
+pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
+    let asked = read(request).map_err(|bad| bad.into_error(validation))?;
+    let agreement = found(marketplace, asked.agreement)?;
+    let (page, next) = asked.cursor.page(terms(marketplace, &agreement), asked.size);
+    Ok(Record::new().with("acceptedTerms", page).with_some("nextToken", next).into())
+}
+
+struct Asked<'a> {
+    agreement: &'a str,
+    size: usize,
+    cursor: Cursor,
+}
+
+fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
+    let input = Input::of(request, "request")?;
+    let agreement = input.required_text("agreementId", &RESOURCE_ID)?;
+    let size = input.page_size("maxResults", MOST)?;
+    let cursor = match input.text("nextToken", &AGREEMENT_TOKEN)? {
+        None => Cursor::start(query(request), 0),
+        Some(token) => Cursor::read(token, query(request))
+            .ok_or_else(|| BadInput::breaks("nextToken", "come from the previous answer to the same request"))?,
+    };
+    Ok(Asked { agreement, size, cursor })
+}
+
+/// The accepted terms, each alone in a union.
+fn terms(marketplace: &Marketplace, agreement: &Agreement) -> Vec<Record> {
+    let Some(listing) = marketplace.listing(agreement.product.as_str()) else { return Vec::new() };
+    let (entitled, metered): (Vec<&Dimension>, Vec<&Dimension>) =
+        listing.dimensions.iter().partition(|dimension| dimension.is_entitled());
+    let document = Record::new().with("type", "StandardEula").with("version", "2022-07-14");
+    let mut terms = vec![
+        term(agreement, "legalTerm", "LegalTerm", Record::new().with("documents", vec![document])),
+        term(agreement, "supportTerm", "SupportTerm", Record::new().with("refundPolicy", "No refunds.")),
+    ];
+    if agreement.end.is_some() {
+        let renewal = Record::new().with("configuration", Record::new().with("enableAutoRenew", true));
+        terms.push(term(agreement, "renewalTerm", "RenewalTerm", renewal));
+        terms.push(upfront(agreement, &entitled));
+    }
+    if !metered.is_empty() {
+        let card = Record::new().with("rateCard", rate_card(&metered));
+        let usage = Record::new().with("currencyCode", "USD").with("rateCards", vec![card]);
+        terms.push(term(agreement, "usageBasedPricingTerm", "UsageBasedPricingTerm", usage));
+    }
+    if let Some(end) = agreement.free_trial_end {
+        let days = end.duration_since(agreement.start).as_hours() / 24;
+        let grants: Vec<Record> = listing
+            .dimensions
+            .iter()
+            .map(|dimension| Record::new().with("dimensionKey", dimension.key.as_str()))
+            .collect();
+        let trial = Record::new().with("duration", format!("P{days}D")).with("grants", grants);
+        terms.push(term(agreement, "freeTrialPricingTerm", "FreeTrialPricingTerm", trial));
+    }
+    terms
+}
+
+/// A contract for twelve months, with what the buyer chose of it.
+fn upfront(agreement: &Agreement, entitled: &[&Dimension]) -> Record {
+    let card = Record::new()
+        .with("selector", Record::new().with("type", "Duration").with("value", "P12M"))
+        .with(
+            "constraints",
+            Record::new().with("multipleDimensionSelection", "Allowed").with("quantityConfiguration", "Allowed"),
+        )
+        .with("rateCard", rate_card(entitled));
+    let chosen: Vec<Record> = agreement
+        .dimensions
+        .iter()
+        .map(|(key, value)| Record::new().with("dimensionKey", key.as_str()).with("dimensionValue", value.units()))
+        .collect();
+    let configuration = Record::new().with("selectorValue", "P12M").with("dimensions", chosen);
+    let upfront =
+        Record::new().with("currencyCode", "USD").with("rateCards", vec![card]).with("configuration", configuration);
+    term(agreement, "configurableUpfrontPricingTerm", "ConfigurableUpfrontPricingTerm", upfront)
+}
+
+fn rate_card(dimensions: &[&Dimension]) -> Vec<Record> {
+    dimensions
+        .iter()
+        .map(|dimension| Record::new().with("dimensionKey", dimension.key.as_str()).with("price", PRICE))
+        .collect()
+}
+
+/// A term in its union, with an id that stays the same.
+fn term(agreement: &Agreement, member: &str, kind: &str, content: Record) -> Record {
+    let id = format!("term-{}-{}", agreement.id, kind.to_ascii_lowercase());
+    Record::new().with(member, content.with("type", kind).with("id", id))
+}

@@ -1,0 +1,104 @@
+//! Answers in pages, and the tokens that lead from one to the next.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::aws::input::TextRule;
+use crate::aws::protocol::Document;
+
+/// Where a query stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cursor {
+    /// How many items were given already.
+    given: usize,
+    /// How many empty pages are still to come.
+    empty_pages: usize,
+    /// What was asked, so that a token of another query is not taken for one of this.
+    query: u64,
+}
+
+/// The query that a request asks, its place in the pages aside.
+pub(super) fn query(request: &Document) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let Document::Map(members) = request {
+        let about_pages = ["NextToken", "nextToken", "MaxResults", "maxResults"];
+        for (name, value) in members.iter().filter(|(name, _)| !about_pages.contains(&name.as_str())) {
+            (name, value.to_json().to_string()).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+impl Cursor {
+    pub(super) fn start(query: u64, empty_pages: usize) -> Self {
+        Self { given: 0, empty_pages, query }
+    }
+
+    /// Where a token leads; none if it is no token of this query.
+    pub(super) fn read(token: &str, query: u64) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let text = std::str::from_utf8(&bytes).ok()?;
+        let mut numbers = text.split('.');
+        let cursor = Self {
+            given: numbers.next()?.parse().ok()?,
+            empty_pages: numbers.next()?.parse().ok()?,
+            query: numbers.next()?.parse().ok()?,
+        };
+        (cursor.query == query && numbers.next().is_none()).then_some(cursor)
+    }
+
+    fn token(self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}.{}.{}", self.given, self.empty_pages, self.query))
+    }
+
+    /// One page of the items, and the token of the next page if there is one.
+    pub(super) fn page<T>(self, items: Vec<T>, size: usize) -> (Vec<T>, Option<String>) {
+        if self.empty_pages > 0 {
+            return (Vec::new(), Some(Self { empty_pages: self.empty_pages - 1, ..self }.token()));
+        }
+        let all = items.len();
+        let page: Vec<T> = items.into_iter().skip(self.given).take(size).collect();
+        let given = self.given.saturating_add(page.len());
+        (page, (given < all).then(|| Self { given, ..self }.token()))
+    }
+}
+
+/// The Agreement Service's rule for its page tokens.
+pub(super) const AGREEMENT_TOKEN: TextRule = TextRule {
+    shortest: 0,
+    longest: 8192,
+    pattern: "[a-zA-Z0-9+/=_-]+",
+    allows: |c| c.is_ascii_alphanumeric() || "+/=_-".contains(c),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_follow_each_other_to_the_end() {
+        let items = || (0..5).collect::<Vec<u8>>();
+        let mut cursor = Cursor::start(7, 1);
+        let mut pages = Vec::new();
+        loop {
+            let (page, next) = cursor.page(items(), 2);
+            pages.push(page);
+            match next {
+                Some(token) => cursor = Cursor::read(&token, 7).unwrap(),
+                None => break,
+            }
+        }
+        assert_eq!(pages, [vec![], vec![0, 1], vec![2, 3], vec![4]]);
+    }
+
+    #[test]
+    fn a_token_of_another_query_leads_nowhere() {
+        let token = Cursor::start(7, 0).token();
+        assert_eq!(Cursor::read(&token, 8), None);
+        for text in ["", "x", "MC4w", "\u{e9}", "AAAA"] {
+            assert_eq!(Cursor::read(text, 7), None);
+        }
+    }
+}

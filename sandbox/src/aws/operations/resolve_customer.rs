@@ -1,0 +1,39 @@
+//! ResolveCustomer (Metering Service API reference): whom a registration token stands for.
+
+use crate::aws::error::ServiceError;
+use crate::aws::input::{Input, TextRule};
+use crate::aws::marketplace::{Marketplace, Token};
+use crate::aws::protocol::{Document, Record};
+
+const TOKEN: TextRule = TextRule { shortest: 1, longest: usize::MAX, pattern: r"[\s\S]+", allows: |_| true };
+
+/// A token says the same each time, until it expires.
+pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
+    let text = Input::of(request, "request")
+        .and_then(|input| input.required_text("RegistrationToken", &TOKEN))
+        .map_err(|bad| bad.into_error(|bad| ServiceError::validation(bad.sentence())))?;
+    let token = marketplace
+        .token(text)
+        .ok_or_else(|| ServiceError::modelled("InvalidTokenException", 400, "Registration token is invalid."))?;
+    let life = marketplace.readings().token_life.duration();
+    if marketplace.now().duration_since(token.issued) >= life {
+        return Err(ServiceError::modelled(
+            "ExpiredTokenException",
+            400,
+            "The submitted registration token has expired.",
+        ));
+    }
+    Ok(customer(token))
+}
+
+fn customer(token: Token) -> Document {
+    let answer = Record::new()
+        .with("ProductCode", token.product.as_str())
+        .with("CustomerAWSAccountId", token.account.as_str())
+        .with("Metadata", Record::new().with("AgreementId", token.agreement.as_str()));
+    match token.customer {
+        Some(customer) => answer.with("CustomerIdentifier", customer.as_str()),
+        None => answer.with("LicenseArn", token.license.as_str()),
+    }
+    .into()
+}

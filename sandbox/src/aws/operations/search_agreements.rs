@@ -1,0 +1,296 @@
+//! SearchAgreements (Agreement Service API reference): which agreements there are.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::agreement_requests::{end_time_behavior, invalid, party, proposal, validation};
+use super::pages::{AGREEMENT_TOKEN, Cursor, query};
+use crate::aws::error::ServiceError;
+use crate::aws::input::{self, BadInput, Input, Problem, TextRule};
+use crate::aws::marketplace::{Agreement, Marketplace};
+use crate::aws::protocol::{Document, Record};
+
+const MOST: usize = 50;
+const MOST_FILTERS: usize = 10;
+
+const CATALOG: TextRule = TextRule {
+    shortest: 1,
+    longest: 64,
+    pattern: "[a-zA-Z0-9.-]+",
+    allows: |c| c.is_ascii_alphanumeric() || ".-".contains(c),
+};
+const FILTER_NAME: TextRule =
+    TextRule { shortest: 1, longest: 32, pattern: "[A-Za-z_]+", allows: |c| c.is_ascii_alphabetic() || c == '_' };
+const FILTER_VALUE: TextRule = TextRule {
+    shortest: 1,
+    longest: 256,
+    pattern: "[A-Za-z0-9.,+:/_-]+",
+    allows: |c| c.is_ascii_alphanumeric() || ".,+:/_-".contains(c),
+};
+const SORT_BY: TextRule = TextRule { longest: 255, ..FILTER_NAME };
+const SORT_ORDER: TextRule = TextRule { pattern: "[ASCENDING, DESCENDING]", ..SORT_BY };
+
+pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
+    let asked = read(request).map_err(|bad| bad.into_error(validation))?;
+    let role = role(&asked.filters, &asked.sort)?;
+    let now = marketplace.now();
+    let mut seen: Vec<Seen> = match role {
+        Role::Proposer => marketplace.agreements().into_iter().map(|it| Seen::new(marketplace, it, now)).collect(),
+        // The one caller is the seller, who has accepted nothing.
+        Role::Acceptor => Vec::new(),
+    };
+    seen.retain(|seen| asked.filters.iter().all(|filter| filter.passes(seen)));
+    seen.sort_by(|one, other| asked.sort.compare(one, other));
+    let summaries = seen.iter().map(|seen| seen.summary(marketplace)).collect();
+    let (page, next) = asked.cursor.page(summaries, asked.size);
+    Ok(Record::new().with("agreementViewSummaries", page).with_some("nextToken", next).into())
+}
+
+struct Asked<'a> {
+    filters: Vec<Filter<'a>>,
+    sort: Sort,
+    size: usize,
+    cursor: Cursor,
+}
+
+fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
+    let input = Input::of(request, "request")?;
+    if input.text("catalog", &CATALOG)?.is_some_and(|catalog| catalog != "AWSMarketplace") {
+        return Err(BadInput::breaks("catalog", "be AWSMarketplace"));
+    }
+    let filters = input.list("filters")?;
+    if filters.is_some_and(|filters| filters.is_empty() || filters.len() > MOST_FILTERS) {
+        return Err(BadInput::breaks("filters", format!("have from 1 to {MOST_FILTERS} entries")));
+    }
+    let filters = filters.unwrap_or_default().iter().map(Filter::read).collect::<Result<_, _>>()?;
+    let sort = Sort::read(input)?;
+    let size = input.page_size("maxResults", MOST)?;
+    let cursor = match input.text("nextToken", &AGREEMENT_TOKEN)? {
+        None => Cursor::start(query(request), 0),
+        Some(token) => Cursor::read(token, query(request))
+            .ok_or_else(|| BadInput::breaks("nextToken", "come from the previous answer to the same request"))?,
+    };
+    Ok(Asked { filters, sort, size, cursor })
+}
+
+/// The caller's side of the agreements that it searches.
+enum Role {
+    Proposer,
+    Acceptor,
+}
+
+/// "A proposer can use any combination of the preceding filters along with AgreementType, which is required." An
+/// acceptor can use few.
+fn role(filters: &[Filter<'_>], sort: &Sort) -> Result<Role, ServiceError> {
+    let value = |name: &str| filters.iter().find(|filter| filter.name == name).map(|filter| filter.value);
+    if value("AgreementType").is_none() {
+        let message = "The filter AgreementType is required.".to_owned();
+        return Err(invalid("MISSING_FILTER_NAME", "filters", message));
+    }
+    if value("PartyType") != Some("Acceptor") {
+        return Ok(Role::Proposer);
+    }
+    let about = ["ResourceIdentifier", "ResourceType", "OfferId", "OfferSetId"];
+    let others = ["PartyType", "AgreementType", "Status", "BeforeEndTime", "AfterEndTime"];
+    let subjects: Vec<&str> = filters.iter().map(|filter| filter.name).filter(|name| about.contains(name)).collect();
+    let all_known = filters.iter().all(|filter| about.contains(&filter.name) || others.contains(&filter.name));
+    let by_type_and_status = subjects.contains(&"ResourceType") && value("Status").is_some();
+    if !all_known || subjects.len() > 1 || by_type_and_status {
+        let message = "This combination of filters is not supported for the party type Acceptor.".to_owned();
+        return Err(invalid("UNSUPPORTED_FILTERS", "filters", message));
+    }
+    match sort.by {
+        SortBy::End => Ok(Role::Acceptor),
+        SortBy::Start | SortBy::LastUpdate => {
+            let message = "An acceptor can sort by EndTime only.".to_owned();
+            Err(invalid("INVALID_SORT_BY", "sortBy", message))
+        }
+    }
+}
+
+struct Filter<'a> {
+    name: &'a str,
+    value: &'a str,
+    test: Test,
+}
+
+/// What a filter looks at.
+enum Test {
+    ResourceIdentifier,
+    ResourceType,
+    /// Whose side the caller is on; it is no property of the agreement.
+    PartyType,
+    AcceptorAccount,
+    Offer,
+    Status,
+    Time(TimeOf, Ordering, Timestamp),
+    AgreementType,
+    EndTimeBehavior,
+    InitialAgreement,
+    LicenseArn,
+    /// What no agreement here has: offer sets, reasons not to renew, contacts.
+    Nothing,
+}
+
+#[derive(Clone, Copy)]
+enum TimeOf {
+    End,
+    Start,
+    LastUpdate,
+}
+
+impl<'a> Filter<'a> {
+    fn read(filter: &'a Document) -> Result<Self, BadInput> {
+        let input = Input::of(filter, "filters")?;
+        let name = input.required_text("name", &FILTER_NAME)?;
+        let values = input.list("values")?.ok_or(BadInput { member: "values", problem: Problem::Missing })?;
+        let [value] = values else {
+            return Err(BadInput::breaks("values", "have exactly 1 entry"));
+        };
+        let value = input::text(value, "values", &FILTER_VALUE)?;
+        let time = |of, order| time(value).map(|at| Test::Time(of, order, at));
+        let test = match name {
+            "ResourceIdentifier" => Test::ResourceIdentifier,
+            "ResourceType" => Test::ResourceType,
+            "PartyType" if matches!(value, "Proposer" | "Acceptor") => Test::PartyType,
+            "PartyType" => return Err(BadInput::breaks("values", "be Proposer or Acceptor")),
+            "AcceptorAccountId" => Test::AcceptorAccount,
+            "OfferId" => Test::Offer,
+            "Status" if STATUSES.contains(&value) => Test::Status,
+            "Status" => return Err(BadInput::breaks("values", format!("be one of {}", STATUSES.join(", ")))),
+            "BeforeEndTime" => time(TimeOf::End, Ordering::Less)?,
+            "AfterEndTime" => time(TimeOf::End, Ordering::Greater)?,
+            "BeforeStartTime" => time(TimeOf::Start, Ordering::Less)?,
+            "AfterStartTime" => time(TimeOf::Start, Ordering::Greater)?,
+            "BeforeLastUpdateTime" => time(TimeOf::LastUpdate, Ordering::Less)?,
+            "AfterLastUpdateTime" => time(TimeOf::LastUpdate, Ordering::Greater)?,
+            "AgreementType" if value == "PurchaseAgreement" => Test::AgreementType,
+            "AgreementType" => return Err(BadInput::breaks("values", "be PurchaseAgreement")),
+            "EndTimeBehaviorType" => Test::EndTimeBehavior,
+            "InitialAgreementId" => Test::InitialAgreement,
+            "LicenseArn" => Test::LicenseArn,
+            "OfferSetId" | "EndTimeBehaviorReasonCode" | "IncludesContactOfType" => Test::Nothing,
+            _ => return Err(BadInput::breaks("name", "be the name of a supported filter")),
+        };
+        Ok(Self { name, value, test })
+    }
+
+    fn passes(&self, seen: &Seen) -> bool {
+        let agreement = &seen.agreement;
+        match &self.test {
+            Test::ResourceIdentifier => seen.product_id.as_deref() == Some(self.value),
+            Test::ResourceType => self.value == "SaaSProduct",
+            Test::PartyType | Test::AgreementType => true,
+            Test::AcceptorAccount => agreement.account.as_str() == self.value,
+            Test::Offer => agreement.offer == self.value,
+            Test::Status => seen.status == self.value,
+            Test::Time(of, order, at) => seen.time(*of).is_some_and(|time| time.cmp(at) == *order),
+            Test::EndTimeBehavior => seen.end_time_behavior == Some(self.value),
+            Test::InitialAgreement => agreement.initial.as_str() == self.value,
+            Test::LicenseArn => seen.license_arn.as_deref() == Some(self.value),
+            Test::Nothing => false,
+        }
+    }
+}
+
+const STATUSES: [&str; 9] =
+    ["ACTIVE", "ARCHIVED", "CANCELLED", "EXPIRED", "RENEWED", "REPLACED", "ROLLED_BACK", "SUPERSEDED", "TERMINATED"];
+
+/// A time of a filter: RFC 3339, or a date that begins at midnight UTC.
+fn time(text: &str) -> Result<Timestamp, BadInput> {
+    let date = |text: &str| text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
+    text.parse().ok().or_else(|| date(text)).ok_or_else(|| BadInput::breaks("values", "be a date in ISO 8601"))
+}
+
+struct Sort {
+    by: SortBy,
+    descending: bool,
+}
+
+type SortBy = TimeOf;
+
+impl Sort {
+    fn read(input: Input<'_>) -> Result<Self, BadInput> {
+        let Some(sort) = input.value("sort") else {
+            return Ok(Self { by: SortBy::End, descending: false });
+        };
+        let sort = Input::of(sort, "sort")?;
+        let by = match sort.text("sortBy", &SORT_BY)? {
+            None | Some("EndTime") => SortBy::End,
+            Some("StartTime") => SortBy::Start,
+            Some("LastUpdateTime") => SortBy::LastUpdate,
+            Some(_) => return Err(BadInput::breaks("sortBy", "be EndTime, StartTime or LastUpdateTime")),
+        };
+        let descending = match sort.text("sortOrder", &SORT_ORDER)? {
+            None | Some("ASCENDING") => false,
+            Some("DESCENDING") => true,
+            Some(_) => return Err(BadInput::breaks("sortOrder", "be ASCENDING or DESCENDING")),
+        };
+        Ok(Self { by, descending })
+    }
+
+    /// An agreement without an end counts as ending last; what is equal stays in the order of purchase.
+    fn compare(&self, one: &Seen, other: &Seen) -> Ordering {
+        let time = |seen: &Seen| seen.time(self.by).unwrap_or(Timestamp::MAX);
+        let order = time(one).cmp(&time(other));
+        if self.descending { order.reverse() } else { order }
+    }
+}
+
+/// An agreement as it is now.
+struct Seen {
+    agreement: Agreement,
+    product_id: Option<String>,
+    license_arn: Option<String>,
+    status: &'static str,
+    end_time_behavior: Option<&'static str>,
+    last_update: Timestamp,
+}
+
+impl Seen {
+    fn new(marketplace: &Marketplace, agreement: Agreement, now: Timestamp) -> Self {
+        let status = agreement.status(now);
+        let listing = marketplace.listing(agreement.product.as_str());
+        // The license of a legacy buyer stands in no API.
+        let license = marketplace.license_of(&agreement).filter(|license| license.customer.is_none());
+        Self {
+            product_id: listing.map(|listing| listing.product_id.to_string()),
+            license_arn: license.map(|license| license.arn.to_string()),
+            status: status.as_str(),
+            end_time_behavior: end_time_behavior(&agreement, status),
+            last_update: agreement.last_update(now),
+            agreement,
+        }
+    }
+
+    fn time(&self, of: TimeOf) -> Option<Timestamp> {
+        match of {
+            TimeOf::End => self.agreement.end,
+            TimeOf::Start => Some(self.agreement.start),
+            TimeOf::LastUpdate => Some(self.last_update),
+        }
+    }
+
+    fn summary(&self, marketplace: &Marketplace) -> Record {
+        let agreement = &self.agreement;
+        let license = self.license_arn.as_deref().map(|arn| Record::new().with("licenseArn", arn));
+        Record::new()
+            .with("agreementId", agreement.id.as_str())
+            .with("acceptanceTime", agreement.start)
+            .with("startTime", agreement.start)
+            .with_some("endTime", agreement.end)
+            .with("lastUpdateTime", self.last_update)
+            .with("agreementType", "PurchaseAgreement")
+            .with("acceptor", party(agreement.account.as_str()))
+            .with("proposer", party(marketplace.seller().as_str()))
+            .with("proposalSummary", proposal(marketplace, agreement))
+            .with("status", self.status)
+            .with("entitlements", license.into_iter().collect::<Vec<_>>())
+            .with("initialAgreementId", agreement.initial.as_str())
+            .with_some("endTimeBehaviorType", self.end_time_behavior)
+            .with_some("freeTrialEndTime", agreement.free_trial_end)
+    }
+}

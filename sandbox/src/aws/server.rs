@@ -1,0 +1,182 @@
+//! One port for every service: reads who is asked for what, lets the fault plan have its way, and answers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, header};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::connection::{Door, Switch};
+use super::dynamodb::DynamoDb;
+use super::error::ServiceError;
+use super::faults::{FaultKind, Faults};
+use super::marketplace::Marketplace;
+use super::operations;
+use super::protocol::{Document, Malformed, Protocol};
+use super::service::{Call, Service};
+use super::wire_log::WireLog;
+
+/// The largest body that is read, DynamoDB's own limit.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// What answers.
+pub(crate) struct Services {
+    pub marketplace: Marketplace,
+    pub dynamodb: DynamoDb,
+    pub faults: Faults,
+    pub wire: WireLog,
+    pub stop: watch::Receiver<()>,
+}
+
+/// Serves until the sender of `services.stop` is dropped.
+pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>) {
+    let mut stop = services.stop.clone();
+    let router = Router::new().fallback(answer).with_state(services);
+    let stopped = async move {
+        let _ = stop.changed().await;
+    };
+    let served = axum::serve(Door(listener), router.into_make_service_with_connect_info::<Switch>())
+        .with_graceful_shutdown(stopped)
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the AWS endpoint has stopped");
+    }
+}
+
+/// What the caller gets.
+enum Outcome {
+    Answer(Response),
+    /// The connection closes without an answer.
+    Lost,
+}
+
+async fn answer(
+    State(services): State<Arc<Services>>,
+    ConnectInfo(switch): ConnectInfo<Switch>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let call = if head.method == Method::POST { Call::read(head.uri.path(), &head.headers) } else { None };
+    let Some(call) = call else {
+        return not_served(&services, &head.headers);
+    };
+    // A task of its own: as at AWS, what a caller has sent is done even if the caller hangs up.
+    let answering = tokio::spawn(async move { services.answer(call, head.headers, body.to_vec()).await });
+    match answering.await {
+        Ok(Outcome::Answer(response)) => response,
+        Ok(Outcome::Lost) => {
+            switch.cut();
+            Response::default()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a call was not answered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A request for a service that is not here, in the protocol that it seems to speak.
+fn not_served(services: &Services, headers: &HeaderMap) -> Response {
+    let protocol = if headers.contains_key("smithy-protocol") { Protocol::Cbor } else { Protocol::Json11 };
+    let mut error = ServiceError::unknown_operation();
+    error.status = 404;
+    error.message = "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement and Agreement.".to_owned();
+    failure(protocol, None, &error, &services.marketplace.request_id())
+}
+
+impl Services {
+    async fn answer(&self, call: Call, headers: HeaderMap, body: Vec<u8>) -> Outcome {
+        let request = call.protocol.decode(&body);
+        let seen = request.as_ref().map_or(serde_json::Value::Null, Document::to_json);
+        let number = self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen);
+
+        let outcome = match self.faults.strike(call.service, &call.operation) {
+            None => Outcome::Answer(self.perform(&call, headers, body, request).await),
+            Some(fault) => match fault.kind {
+                FaultKind::Before | FaultKind::Timeout => {
+                    self.hold(fault.hold()).await;
+                    Outcome::Lost
+                }
+                FaultKind::After => {
+                    self.perform(&call, headers, body, request).await;
+                    self.hold(fault.hold()).await;
+                    Outcome::Lost
+                }
+                FaultKind::Throttle => self.refuse(&call, &ServiceError::throttling(call.service)),
+                FaultKind::Error500 => self.refuse(&call, &ServiceError::internal(call.service)),
+                FaultKind::AccessDenied => {
+                    self.refuse(&call, &ServiceError::access_denied(call.service, &call.operation))
+                }
+            },
+        };
+        if let Outcome::Answer(response) = &outcome {
+            self.wire.answered(number, response.status().as_u16());
+        }
+        outcome
+    }
+
+    /// Waits, but not beyond the end of the server.
+    async fn hold(&self, time: std::time::Duration) {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            _ = stop.changed() => {}
+        }
+    }
+
+    fn refuse(&self, call: &Call, error: &ServiceError) -> Outcome {
+        Outcome::Answer(failure(call.protocol, Some(call.service), error, &self.marketplace.request_id()))
+    }
+
+    /// The call itself.
+    async fn perform(
+        &self,
+        call: &Call,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        request: Result<Document, Malformed>,
+    ) -> Response {
+        let request_id = self.marketplace.request_id();
+        if call.service == Service::DynamoDb {
+            // What is malformed is passed on too: DynamoDB has its own words for it.
+            return self.dynamodb.forward(headers, body).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the embedded DynamoDB did not answer");
+                failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
+            });
+        }
+        let answer = request
+            .map_err(|malformed| ServiceError::serialization(malformed.to_string()))
+            .and_then(|request| operations::call(&self.marketplace, call.service, &call.operation, &request));
+        match answer {
+            Ok(document) => response(call.protocol, 200, &document, &request_id),
+            Err(error) => failure(call.protocol, Some(call.service), &error, &request_id),
+        }
+    }
+}
+
+fn failure(protocol: Protocol, service: Option<Service>, error: &ServiceError, request_id: &str) -> Response {
+    let mut response = response(protocol, error.status, &error.document(service, request_id), request_id);
+    if protocol != Protocol::Cbor
+        && let Ok(shape) = error.shape_id(service).parse()
+    {
+        response.headers_mut().insert("x-amzn-errortype", shape);
+    }
+    response
+}
+
+fn response(protocol: Protocol, status: u16, document: &Document, request_id: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = [(header::CONTENT_TYPE.as_str(), protocol.content_type()), ("x-amzn-requestid", request_id)];
+    let mut response = (status, headers, Body::from(protocol.encode(document))).into_response();
+    if protocol == Protocol::Cbor {
+        response.headers_mut().insert("smithy-protocol", http::HeaderValue::from_static("rpc-v2-cbor"));
+    }
+    response
+}

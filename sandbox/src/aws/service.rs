@@ -1,0 +1,140 @@
+//! The services that are served, and how a request says which one it means.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use super::protocol::Protocol;
+use super::refused::Refused;
+
+/// A service of AWS that the sandbox serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// DynamoDB with its streams.
+    DynamoDb,
+    /// The AWS Marketplace Metering Service.
+    Metering,
+    /// The AWS Marketplace Entitlement Service.
+    Entitlement,
+    /// The AWS Marketplace Agreement Service.
+    Agreement,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::DynamoDb, Self::Metering, Self::Entitlement, Self::Agreement];
+
+    /// The name that fault plans and the wire log use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "dynamodb",
+            Self::Metering => "metering",
+            Self::Entitlement => "entitlement",
+            Self::Agreement => "agreement",
+        }
+    }
+
+    /// The operations that it answers.
+    pub fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::DynamoDb => &[
+                "BatchGetItem",
+                "BatchWriteItem",
+                "CreateTable",
+                "DeleteItem",
+                "DeleteTable",
+                "DescribeContinuousBackups",
+                "DescribeStream",
+                "DescribeTable",
+                "DescribeTimeToLive",
+                "GetItem",
+                "GetRecords",
+                "GetShardIterator",
+                "ListStreams",
+                "ListTables",
+                "PutItem",
+                "Query",
+                "Scan",
+                "TransactGetItems",
+                "TransactWriteItems",
+                "UpdateContinuousBackups",
+                "UpdateItem",
+                "UpdateTable",
+                "UpdateTimeToLive",
+            ],
+            Self::Metering => &["ResolveCustomer"],
+            Self::Entitlement => &["GetEntitlements"],
+            Self::Agreement => &["DescribeAgreement", "GetAgreementTerms", "SearchAgreements"],
+        }
+    }
+
+    /// The namespace of the shapes that its errors name.
+    pub(crate) fn namespace(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "com.amazonaws.dynamodb.v20120810",
+            Self::Metering => "com.amazonaws.marketplacemetering",
+            Self::Entitlement => "com.amazonaws.marketplaceentitlementservice",
+            Self::Agreement => "com.amazonaws.marketplaceagreement",
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Service {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        Self::ALL.into_iter().find(|service| service.name() == text).ok_or_else(|| Refused::ServiceUnknown {
+            given: text.chars().take(80).collect(),
+            allowed: Self::ALL.map(Self::name).join(", "),
+        })
+    }
+}
+
+/// Which operation of which service a request calls, and in which protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub service: Service,
+    /// As the request names it; it need not exist.
+    pub operation: String,
+    pub protocol: Protocol,
+}
+
+impl Call {
+    /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, or the path of Smithy RPC v2
+    /// CBOR. A request that names no service of ours has none.
+    pub(crate) fn read(path: &str, headers: &HeaderMap) -> Option<Self> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(target) = header("x-amz-target") {
+            let (prefix, operation) = target.rsplit_once('.')?;
+            let (service, protocol) = match prefix {
+                "DynamoDB_20120810" | "DynamoDBStreams_20120810" => (Service::DynamoDb, Protocol::Json10),
+                "AWSMPMeteringService" => (Service::Metering, Protocol::Json11),
+                "AWSMPEntitlementService" => (Service::Entitlement, Protocol::Json11),
+                "AWSMPCommerceService_v20200301" => (Service::Agreement, Protocol::Json10),
+                _ => return None,
+            };
+            return Some(Self { service, operation: operation.to_owned(), protocol });
+        }
+        if header("smithy-protocol") != Some("rpc-v2-cbor") {
+            return None;
+        }
+        // A prefix before `/service/` is allowed by the protocol: an endpoint may have a path of its own.
+        let (_, address) = path.rsplit_once("/service/")?;
+        let (service, operation) = address.split_once("/operation/")?;
+        let service = match service {
+            "AWSMPEntitlementService" => Service::Entitlement,
+            "AWSMPCommerceService_v20200301" => Service::Agreement,
+            _ => return None,
+        };
+        Some(Self { service, operation: operation.to_owned(), protocol: Protocol::Cbor })
+    }
+}

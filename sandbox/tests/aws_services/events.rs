@@ -1,0 +1,277 @@
+use sandbox::aws::{Change, Delays, EndStatus, LicenseArnForm, News, Purchase, Readings};
+use serde_json::{Value, json};
+
+use crate::fixture::{
+    CONTRACT, LEGACY, LEGACY_CONTRACT, SUBSCRIPTION, Sandbox, account, purchase, start, start_with, text,
+};
+
+async fn real_time() -> Sandbox {
+    start_with(Readings::default(), Delays::default()).await
+}
+
+const END: Change = Change::End { status: EndStatus::Cancelled };
+
+#[tokio::test]
+async fn a_purchase_is_told_at_once_and_its_license_after_a_minute() {
+    let mut sandbox = real_time().await;
+    let bought = sandbox.buy_contract();
+    let events = sandbox.events();
+    let [created, updated] = &events[..] else { panic!("{events:?}") };
+    let seller = sandbox.aws.marketplace().seller().as_str();
+
+    let id = text(created, "/id");
+    let request = text(created, "/detail/requestId");
+    let offer = text(created, "/detail/offer/id");
+    assert_ne!(id, text(updated, "/id"));
+    assert_eq!(
+        *created,
+        json!({
+            "version": "0", "id": id, "detail-type": "Purchase Agreement Created - Proposer",
+            "source": "aws.agreement-marketplace", "account": seller, "time": "2026-11-30T12:00:00Z",
+            "region": "us-east-1",
+            "resources": [format!("arn:aws:aws-marketplace::aws:agreement:{}", bought.agreement_id)],
+            "detail": {
+                "requestId": request, "catalog": "AWSMarketplace",
+                "agreement": {
+                    "id": bought.agreement_id, "intent": "NEW", "status": "ACTIVE",
+                    "acceptanceTime": "2026-11-30T12:00:00Z", "startTime": "2026-11-30T12:00:00Z",
+                    "endTime": "2027-11-30T12:00:00Z",
+                },
+                "resaleAuthorization": {"id": null},
+                "acceptor": {"accountId": bought.account_id}, "proposer": {"accountId": seller},
+                "offer": {"id": offer},
+            },
+        })
+    );
+    assert_eq!(text(updated, "/detail-type"), "License Updated - Manufacturer");
+    assert_eq!(text(updated, "/time"), "2026-11-30T12:01:01Z");
+    let request = text(updated, "/detail/requestId");
+    assert_eq!(
+        updated["detail"],
+        json!({
+            "requestId": request, "catalog": "AWSMarketplace", "agreement": {"id": bought.agreement_id},
+            "product": {"code": CONTRACT, "id": "prod-democontract01"},
+            "license": {"arn": bought.license_arn},
+            "acceptor": {"accountId": bought.account_id}, "proposer": {"accountId": seller},
+            "offer": {"id": offer},
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_is_paid_by_use_ends_in_the_year_9999() {
+    let mut sandbox = start().await;
+    sandbox.buy(SUBSCRIPTION, json!({}));
+    assert_eq!(text(&sandbox.events()[0], "/detail/agreement/endTime"), "9999-01-01T00:00:00Z");
+}
+
+#[tokio::test]
+async fn a_license_event_can_write_the_arn_as_the_guide_does() {
+    let readings = Readings { license_arn: LicenseArnForm::Documented, ..Readings::default() };
+    let mut sandbox = start_with(readings, Delays::none()).await;
+    let bought = sandbox.buy_contract();
+    let events = sandbox.events();
+    let arn: stallkeeper::ids::LicenseArn = text(&events[1], "/detail/license/arn").parse().unwrap();
+    assert!(arn.as_str().starts_with("aws:license-manager:us-east-1:"));
+    assert_eq!(arn.id(), bought.license_arn.unwrap().id());
+}
+
+#[tokio::test]
+async fn an_amendment_names_product_and_renewal() {
+    let mut sandbox = real_time().await;
+    let bought = sandbox.buy_contract();
+    sandbox.news();
+    let dimensions = serde_json::from_value(json!({"seats": 10})).unwrap();
+    let changed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Amend { dimensions }).unwrap();
+    assert_eq!(changed.agreement_id, bought.agreement_id);
+    let events = sandbox.events();
+    assert_eq!(text(&events[0], "/detail-type"), "Purchase Agreement Amended - Proposer");
+    assert_eq!(text(&events[0], "/detail/agreement/intent"), "AMEND");
+    assert_eq!(text(&events[0], "/detail/product/id"), "prod-democontract01");
+    assert_eq!(events[0]["detail"]["agreement"]["autoRenewalEnabled"], true);
+    assert!(events[0]["detail"]["agreement"]["renewalSummary"].is_object());
+    assert_eq!(text(&events[1], "/detail-type"), "License Updated - Manufacturer");
+    assert_eq!(text(&events[1], "/time"), "2026-11-30T12:01:01Z");
+}
+
+#[tokio::test]
+async fn a_renewal_is_a_new_agreement_for_the_same_license() {
+    let mut sandbox = real_time().await;
+    let bought = sandbox.buy_contract();
+    sandbox.news();
+    let renewed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Renew { new_license: None }).unwrap();
+    let events = sandbox.events();
+    let [created, updated, ended] = &events[..] else { panic!("{events:?}") };
+    let agreement = &created["detail"]["agreement"];
+    assert_eq!(text(agreement, "/intent"), "RENEW");
+    assert_eq!(text(agreement, "/id"), renewed.agreement_id.as_str());
+    assert_eq!(text(agreement, "/previousAgreementId"), bought.agreement_id.as_str());
+    assert_eq!(text(agreement, "/endTime"), "2028-11-30T12:00:00Z");
+    assert_eq!(created["detail"]["product"], json!({"id": "prod-democontract01", "title": "Demo Contract"}));
+    assert!(created["detail"]["proposer"]["name"].is_string());
+    assert_eq!(text(updated, "/detail/agreement/id"), renewed.agreement_id.as_str());
+    assert_eq!(text(updated, "/detail/license/arn"), bought.license_arn.unwrap().as_str());
+    assert_eq!(text(ended, "/detail-type"), "Purchase Agreement Ended - Proposer");
+    assert_eq!(ended["detail"]["agreement"], json!({"id": bought.agreement_id, "status": "RENEWED"}));
+    assert!(ended["detail"].get("offer").is_none() && ended["detail"].get("product").is_none());
+}
+
+#[tokio::test]
+async fn by_the_other_reading_a_renewal_brings_a_new_license_and_revokes_the_old_one() {
+    let readings = Readings { license_survives_renewal: false, ..Readings::default() };
+    let mut sandbox = start_with(readings, Delays::default()).await;
+    let bought = sandbox.buy_contract();
+    sandbox.news();
+    let renewed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Renew { new_license: None }).unwrap();
+    assert_ne!(renewed.license_arn, bought.license_arn);
+    let news = sandbox.news();
+    let event = |number: usize| match &news[number].news {
+        News::EventBridge(event) => event,
+        News::Sns { .. } => panic!("{news:?}"),
+    };
+    assert_eq!(text(event(1), "/detail/license/arn"), renewed.license_arn.as_ref().unwrap().as_str());
+    let deprovisioned = event(3);
+    assert_eq!(text(deprovisioned, "/detail-type"), "License Deprovisioned - Manufacturer");
+    assert_eq!(text(deprovisioned, "/detail/license/arn"), bought.license_arn.as_ref().unwrap().as_str());
+    assert_eq!(text(deprovisioned, "/detail/agreement/id"), bought.agreement_id.as_str());
+    assert_eq!(text(deprovisioned, "/time"), "2026-11-30T12:01:32Z");
+
+    // One case can differ from the reading.
+    let again = Change::Renew { new_license: Some(false) };
+    let kept = sandbox.aws.marketplace().change(&renewed.agreement_id, again).unwrap();
+    assert_eq!(kept.license_arn, renewed.license_arn);
+}
+
+#[tokio::test]
+async fn a_replacement_is_a_new_agreement_of_another_offer() {
+    let mut sandbox = real_time().await;
+    let bought = sandbox.buy(SUBSCRIPTION, json!({}));
+    let first_offer = text(&sandbox.events()[0], "/detail/offer/id").to_owned();
+    let replace = Change::Replace { dimensions: Default::default(), new_license: Some(true) };
+    let replaced = sandbox.aws.marketplace().change(&bought.agreement_id, replace).unwrap();
+    let events = sandbox.events();
+    assert_eq!(text(&events[0], "/detail/agreement/intent"), "REPLACE");
+    assert_ne!(text(&events[0], "/detail/offer/id"), first_offer);
+    assert_eq!(text(&events[1], "/detail/license/arn"), replaced.license_arn.unwrap().as_str());
+    assert_eq!(text(&events[2], "/detail/agreement/status"), "REPLACED");
+    assert_eq!(text(&events[3], "/detail-type"), "License Deprovisioned - Manufacturer");
+}
+
+#[tokio::test]
+async fn an_ending_is_told_before_its_license_is_revoked() {
+    let mut sandbox = real_time().await;
+    let bought = sandbox.buy_contract();
+    sandbox.news();
+    sandbox.advance(jiff::SignedDuration::from_hours(1));
+    sandbox.aws.marketplace().change(&bought.agreement_id, END).unwrap();
+    assert_eq!(
+        sandbox.headlines(),
+        ["+0 Purchase Agreement Ended - Proposer", "+31 License Deprovisioned - Manufacturer"]
+    );
+}
+
+#[tokio::test]
+async fn a_license_is_never_revoked_before_it_was_made() {
+    let mut sandbox = real_time().await;
+    let bought = sandbox.buy_contract();
+    sandbox.aws.marketplace().change(&bought.agreement_id, END).unwrap();
+    assert_eq!(
+        sandbox.headlines(),
+        [
+            "+0 Purchase Agreement Created - Proposer",
+            "+61 License Updated - Manufacturer",
+            "+0 Purchase Agreement Ended - Proposer",
+            "+92 License Deprovisioned - Manufacturer",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_legacy_subscription_is_told_over_sns_too() {
+    let mut sandbox = real_time().await;
+    let buyer = Purchase { account: Some(account("222222222222")), free_trial: true, ..purchase(LEGACY, json!({})) };
+    let bought = sandbox.aws.marketplace().purchase(buyer.clone()).unwrap();
+    let news = sandbox.news();
+    let offer = match &news[0].news {
+        News::EventBridge(event) => text(event, "/detail/offer/id").to_owned(),
+        News::Sns { .. } => panic!("{news:?}"),
+    };
+    assert_eq!(
+        news[2].news,
+        News::Sns {
+            topic_arn: format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{LEGACY}"),
+            message: json!({
+                "action": "subscribe-success", "customer-identifier": bought.customer_identifier,
+                "product-code": LEGACY, "offer-identifier": offer, "isFreeTrialTermPresent": "true",
+            }),
+        }
+    );
+    sandbox.advance(jiff::SignedDuration::from_hours(1));
+    sandbox.aws.marketplace().change(&bought.agreement_id, END).unwrap();
+    assert_eq!(
+        sandbox.headlines(),
+        [
+            "+0 Purchase Agreement Ended - Proposer",
+            "+0 sns subscription unsubscribe-pending",
+            "+31 License Deprovisioned - Manufacturer",
+            "+3600 sns subscription unsubscribe-success",
+        ]
+    );
+    let again = sandbox.aws.marketplace().purchase(buyer).unwrap();
+    assert_eq!(again.customer_identifier, bought.customer_identifier, "the same buyer has the same key");
+    assert_ne!(again.agreement_id, bought.agreement_id);
+}
+
+#[tokio::test]
+async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
+    let readings = Readings { legacy_license_events: false, ..Readings::default() };
+    let mut sandbox = start_with(readings, Delays::default()).await;
+    let bought = sandbox.buy(LEGACY_CONTRACT, json!({"seats": 1}));
+    let news = sandbox.news();
+    assert_eq!(
+        news[2].news,
+        News::Sns {
+            topic_arn: format!("arn:aws:sns:us-east-1:287250355862:aws-mp-entitlement-notification-{LEGACY_CONTRACT}"),
+            message: json!({
+                "action": "entitlement-updated", "customer-identifier": bought.customer_identifier,
+                "product-code": LEGACY_CONTRACT,
+            }),
+        }
+    );
+    let told = |sandbox: &mut Sandbox, change: Value| {
+        let agreement = sandbox.aws.marketplace().overview().agreements.last().unwrap().agreement_id.clone();
+        sandbox.aws.marketplace().change(&agreement, serde_json::from_value(change).unwrap()).unwrap();
+        sandbox.headlines()
+    };
+    assert_eq!(
+        told(&mut sandbox, json!({"action": "amend", "dimensions": {"seats": 2}})),
+        ["+0 Purchase Agreement Amended - Proposer", "+61 sns entitlement entitlement-updated"]
+    );
+    assert_eq!(
+        told(&mut sandbox, json!({"action": "renew"})),
+        [
+            "+0 Purchase Agreement Created - Proposer",
+            "+61 sns entitlement entitlement-updated",
+            "+61 Purchase Agreement Ended - Proposer",
+        ]
+    );
+    assert_eq!(
+        told(&mut sandbox, json!({"action": "replace"})),
+        [
+            "+0 Purchase Agreement Created - Proposer",
+            "+61 sns subscription subscribe-success",
+            "+61 sns entitlement entitlement-updated",
+            "+61 Purchase Agreement Ended - Proposer",
+        ]
+    );
+    sandbox.advance(jiff::SignedDuration::from_hours(1));
+    assert_eq!(
+        told(&mut sandbox, json!({"action": "end", "status": "EXPIRED"})),
+        [
+            "+0 Purchase Agreement Ended - Proposer",
+            "+0 sns subscription unsubscribe-pending",
+            "+31 sns entitlement entitlement-updated",
+            "+3600 sns subscription unsubscribe-success",
+        ]
+    );
+}

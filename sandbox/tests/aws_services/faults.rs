@@ -1,0 +1,152 @@
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use sandbox::aws::{Fault, Service};
+use serde_json::{Value, json};
+
+use crate::fixture::{CONTRACT, Sandbox, code, start, start_in};
+
+fn plan(sandbox: &Sandbox, fault: Value) {
+    sandbox.aws.faults().add(Fault::read(&fault).unwrap()).unwrap();
+}
+
+async fn table(sandbox: &Sandbox) -> Client {
+    let client = sandbox.dynamodb();
+    client
+        .create_table()
+        .table_name("tenants")
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(
+            AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S).build().unwrap(),
+        )
+        .key_schema(KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build().unwrap())
+        .send()
+        .await
+        .unwrap();
+    client
+}
+
+async fn put(client: &Client, key: &str) -> Result<(), String> {
+    let sent = client.put_item().table_name("tenants").item("pk", AttributeValue::S(key.to_owned())).send().await;
+    match sent {
+        Ok(_) => Ok(()),
+        Err(SdkError::ServiceError(error)) => Err(error.err().meta().code().unwrap_or("no code").to_owned()),
+        Err(_) => Err("no answer".to_owned()),
+    }
+}
+
+async fn is_there(client: &Client, key: &str) -> bool {
+    let got =
+        client.get_item().table_name("tenants").key("pk", AttributeValue::S(key.to_owned())).consistent_read(true);
+    got.send().await.unwrap().item().is_some()
+}
+
+#[tokio::test]
+async fn dynamodb_is_there_and_the_log_shows_what_stood_on_the_wire() {
+    let sandbox = start().await;
+    let client = table(&sandbox).await;
+    put(&client, "a").await.unwrap();
+    assert!(is_there(&client, "a").await);
+    assert!(!is_there(&client, "b").await);
+    let reads = sandbox.aws.wire().calls(Service::DynamoDb, "GetItem");
+    assert_eq!(reads.len(), 2);
+    assert_eq!(reads[0].body["ConsistentRead"], true);
+    assert_eq!(reads[0].body["Key"], json!({"pk": {"S": "a"}}));
+    assert_eq!(reads[0].status, Some(200));
+    assert_eq!(reads[0].at, sandbox.now());
+    sandbox.aws.wire().clear();
+    assert!(sandbox.aws.wire().calls(Service::DynamoDb, "*").is_empty());
+}
+
+#[tokio::test]
+async fn a_table_in_a_file_is_there_again_after_a_restart() {
+    let folder = std::env::temp_dir().join(format!("sandbox-{}-{}", std::process::id(), line!()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("tables.db");
+    let before = start_in(Some(file.clone())).await;
+    put(&table(&before).await, "kept").await.unwrap();
+    drop(before);
+    let after = start_in(Some(file)).await;
+    assert!(is_there(&after.dynamodb(), "kept").await);
+    drop(after);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn dynamodb_fails_as_planned() {
+    let sandbox = start().await;
+    let client = table(&sandbox).await;
+    let fault = |kind: &str| json!({"service": "dynamodb", "operation": "PutItem", "kind": kind});
+    for (kind, told, done) in [
+        ("before", Err("no answer"), false),
+        ("after", Err("no answer"), true),
+        ("throttle", Err("ProvisionedThroughputExceededException"), false),
+        ("error500", Err("InternalServerError"), false),
+        ("access_denied", Err("AccessDeniedException"), false),
+    ] {
+        plan(&sandbox, fault(kind));
+        assert_eq!(put(&client, kind).await, told.map_err(str::to_owned), "{kind}");
+        assert_eq!(is_there(&client, kind).await, done, "{kind}");
+        assert_eq!(put(&client, kind).await, Ok(()), "only one call fails");
+    }
+    let puts = sandbox.aws.wire().calls(Service::DynamoDb, "PutItem");
+    let statuses: Vec<_> = puts.iter().map(|call| call.status).collect();
+    let ok = Some(200);
+    assert_eq!(statuses, [None, ok, None, ok, Some(400), ok, Some(500), ok, Some(400), ok]);
+}
+
+#[tokio::test]
+async fn a_fault_counts_from_the_moment_it_is_added() {
+    let sandbox = start().await;
+    let client = table(&sandbox).await;
+    put(&client, "0").await.unwrap();
+    plan(&sandbox, json!({"service": "dynamodb", "operation": "*", "call": 2, "times": 2, "kind": "500"}));
+    let mut told = Vec::new();
+    for key in ["1", "2", "3", "4"] {
+        told.push(put(&client, key).await.is_ok());
+    }
+    assert_eq!(told, [true, false, false, true]);
+    assert_eq!(sandbox.aws.faults().list()[0].struck, 2);
+    plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "500"}));
+    sandbox.aws.faults().clear();
+    put(&client, "5").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_timeout_is_held_and_then_lost() {
+    let sandbox = start().await;
+    let bought = sandbox.buy_contract();
+    plan(&sandbox, json!({"service": "metering", "operation": "ResolveCustomer", "kind": "timeout", "delay_ms": 150}));
+    let since = std::time::Instant::now();
+    let answer = sandbox.metering().resolve_customer().registration_token(&bought.token).send().await;
+    assert!(!matches!(answer, Err(SdkError::ServiceError(_)) | Ok(_)));
+    assert!(since.elapsed() >= std::time::Duration::from_millis(150));
+    let call = &sandbox.aws.wire().calls(Service::Metering, "ResolveCustomer")[0];
+    assert_eq!((call.status, &call.body["RegistrationToken"]), (None, &json!("(redacted)")));
+}
+
+#[tokio::test]
+async fn every_marketplace_service_fails_in_its_own_words() {
+    let sandbox = start().await;
+    let bought = sandbox.buy_contract();
+    let metering = || sandbox.metering().resolve_customer().registration_token(&bought.token).send();
+    let entitlement = || sandbox.entitlement().get_entitlements().product_code(CONTRACT).send();
+    let agreement = || sandbox.agreement().describe_agreement().agreement_id(bought.agreement_id.as_str()).send();
+    for (kind, of_metering_and_entitlement, of_agreement) in [
+        ("throttle", "ThrottlingException", "ThrottlingException"),
+        ("500", "InternalServiceErrorException", "InternalServerException"),
+        ("access_denied", "AccessDeniedException", "AccessDeniedException"),
+    ] {
+        for service in ["metering", "entitlement", "agreement"] {
+            plan(&sandbox, json!({"service": service, "operation": "*", "kind": kind}));
+        }
+        assert_eq!(code(metering().await), of_metering_and_entitlement);
+        assert_eq!(code(entitlement().await), of_metering_and_entitlement);
+        assert_eq!(code(agreement().await), of_agreement);
+        metering().await.unwrap();
+        entitlement().await.unwrap();
+        agreement().await.unwrap();
+    }
+}

@@ -1,0 +1,172 @@
+//! An AWS on a free port, its clock standing, with clients.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use jiff::{SignedDuration, Timestamp};
+use sandbox::aws::{Announcement, Aws, AwsOptions, Delays, News, Purchase, Purchased, Readings};
+use serde_json::{Value, json};
+use stallkeeper::ids::AccountId;
+use stallkeeper::listing::Listing;
+use stallkeeper::time::Clock;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+pub(crate) const CONTRACT: &str = "4democontract0000000000ab";
+pub(crate) const SUBSCRIPTION: &str = "5demosubscription000000ab";
+pub(crate) const CONSUMPTION: &str = "6democonsumption0000000ab";
+pub(crate) const LEGACY: &str = "7demolegacy00000000000ab";
+pub(crate) const LEGACY_CONTRACT: &str = "9demolegacycontract0000ab";
+
+pub(crate) struct Sandbox {
+    pub(crate) aws: Aws,
+    pub(crate) clock: Clock,
+    news: UnboundedReceiver<Announcement>,
+}
+
+pub(crate) async fn start() -> Sandbox {
+    start_with(Readings::default(), Delays::none()).await
+}
+
+pub(crate) async fn start_with(readings: Readings, delays: Delays) -> Sandbox {
+    start_as(readings, delays, None).await
+}
+
+/// With the tables in a file.
+pub(crate) async fn start_in(data: Option<PathBuf>) -> Sandbox {
+    start_as(Readings::default(), Delays::none(), data).await
+}
+
+async fn start_as(readings: Readings, delays: Delays, data: Option<PathBuf>) -> Sandbox {
+    let clock = Clock::standing_at("2026-11-30T12:00:00Z".parse().unwrap());
+    let (announcements, news) = tokio::sync::mpsc::unbounded_channel();
+    let options =
+        AwsOptions { port: 0, clock: clock.clone(), listings: listings(), data, readings, delays, announcements };
+    Sandbox { aws: Aws::start(options).await.unwrap(), clock, news }
+}
+
+/// The described demo listings, and a legacy one with a contract.
+fn listings() -> Vec<Listing> {
+    let legacy_contract = include_str!("../../../listings/demo-contract.toml")
+        .replace("mode = \"license\"", "mode = \"customer\"")
+        .replace(CONTRACT, LEGACY_CONTRACT)
+        .replace("prod-democontract01", "prod-demolegacycontract01");
+    [
+        include_str!("../../../listings/demo-contract.toml"),
+        include_str!("../../../listings/demo-subscription.toml"),
+        include_str!("../../../listings/demo-consumption.toml"),
+        include_str!("../../../listings/demo-legacy.toml"),
+        &legacy_contract,
+    ]
+    .map(|text| Listing::parse(text).unwrap())
+    .into()
+}
+
+impl Sandbox {
+    pub(crate) fn config(&self) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(self.aws.url())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "AKIDSANDBOX",
+                "any",
+                None,
+                None,
+                "test",
+            )))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .build()
+    }
+
+    pub(crate) fn metering(&self) -> aws_sdk_marketplacemetering::Client {
+        aws_sdk_marketplacemetering::Client::new(&self.config())
+    }
+
+    pub(crate) fn entitlement(&self) -> aws_sdk_marketplaceentitlement::Client {
+        aws_sdk_marketplaceentitlement::Client::new(&self.config())
+    }
+
+    pub(crate) fn agreement(&self) -> aws_sdk_marketplaceagreement::Client {
+        aws_sdk_marketplaceagreement::Client::new(&self.config())
+    }
+
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config())
+    }
+
+    pub(crate) fn advance(&self, time: SignedDuration) {
+        self.clock.set(self.clock.now() + time);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A contract of five seats.
+    pub(crate) fn buy_contract(&self) -> Purchased {
+        self.buy(CONTRACT, json!({"seats": 5}))
+    }
+
+    pub(crate) fn buy(&self, product: &str, dimensions: Value) -> Purchased {
+        self.aws.marketplace().purchase(purchase(product, dimensions)).unwrap()
+    }
+
+    /// What was announced since the last time.
+    pub(crate) fn news(&mut self) -> Vec<Announcement> {
+        std::iter::from_fn(|| self.news.try_recv().ok()).collect()
+    }
+
+    /// The same as one line each: when, in seconds from now, and what.
+    pub(crate) fn headlines(&mut self) -> Vec<String> {
+        let now = self.now();
+        let headline = |announcement: &Announcement| {
+            let after = announcement.at.duration_since(now).as_secs();
+            match &announcement.news {
+                News::EventBridge(event) => format!("+{after} {}", text(event, "/detail-type")),
+                News::Sns { topic_arn, message } => {
+                    let topic = if topic_arn.contains("entitlement") { "entitlement" } else { "subscription" };
+                    format!("+{after} sns {topic} {}", text(message, "/action"))
+                }
+            }
+        };
+        self.news().iter().map(headline).collect()
+    }
+
+    /// The events on the bus since the last time.
+    pub(crate) fn events(&mut self) -> Vec<Value> {
+        let event = |announcement: Announcement| match announcement.news {
+            News::EventBridge(event) => Some(event),
+            News::Sns { .. } => None,
+        };
+        self.news().into_iter().filter_map(event).collect()
+    }
+}
+
+pub(crate) fn purchase(product: &str, dimensions: Value) -> Purchase {
+    let dimensions: BTreeMap<_, _> = serde_json::from_value(dimensions).unwrap();
+    Purchase { product: product.parse().unwrap(), account: None, dimensions, free_trial: false }
+}
+
+pub(crate) fn account(text: &str) -> AccountId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{value} has no text at {pointer}"))
+}
+
+/// The code of the error that the service answered with; panics if it did not answer at all.
+pub(crate) fn code<T: std::fmt::Debug, E, R>(result: Result<T, SdkError<E, R>>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    match result.unwrap_err() {
+        SdkError::ServiceError(error) => error.err().code().unwrap_or("no code").to_owned(),
+        other => panic!("no answer of the service: {other:?}"),
+    }
+}

@@ -1,0 +1,16 @@
+//! The AWS side of the sandbox, asked over the wire by the clients that everybody uses: AWS's own SDK for Rust.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what fails here fails the test; clippy knows test functions, but not their fixture"
+)]
+
+mod agreements;
+mod entitlements;
+mod events;
+mod faults;
+mod fixture;
+mod refusals;
+mod registration_tokens;
+mod wire;

@@ -1,0 +1,85 @@
+use aws_sdk_marketplacemetering::operation::resolve_customer::ResolveCustomerOutput;
+use jiff::SignedDuration;
+use sandbox::aws::{Change, Delays, EndStatus, Readings, TokenLife};
+use serde_json::json;
+
+use crate::fixture::{CONTRACT, LEGACY, Sandbox, code, start, start_with};
+
+async fn resolve(sandbox: &Sandbox, token: &str) -> ResolveCustomerOutput {
+    sandbox.metering().resolve_customer().registration_token(token).send().await.unwrap()
+}
+
+async fn refusal(sandbox: &Sandbox, token: &str) -> String {
+    code(sandbox.metering().resolve_customer().registration_token(token).send().await)
+}
+
+#[tokio::test]
+async fn a_token_names_license_account_product_and_agreement() {
+    let sandbox = start().await;
+    let bought = sandbox.buy_contract();
+    let answer = resolve(&sandbox, &bought.token).await;
+    assert_eq!(answer.product_code(), Some(CONTRACT));
+    assert_eq!(answer.customer_aws_account_id(), Some(bought.account_id.as_str()));
+    assert_eq!(answer.license_arn(), bought.license_arn.as_ref().map(|arn| arn.as_str()));
+    assert_eq!(answer.metadata().unwrap().agreement_id(), Some(bought.agreement_id.as_str()));
+    assert_eq!(answer.customer_identifier(), None);
+    assert!(bought.license_arn.unwrap().is_sendable());
+}
+
+#[tokio::test]
+async fn a_token_of_a_legacy_product_names_a_customer_and_no_license() {
+    let sandbox = start().await;
+    let bought = sandbox.buy(LEGACY, json!({}));
+    assert_eq!(bought.license_arn, None);
+    let answer = resolve(&sandbox, &bought.token).await;
+    assert_eq!(answer.customer_identifier(), bought.customer_identifier.as_ref().map(|id| id.as_str()));
+    assert!(answer.customer_identifier().is_some());
+    assert_eq!(answer.customer_aws_account_id(), Some(bought.account_id.as_str()));
+    assert_eq!(answer.license_arn(), None);
+}
+
+#[tokio::test]
+async fn a_token_says_the_same_for_four_hours_and_is_expired_then() {
+    let sandbox = start().await;
+    let bought = sandbox.buy_contract();
+    let first = resolve(&sandbox, &bought.token).await;
+    sandbox.advance(SignedDuration::from_hours(4) - SignedDuration::from_secs(1));
+    assert_eq!(resolve(&sandbox, &bought.token).await.license_arn(), first.license_arn());
+    sandbox.advance(SignedDuration::from_secs(1));
+    assert_eq!(refusal(&sandbox, &bought.token).await, "ExpiredTokenException");
+}
+
+#[tokio::test]
+async fn by_the_other_reading_a_token_lives_an_hour() {
+    let readings = Readings { token_life: TokenLife::OneHour, ..Readings::default() };
+    let sandbox = start_with(readings, Delays::none()).await;
+    let bought = sandbox.buy_contract();
+    sandbox.advance(SignedDuration::from_mins(59));
+    resolve(&sandbox, &bought.token).await;
+    sandbox.advance(SignedDuration::from_mins(1));
+    assert_eq!(refusal(&sandbox, &bought.token).await, "ExpiredTokenException");
+}
+
+#[tokio::test]
+async fn what_is_no_token_is_invalid() {
+    let sandbox = start().await;
+    assert_eq!(refusal(&sandbox, "forged").await, "InvalidTokenException");
+    assert_eq!(refusal(&sandbox, "").await, "ValidationException");
+}
+
+#[tokio::test]
+async fn a_buyer_can_press_the_button_again() {
+    let sandbox = start().await;
+    let bought = sandbox.buy_contract();
+    sandbox.advance(SignedDuration::from_hours(5));
+    let token = sandbox.aws.marketplace().new_token(&bought.agreement_id).unwrap();
+    assert_ne!(token, bought.token);
+    let answer = resolve(&sandbox, &token).await;
+    assert_eq!(answer.license_arn(), bought.license_arn.as_ref().map(|arn| arn.as_str()));
+    assert_eq!(refusal(&sandbox, &bought.token).await, "ExpiredTokenException");
+
+    let end = Change::End { status: EndStatus::default() };
+    sandbox.aws.marketplace().change(&bought.agreement_id, end).unwrap();
+    let refused = sandbox.aws.marketplace().new_token(&bought.agreement_id).unwrap_err();
+    assert_eq!(refused.code(), "agreement_not_active");
+}
