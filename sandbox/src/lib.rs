@@ -1,1 +1,26 @@
+//! A local AWS Marketplace with the whole of Stallkeeper around it.
+//!
+//! [`aws`] is the part that stands for AWS: DynamoDB and the services of AWS Marketplace on one port. [`Sandbox`] puts
+//! a stack of the real functions for each stage in front of it, as AWS would run them: `gateway` and `event` are API
+//! Gateway, `bus` is EventBridge and SNS, `queue` is SQS, `stack` is Lambda and the table. `timeline` is where time
+//! passes. `control` and `storefront` are for those who play with it, over HTTP.
 
+pub mod aws;
+mod bus;
+mod control;
+pub mod demo;
+mod event;
+mod gateway;
+mod listings;
+pub mod people;
+mod queue;
+mod sandbox;
+mod schedule;
+mod stack;
+mod storefront;
+mod table;
+mod timeline;
+
+pub use listings::{DescribedListing, Listings, stage_name, stage_named};
+pub use queue::{DeadLetter, QueueOverview};
+pub use sandbox::{BeyondTime, Options, Sandbox};

@@ -150,7 +150,8 @@ pub async fn refresh_entitlements(
     }
     store
         .change_license(&license.id, |license| {
-            let mut license = license.filter(|license| license.entitlements_read_at.is_none_or(|read| read <= began))?;
+            let mut license =
+                license.filter(|license| license.entitlements_read_at.is_none_or(|read| read <= began))?;
             license.entitlements.clone_from(&entitlements);
             license.entitlements_read_at = Some(began);
             Some(license.into())

@@ -1,1 +1,183 @@
+//! The world that every end-to-end test starts from: a sandbox with a clock that stands, and the doors to it.
+//!
+//! Buyers come in by the registration URL, the seller's application by signed calls of `/v1`, AWS's news by its event
+//! bus. Nothing here reaches past those.
 
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use sandbox::people::People;
+pub use sandbox::people::{Bought, Visit};
+use sandbox::{Options, Sandbox};
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use stallkeeper::store::Store;
+use stallkeeper::time::Clock;
+
+/// When every test begins.
+pub const BEGINNING: &str = "2026-11-10T09:20:00Z";
+
+/// A sandbox, and everyone around it. What fails here fails the test.
+pub struct World {
+    pub sandbox: Sandbox,
+    people: People,
+}
+
+impl World {
+    /// One staging stack with the demo listings.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A sandbox that differs in what `change` says.
+    pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options { clock: Clock::standing_at(BEGINNING.parse().unwrap()), ..Options::default() };
+        change(&mut options);
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let people = People::at(sandbox.url()).unwrap();
+        Self { sandbox, people }
+    }
+
+    /// A call of the sandbox's control API, which must succeed.
+    pub async fn control(&self, method: Method, path: &str, body: Value) -> Value {
+        self.people.control(method, path, body).await.unwrap()
+    }
+
+    /// Buys without registering.
+    pub async fn buy(&self, product: &str, dimensions: Value) -> Bought {
+        self.buy_as(json!({ "product": product, "dimensions": dimensions })).await
+    }
+
+    /// Buys as `order` says, without registering.
+    pub async fn buy_as(&self, order: Value) -> Bought {
+        self.people.buy(order).await.unwrap()
+    }
+
+    /// Something happens to an agreement; answers what it became.
+    pub async fn change(&self, agreement: &str, action: Value) -> Value {
+        self.people.change(agreement, action).await.unwrap()
+    }
+
+    /// Ends an agreement.
+    pub async fn end(&self, agreement: &str) {
+        self.change(agreement, json!({ "action": "end" })).await;
+    }
+
+    /// Plans a fault at AWS.
+    pub async fn fault(&self, fault: Value) {
+        self.control(Method::POST, "/sandbox/faults", fault).await;
+    }
+
+    /// Does something to the news queues.
+    pub async fn deliver(&self, what: Value) -> Value {
+        self.control(Method::POST, "/sandbox/deliver", what).await
+    }
+
+    /// Puts a message on the queues, as AWS would.
+    pub async fn send_news(&self, body: &Value) {
+        self.deliver(json!({ "message": body.to_string() })).await;
+    }
+
+    /// Moves the clock on.
+    pub async fn advance(&self, by: SignedDuration) {
+        self.sandbox.advance(by).await.unwrap();
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.sandbox.clock().now()
+    }
+
+    /// The browser arrives with a token, as AWS Marketplace sends it.
+    pub async fn arrive(&self, token: &str) -> Visit {
+        self.people.arrive(token).await.unwrap()
+    }
+
+    /// Posts a form from a page of the given session.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Visit {
+        self.people.post_form(path, fields, cookie).await.unwrap()
+    }
+
+    /// Sends whatever it is, as the application.
+    pub async fn send_raw(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Visit {
+        self.people.send_raw(method, path, content_type, body).await.unwrap()
+    }
+
+    /// Opens a page of the given session.
+    pub async fn open(&self, path: &str, cookie: Option<&str>) -> Visit {
+        self.people.open(path, cookie).await.unwrap()
+    }
+
+    /// Registers all the way: arrives, leaves a contact, and is handed to the application.
+    pub async fn register(&self, token: &str, email: &str) -> Visit {
+        self.people.register(token, email).await.unwrap()
+    }
+
+    /// Fills in the page of a session and sends it.
+    pub async fn leave_contact(&self, cookie: &str, email: &str, account: &str) -> Visit {
+        self.people.leave_contact(cookie, email, account).await.unwrap()
+    }
+
+    /// A signed call of the seller's application.
+    pub async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        self.people.call(method, path, body).await.unwrap()
+    }
+
+    /// A license, as the application sees it.
+    pub async fn license(&self, id: &str) -> Value {
+        let (status, license) = self.api(Method::GET, &format!("/v1/licenses/{id}"), None).await;
+        assert_eq!(status, 200, "{license}");
+        license
+    }
+
+    /// Links a license to a tenant.
+    pub async fn link(&self, license: &str, tenant: &str) -> (u16, Value) {
+        self.people.link(license, tenant).await.unwrap()
+    }
+
+    /// The answer to: may the tenant use the dimension?
+    pub async fn decide(&self, tenant: &str, dimension: &str) -> Value {
+        let (status, decision) =
+            self.api(Method::GET, &format!("/v1/tenants/{tenant}/entitlements?dimension={dimension}"), None).await;
+        assert_eq!(status, 200, "{decision}");
+        decision
+    }
+
+    /// The types of the events told of a license so far, in the order of their sequence.
+    pub async fn told(&self, license: &str) -> Vec<String> {
+        let events = self.store(Stage::Staging).events_of_license(&license.parse().unwrap()).await.unwrap();
+        let events: Vec<Value> = events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
+        events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// A stage's table, read by the real client.
+    pub fn store(&self, stage: Stage) -> Store {
+        let table = self.sandbox.table(stage).unwrap();
+        Store::new(self.sandbox.sdk_config(), table, self.sandbox.clock().clone())
+    }
+}
+
+/// A license event as EventBridge sends it.
+pub fn license_event(kind: &str, purchase: &Bought, arn: &str, id: &str, time: Timestamp) -> Value {
+    json!({
+        "version": "0", "id": id, "detail-type": format!("License {kind} - Manufacturer"),
+        "source": "aws.agreement-marketplace", "account": "444455556666", "time": time.to_string(),
+        "region": "us-east-1", "resources": [],
+        "detail": {
+            "requestId": "r", "catalog": "AWSMarketplace", "agreement": { "id": purchase.agreement },
+            "product": { "code": purchase.product, "id": "prod-any" }, "license": { "arn": arn },
+            "acceptor": { "accountId": purchase.account }, "proposer": { "accountId": "444455556666" },
+            "offer": { "id": "offer-any" },
+        },
+    })
+}
+
+/// A notification of the subscription topic as SNS hands it to a queue.
+pub fn notification(action: &str, purchase: &Bought, id: &str, time: Timestamp) -> Value {
+    let message = json!({
+        "action": action, "customer-identifier": purchase.customer, "product-code": purchase.product,
+    });
+    json!({
+        "Type": "Notification", "MessageId": id, "Message": message.to_string(), "Timestamp": time.to_string(),
+        "TopicArn": format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{}", purchase.product),
+    })
+}

@@ -1,0 +1,151 @@
+//! The way of AWS's news to the stacks: what was announced waits here until it is due.
+//!
+//! EventBridge's rule and SNS's subscription of each stack stand at the end of the way: an event that no rule matches
+//! and a message of a topic that nobody listens to are gone.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use stallkeeper::listing::{Listing, Mode};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::aws::{Announcement, News};
+use crate::queue::uuid;
+
+/// The announcements that are not due yet.
+#[derive(Debug)]
+pub(crate) struct Bus {
+    announced: UnboundedReceiver<Announcement>,
+    waiting: BTreeMap<(Timestamp, u64), News>,
+    heard: u64,
+}
+
+impl Bus {
+    pub(crate) fn new(announced: UnboundedReceiver<Announcement>) -> Self {
+        Self { announced, waiting: BTreeMap::new(), heard: 0 }
+    }
+
+    /// The next announcement that is due by then, oldest first; those of one moment come in their order.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, News)> {
+        self.gather();
+        let entry = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((at, _), news) = entry.remove_entry();
+        Some((at, news))
+    }
+
+    /// When the next announcement is due.
+    pub(crate) fn next_due(&mut self) -> Option<Timestamp> {
+        self.gather();
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    fn gather(&mut self) {
+        while let Ok(announcement) = self.announced.try_recv() {
+            self.waiting.insert((announcement.at, self.heard), announcement.news);
+            self.heard += 1;
+        }
+    }
+}
+
+/// What a piece of news is on the queue of a stack with these listings; none if the stack does not hear of it.
+pub(crate) fn message(at: Timestamp, news: &News, listings: &[Listing]) -> Option<String> {
+    match news {
+        News::EventBridge(event) => matches_rule(event).then(|| event.to_string()),
+        News::Sns { topic_arn, message } => {
+            let is_subscribed = |listing: &Listing| {
+                listing.mode == Mode::Customer && topic_arn.ends_with(&format!("-{}", listing.product_code))
+            };
+            listings.iter().any(is_subscribed).then(|| envelope(at, topic_arn, message).to_string())
+        }
+    }
+}
+
+/// The rule: `{"source": ["aws.agreement-marketplace"],
+/// "detail-type": [{"prefix": "Purchase Agreement "}, {"prefix": "License "}]}`.
+fn matches_rule(event: &Value) -> bool {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    let detail_type = text("detail-type");
+    text("source") == "aws.agreement-marketplace"
+        && ["Purchase Agreement ", "License "].iter().any(|prefix| detail_type.starts_with(prefix))
+}
+
+/// A message as SNS writes it to a queue without raw delivery (SNS developer guide, sns-message-and-json-formats).
+fn envelope(at: Timestamp, topic: &str, message: &Value) -> Value {
+    let message_id = uuid();
+    let region = "https://sns.us-east-1.amazonaws.com";
+    json!({
+        "Type": "Notification",
+        "MessageId": message_id,
+        "TopicArn": topic,
+        "Message": message.to_string(),
+        "Timestamp": at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        "SignatureVersion": "1",
+        "Signature": "bm90IGEgc2lnbmF0dXJlOiB0aGlzIGlzIHRoZSBzYW5kYm94",
+        "SigningCertURL": format!("{region}/SimpleNotificationService-0000000000000000000000.pem"),
+        "UnsubscribeURL": format!("{region}/?Action=Unsubscribe&SubscriptionArn={topic}:{message_id}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listings::Listings;
+
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn demo() -> Vec<Listing> {
+        Listings::Demo.load().unwrap().into_iter().map(|described| described.listing).collect()
+    }
+
+    #[test]
+    fn the_rule_matches_agreements_and_licenses_of_any_detail_type_and_nothing_else() {
+        let event = |source: &str, detail_type: &str| {
+            News::EventBridge(json!({ "source": source, "detail-type": detail_type, "detail": {} }))
+        };
+        let source = "aws.agreement-marketplace";
+        for heard in ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer", "License New Thing"] {
+            assert!(message(AT, &event(source, heard), &[]).is_some(), "{heard}");
+        }
+        for dropped in ["Agreement Cancellation Request Approved - Proposer", "Licenses", "license updated", ""] {
+            assert!(message(AT, &event(source, dropped), &[]).is_none(), "{dropped}");
+        }
+        assert!(message(AT, &event("aws.marketplacecatalog", "License Updated - Manufacturer"), &[]).is_none());
+    }
+
+    #[test]
+    fn a_topic_is_heard_only_where_its_legacy_listing_is() {
+        let topic = "arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-";
+        let news = |code: &str| News::Sns { topic_arn: format!("{topic}{code}"), message: json!({ "action": "x" }) };
+        let listings = demo();
+        let body = message(AT, &news("7demolegacy00000000000ab"), &listings).unwrap();
+        let envelope: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(envelope["Type"], "Notification");
+        assert_eq!(envelope["Message"], r#"{"action":"x"}"#);
+        assert_eq!(envelope["Timestamp"], "1970-01-01T00:00:00.000Z");
+        for member in ["MessageId", "TopicArn", "SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL"] {
+            assert!(envelope[member].is_string(), "{member}");
+        }
+        assert!(message(AT, &news("4democontract0000000000ab"), &listings).is_none(), "not a legacy listing");
+        let elsewhere: Vec<Listing> = listings.into_iter().filter(|listing| listing.mode == Mode::License).collect();
+        assert!(message(AT, &news("7demolegacy00000000000ab"), &elsewhere).is_none());
+    }
+
+    #[tokio::test]
+    async fn announcements_wait_until_they_are_due_and_keep_their_order() {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let mut bus = Bus::new(receiver);
+        let second = |second| Timestamp::from_second(second).unwrap();
+        for (at, name) in [(5, "c"), (1, "a"), (1, "b")] {
+            sender.send(Announcement { at: second(at), news: News::EventBridge(name.into()) }).unwrap();
+        }
+        let taken = |bus: &mut Bus, now| {
+            std::iter::from_fn(|| bus.take_due(second(now))).map(|(_, news)| news).collect::<Vec<_>>()
+        };
+        assert_eq!(bus.next_due(), Some(second(1)));
+        assert_eq!(taken(&mut bus, 4), [News::EventBridge("a".into()), News::EventBridge("b".into())]);
+        assert_eq!(bus.next_due(), Some(second(5)));
+        assert_eq!(taken(&mut bus, 5), [News::EventBridge("c".into())]);
+        assert_eq!(bus.next_due(), None);
+    }
+}

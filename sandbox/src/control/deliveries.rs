@@ -1,0 +1,83 @@
+//! The news queues: held back, released, doubled, shuffled, fed with what nobody can read.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::{Answer, Failure, Here, read, stacks};
+use crate::listings::stage_name;
+use crate::queue::QueueOverview;
+use crate::sandbox::Inside;
+
+/// What is to happen on the queues. What stands together happens in the order in which it stands here, so that
+/// `{"duplicate": 1, "reorder": 7, "release": true}` does what one thinks.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Delivery {
+    /// On which stage's queue; on all if none is named.
+    stage: Option<String>,
+    /// Hand out nothing from now on.
+    hold: bool,
+    /// Put a message with this body on the queue.
+    message: Option<String>,
+    /// Put the last so many messages that were done with on the queue once more.
+    redeliver: Option<usize>,
+    /// Put so many more copies of every waiting message on the queue.
+    duplicate: Option<usize>,
+    /// Shuffle the waiting messages by this seed.
+    reorder: Option<u64>,
+    /// Hand out again.
+    release: bool,
+}
+
+/// More copies than any test needs would only fill the memory.
+const MOST_COPIES: usize = 100;
+
+pub(super) async fn deliver(State(inside): Here, body: Bytes) -> Answer<BTreeMap<&'static str, QueueOverview>> {
+    let delivery: Delivery = read(&body)?;
+    if delivery == (Delivery { stage: delivery.stage.clone(), ..Delivery::default() }) {
+        let wanted = "one of hold, message, redeliver, duplicate, reorder and release must be there";
+        return Err(Failure::invalid("body", wanted));
+    }
+    if delivery.hold && delivery.release {
+        return Err(Failure::invalid("release", "it cannot be there beside `hold`"));
+    }
+    if delivery.duplicate.is_some_and(|copies| copies > MOST_COPIES) {
+        return Err(Failure::invalid("duplicate", format!("at most {MOST_COPIES} copies of each")));
+    }
+    for stack in stacks(&inside, delivery.stage.as_deref())? {
+        let queue = &stack.queue;
+        if delivery.hold {
+            queue.hold();
+        }
+        if let Some(body) = &delivery.message {
+            queue.put(body.clone(), inside.clock.now());
+        }
+        if let Some(last) = delivery.redeliver {
+            queue.redeliver(last);
+        }
+        if let Some(copies) = delivery.duplicate {
+            queue.duplicate(copies);
+        }
+        if let Some(seed) = delivery.reorder {
+            queue.reorder(seed);
+        }
+        if delivery.release {
+            queue.release();
+        }
+    }
+    inside.timeline.settle().await;
+    Ok(Json(overview(&inside)))
+}
+
+pub(super) async fn queues(State(inside): Here) -> Answer<BTreeMap<&'static str, QueueOverview>> {
+    inside.timeline.settle().await;
+    Ok(Json(overview(&inside)))
+}
+
+fn overview(inside: &Inside) -> BTreeMap<&'static str, QueueOverview> {
+    inside.stacks.iter().map(|stack| (stage_name(stack.stage), stack.queue.overview())).collect()
+}

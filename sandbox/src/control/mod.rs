@@ -1,0 +1,157 @@
+//! The control API: what a person or a test does to the world around Stallkeeper.
+//!
+//! JSON in and out, whatever content type a body claims to have. Every call settles before it answers, so that its
+//! caller sees a quiet system. What is wrong with a call is answered as a problem document that names it.
+
+mod deliveries;
+mod purchases;
+mod time;
+mod views;
+
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+use stallkeeper::http::Problem;
+use stallkeeper::listing::Stage;
+use stallkeeper::store::StoreError;
+
+use crate::aws::Refused;
+use crate::event::http_response;
+use crate::listings::{stage_name, stage_named};
+use crate::sandbox::Inside;
+use crate::stack::Stack;
+
+pub(crate) use purchases::{FreshToken, Order, agreement_id, buy, fresh_token};
+pub(crate) use time::{Moved, move_clock};
+
+/// The sandbox, as the routes have it.
+type Here = State<Arc<Inside>>;
+
+/// The routes of the control API.
+pub(crate) fn routes(inside: Arc<Inside>) -> Router {
+    Router::new()
+        .route("/sandbox/listings", get(views::listings))
+        .route("/sandbox/purchases", get(views::purchases).post(purchases::purchase))
+        .route("/sandbox/agreements/{agreement}", post(purchases::change))
+        .route("/sandbox/agreements/{agreement}/token", post(purchases::token))
+        .route("/sandbox/clock", get(time::show).post(time::move_on))
+        .route("/sandbox/faults", get(views::faults).post(views::add_fault).delete(views::clear_faults))
+        .route("/sandbox/deliver", post(deliveries::deliver))
+        .route("/sandbox/queues", get(deliveries::queues))
+        .route("/sandbox/events", get(views::events))
+        .route("/sandbox/wire", get(views::wire).delete(views::clear_wire))
+        .method_not_allowed_fallback(nothing_here)
+        .with_state(inside)
+}
+
+/// What is answered where nothing is: by API Gateway, or by the control API in its part.
+pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) -> Response {
+    if uri.path().starts_with("/sandbox") {
+        let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has nothing here.")
+            .detail(format!("{method} {}", uri.path()))
+            .action("Look the path and the method up in the README.");
+        Failure::from(problem).into_response()
+    } else {
+        (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], r#"{"message":"Not Found"}"#)
+            .into_response()
+    }
+}
+
+/// What a control call answers.
+type Answer<T> = Result<Json<T>, Failure>;
+
+/// Reads a body.
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+            .detail(error)
+            .action("Mend the body as the detail says and send it again.")
+            .into()
+    })
+}
+
+/// The stacks that a call is about: of the stage that it names, or all.
+fn stacks<'a>(inside: &'a Inside, stage: Option<&str>) -> Result<Vec<&'a Arc<Stack>>, Failure> {
+    let Some(name) = stage else { return Ok(inside.stacks.iter().collect()) };
+    let running: Vec<&str> = inside.stacks.iter().map(|stack| stage_name(stack.stage)).collect();
+    let unknown =
+        || Failure::invalid("stage", format!("there is no stage `{name}` here, only: {}", running.join(", ")));
+    let stage: Stage = stage_named(name).ok_or_else(unknown)?;
+    Ok(vec![inside.stack(stage).ok_or_else(unknown)?])
+}
+
+/// A control call that was not done.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Problem>);
+
+impl Failure {
+    /// What is wrong, in a sentence.
+    pub(crate) fn sentence(&self) -> String {
+        let document = serde_json::to_value(&*self.0).unwrap_or_default();
+        let text =
+            |member: &str| document.get(member).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        Some(text("detail")).filter(|detail| !detail.is_empty()).unwrap_or_else(|| text("title"))
+    }
+
+    /// A member or parameter that is not what it must be.
+    fn invalid(what: &str, why: impl std::fmt::Display) -> Self {
+        Problem::invalid(what, why).into()
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::AgreementUnknown { .. } => StatusCode::NOT_FOUND,
+            Refused::AgreementNotActive { .. } | Refused::AlreadySubscribed { .. } | Refused::NothingToRenew { .. } => {
+                StatusCode::CONFLICT
+            }
+            Refused::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Refused::ProductUnknown { .. }
+            | Refused::DimensionUnknown { .. }
+            | Refused::DimensionNotEntitled { .. }
+            | Refused::ValueMissing { .. }
+            | Refused::ValueInvalid { .. }
+            | Refused::ServiceUnknown { .. }
+            | Refused::OperationUnknown { .. }
+            | Refused::KindUnknown { .. }
+            | Refused::FaultMalformed { .. } => StatusCode::BAD_REQUEST,
+        };
+        Problem::new(status, refused.code(), "The sandbox does not do that.")
+            .detail(&refused)
+            .action("Change the call as the detail says and send it again.")
+            .into()
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "the table did not answer");
+        Problem::unavailable()
+            .detail(
+                "the table did not answer; if a fault is planned at DynamoDB, it strikes the sandbox's own reads too",
+            )
+            .into()
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let response = stallkeeper::http::Response::from(*self.0);
+        http_response(ApiGatewayV2httpResponse::from(response))
+            .unwrap_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    }
+}

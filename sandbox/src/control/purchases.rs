@@ -1,0 +1,197 @@
+//! Buyers: they subscribe, register, and change their minds.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stallkeeper::http::Problem;
+use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
+
+use super::{Answer, Failure, Here, read};
+use crate::aws::{Change, Changed, Purchase, Purchased};
+use crate::listings::{find, stage_name};
+use crate::sandbox::Inside;
+
+/// What someone wants to buy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Order {
+    /// A product code, a product id, the name of a listing or of its file.
+    pub(crate) product: String,
+    #[serde(default)]
+    pub(crate) account: Option<AccountId>,
+    #[serde(default)]
+    pub(crate) dimensions: BTreeMap<DimensionKey, Value>,
+    #[serde(default)]
+    pub(crate) free_trial: bool,
+    /// Whether the buyer presses "Set up your account" at once.
+    #[serde(default = "yes")]
+    pub(crate) register: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What someone has bought.
+#[derive(Debug, Serialize)]
+pub(crate) struct Bought {
+    #[serde(flatten)]
+    pub(crate) purchased: Purchased,
+    /// The license's key in Stallkeeper.
+    pub(crate) license: LicenseId,
+    /// Where the token is posted; none if the product's stage has no stack here.
+    pub(crate) registration_url: Option<String>,
+    /// How the registration went; none if nobody registered.
+    pub(crate) registration: Option<Registered>,
+}
+
+/// What the registration URL answered the buyer's browser.
+#[derive(Debug, Serialize)]
+pub(crate) struct Registered {
+    pub(crate) status: u16,
+    /// Where it sends the browser.
+    pub(crate) location: Option<String>,
+}
+
+/// Buys something; registers nobody.
+///
+/// # Errors
+///
+/// A product that is not described, and what [`Marketplace::purchase`](crate::aws::Marketplace::purchase) refuses.
+pub(crate) fn buy(inside: &Inside, order: Order) -> Result<Bought, Failure> {
+    let Some(described) = find(&inside.listings, &order.product) else {
+        let known: Vec<&str> = inside.listings.iter().map(|described| described.file.as_str()).collect();
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "product_unknown", "There is no such listing.")
+            .detail(format!("product: `{}` is none of the listings: {}", order.product, known.join(", ")))
+            .action("Name a listing by its product code, its product id, its name or its file.");
+        return Err(problem.into());
+    };
+    let url = inside.stack(described.listing.stage).map(|stack| format!("{}/register", stack.url));
+    if order.register && url.is_none() {
+        let stage = stage_name(described.listing.stage);
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "stage_not_running", "Nobody can register there.")
+            .detail(format!("the listing `{}` is of the stage {stage}, which has no stack here", described.file))
+            .action("Start the sandbox with that stage, or send \"register\": false to only buy.");
+        return Err(problem.into());
+    }
+    let purchased = inside.aws.marketplace().purchase(Purchase {
+        product: described.listing.product_code.clone(),
+        account: order.account,
+        dimensions: order.dimensions,
+        free_trial: order.free_trial,
+    })?;
+    let license = license(&purchased.product_code, &purchased.license_arn, &purchased.customer_identifier)?;
+    Ok(Bought { purchased, license, registration_url: url, registration: None })
+}
+
+fn license(
+    product: &ProductCode,
+    arn: &Option<LicenseArn>,
+    customer: &Option<CustomerIdentifier>,
+) -> Result<LicenseId, Failure> {
+    match (arn, customer) {
+        (_, Some(customer)) => Ok(LicenseId::legacy(product, customer)),
+        (Some(arn), None) => Ok(arn.id().clone()),
+        (None, None) => {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A purchase has no key.").into())
+        }
+    }
+}
+
+pub(super) async fn purchase(State(inside): Here, body: Bytes) -> Answer<Bought> {
+    let order: Order = read(&body)?;
+    let (register, free_trial) = (order.register, order.free_trial);
+    let mut bought = buy(&inside, order)?;
+    inside.timeline.settle().await;
+    if let (true, Some(url)) = (register, &bought.registration_url) {
+        bought.registration = Some(post_form(&inside, url, &bought.purchased.token, free_trial).await?);
+    }
+    inside.timeline.settle().await;
+    Ok(Json(bought))
+}
+
+/// Posts the form that AWS Marketplace makes the browser post.
+async fn post_form(inside: &Inside, url: &str, token: &str, free_trial: bool) -> Result<Registered, Failure> {
+    let mut form = vec![("x-amzn-marketplace-token", token)];
+    if free_trial {
+        form.push(("x-amzn-marketplace-offer-type", "free-trial"));
+    }
+    let answer = inside.browser.post(url).form(&form).send().await.map_err(|error| {
+        tracing::error!(%error, "the registration URL did not answer");
+        Problem::unavailable().detail("the registration URL did not answer")
+    })?;
+    let location = answer.headers().get(header::LOCATION.as_str()).and_then(|value| value.to_str().ok());
+    Ok(Registered { status: answer.status().as_u16(), location: location.map(str::to_owned) })
+}
+
+/// What an agreement became.
+#[derive(Debug, Serialize)]
+pub(super) struct ChangedAgreement {
+    #[serde(flatten)]
+    changed: Changed,
+    /// The license's key in Stallkeeper.
+    license: LicenseId,
+}
+
+pub(super) async fn change(
+    State(inside): Here,
+    Path(agreement): Path<String>,
+    body: Bytes,
+) -> Answer<ChangedAgreement> {
+    let agreement = agreement_id(&agreement)?;
+    let change: Change = read(&body)?;
+    let changed = inside.aws.marketplace().change(&agreement, change)?;
+    let product = product_of(&inside, &changed.agreement_id)?;
+    let license = license(&product, &changed.license_arn, &changed.customer_identifier)?;
+    inside.timeline.settle().await;
+    Ok(Json(ChangedAgreement { changed, license }))
+}
+
+/// A fresh token, and where it is to be posted.
+#[derive(Debug, Serialize)]
+pub(crate) struct FreshToken {
+    pub(crate) token: String,
+    pub(crate) agreement_id: AgreementId,
+    /// None if the product's stage has no stack here.
+    pub(crate) registration_url: Option<String>,
+}
+
+pub(super) async fn token(State(inside): Here, Path(agreement): Path<String>) -> Answer<FreshToken> {
+    let fresh = fresh_token(&inside, &agreement)?;
+    inside.timeline.settle().await;
+    Ok(Json(fresh))
+}
+
+/// The buyer presses "Set up your account" again.
+///
+/// # Errors
+///
+/// An agreement that is none, unknown or not active.
+pub(crate) fn fresh_token(inside: &Inside, agreement: &str) -> Result<FreshToken, Failure> {
+    let agreement_id = agreement_id(agreement)?;
+    let token = inside.aws.marketplace().new_token(&agreement_id)?;
+    let product = product_of(inside, &agreement_id)?;
+    let stage = find(&inside.listings, product.as_str()).map(|described| described.listing.stage);
+    let stack = stage.and_then(|stage| inside.stack(stage));
+    Ok(FreshToken { token, agreement_id, registration_url: stack.map(|stack| format!("{}/register", stack.url)) })
+}
+
+/// Reads the id of an agreement.
+///
+/// # Errors
+///
+/// A text that is none.
+pub(crate) fn agreement_id(text: &str) -> Result<AgreementId, Failure> {
+    text.parse().map_err(|error| Failure::invalid("agreement", error))
+}
+
+fn product_of(inside: &Inside, agreement: &AgreementId) -> Result<ProductCode, Failure> {
+    let agreements = inside.aws.marketplace().overview().agreements;
+    let found = agreements.into_iter().find(|known| known.agreement_id == *agreement);
+    Ok(found.ok_or(crate::aws::Refused::AgreementUnknown { agreement: agreement.clone() })?.product_code)
+}

@@ -1,0 +1,84 @@
+//! The clock.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Failure, Here, read};
+use crate::sandbox::Inside;
+
+/// What time it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Now {
+    now: Timestamp,
+}
+
+/// How the clock is to be moved: one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Moved {
+    /// Such as `1h`, `90s` or `2d 30m`.
+    #[serde(default)]
+    pub(crate) advance: Option<String>,
+    /// Such as `2026-11-30T23:55:00Z`.
+    #[serde(default)]
+    pub(crate) set: Option<String>,
+}
+
+pub(super) async fn show(State(inside): Here) -> Answer<Now> {
+    inside.timeline.settle().await;
+    Ok(Json(Now { now: inside.clock.now() }))
+}
+
+pub(super) async fn move_on(State(inside): Here, body: Bytes) -> Answer<Now> {
+    let now = move_clock(&inside, &read(&body)?).await?;
+    inside.timeline.settle().await;
+    Ok(Json(Now { now }))
+}
+
+/// Moves the clock through everything that is due on the way, and answers what it then shows.
+///
+/// # Errors
+///
+/// Neither or both members, a duration or time that is none.
+pub(crate) async fn move_clock(inside: &Inside, moved: &Moved) -> Result<Timestamp, Failure> {
+    match (&moved.advance, &moved.set) {
+        (Some(by), None) => {
+            let by = duration(by)?;
+            inside.timeline.advance(by).await.map_err(|error| Failure::invalid("advance", error))
+        }
+        (None, Some(at)) => {
+            let at = at
+                .parse()
+                .map_err(|_| Failure::invalid("set", format!("`{at}` is no time such as 2026-11-30T23:55:00Z")))?;
+            Ok(inside.timeline.set(at).await)
+        }
+        (None, None) => Err(Failure::invalid("advance", "either this or `set` must be there")),
+        (Some(_), Some(_)) => Err(Failure::invalid("set", "it cannot be there beside `advance`")),
+    }
+}
+
+/// A length of time of at most days; a day has 24 hours.
+fn duration(text: &str) -> Result<SignedDuration, Failure> {
+    let span: Option<Span> = text.parse().ok();
+    span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
+        .filter(|duration| !duration.is_negative())
+        .ok_or_else(|| Failure::invalid("advance", format!("`{text}` is no duration such as 90s, 15m, 1h or 2d")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_days_hours_minutes_and_seconds() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("1h", 3600), ("2d", 172_800), ("1h 30m", 5400), ("0s", 0)] {
+            assert_eq!(duration(text).unwrap(), SignedDuration::from_secs(seconds), "{text}");
+        }
+        for bad in ["", "1", "soon", "-1h", "1 month", "1y", "1h ago", "99999999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What can be looked at: the listings, what was bought, the plan of faults, what the world was told, the wire.
+//!
+//! The events are read from the tables through AWS like everything else: such reads stand on the wire too, and a fault
+//! that is planned at DynamoDB strikes them.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use stallkeeper::ids::{ProductCode, ProductId};
+use stallkeeper::listing::{Dimension, Mode, Pricing, Stage};
+use stallkeeper::notification::OutboundEvent;
+
+use super::{Answer, Here, read, stacks};
+use crate::aws::{Fault, Overview, PlannedFault, WireCall};
+use crate::sandbox::Inside;
+
+/// A listing, and where its buyers register.
+#[derive(Debug, Serialize)]
+pub(super) struct Sold {
+    file: String,
+    name: String,
+    stage: Stage,
+    product_code: ProductCode,
+    product_id: ProductId,
+    mode: Mode,
+    pricing: Pricing,
+    dimensions: Vec<Dimension>,
+    /// None if the stage has no stack here.
+    registration_url: Option<String>,
+}
+
+pub(super) async fn listings(State(inside): Here) -> Answer<Value> {
+    let sold = |described: &crate::listings::DescribedListing| {
+        let listing = described.listing.clone();
+        Sold {
+            file: described.file.clone(),
+            name: listing.name,
+            registration_url: inside.stack(listing.stage).map(|stack| format!("{}/register", stack.url)),
+            stage: listing.stage,
+            product_code: listing.product_code,
+            product_id: listing.product_id,
+            mode: listing.mode,
+            pricing: listing.pricing,
+            dimensions: listing.dimensions,
+        }
+    };
+    let listings: Vec<Sold> = inside.listings.iter().map(sold).collect();
+    inside.timeline.settle().await;
+    Ok(Json(json!({ "listings": listings })))
+}
+
+pub(super) async fn purchases(State(inside): Here) -> Answer<Overview> {
+    inside.timeline.settle().await;
+    Ok(Json(inside.aws.marketplace().overview()))
+}
+
+pub(super) async fn faults(State(inside): Here) -> Answer<Value> {
+    inside.timeline.settle().await;
+    Ok(Json(plan(&inside)))
+}
+
+pub(super) async fn add_fault(State(inside): Here, body: Bytes) -> Answer<Value> {
+    let fault = Fault::read(&read(&body)?)?;
+    inside.aws.faults().add(fault)?;
+    inside.timeline.settle().await;
+    Ok(Json(plan(&inside)))
+}
+
+pub(super) async fn clear_faults(State(inside): Here) -> Answer<Value> {
+    inside.aws.faults().clear();
+    inside.timeline.settle().await;
+    Ok(Json(plan(&inside)))
+}
+
+fn plan(inside: &Inside) -> Value {
+    let faults: Vec<PlannedFault> = inside.aws.faults().list();
+    json!({ "faults": faults })
+}
+
+/// Whose events.
+#[derive(Debug, Deserialize)]
+pub(super) struct OfStage {
+    stage: Option<String>,
+}
+
+/// An event for the seller's application, and the stage whose table it stands in.
+#[derive(Debug, Serialize)]
+struct Event {
+    stage: Stage,
+    #[serde(flatten)]
+    event: OutboundEvent,
+}
+
+pub(super) async fn events(State(inside): Here, Query(of): Query<OfStage>) -> Answer<Value> {
+    inside.timeline.settle().await;
+    let mut events: Vec<Event> = Vec::new();
+    for stack in stacks(&inside, of.stage.as_deref())? {
+        events.extend(stack.events().await?.into_iter().map(|event| Event { stage: stack.stage, event }));
+    }
+    Ok(Json(json!({ "events": events })))
+}
+
+/// Which calls; all if nothing is named.
+#[derive(Debug, Deserialize)]
+pub(super) struct OfCalls {
+    service: Option<String>,
+    operation: Option<String>,
+}
+
+pub(super) async fn wire(State(inside): Here, Query(of): Query<OfCalls>) -> Answer<Value> {
+    inside.timeline.settle().await;
+    if let Some(service) = &of.service {
+        service.parse::<crate::aws::Service>()?;
+    }
+    let is_wanted = |call: &WireCall| {
+        of.service.as_deref().is_none_or(|service| service == call.service.name())
+            && of.operation.as_deref().is_none_or(|operation| operation == call.operation)
+    };
+    let calls: Vec<WireCall> = inside.aws.wire().all().into_iter().filter(is_wanted).collect();
+    Ok(Json(json!({ "calls": calls })))
+}
+
+pub(super) async fn clear_wire(State(inside): Here) -> Answer<Value> {
+    inside.timeline.settle().await;
+    inside.aws.wire().clear();
+    Ok(Json(json!({ "calls": [] })))
+}

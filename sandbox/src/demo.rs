@@ -1,0 +1,229 @@
+//! The demo: what a buyer, AWS and the seller's application do with Stallkeeper, one line a step, each step checked.
+//!
+//! Everything goes over HTTP and AWS's wires: the registration URL, AWS's event bus, the application's signed calls.
+//! Only time is made up: the clock stands, and is moved on where the story says so.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde_json::{Value, json};
+use stallkeeper::time::Clock;
+
+use crate::aws::Delays;
+use crate::people::{People, text};
+use crate::{Options, Sandbox};
+
+/// When the story begins.
+const BEGINNING: &str = "2026-11-10T09:20:00Z";
+
+/// Tells the story, and fails where a step is not what it must be.
+///
+/// # Errors
+///
+/// The first step that failed, with what was answered.
+pub async fn run() -> Result<()> {
+    let began = Instant::now();
+    let beginning: Timestamp = BEGINNING.parse()?;
+    let options = Options { clock: Clock::standing_at(beginning), delays: Delays::default(), ..Options::default() };
+    let sandbox = Sandbox::start(options).await?;
+    let people = People::at(sandbox.url())?;
+    let mut story = Story { sandbox, people, steps: 0 };
+    println!("Stallkeeper on one machine: API {}, AWS {}\n", story.sandbox.url(), story.sandbox.aws_url());
+    contract(&mut story).await?;
+    subscription(&mut story).await?;
+    legacy(&mut story).await?;
+    println!("\n{} steps, all as they should be, in {:.1} s", story.steps, began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// A contract buyer: registered before AWS has provisioned anything, changed, renewed, gone.
+async fn contract(story: &mut Story) -> Result<()> {
+    story.chapter("A contract buyer");
+    let purchase =
+        story.people.buy(json!({ "product": "demo-contract", "dimensions": { "seats": 5, "projects": 2 } })).await?;
+    story.say(format!("buys 5 seats; AWS makes agreement {}", purchase.agreement));
+
+    let throttle = json!({ "service": "metering", "operation": "ResolveCustomer", "kind": "throttle" });
+    story.people.control(Method::POST, "/sandbox/faults", throttle).await?;
+    let cookie = story.arrive(&purchase.token).await?;
+    story.say("arrives at the registration page, though AWS throttled the first ResolveCustomer");
+
+    let location = story.leave_contact(&cookie).await?;
+    ensure!(location.contains("/app/sign-up?code="), "handed on to {location}");
+    story.say("leaves a mail address and is sent to the application's sign-up page with a one-time code");
+
+    story.expect_license(&purchase.license, json!({ "state": "pending", "tenant": null })).await?;
+    story.link(&purchase.license, "acme").await?;
+    story.expect_decision("acme", "seats", json!({ "allowed": false, "reason": "no_active_license" })).await?;
+    story.say("is linked to tenant acme by the application; the license is pending, so nothing is allowed yet");
+
+    story.advance(SignedDuration::from_secs(61)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "acme" })).await?;
+    story.expect_decision("acme", "seats", json!({ "allowed": true, "reason": "entitled", "held": "5" })).await?;
+    story.say("61 seconds later AWS says License Updated: active, 5 seats allowed");
+
+    let other = story
+        .people
+        .buy(json!({ "product": "demo-contract", "dimensions": { "seats": 3 }, "account": purchase.account }))
+        .await?;
+    story.arrive(&other.token).await?;
+    story.link(&other.license, "acme").await?;
+    story.advance(SignedDuration::from_secs(61)).await?;
+    story.expect_decision("acme", "seats", json!({ "allowed": true, "held": "8" })).await?;
+    story.say("buys a second license with 3 seats on the same account: 8 seats, two licenses, kept apart");
+
+    story.people.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 10 } })).await?;
+    story.advance(SignedDuration::from_secs(61)).await?;
+    story.expect_decision("acme", "seats", json!({ "held": "13" })).await?;
+    story.say("amends the first agreement to 10 seats: 13 seats");
+
+    let renewed = story.people.change(&purchase.agreement, json!({ "action": "renew" })).await?;
+    story.advance(SignedDuration::from_secs(61)).await?;
+    let next = text(&renewed, "agreement_id")?;
+    let expected = json!({ "state": "active", "tenant": "acme", "agreement": next });
+    story.expect_license(&purchase.license, expected).await?;
+    story.say("renews: the license follows the new agreement, and the end of the old one means nothing to it");
+
+    story.people.change(&next, json!({ "action": "end" })).await?;
+    story.advance(SignedDuration::from_secs(31)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "ending", "grants_access": false })).await?;
+    story.expect_decision("acme", "seats", json!({ "allowed": true, "held": "3" })).await?;
+    story.say("ends it: AWS revokes the license, the hour for the last usage begins; the second license lives on");
+
+    story.advance(SignedDuration::from_mins(60)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "ended", "end_reason": "cancelled" })).await?;
+    story.expect_told(&purchase.license, &["license.linked", "license.activated", "license.ending"]).await?;
+    story.say("an hour later the license has ended; the application was told of each change");
+    Ok(())
+}
+
+/// A subscription buyer, whose news comes before the registration.
+async fn subscription(story: &mut Story) -> Result<()> {
+    story.chapter("A subscription buyer");
+    let purchase = story.people.buy(json!({ "product": "demo-subscription" })).await?;
+    story.advance(SignedDuration::from_mins(5)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "active", "registered_at": null })).await?;
+    story.say("subscribes and does something else first: AWS's news makes the license active without them");
+
+    let cookie = story.arrive(&purchase.token).await?;
+    story.leave_contact(&cookie).await?;
+    story.link(&purchase.license, "globex").await?;
+    story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "globex" })).await?;
+    story.expect_decision("globex", "requests", json!({ "allowed": true, "reason": "metered" })).await?;
+    story.say("registers later: still active, now with a tenant; usage of any amount is allowed");
+
+    let (status, problem) = story.people.link(&purchase.license, "initech").await?;
+    ensure!(status == 409 && problem.get("code") == Some(&json!("license_linked_elsewhere")), "{status} {problem}");
+    story.expect_license(&purchase.license, json!({ "tenant": "globex" })).await?;
+    story.say("somebody else's tenant claims the license: 409, and it stays where it is");
+    Ok(())
+}
+
+/// A buyer of a product of the older kind, by SNS.
+async fn legacy(story: &mut Story) -> Result<()> {
+    story.chapter("A legacy buyer");
+    let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
+    let cookie = story.arrive(&purchase.token).await?;
+    story.leave_contact(&cookie).await?;
+    story.link(&purchase.license, "hooli").await?;
+    story.advance(SignedDuration::from_secs(61)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "hooli" })).await?;
+    story.say("subscribes and registers; subscribe-success over SNS makes the license active");
+
+    story.people.change(&purchase.agreement, json!({ "action": "end" })).await?;
+    story.advance(SignedDuration::from_secs(1)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "ending", "grants_access": true })).await?;
+    story.say("unsubscribes: unsubscribe-pending leaves access for the last hour");
+
+    story.advance(SignedDuration::from_mins(62)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "ended", "end_reason": "unsubscribed" })).await?;
+    story.people.control(Method::POST, "/sandbox/deliver", json!({ "redeliver": 20 })).await?;
+    story.expect_license(&purchase.license, json!({ "state": "ended" })).await?;
+    story.say("an hour later it has ended, and stays so when the queue delivers everything once more");
+
+    let forged = story.people.arrive("forged").await?;
+    ensure!(forged.status == 400, "a forged token was answered {forged:?}");
+    let queues = story.people.control(Method::GET, "/sandbox/queues", Value::Null).await?;
+    ensure!(queues.pointer("/staging/dead_letters") == Some(&json!([])), "dead letters: {queues}");
+    story.say("a forged token gets a page that says what to do; no news was lost on the way");
+    Ok(())
+}
+
+/// The world of the story, and how far it is.
+struct Story {
+    sandbox: Sandbox,
+    people: People,
+    steps: usize,
+}
+
+impl Story {
+    fn chapter(&self, who: &str) {
+        println!("{who}");
+    }
+
+    /// Tells a step that was checked.
+    fn say(&mut self, what: impl std::fmt::Display) {
+        self.steps += 1;
+        println!("  ok  {what}");
+    }
+
+    async fn advance(&self, by: SignedDuration) -> Result<()> {
+        self.sandbox.advance(by).await?;
+        Ok(())
+    }
+
+    /// The browser arrives with its token; answers the session's cookie.
+    async fn arrive(&self, token: &str) -> Result<String> {
+        let arrived = self.people.arrive(token).await?;
+        ensure!(arrived.status == 303, "the registration URL answered {arrived:?}");
+        arrived.cookie.context("no session")
+    }
+
+    /// Fills in the page and sends it; answers where the browser is sent on to.
+    async fn leave_contact(&self, cookie: &str) -> Result<String> {
+        let answer = self.people.leave_contact(cookie, "buyer@example.com", "new").await?;
+        ensure!(answer.status == 303, "the details were answered {answer:?}");
+        answer.location.context("no way on")
+    }
+
+    async fn link(&self, license: &str, tenant: &str) -> Result<()> {
+        let (status, answer) = self.people.link(license, tenant).await?;
+        ensure!(status == 200, "linking was answered {status} {answer}");
+        Ok(())
+    }
+
+    async fn expect_license(&self, license: &str, expected: Value) -> Result<()> {
+        self.expect(&format!("/v1/licenses/{license}"), expected).await
+    }
+
+    async fn expect_decision(&self, tenant: &str, dimension: &str, expected: Value) -> Result<()> {
+        self.expect(&format!("/v1/tenants/{tenant}/entitlements?dimension={dimension}"), expected).await
+    }
+
+    /// The answer of a path has these members with these values.
+    async fn expect(&self, path: &str, expected: Value) -> Result<()> {
+        let (status, answer) = self.people.call(Method::GET, path, None).await?;
+        ensure!(status == 200, "{path} was answered {status} {answer}");
+        for (name, value) in expected.as_object().into_iter().flatten() {
+            let given = answer.get(name).unwrap_or(&Value::Null);
+            ensure!(given == value, "{path}: `{name}` is {given} and should be {value}\n{answer:#}");
+        }
+        Ok(())
+    }
+
+    /// The application was told of these, in this order, among other things.
+    async fn expect_told(&self, license: &str, expected: &[&str]) -> Result<()> {
+        let answer = self.people.control(Method::GET, "/sandbox/events", Value::Null).await?;
+        let events = answer.get("events").and_then(Value::as_array).context("no events")?;
+        let of_license = events.iter().filter(|event| event.get("license").is_some_and(|id| id == license));
+        let mut told = of_license.filter_map(|event| event.get("type")?.as_str());
+        for kind in expected {
+            if !told.any(|other| other == *kind) {
+                bail!("{kind} was not told, or not in its place: {answer:#}");
+            }
+        }
+        Ok(())
+    }
+}

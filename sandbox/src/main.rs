@@ -1,0 +1,111 @@
+//! The sandbox as a program.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use sandbox::aws::Delays;
+use sandbox::{Listings, Options, Sandbox, stage_named};
+use stallkeeper::listing::Stage;
+use stallkeeper::time::Clock;
+use url::Url;
+
+/// A local AWS Marketplace with the whole of Stallkeeper around it.
+#[derive(Debug, Parser)]
+#[command(name = "sandbox", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs until Ctrl-C.
+    Serve(Serve),
+    /// Tells what Stallkeeper does in a story that is checked step by step; fails where a step does.
+    Demo,
+}
+
+/// Where the sandbox listens and what it is made of.
+#[derive(Debug, Args)]
+struct Serve {
+    /// The port of the first stage's API, the storefront and the control API; each further stage has the next one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The port of every AWS service.
+    #[arg(long, default_value_t = 4600)]
+    aws_port: u16,
+    /// The stages that have a stack: staging, production or both, with a comma between.
+    #[arg(long, value_delimiter = ',', default_value = "staging", value_parser = stage)]
+    stages: Vec<Stage>,
+    /// A folder of described listings (*.toml); the demo listings if none is given.
+    #[arg(long, value_name = "DIR")]
+    listings: Option<PathBuf>,
+    /// The file to keep the tables in; in memory if none is given.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Where your application is: buyers are sent to the paths of the listing's sign-up and sign-in pages there.
+    #[arg(long, value_name = "URL")]
+    app_url: Option<Url>,
+    /// Let AWS's news take as long as it was seen to take, a minute to provision, instead of no time.
+    #[arg(long)]
+    real_delays: bool,
+    /// What time it is at the start, such as 2026-11-30T23:55:00Z; now if not given.
+    #[arg(long, value_name = "TIMESTAMP")]
+    start: Option<Timestamp>,
+}
+
+fn stage(name: &str) -> anyhow::Result<Stage> {
+    stage_named(name).ok_or_else(|| anyhow!("the stages are staging and production"))
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Arguments::parse().command {
+        Command::Serve(arguments) => serve(arguments).await,
+        Command::Demo => sandbox::demo::run().await,
+    }
+}
+
+async fn serve(arguments: Serve) -> anyhow::Result<()> {
+    if arguments.app_url.as_ref().is_some_and(Url::cannot_be_a_base) {
+        bail!("--app-url must be an address such as http://localhost:3000");
+    }
+    let sandbox = Sandbox::start(Options {
+        port: arguments.port,
+        aws_port: arguments.aws_port,
+        stages: arguments.stages,
+        listings: arguments.listings.map_or(Listings::Demo, Listings::Folder),
+        data: arguments.data,
+        clock: Clock::ticking_from(arguments.start.unwrap_or_else(Timestamp::now)),
+        delays: if arguments.real_delays { Delays::default() } else { Delays::none() },
+        app_url: arguments.app_url,
+        ..Options::default()
+    })
+    .await?;
+    greet(&sandbox);
+    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be heard")?;
+    println!("\nThe sandbox stops.");
+    Ok(())
+}
+
+/// Says what listens where, and what one does with it.
+fn greet(sandbox: &Sandbox) {
+    let (url, aws) = (sandbox.url(), sandbox.aws_url());
+    println!("storefront   {url}/");
+    println!("control API  {url}/sandbox/listings");
+    for stage in sandbox.stages() {
+        let api = sandbox.stage_url(stage).unwrap_or_default();
+        let name = sandbox::stage_name(stage);
+        println!("{name:<12} {api}/register and {api}/v1 (table {})", sandbox.table(stage).unwrap_or_default());
+    }
+    println!("AWS          {aws} (signatures are not verified: let nobody else reach it)");
+    println!();
+    println!("Open {url}/ and subscribe to something, or buy by the control API:");
+    println!("  curl {url}/sandbox/purchases -d '{{\"product\": \"demo-subscription\"}}'");
+    println!("Point your own SDK or the AWS CLI here: export AWS_ENDPOINT_URL={aws} AWS_REGION=us-east-1");
+}

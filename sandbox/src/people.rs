@@ -1,0 +1,227 @@
+//! Those who come to a sandbox: buyers with their browsers, and the seller's application.
+//!
+//! They know nothing but addresses. The demo is told with them, and the end-to-end tests are.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::{Client, Method, RequestBuilder, header};
+use serde_json::{Value, json};
+
+/// What stands in the place of a signature: it names an access key, and that is all that the sandbox looks at.
+const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKIAAPPLICATION/20261110/us-east-1/execute-api/aws4_request, \
+                         SignedHeaders=host;x-amz-date, Signature=0";
+
+/// Everyone who comes to the address of a stage.
+#[derive(Debug, Clone)]
+pub struct People {
+    http: Client,
+    url: String,
+}
+
+/// What a buyer holds after pressing Subscribe.
+#[derive(Debug, Clone)]
+pub struct Bought {
+    /// The license's key in Stallkeeper.
+    pub license: String,
+    /// The registration token.
+    pub token: String,
+    /// The agreement.
+    pub agreement: String,
+    /// The buyer's account.
+    pub account: String,
+    /// The buyer's key, for a product of the older kind.
+    pub customer: Option<String>,
+    /// The product's code.
+    pub product: String,
+}
+
+/// What a browser was answered.
+#[derive(Debug)]
+pub struct Visit {
+    /// The status.
+    pub status: u16,
+    /// The code of what went wrong.
+    pub code: Option<String>,
+    /// Where the browser is sent on to.
+    pub location: Option<String>,
+    /// The cookie that was set, as it is sent back.
+    pub cookie: Option<String>,
+    /// The page.
+    pub page: String,
+}
+
+impl People {
+    /// People who come to that address.
+    ///
+    /// # Errors
+    ///
+    /// When there is no HTTP client to be had.
+    pub fn at(url: &str) -> Result<Self> {
+        let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(Self { http, url: url.to_owned() })
+    }
+
+    /// A call of the control API, which must succeed.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, with what was answered.
+    pub async fn control(&self, method: Method, path: &str, body: Value) -> Result<Value> {
+        let answer = self.http.request(method, self.address(path)).json(&body).send().await?;
+        let (status, body) = (answer.status(), answer.json::<Value>().await?);
+        ensure!(status.is_success(), "{path}: {status} {body}");
+        Ok(body)
+    }
+
+    /// Buys as the order says, without registering.
+    ///
+    /// # Errors
+    ///
+    /// What the control API refuses.
+    pub async fn buy(&self, mut order: Value) -> Result<Bought> {
+        if let Some(order) = order.as_object_mut() {
+            order.insert("register".to_owned(), json!(false));
+        }
+        let bought = self.control(Method::POST, "/sandbox/purchases", order).await?;
+        Ok(Bought {
+            license: text(&bought, "license")?,
+            token: text(&bought, "token")?,
+            agreement: text(&bought, "agreement_id")?,
+            account: text(&bought, "account_id")?,
+            customer: text(&bought, "customer_identifier").ok(),
+            product: text(&bought, "product_code")?,
+        })
+    }
+
+    /// Something happens to an agreement; answers what it became.
+    ///
+    /// # Errors
+    ///
+    /// What the control API refuses.
+    pub async fn change(&self, agreement: &str, action: Value) -> Result<Value> {
+        self.control(Method::POST, &format!("/sandbox/agreements/{agreement}"), action).await
+    }
+
+    /// The browser arrives with a token, as AWS Marketplace sends it.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is answered.
+    pub async fn arrive(&self, token: &str) -> Result<Visit> {
+        self.post_form("/register", &[("x-amzn-marketplace-token", token)], None).await
+    }
+
+    /// Posts a form from a page of this site, with the session's cookie.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is answered.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Result<Visit> {
+        let request = self.http.post(self.address(path)).header(header::ORIGIN, &self.url).form(fields);
+        visit(with_cookie(request, cookie)).await
+    }
+
+    /// Opens a page with the session's cookie.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is answered.
+    pub async fn open(&self, path: &str, cookie: Option<&str>) -> Result<Visit> {
+        visit(with_cookie(self.http.get(self.address(path)), cookie)).await
+    }
+
+    /// Fills in the page of a session and sends it; `account` is `new` or `existing`.
+    ///
+    /// # Errors
+    ///
+    /// When the page has no form.
+    pub async fn leave_contact(&self, cookie: &str, email: &str, account: &str) -> Result<Visit> {
+        let page = self.open("/register", Some(cookie)).await?.page;
+        let token = hidden_field(&page, "form_token").with_context(|| format!("there is no form on {page}"))?;
+        let fields = [("form_token", token.as_str()), ("email", email), ("account", account)];
+        self.post_form("/register/details", &fields, Some(cookie)).await
+    }
+
+    /// Registers all the way: arrives, leaves a contact, and is handed on to the application.
+    ///
+    /// # Errors
+    ///
+    /// When the browser is not let in.
+    pub async fn register(&self, token: &str, email: &str) -> Result<Visit> {
+        let arrived = self.arrive(token).await?;
+        let cookie = arrived.cookie.as_deref().with_context(|| format!("nobody was let in: {arrived:?}"))?;
+        self.leave_contact(cookie, email, "new").await
+    }
+
+    /// Sends whatever it is, as the application.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is answered.
+    pub async fn send_raw(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<Visit> {
+        visit(self.signed(method, path).header(header::CONTENT_TYPE, content_type).body(body)).await
+    }
+
+    /// A signed call of the application.
+    ///
+    /// # Errors
+    ///
+    /// When no JSON is answered.
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
+        let request = self.signed(method, path);
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    }
+
+    /// The application links a license to a tenant.
+    ///
+    /// # Errors
+    ///
+    /// When no JSON is answered.
+    pub async fn link(&self, license: &str, tenant: &str) -> Result<(u16, Value)> {
+        self.call(Method::PUT, &format!("/v1/licenses/{license}/tenant"), Some(json!({ "tenant": tenant }))).await
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    fn signed(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.address(path)).header(header::AUTHORIZATION, SIGNATURE)
+    }
+}
+
+/// The value of a page's hidden field.
+pub fn hidden_field(page: &str, name: &str) -> Option<String> {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\""))?;
+    rest.split('"').next().map(str::to_owned)
+}
+
+/// A text of an answer.
+///
+/// # Errors
+///
+/// When it is not there.
+pub fn text(answer: &Value, name: &str) -> Result<String> {
+    let text = answer.get(name).and_then(Value::as_str);
+    Ok(text.with_context(|| format!("there is no `{name}` in {answer}"))?.to_owned())
+}
+
+fn with_cookie(request: RequestBuilder, cookie: Option<&str>) -> RequestBuilder {
+    match cookie {
+        Some(cookie) => request.header(header::COOKIE, cookie),
+        None => request,
+    }
+}
+
+async fn visit(request: RequestBuilder) -> Result<Visit> {
+    let answer = request.send().await?;
+    let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Visit {
+        status: answer.status().as_u16(),
+        code: text("x-stallkeeper-code"),
+        location: text("location"),
+        cookie: text("set-cookie").and_then(|cookie| cookie.split(';').next().map(str::to_owned)),
+        page: answer.text().await?,
+    })
+}

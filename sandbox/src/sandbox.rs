@@ -1,0 +1,321 @@
+//! The whole in one process: AWS on one port, a stack for each stage in front of it, and the clock that all go by.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use axum::Router;
+use axum::serve::ListenerExt;
+use jiff::{SignedDuration, Timestamp};
+use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::time::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use url::Url;
+
+use crate::aws::{Aws, AwsOptions, Delays, Readings};
+use crate::bus::Bus;
+use crate::gateway::{self, Api};
+use crate::listings::{Application, DescribedListing, Listings, send_buyers_to, stage_name};
+use crate::stack::Stack;
+use crate::timeline::Timeline;
+use crate::{control, storefront};
+
+pub use crate::timeline::BeyondTime;
+
+/// How often a clock that ticks is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How a sandbox is to be. The default is one staging stack with the demo listings on free ports, in memory, whose
+/// clock ticks from now and whose AWS tells its news at once.
+#[derive(Debug)]
+pub struct Options {
+    /// The port of the first stage, of the control API and of the storefront; each further stage has the next one. 0
+    /// takes free ports.
+    pub port: u16,
+    /// The port of AWS; 0 takes a free one.
+    pub aws_port: u16,
+    /// The stages that have a stack here. All of them hear one event bus.
+    pub stages: Vec<Stage>,
+    /// What can be bought, of any stage.
+    pub listings: Listings,
+    /// The file that the tables are kept in; none keeps them in memory. What was bought is in memory only.
+    pub data: Option<PathBuf>,
+    /// What time it is: [`Clock::ticking_from`] or [`Clock::standing_at`]. The system's clock, which cannot be set, is
+    /// taken as one that ticks from now.
+    pub clock: Clock,
+    /// How long AWS's news takes.
+    pub delays: Delays,
+    /// Which readings of AWS's documents hold.
+    pub readings: Readings,
+    /// Where the seller's application is; none sends buyers to the sandbox's stand-in pages.
+    pub app_url: Option<Url>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            aws_port: 0,
+            stages: vec![Stage::Staging],
+            listings: Listings::Demo,
+            data: None,
+            clock: Clock::ticking_from(Timestamp::now()),
+            delays: Delays::none(),
+            readings: Readings::default(),
+            app_url: None,
+        }
+    }
+}
+
+/// A running sandbox. Dropping it stops everything in it.
+#[derive(Debug)]
+pub struct Sandbox {
+    inside: Arc<Inside>,
+    _running: watch::Sender<()>,
+}
+
+/// What the sandbox's servers share.
+#[derive(Debug)]
+pub(crate) struct Inside {
+    pub(crate) clock: Clock,
+    pub(crate) timeline: Timeline,
+    pub(crate) aws: Aws,
+    pub(crate) stacks: Vec<Arc<Stack>>,
+    pub(crate) listings: Vec<DescribedListing>,
+    /// The browser of those who buy by the control API. It follows no redirect.
+    pub(crate) browser: reqwest::Client,
+    config: SdkConfig,
+}
+
+impl Inside {
+    pub(crate) fn stack(&self, stage: Stage) -> Option<&Arc<Stack>> {
+        self.stacks.iter().find(|stack| stack.stage == stage)
+    }
+}
+
+impl Sandbox {
+    /// Starts a sandbox; needs a Tokio runtime, and is ready for calls when it returns.
+    ///
+    /// # Errors
+    ///
+    /// A port that is taken, a listing or a file that is none, no stage or one twice.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let Options { port, aws_port, stages, listings, data, clock, delays, readings, app_url } = options;
+        let clock = match clock {
+            Clock::System => Clock::ticking_from(Timestamp::now()),
+            settable @ Clock::Settable(_) => settable,
+        };
+        let doors = open_doors(port, &stages).await?;
+        let mut listings = listings.load()?;
+        for described in &mut listings {
+            send_buyers(&mut described.listing, &doors, app_url.as_ref())?;
+        }
+
+        let (announcements, announced) = mpsc::unbounded_channel();
+        let aws = Aws::start(AwsOptions {
+            port: aws_port,
+            clock: clock.clone(),
+            listings: listings.iter().map(|described| described.listing.clone()).collect(),
+            data,
+            readings,
+            delays,
+            announcements,
+        })
+        .await?;
+        let config = sdk_config(aws.url());
+        let account: Arc<str> = aws.marketplace().seller().as_str().into();
+        let mut stacks = Vec::new();
+        for door in &doors {
+            let theirs = listings.iter().map(|described| &described.listing);
+            let theirs = theirs.filter(|listing| listing.stage == door.stage).cloned().collect();
+            let stack = Stack::set_up(door.stage, door.url.clone(), theirs, &config, &clock, &account).await?;
+            stacks.push(Arc::new(stack));
+        }
+        aws.wire().clear();
+
+        let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let timeline = Timeline::new(clock.clone(), Bus::new(announced), stacks.clone());
+        let inside = Arc::new(Inside { clock: clock.clone(), timeline, aws, stacks, listings, browser, config });
+        let (running, stop) = watch::channel(());
+        for (door, stack) in doors.into_iter().zip(inside.stacks.clone()) {
+            let api = Api { stack, clock: clock.clone(), account: Arc::clone(&account) };
+            let router = gateway::routes(api)
+                .merge(storefront::routes(Arc::clone(&inside)))
+                .merge(control::routes(Arc::clone(&inside)))
+                .fallback(control::nothing_here);
+            tokio::spawn(serve(door.listener, router, stop.clone()));
+        }
+        if ticks(&clock).await {
+            tokio::spawn(keep_settling(Arc::clone(&inside), stop));
+        }
+        Ok(Self { inside, _running: running })
+    }
+
+    /// Where the first stage's API, the control API and the storefront are.
+    pub fn url(&self) -> &str {
+        self.inside.stacks.first().map(|stack| stack.url.as_str()).unwrap_or_default()
+    }
+
+    /// Where a stage's API is; none if the stage has no stack here.
+    pub fn stage_url(&self, stage: Stage) -> Option<&str> {
+        self.inside.stack(stage).map(|stack| stack.url.as_str())
+    }
+
+    /// The name of a stage's table; none if the stage has no stack here.
+    pub fn table(&self, stage: Stage) -> Option<&str> {
+        self.inside.stack(stage).map(|stack| stack.table.as_str())
+    }
+
+    /// The stages that have a stack here, in the order of their ports.
+    pub fn stages(&self) -> impl Iterator<Item = Stage> {
+        self.inside.stacks.iter().map(|stack| stack.stage)
+    }
+
+    /// The endpoint URL of every AWS service.
+    pub fn aws_url(&self) -> &str {
+        self.inside.aws.url()
+    }
+
+    /// AWS itself: where buyers buy, what was asked, and the plan of faults.
+    pub fn aws(&self) -> &Aws {
+        &self.inside.aws
+    }
+
+    /// A configuration for clients of this AWS, the one that the stacks use.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.inside.config
+    }
+
+    /// What time it is. Move it by [`advance`](Self::advance) and [`set`](Self::set): setting it here would skip what
+    /// falls due on the way.
+    pub fn clock(&self) -> &Clock {
+        &self.inside.clock
+    }
+
+    /// Lets everything happen that is due now, until nothing more follows. A sandbox whose clock ticks does this by
+    /// itself five times a second.
+    pub async fn settle(&self) {
+        self.inside.timeline.settle().await;
+    }
+
+    /// Moves the clock on, stopping at every moment at which something is due: a delivery, a redelivery, a schedule.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such time.
+    pub async fn advance(&self, by: SignedDuration) -> Result<Timestamp, BeyondTime> {
+        self.inside.timeline.advance(by).await
+    }
+
+    /// Sets the clock: forward as [`advance`](Self::advance) does, or back, which undoes nothing.
+    pub async fn set(&self, at: Timestamp) -> Timestamp {
+        self.inside.timeline.set(at).await
+    }
+
+    /// Lets something run at every multiple of an interval since 1970, by this clock: what runs every 5 minutes runs
+    /// at :00, :05, :10 and so on, however far the clock is moved at once.
+    ///
+    /// While it runs time stands still, so it must not move this clock or [`settle`](Self::settle).
+    pub async fn every<F>(
+        &self,
+        every: SignedDuration,
+        name: &str,
+        run: impl Fn(Timestamp) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.inside.timeline.every(every, name, run).await;
+    }
+}
+
+/// Where a stage's server will be.
+struct Door {
+    stage: Stage,
+    url: String,
+    listener: TcpListener,
+}
+
+async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
+    let mut doors: Vec<Door> = Vec::new();
+    for (stage, number) in stages.iter().copied().zip(0_u16..) {
+        let name = stage_name(stage);
+        if doors.iter().any(|door| door.stage == stage) {
+            bail!("the stage {name} is named twice");
+        }
+        let port = match port {
+            0 => 0,
+            first => first.checked_add(number).context("there is no port for every stage")?,
+        };
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .with_context(|| format!("the stage {name} cannot listen on 127.0.0.1:{port}"))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        doors.push(Door { stage, url, listener });
+    }
+    if doors.is_empty() {
+        bail!("a sandbox needs at least one stage");
+    }
+    Ok(doors)
+}
+
+/// Sends a listing's buyers to the application, or to the stand-in pages of its stage.
+fn send_buyers(listing: &mut Listing, doors: &[Door], app_url: Option<&Url>) -> anyhow::Result<()> {
+    let door = doors.iter().find(|door| door.stage == listing.stage).or(doors.first());
+    match (app_url, door) {
+        (Some(url), _) => send_buyers_to(listing, &Application::At(url)),
+        (None, Some(door)) => send_buyers_to(listing, &Application::StandIn(&door.url)),
+        (None, None) => Ok(()),
+    }
+}
+
+/// As `stallkeeper::aws::config` makes it, but for this AWS: the environment has no say.
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("AKIASANDBOX", "not-verified", None, None, "sandbox");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(stallkeeper::aws::retries())
+        .timeout_config(stallkeeper::aws::timeouts())
+        .build()
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<()>) {
+    let stopped = async move {
+        // Nothing is ever sent: the end of the sender is the signal.
+        let _ = stop.changed().await;
+    };
+    // Answers are small: without this, each would wait for the peer's delayed acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is off");
+        }
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "a stage's server has stopped");
+    }
+}
+
+async fn ticks(clock: &Clock) -> bool {
+    let before = clock.now();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    clock.now() != before
+}
+
+async fn keep_settling(inside: Arc<Inside>, mut stop: watch::Receiver<()>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => inside.timeline.settle().await,
+            _ = stop.changed() => return,
+        }
+    }
+}

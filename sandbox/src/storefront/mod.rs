@@ -1,0 +1,186 @@
+//! The storefront: AWS Marketplace as a buyer's browser sees it, and stand-ins for the seller's application.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Router, extract::Query};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+use stallkeeper::ids::{AccountId, DimensionKey};
+
+use crate::aws::Change;
+use crate::control::{Failure, FreshToken, Moved, Order, agreement_id, buy, fresh_token, move_clock};
+use crate::sandbox::Inside;
+
+/// The sandbox, as the routes have it.
+type Here = State<Arc<Inside>>;
+
+/// The fields of a form, in their order.
+type Fields = Form<Vec<(String, String)>>;
+
+/// The routes of the storefront and of the stand-in application.
+pub(crate) fn routes(inside: Arc<Inside>) -> Router {
+    Router::new()
+        .route("/", get(front))
+        .route("/storefront/subscribe", post(subscribe))
+        .route("/storefront/agreements/{agreement}", post(change))
+        .route("/storefront/agreements/{agreement}/token", post(set_up_again))
+        .route("/storefront/clock", post(clock))
+        .route("/app/sign-up", get(sign_up))
+        .route("/app/sign-in", get(sign_in))
+        .with_state(inside)
+}
+
+async fn front(State(inside): Here) -> Response {
+    inside.timeline.settle().await;
+    html(StatusCode::OK, &page::Storefront::of(&inside).await)
+}
+
+async fn subscribe(State(inside): Here, Form(fields): Fields) -> Result<Response, Refused> {
+    let account = field(&fields, "account").map(str::trim).filter(|account| !account.is_empty());
+    let free_trial = field(&fields, "free_trial").is_some();
+    let order = Order {
+        product: field(&fields, "product").unwrap_or_default().to_owned(),
+        account: account.map(str::parse::<AccountId>).transpose().map_err(|error| Refused(error.to_string()))?,
+        dimensions: dimensions(&fields)?,
+        free_trial,
+        register: false,
+    };
+    let bought = buy(&inside, order)?;
+    inside.timeline.settle().await;
+    Ok(hand_over(bought.registration_url, bought.purchased.token, free_trial))
+}
+
+async fn set_up_again(State(inside): Here, Path(agreement): Path<String>) -> Result<Response, Refused> {
+    let FreshToken { token, registration_url, .. } = fresh_token(&inside, &agreement)?;
+    Ok(hand_over(registration_url, token, false))
+}
+
+async fn change(State(inside): Here, Path(agreement): Path<String>, Form(fields): Fields) -> Result<Response, Refused> {
+    let mut asked = json!({ "action": field(&fields, "action").unwrap_or_default() });
+    let dimensions = dimensions(&fields)?;
+    if let (false, Some(members)) = (dimensions.is_empty(), asked.as_object_mut()) {
+        members.insert("dimensions".to_owned(), json!(dimensions));
+    }
+    let change: Change = serde_json::from_value(asked).map_err(|error| Refused(error.to_string()))?;
+    inside.aws.marketplace().change(&agreement_id(&agreement)?, change).map_err(Failure::from)?;
+    inside.timeline.settle().await;
+    Ok(back())
+}
+
+async fn clock(State(inside): Here, Form(fields): Fields) -> Result<Response, Refused> {
+    let moved = Moved { advance: field(&fields, "advance").map(str::to_owned), set: None };
+    move_clock(&inside, &moved).await?;
+    Ok(back())
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// The amounts that a buyer filled in.
+fn dimensions(fields: &[(String, String)]) -> Result<BTreeMap<DimensionKey, Value>, Refused> {
+    fields
+        .iter()
+        .filter_map(|(name, amount)| Some((name.strip_prefix("dimension.")?, amount.trim())))
+        .filter(|(_, amount)| !amount.is_empty())
+        .map(|(key, amount)| {
+            let key = key.parse::<DimensionKey>().map_err(|error| Refused(error.to_string()))?;
+            let value =
+                serde_json::from_str::<serde_json::Number>(amount).map_or_else(|_| amount.into(), Value::Number);
+            Ok((key, value))
+        })
+        .collect()
+}
+
+/// The page from which the browser goes to the registration URL, by itself or by its button.
+#[derive(Template)]
+#[template(path = "handover.html")]
+struct Handover {
+    url: String,
+    token: String,
+    free_trial: bool,
+}
+
+/// Nobody registers where the product's stage has no stack.
+fn hand_over(url: Option<String>, token: String, free_trial: bool) -> Response {
+    match url {
+        Some(url) => html(StatusCode::OK, &Handover { url, token, free_trial }),
+        None => back(),
+    }
+}
+
+/// A page that stands in for one of the seller's application. The code that arrives is neither kept nor shown.
+#[derive(Template)]
+#[template(path = "application.html")]
+struct Application {
+    title: &'static str,
+    then: &'static str,
+    arrived: bool,
+}
+
+async fn sign_up(Query(query): Query<Vec<(String, String)>>) -> Response {
+    html(
+        StatusCode::OK,
+        &Application {
+            title: "Create your account",
+            then: "create the account",
+            arrived: field(&query, "code").is_some(),
+        },
+    )
+}
+
+async fn sign_in(Query(query): Query<Vec<(String, String)>>) -> Response {
+    html(
+        StatusCode::OK,
+        &Application { title: "Sign in", then: "sign you in", arrived: field(&query, "code").is_some() },
+    )
+}
+
+/// What the storefront does not do, as a page that says why.
+#[derive(Debug)]
+struct Refused(String);
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self(failure.sentence())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct RefusedPage {
+    why: String,
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        html(StatusCode::BAD_REQUEST, &RefusedPage { why: self.0 })
+    }
+}
+
+fn back() -> Response {
+    Redirect::to("/").into_response()
+}
+
+/// A page. Tokens and codes may have to do with it, so nobody keeps it and nobody is told where it was.
+fn html(status: StatusCode, page: &impl Template) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")),
+    ];
+    match page.render() {
+        Ok(text) => (status, headers, text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page was not rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

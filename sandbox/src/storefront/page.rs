@@ -1,0 +1,240 @@
+//! The storefront's page: what can be bought, what was bought, and what Stallkeeper knows of it.
+
+use askama::Template;
+use jiff::Timestamp;
+use serde_json::Value;
+use stallkeeper::entitlement;
+use stallkeeper::license::License;
+use stallkeeper::listing::{Listing, Mode, Pricing};
+use stallkeeper::notification::OutboundEvent;
+
+use crate::aws::{AgreementOverview, LicenseOverview, Overview};
+use crate::listings::{DescribedListing, find, stage_name};
+use crate::queue::QueueOverview;
+use crate::sandbox::Inside;
+use crate::stack::Stack;
+
+/// How many events are shown of a stage.
+const SHOWN_EVENTS: usize = 50;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "storefront.html")]
+pub(super) struct Storefront {
+    now: String,
+    aws_url: String,
+    products: Vec<Product>,
+    agreements: Vec<Agreement>,
+    stacks: Vec<Known>,
+}
+
+struct Product {
+    name: String,
+    code: String,
+    stage: &'static str,
+    running: bool,
+    pricing: &'static str,
+    mode: &'static str,
+    entitled: Vec<Dimension>,
+    /// The names of what is paid by use.
+    metered: String,
+}
+
+struct Dimension {
+    key: String,
+    name: String,
+}
+
+struct Agreement {
+    id: String,
+    product: String,
+    account: String,
+    status: &'static str,
+    active: bool,
+    term: String,
+    holds: String,
+    renewable: bool,
+    entitled: Vec<Dimension>,
+}
+
+/// What one stage's Stallkeeper knows.
+struct Known {
+    stage: &'static str,
+    url: String,
+    queue: QueueOverview,
+    readable: bool,
+    licenses: Vec<KnownLicense>,
+    events: Vec<Event>,
+}
+
+struct KnownLicense {
+    id: String,
+    product: String,
+    state: &'static str,
+    tenant: String,
+    entitlements: String,
+}
+
+struct Event {
+    at: String,
+    kind: String,
+    license: String,
+    sequence: u64,
+}
+
+impl Storefront {
+    /// The page as it is now.
+    pub(super) async fn of(inside: &Inside) -> Self {
+        let overview = inside.aws.marketplace().overview();
+        let mut stacks = Vec::new();
+        for stack in &inside.stacks {
+            stacks.push(Known::of(stack, inside).await);
+        }
+        Self {
+            now: minute(inside.clock.now()),
+            aws_url: inside.aws.url().to_owned(),
+            products: inside.listings.iter().map(|described| Product::of(described, inside)).collect(),
+            agreements: overview
+                .agreements
+                .iter()
+                .rev()
+                .map(|agreement| Agreement::of(agreement, &overview, inside))
+                .collect(),
+            stacks,
+        }
+    }
+}
+
+impl Product {
+    fn of(described: &DescribedListing, inside: &Inside) -> Self {
+        let listing = &described.listing;
+        let metered: Vec<&str> = listing
+            .dimensions
+            .iter()
+            .filter(|dimension| dimension.is_metered())
+            .map(|dimension| dimension.name.as_str())
+            .collect();
+        Self {
+            name: listing.name.clone(),
+            code: listing.product_code.to_string(),
+            stage: stage_name(listing.stage),
+            running: inside.stack(listing.stage).is_some(),
+            pricing: match listing.pricing {
+                Pricing::Contract => "Contract",
+                Pricing::Subscription => "Subscription",
+                Pricing::ContractWithConsumption => "Contract with consumption",
+            },
+            mode: match listing.mode {
+                Mode::License => "keyed by license",
+                Mode::Customer => "keyed by customer (legacy)",
+            },
+            entitled: entitled(listing),
+            metered: metered.join(", "),
+        }
+    }
+}
+
+fn entitled(listing: &Listing) -> Vec<Dimension> {
+    let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
+    entitled.map(|dimension| Dimension { key: dimension.key.to_string(), name: dimension.name.clone() }).collect()
+}
+
+impl Agreement {
+    fn of(agreement: &AgreementOverview, overview: &Overview, inside: &Inside) -> Self {
+        let listing = find(&inside.listings, agreement.product_code.as_str()).map(|described| &described.listing);
+        let status = agreement.status.as_str();
+        let holder = |license: &&LicenseOverview| license.agreement_id.as_ref() == Some(&agreement.agreement_id);
+        let until = agreement.end.map_or_else(|| "for use".to_owned(), |end| format!("until {}", day(end)));
+        let trial = agreement.free_trial_end.map(|end| format!(", free trial until {}", day(end)));
+        Self {
+            id: agreement.agreement_id.to_string(),
+            product: listing.map_or_else(|| agreement.product_code.to_string(), |listing| listing.name.clone()),
+            account: agreement.account_id.to_string(),
+            status,
+            active: status == "ACTIVE",
+            term: format!("since {} {until}{}", minute(agreement.start), trial.unwrap_or_default()),
+            holds: overview.licenses.iter().find(holder).map(holds).unwrap_or_default(),
+            renewable: agreement.end.is_some(),
+            entitled: listing.map(entitled).unwrap_or_default(),
+        }
+    }
+}
+
+fn holds(license: &LicenseOverview) -> String {
+    let amounts = license.dimensions.iter().map(|(key, value)| format!("{key}: {}", plain(&serde_json::json!(value))));
+    amounts.collect::<Vec<_>>().join(", ")
+}
+
+impl Known {
+    async fn of(stack: &Stack, inside: &Inside) -> Self {
+        let licenses = stack.licenses().await;
+        let events = stack.events().await;
+        let now = inside.clock.now();
+        Self {
+            stage: stage_name(stack.stage),
+            url: stack.url.clone(),
+            queue: stack.queue.overview(),
+            readable: licenses.is_ok() && events.is_ok(),
+            licenses: licenses
+                .unwrap_or_default()
+                .iter()
+                .map(|license| KnownLicense::of(license, inside, now))
+                .collect(),
+            events: events.unwrap_or_default().iter().rev().take(SHOWN_EVENTS).map(Event::of).collect(),
+        }
+    }
+}
+
+impl KnownLicense {
+    fn of(license: &License, inside: &Inside, now: Timestamp) -> Self {
+        let product = find(&inside.listings, license.product.as_str());
+        let entitlements = license
+            .entitlements
+            .iter()
+            .map(|entitlement| format!("{}: {}", entitlement.dimension, amount(&entitlement.value)));
+        Self {
+            id: license.id.to_string(),
+            product: product.map_or_else(|| license.product.to_string(), |described| described.listing.name.clone()),
+            state: license.state_at(now).name().as_str(),
+            tenant: license.tenant.as_ref().map_or_else(|| "none yet".to_owned(), ToString::to_string),
+            entitlements: entitlements.collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+impl Event {
+    fn of(event: &OutboundEvent) -> Self {
+        let kind = serde_json::to_value(&event.told).ok().and_then(|told| told.get("type").map(plain));
+        Self {
+            at: minute(event.at),
+            kind: kind.unwrap_or_default(),
+            license: event.license.to_string(),
+            sequence: event.sequence,
+        }
+    }
+}
+
+fn amount(value: &entitlement::Value) -> String {
+    match value {
+        entitlement::Value::Integer(whole) => whole.to_string(),
+        entitlement::Value::Double(number) => number.to_string(),
+        entitlement::Value::Boolean(on) => on.to_string(),
+        entitlement::Value::String(name) => name.clone(),
+    }
+}
+
+/// A JSON value as one reads it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,70 @@
+//! A stage's table, made as the template makes the deployed one.
+
+use anyhow::{Context, bail};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
+};
+use stallkeeper::store::keys;
+
+/// Makes the table, unless it is there already; then it is kept as it is, with what it holds.
+///
+/// # Errors
+///
+/// When DynamoDB does not make it.
+pub(crate) async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
+    let client = Client::new(config);
+    match client.describe_table().table_name(table).send().await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {}
+        Err(error) => bail!("DynamoDB does not say whether there is a table {table}: {error:?}"),
+    }
+    let indexes = [
+        (keys::TENANT_INDEX, keys::TENANT_KEY),
+        (keys::ACCOUNT_INDEX, keys::ACCOUNT_KEY),
+        (keys::STATE_INDEX, keys::STATE_KEY),
+    ];
+    let mut request = client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(text("pk")?)
+        .attribute_definitions(text("sk")?)
+        .key_schema(key("pk", KeyType::Hash)?)
+        .key_schema(key("sk", KeyType::Range)?)
+        .stream_specification(
+            StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage).build()?,
+        );
+    for (name, attribute) in indexes {
+        request = request.attribute_definitions(text(attribute)?).global_secondary_indexes(index(name, attribute)?);
+    }
+    request.send().await.with_context(|| format!("the table {table} could not be made"))?;
+    let expiry = TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true).build()?;
+    client
+        .update_time_to_live()
+        .table_name(table)
+        .time_to_live_specification(expiry)
+        .send()
+        .await
+        .with_context(|| format!("the table {table} could not be told what expires"))?;
+    Ok(())
+}
+
+fn text(name: &str) -> anyhow::Result<AttributeDefinition> {
+    Ok(AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()?)
+}
+
+fn key(name: &str, kind: KeyType) -> anyhow::Result<KeySchemaElement> {
+    Ok(KeySchemaElement::builder().attribute_name(name).key_type(kind).build()?)
+}
+
+fn index(name: &str, attribute: &str) -> anyhow::Result<GlobalSecondaryIndex> {
+    Ok(GlobalSecondaryIndex::builder()
+        .index_name(name)
+        .key_schema(key(attribute, KeyType::Hash)?)
+        .key_schema(key("pk", KeyType::Range)?)
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .build()?)
+}

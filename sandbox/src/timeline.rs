@@ -1,0 +1,128 @@
+//! Where time passes: everything that is due happens when the clock reaches it, in order.
+//!
+//! The clock is never moved past a moment at which something is due. It stops there, that thing happens with all that
+//! follows from it, and then it goes on.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use stallkeeper::time::Clock;
+use tokio::sync::Mutex;
+
+use crate::bus::Bus;
+use crate::schedule::Schedules;
+use crate::stack::Stack;
+
+/// The clock, and what waits for it.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    clock: Clock,
+    stacks: Vec<Arc<Stack>>,
+    due: Mutex<Due>,
+}
+
+/// What waits for the clock, besides the queues. Whoever holds it is the only one to move the clock.
+#[derive(Debug)]
+struct Due {
+    bus: Bus,
+    schedules: Schedules,
+}
+
+/// A time that no clock shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("that is beyond the end of time")]
+pub struct BeyondTime;
+
+impl Timeline {
+    pub(crate) fn new(clock: Clock, bus: Bus, stacks: Vec<Arc<Stack>>) -> Self {
+        Self { clock, stacks, due: Mutex::new(Due { bus, schedules: Schedules::default() }) }
+    }
+
+    /// Lets everything happen that is due now, until nothing more follows.
+    pub(crate) async fn settle(&self) {
+        let mut due = self.due.lock().await;
+        self.settle_now(&mut due).await;
+    }
+
+    /// Moves the clock on, through every moment at which something is due.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such time.
+    pub(crate) async fn advance(&self, by: SignedDuration) -> Result<Timestamp, BeyondTime> {
+        let mut due = self.due.lock().await;
+        let target = self.clock.now().checked_add(by).map_err(|_| BeyondTime)?;
+        self.go_to(&mut due, target).await;
+        Ok(self.clock.now())
+    }
+
+    /// Sets the clock: forward through every moment at which something is due, or back, which undoes nothing.
+    pub(crate) async fn set(&self, at: Timestamp) -> Timestamp {
+        let mut due = self.due.lock().await;
+        if at < self.clock.now() {
+            self.clock.set(at);
+            due.schedules.rewind(at);
+        }
+        self.go_to(&mut due, at).await;
+        self.clock.now()
+    }
+
+    /// Lets something run every so often.
+    pub(crate) async fn every<F>(
+        &self,
+        every: SignedDuration,
+        name: &str,
+        run: impl Fn(Timestamp) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let now = self.clock.now();
+        self.due.lock().await.schedules.add(name, every, now, run);
+    }
+
+    async fn go_to(&self, due: &mut Due, target: Timestamp) {
+        self.settle_now(due).await;
+        while let Some(next) = self.next_due(due).filter(|next| *next <= target) {
+            self.forward_to(next);
+            self.settle_now(due).await;
+        }
+        self.forward_to(target);
+        self.settle_now(due).await;
+    }
+
+    /// A clock that ticks may be there already, and is not set back.
+    fn forward_to(&self, at: Timestamp) {
+        if at > self.clock.now() {
+            self.clock.set(at);
+        }
+    }
+
+    fn next_due(&self, due: &mut Due) -> Option<Timestamp> {
+        let queues = self.stacks.iter().filter_map(|stack| stack.queue.next_due());
+        queues.chain(due.bus.next_due()).chain(due.schedules.next_due()).min()
+    }
+
+    async fn settle_now(&self, due: &mut Due) {
+        loop {
+            let now = self.clock.now();
+            while let Some((at, news)) = due.bus.take_due(now) {
+                for stack in &self.stacks {
+                    stack.hear(at, &news);
+                }
+            }
+            let mut delivered = false;
+            for stack in &self.stacks {
+                while stack.deliver(now).await {
+                    delivered = true;
+                }
+            }
+            if delivered {
+                continue;
+            }
+            let Some((name, run)) = due.schedules.begin_due(now) else { return };
+            tracing::debug!(name, "a schedule runs");
+            run.await;
+        }
+    }
+}

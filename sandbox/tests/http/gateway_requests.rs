@@ -1,0 +1,89 @@
+use super::*;
+
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261123/us-east-1/execute-api/aws4_request, \
+                      SignedHeaders=host;x-amz-date, Signature=00";
+
+#[tokio::test]
+async fn an_unsigned_call_is_refused_as_the_iam_authorizer_does_and_a_signed_one_gets_through() {
+    let visit = Visit::begin().await;
+    for path in ["/v1", "/v1/licenses?account=111122223333", "/v1/anything/at/all"] {
+        let answer = visit.client.get(visit.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{path}");
+        assert!(answer.headers().contains_key("apigw-requestid"));
+        assert_eq!(answer.text().await.unwrap(), r#"{"message":"Forbidden"}"#);
+    }
+    let bearer = visit.client.get(visit.url("/v1/licenses")).bearer_auth("token").send().await.unwrap();
+    assert_eq!(bearer.status(), 403);
+
+    let url = visit.url("/v1/licenses?account=111122223333");
+    let signed = visit.client.get(url).header("authorization", SIGNED).send().await.unwrap();
+    assert_eq!(signed.status(), 200);
+    let answer: Value = signed.json().await.unwrap();
+    assert_eq!(answer["licenses"], json!([]));
+}
+
+#[tokio::test]
+async fn the_path_of_a_legacy_license_may_be_encoded() {
+    let visit = Visit::begin().await;
+    let bought = visit.post("/sandbox/purchases", json!({ "product": "demo-legacy" })).await;
+    let license = bought["license"].as_str().unwrap();
+    for path in [license.to_owned(), license.replace('~', "%7E")] {
+        let url = visit.url(&format!("/v1/licenses/{path}"));
+        let answer = visit.client.get(url).header("authorization", SIGNED).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_lambda_would_not_take_never_reaches_a_function() {
+    let visit = Visit::begin().await;
+    let megabyte = 1024 * 1024;
+    // What is not text grows by a third on the way, as base64.
+    for (content_type, bytes) in [("text/plain", 7 * megabyte), ("application/octet-stream", 5 * megabyte)] {
+        let request = visit.client.post(visit.url("/register")).header("content-type", content_type);
+        let answer = request.body(vec![b'x'; bytes]).send().await.unwrap();
+        assert_eq!(answer.status(), 413, "{content_type}");
+        assert_eq!(answer.text().await.unwrap(), r#"{"message":"Request Entity Too Large"}"#);
+    }
+    assert!(visit.get("/sandbox/wire").await["calls"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_path_without_a_route_is_not_found() {
+    let visit = Visit::begin().await;
+    for path in ["/nothing", "/registering", "/v2/licenses"] {
+        let answer = visit.client.get(visit.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{path}");
+        assert_eq!(answer.text().await.unwrap(), r#"{"message":"Not Found"}"#);
+    }
+}
+
+#[tokio::test]
+async fn a_buyers_form_and_cookie_reach_the_registration_and_its_answers_come_back() {
+    let visit = Visit::begin().await;
+    let bought = visit.buy("demo-subscription").await;
+    let form = [("x-amzn-marketplace-token", bought["token"].as_str().unwrap())];
+    let answer = visit.client.post(bought["registration_url"].as_str().unwrap()).form(&form).send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()["location"], "/register");
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-"), "{cookie}");
+
+    let session = cookie.split(';').next().unwrap();
+    let page = visit.client.get(visit.url("/register")).header("cookie", session).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert!(page.text().await.unwrap().contains("support@example.com"));
+}
+
+#[tokio::test]
+async fn buyers_are_sent_to_the_application_that_was_named() {
+    let app_url = Some("http://localhost:3000".parse().unwrap());
+    let visit = Visit::with(Options { app_url, ..Options::default() }).await;
+    let bought = visit.buy("demo-subscription").await;
+    let form = [("x-amzn-marketplace-token", bought["token"].as_str().unwrap())];
+    let answer = visit.client.post(visit.url("/register")).form(&form).send().await.unwrap();
+    let session = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    let page = visit.client.get(visit.url("/register")).header("cookie", session).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("http://localhost:3000"), "{policy}");
+}

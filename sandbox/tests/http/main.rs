@@ -1,0 +1,78 @@
+//! The sandbox as it is seen over HTTP.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what fails here fails the test; clippy knows test functions, but not what they share"
+)]
+
+mod control_calls;
+mod gateway_requests;
+mod queue_deliveries;
+mod storefront_pages;
+mod time_passing;
+
+use jiff::Timestamp;
+use reqwest::{Client, Response, redirect};
+use sandbox::{Options, Sandbox};
+use serde_json::{Value, json};
+use stallkeeper::time::Clock;
+
+/// When every test begins.
+const START: &str = "2026-11-23T10:00:00Z";
+
+/// A sandbox, and someone who calls it.
+struct Visit {
+    sandbox: Sandbox,
+    client: Client,
+}
+
+impl Visit {
+    /// A sandbox whose clock stands.
+    async fn begin() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    async fn with(options: Options) -> Self {
+        let clock = Clock::standing_at(START.parse().unwrap());
+        let sandbox = Sandbox::start(Options { clock, ..options }).await.unwrap();
+        let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap();
+        Self { sandbox, client }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.sandbox.url())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        read(self.client.get(self.url(path)).send().await.unwrap()).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        read(self.client.post(self.url(path)).json(&body).send().await.unwrap()).await
+    }
+
+    /// Buys a product; nobody registers.
+    async fn buy(&self, product: &str) -> Value {
+        self.post("/sandbox/purchases", json!({ "product": product, "register": false })).await
+    }
+
+    /// The types of the events so far, in their order.
+    async fn told(&self) -> Vec<String> {
+        let events = self.get("/sandbox/events").await;
+        events["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.sandbox.clock().now()
+    }
+}
+
+/// The JSON of an answer that must be good.
+async fn read(response: Response) -> Value {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    assert!(status.is_success(), "{status} {text}");
+    serde_json::from_str(&text).unwrap()
+}

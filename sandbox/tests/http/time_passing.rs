@@ -1,0 +1,106 @@
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use sandbox::aws::Delays;
+
+use super::*;
+
+/// The clock's time at each event so far.
+async fn times(visit: &Visit) -> Vec<Timestamp> {
+    let events = visit.get("/sandbox/events").await;
+    events["events"].as_array().unwrap().iter().map(|event| event["at"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+fn after(seconds: i64) -> Timestamp {
+    START.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+}
+
+#[tokio::test]
+async fn news_arrives_when_it_is_due_however_far_the_clock_is_moved() {
+    let visit = Visit::with(Options { delays: Delays::default(), ..Options::default() }).await;
+    let bought = visit.buy("demo-subscription").await;
+    visit.post("/sandbox/clock", json!({ "advance": "60s" })).await;
+    assert!(visit.told().await.is_empty());
+    let answer = visit.post("/sandbox/clock", json!({ "advance": "1h" })).await;
+    assert_eq!(answer["now"], after(3660).to_string());
+    assert_eq!(times(&visit).await, [after(61)]);
+
+    let path = format!("/sandbox/agreements/{}", bought["agreement_id"].as_str().unwrap());
+    visit.post(&path, json!({ "action": "end" })).await;
+    visit.post("/sandbox/clock", json!({ "advance": "1d" })).await;
+    assert_eq!(visit.told().await[..2], ["license.activated", "license.ending"]);
+    assert_eq!(times(&visit).await[1], after(3660));
+}
+
+#[tokio::test]
+async fn what_failed_comes_again_after_the_visibility_timeout() {
+    let visit = Visit::begin().await;
+    let fault = json!({ "service": "dynamodb", "operation": "TransactWriteItems", "kind": "access_denied" });
+    visit.post("/sandbox/faults", fault).await;
+    visit.buy("demo-subscription").await;
+    assert!(visit.told().await.is_empty());
+    assert_eq!(visit.get("/sandbox/queues").await["staging"]["in_flight"], 1);
+    visit.post("/sandbox/clock", json!({ "advance": "6h" })).await;
+    assert_eq!(times(&visit).await, [after(90)]);
+    assert_eq!(visit.get("/sandbox/queues").await["staging"]["in_flight"], 0);
+}
+
+#[tokio::test]
+async fn a_schedule_runs_at_each_of_its_moments_and_in_order_with_the_news() {
+    let visit = Visit::with(Options { delays: Delays::default(), ..Options::default() }).await;
+    let seen: Arc<Mutex<Vec<(Timestamp, Timestamp)>>> = Arc::default();
+    let (noted, clock) = (Arc::clone(&seen), visit.sandbox.clock().clone());
+    visit
+        .sandbox
+        .every(SignedDuration::from_mins(5), "reporter", move |due| {
+            noted.lock().unwrap().push((due, clock.now()));
+            async {}
+        })
+        .await;
+    visit.post("/sandbox/clock", json!({ "advance": "1h" })).await;
+    let seen = seen.lock().unwrap().clone();
+    let expected: Vec<_> = (1..=12).map(|five| (after(300 * five), after(300 * five))).collect();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn the_clock_can_be_set_forward_and_back() {
+    let visit = Visit::begin().await;
+    for at in ["2026-11-30T23:55:00Z", "2026-11-01T00:00:00Z"] {
+        assert_eq!(visit.post("/sandbox/clock", json!({ "set": at })).await["now"], at);
+        assert_eq!(visit.get("/sandbox/clock").await["now"], at);
+        assert_eq!(visit.now().to_string(), at);
+    }
+    visit.buy("demo-subscription").await;
+    assert_eq!(visit.told().await, ["license.activated"], "what is due at an earlier time comes then");
+}
+
+#[tokio::test]
+async fn under_a_clock_that_ticks_news_arrives_by_itself() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let order = json!({ "product": "5demosubscription000000ab", "account": "111122223333" });
+    sandbox.aws().marketplace().purchase(serde_json::from_value(order).unwrap()).unwrap();
+    let request = Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .get(format!("{}/v1/licenses?account=111122223333&state=active", sandbox.url()))
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261123/us-east-1/execute-api/aws4_request");
+    let arrived =
+        async { while read(request.try_clone().unwrap().send().await.unwrap()).await["licenses"] == json!([]) {} };
+    tokio::time::timeout(std::time::Duration::from_secs(20), arrived).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_dropped_answers_no_more() {
+    let visit = Visit::begin().await;
+    visit.buy("demo-subscription").await;
+    let (client, urls) = (visit.client.clone(), [visit.url("/"), visit.sandbox.aws_url().to_owned()]);
+    drop(visit);
+    let gone = async {
+        for url in urls {
+            while client.get(&url).send().await.is_ok() {}
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.unwrap();
+}

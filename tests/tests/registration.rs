@@ -1,0 +1,138 @@
+//! The registration page, as browsers walk it.
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use sandbox::people::hidden_field;
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use stallkeeper::registration::Secret;
+use tests::World;
+
+#[tokio::test]
+async fn the_handoff_carries_a_code_that_is_kept_only_as_a_hash() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let handed_on = world.register(&purchase.token, "buyer@example.com").await;
+    let location = handed_on.location.unwrap();
+    let (page, code) = location.split_once("?code=").unwrap();
+    assert!(page.ends_with("/app/sign-up"), "{location}");
+    let handoff = world.store(Stage::Staging).handoff(&Secret::presented(code).unwrap()).await.unwrap().unwrap();
+    assert_eq!(handoff.license.as_str(), purchase.license);
+    let wire = world.control(Method::GET, "/sandbox/wire", Value::Null).await.to_string();
+    assert!(wire.contains("HANDOFF#") && !wire.contains(code), "the code itself went to the table");
+
+    world.advance(SignedDuration::from_mins(15)).await;
+    assert!(world.store(Stage::Staging).handoff(&Secret::presented(code).unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_is_over_after_four_hours() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    assert!(cookie.starts_with("__Host-"), "{cookie}");
+    assert_eq!(world.open("/register", Some(&cookie)).await.status, 200);
+    world.advance(SignedDuration::from_hours(4)).await;
+    let over = world.open("/register", Some(&cookie)).await;
+    assert_eq!((over.status, over.code.as_deref()), (400, Some("session_missing")));
+    let nobody = world.open("/register", None).await;
+    assert_eq!((nobody.status, nobody.code.as_deref()), (400, Some("session_missing")));
+}
+
+#[tokio::test]
+async fn two_tabs_do_not_mix() {
+    let world = World::new().await;
+    let one = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let other = world.buy("demo-subscription", json!({})).await;
+    let first_tab = world.arrive(&one.token).await.cookie.unwrap();
+    let form_token = hidden_field(&world.open("/register", Some(&first_tab)).await.page, "form_token").unwrap();
+    // The second tab's session takes the cookie's place in the browser.
+    let second_tab = world.arrive(&other.token).await.cookie.unwrap();
+    let fields = [("form_token", form_token.as_str()), ("email", "buyer@example.com"), ("account", "new")];
+    let mixed = world.post_form("/register/details", &fields, Some(&second_tab)).await;
+    assert_eq!((mixed.status, mixed.code.as_deref()), (409, Some("form_stale")));
+    for purchase in [&one, &other] {
+        assert!(world.store(Stage::Staging).contact(&purchase.license.parse().unwrap()).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_wrong_writes_nothing_and_keeps_what_was_typed() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let wrong = world.leave_contact(&cookie, "no address", "new").await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.page.contains("value=\"no address\""), "{}", wrong.page);
+    assert!(world.store(Stage::Staging).contact(&purchase.license.parse().unwrap()).await.unwrap().is_none());
+    assert_eq!(world.leave_contact(&cookie, "an@address.example", "existing").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_double_click_is_one_registration() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    for _ in 0..2 {
+        assert_eq!(world.leave_contact(&cookie, "buyer@example.com", "new").await.status, 303);
+    }
+    let told = world.told(&purchase.license).await;
+    assert_eq!(told.iter().filter(|kind| *kind == "registration.completed").count(), 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn the_page_speaks_japanese_and_english() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let japanese = world.open("/register?lang=ja", Some(&cookie)).await.page;
+    let english = world.open("/register?lang=en", Some(&cookie)).await.page;
+    assert!(japanese.contains("<html lang=\"ja\">") && japanese.contains("メールアドレス"), "{japanese}");
+    assert!(english.contains("<html lang=\"en\">") && english.contains("support@example.com"), "{english}");
+}
+
+#[tokio::test]
+async fn the_status_turns_when_the_license_does() {
+    let world = World::with(|options| options.delays = sandbox::aws::Delays::default()).await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let pending = world.open("/register/status", Some(&cookie)).await;
+    assert!(pending.page.contains("http-equiv=\"refresh\""), "{}", pending.page);
+    world.advance(SignedDuration::from_secs(61)).await;
+    let active = world.open("/register/status", Some(&cookie)).await;
+    assert!(!active.page.contains("http-equiv=\"refresh\""), "{}", active.page);
+}
+
+#[tokio::test]
+async fn an_aws_that_does_not_answer_loses_no_buyer() {
+    for kind in ["throttle", "error500", "before", "after", "access_denied"] {
+        let world = World::new().await;
+        let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+        world.fault(json!({ "service": "metering", "operation": "ResolveCustomer", "times": 3, "kind": kind })).await;
+        let first = world.arrive(&purchase.token).await;
+        assert_eq!(first.status, 503, "{kind}: {first:?}");
+        assert!(!first.page.contains(&purchase.token), "{kind}");
+        world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+        assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_answer_loses_no_buyer() {
+    for (operation, kind) in [
+        ("GetItem", "error500"),
+        ("PutItem", "after"),
+        ("TransactWriteItems", "throttle"),
+        ("TransactWriteItems", "after"),
+    ] {
+        let world = World::new().await;
+        let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+        world.fault(json!({ "service": "dynamodb", "operation": operation, "times": 4, "kind": kind })).await;
+        let first = world.arrive(&purchase.token).await;
+        assert!([303, 503].contains(&first.status), "{operation} {kind}: {first:?}");
+        world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+        assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303, "{operation} {kind}");
+        let told = world.told(&purchase.license).await;
+        assert_eq!(told.iter().filter(|kind| *kind == "license.activated").count(), 1, "{operation} {kind}: {told:?}");
+    }
+}

@@ -1,0 +1,56 @@
+"""The sandbox's AWS Marketplace, asked by the AWS CLI: python tests/wire/check_awscli.py (needs `aws` on the path,
+or its place in AWS_CLI)."""
+
+import json
+import os
+import subprocess
+
+from running_sandbox import Tally, running_sandbox
+
+AWS = os.environ.get("AWS_CLI", "aws")
+
+
+def main():
+    tally = Tally()
+    print(subprocess.run([AWS, "--version"], capture_output=True, text=True, check=True).stdout.strip())
+    with running_sandbox() as sandbox:
+
+        def aws(*arguments):
+            run = subprocess.run(
+                [AWS, *arguments, "--output", "json"],
+                capture_output=True,
+                text=True,
+                env=sandbox.environment(),
+                timeout=120,
+            )
+            return json.loads(run.stdout) if run.returncode == 0 else run.stderr.strip()
+
+        purchase = sandbox.call(
+            "POST", "/sandbox/purchases", {"product": "demo-contract", "dimensions": {"seats": 5}, "register": False}
+        )
+        sandbox.call("POST", "/sandbox/clock", {"advance": "2m"})
+
+        resolved = aws("meteringmarketplace", "resolve-customer", "--registration-token", purchase["token"])
+        tally.check("resolve-customer", resolved["LicenseArn"] == purchase["license_arn"], resolved)
+        refused = aws("meteringmarketplace", "resolve-customer", "--registration-token", "forged")
+        tally.check("resolve-customer, forged", "InvalidTokenException" in refused, refused)
+        found = aws(
+            "marketplace-entitlement",
+            "get-entitlements",
+            "--product-code",
+            purchase["product_code"],
+            "--filter",
+            json.dumps({"LICENSE_ARN": [purchase["license_arn"]]}),
+        )["Entitlements"]
+        tally.check("get-entitlements", found[0]["Value"] == {"IntegerValue": 5}, found)
+        described = aws("marketplace-agreement", "describe-agreement", "--agreement-id", purchase["agreement_id"])
+        tally.check("describe-agreement", described["status"] == "ACTIVE", described)
+        unknown = aws("marketplace-agreement", "describe-agreement", "--agreement-id", "agmt-unknown")
+        tally.check("describe-agreement, unknown", "ResourceNotFoundException" in unknown, unknown)
+        tables = aws("dynamodb", "list-tables")["TableNames"]
+        tally.check("dynamodb list-tables", "stallkeeper-staging" in tables, tables)
+    tally.close()
+
+
+if __name__ == "__main__":
+    main()
