@@ -31,8 +31,8 @@ pub(crate) struct Arrived<'a> {
     pub(crate) request_id: String,
     /// The account that the API belongs to.
     pub(crate) account: &'a str,
-    /// The route up to its `{proxy+}`: `register` or `v1`.
-    pub(crate) route: &'static str,
+    /// The route that it took, such as `/v1/licenses/{proxy+}`.
+    pub(crate) route: &'a str,
     /// Who signed the request, where that is asked for.
     pub(crate) caller: Option<Caller>,
 }
@@ -70,18 +70,30 @@ impl Caller {
     }
 }
 
+/// What stands in a path at the places of its route's parameters; a greedy one takes the rest.
+fn parameters_in_path(route: &str, path: &str) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    let mut rest = path.trim_start_matches('/');
+    for place in route.trim_start_matches('/').split('/') {
+        let (segment, below) = rest.split_once('/').unwrap_or((rest, ""));
+        if let Some(name) = place.strip_prefix('{').and_then(|place| place.strip_suffix("+}")) {
+            parameters.insert(name.to_owned(), rest.into());
+        } else if let Some(name) = place.strip_prefix('{').and_then(|place| place.strip_suffix('}')) {
+            parameters.insert(name.to_owned(), segment.into());
+        }
+        rest = below;
+    }
+    parameters
+}
+
 impl Arrived<'_> {
     /// The event, as JSON.
     pub(crate) fn to_json(&self) -> Value {
         let decoded = percent_decode_str(self.path).decode_utf8_lossy();
         // API Gateway cuts a decoded path off at a question mark.
         let path = decoded.split('?').next().unwrap_or_default();
-        let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(self.route)).unwrap_or_default();
-        let proxy = below.strip_prefix('/');
-        let route_key = match proxy {
-            None => format!("ANY /{}", self.route),
-            Some(_) => format!("ANY /{}/{{proxy+}}", self.route),
-        };
+        let route_key = format!("ANY {}", self.route);
+        let in_path = parameters_in_path(self.route, path);
         let cookies = self.cookies();
         let body = self.body();
         let event = json!({
@@ -96,7 +108,7 @@ impl Arrived<'_> {
         let optional = [
             ("cookies", (!cookies.is_empty()).then(|| cookies.into())),
             ("queryStringParameters", (!self.query.is_empty()).then(|| self.parameters())),
-            ("pathParameters", proxy.map(|proxy| json!({ "proxy": proxy }))),
+            ("pathParameters", (!in_path.is_empty()).then(|| in_path.into())),
             ("body", body.map(|(body, _)| body.into())),
         ];
         with(event, optional)

@@ -12,7 +12,13 @@ fn arrived<'a>(method: &'a Method, path: &'a str, headers: &'a HeaderMap, body: 
         at: "2026-11-30T23:55:00.5Z".parse().unwrap(),
         request_id: "an-id".to_owned(),
         account: "444455556666",
-        route: if path.starts_with("/v1") { "v1" } else { "register" },
+        route: match path {
+            "/register" => "/register",
+            "/v1/licenses" => "/v1/licenses",
+            path if path.starts_with("/v1/licenses/") => "/v1/licenses/{proxy+}",
+            path if path.starts_with("/v1/tenants/") => "/v1/tenants/{proxy+}",
+            _ => "/register/{proxy+}",
+        },
         caller: Caller::read(headers),
     }
 }
@@ -113,8 +119,8 @@ fn the_path_arrives_decoded_and_the_query_does_not() {
     let event = arrived(&Method::GET, "/v1/licenses/7demo%7Ecustomer?x=%7E", &headers, b"").to_json();
     assert_eq!(event["rawPath"], "/v1/licenses/7demo~customer");
     assert_eq!(event["rawQueryString"], "x=%7E");
-    assert_eq!(event["routeKey"], "ANY /v1/{proxy+}");
-    assert_eq!(event["pathParameters"], json!({ "proxy": "licenses/7demo~customer" }));
+    assert_eq!(event["routeKey"], "ANY /v1/licenses/{proxy+}");
+    assert_eq!(event["pathParameters"], json!({ "proxy": "7demo~customer" }));
     let cut = arrived(&Method::GET, "/v1/tenants/a%3Fb", &headers, b"").to_json();
     assert_eq!(cut["rawPath"], "/v1/tenants/a");
 }

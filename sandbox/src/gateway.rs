@@ -1,6 +1,7 @@
 //! API Gateway: an HTTP API in front of the functions of one stack.
 //!
-//! `/register*` goes to `registration`, open to everybody; `/v1/*` goes to `entitlement`, behind the IAM authorizer.
+//! It has the routes of the template: `/register*` goes to `registration`, open to everybody; what is there below `/v1`
+//! goes to `entitlement` and `usage`, behind the IAM authorizer.
 //! **The authorizer does not verify signatures**: it takes the access key for the caller and refuses only a request
 //! that carries none.
 
@@ -37,26 +38,41 @@ pub(crate) struct Api {
 /// The routes of a stack's API.
 pub(crate) fn routes(api: Api) -> Router {
     Router::new()
-        .route("/register", any(registration))
-        .route("/register/{*proxy}", any(registration))
-        .route("/v1", any(entitlement))
-        .route("/v1/{*proxy}", any(entitlement))
+        .route("/register", any(answer))
+        .route("/register/{*proxy}", any(answer))
+        .route("/v1", any(answer))
+        .route("/v1/{*proxy}", any(answer))
         .with_state(api)
 }
 
-async fn registration(State(api): State<Api>, from: ConnectInfo<SocketAddr>, request: Request) -> Response {
-    api.answer(Function::Registration, from.0, request).await
+async fn answer(State(api): State<Api>, from: ConnectInfo<SocketAddr>, request: Request) -> Response {
+    match route(request.uri().path()) {
+        Some((function, route)) => api.answer(function, route, from.0, request).await,
+        None => Refusal::NotFound.into_response(),
+    }
 }
 
-async fn entitlement(State(api): State<Api>, from: ConnectInfo<SocketAddr>, request: Request) -> Response {
-    api.answer(Function::Entitlement, from.0, request).await
+/// The route of the template that a path takes, and the function behind it. As at API Gateway a route with a parameter
+/// goes before one that takes everything.
+fn route(path: &str) -> Option<(Function, &'static str)> {
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match segments.as_slice() {
+        ["register"] => Some((Function::Registration, "/register")),
+        ["register", ..] => Some((Function::Registration, "/register/{proxy+}")),
+        ["v1", "usage"] => Some((Function::Usage, "/v1/usage")),
+        ["v1", "licenses", _, "usage"] => Some((Function::Usage, "/v1/licenses/{license}/usage")),
+        ["v1", "licenses"] => Some((Function::Entitlement, "/v1/licenses")),
+        ["v1", "licenses", ..] => Some((Function::Entitlement, "/v1/licenses/{proxy+}")),
+        ["v1", "tenants", ..] if segments.len() > 2 => Some((Function::Entitlement, "/v1/tenants/{proxy+}")),
+        _ => None,
+    }
 }
 
 impl Api {
-    async fn answer(&self, function: Function, from: SocketAddr, request: Request) -> Response {
+    async fn answer(&self, function: Function, route: &str, from: SocketAddr, request: Request) -> Response {
         let request_id = uuid();
         let mut response =
-            self.call(function, from, request, &request_id).await.unwrap_or_else(IntoResponse::into_response);
+            self.call((function, route), from, request, &request_id).await.unwrap_or_else(IntoResponse::into_response);
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), id);
         }
@@ -65,15 +81,15 @@ impl Api {
 
     async fn call(
         &self,
-        function: Function,
+        (function, route): (Function, &str),
         from: SocketAddr,
         request: Request,
         request_id: &str,
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
-        let (route, caller) = match function {
-            Function::Registration => ("register", None),
-            Function::Entitlement => ("v1", Some(Caller::read(&head.headers).ok_or(Refusal::Forbidden)?)),
+        let caller = match function {
+            Function::Registration => None,
+            Function::Entitlement | Function::Usage => Some(Caller::read(&head.headers).ok_or(Refusal::Forbidden)?),
         };
         let body = to_bytes(body, LARGEST_REQUEST).await.map_err(|_| Refusal::TooLarge)?;
         let arrived = Arrived {
@@ -111,6 +127,8 @@ impl Api {
 /// What API Gateway answers by itself.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
+    /// No route.
+    NotFound,
     /// Not signed.
     Forbidden,
     /// More than Lambda takes.
@@ -124,6 +142,7 @@ enum Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, message) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#),
             Self::Forbidden => (StatusCode::FORBIDDEN, r#"{"message":"Forbidden"}"#),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"Request Entity Too Large"}"#),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"Service Unavailable"}"#),

@@ -93,7 +93,8 @@ pub(crate) fn find<'a>(listings: &'a [DescribedListing], text: &str) -> Option<&
 /// Where the application is that a listing's buyers are sent to.
 #[derive(Debug, Clone)]
 pub(crate) enum Application<'a> {
-    /// The sandbox's own stand-in pages, on this server.
+    /// The sandbox's own stand-in pages, on this server, by its name `localhost`: the registration page, which goes by
+    /// the server's address, is of another origin, as it is where the application is a real one.
     StandIn(&'a str),
     /// A real one; the paths are the listing's.
     At(&'a Url),
@@ -103,13 +104,15 @@ pub(crate) enum Application<'a> {
 ///
 /// # Errors
 ///
-/// When the server's address is none.
+/// When the server's address is none that has a host.
 pub(crate) fn send_buyers_to(listing: &mut Listing, application: &Application<'_>) -> anyhow::Result<()> {
     let urls = &mut listing.urls;
     match application {
         Application::StandIn(server) => {
-            urls.sign_up = format!("{server}/app/sign-up").parse()?;
-            urls.sign_in = format!("{server}/app/sign-in").parse()?;
+            let mut there: Url = server.parse()?;
+            there.set_host(Some("localhost"))?;
+            urls.sign_up = there.join("/app/sign-up")?;
+            urls.sign_in = there.join("/app/sign-in")?;
         }
         Application::At(origin) => {
             for url in [&mut urls.sign_up, &mut urls.sign_in] {
@@ -168,6 +171,6 @@ mod tests {
         send_buyers_to(&mut listing, &Application::At(&real)).unwrap();
         assert_eq!(listing.urls.sign_in.as_str(), "http://localhost:3000/sign-in");
         send_buyers_to(&mut listing, &Application::StandIn("http://127.0.0.1:1")).unwrap();
-        assert_eq!(listing.urls.sign_up.as_str(), "http://127.0.0.1:1/app/sign-up");
+        assert_eq!(listing.urls.sign_up.as_str(), "http://localhost:1/app/sign-up");
     }
 }

@@ -1,6 +1,7 @@
 //! The sandbox as a program.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
@@ -42,7 +43,8 @@ struct Serve {
     /// A folder of described listings (*.toml); the demo listings if none is given.
     #[arg(long, value_name = "DIR")]
     listings: Option<PathBuf>,
-    /// The file to keep the tables in; in memory if none is given.
+    /// The file to keep the tables in; in memory if none is given. What was bought is kept in memory only: after a
+    /// restart the licenses are there, but AWS knows nothing of their agreements.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Where your application is: buyers are sent to the paths of the listing's sign-up and sign-in pages there.
@@ -61,13 +63,21 @@ fn stage(name: &str) -> anyhow::Result<Stage> {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match Arguments::parse().command {
+    let done = match Arguments::parse().command {
         Command::Serve(arguments) => serve(arguments).await,
         Command::Demo => sandbox::demo::run().await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What went wrong and why, in a line; as `Debug` it would bring its backtrace along.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

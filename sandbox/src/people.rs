@@ -182,6 +182,29 @@ impl People {
         self.call(Method::PUT, &format!("/v1/licenses/{license}/tenant"), Some(json!({ "tenant": tenant }))).await
     }
 
+    /// The application reports usage; answers each event's result.
+    ///
+    /// # Errors
+    ///
+    /// When the request as a whole is not taken.
+    pub async fn report(&self, events: Value) -> Result<Vec<Value>> {
+        let (status, answer) = self.call(Method::POST, "/v1/usage", Some(json!({ "events": events }))).await?;
+        ensure!(status == 200, "usage was answered {status} {answer}");
+        let results = answer.get("results").and_then(Value::as_array);
+        Ok(results.with_context(|| format!("there are no results in {answer}"))?.clone())
+    }
+
+    /// What AWS has booked.
+    ///
+    /// # Errors
+    ///
+    /// When the control API does not answer.
+    pub async fn bill(&self) -> Result<Vec<Value>> {
+        let bill = self.control(Method::GET, "/sandbox/bill", Value::Null).await?;
+        let records = bill.get("records").and_then(Value::as_array);
+        Ok(records.with_context(|| format!("there are no records in {bill}"))?.clone())
+    }
+
     fn address(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }

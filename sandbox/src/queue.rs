@@ -1,7 +1,7 @@
 //! A stage's news queue, with its dead-letter queue: SQS as a function sees it.
 //!
-//! A message is handed out up to five times. One whose batch failed, or that was reported as failed, is out of sight
-//! for 90 seconds of the sandbox's clock and then comes again; after the fifth time it becomes a dead letter. Standard
+//! A message is handed out up to ten times. One whose batch failed, or that was reported as failed, is out of sight
+//! for 90 seconds of the sandbox's clock and then comes again; after the tenth time it becomes a dead letter. Standard
 //! queues promise neither order nor single delivery, and this one can be told to break both.
 
 use std::collections::{HashSet, VecDeque};
@@ -18,7 +18,7 @@ use ulid::Ulid;
 pub(crate) const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(90);
 
 /// How often a message is handed out before it becomes a dead letter.
-pub(crate) const MOST_RECEIVES: u32 = 5;
+pub(crate) const MOST_RECEIVES: u32 = 10;
 
 /// How many messages a function gets at once.
 const BATCH: usize = 10;

@@ -28,6 +28,9 @@ use crate::{control, storefront};
 
 pub use crate::timeline::BeyondTime;
 
+/// How often the reporter runs, as the template has it.
+const REPORTER: SignedDuration = SignedDuration::from_mins(5);
+
 /// How often a clock that ticks is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -129,15 +132,15 @@ impl Sandbox {
         })
         .await?;
         let config = sdk_config(aws.url());
+        let direct = sdk_config(aws.dynamodb_url());
         let account: Arc<str> = aws.marketplace().seller().as_str().into();
         let mut stacks = Vec::new();
         for door in &doors {
             let theirs = listings.iter().map(|described| &described.listing);
             let theirs = theirs.filter(|listing| listing.stage == door.stage).cloned().collect();
-            let stack = Stack::set_up(door.stage, door.url.clone(), theirs, &config, &clock, &account).await?;
+            let stack = Stack::set_up(door.stage, door.url.clone(), theirs, &config, &direct, &clock, &account).await?;
             stacks.push(Arc::new(stack));
         }
-        aws.wire().clear();
 
         let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let timeline = Timeline::new(clock.clone(), Bus::new(announced), stacks.clone());
@@ -150,6 +153,14 @@ impl Sandbox {
                 .merge(control::routes(Arc::clone(&inside)))
                 .fallback(control::nothing_here);
             tokio::spawn(serve(door.listener, router, stop.clone()));
+        }
+        for stack in &inside.stacks {
+            let (stack, name) = (Arc::clone(stack), format!("metering of {}", stage_name(stack.stage)));
+            let report = move |_| {
+                let stack = Arc::clone(&stack);
+                async move { stack.report_usage().await }
+            };
+            inside.timeline.every(REPORTER, &name, report).await;
         }
         if ticks(&clock).await {
             tokio::spawn(keep_settling(Arc::clone(&inside), stop));

@@ -10,6 +10,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use entitlement::EntitlementApi;
 use jiff::Timestamp;
+use metering::Metering;
 use registration::Registration;
 use stallkeeper::license::{License, StateName};
 use stallkeeper::listing::{Listing, Stage};
@@ -17,6 +18,7 @@ use stallkeeper::notification::OutboundEvent;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
 use subscription::Subscription;
+use usage::UsageApi;
 
 use crate::aws::News;
 use crate::bus;
@@ -24,23 +26,38 @@ use crate::listings::stage_name;
 use crate::queue::Queue;
 use crate::table;
 
-/// How long a function may take.
-pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How long the function that takes in news may take, as the template has it.
+const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the reporter may take, as the template has it.
+const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
 
 /// A function of the stack that API Gateway calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     /// What buyers meet.
     Registration,
-    /// The seller's API.
+    /// The seller's API: licenses, tenants, entitlements.
     Entitlement,
+    /// The seller's API: usage.
+    Usage,
+}
+
+impl Function {
+    /// How long it may take, as the template has it.
+    fn time_limit(self) -> Duration {
+        match self {
+            Self::Registration | Self::Entitlement => Duration::from_secs(25),
+            Self::Usage => Duration::from_secs(30),
+        }
+    }
 }
 
 /// A function did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoAnswer {
     /// It took longer than it may.
-    #[error("it took longer than 30 seconds")]
+    #[error("it took longer than it may")]
     TimedOut,
     /// It ended without an answer.
     #[error("it panicked")]
@@ -59,11 +76,16 @@ pub(crate) struct Stack {
     registration: Arc<Registration>,
     subscription: Arc<Subscription>,
     entitlement: Arc<EntitlementApi>,
+    usage: Arc<UsageApi>,
+    metering: Arc<Metering>,
     store: Store,
 }
 
 impl Stack {
     /// Makes the table, if there is none, loads the stage's listings into it, and sets the functions up.
+    ///
+    /// The functions use `config`; what the sandbox itself does with the table goes by `direct`, past the fault plan
+    /// and the wire log.
     ///
     /// # Errors
     ///
@@ -73,12 +95,13 @@ impl Stack {
         url: String,
         listings: Vec<Listing>,
         config: &SdkConfig,
+        direct: &SdkConfig,
         clock: &Clock,
         account: &str,
     ) -> anyhow::Result<Self> {
         let name = format!("stallkeeper-{}", stage_name(stage));
-        table::make(config, &name).await?;
-        let store = Store::new(config, &name, clock.clone());
+        table::make(direct, &name).await?;
+        let store = Store::new(direct, &name, clock.clone());
         for listing in &listings {
             store.put_listing(listing).await?;
         }
@@ -90,6 +113,8 @@ impl Stack {
             registration: Arc::new(Registration::new(config, &name, clock.clone())),
             subscription: Arc::new(Subscription::new(config, &name, clock.clone())),
             entitlement: Arc::new(EntitlementApi::new(config, &name, clock.clone())),
+            usage: Arc::new(UsageApi::new(config, &name, clock.clone())),
+            metering: Arc::new(Metering::new(config, &name, clock.clone())),
             store,
             table: name,
         })
@@ -108,7 +133,7 @@ impl Stack {
         let answer = match batch.event() {
             Ok(event) => {
                 let subscription = Arc::clone(&self.subscription);
-                within(TIME_LIMIT, async move { subscription.handle(event).await }).await
+                within(NEWS_TIME_LIMIT, async move { subscription.handle(event).await }).await
             }
             Err(error) => {
                 tracing::error!(%error, "the queue's event is none");
@@ -132,15 +157,31 @@ impl Stack {
         function: Function,
         event: ApiGatewayV2httpRequest,
     ) -> Result<ApiGatewayV2httpResponse, NoAnswer> {
+        let limit = function.time_limit();
         match function {
             Function::Registration => {
                 let registration = Arc::clone(&self.registration);
-                within(TIME_LIMIT, async move { registration.handle(event).await }).await
+                within(limit, async move { registration.handle(event).await }).await
             }
             Function::Entitlement => {
                 let entitlement = Arc::clone(&self.entitlement);
-                within(TIME_LIMIT, async move { entitlement.handle(event).await }).await
+                within(limit, async move { entitlement.handle(event).await }).await
             }
+            Function::Usage => {
+                let usage = Arc::clone(&self.usage);
+                within(limit, async move { usage.handle(event).await }).await
+            }
+        }
+    }
+
+    /// Runs the reporter once, as its schedule does.
+    pub(crate) async fn report_usage(&self) {
+        let metering = Arc::clone(&self.metering);
+        let stage = stage_name(self.stage);
+        match within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
+            Ok(Ok(report)) => tracing::info!(stage, ?report, "the reporter has run"),
+            Ok(Err(error)) => tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed"),
+            Err(error) => tracing::error!(stage, %error, "the reporter did not answer"),
         }
     }
 
@@ -205,9 +246,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_that_takes_too_long_or_panics_gives_no_answer() {
-        assert_eq!(within(TIME_LIMIT, async { 7 }).await, Ok(7));
+        let limit = Function::Usage.time_limit();
+        assert_eq!(within(limit, async { 7 }).await, Ok(7));
         let never = within(Duration::from_millis(1), std::future::pending::<()>());
         assert_eq!(never.await, Err(NoAnswer::TimedOut));
-        assert_eq!(within(TIME_LIMIT, async { panic!("as a test") }).await, Err::<(), _>(NoAnswer::Crashed));
+        assert_eq!(within(limit, async { panic!("as a test") }).await, Err::<(), _>(NoAnswer::Crashed));
     }
 }

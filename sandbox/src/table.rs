@@ -22,9 +22,10 @@ pub(crate) async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> 
         Err(error) => bail!("DynamoDB does not say whether there is a table {table}: {error:?}"),
     }
     let indexes = [
-        (keys::TENANT_INDEX, keys::TENANT_KEY),
-        (keys::ACCOUNT_INDEX, keys::ACCOUNT_KEY),
-        (keys::STATE_INDEX, keys::STATE_KEY),
+        (keys::TENANT_INDEX, keys::TENANT_KEY, "pk"),
+        (keys::ACCOUNT_INDEX, keys::ACCOUNT_KEY, "pk"),
+        (keys::STATE_INDEX, keys::STATE_KEY, "pk"),
+        (keys::WORK_INDEX, keys::WORK_KEY, keys::WORK_SORT),
     ];
     let mut request = client
         .create_table()
@@ -32,13 +33,14 @@ pub(crate) async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> 
         .billing_mode(BillingMode::PayPerRequest)
         .attribute_definitions(text("pk")?)
         .attribute_definitions(text("sk")?)
+        .attribute_definitions(text(keys::WORK_SORT)?)
         .key_schema(key("pk", KeyType::Hash)?)
         .key_schema(key("sk", KeyType::Range)?)
         .stream_specification(
             StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage).build()?,
         );
-    for (name, attribute) in indexes {
-        request = request.attribute_definitions(text(attribute)?).global_secondary_indexes(index(name, attribute)?);
+    for (name, hash, range) in indexes {
+        request = request.attribute_definitions(text(hash)?).global_secondary_indexes(index(name, hash, range)?);
     }
     request.send().await.with_context(|| format!("the table {table} could not be made"))?;
     let expiry = TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true).build()?;
@@ -60,11 +62,11 @@ fn key(name: &str, kind: KeyType) -> anyhow::Result<KeySchemaElement> {
     Ok(KeySchemaElement::builder().attribute_name(name).key_type(kind).build()?)
 }
 
-fn index(name: &str, attribute: &str) -> anyhow::Result<GlobalSecondaryIndex> {
+fn index(name: &str, hash: &str, range: &str) -> anyhow::Result<GlobalSecondaryIndex> {
     Ok(GlobalSecondaryIndex::builder()
         .index_name(name)
-        .key_schema(key(attribute, KeyType::Hash)?)
-        .key_schema(key("pk", KeyType::Range)?)
+        .key_schema(key(hash, KeyType::Hash)?)
+        .key_schema(key(range, KeyType::Range)?)
         .projection(Projection::builder().projection_type(ProjectionType::All).build())
         .build()?)
 }

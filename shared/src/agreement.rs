@@ -133,8 +133,12 @@ impl Agreement {
 }
 
 impl Standing {
-    /// Whether `other` is what counts of the two: time first, then ending over running, then the event's id.
+    /// Whether `other` is what counts of the two: time first, then ending over running, then the event's id. Of the
+    /// same event the first word counts, since that was confirmed at AWS.
     pub fn is_older_than(&self, other: &Self) -> bool {
+        if self.mark == other.mark {
+            return false;
+        }
         let rank = |standing: &Self| (standing.mark.at, standing.status != AgreementStatus::Active, standing.status);
         (rank(self), &self.mark.event) < (rank(other), &other.mark.event)
     }

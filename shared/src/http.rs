@@ -10,8 +10,13 @@ use aws_lambda_events::encodings::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::aws::chain;
+use crate::ids::LicenseId;
+use crate::store::StoreError;
 
 /// The largest body that is read; what API Gateway lets through is larger than any form or document needs.
 const LONGEST_BODY: usize = 1024 * 1024;
@@ -75,6 +80,47 @@ impl Request {
         self.path.trim_start_matches('/').split('/').collect()
     }
 
+    /// The parts of the path between its slashes, decoded.
+    pub fn decoded_segments(&self) -> Vec<String> {
+        let decode = |segment| percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        self.segments().into_iter().map(decode).collect()
+    }
+
+    /// Refuses every other method.
+    ///
+    /// # Errors
+    ///
+    /// A problem document that names the method that the path has.
+    pub fn only_method(&self, method: &Method) -> Result<(), Problem> {
+        if self.method == *method {
+            return Ok(());
+        }
+        let allowed = method.as_str();
+        Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path has no such method.")
+            .detail(format!("{} is not {allowed}", self.method))
+            .action("Use the method that the Allow header names.")
+            .header(header::ALLOW, allowed))
+    }
+
+    /// Refuses query parameters that are not there, so that a slip of the pen is not taken for no filter at all.
+    ///
+    /// # Errors
+    ///
+    /// A problem document that names the parameter, and those that are known.
+    pub fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
+        for (at, (name, _)) in self.query.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let name: String = name.chars().take(40).collect();
+                return Err(Problem::invalid("query", format!("no parameter `{name}`; known here: {known}")));
+            }
+            if self.query.iter().take(at).any(|(earlier, _)| earlier == name) {
+                return Err(Problem::invalid(name, "given more than once"));
+            }
+        }
+        Ok(())
+    }
+
     /// A header's value, if it is there and is text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -114,7 +160,10 @@ impl Request {
     /// A problem document that says what is wrong with the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let text = self.text("application/json").map_err(Problem::body)?;
-        serde_json::from_str(text).map_err(|error| {
+        let document = serde_json::from_str::<serde_json::Value>(text);
+        // serde would also read an object from a list of its members.
+        let object = document.map(|document| if document.is_array() { serde_json::Value::Null } else { document });
+        object.and_then(serde_json::from_value).map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
                 .detail(error.to_string())
                 .action("Mend the body as the detail says and send it again.")
@@ -276,6 +325,13 @@ impl Problem {
             .action("Mend the parameter and send the request again.")
     }
 
+    /// Nothing was heard of a license.
+    pub fn license_unknown(id: &LicenseId) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "license_unknown", "There is no such license.")
+            .detail(format!("nothing was heard of {id} yet"))
+            .action("Check the id. A license appears when its buyer registers or AWS tells of it.")
+    }
+
     /// Something that this stack rests on does not answer.
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Stallkeeper cannot answer right now.")
@@ -294,6 +350,38 @@ impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         let response = Self::document(problem.status, "application/problem+json", &problem);
         problem.headers.into_iter().fold(response, |response, (name, value)| response.header(name, &value))
+    }
+}
+
+/// Why a request to an API has no other answer. This is the one place that turns it into one.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// What was wrong with the request.
+    #[error("the request was refused")]
+    Problem(Problem),
+    /// What was wrong with the table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Problem(problem) => problem.into(),
+            Refusal::Store(StoreError::BadCursor) => {
+                Problem::invalid("cursor", "not one that this query has handed out").into()
+            }
+            Refusal::Store(error) => {
+                tracing::error!(error = %chain(&error), counter = "api_unavailable", "the table did not answer");
+                Problem::unavailable().into()
+            }
+        }
     }
 }
 

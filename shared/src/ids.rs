@@ -124,8 +124,8 @@ id!(
     /// An account inside the seller's application; the seller chooses it. Not a mail address: it stands in URLs.
     TenantId,
     "a tenant id",
-    "1 to 128 letters, digits, '-', '_', '.' or ':'",
-    |text| made_of(text, 128, "-_.:")
+    "1 to 128 letters, digits, '-', '_', '.' or ':', and not dots alone",
+    |text| made_of(text, 128, "-_.:") && text.bytes().any(|b| b != b'.')
 );
 
 id!(
@@ -264,6 +264,7 @@ mod tests {
         assert!("acme#1".parse::<TenantId>().is_err());
         assert!("acme/1".parse::<TenantId>().is_err());
         assert!("".parse::<TenantId>().is_err());
+        assert!("..".parse::<TenantId>().is_err());
         assert!("x".repeat(129).parse::<TenantId>().is_err());
         assert!("12345678901".parse::<AccountId>().is_err());
         assert!("１２３４５６７８９０１２".parse::<AccountId>().is_err());

@@ -7,17 +7,25 @@
 //! Changes go one way: take the row, let it [hear](License::hear) something, and hand both to [`told`], which says
 //! what the world must be told. The store writes the row and those events in one transaction.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::{Agreement, Standing};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
+use crate::listing::Mode;
 use crate::notification::Told;
+use crate::time::UsageHour;
 
 /// For how long after an ending the last usage may be reported (AWS Marketplace user guide,
 /// saas-eventbridge-integration).
 pub const FINAL_REPORTING: SignedDuration = SignedDuration::from_mins(60);
+
+/// From the moment that an ending is written down until every function that takes in usage must have seen it: they keep
+/// a license for a minute, take 30 seconds at most, and the rest is margin.
+pub const INTAKE_HAS_SEEN: SignedDuration = SignedDuration::from_mins(3);
 
 /// What an agreement grants for one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +66,13 @@ pub struct License {
     /// When the read that gave `entitlements` began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entitlements_read_at: Option<Timestamp>,
+    /// The hours up to this one are closed for usage reported from now on: an ending has summed them, or will. It
+    /// stays when the license is active again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_through: Option<UsageHour>,
+    /// When the reporter has to look at it: to sum what is left and to close it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flush_at: Option<Timestamp>,
     /// The license that it took over from, at a renewal or replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<LicenseId>,
@@ -162,12 +177,12 @@ pub struct News {
     /// The newest `License Updated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Naming>,
-    /// The time of the oldest `License Updated`: when the license first was in force.
+    /// The time of the oldest activating event: when the license first was in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_updated: Option<Timestamp>,
-    /// The newest `License Deprovisioned`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deprovisioned: Option<Naming>,
+    pub first_active: Option<Timestamp>,
+    /// The newest `License Deprovisioned` of each agreement: that of an older one must not hide that of a newer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deprovisioned: BTreeMap<AgreementId, Mark>,
     /// The newest of the agreement that the license follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<AgreementNews>,
@@ -186,6 +201,12 @@ pub struct News {
     /// The license of the next agreement, where AWS made a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeded: Option<Succession>,
+}
+
+impl News {
+    fn keep_first(&mut self, at: Timestamp) {
+        self.first_active = Some(self.first_active.map_or(at, |first| first.min(at)));
+    }
 }
 
 /// What places an event among others of its kind: its time at AWS, and its id where two have the same time.
@@ -222,6 +243,8 @@ pub struct Succession {
     pub at: Timestamp,
     /// The other.
     pub by: LicenseId,
+    /// The agreement of this license that the other's took over from.
+    pub from: AgreementId,
 }
 
 /// What AWS says about one license.
@@ -246,7 +269,47 @@ pub enum LicenseEvent {
     Unsubscribed(Mark),
 }
 
-/// What a buyer's registration token resolved to.
+/// What AWS resolved a registration token to. Products in the middle of their move to license keys have both keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The product.
+    pub product: ProductCode,
+    /// The buyer's account.
+    pub account: AccountId,
+    /// The license's ARN.
+    pub arn: Option<LicenseArn>,
+    /// The buyer's key in a legacy product.
+    pub customer: Option<CustomerIdentifier>,
+    /// The agreement, where AWS named it.
+    pub agreement: Option<AgreementId>,
+}
+
+impl Resolved {
+    /// The purchase in the style of its listing, which alone keys it; none if AWS did not name that key.
+    pub fn purchase(self, mode: Mode) -> Option<Purchase> {
+        let Self { product, account, arn, customer, agreement } = self;
+        match mode {
+            Mode::License => {
+                let arn = arn?;
+                Some(Purchase {
+                    license: arn.id().clone(),
+                    product,
+                    account,
+                    arn: Some(arn),
+                    customer: None,
+                    agreement,
+                })
+            }
+            Mode::Customer => {
+                let customer = customer?;
+                let license = LicenseId::legacy(&product, &customer);
+                Some(Purchase { license, product, account, arn: None, customer: Some(customer), agreement })
+            }
+        }
+    }
+}
+
+/// A purchase that a registration token proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
     /// The license.
@@ -280,6 +343,8 @@ impl License {
             free_trial: false,
             entitlements: Vec::new(),
             entitlements_read_at: None,
+            sealed_through: None,
+            flush_at: None,
             predecessor: None,
             sequence: 0,
             version: 0,
@@ -291,17 +356,18 @@ impl License {
         let news = &mut self.news;
         match event {
             LicenseEvent::Updated(naming) => {
-                let at = naming.mark.at;
-                news.first_updated = Some(news.first_updated.map_or(at, |first| first.min(at)));
+                news.keep_first(naming.mark.at);
                 keep_newest(&mut news.updated, naming);
                 self.follow_only_current_agreement();
             }
             LicenseEvent::Deprovisioned(naming) => {
-                keep_newest(&mut news.deprovisioned, naming);
+                let known = news.deprovisioned.entry(naming.agreement).or_insert_with(|| naming.mark.clone());
+                *known = known.clone().max(naming.mark);
                 self.follow_only_current_agreement();
             }
             LicenseEvent::Subscribed { mark, free_trial } => {
                 self.free_trial |= free_trial;
+                news.keep_first(mark.at);
                 keep_newest(&mut news.subscribed, mark);
             }
             LicenseEvent::SubscribeFailed(mark) => keep_newest(&mut news.failed, mark),
@@ -333,8 +399,10 @@ impl License {
         if self.customer.is_some() {
             return None;
         }
-        let heard = self.news.updated.as_ref().or(self.news.deprovisioned.as_ref());
-        heard.map(|naming| &naming.agreement).or(self.registered_agreement.as_ref())
+        let updated = self.news.updated.as_ref().map(|naming| &naming.agreement);
+        let deprovisioned =
+            || self.news.deprovisioned.iter().max_by_key(|(_, mark)| *mark).map(|(agreement, _)| agreement);
+        updated.or_else(deprovisioned).or(self.registered_agreement.as_ref())
     }
 
     /// Takes in what is known of an agreement; of one that the license does not follow, nothing.
@@ -369,9 +437,8 @@ impl License {
     /// matters only to a license that never was active.
     pub fn state_at(&self, now: Timestamp) -> State {
         let endings = self.endings();
-        let ended_at = endings.iter().map(|ending| ending.at).min();
         let telling = endings.iter().max_by_key(|ending| precedence(ending.reason));
-        match (self.active_since(), ended_at, telling) {
+        match (self.active_since(), self.usage_until(), telling) {
             (active_since, Some(usage_until), Some(ending)) => {
                 let closed = active_since.is_none()
                     || endings.iter().any(|ending| ending.closes)
@@ -396,7 +463,13 @@ impl License {
         }
     }
 
-    fn active_since(&self) -> Option<Timestamp> {
+    /// The moment after which usage is no longer the license's; none while it is not over.
+    pub fn usage_until(&self) -> Option<Timestamp> {
+        self.endings().iter().map(|ending| ending.at).min()
+    }
+
+    /// Since when the license is in force, or was before it ended.
+    pub fn active_since(&self) -> Option<Timestamp> {
         let updated = self.news.updated.as_ref().map(|naming| naming.mark.at);
         updated.max(self.news.subscribed.as_ref().map(|mark| mark.at))
     }
@@ -407,18 +480,20 @@ impl License {
     fn endings(&self) -> Vec<Ending> {
         let news = &self.news;
         let current = self.agreement();
-        let deprovisioned = news.deprovisioned.as_ref().filter(|naming| Some(&naming.agreement) == current);
+        let deprovisioned = current.and_then(|current| news.deprovisioned.get(current));
         let agreement = news.agreement.as_ref().filter(|known| Some(&known.agreement) == current);
         let all = [
-            deprovisioned.map(|naming| Ending::revoking(naming.mark.at, EndReason::Deprovisioned)),
+            deprovisioned.map(|mark| Ending::revoking(mark.at, EndReason::Deprovisioned)),
             agreement
                 .and_then(|known| Some(Ending::announced(known.standing.mark.at, known.standing.status.end_reason()?))),
             news.unsubscribing.as_ref().map(|mark| Ending::announced(mark.at, EndReason::Unsubscribed)),
             news.unsubscribed.as_ref().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
-            news.succeeded.as_ref().map(|succession| Ending::revoking(succession.at, EndReason::Succeeded)),
         ];
         let active_since = self.active_since();
-        all.into_iter().flatten().filter(|ending| Some(ending.at) >= active_since).collect()
+        let lasting = all.into_iter().flatten().filter(|ending| Some(ending.at) >= active_since);
+        // What took over for good is not lifted by later news of the same agreement.
+        let succeeded = news.succeeded.as_ref().filter(|succession| Some(&succession.from) == current);
+        lasting.chain(succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded))).collect()
     }
 
     /// Forgets what it heard of an agreement that it no longer follows.
@@ -475,10 +550,19 @@ fn keep_newest<T: Ord>(known: &mut Option<T>, heard: T) {
 
 /// Brings `after` up to date with the time and says what the world must be told of the change from `before`.
 ///
-/// Each event told takes the next number of the license's sequence.
+/// Where a license is over now and was not, its hours are sealed and the reporter is called; where it is in force
+/// again, the reporter is called off and the seal stays.
 pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Vec<Told> {
     after.state = after.state_at(now);
     let state_before = before.map_or(State::Pending, |license| license.state.clone());
+    match (&state_before, &after.state) {
+        (State::Ending { .. } | State::Ended { .. }, State::Ending { .. } | State::Ended { .. }) => {}
+        (_, State::Ending { .. } | State::Ended { .. }) => {
+            after.sealed_through = after.sealed_through.max(after.usage_until().map(UsageHour::of));
+            after.flush_at = now.checked_add(INTAKE_HAS_SEEN).ok();
+        }
+        (_, State::Pending | State::Failed | State::Active) => after.flush_at = None,
+    }
     let mut told = Vec::new();
     if state_before.name() != after.state.name() {
         match &after.state {

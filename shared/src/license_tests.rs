@@ -33,7 +33,8 @@ fn deprovisioned(minute: i64, agreement: &str) -> Heard {
 }
 
 fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Heard {
-    Heard::Agreement(AgreementEvent { agreement: id.parse().unwrap(), mark: mark(minute), status, previous: None })
+    let mark = Mark { at: at(minute), event: format!("e-{minute}-{id}-{status:?}") };
+    Heard::Agreement(AgreementEvent { agreement: id.parse().unwrap(), mark, status, previous: None })
 }
 
 fn subscribed(minute: i64) -> Heard {
@@ -53,7 +54,7 @@ fn unsubscribed(minute: i64) -> Heard {
 }
 
 fn succeeded(minute: i64) -> Heard {
-    Heard::Succeeded(Succession { at: at(minute), by: "l-next".parse().unwrap() })
+    Heard::Succeeded(Succession { at: at(minute), by: "l-next".parse().unwrap(), from: "agmt-a".parse().unwrap() })
 }
 
 /// A license and the agreements beside it, fed as the store feeds them: an agreement's row first, then the license.
@@ -161,6 +162,18 @@ fn the_state_follows_from_what_was_heard() {
             vec![updated(1, "agmt-a"), succeeded(31)],
             91,
             ended(EndReason::Succeeded),
+        ),
+        (
+            "what took over for good is not undone by later news of the old agreement",
+            vec![updated(1, "agmt-a"), succeeded(31), updated(32, "agmt-a")],
+            33,
+            State::Ending { usage_until: at(31) },
+        ),
+        (
+            "the end of an older agreement does not hide that of the newer",
+            vec![updated(1, "agmt-a"), updated(31, "agmt-b"), deprovisioned(40, "agmt-b"), deprovisioned(41, "agmt-a")],
+            42,
+            State::Ending { usage_until: at(40) },
         ),
         ("payment failed", vec![failed(1)], 2, State::Failed),
         ("payment failed, then not", vec![failed(1), subscribed(2)], 3, State::Active),
@@ -287,6 +300,20 @@ proptest! {
         prop_assert_eq!(&one.news, &other.news);
         prop_assert_eq!(one.state_at(at(minute)), other.state_at(at(minute)));
         prop_assert_eq!(one.grants_access_at(at(minute)), other.grants_access_at(at(minute)));
+    }
+
+    /// The end of an agreement that the license does not follow means nothing to it.
+    #[test]
+    fn an_end_of_another_agreement_changes_nothing(heard in prop::collection::vec(anything_heard(), 0..12), minute in 0i64..90) {
+        let before = after(&heard);
+        prop_assume!(before.agreement().is_some());
+        for end in [deprovisioned(5, "agmt-other"), agreement(5, "agmt-other", AgreementStatus::Cancelled)] {
+            let more: Vec<Heard> = heard.iter().cloned().chain([end]).collect();
+            let license = after(&more);
+            if license.agreement() == before.agreement() {
+                prop_assert_eq!(license.state_at(at(minute)), before.state_at(at(minute)));
+            }
+        }
     }
 
     #[test]

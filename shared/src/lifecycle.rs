@@ -11,7 +11,7 @@ use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, License
 use crate::license::{License, LicenseEvent, Purchase, State, Succession};
 use crate::listing::{Listing, Mode};
 use crate::marketplace::{Marketplace, MarketplaceError};
-use crate::store::{Also, Change, Store, StoreError};
+use crate::store::{Change, Store, StoreError};
 
 /// A license event, with what it says about whose license it is.
 #[derive(Debug, Clone)]
@@ -102,8 +102,13 @@ pub async fn link_tenant(store: &Store, id: &LicenseId, tenant: &TenantId) -> Re
     if license.tenant.as_ref() != Some(tenant) {
         return Ok(Linking::LinkedElsewhere);
     }
-    if let Some(successor) = license.successor() {
-        store.change_license(successor, give).await?;
+    let mut seen = vec![id.clone()];
+    let mut next = license.successor().cloned();
+    while let Some(successor) = next.filter(|successor| !seen.contains(successor)) {
+        let heir = store.change_license(&successor, give).await?;
+        let heir = heir.filter(|heir| heir.tenant.as_ref() == Some(tenant));
+        next = heir.and_then(|heir| heir.successor().cloned());
+        seen.push(successor);
     }
     Ok(Linking::Linked(Box::new(license)))
 }
@@ -113,7 +118,7 @@ pub async fn link_tenant(store: &Store, id: &LicenseId, tenant: &TenantId) -> Re
 pub enum Refreshed {
     /// What AWS answered is kept, or something newer already was.
     Kept,
-    /// AWS answered nothing for a license in force. It may be too early: nothing was kept, ask again later.
+    /// AWS answered nothing for a license that is not over. It may be too early: nothing was kept, ask again later.
     EmptyTooEarly,
 }
 
@@ -130,7 +135,7 @@ pub enum RefreshError {
 
 /// Reads a license's entitlements at AWS and keeps them, unless a read that began later was kept already.
 ///
-/// An empty answer for a license in force is kept only if `believe_empty`: AWS may take minutes to show entitlements
+/// An empty answer for a license that is not over is kept only if `believe_empty`: AWS may take minutes to show entitlements
 /// that were just bought.
 ///
 /// # Errors
@@ -144,8 +149,10 @@ pub async fn refresh_entitlements(
 ) -> Result<Refreshed, RefreshError> {
     let began = store.clock().now();
     let entitlements = marketplace.entitlements(license).await?;
-    let known_empty = license.entitlements_read_at.is_some() && license.entitlements.is_empty();
-    if entitlements.is_empty() && license.state_at(began) == State::Active && !believe_empty && !known_empty {
+    let is_over = matches!(license.state_at(began), State::Ending { .. } | State::Ended { .. });
+    let read_in_force = license.active_since().is_some_and(|since| license.entitlements_read_at >= Some(since));
+    let known_empty = license.entitlements.is_empty() && read_in_force;
+    if entitlements.is_empty() && !is_over && !believe_empty && !known_empty {
         return Ok(Refreshed::EmptyTooEarly);
     }
     store
@@ -160,12 +167,12 @@ pub async fn refresh_entitlements(
     Ok(Refreshed::Kept)
 }
 
-/// Whether a license is keyed as its listing says: what comes in the other style belongs to another listing, or to a
-/// product in the middle of its move, and must make no twin.
-pub fn fits(listing: &Listing, arn: Option<&LicenseArn>, customer: Option<&CustomerIdentifier>) -> bool {
+/// Whether news is in the style of its listing: what comes in the other belongs to a product in the middle of its move,
+/// and must make no twin.
+pub fn fits(listing: &Listing, news: &LicenseNews) -> bool {
     match listing.mode {
-        Mode::License => arn.is_some(),
-        Mode::Customer => arn.is_none() && customer.is_some(),
+        Mode::License => news.arn.is_some(),
+        Mode::Customer => news.customer.is_some(),
     }
 }
 
@@ -215,7 +222,7 @@ async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) ->
     for old in licenses_following(store, previous).await? {
         for new in licenses_following(store, next).await? {
             let same_buyer = old.product == new.product && old.account == new.account;
-            let Some(since) = new.news.first_updated.filter(|_| same_buyer && old.id != new.id) else { continue };
+            let Some(since) = new.news.first_active.filter(|_| same_buyer && old.id != new.id) else { continue };
             inherit(store, &old, &new.id, since).await?;
         }
     }
@@ -231,31 +238,33 @@ async fn licenses_following(store: &Store, agreement: &AgreementId) -> Result<Ve
     Ok(following)
 }
 
+/// First the old license learns who took over, then the new one inherits from the row as it then is: a tenant that is
+/// linked meanwhile either is in that row, or its linking sees the successor.
 async fn inherit(store: &Store, old: &License, new: &LicenseId, since: Timestamp) -> Result<(), StoreError> {
-    let contact = match store.contact(new).await? {
-        Some(_) => None,
-        None => store.contact(&old.id).await?,
-    };
+    let Some(from) = old.agreement().cloned() else { return Ok(()) };
+    let succeeded = store
+        .change_license(&old.id, |license| {
+            let mut license = license?;
+            license.succeed(Succession { at: since, by: new.clone(), from: from.clone() });
+            Some(license.into())
+        })
+        .await?;
+    let Some(old) = succeeded else { return Ok(()) };
     store
         .change_license(new, |license| {
             let mut license = license?;
             license.predecessor.get_or_insert_with(|| old.id.clone());
-            license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
             license.registered_at = license.registered_at.or(old.registered_at);
-            let also = contact.iter().map(|contact| {
-                let mut contact = contact.clone();
-                contact.license = new.clone();
-                Also::Contact(contact)
-            });
-            Some(Change { license, told: Vec::new(), also: also.collect() })
-        })
-        .await?;
-    store
-        .change_license(&old.id, |license| {
-            let mut license = license?;
-            license.succeed(Succession { at: since, by: new.clone() });
             Some(license.into())
         })
         .await?;
+    if let Some(mut contact) = store.contact(&old.id).await? {
+        contact.license = new.clone();
+        store.leave_contact_if_none(&contact).await?;
+    }
+    if let Some(tenant) = &old.tenant {
+        // Down the whole line: the new license may have a successor already.
+        Box::pin(link_tenant(store, new, tenant)).await?;
+    }
     Ok(())
 }

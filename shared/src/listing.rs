@@ -27,12 +27,19 @@ pub struct Listing {
     pub mode: Mode,
     /// How it is priced.
     pub pricing: Pricing,
+    /// Whether an hour without usage is reported as 0, as AWS recommends.
+    #[serde(default = "yes")]
+    pub zero_records: bool,
     /// The units that it prices, at least one.
     pub dimensions: Vec<Dimension>,
     /// Where buyers go.
     pub urls: Urls,
     /// Whom buyers ask.
     pub support: Support,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The deployment that a listing belongs to.
@@ -173,6 +180,8 @@ struct ListingFile {
     product_id: ProductId,
     mode: Mode,
     pricing: Pricing,
+    #[serde(default = "yes")]
+    zero_records: bool,
     dimensions: Spanned<Vec<Spanned<Dimension>>>,
     urls: Spanned<Urls>,
     support: Spanned<Support>,
@@ -238,6 +247,7 @@ impl Listing {
             product_id: file.product_id,
             mode: file.mode,
             pricing: file.pricing,
+            zero_records: file.zero_records,
             dimensions,
             urls,
             support,

@@ -5,6 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
+use rust_decimal::Decimal;
 use sandbox::people::People;
 pub use sandbox::people::{Bought, Visit};
 use sandbox::{Options, Sandbox};
@@ -26,6 +27,11 @@ impl World {
     /// One staging stack with the demo listings.
     pub async fn new() -> Self {
         Self::with(|_| {}).await
+    }
+
+    /// One staging stack with the demo listings, at another time.
+    pub async fn at(beginning: &str) -> Self {
+        Self::with(|options| options.clock = Clock::standing_at(beginning.parse().unwrap())).await
     }
 
     /// A sandbox that differs in what `change` says.
@@ -132,6 +138,48 @@ impl World {
     /// Links a license to a tenant.
     pub async fn link(&self, license: &str, tenant: &str) -> (u16, Value) {
         self.people.link(license, tenant).await.unwrap()
+    }
+
+    /// Reports usage; answers the status of each event.
+    pub async fn report(&self, events: Value) -> Vec<String> {
+        let results = self.people.report(events).await.unwrap();
+        results.iter().map(|result| result["status"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Reports usage; answers the whole result of each event.
+    pub async fn results(&self, events: Value) -> Vec<Value> {
+        self.people.report(events).await.unwrap()
+    }
+
+    /// What AWS has booked for a license: hour, dimension and quantity, without the hours of zero.
+    pub async fn billed(&self, license: &str) -> Vec<(String, String, String)> {
+        let text = |record: &Value, name: &str| record[name].as_str().unwrap().to_owned();
+        let bill = self.people.bill().await.unwrap();
+        let of_license = bill.iter().filter(|record| record["license"] == license && record["quantity"] != "0");
+        let mut billed: Vec<_> = of_license
+            .map(|record| (text(record, "hour")[..13].to_owned(), text(record, "dimension"), text(record, "quantity")))
+            .collect();
+        billed.sort();
+        billed
+    }
+
+    /// How much AWS has booked for a license, over all hours and dimensions.
+    pub async fn total(&self, license: &str) -> Decimal {
+        self.billed(license).await.iter().map(|(_, _, quantity)| quantity.parse::<Decimal>().unwrap()).sum()
+    }
+
+    /// Every hourly record of a license, newest first.
+    pub async fn records(&self, license: &str) -> Vec<Value> {
+        let (status, answer) = self.api(Method::GET, &format!("/v1/licenses/{license}/usage?limit=500"), None).await;
+        assert_eq!((status, &answer["next"]), (200, &Value::Null), "{answer}");
+        answer["records"].as_array().unwrap().clone()
+    }
+
+    /// The states of a license's records with usage.
+    pub async fn states(&self, license: &str) -> Vec<String> {
+        let records = self.records(license).await;
+        let used = records.iter().filter(|record| record["quantity"] != "0");
+        used.map(|record| record["state"]["name"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The answer to: may the tenant use the dimension?

@@ -169,6 +169,45 @@ async fn entitlements_that_are_not_there_yet_are_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_registration_before_the_news_does_not_make_an_early_empty_answer_true() {
+    let world = World::with(|options| options.delays = Delays::default()).await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
+    world.send_news(&license_event("Updated", &purchase, &arn, "early", world.now())).await;
+    assert_eq!(world.license(&purchase.license).await["entitlements_read_at"], Value::Null);
+    world.advance(SignedDuration::from_secs(95)).await;
+    assert_eq!(world.license(&purchase.license).await["entitlements"][0]["value"], json!({ "integer": 5 }));
+}
+
+#[tokio::test]
+async fn what_is_no_object_or_no_tenant_links_nothing() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let path = format!("/v1/licenses/{}/tenant", purchase.license);
+    for body in [json!(["acme"]), json!("acme"), json!({ "tenant": ".." }), json!({ "tenant": "a@b.c" })] {
+        assert_eq!(world.api(Method::PUT, &path, Some(body)).await.0, 400);
+    }
+    assert_eq!(world.license(&purchase.license).await["tenant"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_slow_aws_brings_back_only_the_messages_that_need_it() {
+    let world = World::new().await;
+    world.deliver(json!({ "hold": true })).await;
+    let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let subscription = world.buy("demo-subscription", json!({})).await;
+    world
+        .fault(json!({ "service": "entitlement", "operation": "GetEntitlements", "times": 3, "kind": "throttle" }))
+        .await;
+    world.deliver(json!({ "release": true })).await;
+    assert_eq!(world.license(&subscription.license).await["state"], "active");
+    assert_eq!(world.license(&contract.license).await["state"], "active");
+    let queues = world.control(Method::GET, "/sandbox/queues", Value::Null).await;
+    assert_eq!(queues["staging"]["in_flight"], 1, "{queues}");
+}
+
+#[tokio::test]
 async fn an_empty_answer_is_believed_in_the_end() {
     let world =
         World::with(|options| options.delays = Delays { provision: SignedDuration::from_hours(9), ..Delays::none() })

@@ -264,10 +264,10 @@ async fn ag_a_token_twice_expired_or_of_another_product() {
     let (first, second) = (world.arrive(&purchase.token).await, world.arrive(&purchase.token).await);
     assert_eq!((first.status, second.status), (303, 303));
     assert_ne!(first.cookie, second.cookie);
-    let (_, list) = world.api(Method::GET, "/v1/licenses", None).await;
-    assert_eq!(list["licenses"].as_array().unwrap().len(), 0, "a license in the first state: {list}");
-    let (_, list) = world.api(Method::GET, &format!("/v1/licenses?account={}", purchase.account), None).await;
-    assert_eq!(list["licenses"].as_array().unwrap().len(), 1, "{list}");
+    for path in ["/v1/licenses".to_owned(), format!("/v1/licenses?account={}", purchase.account)] {
+        let (_, list) = world.api(Method::GET, &path, None).await;
+        assert_eq!(list["licenses"].as_array().unwrap().len(), 1, "{list}");
+    }
 
     let forged = world.arrive("forged").await;
     assert_eq!((forged.status, forged.code.as_deref()), (400, Some("token_invalid")));
@@ -424,6 +424,48 @@ async fn ao_renewal_with_a_new_license_inherits_the_tenant() {
         assert_eq!(world.license(&purchase.license).await["end_reason"], "succeeded");
         assert_eq!(world.license(&successor).await["state"], "active");
     }
+}
+
+#[tokio::test]
+async fn ao_a_line_of_renewals_hands_the_tenant_down_to_its_end() {
+    let world = World::new().await;
+    let first = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let mut agreement = first.agreement.clone();
+    let mut line = vec![first.license.clone()];
+    for _ in 0..2 {
+        world.advance(minutes(10)).await;
+        let renewed = world.change(&agreement, json!({ "action": "renew", "new_license": true })).await;
+        agreement = renewed["agreement_id"].as_str().unwrap().to_owned();
+        line.push(renewed["license"].as_str().unwrap().to_owned());
+    }
+    world.link(&first.license, "acme").await;
+    for license in &line {
+        assert_eq!(world.license(license).await["tenant"], "acme", "{license}");
+    }
+    assert_eq!(world.decide("acme", "seats").await["held"], "5");
+
+    // Later news of a license that was taken over from does not bring it back.
+    let old = Bought { license: line[0].clone(), ..first };
+    world.send_news(&license_event("Updated", &old, &real_arn(&line[0]), "stray", world.now())).await;
+    assert_ne!(world.license(&line[0]).await["state"], "active");
+    assert_eq!(world.decide("acme", "seats").await["held"], "5");
+}
+
+#[tokio::test]
+async fn the_end_of_an_older_agreement_hides_nothing_of_the_newer() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    world.advance(minutes(10)).await;
+    let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
+    world.advance(minutes(10)).await;
+    let newer = Bought { agreement: renewed["agreement_id"].as_str().unwrap().to_owned(), ..purchase.clone() };
+    let (arn, now) = (real_arn(&purchase.license), world.now());
+    world.send_news(&license_event("Deprovisioned", &newer, &arn, "newer", now)).await;
+    world
+        .send_news(&license_event("Deprovisioned", &purchase, &arn, "older", now + SignedDuration::from_secs(1)))
+        .await;
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["grants_access"]), (&json!("ending"), &json!(false)));
 }
 
 #[tokio::test]

@@ -34,6 +34,29 @@ def main():
         tally.check("resolve-customer", resolved["LicenseArn"] == purchase["license_arn"], resolved)
         refused = aws("meteringmarketplace", "resolve-customer", "--registration-token", "forged")
         tally.check("resolve-customer, forged", "InvalidTokenException" in refused, refused)
+        subscribed = sandbox.call("POST", "/sandbox/purchases", {"product": "demo-subscription", "register": False})
+        sandbox.call("POST", "/sandbox/clock", {"advance": "2m"})
+        record = {
+            "Timestamp": sandbox.call("GET", "/sandbox/clock")["now"][:19] + "Z",
+            "Dimension": "requests",
+            "CustomerAWSAccountId": subscribed["account_id"],
+            "LicenseArn": subscribed["license_arn"],
+        }
+
+        def meter(**members):
+            return aws("meteringmarketplace", "batch-meter-usage", "--usage-records", json.dumps([record | members]))
+
+        first = meter(Quantity=17)["Results"][0]
+        tally.check("batch-meter-usage", first["Status"] == "Success" and first["MeteringRecordId"], first)
+        again = meter(Quantity=17)["Results"][0]
+        tally.check("batch-meter-usage, repeated", again["MeteringRecordId"] == first["MeteringRecordId"], again)
+        other = meter(Quantity=18)["Results"][0]
+        tally.check("batch-meter-usage, another quantity", other["Status"] == "DuplicateRecord", other)
+        wrong = meter(Dimension="Requests")
+        tally.check("batch-meter-usage, no dimension", "InvalidUsageDimensionException" in wrong, wrong)
+        bill = sandbox.call("GET", "/sandbox/bill")
+        tally.check("the bill", [it["quantity"] for it in bill["records"]] == ["17"], bill)
+
         found = aws(
             "marketplace-entitlement",
             "get-entitlements",

@@ -38,6 +38,40 @@ def main():
         forged = code_of(lambda: metering.resolve_customer(RegistrationToken="forged"))
         tally.check("a forged token is invalid", forged == "InvalidTokenException", forged)
 
+        subscribed = sandbox.call("POST", "/sandbox/purchases", {"product": "demo-subscription", "register": False})
+        sandbox.call("POST", "/sandbox/clock", {"advance": "2m"})
+        now = sandbox.call("GET", "/sandbox/clock")["now"]
+        record = {
+            "Timestamp": datetime.datetime.fromisoformat(now[:19] + "+00:00"),
+            "Dimension": "requests",
+            "CustomerAWSAccountId": subscribed["account_id"],
+            "LicenseArn": subscribed["license_arn"],
+        }
+
+        def meter(**quantity):
+            answer = metering.batch_meter_usage(UsageRecords=[record | quantity])
+            (result,) = answer["Results"]
+            return result["Status"], result.get("MeteringRecordId")
+
+        first = meter(Quantity=17)
+        tally.check("BatchMeterUsage books usage", first[0] == "Success" and first[1], first)
+        again = meter(Quantity=17)
+        tally.check("an identical repeat is the same record", again == first, again)
+        if "QuantityAsDecimal" in metering.meta.service_model.shape_for("UsageRecord").members:
+            decimal = meter(QuantityAsDecimal="17.00")
+            tally.check("17.00 is 17", decimal == first, decimal)
+        other = meter(Quantity=18)
+        tally.check("another quantity is a duplicate", other == ("DuplicateRecord", None), other)
+        sandbox.call("POST", "/sandbox/readings", {"identical_repeat": "duplicate_record"})
+        repeated = meter(Quantity=17)
+        tally.check("so is a repeat by the other reading", repeated == ("DuplicateRecord", None), repeated)
+        bad = code_of(lambda: metering.batch_meter_usage(UsageRecords=[record | {"Dimension": "Requests"}]))
+        tally.check("an unknown dimension is refused", bad == "InvalidUsageDimensionException", bad)
+        bill = sandbox.call("GET", "/sandbox/bill?product=demo-subscription")
+        billed = [(it["license"], it["dimension"], it["quantity"]) for it in bill["records"]]
+        tally.check("the bill shows it once", billed == [(subscribed["license"], "requests", "17")], bill)
+        tally.check("and its sum", [it["quantity"] for it in bill["totals"]] == ["17"], bill)
+
         entitlement = boto3.client("marketplace-entitlement")
         pages = entitlement.get_paginator("get_entitlements").paginate(
             ProductCode=purchase["product_code"],

@@ -3,39 +3,50 @@
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use stallkeeper::http::{Problem, Request, Response};
+use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{AccountId, LicenseId, TenantId};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::lifecycle::{self, Linking};
 use stallkeeper::store::{Page, Store, StoreError};
 
 use crate::view::LicenseView;
-use crate::{Refusal, only_parameters};
 
 /// How many licenses a page has where the caller does not say.
-const PAGE: i32 = 50;
-const LONGEST_PAGE: i32 = 200;
+const PAGE: usize = 50;
+const LONGEST_PAGE: usize = 200;
+
+/// How often one request looks for more, where what it finds is not in the state asked for.
+const MOST_LOOKS: usize = 20;
 
 #[derive(Serialize)]
 struct List<'a> {
     licenses: Vec<LicenseView<'a>>,
-    /// Where the next page begins; none after the last. A page may be empty and still have a next one.
+    /// Where the next page begins; none after the last. A page may be shorter than asked for and still have
+    /// a next one.
     next: Option<String>,
 }
 
 /// `GET /v1/licenses?account=&state=&limit=&cursor=`: those of an account, in a state, both, or all.
 pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, Refusal> {
-    only_parameters(request, &["account", "state", "limit", "cursor"])?;
+    request.only_parameters(&["account", "state", "limit", "cursor"])?;
     let account: Option<AccountId> = parse(request, "account")?;
     let state = request.parameter("state").map(read_state).transpose()?;
     let limit = request.parameter("limit").map(read_limit).transpose()?.unwrap_or(PAGE);
-    let cursor = request.parameter("cursor");
     let now = store.clock().now();
-    let mut page = match &account {
-        Some(account) => store.licenses_of_account(account, cursor, limit).await?,
-        None => page_over_states(store, state, cursor, limit).await?,
-    };
-    page.licenses.retain(|license| state.is_none_or(|state| license.state_at(now).name() == state));
+    let mut page = Page { licenses: Vec::new(), next: request.parameter("cursor").map(str::to_owned) };
+    for look in 0..MOST_LOOKS {
+        if look > 0 && (page.next.is_none() || page.licenses.len() >= limit) {
+            break;
+        }
+        let left = i32::try_from(limit - page.licenses.len()).unwrap_or(1);
+        let more = match &account {
+            Some(account) => store.licenses_of_account(account, page.next.as_deref(), left).await?,
+            None => page_over_states(store, state, page.next.as_deref(), left).await?,
+        };
+        let is_wanted = |license: &License| state.is_none_or(|state| license.state_at(now).name() == state);
+        page.licenses.extend(more.licenses.into_iter().filter(is_wanted));
+        page.next = more.next;
+    }
     Ok(shown(&page, now))
 }
 
@@ -46,7 +57,8 @@ fn shown(page: &Page, now: Timestamp) -> Response {
 
 /// A page of the index by state, one state after the other. Its cursor is the state's place and the index's cursor.
 ///
-/// A license is indexed by the state that it was written in, and time alone makes an ending one ended.
+/// A license is indexed by the state that it was written in, and time alone makes an ending one ended. One that changes
+/// its state between two pages may be missing or come twice.
 async fn page_over_states(
     store: &Store,
     wanted: Option<StateName>,
@@ -76,9 +88,9 @@ async fn page_over_states(
 
 /// `GET /v1/licenses/{license}`.
 pub(crate) async fn show(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    only_parameters(request, &[])?;
+    request.only_parameters(&[])?;
     let id = read_license(license)?;
-    let license = store.license(&id).await?.ok_or_else(|| unknown(&id))?;
+    let license = store.license(&id).await?.ok_or_else(|| Problem::license_unknown(&id))?;
     Ok(one(&license, store.clock().now()))
 }
 
@@ -93,12 +105,12 @@ struct Link {
 /// The same again changes nothing. A license that belongs to another tenant stays there: 409, which does not say to
 /// whom.
 pub(crate) async fn link(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    only_parameters(request, &[])?;
+    request.only_parameters(&[])?;
     let id = read_license(license)?;
     let Link { tenant } = request.json()?;
     match lifecycle::link_tenant(store, &id, &tenant).await? {
         Linking::Linked(license) => Ok(one(&license, store.clock().now())),
-        Linking::Unknown => Err(unknown(&id).into()),
+        Linking::Unknown => Err(Problem::license_unknown(&id).into()),
         Linking::LinkedElsewhere => Err(Problem::new(
             StatusCode::CONFLICT,
             "license_linked_elsewhere",
@@ -118,12 +130,6 @@ fn read_license(text: &str) -> Result<LicenseId, Problem> {
     text.parse().map_err(|error| Problem::invalid("license", error))
 }
 
-fn unknown(id: &LicenseId) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "license_unknown", "There is no such license.")
-        .detail(format!("nothing was heard of {id} yet"))
-        .action("Check the id. A license appears when its buyer registers or AWS tells of it.")
-}
-
 fn parse<T: std::str::FromStr>(request: &Request, name: &str) -> Result<Option<T>, Problem>
 where
     T::Err: std::fmt::Display,
@@ -139,7 +145,7 @@ fn read_state(text: &str) -> Result<StateName, Problem> {
     })
 }
 
-fn read_limit(text: &str) -> Result<i32, Problem> {
+fn read_limit(text: &str) -> Result<usize, Problem> {
     text.parse()
         .ok()
         .filter(|limit| (1..=LONGEST_PAGE).contains(limit))

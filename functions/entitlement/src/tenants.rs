@@ -4,13 +4,13 @@ use http::StatusCode;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use stallkeeper::entitlement::{Decision, Holding, Question, decide as answer, decide_all};
-use stallkeeper::http::{Problem, Request, Response};
+use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, TenantId};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::store::{Store, StoreError};
+use stallkeeper::usage::plain_decimal;
 
 use crate::view::LicenseView;
-use crate::{Refusal, only_parameters};
 
 /// Where a buyer changes or leaves a plan: "Manage subscriptions" at AWS Marketplace.
 const MANAGE_AT: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
@@ -38,7 +38,7 @@ struct Permission {
 /// A tenant that AWS Marketplace manages changes its plan and leaves there, not in the application (AWS Marketplace's
 /// SaaS product guidelines: billing goes through the listed dimensions alone).
 pub(crate) async fn show(store: &Store, request: &Request, tenant: &str) -> Result<Response, Refusal> {
-    only_parameters(request, &[])?;
+    request.only_parameters(&[])?;
     let tenant = read_tenant(tenant)?;
     let licenses = store.licenses_of_tenant(&tenant).await?;
     let now = store.clock().now();
@@ -71,7 +71,7 @@ struct All<'a> {
 /// `GET /v1/tenants/{tenant}/entitlements?dimension=&quantity=`: may it use that dimension, that much of it? Without
 /// a dimension: the answer for each.
 pub(crate) async fn decide(store: &Store, request: &Request, tenant: &str) -> Result<Response, Refusal> {
-    only_parameters(request, &["dimension", "quantity"])?;
+    request.only_parameters(&["dimension", "quantity"])?;
     let tenant = read_tenant(tenant)?;
     let question = read_question(request)?;
     let holdings = holdings(store, &tenant).await?;
@@ -116,8 +116,5 @@ fn read_question(request: &Request) -> Result<Option<Question>, Problem> {
 }
 
 fn read_quantity(text: &str) -> Result<Decimal, Problem> {
-    Decimal::from_str_exact(text)
-        .ok()
-        .filter(|quantity| !quantity.is_sign_negative())
-        .ok_or_else(|| Problem::invalid("quantity", "must be a number such as 5 or 0.25, not negative"))
+    plain_decimal(text).ok_or_else(|| Problem::invalid("quantity", "must be a number such as 5 or 0.25"))
 }

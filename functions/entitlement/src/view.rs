@@ -24,7 +24,8 @@ pub(crate) struct LicenseView<'a> {
     grants_access: bool,
     tenant: Option<&'a TenantId>,
     registered_at: Option<Timestamp>,
-    free_trial: bool,
+    /// Whether it began as a free trial; unknown for products of the newer kind.
+    free_trial: Option<bool>,
     entitlements: &'a [Entitlement],
     entitlements_read_at: Option<Timestamp>,
     predecessor: Option<&'a LicenseId>,
@@ -55,7 +56,7 @@ impl<'a> LicenseView<'a> {
             grants_access: license.grants_access_at(now),
             tenant: license.tenant.as_ref(),
             registered_at: license.registered_at,
-            free_trial: license.free_trial,
+            free_trial: license.customer.is_some().then_some(license.free_trial),
             entitlements: &license.entitlements,
             entitlements_read_at: license.entitlements_read_at,
             predecessor: license.predecessor.as_ref(),

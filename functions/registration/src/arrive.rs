@@ -28,13 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 impl Registration {
     pub(crate) async fn arrive(&self, request: &Request) -> Result<Response, Failed> {
         let token = token(request)?;
-        let purchase = self.marketplace.resolve_customer(&token).await?;
-        let Some(listing) = self.store.listing(&purchase.product).await? else {
-            return Err(Failure::ProductUnknown(purchase.product).into());
+        let resolved = self.marketplace.resolve_customer(&token).await?;
+        let Some(listing) = self.store.listing(&resolved.product).await? else {
+            return Err(Failure::ProductUnknown(resolved.product).into());
         };
-        if !lifecycle::fits(&listing, purchase.arn.as_ref(), purchase.customer.as_ref()) {
-            return Err(Failed::of(&listing, Failure::PurchaseIncomplete(purchase.product)));
-        }
+        let Some(purchase) = resolved.purchase(listing.mode) else {
+            return Err(Failed::of(&listing, Failure::PurchaseIncomplete(listing.product_code.clone())));
+        };
         let of_listing = |error| Failed::of(&listing, error);
         let license = lifecycle::register(&self.store, &purchase).await.map_err(of_listing)?;
         let secret = Secret::random().map_err(|error| Failed::of(&listing, error))?;
@@ -49,8 +49,8 @@ impl Registration {
         Ok(Response::see_other("/register").cookie(session_cookie(&secret)))
     }
 
-    /// Has the entitlements at hand when the application asks. News and the schedule read them too, so neither a
-    /// failure nor a slow answer holds up the buyer.
+    /// Has the entitlements at hand when the application asks. The news of its activation reads them too, so neither
+    /// a failure nor a slow answer holds up the buyer.
     async fn read_entitlements(&self, listing: &Listing, license: &License) {
         if !listing.pricing.has_entitlements() {
             return;

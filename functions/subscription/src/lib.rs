@@ -6,8 +6,11 @@
 
 mod message;
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::join_all;
 use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
 use stallkeeper::aws::chain;
 use stallkeeper::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
@@ -20,6 +23,10 @@ use message::{Message, Unreadable};
 /// From this receive of a message on, what AWS answers is believed even where it looked too early to be true. With
 /// the queue's visibility timeout that is a few minutes after the news.
 const BELIEVED_FROM: u32 = 3;
+
+/// How long one message may take: less than the function, so that a slow one is reported for itself and does not bring
+/// the whole batch back.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The function.
 #[derive(Debug)]
@@ -50,6 +57,8 @@ enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Refresh(#[from] RefreshError),
+    #[error("it took too long")]
+    TookTooLong,
     #[error("AWS shows no entitlements yet")]
     EntitlementsTooEarly,
     #[error("the agreement is said to have ended, and AWS still shows it as active")]
@@ -63,6 +72,7 @@ impl Failure {
             Self::Unreadable(_) => "unreadable",
             Self::Store(_) => "store",
             Self::Refresh(_) => "refresh",
+            Self::TookTooLong => "took_too_long",
             Self::EntitlementsTooEarly => "entitlements_too_early",
             Self::EndTooEarly => "end_too_early",
         }
@@ -78,9 +88,11 @@ impl Subscription {
     /// Takes in a batch of messages, and answers which of them have to come again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
-        for message in event.records {
+        let hearing = event.records.iter().map(|message| tokio::time::timeout(PATIENCE, self.hear(message)));
+        let heard = join_all(hearing).await;
+        for (message, heard) in event.records.iter().zip(heard) {
             let id = message.message_id.clone().unwrap_or_default();
-            match self.hear(&message).await {
+            match heard.unwrap_or(Err(Failure::TookTooLong)) {
                 Ok(heard) => tracing::info!(message = id, outcome = ?heard, counter = "news", "heard"),
                 Err(failure) => {
                     let code = failure.code();
@@ -108,7 +120,7 @@ impl Subscription {
 
     async fn hear_of_license(&self, news: &LicenseNews, entitlements: bool, receives: u32) -> Result<Heard, Failure> {
         let Some(listing) = self.store.listing(&news.product).await? else { return Ok(Heard::OtherProduct) };
-        if !lifecycle::fits(&listing, news.arn.as_ref(), news.customer.as_ref()) {
+        if !lifecycle::fits(&listing, news) {
             return Ok(Heard::OtherMode);
         }
         let license = lifecycle::hear_of_license(&self.store, news).await?;

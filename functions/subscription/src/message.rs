@@ -63,6 +63,9 @@ pub(crate) fn read(body: &str) -> Result<Message, Unreadable> {
 }
 
 fn part<T: DeserializeOwned>(part: &'static str, value: Value) -> Result<T, Unreadable> {
+    if !value.is_object() {
+        return Err(Unreadable::Field { part, problem: "not an object".to_owned() });
+    }
     serde_json::from_value(value).map_err(|error| Unreadable::Field { part, problem: error.to_string() })
 }
 

@@ -1,14 +1,19 @@
 //! DynamoDB: the embedded server of `dynoxide`, on a port of its own behind the one that everybody uses, so that the
-//! fault plan and the wire log stand in front of it too.
+//! fault plan and the wire log stand in front of it too. What it never does by itself (an unprocessed item, a
+//! transaction in conflict) is made here.
 
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use super::error::ServiceError;
+use super::protocol::{Document, Record};
 
 /// The way to the embedded DynamoDB.
 #[derive(Debug, Clone)]
@@ -43,18 +48,118 @@ impl DynamoDb {
         Ok(Self { url, client })
     }
 
-    /// Passes a request on, and its answer back.
+    /// Where it is itself, without faults and wire log.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Passes a request on, and its answer back. The first `unprocessed` items of a BatchWriteItem are not passed on
+    /// but come back unprocessed.
     ///
     /// # Errors
     ///
     /// Gives the error of the connection to the embedded server.
-    pub(crate) async fn forward(&self, headers: HeaderMap, body: Vec<u8>) -> Result<Response, reqwest::Error> {
+    pub(crate) async fn forward(
+        &self,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        unprocessed: usize,
+    ) -> Result<Response, reqwest::Error> {
+        let split = if unprocessed == 0 { None } else { Batch::split(&body, unprocessed) };
+        let Some(Batch { passed, kept }) = split else {
+            return self.send(headers, body).await.map(IntoResponse::into_response);
+        };
+        let (status, mut headers, answer) = match passed {
+            None => (StatusCode::OK, HeaderMap::new(), Bytes::from_static(b"{}")),
+            Some(passed) => self.send(headers, passed.to_string().into_bytes()).await?,
+        };
+        if !status.is_success() {
+            return Ok((status, headers, answer).into_response());
+        }
+        // It was of the body that is changed now.
+        headers.remove("x-amz-crc32");
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-amz-json-1.0"));
+        Ok((status, headers, Body::from(with_unprocessed(&answer, kept))).into_response())
+    }
+
+    async fn send(&self, headers: HeaderMap, body: Vec<u8>) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
         let answer = self.client.post(&self.url).headers(end_to_end(headers)).body(body).send().await?;
         let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
         let headers = end_to_end(answer.headers().clone());
-        let body = answer.bytes().await?;
-        Ok((status, headers, Body::from(body)).into_response())
+        Ok((status, headers, answer.bytes().await?))
     }
+}
+
+/// The items of a BatchWriteItem, by table, in two parts.
+struct Batch {
+    /// The request without what is kept back; none if that is all of it.
+    passed: Option<Value>,
+    kept: Map<String, Value>,
+}
+
+impl Batch {
+    /// Keeps the first so many items back; none if the body is no batch.
+    fn split(body: &[u8], mut keep: usize) -> Option<Self> {
+        let mut request: Value = serde_json::from_slice(body).ok()?;
+        let tables = request.get_mut("RequestItems")?.as_object_mut()?;
+        let mut kept = Map::new();
+        for (table, items) in tables.iter_mut() {
+            let items = items.as_array_mut()?;
+            let here: Vec<Value> = items.drain(..keep.min(items.len())).collect();
+            keep -= here.len();
+            if !here.is_empty() {
+                kept.insert(table.clone(), here.into());
+            }
+        }
+        tables.retain(|_, items| items.as_array().is_some_and(|items| !items.is_empty()));
+        let passed = (!tables.is_empty()).then_some(request);
+        Some(Self { passed, kept })
+    }
+}
+
+/// The answer to what was passed on, with what was kept back beside it.
+fn with_unprocessed(answer: &[u8], kept: Map<String, Value>) -> Vec<u8> {
+    let mut answer: Map<String, Value> = serde_json::from_slice(answer).unwrap_or_default();
+    let unprocessed = answer.entry("UnprocessedItems").or_insert_with(|| json!({}));
+    if let Some(tables) = unprocessed.as_object_mut() {
+        for (table, items) in kept {
+            match tables.get_mut(&table).and_then(Value::as_array_mut) {
+                Some(there) => there.extend(items.as_array().into_iter().flatten().cloned()),
+                None => {
+                    tables.insert(table, items);
+                }
+            }
+        }
+    }
+    Value::from(answer).to_string().into_bytes()
+}
+
+/// What DynamoDB says when another transaction is at work on an item (DynamoDB API reference,
+/// TransactionCanceledException and TransactionConflictException): of a transaction on its first `conflicting` items.
+pub(crate) fn transaction_conflict(operation: &str, request: Option<&Document>, conflicting: usize) -> ServiceError {
+    let message = "Transaction is ongoing for the item";
+    if !operation.starts_with("Transact") {
+        return ServiceError::modelled("TransactionConflictException", 400, message);
+    }
+    let items = match request {
+        Some(Document::Map(members)) => match members.get("TransactItems") {
+            Some(Document::List(items)) => items.len(),
+            _ => 0,
+        },
+        _ => 0,
+    };
+    let code = |item: usize| if item < conflicting { "TransactionConflict" } else { "None" };
+    let codes: Vec<&str> = (0..items).map(code).collect();
+    let reasons = codes.iter().map(|code| {
+        let conflict = (*code != "None").then_some(message);
+        Record::new().with("Code", *code).with_some("Message", conflict)
+    });
+    let reasons: Vec<Record> = reasons.collect();
+    let reason = codes.join(", ");
+    let message = format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{reason}]");
+    let mut error = ServiceError::modelled("TransactionCanceledException", 400, message);
+    error.members = error.members.with("CancellationReasons", reasons);
+    error
 }
 
 /// Without the headers that are about one connection only, or that the next one writes anew.

@@ -39,6 +39,11 @@ impl ServiceError {
         Self::common("ValidationException", 400, message)
     }
 
+    /// The body is larger than the operation takes.
+    pub(crate) fn too_large() -> Self {
+        Self::common("RequestEntityTooLargeException", 413, "The request must be less than 1 MB in size.")
+    }
+
     /// There is no such operation here.
     pub(crate) fn unknown_operation() -> Self {
         Self::common("UnknownOperationException", 400, "The sandbox does not serve this operation.")
@@ -83,6 +88,11 @@ impl ServiceError {
         }
     }
 
+    /// The Metering Service is not there in this region.
+    pub(crate) fn disabled_api() -> Self {
+        Self::modelled("DisabledApiException", 400, "The API is disabled in the Region.")
+    }
+
     /// The shape's full id, as the wire names it.
     pub(crate) fn shape_id(&self, service: Option<Service>) -> String {
         let namespace = match service {
@@ -94,8 +104,9 @@ impl ServiceError {
 
     /// The body of the answer.
     pub(crate) fn document(&self, service: Option<Service>, request_id: &str) -> Document {
-        let mut body =
-            self.members.clone().with("__type", self.shape_id(service)).with("message", self.message.as_str());
+        // DynamoDB's model spells it so in this one shape.
+        let message = if self.code == "TransactionCanceledException" { "Message" } else { "message" };
+        let mut body = self.members.clone().with("__type", self.shape_id(service)).with(message, self.message.as_str());
         if service == Some(Service::Agreement) && self.modelled {
             body = body.with("requestId", request_id);
         }

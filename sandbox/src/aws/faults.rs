@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use stallkeeper::ids::ProductCode;
 
 use super::refused::Refused;
 use super::service::Service;
@@ -30,6 +31,13 @@ pub struct Fault {
     /// said otherwise), `before` and `after` (not at all unless said otherwise).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// How many records or items it is about, from the first one on: for `unprocessed` (all unless said otherwise)
+    /// and for `transaction_conflict` on a transaction (one unless said otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<usize>,
+    /// For BatchMeterUsage: only the calls that are about this product count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductCode>,
 }
 
 fn one() -> u32 {
@@ -53,17 +61,49 @@ pub enum FaultKind {
     Timeout,
     /// The service says that the caller may not do this.
     AccessDenied,
+    /// The service says that it is not there in this region (Metering Service API reference, DisabledApiException).
+    DisabledApi,
+    /// The first records are not booked and come back in `UnprocessedRecords` (BatchMeterUsage), or the first items
+    /// are not written and come back in `UnprocessedItems` (BatchWriteItem). The rest is done.
+    Unprocessed,
+    /// DynamoDB says that another transaction is at work on the item, and nothing was done.
+    TransactionConflict,
 }
 
 impl FaultKind {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("before", Self::Before),
         ("after", Self::After),
         ("throttle", Self::Throttle),
         ("error500", Self::Error500),
         ("timeout", Self::Timeout),
         ("access_denied", Self::AccessDenied),
+        ("disabled_api", Self::DisabledApi),
+        ("unprocessed", Self::Unprocessed),
+        ("transaction_conflict", Self::TransactionConflict),
     ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, kind)| *kind == self).map(|(name, _)| name).unwrap_or_default()
+    }
+
+    /// What it can strike, in words, and whether that operation is of it.
+    fn fits(self, service: Service, operation: &str) -> (&'static str, bool) {
+        match self {
+            Self::Before | Self::After | Self::Throttle | Self::Error500 | Self::Timeout | Self::AccessDenied => {
+                ("every operation", true)
+            }
+            Self::DisabledApi => ("every operation of metering", service == Service::Metering),
+            Self::Unprocessed => (
+                "BatchMeterUsage of metering, BatchWriteItem of dynamodb",
+                operation == "BatchMeterUsage" || operation == "BatchWriteItem",
+            ),
+            Self::TransactionConflict => (
+                "TransactWriteItems, TransactGetItems, PutItem, UpdateItem, DeleteItem of dynamodb",
+                ["TransactWriteItems", "TransactGetItems", "PutItem", "UpdateItem", "DeleteItem"].contains(&operation),
+            ),
+        }
+    }
 }
 
 impl FromStr for FaultKind {
@@ -112,7 +152,30 @@ impl Fault {
         if self.call == 0 || self.times == 0 {
             return Err(Refused::FaultMalformed { problem: "`call` and `times` count from 1".to_owned() });
         }
+        let (fitting, fits) = self.kind.fits(self.service, &self.operation);
+        if !fits {
+            let operation = format!("{} of {}", self.operation, self.service);
+            return Err(Refused::KindUnfit { kind: self.kind.name(), operation, fitting });
+        }
+        let problem = match (self.records, self.kind) {
+            (Some(0), _) => "`records` counts from 1",
+            (Some(_), FaultKind::Unprocessed | FaultKind::TransactionConflict) | (None, _) => "",
+            (Some(_), _) => "`records` is for the kinds unprocessed and transaction_conflict only",
+        };
+        let problem = match &self.product {
+            Some(_) if self.operation != "BatchMeterUsage" => "`product` is for BatchMeterUsage only",
+            Some(_) | None => problem,
+        };
+        if !problem.is_empty() {
+            return Err(Refused::FaultMalformed { problem: problem.to_owned() });
+        }
         Ok(())
+    }
+
+    /// How many records or items it is about.
+    pub(crate) fn first_records(&self) -> usize {
+        let standard = if self.kind == FaultKind::Unprocessed { usize::MAX } else { 1 };
+        self.records.unwrap_or(standard)
     }
 
     /// How long the connection is held before it is cut.
@@ -123,7 +186,10 @@ impl Fault {
             | FaultKind::After
             | FaultKind::Throttle
             | FaultKind::Error500
-            | FaultKind::AccessDenied => 0,
+            | FaultKind::AccessDenied
+            | FaultKind::DisabledApi
+            | FaultKind::Unprocessed
+            | FaultKind::TransactionConflict => 0,
         };
         Duration::from_millis(self.delay_ms.unwrap_or(standard))
     }
@@ -176,12 +242,13 @@ impl Faults {
     }
 
     /// Counts a call in every entry that is about it. Of those that want it to fail, the oldest has its way.
-    pub(crate) fn strike(&self, service: Service, operation: &str) -> Option<Fault> {
+    pub(crate) fn strike(&self, service: Service, operation: &str, product: Option<&str>) -> Option<Fault> {
         let mut plan = self.lock();
         let mut striking: Option<&mut PlannedFault> = None;
         for planned in plan.iter_mut() {
             let about_it = planned.fault.service == service
-                && (planned.fault.operation == "*" || planned.fault.operation == operation);
+                && (planned.fault.operation == "*" || planned.fault.operation == operation)
+                && planned.fault.product.as_ref().is_none_or(|wanted| product == Some(wanted.as_str()));
             if about_it && planned.count() && striking.is_none() {
                 striking = Some(planned);
             }
@@ -197,50 +264,5 @@ impl Faults {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_fault_strikes_the_calls_that_it_names() {
-        let faults = Faults::default();
-        faults
-            .add(
-                Fault::read(&json!({"service": "dynamodb", "operation": "PutItem", "call": 2, "times": 2,
-                    "kind": "500"}))
-                .unwrap(),
-            )
-            .unwrap();
-        let struck: Vec<bool> = (0..5).map(|_| faults.strike(Service::DynamoDb, "PutItem").is_some()).collect();
-        assert_eq!(struck, [false, true, true, false, false]);
-        assert_eq!(faults.strike(Service::DynamoDb, "GetItem"), None);
-        let planned = faults.list();
-        assert_eq!((planned[0].seen, planned[0].struck), (5, 2));
-        faults.clear();
-        assert!(faults.list().is_empty());
-    }
-
-    #[test]
-    fn a_plan_that_cannot_be_is_refused_with_what_could_be() {
-        let good = json!({"service": "metering", "operation": "ResolveCustomer", "kind": "throttle"});
-        assert_eq!(Fault::read(&good).unwrap().times, 1);
-        let cases = [
-            ("service", json!("sqs"), "service_unknown", "dynamodb, metering, entitlement, agreement"),
-            ("operation", json!("GetEntitlements"), "operation_unknown", "*, ResolveCustomer"),
-            ("kind", json!("explode"), "kind_unknown", "before, after, throttle, error500, timeout, access_denied"),
-            ("call", json!(0), "fault_malformed", "count from 1"),
-            ("times", json!(-1), "fault_malformed", "u32"),
-            ("colour", json!("red"), "fault_malformed", "unknown field `colour`"),
-            ("service", json!(7), "fault_malformed", "service"),
-        ];
-        for (field, value, code, part) in cases {
-            let mut plan = good.clone();
-            plan[field] = value;
-            let refused = Fault::read(&plan).unwrap_err();
-            assert_eq!(refused.code(), code, "{refused}");
-            assert!(field == "service" && code == "fault_malformed" || refused.to_string().contains(part), "{refused}");
-        }
-        assert_eq!(Fault::read(&json!([])).unwrap_err().code(), "fault_malformed");
-    }
-}
+#[path = "faults_tests.rs"]
+mod tests;

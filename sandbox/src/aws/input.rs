@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::error::ServiceError;
 use super::protocol::Document;
 
@@ -95,6 +97,11 @@ impl<'a> Input<'a> {
         self.value(member).map(|value| text(value, member, rule)).transpose()
     }
 
+    /// The list must be there, if only as an empty one.
+    pub(crate) fn required_list(self, member: &'static str) -> Result<&'a [Document], BadInput> {
+        self.list(member)?.ok_or(BadInput { member, problem: Problem::Missing })
+    }
+
     pub(crate) fn required_text(self, member: &'static str, rule: &TextRule) -> Result<&'a str, BadInput> {
         self.text(member, rule)?.ok_or(BadInput { member, problem: Problem::Missing })
     }
@@ -109,6 +116,32 @@ impl<'a> Input<'a> {
             },
             Some(_) => Err(wrong_type(member, "an integer")),
         }
+    }
+
+    /// A whole number from 0 to 2147483647, as AWS's quantities are.
+    pub(crate) fn quantity(self, member: &'static str) -> Result<Option<u32>, BadInput> {
+        match self.value(member) {
+            None => Ok(None),
+            Some(Document::Integer(number)) => match u32::try_from(*number) {
+                Ok(quantity) if quantity <= i32::MAX.unsigned_abs() => Ok(Some(quantity)),
+                _ => Err(BadInput::breaks(member, format!("be from 0 to {}", i32::MAX))),
+            },
+            Some(_) => Err(wrong_type(member, "an integer")),
+        }
+    }
+
+    /// A time, as JSON writes it in seconds since 1970 and CBOR under a tag of its own.
+    pub(crate) fn required_timestamp(self, member: &'static str) -> Result<Timestamp, BadInput> {
+        let since = match self.value(member) {
+            None => return Err(BadInput { member, problem: Problem::Missing }),
+            Some(Document::Timestamp(at)) => return Ok(*at),
+            Some(Document::Integer(seconds)) => SignedDuration::from_secs(*seconds),
+            Some(Document::Double(seconds)) => {
+                SignedDuration::try_from_secs_f64(*seconds).unwrap_or(SignedDuration::MAX)
+            }
+            Some(_) => return Err(wrong_type(member, "a timestamp")),
+        };
+        Timestamp::from_duration(since).map_err(|_| wrong_type(member, "a timestamp"))
     }
 
     pub(crate) fn list(self, member: &'static str) -> Result<Option<&'a [Document]>, BadInput> {

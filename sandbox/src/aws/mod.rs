@@ -39,10 +39,13 @@ use tokio::sync::{mpsc, watch};
 
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use marketplace::{
-    AgreementOverview, AgreementStatus, Announcement, Change, Changed, DimensionValue, EndStatus, LicenseOverview,
-    Marketplace, News, Overview, Purchase, Purchased,
+    AgreementOverview, AgreementStatus, Announcement, Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle,
+    Change, Changed, DimensionValue, EndStatus, LicenseOverview, Marketplace, News, Overview, Purchase, Purchased,
 };
-pub use readings::{Delays, LicenseArnForm, Readings, TokenLife};
+pub use readings::{
+    Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
+    ResolveCustomerSends, TokenLife, UsageOutsideLicense,
+};
 pub use refused::Refused;
 pub use service::Service;
 pub use wire_log::{WireCall, WireLog};
@@ -70,6 +73,7 @@ pub struct AwsOptions {
 #[derive(Debug)]
 pub struct Aws {
     url: String,
+    dynamodb_url: String,
     marketplace: Marketplace,
     faults: Faults,
     wire: WireLog,
@@ -91,6 +95,7 @@ impl Aws {
             .await
             .with_context(|| format!("AWS cannot listen on 127.0.0.1:{port}"))?;
         let url = format!("http://{}", listener.local_addr()?);
+        let dynamodb_url = dynamodb.url().to_owned();
         let faults = Faults::default();
         let wire = WireLog::default();
         let services = server::Services {
@@ -101,12 +106,18 @@ impl Aws {
             stop,
         };
         tokio::spawn(server::serve(listener, Arc::new(services)));
-        Ok(Self { url, marketplace, faults, wire, _running: running })
+        Ok(Self { url, dynamodb_url, marketplace, faults, wire, _running: running })
     }
 
     /// The endpoint URL of every service.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The endpoint URL of the embedded DynamoDB itself, for reads of a test or of the sandbox's own: no planned fault
+    /// strikes them, and they stand in no log.
+    pub fn dynamodb_url(&self) -> &str {
+        &self.dynamodb_url
     }
 
     /// AWS Marketplace, where buyers buy.

@@ -34,7 +34,7 @@ pub enum Refused {
         known: String,
     },
     /// The value has no type that an entitlement can have.
-    #[error("the value of `{dimension}` must be a whole number from 0 to 2147483647, a number, true, false or a text")]
+    #[error("the value of `{dimension}` must be a number from 0 to 2147483647, true, false or a text")]
     ValueInvalid {
         /// Whose value it is.
         dimension: DimensionKey,
@@ -87,11 +87,45 @@ pub enum Refused {
         /// The kinds that there are.
         allowed: String,
     },
+    /// A fault of this kind cannot strike that operation.
+    #[error("a fault of the kind `{kind}` cannot strike {operation}; it fits: {fitting}")]
+    KindUnfit {
+        /// The kind.
+        kind: &'static str,
+        /// What it was to strike.
+        operation: String,
+        /// What it can strike.
+        fitting: &'static str,
+    },
     /// The fault plan is not one.
     #[error("the fault plan cannot be read: {problem}")]
     FaultMalformed {
         /// What is wrong.
         problem: String,
+    },
+    /// There is no such reading.
+    #[error("there is no reading `{given}`; the readings are: {allowed}")]
+    ReadingUnknown {
+        /// What was asked for.
+        given: String,
+        /// The readings that there are.
+        allowed: String,
+    },
+    /// A reading cannot have that value.
+    #[error("{reading} cannot be read: {problem}")]
+    ReadingInvalid {
+        /// Which.
+        reading: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The product has no such dimension that is metered.
+    #[error("the product has no metered dimension `{dimension}`; its metered dimensions are: {known}")]
+    DimensionNotMetered {
+        /// What was asked for.
+        dimension: DimensionKey,
+        /// The metered dimensions that there are.
+        known: String,
     },
     /// The sandbox itself failed.
     #[error("the sandbox made a name that is none: {0}")]
@@ -114,7 +148,11 @@ impl Refused {
             Self::ServiceUnknown { .. } => "service_unknown",
             Self::OperationUnknown { .. } => "operation_unknown",
             Self::KindUnknown { .. } => "kind_unknown",
+            Self::KindUnfit { .. } => "kind_unfit",
             Self::FaultMalformed { .. } => "fault_malformed",
+            Self::ReadingUnknown { .. } => "reading_unknown",
+            Self::ReadingInvalid { .. } => "reading_invalid",
+            Self::DimensionNotMetered { .. } => "dimension_not_metered",
             Self::Internal(_) => "internal",
         }
     }

@@ -11,9 +11,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::connection::{Door, Switch};
-use super::dynamodb::DynamoDb;
+use super::dynamodb::{self, DynamoDb};
 use super::error::ServiceError;
-use super::faults::{FaultKind, Faults};
+use super::faults::{Fault, FaultKind, Faults};
 use super::marketplace::Marketplace;
 use super::operations;
 use super::protocol::{Document, Malformed, Protocol};
@@ -97,29 +97,52 @@ impl Services {
         let seen = request.as_ref().map_or(serde_json::Value::Null, Document::to_json);
         let number = self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen);
 
-        let outcome = match self.faults.strike(call.service, &call.operation) {
-            None => Outcome::Answer(self.perform(&call, headers, body, request).await),
-            Some(fault) => match fault.kind {
-                FaultKind::Before | FaultKind::Timeout => {
-                    self.hold(fault.hold()).await;
-                    Outcome::Lost
-                }
-                FaultKind::After => {
-                    self.perform(&call, headers, body, request).await;
-                    self.hold(fault.hold()).await;
-                    Outcome::Lost
-                }
-                FaultKind::Throttle => self.refuse(&call, &ServiceError::throttling(call.service)),
-                FaultKind::Error500 => self.refuse(&call, &ServiceError::internal(call.service)),
-                FaultKind::AccessDenied => {
-                    self.refuse(&call, &ServiceError::access_denied(call.service, &call.operation))
-                }
-            },
+        let known = request.as_ref().ok();
+        let product =
+            known.and_then(|request| operations::product(&self.marketplace, call.service, &call.operation, request));
+        let outcome = match self.faults.strike(call.service, &call.operation, product.as_deref()) {
+            None => Outcome::Answer(self.perform(&call, headers, body, request, 0).await),
+            Some(fault) => self.fail(&fault, &call, headers, body, request).await,
         };
         if let Outcome::Answer(response) = &outcome {
             self.wire.answered(number, response.status().as_u16());
         }
         outcome
+    }
+
+    /// The call, failing as it was planned.
+    async fn fail(
+        &self,
+        fault: &Fault,
+        call: &Call,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        request: Result<Document, Malformed>,
+    ) -> Outcome {
+        let error = match fault.kind {
+            FaultKind::Before | FaultKind::Timeout => {
+                self.hold(fault.hold()).await;
+                return Outcome::Lost;
+            }
+            FaultKind::After => {
+                self.perform(call, headers, body, request, 0).await;
+                self.hold(fault.hold()).await;
+                return Outcome::Lost;
+            }
+            FaultKind::Unprocessed => {
+                let unprocessed = fault.first_records();
+                return Outcome::Answer(self.perform(call, headers, body, request, unprocessed).await);
+            }
+            FaultKind::Throttle => ServiceError::throttling(call.service),
+            FaultKind::Error500 => ServiceError::internal(call.service),
+            FaultKind::AccessDenied => ServiceError::access_denied(call.service, &call.operation),
+            FaultKind::DisabledApi => ServiceError::disabled_api(),
+            FaultKind::TransactionConflict => {
+                dynamodb::transaction_conflict(&call.operation, request.as_ref().ok(), fault.first_records())
+            }
+        };
+        let request_id = self.marketplace.request_id();
+        Outcome::Answer(failure(call.protocol, Some(call.service), &error, &request_id))
     }
 
     /// Waits, but not beyond the end of the server.
@@ -131,29 +154,30 @@ impl Services {
         }
     }
 
-    fn refuse(&self, call: &Call, error: &ServiceError) -> Outcome {
-        Outcome::Answer(failure(call.protocol, Some(call.service), error, &self.marketplace.request_id()))
-    }
-
-    /// The call itself.
+    /// The call itself. Its first `unprocessed` records come back unprocessed, if it has such.
     async fn perform(
         &self,
         call: &Call,
         headers: HeaderMap,
         body: Vec<u8>,
         request: Result<Document, Malformed>,
+        unprocessed: usize,
     ) -> Response {
         let request_id = self.marketplace.request_id();
         if call.service == Service::DynamoDb {
             // What is malformed is passed on too: DynamoDB has its own words for it.
-            return self.dynamodb.forward(headers, body).await.unwrap_or_else(|error| {
+            return self.dynamodb.forward(headers, body, unprocessed).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the embedded DynamoDB did not answer");
                 failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
             });
         }
-        let answer = request
-            .map_err(|malformed| ServiceError::serialization(malformed.to_string()))
-            .and_then(|request| operations::call(&self.marketplace, call.service, &call.operation, &request));
+        let answer = if operations::is_too_large(call.service, &call.operation, &body) {
+            Err(ServiceError::too_large())
+        } else {
+            request.map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(|request| {
+                operations::call(&self.marketplace, call.service, &call.operation, &request, unprocessed)
+            })
+        };
         match answer {
             Ok(document) => response(call.protocol, 200, &document, &request_id),
             Err(error) => failure(call.protocol, Some(call.service), &error, &request_id),

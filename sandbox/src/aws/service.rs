@@ -65,7 +65,7 @@ impl Service {
                 "UpdateTable",
                 "UpdateTimeToLive",
             ],
-            Self::Metering => &["ResolveCustomer"],
+            Self::Metering => &["ResolveCustomer", "BatchMeterUsage"],
             Self::Entitlement => &["GetEntitlements"],
             Self::Agreement => &["DescribeAgreement", "GetAgreementTerms", "SearchAgreements"],
         }

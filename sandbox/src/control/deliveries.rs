@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
 use serde::Deserialize;
 
-use super::{Answer, Failure, Here, read, stacks};
+use super::{Answer, Failure, Here, Sent, stacks};
 use crate::listings::stage_name;
 use crate::queue::QueueOverview;
 use crate::sandbox::Inside;
@@ -36,8 +34,10 @@ pub(super) struct Delivery {
 /// More copies than any test needs would only fill the memory.
 const MOST_COPIES: usize = 100;
 
-pub(super) async fn deliver(State(inside): Here, body: Bytes) -> Answer<BTreeMap<&'static str, QueueOverview>> {
-    let delivery: Delivery = read(&body)?;
+pub(super) async fn deliver(
+    Here(inside, _): Here,
+    Sent(delivery): Sent<Delivery>,
+) -> Answer<BTreeMap<&'static str, QueueOverview>> {
     if delivery == (Delivery { stage: delivery.stage.clone(), ..Delivery::default() }) {
         let wanted = "one of hold, message, redeliver, duplicate, reorder and release must be there";
         return Err(Failure::invalid("body", wanted));
@@ -73,7 +73,7 @@ pub(super) async fn deliver(State(inside): Here, body: Bytes) -> Answer<BTreeMap
     Ok(Json(overview(&inside)))
 }
 
-pub(super) async fn queues(State(inside): Here) -> Answer<BTreeMap<&'static str, QueueOverview>> {
+pub(super) async fn queues(Here(inside, _): Here) -> Answer<BTreeMap<&'static str, QueueOverview>> {
     inside.timeline.settle().await;
     Ok(Json(overview(&inside)))
 }

@@ -3,36 +3,34 @@
 //! JSON in and out, whatever content type a body claims to have. Every call settles before it answers, so that its
 //! caller sees a quiet system. What is wrong with a call is answered as a problem document that names it.
 
+mod call;
 mod deliveries;
 mod purchases;
+mod readings;
 mod time;
 mod views;
 
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use axum::body::Bytes;
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{Method, StatusCode, header};
-use serde::de::DeserializeOwned;
 use stallkeeper::http::Problem;
 use stallkeeper::listing::Stage;
 use stallkeeper::store::StoreError;
 
 use crate::aws::Refused;
 use crate::event::http_response;
-use crate::listings::{stage_name, stage_named};
+use crate::listings::{DescribedListing, find, stage_name, stage_named};
 use crate::sandbox::Inside;
 use crate::stack::Stack;
 
+use call::{Here, OfAgreement, Sent};
 pub(crate) use purchases::{FreshToken, Order, agreement_id, buy, fresh_token};
 pub(crate) use time::{Moved, move_clock};
-
-/// The sandbox, as the routes have it.
-type Here = State<Arc<Inside>>;
 
 /// The routes of the control API.
 pub(crate) fn routes(inside: Arc<Inside>) -> Router {
@@ -46,14 +44,25 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/deliver", post(deliveries::deliver))
         .route("/sandbox/queues", get(deliveries::queues))
         .route("/sandbox/events", get(views::events))
+        .route("/sandbox/bill", get(views::bill))
+        .route("/sandbox/readings", get(readings::show).post(readings::change))
+        .route("/sandbox/dimensions", post(readings::publish))
         .route("/sandbox/wire", get(views::wire).delete(views::clear_wire))
-        .method_not_allowed_fallback(nothing_here)
+        .method_not_allowed_fallback(no_such_method)
         .with_state(inside)
+}
+
+/// What is answered to a method that a path does not have; axum adds the header that the action speaks of.
+async fn no_such_method(method: Method, OriginalUri(uri): OriginalUri) -> Failure {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path has no such method.")
+        .detail(format!("{method} {}", uri.path()))
+        .action("Use a method that the Allow header names.")
+        .into()
 }
 
 /// What is answered where nothing is: by API Gateway, or by the control API in its part.
 pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) -> Response {
-    if uri.path().starts_with("/sandbox") {
+    if uri.path() == "/sandbox" || uri.path().starts_with("/sandbox/") {
         let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has nothing here.")
             .detail(format!("{method} {}", uri.path()))
             .action("Look the path and the method up in the README.");
@@ -67,12 +76,13 @@ pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) 
 /// What a control call answers.
 type Answer<T> = Result<Json<T>, Failure>;
 
-/// Reads a body.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
-            .detail(error)
-            .action("Mend the body as the detail says and send it again.")
+/// The listing that a call is about: by product code, product id, name or file.
+fn described<'a>(inside: &'a Inside, product: &str) -> Result<&'a DescribedListing, Failure> {
+    find(&inside.listings, product).ok_or_else(|| {
+        let known: Vec<&str> = inside.listings.iter().map(|described| described.file.as_str()).collect();
+        Problem::new(StatusCode::BAD_REQUEST, "product_unknown", "There is no such listing.")
+            .detail(format!("product: `{product}` is none of the listings: {}", known.join(", ")))
+            .action("Name a listing by its product code, its product id, its name or its file.")
             .into()
     })
 }
@@ -128,6 +138,10 @@ impl From<Refused> for Failure {
             | Refused::ServiceUnknown { .. }
             | Refused::OperationUnknown { .. }
             | Refused::KindUnknown { .. }
+            | Refused::KindUnfit { .. }
+            | Refused::ReadingUnknown { .. }
+            | Refused::ReadingInvalid { .. }
+            | Refused::DimensionNotMetered { .. }
             | Refused::FaultMalformed { .. } => StatusCode::BAD_REQUEST,
         };
         Problem::new(status, refused.code(), "The sandbox does not do that.")
@@ -140,11 +154,7 @@ impl From<Refused> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "the table did not answer");
-        Problem::unavailable()
-            .detail(
-                "the table did not answer; if a fault is planned at DynamoDB, it strikes the sandbox's own reads too",
-            )
-            .into()
+        Problem::unavailable().detail("the table did not answer").into()
     }
 }
 

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stallkeeper::http::Problem;
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 
-use super::{Answer, Failure, Here, read};
+use super::{Answer, Failure, Here, OfAgreement, Sent, described};
 use crate::aws::{Change, Changed, Purchase, Purchased};
 use crate::listings::{find, stage_name};
 use crate::sandbox::Inside;
@@ -64,13 +62,7 @@ pub(crate) struct Registered {
 ///
 /// A product that is not described, and what [`Marketplace::purchase`](crate::aws::Marketplace::purchase) refuses.
 pub(crate) fn buy(inside: &Inside, order: Order) -> Result<Bought, Failure> {
-    let Some(described) = find(&inside.listings, &order.product) else {
-        let known: Vec<&str> = inside.listings.iter().map(|described| described.file.as_str()).collect();
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "product_unknown", "There is no such listing.")
-            .detail(format!("product: `{}` is none of the listings: {}", order.product, known.join(", ")))
-            .action("Name a listing by its product code, its product id, its name or its file.");
-        return Err(problem.into());
-    };
+    let described = described(inside, &order.product)?;
     let url = inside.stack(described.listing.stage).map(|stack| format!("{}/register", stack.url));
     if order.register && url.is_none() {
         let stage = stage_name(described.listing.stage);
@@ -103,8 +95,7 @@ fn license(
     }
 }
 
-pub(super) async fn purchase(State(inside): Here, body: Bytes) -> Answer<Bought> {
-    let order: Order = read(&body)?;
+pub(super) async fn purchase(Here(inside, _): Here, Sent(order): Sent<Order>) -> Answer<Bought> {
     let (register, free_trial) = (order.register, order.free_trial);
     let mut bought = buy(&inside, order)?;
     inside.timeline.settle().await;
@@ -139,12 +130,10 @@ pub(super) struct ChangedAgreement {
 }
 
 pub(super) async fn change(
-    State(inside): Here,
-    Path(agreement): Path<String>,
-    body: Bytes,
+    Here(inside, _): Here,
+    OfAgreement(agreement): OfAgreement,
+    Sent(change): Sent<Change>,
 ) -> Answer<ChangedAgreement> {
-    let agreement = agreement_id(&agreement)?;
-    let change: Change = read(&body)?;
     let changed = inside.aws.marketplace().change(&agreement, change)?;
     let product = product_of(&inside, &changed.agreement_id)?;
     let license = license(&product, &changed.license_arn, &changed.customer_identifier)?;
@@ -161,8 +150,8 @@ pub(crate) struct FreshToken {
     pub(crate) registration_url: Option<String>,
 }
 
-pub(super) async fn token(State(inside): Here, Path(agreement): Path<String>) -> Answer<FreshToken> {
-    let fresh = fresh_token(&inside, &agreement)?;
+pub(super) async fn token(Here(inside, _): Here, OfAgreement(agreement): OfAgreement) -> Answer<FreshToken> {
+    let fresh = fresh_token(&inside, agreement)?;
     inside.timeline.settle().await;
     Ok(Json(fresh))
 }
@@ -171,9 +160,8 @@ pub(super) async fn token(State(inside): Here, Path(agreement): Path<String>) ->
 ///
 /// # Errors
 ///
-/// An agreement that is none, unknown or not active.
-pub(crate) fn fresh_token(inside: &Inside, agreement: &str) -> Result<FreshToken, Failure> {
-    let agreement_id = agreement_id(agreement)?;
+/// An agreement that is unknown or not active.
+pub(crate) fn fresh_token(inside: &Inside, agreement_id: AgreementId) -> Result<FreshToken, Failure> {
     let token = inside.aws.marketplace().new_token(&agreement_id)?;
     let product = product_of(inside, &agreement_id)?;
     let stage = find(&inside.listings, product.as_str()).map(|described| described.listing.stage);

@@ -1,12 +1,10 @@
 //! The clock.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Failure, Here, read};
+use super::{Answer, Failure, Here, Sent};
 use crate::sandbox::Inside;
 
 /// What time it is.
@@ -27,13 +25,13 @@ pub(crate) struct Moved {
     pub(crate) set: Option<String>,
 }
 
-pub(super) async fn show(State(inside): Here) -> Answer<Now> {
+pub(super) async fn show(Here(inside, _): Here) -> Answer<Now> {
     inside.timeline.settle().await;
     Ok(Json(Now { now: inside.clock.now() }))
 }
 
-pub(super) async fn move_on(State(inside): Here, body: Bytes) -> Answer<Now> {
-    let now = move_clock(&inside, &read(&body)?).await?;
+pub(super) async fn move_on(Here(inside, _): Here, Sent(moved): Sent<Moved>) -> Answer<Now> {
+    let now = move_clock(&inside, &moved).await?;
     inside.timeline.settle().await;
     Ok(Json(Now { now }))
 }

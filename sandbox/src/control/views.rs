@@ -1,19 +1,17 @@
-//! What can be looked at: the listings, what was bought, the plan of faults, what the world was told, the wire.
+//! What can be looked at: the listings, what was bought and billed, the plan of faults, what the world was told, the
+//! wire.
 //!
-//! The events are read from the tables through AWS like everything else: such reads stand on the wire too, and a fault
-//! that is planned at DynamoDB strikes them.
+//! The events are read from the tables past the fault plan and the wire log, which are about Stallkeeper's calls.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stallkeeper::ids::{ProductCode, ProductId};
 use stallkeeper::listing::{Dimension, Mode, Pricing, Stage};
 use stallkeeper::notification::OutboundEvent;
 
-use super::{Answer, Here, read, stacks};
-use crate::aws::{Fault, Overview, PlannedFault, WireCall};
+use super::{Answer, Here, Sent, described, stacks};
+use crate::aws::{Bill, Fault, Overview, PlannedFault, WireCall};
 use crate::sandbox::Inside;
 
 /// A listing, and where its buyers register.
@@ -31,7 +29,7 @@ pub(super) struct Sold {
     registration_url: Option<String>,
 }
 
-pub(super) async fn listings(State(inside): Here) -> Answer<Value> {
+pub(super) async fn listings(Here(inside, _): Here) -> Answer<Value> {
     let sold = |described: &crate::listings::DescribedListing| {
         let listing = described.listing.clone();
         Sold {
@@ -51,24 +49,24 @@ pub(super) async fn listings(State(inside): Here) -> Answer<Value> {
     Ok(Json(json!({ "listings": listings })))
 }
 
-pub(super) async fn purchases(State(inside): Here) -> Answer<Overview> {
+pub(super) async fn purchases(Here(inside, _): Here) -> Answer<Overview> {
     inside.timeline.settle().await;
     Ok(Json(inside.aws.marketplace().overview()))
 }
 
-pub(super) async fn faults(State(inside): Here) -> Answer<Value> {
+pub(super) async fn faults(Here(inside, _): Here) -> Answer<Value> {
     inside.timeline.settle().await;
     Ok(Json(plan(&inside)))
 }
 
-pub(super) async fn add_fault(State(inside): Here, body: Bytes) -> Answer<Value> {
-    let fault = Fault::read(&read(&body)?)?;
+pub(super) async fn add_fault(Here(inside, _): Here, Sent(fault): Sent<Value>) -> Answer<Value> {
+    let fault = Fault::read(&fault)?;
     inside.aws.faults().add(fault)?;
     inside.timeline.settle().await;
     Ok(Json(plan(&inside)))
 }
 
-pub(super) async fn clear_faults(State(inside): Here) -> Answer<Value> {
+pub(super) async fn clear_faults(Here(inside, _): Here) -> Answer<Value> {
     inside.aws.faults().clear();
     inside.timeline.settle().await;
     Ok(Json(plan(&inside)))
@@ -81,6 +79,7 @@ fn plan(inside: &Inside) -> Value {
 
 /// Whose events.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct OfStage {
     stage: Option<String>,
 }
@@ -93,7 +92,7 @@ struct Event {
     event: OutboundEvent,
 }
 
-pub(super) async fn events(State(inside): Here, Query(of): Query<OfStage>) -> Answer<Value> {
+pub(super) async fn events(Here(inside, of): Here<OfStage>) -> Answer<Value> {
     inside.timeline.settle().await;
     let mut events: Vec<Event> = Vec::new();
     for stack in stacks(&inside, of.stage.as_deref())? {
@@ -102,14 +101,31 @@ pub(super) async fn events(State(inside): Here, Query(of): Query<OfStage>) -> An
     Ok(Json(json!({ "events": events })))
 }
 
+/// Of which product; of all if none is named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfProduct {
+    product: Option<String>,
+}
+
+pub(super) async fn bill(Here(inside, of): Here<OfProduct>) -> Answer<Bill> {
+    inside.timeline.settle().await;
+    let bill = inside.aws.marketplace().bill();
+    Ok(Json(match of.product {
+        Some(product) => bill.of_product(&described(&inside, &product)?.listing.product_code),
+        None => bill,
+    }))
+}
+
 /// Which calls; all if nothing is named.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct OfCalls {
     service: Option<String>,
     operation: Option<String>,
 }
 
-pub(super) async fn wire(State(inside): Here, Query(of): Query<OfCalls>) -> Answer<Value> {
+pub(super) async fn wire(Here(inside, of): Here<OfCalls>) -> Answer<Value> {
     inside.timeline.settle().await;
     if let Some(service) = &of.service {
         service.parse::<crate::aws::Service>()?;
@@ -122,7 +138,7 @@ pub(super) async fn wire(State(inside): Here, Query(of): Query<OfCalls>) -> Answ
     Ok(Json(json!({ "calls": calls })))
 }
 
-pub(super) async fn clear_wire(State(inside): Here) -> Answer<Value> {
+pub(super) async fn clear_wire(Here(inside, _): Here) -> Answer<Value> {
     inside.timeline.settle().await;
     inside.aws.wire().clear();
     Ok(Json(json!({ "calls": [] })))

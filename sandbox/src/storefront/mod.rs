@@ -58,7 +58,7 @@ async fn subscribe(State(inside): Here, Form(fields): Fields) -> Result<Response
 }
 
 async fn set_up_again(State(inside): Here, Path(agreement): Path<String>) -> Result<Response, Refused> {
-    let FreshToken { token, registration_url, .. } = fresh_token(&inside, &agreement)?;
+    let FreshToken { token, registration_url, .. } = fresh_token(&inside, agreement_id(&agreement)?)?;
     Ok(hand_over(registration_url, token, false))
 }
 

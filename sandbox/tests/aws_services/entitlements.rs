@@ -65,6 +65,30 @@ async fn an_amendment_is_there_with_its_news() {
 }
 
 #[tokio::test]
+async fn by_the_other_reading_entitlements_lag_behind_their_news() {
+    let readings = Readings { entitlements: SignedDuration::from_secs(30), ..Readings::default() };
+    let sandbox = start_with(readings, Delays::default()).await;
+    let bought = sandbox.buy_contract();
+    let license = bought.license_arn.unwrap().to_string();
+    let seats = async || amounts(&held_by(&sandbox, &license).await).get("seats").copied();
+    sandbox.advance(SignedDuration::from_secs(61 + 29));
+    assert_eq!(seats().await, None, "License Updated is 29 seconds old");
+    sandbox.advance(SignedDuration::from_secs(1));
+    assert_eq!(seats().await, Some(5));
+
+    let dimensions = serde_json::from_value(json!({"seats": 9})).unwrap();
+    sandbox.aws.marketplace().change(&bought.agreement_id, Change::Amend { dimensions }).unwrap();
+    sandbox.advance(SignedDuration::from_secs(61 + 29));
+    assert_eq!(seats().await, Some(5));
+    sandbox.advance(SignedDuration::from_secs(1));
+    assert_eq!(seats().await, Some(9));
+
+    sandbox.aws.marketplace().change(&bought.agreement_id, Change::End { status: EndStatus::Cancelled }).unwrap();
+    sandbox.advance(SignedDuration::from_secs(31));
+    assert_eq!(seats().await, None, "what is revoked is gone at once");
+}
+
+#[tokio::test]
 async fn one_license_can_hold_what_has_expired_beside_what_has_not() {
     let sandbox = start().await;
     let bought = sandbox.buy(CONTRACT, json!({"seats": 5, "projects": 2}));

@@ -150,3 +150,102 @@ async fn every_marketplace_service_fails_in_its_own_words() {
         agreement().await.unwrap();
     }
 }
+
+mod of_writes {
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+    use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+    use aws_sdk_dynamodb::types::{Put, PutRequest, TransactWriteItem, WriteRequest};
+
+    use super::*;
+
+    fn item(key: &str) -> std::collections::HashMap<String, AttributeValue> {
+        [("pk".to_owned(), AttributeValue::S(key.to_owned()))].into()
+    }
+
+    fn put_of(key: &str) -> TransactWriteItem {
+        let put = Put::builder().table_name("tenants").set_item(Some(item(key))).build().unwrap();
+        TransactWriteItem::builder().put(put).build()
+    }
+
+    #[tokio::test]
+    async fn a_transaction_is_cancelled_by_another_one() {
+        let sandbox = start().await;
+        let client = table(&sandbox).await;
+        let fault = json!({"service": "dynamodb", "operation": "TransactWriteItems", "kind": "transaction_conflict"});
+        plan(&sandbox, fault.clone());
+        let transact = || client.transact_write_items().transact_items(put_of("a")).transact_items(put_of("b")).send();
+        let cancelled = async || match transact().await.unwrap_err().into_service_error() {
+            TransactWriteItemsError::TransactionCanceledException(cancelled) => cancelled,
+            other => panic!("{other:?}"),
+        };
+        let codes = |cancelled: &TransactionCanceledException| {
+            let reasons = cancelled.cancellation_reasons().iter();
+            reasons.map(|reason| reason.code().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let one = cancelled().await;
+        assert_eq!(codes(&one), ["TransactionConflict", "None"]);
+        assert_eq!(one.cancellation_reasons()[1].message(), None);
+        assert!(one.message().unwrap().ends_with("[TransactionConflict, None]"));
+        assert!(!is_there(&client, "a").await);
+
+        let mut of_two = fault;
+        of_two["records"] = 2.into();
+        plan(&sandbox, of_two);
+        assert_eq!(codes(&cancelled().await), ["TransactionConflict", "TransactionConflict"]);
+        transact().await.unwrap();
+        assert!(is_there(&client, "b").await);
+    }
+
+    #[tokio::test]
+    async fn a_single_write_meets_a_transaction() {
+        let sandbox = start().await;
+        let client = table(&sandbox).await;
+        plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "transaction_conflict"}));
+        assert_eq!(put(&client, "a").await, Err("TransactionConflictException".to_owned()));
+        assert!(!is_there(&client, "a").await);
+        assert_eq!(put(&client, "a").await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn some_or_all_items_of_a_batch_are_left_unprocessed() {
+        let sandbox = start().await;
+        let client = table(&sandbox).await;
+        let request = |key: &str| {
+            let put = PutRequest::builder().set_item(Some(item(key))).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        };
+        let write = |keys: &[&str]| {
+            let requests = keys.iter().map(|key| request(key)).collect();
+            client.batch_write_item().request_items("tenants", requests).send()
+        };
+        let fault = json!({"service": "dynamodb", "operation": "BatchWriteItem", "kind": "unprocessed"});
+        plan(&sandbox, fault.clone());
+        let answer = write(&["a", "b", "c"]).await.unwrap();
+        let all = [request("a"), request("b"), request("c")];
+        assert_eq!(answer.unprocessed_items().unwrap()["tenants"], all);
+        assert!(!is_there(&client, "c").await);
+
+        let mut of_two = fault;
+        of_two["records"] = 2.into();
+        plan(&sandbox, of_two);
+        let answer = write(&["a", "b", "c"]).await.unwrap();
+        assert_eq!(answer.unprocessed_items().unwrap()["tenants"], all[..2]);
+        assert!(is_there(&client, "c").await && !is_there(&client, "a").await);
+
+        let answer = write(&["a", "b"]).await.unwrap();
+        assert!(answer.unprocessed_items().is_none_or(|items| items.is_empty()));
+        assert!(is_there(&client, "a").await && is_there(&client, "b").await);
+    }
+
+    #[tokio::test]
+    async fn what_goes_past_the_proxy_is_neither_struck_nor_seen() {
+        let sandbox = start().await;
+        table(&sandbox).await;
+        plan(&sandbox, json!({"service": "dynamodb", "operation": "*", "times": 9, "kind": "500"}));
+        sandbox.aws.wire().clear();
+        let config = sandbox.config().to_builder().endpoint_url(sandbox.aws.dynamodb_url()).build();
+        put(&Client::new(&config), "a").await.unwrap();
+        assert!(sandbox.aws.wire().all().is_empty());
+        assert_eq!(sandbox.aws.faults().list()[0].seen, 0);
+    }
+}

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_marketplacemetering::operation::batch_meter_usage::{BatchMeterUsageError, BatchMeterUsageOutput};
+use aws_sdk_marketplacemetering::primitives::DateTime;
+use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus};
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::{Announcement, Aws, AwsOptions, Delays, News, Purchase, Purchased, Readings};
 use serde_json::{Value, json};
@@ -98,6 +101,77 @@ impl Sandbox {
         aws_sdk_dynamodb::Client::new(&self.config())
     }
 
+    /// Meters usage as the SDK does, but without the empty CustomerIdentifier that it puts into every record.
+    pub(crate) async fn meter(
+        &self,
+        product: Option<&str>,
+        records: &[UsageRecord],
+    ) -> Result<BatchMeterUsageOutput, SdkError<BatchMeterUsageError>> {
+        let request = self.metering().batch_meter_usage().set_product_code(product.map(str::to_owned));
+        let stripped = request.set_usage_records(Some(records.to_vec())).customize().mutate_request(|request| {
+            let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+            for record in body["UsageRecords"].as_array_mut().unwrap() {
+                let members = record.as_object_mut().unwrap();
+                if members["CustomerIdentifier"] == "" {
+                    members.remove("CustomerIdentifier");
+                }
+            }
+            let body = body.to_string();
+            request.headers_mut().insert("content-length", body.len().to_string());
+            *request.body_mut() = body.into();
+        });
+        stripped.send().await
+    }
+
+    /// Meters one record, which must not make the call fail, and answers its status and id.
+    pub(crate) async fn meter_one(
+        &self,
+        product: Option<&str>,
+        record: UsageRecord,
+    ) -> (UsageRecordResultStatus, Option<String>) {
+        let answer = self.meter(product, &[record]).await.unwrap();
+        let [result] = answer.results() else { panic!("{answer:?}") };
+        (result.status().unwrap().clone(), result.metering_record_id().map(str::to_owned))
+    }
+
+    /// The code of the error that a call as a whole is refused with.
+    pub(crate) async fn refusal(&self, product: Option<&str>, records: &[UsageRecord]) -> String {
+        code(self.meter(product, records).await)
+    }
+
+    /// Meters usage as JSON that no SDK knows.
+    pub(crate) async fn meter_json(&self, request: Value) -> (u16, Value) {
+        self.meter_text(request.to_string()).await
+    }
+
+    pub(crate) async fn meter_text(&self, request: String) -> (u16, Value) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client
+            .post(self.aws.url())
+            .header("x-amz-target", "AWSMPMeteringService.BatchMeterUsage")
+            .header("content-type", "application/x-amz-json-1.1")
+            .body(request)
+            .send()
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// What was billed: license, dimension, hour and quantity, oldest first.
+    pub(crate) fn billed(&self) -> Vec<(String, String, String, String)> {
+        let records = self.aws.marketplace().bill().records.into_iter();
+        let line = |it: sandbox::aws::BilledRecord| {
+            (it.license.to_string(), it.dimension.to_string(), it.hour.to_string(), it.quantity.to_string())
+        };
+        records.map(line).collect()
+    }
+
+    /// How much was billed in all.
+    pub(crate) fn sum(&self) -> String {
+        let quantities = self.aws.marketplace().bill().records.into_iter().map(|record| record.quantity);
+        quantities.fold(rust_decimal::Decimal::ZERO, |sum, quantity| sum + quantity).to_string()
+    }
+
     pub(crate) fn advance(&self, time: SignedDuration) {
         self.clock.set(self.clock.now() + time);
     }
@@ -149,6 +223,29 @@ impl Sandbox {
 pub(crate) fn purchase(product: &str, dimensions: Value) -> Purchase {
     let dimensions: BTreeMap<_, _> = serde_json::from_value(dimensions).unwrap();
     Purchase { product: product.parse().unwrap(), account: None, dimensions, free_trial: false }
+}
+
+/// Usage of a license.
+pub(crate) fn usage(bought: &Purchased, dimension: &str, quantity: i32, at: Timestamp) -> UsageRecord {
+    let record = UsageRecord::builder()
+        .customer_aws_account_id(bought.account_id.as_str())
+        .set_license_arn(bought.license_arn.as_ref().map(|arn| arn.as_str().to_owned()));
+    some(record.customer_identifier(""), dimension, quantity, at)
+}
+
+/// Usage of a legacy buyer.
+pub(crate) fn usage_of(customer: &str, dimension: &str, quantity: i32, at: Timestamp) -> UsageRecord {
+    some(UsageRecord::builder().customer_identifier(customer), dimension, quantity, at)
+}
+
+fn some(
+    record: aws_sdk_marketplacemetering::types::builders::UsageRecordBuilder,
+    dimension: &str,
+    quantity: i32,
+    at: Timestamp,
+) -> UsageRecord {
+    let at = DateTime::from_millis(at.as_millisecond());
+    record.dimension(dimension).quantity(quantity).timestamp(at).build().unwrap()
 }
 
 pub(crate) fn account(text: &str) -> AccountId {

@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "what fails here fails the test; clippy knows test functions, but not their fixture"
 )]
 
@@ -11,6 +12,11 @@ mod entitlements;
 mod events;
 mod faults;
 mod fixture;
+mod metering;
+mod metering_allocations;
+mod metering_buyers;
+mod metering_faults;
+mod metering_windows;
 mod refusals;
 mod registration_tokens;
 mod wire;

@@ -11,6 +11,8 @@ async fn a_purchase_that_cannot_be_says_why_and_leaves_nothing() {
         (CONTRACT, json!({}), "value_missing", "seats, projects"),
         (CONTRACT, json!({"desks": 1}), "dimension_unknown", "seats, projects"),
         (CONTRACT, json!({"seats": -1}), "value_invalid", "`seats`"),
+        (CONTRACT, json!({"seats": 1e30}), "value_invalid", "from 0 to 2147483647"),
+        (CONTRACT, json!({"seats": 2_147_483_647.5}), "value_invalid", "from 0 to 2147483647"),
         (CONTRACT, json!({"seats": null}), "value_invalid", "`seats`"),
         (CONTRACT, json!({"seats": [1]}), "value_invalid", "`seats`"),
         (SUBSCRIPTION, json!({"requests": 1}), "dimension_not_entitled", "`requests`"),

@@ -1,9 +1,9 @@
 use aws_sdk_marketplacemetering::operation::resolve_customer::ResolveCustomerOutput;
 use jiff::SignedDuration;
-use sandbox::aws::{Change, Delays, EndStatus, Readings, TokenLife};
+use sandbox::aws::{Change, Delays, EndStatus, Purchase, Readings, ResolveCustomerSends, TokenLife};
 use serde_json::json;
 
-use crate::fixture::{CONTRACT, LEGACY, Sandbox, code, start, start_with};
+use crate::fixture::{CONTRACT, LEGACY, SUBSCRIPTION, Sandbox, code, purchase, start, start_with};
 
 async fn resolve(sandbox: &Sandbox, token: &str) -> ResolveCustomerOutput {
     sandbox.metering().resolve_customer().registration_token(token).send().await.unwrap()
@@ -36,6 +36,36 @@ async fn a_token_of_a_legacy_product_names_a_customer_and_no_license() {
     assert!(answer.customer_identifier().is_some());
     assert_eq!(answer.customer_aws_account_id(), Some(bought.account_id.as_str()));
     assert_eq!(answer.license_arn(), None);
+}
+
+#[tokio::test]
+async fn by_the_other_reading_a_token_names_both_keys_of_products_of_both_kinds() {
+    let readings = Readings { resolve_customer_sends: ResolveCustomerSends::BothKeys, ..Readings::default() };
+    let sandbox = start_with(readings, Delays::none()).await;
+    let bought = sandbox.buy_contract();
+    let first = resolve(&sandbox, &bought.token).await;
+    assert_eq!(first.license_arn(), bought.license_arn.as_ref().map(|arn| arn.as_str()));
+    let customer = first.customer_identifier().unwrap();
+    assert_eq!(customer.len(), 11);
+    assert_eq!(first.customer_aws_account_id(), Some(bought.account_id.as_str()));
+    assert_eq!(resolve(&sandbox, &bought.token).await.customer_identifier(), Some(customer));
+
+    let buy_again = |product: &str, dimensions| {
+        let again = Purchase { account: Some(bought.account_id.clone()), ..purchase(product, dimensions) };
+        sandbox.aws.marketplace().purchase(again).unwrap()
+    };
+    let second = resolve(&sandbox, &buy_again(CONTRACT, json!({"seats": 1})).token).await;
+    assert_ne!(second.license_arn(), first.license_arn());
+    assert_eq!(second.customer_identifier(), Some(customer), "the same buyer of the same product");
+    let other = resolve(&sandbox, &buy_again(SUBSCRIPTION, json!({})).token).await;
+    assert_ne!(other.customer_identifier(), Some(customer), "of another product");
+
+    let legacy = sandbox.buy(LEGACY, json!({}));
+    let answer = resolve(&sandbox, &legacy.token).await;
+    assert_eq!(answer.customer_identifier(), legacy.customer_identifier.as_ref().map(|id| id.as_str()));
+    let license = &sandbox.aws.marketplace().overview().licenses[3];
+    assert_eq!(license.customer_identifier, legacy.customer_identifier);
+    assert_eq!(answer.license_arn(), Some(license.license_arn.as_str()), "the one of its License events");
 }
 
 #[tokio::test]

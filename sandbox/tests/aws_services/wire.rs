@@ -111,7 +111,7 @@ async fn what_is_not_served_is_an_unknown_operation() {
     let sandbox = start().await;
     let named = |response: &Response| header(response, "x-amzn-errortype").ends_with("UnknownOperationException");
     for (target, status) in [
-        ("AWSMPMeteringService.BatchMeterUsage", 400),
+        ("AWSMPMeteringService.MeterUsage", 400),
         ("AWSMPEntitlementService.Nothing", 400),
         ("AmazonSQS.SendMessage", 404),
         ("nonsense", 404),

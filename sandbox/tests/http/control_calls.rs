@@ -1,5 +1,6 @@
 use stallkeeper::listing::Stage;
 
+use super::refused_calls::problem;
 use super::*;
 
 #[tokio::test]
@@ -57,6 +58,22 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
         ("/sandbox/clock", json!({ "set": START, "advance": "1h" }), 400, "parameter_invalid", "beside `advance`"),
         ("/sandbox/clock", json!({ "advance": "5000000d" }), 400, "parameter_invalid", "advance: "),
         ("/sandbox/faults", json!({ "service": "sqs" }), 400, "service_unknown", "dynamodb, metering"),
+        (
+            "/sandbox/faults",
+            json!({ "service": "dynamodb", "operation": "Query", "kind": "unprocessed" }),
+            400,
+            "kind_unfit",
+            "BatchWriteItem of dynamodb",
+        ),
+        ("/sandbox/readings", json!({ "colour": "red" }), 400, "reading_unknown", "final_window, identical_repeat"),
+        ("/sandbox/readings", json!({ "final_window": "soon" }), 400, "reading_invalid", "agreement_ended"),
+        (
+            "/sandbox/dimensions",
+            json!({ "product": "demo-contract", "dimension": "seats", "published": false }),
+            400,
+            "dimension_not_metered",
+            "`seats`",
+        ),
         ("/sandbox/deliver", json!({}), 400, "parameter_invalid", "hold, message"),
         ("/sandbox/deliver", json!({ "hold": true, "release": true }), 400, "parameter_invalid", "beside `hold`"),
         ("/sandbox/deliver", json!({ "hold": true, "stage": "moon" }), 400, "parameter_invalid", "only: staging"),
@@ -64,7 +81,7 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
         ("/sandbox/deliver", json!({ "duplicate": -1 }), 400, "body_invalid", "-1"),
         ("/sandbox/deliver", json!({ "duplicate": 1_000_000 }), 400, "parameter_invalid", "duplicate: "),
         ("/sandbox/nothing", json!({}), 404, "route_unknown", "POST /sandbox/nothing"),
-        ("/sandbox/listings", json!({}), 404, "route_unknown", "POST /sandbox/listings"),
+        ("/sandbox/listings", json!({}), 405, "method_not_allowed", "POST /sandbox/listings"),
     ];
     for (path, body, status, code, part) in cases {
         let answer = visit.client.post(visit.url(path)).json(body).send().await.unwrap();
@@ -79,12 +96,6 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
     }
     let answer = visit.client.post(visit.url("/sandbox/clock")).body("no json").send().await.unwrap();
     problem(answer, 400, "no json").await;
-}
-
-async fn problem(answer: Response, status: u16, of: &str) -> Value {
-    assert_eq!(answer.status(), status, "{of}");
-    assert_eq!(answer.headers()["content-type"], "application/problem+json", "{of}");
-    answer.json().await.unwrap()
 }
 
 #[tokio::test]

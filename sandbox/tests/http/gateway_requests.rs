@@ -6,7 +6,7 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261123/us-east-1
 #[tokio::test]
 async fn an_unsigned_call_is_refused_as_the_iam_authorizer_does_and_a_signed_one_gets_through() {
     let visit = Visit::begin().await;
-    for path in ["/v1", "/v1/licenses?account=111122223333", "/v1/anything/at/all"] {
+    for path in ["/v1/licenses?account=111122223333", "/v1/tenants/acme/entitlements", "/v1/usage"] {
         let answer = visit.client.get(visit.url(path)).send().await.unwrap();
         assert_eq!(answer.status(), 403, "{path}");
         assert!(answer.headers().contains_key("apigw-requestid"));
@@ -51,7 +51,7 @@ async fn a_body_that_lambda_would_not_take_never_reaches_a_function() {
 #[tokio::test]
 async fn a_path_without_a_route_is_not_found() {
     let visit = Visit::begin().await;
-    for path in ["/nothing", "/registering", "/v2/licenses"] {
+    for path in ["/nothing", "/registering", "/v2/licenses", "/v1", "/v1/anything/at/all"] {
         let answer = visit.client.get(visit.url(path)).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");
         assert_eq!(answer.text().await.unwrap(), r#"{"message":"Not Found"}"#);
@@ -73,6 +73,26 @@ async fn a_buyers_form_and_cookie_reach_the_registration_and_its_answers_come_ba
     let page = visit.client.get(visit.url("/register")).header("cookie", session).send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert!(page.text().await.unwrap().contains("support@example.com"));
+}
+
+#[tokio::test]
+async fn the_stand_in_application_is_of_another_origin_than_the_registration_page() {
+    let visit = Visit::begin().await;
+    let application = visit.sandbox.url().replace("127.0.0.1", "localhost");
+    assert_ne!(application, visit.sandbox.url());
+    let bought = visit.buy("demo-subscription").await;
+    let people = sandbox::people::People::at(visit.sandbox.url()).unwrap();
+    let session = people.arrive(bought["token"].as_str().unwrap()).await.unwrap().cookie.unwrap();
+    let page = visit.client.get(visit.url("/register")).header("cookie", &session).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains(&format!("form-action 'self' {application};")), "{policy}");
+
+    let handed_on = people.leave_contact(&session, "buyer@example.com", "new").await.unwrap();
+    let location = handed_on.location.unwrap();
+    assert!(location.starts_with(&format!("{application}/app/sign-up?code=")), "{location}");
+    let arrived = visit.client.get(location).send().await.unwrap();
+    assert_eq!(arrived.status(), 200);
+    assert!(arrived.text().await.unwrap().contains("A one-time code arrived with you"));
 }
 
 #[tokio::test]

@@ -9,7 +9,10 @@
 
 mod control_calls;
 mod gateway_requests;
+mod metered_usage;
+mod program;
 mod queue_deliveries;
+mod refused_calls;
 mod storefront_pages;
 mod time_passing;
 

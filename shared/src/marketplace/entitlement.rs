@@ -19,7 +19,7 @@ impl Marketplace {
     ///
     /// See [`MarketplaceError`]; also when the license has nothing that it could be asked for by.
     pub async fn entitlements(&self, license: &License) -> Result<Vec<Entitlement>, MarketplaceError> {
-        let (name, value) = match (&license.customer, &license.arn, &license.account) {
+        let (name_of_filter, value) = match (&license.customer, &license.arn, &license.account) {
             (Some(customer), _, _) => (GetEntitlementFilterName::CustomerIdentifier, customer.as_str()),
             (_, Some(arn), _) if arn.is_sendable() => (GetEntitlementFilterName::LicenseArn, arn.as_str()),
             (_, _, Some(account)) => (GetEntitlementFilterName::CustomerAwsAccountId, account.as_str()),
@@ -29,15 +29,21 @@ impl Marketplace {
             .entitlement
             .get_entitlements()
             .product_code(license.product.as_str())
-            .filter(name, vec![value.to_owned()])
+            .filter(name_of_filter.clone(), vec![value.to_owned()])
             .into_paginator()
             .send();
+        let by_account = matches!(name_of_filter, GetEntitlementFilterName::CustomerAwsAccountId);
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(read_error)?;
             for entitlement in page.entitlements() {
-                if license.customer.is_some() || names(entitlement, &license.id) {
-                    found.push(read(entitlement)?);
+                let named = entitlement.license_arn().and_then(|arn| arn.parse::<LicenseArn>().ok());
+                let is_of_license = match named {
+                    Some(arn) => license.customer.is_some() || *arn.id() == license.id,
+                    None => !by_account,
+                };
+                if is_of_license {
+                    found.extend(read(entitlement, &license.id));
                 }
             }
         }
@@ -45,18 +51,16 @@ impl Marketplace {
     }
 }
 
-/// Whether an entitlement is of that license; one that names none was asked for by the license itself.
-fn names(entitlement: &types::Entitlement, license: &LicenseId) -> bool {
-    entitlement.license_arn().and_then(|arn| arn.parse::<LicenseArn>().ok()).is_none_or(|arn| arn.id() == license)
-}
-
-fn read(entitlement: &types::Entitlement) -> Result<Entitlement, MarketplaceError> {
-    let dimension = entitlement.dimension().unwrap_or_default().parse().map_err(odd)?;
-    let value = entitlement.value().and_then(read_value);
-    let value = value.ok_or_else(|| odd(format!("no value for the dimension {dimension}")))?;
-    let expires_at =
-        entitlement.expiration_date().map(|date| Timestamp::new(date.secs(), 0)).transpose().map_err(odd)?;
-    Ok(Entitlement { dimension, value, expires_at })
+/// Reads one entitlement. One that cannot be read is left out, so that it does not hide the others.
+fn read(entitlement: &types::Entitlement, license: &LicenseId) -> Option<Entitlement> {
+    let dimension = entitlement.dimension().unwrap_or_default();
+    let expires_at = entitlement.expiration_date().map(|date| Timestamp::new(date.secs(), 0)).transpose();
+    let parts = (dimension.parse().ok(), entitlement.value().and_then(read_value), expires_at.ok());
+    let (Some(dimension), Some(value), Some(expires_at)) = parts else {
+        tracing::error!(%license, dimension, counter = "entitlement_unreadable", "an entitlement is left out");
+        return None;
+    };
+    Some(Entitlement { dimension, value, expires_at })
 }
 
 fn read_value(value: &types::EntitlementValue) -> Option<Value> {

@@ -3,8 +3,8 @@
 use aws_sdk_marketplacemetering::operation::resolve_customer::{ResolveCustomerError, ResolveCustomerOutput};
 
 use super::{Marketplace, MarketplaceError, odd, read_error};
-use crate::ids::{InvalidId, LicenseArn, LicenseId, ProductCode};
-use crate::license::Purchase;
+use crate::ids::{InvalidId, ProductCode};
+use crate::license::Resolved;
 
 /// Why a registration token did not resolve.
 #[derive(Debug, thiserror::Error)]
@@ -24,15 +24,12 @@ pub enum ResolveError {
 }
 
 impl Marketplace {
-    /// Resolves a registration token into the purchase that it proves (ResolveCustomer).
-    ///
-    /// The same token resolves to the same purchase until it expires. A purchase with a LicenseArn is of a product of
-    /// the newer kind; one without is keyed by its CustomerIdentifier.
+    /// Resolves a registration token (ResolveCustomer). The same token resolves to the same until it expires.
     ///
     /// # Errors
     ///
     /// Tells an expired and an invalid token apart from an AWS that does not answer.
-    pub async fn resolve_customer(&self, token: &str) -> Result<Purchase, ResolveError> {
+    pub async fn resolve_customer(&self, token: &str) -> Result<Resolved, ResolveError> {
         let answer = self.metering.resolve_customer().registration_token(token).send().await.map_err(|error| {
             match error.as_service_error() {
                 Some(ResolveCustomerError::ExpiredTokenException(_)) => ResolveError::Expired,
@@ -41,30 +38,18 @@ impl Marketplace {
             }
         })?;
         let product: ProductCode = answer.product_code().unwrap_or_default().parse().map_err(odd)?;
-        match read_purchase(&answer, &product) {
-            Ok(Some(purchase)) => Ok(purchase),
+        match read(&answer, &product) {
+            Ok(Some(resolved)) => Ok(resolved),
             Ok(None) => Err(ResolveError::Incomplete(product)),
             Err(invalid) => Err(odd(invalid).into()),
         }
     }
 }
 
-fn read_purchase(answer: &ResolveCustomerOutput, product: &ProductCode) -> Result<Option<Purchase>, InvalidId> {
+fn read(answer: &ResolveCustomerOutput, product: &ProductCode) -> Result<Option<Resolved>, InvalidId> {
     let account = answer.customer_aws_account_id().filter(|text| !text.is_empty()).map(str::parse).transpose()?;
-    let arn: Option<LicenseArn> = answer.license_arn().filter(|text| !text.is_empty()).map(str::parse).transpose()?;
+    let arn = answer.license_arn().filter(|text| !text.is_empty()).map(str::parse).transpose()?;
     let customer = answer.customer_identifier().filter(|text| !text.is_empty()).map(str::parse).transpose()?;
     let agreement = answer.metadata().and_then(|metadata| metadata.agreement_id()).map(str::parse).transpose()?;
-    let license = match (&arn, &customer) {
-        (Some(arn), _) => Some(arn.id().clone()),
-        (None, Some(customer)) => Some(LicenseId::legacy(product, customer)),
-        (None, None) => None,
-    };
-    Ok(license.zip(account).map(|(license, account)| Purchase {
-        license,
-        product: product.clone(),
-        account,
-        arn,
-        customer,
-        agreement,
-    }))
+    Ok(account.map(|account| Resolved { product: product.clone(), account, arn, customer, agreement }))
 }

@@ -3,6 +3,7 @@
 //! Each answers in the domain's own types and says of a failure what its caller can do about it.
 
 mod agreement;
+mod batch_meter_usage;
 mod entitlement;
 mod metering;
 

@@ -5,11 +5,15 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use ulid::Ulid;
 
-use crate::ids::{AccountId, AgreementId, LicenseId, ProductCode, TenantId};
+use crate::ids::{AccountId, AgreementId, DimensionKey, LicenseId, ProductCode, TenantId};
 use crate::license::StateName;
+use crate::metering::RecordName;
 use crate::registration::SecretHash;
+use crate::time::UsageHour;
+use crate::usage::KeyHash;
 
 /// The index of licenses by tenant.
 pub const TENANT_INDEX: &str = "tenant";
@@ -23,6 +27,25 @@ pub const TENANT_KEY: &str = "tenant_key";
 pub const ACCOUNT_KEY: &str = "account_key";
 /// See [`TENANT_KEY`].
 pub const STATE_KEY: &str = "state_key";
+
+/// The sparse index of work that is left.
+pub const WORK_INDEX: &str = "work";
+/// What the index of work hashes by.
+pub const WORK_KEY: &str = "work_key";
+/// What the index of work sorts by: first what is due first.
+pub const WORK_SORT: &str = "work_sort";
+
+/// Into how many partitions what every hour writes is spread.
+pub const SHARDS: u8 = 4;
+
+/// A kind of work that is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Records to send, of the licenses of one shard.
+    Pending(u8),
+    /// Licenses that are over and have hours to sum.
+    Flush,
+}
 
 /// Where an item is in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,4 +114,99 @@ pub(crate) fn account(id: &AccountId) -> String {
 
 pub(crate) fn state(name: StateName) -> String {
     format!("STATE#{}", name.as_str())
+}
+
+/// The shard of a license: the same for the same license, and about as many licenses in each.
+pub fn shard(license: &LicenseId) -> u8 {
+    let sum = license.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    u8::try_from(sum % u32::from(SHARDS)).unwrap_or_default()
+}
+
+pub(crate) fn work(work: Work) -> String {
+    match work {
+        Work::Pending(shard) => format!("WORK#pending#{shard}"),
+        Work::Flush => "WORK#flush".to_owned(),
+    }
+}
+
+/// A moment as it sorts among others.
+pub(crate) fn moment(at: Timestamp) -> String {
+    format!("{:012}", at.as_second())
+}
+
+/// Urgent records before others, then by when they are due, then by their hour.
+pub(crate) fn pending_sort(urgent: bool, not_before: Timestamp, name: &RecordName) -> String {
+    format!("{}{}#{}#{}", pending_prefix(urgent), moment(not_before), name.hour, name.license)
+}
+
+pub(crate) fn pending_prefix(urgent: bool) -> &'static str {
+    if urgent { "0#" } else { "1#" }
+}
+
+/// The partition of the usage of one license and hour.
+pub(crate) fn usage(license: &LicenseId, hour: UsageHour) -> String {
+    format!("USAGE#{license}#{hour}")
+}
+
+/// The prefix of everything that was reported under one key.
+pub(crate) fn usage_of_key(dimension: &DimensionKey, key: &KeyHash) -> String {
+    format!("{dimension}#{}#", key.as_str())
+}
+
+pub(crate) fn usage_open(dimension: &DimensionKey, key: &KeyHash, revision: u32) -> String {
+    format!("{}{revision:010}", usage_of_key(dimension, key))
+}
+
+pub(crate) fn usage_late(dimension: &DimensionKey, key: &KeyHash) -> String {
+    format!("{}late", usage_of_key(dimension, key))
+}
+
+/// What was carried from another hour: `carried` is the other record's new total, so that each carry is one item.
+pub(crate) fn usage_carried(dimension: &DimensionKey, origin: UsageHour, carried: &str) -> String {
+    format!("{dimension}#~{origin}#{carried}")
+}
+
+pub(crate) fn hour(hour: UsageHour, shard: u8) -> String {
+    format!("HOUR#{hour}#{shard}")
+}
+
+pub(crate) fn marker(of: UsageHour, license: &LicenseId) -> Key {
+    Key::new(hour(of, shard(license)), license.as_str())
+}
+
+/// How far the reporter is with an hour.
+pub(crate) fn progress(of: UsageHour) -> Key {
+    Key::new(format!("HOUR#{of}"), "PROGRESS")
+}
+
+/// Up to which hour the reporter is done with all of them.
+pub(crate) fn closed_through() -> Key {
+    Key::new("REPORTER".to_owned(), "CLOSED_THROUGH")
+}
+
+pub(crate) fn dirty_shard(shard: u8) -> String {
+    format!("DIRTY#{shard}")
+}
+
+pub(crate) fn dirty(license: &LicenseId, hour: UsageHour) -> Key {
+    Key::new(dirty_shard(shard(license)), format!("{hour}#{license}"))
+}
+
+pub(crate) fn records(license: &LicenseId) -> String {
+    format!("RECORD#{license}")
+}
+
+pub(crate) fn record(name: &RecordName) -> Key {
+    Key::new(records(&name.license), format!("{}#{}", name.hour, name.dimension))
+}
+
+pub(crate) const PAUSE_OF_PRODUCT: &str = "PRODUCT";
+
+pub(crate) fn pauses(product: &ProductCode) -> String {
+    format!("PAUSE#{product}")
+}
+
+pub(crate) fn pause(product: &ProductCode, dimension: Option<&DimensionKey>) -> Key {
+    let sk = dimension.map_or(PAUSE_OF_PRODUCT.to_owned(), |dimension| format!("DIMENSION#{dimension}"));
+    Key::new(pauses(product), sk)
 }

@@ -6,6 +6,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use jiff::Timestamp;
+use serde::Deserialize;
+
 use super::{Item, RACES, Store, StoreError, give_way, is_lost_race, keys, read, unavailable, write};
 use crate::ids::{AccountId, LicenseId, TenantId};
 use crate::license::{License, StateName, told};
@@ -163,6 +166,20 @@ impl Store {
         Ok(events)
     }
 
+    /// The licenses that are over and whose last hours are to be looked at now, from the index of work.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn licenses_to_flush(&self, now: Timestamp) -> Result<Vec<LicenseId>, StoreError> {
+        #[derive(Deserialize)]
+        struct Due {
+            id: LicenseId,
+        }
+        let due: Vec<Due> = self.due_work(keys::Work::Flush, "", now, None).await?;
+        Ok(due.into_iter().map(|due| due.id).collect())
+    }
+
     async fn license_page(
         &self,
         index: &str,
@@ -211,6 +228,10 @@ impl Store {
         if let Some(account) = &license.account {
             index(keys::ACCOUNT_KEY, keys::account(account));
         }
+        if let Some(at) = license.flush_at {
+            index(keys::WORK_KEY, keys::work(keys::Work::Flush));
+            index(keys::WORK_SORT, keys::moment(at));
+        }
         let condition = if based_on == 0 { "attribute_not_exists(pk)" } else { "version = :based_on" };
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(condition);
         let put = if based_on == 0 {
@@ -241,7 +262,7 @@ impl Store {
     }
 }
 
-fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+pub(super) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
 
@@ -258,8 +279,8 @@ fn read_cursor(cursor: &str, attribute: &str, value: &str) -> Result<Item, Store
     let plain = plain.ok_or(StoreError::BadCursor)?;
     let fits = plain.len() == 3
         && plain.get(attribute).is_some_and(|of| of == value)
-        && plain.get("pk").is_some_and(|pk| !pk.is_empty())
-        && plain.get("sk").is_some_and(|sk| !sk.is_empty());
+        && plain.get("pk").and_then(|pk| pk.strip_prefix("LICENSE#")).is_some_and(|id| id.parse::<LicenseId>().is_ok())
+        && plain.get("sk").is_some_and(|sk| sk == "LICENSE");
     if !fits {
         return Err(StoreError::BadCursor);
     }

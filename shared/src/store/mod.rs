@@ -5,9 +5,14 @@
 //! only on the version that it was made from, and is made again from the newer row otherwise.
 
 mod agreements;
+mod carry;
+mod hours;
 pub mod keys;
 mod licenses;
 mod listings;
+mod pauses;
+mod records;
+mod usage;
 mod visits;
 
 use std::collections::HashMap;
@@ -18,19 +23,25 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::time::Clock;
 use keys::Key;
 
+pub use carry::{Carry, Origin};
+pub use hours::{Dirty, Progress};
 pub use licenses::{Also, Change, Page};
+pub use pauses::Pause;
+pub use records::RecordPage;
+pub use usage::{LatePut, ReportedUsage};
 
 /// An item as DynamoDB has it.
 type Item = HashMap<String, AttributeValue>;
 
 /// How often a write is made again from a newer row before it is given up for now.
-const RACES: u32 = 12;
+const RACES: u32 = 20;
 
 /// The table, and the clock that its callers go by.
 #[derive(Debug, Clone)]
@@ -96,6 +107,38 @@ impl Store {
         Ok(())
     }
 
+    /// What the index of work has that is due, first what is due first: whose sort key begins with `prefix` and a
+    /// moment up to `now`. An index is only a hint of where to look.
+    async fn due_work<T: DeserializeOwned>(
+        &self,
+        work: keys::Work,
+        prefix: &str,
+        now: Timestamp,
+        limit: Option<usize>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::WORK_INDEX)
+            .key_condition_expression("work_key = :work AND work_sort BETWEEN :from AND :to")
+            .expression_attribute_values(":work", AttributeValue::S(keys::work(work)))
+            .expression_attribute_values(":from", AttributeValue::S(prefix.to_owned()))
+            .expression_attribute_values(":to", AttributeValue::S(format!("{prefix}{}#~", keys::moment(now))))
+            .set_limit(limit.and_then(|limit| i32::try_from(limit).ok()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            found.push(read(item.map_err(unavailable)?)?);
+            if limit.is_some_and(|limit| found.len() >= limit) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// The items of one partition whose sort key begins with `prefix`, every page, consistently.
     async fn query<T: DeserializeOwned>(&self, pk: &str, prefix: &str) -> Result<Vec<T>, StoreError> {
         let mut pages = self
@@ -140,6 +183,17 @@ where
     StoreError::Unavailable(Box::new(error))
 }
 
+/// What an expression of a write is about.
+fn values<const N: usize>(values: [(&str, AttributeValue); N]) -> Option<HashMap<String, AttributeValue>> {
+    Some(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+/// A value as an attribute.
+fn attribute<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(value)
+        .map_err(|source| StoreError::Unreadable { key: "an attribute".to_owned(), source })
+}
+
 /// Whether a write did not hold because another came between: it is to be made again from the row as it is now.
 fn is_race(code: Option<&str>) -> bool {
     matches!(
@@ -166,5 +220,5 @@ fn is_lost_race(error: &TransactWriteItemsError) -> bool {
 
 /// Waits before a write is made again, longer each time.
 async fn give_way(race: u32) {
-    tokio::time::sleep(Duration::from_millis(u64::from(5 * race * race))).await;
+    tokio::time::sleep(Duration::from_millis(u64::from(5 * race * race).min(200))).await;
 }

@@ -1,6 +1,8 @@
 //! What a buyer's visit leaves: sessions, contacts, handoffs.
 
-use super::{Store, StoreError, keys};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+
+use super::{Store, StoreError, is_race, keys, unavailable, write};
 use crate::ids::LicenseId;
 use crate::registration::{Contact, Handoff, Secret, Session};
 
@@ -31,6 +33,26 @@ impl Store {
     /// When the table does not answer.
     pub async fn contact(&self, license: &LicenseId) -> Result<Option<Contact>, StoreError> {
         self.get(&keys::contact(license)).await
+    }
+
+    /// Keeps a contact, unless the license has one.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn leave_contact_if_none(&self, contact: &Contact) -> Result<(), StoreError> {
+        let written = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(write(&keys::contact(&contact.license), contact)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match written {
+            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            _ => Ok(()),
+        }
     }
 
     /// The handoff of a code, unless it is void.

@@ -1,11 +1,12 @@
 //! What AWS keeps: agreements, the licenses that they grant, and the tokens that stand for them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 
+use super::usage::{Entry, LedgerKey};
 use super::value::DimensionValue;
 use crate::aws::refused::Refused;
 
@@ -152,6 +153,13 @@ impl License {
         }
         self.grants.iter().rev().find(|grant| grant.from <= now)
     }
+
+    /// What GetEntitlements shows of it now: what it granted some time ago, and nothing once it is revoked.
+    pub(crate) fn shown_grant(&self, now: Timestamp, after: SignedDuration) -> Option<&Grant> {
+        self.grant(now)?;
+        let then = now.checked_sub(after).unwrap_or(Timestamp::MIN);
+        self.grants.iter().rev().find(|grant| grant.from <= then)
+    }
 }
 
 /// What a registration token stands for. It says the same as long as it can be resolved.
@@ -172,6 +180,10 @@ pub(super) struct Books {
     /// Oldest first.
     pub licenses: Vec<License>,
     pub tokens: HashMap<String, Token>,
+    /// What was metered: the first record of each key.
+    pub ledger: HashMap<LedgerKey, Entry>,
+    /// The dimensions that the catalogue does not publish yet.
+    pub unpublished: BTreeSet<(ProductCode, DimensionKey)>,
 }
 
 impl Books {

@@ -164,7 +164,7 @@ impl Marketplace {
     ) -> Result<Changed, Refused> {
         // A legacy buyer is its CustomerIdentifier: the license behind it changes nothing that a seller sees.
         let new_license = match subject.listing.mode {
-            Mode::License => new_license.unwrap_or(!self.0.readings.license_survives_renewal),
+            Mode::License => new_license.unwrap_or(!self.readings().license_survives_renewal),
             Mode::Customer => false,
         };
         let license = if new_license {

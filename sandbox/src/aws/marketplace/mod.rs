@@ -1,10 +1,12 @@
 //! AWS Marketplace: who bought what, and what the world hears of it.
 //!
-//! `purchase` and `change` are what buyers do; `books` is what AWS keeps of it; `news` is what it tells the seller.
+//! `purchase` and `change` are what buyers do; `books` is what AWS keeps of it; `news` is what it tells the seller;
+//! `usage` is what the seller reports, and `bill` what comes of that.
 //! What AWS does later (provision, revoke, end the older agreement of two) is written down at once with the time at
 //! which it takes effect, so that every answer depends on the clock alone and nothing runs in the background. In
 //! particular nothing ends or renews by itself when an end date passes: that is a [`Change`] too.
 
+mod bill;
 mod books;
 mod change;
 mod names;
@@ -12,11 +14,12 @@ mod news;
 mod overview;
 mod purchase;
 mod rate;
+mod usage;
 mod value;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use anyhow::bail;
@@ -26,6 +29,7 @@ use stallkeeper::listing::Listing;
 use stallkeeper::time::Clock;
 use tokio::sync::mpsc;
 
+pub use bill::{Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle};
 pub use books::{AgreementStatus, EndStatus};
 pub use change::{Change, Changed};
 pub use news::{Announcement, News};
@@ -36,9 +40,10 @@ pub use value::DimensionValue;
 use super::readings::{Delays, Readings};
 use super::refused::Refused;
 use books::Books;
-pub(crate) use books::{Agreement, License, Token};
+pub(crate) use books::{Agreement, Grant, License, Token};
 use names::Names;
 use rate::Rate;
+pub(crate) use usage::{Allocation, Booked, Buyer, OutsideLicense, Usage};
 
 /// The seller's account: the proposer of every agreement, and the caller of every service.
 const SELLER: &str = "444455556666";
@@ -46,6 +51,9 @@ const SELLER: &str = "444455556666";
 /// GetEntitlements: 20 requests a second for each account (AWS Marketplace developer guide,
 /// entitlement-service-quotas).
 const ENTITLEMENT_RATE: u32 = 20;
+
+/// BatchMeterUsage: 10 requests a second for each account and region (the same, metering-service-quotas).
+const METERING_RATE: u32 = 10;
 
 /// AWS Marketplace, seen from both sides. Clones are the same marketplace.
 #[derive(Debug, Clone)]
@@ -55,12 +63,13 @@ pub struct Marketplace(Arc<Shared>);
 struct Shared {
     clock: Clock,
     listings: BTreeMap<ProductCode, Listing>,
-    readings: Readings,
+    readings: RwLock<Readings>,
     delays: Delays,
     announcements: mpsc::UnboundedSender<Announcement>,
     seller: AccountId,
     names: Names,
     entitlement_rate: Mutex<Rate>,
+    metering_rate: Mutex<Rate>,
     empty_first_pages: AtomicUsize,
     books: Mutex<Books>,
 }
@@ -85,16 +94,18 @@ impl Marketplace {
                 bail!("two listings have the product code {product}");
             }
         }
-        let entitlement_rate = Mutex::new(Rate::full(ENTITLEMENT_RATE, clock.now(), Instant::now()));
+        let full = |a_second| Mutex::new(Rate::full(a_second, clock.now(), Instant::now()));
+        let (entitlement_rate, metering_rate) = (full(ENTITLEMENT_RATE), full(METERING_RATE));
         Ok(Self(Arc::new(Shared {
             clock,
             listings: by_product,
-            readings,
+            readings: RwLock::new(readings),
             delays,
             announcements,
             seller: SELLER.parse()?,
             names: Names::new()?,
             entitlement_rate,
+            metering_rate,
             empty_first_pages: AtomicUsize::new(0),
             books: Mutex::default(),
         })))
@@ -108,6 +119,16 @@ impl Marketplace {
     /// The products that can be bought, by product code.
     pub fn listings(&self) -> impl Iterator<Item = &Listing> {
         self.0.listings.values()
+    }
+
+    /// Which readings of AWS's documents hold now.
+    pub fn readings(&self) -> Readings {
+        self.0.readings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets other readings of AWS's documents hold from now on. What is booked and announced stays as it is.
+    pub fn set_readings(&self, readings: Readings) {
+        *self.0.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
     }
 
     /// Makes every answer to GetEntitlements begin with so many empty pages that have a NextToken, as AWS may do
@@ -142,21 +163,25 @@ impl Marketplace {
         self.0.listings.values().find(|listing| listing.product_code.as_str() == product)
     }
 
-    pub(super) fn readings(&self) -> &Readings {
-        &self.0.readings
-    }
-
     pub(super) fn empty_first_pages(&self) -> usize {
         self.0.empty_first_pages.load(Ordering::SeqCst)
     }
 
     /// Counts a GetEntitlements request, and says whether it may be answered.
     pub(super) fn admits_entitlement_request(&self) -> bool {
-        if !self.0.readings.rate_limits {
+        self.admits(&self.0.entitlement_rate)
+    }
+
+    /// Counts a BatchMeterUsage request, and says whether it may be answered.
+    pub(super) fn admits_metering_request(&self) -> bool {
+        self.admits(&self.0.metering_rate)
+    }
+
+    fn admits(&self, rate: &Mutex<Rate>) -> bool {
+        if !self.readings().rate_limits {
             return true;
         }
-        let mut rate = self.0.entitlement_rate.lock().unwrap_or_else(PoisonError::into_inner);
-        rate.admit(self.now(), Instant::now())
+        rate.lock().unwrap_or_else(PoisonError::into_inner).admit(self.now(), Instant::now())
     }
 
     pub(super) fn agreement(&self, id: &str) -> Option<Agreement> {
@@ -175,6 +200,14 @@ impl Marketplace {
     /// The licenses of a product, oldest first.
     pub(super) fn licenses_of(&self, product: &ProductCode) -> Vec<License> {
         self.books().licenses.iter().filter(|license| license.product == *product).cloned().collect()
+    }
+
+    /// The CustomerIdentifier of a token's buyer; one who has a license has it beside that, and the same each time.
+    pub(super) fn customer_identifier(&self, token: &Token) -> String {
+        match &token.customer {
+            Some(customer) => customer.to_string(),
+            None => self.0.names.customer_beside_licenses(&token.product, &token.account),
+        }
     }
 
     /// What a registration token stands for.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::anyhow;
 use sha2::{Digest, Sha256};
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId};
+use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId, ProductCode};
 
 /// Draws names from a secret and a counter: as unguessable as the secret, and never the same twice.
 pub(super) struct Names {
@@ -33,9 +33,7 @@ impl Names {
 
     /// Some characters of an alphabet; at most 32.
     fn text(&self, length: usize, alphabet: &str) -> String {
-        let letters: Vec<char> = alphabet.chars().collect();
-        let letter = |byte: &u8| letters.get(usize::from(*byte) % letters.len().max(1)).copied();
-        self.draw().iter().filter_map(letter).take(length).collect()
+        spell(self.draw(), length, alphabet)
     }
 
     fn lower(&self, length: usize) -> String {
@@ -70,7 +68,14 @@ impl Names {
     }
 
     pub(super) fn customer(&self) -> Result<CustomerIdentifier, InvalidId> {
-        self.text(11, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").parse()
+        self.text(11, CUSTOMER_ALPHABET).parse()
+    }
+
+    /// The key that a buyer of a product has beside their licenses: the same each time.
+    pub(super) fn customer_beside_licenses(&self, product: &ProductCode, account: &AccountId) -> String {
+        let buyer = format!("{product}/{account}");
+        let drawn = Sha256::new().chain_update(self.secret).chain_update(buyer).finalize().into();
+        spell(drawn, 11, CUSTOMER_ALPHABET)
     }
 
     /// A random UUID (version 4).
@@ -78,6 +83,14 @@ impl Names {
         let (a, b, c, d, e) = (self.hex(8), self.hex(4), self.hex(3), self.text(1, "89ab"), self.hex(3));
         format!("{a}-{b}-4{c}-{d}{e}-{}", self.hex(12))
     }
+}
+
+const CUSTOMER_ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+fn spell(drawn: [u8; 32], length: usize, alphabet: &str) -> String {
+    let letters: Vec<char> = alphabet.chars().collect();
+    let letter = |byte: &u8| letters.get(usize::from(*byte) % letters.len().max(1)).copied();
+    drawn.iter().filter_map(letter).take(length).collect()
 }
 
 #[cfg(test)]

@@ -186,10 +186,10 @@ impl Marketplace {
         license: &License,
     ) {
         match listing.mode {
-            Mode::Customer if !self.0.readings.legacy_license_events => return,
+            Mode::Customer if !self.readings().legacy_license_events => return,
             Mode::Customer | Mode::License => {}
         }
-        let arn = match self.0.readings.license_arn {
+        let arn = match self.readings().license_arn {
             LicenseArnForm::Real => license.arn.to_string(),
             LicenseArnForm::Documented => {
                 format!("aws:license-manager:us-east-1:{}:{}", self.0.seller, license.arn.id())

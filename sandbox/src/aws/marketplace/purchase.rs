@@ -61,10 +61,7 @@ impl Marketplace {
     /// Refuses an unknown product, dimensions that nobody can buy in advance, values of no type, a contract without
     /// any value, and a second subscription of a legacy product.
     pub fn purchase(&self, purchase: Purchase) -> Result<Purchased, Refused> {
-        let listing = self.0.listings.get(&purchase.product).ok_or_else(|| Refused::ProductUnknown {
-            product: purchase.product.clone(),
-            known: self.0.listings.keys().map(ProductCode::as_str).collect::<Vec<_>>().join(", "),
-        })?;
+        let listing = self.0.listings.get(&purchase.product).ok_or_else(|| self.unknown(&purchase.product))?;
         let dimensions = bought(listing, &purchase.dimensions)?;
         if listing.pricing.has_entitlements() && dimensions.is_empty() {
             return Err(Refused::ValueMissing { known: entitled(listing) });
@@ -119,6 +116,13 @@ impl Marketplace {
             customer_identifier: customer,
             product_code: purchase.product,
         })
+    }
+
+    pub(super) fn unknown(&self, product: &ProductCode) -> Refused {
+        Refused::ProductUnknown {
+            product: product.clone(),
+            known: self.0.listings.keys().map(ProductCode::as_str).collect::<Vec<_>>().join(", "),
+        }
     }
 
     /// The key of a buyer of a legacy product: the same each time this account buys this product.

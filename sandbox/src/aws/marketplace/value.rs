@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::aws::protocol::Document;
 
+/// The largest number that can be sold, whole or not.
+const LARGEST: f64 = i32::MAX as f64;
+
 /// The value of an entitlement, in one of the four types that AWS has for it (Entitlement Service API reference,
 /// `EntitlementValue`).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,7 +31,7 @@ impl DimensionValue {
             Value::Bool(value) => Some(Self::Boolean(*value)),
             Value::String(text) => Some(Self::Text(text.clone())),
             Value::Number(number) if number.is_f64() => {
-                number.as_f64().filter(|number| *number >= 0.0).map(Self::Double)
+                number.as_f64().filter(|number| (0.0..=LARGEST).contains(number)).map(Self::Double)
             }
             Value::Number(number) => number
                 .as_i64()
@@ -72,7 +75,16 @@ mod tests {
         assert_eq!(DimensionValue::read(&json!(5.0)), Some(DimensionValue::Double(5.0)));
         assert_eq!(DimensionValue::read(&json!(true)), Some(DimensionValue::Boolean(true)));
         assert_eq!(DimensionValue::read(&json!("gold")), Some(DimensionValue::Text("gold".to_owned())));
-        for bad in [json!(null), json!([1]), json!({}), json!(-1), json!(-0.5), json!(2_147_483_648_i64)] {
+        for bad in [
+            json!(null),
+            json!([1]),
+            json!({}),
+            json!(-1),
+            json!(-0.5),
+            json!(2_147_483_648_i64),
+            json!(2_147_483_647.5),
+            json!(1e30),
+        ] {
             assert_eq!(DimensionValue::read(&bad), None, "{bad}");
         }
     }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use stallkeeper::ids::DimensionKey;
 
 use super::pages::{Cursor, query};
 use crate::aws::error::ServiceError;
 use crate::aws::input::{self, BadInput, Input, TextRule};
-use crate::aws::marketplace::{DimensionValue, License, Marketplace};
+use crate::aws::marketplace::{DimensionValue, Grant, License, Marketplace};
 use crate::aws::protocol::{Document, Record};
 use crate::aws::service::Service;
 
@@ -27,12 +26,13 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
         .listing(asked.product)
         .ok_or_else(|| invalid("The product code is not one of this seller's products.".to_owned()))?;
 
-    let now = marketplace.now();
+    let (now, after) = (marketplace.now(), marketplace.readings().entitlements);
     let held = match listing.pricing.has_entitlements() {
         true => marketplace.licenses_of(&listing.product_code),
         false => Vec::new(),
     };
-    let entitlements = held.iter().flat_map(|license| asked.filter.entitlements(license, now)).collect();
+    let shown = held.iter().filter_map(|license| Some((license, license.shown_grant(now, after)?)));
+    let entitlements = shown.flat_map(|(license, grant)| asked.filter.entitlements(license, grant)).collect();
     let (page, next) = asked.cursor.page(entitlements, asked.size);
     Ok(Record::new().with("Entitlements", page).with_some("NextToken", next).into())
 }
@@ -105,15 +105,15 @@ impl<'a> Filter<'a> {
     }
 
     /// What of a license passes.
-    fn entitlements(&self, license: &License, now: Timestamp) -> Vec<Document> {
+    fn entitlements(&self, license: &License, grant: &Grant) -> Vec<Document> {
         // The license of a legacy buyer stands in no API.
         let arn = license.customer.is_none().then(|| license.arn.as_str());
         let passes = allows(&self.customers, license.customer.as_ref().map(|customer| customer.as_str()))
             && allows(&self.accounts, Some(license.account.as_str()))
             && allows(&self.licenses, arn);
-        let Some(grant) = license.grant(now).filter(|_| passes) else {
+        if !passes {
             return Vec::new();
-        };
+        }
         self.values(&grant.dimensions)
             .map(|(dimension, value)| {
                 let (member, value) = value.member();

@@ -1,6 +1,7 @@
 //! The operations of AWS Marketplace's services: what is asked, and what the [`Marketplace`] has to say to it.
 
 mod agreement_requests;
+mod batch_meter_usage;
 mod describe_agreement;
 mod get_agreement_terms;
 mod get_entitlements;
@@ -14,13 +15,17 @@ use super::protocol::Document;
 use super::service::Service;
 
 /// Answers a call of an AWS Marketplace service. No document makes it fail but with an error of the service.
+///
+/// The first `unprocessed` records of a BatchMeterUsage come back unprocessed; no other operation has such.
 pub(crate) fn call(
     marketplace: &Marketplace,
     service: Service,
     operation: &str,
     request: &Document,
+    unprocessed: usize,
 ) -> Result<Document, ServiceError> {
     match (service, operation) {
+        (Service::Metering, "BatchMeterUsage") => batch_meter_usage::answer(marketplace, request, unprocessed),
         (Service::Metering, "ResolveCustomer") => resolve_customer::answer(marketplace, request),
         (Service::Entitlement, "GetEntitlements") => get_entitlements::answer(marketplace, request),
         (Service::Agreement, "DescribeAgreement") => describe_agreement::answer(marketplace, request),
@@ -32,13 +37,33 @@ pub(crate) fn call(
     }
 }
 
+/// Whether a body is larger than its operation takes.
+pub(crate) fn is_too_large(service: Service, operation: &str, body: &[u8]) -> bool {
+    service == Service::Metering && operation == "BatchMeterUsage" && body.len() >= batch_meter_usage::LARGEST_BODY
+}
+
+/// The product that a call is about, if that can be told.
+pub(crate) fn product(
+    marketplace: &Marketplace,
+    service: Service,
+    operation: &str,
+    request: &Document,
+) -> Option<String> {
+    match (service, operation) {
+        (Service::Metering, "BatchMeterUsage") => batch_meter_usage::product(marketplace, request),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use stallkeeper::listing::Listing;
     use stallkeeper::time::Clock;
 
     use super::*;
-    use crate::aws::{Delays, Readings};
+    use crate::aws::protocol::Record;
+    use crate::aws::{Delays, Purchase, Readings};
 
     fn marketplace() -> Marketplace {
         let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
@@ -64,6 +89,9 @@ mod tests {
             Just("sortBy"),
             Just("nextToken"),
             Just("maxResults"),
+            Just("UsageRecords"),
+            Just("UsageAllocations"),
+            Just("Tags"),
         ]
         .prop_map(str::to_owned);
         let leaf = prop_oneof![
@@ -90,11 +118,91 @@ mod tests {
             let marketplace = marketplace();
             for service in Service::ALL {
                 for operation in service.operations() {
-                    if let Err(error) = call(&marketplace, service, operation, &request) {
+                    product(&marketplace, service, operation, &request);
+                    if let Err(error) = call(&marketplace, service, operation, &request, 0) {
                         prop_assert!((400..500).contains(&error.status), "{:?}", error);
                     }
                 }
             }
         }
+    }
+
+    /// Usage records that are nearly right, with values of every kind in any member.
+    fn any_usage(license: String, account: String) -> impl Strategy<Value = Document> {
+        let text = |text: &str| Just(Document::from(text)).boxed();
+        let any_value = prop_oneof![
+            Just(Document::Null),
+            any::<i64>().prop_map(Document::Integer),
+            any::<f64>().prop_map(Document::Double),
+            ".{0,20}".prop_map(Document::Text),
+            Just(Document::List(Vec::new())),
+            Just(Record::new().into()),
+        ];
+        let now = jiff::Timestamp::now().as_second();
+        let part = Record::new().with("AllocatedUsageQuantity", 1_i64);
+        // How often it is right, wrong and missing.
+        let required = (40, 1, 1);
+        let optional = (1, 1, 60);
+        let right = [
+            ("Timestamp", required, Just(Document::Integer(now)).boxed()),
+            ("Dimension", required, text("requests")),
+            ("CustomerAWSAccountId", required, text(&account)),
+            ("LicenseArn", required, text(&license)),
+            ("Quantity", (20, 1, 20), (0..5_i64).prop_map(Document::Integer).boxed()),
+            ("QuantityAsDecimal", optional, "[0-9.]{0,18}".prop_map(Document::Text).boxed()),
+            ("CustomerIdentifier", optional, text("")),
+            ("UsageAllocations", optional, Just(Document::List(vec![part.into()])).boxed()),
+        ];
+        let member = move |(name, weights, right): (&'static str, (u32, u32, u32), BoxedStrategy<Document>)| {
+            let (right_weight, any_weight, none_weight) = weights;
+            let any_value = any_value.clone();
+            prop_oneof![
+                right_weight => right.prop_map(Some),
+                any_weight => any_value.prop_map(Some),
+                none_weight => Just(None),
+            ]
+            .prop_map(move |value| (name, value))
+        };
+        let members = right.into_iter().map(member).collect::<Vec<_>>();
+        let record = members.prop_map(|members| {
+            let with = |record: Record, (name, value): (&str, Option<Document>)| record.with_some(name, value);
+            Document::from(members.into_iter().fold(Record::new(), with))
+        });
+        let code = prop_oneof![9 => Just(None), 1 => ".{0,20}".prop_map(Some)];
+        (prop::collection::vec(record, 0..6), code).prop_map(|(records, code)| {
+            Record::new().with("UsageRecords", Document::List(records)).with_some("ProductCode", code).into()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_usage_makes_metering_panic(
+            (marketplace, request) in Just(()).prop_flat_map(|()| {
+                let (marketplace, license, account) = sold();
+                (Just(marketplace), any_usage(license, account))
+            }),
+            unprocessed in 0..30_usize,
+        ) {
+            match call(&marketplace, Service::Metering, "BatchMeterUsage", &request, unprocessed) {
+                Ok(_) => {}
+                Err(error) => {
+                    prop_assert!((400..500).contains(&error.status), "{:?}", error);
+                    prop_assert!(marketplace.bill().records.is_empty(), "a refused call books nothing");
+                }
+            }
+        }
+    }
+
+    /// A marketplace that has sold a license.
+    fn sold() -> (Marketplace, String, String) {
+        let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
+        let readings = Readings { rate_limits: false, ..Readings::default() };
+        let listing = Listing::parse(include_str!("../../../../listings/demo-subscription.toml")).unwrap();
+        let product = listing.product_code.clone();
+        let marketplace =
+            Marketplace::open(Clock::System, vec![listing], readings, Delays::none(), announcements).unwrap();
+        let purchase = Purchase { product, account: None, dimensions: Default::default(), free_trial: false };
+        let bought = marketplace.purchase(purchase).unwrap();
+        (marketplace, bought.license_arn.unwrap().to_string(), bought.account_id.to_string())
     }
 }

@@ -4,6 +4,7 @@ use crate::aws::error::ServiceError;
 use crate::aws::input::{Input, TextRule};
 use crate::aws::marketplace::{Marketplace, Token};
 use crate::aws::protocol::{Document, Record};
+use crate::aws::readings::ResolveCustomerSends;
 
 const TOKEN: TextRule = TextRule { shortest: 1, longest: usize::MAX, pattern: r"[\s\S]+", allows: |_| true };
 
@@ -15,25 +16,28 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     let token = marketplace
         .token(text)
         .ok_or_else(|| ServiceError::modelled("InvalidTokenException", 400, "Registration token is invalid."))?;
-    let life = marketplace.readings().token_life.duration();
-    if marketplace.now().duration_since(token.issued) >= life {
+    let readings = marketplace.readings();
+    if marketplace.now().duration_since(token.issued) >= readings.token_life.duration() {
         return Err(ServiceError::modelled(
             "ExpiredTokenException",
             400,
             "The submitted registration token has expired.",
         ));
     }
-    Ok(customer(token))
+    Ok(customer(marketplace, &token, readings.resolve_customer_sends))
 }
 
-fn customer(token: Token) -> Document {
-    let answer = Record::new()
+fn customer(marketplace: &Marketplace, token: &Token, sends: ResolveCustomerSends) -> Document {
+    let is_legacy = token.customer.is_some();
+    let (customer, license) = match sends {
+        ResolveCustomerSends::OwnKey => (is_legacy, !is_legacy),
+        ResolveCustomerSends::BothKeys => (true, true),
+    };
+    Record::new()
         .with("ProductCode", token.product.as_str())
         .with("CustomerAWSAccountId", token.account.as_str())
-        .with("Metadata", Record::new().with("AgreementId", token.agreement.as_str()));
-    match token.customer {
-        Some(customer) => answer.with("CustomerIdentifier", customer.as_str()),
-        None => answer.with("LicenseArn", token.license.as_str()),
-    }
-    .into()
+        .with("Metadata", Record::new().with("AgreementId", token.agreement.as_str()))
+        .with_some("CustomerIdentifier", customer.then(|| marketplace.customer_identifier(token)))
+        .with_some("LicenseArn", license.then(|| token.license.as_str()))
+        .into()
 }

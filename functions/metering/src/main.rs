@@ -1,0 +1,23 @@
+//! Runs the function: clients are built once and handed to the handler.
+
+#![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
+
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use metering::{Metering, Report};
+use serde_json::Value;
+use stallkeeper::aws;
+use stallkeeper::time::Clock;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::start_log();
+    let function = Metering::new(&aws::config().await, &aws::table_name()?, Clock::System);
+    let function = &function;
+    let handler = |event: LambdaEvent<Value>| async move {
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        Ok::<Report, Error>(function.run(left).await?)
+    };
+    run(service_fn(handler)).await
+}

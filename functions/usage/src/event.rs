@@ -1,0 +1,146 @@
+//! Reads one usage event of a request. What is wrong with it is said for it alone.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use stallkeeper::ids::{DimensionKey, LicenseId};
+use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
+
+/// The longest idempotency key, in bytes.
+const LONGEST_KEY: usize = 256;
+
+const FIELDS: [&str; 6] = ["license", "dimension", "quantity", "time", "key", "revision"];
+
+/// Why an event cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// The stable code.
+    pub(crate) code: &'static str,
+    /// What is wrong.
+    pub(crate) detail: String,
+}
+
+fn unreadable(code: &'static str, detail: impl ToString) -> Unreadable {
+    Unreadable { code, detail: detail.to_string() }
+}
+
+/// Reads an event.
+pub(crate) fn read(event: &Value) -> Result<UsageEvent, Unreadable> {
+    let Some(fields) = event.as_object() else {
+        return Err(unreadable("event_invalid", "an event is an object"));
+    };
+    if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        let unknown: String = unknown.chars().take(40).collect();
+        return Err(unreadable("field_unknown", format!("`{unknown}` is none of {}", FIELDS.join(", "))));
+    }
+    let license: LicenseId = text(fields, "license")?.parse().map_err(|error| unreadable("license_invalid", error))?;
+    let dimension: DimensionKey =
+        text(fields, "dimension")?.parse().map_err(|error| unreadable("dimension_invalid", error))?;
+    let time: Timestamp = text(fields, "time")?
+        .parse()
+        .map_err(|_| unreadable("time_invalid", "`time` is written like 2026-11-10T09:20:00Z"))?;
+    let key = text(fields, "key")?;
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        return Err(unreadable("key_invalid", format!("`key` has 1 to {LONGEST_KEY} bytes")));
+    }
+    let revision = match fields.get("revision") {
+        None | Some(Value::Null) => 0,
+        Some(revision) => revision
+            .as_u64()
+            .and_then(|revision| u32::try_from(revision).ok())
+            .ok_or_else(|| unreadable("revision_invalid", "`revision` is a whole number from 0 to 4294967295"))?,
+    };
+    Ok(UsageEvent { license, dimension, quantity: quantity(fields)?, time, key: KeyHash::of(key), revision })
+}
+
+fn text<'a>(fields: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Unreadable> {
+    match fields.get(name) {
+        Some(Value::String(text)) => Ok(text),
+        None | Some(Value::Null) => Err(unreadable("field_missing", format!("`{name}` is missing"))),
+        Some(_) => Err(unreadable("event_invalid", format!("`{name}` is a text"))),
+    }
+}
+
+/// A number, or a text for those whose numbers lose digits.
+fn quantity(fields: &Map<String, Value>) -> Result<Quantity, Unreadable> {
+    let text = match fields.get("quantity") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => plain(number),
+        None | Some(Value::Null) => return Err(unreadable("field_missing", "`quantity` is missing")),
+        Some(_) => return Err(unreadable("quantity_invalid", "`quantity` is a number or a text")),
+    };
+    text.parse().map_err(|error| unreadable("quantity_invalid", error))
+}
+
+/// A number of JSON without its exponent, which Rust writes for none that fits into a quantity.
+fn plain(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(number) => format!("{number}"),
+        None => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(change: Value) -> Value {
+        let mut event = json!({
+            "license": "l-1", "dimension": "requests", "quantity": 5, "time": "2026-11-10T09:20:00Z", "key": "k",
+        });
+        for (name, value) in change.as_object().unwrap() {
+            event[name] = value.clone();
+        }
+        event
+    }
+
+    #[test]
+    fn quantities_are_numbers_or_texts() {
+        for (given, read_as) in [
+            (json!(5), "5"),
+            (json!(5.5), "5.5"),
+            (json!(0.000001), "0.000001"),
+            (json!(2147483647), "2147483647"),
+            (json!("0.25"), "0.25"),
+            (json!(5.0), "5"),
+        ] {
+            assert_eq!(read(&event(json!({ "quantity": given }))).unwrap().quantity.to_string(), read_as);
+        }
+        for bad in
+            [json!(-1), json!(2147483648_u64), json!(0.0000001), json!("NaN"), json!(true), json!([]), json!(1e99)]
+        {
+            assert_eq!(read(&event(json!({ "quantity": bad }))).unwrap_err().code, "quantity_invalid", "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_field_is_judged_by_its_own_code() {
+        for (change, code) in [
+            (json!({ "license": "nonsense" }), "license_invalid"),
+            (json!({ "license": 5 }), "event_invalid"),
+            (json!({ "license": null }), "field_missing"),
+            (json!({ "dimension": "a#b" }), "dimension_invalid"),
+            (json!({ "time": "yesterday" }), "time_invalid"),
+            (json!({ "time": "2026-11-10T09:20:00" }), "time_invalid"),
+            (json!({ "key": "" }), "key_invalid"),
+            (json!({ "key": "k".repeat(257) }), "key_invalid"),
+            (json!({ "revision": -1 }), "revision_invalid"),
+            (json!({ "revision": 1.5 }), "revision_invalid"),
+            (json!({ "quantity": null }), "field_missing"),
+            (json!({ "quantitty": 5 }), "field_unknown"),
+        ] {
+            assert_eq!(read(&event(change.clone())).unwrap_err().code, code, "{change}");
+        }
+        assert_eq!(read(&json!([])).unwrap_err().code, "event_invalid");
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_panics(name in "license|dimension|quantity|time|key|revision", text in ".*", number in any::<f64>()) {
+            let _ = read(&event(json!({ &name: text })));
+            let _ = read(&event(json!({ &name: number })));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What became of a license's usage: its hourly records with their states, newest first.
+
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::ids::{DimensionKey, LicenseId};
+use stallkeeper::metering::{HourlyRecord, RecordState};
+use stallkeeper::store::Store;
+use stallkeeper::time::UsageHour;
+use stallkeeper::usage::Quantity;
+
+const PAGE: i32 = 100;
+const LONGEST_PAGE: i32 = 500;
+
+/// How far back is looked where the caller does not say.
+const BACK: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+#[derive(Serialize)]
+struct Records<'a> {
+    license: &'a LicenseId,
+    from: UsageHour,
+    to: UsageHour,
+    records: Vec<RecordView<'a>>,
+    /// Where the next page begins; none after the last.
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RecordView<'a> {
+    hour: UsageHour,
+    dimension: &'a DimensionKey,
+    /// The time that AWS is told.
+    timestamp: Timestamp,
+    /// What is billed for the hour.
+    quantity: Quantity,
+    /// What the hour holds beyond that, and a later hour bills.
+    carried: Decimal,
+    state: &'a RecordState,
+    /// How often it was sent.
+    attempts: u32,
+}
+
+/// `GET /v1/licenses/{license}/usage?from=&to=&limit=&cursor=`: hours from one moment to another, both included.
+pub(crate) async fn records(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
+    request.only_parameters(&["from", "to", "limit", "cursor"])?;
+    let license: LicenseId = license.parse().map_err(|error| Problem::invalid("license", error))?;
+    let now = store.clock().now();
+    let to = UsageHour::of(moment(request, "to")?.unwrap_or(now));
+    let from = moment(request, "from")?.or_else(|| to.start().checked_sub(BACK).ok()).unwrap_or(Timestamp::MIN);
+    let from = UsageHour::of(from);
+    if from > to {
+        return Err(Problem::invalid("from", "must not be after `to`").into());
+    }
+    let limit = request.parameter("limit").map(read_limit).transpose()?.unwrap_or(PAGE);
+    if store.license(&license).await?.is_none() {
+        return Err(Problem::license_unknown(&license).into());
+    }
+    let page = store.records_between(&license, (from, to), request.parameter("cursor"), limit).await?;
+    let records = page.records.iter().map(view).collect();
+    Ok(Response::json(StatusCode::OK, &Records { license: &license, from, to, records, next: page.next }))
+}
+
+fn view(record: &HourlyRecord) -> RecordView<'_> {
+    RecordView {
+        hour: record.name.hour,
+        dimension: &record.name.dimension,
+        timestamp: record.timestamp,
+        quantity: record.quantity,
+        carried: record.carried,
+        state: &record.state,
+        attempts: record.attempts,
+    }
+}
+
+fn moment(request: &Request, name: &str) -> Result<Option<Timestamp>, Problem> {
+    let read = |text: &str| text.parse().map_err(|_| Problem::invalid(name, "is written like 2026-11-10T09:00:00Z"));
+    request.parameter(name).map(read).transpose()
+}
+
+fn read_limit(text: &str) -> Result<i32, Problem> {
+    let limit = text.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
+    limit.ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {LONGEST_PAGE}")))
+}

@@ -1,0 +1,155 @@
+//! The bill: what AWS Marketplace charges buyers for, as far as it was metered.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use stallkeeper::ids::{AccountId, DimensionKey, LicenseId, ProductCode};
+
+use super::Marketplace;
+use super::usage::{Allocation, Buyer};
+
+/// Everything that was booked, and its sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Bill {
+    /// What was booked, oldest hour first.
+    pub records: Vec<BilledRecord>,
+    /// The sums for each license, dimension and billing month. Records of every style are in them, so usage that was
+    /// sent in two styles stands here twice, as it would on the buyer's bill.
+    pub totals: Vec<BillTotal>,
+}
+
+/// One booked record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BilledRecord {
+    /// The license's key in Stallkeeper: the `l-…` of its ARN, or `<product code>~<customer>` for a legacy buyer.
+    pub license: LicenseId,
+    /// The buyer.
+    pub account: AccountId,
+    /// The product.
+    pub product: ProductCode,
+    /// What was used.
+    pub dimension: DimensionKey,
+    /// The start of the hour, UTC.
+    pub hour: Timestamp,
+    /// How much; in JSON a text, so that no decimal is lost on the way.
+    pub quantity: Decimal,
+    /// How the request named the buyer.
+    pub style: BillingStyle,
+    /// The parts by tags, if the record has any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allocations: Vec<BilledAllocation>,
+    /// The MeteringRecordId of the answer.
+    pub metering_record_id: String,
+}
+
+/// How a request names the buyer. AWS keeps the styles apart: what is sent in two is billed twice ("Sending metering
+/// records with both ProductCode and LicenseArn for the same customer within the same hour will result in duplicate
+/// billing", Metering Service API reference, BatchMeterUsageRequest).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingStyle {
+    /// LicenseArn without a product code: the style of concurrent agreements.
+    License,
+    /// Product code and CustomerIdentifier: the style of legacy products. The account id of a legacy buyer says the
+    /// same.
+    Customer,
+    /// Product code, with a LicenseArn or with the account id of a buyer who has a license.
+    ProductCode,
+}
+
+/// A part of a record, by tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BilledAllocation {
+    /// How much.
+    pub quantity: Decimal,
+    /// The tags; none for the part that has none.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The sum of the records of one license and dimension in one billing month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BillTotal {
+    /// The license's key in Stallkeeper.
+    pub license: LicenseId,
+    /// The product.
+    pub product: ProductCode,
+    /// What was used.
+    pub dimension: DimensionKey,
+    /// The billing month, the one that the hours lie in, such as `2026-11`.
+    pub month: String,
+    /// How much.
+    pub quantity: Decimal,
+}
+
+impl Bill {
+    /// The bill of some records.
+    pub fn of(mut records: Vec<BilledRecord>) -> Self {
+        records.sort_by(|one, other| order(one).cmp(&order(other)));
+        let mut sums: BTreeMap<(&LicenseId, &ProductCode, &DimensionKey, String), Decimal> = BTreeMap::new();
+        for record in &records {
+            let sum = sums.entry((&record.license, &record.product, &record.dimension, month_of(record.hour)));
+            let sum = sum.or_default();
+            *sum = sum.saturating_add(record.quantity);
+        }
+        let totals = sums.into_iter().map(|((license, product, dimension, month), quantity)| BillTotal {
+            license: license.clone(),
+            product: product.clone(),
+            dimension: dimension.clone(),
+            month,
+            quantity: quantity.normalize(),
+        });
+        Self { totals: totals.collect(), records }
+    }
+
+    /// The part of one product.
+    pub fn of_product(self, product: &ProductCode) -> Self {
+        Self::of(self.records.into_iter().filter(|record| record.product == *product).collect())
+    }
+}
+
+impl Marketplace {
+    /// Everything that was booked so far, whatever became of its answer.
+    pub fn bill(&self) -> Bill {
+        let books = self.books();
+        let records = books.ledger.iter().filter_map(|(key, entry)| {
+            let (license, account, product) = books.billed(&entry.license)?;
+            Some(BilledRecord {
+                license,
+                account,
+                product,
+                dimension: key.dimension.clone(),
+                hour: key.hour,
+                quantity: entry.quantity.normalize(),
+                style: style(&key.buyer),
+                allocations: entry.allocations.iter().map(BilledAllocation::from).collect(),
+                metering_record_id: entry.id.clone(),
+            })
+        });
+        Bill::of(records.collect())
+    }
+}
+
+impl From<&Allocation> for BilledAllocation {
+    fn from(allocation: &Allocation) -> Self {
+        Self { quantity: allocation.quantity.normalize(), tags: allocation.tags.iter().cloned().collect() }
+    }
+}
+
+fn style(buyer: &Buyer) -> BillingStyle {
+    match buyer {
+        Buyer::License { with_product_code: false, .. } => BillingStyle::License,
+        Buyer::Customer { .. } => BillingStyle::Customer,
+        Buyer::License { with_product_code: true, .. } | Buyer::Account { .. } => BillingStyle::ProductCode,
+    }
+}
+
+fn order(record: &BilledRecord) -> (Timestamp, &LicenseId, &DimensionKey, BillingStyle, &str) {
+    (record.hour, &record.license, &record.dimension, record.style, &record.metering_record_id)
+}
+
+fn month_of(hour: Timestamp) -> String {
+    hour.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
+}

@@ -1,0 +1,99 @@
+//! A call as the control API takes it: the sandbox that it is about and the parameters of its query, the agreement of
+//! its path, its body.
+//!
+//! Every handler takes these and none of axum's own extractors, which refuse in plain text and let parameters pass that
+//! nobody asked for.
+
+use std::sync::Arc;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::StatusCode;
+use http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use stallkeeper::http::Problem;
+use stallkeeper::ids::AgreementId;
+
+use super::{Failure, agreement_id};
+use crate::sandbox::Inside;
+
+/// The largest body; what is asked for here takes far less.
+const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// How much of a body is taken in. It is more than is read, since a caller who is cut off while sending may never see
+/// why.
+const LARGEST_SENT: usize = 8 * LARGEST_BODY;
+
+/// The sandbox, and the parameters of the query: those of `Q`, each once at most, and no other.
+#[derive(Debug)]
+pub(super) struct Here<Q = NoParameters>(pub(super) Arc<Inside>, pub(super) Q);
+
+/// The query of most calls.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoParameters {}
+
+impl<Q: DeserializeOwned> FromRequestParts<Arc<Inside>> for Here<Q> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, inside: &Arc<Inside>) -> Result<Self, Failure> {
+        let Query(query) = Query::<Q>::try_from_uri(&parts.uri).map_err(|rejection| {
+            // The rejection says only what it is; the error behind it says which parameter it is about.
+            let why = std::error::Error::source(&rejection).map_or_else(|| rejection.to_string(), ToString::to_string);
+            Failure::invalid("query", why)
+        })?;
+        Ok(Self(Arc::clone(inside), query))
+    }
+}
+
+/// The agreement that the path names.
+#[derive(Debug)]
+pub(super) struct OfAgreement(pub(super) AgreementId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfAgreement {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Failure::invalid("agreement", "it must be percent-encoded UTF-8"))?;
+        agreement_id(&text).map(Self)
+    }
+}
+
+/// What the body says.
+#[derive(Debug)]
+pub(super) struct Sent<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let body = to_bytes(request.into_body(), LARGEST_SENT).await.map_err(|_| too_large())?;
+        if body.len() > LARGEST_BODY {
+            return Err(too_large());
+        }
+        read(&body).map(Self)
+    }
+}
+
+fn too_large() -> Failure {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
+        .detail("the body is larger than 2 MB, or it breaks off")
+        .action("Send what the README asks for here, which is far less.")
+        .into()
+}
+
+/// Reads a JSON object; serde would also read one from a list of its members.
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failure> {
+    let invalid = |detail: String| {
+        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+            .detail(detail)
+            .action("Mend the body as the detail says and send it again.")
+    };
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(invalid("the body must be a JSON object".to_owned()).into());
+    }
+    serde_json::from_slice(body).map_err(|error| invalid(error.to_string()).into())
+}

@@ -1,0 +1,165 @@
+//! BatchMeterUsage: when usage is taken.
+
+use aws_sdk_marketplacemetering::types::UsageRecordResultStatus as Status;
+use jiff::{SignedDuration, Timestamp};
+use sandbox::aws::{Change, Delays, EndStatus, FinalWindow, Purchased, Readings, UsageOutsideLicense};
+use serde_json::json;
+
+use crate::fixture::{LEGACY, SUBSCRIPTION, Sandbox, start_with, usage, usage_of};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+async fn unlimited(readings: Readings) -> Sandbox {
+    start_with(Readings { rate_limits: false, ..readings }, Delays::default()).await
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn end(sandbox: &Sandbox, bought: &Purchased) {
+    let end = Change::End { status: EndStatus::Cancelled };
+    sandbox.aws.marketplace().change(&bought.agreement_id, end).unwrap();
+}
+
+#[tokio::test]
+async fn usage_is_taken_for_24_hours_and_of_the_last_month_until_six() {
+    let sandbox = unlimited(Readings::default()).await;
+    sandbox.clock.set(at("2026-11-28T00:00:00Z"));
+    let bought = sandbox.buy(SUBSCRIPTION, json!({}));
+    let good = |sandbox: &Sandbox| usage(&bought, "storage_gb", 1, sandbox.now());
+    for (now, of, taken) in [
+        ("2026-11-30T09:59:59Z", "2026-11-29T10:00:00Z", true),
+        ("2026-11-30T10:00:00Z", "2026-11-29T10:00:00Z", false),
+        ("2026-12-01T05:59:59Z", "2026-11-30T23:00:00Z", true),
+        ("2026-12-01T06:00:00Z", "2026-11-30T22:00:00Z", false),
+        ("2026-12-01T06:00:00Z", "2026-12-01T00:00:00Z", true),
+        ("2026-12-01T06:00:00Z", "2026-12-01T06:10:00Z", false),
+        ("2026-12-01T06:00:00Z", "2026-12-01T06:05:00Z", true),
+    ] {
+        sandbox.clock.set(at(now));
+        let record = usage(&bought, "requests", 1, at(of));
+        if taken {
+            assert_eq!(sandbox.meter_one(None, record).await.0, Status::Success, "{of} at {now}");
+        } else {
+            let refusal = sandbox.refusal(None, &[good(&sandbox), record]).await;
+            assert_eq!(refusal, "TimestampOutOfBoundsException", "{of} at {now}");
+        }
+    }
+    assert!(sandbox.billed().iter().all(|(_, dimension, ..)| dimension == "requests"), "the good ones went with it");
+}
+
+#[tokio::test]
+async fn usage_is_taken_when_the_license_is_ready() {
+    let sandbox = unlimited(Readings::default()).await;
+    let bought = sandbox.buy(SUBSCRIPTION, json!({}));
+    let start = sandbox.now();
+    let ready = start + SignedDuration::from_secs(61);
+    sandbox.advance(SignedDuration::from_secs(60));
+    let meter = async |at: Timestamp| sandbox.meter_one(None, usage(&bought, "requests", 1, at)).await.0;
+    assert_eq!(meter(sandbox.now()).await, Status::CustomerNotSubscribed);
+    sandbox.advance(SECOND);
+    assert_eq!(meter(start).await, Status::CustomerNotSubscribed, "of a time before it was ready");
+    assert_eq!(meter(ready).await, Status::Success);
+
+    let readings = sandbox.aws.marketplace().readings();
+    let strict = Readings { usage_outside_license: UsageOutsideLicense::InvalidLicense, ..readings };
+    sandbox.aws.marketplace().set_readings(strict);
+    let records = [usage(&bought, "storage_gb", 1, ready), usage(&bought, "requests", 1, start)];
+    assert_eq!(sandbox.refusal(None, &records).await, "InvalidLicenseException");
+    assert_eq!(sandbox.sum(), "1");
+}
+
+/// Ends a license at 12:18 and meters its last hour at every interesting moment.
+async fn final_hour(window: FinalWindow) -> Vec<(&'static str, Status)> {
+    let sandbox = unlimited(Readings { final_window: window, ..Readings::default() }).await;
+    let licenses: Vec<Purchased> = (0..7).map(|_| sandbox.buy(SUBSCRIPTION, json!({}))).collect();
+    sandbox.clock.set(at("2026-11-30T13:18:00Z"));
+    for license in &licenses {
+        end(&sandbox, license);
+    }
+    let mut licenses = licenses.into_iter();
+    let mut statuses = Vec::new();
+    for (now, of, name) in [
+        ("2026-11-30T13:18:40Z", "2026-11-30T13:00:00Z", "the running hour"),
+        ("2026-11-30T13:18:40Z", "2026-11-30T13:18:00Z", "the moment of the ending"),
+        ("2026-11-30T13:18:40Z", "2026-11-30T13:18:31Z", "the moment of the revocation"),
+        ("2026-11-30T13:18:40Z", "2026-11-30T13:18:32Z", "later"),
+        ("2026-11-30T14:17:59Z", "2026-11-30T12:05:00Z", "59 minutes on"),
+        ("2026-11-30T14:18:30Z", "2026-11-30T13:00:00Z", "60 minutes on"),
+        ("2026-11-30T14:18:31Z", "2026-11-30T13:00:00Z", "60 minutes after the revocation"),
+    ] {
+        sandbox.clock.set(at(now));
+        let record = usage(&licenses.next().unwrap(), "requests", 1, at(of));
+        statuses.push((name, sandbox.meter_one(None, record).await.0));
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn the_last_usage_is_taken_for_60_minutes_from_the_event_that_the_reading_says() {
+    use Status::{CustomerNotSubscribed as No, Success as Yes};
+    let names = [
+        "the running hour",
+        "the moment of the ending",
+        "the moment of the revocation",
+        "later",
+        "59 minutes on",
+        "60 minutes on",
+        "60 minutes after the revocation",
+    ];
+    let expected = |statuses: [Status; 7]| names.into_iter().zip(statuses).collect::<Vec<_>>();
+    let from_ended = final_hour(FinalWindow::AgreementEnded).await;
+    assert_eq!(from_ended, expected([Yes, Yes, No, No, Yes, No, No]));
+    let from_deprovisioned = final_hour(FinalWindow::LicenseDeprovisioned).await;
+    assert_eq!(from_deprovisioned, expected([Yes, Yes, Yes, No, Yes, Yes, No]));
+}
+
+#[tokio::test]
+async fn a_renewal_is_no_end_unless_it_brings_a_new_license() {
+    let sandbox = unlimited(Readings::default()).await;
+    let bought = sandbox.buy(crate::fixture::CONSUMPTION, json!({"events_included": 5}));
+    sandbox.advance(HOUR);
+    let renew = |new_license| Change::Renew { new_license: Some(new_license) };
+    let market = sandbox.aws.marketplace();
+    let second = market.change(&bought.agreement_id, renew(false)).unwrap();
+    sandbox.advance(HOUR * 3);
+    assert_eq!(sandbox.meter_one(None, usage(&bought, "events_extra", 1, sandbox.now())).await.0, Status::Success);
+
+    let third = market.change(&second.agreement_id, renew(true)).unwrap();
+    sandbox.advance(HOUR * 3);
+    let old = usage(&bought, "events_extra", 1, sandbox.now());
+    assert_eq!(sandbox.meter_one(None, old).await.0, Status::CustomerNotSubscribed);
+    let renewed = Purchased { license_arn: third.license_arn, ..bought };
+    assert_eq!(sandbox.meter_one(None, usage(&renewed, "events_extra", 1, sandbox.now())).await.0, Status::Success);
+}
+
+#[tokio::test]
+async fn a_legacy_buyer_who_comes_back_within_the_hour_is_one_buyer() {
+    let sandbox = unlimited(Readings { final_window: FinalWindow::LicenseDeprovisioned, ..Readings::default() }).await;
+    let bought = sandbox.buy(LEGACY, json!({}));
+    let customer = bought.customer_identifier.clone().unwrap();
+    let meter = async |quantity: i32| {
+        sandbox.meter_one(Some(LEGACY), usage_of(customer.as_str(), "requests", quantity, sandbox.now())).await.0
+    };
+    assert_eq!(meter(1).await, Status::CustomerNotSubscribed, "before subscribe-success");
+    sandbox.clock.set(at("2026-11-30T13:05:00Z"));
+    end(&sandbox, &bought);
+    assert_eq!(meter(5).await, Status::Success, "the last usage, from unsubscribe-pending on");
+    sandbox.advance(SECOND);
+    assert_eq!(meter(5).await, Status::CustomerNotSubscribed, "usage of a time after it");
+
+    let purchase = sandbox::aws::Purchase {
+        account: Some(bought.account_id.clone()),
+        ..crate::fixture::purchase(LEGACY, json!({}))
+    };
+    sandbox.aws.marketplace().purchase(purchase).unwrap();
+    sandbox.advance(SignedDuration::from_secs(61));
+    assert_eq!(meter(7).await, Status::DuplicateRecord, "the hour was booked before the ending");
+    sandbox.advance(HOUR);
+    assert_eq!(meter(7).await, Status::Success);
+    let licenses: std::collections::BTreeSet<_> = sandbox.billed().into_iter().map(|(license, ..)| license).collect();
+    assert_eq!(licenses.len(), 1);
+    assert_eq!(sandbox.sum(), "12");
+}

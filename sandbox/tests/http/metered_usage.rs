@@ -1,0 +1,124 @@
+//! What was metered and by which readings, over the control API.
+
+use super::*;
+
+impl Visit {
+    /// Meters usage of a purchase now, and answers what AWS says.
+    async fn meter(&self, bought: &Value, quantity: u32) -> Value {
+        let record = json!({
+            "Timestamp": self.now().as_second(),
+            "Dimension": "requests",
+            "Quantity": quantity,
+            "CustomerAWSAccountId": bought["account_id"],
+            "LicenseArn": bought["license_arn"],
+        });
+        let request = self.client.post(self.sandbox.aws_url()).header("x-amz-target", BATCH_METER_USAGE);
+        request.json(&json!({ "UsageRecords": [record] })).send().await.unwrap().json().await.unwrap()
+    }
+}
+
+const BATCH_METER_USAGE: &str = "AWSMPMeteringService.BatchMeterUsage";
+
+#[tokio::test]
+async fn the_bill_shows_what_was_booked() {
+    let visit = Visit::begin().await;
+    let bought = visit.buy("demo-subscription").await;
+    assert_eq!(visit.get("/sandbox/bill").await, json!({ "records": [], "totals": [] }));
+    let answer = visit.meter(&bought, 17).await;
+    let expected = json!({
+        "records": [{
+            "license": bought["license"],
+            "account": bought["account_id"],
+            "product": "5demosubscription000000ab",
+            "dimension": "requests",
+            "hour": START,
+            "quantity": "17",
+            "style": "license",
+            "metering_record_id": answer["Results"][0]["MeteringRecordId"],
+        }],
+        "totals": [{
+            "license": bought["license"],
+            "product": "5demosubscription000000ab",
+            "dimension": "requests",
+            "month": "2026-11",
+            "quantity": "17",
+        }],
+    });
+    assert_eq!(visit.get("/sandbox/bill").await, expected);
+    assert_eq!(visit.get("/sandbox/bill?product=demo-subscription").await, expected);
+    assert_eq!(visit.get("/sandbox/bill?product=demo-contract").await, json!({ "records": [], "totals": [] }));
+    let answer = visit.client.get(visit.url("/sandbox/bill?product=moon")).send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    assert_eq!(answer.json::<Value>().await.unwrap()["code"], "product_unknown");
+}
+
+#[tokio::test]
+async fn a_running_sandbox_takes_another_reading() {
+    let visit = Visit::begin().await;
+    let bought = visit.buy("demo-subscription").await;
+    let before = visit.get("/sandbox/readings").await;
+    assert_eq!(before["identical_repeat"], "success");
+    assert_eq!(visit.meter(&bought, 1).await["Results"][0]["Status"], "Success");
+    assert_eq!(visit.meter(&bought, 1).await["Results"][0]["Status"], "Success");
+
+    let after = visit.post("/sandbox/readings", json!({ "identical_repeat": "duplicate_record" })).await;
+    let mut expected = before;
+    expected["identical_repeat"] = "duplicate_record".into();
+    assert_eq!(after, expected);
+    assert_eq!(visit.get("/sandbox/readings").await, expected);
+    assert_eq!(visit.meter(&bought, 1).await["Results"][0]["Status"], "DuplicateRecord");
+    let bill = visit.get("/sandbox/bill").await;
+    assert_eq!(bill["totals"][0]["quantity"], "1");
+}
+
+#[tokio::test]
+async fn a_dimension_is_known_when_it_is_published() {
+    let visit = Visit::begin().await;
+    let bought = visit.buy("demo-subscription").await;
+    let publish = async |published: bool| {
+        let body = json!({ "product": "demo-subscription", "dimension": "requests", "published": published });
+        visit.post("/sandbox/dimensions", body).await
+    };
+    publish(false).await;
+    let refused = visit.meter(&bought, 1).await;
+    assert!(refused["__type"].as_str().unwrap().ends_with("#InvalidUsageDimensionException"), "{refused}");
+    publish(true).await;
+    assert_eq!(visit.meter(&bought, 1).await["Results"][0]["Status"], "Success");
+}
+
+#[tokio::test]
+async fn a_running_sandbox_lets_entitlements_lag() {
+    let visit = Visit::begin().await;
+    let readings = visit.post("/sandbox/readings", json!({ "entitlements": "90s" })).await;
+    assert_eq!(readings["entitlements"], "1m 30s");
+    let order = json!({ "product": "demo-contract", "dimensions": { "seats": 5 }, "register": false });
+    visit.post("/sandbox/purchases", order).await;
+    let shown = async || {
+        let request = visit.client.post(visit.sandbox.aws_url());
+        let request = request.header("x-amz-target", "AWSMPEntitlementService.GetEntitlements");
+        let request = request.json(&json!({ "ProductCode": "4democontract0000000000ab" }));
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["Entitlements"].as_array().unwrap().len()
+    };
+    assert_eq!(shown().await, 0);
+    visit.post("/sandbox/clock", json!({ "advance": "90s" })).await;
+    assert_eq!(shown().await, 1);
+    visit.post("/sandbox/readings", json!({ "entitlements": "1h" })).await;
+    assert_eq!(shown().await, 0);
+    visit.post("/sandbox/readings", json!({ "entitlements": "0s" })).await;
+    assert_eq!(shown().await, 1);
+}
+
+#[tokio::test]
+async fn the_sandbox_itself_reads_past_the_faults_and_the_log() {
+    let visit = Visit::begin().await;
+    visit.post("/sandbox/purchases", json!({ "product": "demo-subscription" })).await;
+    read(visit.client.delete(visit.url("/sandbox/wire")).send().await.unwrap()).await;
+    let fault = json!({ "service": "dynamodb", "operation": "*", "times": 99, "kind": "error500" });
+    visit.post("/sandbox/faults", fault).await;
+    assert_eq!(visit.told().await, ["license.activated"]);
+    let page = visit.client.get(visit.url("/")).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("license.activated"), "{page}");
+    assert_eq!(visit.get("/sandbox/wire").await["calls"], json!([]));
+    assert_eq!(visit.get("/sandbox/faults").await["faults"][0]["seen"], 0);
+}

@@ -1,0 +1,364 @@
+//! Hourly records: what is sent to AWS, how it is packed, and how AWS's answer is read.
+//!
+//! A record's hour and quantity never change once it is frozen, so every attempt to send it is the same request. What
+//! an answer means depends on the attempts before it, which are written down before they are made; see
+//! `docs/METERING.md`.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
+use crate::license::License;
+use crate::time::UsageHour;
+use crate::usage::Quantity;
+
+/// The most records in one call (BatchMeterUsage).
+pub const BATCH: usize = 25;
+
+/// The size that one call stays below (BatchMeterUsage: less than 1 MB).
+pub const LARGEST_CALL: usize = 1_000_000;
+
+/// For how long after its time AWS takes a record (BatchMeterUsage, since 2026-07-01).
+pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// For how long a claim is its run's alone. A call takes 20 seconds at most.
+pub const CLAIM: SignedDuration = SignedDuration::from_secs(60);
+
+/// The sum of one license's usage in one dimension and one hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourlyRecord {
+    /// Which one it is.
+    #[serde(flatten)]
+    pub name: RecordName,
+    /// Its product: one call is for one product.
+    pub product: ProductCode,
+    /// Whom AWS bills; none if AWS has not named them in a form that it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Buyer>,
+    /// The time that AWS is told: the start of the hour, or of the license if that is later.
+    pub timestamp: Timestamp,
+    /// What is billed; never changed.
+    pub quantity: Quantity,
+    /// What the hour turned out to hold beyond that, and which a later hour bills.
+    #[serde(default)]
+    pub carried: Decimal,
+    /// How far it is.
+    pub state: RecordState,
+    /// How often it was sent.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Whether an attempt was made that AWS may have booked without our knowing.
+    #[serde(default)]
+    pub unanswered: bool,
+    /// Whether its license is ending: then it is sent first.
+    #[serde(default)]
+    pub urgent: bool,
+    /// When it is to be sent again.
+    pub not_before: Timestamp,
+}
+
+/// What names a record: first write wins at AWS for each of these.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RecordName {
+    /// The license.
+    pub license: LicenseId,
+    /// The hour.
+    pub hour: UsageHour,
+    /// The dimension.
+    pub dimension: DimensionKey,
+}
+
+/// Whom AWS bills, in the one style that the product has. Both styles for one buyer in one hour would bill twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Buyer {
+    /// By license, without the product code.
+    License {
+        /// In the form that AWS takes back.
+        arn: LicenseArn,
+        /// The account.
+        account: AccountId,
+    },
+    /// By product code and customer identifier.
+    Customer {
+        /// The buyer's key.
+        customer: CustomerIdentifier,
+    },
+}
+
+impl Buyer {
+    /// The buyer of a license, if it is known well enough.
+    pub fn of(license: &License) -> Option<Self> {
+        match (&license.customer, &license.arn, &license.account) {
+            (Some(customer), _, _) => Some(Self::Customer { customer: customer.clone() }),
+            (None, Some(arn), Some(account)) if arn.is_sendable() => {
+                Some(Self::License { arn: arn.clone(), account: account.clone() })
+            }
+            (None, _, _) => None,
+        }
+    }
+
+    /// Whether two can be in one call of a product.
+    fn is_of_style(&self, other: &Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::License { .. }, Self::License { .. }) | (Self::Customer { .. }, Self::Customer { .. })
+        )
+    }
+}
+
+/// How far a record is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum RecordState {
+    /// Not sendable yet.
+    Held {
+        /// What it waits for.
+        reason: HoldReason,
+    },
+    /// To be sent.
+    Sealed,
+    /// Being sent by a run; taken over by another after [`CLAIM`].
+    Claimed {
+        /// The run.
+        run: String,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Booked at AWS.
+    Accepted {
+        /// AWS's id of the booking, where it told one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metering_record_id: Option<String>,
+        /// How we know.
+        by: AcceptedBy,
+    },
+    /// AWS has another quantity for it, which we did not send. A person looks.
+    Conflict,
+    /// AWS does not take it.
+    Refused {
+        /// AWS's word for why.
+        reason: String,
+    },
+    /// AWS's window closed before it was taken.
+    Expired,
+    /// It ended without an acceptance after an attempt that AWS may have booked. A person looks.
+    Unconfirmed {
+        /// What ended it.
+        reason: String,
+    },
+    /// Not sent: its usage is billed in another hour.
+    Folded {
+        /// That hour.
+        into: UsageHour,
+    },
+}
+
+impl RecordState {
+    /// Whether nothing more happens to it by itself.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Held { .. } | Self::Sealed | Self::Claimed { .. } => false,
+            Self::Accepted { .. }
+            | Self::Conflict
+            | Self::Refused { .. }
+            | Self::Expired
+            | Self::Unconfirmed { .. }
+            | Self::Folded { .. } => true,
+        }
+    }
+}
+
+/// What a held record waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The license's ARN in the form that AWS takes back.
+    BuyerUnknown,
+}
+
+/// How we know that AWS has booked a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AcceptedBy {
+    /// AWS said so.
+    Success,
+    /// AWS had it already, after an attempt of ours whose answer was lost.
+    Duplicate,
+}
+
+impl HourlyRecord {
+    /// Freezes a sum: from here on the quantity stays.
+    pub fn freeze(license: &License, hour: UsageHour, dimension: DimensionKey, sum: Decimal, now: Timestamp) -> Self {
+        let buyer = Buyer::of(license);
+        let held = RecordState::Held { reason: HoldReason::BuyerUnknown };
+        let begun = license.news.first_active.filter(|begun| UsageHour::of(*begun) == hour);
+        Self {
+            name: RecordName { license: license.id.clone(), hour, dimension },
+            product: license.product.clone(),
+            state: if buyer.is_some() { RecordState::Sealed } else { held },
+            buyer,
+            timestamp: begun.unwrap_or(hour.start()),
+            quantity: Quantity::capped(sum),
+            carried: Decimal::ZERO,
+            attempts: 0,
+            unanswered: false,
+            urgent: license.usage_until().is_some(),
+            not_before: now,
+        }
+    }
+
+    /// The last moment at which AWS takes it: 24 hours after its time, or 06:00 UTC on the 1st after its month.
+    pub fn window_closes(&self) -> Timestamp {
+        let day = self.timestamp.checked_add(WINDOW).unwrap_or(Timestamp::MAX);
+        day.min(self.name.hour.month().window_closes())
+    }
+
+    /// About how many bytes it takes in a request.
+    fn wire_size(&self) -> usize {
+        let buyer = match &self.buyer {
+            Some(Buyer::License { arn, account }) => arn.as_str().len() + account.as_str().len(),
+            Some(Buyer::Customer { customer }) => customer.as_str().len(),
+            None => 0,
+        };
+        200 + buyer + self.name.dimension.as_str().len()
+    }
+}
+
+/// Packs records into calls, keeping their order: 25 a call at most, below 1 MB, one product and one style each.
+/// Records without a buyer cannot be sent and are in none.
+pub fn pack(records: Vec<HourlyRecord>) -> Vec<Vec<HourlyRecord>> {
+    let mut calls: Vec<(usize, Vec<HourlyRecord>)> = Vec::new();
+    for record in records {
+        let Some(buyer) = &record.buyer else { continue };
+        let size = record.wire_size();
+        let open = calls.iter_mut().rev().find(|(_, call)| {
+            call.first().is_some_and(|first| {
+                first.product == record.product && first.buyer.as_ref().is_some_and(|other| other.is_of_style(buyer))
+            })
+        });
+        match open {
+            Some((used, call)) if call.len() < BATCH && *used + size < LARGEST_CALL => {
+                *used += size;
+                call.push(record);
+            }
+            _ => calls.push((size, vec![record])),
+        }
+    }
+    calls.into_iter().map(|(_, call)| call).collect()
+}
+
+/// What AWS answered to a call, in our words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// For each record by its name; one that is not named was not answered.
+    Records(Vec<(RecordName, Status)>),
+    /// Nothing was booked, and the same call may go through later: too many requests, or an error that is not known.
+    NotBooked(String),
+    /// The call as a whole was refused: nothing was booked.
+    Rejected(Rejection),
+    /// No answer that proves anything: AWS may have booked all of it.
+    Nothing,
+}
+
+/// What AWS says of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Booked.
+    Success {
+        /// AWS's id of the booking.
+        metering_record_id: Option<String>,
+    },
+    /// There is one for this name already, and it stays.
+    Duplicate,
+    /// The buyer has no agreement in force. Nothing was booked.
+    NotSubscribed,
+    /// Not processed this time. Nothing was booked.
+    Unprocessed,
+}
+
+/// Why AWS refused a call as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// Nothing of this product gets through until an operator mends it.
+    Configuration(String),
+    /// A dimension that AWS does not have.
+    Dimension(String),
+    /// Something in one of the records.
+    Data(String),
+    /// The time of one of the records.
+    Timestamp,
+}
+
+impl Rejection {
+    /// AWS's word for it.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Configuration(code) | Self::Dimension(code) | Self::Data(code) => code,
+            Self::Timestamp => "TimestampOutOfBoundsException",
+        }
+    }
+}
+
+/// What an answer means for one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is decided.
+    Final(RecordState),
+    /// The same record goes again later.
+    Again {
+        /// Whether this attempt may have been booked.
+        unanswered: bool,
+    },
+}
+
+/// Reads what AWS says of one record. `open` is whether AWS may still take usage of its license: it is active, or its
+/// 60 minutes run.
+///
+/// A duplicate after an unanswered attempt was ours; on an attempt without one it is somebody else's. Whatever ends a
+/// record after an unanswered attempt leaves it unconfirmed, since AWS may have booked it.
+pub fn read_status(record: &HourlyRecord, status: &Status, open: bool) -> Outcome {
+    match status {
+        Status::Success { metering_record_id } => Outcome::Final(RecordState::Accepted {
+            metering_record_id: metering_record_id.clone(),
+            by: AcceptedBy::Success,
+        }),
+        Status::Duplicate if record.unanswered => {
+            Outcome::Final(RecordState::Accepted { metering_record_id: None, by: AcceptedBy::Duplicate })
+        }
+        Status::Duplicate => Outcome::Final(RecordState::Conflict),
+        Status::NotSubscribed if open => Outcome::Again { unanswered: false },
+        Status::NotSubscribed => Outcome::Final(ended(record, "CustomerNotSubscribed")),
+        Status::Unprocessed => Outcome::Again { unanswered: false },
+    }
+}
+
+/// The state of a record that AWS will not take, for that reason.
+pub fn ended(record: &HourlyRecord, reason: &str) -> RecordState {
+    if record.unanswered {
+        RecordState::Unconfirmed { reason: reason.to_owned() }
+    } else {
+        RecordState::Refused { reason: reason.to_owned() }
+    }
+}
+
+/// The state of a record whose window has closed.
+pub fn expired(record: &HourlyRecord) -> RecordState {
+    if record.unanswered {
+        RecordState::Unconfirmed { reason: "window_closed".to_owned() }
+    } else {
+        RecordState::Expired
+    }
+}
+
+/// When a record that was not decided goes again: soon at first, every 15 minutes in the end.
+pub fn next_attempt(record: &HourlyRecord, now: Timestamp) -> Timestamp {
+    let minutes = i64::from(record.attempts).clamp(1, 15);
+    let wait = if record.urgent { minutes.min(3) } else { minutes };
+    now.checked_add(SignedDuration::from_mins(wait)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+#[path = "metering_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::license::{LicenseEvent, Mark, Naming};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn license() -> License {
+    let mut license = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
+    let mark = Mark { at: at("2026-11-10T08:30:00Z"), event: "e".to_owned() };
+    license.hear(LicenseEvent::Updated(Naming { mark, agreement: "agmt-a".parse().unwrap() }));
+    license.know_buyer(
+        Some(&"111122223333".parse().unwrap()),
+        Some(&"arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()),
+    );
+    license
+}
+
+fn record(hour: &str) -> HourlyRecord {
+    let hour: UsageHour = hour.parse().unwrap();
+    HourlyRecord::freeze(&license(), hour, "requests".parse().unwrap(), Decimal::from(100), hour.summed_from())
+}
+
+fn after_an_unanswered_attempt() -> HourlyRecord {
+    HourlyRecord { unanswered: true, attempts: 1, ..record("2026-11-10T09") }
+}
+
+#[test]
+fn each_status_is_read_by_the_attempts_before_it() {
+    let success = Status::Success { metering_record_id: Some("m".to_owned()) };
+    let accepted =
+        |id: Option<&str>, by| Outcome::Final(RecordState::Accepted { metering_record_id: id.map(str::to_owned), by });
+    let reason = || "CustomerNotSubscribed".to_owned();
+    let again = Outcome::Again { unanswered: false };
+    let cases = [
+        (false, success.clone(), true, accepted(Some("m"), AcceptedBy::Success)),
+        (true, success, true, accepted(Some("m"), AcceptedBy::Success)),
+        (true, Status::Duplicate, true, accepted(None, AcceptedBy::Duplicate)),
+        (false, Status::Duplicate, true, Outcome::Final(RecordState::Conflict)),
+        (false, Status::Unprocessed, true, again.clone()),
+        (false, Status::NotSubscribed, true, again),
+        (false, Status::NotSubscribed, false, Outcome::Final(RecordState::Refused { reason: reason() })),
+        (true, Status::NotSubscribed, false, Outcome::Final(RecordState::Unconfirmed { reason: reason() })),
+    ];
+    for (unanswered, status, open, expected) in cases {
+        let record = if unanswered { after_an_unanswered_attempt() } else { record("2026-11-10T09") };
+        assert_eq!(read_status(&record, &status, open), expected, "{status:?} unanswered={unanswered} open={open}");
+    }
+}
+
+#[test]
+fn a_window_that_closes_after_an_unanswered_attempt_leaves_it_unconfirmed() {
+    assert_eq!(expired(&record("2026-11-10T09")), RecordState::Expired);
+    let unconfirmed = RecordState::Unconfirmed { reason: "window_closed".to_owned() };
+    assert_eq!(expired(&after_an_unanswered_attempt()), unconfirmed);
+}
+
+#[test]
+fn the_window_is_a_day_and_ends_at_six_on_the_first() {
+    assert_eq!(record("2026-11-10T09").window_closes(), at("2026-11-11T09:00:00Z"));
+    assert_eq!(record("2026-11-30T20").window_closes(), at("2026-12-01T06:00:00Z"));
+}
+
+#[test]
+fn the_time_of_the_first_hour_is_not_before_the_license() {
+    assert_eq!(record("2026-11-10T08").timestamp, at("2026-11-10T08:30:00Z"));
+    assert_eq!(record("2026-11-10T09").timestamp, at("2026-11-10T09:00:00Z"));
+}
+
+#[test]
+fn a_sum_beyond_what_a_record_holds_is_capped() {
+    let hour: UsageHour = "2026-11-10T09".parse().unwrap();
+    let sum = Decimal::from(2_147_483_650_i64);
+    let record = HourlyRecord::freeze(&license(), hour, "requests".parse().unwrap(), sum, hour.summed_from());
+    assert_eq!(record.quantity.to_string(), "2147483647");
+}
+
+#[test]
+fn a_record_without_a_sendable_arn_is_held() {
+    let mut license = license();
+    license.arn = Some("aws:license-manager:us-east-1:444455556666:l-1".parse().unwrap());
+    let hour: UsageHour = "2026-11-10T09".parse().unwrap();
+    let record = HourlyRecord::freeze(&license, hour, "requests".parse().unwrap(), Decimal::ONE, hour.summed_from());
+    assert_eq!(record.state, RecordState::Held { reason: HoldReason::BuyerUnknown });
+    assert!(pack(vec![record]).is_empty());
+}
+
+fn any_record() -> impl Strategy<Value = HourlyRecord> {
+    ("[ab]", 0u8..3, any::<bool>(), "[a-z]{1,90}").prop_map(|(product, license, legacy, dimension)| {
+        let mut record = record("2026-11-10T09");
+        record.product = product.parse().unwrap();
+        record.name.license = format!("l-{license}").parse().unwrap();
+        record.name.dimension = dimension.parse().unwrap();
+        if legacy {
+            record.buyer = Some(Buyer::Customer { customer: "c".parse().unwrap() });
+        }
+        record
+    })
+}
+
+proptest! {
+    #[test]
+    fn packing_keeps_every_record_and_every_limit(records in prop::collection::vec(any_record(), 0..120)) {
+        let calls = pack(records.clone());
+        let mut packed: Vec<RecordName> = calls.iter().flatten().map(|record| record.name.clone()).collect();
+        let mut given: Vec<RecordName> = records.iter().map(|record| record.name.clone()).collect();
+        packed.sort();
+        given.sort();
+        prop_assert_eq!(packed, given);
+        for call in &calls {
+            prop_assert!(!call.is_empty() && call.len() <= BATCH);
+            prop_assert!(call.iter().map(HourlyRecord::wire_size).sum::<usize>() < LARGEST_CALL);
+            let first = call.first().unwrap();
+            for record in call {
+                prop_assert_eq!(&record.product, &first.product);
+                prop_assert!(record.buyer.as_ref().unwrap().is_of_style(first.buyer.as_ref().unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn packing_fills_its_calls(count in 0usize..200) {
+        let calls = pack(vec![record("2026-11-10T09"); count]);
+        prop_assert_eq!(calls.len(), count.div_ceil(BATCH));
+    }
+}

@@ -1,0 +1,102 @@
+//! Carrying: usage that its own hour can no longer hold becomes an item of another, in one transaction.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
+use rust_decimal::Decimal;
+
+use super::keys::Key;
+use super::{Store, StoreError, attribute, is_lost_race, keys, unavailable, write};
+use crate::metering::{HourlyRecord, RecordName};
+use crate::time::UsageHour;
+
+/// An amount on its way from one hour to another of the same license and dimension.
+#[derive(Debug, Clone)]
+pub struct Carry<'a> {
+    /// The record of the hour that it comes from.
+    pub origin: Origin<'a>,
+    /// How much.
+    pub amount: Decimal,
+    /// The hour that it goes to; it must not be summed yet.
+    pub target: UsageHour,
+}
+
+/// The record of the hour that an amount is carried from.
+#[derive(Debug, Clone)]
+pub enum Origin<'a> {
+    /// It is frozen, and holds less than the hour.
+    Frozen(&'a HourlyRecord),
+    /// There is none yet: this one is written, which says where the hour's usage went.
+    New(&'a HourlyRecord),
+}
+
+impl Origin<'_> {
+    fn record(&self) -> &HourlyRecord {
+        match self {
+            Self::Frozen(record) | Self::New(record) => record,
+        }
+    }
+}
+
+impl Store {
+    /// Carries an amount, once: on condition that the origin's record is as it was read, and that the target's hour has
+    /// none. Answers whether it was carried; if not, something came between, and the difference is to be taken anew.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer. It may be carried then; taking the difference anew tells.
+    pub async fn carry(&self, carry: &Carry<'_>) -> Result<bool, StoreError> {
+        let record = carry.origin.record();
+        let name = &record.name;
+        let carried = match carry.origin {
+            Origin::Frozen(record) => record.carried + carry.amount,
+            Origin::New(_) => carry.amount,
+        };
+        let item_key = Key {
+            pk: keys::usage(&name.license, carry.target),
+            sk: keys::usage_carried(&name.dimension, name.hour, &carried.normalize().to_string()),
+        };
+        let item = write(&item_key, &self.carried_item(&name.dimension, carry.amount))?;
+        let marker = write(&keys::marker(carry.target, &name.license), &self.marker(&name.license))?;
+        let target = RecordName { hour: carry.target, ..name.clone() };
+        let writes = vec![
+            match carry.origin {
+                Origin::Frozen(record) => TransactWriteItem::builder().update(self.raise(record, carried)?).build(),
+                Origin::New(record) => TransactWriteItem::builder().put(self.frozen(record)?).build(),
+            },
+            TransactWriteItem::builder().put(self.plain_put(item, Some("attribute_not_exists(pk)"))?).build(),
+            TransactWriteItem::builder().put(self.plain_put(marker, None)?).build(),
+            TransactWriteItem::builder().condition_check(self.has_no_record(&target)?).build(),
+        ];
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    fn raise(&self, record: &HourlyRecord, carried: Decimal) -> Result<Update, StoreError> {
+        Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::record(&record.name).attributes()))
+            .update_expression("SET carried = :carried")
+            .condition_expression("carried = :before")
+            .expression_attribute_values(":carried", attribute(&carried)?)
+            .expression_attribute_values(":before", attribute(&record.carried)?)
+            .build()
+            .map_err(super::licenses::unbuildable)
+    }
+
+    fn plain_put(&self, item: super::Item, condition: Option<&str>) -> Result<Put, StoreError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        put.set_condition_expression(condition.map(str::to_owned)).build().map_err(super::licenses::unbuildable)
+    }
+
+    fn has_no_record(&self, name: &RecordName) -> Result<ConditionCheck, StoreError> {
+        let key: std::collections::HashMap<String, AttributeValue> = keys::record(name).attributes();
+        ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(super::licenses::unbuildable)
+    }
+}

@@ -1,0 +1,53 @@
+//! Pauses: products and dimensions of which nothing gets through to AWS until somebody mends them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, keys, unavailable};
+use crate::ids::{DimensionKey, ProductCode};
+
+/// That nothing of a product, or of one dimension of it, gets through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The product.
+    pub product: ProductCode,
+    /// The dimension; none if it is all of the product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<DimensionKey>,
+    /// AWS's word for why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Store {
+    /// What of a product is paused.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn pauses(&self, product: &ProductCode) -> Result<Vec<Pause>, StoreError> {
+        self.query(&keys::pauses(product), "").await
+    }
+
+    /// Pauses a product, or one dimension of it.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn pause(&self, pause: &Pause) -> Result<(), StoreError> {
+        self.put(&keys::pause(&pause.product, pause.dimension.as_ref()), pause).await
+    }
+
+    /// Lifts a pause.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn lift_pause(&self, pause: &Pause) -> Result<(), StoreError> {
+        let key = keys::pause(&pause.product, pause.dimension.as_ref());
+        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
+        request.send().await.map_err(unavailable)?;
+        Ok(())
+    }
+}

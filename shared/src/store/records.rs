@@ -1,0 +1,290 @@
+//! Hourly records: frozen once, claimed before each call, settled on condition of the claim.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+
+use super::usage::after;
+use super::{Item, Store, StoreError, attribute, is_lost_race, is_race, keys, read, unavailable, values, write};
+use crate::ids::LicenseId;
+use crate::metering::{BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
+use crate::time::UsageHour;
+
+/// How long a record is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// One page of records.
+#[derive(Debug)]
+pub struct RecordPage {
+    /// The records, newest first.
+    pub records: Vec<HourlyRecord>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
+}
+
+impl Store {
+    /// Freezes records: each is written unless its name has one, and then never changes its quantity.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer; some of them may be written then.
+    pub async fn freeze(&self, records: &[HourlyRecord]) -> Result<(), StoreError> {
+        for chunk in records.chunks(BATCH) {
+            let puts: Vec<Put> = chunk.iter().map(|record| self.frozen(record)).collect::<Result<_, _>>()?;
+            let writes = puts.iter().map(|put| TransactWriteItem::builder().put(put.clone()).build()).collect();
+            match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+                Ok(_) => {}
+                // One of them is there already, from a run before this one: each for itself then.
+                Err(error) if error.as_service_error().is_some_and(is_lost_race) => {
+                    for put in puts {
+                        self.put_new(put).await?;
+                    }
+                }
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn record(&self, name: &RecordName) -> Result<Option<HourlyRecord>, StoreError> {
+        self.get(&keys::record(name)).await
+    }
+
+    /// The records of a license's hour.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn records_of_hour(&self, license: &LicenseId, hour: UsageHour) -> Result<Vec<HourlyRecord>, StoreError> {
+        self.query(&keys::records(license), &format!("{hour}#")).await
+    }
+
+    /// The records of a license from one hour to another, both included, newest first, page by page.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or the cursor is not one of this license's.
+    pub async fn records_between(
+        &self,
+        license: &LicenseId,
+        (from, to): (UsageHour, UsageHour),
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<RecordPage, StoreError> {
+        let pk = keys::records(license);
+        let start = cursor.map(|cursor| read_cursor(cursor, &pk)).transpose()?;
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .expression_attribute_values(":from", AttributeValue::S(format!("{from}#")))
+            .expression_attribute_values(":to", AttributeValue::S(format!("{to}#~")))
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .set_exclusive_start_key(start)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let records = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        let next = answer.last_evaluated_key.as_ref().and_then(write_cursor);
+        Ok(RecordPage { records, next })
+    }
+
+    /// Records of one shard that are to be sent now, from the index of work: what is due first comes first.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn due_records(
+        &self,
+        shard: u8,
+        urgent: bool,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<HourlyRecord>, StoreError> {
+        self.due_work(keys::Work::Pending(shard), keys::pending_prefix(urgent), now, Some(limit)).await
+    }
+
+    /// Claims records for a run before it sends them: the attempt is counted, and they are the run's alone until the
+    /// claim is over. All of them or, if one was changed meanwhile, none. Answers them as they are then.
+    ///
+    /// A record whose claim by another run is over was sent by that run, for all we know.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn claim(
+        &self,
+        records: &[HourlyRecord],
+        run: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<HourlyRecord>>, StoreError> {
+        let mut claimed = Vec::new();
+        let mut writes = Vec::new();
+        for record in records {
+            let mut next = record.clone();
+            next.attempts += 1;
+            next.state = RecordState::Claimed { run: run.to_owned(), at: now };
+            next.not_before = now.checked_add(CLAIM).unwrap_or(now);
+            next.unanswered |= is_claimed_by_another(&record.state, run);
+            writes.push(self.update(record, &next)?);
+            claimed.push(next);
+        }
+        let writes = writes.into_iter().map(|update| TransactWriteItem::builder().update(update).build()).collect();
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(Some(claimed)),
+            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(None),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Writes down what became of records: each pair is a record as it was and as it is now. One that another run has
+    /// changed meanwhile stays as that run left it.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer; some of them may be written then.
+    pub async fn settle(&self, changes: &[(HourlyRecord, HourlyRecord)]) -> Result<(), StoreError> {
+        for chunk in changes.chunks(BATCH) {
+            let updates: Vec<Update> =
+                chunk.iter().map(|(before, after)| self.update(before, after)).collect::<Result<_, _>>()?;
+            let writes =
+                updates.iter().map(|update| TransactWriteItem::builder().update(update.clone()).build()).collect();
+            match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+                Ok(_) => {}
+                Err(error) if error.as_service_error().is_some_and(is_lost_race) => {
+                    for update in updates {
+                        self.update_one(update).await?;
+                    }
+                }
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The write of a new record.
+    pub(super) fn frozen(&self, record: &HourlyRecord) -> Result<Put, StoreError> {
+        let mut item = write(&keys::record(&record.name), record)?;
+        item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), KEPT).to_string()));
+        if !record.state.is_final() {
+            item.extend(work_of(record));
+        }
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        put.condition_expression("attribute_not_exists(pk)").build().map_err(super::licenses::unbuildable)
+    }
+
+    async fn put_new(&self, put: Put) -> Result<(), StoreError> {
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(put.item));
+        match request.condition_expression("attribute_not_exists(pk)").send().await {
+            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn update_one(&self, update: Update) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(update.key))
+            .update_expression(update.update_expression)
+            .set_condition_expression(update.condition_expression)
+            .set_expression_attribute_names(update.expression_attribute_names)
+            .set_expression_attribute_values(update.expression_attribute_values);
+        match request.send().await {
+            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The change of a record's state, on condition that it is as it was read: in the same attempt and state, and, if
+    /// it is claimed, by the same run. Quantity and carried amount are left alone.
+    fn update(&self, before: &HourlyRecord, after: &HourlyRecord) -> Result<Update, StoreError> {
+        let mut condition = "attempts = :attempts AND #state.#name = :name".to_owned();
+        let mut set = "SET #state = :state, attempts = :next, unanswered = :unanswered, urgent = :urgent, \
+                       not_before = :not_before"
+            .to_owned();
+        let mut given = values([
+            (":attempts", AttributeValue::N(before.attempts.to_string())),
+            (":name", AttributeValue::S(state_name(&before.state)?)),
+            (":state", attribute(&after.state)?),
+            (":next", AttributeValue::N(after.attempts.to_string())),
+            (":unanswered", AttributeValue::Bool(after.unanswered)),
+            (":urgent", AttributeValue::Bool(after.urgent)),
+            (":not_before", attribute(&after.not_before)?),
+        ])
+        .unwrap_or_default();
+        let mut names = vec![("#state", "state"), ("#name", "name")];
+        if let RecordState::Claimed { run, .. } = &before.state {
+            condition.push_str(" AND #state.#run = :run");
+            names.push(("#run", "run"));
+            given.insert(":run".to_owned(), AttributeValue::S(run.clone()));
+        }
+        if let Some(buyer) = after.buyer.as_ref().filter(|_| before.buyer.is_none()) {
+            set.push_str(", buyer = :buyer");
+            given.insert(":buyer".to_owned(), attribute(buyer)?);
+        }
+        if after.state.is_final() {
+            set.push_str(" REMOVE work_key, work_sort");
+        } else {
+            set.push_str(", work_key = :work_key, work_sort = :work_sort");
+            for (name, value) in work_of(after) {
+                given.insert(format!(":{name}"), value);
+            }
+        }
+        Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::record(&before.name).attributes()))
+            .update_expression(set)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(
+                names.into_iter().map(|(short, name)| (short.to_owned(), name.to_owned())).collect(),
+            ))
+            .set_expression_attribute_values(Some(given))
+            .build()
+            .map_err(super::licenses::unbuildable)
+    }
+}
+
+fn is_claimed_by_another(state: &RecordState, run: &str) -> bool {
+    matches!(state, RecordState::Claimed { run: holder, .. } if holder != run)
+}
+
+/// The name that a state has in the table.
+fn state_name(state: &RecordState) -> Result<String, StoreError> {
+    let AttributeValue::M(parts) = attribute(state)? else { return Ok(String::new()) };
+    Ok(parts.get("name").and_then(|name| name.as_s().ok()).cloned().unwrap_or_default())
+}
+
+fn work_of(record: &HourlyRecord) -> Item {
+    let shard = keys::shard(&record.name.license);
+    Item::from([
+        (keys::WORK_KEY.to_owned(), AttributeValue::S(keys::work(keys::Work::Pending(shard)))),
+        (
+            keys::WORK_SORT.to_owned(),
+            AttributeValue::S(keys::pending_sort(record.urgent, record.not_before, &record.name)),
+        ),
+    ])
+}
+
+/// A cursor is the sort key that the last page ended at.
+fn write_cursor(last: &Item) -> Option<String> {
+    last.get("sk").and_then(|sk| sk.as_s().ok()).map(|sk| URL_SAFE_NO_PAD.encode(sk))
+}
+
+fn read_cursor(cursor: &str, pk: &str) -> Result<Item, StoreError> {
+    let sk = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|sk| String::from_utf8(sk).ok());
+    let sk = sk.filter(|sk| sk.contains('#') && sk.len() < 200).ok_or(StoreError::BadCursor)?;
+    Ok(keys::Key { pk: pk.to_owned(), sk }.attributes())
+}

@@ -1,0 +1,248 @@
+//! The ledger of usage: one item for each event, written blindly while its hour is open and carefully afterwards.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::keys::Key;
+use super::{Item, Store, StoreError, is_race, keys, unavailable, write};
+use crate::ids::{DimensionKey, LicenseId};
+use crate::time::UsageHour;
+use crate::usage::{KeyHash, LedgerItem, Source, UsageEvent};
+
+/// How many items one BatchWriteItem holds.
+const BATCH: usize = 25;
+
+/// How often what a BatchWriteItem left over is sent again.
+const ROUNDS: u32 = 5;
+
+/// How long usage is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What is kept of usage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct UsageItem {
+    dimension: DimensionKey,
+    /// In the item of an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<KeyHash>,
+    /// In the item of an event that came while the hour was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
+    quantity: Decimal,
+    at: Timestamp,
+    expires_at: i64,
+}
+
+impl From<UsageItem> for LedgerItem {
+    fn from(item: UsageItem) -> Self {
+        let source = match (item.key, item.revision) {
+            (Some(key), Some(revision)) => Source::Open(key, revision),
+            (Some(key), None) => Source::Late(key),
+            (None, _) => Source::Carried,
+        };
+        Self { dimension: item.dimension, source, amount: item.quantity }
+    }
+}
+
+/// That a license has usage in an hour.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Marker {
+    pub(super) license: LicenseId,
+    pub(super) expires_at: i64,
+}
+
+/// What is known under one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportedUsage {
+    /// How much counts.
+    pub amount: Decimal,
+}
+
+/// How a late write went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LatePut {
+    /// It is written.
+    Written,
+    /// Something is there under the key.
+    Known(ReportedUsage),
+}
+
+impl Store {
+    /// Writes events of open hours and the markers of their hours, all without reading, and answers for each event
+    /// whether it is written. Of two with the same key and revision the later one stands.
+    ///
+    /// `marked` holds the markers that are known to be there already; those that were written are added to it.
+    ///
+    /// # Errors
+    ///
+    /// Only when an event cannot be expressed as an item; what the table does not take is answered as not written.
+    pub async fn write_open_usage(
+        &self,
+        events: &[UsageEvent],
+        marked: &mut HashSet<(LicenseId, UsageHour)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let now = self.clock.now();
+        let mut items: HashMap<(String, String), Item> = HashMap::new();
+        let mut places = Vec::new();
+        for event in events {
+            let key = usage_key(event, &keys::usage_open(&event.dimension, &event.key, event.revision));
+            let place = (key.pk.clone(), key.sk.clone());
+            items.insert(place.clone(), write(&key, &item_of(event, Some(event.revision), now))?);
+            let of = (event.license.clone(), event.hour());
+            let marker = keys::marker(of.1, &of.0);
+            let marker_place = (marker.pk.clone(), marker.sk.clone());
+            if !marked.contains(&of) {
+                items.insert(marker_place.clone(), write(&marker, &self.marker(&event.license))?);
+            }
+            places.push((place, marker_place, of));
+        }
+        let written = self.write_batches(items).await;
+        Ok(places
+            .into_iter()
+            .map(|(place, marker, of)| {
+                if written.contains(&marker) {
+                    marked.insert(of.clone());
+                }
+                written.contains(&place) && marked.contains(&of)
+            })
+            .collect())
+    }
+
+    /// What was reported under an event's key in its hour: the highest revision, or what came late.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn usage_of_key(&self, event: &UsageEvent) -> Result<Option<ReportedUsage>, StoreError> {
+        let prefix = keys::usage_of_key(&event.dimension, &event.key);
+        let items: Vec<UsageItem> = self.query(&keys::usage(&event.license, event.hour()), &prefix).await?;
+        let counted = items.into_iter().max_by_key(|item| item.revision);
+        Ok(counted.map(|item| ReportedUsage { amount: item.quantity }))
+    }
+
+    /// Writes an event whose hour may be summed already, unless its key has one: first that the hour is to be looked
+    /// at again, then the event.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn write_late_usage(&self, event: &UsageEvent) -> Result<LatePut, StoreError> {
+        if let Some(known) = self.usage_of_key(event).await? {
+            return Ok(LatePut::Known(known));
+        }
+        self.mark_dirty(&event.license, event.hour()).await?;
+        let key = usage_key(event, &keys::usage_late(&event.dimension, &event.key));
+        let written = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(write(&key, &item_of(event, None, self.clock.now()))?))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match written {
+            Ok(_) => Ok(LatePut::Written),
+            Err(error) if is_race(error.code()) => {
+                let known = self.usage_of_key(event).await?;
+                known.map(LatePut::Known).ok_or_else(|| StoreError::Contended(key.pk))
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Everything that counts in an hour of a license.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn usage_of_hour(&self, license: &LicenseId, hour: UsageHour) -> Result<Vec<LedgerItem>, StoreError> {
+        let items: Vec<UsageItem> = self.query(&keys::usage(license, hour), "").await?;
+        Ok(items.into_iter().map(LedgerItem::from).collect())
+    }
+
+    /// An item that brings what another hour could not hold.
+    pub(super) fn carried_item(&self, dimension: &DimensionKey, amount: Decimal) -> impl Serialize + use<> {
+        let now = self.clock.now();
+        UsageItem {
+            dimension: dimension.clone(),
+            key: None,
+            revision: None,
+            quantity: amount,
+            at: now,
+            expires_at: after(now, KEPT),
+        }
+    }
+
+    pub(super) fn marker(&self, license: &LicenseId) -> Marker {
+        Marker { license: license.clone(), expires_at: after(self.clock.now(), KEPT) }
+    }
+
+    /// Writes items 25 at a time and answers which are written; what the table leaves over is sent again for a while.
+    async fn write_batches(&self, items: HashMap<(String, String), Item>) -> HashSet<(String, String)> {
+        let mut written: HashSet<(String, String)> = items.keys().cloned().collect();
+        let items: Vec<Item> = items.into_values().collect();
+        for chunk in items.chunks(BATCH) {
+            let mut left = chunk.to_vec();
+            for round in 0..ROUNDS {
+                if left.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(u64::from(20 * round * round))).await;
+                match self.write_batch(left.clone()).await {
+                    Ok(unprocessed) => left = unprocessed,
+                    Err(error) => {
+                        tracing::warn!(error = %crate::aws::chain(&error), "a batch of usage was not confirmed");
+                        break;
+                    }
+                }
+            }
+            for item in &left {
+                written.remove(&place(item));
+            }
+        }
+        written
+    }
+
+    async fn write_batch(&self, items: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut requests = Vec::new();
+        for item in items {
+            let put = PutRequest::builder().set_item(Some(item)).build();
+            let put = put.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+            requests.push(WriteRequest::builder().put_request(put).build());
+        }
+        let answer =
+            self.client.batch_write_item().request_items(&self.table, requests).send().await.map_err(unavailable)?;
+        let left = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
+        Ok(left.filter_map(|request| request.put_request).map(|put| put.item).collect())
+    }
+}
+
+fn usage_key(event: &UsageEvent, sk: &str) -> Key {
+    Key { pk: keys::usage(&event.license, event.hour()), sk: sk.to_owned() }
+}
+
+fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageItem {
+    UsageItem {
+        dimension: event.dimension.clone(),
+        key: Some(event.key.clone()),
+        revision,
+        quantity: event.quantity.amount(),
+        at: event.time,
+        expires_at: after(now, KEPT),
+    }
+}
+
+/// A moment so much later, as the table's TTL counts.
+pub(super) fn after(now: Timestamp, by: SignedDuration) -> i64 {
+    now.as_second().saturating_add(by.as_secs())
+}
+
+fn place(item: &Item) -> (String, String) {
+    let part = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
+    (part("pk").unwrap_or_default(), part("sk").unwrap_or_default())
+}

@@ -1,0 +1,278 @@
+//! Usage: one fact that the seller's application reports, when it is taken in, and how an hour of it is summed.
+//!
+//! Everything here is a pure function of what it is given; the ledger's items and their conditions are the store's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ids::{DimensionKey, LicenseId};
+use crate::license::{License, State};
+use crate::listing::Listing;
+use crate::time::UsageHour;
+
+/// The largest quantity that AWS takes in one record (BatchMeterUsage).
+pub const LARGEST: Decimal = Decimal::from_parts(2_147_483_647, 0, 0, false, 0);
+
+/// For how long after it happened usage can still be reported.
+pub const LATEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// How much was used: 0 to 2147483647, at most 6 decimal places (BatchMeterUsage, `QuantityAsDecimal`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Decimal", into = "Decimal")]
+pub struct Quantity(Decimal);
+
+/// Not a quantity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a quantity is a number from 0 to 2147483647 with at most 6 decimal places")]
+pub struct InvalidQuantity;
+
+impl Quantity {
+    /// None of it.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// As much of an amount as one record can hold.
+    pub fn capped(amount: Decimal) -> Self {
+        Self(amount.clamp(Decimal::ZERO, LARGEST).normalize())
+    }
+
+    /// The number.
+    pub fn amount(self) -> Decimal {
+        self.0
+    }
+}
+
+impl TryFrom<Decimal> for Quantity {
+    type Error = InvalidQuantity;
+
+    fn try_from(amount: Decimal) -> Result<Self, InvalidQuantity> {
+        let amount = amount.normalize();
+        let fits = amount >= Decimal::ZERO && amount <= LARGEST && amount.scale() <= 6;
+        if fits { Ok(Self(amount)) } else { Err(InvalidQuantity) }
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = InvalidQuantity;
+
+    /// Reads a plain decimal, such as `5` or `0.25`.
+    fn from_str(text: &str) -> Result<Self, InvalidQuantity> {
+        Self::try_from(plain_decimal(text).ok_or(InvalidQuantity)?)
+    }
+}
+
+/// Reads a decimal that is not negative, in the plain form of `QuantityAsDecimal`: no sign, no exponent, no blanks.
+pub fn plain_decimal(text: &str) -> Option<Decimal> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let is_plain = is_number(whole) && is_number(fraction) && (whole.len() == 1 || !whole.starts_with('0'));
+    is_plain.then(|| Decimal::from_str_exact(text).ok()).flatten()
+}
+
+impl From<Quantity> for Decimal {
+    fn from(quantity: Quantity) -> Self {
+        quantity.0
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The hash of an idempotency key: what is kept of it, of one length and without a `#`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyHash(String);
+
+impl KeyHash {
+    /// The hash of a key.
+    pub fn of(key: &str) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes())))
+    }
+
+    /// The hash as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One fact reported by the seller's application.
+///
+/// Its key is scoped to license, hour and dimension: the same again is the same fact, and a higher revision corrects
+/// it while its hour is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageEvent {
+    /// Whose usage.
+    pub license: LicenseId,
+    /// Of what.
+    pub dimension: DimensionKey,
+    /// How much.
+    pub quantity: Quantity,
+    /// When.
+    pub time: Timestamp,
+    /// The idempotency key's hash.
+    pub key: KeyHash,
+    /// Which correction of it, from 0.
+    pub revision: u32,
+}
+
+impl UsageEvent {
+    /// The hour that it happened in.
+    pub fn hour(&self) -> UsageHour {
+        UsageHour::of(self.time)
+    }
+}
+
+/// How an event is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// Its hour is open: written without reading first.
+    Open,
+    /// Its hour may be summed already: written only if the key is new, and the hour looked at again.
+    Late,
+    /// Not taken in.
+    Refused(Refusal),
+}
+
+/// Why an event is not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing was heard of the license.
+    LicenseUnknown,
+    /// The license is ending or has ended.
+    LicenseEnded,
+    /// The buyer's payment failed.
+    LicenseFailed,
+    /// The listing has no such dimension.
+    DimensionUnknown,
+    /// The dimension is not billed by use.
+    DimensionNotMetered,
+    /// It has not happened yet.
+    TimeInFuture,
+    /// It is more than 24 hours old.
+    TooOld,
+    /// Its billing month is closed for it.
+    MonthClosed,
+}
+
+impl Refusal {
+    /// The stable code in the API.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::LicenseUnknown => "license_unknown",
+            Self::LicenseEnded => "license_ended",
+            Self::LicenseFailed => "license_failed",
+            Self::DimensionUnknown => "dimension_unknown",
+            Self::DimensionNotMetered => "dimension_not_metered",
+            Self::TimeInFuture => "time_in_future",
+            Self::TooOld => "too_old",
+            Self::MonthClosed => "month_closed",
+        }
+    }
+}
+
+/// Judges an event: whether and how it is taken in at this moment.
+///
+/// The rules of time (`docs/METERING.md`): an hour is open until 5 minutes after it, the last hour of a month until
+/// 05:30 UTC on the 1st; late usage is at most 24 hours old and of the same billing month, and is billed in the running
+/// hour, which at the turn of a month is the old month's last. What a license's ending has sealed counts as late too.
+pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Listing>, now: Timestamp) -> Intake {
+    let Some((license, listing)) = license.zip(listing) else { return Intake::Refused(Refusal::LicenseUnknown) };
+    let refusal = match license.state_at(now) {
+        State::Ending { .. } | State::Ended { .. } => Some(Refusal::LicenseEnded),
+        State::Failed => Some(Refusal::LicenseFailed),
+        State::Pending | State::Active => match listing.dimension(&event.dimension) {
+            None => Some(Refusal::DimensionUnknown),
+            Some(dimension) if !dimension.is_metered() => Some(Refusal::DimensionNotMetered),
+            Some(_) => None,
+        },
+    };
+    if let Some(refusal) = refusal {
+        return Intake::Refused(refusal);
+    }
+    let (hour, running) = (event.hour(), UsageHour::of(now));
+    let sealed = license.sealed_through.is_some_and(|sealed| hour <= sealed);
+    if event.time > now {
+        Intake::Refused(Refusal::TimeInFuture)
+    } else if hour.month() != running.month() && now >= hour.month().intake_closes() {
+        Intake::Refused(Refusal::MonthClosed)
+    } else if now.duration_since(event.time) > LATEST {
+        Intake::Refused(Refusal::TooOld)
+    } else if !sealed && now < hour.open_until() {
+        Intake::Open
+    } else if carry_target(license, hour, now).is_none() {
+        Intake::Refused(Refusal::MonthClosed)
+    } else {
+        Intake::Late
+    }
+}
+
+/// The hour that takes in what an earlier hour of the license can no longer hold: the running one, or the first after
+/// what an ending has sealed. None if the billing month has no such hour left.
+pub fn carry_target(license: &License, origin: UsageHour, now: Timestamp) -> Option<UsageHour> {
+    let running = UsageHour::of(now).min(origin.month().last_hour());
+    let free = license.sealed_through.map_or(running, |sealed| running.max(sealed.next()));
+    (free.month() == origin.month()).then_some(free)
+}
+
+/// An item of the ledger: usage as it counts in its hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerItem {
+    /// Of what.
+    pub dimension: DimensionKey,
+    /// Where it comes from.
+    pub source: Source,
+    /// How much.
+    pub amount: Decimal,
+}
+
+/// Where an item of the ledger comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Reported while the hour was open.
+    Open(KeyHash, u32),
+    /// Reported late.
+    Late(KeyHash),
+    /// Carried from another hour.
+    Carried,
+}
+
+/// Sums an hour per dimension.
+///
+/// Of a key's revisions the highest counts. What came late under a key that was reported in the open hour too does not
+/// count beside it.
+pub fn sum(items: &[LedgerItem]) -> BTreeMap<DimensionKey, Decimal> {
+    let mut reported: BTreeMap<(&DimensionKey, &KeyHash), (Option<u32>, Decimal)> = BTreeMap::new();
+    let mut sums: BTreeMap<DimensionKey, Decimal> = BTreeMap::new();
+    for item in items {
+        let (key, revision) = match &item.source {
+            Source::Open(key, revision) => (key, Some(*revision)),
+            Source::Late(key) => (key, None),
+            Source::Carried => {
+                *sums.entry(item.dimension.clone()).or_default() += item.amount;
+                continue;
+            }
+        };
+        let counted = reported.entry((&item.dimension, key)).or_insert((revision, item.amount));
+        if counted.0 <= revision {
+            *counted = (revision, item.amount);
+        }
+    }
+    for ((dimension, _), (_, amount)) in reported {
+        *sums.entry(dimension.clone()).or_default() += amount;
+    }
+    sums
+}
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;

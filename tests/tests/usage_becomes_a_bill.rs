@@ -1,0 +1,543 @@
+//! The first table of what must be survived: usage that becomes a bill, each row under its letter.
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use stallkeeper::time::Clock;
+use tests::{Bought, World};
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+/// A world at 09:20 with an active buyer of the demo subscription.
+async fn subscribed() -> (World, Bought) {
+    let world = World::new().await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+    (world, purchase)
+}
+
+fn usage_at(purchase: &Bought, quantity: impl Into<Value>, key: &str, time: Timestamp) -> Value {
+    json!({
+        "license": purchase.license, "dimension": "requests", "quantity": quantity.into(), "key": key,
+        "time": time.to_string(),
+    })
+}
+
+fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+    usage_at(purchase, quantity, key, world.now())
+}
+
+async fn accepted(world: &World, events: Value) {
+    let count = events.as_array().unwrap().len();
+    assert_eq!(world.report(events).await, vec!["accepted"; count]);
+}
+
+/// To 10:20: the hour that the test began in is summed, sent and swept.
+async fn an_hour_passes(world: &World) {
+    world.advance(minutes(60)).await;
+}
+
+fn booked(hour: &str, quantity: &str) -> (String, String, String) {
+    (format!("2026-11-10T{hour}"), "requests".to_owned(), quantity.to_owned())
+}
+
+#[tokio::test]
+async fn a_unprocessed_records() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "unprocessed" })).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")]);
+    assert_eq!(world.states(&purchase.license).await, ["accepted"]);
+}
+
+#[tokio::test]
+async fn b_one_failure_and_then_all_is_well() {
+    for kind in ["throttle", "error500", "before", "after", "access_denied"] {
+        let (world, purchase) = subscribed().await;
+        accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+        world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": kind })).await;
+        world.advance(minutes(80)).await;
+        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{kind}");
+        assert_eq!(world.states(&purchase.license).await, ["accepted"], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn c_thirty_dimensions_in_an_hour() {
+    let mut listing =
+        stallkeeper::listing::Listing::parse(include_str!("../../listings/demo-subscription.toml")).unwrap();
+    let one = listing.dimensions[0].clone();
+    let keys: Vec<String> = (0..30).map(|number| format!("dimension_{number:02}")).collect();
+    listing.dimensions = keys
+        .iter()
+        .map(|key| {
+            let mut dimension = one.clone();
+            dimension.key = key.parse().unwrap();
+            dimension
+        })
+        .collect();
+    let broad = sandbox::DescribedListing { file: "broad".to_owned(), listing };
+    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![broad])).await;
+    let purchase = world.buy("broad", json!({})).await;
+    let events = keys.iter().map(|key| {
+        let mut event = usage(&world, &purchase, 1, "k");
+        event["dimension"] = json!(key);
+        event
+    });
+    accepted(&world, events.collect()).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await.len(), 30);
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(30));
+}
+
+#[tokio::test]
+async fn d_usage_in_two_parts_around_a_run_of_the_reporter() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "one")])).await;
+    world.advance(minutes(20)).await;
+    accepted(&world, json!([usage(&world, &purchase, 40, "two")])).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "140")]);
+}
+
+#[tokio::test]
+async fn e_booked_and_then_the_writing_down_fails() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    world.advance(minutes(49)).await;
+    // In the run of 10:10 the claim goes through and what is written after AWS's answer does not.
+    world.fault(json!({ "service": "dynamodb", "operation": "TransactWriteItems", "call": 3, "times": 3, "kind": "before" })).await;
+    world.advance(minutes(2)).await;
+    world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+    world.advance(minutes(70)).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")]);
+    assert_eq!(world.states(&purchase.license).await, ["accepted"]);
+}
+
+#[tokio::test]
+async fn f_more_work_than_one_page() {
+    let (world, purchase) = subscribed().await;
+    for part in 0..20 {
+        let events = (0..500).map(|number| {
+            // Long keys make no long items; their number does.
+            usage(&world, &purchase, 1, &format!("{part}-{number}"))
+        });
+        accepted(&world, events.collect()).await;
+    }
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "10000")]);
+    let pages = world.sandbox.aws().wire().calls(sandbox::aws::Service::DynamoDb, "Query");
+    let paged = pages.iter().filter(|call| call.body.get("ExclusiveStartKey").is_some()).count();
+    assert!(paged > 0, "all of it was in one page, which proves nothing");
+}
+
+#[tokio::test]
+async fn g_the_same_dimension_twice_in_one_report() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 10, "a"), usage(&world, &purchase, 5, "b")])).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "15")]);
+}
+
+#[tokio::test]
+async fn m_usage_that_nobody_can_read() {
+    let (world, purchase) = subscribed().await;
+    let good = usage(&world, &purchase, 1, "k");
+    let envelopes = [
+        json!({}),
+        json!({ "events": [] }),
+        json!({ "events": {} }),
+        json!({ "events": [good.clone()], "also": 1 }),
+        json!({ "events": vec![good.clone(); 501] }),
+        json!([good.clone()]),
+        json!("text"),
+    ];
+    for envelope in envelopes {
+        let (status, problem) = world.api(Method::POST, "/v1/usage", Some(envelope)).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("body_invalid")), "{problem}");
+    }
+    for body in [vec![0xff, 0xfe], b"{".to_vec(), vec![b' '; 4 * 1024 * 1024]] {
+        let answer = world.send_raw(Method::POST, "/v1/usage", "application/json", body).await;
+        assert_eq!(answer.status, 400);
+    }
+    let results = world.results(json!([5, good, { "license": purchase.license }, null, "x"])).await;
+    let statuses: Vec<&str> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["refused", "accepted", "refused", "refused", "refused"]);
+    assert!(results.iter().all(|result| result["status"] == "accepted" || result["code"].is_string()));
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "1")]);
+}
+
+#[tokio::test]
+async fn s_one_bad_record_among_good_ones() {
+    // A license that AWS does not know for this product, among the records of 24 good ones.
+    let world = World::new().await;
+    let mut good = Vec::new();
+    for _ in 0..24 {
+        good.push(world.buy("demo-subscription", json!({})).await);
+    }
+    let strange = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good[0].clone() };
+    let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
+    world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
+    let events: Vec<Value> = good.iter().chain([&strange]).map(|buyer| usage(&world, buyer, 7, "k")).collect();
+    accepted(&world, json!(events)).await;
+    world.advance(minutes(80)).await;
+    for buyer in &good {
+        assert_eq!(world.billed(&buyer.license).await, [booked("09", "7")]);
+    }
+    let records = world.records(&strange.license).await;
+    let used = records.iter().find(|record| record["quantity"] == "7").unwrap();
+    assert_eq!(used["state"], json!({ "name": "refused", "reason": "InvalidLicenseException" }));
+}
+
+#[tokio::test]
+async fn u_the_end_of_a_month() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    for (reported_at, expected) in [("00:20", "accepted"), ("05:29", "accepted"), ("05:31", "refused")] {
+        let world = World::at("2026-11-30T22:20:00Z").await;
+        let purchase = world.buy("demo-subscription", json!({})).await;
+        world.sandbox.set(at(&format!("2026-12-01T{reported_at}:00Z"))).await;
+        let event = usage_at(&purchase, 100, "k", at("2026-11-30T23:59:59Z"));
+        let result = world.results(json!([event])).await.remove(0);
+        assert_eq!(result["status"], expected, "{reported_at}: {result}");
+        world.sandbox.set(at("2026-12-01T07:00:00Z")).await;
+        if expected == "refused" {
+            assert_eq!(result["code"], "month_closed");
+            assert!(world.billed(&purchase.license).await.is_empty());
+        } else {
+            let november = ("2026-11-30T23".to_owned(), "requests".to_owned(), "100".to_owned());
+            assert_eq!(world.billed(&purchase.license).await, [november], "{reported_at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn w_the_same_usage_sent_twice() {
+    let (world, purchase) = subscribed().await;
+    let event = usage(&world, &purchase, 100, "k");
+    accepted(&world, json!([event, event])).await;
+    accepted(&world, json!([event])).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.report(json!([event])).await, ["duplicate"]);
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")]);
+}
+
+#[tokio::test]
+async fn x_a_correction_before_and_after_the_close() {
+    let (world, purchase) = subscribed().await;
+    let first = usage(&world, &purchase, 100, "k");
+    let mut corrected = usage(&world, &purchase, 70, "k");
+    corrected["revision"] = json!(1);
+    accepted(&world, json!([first])).await;
+    accepted(&world, json!([corrected])).await;
+    accepted(&world, json!([first])).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "70")]);
+    let mut late = usage_at(&purchase, 60, "k", world.now() - minutes(60));
+    late["revision"] = json!(2);
+    let result = world.results(json!([late])).await.remove(0);
+    assert_eq!((&result["status"], &result["code"]), (&json!("conflict"), &json!("quantity_conflict")));
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "70")]);
+}
+
+#[tokio::test]
+async fn y_late_usage_is_carried_once() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    let late = usage(&world, &purchase, 30, "late");
+    an_hour_passes(&world).await;
+    // Its answer is lost, and it is sent again in the next hour.
+    accepted(&world, json!([late])).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.report(json!([late])).await, ["duplicate"]);
+    world.advance(minutes(120)).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "30")]);
+
+    let too_old = usage_at(&purchase, 5, "old", world.now() - SignedDuration::from_hours(25));
+    let result = world.results(json!([too_old])).await.remove(0);
+    assert_eq!((&result["status"], &result["code"]), (&json!("refused"), &json!("too_old")));
+}
+
+#[tokio::test]
+async fn z_an_agreement_ends_in_its_running_hour() {
+    for end in [18, 58] {
+        let (world, purchase) = subscribed().await;
+        accepted(&world, json!([usage(&world, &purchase, 100, "nine")])).await;
+        let late = usage(&world, &purchase, 7, "late");
+        // To 10:16: the hour before is billed; then late usage for it, and usage in the running one.
+        world.advance(minutes(56)).await;
+        accepted(&world, json!([late, usage(&world, &purchase, 40, "ten")])).await;
+        world.advance(minutes(end - 16)).await;
+        world.end(&purchase.agreement).await;
+        assert_eq!(world.results(json!([usage(&world, &purchase, 1, "after")])).await[0]["code"], "license_ended");
+        world.advance(minutes(10)).await;
+        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "47")], "end at :{end}");
+        world.advance(minutes(55)).await;
+        assert_eq!(world.license(&purchase.license).await["state"], "ended");
+        assert!(world.told(&purchase.license).await.contains(&"license.ended".to_owned()));
+        assert_eq!(world.total(&purchase.license).await, Decimal::from(147), "end at :{end}");
+    }
+}
+
+#[tokio::test]
+async fn z_a_legacy_buyer_unsubscribes_in_its_running_hour() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    world.advance(minutes(10)).await;
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(10)).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")]);
+}
+
+#[tokio::test]
+async fn aa_an_hour_without_usage_is_a_record_of_zero() {
+    let (world, purchase) = subscribed().await;
+    let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    world.advance(minutes(120)).await;
+    let bill = world.control(Method::GET, "/sandbox/bill", Value::Null).await;
+    let zeros: Vec<&Value> =
+        bill["records"].as_array().unwrap().iter().filter(|r| r["license"] == purchase.license.as_str()).collect();
+    assert_eq!(zeros.len(), 4, "two hours of two dimensions: {bill}");
+    assert!(zeros.iter().all(|record| record["quantity"] == "0"));
+    assert!(world.records(&contract.license).await.is_empty());
+}
+
+#[tokio::test]
+async fn ab_two_licenses_of_one_account() {
+    let (world, one) = subscribed().await;
+    let other = world.buy_as(json!({ "product": "demo-subscription", "account": one.account })).await;
+    accepted(&world, json!([usage(&world, &one, 100, "k"), usage(&world, &other, 40, "k")])).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&one.license).await, [booked("09", "100")]);
+    assert_eq!(world.billed(&other.license).await, [booked("09", "40")]);
+}
+
+#[tokio::test]
+async fn ac_two_events_in_one_second() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "a")])).await;
+    accepted(&world, json!([usage(&world, &purchase, 40, "b")])).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "140")]);
+}
+
+#[tokio::test]
+async fn ae_the_smallest_and_the_largest_quantity() {
+    let (world, purchase) = subscribed().await;
+    let other = world.buy("demo-subscription", json!({})).await;
+    let event = |buyer: &Bought, quantity: Value, key: &str| usage_at(buyer, quantity, key, world.now());
+    let statuses = world
+        .report(json!([
+            event(&purchase, json!(0.000001), "small"),
+            event(&other, json!(2147483647), "large"),
+            event(&purchase, json!(-1), "negative"),
+            event(&purchase, json!("NaN"), "nan"),
+            event(&purchase, json!(0.0000001), "places"),
+            event(&purchase, json!(2147483648_u64), "beyond"),
+        ]))
+        .await;
+    assert_eq!(statuses, ["accepted", "accepted", "refused", "refused", "refused", "refused"]);
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "0.000001")]);
+    assert_eq!(world.billed(&other.license).await, [booked("09", "2147483647")]);
+}
+
+#[tokio::test]
+async fn ae_what_goes_beyond_a_record_is_carried() {
+    let (world, purchase) = subscribed().await;
+    let events = json!([usage(&world, &purchase, 2147483647, "a"), usage(&world, &purchase, 5, "b")]);
+    accepted(&world, events).await;
+    world.advance(minutes(130)).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "2147483647"), booked("10", "5")]);
+}
+
+#[tokio::test]
+async fn ak_only_the_stack_with_the_listing_meters() {
+    let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
+    let staging = world.buy("demo-subscription", json!({})).await;
+    let production = world.buy("demo-production", json!({})).await;
+    accepted(&world, json!([usage(&world, &staging, 100, "k")])).await;
+    let elsewhere = world.results(json!([usage(&world, &production, 40, "k")])).await.remove(0);
+    assert_eq!(elsewhere["code"], "license_unknown");
+    an_hour_passes(&world).await;
+    assert_eq!(world.billed(&staging.license).await, [booked("09", "100")]);
+    let bill = world.control(Method::GET, "/sandbox/bill", Value::Null).await;
+    let hours: Vec<&Value> =
+        bill["records"].as_array().unwrap().iter().filter(|r| r["license"] == staging.license.as_str()).collect();
+    assert_eq!(hours.len(), 2, "once for each dimension: {bill}");
+}
+
+#[tokio::test]
+async fn al_a_duplicate_after_a_lost_answer_is_ours() {
+    for reading in ["success", "duplicate_record"] {
+        let (world, purchase) = subscribed().await;
+        world.control(Method::POST, "/sandbox/readings", json!({ "identical_repeat": reading })).await;
+        accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+        world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "after" })).await;
+        world.advance(minutes(80)).await;
+        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{reading}");
+        let used: Vec<Value> =
+            world.records(&purchase.license).await.into_iter().filter(|r| r["quantity"] == "100").collect();
+        let by = if reading == "success" { "success" } else { "duplicate" };
+        assert_eq!((&used[0]["state"]["name"], &used[0]["state"]["by"]), (&json!("accepted"), &json!(by)));
+        assert_eq!(used[0]["attempts"], 2);
+    }
+}
+
+/// Books something at AWS behind Stallkeeper's back, by the real client.
+async fn book_behind_its_back(world: &World, purchase: &Bought, quantity: i64) {
+    let record = json!({
+        "Timestamp": world.now().as_second(), "Dimension": "requests", "Quantity": quantity,
+        "CustomerAWSAccountId": purchase.account,
+        "LicenseArn": format!("arn:aws:license-manager::444455556666:license:{}", purchase.license),
+    });
+    let answer = reqwest::Client::new()
+        .post(world.sandbox.aws_url())
+        .header("x-amz-target", "AWSMPMeteringService.BatchMeterUsage")
+        .header("content-type", "application/x-amz-json-1.1")
+        .body(json!({ "UsageRecords": [record] }).to_string())
+        .send()
+        .await
+        .unwrap();
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(answer["Results"][0]["Status"], "Success", "{answer}");
+}
+
+#[tokio::test]
+async fn al_a_duplicate_on_a_first_attempt_is_a_conflict() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    book_behind_its_back(&world, &purchase, 3).await;
+    an_hour_passes(&world).await;
+    assert_eq!(world.states(&purchase.license).await, ["conflict"]);
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "3")]);
+}
+
+#[tokio::test]
+async fn al_a_window_that_closes_after_a_lost_answer_leaves_it_unconfirmed() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "after" })).await;
+    world
+        .fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "throttle", "times": 1000 }))
+        .await;
+    world.advance(SignedDuration::from_hours(26)).await;
+    assert_eq!(world.states(&purchase.license).await, ["unconfirmed"]);
+}
+
+#[tokio::test]
+async fn t_a_record_that_leaves_the_window_expires_and_its_mates_do_not() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    world
+        .fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "throttle", "times": 1000 }))
+        .await;
+    world.advance(SignedDuration::from_hours(23)).await;
+    accepted(&world, json!([usage(&world, &purchase, 40, "next day")])).await;
+    world.advance(minutes(120)).await;
+    world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+    world.advance(minutes(60)).await;
+    assert_eq!(world.states(&purchase.license).await, ["accepted", "expired"]);
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(40));
+}
+
+#[tokio::test]
+async fn v_what_an_operator_must_mend_costs_nothing() {
+    for kind in ["access_denied", "disabled_api"] {
+        let (world, purchase) = subscribed().await;
+        let other = world.buy("demo-consumption", json!({ "events_included": 5 })).await;
+        accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+        let mut extra = usage(&world, &other, 9, "k");
+        extra["dimension"] = json!("events_extra");
+        accepted(&world, json!([extra])).await;
+        let fault = json!({
+            "service": "metering", "operation": "BatchMeterUsage", "kind": kind, "times": 1000,
+            "product": purchase.product,
+        });
+        world.fault(fault).await;
+        world.advance(minutes(90)).await;
+        assert_eq!(world.states(&purchase.license).await, ["sealed"], "{kind}");
+        assert_eq!(world.total(&other.license).await, Decimal::from(9), "the other product is unhindered");
+        world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+        world.advance(minutes(60)).await;
+        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn am_a_dimension_that_aws_does_not_know_yet_waits() {
+    let (world, purchase) = subscribed().await;
+    let mut storage = usage(&world, &purchase, 8, "k");
+    storage["dimension"] = json!("storage_gb");
+    accepted(&world, json!([usage(&world, &purchase, 100, "k"), storage])).await;
+    let publish =
+        |published: bool| json!({ "product": "demo-subscription", "dimension": "requests", "published": published });
+    world.control(Method::POST, "/sandbox/dimensions", publish(false)).await;
+    world.advance(minutes(90)).await;
+    let billed = world.billed(&purchase.license).await;
+    assert_eq!(billed.len(), 1, "{billed:?}");
+    assert_eq!(billed[0].1, "storage_gb");
+    world.control(Method::POST, "/sandbox/dimensions", publish(true)).await;
+    world.advance(minutes(60)).await;
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(108));
+    assert!(world.states(&purchase.license).await.iter().all(|state| state == "accepted"));
+}
+
+#[tokio::test]
+async fn an_unsubscribed_flushed_and_subscribed_again_in_one_hour() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "before")])).await;
+    world.advance(minutes(5)).await;
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(5)).await;
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(100), "flushed");
+    let again = world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+    assert_eq!(again.license, purchase.license);
+    world.advance(minutes(2)).await;
+    accepted(&world, json!([usage(&world, &purchase, 40, "after")])).await;
+    world.advance(minutes(120)).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "40")]);
+}
+
+#[tokio::test]
+async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
+    let world = World::with(|options| {
+        options.clock = Clock::standing_at("2026-11-10T09:58:00Z".parse().unwrap());
+        options.delays.provision = minutes(5);
+    })
+    .await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    world.arrive(&purchase.token).await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "early")])).await;
+    world.advance(minutes(6)).await;
+    accepted(&world, json!([usage(&world, &purchase, 40, "active")])).await;
+    world.advance(minutes(120)).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("10", "140")]);
+    let folded = world.records(&purchase.license).await;
+    assert!(folded.iter().any(|record| record["state"]["name"] == "folded" && record["hour"] == "2026-11-10T09"));
+}
+
+#[tokio::test]
+async fn no_record_names_the_product_or_an_empty_customer() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    an_hour_passes(&world).await;
+    let calls = world.sandbox.aws().wire().calls(sandbox::aws::Service::Metering, "BatchMeterUsage");
+    assert!(!calls.is_empty());
+    for call in calls {
+        assert!(call.body.get("ProductCode").is_none(), "{}", call.body);
+        for record in call.body["UsageRecords"].as_array().unwrap() {
+            assert!(record.get("CustomerIdentifier").is_none(), "{record}");
+            assert!(record["LicenseArn"].as_str().unwrap().starts_with("arn:aws:license-manager::"));
+        }
+    }
+}
