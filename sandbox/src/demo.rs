@@ -3,11 +3,13 @@
 //! Everything goes over HTTP and AWS's wires: the registration URL, AWS's event bus, the application's signed calls.
 //! Only time is made up: the clock stands, and is moved on where the story says so.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use stallkeeper::time::Clock;
 
@@ -29,13 +31,14 @@ pub async fn run() -> Result<()> {
     let options = Options { clock: Clock::standing_at(beginning), delays: Delays::default(), ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
     let people = People::at(sandbox.url())?;
-    let mut story = Story { sandbox, people, steps: 0 };
+    let mut story = Story { sandbox, people, steps: 0, used: BTreeMap::new() };
     println!("Stallkeeper on one machine: API {}, AWS {}\n", story.sandbox.url(), story.sandbox.aws_url());
     contract(&mut story).await?;
     subscription(&mut story).await?;
+    consumption(&mut story).await?;
     legacy(&mut story).await?;
     println!("\n{} steps, all as they should be, in {:.1} s", story.steps, began.elapsed().as_secs_f64());
-    Ok(())
+    story.settle_accounts().await
 }
 
 /// A contract buyer: registered before AWS has provisioned anything, changed, renewed, gone.
@@ -92,14 +95,16 @@ async fn contract(story: &mut Story) -> Result<()> {
     story.expect_decision("acme", "seats", json!({ "allowed": true, "held": "3" })).await?;
     story.say("ends it: AWS revokes the license, the hour for the last usage begins; the second license lives on");
 
-    story.advance(SignedDuration::from_mins(60)).await?;
+    story.advance(SignedDuration::from_mins(65)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended", "end_reason": "cancelled" })).await?;
-    story.expect_told(&purchase.license, &["license.linked", "license.activated", "license.ending"]).await?;
+    story
+        .expect_told(&purchase.license, &["license.linked", "license.activated", "license.ending", "license.ended"])
+        .await?;
     story.say("an hour later the license has ended; the application was told of each change");
     Ok(())
 }
 
-/// A subscription buyer, whose news comes before the registration.
+/// A subscription buyer, whose news comes before the registration, and whose usage is billed through AWS's failures.
 async fn subscription(story: &mut Story) -> Result<()> {
     story.chapter("A subscription buyer");
     let purchase = story.people.buy(json!({ "product": "demo-subscription" })).await?;
@@ -118,6 +123,51 @@ async fn subscription(story: &mut Story) -> Result<()> {
     ensure!(status == 409 && problem.get("code") == Some(&json!("license_linked_elsewhere")), "{status} {problem}");
     story.expect_license(&purchase.license, json!({ "tenant": "globex" })).await?;
     story.say("somebody else's tenant claims the license: 409, and it stays where it is");
+
+    let report = story.uses(&purchase.license, "requests", 100).await?;
+    let again = story.people.report(json!([report])).await?;
+    ensure!(again.iter().all(|result| result.get("status") == Some(&json!("accepted"))), "{again:?}");
+    story.fault("metering", "BatchMeterUsage", "throttle").await?;
+    story.advance(SignedDuration::from_mins(80)).await?;
+    story.expect_billed(&purchase.license, 100).await?;
+    story.say("uses 100 requests, reported twice by the application and throttled once by AWS: 100 billed");
+
+    story.uses(&purchase.license, "requests", 40).await?;
+    story.fault("metering", "BatchMeterUsage", "after").await?;
+    story.advance(SignedDuration::from_mins(80)).await?;
+    story.expect_billed(&purchase.license, 140).await?;
+    story.say("uses 40 more; AWS books them and its answer is lost: sent again, billed once");
+
+    story.uses(&purchase.license, "requests", 7).await?;
+    story.uses(&purchase.license, "storage_gb", 3).await?;
+    story.people.change(&purchase.agreement, json!({ "action": "end" })).await?;
+    story.advance(SignedDuration::from_mins(15)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "ending" })).await?;
+    story.expect_billed(&purchase.license, 150).await?;
+    story.say("leaves with usage in the running hour: summed and billed within minutes");
+
+    story.advance(SignedDuration::from_mins(60)).await?;
+    story.expect_license(&purchase.license, json!({ "state": "ended" })).await?;
+    story.expect_told(&purchase.license, &["license.linked", "license.ending", "license.ended"]).await?;
+    story.say("an hour later the license is closed, and the application was told");
+    Ok(())
+}
+
+/// A contract buyer who uses more than the contract has.
+async fn consumption(story: &mut Story) -> Result<()> {
+    story.chapter("A buyer of a contract with consumption");
+    let order = json!({ "product": "demo-consumption", "dimensions": { "events_included": 1000 } });
+    let purchase = story.people.buy(order).await?;
+    let cookie = story.arrive(&purchase.token).await?;
+    story.leave_contact(&cookie).await?;
+    story.link(&purchase.license, "umbrella").await?;
+    story.advance(SignedDuration::from_secs(61)).await?;
+    story.expect_decision("umbrella", "events_included", json!({ "allowed": true, "held": "1000" })).await?;
+    story.expect_decision("umbrella", "events_extra", json!({ "allowed": true, "reason": "metered" })).await?;
+    story.uses(&purchase.license, "events_extra", 12).await?;
+    story.advance(SignedDuration::from_mins(80)).await?;
+    story.expect_billed(&purchase.license, 12).await?;
+    story.say("holds 1000 events and uses 12 beyond them: the 12 are billed");
     Ok(())
 }
 
@@ -132,10 +182,17 @@ async fn legacy(story: &mut Story) -> Result<()> {
     story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "hooli" })).await?;
     story.say("subscribes and registers; subscribe-success over SNS makes the license active");
 
+    story.uses(&purchase.license, "requests", 25).await?;
+    story.advance(SignedDuration::from_mins(80)).await?;
+    story.expect_billed(&purchase.license, 25).await?;
+    story.say("uses 25 requests: billed by product code and customer identifier");
+
+    story.uses(&purchase.license, "requests", 5).await?;
     story.people.change(&purchase.agreement, json!({ "action": "end" })).await?;
-    story.advance(SignedDuration::from_secs(1)).await?;
+    story.advance(SignedDuration::from_mins(10)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ending", "grants_access": true })).await?;
-    story.say("unsubscribes: unsubscribe-pending leaves access for the last hour");
+    story.expect_billed(&purchase.license, 30).await?;
+    story.say("unsubscribes: access stays for the last hour, and its usage is billed");
 
     story.advance(SignedDuration::from_mins(62)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended", "end_reason": "unsubscribed" })).await?;
@@ -156,6 +213,8 @@ struct Story {
     sandbox: Sandbox,
     people: People,
     steps: usize,
+    /// What was used, as this side knows it: by license and dimension.
+    used: BTreeMap<(String, String), Decimal>,
 }
 
 impl Story {
@@ -191,6 +250,65 @@ impl Story {
     async fn link(&self, license: &str, tenant: &str) -> Result<()> {
         let (status, answer) = self.people.link(license, tenant).await?;
         ensure!(status == 200, "linking was answered {status} {answer}");
+        Ok(())
+    }
+
+    /// The next call of that operation fails.
+    async fn fault(&self, service: &str, operation: &str, kind: &str) -> Result<()> {
+        let fault = json!({ "service": service, "operation": operation, "kind": kind });
+        self.people.control(Method::POST, "/sandbox/faults", fault).await?;
+        Ok(())
+    }
+
+    /// Something is used, and the application reports it. Answers the report.
+    async fn uses(&mut self, license: &str, dimension: &str, quantity: i64) -> Result<Value> {
+        let report = json!({
+            "license": license, "dimension": dimension, "quantity": quantity,
+            "time": self.sandbox.clock().now().to_string(), "key": format!("report {}", self.used.len() + self.steps),
+        });
+        let results = self.people.report(json!([report])).await?;
+        let accepted = results.first().and_then(|result| result.get("status")) == Some(&json!("accepted"));
+        ensure!(accepted, "usage was answered {results:?}");
+        *self.used.entry((license.to_owned(), dimension.to_owned())).or_default() += Decimal::from(quantity);
+        Ok(report)
+    }
+
+    /// What AWS has booked, by license and dimension, without what is zero.
+    async fn billed(&self) -> Result<BTreeMap<(String, String), Decimal>> {
+        let mut billed: BTreeMap<(String, String), Decimal> = BTreeMap::new();
+        for record in self.people.bill().await? {
+            let quantity: Decimal = text(&record, "quantity")?.parse()?;
+            if !quantity.is_zero() {
+                *billed.entry((text(&record, "license")?, text(&record, "dimension")?)).or_default() += quantity;
+            }
+        }
+        Ok(billed)
+    }
+
+    async fn expect_billed(&self, license: &str, expected: i64) -> Result<()> {
+        let billed = self.billed().await?;
+        let of_license = billed.iter().filter(|((of, _), _)| of == license);
+        let sum: Decimal = of_license.map(|(_, quantity)| *quantity).sum();
+        ensure!(sum == Decimal::from(expected), "AWS has booked {sum} and should have {expected}");
+        Ok(())
+    }
+
+    /// Compares what was used with what AWS has booked, each as its own side has it.
+    async fn settle_accounts(&self) -> Result<()> {
+        let billed = self.billed().await?;
+        let (mut lost, mut doubled) = (Decimal::ZERO, Decimal::ZERO);
+        for key in self.used.keys().chain(billed.keys()).collect::<BTreeSet<_>>() {
+            let of = |side: &BTreeMap<_, Decimal>| side.get(key).copied().unwrap_or_default();
+            let difference = of(&self.used) - of(&billed);
+            if difference.is_sign_negative() {
+                doubled += difference.abs();
+            } else {
+                lost += difference;
+            }
+        }
+        let total = |side: &BTreeMap<_, Decimal>| side.values().sum::<Decimal>();
+        println!("billed {} of {} units used, {lost} lost, {doubled} doubled", total(&billed), total(&self.used));
+        ensure!(lost.is_zero() && doubled.is_zero(), "the bill is not what was used");
         Ok(())
     }
 

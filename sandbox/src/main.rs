@@ -64,10 +64,16 @@ fn stage(name: &str) -> anyhow::Result<Stage> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let usual = match &command {
+        Command::Serve(_) => "warn,dynoxide=error",
+        // The failures of the story are told by the story.
+        Command::Demo => "off",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let done = match Arguments::parse().command {
+    let done = match command {
         Command::Serve(arguments) => serve(arguments).await,
         Command::Demo => sandbox::demo::run().await,
     };

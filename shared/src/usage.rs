@@ -182,7 +182,7 @@ impl Refusal {
 
 /// Judges an event: whether and how it is taken in at this moment.
 ///
-/// The rules of time (`docs/METERING.md`): an hour is open until 5 minutes after it, the last hour of a month until
+/// The rules of time (`docs/ARCHITECTURE.md`): an hour is open until 5 minutes after it, the last hour of a month until
 /// 05:30 UTC on the 1st; late usage is at most 24 hours old and of the same billing month, and is billed in the running
 /// hour, which at the turn of a month is the old month's last. What a license's ending has sealed counts as late too.
 pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Listing>, now: Timestamp) -> Intake {

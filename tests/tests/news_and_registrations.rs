@@ -486,3 +486,18 @@ async fn ap_a_second_person_with_the_token_of_a_linked_license() {
     assert_eq!(contact.email, "first@example.com");
     assert_eq!(world.license(&purchase.license).await["tenant"], "acme");
 }
+
+#[tokio::test]
+async fn a_product_in_the_middle_of_its_move_goes_by_its_listings_key() {
+    let world = World::new().await;
+    world.control(Method::POST, "/sandbox/readings", json!({ "resolve_customer_sends": "both_keys" })).await;
+    let license_keyed = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let legacy = world.buy("demo-legacy", json!({})).await;
+    for purchase in [&license_keyed, &legacy] {
+        assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303);
+        assert_eq!(world.license(&purchase.license).await["state"], "active");
+        world.end(&purchase.agreement).await;
+        assert_eq!(world.license(&purchase.license).await["state"], "ending", "{}", purchase.license);
+    }
+    assert_eq!(world.license(&license_keyed.license).await["entitlements"][0]["value"], json!({ "integer": 5 }));
+}

@@ -34,28 +34,25 @@ pub(crate) async fn send_due_records(run: &mut Run<'_>) -> Result<(), StoreError
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen: HashSet<RecordName> = HashSet::new();
-    for urgent in [true, false] {
-        loop {
-            let mut due: BTreeMap<ProductCode, Vec<HourlyRecord>> = BTreeMap::new();
-            for shard in 0..SHARDS {
-                for record in run.store.due_records(shard, urgent, run.now, PAGE).await? {
-                    // The index may still show what this run has dealt with.
-                    if seen.insert(record.name.clone()) {
-                        due.entry(record.product.clone()).or_default().push(record);
-                    }
+    loop {
+        let mut due: BTreeMap<ProductCode, Vec<HourlyRecord>> = BTreeMap::new();
+        for shard in 0..SHARDS {
+            for record in run.store.due_records(shard, run.now, PAGE).await? {
+                // The index may still show what this run has dealt with.
+                if seen.insert(record.name.clone()) {
+                    due.entry(record.product.clone()).or_default().push(record);
                 }
             }
-            if due.is_empty() || run.is_over() {
-                break;
-            }
-            for (product, mut records) in due {
-                records.sort_by_key(|record| record.name.hour);
-                let records = sendable(run, records).await?;
-                Sending::begin(run, &mut pace, product).await?.send_all(records).await?;
-            }
+        }
+        if due.is_empty() || run.is_over() {
+            return Ok(());
+        }
+        for (product, mut records) in due {
+            records.sort_by_key(|record| (!record.urgent, record.name.hour));
+            let records = sendable(run, records).await?;
+            Sending::begin(run, &mut pace, product).await?.send_all(records).await?;
         }
     }
-    Ok(())
 }
 
 /// The records that can be sent: their window is open and their buyer known. The others are settled.

@@ -9,10 +9,10 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use stallkeeper::aws::chain;
+use stallkeeper::entitlement::Holding;
 use stallkeeper::http::{Problem, Refusal as Answer, Request, Response};
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
-use stallkeeper::listing::Listing;
 use stallkeeper::store::{LatePut, StoreError};
 use stallkeeper::usage::{Intake, Refusal, UsageEvent, judge};
 
@@ -115,21 +115,22 @@ impl UsageApi {
         events: Placed<UsageEvent>,
         results: &mut [Option<EventResult>],
     ) -> (Placed<UsageEvent>, Placed<UsageEvent>) {
-        let mut known: BTreeMap<LicenseId, Result<Option<(License, Option<Listing>)>, ()>> = BTreeMap::new();
+        let mut known: BTreeMap<LicenseId, Result<Option<Holding>, StoreError>> = BTreeMap::new();
         let (mut open, mut late) = (Vec::new(), Vec::new());
         for (place, event) in events {
             if !known.contains_key(&event.license) {
-                let found = self.license_and_listing(&event.license).await.map_err(|error| {
-                    tracing::warn!(error = %chain(&error), "a license could not be read");
-                });
+                let found = self.holding(&event.license).await;
+                if let Err(error) = &found {
+                    tracing::warn!(error = %chain(error), "a license could not be read");
+                }
                 known.insert(event.license.clone(), found);
             }
             let Some(Ok(found)) = known.get(&event.license) else {
                 set(results, place, EventResult::retry());
                 continue;
             };
-            let license = found.as_ref().map(|(license, _)| license);
-            let listing = found.as_ref().and_then(|(_, listing)| listing.as_ref());
+            let license = found.as_ref().map(|holding| &holding.license);
+            let listing = found.as_ref().and_then(|holding| holding.listing.as_ref());
             match judge(&event, license, listing, self.store.clock().now()) {
                 Intake::Open => open.push((place, event)),
                 Intake::Late => late.push((place, event)),
@@ -139,10 +140,10 @@ impl UsageApi {
         (open, late)
     }
 
-    async fn license_and_listing(&self, id: &LicenseId) -> Result<Option<(License, Option<Listing>)>, StoreError> {
+    async fn holding(&self, id: &LicenseId) -> Result<Option<Holding>, StoreError> {
         let Some(license) = self.known.license(&self.store, id).await? else { return Ok(None) };
         let listing = self.store.listing(&license.product).await?;
-        Ok(Some((license, listing)))
+        Ok(Some(Holding { license, listing }))
     }
 
     async fn write_open(&self, events: Placed<UsageEvent>, results: &mut [Option<EventResult>]) {

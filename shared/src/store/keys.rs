@@ -136,11 +136,13 @@ pub(crate) fn moment(at: Timestamp) -> String {
 
 /// Urgent records before others, then by when they are due, then by their hour.
 pub(crate) fn pending_sort(urgent: bool, not_before: Timestamp, name: &RecordName) -> String {
-    format!("{}{}#{}#{}", pending_prefix(urgent), moment(not_before), name.hour, name.license)
+    let rank = if urgent { 0 } else { 1 };
+    format!("{rank}#{}#{}#{}", moment(not_before), name.hour, name.license)
 }
 
-pub(crate) fn pending_prefix(urgent: bool) -> &'static str {
-    if urgent { "0#" } else { "1#" }
+/// What sorts after everything that is due, and after the urgent records that are not yet.
+pub(crate) fn pending_last(now: Timestamp) -> String {
+    format!("1#{}#~", moment(now))
 }
 
 /// The partition of the usage of one license and hour.

@@ -23,7 +23,6 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -107,13 +106,11 @@ impl Store {
         Ok(())
     }
 
-    /// What the index of work has that is due, first what is due first: whose sort key begins with `prefix` and a
-    /// moment up to `now`. An index is only a hint of where to look.
+    /// What the index of work has up to a sort key, in its order. An index is only a hint of where to look.
     async fn due_work<T: DeserializeOwned>(
         &self,
         work: keys::Work,
-        prefix: &str,
-        now: Timestamp,
+        last: String,
         limit: Option<usize>,
     ) -> Result<Vec<T>, StoreError> {
         let mut pages = self
@@ -121,10 +118,9 @@ impl Store {
             .query()
             .table_name(&self.table)
             .index_name(keys::WORK_INDEX)
-            .key_condition_expression("work_key = :work AND work_sort BETWEEN :from AND :to")
+            .key_condition_expression("work_key = :work AND work_sort <= :last")
             .expression_attribute_values(":work", AttributeValue::S(keys::work(work)))
-            .expression_attribute_values(":from", AttributeValue::S(prefix.to_owned()))
-            .expression_attribute_values(":to", AttributeValue::S(format!("{prefix}{}#~", keys::moment(now))))
+            .expression_attribute_values(":last", AttributeValue::S(last))
             .set_limit(limit.and_then(|limit| i32::try_from(limit).ok()))
             .into_paginator()
             .items()

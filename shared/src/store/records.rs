@@ -100,19 +100,15 @@ impl Store {
         Ok(RecordPage { records, next })
     }
 
-    /// Records of one shard that are to be sent now, from the index of work: what is due first comes first.
+    /// Records of one shard that are to be sent now, from the index of work: urgent ones first, then what is due first.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn due_records(
-        &self,
-        shard: u8,
-        urgent: bool,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<HourlyRecord>, StoreError> {
-        self.due_work(keys::Work::Pending(shard), keys::pending_prefix(urgent), now, Some(limit)).await
+    pub async fn due_records(&self, shard: u8, now: Timestamp, limit: usize) -> Result<Vec<HourlyRecord>, StoreError> {
+        let last = keys::pending_last(now);
+        let due: Vec<HourlyRecord> = self.due_work(keys::Work::Pending(shard), last, Some(limit)).await?;
+        Ok(due.into_iter().filter(|record| record.not_before <= now).collect())
     }
 
     /// Claims records for a run before it sends them: the attempt is counted, and they are the run's alone until the
