@@ -193,7 +193,7 @@ impl HourlyRecord {
     pub fn freeze(license: &License, hour: UsageHour, dimension: DimensionKey, sum: Decimal, now: Timestamp) -> Self {
         let buyer = Buyer::of(license);
         let held = RecordState::Held { reason: HoldReason::BuyerUnknown };
-        let begun = license.news.first_active.filter(|begun| UsageHour::of(*begun) == hour);
+        let begun = license.active_since().filter(|begun| UsageHour::of(*begun) == hour);
         Self {
             name: RecordName { license: license.id.clone(), hour, dimension },
             product: license.product.clone(),

@@ -393,9 +393,9 @@ async fn al_a_duplicate_after_a_lost_answer_is_ours() {
 }
 
 /// Books something at AWS behind Stallkeeper's back, by the real client.
-async fn book_behind_its_back(world: &World, purchase: &Bought, quantity: i64) {
+async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
     let record = json!({
-        "Timestamp": world.now().as_second(), "Dimension": "requests", "Quantity": quantity,
+        "Timestamp": at.as_second(), "Dimension": "requests", "Quantity": quantity,
         "CustomerAWSAccountId": purchase.account,
         "LicenseArn": format!("arn:aws:license-manager::444455556666:license:{}", purchase.license),
     });
@@ -415,7 +415,7 @@ async fn book_behind_its_back(world: &World, purchase: &Bought, quantity: i64) {
 async fn al_a_duplicate_on_a_first_attempt_is_a_conflict() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
-    book_behind_its_back(&world, &purchase, 3).await;
+    book_behind_its_back_at(&world, &purchase, 3, world.now()).await;
     an_hour_passes(&world).await;
     assert_eq!(world.states(&purchase.license).await, ["conflict"]);
     assert_eq!(world.billed(&purchase.license).await, [booked("09", "3")]);
@@ -539,5 +539,100 @@ async fn no_record_names_the_product_or_an_empty_customer() {
             assert!(record.get("CustomerIdentifier").is_none(), "{record}");
             assert!(record["LicenseArn"].as_str().unwrap().starts_with("arn:aws:license-manager::"));
         }
+    }
+}
+
+#[tokio::test]
+async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the_same() {
+    let world = World::with(|options| {
+        options.clock = Clock::standing_at("2026-11-10T08:30:00Z".parse().unwrap());
+        options.delays.provision = minutes(80);
+    })
+    .await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    world.arrive(&purchase.token).await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "early")])).await;
+    // AWS activates at 09:50; the queue brings the news at 10:17, when hour 09 is summed and swept.
+    world.advance(minutes(79)).await;
+    world.deliver(json!({ "hold": true })).await;
+    world.advance(minutes(28)).await;
+    world.deliver(json!({ "release": true })).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+    world.advance(minutes(70)).await;
+    assert_eq!(
+        world.total(&purchase.license).await,
+        Decimal::from(100),
+        "{:?}",
+        world.records(&purchase.license).await
+    );
+}
+
+#[tokio::test]
+async fn at_the_turn_of_a_month_a_flush_bills_late_usage_in_the_old_one() {
+    let world = World::at("2026-11-30T22:20:00Z").await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    let late = usage(&world, &purchase, 7, "late");
+    accepted(&world, json!([usage(&world, &purchase, 100, "in time")])).await;
+    // To 00:08 on the 1st: hour 22 is billed, hour 23 is still open.
+    world.advance(minutes(108)).await;
+    accepted(&world, json!([late])).await;
+    world.advance(minutes(1)).await;
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(40)).await;
+    let november =
+        |hour: &str, quantity: &str| (format!("2026-11-30T{hour}"), "requests".to_owned(), quantity.to_owned());
+    assert_eq!(world.billed(&purchase.license).await, [november("22", "100"), november("23", "7")]);
+}
+
+#[tokio::test]
+async fn a_record_that_is_rejected_alone_pauses_nobody_else() {
+    let (world, good) = subscribed().await;
+    let strange = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
+    let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
+    world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
+    accepted(&world, json!([usage(&world, &strange, 7, "k")])).await;
+    // It ends and is flushed alone; the other's hour comes later.
+    let gone = tests::license_event("Deprovisioned", &strange, &arn, "gone", world.now());
+    world.send_news(&gone).await;
+    world.advance(minutes(15)).await;
+    assert_eq!(world.states(&strange.license).await, ["sealed"]);
+    accepted(&world, json!([usage(&world, &good, 100, "k")])).await;
+    world.advance(minutes(60)).await;
+    assert_eq!(world.billed(&good.license).await, [booked("09", "100")]);
+    assert_eq!(world.states(&strange.license).await, ["refused"]);
+}
+
+#[tokio::test]
+async fn halves_of_a_rejected_call_are_not_taken_for_unanswered() {
+    let (world, one) = subscribed().await;
+    let other = world.buy("demo-subscription", json!({})).await;
+    let publish =
+        |published: bool| json!({ "product": "demo-subscription", "dimension": "requests", "published": published });
+    accepted(&world, json!([usage(&world, &one, 100, "k"), usage(&world, &other, 40, "k")])).await;
+    world.control(Method::POST, "/sandbox/dimensions", publish(false)).await;
+    world.advance(minutes(60)).await;
+    world.control(Method::POST, "/sandbox/dimensions", publish(true)).await;
+    // Somebody else books the same hour meanwhile: that is a conflict, and no answer of ours.
+    let hour = world.now() - minutes(60);
+    for (buyer, quantity) in [(&one, 3), (&other, 4)] {
+        book_behind_its_back_at(&world, buyer, quantity, hour).await;
+    }
+    world.advance(minutes(60)).await;
+    assert_eq!(world.states(&one.license).await, ["conflict"]);
+    assert_eq!(world.states(&other.license).await, ["conflict"]);
+}
+
+#[tokio::test]
+async fn no_condition_on_a_key_has_an_empty_text() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    an_hour_passes(&world).await;
+    world.records(&purchase.license).await;
+    let queries = world.sandbox.aws().wire().calls(sandbox::aws::Service::DynamoDb, "Query");
+    assert!(!queries.is_empty());
+    for query in queries {
+        // The embedded store takes them; DynamoDB answers with a ValidationException.
+        let values = query.body["ExpressionAttributeValues"].as_object().unwrap();
+        assert!(values.values().all(|value| value["S"] != ""), "{}", query.body);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join_all;
 use jiff::SignedDuration;
+use stallkeeper::aws::chain;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::store::keys::{SHARDS, shard as shard_of};
@@ -14,7 +16,7 @@ use crate::hour::{Settled, settle};
 
 /// How far back hours are looked for in the first run. AWS takes what is a day old; what is older is frozen all the same, and expires by
 /// name.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
 
 /// How old a note of late usage is when every write that it announced is over (a function's 30 seconds, and margin).
 const WRITTEN_BY_NOW: SignedDuration = SignedDuration::from_mins(2);
@@ -29,13 +31,14 @@ pub(crate) async fn close_hours(run: &mut Run<'_>) -> Result<(), StoreError> {
     let far_back = UsageHour::of(now.checked_sub(LOOK_BACK).unwrap_or(now));
     let oldest = closed.map_or(far_back, UsageHour::next);
     let hours = std::iter::successors(Some(oldest), |hour| Some(hour.next())).take_while(|hour| *hour < newest);
+    let mut active = None;
     let mut all_swept = true;
     let mut through = closed;
     for hour in hours {
-        if run.is_over() {
+        if run.must_send() {
             break;
         }
-        let progress = if now >= hour.summed_from() { close(run, hour).await? } else { Progress::Open };
+        let progress = if now >= hour.summed_from() { close(run, hour, &mut active).await? } else { Progress::Open };
         all_swept &= progress == Progress::Swept;
         if all_swept {
             through = Some(hour);
@@ -48,12 +51,18 @@ pub(crate) async fn close_hours(run: &mut Run<'_>) -> Result<(), StoreError> {
 }
 
 /// Sums an hour, or sweeps one that is summed, if its time has come. Answers how far it is then.
-async fn close(run: &mut Run<'_>, hour: UsageHour) -> Result<Progress, StoreError> {
+///
+/// `active` are the licenses in force, once they were needed in this run.
+async fn close(run: &mut Run<'_>, hour: UsageHour, active: &mut Option<Vec<License>>) -> Result<Progress, StoreError> {
     let before = run.store.progress(hour).await?;
     let sweeps = run.now >= hour.swept_from();
     match before {
         Progress::Open => {
-            let active = metered_licenses(run, hour).await?;
+            let active = match active {
+                Some(active) => active,
+                none => none.insert(licenses_in_force(run).await?),
+            };
+            let active = metered_licenses(run, hour, active).await?;
             for shard in 0..SHARDS {
                 sum_shard(run, hour, shard, &active).await?;
             }
@@ -64,6 +73,10 @@ async fn close(run: &mut Run<'_>, hour: UsageHour) -> Result<Progress, StoreErro
             }
         }
         Progress::Summed | Progress::Swept => return Ok(before),
+    }
+    if run.must_send() {
+        // It was left before its end; the next run goes through it again.
+        return Ok(before);
     }
     // What is summed so late needs no sweep: whatever came late to it has left a note.
     let after = if sweeps { Progress::Swept } else { Progress::Summed };
@@ -94,45 +107,62 @@ async fn sweep_shard(run: &mut Run<'_>, hour: UsageHour, shard: u8) -> Result<()
     Ok(())
 }
 
-/// Settles a license's hour; where something is left, that is noted, and looked at in every run from then on.
+/// Settles a license's hour; where something is left, or the license's items cannot be settled, that is noted, and looked
+/// at in every run from then on. One license holds up no other.
 async fn settle_or_note(
     run: &mut Run<'_>,
     id: &LicenseId,
     hour: UsageHour,
     zeros: &[DimensionKey],
 ) -> Result<(), StoreError> {
-    let Some(license) = run.store.license(id).await? else { return Ok(()) };
-    if license.flush_at.is_some() {
-        // It is over, and its hours are summed together once every intake has seen that.
+    if run.must_send() {
         return Ok(());
     }
-    if settle(run, &license, hour, zeros).await? == Settled::Wait && !run.store.is_dirty(id, hour).await? {
+    let Some(license) = run.store.license(id).await? else { return Ok(()) };
+    // One that is over has its hours summed together, once every intake has seen that; the note is for the case that it
+    // is in force again before.
+    let is_left = license.flush_at.is_some()
+        || match settle(run, &license, hour, zeros).await {
+            Ok(settled) => settled == Settled::Wait,
+            Err(error) => {
+                tracing::error!(license = %id, %hour, error = %chain(&error), counter = "hour_not_settled", "noted");
+                true
+            }
+        };
+    if is_left && !run.store.is_dirty(id, hour).await? {
         run.store.mark_dirty(id, hour).await?;
     }
     Ok(())
 }
 
-/// The licenses that were in force in an hour, with the dimensions that get a record of 0 if they were not used
-/// (AWS's recommendation: a record every hour).
-async fn metered_licenses(
-    run: &Run<'_>,
-    hour: UsageHour,
-) -> Result<BTreeMap<LicenseId, Vec<DimensionKey>>, StoreError> {
-    let mut metered = BTreeMap::new();
+async fn licenses_in_force(run: &Run<'_>) -> Result<Vec<License>, StoreError> {
+    let mut active = Vec::new();
     let mut cursor = None;
     loop {
         let page = run.store.licenses_in_state(StateName::Active, cursor.as_deref(), 1000).await?;
-        for license in page.licenses {
-            let zeros = zero_dimensions(run, &license, hour).await?;
-            if !zeros.is_empty() {
-                metered.insert(license.id, zeros);
-            }
-        }
+        active.extend(page.licenses);
         cursor = page.next;
         if cursor.is_none() {
-            return Ok(metered);
+            return Ok(active);
         }
     }
+}
+
+/// Of the licenses in force, those that were it in an hour, with the dimensions that get a record of 0 if they were not
+/// used (AWS's recommendation: a record every hour).
+async fn metered_licenses(
+    run: &Run<'_>,
+    hour: UsageHour,
+    active: &[License],
+) -> Result<BTreeMap<LicenseId, Vec<DimensionKey>>, StoreError> {
+    let mut metered = BTreeMap::new();
+    for license in active {
+        let zeros = zero_dimensions(run, license, hour).await?;
+        if !zeros.is_empty() {
+            metered.insert(license.id.clone(), zeros);
+        }
+    }
+    Ok(metered)
 }
 
 /// The dimensions of a license that get a record of 0 for an hour without usage: the metered ones, if it was in force.
@@ -141,7 +171,7 @@ pub(crate) async fn zero_dimensions(
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    if license.active_since().is_none_or(|since| since >= hour.end()) {
+    if license.news.first_active.is_none_or(|since| since >= hour.end()) {
         return Ok(Vec::new());
     }
     let listing = run.store.listing(&license.product).await?;
@@ -152,19 +182,24 @@ pub(crate) async fn zero_dimensions(
 /// Looks again at the hours that got late usage, or had something left. An hour that is not summed yet is left to
 /// its time.
 pub(crate) async fn look_at_late_hours(run: &mut Run<'_>) -> Result<(), StoreError> {
-    for shard in 0..SHARDS {
-        for dirty in run.store.dirty_hours(shard).await? {
-            if run.is_over() {
-                return Ok(());
+    let store = run.store;
+    for dirty in try_join_all((0..SHARDS).map(|shard| store.dirty_hours(shard))).await?.into_iter().flatten() {
+        if run.is_over() {
+            return Ok(());
+        }
+        let Some(license) = store.license(&dirty.license).await? else { continue };
+        if run.now < dirty.hour.summed_from() || license.flush_at.is_some() {
+            continue;
+        }
+        let settled = match settle(run, &license, dirty.hour, &[]).await {
+            Ok(settled) => settled,
+            Err(error) => {
+                tracing::error!(license = %license.id, hour = %dirty.hour, error = %chain(&error), counter = "hour_not_settled", "noted");
+                Settled::Wait
             }
-            let Some(license) = run.store.license(&dirty.license).await? else { continue };
-            if run.now < dirty.hour.summed_from() || license.flush_at.is_some() {
-                continue;
-            }
-            let settled = settle(run, &license, dirty.hour, &[]).await?;
-            if settled == Settled::Done && run.now.duration_since(dirty.since) >= WRITTEN_BY_NOW {
-                run.store.clear_dirty(&dirty).await?;
-            }
+        };
+        if settled == Settled::Done && run.now.duration_since(dirty.since) >= WRITTEN_BY_NOW {
+            store.clear_dirty(&dirty).await?;
         }
     }
     Ok(())

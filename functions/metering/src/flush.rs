@@ -1,8 +1,6 @@
 //! Licenses that are over: once every intake has seen that, all that is left of their usage is summed at once, and
 //! sent while AWS's 60 minutes run; then they are closed.
 
-use std::collections::BTreeSet;
-
 use jiff::SignedDuration;
 use stallkeeper::license::{FINAL_REPORTING, License, State};
 use stallkeeper::store::StoreError;
@@ -10,10 +8,13 @@ use stallkeeper::time::UsageHour;
 
 use crate::Run;
 use crate::close::zero_dimensions;
-use crate::hour::settle;
+use crate::hour::{Settled, settle};
 
 /// How far back an ending license's hours are looked at: as far as AWS takes usage, and the hour it began in.
-const LOOK_BACK: usize = 25;
+const LOOK_BACK: usize = 27;
+
+/// When something that is left of a license's usage is given up: then AWS takes none of it any more.
+const GIVES_UP: SignedDuration = SignedDuration::from_hours(25);
 
 /// When an ending license is looked at again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -27,16 +28,21 @@ pub(crate) async fn flush_ending_licenses(run: &mut Run<'_>) -> Result<(), Store
         let Some(license) = run.store.license(&id).await? else { continue };
         let is_due = license.flush_at.is_some_and(|at| at <= run.now);
         let Some(until) = license.usage_until().filter(|_| is_due) else { continue };
-        flush(run, &license, UsageHour::of(until)).await?;
+        let settled = flush(run, &license, UsageHour::of(until)).await?;
         let now = run.now;
         let closes = until.checked_add(FINAL_REPORTING).unwrap_or(now);
-        let again = closes.min(now.checked_add(AGAIN).unwrap_or(closes));
+        let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
+        let again = now.checked_add(AGAIN).unwrap_or(now);
         run.store
-            .change_license(&id, |license| {
-                let mut license = license.filter(|license| license.flush_at.is_some())?;
-                let is_closed = matches!(license.state_at(now), State::Ended { .. });
-                license.flush_at = Some(again).filter(|_| !is_closed);
-                Some(license.into())
+            .change_license(&id, |row| {
+                // One that was in force again meanwhile has another flush before it, or none.
+                let mut row = row.filter(|row| row.flush_at == license.flush_at)?;
+                let is_closed = matches!(row.state_at(now), State::Ended { .. });
+                row.flush_at = match settled {
+                    Settled::Wait if now < gives_up => Some(again),
+                    Settled::Done | Settled::Wait => Some(again.min(closes)).filter(|_| !is_closed),
+                };
+                Some(row.into())
             })
             .await?;
     }
@@ -44,20 +50,24 @@ pub(crate) async fn flush_ending_licenses(run: &mut Run<'_>) -> Result<(), Store
 }
 
 /// Sums every hour of a license that holds something no record has: first what lies after its end, then what came late,
-/// and the last hour at the end, which takes those in.
-async fn flush(run: &mut Run<'_>, license: &License, last: UsageHour) -> Result<(), StoreError> {
+/// oldest first, and the last hour at the end, which takes those in.
+async fn flush(run: &mut Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
     let newest = UsageHour::of(run.now).max(last);
-    let mut hours = BTreeSet::new();
+    let (mut after, mut before) = (Vec::new(), Vec::new());
     for hour in std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(LOOK_BACK) {
         let has_usage = run.store.has_usage(&license.id, hour).await? || run.store.is_dirty(&license.id, hour).await?;
-        if has_usage || hour == last.previous() {
-            hours.insert(hour);
+        if hour > last && has_usage {
+            after.push(hour);
+        } else if hour < last && (has_usage || hour == last.previous()) {
+            before.push(hour);
         }
     }
-    hours.remove(&last);
-    for hour in hours.iter().rev().chain(std::iter::once(&last)) {
-        let zeros = if *hour <= last { zero_dimensions(run, license, *hour).await? } else { Vec::new() };
-        settle(run, license, *hour, &zeros).await?;
+    let mut all = Settled::Done;
+    for hour in after.into_iter().chain(before.into_iter().rev()).chain([last]) {
+        let zeros = if hour <= last { zero_dimensions(run, license, hour).await? } else { Vec::new() };
+        if settle(run, license, hour, &zeros).await? == Settled::Wait {
+            all = Settled::Wait;
+        }
     }
-    Ok(())
+    Ok(all)
 }

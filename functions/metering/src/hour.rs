@@ -130,7 +130,7 @@ async fn fold(
 ) -> Result<Folding, StoreError> {
     let mut record = HourlyRecord::freeze(license, hour, dimension.clone(), sum, run.now);
     let into = match place {
-        Place::In(into) if !sum.is_zero() => first_free(run, license, dimension, hour, into).await?,
+        Place::In(into) if !sum.is_zero() => home(run, license, dimension, hour, Some(into)).await?,
         Place::In(_) => return Ok(Folding::Done),
         Place::TooLate => {
             record.state = RecordState::Expired;
@@ -163,11 +163,7 @@ async fn carry(
         return Ok(Settled::Done);
     }
     let origin = record.name.hour;
-    let last = license.usage_until().filter(|_| license.flush_at.is_some()).map(UsageHour::of);
-    let into = match last.filter(|last| *last != origin && last.month() == origin.month()) {
-        Some(last) => first_free(run, license, &record.name.dimension, origin, last).await?,
-        None => free_target(run, license, &record.name.dimension, origin).await?,
-    };
+    let into = home(run, license, &record.name.dimension, origin, None).await?;
     let Some(into) = into else {
         problem(run, record, "uncarried");
         return Ok(Settled::Wait);
@@ -177,31 +173,26 @@ async fn carry(
     Ok(if carried { Settled::Done } else { Settled::Wait })
 }
 
-/// The preferred hour if it has no record of the dimension yet, or else the one that late usage goes to.
-async fn first_free(
+/// The first hour, of those that may bill an hour's usage, that has no record of the dimension yet: the preferred one; the
+/// last hour of a license that is being flushed, or of the month, if its end lies in the next; the one that late usage
+/// goes to.
+async fn home(
     run: &Run<'_>,
     license: &License,
     dimension: &DimensionKey,
     origin: UsageHour,
-    preferred: UsageHour,
+    preferred: Option<UsageHour>,
 ) -> Result<Option<UsageHour>, StoreError> {
-    if is_free(run, license, dimension, preferred).await? {
-        return Ok(Some(preferred));
+    let last = license.usage_until().filter(|_| license.flush_at.is_some());
+    let last = last.map(|until| UsageHour::of(until).min(origin.month().last_hour()));
+    let late = carry_target(license, origin, run.now);
+    let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month();
+    for hour in preferred.into_iter().chain(last).chain(late).filter(fits) {
+        if is_free(run, license, dimension, hour).await? {
+            return Ok(Some(hour));
+        }
     }
-    free_target(run, license, dimension, origin).await
-}
-
-/// The hour that late usage goes to, if it is another one and has no record of the dimension yet.
-async fn free_target(
-    run: &Run<'_>,
-    license: &License,
-    dimension: &DimensionKey,
-    origin: UsageHour,
-) -> Result<Option<UsageHour>, StoreError> {
-    let Some(target) = carry_target(license, origin, run.now).filter(|target| *target != origin) else {
-        return Ok(None);
-    };
-    Ok(is_free(run, license, dimension, target).await?.then_some(target))
+    Ok(None)
 }
 
 async fn is_free(

@@ -9,12 +9,15 @@ mod flush;
 mod hour;
 mod send;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use serde::Serialize;
+use stallkeeper::ids::ProductCode;
 use stallkeeper::marketplace::Marketplace;
+use stallkeeper::metering::{HourlyRecord, Rejection};
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
 
@@ -65,7 +68,10 @@ impl Metering {
             id: ulid::Ulid::generate().to_string(),
             now: self.store.clock().now(),
             until: Instant::now() + time_limit.saturating_sub(RESERVE),
+            closes_until: Instant::now() + time_limit / 2,
             report: Report::default(),
+            get_through: BTreeSet::new(),
+            rejected: Vec::new(),
         };
         flush::flush_ending_licenses(&mut run).await?;
         close::look_at_late_hours(&mut run).await?;
@@ -85,10 +91,21 @@ struct Run<'a> {
     /// The moment that the whole run goes by.
     now: Timestamp,
     until: Instant,
+    /// When closing hours must stop, so that there is time to send.
+    closes_until: Instant,
     report: Report,
+    /// The products of which AWS has booked a record in this run: what it rejects of those is not the product's fault.
+    get_through: BTreeSet<ProductCode>,
+    /// Single records that AWS has rejected in this run, until it is known whether anything of their product gets through.
+    rejected: Vec<(HourlyRecord, Rejection)>,
 }
 
 impl Run<'_> {
+    /// Whether no more hours may be begun.
+    fn must_send(&self) -> bool {
+        Instant::now() >= self.closes_until
+    }
+
     /// Whether nothing new may be begun.
     fn is_over(&self) -> bool {
         Instant::now() >= self.until

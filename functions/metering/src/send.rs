@@ -3,15 +3,16 @@
 //! Product by product, urgent records first. What rejects a whole call is found by halving it. What AWS will not take
 //! at all of a product pauses that product, or one dimension of it; a run then sends one record as a probe.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use stallkeeper::ids::{DimensionKey, ProductCode};
 use stallkeeper::license::{FINAL_REPORTING, State};
-use stallkeeper::metering::{AcceptedBy, Buyer, HoldReason};
 use stallkeeper::metering::{
-    Answer, HourlyRecord, Outcome, RecordName, RecordState, Rejection, ended, expired, next_attempt, pack, read_status,
+    AcceptedBy, Answer, Buyer, HoldReason, HourlyRecord, Outcome, RecordName, RecordState, Rejection, Status, ended,
+    expired, next_attempt, pack, read_status,
 };
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Pause, StoreError};
@@ -27,32 +28,54 @@ const PAGE: usize = 500;
 const PACE: Duration = Duration::from_millis(100);
 
 /// When a record that waits behind a pause is looked at again.
-const PAUSED: SignedDuration = SignedDuration::from_mins(5);
+const PAUSED: SignedDuration = SignedDuration::from_mins(4);
+
+/// How many records are tried before a paused product is left for this run, each of another license.
+const PROBES: usize = 3;
 
 /// Sends what is due, until nothing is or time is over.
 pub(crate) async fn send_due_records(run: &mut Run<'_>) -> Result<(), StoreError> {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen: HashSet<RecordName> = HashSet::new();
-    loop {
-        let mut due: BTreeMap<ProductCode, Vec<HourlyRecord>> = BTreeMap::new();
-        for shard in 0..SHARDS {
-            for record in run.store.due_records(shard, run.now, PAGE).await? {
+    for urgent in [true, false] {
+        loop {
+            let mut due: BTreeMap<ProductCode, Vec<HourlyRecord>> = BTreeMap::new();
+            let shards = (0..SHARDS).map(|shard| run.store.due_records(shard, urgent, run.now, PAGE));
+            for record in try_join_all(shards).await?.into_iter().flatten() {
                 // The index may still show what this run has dealt with.
                 if seen.insert(record.name.clone()) {
                     due.entry(record.product.clone()).or_default().push(record);
                 }
             }
-        }
-        if due.is_empty() || run.is_over() {
-            return Ok(());
-        }
-        for (product, mut records) in due {
-            records.sort_by_key(|record| (!record.urgent, record.name.hour));
-            let records = sendable(run, records).await?;
-            Sending::begin(run, &mut pace, product).await?.send_all(records).await?;
+            if due.is_empty() || run.is_over() {
+                break;
+            }
+            for (product, mut records) in due {
+                records.sort_by_key(|record| record.name.hour);
+                let records = sendable(run, records).await?;
+                Sending::begin(run, &mut pace, product).await?.send_all(records).await?;
+            }
         }
     }
+    judge_rejected(run).await
+}
+
+/// Decides about the records that AWS has rejected: where others of the product were booked in this run, the fault is
+/// theirs; where nothing of several licenses gets through, it is the product's, and they wait. One alone proves
+/// neither and goes again.
+async fn judge_rejected(run: &mut Run<'_>) -> Result<(), StoreError> {
+    for (record, rejection) in std::mem::take(&mut run.rejected) {
+        let mut after = record.clone();
+        if run.get_through.contains(&record.product) {
+            after.state = ended(&record, rejection.code());
+            problem(run, &after, "refused");
+        } else {
+            after.not_before = next_attempt(&record, run.store.clock().now());
+        }
+        run.store.settle(&[(record, after)]).await?;
+    }
+    Ok(())
 }
 
 /// The records that can be sent: their window is open and their buyer known. The others are settled.
@@ -98,10 +121,6 @@ struct Sending<'r, 'a> {
     pace: &'r mut Interval,
     product: ProductCode,
     pauses: Vec<Pause>,
-    /// Whether AWS has booked a record of the product in this run: then it is not the product that is wrong.
-    gets_through: bool,
-    /// Single records that AWS rejects, until it is known whether anything gets through.
-    rejected: Vec<(HourlyRecord, Rejection)>,
 }
 
 /// Whether the rest of a product's records can be sent.
@@ -114,7 +133,7 @@ enum Onward {
 impl<'r, 'a> Sending<'r, 'a> {
     async fn begin(run: &'r mut Run<'a>, pace: &'r mut Interval, product: ProductCode) -> Result<Self, StoreError> {
         let pauses = run.store.pauses(&product).await?;
-        Ok(Self { run, pace, product, pauses, gets_through: false, rejected: Vec::new() })
+        Ok(Self { run, pace, product, pauses })
     }
 
     async fn send_all(mut self, records: Vec<HourlyRecord>) -> Result<(), StoreError> {
@@ -133,11 +152,10 @@ impl<'r, 'a> Sending<'r, 'a> {
             }
             if self.send(call, &mut calls).await? == Onward::Stop {
                 let waiting = calls.into_iter().flatten().collect();
-                self.put_off(waiting).await?;
-                break;
+                return self.put_off(waiting).await;
             }
         }
-        self.judge_rejected().await
+        self.pause_if_nothing_gets_through().await
     }
 
     /// Sends one record for each pause. Answers the records that are free to go, or, where the whole product stays
@@ -149,17 +167,26 @@ impl<'r, 'a> Sending<'r, 'a> {
         for pause in self.pauses.clone() {
             let is_paused =
                 |record: &HourlyRecord| pause.dimension.as_ref().is_none_or(|paused| *paused == record.name.dimension);
-            let Some(place) = records.iter().position(is_paused) else { continue };
-            let probe = records.remove(place);
-            let accepted_before = self.run.report.accepted;
-            let mut halves = VecDeque::new();
-            self.send(vec![probe], &mut halves).await?;
-            if self.run.report.accepted > accepted_before {
-                self.run.store.lift_pause(&pause).await?;
-                self.pauses.retain(|other| *other != pause);
-                tracing::info!(product = %pause.product, counter = "pause_lifted", "a probe was accepted");
-            } else if pause.dimension.is_none() {
-                self.judge_rejected().await?;
+            let mut tried = HashSet::new();
+            while tried.len() < PROBES {
+                // The least tried first, so that one that is rejected for itself is not the probe for ever.
+                let candidates = records.iter().enumerate().filter(|(_, record)| is_paused(record));
+                let fresh = candidates.filter(|(_, record)| !tried.contains(&record.name.license));
+                let Some(place) = fresh.min_by_key(|(_, record)| record.attempts).map(|(place, _)| place) else {
+                    break;
+                };
+                let probe = records.remove(place);
+                tried.insert(probe.name.license.clone());
+                let accepted_before = self.run.report.accepted;
+                self.send(vec![probe], &mut VecDeque::new()).await?;
+                if self.run.report.accepted > accepted_before {
+                    self.run.store.lift_pause(&pause).await?;
+                    self.pauses.retain(|other| *other != pause);
+                    tracing::info!(product = %pause.product, counter = "pause_lifted", "a probe was accepted");
+                    break;
+                }
+            }
+            if pause.dimension.is_none() && self.pauses.contains(&pause) {
                 return Ok(Err(records));
             }
         }
@@ -192,7 +219,10 @@ impl<'r, 'a> Sending<'r, 'a> {
                 for record in call {
                     let status = statuses.iter().find(|(name, _)| *name == record.name).map(|(_, status)| status);
                     let outcome = match status {
-                        Some(status) => read_status(&record, status, self.is_open(&record).await?),
+                        Some(status @ Status::NotSubscribed) => {
+                            read_status(&record, status, self.is_open(&record).await.unwrap_or(true))
+                        }
+                        Some(status) => read_status(&record, status, true),
                         None => Outcome::Again { unanswered: true },
                     };
                     changes.push(self.settled(record, outcome));
@@ -208,7 +238,7 @@ impl<'r, 'a> Sending<'r, 'a> {
                 Ok(Onward::Stop)
             }
             Answer::Rejected(rejection) if call.len() > 1 => {
-                let mut first = call;
+                let mut first = self.not_booked(call).await?;
                 let second = first.split_off(first.len() / 2);
                 tracing::info!(code = rejection.code(), "a call was rejected; its halves are sent");
                 calls.push_front(second);
@@ -219,10 +249,19 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
     }
 
+    /// Gives back the claim of records that AWS has certainly not booked: they can go again at once.
+    async fn not_booked(&self, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
+        let not_before = self.run.store.clock().now();
+        let free = |record: &HourlyRecord| HourlyRecord { state: RecordState::Sealed, not_before, ..record.clone() };
+        let changes: Vec<_> = call.into_iter().map(|record| (record.clone(), free(&record))).collect();
+        self.run.store.settle(&changes).await?;
+        Ok(changes.into_iter().map(|(_, after)| after).collect())
+    }
+
     /// Claims a call's records. Where one was changed since it was read, each is read again, and those that can be
     /// claimed are.
     async fn claim(&self, call: Vec<HourlyRecord>) -> Result<Option<Vec<HourlyRecord>>, StoreError> {
-        let (store, id, now) = (self.run.store, self.run.id.as_str(), self.run.now);
+        let (store, id, now) = (self.run.store, self.run.id.as_str(), self.run.store.clock().now());
         if let Some(claimed) = store.claim(&call, id, now).await? {
             return Ok(Some(claimed));
         }
@@ -255,7 +294,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             Outcome::Final(state) => {
                 match &state {
                     RecordState::Accepted { by, .. } => {
-                        self.gets_through = true;
+                        self.run.get_through.insert(record.product.clone());
                         self.run.report.accepted += 1;
                         if *by == AcceptedBy::Duplicate {
                             tracing::info!(license = %record.name.license, hour = %record.name.hour, "booked before");
@@ -275,7 +314,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             Outcome::Again { unanswered } => {
                 after.state = RecordState::Sealed;
                 after.unanswered |= unanswered;
-                after.not_before = next_attempt(&record, self.run.now);
+                after.not_before = next_attempt(&record, self.run.store.clock().now());
             }
         }
         (record, after)
@@ -307,27 +346,25 @@ impl<'r, 'a> Sending<'r, 'a> {
                     self.again(vec![record], false, code).await?;
                 }
                 Rejection::Dimension(_) | Rejection::Data(_) | Rejection::Configuration(_) => {
-                    self.rejected.push((record, rejection.clone()));
+                    let free = self.not_booked(vec![record]).await?;
+                    self.run.rejected.extend(free.into_iter().map(|record| (record, rejection.clone())));
                 }
             }
         }
         Ok(Onward::Go)
     }
 
-    /// Decides about the records that AWS rejects: where others of the product were booked, the fault is theirs; where
-    /// nothing gets through, it is the product's, and they wait.
-    async fn judge_rejected(&mut self) -> Result<(), StoreError> {
-        for (record, rejection) in std::mem::take(&mut self.rejected) {
-            let outcome = if self.gets_through {
-                Outcome::Final(ended(&record, rejection.code()))
-            } else {
-                self.pause(None, rejection.code()).await?;
-                Outcome::Again { unanswered: false }
-            };
-            let change = self.settled(record, outcome);
-            self.run.store.settle(&[change]).await?;
+    /// Pauses the product if AWS has rejected records of several of its licenses and booked none.
+    async fn pause_if_nothing_gets_through(&mut self) -> Result<(), StoreError> {
+        let of_product = self.run.rejected.iter().filter(|(record, _)| record.product == self.product);
+        let licenses: BTreeSet<_> = of_product.clone().map(|(record, _)| record.name.license.clone()).collect();
+        let code = of_product.map(|(_, rejection)| rejection.code().to_owned()).next();
+        match code {
+            Some(code) if licenses.len() > 1 && !self.run.get_through.contains(&self.product) => {
+                self.pause(None, &code).await
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn pause(&mut self, dimension: Option<DimensionKey>, reason: &str) -> Result<(), StoreError> {

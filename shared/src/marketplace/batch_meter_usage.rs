@@ -34,9 +34,9 @@ impl Marketplace {
         };
         let product = records.iter().find(|record| matches!(record.buyer, Some(Buyer::Customer { .. })));
         let fractions: Vec<Option<String>> = records.iter().map(fraction).collect();
-        let once = config::Config::builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(TIME_LIMIT).build());
+        let once = config::Config::builder().retry_config(RetryConfig::disabled()).timeout_config(
+            TimeoutConfig::builder().operation_timeout(TIME_LIMIT).operation_attempt_timeout(TIME_LIMIT).build(),
+        );
         let answer = self
             .metering
             .batch_meter_usage()

@@ -55,6 +55,9 @@ impl Store {
             sk: keys::usage_carried(&name.dimension, name.hour, &carried.normalize().to_string()),
         };
         let item = write(&item_key, &self.carried_item(&name.dimension, carry.amount))?;
+        // Also if the target's time is past already, it is looked at.
+        let note = self.dirty(&name.license, carry.target);
+        let note = write(&keys::dirty(&name.license, carry.target), &note)?;
         let marker = write(&keys::marker(carry.target, &name.license), &self.marker(&name.license))?;
         let target = RecordName { hour: carry.target, ..name.clone() };
         let writes = vec![
@@ -64,6 +67,7 @@ impl Store {
             },
             TransactWriteItem::builder().put(self.plain_put(item, Some("attribute_not_exists(pk)"))?).build(),
             TransactWriteItem::builder().put(self.plain_put(marker, None)?).build(),
+            TransactWriteItem::builder().put(self.plain_put(note, None)?).build(),
             TransactWriteItem::builder().condition_check(self.has_no_record(&target)?).build(),
         ];
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {

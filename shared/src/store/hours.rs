@@ -112,13 +112,13 @@ impl Store {
     ///
     /// When the table does not answer.
     pub async fn mark_dirty(&self, license: &LicenseId, hour: UsageHour) -> Result<(), StoreError> {
-        let dirty = Dirty {
-            license: license.clone(),
-            hour,
-            since: self.clock.now(),
-            token: ulid::Ulid::generate().to_string(),
-        };
-        self.put(&keys::dirty(license, hour), &dirty).await
+        self.put(&keys::dirty(license, hour), &self.dirty(license, hour)).await
+    }
+
+    /// A note, written anew, that an hour is to be looked at again.
+    pub(super) fn dirty(&self, license: &LicenseId, hour: UsageHour) -> Dirty {
+        let token = ulid::Ulid::generate().to_string();
+        Dirty { license: license.clone(), hour, since: self.clock.now(), token }
     }
 
     /// The hours that are to be looked at again, of one shard.

@@ -136,13 +136,16 @@ pub(crate) fn moment(at: Timestamp) -> String {
 
 /// Urgent records before others, then by when they are due, then by their hour.
 pub(crate) fn pending_sort(urgent: bool, not_before: Timestamp, name: &RecordName) -> String {
-    let rank = if urgent { 0 } else { 1 };
-    format!("{rank}#{}#{}#{}", moment(not_before), name.hour, name.license)
+    format!("{}{}#{}#{}", rank(urgent), moment(not_before), name.hour, name.license)
 }
 
-/// What sorts after everything that is due, and after the urgent records that are not yet.
-pub(crate) fn pending_last(now: Timestamp) -> String {
-    format!("1#{}#~", moment(now))
+/// What sorts before and after the records of one rank that are due.
+pub(crate) fn pending_due(urgent: bool, now: Timestamp) -> (String, String) {
+    (rank(urgent).to_owned(), format!("{}{}#~", rank(urgent), moment(now)))
+}
+
+fn rank(urgent: bool) -> &'static str {
+    if urgent { "0#" } else { "1#" }
 }
 
 /// The partition of the usage of one license and hour.

@@ -176,7 +176,7 @@ impl Store {
         struct Due {
             id: LicenseId,
         }
-        let due: Vec<Due> = self.due_work(keys::Work::Flush, keys::moment(now), None).await?;
+        let due: Vec<Due> = self.due_work(keys::Work::Flush, ("0".to_owned(), keys::moment(now)), None).await?;
         Ok(due.into_iter().map(|due| due.id).collect())
     }
 

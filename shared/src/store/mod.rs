@@ -106,11 +106,11 @@ impl Store {
         Ok(())
     }
 
-    /// What the index of work has up to a sort key, in its order. An index is only a hint of where to look.
+    /// What the index of work has between two sort keys, in its order. An index is only a hint of where to look.
     async fn due_work<T: DeserializeOwned>(
         &self,
         work: keys::Work,
-        last: String,
+        (first, last): (String, String),
         limit: Option<usize>,
     ) -> Result<Vec<T>, StoreError> {
         let mut pages = self
@@ -118,7 +118,8 @@ impl Store {
             .query()
             .table_name(&self.table)
             .index_name(keys::WORK_INDEX)
-            .key_condition_expression("work_key = :work AND work_sort <= :last")
+            .key_condition_expression("work_key = :work AND work_sort BETWEEN :first AND :last")
+            .expression_attribute_values(":first", AttributeValue::S(first))
             .expression_attribute_values(":work", AttributeValue::S(keys::work(work)))
             .expression_attribute_values(":last", AttributeValue::S(last))
             .set_limit(limit.and_then(|limit| i32::try_from(limit).ok()))
@@ -137,17 +138,17 @@ impl Store {
 
     /// The items of one partition whose sort key begins with `prefix`, every page, consistently.
     async fn query<T: DeserializeOwned>(&self, pk: &str, prefix: &str) -> Result<Vec<T>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
+        let request = self.client.query().table_name(&self.table);
+        let request = request.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+        // DynamoDB takes no empty text in a condition on a key.
+        let request = if prefix.is_empty() {
+            request.key_condition_expression("pk = :pk")
+        } else {
+            request
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+        };
+        let mut pages = request.consistent_read(true).into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
             found.push(read(item.map_err(unavailable)?)?);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 
 use super::usage::after;
-use super::{Item, Store, StoreError, attribute, is_lost_race, is_race, keys, read, unavailable, values, write};
+use super::{Item, Store, StoreError, attribute, is_lost_race, keys, read, unavailable, values, write};
 use crate::ids::LicenseId;
 use crate::metering::{BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
 use crate::time::UsageHour;
@@ -100,15 +100,20 @@ impl Store {
         Ok(RecordPage { records, next })
     }
 
-    /// Records of one shard that are to be sent now, from the index of work: urgent ones first, then what is due first.
+    /// Records of one shard that are to be sent now, from the index of work: what is due first comes first. Urgent ones
+    /// are asked for apart, so that those that wait for their time hide no others.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn due_records(&self, shard: u8, now: Timestamp, limit: usize) -> Result<Vec<HourlyRecord>, StoreError> {
-        let last = keys::pending_last(now);
-        let due: Vec<HourlyRecord> = self.due_work(keys::Work::Pending(shard), last, Some(limit)).await?;
-        Ok(due.into_iter().filter(|record| record.not_before <= now).collect())
+    pub async fn due_records(
+        &self,
+        shard: u8,
+        urgent: bool,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<HourlyRecord>, StoreError> {
+        self.due_work(keys::Work::Pending(shard), keys::pending_due(urgent, now), Some(limit)).await
     }
 
     /// Claims records for a run before it sends them: the attempt is counted, and they are the run's alone until the
@@ -183,7 +188,7 @@ impl Store {
     async fn put_new(&self, put: Put) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.table).set_item(Some(put.item));
         match request.condition_expression("attribute_not_exists(pk)").send().await {
-            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            Err(error) if error.code() != Some("ConditionalCheckFailedException") => Err(unavailable(error)),
             _ => Ok(()),
         }
     }
@@ -199,7 +204,7 @@ impl Store {
             .set_expression_attribute_names(update.expression_attribute_names)
             .set_expression_attribute_values(update.expression_attribute_values);
         match request.send().await {
-            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            Err(error) if error.code() != Some("ConditionalCheckFailedException") => Err(unavailable(error)),
             _ => Ok(()),
         }
     }
