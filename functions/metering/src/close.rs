@@ -14,8 +14,7 @@ use stallkeeper::time::UsageHour;
 use crate::Run;
 use crate::hour::{Settled, settle};
 
-/// How far back hours are looked for in the first run. AWS takes what is a day old; what is older is frozen all the same, and expires by
-/// name.
+/// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
 
 /// How old a note of late usage is when every write that it announced is over (a function's 30 seconds, and margin).
@@ -107,8 +106,16 @@ async fn sweep_shard(run: &mut Run<'_>, hour: UsageHour, shard: u8) -> Result<()
     Ok(())
 }
 
-/// Settles a license's hour; where something is left, or the license's items cannot be settled, that is noted, and looked
-/// at in every run from then on. One license holds up no other.
+/// Settles a license's hour. Where that fails it is left for a later run: one license holds up no other.
+async fn settle_alone(run: &mut Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
+    settle(run, license, hour, zeros).await.unwrap_or_else(|error| {
+        let (license, error) = (&license.id, chain(&error));
+        tracing::error!(%license, %hour, error, counter = "hour_not_settled", "it is looked at again");
+        Settled::Wait
+    })
+}
+
+/// Settles a license's hour; where something is left, that is noted, and looked at in every run from then on.
 async fn settle_or_note(
     run: &mut Run<'_>,
     id: &LicenseId,
@@ -121,20 +128,14 @@ async fn settle_or_note(
     let Some(license) = run.store.license(id).await? else { return Ok(()) };
     // One that is over has its hours summed together, once every intake has seen that; the note is for the case that it
     // is in force again before.
-    let is_left = license.flush_at.is_some()
-        || match settle(run, &license, hour, zeros).await {
-            Ok(settled) => settled == Settled::Wait,
-            Err(error) => {
-                tracing::error!(license = %id, %hour, error = %chain(&error), counter = "hour_not_settled", "noted");
-                true
-            }
-        };
+    let is_left = license.flush_at.is_some() || settle_alone(run, &license, hour, zeros).await == Settled::Wait;
     if is_left && !run.store.is_dirty(id, hour).await? {
         run.store.mark_dirty(id, hour).await?;
     }
     Ok(())
 }
 
+/// The licenses in force, from the index by state.
 async fn licenses_in_force(run: &Run<'_>) -> Result<Vec<License>, StoreError> {
     let mut active = Vec::new();
     let mut cursor = None;
@@ -191,13 +192,7 @@ pub(crate) async fn look_at_late_hours(run: &mut Run<'_>) -> Result<(), StoreErr
         if run.now < dirty.hour.summed_from() || license.flush_at.is_some() {
             continue;
         }
-        let settled = match settle(run, &license, dirty.hour, &[]).await {
-            Ok(settled) => settled,
-            Err(error) => {
-                tracing::error!(license = %license.id, hour = %dirty.hour, error = %chain(&error), counter = "hour_not_settled", "noted");
-                Settled::Wait
-            }
-        };
+        let settled = settle_alone(run, &license, dirty.hour, &[]).await;
         if settled == Settled::Done && run.now.duration_since(dirty.since) >= WRITTEN_BY_NOW {
             store.clear_dirty(&dirty).await?;
         }

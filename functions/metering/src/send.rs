@@ -61,19 +61,51 @@ pub(crate) async fn send_due_records(run: &mut Run<'_>) -> Result<(), StoreError
     judge_rejected(run).await
 }
 
+/// A record before and after its outcome, counted.
+fn settled(run: &mut Run<'_>, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
+    let mut after = record.clone();
+    match outcome {
+        Outcome::Final(state) => {
+            match &state {
+                RecordState::Accepted { by, .. } => {
+                    run.get_through.insert(record.product.clone());
+                    run.report.accepted += 1;
+                    if *by == AcceptedBy::Duplicate {
+                        tracing::info!(license = %record.name.license, hour = %record.name.hour, "booked before");
+                    }
+                }
+                RecordState::Conflict => problem(run, &record, "conflict"),
+                RecordState::Refused { .. } => problem(run, &record, "refused"),
+                RecordState::Unconfirmed { .. } => problem(run, &record, "unconfirmed"),
+                RecordState::Expired => problem(run, &record, "expired"),
+                RecordState::Held { .. }
+                | RecordState::Sealed
+                | RecordState::Claimed { .. }
+                | RecordState::Folded { .. } => {}
+            }
+            after.state = state;
+        }
+        Outcome::Again { unanswered } => {
+            after.state = RecordState::Sealed;
+            after.unanswered |= unanswered;
+            after.not_before = next_attempt(&record, run.store.clock().now());
+        }
+    }
+    (record, after)
+}
+
 /// Decides about the records that AWS has rejected: where others of the product were booked in this run, the fault is
 /// theirs; where nothing of several licenses gets through, it is the product's, and they wait. One alone proves
 /// neither and goes again.
 async fn judge_rejected(run: &mut Run<'_>) -> Result<(), StoreError> {
     for (record, rejection) in std::mem::take(&mut run.rejected) {
-        let mut after = record.clone();
-        if run.get_through.contains(&record.product) {
-            after.state = ended(&record, rejection.code());
-            problem(run, &after, "refused");
+        let outcome = if run.get_through.contains(&record.product) {
+            Outcome::Final(ended(&record, rejection.code()))
         } else {
-            after.not_before = next_attempt(&record, run.store.clock().now());
-        }
-        run.store.settle(&[(record, after)]).await?;
+            Outcome::Again { unanswered: false }
+        };
+        let change = settled(run, record, outcome);
+        run.store.settle(&[change]).await?;
     }
     Ok(())
 }
@@ -225,7 +257,7 @@ impl<'r, 'a> Sending<'r, 'a> {
                         Some(status) => read_status(&record, status, true),
                         None => Outcome::Again { unanswered: true },
                     };
-                    changes.push(self.settled(record, outcome));
+                    changes.push(settled(self.run, record, outcome));
                 }
                 self.run.store.settle(&changes).await?;
                 Ok(Onward::Go)
@@ -271,7 +303,13 @@ impl<'r, 'a> Sending<'r, 'a> {
             current.extend(record.filter(|record| match &record.state {
                 RecordState::Sealed => record.not_before <= now,
                 RecordState::Claimed { run, .. } => run == id || record.not_before <= now,
-                _ => false,
+                RecordState::Held { .. }
+                | RecordState::Accepted { .. }
+                | RecordState::Conflict
+                | RecordState::Refused { .. }
+                | RecordState::Expired
+                | RecordState::Unconfirmed { .. }
+                | RecordState::Folded { .. } => false,
             }));
         }
         if current.is_empty() { Ok(None) } else { store.claim(&current, id, now).await }
@@ -287,44 +325,11 @@ impl<'r, 'a> Sending<'r, 'a> {
         })
     }
 
-    /// A record before and after its outcome, counted.
-    fn settled(&mut self, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
-        let mut after = record.clone();
-        match outcome {
-            Outcome::Final(state) => {
-                match &state {
-                    RecordState::Accepted { by, .. } => {
-                        self.run.get_through.insert(record.product.clone());
-                        self.run.report.accepted += 1;
-                        if *by == AcceptedBy::Duplicate {
-                            tracing::info!(license = %record.name.license, hour = %record.name.hour, "booked before");
-                        }
-                    }
-                    RecordState::Conflict => problem(self.run, &record, "conflict"),
-                    RecordState::Refused { .. } => problem(self.run, &record, "refused"),
-                    RecordState::Unconfirmed { .. } => problem(self.run, &record, "unconfirmed"),
-                    RecordState::Expired => problem(self.run, &record, "expired"),
-                    RecordState::Held { .. }
-                    | RecordState::Sealed
-                    | RecordState::Claimed { .. }
-                    | RecordState::Folded { .. } => {}
-                }
-                after.state = state;
-            }
-            Outcome::Again { unanswered } => {
-                after.state = RecordState::Sealed;
-                after.unanswered |= unanswered;
-                after.not_before = next_attempt(&record, self.run.store.clock().now());
-            }
-        }
-        (record, after)
-    }
-
     /// The same records go again later.
     async fn again(&mut self, call: Vec<HourlyRecord>, unanswered: bool, code: &str) -> Result<Onward, StoreError> {
         tracing::warn!(product = %self.product, code, unanswered, counter = "metering_call_failed", "the call goes again");
         let changes: Vec<_> =
-            call.into_iter().map(|record| self.settled(record, Outcome::Again { unanswered })).collect();
+            call.into_iter().map(|record| settled(self.run, record, Outcome::Again { unanswered })).collect();
         self.run.store.settle(&changes).await?;
         Ok(Onward::Go)
     }
