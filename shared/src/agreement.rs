@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AgreementId;
@@ -21,6 +22,9 @@ pub struct Agreement {
     /// The agreement that it renewed or replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<AgreementId>,
+    /// When it began or begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
     /// The agreements that renewed or replaced it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub next: BTreeSet<AgreementId>,
@@ -106,12 +110,14 @@ pub struct AgreementEvent {
     pub status: AgreementStatus,
     /// The agreement that this one renews or replaces.
     pub previous: Option<AgreementId>,
+    /// When it begins, where the event says so.
+    pub starts_at: Option<Timestamp>,
 }
 
 impl Agreement {
     /// An agreement that nothing is known of but its id.
     pub fn new(id: AgreementId) -> Self {
-        Self { id, newest: None, previous: None, next: BTreeSet::new(), version: 0 }
+        Self { id, newest: None, previous: None, starts_at: None, next: BTreeSet::new(), version: 0 }
     }
 
     /// Takes in an event: the newest standing wins, of two at the same time the ending one; an older one changes
@@ -124,6 +130,14 @@ impl Agreement {
         if self.previous.is_none() {
             self.previous.clone_from(&event.previous);
         }
+        if let Some(start) = event.starts_at {
+            self.know_start(start);
+        }
+    }
+
+    /// Takes in when it began. An amendment may name its own beginning, so the earliest counts.
+    pub fn know_start(&mut self, start: Timestamp) {
+        self.starts_at = Some(self.starts_at.map_or(start, |known| known.min(start)));
     }
 
     /// Takes in that another agreement names this one as its previous.

@@ -34,7 +34,7 @@ fn deprovisioned(minute: i64, agreement: &str) -> Heard {
 
 fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Heard {
     let mark = Mark { at: at(minute), event: format!("e-{minute}-{id}-{status:?}") };
-    Heard::Agreement(AgreementEvent { agreement: id.parse().unwrap(), mark, status, previous: None })
+    Heard::Agreement(AgreementEvent { agreement: id.parse().unwrap(), mark, status, previous: None, starts_at: None })
 }
 
 fn subscribed(minute: i64) -> Heard {

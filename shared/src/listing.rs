@@ -94,6 +94,10 @@ pub struct Dimension {
     pub name: String,
     /// How it is priced, in the catalog's words.
     pub types: BTreeSet<DimensionType>,
+    /// Of a contract with consumption: the entitled dimension of which it is the overage. Usage of it is reported
+    /// whole, and what the contract includes of the other is not billed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overage_of: Option<DimensionKey>,
     /// What one of it is, for example `users`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -225,6 +229,7 @@ impl Listing {
 
         let dimensions_at = file.dimensions.span().start;
         let mut dimensions: Vec<Dimension> = Vec::new();
+        let mut places = Vec::new();
         for dimension in file.dimensions.into_inner() {
             let offset = dimension.span().start;
             let dimension = dimension.into_inner();
@@ -235,6 +240,12 @@ impl Listing {
                 return Err(at(offset, problem));
             }
             dimensions.push(dimension);
+            places.push(offset);
+        }
+        for (offset, dimension) in places.into_iter().zip(&dimensions) {
+            if let Some(problem) = bad_overage(file.pricing, dimension, &dimensions) {
+                return Err(at(offset, problem));
+            }
         }
         if let Some(problem) = missing(file.pricing, &dimensions) {
             return Err(at(dimensions_at, problem.to_owned()));
@@ -286,6 +297,21 @@ fn mismatch(pricing: Pricing, dimension: &Dimension) -> Option<String> {
             Some(format!("dimension `{key}` is Entitled, but `pricing = \"subscription\"` has only metered dimensions"))
         }
         Pricing::Contract | Pricing::Subscription | Pricing::ContractWithConsumption => None,
+    }
+}
+
+/// What is wrong with a dimension's declaration as an overage.
+fn bad_overage(pricing: Pricing, dimension: &Dimension, all: &[Dimension]) -> Option<String> {
+    let of = dimension.overage_of.as_ref()?;
+    let key = &dimension.key;
+    if pricing != Pricing::ContractWithConsumption {
+        Some(format!("`overage_of` of `{key}` needs `pricing = \"contract-with-consumption\"`"))
+    } else if !dimension.is_metered() {
+        Some(format!("dimension `{key}` has `overage_of` but is not metered"))
+    } else if !all.iter().any(|other| other.key == *of && other.is_entitled()) {
+        Some(format!("`overage_of` of `{key}` names `{of}`, which is no Entitled dimension of this listing"))
+    } else {
+        None
     }
 }
 
@@ -364,6 +390,22 @@ mod tests {
         assert!(
             Listing::parse(&bad).unwrap_err().problem.contains("an Entitled dimension and an ExternallyMetered one")
         );
+    }
+
+    #[test]
+    fn an_overage_is_of_an_entitled_dimension_of_a_contract_with_consumption() {
+        let good = include_str!("../../listings/demo-consumption.toml");
+        let listing = Listing::parse(good).unwrap();
+        assert!(listing.dimensions.iter().any(|dimension| dimension.overage_of.is_some()));
+        for (from, to, expected) in [
+            ("overage_of = \"", "overage_of = \"no_", "which is no Entitled dimension"),
+            ("types = [\"ExternallyMetered\"]", "types = [\"Entitled\"]", "is not metered"),
+            ("pricing = \"contract-with-consumption\"", "pricing = \"contract\"", ""),
+        ] {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good, "the sample has no {from:?}");
+            assert!(Listing::parse(&bad).unwrap_err().problem.contains(expected), "{from}");
+        }
     }
 
     #[test]

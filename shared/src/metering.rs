@@ -4,6 +4,9 @@
 //! an answer means depends on the attempts before it, which are written down before they are made; see
 //! `docs/ARCHITECTURE.md`.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,9 @@ pub const LARGEST_CALL: usize = 1_000_000;
 
 /// For how long after its time AWS takes a record (BatchMeterUsage, since 2026-07-01).
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long before its window closes a record goes before others.
+const PRESSING: SignedDuration = SignedDuration::from_hours(2);
 
 /// For how long a claim is its run's alone. A call takes 20 seconds at most.
 pub const CLAIM: SignedDuration = SignedDuration::from_secs(60);
@@ -40,6 +46,10 @@ pub struct HourlyRecord {
     pub timestamp: Timestamp,
     /// What is billed; never changed.
     pub quantity: Quantity,
+    /// How much of the hour's usage it stands for, where that is not its quantity: of an overage, what a contract
+    /// includes is not billed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Decimal>,
     /// What the hour turned out to hold beyond that, and which a later hour bills.
     #[serde(default)]
     pub carried: Decimal,
@@ -56,9 +66,11 @@ pub struct HourlyRecord {
     pub urgent: bool,
     /// When it is to be sent again.
     pub not_before: Timestamp,
+    /// When it came into its state.
+    pub since: Timestamp,
 }
 
-/// What names a record: first write wins at AWS for each of these.
+/// What names a record: first write wins at AWS for each of these. Written `license@hour@dimension`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordName {
     /// The license.
@@ -67,6 +79,34 @@ pub struct RecordName {
     pub hour: UsageHour,
     /// The dimension.
     pub dimension: DimensionKey,
+}
+
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}@{}", self.license, self.hour, self.dimension)
+    }
+}
+
+/// A text that names no record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a record is named like l-0123@2026-11-10T09@requests: license, hour and dimension")]
+pub struct InvalidRecordName;
+
+impl FromStr for RecordName {
+    type Err = InvalidRecordName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRecordName> {
+        let mut parts = text.split('@');
+        let (Some(license), Some(hour), Some(dimension), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(InvalidRecordName);
+        };
+        match (license.parse(), hour.parse(), dimension.parse()) {
+            (Ok(license), Ok(hour), Ok(dimension)) => Ok(Self { license, hour, dimension }),
+            _ => Err(InvalidRecordName),
+        }
+    }
 }
 
 /// Whom AWS bills, in the one style that the product has. Both styles for one buyer in one hour would bill twice.
@@ -153,6 +193,8 @@ pub enum RecordState {
         /// That hour.
         into: UsageHour,
     },
+    /// Not sent: the stack was in dry run when its turn came.
+    DryRun,
 }
 
 impl RecordState {
@@ -165,7 +207,24 @@ impl RecordState {
             | Self::Refused { .. }
             | Self::Expired
             | Self::Unconfirmed { .. }
-            | Self::Folded { .. } => true,
+            | Self::Folded { .. }
+            | Self::DryRun => true,
+        }
+    }
+
+    /// Its name in the table and in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "held",
+            Self::Sealed => "sealed",
+            Self::Claimed { .. } => "claimed",
+            Self::Accepted { .. } => "accepted",
+            Self::Conflict => "conflict",
+            Self::Refused { .. } => "refused",
+            Self::Expired => "expired",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Folded { .. } => "folded",
+            Self::DryRun => "dry_run",
         }
     }
 }
@@ -201,12 +260,30 @@ impl HourlyRecord {
             buyer,
             timestamp: begun.unwrap_or(hour.start()),
             quantity: Quantity::capped(sum),
+            counted: None,
             carried: Decimal::ZERO,
             attempts: 0,
             unanswered: false,
             urgent: license.usage_until().is_some(),
             not_before: now,
+            since: now,
         }
+    }
+
+    /// How much of its hour's usage is in it or on its way to another hour.
+    pub fn stands_for(&self) -> Decimal {
+        self.counted.unwrap_or(self.quantity.amount()) + self.carried
+    }
+
+    /// Whether it goes before others: its license is ending, or its window is about to close.
+    pub fn is_pressing(&self, now: Timestamp) -> bool {
+        self.urgent || self.window_closes().duration_since(now) < PRESSING
+    }
+
+    /// It as it is after a change of its state at a moment.
+    #[must_use]
+    pub fn become_at(&self, state: RecordState, now: Timestamp) -> Self {
+        Self { state, since: now, ..self.clone() }
     }
 
     /// The last moment at which AWS takes it: 24 hours after its time, or 06:00 UTC on the 1st after its month.
@@ -226,27 +303,51 @@ impl HourlyRecord {
     }
 }
 
-/// Packs records into calls, keeping their order: 25 a call at most, below 1 MB, one product and one style each.
-/// Records without a buyer cannot be sent and are in none.
-pub fn pack(records: Vec<HourlyRecord>) -> Vec<Vec<HourlyRecord>> {
-    let mut calls: Vec<(usize, Vec<HourlyRecord>)> = Vec::new();
-    for record in records {
-        let Some(buyer) = &record.buyer else { continue };
-        let size = record.wire_size();
-        let open = calls.iter_mut().rev().find(|(_, call)| {
-            call.first().is_some_and(|first| {
-                first.product == record.product && first.buyer.as_ref().is_some_and(|other| other.is_of_style(buyer))
-            })
-        });
-        match open {
-            Some((used, call)) if call.len() < BATCH && *used + size < LARGEST_CALL => {
-                *used += size;
-                call.push(record);
-            }
-            _ => calls.push((size, vec![record])),
-        }
+/// Packs records into calls, in their order: 25 a call at most, below 1 MB, one product and one style each.
+#[derive(Debug, Default)]
+pub struct Packer {
+    /// The calls that are not full yet, one a product and style at most.
+    open: Vec<OpenCall>,
+}
+
+#[derive(Debug)]
+struct OpenCall {
+    size: usize,
+    records: Vec<HourlyRecord>,
+}
+
+impl OpenCall {
+    fn takes(&self, record: &HourlyRecord) -> bool {
+        self.records.first().is_some_and(|first| {
+            let same_style = first.buyer.as_ref().zip(record.buyer.as_ref()).is_some_and(|(a, b)| a.is_of_style(b));
+            first.product == record.product && same_style
+        })
     }
-    calls.into_iter().map(|(_, call)| call).collect()
+}
+
+impl Packer {
+    /// Packs a record, and answers the call that is full by it. A record without a buyer cannot be sent and is in none.
+    pub fn add(&mut self, record: HourlyRecord) -> Option<Vec<HourlyRecord>> {
+        record.buyer.as_ref()?;
+        let size = record.wire_size();
+        let place = self.open.iter().position(|call| call.takes(&record));
+        let Some(call) = place.and_then(|place| self.open.get_mut(place)) else {
+            self.open.push(OpenCall { size, records: vec![record] });
+            return None;
+        };
+        if call.size + size >= LARGEST_CALL {
+            call.size = size;
+            return Some(std::mem::replace(&mut call.records, vec![record]));
+        }
+        call.size += size;
+        call.records.push(record);
+        if call.records.len() < BATCH { None } else { place.map(|place| self.open.remove(place).records) }
+    }
+
+    /// The calls that are not full, when there is nothing more to pack.
+    pub fn finish(&mut self) -> Vec<Vec<HourlyRecord>> {
+        self.open.drain(..).map(|call| call.records).collect()
+    }
 }
 
 /// What AWS answered to a call, in our words.
@@ -254,8 +355,10 @@ pub fn pack(records: Vec<HourlyRecord>) -> Vec<Vec<HourlyRecord>> {
 pub enum Answer {
     /// For each record by its name; one that is not named was not answered.
     Records(Vec<(RecordName, Status)>),
-    /// Nothing was booked, and the same call may go through later: too many requests, or an error that is not known.
+    /// Nothing was booked, and the same call may go through later: too many requests, for one.
     NotBooked(String),
+    /// Nothing was booked, for a reason that is not known. It may pass; if it does not, it is looked for by halving.
+    NotKnown(String),
     /// The call as a whole was refused: nothing was booked.
     Rejected(Rejection),
     /// No answer that proves anything: AWS may have booked all of it.
@@ -355,7 +458,7 @@ pub fn expired(record: &HourlyRecord) -> RecordState {
 /// When a record that was not decided goes again: soon at first, every 15 minutes in the end.
 pub fn next_attempt(record: &HourlyRecord, now: Timestamp) -> Timestamp {
     let minutes = i64::from(record.attempts).clamp(1, 15);
-    let wait = if record.urgent { minutes.min(3) } else { minutes };
+    let wait = if record.is_pressing(now) { minutes.min(3) } else { minutes };
     now.checked_add(SignedDuration::from_mins(wait)).unwrap_or(Timestamp::MAX)
 }
 

@@ -87,6 +87,24 @@ fn a_record_without_a_sendable_arn_is_held() {
     assert!(pack(vec![record]).is_empty());
 }
 
+/// All calls that records make.
+fn pack(records: Vec<HourlyRecord>) -> Vec<Vec<HourlyRecord>> {
+    let mut packer = Packer::default();
+    let mut calls: Vec<_> = records.into_iter().filter_map(|record| packer.add(record)).collect();
+    calls.extend(packer.finish());
+    calls
+}
+
+#[test]
+fn a_record_is_named_by_license_hour_and_dimension() {
+    let name = record("2026-11-10T09").name;
+    assert_eq!(name.to_string(), "l-1@2026-11-10T09@requests");
+    assert_eq!(name.to_string().parse(), Ok(name));
+    for bad in ["", "l-1", "l-1@2026-11-10T09", "l-1@2026-11-10@requests", "l-1@2026-11-10T09@requests@x", "@@"] {
+        assert_eq!(bad.parse::<RecordName>(), Err(InvalidRecordName), "{bad}");
+    }
+}
+
 fn any_record() -> impl Strategy<Value = HourlyRecord> {
     ("[ab]", 0u8..3, any::<bool>(), "[a-z]{1,90}").prop_map(|(product, license, legacy, dimension)| {
         let mut record = record("2026-11-10T09");

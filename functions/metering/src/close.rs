@@ -1,18 +1,24 @@
 //! Closing: the hours that are over are summed, and later swept once more; hours with late usage are looked at again.
+//!
+//! An hour is walked through page by page, a few licenses at a time, and where the walk is stands in the table: a run
+//! that has no more time leaves it there, and the next goes on. What is in memory is a page, whatever the hour holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::license::{License, StateName};
-use stallkeeper::store::keys::{SHARDS, shard as shard_of};
-use stallkeeper::store::{Progress, StoreError};
+use stallkeeper::metering::{BATCH, HourlyRecord};
+use stallkeeper::metrics::Metric;
+use stallkeeper::store::keys::SHARDS;
+use stallkeeper::store::{Closing, Dirty, Place, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
-use crate::Run;
-use crate::hour::{Settled, settle};
+use crate::hour::{Settled, freeze, new_records, settle, with_zeros};
+use crate::run::Run;
 
 /// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
@@ -20,24 +26,32 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
 /// How old a note of late usage is when every write that it announced is over (a function's 30 seconds, and margin).
 const WRITTEN_BY_NOW: SignedDuration = SignedDuration::from_mins(2);
 
+/// How many licenses of an hour are read together.
+const PAGE: i32 = 500;
+
+/// How many licenses are settled at the same time.
+const AT_ONCE: usize = 24;
+
 /// Sums and sweeps the hours that are due, oldest first.
 ///
-/// The last hour of a month waits for its time while the hours after it go on.
-pub(crate) async fn close_hours(run: &mut Run<'_>) -> Result<(), StoreError> {
+/// The last hour of a month waits for its time while the hours after it go on. `unsettled` are licenses with late hours
+/// that could not be settled in this run: their usage may still have to go into a month's last hour, so that is not
+/// summed for them yet.
+pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) -> Result<(), StoreError> {
     let now = run.now;
     let newest = UsageHour::of(now);
     let closed = run.store.closed_through().await?;
     let far_back = UsageHour::of(now.checked_sub(LOOK_BACK).unwrap_or(now));
     let oldest = closed.map_or(far_back, UsageHour::next);
     let hours = std::iter::successors(Some(oldest), |hour| Some(hour.next())).take_while(|hour| *hour < newest);
-    let mut active = None;
     let mut all_swept = true;
     let mut through = closed;
     for hour in hours {
         if run.must_send() {
             break;
         }
-        let progress = if now >= hour.summed_from() { close(run, hour, &mut active).await? } else { Progress::Open };
+        let is_due = now >= hour.summed_from();
+        let progress = if is_due { Walking { run, hour, unsettled }.close().await? } else { Progress::Open };
         all_swept &= progress == Progress::Swept;
         if all_swept {
             through = Some(hour);
@@ -49,130 +63,224 @@ pub(crate) async fn close_hours(run: &mut Run<'_>) -> Result<(), StoreError> {
     }
 }
 
-/// Sums an hour, or sweeps one that is summed, if its time has come. Answers how far it is then.
-///
-/// `active` are the licenses in force, once they were needed in this run.
-async fn close(run: &mut Run<'_>, hour: UsageHour, active: &mut Option<Vec<License>>) -> Result<Progress, StoreError> {
-    let before = run.store.progress(hour).await?;
-    let sweeps = run.now >= hour.swept_from();
-    match before {
-        Progress::Open => {
-            let active = match active {
-                Some(active) => active,
-                none => none.insert(licenses_in_force(run).await?),
-            };
-            let active = metered_licenses(run, hour, active).await?;
-            for shard in 0..SHARDS {
-                sum_shard(run, hour, shard, &active).await?;
-            }
-        }
-        Progress::Summed if sweeps => {
-            for shard in 0..SHARDS {
-                sweep_shard(run, hour, shard).await?;
-            }
-        }
-        Progress::Summed | Progress::Swept => return Ok(before),
-    }
-    if run.must_send() {
-        // It was left before its end; the next run goes through it again.
-        return Ok(before);
-    }
-    // What is summed so late needs no sweep: whatever came late to it has left a note.
-    let after = if sweeps { Progress::Swept } else { Progress::Summed };
-    run.store.set_progress(hour, after).await?;
-    Ok(after)
-}
-
-/// Freezes the records of every license of a shard that has usage in the hour, or was in force in it.
-async fn sum_shard(
-    run: &mut Run<'_>,
+/// The walk through one hour.
+struct Walking<'r, 'a> {
+    run: &'r Run<'a>,
     hour: UsageHour,
-    shard: u8,
-    active: &BTreeMap<LicenseId, Vec<DimensionKey>>,
-) -> Result<(), StoreError> {
-    let mut licenses: BTreeSet<LicenseId> = run.store.licenses_with_usage(hour, shard).await?.into_iter().collect();
-    licenses.extend(active.keys().filter(|license| shard_of(license) == shard).cloned());
-    for id in licenses {
-        let zeros = active.get(&id).map(Vec::as_slice).unwrap_or_default();
-        settle_or_note(run, &id, hour, zeros).await?;
-    }
-    Ok(())
+    unsettled: &'r BTreeSet<LicenseId>,
 }
 
-async fn sweep_shard(run: &mut Run<'_>, hour: UsageHour, shard: u8) -> Result<(), StoreError> {
-    for id in run.store.licenses_with_usage(hour, shard).await? {
-        settle_or_note(run, &id, hour, &[]).await?;
+impl Walking<'_, '_> {
+    /// Sums the hour, or sweeps it if it is summed and the time for that has come. Answers how far it is then.
+    async fn close(&self) -> Result<Progress, StoreError> {
+        let (run, hour) = (self.run, self.hour);
+        let mut closing = run.store.closing(hour).await?;
+        let sweeps = run.now >= hour.swept_from();
+        let done = match closing.progress {
+            Progress::Open => self.sum(&mut closing).await?,
+            Progress::Summed if sweeps => self.sweep(&mut closing).await?,
+            Progress::Summed | Progress::Swept => return Ok(closing.progress),
+        };
+        if !done {
+            return Ok(closing.progress);
+        }
+        // What is summed so late needs no sweep: whatever came late to it has left a note.
+        let progress = if sweeps { Progress::Swept } else { Progress::Summed };
+        run.store.set_closing(hour, &Closing { progress, at: None }).await?;
+        Ok(progress)
     }
-    Ok(())
+
+    /// Freezes the records of every license that has usage in the hour, then those of 0 of the licenses that were in
+    /// force without. Answers whether there was time for all of them.
+    async fn sum(&self, closing: &mut Closing) -> Result<bool, StoreError> {
+        let first = Place { walk: Walk::Used(0), after: None };
+        let mut place = closing.at.clone().unwrap_or(first);
+        loop {
+            if self.run.must_send() {
+                return Ok(false);
+            }
+            let next = match place.walk {
+                Walk::Used(shard) => {
+                    let (licenses, after) = self.used(shard, place.after.as_deref()).await?;
+                    self.sum_page(&licenses).await?;
+                    Some(after_shard(shard, after).unwrap_or(Place { walk: Walk::InForce, after: None }))
+                }
+                Walk::InForce => self.sum_in_force(place.after).await?,
+            };
+            let Some(next) = next else { return Ok(true) };
+            place = next;
+            self.leave_at(closing, &place).await?;
+        }
+    }
+
+    /// Settles every license that has usage in the hour once more. Answers whether there was time for all of them.
+    async fn sweep(&self, closing: &mut Closing) -> Result<bool, StoreError> {
+        let first = Place { walk: Walk::Used(0), after: None };
+        let mut place = Some(closing.at.clone().unwrap_or(first));
+        while let Some(Place { walk: Walk::Used(shard), after }) = &place {
+            if self.run.must_send() {
+                return Ok(false);
+            }
+            let (licenses, next) = self.used(*shard, after.as_deref()).await?;
+            let licenses = self.run.store.licenses(&licenses).await?;
+            self.settle_all(licenses.iter()).await?;
+            place = after_shard(*shard, next);
+            if let Some(place) = &place {
+                self.leave_at(closing, place).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn used(&self, shard: u8, after: Option<&str>) -> Result<(Vec<LicenseId>, Option<String>), StoreError> {
+        self.run.store.licenses_with_usage(self.hour, shard, after, PAGE).await
+    }
+
+    /// Writes down how far the walk is. Where it ended a shard without anything in it, that is not worth a write.
+    async fn leave_at(&self, closing: &mut Closing, place: &Place) -> Result<(), StoreError> {
+        closing.at = Some(place.clone());
+        if place.after.is_none() {
+            return Ok(());
+        }
+        self.run.store.set_closing(self.hour, closing).await
+    }
+
+    /// Freezes the records of a page of licenses with usage.
+    async fn sum_page(&self, ids: &[LicenseId]) -> Result<(), StoreError> {
+        let licenses = self.run.store.licenses(ids).await?;
+        let summing = licenses.iter().map(|license| async move { (license, self.sum_license(license).await) });
+        let summed: Vec<_> = stream::iter(summing).buffer_unordered(AT_ONCE).collect().await;
+        let mut records = Vec::new();
+        for (license, (new, settled)) in summed {
+            records.extend(new);
+            if settled == Settled::Wait {
+                self.note(&license.id).await?;
+            }
+        }
+        let licenses = licenses.iter().map(|license| (&license.id, license)).collect();
+        self.freeze_all(records, &licenses).await
+    }
+
+    /// The records of a license that has usage in the hour, and whether something of it is left for later.
+    async fn sum_license(&self, license: &License) -> (Vec<HourlyRecord>, Settled) {
+        if self.waits(license) {
+            return (Vec::new(), Settled::Wait);
+        }
+        let summed = async {
+            let zeros = zero_dimensions(self.run, license, self.hour).await?;
+            let sums = self.run.store.sums_of_hour(&license.id, self.hour).await?;
+            new_records(self.run, license, self.hour, with_zeros(sums, &zeros)).await
+        };
+        summed.await.unwrap_or_else(|error| {
+            not_settled(self.run, &license.id, self.hour, &error);
+            (Vec::new(), Settled::Wait)
+        })
+    }
+
+    /// Whether a license's hour is not summed with the others: one that is over has its hours summed together, once
+    /// every intake has seen that; one with late hours left must not close its month.
+    fn waits(&self, license: &License) -> bool {
+        license.flush_at.is_some() || (self.hour.closes_month() && self.unsettled.contains(&license.id))
+    }
+
+    /// A page of the licenses in force: a record of 0 for each of their metered dimensions, where they had no usage.
+    /// Answers where the next page begins, if there is one.
+    async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Place>, StoreError> {
+        let page = self.run.store.licenses_in_state(StateName::Active, after.as_deref(), PAGE).await?;
+        let used = self.which_have_usage(&page.licenses).await?;
+        let idle = page.licenses.iter().filter(|license| !used.contains(&license.id));
+        let mut records = Vec::new();
+        let mut apart = Vec::new();
+        for license in idle {
+            let zeros = zero_dimensions(self.run, license, self.hour).await?;
+            if zeros.is_empty() {
+                continue;
+            }
+            match zero_records(self.run, license, self.hour, &zeros).await? {
+                Some(zeros) => records.extend(zeros),
+                None => apart.push(license),
+            }
+        }
+        self.settle_all(apart.into_iter()).await?;
+        let licenses = page.licenses.iter().map(|license| (&license.id, license)).collect();
+        self.freeze_all(records, &licenses).await?;
+        Ok(page.next.map(|next| Place { walk: Walk::InForce, after: Some(next) }))
+    }
+
+    /// Which of some licenses have usage in the hour.
+    async fn which_have_usage(&self, licenses: &[License]) -> Result<HashSet<LicenseId>, StoreError> {
+        let ids: Vec<LicenseId> = licenses.iter().map(|license| license.id.clone()).collect();
+        self.run.store.which_have_usage(self.hour, &ids).await
+    }
+
+    /// Freezes new records, 25 of whichever licenses together; those whose names have one already are settled by
+    /// difference.
+    async fn freeze_all(
+        &self,
+        records: Vec<HourlyRecord>,
+        licenses: &BTreeMap<&LicenseId, &License>,
+    ) -> Result<(), StoreError> {
+        let chunks = records.chunks(BATCH).map(|chunk| async move { freeze(self.run, chunk).await });
+        let there: Vec<_> = stream::iter(chunks).buffer_unordered(AT_ONCE / 2).collect().await;
+        let mut again = BTreeSet::new();
+        for names in there {
+            again.extend(names?.into_iter().map(|name| name.license));
+        }
+        self.settle_all(again.iter().filter_map(|id| licenses.get(id).copied())).await
+    }
+
+    /// Settles licenses' hour by what is there; where something is left, that is noted, and looked at in every run from
+    /// then on. One license holds up no other.
+    async fn settle_all<'l>(&self, licenses: impl Iterator<Item = &'l License>) -> Result<(), StoreError> {
+        let settling = licenses.map(|license| async move {
+            let is_left = self.waits(license) || {
+                let zeros = zero_dimensions(self.run, license, self.hour).await?;
+                settle_alone(self.run, license, self.hour, &zeros).await == Settled::Wait
+            };
+            if is_left { self.note(&license.id).await } else { Ok(()) }
+        });
+        let all: Vec<Result<(), StoreError>> = stream::iter(settling).buffer_unordered(AT_ONCE).collect().await;
+        all.into_iter().collect()
+    }
+
+    async fn note(&self, license: &LicenseId) -> Result<(), StoreError> {
+        if self.run.store.is_dirty(license, self.hour).await? {
+            return Ok(());
+        }
+        self.run.store.mark_dirty(license, self.hour).await
+    }
+}
+
+/// The place after a page of a shard: in the shard, in the next one, or none.
+fn after_shard(shard: u8, after: Option<String>) -> Option<Place> {
+    match after {
+        Some(after) => Some(Place { walk: Walk::Used(shard), after: Some(after) }),
+        None => Some(shard + 1).filter(|next| *next < SHARDS).map(|next| Place { walk: Walk::Used(next), after: None }),
+    }
+}
+
+fn not_settled(run: &Run<'_>, license: &LicenseId, hour: UsageHour, error: &StoreError) {
+    run.count(Metric::HoursNotSettled, 1);
+    tracing::error!(run = run.id, %license, %hour, error = chain(error), "it is looked at again");
 }
 
 /// Settles a license's hour. Where that fails it is left for a later run: one license holds up no other.
-async fn settle_alone(run: &mut Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
+async fn settle_alone(run: &Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
     settle(run, license, hour, zeros).await.unwrap_or_else(|error| {
-        let (license, error) = (&license.id, chain(&error));
-        tracing::error!(%license, %hour, error, counter = "hour_not_settled", "it is looked at again");
+        not_settled(run, &license.id, hour, &error);
         Settled::Wait
     })
 }
 
-/// Settles a license's hour; where something is left, that is noted, and looked at in every run from then on.
-async fn settle_or_note(
-    run: &mut Run<'_>,
-    id: &LicenseId,
-    hour: UsageHour,
-    zeros: &[DimensionKey],
-) -> Result<(), StoreError> {
-    if run.must_send() {
-        return Ok(());
-    }
-    let Some(license) = run.store.license(id).await? else { return Ok(()) };
-    // One that is over has its hours summed together, once every intake has seen that; the note is for the case that it
-    // is in force again before.
-    let is_left = license.flush_at.is_some() || settle_alone(run, &license, hour, zeros).await == Settled::Wait;
-    if is_left && !run.store.is_dirty(id, hour).await? {
-        run.store.mark_dirty(id, hour).await?;
-    }
-    Ok(())
-}
-
-/// The licenses in force, from the index by state.
-async fn licenses_in_force(run: &Run<'_>) -> Result<Vec<License>, StoreError> {
-    let mut active = Vec::new();
-    let mut cursor = None;
-    loop {
-        let page = run.store.licenses_in_state(StateName::Active, cursor.as_deref(), 1000).await?;
-        active.extend(page.licenses);
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(active);
-        }
-    }
-}
-
-/// Of the licenses in force, those that were it in an hour, with the dimensions that get a record of 0 if they were not
-/// used (AWS's recommendation: a record every hour).
-async fn metered_licenses(
-    run: &Run<'_>,
-    hour: UsageHour,
-    active: &[License],
-) -> Result<BTreeMap<LicenseId, Vec<DimensionKey>>, StoreError> {
-    let mut metered = BTreeMap::new();
-    for license in active {
-        let zeros = zero_dimensions(run, license, hour).await?;
-        if !zeros.is_empty() {
-            metered.insert(license.id.clone(), zeros);
-        }
-    }
-    Ok(metered)
-}
-
-/// The dimensions of a license that get a record of 0 for an hour without usage: the metered ones, if it was in force.
+/// The dimensions of a license that get a record of 0 for an hour without usage: the metered ones, if it was in force
+/// (AWS's recommendation: a record every hour).
 pub(crate) async fn zero_dimensions(
     run: &Run<'_>,
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    if license.news.first_active.is_none_or(|since| since >= hour.end()) {
+    let is_late = run.now >= hour.start() + stallkeeper::metering::WINDOW || run.now >= hour.month().window_closes();
+    if is_late || license.news.first_active.is_none_or(|since| since >= hour.end()) {
         return Ok(Vec::new());
     }
     let listing = run.store.listing(&license.product).await?;
@@ -180,22 +288,65 @@ pub(crate) async fn zero_dimensions(
     Ok(dimensions.filter(|dimension| dimension.is_metered()).map(|dimension| dimension.key).collect())
 }
 
-/// Looks again at the hours that got late usage, or had something left. An hour that is not summed yet is left to
-/// its time.
-pub(crate) async fn look_at_late_hours(run: &mut Run<'_>) -> Result<(), StoreError> {
-    let store = run.store;
-    for dirty in try_join_all((0..SHARDS).map(|shard| store.dirty_hours(shard))).await?.into_iter().flatten() {
-        if run.is_over() {
-            return Ok(());
-        }
-        let Some(license) = store.license(&dirty.license).await? else { continue };
-        if run.now < dirty.hour.summed_from() || license.flush_at.is_some() {
-            continue;
-        }
-        let settled = settle_alone(run, &license, dirty.hour, &[]).await;
-        if settled == Settled::Done && run.now.duration_since(dirty.since) >= WRITTEN_BY_NOW {
-            store.clear_dirty(&dirty).await?;
+/// The records of 0 of a license that has no usage in the hour; none if they depend on more than that.
+async fn zero_records(
+    run: &Run<'_>,
+    license: &License,
+    hour: UsageHour,
+    zeros: &[DimensionKey],
+) -> Result<Option<Vec<HourlyRecord>>, StoreError> {
+    let listing = run.store.listing(&license.product).await?;
+    let has_overage = listing.is_some_and(|listing| listing.dimensions.iter().any(|one| one.overage_of.is_some()));
+    if has_overage || license.flush_at.is_some() {
+        return Ok(None);
+    }
+    let none = stallkeeper::usage::HourSum::default();
+    Ok(Some(
+        zeros.iter().map(|zero| HourlyRecord::freeze(license, hour, zero.clone(), &none, run.now)).collect(),
+    ))
+}
+
+/// Looks again at the hours that got late usage, or had something left: of each license the oldest first, since it may
+/// go into a later one. An hour that is not summed yet is left to that, and a license that is over to its flush.
+///
+/// Answers the licenses of which something is still left.
+pub(crate) async fn look_at_late_hours(run: &Run<'_>) -> Result<BTreeSet<LicenseId>, StoreError> {
+    let notes = try_join_all((0..SHARDS).map(|shard| run.store.dirty_hours(shard))).await?;
+    let mut of_license: BTreeMap<LicenseId, Vec<Dirty>> = BTreeMap::new();
+    for note in notes.into_iter().flatten().filter(|note| run.now >= note.hour.summed_from()) {
+        of_license.entry(note.license.clone()).or_default().push(note);
+    }
+    let looking = of_license.into_iter().map(|(license, notes)| async move {
+        let settled = look_again(run, &license, notes).await;
+        settled.map(|settled| (license, settled))
+    });
+    let looked: Vec<_> = stream::iter(looking).buffer_unordered(AT_ONCE).collect().await;
+    let mut left = BTreeSet::new();
+    for one in looked {
+        let (license, settled) = one?;
+        if settled == Settled::Wait {
+            left.insert(license);
         }
     }
-    Ok(())
+    Ok(left)
+}
+
+/// Settles a license's late hours, oldest first, and takes back the notes of those that are.
+async fn look_again(run: &Run<'_>, id: &LicenseId, mut notes: Vec<Dirty>) -> Result<Settled, StoreError> {
+    notes.sort_by_key(|note| note.hour);
+    let Some(license) = run.store.license(id).await?.filter(|license| license.flush_at.is_none()) else {
+        return Ok(Settled::Done);
+    };
+    let mut all = Settled::Done;
+    for note in notes {
+        if run.is_over() {
+            return Ok(Settled::Wait);
+        }
+        let settled = settle_alone(run, &license, note.hour, &[]).await;
+        if settled == Settled::Done && run.now.duration_since(note.since) >= WRITTEN_BY_NOW {
+            run.store.clear_dirty(&note).await?;
+        }
+        all = all.and(settled);
+    }
+    Ok(all)
 }

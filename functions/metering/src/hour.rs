@@ -1,19 +1,26 @@
 //! One license's hour: its usage becomes records, or goes to another hour.
 //!
 //! The one procedure by which an hour is closed, swept, looked at again and flushed. It takes the difference between
-//! what the hour holds and what its records say, so doing it again does nothing.
+//! what the hour holds and what its records stand for, so doing it again does nothing.
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use stallkeeper::ids::DimensionKey;
 use stallkeeper::license::{License, State};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, WINDOW};
-use stallkeeper::store::{Carry, Origin, StoreError};
+use stallkeeper::metrics::Metric;
+use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{LARGEST, Quantity, carry_target, sum};
+use stallkeeper::usage::{HourSum, LARGEST, Quantity, carry_target};
 
-use crate::Run;
+use crate::overage;
+use crate::run::Run;
+
+/// How long before AWS's window closes usage without a record goes to a later hour, if there is one that AWS takes for
+/// longer.
+const TOO_SHORT: SignedDuration = SignedDuration::from_mins(60);
 
 /// How it went with an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +29,50 @@ pub(crate) enum Settled {
     Done,
     /// Something is left, for the next run.
     Wait,
+}
+
+impl Settled {
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == Self::Done { other } else { self }
+    }
+}
+
+/// What an hour holds, per dimension.
+pub(crate) type Sums = BTreeMap<DimensionKey, HourSum>;
+
+/// Brings the records of a license's hour up to what the hour holds. Dimensions in `zeros` get a record of 0 if they
+/// have no usage.
+pub(crate) async fn settle(
+    run: &Run<'_>,
+    license: &License,
+    hour: UsageHour,
+    zeros: &[DimensionKey],
+) -> Result<Settled, StoreError> {
+    let mut sums = with_zeros(run.store.sums_of_hour(&license.id, hour).await?, zeros);
+    let mut settled = Settled::Done;
+    for record in run.store.records_of_hour(&license.id, hour).await? {
+        let sum = sums.remove(&record.name.dimension).unwrap_or_default();
+        settled = settled.and(carry(run, license, &record, &sum).await?);
+    }
+    let (records, rest) = new_records(run, license, hour, sums).await?;
+    let is_there = freeze(run, &records).await?;
+    let raced = if is_there.is_empty() { Settled::Done } else { Settled::Wait };
+    Ok(settled.and(rest).and(raced))
+}
+
+/// The sums, with 0 for the dimensions that have none.
+pub(crate) fn with_zeros(mut sums: Sums, zeros: &[DimensionKey]) -> Sums {
+    for dimension in zeros {
+        sums.entry(dimension.clone()).or_default();
+    }
+    sums
+}
+
+/// Freezes records. Answers the names of those that were there already.
+pub(crate) async fn freeze(run: &Run<'_>, records: &[HourlyRecord]) -> Result<Vec<RecordName>, StoreError> {
+    let frozen = run.store.freeze(records).await?;
+    run.count(Metric::RecordsFrozen, frozen.iter().filter(|is_new| **is_new).count());
+    Ok(records.iter().zip(frozen).filter(|(_, is_new)| !is_new).map(|(record, _)| record.name.clone()).collect())
 }
 
 /// Where an hour's usage belongs.
@@ -35,58 +86,6 @@ enum Place {
     Waiting,
     /// Nowhere any more: the license was not active in time.
     TooLate,
-}
-
-/// Brings the records of a license's hour up to what the hour holds. Dimensions in `zeros` get a record of 0 if they
-/// have no usage.
-pub(crate) async fn settle(
-    run: &mut Run<'_>,
-    license: &License,
-    hour: UsageHour,
-    zeros: &[DimensionKey],
-) -> Result<Settled, StoreError> {
-    let place = place(run, license, hour);
-    if place == Place::Waiting {
-        return Ok(Settled::Wait);
-    }
-    let mut sums = sum(&run.store.usage_of_hour(&license.id, hour).await?);
-    for dimension in zeros {
-        sums.entry(dimension.clone()).or_default();
-    }
-    let records = run.store.records_of_hour(&license.id, hour).await?;
-    let records: BTreeMap<&DimensionKey, &HourlyRecord> =
-        records.iter().map(|record| (&record.name.dimension, record)).collect();
-    let mut settled = Settled::Done;
-    let mut frozen = Vec::new();
-    for (dimension, sum) in sums {
-        let sum = sum.normalize();
-        match records.get(&dimension) {
-            Some(record) => {
-                let difference = sum - record.quantity.amount() - record.carried;
-                settled = settled.and(carry(run, license, record, difference).await?);
-            }
-            None => match fold(run, license, hour, &dimension, sum, place).await? {
-                Folding::Done => {}
-                Folding::LostRace => settled = Settled::Wait,
-                Folding::Here(record) => {
-                    if sum > LARGEST {
-                        // The record is capped; the next look at the hour carries the rest on.
-                        settled = Settled::Wait;
-                    }
-                    frozen.push(*record);
-                }
-            },
-        }
-    }
-    run.store.freeze(&frozen).await?;
-    run.report.frozen += frozen.len();
-    Ok(settled)
-}
-
-impl Settled {
-    fn and(self, other: Self) -> Self {
-        if self == Self::Done { other } else { self }
-    }
 }
 
 /// Where the usage of a license's hour belongs, by when the license was in force.
@@ -109,68 +108,132 @@ fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
     }
 }
 
-/// What is done with an hour's usage that has no record.
-enum Folding {
-    /// It is on its way to another hour, or there is none.
-    Done,
-    /// Something came between.
-    LostRace,
-    /// It is billed in its own hour, by this record.
-    Here(Box<HourlyRecord>),
-}
-
-/// Puts an hour's usage where it belongs: into this record, or into another hour.
-async fn fold(
-    run: &mut Run<'_>,
+/// The records that an hour's sums make where there are none yet. What does not belong into a record of this hour is
+/// carried to the one where it does; what is billed beyond a contract is frozen here, together with its overage.
+pub(crate) async fn new_records(
+    run: &Run<'_>,
     license: &License,
     hour: UsageHour,
-    dimension: &DimensionKey,
-    sum: Decimal,
-    place: Place,
-) -> Result<Folding, StoreError> {
-    let mut record = HourlyRecord::freeze(license, hour, dimension.clone(), sum, run.now);
-    let into = match place {
-        Place::In(into) if !sum.is_zero() => home(run, license, dimension, hour, Some(into)).await?,
-        Place::In(_) => return Ok(Folding::Done),
-        Place::TooLate => {
-            record.state = RecordState::Expired;
-            problem(run, &record, "expired");
-            None
+    sums: Sums,
+) -> Result<(Vec<HourlyRecord>, Settled), StoreError> {
+    let place = place(run, license, hour);
+    if sums.is_empty() || place == Place::Waiting {
+        return Ok((Vec::new(), if place == Place::Waiting { Settled::Wait } else { Settled::Done }));
+    }
+    let listing = run.store.listing(&license.product).await?;
+    let (mut records, mut settled) = (Vec::new(), Settled::Done);
+    for (dimension, sum) in sums {
+        let record = HourlyRecord::freeze(license, hour, dimension, &sum, run.now);
+        if let Some(into) = elsewhere(run, license, &record, place, sum.amount).await? {
+            settled = settled.and(fold(run, record, &sum, into).await?);
+        } else if matches!(place, Place::In(_)) && sum.amount.is_zero() {
+            // There is nothing to bill before or after the license's time.
+        } else if place == Place::TooLate {
+            run.problem(Metric::RecordsExpired, &record.name, "the license was not active in time");
+            records.push(record.become_at(RecordState::Expired, run.now));
+        } else if let Some(of) = listing.as_ref().and_then(|listing| overage::of(listing, &record.name.dimension)) {
+            settled = settled.and(overage::freeze(run, license, record, &sum, of).await?);
+        } else {
+            if sum.amount > LARGEST {
+                // The record is capped; the next look at the hour carries the rest on.
+                settled = Settled::Wait;
+            }
+            records.push(record);
         }
-        Place::Here | Place::Waiting => None,
+    }
+    for record in &records {
+        run.count(Metric::AllocationsFolded, record.folded_allocations);
+    }
+    Ok((records, settled))
+}
+
+/// The hour whose record takes in usage that has none in its own: where it belongs, or a running one if AWS's window
+/// for its own is about to close.
+async fn elsewhere(
+    run: &Run<'_>,
+    license: &License,
+    record: &HourlyRecord,
+    place: Place,
+    amount: Decimal,
+) -> Result<Option<UsageHour>, StoreError> {
+    if amount.is_zero() {
+        return Ok(None);
+    }
+    match place {
+        Place::In(into) => home(run, license, &record.name, Some(into)).await,
+        Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
+            let home = home(run, license, &record.name, None).await?;
+            Ok(home.filter(|into| into.start() + WINDOW > record.window_closes() && into.month() == record.name.hour.month()))
+        }
+        Place::Here | Place::Waiting | Place::TooLate => Ok(None),
+    }
+}
+
+/// Carries all of an hour's usage of a dimension to another hour; a record of 0 says where it went.
+async fn fold(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, into: UsageHour) -> Result<Settled, StoreError> {
+    let record = HourlyRecord {
+        quantity: Quantity::ZERO,
+        allocations: Vec::new(),
+        carried: sum.amount,
+        ..record.become_at(RecordState::Folded { into }, run.now)
     };
-    let Some(into) = into else { return Ok(Folding::Here(Box::new(record))) };
-    record.quantity = Quantity::ZERO;
-    record.carried = sum;
-    record.state = RecordState::Folded { into };
-    let carried = run.store.carry(&Carry { origin: Origin::New(&record), amount: sum, target: into }).await?;
-    run.report.carried += usize::from(carried);
-    Ok(if carried { Folding::Done } else { Folding::LostRace })
+    carry_once(run, Carry { origin: Origin::New(&record), amount: sum.clone(), target: into }).await
 }
 
 /// Carries what an hour holds beyond its record.
 async fn carry(
-    run: &mut Run<'_>,
+    run: &Run<'_>,
     license: &License,
     record: &HourlyRecord,
-    difference: Decimal,
+    sum: &HourSum,
 ) -> Result<Settled, StoreError> {
+    let difference = sum.amount - record.stands_for();
     if difference.is_zero() {
         return Ok(Settled::Done);
     }
     if difference.is_sign_negative() {
-        problem(run, record, "overbilled");
+        note(run, &record.name, NoteKind::Overbilled, -difference).await?;
         return Ok(Settled::Done);
     }
-    let origin = record.name.hour;
-    let into = home(run, license, &record.name.dimension, origin, None).await?;
-    let Some(into) = into else {
-        problem(run, record, "uncarried");
+    match home(run, license, &record.name, None).await? {
+        Some(into) => {
+            let amount = sum.beyond(record, difference);
+            carry_once(run, Carry { origin: Origin::Frozen(record), amount, target: into }).await
+        }
+        None => {
+            note(run, &record.name, NoteKind::Uncarried, difference).await?;
+            // What its month can no longer take stays with the note.
+            let is_given_up = run.now >= record.name.hour.month().window_closes();
+            Ok(if is_given_up { Settled::Done } else { Settled::Wait })
+        }
+    }
+}
+
+async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreError> {
+    if !run.store.carry(&carry).await? {
         return Ok(Settled::Wait);
+    }
+    run.count(Metric::UsageCarried, 1);
+    let RecordName { license, hour, dimension } = carry.origin.name();
+    tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "carried");
+    Ok(Settled::Done)
+}
+
+/// Writes down what no record's state tells, and tells of it.
+pub(crate) async fn note(
+    run: &Run<'_>,
+    about: &RecordName,
+    kind: NoteKind,
+    amount: Decimal,
+) -> Result<(), StoreError> {
+    let (metric, reason) = match kind {
+        NoteKind::Overbilled => (Metric::UsageOverbilled, "more is in records than the hour holds"),
+        NoteKind::Uncarried => (Metric::UsageUncarried, "no hour of its month can take it"),
+        NoteKind::PeriodUnknown => (Metric::UsageHeld, "the start of its agreement is not known"),
+        NoteKind::IncludedUnknown => (Metric::UsageHeld, "what the contract includes is not known"),
     };
-    let carried = run.store.carry(&Carry { origin: Origin::Frozen(record), amount: difference, target: into }).await?;
-    run.report.carried += usize::from(carried);
-    Ok(if carried { Settled::Done } else { Settled::Wait })
+    run.problem(metric, about, reason);
+    run.store.write_note(&Note { about: about.clone(), note: kind, amount, since: run.now }).await
 }
 
 /// The first hour, of those that may bill an hour's usage, that has no record of the dimension yet: the preferred one; the
@@ -179,35 +242,18 @@ async fn carry(
 async fn home(
     run: &Run<'_>,
     license: &License,
-    dimension: &DimensionKey,
-    origin: UsageHour,
+    name: &RecordName,
     preferred: Option<UsageHour>,
 ) -> Result<Option<UsageHour>, StoreError> {
+    let origin = name.hour;
     let last = license.usage_until().filter(|_| license.flush_at.is_some());
     let last = last.map(|until| UsageHour::of(until).min(origin.month().last_hour()));
     let late = carry_target(license, origin, run.now);
     let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month();
     for hour in preferred.into_iter().chain(last).chain(late).filter(fits) {
-        if is_free(run, license, dimension, hour).await? {
+        if run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none() {
             return Ok(Some(hour));
         }
     }
     Ok(None)
-}
-
-async fn is_free(
-    run: &Run<'_>,
-    license: &License,
-    dimension: &DimensionKey,
-    hour: UsageHour,
-) -> Result<bool, StoreError> {
-    let name = RecordName { license: license.id.clone(), hour, dimension: dimension.clone() };
-    Ok(run.store.record(&name).await?.is_none())
-}
-
-/// Tells of something that a person must look at.
-pub(crate) fn problem(run: &mut Run<'_>, record: &HourlyRecord, kind: &'static str) {
-    run.report.problems += 1;
-    let (license, hour, dimension) = (&record.name.license, &record.name.hour, &record.name.dimension);
-    tracing::error!(%license, %hour, %dimension, kind, counter = "metering_problem", "a person must look at a record");
 }

@@ -1,59 +1,89 @@
 //! The reporter: makes hours of usage into records, and gets the records booked at AWS.
 //!
-//! It runs every 5 minutes, alone. A run looks at the hours that are over (`close`), at those that got late usage
-//! (`close` again), at licenses that are over (`flush`), and sends what is to be sent (`send`). Every step can be done
-//! again: what decides is in the table, on condition of what was read.
+//! It runs every 5 minutes, alone. A run looks at licenses that are over ([`flush`]), at hours that got late usage and
+//! at the hours that are over ([`close`]), all by the one procedure that settles a license's hour ([`hour`]); then it
+//! sends what is to be sent ([`send`]), each call for itself ([`call`]). Every step can be done again: what decides is
+//! in the table, on condition of what was read. `docs/METERING.md` explains the ledger.
 
+mod call;
 mod close;
 mod flush;
 mod hour;
+mod overage;
+mod pause;
+mod run;
 mod send;
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
-use serde::Serialize;
-use stallkeeper::ids::ProductCode;
 use stallkeeper::marketplace::Marketplace;
-use stallkeeper::metering::{HourlyRecord, Rejection};
+use stallkeeper::metrics::Metrics;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
 
-/// What a run leaves of its time limit for what it has begun: a call of 20 seconds and the writing down.
-const RESERVE: Duration = Duration::from_secs(40);
+pub use run::Report;
+use run::Run;
 
 /// The function.
 #[derive(Debug)]
 pub struct Metering {
     store: Store,
     marketplace: Marketplace,
+    metrics: Metrics,
+    mode: Mode,
 }
 
-/// What a run has done.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// Records frozen.
-    pub frozen: usize,
-    /// Amounts carried to another hour.
-    pub carried: usize,
-    /// Calls of BatchMeterUsage.
-    pub calls: usize,
-    /// Records that were sent.
-    pub sent: usize,
-    /// Records that AWS has booked.
-    pub accepted: usize,
-    /// Records that came to an end otherwise.
-    pub problems: usize,
-    /// Whether there was no time for all of it.
-    pub unfinished: bool,
+/// How the reporter works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// Whether nothing is sent: records end as `dry_run`, and never go to AWS by themselves.
+    pub dry_run: bool,
+    /// From one call of BatchMeterUsage to the next: AWS takes 10 a second of an account and region.
+    pub pace: Duration,
+    /// The parts of a run to do.
+    pub parts: Parts,
+}
+
+/// Which parts of its work a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// All of it.
+    All,
+    /// Only what makes usage into records.
+    Closing,
+    /// Only what sends records.
+    Sending,
+}
+
+impl Default for Mode {
+    fn default() -> Self {
+        Self { dry_run: false, pace: Duration::from_millis(100), parts: Parts::All }
+    }
 }
 
 impl Metering {
-    /// The function on the table of that name.
+    /// The function on the table of that name. Nobody reads its metrics, unless [`reporting_to`](Self::reporting_to)
+    /// says where they go.
     pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
-        Self { store: Store::new(config, table, clock), marketplace: Marketplace::new(config) }
+        Self {
+            store: Store::new(config, table, clock),
+            marketplace: Marketplace::new(config),
+            metrics: Metrics::unread(),
+            mode: Mode::default(),
+        }
+    }
+
+    /// The function with its metrics going there.
+    #[must_use]
+    pub fn reporting_to(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// The function in another mode than the usual.
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Runs once, within a time limit.
@@ -62,52 +92,20 @@ impl Metering {
     ///
     /// When the table does not answer. What was done stays done, and the next run goes on from there.
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
-        let mut run = Run {
-            store: &self.store,
-            marketplace: &self.marketplace,
-            id: ulid::Ulid::generate().to_string(),
-            now: self.store.clock().now(),
-            until: Instant::now() + time_limit.saturating_sub(RESERVE),
-            closes_until: Instant::now() + time_limit / 2,
-            report: Report::default(),
-            get_through: BTreeSet::new(),
-            rejected: Vec::new(),
-        };
-        flush::flush_ending_licenses(&mut run).await?;
-        close::look_at_late_hours(&mut run).await?;
-        close::close_hours(&mut run).await?;
-        send::send_due_records(&mut run).await?;
-        run.report.unfinished = run.is_over();
-        tracing::info!(run = run.id, report = ?run.report, counter = "reporter_run", "a run is done");
-        Ok(run.report)
+        let run = Run::begin(&self.store, &self.marketplace, self.mode, time_limit);
+        let done = all_parts(&run).await;
+        run.end(&self.metrics, done).await
     }
 }
 
-/// One run: what it works with and how far it is.
-struct Run<'a> {
-    store: &'a Store,
-    marketplace: &'a Marketplace,
-    id: String,
-    /// The moment that the whole run goes by.
-    now: Timestamp,
-    until: Instant,
-    /// When closing hours must stop, so that there is time to send.
-    closes_until: Instant,
-    report: Report,
-    /// The products of which AWS has booked a record in this run: what it rejects of those is not the product's fault.
-    get_through: BTreeSet<ProductCode>,
-    /// Single records that AWS has rejected in this run, until it is known whether anything of their product gets through.
-    rejected: Vec<(HourlyRecord, Rejection)>,
-}
-
-impl Run<'_> {
-    /// Whether no more hours may be begun.
-    fn must_send(&self) -> bool {
-        Instant::now() >= self.closes_until
+async fn all_parts(run: &Run<'_>) -> Result<(), StoreError> {
+    if run.mode.parts != Parts::Sending {
+        flush::flush_ending_licenses(run).await?;
+        let unsettled = close::look_at_late_hours(run).await?;
+        close::close_hours(run, &unsettled).await?;
     }
-
-    /// Whether nothing new may be begun.
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.until
+    if run.mode.parts != Parts::Closing {
+        send::send_due_records(run).await?;
     }
+    Ok(())
 }

@@ -123,6 +123,8 @@ struct AgreementPart {
     status: Option<String>,
     #[serde(default)]
     previous_agreement_id: Option<AgreementId>,
+    #[serde(default)]
+    start_time: Option<Timestamp>,
 }
 
 fn read_event(event: Event) -> Result<Message, Unreadable> {
@@ -171,6 +173,7 @@ fn agreement(detail: Value, mark: Mark, otherwise: AgreementStatus) -> Result<Me
         mark,
         status: said.filter(|status| *status != AgreementStatus::Active).unwrap_or(otherwise),
         previous: agreement.previous_agreement_id,
+        starts_at: agreement.start_time,
     }))
 }
 

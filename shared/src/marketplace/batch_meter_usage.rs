@@ -160,6 +160,12 @@ fn read_refusal(error: &SdkError<BatchMeterUsageError>) -> Answer {
         | "InvalidLicenseException"
         | "InvalidCustomerIdentifierException"
         | "ValidationException" => Answer::Rejected(Rejection::Data(owned)),
-        _ => Answer::NotBooked(owned),
+        "ThrottlingException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "ExpiredTokenException" => Answer::NotBooked(owned),
+        _ => Answer::NotKnown(owned),
     }
 }

@@ -5,8 +5,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::keys::Key;
 use super::usage::{Marker, after};
-use super::{Store, StoreError, is_race, keys, unavailable};
+use super::{Store, StoreError, is_race, keys, read, unavailable};
 use crate::ids::LicenseId;
 use crate::time::UsageHour;
 
@@ -22,9 +23,40 @@ pub enum Progress {
     Swept,
 }
 
+/// How far the reporter is with an hour, and where in the middle of its next step it stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// The last step that is done.
+    pub progress: Progress,
+    /// How far the next one is; none if it has not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Place>,
+}
+
+/// A place in a walk through all licenses of an hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Which licenses are being walked through.
+    pub walk: Walk,
+    /// The last page that is done ended here; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// A way through licenses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Walk {
+    /// Those of a shard that have usage in the hour.
+    Used(u8),
+    /// Those that are in force.
+    InForce,
+}
+
 #[derive(Serialize, Deserialize)]
-struct ProgressItem {
-    progress: Progress,
+struct ClosingItem {
+    #[serde(flatten)]
+    closing: Closing,
     expires_at: i64,
 }
 
@@ -47,14 +79,37 @@ pub struct Dirty {
 }
 
 impl Store {
-    /// The licenses that have usage in an hour, of one shard.
+    /// A page of the licenses that have usage in an hour, of one shard, after the place where the last page ended; and
+    /// where this one does, if it is not the last.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn licenses_with_usage(&self, hour: UsageHour, shard: u8) -> Result<Vec<LicenseId>, StoreError> {
-        let markers: Vec<Marker> = self.query(&keys::hour(hour, shard), "").await?;
-        Ok(markers.into_iter().map(|marker| marker.license).collect())
+    pub async fn licenses_with_usage(
+        &self,
+        hour: UsageHour,
+        shard: u8,
+        after: Option<&str>,
+        limit: i32,
+    ) -> Result<(Vec<LicenseId>, Option<String>), StoreError> {
+        let pk = keys::hour(hour, shard);
+        let from = after.map(|after| Key { pk: pk.clone(), sk: after.to_owned() }.attributes());
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .consistent_read(true)
+            .set_exclusive_start_key(from)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let markers = answer.items.unwrap_or_default().into_iter().map(read::<Marker>);
+        let licenses = markers.map(|marker| marker.map(|marker| marker.license)).collect::<Result<_, _>>()?;
+        let last = answer.last_evaluated_key.and_then(|mut key| key.remove("sk"));
+        Ok((licenses, last.and_then(|sk| sk.as_s().ok().cloned())))
     }
 
     /// Whether a license has usage in an hour.
@@ -72,19 +127,19 @@ impl Store {
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn progress(&self, hour: UsageHour) -> Result<Progress, StoreError> {
-        let item: Option<ProgressItem> = self.get(&keys::progress(hour)).await?;
-        Ok(item.map_or(Progress::Open, |item| item.progress))
+    pub async fn closing(&self, hour: UsageHour) -> Result<Closing, StoreError> {
+        let item: Option<ClosingItem> = self.get(&keys::progress(hour)).await?;
+        Ok(item.map_or(Closing { progress: Progress::Open, at: None }, |item| item.closing))
     }
 
-    /// Writes down how far the reporter is with an hour.
+    /// Writes down how far the reporter is with an hour. Going through a part of it again does no harm.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn set_progress(&self, hour: UsageHour, progress: Progress) -> Result<(), StoreError> {
+    pub async fn set_closing(&self, hour: UsageHour, closing: &Closing) -> Result<(), StoreError> {
         let expires_at = after(self.clock.now(), jiff::SignedDuration::from_hours(90 * 24));
-        self.put(&keys::progress(hour), &ProgressItem { progress, expires_at }).await
+        self.put(&keys::progress(hour), &ClosingItem { closing: closing.clone(), expires_at }).await
     }
 
     /// The newest hour up to which every hour is swept; none before the reporter's first run.

@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use crate::ids::{AccountId, AgreementId, DimensionKey, LicenseId, ProductCode, TenantId};
 use crate::license::StateName;
-use crate::metering::RecordName;
+use crate::metering::{HourlyRecord, RecordName};
 use crate::registration::SecretHash;
 use crate::time::UsageHour;
 use crate::usage::KeyHash;
@@ -43,8 +43,38 @@ pub const SHARDS: u8 = 4;
 pub enum Work {
     /// Records to send, of the licenses of one shard.
     Pending(u8),
+    /// What a person must look at, of the licenses of one shard.
+    Problem(u8),
+    /// Products and dimensions of which nothing gets through.
+    Paused,
     /// Licenses that are over and have hours to sum.
     Flush,
+}
+
+/// In which order records are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// Their license is ending, or their window closes soon.
+    Pressing,
+    /// All others.
+    Usual,
+    /// They cannot be sent yet, and are looked at last.
+    Held,
+}
+
+impl Rank {
+    /// Every rank, in its order.
+    pub const ALL: [Self; 3] = [Self::Pressing, Self::Usual, Self::Held];
+
+}
+
+/// What sorts the records of a rank.
+pub(crate) fn rank(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Pressing => "0#",
+        Rank::Usual => "1#",
+        Rank::Held => "2#",
+    }
 }
 
 /// Where an item is in the table.
@@ -80,6 +110,10 @@ pub(crate) fn license(id: &LicenseId) -> Key {
 
 pub(crate) fn contact(license: &LicenseId) -> Key {
     Key::new(format!("LICENSE#{license}"), "CONTACT")
+}
+
+pub(crate) fn overage(license: &LicenseId, dimension: &DimensionKey, period: &AgreementId) -> Key {
+    Key::new(format!("LICENSE#{license}"), format!("OVERAGE#{dimension}#{period}"))
 }
 
 pub(crate) fn event(license: &LicenseId, id: &Ulid) -> Key {
@@ -125,6 +159,8 @@ pub fn shard(license: &LicenseId) -> u8 {
 pub(crate) fn work(work: Work) -> String {
     match work {
         Work::Pending(shard) => format!("WORK#pending#{shard}"),
+        Work::Problem(shard) => format!("WORK#problem#{shard}"),
+        Work::Paused => "WORK#paused".to_owned(),
         Work::Flush => "WORK#flush".to_owned(),
     }
 }
@@ -134,18 +170,20 @@ pub(crate) fn moment(at: Timestamp) -> String {
     format!("{:012}", at.as_second())
 }
 
-/// Urgent records before others, then by when they are due, then by their hour.
-pub(crate) fn pending_sort(urgent: bool, not_before: Timestamp, name: &RecordName) -> String {
-    format!("{}{}#{}#{}", rank(urgent), moment(not_before), name.hour, name.license)
+/// By rank, then by when they are due, then by their hour.
+pub(crate) fn pending_sort(rank: Rank, record: &HourlyRecord) -> String {
+    let name = &record.name;
+    format!("{}{}#{}#{}", self::rank(rank), moment(record.not_before), name.hour, name.license)
 }
 
 /// What sorts before and after the records of one rank that are due.
-pub(crate) fn pending_due(urgent: bool, now: Timestamp) -> (String, String) {
-    (rank(urgent).to_owned(), format!("{}{}#~", rank(urgent), moment(now)))
+pub(crate) fn pending_due(rank: Rank, now: Timestamp) -> (String, String) {
+    (self::rank(rank).to_owned(), format!("{}{}#~", self::rank(rank), moment(now)))
 }
 
-fn rank(urgent: bool) -> &'static str {
-    if urgent { "0#" } else { "1#" }
+/// By kind of problem, then by age.
+pub(crate) fn problem_sort(kind: &str, since: Timestamp, name: &RecordName) -> String {
+    format!("{kind}#{}#{name}", moment(since))
 }
 
 /// The partition of the usage of one license and hour.
@@ -203,6 +241,16 @@ pub(crate) fn records(license: &LicenseId) -> String {
 
 pub(crate) fn record(name: &RecordName) -> Key {
     Key::new(records(&name.license), format!("{}#{}", name.hour, name.dimension))
+}
+
+/// Something about a record that its state does not tell.
+pub(crate) fn note(name: &RecordName, kind: &str) -> Key {
+    Key::new(format!("NOTE#{}", name.license), format!("{}#{}#{kind}", name.hour, name.dimension))
+}
+
+/// What operators did, by month.
+pub(crate) fn audit(month: &str, id: &Ulid) -> Key {
+    Key::new(format!("AUDIT#{month}"), id.to_string())
 }
 
 pub(crate) const PAUSE_OF_PRODUCT: &str = "PRODUCT";

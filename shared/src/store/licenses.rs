@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -14,6 +14,9 @@ use crate::ids::{AccountId, LicenseId, TenantId};
 use crate::license::{License, StateName, told};
 use crate::notification::{OutboundEvent, Told};
 use crate::registration::{Contact, Handoff, SecretHash};
+
+/// How many items one BatchGetItem reads.
+const MOST_GETS: usize = 100;
 
 /// A change of a license, as a function of the row makes it.
 #[derive(Debug)]
@@ -58,6 +61,20 @@ impl Store {
     /// When the table does not answer.
     pub async fn license(&self, id: &LicenseId) -> Result<Option<License>, StoreError> {
         self.get(&keys::license(id)).await
+    }
+
+    /// Licenses, as the table has them at this moment, in no order; those that are not there are left out.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn licenses(&self, ids: &[LicenseId]) -> Result<Vec<License>, StoreError> {
+        let read_chunk = |chunk: &[LicenseId]| {
+            let keys: Vec<_> = chunk.iter().map(|id| keys::license(id).attributes()).collect();
+            async move { self.get_many(keys).await }
+        };
+        let chunks = try_join_all(ids.chunks(MOST_GETS).map(read_chunk)).await?;
+        chunks.into_iter().flatten().map(read).collect()
     }
 
     /// Changes a license: `change` is given the row as it is and answers what it shall be, or none to leave it.
@@ -176,8 +193,33 @@ impl Store {
         struct Due {
             id: LicenseId,
         }
-        let due: Vec<Due> = self.due_work(keys::Work::Flush, ("0".to_owned(), keys::moment(now)), None).await?;
-        Ok(due.into_iter().map(|due| due.id).collect())
+        let (mut due, mut from) = (Vec::new(), None);
+        loop {
+            let between = ("0".to_owned(), keys::moment(now));
+            let (page, next) = self.work_page::<Due>(keys::Work::Flush, between, from, 1000).await?;
+            due.extend(page.into_iter().map(|due| due.id));
+            from = next;
+            if from.is_none() {
+                return Ok(due);
+            }
+        }
+    }
+
+    /// Items of the table by their keys, consistently, in no order. What DynamoDB leaves over is asked for again.
+    async fn get_many(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for race in 0..RACES {
+            give_way(race).await;
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let request = self.client.batch_get_item().request_items(&self.table, wanted.map_err(unbuildable)?);
+            let answer = request.send().await.map_err(unavailable)?;
+            found.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            keys = answer.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
+            if keys.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(StoreError::Contended("BatchGetItem".to_owned()))
     }
 
     async fn license_page(

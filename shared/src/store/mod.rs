@@ -10,7 +10,9 @@ mod hours;
 pub mod keys;
 mod licenses;
 mod listings;
+mod overage;
 mod pauses;
+mod problems;
 mod records;
 mod usage;
 mod visits;
@@ -30,14 +32,19 @@ use crate::time::Clock;
 use keys::Key;
 
 pub use carry::{Carry, Origin};
-pub use hours::{Dirty, Progress};
+pub use hours::{Closing, Dirty, Place, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
-pub use records::RecordPage;
+pub use problems::{AuditEntry, Listed, Note, NoteKind, Problem, ProblemKind};
+pub use records::{Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 
 /// An item as DynamoDB has it.
 type Item = HashMap<String, AttributeValue>;
+
+/// Where a page of the index of work ended.
+#[derive(Debug, Clone)]
+pub struct IndexKey(Item);
 
 /// How often a write is made again from a newer row before it is given up for now.
 const RACES: u32 = 20;
@@ -106,14 +113,16 @@ impl Store {
         Ok(())
     }
 
-    /// What the index of work has between two sort keys, in its order. An index is only a hint of where to look.
-    async fn due_work<T: DeserializeOwned>(
+    /// A page of what the index of work has between two sort keys, in its order, and where the next page begins. An
+    /// index is only a hint of where to look.
+    async fn work_items(
         &self,
         work: keys::Work,
         (first, last): (String, String),
-        limit: Option<usize>,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut pages = self
+        from: Option<IndexKey>,
+        limit: i32,
+    ) -> Result<(Vec<Item>, Option<IndexKey>), StoreError> {
+        let answer = self
             .client
             .query()
             .table_name(&self.table)
@@ -122,18 +131,24 @@ impl Store {
             .expression_attribute_values(":first", AttributeValue::S(first))
             .expression_attribute_values(":work", AttributeValue::S(keys::work(work)))
             .expression_attribute_values(":last", AttributeValue::S(last))
-            .set_limit(limit.and_then(|limit| i32::try_from(limit).ok()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            found.push(read(item.map_err(unavailable)?)?);
-            if limit.is_some_and(|limit| found.len() >= limit) {
-                break;
-            }
-        }
-        Ok(found)
+            .set_exclusive_start_key(from.map(|from| from.0))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key.map(IndexKey)))
+    }
+
+    /// The same, read.
+    async fn work_page<T: DeserializeOwned>(
+        &self,
+        work: keys::Work,
+        between: (String, String),
+        from: Option<IndexKey>,
+        limit: i32,
+    ) -> Result<(Vec<T>, Option<IndexKey>), StoreError> {
+        let (items, next) = self.work_items(work, between, from, limit).await?;
+        Ok((items.into_iter().map(read).collect::<Result<_, _>>()?, next))
     }
 
     /// The items of one partition whose sort key begins with `prefix`, every page, consistently.

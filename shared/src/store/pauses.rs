@@ -1,9 +1,10 @@
 //! Pauses: products and dimensions of which nothing gets through to AWS until somebody mends them.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, keys, unavailable};
+use super::{Store, StoreError, keys, unavailable, write};
 use crate::ids::{DimensionKey, ProductCode};
 
 /// That nothing of a product, or of one dimension of it, gets through.
@@ -36,7 +37,13 @@ impl Store {
     ///
     /// When the table does not answer.
     pub async fn pause(&self, pause: &Pause) -> Result<(), StoreError> {
-        self.put(&keys::pause(&pause.product, pause.dimension.as_ref()), pause).await
+        let key = keys::pause(&pause.product, pause.dimension.as_ref());
+        let mut item = write(&key, pause)?;
+        item.insert(keys::WORK_KEY.to_owned(), AttributeValue::S(keys::work(keys::Work::Paused)));
+        item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(format!("{}#{}", pause.product, key.sk)));
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        request.send().await.map_err(unavailable)?;
+        Ok(())
     }
 
     /// Lifts a pause.

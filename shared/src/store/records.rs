@@ -4,16 +4,35 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
+use super::keys::{Rank, Work};
 use super::usage::after;
-use super::{Item, Store, StoreError, attribute, is_lost_race, keys, read, unavailable, values, write};
+use super::{
+    IndexKey, Item, Store, StoreError, attribute, is_lost_race, is_race, keys, read, unavailable, values, write,
+};
 use crate::ids::LicenseId;
 use crate::metering::{BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
 use crate::time::UsageHour;
 
 /// How long a record is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// How many due records of a shard are read together.
+const DUE_PAGE: i32 = 500;
+
+/// The records of a shard that are not decided yet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// How many.
+    pub count: u64,
+    /// How many of them are held.
+    pub held: u64,
+    /// The oldest hour of them.
+    pub oldest: Option<UsageHour>,
+}
 
 /// One page of records.
 #[derive(Debug)]
@@ -25,27 +44,27 @@ pub struct RecordPage {
 }
 
 impl Store {
-    /// Freezes records: each is written unless its name has one, and then never changes its quantity.
+    /// Freezes records: each is written unless its name has one, and then never changes its quantity. Answers for each
+    /// whether it is written now; one that is not was there already, or another came between.
     ///
     /// # Errors
     ///
     /// When the table does not answer; some of them may be written then.
-    pub async fn freeze(&self, records: &[HourlyRecord]) -> Result<(), StoreError> {
+    pub async fn freeze(&self, records: &[HourlyRecord]) -> Result<Vec<bool>, StoreError> {
+        let mut frozen = Vec::with_capacity(records.len());
         for chunk in records.chunks(BATCH) {
             let puts: Vec<Put> = chunk.iter().map(|record| self.frozen(record)).collect::<Result<_, _>>()?;
             let writes = puts.iter().map(|put| TransactWriteItem::builder().put(put.clone()).build()).collect();
             match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-                Ok(_) => {}
+                Ok(_) => frozen.extend(chunk.iter().map(|_| true)),
                 // One of them is there already, from a run before this one: each for itself then.
                 Err(error) if error.as_service_error().is_some_and(is_lost_race) => {
-                    for put in puts {
-                        self.put_new(put).await?;
-                    }
+                    frozen.extend(try_join_all(puts.into_iter().map(|put| self.put_new(put))).await?);
                 }
                 Err(error) => return Err(unavailable(error)),
             }
         }
-        Ok(())
+        Ok(frozen)
     }
 
     /// One record.
@@ -100,8 +119,8 @@ impl Store {
         Ok(RecordPage { records, next })
     }
 
-    /// Records of one shard that are to be sent now, from the index of work: what is due first comes first. Urgent ones
-    /// are asked for apart, so that those that wait for their time hide no others.
+    /// A page of the records of one shard that are to be sent now, from the index of work: what is due first comes
+    /// first. Each rank is asked for apart, so that those that wait for their time hide no others.
     ///
     /// # Errors
     ///
@@ -109,11 +128,50 @@ impl Store {
     pub async fn due_records(
         &self,
         shard: u8,
-        urgent: bool,
+        rank: Rank,
         now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<HourlyRecord>, StoreError> {
-        self.due_work(keys::Work::Pending(shard), keys::pending_due(urgent, now), Some(limit)).await
+        from: Option<IndexKey>,
+    ) -> Result<(Vec<HourlyRecord>, Option<IndexKey>), StoreError> {
+        self.work_page(Work::Pending(shard), keys::pending_due(rank, now), from, DUE_PAGE).await
+    }
+
+    /// How many records of a shard are pending, and the oldest hour of them.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn pending(&self, shard: u8) -> Result<Pending, StoreError> {
+        #[derive(Deserialize)]
+        struct Waiting {
+            hour: UsageHour,
+            state: StateOnly,
+        }
+        #[derive(Deserialize)]
+        struct StateOnly {
+            name: String,
+        }
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::WORK_INDEX)
+            .key_condition_expression("work_key = :work")
+            .expression_attribute_values(":work", AttributeValue::S(keys::work(Work::Pending(shard))))
+            .projection_expression("#hour, #state.#name")
+            .expression_attribute_names("#hour", "hour")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#name", "name")
+            .into_paginator()
+            .items()
+            .send();
+        let mut pending = Pending::default();
+        while let Some(item) = pages.next().await {
+            let waiting: Waiting = read(item.map_err(unavailable)?)?;
+            pending.count += 1;
+            pending.held += u64::from(waiting.state.name == "held");
+            pending.oldest = Some(pending.oldest.map_or(waiting.hour, |oldest| oldest.min(waiting.hour)));
+        }
+        Ok(pending)
     }
 
     /// Claims records for a run before it sends them: the attempt is counted, and they are the run's alone until the
@@ -136,6 +194,7 @@ impl Store {
             let mut next = record.clone();
             next.attempts += 1;
             next.state = RecordState::Claimed { run: run.to_owned(), at: now };
+            next.since = now;
             next.not_before = now.checked_add(CLAIM).unwrap_or(now);
             next.unanswered |= is_claimed_by_another(&record.state, run);
             writes.push(self.update(record, &next)?);
@@ -178,21 +237,21 @@ impl Store {
     pub(super) fn frozen(&self, record: &HourlyRecord) -> Result<Put, StoreError> {
         let mut item = write(&keys::record(&record.name), record)?;
         item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), KEPT).to_string()));
-        if !record.state.is_final() {
-            item.extend(work_of(record));
-        }
+        item.extend(work_of(record).into_iter().flatten());
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         put.condition_expression("attribute_not_exists(pk)").build().map_err(super::licenses::unbuildable)
     }
 
-    async fn put_new(&self, put: Put) -> Result<(), StoreError> {
+    async fn put_new(&self, put: Put) -> Result<bool, StoreError> {
         let request = self.client.put_item().table_name(&self.table).set_item(Some(put.item));
         match request.condition_expression("attribute_not_exists(pk)").send().await {
-            Err(error) if error.code() != Some("ConditionalCheckFailedException") => Err(unavailable(error)),
-            _ => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if is_race(error.code()) => Ok(false),
+            Err(error) => Err(unavailable(error)),
         }
     }
 
+    /// Makes one update by itself; one whose condition does not hold is left out.
     async fn update_one(&self, update: Update) -> Result<(), StoreError> {
         let request = self
             .client
@@ -211,19 +270,20 @@ impl Store {
 
     /// The change of a record's state, on condition that it is as it was read: in the same attempt and state, and, if
     /// it is claimed, by the same run. Quantity and carried amount are left alone.
-    fn update(&self, before: &HourlyRecord, after: &HourlyRecord) -> Result<Update, StoreError> {
+    pub(super) fn update(&self, before: &HourlyRecord, after: &HourlyRecord) -> Result<Update, StoreError> {
         let mut condition = "attempts = :attempts AND #state.#name = :name".to_owned();
         let mut set = "SET #state = :state, attempts = :next, unanswered = :unanswered, urgent = :urgent, \
-                       not_before = :not_before"
+                       not_before = :not_before, since = :since"
             .to_owned();
         let mut given = values([
             (":attempts", AttributeValue::N(before.attempts.to_string())),
-            (":name", AttributeValue::S(state_name(&before.state)?)),
+            (":name", AttributeValue::S(before.state.name().to_owned())),
             (":state", attribute(&after.state)?),
             (":next", AttributeValue::N(after.attempts.to_string())),
             (":unanswered", AttributeValue::Bool(after.unanswered)),
             (":urgent", AttributeValue::Bool(after.urgent)),
             (":not_before", attribute(&after.not_before)?),
+            (":since", attribute(&after.since)?),
         ])
         .unwrap_or_default();
         let mut names = vec![("#state", "state"), ("#name", "name")];
@@ -236,12 +296,11 @@ impl Store {
             set.push_str(", buyer = :buyer");
             given.insert(":buyer".to_owned(), attribute(buyer)?);
         }
-        if after.state.is_final() {
-            set.push_str(" REMOVE work_key, work_sort");
-        } else {
-            set.push_str(", work_key = :work_key, work_sort = :work_sort");
-            for (name, value) in work_of(after) {
-                given.insert(format!(":{name}"), value);
+        match work_of(after) {
+            None => set.push_str(" REMOVE work_key, work_sort"),
+            Some(work) => {
+                set.push_str(", work_key = :work_key, work_sort = :work_sort");
+                given.extend(work.into_iter().map(|(name, value)| (format!(":{name}"), value)));
             }
         }
         Update::builder()
@@ -262,21 +321,28 @@ fn is_claimed_by_another(state: &RecordState, run: &str) -> bool {
     matches!(state, RecordState::Claimed { run: holder, .. } if holder != run)
 }
 
-/// The name that a state has in the table.
-fn state_name(state: &RecordState) -> Result<String, StoreError> {
-    let AttributeValue::M(parts) = attribute(state)? else { return Ok(String::new()) };
-    Ok(parts.get("name").and_then(|name| name.as_s().ok()).cloned().unwrap_or_default())
-}
-
-fn work_of(record: &HourlyRecord) -> Item {
+/// Where the index of work has a record: among those to send, or among those that a person must look at.
+fn work_of(record: &HourlyRecord) -> Option<Item> {
     let shard = keys::shard(&record.name.license);
-    Item::from([
-        (keys::WORK_KEY.to_owned(), AttributeValue::S(keys::work(keys::Work::Pending(shard)))),
-        (
-            keys::WORK_SORT.to_owned(),
-            AttributeValue::S(keys::pending_sort(record.urgent, record.not_before, &record.name)),
-        ),
-    ])
+    let (work, sort) = match &record.state {
+        RecordState::Held { .. } => (Work::Pending(shard), keys::pending_sort(Rank::Held, record)),
+        RecordState::Sealed | RecordState::Claimed { .. } => {
+            let rank = if record.is_pressing(record.since) { Rank::Pressing } else { Rank::Usual };
+            (Work::Pending(shard), keys::pending_sort(rank, record))
+        }
+        RecordState::Conflict
+        | RecordState::Refused { .. }
+        | RecordState::Expired
+        | RecordState::Unconfirmed { .. } => {
+            let sort = keys::problem_sort(record.state.name(), record.since, &record.name);
+            (Work::Problem(shard), sort)
+        }
+        RecordState::Accepted { .. } | RecordState::Folded { .. } | RecordState::DryRun => return None,
+    };
+    Some(Item::from([
+        (keys::WORK_KEY.to_owned(), AttributeValue::S(keys::work(work))),
+        (keys::WORK_SORT.to_owned(), AttributeValue::S(sort)),
+    ]))
 }
 
 /// A cursor is the sort key that the last page ended at.

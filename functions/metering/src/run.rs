@@ -1,0 +1,179 @@
+//! One run: what it works with, how much time is left, and what it has counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use serde::Serialize;
+use stallkeeper::aws::chain;
+use stallkeeper::marketplace::Marketplace;
+use stallkeeper::metering::RecordName;
+use stallkeeper::metrics::{Metric, Metrics};
+use stallkeeper::store::keys::SHARDS;
+use stallkeeper::store::{ProblemKind, Store, StoreError};
+use tokio::time::Instant;
+
+use crate::Mode;
+
+/// What a run leaves of its time limit for what it has begun: a call of 20 seconds and the writing down.
+const RESERVE: Duration = Duration::from_secs(40);
+
+/// One run.
+pub(crate) struct Run<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) marketplace: &'a Marketplace,
+    pub(crate) mode: Mode,
+    pub(crate) id: String,
+    /// The moment that the whole run goes by.
+    pub(crate) now: Timestamp,
+    /// When nothing new may be begun.
+    until: Instant,
+    /// When closing hours must stop, so that there is time to send.
+    closes_until: Instant,
+    counted: Mutex<BTreeMap<Metric, u64>>,
+    sent: Mutex<u64>,
+}
+
+/// What a run has done.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Records frozen.
+    pub frozen: u64,
+    /// Amounts carried to another hour.
+    pub carried: u64,
+    /// Calls of BatchMeterUsage.
+    pub calls: u64,
+    /// Records that were sent, each as often as it was.
+    pub sent: u64,
+    /// Records that AWS has booked.
+    pub accepted: u64,
+    /// Records that came to an end otherwise, and what else a person must look at.
+    pub problems: u64,
+    /// Whether there was no time for all of it.
+    pub unfinished: bool,
+    /// Whether nothing was sent on purpose.
+    pub dry_run: bool,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn begin(store: &'a Store, marketplace: &'a Marketplace, mode: Mode, time_limit: Duration) -> Self {
+        let began = Instant::now();
+        Self {
+            store,
+            marketplace,
+            mode,
+            id: ulid::Ulid::generate().to_string(),
+            now: store.clock().now(),
+            until: began + time_limit.saturating_sub(RESERVE),
+            closes_until: began + time_limit / 2,
+            counted: Mutex::default(),
+            sent: Mutex::default(),
+        }
+    }
+
+    /// Whether no more hours may be begun.
+    pub(crate) fn must_send(&self) -> bool {
+        Instant::now() >= self.closes_until
+    }
+
+    /// Whether nothing new may be begun.
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    pub(crate) fn count(&self, metric: Metric, by: usize) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        *counted.entry(metric).or_default() += u64::try_from(by).unwrap_or(u64::MAX);
+    }
+
+    /// Counts the records of a call.
+    pub(crate) fn count_sent(&self, records: usize) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) += u64::try_from(records).unwrap_or(u64::MAX);
+    }
+
+    /// Counts something that a person must look at, and tells of it.
+    pub(crate) fn problem(&self, metric: Metric, about: &RecordName, reason: &str) {
+        self.count(metric, 1);
+        let RecordName { license, hour, dimension } = about;
+        let (run, problem) = (self.id.as_str(), metric.name());
+        tracing::error!(run, %license, %hour, %dimension, problem, reason, "a person must look at it");
+    }
+
+    /// Ends the run: tells and measures what it has done, also if it ended with an error.
+    pub(crate) async fn end(self, metrics: &Metrics, done: Result<(), StoreError>) -> Result<Report, StoreError> {
+        let unfinished = self.is_over();
+        let mut values = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // A metric that is alarmed on is told in every run, so that its alarm knows that all is well.
+        for metric in ALARMED {
+            values.entry(metric).or_default();
+        }
+        values.insert(Metric::RunsUnfinished, u64::from(unfinished));
+        values.insert(Metric::RunsFailed, u64::from(done.is_err()));
+        match self.backlog().await {
+            Ok(backlog) => values.extend(backlog),
+            Err(error) => tracing::warn!(run = self.id, error = chain(&error), "the backlog could not be measured"),
+        }
+        metrics.write(self.now, &values);
+        let value = |metric: Metric| values.get(&metric).copied().unwrap_or_default();
+        let report = Report {
+            frozen: value(Metric::RecordsFrozen),
+            carried: value(Metric::UsageCarried),
+            calls: value(Metric::MeteringCalls),
+            sent: *self.sent.lock().unwrap_or_else(PoisonError::into_inner),
+            accepted: value(Metric::RecordsAccepted),
+            problems: PROBLEMS.into_iter().map(value).sum(),
+            unfinished,
+            dry_run: self.mode.dry_run,
+        };
+        match done {
+            Ok(()) => {
+                tracing::info!(run = self.id, ?report, "a run is done");
+                Ok(report)
+            }
+            Err(error) => {
+                tracing::error!(run = self.id, ?report, error = chain(&error), "a run has failed");
+                Err(error)
+            }
+        }
+    }
+
+    /// What is left to do, now.
+    async fn backlog(&self) -> Result<BTreeMap<Metric, u64>, StoreError> {
+        let shards = try_join_all((0..SHARDS).map(|shard| self.store.pending(shard))).await?;
+        let oldest = shards.iter().filter_map(|pending| pending.oldest).min();
+        let age = oldest.map_or(0, |hour| self.now.duration_since(hour.start()).as_secs());
+        let paused = self.store.problems(Some(ProblemKind::Paused), None, 1000).await?;
+        Ok(BTreeMap::from([
+            (Metric::RecordsPending, shards.iter().map(|pending| pending.count).sum()),
+            (Metric::RecordsHeld, shards.iter().map(|pending| pending.held).sum()),
+            (Metric::OldestPendingAge, u64::try_from(age).unwrap_or_default()),
+            (Metric::Paused, u64::try_from(paused.found.len()).unwrap_or_default()),
+        ]))
+    }
+}
+
+/// What a person must look at.
+const PROBLEMS: [Metric; 6] = [
+    Metric::RecordsConflict,
+    Metric::RecordsRefused,
+    Metric::RecordsExpired,
+    Metric::RecordsUnconfirmed,
+    Metric::UsageOverbilled,
+    Metric::UsageUncarried,
+];
+
+/// What the stack's alarms watch, of what a run counts.
+const ALARMED: [Metric; 10] = [
+    Metric::RecordsAccepted,
+    Metric::RecordsConflict,
+    Metric::RecordsRefused,
+    Metric::RecordsExpired,
+    Metric::RecordsUnconfirmed,
+    Metric::UsageOverbilled,
+    Metric::UsageUncarried,
+    Metric::UsageHeld,
+    Metric::HoursNotSettled,
+    Metric::MeteringThrottles,
+];

@@ -1,0 +1,188 @@
+//! What is counted and measured, in CloudWatch's embedded metric format: one line of JSON on the function's output is
+//! all it takes (CloudWatch user guide, Embedded metric format specification).
+//!
+//! Every metric has its name here and nowhere else. No metric holds a license, a tenant or a person: those stand in
+//! the log lines beside it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// Where the metrics are in CloudWatch.
+pub const NAMESPACE: &str = "Stallkeeper";
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $name:ident in $unit:literal,)*) => {
+        /// Something that is counted or measured.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Metric {
+            /// Every metric.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Its name in CloudWatch.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            fn unit(self) -> &'static str {
+                match self {
+                    $(Self::$name => $unit,)*
+                }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Hourly records that were frozen.
+    RecordsFrozen in "Count",
+    /// Records that AWS has booked.
+    RecordsAccepted in "Count",
+    /// Of those, records that AWS had already, from an attempt of ours whose answer was lost.
+    RecordsConfirmedLater in "Count",
+    /// Records of which AWS has another quantity than ours.
+    RecordsConflict in "Count",
+    /// Records that AWS does not take.
+    RecordsRefused in "Count",
+    /// Records whose window closed before AWS took them.
+    RecordsExpired in "Count",
+    /// Records that ended after an attempt that AWS may have booked.
+    RecordsUnconfirmed in "Count",
+    /// Records that a dry run did not send.
+    RecordsDryRun in "Count",
+    /// Attempts after which a record goes again.
+    RecordsAgain in "Count",
+    /// Records that an operator has sent again.
+    RecordsRequeued in "Count",
+    /// Records to send, now.
+    RecordsPending in "Count",
+    /// Of those, records that cannot be sent until something is known.
+    RecordsHeld in "Count",
+    /// The age of the oldest pending record's hour.
+    OldestPendingAge in "Seconds",
+    /// Products and dimensions that are paused, now.
+    Paused in "Count",
+    /// Amounts that were carried to another hour.
+    UsageCarried in "Count",
+    /// Hours of which more is billed than they hold.
+    UsageOverbilled in "Count",
+    /// Amounts that no hour of their billing month can take any more.
+    UsageUncarried in "Count",
+    /// Hours that wait for what a contract includes to be known.
+    UsageHeld in "Count",
+    /// Hours of a license that could not be settled this time.
+    HoursNotSettled in "Count",
+    /// Tagged amounts that went into a record's untagged allocation.
+    AllocationsFolded in "Count",
+    /// Calls of BatchMeterUsage.
+    MeteringCalls in "Count",
+    /// Of those, calls that AWS answered with too many requests.
+    MeteringThrottles in "Count",
+    /// Of those, calls that failed otherwise.
+    MeteringFailures in "Count",
+    /// Runs of the reporter that had no time for all of it.
+    RunsUnfinished in "Count",
+    /// Runs of the reporter that ended with an error.
+    RunsFailed in "Count",
+    /// Usage events that were taken in.
+    UsageAccepted in "Count",
+    /// Usage events that were there already.
+    UsageDuplicate in "Count",
+    /// Usage events that differ from what is there and come too late to correct it.
+    UsageConflict in "Count",
+    /// Usage events that were not taken in.
+    UsageRefused in "Count",
+    /// Usage events whose write was not confirmed.
+    UsageRetry in "Count",
+}
+
+/// Where a function's metrics go. Clones share it.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inside>);
+
+struct Inside {
+    stage: String,
+    dry_run: bool,
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("stage", &self.0.stage).field("dry_run", &self.0.dry_run).finish()
+    }
+}
+
+impl Metrics {
+    /// Metrics of a stage. Those of a stack whose reporter is in dry run have a dimension that says so, and none
+    /// without it, so that no alarm takes one for the other.
+    pub fn new(stage: impl Into<String>, dry_run: bool, out: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Inside { stage: stage.into(), dry_run, out: Mutex::new(Box::new(out)) }))
+    }
+
+    /// Metrics that nobody reads.
+    pub fn unread() -> Self {
+        Self::new("none", false, std::io::sink())
+    }
+
+    /// Writes values that were counted or measured at a moment. None writes nothing.
+    pub fn write(&self, at: Timestamp, values: &BTreeMap<Metric, u64>) {
+        if values.is_empty() {
+            return;
+        }
+        let line = format!("{}\n", self.document(at, values));
+        let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+            tracing::error!(%error, "metrics could not be written");
+        }
+    }
+
+    fn document(&self, at: Timestamp, values: &BTreeMap<Metric, u64>) -> Value {
+        let definitions: Vec<Value> =
+            values.keys().map(|metric| json!({ "Name": metric.name(), "Unit": metric.unit() })).collect();
+        let dimensions = if self.0.dry_run { json!([["Stage", "Reporter"]]) } else { json!([["Stage"]]) };
+        let directive = json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": definitions });
+        let mut document = Map::new();
+        document.insert(
+            "_aws".to_owned(),
+            json!({ "Timestamp": at.as_millisecond(), "CloudWatchMetrics": [directive] }),
+        );
+        document.insert("Stage".to_owned(), Value::from(self.0.stage.as_str()));
+        if self.0.dry_run {
+            document.insert("Reporter".to_owned(), Value::from("dry_run"));
+        }
+        document.extend(values.iter().map(|(metric, value)| (metric.name().to_owned(), Value::from(*value))));
+        Value::Object(document)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_cloudwatch_reads() {
+        let at: Timestamp = "2026-11-10T10:10:00Z".parse().unwrap();
+        let values = BTreeMap::from([(Metric::RecordsAccepted, 24), (Metric::OldestPendingAge, 4200)]);
+        insta::assert_snapshot!(
+            serde_json::to_string_pretty(&Metrics::new("staging", false, std::io::sink()).document(at, &values)).unwrap()
+        );
+        let dry = Metrics::new("staging", true, std::io::sink()).document(at, &values);
+        assert_eq!(dry["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Stage", "Reporter"]]));
+        assert_eq!(dry["Reporter"], "dry_run");
+    }
+
+    #[test]
+    fn a_document_holds_no_more_metrics_than_cloudwatch_takes() {
+        assert!(Metric::ALL.len() <= 100);
+    }
+}

@@ -1,0 +1,124 @@
+//! Overage: of a contract with consumption, what goes beyond the contract is billed.
+//!
+//! A dimension that is declared as the overage of an entitled one is reported whole by the application. What the
+//! contract includes in a period is not billed; the rest is, as it arises.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgreementId, DimensionKey, LicenseId};
+use crate::usage::Quantity;
+
+/// How far a license is with one dimension in one period. The period is an agreement's: an amendment stays in it, a
+/// renewal begins another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overage {
+    /// The license.
+    pub license: LicenseId,
+    /// The metered dimension.
+    pub dimension: DimensionKey,
+    /// The agreement that is the period.
+    pub period: AgreementId,
+    /// How much was used in the period.
+    pub consumed: Decimal,
+    /// How much of it is in records.
+    pub billed: Decimal,
+    /// How much the contract includes, as last known.
+    pub included: Decimal,
+    /// Counts the writes; a write holds only if it is the next one.
+    pub version: u64,
+}
+
+/// What an hour adds to an overage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consumed {
+    /// What is billed for it.
+    pub quantity: Quantity,
+    /// How much of the hour's usage that stands for: all of it, unless a record cannot hold what it bills.
+    pub counted: Decimal,
+}
+
+impl Overage {
+    /// A period in which nothing was used yet.
+    pub fn new(license: LicenseId, dimension: DimensionKey, period: AgreementId) -> Self {
+        Self {
+            license,
+            dimension,
+            period,
+            consumed: Decimal::ZERO,
+            billed: Decimal::ZERO,
+            included: Decimal::ZERO,
+            version: 0,
+        }
+    }
+
+    /// Takes in an hour's usage, by what the contract includes at this moment.
+    ///
+    /// Billed is what exceeds it and was not billed before. Where an amendment includes more than was billed before,
+    /// nothing is taken back, and nothing is billed until that is used up.
+    pub fn consume(&mut self, used: Decimal, included: Decimal) -> Consumed {
+        let exceeding = (self.consumed + used - included).max(Decimal::ZERO);
+        let due = (exceeding - self.billed).max(Decimal::ZERO);
+        let quantity = Quantity::capped(due);
+        let counted = used - (due - quantity.amount());
+        self.consumed += counted;
+        self.billed += quantity.amount();
+        self.included = included;
+        Consumed { quantity, counted }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::usage::LARGEST;
+
+    fn overage() -> Overage {
+        Overage::new("l-1".parse().unwrap(), "requests".parse().unwrap(), "agmt-1".parse().unwrap())
+    }
+
+    #[test]
+    fn only_what_exceeds_the_contract_is_billed() {
+        let mut overage = overage();
+        // (used, included, billed for it)
+        for (used, included, billed) in [
+            (60, 100, 0),
+            (60, 100, 20),
+            (5, 100, 5),
+            // An amendment includes more: what was billed stays billed, and the next 175 are free.
+            (100, 300, 0),
+            (100, 300, 0),
+            (10, 300, 10),
+            // One includes less: what is beyond it now is billed with the next hour.
+            (0, 250, 50),
+        ] {
+            let consumed = overage.consume(Decimal::from(used), Decimal::from(included));
+            assert_eq!(consumed.quantity.amount(), Decimal::from(billed), "{used} of {included}");
+            assert_eq!(consumed.counted, Decimal::from(used));
+        }
+    }
+
+    #[test]
+    fn what_a_record_cannot_hold_is_left_for_another() {
+        let mut overage = overage();
+        let consumed = overage.consume(LARGEST + Decimal::from(30), Decimal::from(10));
+        assert_eq!((consumed.quantity.amount(), consumed.counted), (LARGEST, LARGEST + Decimal::from(10)));
+        let rest = overage.consume(Decimal::from(20), Decimal::from(10));
+        assert_eq!(rest.quantity.amount(), Decimal::from(20));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_billed_in_the_end_is_what_exceeds(hours in prop::collection::vec(0u32..1000, 1..30), included in 0u32..5000) {
+            let mut overage = overage();
+            let included = Decimal::from(included);
+            let billed: Decimal =
+                hours.iter().map(|used| overage.consume(Decimal::from(*used), included).quantity.amount()).sum();
+            let used: Decimal = hours.iter().map(|used| Decimal::from(*used)).sum();
+            prop_assert_eq!(billed, (used - included).max(Decimal::ZERO));
+            prop_assert_eq!(billed, overage.billed);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Overages: moved in the transaction that freezes the record which bills them.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+
+use super::{Store, StoreError, is_lost_race, keys, unavailable, write};
+use crate::ids::{AgreementId, DimensionKey, LicenseId};
+use crate::metering::HourlyRecord;
+use crate::overage::Overage;
+
+impl Store {
+    /// How far a license is with a dimension in a period; none if nothing of it was counted yet.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn overage(
+        &self,
+        license: &LicenseId,
+        dimension: &DimensionKey,
+        period: &AgreementId,
+    ) -> Result<Option<Overage>, StoreError> {
+        self.get(&keys::overage(license, dimension, period)).await
+    }
+
+    /// Freezes a record together with the overage that it bills, once: on condition that the record's name has none and
+    /// that the overage was not written since it was read, in `overage.version`. Answers whether it is written.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer. It may be written then; the record's name tells.
+    pub async fn freeze_with_overage(&self, record: &HourlyRecord, overage: &Overage) -> Result<bool, StoreError> {
+        let next = Overage { version: overage.version + 1, ..overage.clone() };
+        let item = write(&keys::overage(&next.license, &next.dimension, &next.period), &next)?;
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = if overage.version == 0 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("version = :version")
+                .expression_attribute_values(":version", AttributeValue::N(overage.version.to_string()))
+        };
+        let writes = vec![
+            TransactWriteItem::builder().put(self.frozen(record)?).build(),
+            TransactWriteItem::builder().put(put.build().map_err(super::licenses::unbuildable)?).build(),
+        ];
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! What a person must look at, and what a person did about it.
+//!
+//! Records in a state that nothing gets them out of by itself, records that are held, notes of what no state tells,
+//! and pauses stand in the index of work, from where they are listed.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::keys::{Rank, SHARDS, Work};
+use super::licenses::unbuildable;
+use super::{IndexKey, Item, Pause, Store, StoreError, is_lost_race, is_race, keys, read, unavailable, write};
+use crate::metering::{HourlyRecord, RecordName};
+
+/// Something about a license's hour and dimension that no record's state tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Which hour and dimension.
+    #[serde(flatten)]
+    pub about: RecordName,
+    /// What.
+    pub note: NoteKind,
+    /// How much usage it is about.
+    pub amount: Decimal,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What a note says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteKind {
+    /// More is in records than the hour holds.
+    Overbilled,
+    /// No hour of the billing month can take it any more.
+    Uncarried,
+    /// It waits for the start of its agreement to be known.
+    PeriodUnknown,
+    /// It waits for what the contract includes to be known.
+    IncludedUnknown,
+}
+
+impl NoteKind {
+    /// The kind of problem that it is.
+    pub fn problem(self) -> ProblemKind {
+        match self {
+            Self::Overbilled => ProblemKind::Overbilled,
+            Self::Uncarried => ProblemKind::Uncarried,
+            Self::PeriodUnknown | Self::IncludedUnknown => ProblemKind::Held,
+        }
+    }
+}
+
+/// The kinds of what a person must look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// Not sendable until something is known.
+    Held,
+    /// AWS has another quantity.
+    Conflict,
+    /// AWS does not take it.
+    Refused,
+    /// AWS's window closed.
+    Expired,
+    /// AWS may have booked it.
+    Unconfirmed,
+    /// More is in records than was used.
+    Overbilled,
+    /// Usage that no hour can take any more.
+    Uncarried,
+    /// Nothing of a product or dimension gets through.
+    Paused,
+}
+
+impl ProblemKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Held,
+        Self::Conflict,
+        Self::Refused,
+        Self::Expired,
+        Self::Unconfirmed,
+        Self::Overbilled,
+        Self::Uncarried,
+        Self::Paused,
+    ];
+
+    /// Its name in the table and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Overbilled => "overbilled",
+            Self::Uncarried => "uncarried",
+            Self::Paused => "paused",
+        }
+    }
+}
+
+/// One thing that a person must look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// A record.
+    Record(Box<HourlyRecord>),
+    /// A note.
+    Note(Note),
+    /// A pause.
+    Pause(Pause),
+}
+
+/// A page of what an index lists.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// What is on it.
+    pub found: Vec<T>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
+}
+
+/// What an operator did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its id; sorts by time.
+    pub id: Ulid,
+    /// When.
+    pub at: Timestamp,
+    /// Who: the caller's ARN.
+    pub actor: String,
+    /// What, for example `usage.requeue`.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// What was there before.
+    pub before: BTreeMap<String, String>,
+}
+
+impl Store {
+    /// Writes a note, unless it is there already.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn write_note(&self, note: &Note) -> Result<(), StoreError> {
+        let mut item = write(&keys::note(&note.about, note.note.problem().name()), note)?;
+        let work = keys::work(Work::Problem(keys::shard(&note.about.license)));
+        let sort = keys::problem_sort(note.note.problem().name(), note.since, &note.about);
+        item.insert(keys::WORK_KEY.to_owned(), AttributeValue::S(work));
+        item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(sort));
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        match request.condition_expression("attribute_not_exists(pk)").send().await {
+            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a note back.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn clear_note(&self, about: &RecordName, kind: ProblemKind) -> Result<(), StoreError> {
+        let key = keys::note(about, kind.name());
+        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
+        request.send().await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// A page of what a person must look at, of one kind or of all; the pages' lengths vary.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or the cursor is not one of this list's.
+    pub async fn problems(
+        &self,
+        kind: Option<ProblemKind>,
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<Listed<Problem>, StoreError> {
+        self.walk(&segments(kind), cursor, limit, read_problem).await
+    }
+
+    /// A page of the records that are not decided yet: of each shard the pressing ones first, then by when they are due.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or the cursor is not one of this list's.
+    pub async fn pending_records(
+        &self,
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<Listed<HourlyRecord>, StoreError> {
+        let shards: Vec<Segment> = (0..SHARDS).map(|shard| Segment::all(Work::Pending(shard))).collect();
+        self.walk(&shards, cursor, limit, read).await
+    }
+
+    /// Makes a record that is over one to be sent again, as it is, and writes down who did so; on condition that it is
+    /// as it was read. Answers whether it was.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn requeue(
+        &self,
+        before: &HourlyRecord,
+        after: &HourlyRecord,
+        entry: &AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let month = TimeZone::UTC.to_datetime(entry.at).strftime("%Y-%m").to_string();
+        let entry = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(write(&keys::audit(&month, &entry.id), entry)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(unbuildable)?;
+        let writes = vec![
+            TransactWriteItem::builder().update(self.update(before, after)?).build(),
+            TransactWriteItem::builder().put(entry).build(),
+        ];
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// What operators did in a month, written `2026-11`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn audit_log(&self, month: &str) -> Result<Vec<AuditEntry>, StoreError> {
+        self.query(&format!("AUDIT#{month}"), "").await
+    }
+
+    /// Goes through parts of the index of work, one after the other, until a page is full.
+    async fn walk<T>(
+        &self,
+        segments: &[Segment],
+        cursor: Option<&str>,
+        limit: i32,
+        read: impl Fn(Item) -> Result<T, StoreError>,
+    ) -> Result<Listed<T>, StoreError> {
+        let (mut number, mut from) = match cursor {
+            None => (0, None),
+            Some(cursor) => {
+                let cursor = Cursor::read(cursor, segments).ok_or(StoreError::BadCursor)?;
+                (cursor.segment, Some(cursor.after))
+            }
+        };
+        let mut found = Vec::new();
+        while let Some(segment) = segments.get(number) {
+            let left = limit - i32::try_from(found.len()).unwrap_or(limit);
+            if left <= 0 {
+                // The page is full at the end of a part: the next begins with the one after it.
+                let after = from.unwrap_or_else(|| IndexKey(segment.before()));
+                return Ok(Listed { found, next: Cursor { segment: number, after }.write() });
+            }
+            let between = (segment.first.clone(), segment.last.clone());
+            let (items, next) = self.work_items(segment.work, between, from.take(), left).await?;
+            for item in items {
+                found.push(read(item)?);
+            }
+            match next {
+                Some(after) if i32::try_from(found.len()).is_ok_and(|length| length >= limit) => {
+                    return Ok(Listed { found, next: Cursor { segment: number, after }.write() });
+                }
+                Some(after) => from = Some(after),
+                None => number += 1,
+            }
+        }
+        Ok(Listed { found, next: None })
+    }
+}
+
+/// A part of the index of work.
+struct Segment {
+    work: Work,
+    first: String,
+    last: String,
+}
+
+impl Segment {
+    fn all(work: Work) -> Self {
+        Self::of(work, "")
+    }
+
+    fn of(work: Work, prefix: &str) -> Self {
+        // DynamoDB takes no empty text in a condition on a key.
+        let first = if prefix.is_empty() { " ".to_owned() } else { prefix.to_owned() };
+        Self { work, first, last: format!("{prefix}~") }
+    }
+
+    /// A key that sorts before everything in it.
+    fn before(&self) -> Item {
+        [("pk", " "), ("sk", " "), (keys::WORK_KEY, &keys::work(self.work)), (keys::WORK_SORT, &self.first)]
+            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
+            .into()
+    }
+}
+
+/// Where problems of a kind stand.
+fn segments(kind: Option<ProblemKind>) -> Vec<Segment> {
+    let shards = || 0..SHARDS;
+    let held = || shards().map(|shard| Segment::of(Work::Pending(shard), keys::rank(Rank::Held)));
+    match kind {
+        None => shards()
+            .map(|shard| Segment::all(Work::Problem(shard)))
+            .chain(held())
+            .chain([Segment::all(Work::Paused)])
+            .collect(),
+        Some(ProblemKind::Paused) => vec![Segment::all(Work::Paused)],
+        Some(kind) => {
+            let prefix = format!("{}#", kind.name());
+            let of_kind = shards().map(|shard| Segment::of(Work::Problem(shard), &prefix));
+            of_kind.chain(held().filter(|_| kind == ProblemKind::Held)).collect()
+        }
+    }
+}
+
+fn read_problem(item: Item) -> Result<Problem, StoreError> {
+    if item.contains_key("note") {
+        read(item).map(Problem::Note)
+    } else if item.contains_key("quantity") {
+        read(item).map(|record| Problem::Record(Box::new(record)))
+    } else {
+        read(item).map(Problem::Pause)
+    }
+}
+
+/// Where a walk through segments stopped.
+struct Cursor {
+    segment: usize,
+    after: IndexKey,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlainCursor {
+    segment: usize,
+    after: BTreeMap<String, String>,
+}
+
+impl Cursor {
+    fn write(self) -> Option<String> {
+        let text = |(name, value): (String, AttributeValue)| Some((name, value.as_s().ok()?.clone()));
+        let after = self.after.0.into_iter().filter_map(text).collect();
+        let plain = PlainCursor { segment: self.segment, after };
+        serde_json::to_vec(&plain).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+    }
+
+    /// Reads a cursor; none if it is not one of these segments'.
+    fn read(cursor: &str, segments: &[Segment]) -> Option<Self> {
+        let json = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let PlainCursor { segment, after } = serde_json::from_slice(&json).ok()?;
+        let of = segments.get(segment)?;
+        let fits = after.len() == 4
+            && after.get(keys::WORK_KEY) == Some(&keys::work(of.work))
+            && after.get(keys::WORK_SORT).is_some_and(|sort| *sort >= of.first && *sort <= of.last)
+            && ["pk", "sk"].iter().all(|part| after.get(*part).is_some_and(|key| !key.is_empty()));
+        let after = after.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect();
+        fits.then_some(Self { segment, after: IndexKey(after) })
+    }
+}
