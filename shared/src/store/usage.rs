@@ -2,10 +2,11 @@
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::keys::Key;
@@ -17,11 +18,17 @@ use crate::usage::{KeyHash, LedgerItem, Source, UsageEvent};
 /// How many items one BatchWriteItem holds.
 const BATCH: usize = 25;
 
+/// How many BatchWriteItems of one request are under way at once.
+const BATCHES_AT_ONCE: usize = 8;
+
 /// How often what a BatchWriteItem left over is sent again.
 const ROUNDS: u32 = 5;
 
 /// How long usage is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Where an item is: its pk and sk.
+type Place = (String, String);
 
 /// What is kept of usage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -87,7 +94,7 @@ impl Store {
         marked: &mut HashSet<(LicenseId, UsageHour)>,
     ) -> Result<Vec<bool>, StoreError> {
         let now = self.clock.now();
-        let mut items: HashMap<(String, String), Item> = HashMap::new();
+        let mut items: BTreeMap<Place, Item> = BTreeMap::new();
         let mut places = Vec::new();
         for event in events {
             let key = usage_key(event, &keys::usage_open(&event.dimension, &event.key, event.revision));
@@ -182,30 +189,38 @@ impl Store {
         Marker { license: license.clone(), expires_at: after(self.clock.now(), KEPT) }
     }
 
-    /// Writes items 25 at a time and answers which are written; what the table leaves over is sent again for a while.
-    async fn write_batches(&self, items: HashMap<(String, String), Item>) -> HashSet<(String, String)> {
-        let mut written: HashSet<(String, String)> = items.keys().cloned().collect();
+    /// Writes items 25 at a time, several such batches at once, and answers which are written.
+    async fn write_batches(&self, items: BTreeMap<Place, Item>) -> BTreeSet<Place> {
+        let mut written: BTreeSet<Place> = items.keys().cloned().collect();
         let items: Vec<Item> = items.into_values().collect();
-        for chunk in items.chunks(BATCH) {
-            let mut left = chunk.to_vec();
-            for round in 0..ROUNDS {
-                if left.is_empty() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(u64::from(20 * round * round))).await;
-                match self.write_batch(left.clone()).await {
-                    Ok(unprocessed) => left = unprocessed,
-                    Err(error) => {
-                        tracing::warn!(error = %crate::aws::chain(&error), "a batch of usage was not confirmed");
-                        break;
-                    }
-                }
-            }
+        let batches: Vec<Vec<Item>> = items.chunks(BATCH).map(<[Item]>::to_vec).collect();
+        let mut under_way =
+            stream::iter(batches).map(|batch| self.write_until_taken(batch)).buffer_unordered(BATCHES_AT_ONCE);
+        while let Some(left) = under_way.next().await {
             for item in &left {
                 written.remove(&place(item));
             }
         }
         written
+    }
+
+    /// Writes one batch; what the table leaves over is sent again for a while. Answers what is not confirmed.
+    async fn write_until_taken(&self, batch: Vec<Item>) -> Vec<Item> {
+        let mut left = batch;
+        for round in 0..ROUNDS {
+            if left.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(20 * round * round))).await;
+            match self.write_batch(left.clone()).await {
+                Ok(unprocessed) => left = unprocessed,
+                Err(error) => {
+                    tracing::warn!(error = %crate::aws::chain(&error), "a batch of usage was not confirmed");
+                    break;
+                }
+            }
+        }
+        left
     }
 
     async fn write_batch(&self, items: Vec<Item>) -> Result<Vec<Item>, StoreError> {
@@ -242,7 +257,7 @@ pub(super) fn after(now: Timestamp, by: SignedDuration) -> i64 {
     now.as_second().saturating_add(by.as_secs())
 }
 
-fn place(item: &Item) -> (String, String) {
+fn place(item: &Item) -> Place {
     let part = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
     (part("pk").unwrap_or_default(), part("sk").unwrap_or_default())
 }
