@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::keys::Key;
 use super::{Item, Store, StoreError, is_race, keys, unavailable, write};
 use crate::ids::{DimensionKey, LicenseId};
+use crate::tags::Tags;
 use crate::time::UsageHour;
 use crate::usage::{KeyHash, LedgerItem, Source, UsageEvent};
 
@@ -41,6 +42,8 @@ struct UsageItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
     quantity: Decimal,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
     at: Timestamp,
     expires_at: i64,
 }
@@ -52,7 +55,7 @@ impl From<UsageItem> for LedgerItem {
             (Some(key), None) => Source::Late(key),
             (None, _) => Source::Carried,
         };
-        Self { dimension: item.dimension, source, amount: item.quantity }
+        Self { dimension: item.dimension, source, amount: item.quantity, tags: item.tags }
     }
 }
 
@@ -64,14 +67,29 @@ pub(super) struct Marker {
 }
 
 /// What is known under one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedUsage {
     /// How much counts.
     pub amount: Decimal,
+    /// What it is tagged with.
+    pub tags: Tags,
+}
+
+impl From<UsageItem> for ReportedUsage {
+    fn from(item: UsageItem) -> Self {
+        Self { amount: item.quantity, tags: item.tags }
+    }
+}
+
+impl From<&UsageEvent> for ReportedUsage {
+    /// What is known once the event is written.
+    fn from(event: &UsageEvent) -> Self {
+        Self { amount: event.quantity.amount(), tags: event.tags.clone() }
+    }
 }
 
 /// How a late write went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LatePut {
     /// It is written.
     Written,
@@ -129,7 +147,7 @@ impl Store {
         let prefix = keys::usage_of_key(&event.dimension, &event.key);
         let items: Vec<UsageItem> = self.query(&keys::usage(&event.license, event.hour()), &prefix).await?;
         let counted = items.into_iter().max_by_key(|item| item.revision);
-        Ok(counted.map(|item| ReportedUsage { amount: item.quantity }))
+        Ok(counted.map(ReportedUsage::from))
     }
 
     /// Writes an event whose hour may be summed already, unless its key has one: first that the hour is to be looked
@@ -180,6 +198,7 @@ impl Store {
             key: None,
             revision: None,
             quantity: amount,
+            tags: Tags::default(),
             at: now,
             expires_at: after(now, KEPT),
         }
@@ -247,6 +266,7 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
         key: Some(event.key.clone()),
         revision,
         quantity: event.quantity.amount(),
+        tags: event.tags.clone(),
         at: event.time,
         expires_at: after(now, KEPT),
     }
