@@ -1,6 +1,6 @@
 //! The library that all of Stallkeeper's functions share.
 //!
-//! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement` and `notification` are the domain: plain Rust
+//! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace` and `store` talk to AWS, `http` speaks API
 //! Gateway's language, and `lifecycle` is where news and registrations become changes of the table.
 
@@ -19,5 +19,6 @@ pub mod notification;
 pub mod overage;
 pub mod registration;
 pub mod store;
+pub mod tags;
 pub mod time;
 pub mod usage;

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::ids::{DimensionKey, LicenseId};
 use crate::license::{License, State};
 use crate::listing::Listing;
+use crate::tags::Tags;
 use crate::time::UsageHour;
 
 /// The largest quantity that AWS takes in one record (BatchMeterUsage).
@@ -123,6 +124,8 @@ pub struct UsageEvent {
     pub key: KeyHash,
     /// Which correction of it, from 0.
     pub revision: u32,
+    /// What the buyer's bill breaks it down by.
+    pub tags: Tags,
 }
 
 impl UsageEvent {
@@ -233,6 +236,8 @@ pub struct LedgerItem {
     pub source: Source,
     /// How much.
     pub amount: Decimal,
+    /// What it was tagged with. What was carried has none.
+    pub tags: Tags,
 }
 
 /// Where an item of the ledger comes from.

@@ -27,6 +27,7 @@ fn event(time: &str) -> UsageEvent {
         time: at(time),
         key: KeyHash::of("k"),
         revision: 0,
+        tags: Tags::default(),
     }
 }
 
@@ -135,7 +136,7 @@ fn open(key: &str, revision: u32, amount: i64) -> LedgerItem {
 }
 
 fn item(source: Source, amount: i64) -> LedgerItem {
-    LedgerItem { dimension: "requests".parse().unwrap(), source, amount: amount.into() }
+    LedgerItem { dimension: "requests".parse().unwrap(), source, amount: amount.into(), tags: Tags::default() }
 }
 
 #[test]

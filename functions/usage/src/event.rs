@@ -1,14 +1,17 @@
 //! Reads one usage event of a request. What is wrong with it is said for it alone.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use stallkeeper::ids::{DimensionKey, LicenseId};
+use stallkeeper::tags::Tags;
 use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
 
 /// The longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 256;
 
-const FIELDS: [&str; 6] = ["license", "dimension", "quantity", "time", "key", "revision"];
+const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "revision", "tags"];
 
 /// Why an event cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +26,14 @@ fn unreadable(code: &'static str, detail: impl ToString) -> Unreadable {
     Unreadable { code, detail: detail.to_string() }
 }
 
-/// Reads an event.
+/// Reads an event of a JSON envelope.
 pub(crate) fn read(event: &Value) -> Result<UsageEvent, Unreadable> {
-    let Some(fields) = event.as_object() else {
-        return Err(unreadable("event_invalid", "an event is an object"));
-    };
+    let fields = event.as_object().ok_or_else(|| unreadable("event_invalid", "an event is an object"))?;
+    read_fields(fields)
+}
+
+/// Reads an event by its fields.
+pub(crate) fn read_fields(fields: &Map<String, Value>) -> Result<UsageEvent, Unreadable> {
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         let unknown: String = unknown.chars().take(40).collect();
         return Err(unreadable("field_unknown", format!("`{unknown}` is none of {}", FIELDS.join(", "))));
@@ -49,7 +55,8 @@ pub(crate) fn read(event: &Value) -> Result<UsageEvent, Unreadable> {
             .and_then(|revision| u32::try_from(revision).ok())
             .ok_or_else(|| unreadable("revision_invalid", "`revision` is a whole number from 0 to 4294967295"))?,
     };
-    Ok(UsageEvent { license, dimension, quantity: quantity(fields)?, time, key: KeyHash::of(key), revision })
+    let (quantity, tags) = (quantity(fields)?, tags(fields)?);
+    Ok(UsageEvent { license, dimension, quantity, time, key: KeyHash::of(key), revision, tags })
 }
 
 fn text<'a>(fields: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Unreadable> {
@@ -69,6 +76,22 @@ fn quantity(fields: &Map<String, Value>) -> Result<Quantity, Unreadable> {
         Some(_) => return Err(unreadable("quantity_invalid", "`quantity` is a number or a text")),
     };
     text.parse().map_err(|error| unreadable("quantity_invalid", error))
+}
+
+/// An object of texts; null and one without entries are no tags.
+fn tags(fields: &Map<String, Value>) -> Result<Tags, Unreadable> {
+    let invalid = |detail: &dyn ToString| unreadable("tags_invalid", detail.to_string());
+    let given = match fields.get("tags") {
+        None | Some(Value::Null) => return Ok(Tags::default()),
+        Some(Value::Object(given)) => given,
+        Some(_) => return Err(invalid(&"`tags` is an object of texts")),
+    };
+    let mut tags = BTreeMap::new();
+    for (key, value) in given {
+        let value = value.as_str().ok_or_else(|| invalid(&"the value of each tag is a text"))?;
+        tags.insert(key.clone(), value.to_owned());
+    }
+    Tags::try_from(tags).map_err(|error| invalid(&error))
 }
 
 /// A number of JSON without its exponent, which Rust writes for none that fits into a quantity.
@@ -130,15 +153,42 @@ mod tests {
             (json!({ "revision": 1.5 }), "revision_invalid"),
             (json!({ "quantity": null }), "field_missing"),
             (json!({ "quantitty": 5 }), "field_unknown"),
+            (json!({ "tags": "team" }), "tags_invalid"),
+            (json!({ "tags": ["team"] }), "tags_invalid"),
+            (json!({ "tags": { "team": 5 } }), "tags_invalid"),
+            (json!({ "tags": { "team": null } }), "tags_invalid"),
+            (json!({ "tags": { "team": "?" } }), "tags_invalid"),
         ] {
             assert_eq!(read(&event(change.clone())).unwrap_err().code, code, "{change}");
         }
         assert_eq!(read(&json!([])).unwrap_err().code, "event_invalid");
     }
 
+    #[test]
+    fn tags_are_an_object_of_texts_or_nothing() {
+        let read_as = |tags: Value| {
+            let tags = read(&event(json!({ "tags": tags }))).unwrap().tags;
+            serde_json::to_value(tags).unwrap()
+        };
+        for none in [Value::Null, json!({})] {
+            assert_eq!(read_as(none), json!({}));
+        }
+        assert!(read(&event(json!({}))).unwrap().tags.is_empty());
+        assert_eq!(read_as(json!({ "team": "red", "env": "x" })), json!({ "env": "x", "team": "red" }));
+    }
+
+    #[test]
+    fn a_rule_that_tags_break_is_told() {
+        let six: Map<String, Value> = (0..6).map(|number| (number.to_string(), json!("v"))).collect();
+        let refused = read(&event(json!({ "tags": six }))).unwrap_err();
+        assert_eq!(refused.detail, "there are 6 tags, and at most 5 are taken");
+        let refused = read(&event(json!({ "tags": { "team": "" } }))).unwrap_err();
+        assert_eq!(refused.detail, "the value of the tag `team` has 1 to 256 characters, not 0");
+    }
+
     proptest! {
         #[test]
-        fn no_field_panics(name in "license|dimension|quantity|time|key|revision", text in ".*", number in any::<f64>()) {
+        fn no_field_panics(name in "license|dimension|quantity|time|key|revision|tags", text in ".*", number in any::<f64>()) {
             let _ = read(&event(json!({ &name: text })));
             let _ = read(&event(json!({ &name: number })));
         }

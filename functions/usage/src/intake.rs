@@ -13,7 +13,7 @@ use stallkeeper::entitlement::Holding;
 use stallkeeper::http::{Problem, Refusal as Answer, Request, Response};
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
-use stallkeeper::store::{LatePut, StoreError};
+use stallkeeper::store::{LatePut, ReportedUsage, StoreError};
 use stallkeeper::usage::{Intake, Refusal, UsageEvent, judge};
 
 use crate::UsageApi;
@@ -166,20 +166,33 @@ impl UsageApi {
     async fn write_late(&self, event: &UsageEvent) -> EventResult {
         match self.store.write_late_usage(event).await {
             Ok(LatePut::Written) => EventResult::plain(Status::Accepted),
-            Ok(LatePut::Known(known)) if known.amount == event.quantity.amount() => {
-                EventResult::plain(Status::Duplicate)
-            }
-            Ok(LatePut::Known(known)) => EventResult::told(
-                Status::Conflict,
-                "quantity_conflict",
-                format!("{} was reported under this key, and its hour is closed for corrections", known.amount),
-                "Report what is missing as an event of its own. What is too much cannot be taken back at AWS.",
-            ),
+            Ok(LatePut::Known(known)) => reported_before(&known, event),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "late usage was not confirmed");
                 EventResult::retry()
             }
         }
+    }
+}
+
+/// What a late event is beside what is known under its key: a duplicate, or in conflict with it.
+fn reported_before(known: &ReportedUsage, event: &UsageEvent) -> EventResult {
+    if known.amount != event.quantity.amount() {
+        EventResult::told(
+            Status::Conflict,
+            "quantity_conflict",
+            format!("{} was reported under this key, and its hour is closed for corrections", known.amount),
+            "Report what is missing as an event of its own. What is too much cannot be taken back at AWS.",
+        )
+    } else if known.tags != event.tags {
+        EventResult::told(
+            Status::Conflict,
+            "tags_conflict",
+            "the same quantity was reported under this key, but its tags differ, and its hour is closed for corrections",
+            "Leave it: the quantity is taken in. Its tags cannot be changed any more.",
+        )
+    } else {
+        EventResult::plain(Status::Duplicate)
     }
 }
 

@@ -2,26 +2,34 @@
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::keys::Key;
 use super::{Item, Store, StoreError, is_race, keys, unavailable, write};
 use crate::ids::{DimensionKey, LicenseId};
+use crate::tags::Tags;
 use crate::time::UsageHour;
 use crate::usage::{KeyHash, LedgerItem, Source, UsageEvent};
 
 /// How many items one BatchWriteItem holds.
 const BATCH: usize = 25;
 
+/// How many BatchWriteItems of one request are under way at once.
+const BATCHES_AT_ONCE: usize = 8;
+
 /// How often what a BatchWriteItem left over is sent again.
 const ROUNDS: u32 = 5;
 
 /// How long usage is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Where an item is: its pk and sk.
+type Place = (String, String);
 
 /// What is kept of usage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +42,8 @@ struct UsageItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
     quantity: Decimal,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
     at: Timestamp,
     expires_at: i64,
 }
@@ -45,7 +55,7 @@ impl From<UsageItem> for LedgerItem {
             (Some(key), None) => Source::Late(key),
             (None, _) => Source::Carried,
         };
-        Self { dimension: item.dimension, source, amount: item.quantity }
+        Self { dimension: item.dimension, source, amount: item.quantity, tags: item.tags }
     }
 }
 
@@ -57,14 +67,29 @@ pub(super) struct Marker {
 }
 
 /// What is known under one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedUsage {
     /// How much counts.
     pub amount: Decimal,
+    /// What it is tagged with.
+    pub tags: Tags,
+}
+
+impl From<UsageItem> for ReportedUsage {
+    fn from(item: UsageItem) -> Self {
+        Self { amount: item.quantity, tags: item.tags }
+    }
+}
+
+impl From<&UsageEvent> for ReportedUsage {
+    /// What is known once the event is written.
+    fn from(event: &UsageEvent) -> Self {
+        Self { amount: event.quantity.amount(), tags: event.tags.clone() }
+    }
 }
 
 /// How a late write went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LatePut {
     /// It is written.
     Written,
@@ -87,7 +112,7 @@ impl Store {
         marked: &mut HashSet<(LicenseId, UsageHour)>,
     ) -> Result<Vec<bool>, StoreError> {
         let now = self.clock.now();
-        let mut items: HashMap<(String, String), Item> = HashMap::new();
+        let mut items: BTreeMap<Place, Item> = BTreeMap::new();
         let mut places = Vec::new();
         for event in events {
             let key = usage_key(event, &keys::usage_open(&event.dimension, &event.key, event.revision));
@@ -122,7 +147,7 @@ impl Store {
         let prefix = keys::usage_of_key(&event.dimension, &event.key);
         let items: Vec<UsageItem> = self.query(&keys::usage(&event.license, event.hour()), &prefix).await?;
         let counted = items.into_iter().max_by_key(|item| item.revision);
-        Ok(counted.map(|item| ReportedUsage { amount: item.quantity }))
+        Ok(counted.map(ReportedUsage::from))
     }
 
     /// Writes an event whose hour may be summed already, unless its key has one: first that the hour is to be looked
@@ -173,6 +198,7 @@ impl Store {
             key: None,
             revision: None,
             quantity: amount,
+            tags: Tags::default(),
             at: now,
             expires_at: after(now, KEPT),
         }
@@ -182,30 +208,38 @@ impl Store {
         Marker { license: license.clone(), expires_at: after(self.clock.now(), KEPT) }
     }
 
-    /// Writes items 25 at a time and answers which are written; what the table leaves over is sent again for a while.
-    async fn write_batches(&self, items: HashMap<(String, String), Item>) -> HashSet<(String, String)> {
-        let mut written: HashSet<(String, String)> = items.keys().cloned().collect();
+    /// Writes items 25 at a time, several such batches at once, and answers which are written.
+    async fn write_batches(&self, items: BTreeMap<Place, Item>) -> BTreeSet<Place> {
+        let mut written: BTreeSet<Place> = items.keys().cloned().collect();
         let items: Vec<Item> = items.into_values().collect();
-        for chunk in items.chunks(BATCH) {
-            let mut left = chunk.to_vec();
-            for round in 0..ROUNDS {
-                if left.is_empty() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(u64::from(20 * round * round))).await;
-                match self.write_batch(left.clone()).await {
-                    Ok(unprocessed) => left = unprocessed,
-                    Err(error) => {
-                        tracing::warn!(error = %crate::aws::chain(&error), "a batch of usage was not confirmed");
-                        break;
-                    }
-                }
-            }
+        let batches: Vec<Vec<Item>> = items.chunks(BATCH).map(<[Item]>::to_vec).collect();
+        let mut under_way =
+            stream::iter(batches).map(|batch| self.write_until_taken(batch)).buffer_unordered(BATCHES_AT_ONCE);
+        while let Some(left) = under_way.next().await {
             for item in &left {
                 written.remove(&place(item));
             }
         }
         written
+    }
+
+    /// Writes one batch; what the table leaves over is sent again for a while. Answers what is not confirmed.
+    async fn write_until_taken(&self, batch: Vec<Item>) -> Vec<Item> {
+        let mut left = batch;
+        for round in 0..ROUNDS {
+            if left.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(20 * round * round))).await;
+            match self.write_batch(left.clone()).await {
+                Ok(unprocessed) => left = unprocessed,
+                Err(error) => {
+                    tracing::warn!(error = %crate::aws::chain(&error), "a batch of usage was not confirmed");
+                    break;
+                }
+            }
+        }
+        left
     }
 
     async fn write_batch(&self, items: Vec<Item>) -> Result<Vec<Item>, StoreError> {
@@ -232,6 +266,7 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
         key: Some(event.key.clone()),
         revision,
         quantity: event.quantity.amount(),
+        tags: event.tags.clone(),
         at: event.time,
         expires_at: after(now, KEPT),
     }
@@ -242,7 +277,7 @@ pub(super) fn after(now: Timestamp, by: SignedDuration) -> i64 {
     now.as_second().saturating_add(by.as_secs())
 }
 
-fn place(item: &Item) -> (String, String) {
+fn place(item: &Item) -> Place {
     let part = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
     (part("pk").unwrap_or_default(), part("sk").unwrap_or_default())
 }

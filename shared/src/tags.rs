@@ -1,0 +1,185 @@
+//! Tags of usage: what the seller lets a buyer break a bill down by (vendor-metered tagging).
+//!
+//! AWS takes them as the tags of a record's usage allocations (BatchMeterUsage, `UsageAllocation`), and refuses a whole
+//! call for one that breaks a rule. So nothing gets past here that does.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How many tags usage has at most.
+pub const MOST_TAGS: usize = 5;
+
+/// The longest key of a tag, in characters.
+pub const LONGEST_KEY: usize = 100;
+
+/// The longest value of a tag, in characters.
+pub const LONGEST_VALUE: usize = 256;
+
+/// The tags of an amount of usage: up to 5 keys with a value each. None at all are no tags.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+pub struct Tags(BTreeMap<String, String>);
+
+/// Which rule of AWS's model tags break.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTags {
+    /// There are too many.
+    #[error("there are {0} tags, and at most {MOST_TAGS} are taken")]
+    TooMany(usize),
+    /// A key is empty or too long.
+    #[error("the key of a tag has 1 to {LONGEST_KEY} characters, not {0}")]
+    KeyLength(usize),
+    /// A value is empty or too long.
+    #[error("the value of the tag `{key}` has 1 to {LONGEST_VALUE} characters, not {length}")]
+    ValueLength {
+        /// Whose value.
+        key: String,
+        /// How long it is.
+        length: usize,
+    },
+    /// A key has a character that AWS does not take.
+    #[error("{0:?} cannot stand in the key of a tag; {ALLOWED} can")]
+    KeyCharacter(char),
+    /// A value has a character that AWS does not take.
+    #[error("{character:?} cannot stand in the value of the tag `{key}`; {ALLOWED} can")]
+    ValueCharacter {
+        /// Whose value.
+        key: String,
+        /// The first such character.
+        character: char,
+    },
+}
+
+/// What [`is_allowed`] lets through, in words.
+const ALLOWED: &str = "ASCII letters, digits, blanks and !\"#$%&'()*+,-./:;<=@_";
+
+impl Tags {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each key with its value, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+impl TryFrom<BTreeMap<String, String>> for Tags {
+    type Error = InvalidTags;
+
+    fn try_from(tags: BTreeMap<String, String>) -> Result<Self, InvalidTags> {
+        if tags.len() > MOST_TAGS {
+            return Err(InvalidTags::TooMany(tags.len()));
+        }
+        for (key, value) in &tags {
+            check_key(key)?;
+            check_value(key, value)?;
+        }
+        Ok(Self(tags))
+    }
+}
+
+impl From<Tags> for BTreeMap<String, String> {
+    fn from(tags: Tags) -> Self {
+        tags.0
+    }
+}
+
+fn check_key(key: &str) -> Result<(), InvalidTags> {
+    let length = key.chars().count();
+    if !(1..=LONGEST_KEY).contains(&length) {
+        return Err(InvalidTags::KeyLength(length));
+    }
+    key.chars().find(|c| !is_allowed(*c)).map_or(Ok(()), |character| Err(InvalidTags::KeyCharacter(character)))
+}
+
+fn check_value(key: &str, value: &str) -> Result<(), InvalidTags> {
+    let (key, length) = (key.to_owned(), value.chars().count());
+    if !(1..=LONGEST_VALUE).contains(&length) {
+        return Err(InvalidTags::ValueLength { key, length });
+    }
+    let strange = value.chars().find(|c| !is_allowed(*c));
+    strange.map_or(Ok(()), |character| Err(InvalidTags::ValueCharacter { key, character }))
+}
+
+/// Whether AWS's pattern `^[a-zA-Z0-9+ -=._:\/@]+$` takes a character. As it is written, ` -=` is a range: everything in
+/// ASCII from the blank to the equals sign.
+fn is_allowed(character: char) -> bool {
+    character.is_ascii_alphabetic() || matches!(character, ' '..='=' | '_' | '@')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn tags<const N: usize>(tags: [(&str, &str); N]) -> Result<Tags, InvalidTags> {
+        Tags::try_from(BTreeMap::from(tags.map(|(key, value)| (key.to_owned(), value.to_owned()))))
+    }
+
+    #[test]
+    fn the_pattern_is_taken_as_it_is_written() {
+        // Every character of ASCII, apart by what the pattern's class says.
+        let taken: String = (0..128_u8).map(char::from).filter(|c| is_allowed(*c)).collect();
+        let range = " !\"#$%&'()*+,-./0123456789:;<=";
+        assert_eq!(taken, format!("{range}@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"));
+        assert!(!is_allowed('é') && !is_allowed('１') && !is_allowed('\u{a0}'));
+    }
+
+    #[test]
+    fn a_broken_rule_is_named() {
+        let long = |length: usize| "x".repeat(length);
+        let cases = [
+            (tags([("", "v")]), "the key of a tag has 1 to 100 characters, not 0"),
+            (tags([(&long(101), "v")]), "the key of a tag has 1 to 100 characters, not 101"),
+            (tags([("team", "")]), "the value of the tag `team` has 1 to 256 characters, not 0"),
+            (tags([("team", &long(257))]), "the value of the tag `team` has 1 to 256 characters, not 257"),
+            (tags([("a?", "v")]), "'?' cannot stand in the key of a tag; "),
+            (tags([("team", "a\nb")]), "'\\n' cannot stand in the value of the tag `team`; "),
+            (
+                tags([("1", "v"), ("2", "v"), ("3", "v"), ("4", "v"), ("5", "v"), ("6", "v")]),
+                "there are 6 tags, and at most 5 are taken",
+            ),
+        ];
+        for (given, rule) in cases {
+            let said = given.unwrap_err().to_string();
+            assert!(said.starts_with(rule), "{said}");
+        }
+        assert!(tags([(&long(100), &long(256))]).is_ok());
+        assert!(tags([("1", "v"), ("2", "v"), ("3", "v"), ("4", "v"), ("5", "v")]).is_ok());
+        assert!(tags([]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn tags_are_written_as_a_plain_map_and_read_by_the_same_rules() {
+        let tags = tags([("team", "red"), ("env", "test = 1")]).unwrap();
+        let written = serde_json::to_value(&tags).unwrap();
+        assert_eq!(written, json!({ "env": "test = 1", "team": "red" }));
+        assert_eq!(serde_json::from_value::<Tags>(written).unwrap(), tags);
+        assert!(serde_json::from_value::<Tags>(json!({ "env": "?" })).is_err());
+        assert_eq!(tags.iter().collect::<Vec<_>>(), [("env", "test = 1"), ("team", "red")]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_the_pattern_is_taken(
+            given in prop::collection::btree_map("[a-zA-Z0-9+ -=._:/@]{1,100}", "[a-zA-Z0-9+ -=._:/@]{1,256}", 0..=MOST_TAGS)
+        ) {
+            let tags = Tags::try_from(given.clone()).unwrap();
+            prop_assert_eq!(BTreeMap::from(tags), given);
+        }
+
+        #[test]
+        fn whatever_is_given_is_kept_whole_or_refused(given in prop::collection::btree_map(".{0,101}", ".{0,257}", 0..7)) {
+            if let Ok(tags) = Tags::try_from(given.clone()) {
+                prop_assert!(given.len() <= MOST_TAGS);
+                prop_assert!(tags.iter().all(|(key, value)| key.is_ascii() && value.is_ascii() && !value.is_empty()));
+                prop_assert_eq!(BTreeMap::from(tags), given);
+            }
+        }
+    }
+}
