@@ -39,6 +39,17 @@ pub enum Value {
     String(String),
 }
 
+impl Value {
+    /// The amount, where it is one.
+    pub fn amount(&self) -> Option<Decimal> {
+        match self {
+            Self::Integer(amount) => Some(Decimal::from(*amount)),
+            Self::Double(amount) => Some(*amount),
+            Self::Boolean(_) | Self::String(_) => None,
+        }
+    }
+}
+
 /// What the seller's application asks: may this tenant use the dimension (that much of it)?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {

@@ -5,10 +5,12 @@
 //! Gateway's language, and `lifecycle` is where news and registrations become changes of the table.
 
 pub mod agreement;
+pub mod allocation;
 pub mod aws;
 pub mod entitlement;
 pub mod http;
 pub mod ids;
+pub mod ledger;
 pub mod license;
 pub mod lifecycle;
 pub mod listing;

@@ -243,7 +243,7 @@ impl Listing {
             places.push(offset);
         }
         for (offset, dimension) in places.into_iter().zip(&dimensions) {
-            if let Some(problem) = bad_overage(file.pricing, dimension, &dimensions) {
+            if let Some(problem) = bad_overage((file.pricing, file.mode), dimension, &dimensions) {
                 return Err(at(offset, problem));
             }
         }
@@ -301,11 +301,14 @@ fn mismatch(pricing: Pricing, dimension: &Dimension) -> Option<String> {
 }
 
 /// What is wrong with a dimension's declaration as an overage.
-fn bad_overage(pricing: Pricing, dimension: &Dimension, all: &[Dimension]) -> Option<String> {
+fn bad_overage((pricing, mode): (Pricing, Mode), dimension: &Dimension, all: &[Dimension]) -> Option<String> {
     let of = dimension.overage_of.as_ref()?;
     let key = &dimension.key;
     if pricing != Pricing::ContractWithConsumption {
         Some(format!("`overage_of` of `{key}` needs `pricing = \"contract-with-consumption\"`"))
+    } else if mode != Mode::License {
+        // Its period is an agreement, which AWS names for no product of the older kind.
+        Some(format!("`overage_of` of `{key}` needs `mode = \"license\"`"))
     } else if !dimension.is_metered() {
         Some(format!("dimension `{key}` has `overage_of` but is not metered"))
     } else if !all.iter().any(|other| other.key == *of && other.is_entitled()) {

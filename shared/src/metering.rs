@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::allocation::{Allocated, Allocation, allocate};
 use crate::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
+use crate::ledger::HourSum;
 use crate::license::License;
 use crate::time::UsageHour;
 use crate::usage::Quantity;
@@ -46,6 +48,12 @@ pub struct HourlyRecord {
     pub timestamp: Timestamp,
     /// What is billed; never changed.
     pub quantity: Quantity,
+    /// What is billed, broken down by tags; none where nothing is tagged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allocations: Vec<Allocation>,
+    /// How many tagged amounts are in the allocation without tags. Known only when it is frozen.
+    #[serde(skip)]
+    pub folded_allocations: usize,
     /// How much of the hour's usage it stands for, where that is not its quantity: of an overage, what a contract
     /// includes is not billed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -249,17 +257,19 @@ pub enum AcceptedBy {
 
 impl HourlyRecord {
     /// Freezes a sum: from here on the quantity stays.
-    pub fn freeze(license: &License, hour: UsageHour, dimension: DimensionKey, sum: Decimal, now: Timestamp) -> Self {
+    pub fn freeze(license: &License, hour: UsageHour, dimension: DimensionKey, sum: &HourSum, now: Timestamp) -> Self {
         let buyer = Buyer::of(license);
         let held = RecordState::Held { reason: HoldReason::BuyerUnknown };
         let begun = license.active_since().filter(|begun| UsageHour::of(*begun) == hour);
-        Self {
+        let mut record = Self {
             name: RecordName { license: license.id.clone(), hour, dimension },
             product: license.product.clone(),
             state: if buyer.is_some() { RecordState::Sealed } else { held },
             buyer,
             timestamp: begun.unwrap_or(hour.start()),
-            quantity: Quantity::capped(sum),
+            quantity: Quantity::ZERO,
+            allocations: Vec::new(),
+            folded_allocations: 0,
             counted: None,
             carried: Decimal::ZERO,
             attempts: 0,
@@ -267,7 +277,22 @@ impl HourlyRecord {
             urgent: license.usage_until().is_some(),
             not_before: now,
             since: now,
-        }
+        };
+        record.bill(sum, Quantity::capped(sum.amount));
+        record
+    }
+
+    /// Sets what is billed for an hour's sum, before it is frozen.
+    pub fn bill(&mut self, sum: &HourSum, quantity: Quantity) {
+        let Allocated { parts, folded } = allocate(sum, quantity);
+        self.quantity = quantity;
+        self.allocations = parts;
+        self.folded_allocations = folded;
+    }
+
+    /// About how many bytes it takes as an item of the table.
+    pub fn size(&self) -> usize {
+        1000 + self.allocations.iter().map(Allocation::size).sum::<usize>()
     }
 
     /// How much of its hour's usage is in it or on its way to another hour.
@@ -299,7 +324,8 @@ impl HourlyRecord {
             Some(Buyer::Customer { customer }) => customer.as_str().len(),
             None => 0,
         };
-        200 + buyer + self.name.dimension.as_str().len()
+        let allocations: usize = self.allocations.iter().map(Allocation::size).sum();
+        200 + buyer + self.name.dimension.as_str().len() + 2 * allocations
     }
 }
 

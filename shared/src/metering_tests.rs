@@ -18,9 +18,13 @@ fn license() -> License {
     license
 }
 
+fn sum(amount: i64) -> HourSum {
+    HourSum { amount: amount.into(), tagged: Default::default() }
+}
+
 fn record(hour: &str) -> HourlyRecord {
     let hour: UsageHour = hour.parse().unwrap();
-    HourlyRecord::freeze(&license(), hour, "requests".parse().unwrap(), Decimal::from(100), hour.summed_from())
+    HourlyRecord::freeze(&license(), hour, "requests".parse().unwrap(), &sum(100), hour.summed_from())
 }
 
 fn after_an_unanswered_attempt() -> HourlyRecord {
@@ -72,8 +76,8 @@ fn the_time_of_the_first_hour_is_not_before_the_license() {
 #[test]
 fn a_sum_beyond_what_a_record_holds_is_capped() {
     let hour: UsageHour = "2026-11-10T09".parse().unwrap();
-    let sum = Decimal::from(2_147_483_650_i64);
-    let record = HourlyRecord::freeze(&license(), hour, "requests".parse().unwrap(), sum, hour.summed_from());
+    let sum = sum(2_147_483_650);
+    let record = HourlyRecord::freeze(&license(), hour, "requests".parse().unwrap(), &sum, hour.summed_from());
     assert_eq!(record.quantity.to_string(), "2147483647");
 }
 
@@ -82,7 +86,7 @@ fn a_record_without_a_sendable_arn_is_held() {
     let mut license = license();
     license.arn = Some("aws:license-manager:us-east-1:444455556666:l-1".parse().unwrap());
     let hour: UsageHour = "2026-11-10T09".parse().unwrap();
-    let record = HourlyRecord::freeze(&license, hour, "requests".parse().unwrap(), Decimal::ONE, hour.summed_from());
+    let record = HourlyRecord::freeze(&license, hour, "requests".parse().unwrap(), &sum(1), hour.summed_from());
     assert_eq!(record.state, RecordState::Held { reason: HoldReason::BuyerUnknown });
     assert!(pack(vec![record]).is_empty());
 }

@@ -152,10 +152,8 @@ impl Metrics {
         let dimensions = if self.0.dry_run { json!([["Stage", "Reporter"]]) } else { json!([["Stage"]]) };
         let directive = json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": definitions });
         let mut document = Map::new();
-        document.insert(
-            "_aws".to_owned(),
-            json!({ "Timestamp": at.as_millisecond(), "CloudWatchMetrics": [directive] }),
-        );
+        document
+            .insert("_aws".to_owned(), json!({ "Timestamp": at.as_millisecond(), "CloudWatchMetrics": [directive] }));
         document.insert("Stage".to_owned(), Value::from(self.0.stage.as_str()));
         if self.0.dry_run {
             document.insert("Reporter".to_owned(), Value::from("dry_run"));
@@ -174,7 +172,8 @@ mod tests {
         let at: Timestamp = "2026-11-10T10:10:00Z".parse().unwrap();
         let values = BTreeMap::from([(Metric::RecordsAccepted, 24), (Metric::OldestPendingAge, 4200)]);
         insta::assert_snapshot!(
-            serde_json::to_string_pretty(&Metrics::new("staging", false, std::io::sink()).document(at, &values)).unwrap()
+            serde_json::to_string_pretty(&Metrics::new("staging", false, std::io::sink()).document(at, &values))
+                .unwrap()
         );
         let dry = Metrics::new("staging", true, std::io::sink()).document(at, &values);
         assert_eq!(dry["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Stage", "Reporter"]]));

@@ -1,8 +1,7 @@
-//! Usage: one fact that the seller's application reports, when it is taken in, and how an hour of it is summed.
+//! Usage: one fact that the seller's application reports, and when it is taken in.
 //!
 //! Everything here is a pure function of what it is given; the ledger's items and their conditions are the store's.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -225,57 +224,6 @@ pub fn carry_target(license: &License, origin: UsageHour, now: Timestamp) -> Opt
     let running = UsageHour::of(now).min(origin.month().last_hour());
     let free = license.sealed_through.map_or(running, |sealed| running.max(sealed.next()));
     (free.month() == origin.month()).then_some(free)
-}
-
-/// An item of the ledger: usage as it counts in its hour.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerItem {
-    /// Of what.
-    pub dimension: DimensionKey,
-    /// Where it comes from.
-    pub source: Source,
-    /// How much.
-    pub amount: Decimal,
-    /// What it was tagged with. What was carried has none.
-    pub tags: Tags,
-}
-
-/// Where an item of the ledger comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Reported while the hour was open.
-    Open(KeyHash, u32),
-    /// Reported late.
-    Late(KeyHash),
-    /// Carried from another hour.
-    Carried,
-}
-
-/// Sums an hour per dimension.
-///
-/// Of a key's revisions the highest counts. What came late under a key that was reported in the open hour too does not
-/// count beside it.
-pub fn sum(items: &[LedgerItem]) -> BTreeMap<DimensionKey, Decimal> {
-    let mut reported: BTreeMap<(&DimensionKey, &KeyHash), (Option<u32>, Decimal)> = BTreeMap::new();
-    let mut sums: BTreeMap<DimensionKey, Decimal> = BTreeMap::new();
-    for item in items {
-        let (key, revision) = match &item.source {
-            Source::Open(key, revision) => (key, Some(*revision)),
-            Source::Late(key) => (key, None),
-            Source::Carried => {
-                *sums.entry(item.dimension.clone()).or_default() += item.amount;
-                continue;
-            }
-        };
-        let counted = reported.entry((&item.dimension, key)).or_insert((revision, item.amount));
-        if counted.0 <= revision {
-            *counted = (revision, item.amount);
-        }
-    }
-    for ((dimension, _), (_, amount)) in reported {
-        *sums.entry(dimension.clone()).or_default() += amount;
-    }
-    sums
 }
 
 #[cfg(test)]

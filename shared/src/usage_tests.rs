@@ -131,48 +131,7 @@ fn quantities_have_six_places_and_a_limit() {
     }
 }
 
-fn open(key: &str, revision: u32, amount: i64) -> LedgerItem {
-    item(Source::Open(KeyHash::of(key), revision), amount)
-}
-
-fn item(source: Source, amount: i64) -> LedgerItem {
-    LedgerItem { dimension: "requests".parse().unwrap(), source, amount: amount.into(), tags: Tags::default() }
-}
-
-#[test]
-fn the_highest_revision_counts_and_what_came_late_not_beside_it() {
-    let late = |key: &str, amount| item(Source::Late(KeyHash::of(key)), amount);
-    let items = [
-        open("a", 1, 7),
-        open("a", 0, 5),
-        open("b", 0, 10),
-        late("b", 99),
-        late("c", 3),
-        item(Source::Carried, 1),
-        item(Source::Carried, 1),
-    ];
-    let sums = sum(&items);
-    assert_eq!(sums[&"requests".parse().unwrap()], Decimal::from(7 + 10 + 3 + 2));
-}
-
 proptest! {
-    #[test]
-    fn the_sum_does_not_depend_on_order(
-        (items, shuffled) in prop::collection::vec((0u8..5, 0u32..4, 0i64..100), 0..20).prop_flat_map(|facts| {
-            let mut seen = std::collections::BTreeMap::new();
-            for (key, revision, amount) in facts {
-                seen.insert((key, revision), amount);
-            }
-            let items: Vec<LedgerItem> = seen.into_iter().map(|((key, revision), amount)| match revision {
-                3 => item(Source::Late(KeyHash::of(&key.to_string())), amount),
-                revision => open(&key.to_string(), revision, amount),
-            }).collect();
-            (Just(items.clone()), Just(items).prop_shuffle())
-        })
-    ) {
-        prop_assert_eq!(sum(&items), sum(&shuffled));
-    }
-
     #[test]
     fn no_text_panics_as_a_quantity(text in ".*") {
         if let Ok(quantity) = text.parse::<Quantity>() {

@@ -455,7 +455,7 @@ async fn v_what_an_operator_must_mend_costs_nothing() {
         let (world, purchase) = subscribed().await;
         let other = world.buy("demo-consumption", json!({ "events_included": 5 })).await;
         accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
-        let mut extra = usage(&world, &other, 9, "k");
+        let mut extra = usage(&world, &other, 14, "k");
         extra["dimension"] = json!("events_extra");
         accepted(&world, json!([extra])).await;
         let fault = json!({
@@ -465,7 +465,7 @@ async fn v_what_an_operator_must_mend_costs_nothing() {
         world.fault(fault).await;
         world.advance(minutes(90)).await;
         assert_eq!(world.states(&purchase.license).await, ["sealed"], "{kind}");
-        assert_eq!(world.total(&other.license).await, Decimal::from(9), "the other product is unhindered");
+        assert_eq!(world.total(&other.license).await, Decimal::from(9), "the other product is unhindered: 5 of 14 are included");
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         world.advance(minutes(60)).await;
         assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{kind}");

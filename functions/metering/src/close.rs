@@ -5,20 +5,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use futures_util::FutureExt;
 use futures_util::future::try_join_all;
-use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::{DimensionKey, LicenseId};
+use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, StateName};
-use stallkeeper::metering::{BATCH, HourlyRecord};
+use stallkeeper::metering::{BATCH, HourlyRecord, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Closing, Dirty, Place, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
 use crate::hour::{Settled, freeze, new_records, settle, with_zeros};
-use crate::run::Run;
+use crate::run::{Run, together};
 
 /// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
@@ -123,7 +124,7 @@ impl Walking<'_, '_> {
             }
             let (licenses, next) = self.used(*shard, after.as_deref()).await?;
             let licenses = self.run.store.licenses(&licenses).await?;
-            self.settle_all(licenses.iter()).await?;
+            self.settle_all(&licenses.iter().collect::<Vec<_>>()).await?;
             place = after_shard(*shard, next);
             if let Some(place) = &place {
                 self.leave_at(closing, place).await?;
@@ -148,13 +149,12 @@ impl Walking<'_, '_> {
     /// Freezes the records of a page of licenses with usage.
     async fn sum_page(&self, ids: &[LicenseId]) -> Result<(), StoreError> {
         let licenses = self.run.store.licenses(ids).await?;
-        let summing = licenses.iter().map(|license| async move { (license, self.sum_license(license).await) });
-        let summed: Vec<_> = stream::iter(summing).buffer_unordered(AT_ONCE).collect().await;
+        let summing = licenses.iter().map(|license| self.sum_license(license).boxed()).collect();
         let mut records = Vec::new();
-        for (license, (new, settled)) in summed {
+        for (license, new, settled) in together(AT_ONCE, summing).await {
             records.extend(new);
             if settled == Settled::Wait {
-                self.note(&license.id).await?;
+                self.note(license).await?;
             }
         }
         let licenses = licenses.iter().map(|license| (&license.id, license)).collect();
@@ -162,19 +162,20 @@ impl Walking<'_, '_> {
     }
 
     /// The records of a license that has usage in the hour, and whether something of it is left for later.
-    async fn sum_license(&self, license: &License) -> (Vec<HourlyRecord>, Settled) {
+    async fn sum_license<'l>(&self, license: &'l License) -> (&'l LicenseId, Vec<HourlyRecord>, Settled) {
         if self.waits(license) {
-            return (Vec::new(), Settled::Wait);
+            return (&license.id, Vec::new(), Settled::Wait);
         }
         let summed = async {
             let zeros = zero_dimensions(self.run, license, self.hour).await?;
             let sums = self.run.store.sums_of_hour(&license.id, self.hour).await?;
             new_records(self.run, license, self.hour, with_zeros(sums, &zeros)).await
         };
-        summed.await.unwrap_or_else(|error| {
+        let (records, settled) = summed.await.unwrap_or_else(|error| {
             not_settled(self.run, &license.id, self.hour, &error);
             (Vec::new(), Settled::Wait)
-        })
+        });
+        (&license.id, records, settled)
     }
 
     /// Whether a license's hour is not summed with the others: one that is over has its hours summed together, once
@@ -201,7 +202,7 @@ impl Walking<'_, '_> {
                 None => apart.push(license),
             }
         }
-        self.settle_all(apart.into_iter()).await?;
+        self.settle_all(&apart).await?;
         let licenses = page.licenses.iter().map(|license| (&license.id, license)).collect();
         self.freeze_all(records, &licenses).await?;
         Ok(page.next.map(|next| Place { walk: Walk::InForce, after: Some(next) }))
@@ -220,27 +221,30 @@ impl Walking<'_, '_> {
         records: Vec<HourlyRecord>,
         licenses: &BTreeMap<&LicenseId, &License>,
     ) -> Result<(), StoreError> {
-        let chunks = records.chunks(BATCH).map(|chunk| async move { freeze(self.run, chunk).await });
-        let there: Vec<_> = stream::iter(chunks).buffer_unordered(AT_ONCE / 2).collect().await;
+        let chunks = records.chunks(BATCH).map(|chunk| freeze(self.run, chunk).boxed()).collect();
         let mut again = BTreeSet::new();
-        for names in there {
-            again.extend(names?.into_iter().map(|name| name.license));
+        for there in together(AT_ONCE / 2, chunks).await {
+            again.extend(there?.into_iter().map(|name| name.license));
         }
-        self.settle_all(again.iter().filter_map(|id| licenses.get(id).copied())).await
+        let again: Vec<&License> = again.iter().filter_map(|id| licenses.get(id).copied()).collect();
+        self.settle_all(&again).await
     }
 
     /// Settles licenses' hour by what is there; where something is left, that is noted, and looked at in every run from
     /// then on. One license holds up no other.
-    async fn settle_all<'l>(&self, licenses: impl Iterator<Item = &'l License>) -> Result<(), StoreError> {
-        let settling = licenses.map(|license| async move {
-            let is_left = self.waits(license) || {
-                let zeros = zero_dimensions(self.run, license, self.hour).await?;
-                settle_alone(self.run, license, self.hour, &zeros).await == Settled::Wait
-            };
-            if is_left { self.note(&license.id).await } else { Ok(()) }
-        });
-        let all: Vec<Result<(), StoreError>> = stream::iter(settling).buffer_unordered(AT_ONCE).collect().await;
-        all.into_iter().collect()
+    async fn settle_all(&self, licenses: &[&License]) -> Result<(), StoreError> {
+        let settling = licenses.iter().map(|license| self.settle_or_note(license).boxed()).collect();
+        together(AT_ONCE, settling).await.into_iter().collect()
+    }
+
+    async fn settle_or_note(&self, license: &License) -> Result<(), StoreError> {
+        if !self.waits(license) {
+            let zeros = zero_dimensions(self.run, license, self.hour).await?;
+            if settle_alone(self.run, license, self.hour, &zeros).await == Settled::Done {
+                return Ok(());
+            }
+        }
+        self.note(&license.id).await
     }
 
     async fn note(&self, license: &LicenseId) -> Result<(), StoreError> {
@@ -279,7 +283,7 @@ pub(crate) async fn zero_dimensions(
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    let is_late = run.now >= hour.start() + stallkeeper::metering::WINDOW || run.now >= hour.month().window_closes();
+    let is_late = run.now >= hour.start() + WINDOW || run.now >= hour.month().window_closes();
     if is_late || license.news.first_active.is_none_or(|since| since >= hour.end()) {
         return Ok(Vec::new());
     }
@@ -300,10 +304,8 @@ async fn zero_records(
     if has_overage || license.flush_at.is_some() {
         return Ok(None);
     }
-    let none = stallkeeper::usage::HourSum::default();
-    Ok(Some(
-        zeros.iter().map(|zero| HourlyRecord::freeze(license, hour, zero.clone(), &none, run.now)).collect(),
-    ))
+    let none = HourSum::default();
+    Ok(Some(zeros.iter().map(|zero| HourlyRecord::freeze(license, hour, zero.clone(), &none, run.now)).collect()))
 }
 
 /// Looks again at the hours that got late usage, or had something left: of each license the oldest first, since it may
@@ -316,31 +318,25 @@ pub(crate) async fn look_at_late_hours(run: &Run<'_>) -> Result<BTreeSet<License
     for note in notes.into_iter().flatten().filter(|note| run.now >= note.hour.summed_from()) {
         of_license.entry(note.license.clone()).or_default().push(note);
     }
-    let looking = of_license.into_iter().map(|(license, notes)| async move {
-        let settled = look_again(run, &license, notes).await;
-        settled.map(|settled| (license, settled))
-    });
-    let looked: Vec<_> = stream::iter(looking).buffer_unordered(AT_ONCE).collect().await;
+    let looking = of_license.into_iter().map(|(license, notes)| look_again(run, license, notes).boxed()).collect();
     let mut left = BTreeSet::new();
-    for one in looked {
-        let (license, settled) = one?;
-        if settled == Settled::Wait {
-            left.insert(license);
-        }
+    for looked in together(AT_ONCE, looking).await {
+        left.extend(looked?);
     }
     Ok(left)
 }
 
-/// Settles a license's late hours, oldest first, and takes back the notes of those that are.
-async fn look_again(run: &Run<'_>, id: &LicenseId, mut notes: Vec<Dirty>) -> Result<Settled, StoreError> {
+/// Settles a license's late hours, oldest first, and takes back the notes of those that are. Answers the license if
+/// something of it is left.
+async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Result<Option<LicenseId>, StoreError> {
     notes.sort_by_key(|note| note.hour);
-    let Some(license) = run.store.license(id).await?.filter(|license| license.flush_at.is_none()) else {
-        return Ok(Settled::Done);
+    let Some(license) = run.store.license(&id).await?.filter(|license| license.flush_at.is_none()) else {
+        return Ok(None);
     };
     let mut all = Settled::Done;
     for note in notes {
         if run.is_over() {
-            return Ok(Settled::Wait);
+            return Ok(Some(id));
         }
         let settled = settle_alone(run, &license, note.hour, &[]).await;
         if settled == Settled::Done && run.now.duration_since(note.since) >= WRITTEN_BY_NOW {
@@ -348,5 +344,5 @@ async fn look_again(run: &Run<'_>, id: &LicenseId, mut notes: Vec<Dirty>) -> Res
         }
         all = all.and(settled);
     }
-    Ok(all)
+    Ok(Some(id).filter(|_| all == Settled::Wait))
 }

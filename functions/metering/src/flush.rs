@@ -1,14 +1,18 @@
 //! Licenses that are over: once every intake has seen that, all that is left of their usage is summed at once, and
 //! sent while AWS's 60 minutes run; then they are closed.
 
+use futures_util::FutureExt;
 use jiff::SignedDuration;
+use stallkeeper::aws::chain;
+use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{FINAL_REPORTING, License, State};
+use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
 
-use crate::Run;
 use crate::close::zero_dimensions;
 use crate::hour::{Settled, settle};
+use crate::run::{Run, together};
 
 /// How far back an ending license's hours are looked at: as far as AWS takes usage, and the hour it began in.
 const LOOK_BACK: usize = 27;
@@ -19,39 +23,49 @@ const GIVES_UP: SignedDuration = SignedDuration::from_hours(25);
 /// When an ending license is looked at again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// Sums what is left of the licenses whose flush is due.
-pub(crate) async fn flush_ending_licenses(run: &mut Run<'_>) -> Result<(), StoreError> {
-    for id in run.store.licenses_to_flush(run.now).await? {
-        if run.is_over() {
-            return Ok(());
-        }
-        let Some(license) = run.store.license(&id).await? else { continue };
-        let is_due = license.flush_at.is_some_and(|at| at <= run.now);
-        let Some(until) = license.usage_until().filter(|_| is_due) else { continue };
-        let settled = flush(run, &license, UsageHour::of(until)).await?;
-        let now = run.now;
-        let closes = until.checked_add(FINAL_REPORTING).unwrap_or(now);
-        let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
-        let again = now.checked_add(AGAIN).unwrap_or(now);
-        run.store
-            .change_license(&id, |row| {
-                // One that was in force again meanwhile has another flush before it, or none.
-                let mut row = row.filter(|row| row.flush_at == license.flush_at)?;
-                let is_closed = matches!(row.state_at(now), State::Ended { .. });
-                row.flush_at = match settled {
-                    Settled::Wait if now < gives_up => Some(again),
-                    Settled::Done | Settled::Wait => Some(again.min(closes)).filter(|_| !is_closed),
-                };
-                Some(row.into())
-            })
-            .await?;
+/// How many licenses are flushed at the same time.
+const AT_ONCE: usize = 8;
+
+/// Sums what is left of the licenses whose flush is due. One license holds up no other.
+pub(crate) async fn flush_ending_licenses(run: &Run<'_>) -> Result<(), StoreError> {
+    let due = run.store.licenses_to_flush(run.now).await?;
+    together(AT_ONCE, due.iter().map(|id| flush_alone(run, id).boxed()).collect()).await;
+    Ok(())
+}
+
+async fn flush_alone(run: &Run<'_>, license: &LicenseId) {
+    if let Err(error) = flush_if_due(run, license).await {
+        run.count(Metric::HoursNotSettled, 1);
+        tracing::error!(run = run.id, %license, error = chain(&error), "its last hours are looked at again");
     }
+}
+
+async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
+    let Some(license) = run.store.license(id).await?.filter(|_| !run.is_over()) else { return Ok(()) };
+    let is_due = license.flush_at.is_some_and(|at| at <= run.now);
+    let Some(until) = license.usage_until().filter(|_| is_due) else { return Ok(()) };
+    let settled = flush(run, &license, UsageHour::of(until)).await?;
+    let now = run.now;
+    let closes = until.checked_add(FINAL_REPORTING).unwrap_or(now);
+    let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
+    let again = now.checked_add(AGAIN).unwrap_or(now);
+    let change = |row: Option<License>| {
+        // One that was in force again meanwhile has another flush before it, or none.
+        let mut row = row.filter(|row| row.flush_at == license.flush_at)?;
+        let is_closed = matches!(row.state_at(now), State::Ended { .. });
+        row.flush_at = match settled {
+            Settled::Wait if now < gives_up => Some(again),
+            Settled::Done | Settled::Wait => Some(again.min(closes)).filter(|_| !is_closed),
+        };
+        Some(row.into())
+    };
+    run.store.change_license(id, change).await?;
     Ok(())
 }
 
 /// Sums every hour of a license that holds something no record has: first what lies after its end, then what came late,
 /// oldest first, and the last hour at the end, which takes those in.
-async fn flush(run: &mut Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
+async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
     let newest = UsageHour::of(run.now).max(last);
     let (mut after, mut before) = (Vec::new(), Vec::new());
     for hour in std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(LOOK_BACK) {

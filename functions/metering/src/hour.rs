@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use stallkeeper::ids::DimensionKey;
+use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, State};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{HourSum, LARGEST, Quantity, carry_target};
+use stallkeeper::usage::{LARGEST, Quantity, carry_target};
 
 use crate::overage;
 use crate::run::Run;
@@ -163,7 +164,9 @@ async fn elsewhere(
         Place::In(into) => home(run, license, &record.name, Some(into)).await,
         Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
             let home = home(run, license, &record.name, None).await?;
-            Ok(home.filter(|into| into.start() + WINDOW > record.window_closes() && into.month() == record.name.hour.month()))
+            Ok(home.filter(|into| {
+                into.start() + WINDOW > record.window_closes() && into.month() == record.name.hour.month()
+            }))
         }
         Place::Here | Place::Waiting | Place::TooLate => Ok(None),
     }
@@ -181,12 +184,7 @@ async fn fold(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, into: UsageHou
 }
 
 /// Carries what an hour holds beyond its record.
-async fn carry(
-    run: &Run<'_>,
-    license: &License,
-    record: &HourlyRecord,
-    sum: &HourSum,
-) -> Result<Settled, StoreError> {
+async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &HourSum) -> Result<Settled, StoreError> {
     let difference = sum.amount - record.stands_for();
     if difference.is_zero() {
         return Ok(Settled::Done);
@@ -220,12 +218,7 @@ async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreErr
 }
 
 /// Writes down what no record's state tells, and tells of it.
-pub(crate) async fn note(
-    run: &Run<'_>,
-    about: &RecordName,
-    kind: NoteKind,
-    amount: Decimal,
-) -> Result<(), StoreError> {
+pub(crate) async fn note(run: &Run<'_>, about: &RecordName, kind: NoteKind, amount: Decimal) -> Result<(), StoreError> {
     let (metric, reason) = match kind {
         NoteKind::Overbilled => (Metric::UsageOverbilled, "more is in records than the hour holds"),
         NoteKind::Uncarried => (Metric::UsageUncarried, "no hour of its month can take it"),

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::{AgreementId, DimensionKey};
+use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, State};
 use stallkeeper::listing::Listing;
 use stallkeeper::metering::{HourlyRecord, RecordState};
@@ -10,7 +11,6 @@ use stallkeeper::metrics::Metric;
 use stallkeeper::overage::Overage;
 use stallkeeper::store::{NoteKind, ProblemKind, StoreError};
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::HourSum;
 
 use crate::hour::{Settled, note};
 use crate::run::Run;
@@ -67,20 +67,16 @@ pub(crate) async fn freeze(
     Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Wait })
 }
 
-async fn wait(
-    run: &Run<'_>,
-    record: HourlyRecord,
-    sum: &HourSum,
-    kind: NoteKind,
-) -> Result<Settled, StoreError> {
-    note(run, &record.name, kind, sum.amount).await?;
+async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind) -> Result<Settled, StoreError> {
+    if sum.amount.is_zero() {
+        return Ok(Settled::Done);
+    }
     if run.now < record.window_closes() {
+        note(run, &record.name, kind, sum.amount).await?;
         return Ok(Settled::Wait);
     }
-    if !sum.amount.is_zero() {
-        run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
-        run.store.freeze(&[record.become_at(RecordState::Expired, run.now)]).await?;
-    }
+    run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
+    run.store.freeze(&[record.become_at(RecordState::Expired, run.now)]).await?;
     run.store.clear_note(&record.name, ProblemKind::Held).await?;
     Ok(Settled::Done)
 }
@@ -103,10 +99,7 @@ async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Opt
 }
 
 /// When an agreement began, and which one it renewed. If no event said so, AWS is asked.
-async fn start(
-    run: &Run<'_>,
-    id: &AgreementId,
-) -> Result<Option<(jiff::Timestamp, Option<AgreementId>)>, StoreError> {
+async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<(jiff::Timestamp, Option<AgreementId>)>, StoreError> {
     let known = run.store.agreement(id).await?;
     if let Some(agreement) = &known
         && let Some(start) = agreement.starts_at

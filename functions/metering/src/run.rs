@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
 use stallkeeper::aws::chain;
@@ -152,6 +153,11 @@ impl<'a> Run<'a> {
             (Metric::Paused, u64::try_from(paused.found.len()).unwrap_or_default()),
         ]))
     }
+}
+
+/// Awaits futures, so many at a time, and answers what they gave in no order.
+pub(crate) async fn together<T>(at_once: usize, futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    stream::iter(futures).buffer_unordered(at_once).collect().await
 }
 
 /// What a person must look at.

@@ -8,14 +8,16 @@ use aws_sdk_marketplacemetering::config;
 use aws_sdk_marketplacemetering::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_marketplacemetering::operation::batch_meter_usage::{BatchMeterUsageError, BatchMeterUsageOutput};
 use aws_sdk_marketplacemetering::primitives::DateTime;
-use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus};
+use aws_sdk_marketplacemetering::types::{Tag, UsageAllocation, UsageRecord, UsageRecordResultStatus};
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::Value;
 
 use super::Marketplace;
+use crate::allocation::Allocation;
 use crate::ids::{LicenseArn, LicenseId};
 use crate::metering::{Answer, Buyer, HourlyRecord, RecordName, Rejection, Status};
 use crate::time::UsageHour;
+use crate::usage::Quantity;
 
 /// How long a call may take. A claim outlives it.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -33,7 +35,7 @@ impl Marketplace {
             return Answer::NotBooked("a record cannot be expressed".to_owned());
         };
         let product = records.iter().find(|record| matches!(record.buyer, Some(Buyer::Customer { .. })));
-        let fractions: Vec<Option<String>> = records.iter().map(fraction).collect();
+        let quantities: Vec<DecimalQuantities> = records.iter().map(DecimalQuantities::of).collect();
         let once = config::Config::builder().retry_config(RetryConfig::disabled()).timeout_config(
             TimeoutConfig::builder().operation_timeout(TIME_LIMIT).operation_attempt_timeout(TIME_LIMIT).build(),
         );
@@ -45,10 +47,10 @@ impl Marketplace {
             .customize()
             .config_override(once)
             .mutate_request(move |request| {
-                if let Some(body) = request.body().bytes().and_then(|body| rewrite(body, &fractions)) {
-                    request.headers_mut().insert("content-length", body.len().to_string());
-                    *request.body_mut() = body.into();
-                }
+                // Without its quantities AWS would book 0. An empty request it refuses, so it is sent again.
+                let body = request.body().bytes().and_then(|body| rewrite(body, &quantities)).unwrap_or_default();
+                request.headers_mut().insert("content-length", body.len().to_string());
+                *request.body_mut() = body.into();
             })
             .send()
             .await;
@@ -60,10 +62,12 @@ impl Marketplace {
 }
 
 fn usage_record(record: &HourlyRecord) -> Result<UsageRecord, BuildError> {
+    let allocations = record.allocations.iter().map(usage_allocation).collect::<Result<Vec<_>, _>>()?;
     let usage = UsageRecord::builder()
         .timestamp(DateTime::from_secs(record.timestamp.as_second()))
         .dimension(record.name.dimension.as_str())
-        .set_quantity(whole(record));
+        .set_quantity(whole(record.quantity))
+        .set_usage_allocations(Some(allocations).filter(|allocations| !allocations.is_empty()));
     match &record.buyer {
         Some(Buyer::License { arn, account }) => {
             usage.license_arn(arn.as_str()).customer_aws_account_id(account.as_str()).build()
@@ -73,29 +77,58 @@ fn usage_record(record: &HourlyRecord) -> Result<UsageRecord, BuildError> {
     }
 }
 
-fn whole(record: &HourlyRecord) -> Option<i32> {
-    let amount = record.quantity.amount();
+fn usage_allocation(part: &Allocation) -> Result<UsageAllocation, BuildError> {
+    let tags = part.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let tags = tags.collect::<Result<Vec<_>, _>>()?;
+    UsageAllocation::builder()
+        .allocated_usage_quantity(whole(part.quantity).unwrap_or_default())
+        .set_tags(Some(tags).filter(|tags| !tags.is_empty()))
+        .build()
+}
+
+fn whole(quantity: Quantity) -> Option<i32> {
+    let amount = quantity.amount();
     amount.is_integer().then(|| amount.to_i32()).flatten()
 }
 
-/// The quantity of a record as `QuantityAsDecimal`, where it is no whole number.
-fn fraction(record: &HourlyRecord) -> Option<String> {
-    whole(record).is_none().then(|| record.quantity.to_string())
+/// The quantities of a record that are not whole, for which the SDK (1.124) has no field yet. A record and its
+/// allocations must have the same type of quantity, so one fraction makes all of them decimals.
+struct DecimalQuantities {
+    /// `QuantityAsDecimal`, if it is needed.
+    quantity: Option<String>,
+    /// `AllocatedUsageQuantityAsDecimal` of each allocation.
+    allocations: Vec<String>,
+}
+
+impl DecimalQuantities {
+    fn of(record: &HourlyRecord) -> Self {
+        let all = || std::iter::once(record.quantity).chain(record.allocations.iter().map(|part| part.quantity));
+        if all().all(|quantity| whole(quantity).is_some()) {
+            return Self { quantity: None, allocations: Vec::new() };
+        }
+        let allocations = record.allocations.iter().map(|part| part.quantity.to_string()).collect();
+        Self { quantity: Some(record.quantity.to_string()), allocations }
+    }
 }
 
 /// The request's body as AWS documents it. The SDK (1.124) writes an empty CustomerIdentifier into every record that
-/// has none, and has no field for decimal quantities yet.
-fn rewrite(body: &[u8], fractions: &[Option<String>]) -> Option<Vec<u8>> {
+/// has none, and has no fields for decimal quantities yet.
+fn rewrite(body: &[u8], quantities: &[DecimalQuantities]) -> Option<Vec<u8>> {
     let mut body: Value = serde_json::from_slice(body).ok()?;
     let records = body.get_mut("UsageRecords")?.as_array_mut()?;
-    for (record, fraction) in records.iter_mut().zip(fractions) {
+    for (record, decimals) in records.iter_mut().zip(quantities) {
         let record = record.as_object_mut()?;
         if record.get("CustomerIdentifier").and_then(Value::as_str) == Some("") {
             record.remove("CustomerIdentifier");
         }
-        if let Some(fraction) = fraction {
-            record.remove("Quantity");
-            record.insert("QuantityAsDecimal".to_owned(), Value::from(fraction.as_str()));
+        let Some(quantity) = &decimals.quantity else { continue };
+        record.remove("Quantity");
+        record.insert("QuantityAsDecimal".to_owned(), Value::from(quantity.as_str()));
+        let Some(allocations) = record.get_mut("UsageAllocations") else { continue };
+        for (allocation, quantity) in allocations.as_array_mut()?.iter_mut().zip(&decimals.allocations) {
+            let allocation = allocation.as_object_mut()?;
+            allocation.remove("AllocatedUsageQuantity");
+            allocation.insert("AllocatedUsageQuantityAsDecimal".to_owned(), Value::from(quantity.as_str()));
         }
     }
     serde_json::to_vec(&body).ok()

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::keys::Key;
 use super::{Store, StoreError, attribute, is_lost_race, keys, unavailable, write};
+use crate::ledger::HourSum;
 use crate::metering::{HourlyRecord, RecordName};
 use crate::time::UsageHour;
 
@@ -13,8 +14,8 @@ use crate::time::UsageHour;
 pub struct Carry<'a> {
     /// The record of the hour that it comes from.
     pub origin: Origin<'a>,
-    /// How much.
-    pub amount: Decimal,
+    /// How much, and what is known of its tags.
+    pub amount: HourSum,
     /// The hour that it goes to; it must not be summed yet.
     pub target: UsageHour,
 }
@@ -29,6 +30,11 @@ pub enum Origin<'a> {
 }
 
 impl Origin<'_> {
+    /// The hour and dimension that it comes from.
+    pub fn name(&self) -> &RecordName {
+        &self.record().name
+    }
+
     fn record(&self) -> &HourlyRecord {
         match self {
             Self::Frozen(record) | Self::New(record) => record,
@@ -47,14 +53,14 @@ impl Store {
         let record = carry.origin.record();
         let name = &record.name;
         let carried = match carry.origin {
-            Origin::Frozen(record) => record.carried + carry.amount,
-            Origin::New(_) => carry.amount,
+            Origin::Frozen(record) => record.carried + carry.amount.amount,
+            Origin::New(_) => carry.amount.amount,
         };
         let item_key = Key {
             pk: keys::usage(&name.license, carry.target),
             sk: keys::usage_carried(&name.dimension, name.hour, &carried.normalize().to_string()),
         };
-        let item = write(&item_key, &self.carried_item(&name.dimension, carry.amount))?;
+        let item = write(&item_key, &self.carried_item(&name.dimension, &carry.amount))?;
         // Also if the target's time is past already, it is looked at.
         let note = self.dirty(&name.license, carry.target);
         let note = write(&keys::dirty(&name.license, carry.target), &note)?;

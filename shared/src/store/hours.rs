@@ -1,5 +1,7 @@
 //! Hours: which licenses have usage in one, how far the reporter is with it, and which are to be looked at again.
 
+use std::collections::HashSet;
+
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -110,6 +112,21 @@ impl Store {
         let licenses = markers.map(|marker| marker.map(|marker| marker.license)).collect::<Result<_, _>>()?;
         let last = answer.last_evaluated_key.and_then(|mut key| key.remove("sk"));
         Ok((licenses, last.and_then(|sk| sk.as_s().ok().cloned())))
+    }
+
+    /// Which of some licenses have usage in an hour.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn which_have_usage(
+        &self,
+        hour: UsageHour,
+        licenses: &[LicenseId],
+    ) -> Result<HashSet<LicenseId>, StoreError> {
+        let markers = licenses.iter().map(|license| keys::marker(hour, license).attributes()).collect();
+        let markers = self.get_many(markers).await?.into_iter().map(read::<Marker>);
+        markers.map(|marker| marker.map(|marker| marker.license)).collect()
     }
 
     /// Whether a license has usage in an hour.

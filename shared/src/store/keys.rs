@@ -65,7 +65,6 @@ pub enum Rank {
 impl Rank {
     /// Every rank, in its order.
     pub const ALL: [Self; 3] = [Self::Pressing, Self::Usual, Self::Held];
-
 }
 
 /// What sorts the records of a rank.

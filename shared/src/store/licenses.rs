@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -14,9 +13,6 @@ use crate::ids::{AccountId, LicenseId, TenantId};
 use crate::license::{License, StateName, told};
 use crate::notification::{OutboundEvent, Told};
 use crate::registration::{Contact, Handoff, SecretHash};
-
-/// How many items one BatchGetItem reads.
-const MOST_GETS: usize = 100;
 
 /// A change of a license, as a function of the row makes it.
 #[derive(Debug)]
@@ -69,12 +65,8 @@ impl Store {
     ///
     /// When the table does not answer.
     pub async fn licenses(&self, ids: &[LicenseId]) -> Result<Vec<License>, StoreError> {
-        let read_chunk = |chunk: &[LicenseId]| {
-            let keys: Vec<_> = chunk.iter().map(|id| keys::license(id).attributes()).collect();
-            async move { self.get_many(keys).await }
-        };
-        let chunks = try_join_all(ids.chunks(MOST_GETS).map(read_chunk)).await?;
-        chunks.into_iter().flatten().map(read).collect()
+        let keys = ids.iter().map(|id| keys::license(id).attributes()).collect();
+        self.get_many(keys).await?.into_iter().map(read).collect()
     }
 
     /// Changes a license: `change` is given the row as it is and answers what it shall be, or none to leave it.
@@ -203,23 +195,6 @@ impl Store {
                 return Ok(due);
             }
         }
-    }
-
-    /// Items of the table by their keys, consistently, in no order. What DynamoDB leaves over is asked for again.
-    async fn get_many(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let mut found = Vec::with_capacity(keys.len());
-        for race in 0..RACES {
-            give_way(race).await;
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let request = self.client.batch_get_item().request_items(&self.table, wanted.map_err(unbuildable)?);
-            let answer = request.send().await.map_err(unavailable)?;
-            found.extend(answer.responses.unwrap_or_default().into_values().flatten());
-            keys = answer.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
-            if keys.is_empty() {
-                return Ok(found);
-            }
-        }
-        Err(StoreError::Contended("BatchGetItem".to_owned()))
     }
 
     async fn license_page(

@@ -24,7 +24,8 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,6 +46,9 @@ type Item = HashMap<String, AttributeValue>;
 /// Where a page of the index of work ended.
 #[derive(Debug, Clone)]
 pub struct IndexKey(Item);
+
+/// How many items one BatchGetItem reads.
+const MOST_GETS: usize = 100;
 
 /// How often a write is made again from a newer row before it is given up for now.
 const RACES: u32 = 20;
@@ -111,6 +115,30 @@ impl Store {
         let request = self.client.put_item().table_name(&self.table).set_item(Some(write(key, value)?));
         request.send().await.map_err(unavailable)?;
         Ok(())
+    }
+
+    /// Items of the table by their keys, consistently, in no order; those that are not there are left out.
+    async fn get_many(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let chunks = keys.chunks(MOST_GETS).map(|chunk| self.get_batch(chunk.to_vec()));
+        Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
+    }
+
+    /// One BatchGetItem. What DynamoDB leaves over is asked for again.
+    async fn get_batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for race in 0..RACES {
+            give_way(race).await;
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let request =
+                self.client.batch_get_item().request_items(&self.table, wanted.map_err(licenses::unbuildable)?);
+            let answer = request.send().await.map_err(unavailable)?;
+            found.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            keys = answer.unprocessed_keys.unwrap_or_default().into_values().flat_map(|left| left.keys).collect();
+            if keys.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(StoreError::Contended("BatchGetItem".to_owned()))
     }
 
     /// A page of what the index of work has between two sort keys, in its order, and where the next page begins. An

@@ -196,11 +196,7 @@ impl Store {
     /// # Errors
     ///
     /// When the table does not answer, or the cursor is not one of this list's.
-    pub async fn pending_records(
-        &self,
-        cursor: Option<&str>,
-        limit: i32,
-    ) -> Result<Listed<HourlyRecord>, StoreError> {
+    pub async fn pending_records(&self, cursor: Option<&str>, limit: i32) -> Result<Listed<HourlyRecord>, StoreError> {
         let shards: Vec<Segment> = (0..SHARDS).map(|shard| Segment::all(Work::Pending(shard))).collect();
         self.walk(&shards, cursor, limit, read).await
     }

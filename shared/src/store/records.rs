@@ -20,6 +20,9 @@ use crate::time::UsageHour;
 /// How long a record is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
+/// How many bytes of records are written together; a transaction takes 4 MB.
+const LARGEST_TRANSACTION: usize = 2_000_000;
+
 /// How many due records of a shard are read together.
 const DUE_PAGE: i32 = 500;
 
@@ -52,7 +55,7 @@ impl Store {
     /// When the table does not answer; some of them may be written then.
     pub async fn freeze(&self, records: &[HourlyRecord]) -> Result<Vec<bool>, StoreError> {
         let mut frozen = Vec::with_capacity(records.len());
-        for chunk in records.chunks(BATCH) {
+        for chunk in chunks(records) {
             let puts: Vec<Put> = chunk.iter().map(|record| self.frozen(record)).collect::<Result<_, _>>()?;
             let writes = puts.iter().map(|put| TransactWriteItem::builder().put(put.clone()).build()).collect();
             match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
@@ -315,6 +318,22 @@ impl Store {
             .build()
             .map_err(super::licenses::unbuildable)
     }
+}
+
+/// Records in the order given, so many together as one transaction takes.
+fn chunks(records: &[HourlyRecord]) -> impl Iterator<Item = &[HourlyRecord]> {
+    let mut left = records;
+    std::iter::from_fn(move || {
+        let mut size = 0;
+        let fits = left.iter().take(BATCH).take_while(|record| {
+            size += record.size();
+            size <= LARGEST_TRANSACTION
+        });
+        // One alone always fits.
+        let (chunk, rest) = left.split_at_checked(fits.count().max(1))?;
+        left = rest;
+        Some(chunk)
+    })
 }
 
 fn is_claimed_by_another(state: &RecordState, run: &str) -> bool {

@@ -10,17 +10,22 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::keys::Key;
-use super::{Item, Store, StoreError, is_race, keys, unavailable, write};
+use super::{Item, Store, StoreError, is_race, keys, read, unavailable, write};
+use crate::allocation::{Allocation, allocate};
 use crate::ids::{DimensionKey, LicenseId};
+use crate::ledger::{HourSum, LedgerItem, Source, Summing};
 use crate::tags::Tags;
 use crate::time::UsageHour;
-use crate::usage::{KeyHash, LedgerItem, Source, UsageEvent};
+use crate::usage::{KeyHash, Quantity, UsageEvent};
 
 /// How many items one BatchWriteItem holds.
 const BATCH: usize = 25;
 
 /// How many BatchWriteItems of one request are under way at once.
 const BATCHES_AT_ONCE: usize = 8;
+
+/// How many events of an hour are read together.
+const SUMMED_TOGETHER: i32 = 1000;
 
 /// How often what a BatchWriteItem left over is sent again.
 const ROUNDS: u32 = 5;
@@ -44,6 +49,9 @@ struct UsageItem {
     quantity: Decimal,
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     tags: Tags,
+    /// In what was carried: what is known of its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allocations: Vec<Allocation>,
     at: Timestamp,
     expires_at: i64,
 }
@@ -51,11 +59,11 @@ struct UsageItem {
 impl From<UsageItem> for LedgerItem {
     fn from(item: UsageItem) -> Self {
         let source = match (item.key, item.revision) {
-            (Some(key), Some(revision)) => Source::Open(key, revision),
-            (Some(key), None) => Source::Late(key),
-            (None, _) => Source::Carried,
+            (Some(key), Some(revision)) => Source::Open { key, revision, tags: item.tags },
+            (Some(key), None) => Source::Late { key, tags: item.tags },
+            (None, _) => Source::Carried(item.allocations),
         };
-        Self { dimension: item.dimension, source, amount: item.quantity, tags: item.tags }
+        Self { dimension: item.dimension, source, amount: item.quantity }
     }
 }
 
@@ -180,25 +188,44 @@ impl Store {
         }
     }
 
-    /// Everything that counts in an hour of a license.
+    /// What an hour of a license holds, per dimension, summed while it is read: a page of it is in memory.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn usage_of_hour(&self, license: &LicenseId, hour: UsageHour) -> Result<Vec<LedgerItem>, StoreError> {
-        let items: Vec<UsageItem> = self.query(&keys::usage(license, hour), "").await?;
-        Ok(items.into_iter().map(LedgerItem::from).collect())
+    pub async fn sums_of_hour(
+        &self,
+        license: &LicenseId,
+        hour: UsageHour,
+    ) -> Result<BTreeMap<DimensionKey, HourSum>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::usage(license, hour)))
+            .consistent_read(true)
+            .limit(SUMMED_TOGETHER)
+            .into_paginator()
+            .items()
+            .send();
+        let mut summing = Summing::default();
+        while let Some(item) = pages.next().await {
+            summing.add(read::<UsageItem>(item.map_err(unavailable)?)?.into());
+        }
+        Ok(summing.finish())
     }
 
     /// An item that brings what another hour could not hold.
-    pub(super) fn carried_item(&self, dimension: &DimensionKey, amount: Decimal) -> impl Serialize + use<> {
+    pub(super) fn carried_item(&self, dimension: &DimensionKey, amount: &HourSum) -> impl Serialize + use<> {
         let now = self.clock.now();
         UsageItem {
             dimension: dimension.clone(),
             key: None,
             revision: None,
-            quantity: amount,
+            quantity: amount.amount,
             tags: Tags::default(),
+            allocations: allocate(amount, Quantity::capped(amount.amount)).parts,
             at: now,
             expires_at: after(now, KEPT),
         }
@@ -267,6 +294,7 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
         revision,
         quantity: event.quantity.amount(),
         tags: event.tags.clone(),
+        allocations: Vec::new(),
         at: event.time,
         expires_at: after(now, KEPT),
     }

@@ -1,0 +1,216 @@
+//! One call of BatchMeterUsage: its records are claimed, sent, and settled by what AWS answers.
+//!
+//! The claim is written before the call and the outcome after it, each on condition of what was there. Whatever happens
+//! in between leaves an attempt that is written down, so that the next one can be read rightly.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use stallkeeper::ids::ProductCode;
+use stallkeeper::license::{FINAL_REPORTING, State};
+use stallkeeper::metering::{
+    AcceptedBy, Answer, HourlyRecord, Outcome, RecordState, Rejection, Status, next_attempt, read_status,
+};
+use stallkeeper::metrics::Metric;
+use stallkeeper::store::StoreError;
+use tokio::time::{Instant, sleep_until};
+
+use crate::run::Run;
+
+/// After how many attempts a call that fails for an unknown reason is halved, so that one record holds up no others.
+const PATIENCE: u32 = 3;
+
+/// The pace of calls. Clones of a turn are given out one after the other, whoever asks.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    every: Duration,
+    next: Mutex<Instant>,
+}
+
+impl Pace {
+    pub(crate) fn of(every: Duration) -> Self {
+        Self { every, next: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits for its turn.
+    async fn turn(&self) {
+        if self.every.is_zero() {
+            return;
+        }
+        let at = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = (*next).max(Instant::now());
+            *next = at + self.every;
+            at
+        };
+        sleep_until(at).await;
+    }
+}
+
+/// What a call left to do.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// The product that it was about.
+    pub(crate) product: ProductCode,
+    /// How many records AWS has booked.
+    pub(crate) booked: usize,
+    /// If AWS refused the call as a whole: why, and the records, which are free to go again.
+    pub(crate) rejected: Option<(Rejection, Vec<HourlyRecord>)>,
+}
+
+/// Makes one call. Its records are of one product.
+pub(crate) async fn attempt(
+    run: &Run<'_>,
+    pace: &Pace,
+    product: ProductCode,
+    call: Vec<HourlyRecord>,
+) -> Result<Answered, StoreError> {
+    let mut answered = Answered { product, booked: 0, rejected: None };
+    let Some(call) = claim(run, call).await? else { return Ok(answered) };
+    pace.turn().await;
+    let answer = run.marketplace.batch_meter_usage(&call).await;
+    run.count(Metric::MeteringCalls, 1);
+    run.count_sent(call.len());
+    match answer {
+        Answer::Records(statuses) => {
+            let mut changes = Vec::new();
+            for record in call {
+                let status = statuses.iter().find(|(name, _)| *name == record.name).map(|(_, status)| status);
+                let outcome = match status {
+                    Some(status @ Status::NotSubscribed) => {
+                        read_status(&record, status, is_open(run, &record).await.unwrap_or(true))
+                    }
+                    Some(status) => read_status(&record, status, true),
+                    None => Outcome::Again { unanswered: true },
+                };
+                let change = settled(run, record, outcome);
+                answered.booked += usize::from(matches!(change.1.state, RecordState::Accepted { .. }));
+                changes.push(change);
+            }
+            run.store.settle(&changes).await?;
+        }
+        Answer::NotBooked(code) => {
+            run.count(Metric::MeteringThrottles, 1);
+            again(run, &answered.product, call, false, &code).await?;
+        }
+        Answer::NotKnown(code) if call.len() > 1 && call.iter().any(|record| record.attempts > PATIENCE) => {
+            answered.rejected = Some((Rejection::Data(code), not_booked(run, call).await?));
+        }
+        Answer::NotKnown(code) => {
+            run.count(Metric::MeteringFailures, 1);
+            again(run, &answered.product, call, false, &code).await?;
+        }
+        Answer::Nothing => {
+            run.count(Metric::MeteringFailures, 1);
+            again(run, &answered.product, call, true, "no_answer").await?;
+        }
+        Answer::Rejected(rejection) => {
+            run.count(Metric::MeteringFailures, 1);
+            answered.rejected = Some((rejection, not_booked(run, call).await?));
+        }
+    }
+    Ok(answered)
+}
+
+/// A record before and after its outcome, counted.
+pub(crate) fn settled(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
+    let now = run.store.clock().now();
+    let after = match outcome {
+        Outcome::Final(state) => {
+            count(run, &record, &state);
+            record.become_at(state, now)
+        }
+        Outcome::Again { unanswered } => {
+            run.count(Metric::RecordsAgain, 1);
+            HourlyRecord {
+                unanswered: record.unanswered || unanswered,
+                not_before: next_attempt(&record, now),
+                ..record.become_at(RecordState::Sealed, now)
+            }
+        }
+    };
+    (record, after)
+}
+
+/// Counts what became of a record, and writes the line by which an operator follows it.
+pub(crate) fn count(run: &Run<'_>, record: &HourlyRecord, state: &RecordState) {
+    let metric = match state {
+        RecordState::Accepted { by, .. } => {
+            if *by == AcceptedBy::Duplicate {
+                run.count(Metric::RecordsConfirmedLater, 1);
+            }
+            Metric::RecordsAccepted
+        }
+        RecordState::Conflict => return run.problem(Metric::RecordsConflict, &record.name, "AWS has another quantity"),
+        RecordState::Refused { reason } => return run.problem(Metric::RecordsRefused, &record.name, reason),
+        RecordState::Unconfirmed { reason } => return run.problem(Metric::RecordsUnconfirmed, &record.name, reason),
+        RecordState::Expired => return run.problem(Metric::RecordsExpired, &record.name, "its window closed"),
+        RecordState::DryRun => Metric::RecordsDryRun,
+        RecordState::Held { .. } | RecordState::Sealed | RecordState::Claimed { .. } | RecordState::Folded { .. } => {
+            return;
+        }
+    };
+    run.count(metric, 1);
+    let (run, state, name) = (run.id.as_str(), state.name(), &record.name);
+    let (license, hour, dimension) = (&name.license, &name.hour, &name.dimension);
+    tracing::info!(run, %license, %hour, %dimension, quantity = %record.quantity, attempts = record.attempts, state, "a record is over");
+}
+
+/// Claims a call's records. Where one was changed since it was read, each is read again, and those that can be claimed
+/// are.
+async fn claim(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Option<Vec<HourlyRecord>>, StoreError> {
+    let (store, id, now) = (run.store, run.id.as_str(), run.store.clock().now());
+    if let Some(claimed) = store.claim(&call, id, now).await? {
+        return Ok(Some(claimed));
+    }
+    let mut current = Vec::new();
+    for record in &call {
+        let record = store.record(&record.name).await?;
+        current.extend(record.filter(|record| match &record.state {
+            RecordState::Sealed => record.not_before <= now,
+            RecordState::Claimed { run, .. } => run == id || record.not_before <= now,
+            RecordState::Held { .. }
+            | RecordState::Accepted { .. }
+            | RecordState::Conflict
+            | RecordState::Refused { .. }
+            | RecordState::Expired
+            | RecordState::Unconfirmed { .. }
+            | RecordState::Folded { .. }
+            | RecordState::DryRun => false,
+        }));
+    }
+    if current.is_empty() { Ok(None) } else { store.claim(&current, id, now).await }
+}
+
+/// Whether AWS may still take usage of a record's license.
+async fn is_open(run: &Run<'_>, record: &HourlyRecord) -> Result<bool, StoreError> {
+    let Some(license) = run.store.license(&record.name.license).await? else { return Ok(false) };
+    Ok(match license.state_at(run.now) {
+        State::Pending | State::Failed | State::Active => true,
+        State::Ending { usage_until } => run.now.duration_since(usage_until) < FINAL_REPORTING,
+        State::Ended { .. } => false,
+    })
+}
+
+/// The same records go again later.
+pub(crate) async fn again(
+    run: &Run<'_>,
+    product: &ProductCode,
+    call: Vec<HourlyRecord>,
+    unanswered: bool,
+    code: &str,
+) -> Result<(), StoreError> {
+    tracing::warn!(run = run.id, %product, records = call.len(), code, unanswered, "they go again");
+    let outcome = || Outcome::Again { unanswered };
+    let changes: Vec<_> = call.into_iter().map(|record| settled(run, record, outcome())).collect();
+    run.store.settle(&changes).await
+}
+
+/// Gives back the claim of records that AWS has certainly not booked: they can go again at once.
+async fn not_booked(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
+    let now = run.store.clock().now();
+    let free = |record: &HourlyRecord| HourlyRecord { not_before: now, ..record.become_at(RecordState::Sealed, now) };
+    let changes: Vec<_> = call.into_iter().map(|record| (record.clone(), free(&record))).collect();
+    run.store.settle(&changes).await?;
+    Ok(changes.into_iter().map(|(_, after)| after).collect())
+}

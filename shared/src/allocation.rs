@@ -1,0 +1,188 @@
+//! Usage allocations: how a record's quantity is broken down by tags (vendor-metered tagging).
+//!
+//! AWS refuses a whole call for a record whose allocations break a rule (BatchMeterUsage, `UsageAllocations`), so what
+//! does not fit goes into the allocation without tags: less is known of it, and all of it is billed.
+
+use std::collections::BTreeSet;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::HourSum;
+use crate::tags::{MOST_TAGS, Tags};
+use crate::usage::Quantity;
+
+/// How many allocations a record has at most (BatchMeterUsage).
+pub const MOST: usize = 2500;
+
+/// How many bytes of tags a record has at most, so that it stays an item of the table (400 KB).
+const MOST_BYTES: usize = 250_000;
+
+/// A part of a record's quantity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    /// What it is tagged with; none for the part without tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+    /// How much.
+    pub quantity: Quantity,
+}
+
+impl Allocation {
+    /// About how many bytes it takes, in the table and in a request.
+    pub fn size(&self) -> usize {
+        60 + self.tags.iter().map(|(key, value)| 25 + key.len() + value.len()).sum::<usize>()
+    }
+}
+
+/// A quantity broken down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allocated {
+    /// The parts, which sum up to the quantity; none where nothing is tagged.
+    pub parts: Vec<Allocation>,
+    /// How many tagged amounts went into the part without tags.
+    pub folded: usize,
+}
+
+/// Breaks a quantity down by an hour's tags, the largest amounts first.
+///
+/// At most 2500 parts, 5 keys of tags in all of them, each set of tags once, and one part without tags. Where the
+/// quantity is less than the hour's sum (of an overage, or beyond what a record holds), the smallest amounts are cut.
+pub fn allocate(sum: &HourSum, quantity: Quantity) -> Allocated {
+    let mut by_size: Vec<_> = sum.tagged.iter().filter(|(_, amount)| !amount.is_zero()).collect();
+    by_size.sort_by_key(|(tags, amount)| (std::cmp::Reverse(**amount), *tags));
+    let mut left = quantity.amount();
+    let mut allocated = Allocated::default();
+    let mut keys: BTreeSet<&str> = BTreeSet::new();
+    let mut bytes = 0;
+    for (tags, amount) in by_size {
+        if left.is_zero() {
+            break;
+        }
+        let part = Allocation { tags: tags.clone(), quantity: Quantity::capped((*amount).min(left)) };
+        let with_its_keys: BTreeSet<&str> = keys.iter().copied().chain(tags.iter().map(|(key, _)| key)).collect();
+        let fits = with_its_keys.len() <= MOST_TAGS && bytes + part.size() <= MOST_BYTES;
+        if !fits || allocated.parts.len() == MOST {
+            allocated.folded += 1;
+            continue;
+        }
+        keys = with_its_keys;
+        bytes += part.size();
+        left -= part.quantity.amount();
+        allocated.parts.push(part);
+    }
+    if allocated.parts.is_empty() || left.is_zero() {
+        return Allocated { parts: allocated.parts, folded: allocated.folded };
+    }
+    if allocated.parts.len() == MOST
+        && let Some(smallest) = allocated.parts.pop()
+    {
+        left += smallest.quantity.amount();
+        allocated.folded += 1;
+    }
+    allocated.parts.push(Allocation { tags: Tags::default(), quantity: Quantity::capped(left) });
+    allocated
+}
+
+/// The sum of some allocations.
+pub fn total(parts: &[Allocation]) -> Decimal {
+    parts.iter().map(|part| part.quantity.amount()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        let pairs: BTreeMap<String, String> =
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Tags::try_from(pairs).unwrap()
+    }
+
+    fn sum(amount: i64, tagged: &[(&[(&str, &str)], i64)]) -> HourSum {
+        let tagged = tagged.iter().map(|(pairs, amount)| (tags(pairs), Decimal::from(*amount))).collect();
+        HourSum { amount: Decimal::from(amount), tagged }
+    }
+
+    fn parts(sum: &HourSum, quantity: i64) -> Vec<(Tags, String)> {
+        let allocated = allocate(sum, Quantity::try_from(Decimal::from(quantity)).unwrap());
+        allocated.parts.into_iter().map(|part| (part.tags, part.quantity.to_string())).collect()
+    }
+
+    #[test]
+    fn the_parts_sum_up_with_one_without_tags() {
+        let sum = sum(10, &[(&[("team", "a")], 3), (&[("team", "b")], 5)]);
+        let expected =
+            [(tags(&[("team", "b")]), "5".into()), (tags(&[("team", "a")]), "3".into()), (tags(&[]), "2".into())];
+        assert_eq!(parts(&sum, 10), expected);
+        // Of an overage of 6, the largest comes first and the next is cut.
+        assert_eq!(parts(&sum, 6), [(tags(&[("team", "b")]), "5".into()), (tags(&[("team", "a")]), "1".into())]);
+        assert!(parts(&sum, 0).is_empty());
+    }
+
+    #[test]
+    fn nothing_tagged_has_no_allocations() {
+        assert_eq!(allocate(&sum(10, &[]), Quantity::capped(Decimal::TEN)), Allocated::default());
+    }
+
+    #[test]
+    fn a_sixth_key_goes_into_the_part_without_tags() {
+        let sum = sum(
+            21,
+            &[
+                (&[("a", "1"), ("b", "1"), ("c", "1")], 6),
+                (&[("d", "1")], 5),
+                (&[("e", "1"), ("f", "1")], 4),
+                (&[("e", "1")], 3),
+                (&[("f", "1")], 2),
+            ],
+        );
+        let allocated = allocate(&sum, Quantity::capped(sum.amount));
+        assert_eq!(allocated.folded, 2);
+        assert_eq!(total(&allocated.parts), sum.amount);
+        assert_eq!(allocated.parts.last().unwrap().quantity.to_string(), "7");
+    }
+
+    #[test]
+    fn more_sets_of_tags_than_a_record_holds_are_folded() {
+        let many = |count: i64| {
+            let tagged = (0..count).map(|n| (tags(&[("n", &n.to_string())]), Decimal::ONE)).collect();
+            HourSum { amount: Decimal::from(count), tagged }
+        };
+        let exact = allocate(&many(2500), Quantity::capped(Decimal::from(2500)));
+        assert_eq!((exact.parts.len(), exact.folded), (2500, 0));
+        let over = allocate(&many(2600), Quantity::capped(Decimal::from(2600)));
+        assert_eq!((over.parts.len(), over.folded), (2500, 101));
+        assert_eq!(over.parts.last().unwrap().quantity.to_string(), "101");
+        assert!(over.parts.last().unwrap().tags.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_tagged_every_rule_of_aws_holds(
+            tagged in prop::collection::btree_map(
+                prop::collection::btree_map("[a-h]", "[x-z]{1,256}", 1..4), 0u32..2000, 0..40),
+            untagged in 0u32..50, cut in 0u32..100,
+        ) {
+            let tagged: BTreeMap<Tags, Decimal> =
+                tagged.into_iter().map(|(tags, n)| (Tags::try_from(tags).unwrap(), Decimal::new(i64::from(n), 3))).collect();
+            let amount = tagged.values().sum::<Decimal>() + Decimal::from(untagged);
+            let quantity = Quantity::capped(amount - Decimal::from(cut));
+            let allocated = allocate(&HourSum { amount, tagged }, quantity);
+            if !allocated.parts.is_empty() {
+                prop_assert_eq!(total(&allocated.parts), quantity.amount());
+            }
+            prop_assert!(allocated.parts.len() <= MOST);
+            let keys: BTreeSet<&str> =
+                allocated.parts.iter().flat_map(|part| part.tags.iter().map(|(key, _)| key)).collect();
+            prop_assert!(keys.len() <= MOST_TAGS);
+            let sets: BTreeSet<&Tags> = allocated.parts.iter().map(|part| &part.tags).collect();
+            prop_assert_eq!(sets.len(), allocated.parts.len());
+            prop_assert!(allocated.parts.iter().all(|part| part.quantity > Quantity::ZERO));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The ledger of usage: what stands in it for an hour, and how that is summed.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use crate::allocation::Allocation;
+use crate::ids::DimensionKey;
+use crate::metering::HourlyRecord;
+use crate::tags::Tags;
+use crate::usage::KeyHash;
+
+/// An item of the ledger: usage as it counts in its hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerItem {
+    /// Of what.
+    pub dimension: DimensionKey,
+    /// Where it comes from.
+    pub source: Source,
+    /// How much.
+    pub amount: Decimal,
+}
+
+/// Where an item of the ledger comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Reported while the hour was open.
+    Open {
+        /// The idempotency key.
+        key: KeyHash,
+        /// Which correction it is.
+        revision: u32,
+        /// What it was tagged with.
+        tags: Tags,
+    },
+    /// Reported late.
+    Late {
+        /// The idempotency key.
+        key: KeyHash,
+        /// What it was tagged with.
+        tags: Tags,
+    },
+    /// Carried from another hour, with what is known of its tags.
+    Carried(Vec<Allocation>),
+}
+
+/// What an hour holds of a dimension.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HourSum {
+    /// All of it.
+    pub amount: Decimal,
+    /// What of it is tagged.
+    pub tagged: BTreeMap<Tags, Decimal>,
+}
+
+impl HourSum {
+    fn add(&mut self, amount: Decimal, tags: &Tags) {
+        self.amount += amount;
+        self.tag(amount, tags);
+    }
+
+    fn tag(&mut self, amount: Decimal, tags: &Tags) {
+        if tags.is_empty() {
+            return;
+        }
+        match self.tagged.get_mut(tags) {
+            Some(tagged) => *tagged += amount,
+            None => {
+                self.tagged.insert(tags.clone(), amount);
+            }
+        }
+    }
+
+    /// What it holds beyond a record, with the tags of what the record does not have; where something was carried
+    /// before, its tags are no longer known.
+    #[must_use]
+    pub fn beyond(&self, record: &HourlyRecord, difference: Decimal) -> Self {
+        let mut beyond = Self { amount: difference, tagged: BTreeMap::new() };
+        if !record.carried.is_zero() || record.counted.is_some() {
+            return beyond;
+        }
+        let mut left = difference;
+        for (tags, amount) in &self.tagged {
+            let in_record = record.allocations.iter().find(|part| part.tags == *tags);
+            let more =
+                (*amount - in_record.map_or(Decimal::ZERO, |part| part.quantity.amount())).clamp(Decimal::ZERO, left);
+            if !more.is_zero() {
+                left -= more;
+                beyond.tag(more, tags);
+            }
+        }
+        beyond
+    }
+}
+
+/// Sums an hour per dimension, item by item, without keeping the items.
+///
+/// Of a key's revisions the highest counts. What came late under a key that was reported in the open hour too does not
+/// count beside it. The items of one key must come one after the other, as they stand in the ledger.
+#[derive(Debug, Default)]
+pub struct Summing {
+    sums: BTreeMap<DimensionKey, HourSum>,
+    /// What counts so far of the key whose items come.
+    current: Option<Counted>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    dimension: DimensionKey,
+    key: KeyHash,
+    /// None for what came late.
+    revision: Option<u32>,
+    amount: Decimal,
+    tags: Tags,
+}
+
+impl Summing {
+    /// Takes in the next item.
+    pub fn add(&mut self, item: LedgerItem) {
+        let LedgerItem { dimension, source, amount } = item;
+        let (key, revision, tags) = match source {
+            Source::Open { key, revision, tags } => (key, Some(revision), tags),
+            Source::Late { key, tags } => (key, None, tags),
+            Source::Carried(parts) => {
+                let sum = self.sums.entry(dimension).or_default();
+                sum.amount += amount;
+                for part in parts {
+                    sum.tag(part.quantity.amount(), &part.tags);
+                }
+                return;
+            }
+        };
+        let next = Counted { dimension, key, revision, amount, tags };
+        match &mut self.current {
+            Some(current) if current.dimension == next.dimension && current.key == next.key => {
+                if current.revision <= next.revision {
+                    *current = next;
+                }
+            }
+            _ => {
+                self.count_current();
+                self.current = Some(next);
+            }
+        }
+    }
+
+    /// The sums, when all items were taken in.
+    pub fn finish(mut self) -> BTreeMap<DimensionKey, HourSum> {
+        self.count_current();
+        self.sums
+    }
+
+    fn count_current(&mut self) {
+        if let Some(counted) = self.current.take() {
+            self.sums.entry(counted.dimension).or_default().add(counted.amount, &counted.tags);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -1,0 +1,92 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::usage::Quantity;
+
+fn open(key: &str, revision: u32, amount: i64) -> LedgerItem {
+    item(Source::Open { key: KeyHash::of(key), revision, tags: Tags::default() }, amount)
+}
+
+fn late(key: &str, amount: i64) -> LedgerItem {
+    item(Source::Late { key: KeyHash::of(key), tags: Tags::default() }, amount)
+}
+
+fn item(source: Source, amount: i64) -> LedgerItem {
+    LedgerItem { dimension: "requests".parse().unwrap(), source, amount: amount.into() }
+}
+
+fn tags(value: &str) -> Tags {
+    Tags::try_from(BTreeMap::from([("team".to_owned(), value.to_owned())])).unwrap()
+}
+
+fn sum(items: impl IntoIterator<Item = LedgerItem>) -> HourSum {
+    let mut summing = Summing::default();
+    items.into_iter().for_each(|item| summing.add(item));
+    summing.finish().remove(&"requests".parse().unwrap()).unwrap_or_default()
+}
+
+#[test]
+fn the_highest_revision_counts_and_what_came_late_not_beside_it() {
+    let items = [
+        open("a", 1, 7),
+        open("a", 0, 5),
+        open("b", 0, 10),
+        late("b", 99),
+        late("c", 3),
+        item(Source::Carried(Vec::new()), 1),
+        item(Source::Carried(Vec::new()), 1),
+    ];
+    assert_eq!(sum(items).amount, Decimal::from(7 + 10 + 3 + 2));
+}
+
+#[test]
+fn tags_are_summed_apart() {
+    let tagged = |key: &str, revision, value: &str, amount| {
+        item(Source::Open { key: KeyHash::of(key), revision, tags: tags(value) }, amount)
+    };
+    let carried = Allocation { tags: tags("b"), quantity: Quantity::capped(Decimal::from(4)) };
+    let items = [
+        tagged("a", 0, "a", 100),
+        tagged("a", 1, "b", 7),
+        tagged("b", 0, "a", 2),
+        open("c", 0, 3),
+        item(Source::Carried(vec![carried]), 5),
+    ];
+    let sum = sum(items);
+    assert_eq!(sum.amount, Decimal::from(7 + 2 + 3 + 5));
+    assert_eq!(sum.tagged, BTreeMap::from([(tags("a"), Decimal::from(2)), (tags("b"), Decimal::from(7 + 4))]));
+}
+
+#[test]
+fn what_is_beyond_a_record_has_the_tags_that_the_record_lacks() {
+    let hour: crate::time::UsageHour = "2026-11-10T09".parse().unwrap();
+    let license = crate::license::License::new("l-1".parse().unwrap(), "p".parse().unwrap());
+    let before = HourSum { amount: Decimal::from(10), tagged: BTreeMap::from([(tags("a"), Decimal::from(6))]) };
+    let record = HourlyRecord::freeze(&license, hour, "requests".parse().unwrap(), &before, hour.summed_from());
+    let after = HourSum {
+        amount: Decimal::from(18),
+        tagged: BTreeMap::from([(tags("a"), Decimal::from(9)), (tags("b"), Decimal::from(4))]),
+    };
+    let beyond = after.beyond(&record, Decimal::from(8));
+    assert_eq!(beyond.amount, Decimal::from(8));
+    assert_eq!(beyond.tagged, BTreeMap::from([(tags("a"), Decimal::from(3)), (tags("b"), Decimal::from(4))]));
+}
+
+proptest! {
+    #[test]
+    fn the_sum_does_not_depend_on_the_order_of_a_keys_items(
+        (keys, shuffled) in prop::collection::btree_map(0u8..5, prop::collection::btree_map(0u32..4, 0i64..100, 1..4), 0..5)
+            .prop_flat_map(|facts| {
+                let keys: Vec<Vec<LedgerItem>> = facts.into_iter().map(|(key, revisions)| {
+                    revisions.into_iter().map(|(revision, amount)| match revision {
+                        3 => late(&key.to_string(), amount),
+                        revision => open(&key.to_string(), revision, amount),
+                    }).collect()
+                }).collect();
+                let shuffled: Vec<_> = keys.iter().map(|items| Just(items.clone()).prop_shuffle()).collect();
+                (Just(keys), shuffled)
+            })
+    ) {
+        prop_assert_eq!(sum(keys.into_iter().flatten()), sum(shuffled.into_iter().flatten()));
+    }
+}
