@@ -31,7 +31,7 @@ pub async fn run() -> Result<()> {
     let options = Options { clock: Clock::standing_at(beginning), delays: Delays::default(), ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
     let people = People::at(sandbox.url())?;
-    let mut story = Story { sandbox, people, steps: 0, used: BTreeMap::new() };
+    let mut story = Story { sandbox, people, steps: 0, used: BTreeMap::new(), included: Decimal::ZERO };
     println!("Stallkeeper on one machine: API {}, AWS {}\n", story.sandbox.url(), story.sandbox.aws_url());
     contract(&mut story).await?;
     subscription(&mut story).await?;
@@ -164,10 +164,11 @@ async fn consumption(story: &mut Story) -> Result<()> {
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_decision("umbrella", "events_included", json!({ "allowed": true, "held": "1000" })).await?;
     story.expect_decision("umbrella", "events_extra", json!({ "allowed": true, "reason": "metered" })).await?;
-    story.uses(&purchase.license, "events_extra", 12).await?;
+    story.uses(&purchase.license, "events_extra", 1012).await?;
+    story.are_included(&purchase.license, "events_extra", 1000);
     story.advance(SignedDuration::from_mins(80)).await?;
     story.expect_billed(&purchase.license, 12).await?;
-    story.say("holds 1000 events and uses 12 beyond them: the 12 are billed");
+    story.say("holds 1000 events and uses 1012: the 12 beyond the contract are billed");
     Ok(())
 }
 
@@ -215,6 +216,8 @@ struct Story {
     steps: usize,
     /// What was used, as this side knows it: by license and dimension.
     used: BTreeMap<(String, String), Decimal>,
+    /// What of what was used is in a contract, and not in `used`.
+    included: Decimal,
 }
 
 impl Story {
@@ -273,6 +276,12 @@ impl Story {
         Ok(report)
     }
 
+    /// So much of what was used is in a contract.
+    fn are_included(&mut self, license: &str, dimension: &str, quantity: i64) {
+        *self.used.entry((license.to_owned(), dimension.to_owned())).or_default() -= Decimal::from(quantity);
+        self.included += Decimal::from(quantity);
+    }
+
     /// What AWS has booked, by license and dimension, without what is zero.
     async fn billed(&self) -> Result<BTreeMap<(String, String), Decimal>> {
         let mut billed: BTreeMap<(String, String), Decimal> = BTreeMap::new();
@@ -307,7 +316,12 @@ impl Story {
             }
         }
         let total = |side: &BTreeMap<_, Decimal>| side.values().sum::<Decimal>();
-        println!("billed {} of {} units used, {lost} lost, {doubled} doubled", total(&billed), total(&self.used));
+        let used = total(&self.used) + self.included;
+        let included = self.included;
+        println!(
+            "billed {} of {used} units used, {included} included in a contract, {lost} lost, {doubled} doubled",
+            total(&billed)
+        );
         ensure!(lost.is_zero() && doubled.is_zero(), "the bill is not what was used");
         Ok(())
     }

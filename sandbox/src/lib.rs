@@ -12,6 +12,7 @@ pub mod demo;
 mod event;
 mod gateway;
 mod listings;
+mod metrics;
 pub mod people;
 mod queue;
 mod sandbox;
@@ -23,4 +24,4 @@ mod timeline;
 
 pub use listings::{DescribedListing, Listings, stage_name, stage_named};
 pub use queue::{DeadLetter, QueueOverview};
-pub use sandbox::{BeyondTime, Options, Sandbox};
+pub use sandbox::{BeyondTime, Options, Received, Sandbox};

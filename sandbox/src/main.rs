@@ -50,6 +50,9 @@ struct Serve {
     /// Where your application is: buyers are sent to the paths of the listing's sign-up and sign-in pages there.
     #[arg(long, value_name = "URL")]
     app_url: Option<Url>,
+    /// Make hourly records and send none.
+    #[arg(long)]
+    dry_run: bool,
     /// Let AWS's news take as long as it was seen to take, a minute to provision, instead of no time.
     #[arg(long)]
     real_delays: bool,
@@ -100,6 +103,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         clock: Clock::ticking_from(arguments.start.unwrap_or_else(Timestamp::now)),
         delays: if arguments.real_delays { Delays::default() } else { Delays::none() },
         app_url: arguments.app_url,
+        dry_run: arguments.dry_run,
         ..Options::default()
     })
     .await?;

@@ -22,10 +22,11 @@ use crate::aws::{Aws, AwsOptions, Delays, Readings};
 use crate::bus::Bus;
 use crate::gateway::{self, Api};
 use crate::listings::{Application, DescribedListing, Listings, send_buyers_to, stage_name};
-use crate::stack::Stack;
+use crate::stack::{Setting, Stack};
 use crate::timeline::Timeline;
 use crate::{control, storefront};
 
+pub use crate::metrics::Received;
 pub use crate::timeline::BeyondTime;
 
 /// How often the reporter runs, as the template has it.
@@ -58,6 +59,8 @@ pub struct Options {
     pub readings: Readings,
     /// Where the seller's application is; none sends buyers to the sandbox's stand-in pages.
     pub app_url: Option<Url>,
+    /// Whether the reporters send nothing.
+    pub dry_run: bool,
 }
 
 impl Default for Options {
@@ -72,6 +75,7 @@ impl Default for Options {
             delays: Delays::none(),
             readings: Readings::default(),
             app_url: None,
+            dry_run: false,
         }
     }
 }
@@ -109,7 +113,7 @@ impl Sandbox {
     ///
     /// A port that is taken, a listing or a file that is none, no stage or one twice.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { port, aws_port, stages, listings, data, clock, delays, readings, app_url } = options;
+        let Options { port, aws_port, stages, listings, data, clock, delays, readings, app_url, dry_run } = options;
         let clock = match clock {
             Clock::System => Clock::ticking_from(Timestamp::now()),
             settable @ Clock::Settable(_) => settable,
@@ -134,11 +138,12 @@ impl Sandbox {
         let config = sdk_config(aws.url());
         let direct = sdk_config(aws.dynamodb_url());
         let account: Arc<str> = aws.marketplace().seller().as_str().into();
+        let setting = Setting { config: &config, direct: &direct, clock: &clock, account: &account, dry_run };
         let mut stacks = Vec::new();
         for door in &doors {
             let theirs = listings.iter().map(|described| &described.listing);
             let theirs = theirs.filter(|listing| listing.stage == door.stage).cloned().collect();
-            let stack = Stack::set_up(door.stage, door.url.clone(), theirs, &config, &direct, &clock, &account).await?;
+            let stack = Stack::set_up(door.stage, door.url.clone(), theirs, &setting).await?;
             stacks.push(Arc::new(stack));
         }
 
@@ -201,6 +206,18 @@ impl Sandbox {
     /// A configuration for clients of this AWS, the one that the stacks use.
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.inside.config
+    }
+
+    /// Runs the reporter of a stage once, now, beside whatever else goes on.
+    pub async fn report_usage(&self, stage: Stage) {
+        if let Some(stack) = self.inside.stack(stage) {
+            stack.report_usage().await;
+        }
+    }
+
+    /// What CloudWatch has of a stage's metrics; none if the stage has no stack here.
+    pub fn metrics(&self, stage: Stage) -> Option<Received> {
+        self.inside.stack(stage).map(|stack| stack.metrics())
     }
 
     /// What time it is. Move it by [`advance`](Self::advance) and [`set`](Self::set): setting it here would skip what

@@ -14,6 +14,7 @@ use metering::Metering;
 use registration::Registration;
 use stallkeeper::license::{License, StateName};
 use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::metrics::Metrics;
 use stallkeeper::notification::OutboundEvent;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
@@ -23,6 +24,7 @@ use usage::UsageApi;
 use crate::aws::News;
 use crate::bus;
 use crate::listings::stage_name;
+use crate::metrics::{CloudWatch, Received};
 use crate::queue::Queue;
 use crate::table;
 
@@ -79,13 +81,23 @@ pub(crate) struct Stack {
     usage: Arc<UsageApi>,
     metering: Arc<Metering>,
     store: Store,
+    cloudwatch: CloudWatch,
+}
+
+/// What a stack is set up with.
+pub(crate) struct Setting<'a> {
+    /// What the functions use.
+    pub(crate) config: &'a SdkConfig,
+    /// What the sandbox itself uses: past the fault plan and the wire log.
+    pub(crate) direct: &'a SdkConfig,
+    pub(crate) clock: &'a Clock,
+    pub(crate) account: &'a str,
+    /// Whether the reporter sends nothing.
+    pub(crate) dry_run: bool,
 }
 
 impl Stack {
     /// Makes the table, if there is none, loads the stage's listings into it, and sets the functions up.
-    ///
-    /// The functions use `config`; what the sandbox itself does with the table goes by `direct`, past the fault plan
-    /// and the wire log.
     ///
     /// # Errors
     ///
@@ -94,17 +106,20 @@ impl Stack {
         stage: Stage,
         url: String,
         listings: Vec<Listing>,
-        config: &SdkConfig,
-        direct: &SdkConfig,
-        clock: &Clock,
-        account: &str,
+        setting: &Setting<'_>,
     ) -> anyhow::Result<Self> {
+        let Setting { config, direct, clock, account, dry_run } = *setting;
         let name = format!("stallkeeper-{}", stage_name(stage));
         table::make(direct, &name).await?;
         let store = Store::new(direct, &name, clock.clone());
         for listing in &listings {
             store.put_listing(listing).await?;
         }
+        let cloudwatch = CloudWatch::default();
+        let metrics = Metrics::new(stage_name(stage), dry_run, cloudwatch.clone());
+        let metering = Metering::new(config, &name, clock.clone())
+            .reporting_to(metrics.clone())
+            .in_mode(metering::Mode { dry_run, ..metering::Mode::default() });
         Ok(Self {
             stage,
             url,
@@ -114,8 +129,9 @@ impl Stack {
             subscription: Arc::new(Subscription::new(config, &name, clock.clone())),
             entitlement: Arc::new(EntitlementApi::new(config, &name, clock.clone())),
             usage: Arc::new(UsageApi::new(config, &name, clock.clone())),
-            metering: Arc::new(Metering::new(config, &name, clock.clone())),
+            metering: Arc::new(metering),
             store,
+            cloudwatch,
             table: name,
         })
     }
@@ -183,6 +199,11 @@ impl Stack {
             Ok(Err(error)) => tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed"),
             Err(error) => tracing::error!(stage, %error, "the reporter did not answer"),
         }
+    }
+
+    /// What CloudWatch has of the stack.
+    pub(crate) fn metrics(&self) -> Received {
+        self.cloudwatch.received()
     }
 
     /// Every license of the table, in the order of the states.

@@ -7,6 +7,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
+use crate::metrics::Metrics;
+
 /// A setting that the function needs is missing.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {0} is not set")]
@@ -47,6 +49,21 @@ pub fn retries() -> RetryConfig {
 /// When it is not set.
 pub fn table_name() -> Result<String, MissingSetting> {
     std::env::var("TABLE_NAME").map_err(|_| MissingSetting("TABLE_NAME"))
+}
+
+/// Where the function's metrics go: to its output, under the stage of `STAGE`.
+///
+/// # Errors
+///
+/// When the stage is not set.
+pub fn metrics() -> Result<Metrics, MissingSetting> {
+    let stage = std::env::var("STAGE").map_err(|_| MissingSetting("STAGE"))?;
+    Ok(Metrics::new(stage, is_dry_run(), std::io::stdout()))
+}
+
+/// Whether the stack's reporter sends nothing: `REPORTER` is `dry-run`.
+pub fn is_dry_run() -> bool {
+    std::env::var("REPORTER").is_ok_and(|reporter| reporter == "dry-run")
 }
 
 /// Starts the function's log: one JSON object a line, level by `RUST_LOG` (`info` if unset).

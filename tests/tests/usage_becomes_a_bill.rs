@@ -465,7 +465,11 @@ async fn v_what_an_operator_must_mend_costs_nothing() {
         world.fault(fault).await;
         world.advance(minutes(90)).await;
         assert_eq!(world.states(&purchase.license).await, ["sealed"], "{kind}");
-        assert_eq!(world.total(&other.license).await, Decimal::from(9), "the other product is unhindered: 5 of 14 are included");
+        assert_eq!(
+            world.total(&other.license).await,
+            Decimal::from(9),
+            "the other product is unhindered: 5 of 14 are included"
+        );
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         world.advance(minutes(60)).await;
         assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{kind}");

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use metering::{Metering, Report};
+use metering::{Metering, Mode, Report};
 use serde_json::Value;
 use stallkeeper::aws;
 use stallkeeper::time::Clock;
@@ -13,7 +13,10 @@ use stallkeeper::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     aws::start_log();
-    let function = Metering::new(&aws::config().await, &aws::table_name()?, Clock::System);
+    let mode = Mode { dry_run: aws::is_dry_run(), ..Mode::default() };
+    let function = Metering::new(&aws::config().await, &aws::table_name()?, Clock::System)
+        .reporting_to(aws::metrics()?)
+        .in_mode(mode);
     let function = &function;
     let handler = |event: LambdaEvent<Value>| async move {
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);

@@ -12,6 +12,7 @@ use stallkeeper::notification::OutboundEvent;
 
 use super::{Answer, Here, Sent, described, stacks};
 use crate::aws::{Bill, Fault, Overview, PlannedFault, WireCall};
+use crate::listings::stage_name;
 use crate::sandbox::Inside;
 
 /// A listing, and where its buyers register.
@@ -99,6 +100,14 @@ pub(super) async fn events(Here(inside, of): Here<OfStage>) -> Answer<Value> {
         events.extend(stack.events().await?.into_iter().map(|event| Event { stage: stack.stage, event }));
     }
     Ok(Json(json!({ "events": events })))
+}
+
+/// What CloudWatch has of each stage.
+pub(super) async fn metrics(Here(inside, of): Here<OfStage>) -> Answer<Value> {
+    inside.timeline.settle().await;
+    let stacks = stacks(&inside, of.stage.as_deref())?;
+    let metrics = stacks.iter().map(|stack| (stage_name(stack.stage).to_owned(), json!(stack.metrics())));
+    Ok(Json(json!({ "metrics": metrics.collect::<serde_json::Map<_, _>>() })))
 }
 
 /// Of which product; of all if none is named.
