@@ -15,19 +15,20 @@ use crate::queue::uuid;
 
 /// The announcements that are not due yet.
 #[derive(Debug)]
-pub(crate) struct Bus {
+pub struct Bus {
     announced: UnboundedReceiver<Announcement>,
     waiting: BTreeMap<(Timestamp, u64), News>,
     heard: u64,
 }
 
 impl Bus {
-    pub(crate) fn new(announced: UnboundedReceiver<Announcement>) -> Self {
+    /// The bus that what is announced goes onto.
+    pub fn new(announced: UnboundedReceiver<Announcement>) -> Self {
         Self { announced, waiting: BTreeMap::new(), heard: 0 }
     }
 
     /// The next announcement that is due by then, oldest first; those of one moment come in their order.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, News)> {
+    pub fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, News)> {
         self.gather();
         let entry = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
         let ((at, _), news) = entry.remove_entry();
@@ -35,7 +36,7 @@ impl Bus {
     }
 
     /// When the next announcement is due.
-    pub(crate) fn next_due(&mut self) -> Option<Timestamp> {
+    pub fn next_due(&mut self) -> Option<Timestamp> {
         self.gather();
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
@@ -49,7 +50,7 @@ impl Bus {
 }
 
 /// What a piece of news is on the queue of a stack with these listings; none if the stack does not hear of it.
-pub(crate) fn message(at: Timestamp, news: &News, listings: &[Listing]) -> Option<String> {
+pub fn message(at: Timestamp, news: &News, listings: &[Listing]) -> Option<String> {
     match news {
         News::EventBridge(event) => matches_rule(event).then(|| event.to_string()),
         News::Sns { topic_arn, message } => {

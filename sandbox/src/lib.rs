@@ -6,7 +6,7 @@
 //! passes. `control` and `storefront` are for those who play with it, over HTTP.
 
 pub mod aws;
-mod bus;
+pub mod bus;
 mod control;
 pub mod demo;
 mod event;
@@ -14,12 +14,12 @@ mod gateway;
 mod listings;
 mod metrics;
 pub mod people;
-mod queue;
+pub mod queue;
 mod sandbox;
 mod schedule;
 mod stack;
 mod storefront;
-mod table;
+pub mod table;
 mod timeline;
 
 pub use listings::{DescribedListing, Listings, stage_name, stage_named};

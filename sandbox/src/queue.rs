@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use ulid::Ulid;
 
 /// For how long a message that was handed out is out of sight.
-pub(crate) const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(90);
+pub const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(90);
 
 /// How often a message is handed out before it becomes a dead letter.
-pub(crate) const MOST_RECEIVES: u32 = 10;
+pub const MOST_RECEIVES: u32 = 10;
 
 /// How many messages a function gets at once.
 const BATCH: usize = 10;
@@ -28,7 +28,7 @@ const REMEMBERED: usize = 1000;
 
 /// A queue and its dead letters.
 #[derive(Debug)]
-pub(crate) struct Queue {
+pub struct Queue {
     arn: String,
     on_it: Mutex<OnIt>,
 }
@@ -68,7 +68,7 @@ impl Message {
 
 /// Messages that were handed out together.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub struct Batch {
     handles: HashSet<u64>,
     event: Value,
 }
@@ -79,7 +79,7 @@ impl Batch {
     /// # Errors
     ///
     /// When it is not what `aws_lambda_events` takes for one.
-    pub(crate) fn event(&self) -> Result<SqsEvent, serde_json::Error> {
+    pub fn event(&self) -> Result<SqsEvent, serde_json::Error> {
         SqsEvent::deserialize(&self.event)
     }
 }
@@ -111,19 +111,20 @@ pub struct DeadLetter {
 }
 
 impl Queue {
-    pub(crate) fn new(arn: String) -> Self {
+    /// An empty queue of that name.
+    pub fn new(arn: String) -> Self {
         Self { arn, on_it: Mutex::default() }
     }
 
     /// Puts a message on the queue, whatever it says.
-    pub(crate) fn put(&self, body: String, sent: Timestamp) {
+    pub fn put(&self, body: String, sent: Timestamp) {
         let message =
             Message { id: uuid(), body, sent, first_received: None, receives: 0, handle: 0, in_flight_until: None };
         self.lock().messages.push(message);
     }
 
     /// Hands out the next messages, if any can be; those that came back too often become dead letters.
-    pub(crate) fn receive(&self, now: Timestamp) -> Option<Batch> {
+    pub fn receive(&self, now: Timestamp) -> Option<Batch> {
         let mut on_it = self.lock();
         on_it.bring_back(now);
         if on_it.held {
@@ -146,7 +147,7 @@ impl Queue {
 
     /// Does away with what the function has done, as Lambda does: all of the batch but what it reported as failed.
     /// No answer, or a report that names no message of the batch, is a failure of the whole batch.
-    pub(crate) fn finish(&self, batch: &Batch, answer: Option<SqsBatchResponse>) {
+    pub fn finish(&self, batch: &Batch, answer: Option<SqsBatchResponse>) {
         let mut on_it = self.lock();
         let ids: HashSet<String> = on_it.of(batch).map(|message| message.id.clone()).collect();
         let Some(answer) = answer else { return };
@@ -165,23 +166,23 @@ impl Queue {
     }
 
     /// When the next message comes into sight again.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+    pub fn next_due(&self) -> Option<Timestamp> {
         let on_it = self.lock();
         on_it.messages.iter().filter_map(|message| message.in_flight_until).min()
     }
 
     /// Hands out nothing until it is released.
-    pub(crate) fn hold(&self) {
+    pub fn hold(&self) {
         self.lock().held = true;
     }
 
     /// Hands out again.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         self.lock().held = false;
     }
 
     /// Puts so many more copies of every waiting message behind the others.
-    pub(crate) fn duplicate(&self, copies: usize) {
+    pub fn duplicate(&self, copies: usize) {
         let mut on_it = self.lock();
         let waiting: Vec<Message> = on_it.messages.iter().filter(|message| message.waits()).cloned().collect();
         for _ in 0..copies {
@@ -190,7 +191,7 @@ impl Queue {
     }
 
     /// Puts the last so many messages that were done with on the queue once more, in their order.
-    pub(crate) fn redeliver(&self, last: usize) {
+    pub fn redeliver(&self, last: usize) {
         let mut on_it = self.lock();
         let from = on_it.done.len().saturating_sub(last);
         let again: Vec<Message> = on_it.done.range(from..).map(Message::anew).collect();
@@ -198,7 +199,7 @@ impl Queue {
     }
 
     /// Shuffles the waiting messages; the same seed gives the same order.
-    pub(crate) fn reorder(&self, seed: u64) {
+    pub fn reorder(&self, seed: u64) {
         let mut on_it = self.lock();
         let (mut waiting, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut on_it.messages).into_iter().partition(Message::waits);
@@ -207,7 +208,8 @@ impl Queue {
         on_it.messages.extend(others);
     }
 
-    pub(crate) fn overview(&self) -> QueueOverview {
+    /// How it looks now.
+    pub fn overview(&self) -> QueueOverview {
         let on_it = self.lock();
         let waiting = on_it.messages.iter().filter(|message| message.waits()).count();
         let dead_letter = |message: &Message| DeadLetter {

@@ -14,7 +14,7 @@ use stallkeeper::store::keys;
 /// # Errors
 ///
 /// When DynamoDB does not make it.
-pub(crate) async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
+pub async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
     let client = Client::new(config);
     match client.describe_table().table_name(table).send().await {
         Ok(_) => return Ok(()),

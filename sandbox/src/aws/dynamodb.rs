@@ -1,13 +1,20 @@
-//! DynamoDB: the embedded server of `dynoxide`, on a port of its own behind the one that everybody uses, so that the
-//! fault plan and the wire log stand in front of it too. What it never does by itself (an unprocessed item, a
-//! transaction in conflict) is made here.
+//! DynamoDB: the embedded one of `dynoxide`, behind the port that everybody uses or behind none, so that the fault
+//! plan and the wire log stand in front of it too. What it never does by itself (an unprocessed item, a transaction in
+//! conflict) is made here.
+//!
+//! Who comes by the port is passed on to its own server, whose judgment of odd requests is DynamoDB's. Clients in this
+//! process, all of them SDKs, are answered by calling it.
 
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use dynoxide::{Database, DynoxideError};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -16,20 +23,33 @@ use super::error::ServiceError;
 use super::protocol::{Document, Record};
 
 /// The way to the embedded DynamoDB.
-#[derive(Debug, Clone)]
-pub(crate) struct DynamoDb {
-    url: String,
-    client: reqwest::Client,
+#[derive(Clone)]
+pub(crate) enum DynamoDb {
+    /// Its server is asked.
+    Served { url: String, client: reqwest::Client },
+    /// It is called.
+    Called(Database),
+}
+
+impl fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamoDb").field("url", &self.url()).finish()
+    }
 }
 
 impl DynamoDb {
-    /// Starts it, in memory or in a file; it stops when the sender of `stop` is dropped.
-    pub(crate) async fn start(data: Option<&Path>, mut stop: watch::Receiver<()>) -> anyhow::Result<Self> {
+    /// One in memory that is called, and has no server.
+    pub(crate) fn called() -> anyhow::Result<Self> {
+        Ok(Self::Called(Database::memory().context("the database in memory cannot be opened")?))
+    }
+
+    /// Starts it with its server, in memory or in a file; it stops when the sender of `stop` is dropped.
+    pub(crate) async fn serve(data: Option<&Path>, mut stop: watch::Receiver<()>) -> anyhow::Result<Self> {
         let database = match data {
-            None => dynoxide::Database::memory().context("the database in memory cannot be opened")?,
+            None => Database::memory().context("the database in memory cannot be opened")?,
             Some(path) => {
                 let name = path.to_str().ok_or_else(|| anyhow!("{} is no UTF-8 name", path.display()))?;
-                dynoxide::Database::new(name).with_context(|| format!("{name} cannot be opened as a database"))?
+                Database::new(name).with_context(|| format!("{name} cannot be opened as a database"))?
             }
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port for DynamoDB")?;
@@ -45,49 +65,105 @@ impl DynamoDb {
         });
         // A proxy of the environment must not come between.
         let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
-        Ok(Self { url, client })
+        Ok(Self::Served { url, client })
     }
 
-    /// Where it is itself, without faults and wire log.
+    /// Where its server is, without faults and wire log; nowhere if it has none.
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        match self {
+            Self::Served { url, .. } => url,
+            Self::Called(_) => "",
+        }
     }
 
-    /// Passes a request on, and its answer back. The first `unprocessed` items of a BatchWriteItem are not passed on
+    /// Hands a request on, and its answer back. The first `unprocessed` items of a BatchWriteItem are not handed on
     /// but come back unprocessed.
     ///
     /// # Errors
     ///
     /// Gives the error of the connection to the embedded server.
-    pub(crate) async fn forward(
+    pub(crate) async fn answer(
         &self,
-        headers: HeaderMap,
-        body: Vec<u8>,
+        operation: &str,
+        headers: &HeaderMap,
+        body: &[u8],
         unprocessed: usize,
     ) -> Result<Response, reqwest::Error> {
-        let split = if unprocessed == 0 { None } else { Batch::split(&body, unprocessed) };
+        let split = if unprocessed == 0 { None } else { Batch::split(body, unprocessed) };
         let Some(Batch { passed, kept }) = split else {
-            return self.send(headers, body).await.map(IntoResponse::into_response);
+            return self.ask(operation, headers, body).await.map(IntoResponse::into_response);
         };
         let (status, mut headers, answer) = match passed {
             None => (StatusCode::OK, HeaderMap::new(), Bytes::from_static(b"{}")),
-            Some(passed) => self.send(headers, passed.to_string().into_bytes()).await?,
+            Some(passed) => self.ask(operation, headers, passed.to_string().as_bytes()).await?,
         };
         if !status.is_success() {
             return Ok((status, headers, answer).into_response());
         }
         // It was of the body that is changed now.
         headers.remove("x-amz-crc32");
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-amz-json-1.0"));
+        headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
         Ok((status, headers, Body::from(with_unprocessed(&answer, kept))).into_response())
     }
 
-    async fn send(&self, headers: HeaderMap, body: Vec<u8>) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
-        let answer = self.client.post(&self.url).headers(end_to_end(headers)).body(body).send().await?;
-        let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
-        let headers = end_to_end(answer.headers().clone());
-        Ok((status, headers, answer.bytes().await?))
+    async fn ask(
+        &self,
+        operation: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
+        match self {
+            Self::Served { url, client } => {
+                let headers = end_to_end(headers.clone());
+                let answer = client.post(url).headers(headers).body(body.to_vec()).send().await?;
+                let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+                let headers = end_to_end(answer.headers().clone());
+                Ok((status, headers, answer.bytes().await?))
+            }
+            Self::Called(database) => {
+                let (status, answer) = match call(database, operation, body) {
+                    Ok(answer) => (StatusCode::OK, answer),
+                    Err(error) => {
+                        let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
+                        (status, error.to_json())
+                    }
+                };
+                let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, CONTENT_TYPE)]);
+                Ok((status, headers, Bytes::from(answer)))
+            }
+        }
     }
+}
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+
+/// Calls the database for a request as an SDK writes it.
+fn call(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+    match operation {
+        "CreateTable" => run(body, |request| database.create_table(request)),
+        "DescribeTable" => run(body, |request| database.describe_table(request)),
+        "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
+        "GetItem" => run(body, |request| database.get_item(request)),
+        "PutItem" => run(body, |request| database.put_item(request)),
+        "UpdateItem" => run(body, |request| database.update_item(request)),
+        "DeleteItem" => run(body, |request| database.delete_item(request)),
+        "Query" => run(body, |request| database.query(request)),
+        "Scan" => run(body, |request| database.scan(request)),
+        "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
+        "BatchWriteItem" => run(body, |request| database.batch_write_item(request)),
+        "TransactGetItems" => run(body, |request| database.transact_get_items(request)),
+        "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
+        _ => Err(DynoxideError::ValidationException(format!("{operation} has no way without a port"))),
+    }
+}
+
+fn run<Request: DeserializeOwned, Answer: Serialize>(
+    body: &[u8],
+    act: impl FnOnce(Request) -> dynoxide::Result<Answer>,
+) -> Result<String, DynoxideError> {
+    let unreadable = |error: serde_json::Error| DynoxideError::ValidationException(error.to_string());
+    let answer = act(serde_json::from_slice(body).map_err(unreadable)?)?;
+    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 /// The items of a BatchWriteItem, by table, in two parts.

@@ -12,12 +12,14 @@
 //! delivering them is the bus's part.
 //!
 //! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults` and `wire_log` stand before every
-//! service, `operations` answer it from the `marketplace`, or `dynamodb` passes it on.
+//! service, `operations` answer it from the `marketplace`, or `dynamodb` passes it on. `in_process` is the same without
+//! the port.
 
 mod connection;
 mod dynamodb;
 mod error;
 mod faults;
+mod in_process;
 mod input;
 mod marketplace;
 mod operations;
@@ -37,7 +39,11 @@ use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use marketplace::Names;
+use server::Services;
+
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
+pub use in_process::InProcess;
 pub use marketplace::{
     AgreementOverview, AgreementStatus, Announcement, Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle,
     Change, Changed, DimensionValue, EndStatus, LicenseOverview, Marketplace, News, Overview, Purchase, Purchased,
@@ -73,10 +79,7 @@ pub struct AwsOptions {
 #[derive(Debug)]
 pub struct Aws {
     url: String,
-    dynamodb_url: String,
-    marketplace: Marketplace,
-    faults: Faults,
-    wire: WireLog,
+    services: Arc<Services>,
     _running: watch::Sender<()>,
 }
 
@@ -88,25 +91,38 @@ impl Aws {
     /// A port that is taken, a file that is no database, or two listings of one product.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
         let AwsOptions { port, clock, listings, data, readings, delays, announcements } = options;
-        let marketplace = Marketplace::open(clock, listings, readings, delays, announcements)?;
+        let names = Names::new()?;
+        let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
         let (running, stop) = watch::channel(());
-        let dynamodb = dynamodb::DynamoDb::start(data.as_deref(), stop.clone()).await?;
+        let dynamodb = dynamodb::DynamoDb::serve(data.as_deref(), stop.clone()).await?;
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
             .with_context(|| format!("AWS cannot listen on 127.0.0.1:{port}"))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let dynamodb_url = dynamodb.url().to_owned();
-        let faults = Faults::default();
-        let wire = WireLog::default();
-        let services = server::Services {
-            marketplace: marketplace.clone(),
-            dynamodb,
-            faults: faults.clone(),
-            wire: wire.clone(),
-            stop,
-        };
-        tokio::spawn(server::serve(listener, Arc::new(services)));
-        Ok(Self { url, dynamodb_url, marketplace, faults, wire, _running: running })
+        let services = Services::new(marketplace, dynamodb, WireLog::default(), stop);
+        tokio::spawn(server::serve(listener, Arc::clone(&services)));
+        Ok(Self { url, services, _running: running })
+    }
+
+    /// An AWS without ports: only clients of [`in_process`](Self::in_process) reach it. It keeps its tables in memory and
+    /// no wire log, and gives the same names for the same seed. `port` and `data` of the options say nothing here.
+    ///
+    /// # Errors
+    ///
+    /// Two listings of one product.
+    pub fn without_ports(options: AwsOptions, seed: u64) -> anyhow::Result<Self> {
+        let AwsOptions { clock, listings, readings, delays, announcements, .. } = options;
+        let names = Names::seeded(seed);
+        let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
+        let (running, stop) = watch::channel(());
+        let services = Services::new(marketplace, dynamodb::DynamoDb::called()?, WireLog::none(), stop);
+        // No name of a host: whoever comes by a socket finds nothing.
+        Ok(Self { url: "http://aws.invalid".to_owned(), services, _running: running })
+    }
+
+    /// The way to it for SDK clients of the same process.
+    pub fn in_process(&self) -> InProcess {
+        InProcess::new(Arc::clone(&self.services))
     }
 
     /// The endpoint URL of every service.
@@ -117,21 +133,21 @@ impl Aws {
     /// The endpoint URL of the embedded DynamoDB itself, for reads of a test or of the sandbox's own: no planned fault
     /// strikes them, and they stand in no log.
     pub fn dynamodb_url(&self) -> &str {
-        &self.dynamodb_url
+        self.services.dynamodb.url()
     }
 
     /// AWS Marketplace, where buyers buy.
     pub fn marketplace(&self) -> &Marketplace {
-        &self.marketplace
+        &self.services.marketplace
     }
 
     /// The plan of faults.
     pub fn faults(&self) -> &Faults {
-        &self.faults
+        &self.services.faults
     }
 
     /// What was asked.
     pub fn wire(&self) -> &WireLog {
-        &self.wire
+        &self.services.wire
     }
 }

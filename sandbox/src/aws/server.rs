@@ -1,6 +1,6 @@
 //! One port for every service: reads who is asked for what, lets the fault plan have its way, and answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -24,6 +24,7 @@ use super::wire_log::WireLog;
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// What answers.
+#[derive(Debug)]
 pub(crate) struct Services {
     pub marketplace: Marketplace,
     pub dynamodb: DynamoDb,
@@ -47,8 +48,27 @@ pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>) {
     }
 }
 
+/// A request that names a service of ours.
+pub(crate) struct Asked {
+    call: Call,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    document: OnceLock<Result<Document, Malformed>>,
+}
+
+impl Asked {
+    pub(crate) fn new(call: Call, headers: HeaderMap, body: Vec<u8>) -> Self {
+        Self { call, headers, body, document: OnceLock::new() }
+    }
+
+    /// What the body says. It is read when it is asked for: the embedded DynamoDB reads its requests for itself.
+    fn document(&self) -> Result<&Document, &Malformed> {
+        self.document.get_or_init(|| self.call.protocol.decode(&self.body)).as_ref()
+    }
+}
+
 /// What the caller gets.
-enum Outcome {
+pub(crate) enum Outcome {
     Answer(Response),
     /// The connection closes without an answer.
     Lost,
@@ -68,7 +88,7 @@ async fn answer(
         return not_served(&services, &head.headers);
     };
     // A task of its own: as at AWS, what a caller has sent is done even if the caller hangs up.
-    let answering = tokio::spawn(async move { services.answer(call, head.headers, body.to_vec()).await });
+    let answering = tokio::spawn(async move { services.answer(Asked::new(call, head.headers, body.to_vec())).await });
     match answering.await {
         Ok(Outcome::Answer(response)) => response,
         Ok(Outcome::Lost) => {
@@ -92,53 +112,60 @@ fn not_served(services: &Services, headers: &HeaderMap) -> Response {
 }
 
 impl Services {
-    async fn answer(&self, call: Call, headers: HeaderMap, body: Vec<u8>) -> Outcome {
-        let request = call.protocol.decode(&body);
-        let seen = request.as_ref().map_or(serde_json::Value::Null, Document::to_json);
-        let number = self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen);
+    /// With an empty plan of faults.
+    pub(crate) fn new(
+        marketplace: Marketplace,
+        dynamodb: DynamoDb,
+        wire: WireLog,
+        stop: watch::Receiver<()>,
+    ) -> Arc<Self> {
+        Arc::new(Self { marketplace, dynamodb, faults: Faults::default(), wire, stop })
+    }
 
-        let known = request.as_ref().ok();
+    pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
+        let Asked { call, .. } = &asked;
+        let number = self.wire.is_kept().then(|| {
+            let seen = asked.document().map_or(serde_json::Value::Null, Document::to_json);
+            self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen)
+        });
+
+        // Of DynamoDB's calls none is about a product.
+        let known = if call.service == Service::DynamoDb { None } else { asked.document().ok() };
         let product =
             known.and_then(|request| operations::product(&self.marketplace, call.service, &call.operation, request));
         let outcome = match self.faults.strike(call.service, &call.operation, product.as_deref()) {
-            None => Outcome::Answer(self.perform(&call, headers, body, request, 0).await),
-            Some(fault) => self.fail(&fault, &call, headers, body, request).await,
+            None => Outcome::Answer(self.perform(&asked, 0).await),
+            Some(fault) => self.fail(&fault, &asked).await,
         };
-        if let Outcome::Answer(response) = &outcome {
+        if let (Outcome::Answer(response), Some(number)) = (&outcome, number) {
             self.wire.answered(number, response.status().as_u16());
         }
         outcome
     }
 
     /// The call, failing as it was planned.
-    async fn fail(
-        &self,
-        fault: &Fault,
-        call: &Call,
-        headers: HeaderMap,
-        body: Vec<u8>,
-        request: Result<Document, Malformed>,
-    ) -> Outcome {
+    async fn fail(&self, fault: &Fault, asked: &Asked) -> Outcome {
+        let call = &asked.call;
         let error = match fault.kind {
             FaultKind::Before | FaultKind::Timeout => {
                 self.hold(fault.hold()).await;
                 return Outcome::Lost;
             }
             FaultKind::After => {
-                self.perform(call, headers, body, request, 0).await;
+                self.perform(asked, 0).await;
                 self.hold(fault.hold()).await;
                 return Outcome::Lost;
             }
             FaultKind::Unprocessed => {
                 let unprocessed = fault.first_records();
-                return Outcome::Answer(self.perform(call, headers, body, request, unprocessed).await);
+                return Outcome::Answer(self.perform(asked, unprocessed).await);
             }
             FaultKind::Throttle => ServiceError::throttling(call.service),
             FaultKind::Error500 => ServiceError::internal(call.service),
             FaultKind::AccessDenied => ServiceError::access_denied(call.service, &call.operation),
             FaultKind::DisabledApi => ServiceError::disabled_api(),
             FaultKind::TransactionConflict => {
-                dynamodb::transaction_conflict(&call.operation, request.as_ref().ok(), fault.first_records())
+                dynamodb::transaction_conflict(&call.operation, asked.document().ok(), fault.first_records())
             }
         };
         let request_id = self.marketplace.request_id();
@@ -155,27 +182,21 @@ impl Services {
     }
 
     /// The call itself. Its first `unprocessed` records come back unprocessed, if it has such.
-    async fn perform(
-        &self,
-        call: &Call,
-        headers: HeaderMap,
-        body: Vec<u8>,
-        request: Result<Document, Malformed>,
-        unprocessed: usize,
-    ) -> Response {
+    async fn perform(&self, asked: &Asked, unprocessed: usize) -> Response {
+        let Asked { call, body, .. } = asked;
         let request_id = self.marketplace.request_id();
         if call.service == Service::DynamoDb {
             // What is malformed is passed on too: DynamoDB has its own words for it.
-            return self.dynamodb.forward(headers, body, unprocessed).await.unwrap_or_else(|error| {
+            return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the embedded DynamoDB did not answer");
                 failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
             });
         }
-        let answer = if operations::is_too_large(call.service, &call.operation, &body) {
+        let answer = if operations::is_too_large(call.service, &call.operation, body) {
             Err(ServiceError::too_large())
         } else {
-            request.map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(|request| {
-                operations::call(&self.marketplace, call.service, &call.operation, &request, unprocessed)
+            asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(|request| {
+                operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed)
             })
         };
         match answer {

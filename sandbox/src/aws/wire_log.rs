@@ -30,8 +30,17 @@ pub struct WireCall {
 }
 
 /// The newest calls to all services, in the order of their arrival. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct WireLog(Arc<Mutex<Ring>>);
+#[derive(Debug, Clone)]
+pub struct WireLog {
+    ring: Arc<Mutex<Ring>>,
+    kept: bool,
+}
+
+impl Default for WireLog {
+    fn default() -> Self {
+        Self { ring: Arc::default(), kept: true }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Ring {
@@ -40,6 +49,16 @@ struct Ring {
 }
 
 impl WireLog {
+    /// One that stays empty.
+    pub(crate) fn none() -> Self {
+        Self { kept: false, ..Self::default() }
+    }
+
+    /// Whether calls are written down.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
     /// The calls of an operation, or of all operations of the service for `*`.
     pub fn calls(&self, service: Service, operation: &str) -> Vec<WireCall> {
         let wanted = |call: &&WireCall| call.service == service && (operation == "*" || call.operation == operation);
@@ -77,7 +96,7 @@ impl WireLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

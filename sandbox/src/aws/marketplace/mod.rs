@@ -20,7 +20,6 @@ mod value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Instant;
 
 use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +27,7 @@ use stallkeeper::ids::{AccountId, AgreementId, ProductCode};
 use stallkeeper::listing::Listing;
 use stallkeeper::time::Clock;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 pub use bill::{Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle};
 pub use books::{AgreementStatus, EndStatus};
@@ -41,7 +41,7 @@ use super::readings::{Delays, Readings};
 use super::refused::Refused;
 use books::Books;
 pub(crate) use books::{Agreement, Grant, License, Token};
-use names::Names;
+pub(crate) use names::Names;
 use rate::Rate;
 pub(crate) use usage::{Allocation, Booked, Buyer, OutsideLicense, Usage};
 
@@ -86,6 +86,7 @@ impl Marketplace {
         readings: Readings,
         delays: Delays,
         announcements: mpsc::UnboundedSender<Announcement>,
+        names: Names,
     ) -> anyhow::Result<Self> {
         let mut by_product = BTreeMap::new();
         for listing in listings {
@@ -103,7 +104,7 @@ impl Marketplace {
             delays,
             announcements,
             seller: SELLER.parse()?,
-            names: Names::new()?,
+            names,
             entitlement_rate,
             metering_rate,
             empty_first_pages: AtomicUsize::new(0),

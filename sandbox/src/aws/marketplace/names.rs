@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId, ProductCode};
 
 /// Draws names from a secret and a counter: as unguessable as the secret, and never the same twice.
-pub(super) struct Names {
+pub(crate) struct Names {
     secret: [u8; 32],
     drawn: AtomicU64,
 }
@@ -20,10 +20,15 @@ impl fmt::Debug for Names {
 }
 
 impl Names {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| anyhow!("the machine has no randomness: {error}"))?;
         Ok(Self { secret, drawn: AtomicU64::new(0) })
+    }
+
+    /// The same names each time for the same seed: for who plays the same game twice, and has nothing to hide.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self { secret: Sha256::digest(seed.to_be_bytes()).into(), drawn: AtomicU64::new(0) }
     }
 
     fn draw(&self) -> [u8; 32] {

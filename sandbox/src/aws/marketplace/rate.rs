@@ -1,8 +1,7 @@
 //! How many requests a second are answered.
 
-use std::time::Instant;
-
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 /// A bucket that holds one second's worth of requests.
 ///

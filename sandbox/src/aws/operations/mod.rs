@@ -62,13 +62,15 @@ mod tests {
     use stallkeeper::time::Clock;
 
     use super::*;
+    use crate::aws::marketplace::Names;
     use crate::aws::protocol::Record;
     use crate::aws::{Delays, Purchase, Readings};
 
     fn marketplace() -> Marketplace {
         let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
         let readings = Readings { rate_limits: false, ..Readings::default() };
-        Marketplace::open(Clock::System, Vec::new(), readings, Delays::none(), announcements).unwrap()
+        Marketplace::open(Clock::System, Vec::new(), readings, Delays::none(), announcements, Names::new().unwrap())
+            .unwrap()
     }
 
     /// Documents that look like requests: members that exist, with values of every type.
@@ -199,8 +201,9 @@ mod tests {
         let readings = Readings { rate_limits: false, ..Readings::default() };
         let listing = Listing::parse(include_str!("../../../../listings/demo-subscription.toml")).unwrap();
         let product = listing.product_code.clone();
+        let names = Names::new().unwrap();
         let marketplace =
-            Marketplace::open(Clock::System, vec![listing], readings, Delays::none(), announcements).unwrap();
+            Marketplace::open(Clock::System, vec![listing], readings, Delays::none(), announcements, names).unwrap();
         let purchase = Purchase { product, account: None, dimensions: Default::default(), free_trial: false };
         let bought = marketplace.purchase(purchase).unwrap();
         (marketplace, bought.license_arn.unwrap().to_string(), bought.account_id.to_string())

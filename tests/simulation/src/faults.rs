@@ -1,0 +1,126 @@
+//! Which faults there are: every kind at every operation that the functions call.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use sandbox::aws::{Fault, FaultKind, Faults, Service};
+
+/// The operations that the functions call.
+const CALLED: [(Service, &[&str]); 4] = [
+    (
+        Service::DynamoDb,
+        &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"],
+    ),
+    (Service::Metering, &["BatchMeterUsage", "ResolveCustomer"]),
+    (Service::Entitlement, &["GetEntitlements"]),
+    (Service::Agreement, &["DescribeAgreement"]),
+];
+
+const KINDS: [FaultKind; 9] = [
+    FaultKind::Before,
+    FaultKind::After,
+    FaultKind::Throttle,
+    FaultKind::Error500,
+    FaultKind::Timeout,
+    FaultKind::AccessDenied,
+    FaultKind::DisabledApi,
+    FaultKind::Unprocessed,
+    FaultKind::TransactionConflict,
+];
+
+/// A way in which an operation fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    service: Service,
+    operation: &'static str,
+    kind: FaultKind,
+}
+
+impl Pair {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        let operations = CALLED.iter().flat_map(|(service, of)| of.iter().map(|operation| (*service, *operation)));
+        let pairs = operations.flat_map(|(service, operation)| KINDS.map(|kind| Self { service, operation, kind }));
+        // The plan itself knows what fits.
+        pairs.filter(|pair| Faults::default().add(pair.fault()).is_ok()).collect()
+    }
+
+    /// As it stands in the table of what was reached.
+    pub fn name(&self) -> String {
+        name(self.kind, self.operation)
+    }
+
+    /// Whether it strikes in nearly every run of the reporter.
+    pub fn is_of_every_run(&self) -> bool {
+        ["Query", "GetItem", "PutItem"].contains(&self.operation)
+    }
+
+    fn fault(&self) -> Fault {
+        Fault {
+            service: self.service,
+            operation: self.operation.to_owned(),
+            call: 1,
+            times: 1,
+            kind: self.kind,
+            delay_ms: None,
+            records: None,
+            product: None,
+        }
+    }
+
+    /// One such fault, soon or after a few calls, of one call or a few in a row.
+    pub fn drawn(&self, rng: &mut Rng) -> Fault {
+        let mut fault = self.fault();
+        if rng.bool() {
+            fault.call = rng.u32(1..10);
+        }
+        if rng.u8(0..3) == 0 {
+            // Three in a row outlast the SDK's retries.
+            fault.times = rng.u32(2..5);
+        }
+        if matches!(self.kind, FaultKind::Before | FaultKind::After) && rng.bool() {
+            fault.delay_ms = Some(rng.u64(1..8000));
+        }
+        if matches!(self.kind, FaultKind::Unprocessed) && rng.bool() {
+            fault.records = Some(rng.usize(1..8));
+        }
+        fault
+    }
+}
+
+/// A fault that lasts until it is cleared: for hours AWS is not there, or does everything and answers nothing.
+pub fn outage(rng: &mut Rng) -> Fault {
+    let kinds = [
+        FaultKind::Before,
+        FaultKind::After,
+        FaultKind::Throttle,
+        FaultKind::Error500,
+        FaultKind::AccessDenied,
+        FaultKind::DisabledApi,
+        FaultKind::Unprocessed,
+    ];
+    let kind = rng.choice(kinds).unwrap_or(FaultKind::Before);
+    let pair = Pair { service: Service::Metering, operation: "BatchMeterUsage", kind };
+    Fault { times: u32::MAX / 2, ..pair.fault() }
+}
+
+/// Whether an operation is one of those that are made to fail.
+pub fn is_called(operation: &str) -> bool {
+    CALLED.iter().any(|(_, operations)| operations.contains(&operation))
+}
+
+/// How often each pair struck, by a plan.
+pub fn struck(faults: &Faults) -> BTreeMap<String, u64> {
+    let mut struck = BTreeMap::new();
+    for planned in faults.list() {
+        if planned.struck > 0 {
+            *struck.entry(name(planned.fault.kind, &planned.fault.operation)).or_default() += u64::from(planned.struck);
+        }
+    }
+    struck
+}
+
+fn name(kind: FaultKind, operation: &str) -> String {
+    let kind = serde_json::to_value(kind).ok().and_then(|kind| kind.as_str().map(str::to_owned));
+    format!("{operation} {}", kind.unwrap_or_default())
+}

@@ -1,0 +1,104 @@
+//! The simulation: random worlds in which everything goes wrong, and an oracle that compares what was used with what
+//! was billed.
+//!
+//! A seed makes a world ([`scene`], [`world`]): AWS without sockets, under a clock that stands until everybody waits,
+//! so that days pass in a second and the same seed is the same world each time. In it [`plot`] lets buyers buy and
+//! leave, the application report, correct and repeat, news come late, twice and in another order, calls fail in every
+//! way ([`faults`]) and processes die between any two steps ([`life`]). After two days nothing goes wrong any more, and
+//! after a third [`oracle`] judges by what the application was told, what AWS has booked and what the records say.
+//! [`network`] is what lies between the real handlers and AWS; [`story`] tells a world again.
+
+pub mod application;
+pub mod buyers;
+pub mod faults;
+pub mod life;
+pub mod network;
+pub mod oracle;
+pub mod plot;
+pub mod scene;
+pub mod stack;
+pub mod story;
+pub mod tally;
+mod telling;
+pub mod time;
+pub mod usage_of;
+pub mod watch;
+pub mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use oracle::Difference;
+use tally::Tally;
+use world::World;
+
+/// How a seed went.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The seed.
+    pub seed: u64,
+    /// What is not as it must be; nothing, if all is well.
+    pub differences: Vec<Difference>,
+    /// What was reached.
+    pub tally: Tally,
+    /// The same for the same world, and another one if anything happened otherwise.
+    pub digest: u64,
+    /// What happened, if that was asked for.
+    pub story: Option<String>,
+}
+
+/// Whose story is told of a seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Nobody's.
+    None,
+    /// What concerns the licenses whose bill differs; everything, if none does.
+    Differences,
+    /// Everything.
+    All,
+}
+
+/// Plays a seed from its beginning to its end.
+pub fn play(seed: u64, telling: Telling) -> Told {
+    let played = catch_unwind(AssertUnwindSafe(|| play_in_a_runtime(seed, telling)));
+    let failed = |what: String| Told {
+        seed,
+        differences: vec![Difference { license: None, what }],
+        tally: Tally::default(),
+        digest: 0,
+        story: None,
+    };
+    match played {
+        Ok(Ok(told)) => told,
+        Ok(Err(error)) => failed(format!("the world could not be made: {error:#}")),
+        Err(_) => failed("it panicked".to_owned()),
+    }
+}
+
+fn play_in_a_runtime(seed: u64, telling: Telling) -> anyhow::Result<Told> {
+    // What draws for itself, such as the SDK for its pauses, draws the same too.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    runtime.block_on(async {
+        let world = World::make(seed, telling != Telling::None).await?;
+        plot::play(&world).await;
+        let panicked = world.end().await;
+        let mut differences = oracle::judge(&world).await;
+        if panicked > 0 {
+            differences.push(Difference { license: None, what: format!("{panicked} tasks panicked") });
+        }
+        let seen = world.network.seen();
+        let mut tally = world.tally().clone();
+        tally.calls = seen.calls;
+        let about: Vec<String> = match telling {
+            Telling::Differences => differences.iter().filter_map(|difference| difference.license.clone()).collect(),
+            Telling::None | Telling::All => Vec::new(),
+        };
+        let story = (telling != Telling::None).then(|| world.story.text(&about));
+        for difference in &mut differences {
+            if let Some(license) = &difference.license {
+                difference.what = difference.what.replace(license, &world.story.short(license));
+            }
+        }
+        Ok(Told { seed, differences, tally, digest: seen.digest, story })
+    })
+}

@@ -1,0 +1,162 @@
+//! The network between the functions and AWS: it takes its time, loses nothing by itself, and sees everything.
+//!
+//! A request that is under way when its caller dies is done all the same, as at AWS; one that was not sent is not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use fastrand::Rng;
+use sandbox::aws::InProcess;
+use serde_json::Value;
+
+use crate::story::Story;
+use crate::telling;
+use crate::time::{InStep, Time, actor};
+
+/// See the module. Clones are the same network.
+#[derive(Clone)]
+pub struct Network(Arc<Inside>);
+
+struct Inside {
+    aws: InProcess,
+    time: Time,
+    story: Story,
+    rng: Mutex<Rng>,
+    calm: AtomicBool,
+    seen: Mutex<Seen>,
+}
+
+/// What was seen of the calls.
+#[derive(Debug, Default, Clone)]
+pub struct Seen {
+    /// How often each operation was called.
+    pub calls: BTreeMap<String, u64>,
+    /// A number that is another one if anything happened otherwise, or at another time.
+    pub digest: u64,
+    /// What each record was when it was sent first.
+    sent: BTreeMap<String, String>,
+    /// The records that were another thing when they were sent again.
+    pub changed: Vec<String>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+impl Network {
+    /// The network before an AWS.
+    pub fn new(aws: InProcess, time: &Time, story: &Story, seed: u64) -> Self {
+        Self(Arc::new(Inside {
+            aws,
+            time: time.clone(),
+            story: story.clone(),
+            rng: Mutex::new(Rng::with_seed(seed)),
+            calm: AtomicBool::new(false),
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// From now on everything is quick.
+    pub fn calm(&self) {
+        self.0.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// What was seen so far.
+    pub fn seen(&self) -> Seen {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a call takes: before it is sent, until it is done, and back.
+    fn delays(&self, operation: &str) -> [Duration; 3] {
+        let mut rng = self.0.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_calm = self.0.calm.load(Ordering::Relaxed);
+        let slow = if operation == "BatchMeterUsage" { 0.08 } else { 0.01 };
+        let (slow_by, quick_by) = (if operation == "BatchMeterUsage" { 28_000 } else { 4_000 }, 15);
+        let by = if !is_calm && rng.f64() < slow { rng.u64(quick_by..slow_by) } else { rng.u64(1..quick_by) };
+        let mut delays = [Duration::ZERO; 3];
+        if let Some(delay) = delays.get_mut(rng.usize(0..3)) {
+            *delay = Duration::from_millis(by);
+        }
+        delays
+    }
+
+    fn note(&self, what: impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        let mut seen = self.lock();
+        (seen.digest, self.0.time.passed(), what).hash(&mut hasher);
+        seen.digest = hasher.finish();
+    }
+
+    /// The same record must be the same thing each time that it is sent.
+    fn compare(&self, body: &[u8]) {
+        let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
+        let mut seen = self.lock();
+        for record in body.get("UsageRecords").and_then(Value::as_array).into_iter().flatten() {
+            let (name, what) = telling::sent_record(&body, record);
+            let first = seen.sent.entry(name.clone()).or_insert_with(|| what.clone());
+            if *first != what {
+                let changed = format!("{name} was sent as {first} and then as {what}");
+                seen.changed.push(changed);
+            }
+        }
+    }
+}
+
+impl HttpConnector for Network {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let operation = telling::operation(&request);
+        *self.lock().calls.entry(operation.clone()).or_default() += 1;
+        self.note(&operation);
+        let (network, actor) = (self.clone(), actor());
+        let [before, under_way, back] = self.delays(&operation);
+        HttpConnectorFuture::new(async move {
+            let Inside { time, story, aws, .. } = &*network.0;
+            wait(before).await;
+            if operation == "BatchMeterUsage" {
+                network.compare(request.body().bytes().unwrap_or_default());
+            }
+            let asked = story.is_told().then(|| telling::request(&operation, request.body().bytes()));
+            if let Some(asked) = &asked {
+                story.tell(time.now(), || format!("  > {operation} {asked}"));
+            }
+            let aws = aws.clone();
+            let answering = tokio::spawn(InStep::new(time, actor, async move {
+                wait(under_way).await;
+                aws.ask(request).await
+            }));
+            let answer = answering.await.unwrap_or_else(|error| Err(ConnectorError::other(error.into(), None)));
+            wait(back).await;
+            network.note(answer.as_ref().map(|answer| answer.status().as_u16()).ok());
+            story.tell(time.now(), || format!("  < {operation} {}", telling::answer(&operation, &answer)));
+            answer
+        })
+    }
+}
+
+impl HttpClient for Network {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}

@@ -1,0 +1,205 @@
+//! Judges a world that has come to its end: by what the application was told, what AWS has booked, and what the
+//! records say; never by how the product comes to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+use sandbox::aws::{BilledRecord, BillingStyle};
+use stallkeeper::ids::{DimensionKey, LicenseId};
+use stallkeeper::listing::Mode;
+use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
+use stallkeeper::time::UsageHour;
+
+use crate::buyers::Holding;
+use crate::watch::{named, records, state};
+use crate::world::World;
+
+/// What is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The license that it is about, if it is about one.
+    pub license: Option<String>,
+    /// What it is.
+    pub what: String,
+}
+
+/// A license's dimension in a billing month.
+type Account = (LicenseId, DimensionKey, String);
+
+/// What may be billed, what is, and what the records name as not billed.
+#[derive(Debug, Default)]
+struct Sums {
+    least: Decimal,
+    most: Decimal,
+    billed: Decimal,
+    named: Decimal,
+}
+
+/// See the module.
+pub async fn judge(world: &World) -> Vec<Difference> {
+    let mut judged = Judged::default();
+    let seen = world.network.seen();
+    judged.add_all(seen.changed);
+    let bill = world.aws.marketplace().bill().records;
+    let strange = world.watch().strange.clone();
+    let bill = judged.read_bill(world, bill, &strange);
+    let mut sums: BTreeMap<Account, Sums> = BTreeMap::new();
+    for fact in &world.application().facts {
+        let (least, most) = fact.billable();
+        let sum = sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
+        sum.least += least;
+        sum.most += most;
+        if least != most {
+            world.count("facts that may or may not count", 1);
+        }
+    }
+    for (name, quantity) in &bill {
+        sums.entry(account(name)).or_default().billed += quantity;
+        world.count("units billed", usize::try_from(quantity.trunc()).unwrap_or_default());
+    }
+    let holdings = world.buyers().holdings.clone();
+    let mut kept = BTreeSet::new();
+    for holding in &holdings {
+        for record in judged.records_of(world, holding).await {
+            judged.judge_record(world, &record, &bill, &strange, &mut sums);
+            kept.insert(record.name);
+        }
+    }
+    for name in bill.keys().filter(|name| !kept.contains(*name)) {
+        judged.add(&name.license, format!("{} is billed and has no record", named(name)));
+    }
+    for ((license, dimension, month), sum) in sums {
+        let Sums { least, most, billed, named } = sum;
+        if billed + named < least || billed + named > most {
+            let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            judged.add(
+                &license,
+                format!("{license} {dimension} {month}: {wanted} taken in, {billed} billed, {named} named as not billed"),
+            );
+        }
+    }
+    judged.add_all(std::mem::take(&mut world.watch().differences));
+    judged.0
+}
+
+#[derive(Debug, Default)]
+struct Judged(Vec<Difference>);
+
+impl Judged {
+    fn add(&mut self, license: &LicenseId, what: String) {
+        self.0.push(Difference { license: Some(license.to_string()), what });
+    }
+
+    fn add_all(&mut self, differences: Vec<String>) {
+        self.0.extend(differences.into_iter().map(|what| Difference { license: None, what }));
+    }
+
+    /// What AWS has booked of ours, by record: in one style each, and only for stages that have a stack.
+    fn read_bill(
+        &mut self,
+        world: &World,
+        bill: Vec<BilledRecord>,
+        strange: &BTreeSet<RecordName>,
+    ) -> BTreeMap<RecordName, Decimal> {
+        let mut booked = BTreeMap::new();
+        for billed in bill {
+            let BilledRecord { license, product, dimension, hour, quantity, style, .. } = billed;
+            let name = RecordName { license, dimension, hour: UsageHour::of(hour) };
+            let listing = world.listing(product.as_str());
+            let wanted = match listing.map(|listing| listing.mode) {
+                Some(Mode::Customer) => BillingStyle::Customer,
+                Some(Mode::License) | None => BillingStyle::License,
+            };
+            if style != wanted {
+                self.add(&name.license, format!("{} is billed in the style {style:?}", named(&name)));
+            }
+            if strange.contains(&name) {
+                continue;
+            }
+            if listing.is_none_or(|listing| world.stack(listing.stage).is_none()) {
+                self.add(&name.license, format!("{} is billed, and no stack has its listing", named(&name)));
+            }
+            if booked.insert(name.clone(), quantity).is_some() {
+                self.add(&name.license, format!("{} is billed twice", named(&name)));
+            }
+        }
+        booked
+    }
+
+    async fn records_of(&mut self, world: &World, holding: &Holding) -> Vec<HourlyRecord> {
+        let Some(stack) = world.stack(holding.stage) else { return Vec::new() };
+        let from = UsageHour::of(world.scene.start - SignedDuration::from_hours(80));
+        let to = UsageHour::of(world.now() + SignedDuration::from_hours(2));
+        match records(stack, &holding.license, (from, to)).await {
+            Ok(records) => {
+                world.watch().look(&records);
+                records
+            }
+            Err(error) => {
+                self.add(&holding.license, format!("its records cannot be read: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// What a record says must agree with the bill; what it says is not billed is added to what is named.
+    fn judge_record(
+        &mut self,
+        world: &World,
+        record: &HourlyRecord,
+        bill: &BTreeMap<RecordName, Decimal>,
+        strange: &BTreeSet<RecordName>,
+        sums: &mut BTreeMap<Account, Sums>,
+    ) {
+        let name = state(&record.state);
+        world.count(&format!("records {name}"), 1);
+        crate::tally::add(&mut world.tally().states, name, 1);
+        let (billed, quantity) = (bill.get(&record.name), record.quantity.amount());
+        let is_strange = strange.contains(&record.name);
+        let mut name_it = || sums.entry(account(&record.name)).or_default().named += quantity;
+        let said = named(&record.name);
+        match &record.state {
+            _ if is_strange => {
+                name_it();
+                if !record.state.is_final() {
+                    self.add(&record.name.license, format!("{said} is still {name} in the end"));
+                }
+            }
+            RecordState::Accepted { .. } if billed == Some(&quantity) => {}
+            RecordState::Accepted { .. } => {
+                self.add(&record.name.license, format!("{said} is accepted with {quantity}; billed: {billed:?}"));
+            }
+            RecordState::Refused { .. } | RecordState::Expired if billed.is_some() => {
+                self.add(&record.name.license, format!("{said} is {name} with {quantity}, and billed: {billed:?}"));
+            }
+            RecordState::Refused { .. } | RecordState::Expired => name_it(),
+            RecordState::Unconfirmed { .. } => match billed {
+                None => name_it(),
+                Some(billed) if *billed == quantity => world.count("unconfirmed records that AWS has booked", 1),
+                Some(billed) => {
+                    self.add(&record.name.license, format!("{said} is unconfirmed with {quantity}, billed {billed}"));
+                }
+            },
+            RecordState::Folded { .. } if billed.is_none() && quantity.is_zero() => {}
+            RecordState::Folded { .. } => {
+                self.add(&record.name.license, format!("{said} is folded with {quantity}, billed: {billed:?}"));
+            }
+            RecordState::Conflict => {
+                self.add(&record.name.license, format!("{said} is in conflict, and nobody else booked it"));
+            }
+            RecordState::Held { .. } | RecordState::Sealed | RecordState::Claimed { .. } => {
+                self.add(&record.name.license, format!("{said} is still {name} in the end"));
+            }
+        }
+    }
+}
+
+fn account(name: &RecordName) -> Account {
+    (name.license.clone(), name.dimension.clone(), month(name.hour))
+}
+
+/// The billing month of an hour, such as `2027-03`.
+fn month(hour: UsageHour) -> String {
+    hour.to_string().chars().take(7).collect()
+}

@@ -1,0 +1,103 @@
+//! What kind of world a seed has: when it is, what is sold there, and which readings of AWS's documents hold.
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
+use sandbox::aws::{
+    Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
+    ResolveCustomerSends, TokenLife, UsageOutsideLicense,
+};
+use stallkeeper::listing::{Listing, Stage};
+
+/// For how long things go wrong.
+const STORM: SignedDuration = SignedDuration::from_hours(48);
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// When it begins.
+    pub start: Timestamp,
+    /// The end of the month that it goes through, if it does.
+    pub month_end: Option<Timestamp>,
+    /// The stages that have a stack.
+    pub stages: Vec<Stage>,
+    /// What is sold, of every stage.
+    pub listings: Vec<Listing>,
+    /// Which readings hold.
+    pub readings: Readings,
+    /// How long AWS's news takes.
+    pub delays: Delays,
+}
+
+const LISTINGS: [&str; 4] = [
+    include_str!("../../../listings/demo-subscription.toml"),
+    include_str!("../../../listings/demo-consumption.toml"),
+    include_str!("../../../listings/demo-legacy.toml"),
+    include_str!("../../../listings/demo-production.toml"),
+];
+
+impl Scene {
+    /// Draws one.
+    ///
+    /// # Errors
+    ///
+    /// When a listing cannot be read.
+    pub fn drawn(rng: &mut Rng) -> anyhow::Result<Self> {
+        let month = jiff::civil::date(2027, rng.i8(1..=12), 1).to_zoned(TimeZone::UTC)?;
+        let minutes = SignedDuration::from_mins;
+        let (start, month_end) = if rng.f64() < 0.6 {
+            let end = month.timestamp();
+            (end - minutes(rng.i64(5 * 60..44 * 60)), Some(end))
+        } else {
+            (month.checked_add(10.days())?.timestamp() + minutes(rng.i64(0..24 * 60)), None)
+        };
+        let mut listings = LISTINGS.map(Listing::parse).into_iter().collect::<Result<Vec<_>, _>>()?;
+        for listing in &mut listings {
+            listing.zero_records = rng.bool();
+        }
+        let stages =
+            if rng.f64() < 0.3 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
+        Ok(Self { start, month_end, stages, listings, readings: readings(rng), delays: delays(rng) })
+    }
+
+    /// When nothing goes wrong any more.
+    pub fn over(&self) -> Timestamp {
+        self.start + STORM
+    }
+}
+
+fn one<T>(rng: &mut Rng, one: T, other: T) -> T {
+    if rng.bool() { one } else { other }
+}
+
+/// Every reading both ways.
+fn readings(rng: &mut Rng) -> Readings {
+    Readings {
+        token_life: one(rng, TokenLife::FourHours, TokenLife::OneHour),
+        resolve_customer_sends: one(rng, ResolveCustomerSends::OwnKey, ResolveCustomerSends::BothKeys),
+        entitlements: SignedDuration::from_secs(one(rng, 0, 90)),
+        legacy_license_events: rng.bool(),
+        license_survives_renewal: rng.bool(),
+        license_arn: one(rng, LicenseArnForm::Real, LicenseArnForm::Documented),
+        rate_limits: rng.bool(),
+        identical_repeat: one(rng, IdenticalRepeat::Success, IdenticalRepeat::DuplicateRecord),
+        product_code_with_license: one(rng, ProductCodeWithLicense::BillsTwice, ProductCodeWithLicense::Refused),
+        empty_customer_identifier: one(rng, EmptyCustomerIdentifier::Refused, EmptyCustomerIdentifier::Ignored),
+        final_window: one(rng, FinalWindow::AgreementEnded, FinalWindow::LicenseDeprovisioned),
+        usage_outside_license: one(
+            rng,
+            UsageOutsideLicense::CustomerNotSubscribed,
+            UsageOutsideLicense::InvalidLicense,
+        ),
+    }
+}
+
+fn delays(rng: &mut Rng) -> Delays {
+    match rng.u8(0..3) {
+        0 => Delays::none(),
+        1 => Delays::default(),
+        _ => Delays {
+            provision: SignedDuration::from_secs(rng.i64(0..1200)),
+            revoke: SignedDuration::from_secs(rng.i64(0..1200)),
+        },
+    }
+}

@@ -1,0 +1,93 @@
+//! What a seed has reached, and what all of them have together.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::faults::{Pair, is_called};
+
+/// The states that a record can be in, as the table has them; an acceptance by how it is known.
+const STATES: [&str; 10] = [
+    "held",
+    "sealed",
+    "claimed",
+    "accepted by success",
+    "accepted by duplicate",
+    "conflict",
+    "refused",
+    "expired",
+    "unconfirmed",
+    "folded",
+];
+
+/// Counts, by name.
+pub type Counts = BTreeMap<String, u64>;
+
+/// See the module.
+#[derive(Debug, Default, Clone)]
+pub struct Tally {
+    /// What happened, in numbers.
+    pub counts: Counts,
+    /// How often each fault struck.
+    pub struck: Counts,
+    /// Each operation's calls.
+    pub calls: Counts,
+    /// The states that records were seen in.
+    pub states: Counts,
+}
+
+/// Adds to a count.
+pub fn add(counts: &mut Counts, name: &str, by: u64) {
+    match counts.get_mut(name) {
+        Some(count) => *count += by,
+        None => {
+            counts.insert(name.to_owned(), by);
+        }
+    }
+}
+
+impl Tally {
+    /// Both together.
+    pub fn merge(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.counts, &other.counts),
+            (&mut self.struck, &other.struck),
+            (&mut self.calls, &other.calls),
+            (&mut self.states, &other.states),
+        ];
+        for (mine, theirs) in pairs {
+            for (name, by) in theirs {
+                add(mine, name, *by);
+            }
+        }
+    }
+
+    /// What was never reached, though it must be.
+    pub fn missing(&self) -> Vec<String> {
+        let faults = Pair::all().into_iter().map(|pair| pair.name()).filter(|name| !self.struck.contains_key(name));
+        let states = STATES.iter().filter(|state| !self.states.contains_key(**state)).map(|state| format!("record {state}"));
+        let unknown = self.calls.keys().filter(|operation| !is_called(operation));
+        let unknown = unknown.map(|operation| format!("{operation} is called and never made to fail"));
+        faults.chain(states).chain(unknown).collect()
+    }
+
+    /// All of it, for people.
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        for (name, count) in &self.counts {
+            let _ = writeln!(text, "  {name:<34} {count:>10}");
+        }
+        let _ = writeln!(text, "\nrecords were seen");
+        for state in STATES {
+            let _ = writeln!(text, "  {state:<34} {:>10}", self.states.get(state).copied().unwrap_or_default());
+        }
+        let _ = writeln!(text, "\n{:<36} {:>10}", "calls and the faults that struck", "");
+        for (operation, calls) in &self.calls {
+            let struck = self.struck.iter().filter_map(|(name, count)| {
+                let (of, kind) = name.split_once(' ')?;
+                (of == operation).then(|| format!("{kind} {count}"))
+            });
+            let _ = writeln!(text, "  {operation:<20} {calls:>10}  {}", struck.collect::<Vec<_>>().join(", "));
+        }
+        text
+    }
+}
