@@ -138,7 +138,8 @@ impl Sandbox {
         let config = sdk_config(aws.url());
         let direct = sdk_config(aws.dynamodb_url());
         let account: Arc<str> = aws.marketplace().seller().as_str().into();
-        let setting = Setting { config: &config, direct: &direct, clock: &clock, account: &account, dry_run };
+        let crashes = aws.crashes();
+        let setting = Setting { config: &config, direct: &direct, clock: &clock, account: &account, dry_run, crashes };
         let mut stacks = Vec::new();
         for door in &doors {
             let theirs = listings.iter().map(|described| &described.listing);
@@ -163,7 +164,7 @@ impl Sandbox {
             let (stack, name) = (Arc::clone(stack), format!("metering of {}", stage_name(stack.stage)));
             let report = move |_| {
                 let stack = Arc::clone(&stack);
-                async move { stack.report_usage().await }
+                async move { stack.report_on_schedule().await }
             };
             inside.timeline.every(REPORTER, &name, report).await;
         }
@@ -212,6 +213,13 @@ impl Sandbox {
     pub async fn report_usage(&self, stage: Stage) {
         if let Some(stack) = self.inside.stack(stage) {
             stack.report_usage().await;
+        }
+    }
+
+    /// Switches the schedule of every stage's reporter on or off.
+    pub fn set_schedule(&self, is_on: bool) {
+        for stack in &self.inside.stacks {
+            stack.set_schedule(is_on);
         }
     }
 

@@ -3,7 +3,8 @@
 //! The functions are the real handlers on the real AWS clients; only the endpoint is the sandbox's AWS.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -19,6 +20,7 @@ use stallkeeper::notification::OutboundEvent;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
 use subscription::Subscription;
+use tokio::sync::watch;
 use usage::UsageApi;
 
 use crate::aws::News;
@@ -66,6 +68,16 @@ pub(crate) enum NoAnswer {
     Crashed,
 }
 
+/// The running functions. What they remember is gone when they are started anew.
+#[derive(Debug, Clone)]
+struct Functions {
+    registration: Arc<Registration>,
+    subscription: Arc<Subscription>,
+    entitlement: Arc<EntitlementApi>,
+    usage: Arc<UsageApi>,
+    metering: Arc<Metering>,
+}
+
 /// One stage's deployment.
 #[derive(Debug)]
 pub(crate) struct Stack {
@@ -75,11 +87,14 @@ pub(crate) struct Stack {
     pub(crate) table: String,
     pub(crate) queue: Queue,
     listings: Vec<Listing>,
-    registration: Arc<Registration>,
-    subscription: Arc<Subscription>,
-    entitlement: Arc<EntitlementApi>,
-    usage: Arc<UsageApi>,
-    metering: Arc<Metering>,
+    functions: Mutex<Functions>,
+    config: SdkConfig,
+    clock: Clock,
+    dry_run: bool,
+    /// Whether the reporter's schedule is on.
+    reports: AtomicBool,
+    /// Changes whenever a planned fault lets what runs die.
+    crashes: watch::Receiver<u64>,
     store: Store,
     cloudwatch: CloudWatch,
 }
@@ -94,6 +109,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) account: &'a str,
     /// Whether the reporter sends nothing.
     pub(crate) dry_run: bool,
+    /// Changes whenever what runs is to die.
+    pub(crate) crashes: watch::Receiver<u64>,
 }
 
 impl Stack {
@@ -108,32 +125,64 @@ impl Stack {
         listings: Vec<Listing>,
         setting: &Setting<'_>,
     ) -> anyhow::Result<Self> {
-        let Setting { config, direct, clock, account, dry_run } = *setting;
+        let Setting { config, direct, clock, account, dry_run, crashes } = setting;
         let name = format!("stallkeeper-{}", stage_name(stage));
         table::make(direct, &name).await?;
-        let store = Store::new(direct, &name, clock.clone());
+        let store = Store::new(direct, &name, (*clock).clone());
         for listing in &listings {
             store.put_listing(listing).await?;
         }
         let cloudwatch = CloudWatch::default();
-        let metrics = Metrics::new(stage_name(stage), dry_run, cloudwatch.clone());
-        let metering = Metering::new(config, &name, clock.clone())
-            .reporting_to(metrics.clone())
-            .in_mode(metering::Mode { dry_run, ..metering::Mode::default() });
         Ok(Self {
             stage,
             url,
             queue: Queue::new(format!("arn:aws:sqs:us-east-1:{account}:{name}-news")),
             listings,
-            registration: Arc::new(Registration::new(config, &name, clock.clone())),
-            subscription: Arc::new(Subscription::new(config, &name, clock.clone())),
-            entitlement: Arc::new(EntitlementApi::new(config, &name, clock.clone())),
-            usage: Arc::new(UsageApi::new(config, &name, clock.clone())),
-            metering: Arc::new(metering),
+            functions: Mutex::new(Functions::start(stage, config, &name, clock, *dry_run, &cloudwatch)),
+            config: (*config).clone(),
+            clock: (*clock).clone(),
+            dry_run: *dry_run,
+            reports: AtomicBool::new(true),
+            crashes: crashes.clone(),
             store,
             cloudwatch,
             table: name,
         })
+    }
+
+    /// The functions as they run.
+    fn running(&self) -> Functions {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Functions> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a function; what dies is started anew.
+    async fn within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        run: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, NoAnswer> {
+        let answer = within(limit, self.crashes.clone(), run).await;
+        if matches!(answer, Err(NoAnswer::Crashed)) {
+            let (config, clock) = (&self.config, &self.clock);
+            *self.lock() = Functions::start(self.stage, config, &self.table, clock, self.dry_run, &self.cloudwatch);
+        }
+        answer
+    }
+
+    /// Switches the reporter's schedule on or off.
+    pub(crate) fn set_schedule(&self, is_on: bool) {
+        self.reports.store(is_on, Ordering::Relaxed);
+    }
+
+    /// Runs the reporter if its schedule is on.
+    pub(crate) async fn report_on_schedule(&self) {
+        if self.reports.load(Ordering::Relaxed) {
+            self.report_usage().await;
+        }
     }
 
     /// Puts a piece of news on the queue, if the stack is told of it.
@@ -148,8 +197,8 @@ impl Stack {
         let Some(batch) = self.queue.receive(now) else { return false };
         let answer = match batch.event() {
             Ok(event) => {
-                let subscription = Arc::clone(&self.subscription);
-                within(NEWS_TIME_LIMIT, async move { subscription.handle(event).await }).await
+                let subscription = self.running().subscription;
+                self.within(NEWS_TIME_LIMIT, async move { subscription.handle(event).await }).await
             }
             Err(error) => {
                 tracing::error!(%error, "the queue's event is none");
@@ -176,25 +225,25 @@ impl Stack {
         let limit = function.time_limit();
         match function {
             Function::Registration => {
-                let registration = Arc::clone(&self.registration);
-                within(limit, async move { registration.handle(event).await }).await
+                let registration = self.running().registration;
+                self.within(limit, async move { registration.handle(event).await }).await
             }
             Function::Entitlement => {
-                let entitlement = Arc::clone(&self.entitlement);
-                within(limit, async move { entitlement.handle(event).await }).await
+                let entitlement = self.running().entitlement;
+                self.within(limit, async move { entitlement.handle(event).await }).await
             }
             Function::Usage => {
-                let usage = Arc::clone(&self.usage);
-                within(limit, async move { usage.handle(event).await }).await
+                let usage = self.running().usage;
+                self.within(limit, async move { usage.handle(event).await }).await
             }
         }
     }
 
     /// Runs the reporter once, as its schedule does.
     pub(crate) async fn report_usage(&self) {
-        let metering = Arc::clone(&self.metering);
+        let metering = self.running().metering;
         let stage = stage_name(self.stage);
-        match within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
+        match self.within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
             Ok(Ok(report)) => tracing::info!(stage, ?report, "the reporter has run"),
             Ok(Err(error)) => tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed"),
             Err(error) => tracing::error!(stage, %error, "the reporter did not answer"),
@@ -244,21 +293,48 @@ impl Stack {
     }
 }
 
-/// Runs a function as Lambda does: apart from its caller, who may go away, and for a limited time. A panic is a
-/// crash of that one run.
-async fn within<T: Send + 'static>(
-    limit: Duration,
-    run: impl Future<Output = T> + Send + 'static,
-) -> Result<T, NoAnswer> {
-    let mut running = tokio::spawn(run);
-    match tokio::time::timeout(limit, &mut running).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err(NoAnswer::Crashed),
-        Err(_) => {
-            running.abort();
-            Err(NoAnswer::TimedOut)
+impl Functions {
+    fn start(
+        stage: Stage,
+        config: &SdkConfig,
+        table: &str,
+        clock: &Clock,
+        dry_run: bool,
+        cloudwatch: &CloudWatch,
+    ) -> Self {
+        let metrics = Metrics::new(stage_name(stage), dry_run, cloudwatch.clone());
+        let metering = Metering::new(config, table, clock.clone())
+            .reporting_to(metrics)
+            .in_mode(metering::Mode { dry_run, ..metering::Mode::default() });
+        Self {
+            registration: Arc::new(Registration::new(config, table, clock.clone())),
+            subscription: Arc::new(Subscription::new(config, table, clock.clone())),
+            entitlement: Arc::new(EntitlementApi::new(config, table, clock.clone())),
+            usage: Arc::new(UsageApi::new(config, table, clock.clone())),
+            metering: Arc::new(metering),
         }
     }
+}
+
+/// Runs a function as Lambda does: apart from its caller, who may go away, for a limited time, and until it dies. A
+/// panic is a crash of that one run; a planned crash ends whatever runs.
+async fn within<T: Send + 'static>(
+    limit: Duration,
+    mut crashes: watch::Receiver<u64>,
+    run: impl Future<Output = T> + Send + 'static,
+) -> Result<T, NoAnswer> {
+    crashes.mark_unchanged();
+    let mut running = tokio::spawn(run);
+    let end = tokio::select! {
+        ended = tokio::time::timeout(limit, &mut running) => match ended {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(_)) => NoAnswer::Crashed,
+            Err(_) => NoAnswer::TimedOut,
+        },
+        Ok(()) = crashes.changed() => NoAnswer::Crashed,
+    };
+    running.abort();
+    Err(end)
 }
 
 #[cfg(test)]
@@ -266,11 +342,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_function_that_takes_too_long_or_panics_gives_no_answer() {
+    async fn a_function_that_takes_too_long_or_dies_gives_no_answer() {
         let limit = Function::Usage.time_limit();
-        assert_eq!(within(limit, async { 7 }).await, Ok(7));
-        let never = within(Duration::from_millis(1), std::future::pending::<()>());
-        assert_eq!(never.await, Err(NoAnswer::TimedOut));
-        assert_eq!(within(limit, async { panic!("as a test") }).await, Err::<(), _>(NoAnswer::Crashed));
+        let (crashes, crash) = watch::channel(0);
+        assert_eq!(within(limit, crash.clone(), async { 7 }).await, Ok(7));
+        let never = || std::future::pending::<()>();
+        assert_eq!(within(Duration::from_millis(1), crash.clone(), never()).await, Err(NoAnswer::TimedOut));
+        let panics = async { panic!("as a test") };
+        assert_eq!(within(limit, crash.clone(), panics).await, Err::<(), _>(NoAnswer::Crashed));
+        let dies = tokio::spawn(within(limit, crash, never()));
+        tokio::task::yield_now().await;
+        crashes.send_replace(1);
+        assert_eq!(dies.await.unwrap(), Err(NoAnswer::Crashed));
     }
 }

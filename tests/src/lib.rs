@@ -11,6 +11,7 @@ pub use sandbox::people::{Bought, Visit};
 use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
+use stallkeeper::metrics::Metric;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 
@@ -195,6 +196,19 @@ impl World {
         let events = self.store(Stage::Staging).events_of_license(&license.parse().unwrap()).await.unwrap();
         let events: Vec<Value> = events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
         events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The sum of what the staging stack has counted in a metric; 0 if it never was.
+    pub fn counted(&self, metric: Metric) -> u64 {
+        let received = self.sandbox.metrics(Stage::Staging).unwrap();
+        assert_eq!(received.unreadable, 0, "CloudWatch could not read all of it");
+        received.sums.get(metric.name()).map_or(0, |sum| *sum as u64)
+    }
+
+    /// The newest value of a metric of the staging stack.
+    pub fn measured(&self, metric: Metric) -> Option<u64> {
+        let received = self.sandbox.metrics(Stage::Staging).unwrap();
+        received.newest.get(metric.name()).map(|value| *value as u64)
     }
 
     /// A stage's table, read by the real client.

@@ -66,12 +66,17 @@ pub enum FaultKind {
     /// The first records are not booked and come back in `UnprocessedRecords` (BatchMeterUsage), or the first items
     /// are not written and come back in `UnprocessedItems` (BatchWriteItem). The rest is done.
     Unprocessed,
+    /// The function that makes the call dies before it is done, as does every function that runs at that moment. What
+    /// runs after that is started anew.
+    CrashBefore,
+    /// It is done, and then the function that made the call dies, as above.
+    CrashAfter,
     /// DynamoDB says that another transaction is at work on the item, and nothing was done.
     TransactionConflict,
 }
 
 impl FaultKind {
-    const ALL: [(&'static str, Self); 9] = [
+    const ALL: [(&'static str, Self); 11] = [
         ("before", Self::Before),
         ("after", Self::After),
         ("throttle", Self::Throttle),
@@ -80,6 +85,8 @@ impl FaultKind {
         ("access_denied", Self::AccessDenied),
         ("disabled_api", Self::DisabledApi),
         ("unprocessed", Self::Unprocessed),
+        ("crash_before", Self::CrashBefore),
+        ("crash_after", Self::CrashAfter),
         ("transaction_conflict", Self::TransactionConflict),
     ];
 
@@ -90,9 +97,14 @@ impl FaultKind {
     /// What it can strike, in words, and whether that operation is of it.
     fn fits(self, service: Service, operation: &str) -> (&'static str, bool) {
         match self {
-            Self::Before | Self::After | Self::Throttle | Self::Error500 | Self::Timeout | Self::AccessDenied => {
-                ("every operation", true)
-            }
+            Self::Before
+            | Self::After
+            | Self::Throttle
+            | Self::Error500
+            | Self::Timeout
+            | Self::AccessDenied
+            | Self::CrashBefore
+            | Self::CrashAfter => ("every operation", true),
             Self::DisabledApi => ("every operation of metering", service == Service::Metering),
             Self::Unprocessed => (
                 "BatchMeterUsage of metering, BatchWriteItem of dynamodb",
@@ -184,6 +196,8 @@ impl Fault {
             FaultKind::Timeout => 30_000,
             FaultKind::Before
             | FaultKind::After
+            | FaultKind::CrashBefore
+            | FaultKind::CrashAfter
             | FaultKind::Throttle
             | FaultKind::Error500
             | FaultKind::AccessDenied

@@ -146,6 +146,11 @@ impl Aws {
         &self.services.faults
     }
 
+    /// Counts the crashes of functions that planned faults have made.
+    pub(crate) fn crashes(&self) -> watch::Receiver<u64> {
+        self.services.crashes.subscribe()
+    }
+
     /// What was asked.
     pub fn wire(&self) -> &WireLog {
         &self.services.wire

@@ -30,6 +30,8 @@ pub(crate) struct Services {
     pub dynamodb: DynamoDb,
     pub faults: Faults,
     pub wire: WireLog,
+    /// Counts the crashes of functions that faults made.
+    pub crashes: watch::Sender<u64>,
     pub stop: watch::Receiver<()>,
 }
 
@@ -119,7 +121,7 @@ impl Services {
         wire: WireLog,
         stop: watch::Receiver<()>,
     ) -> Arc<Self> {
-        Arc::new(Self { marketplace, dynamodb, faults: Faults::default(), wire, stop })
+        Arc::new(Self { marketplace, dynamodb, faults: Faults::default(), wire, crashes: watch::Sender::new(0), stop })
     }
 
     pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
@@ -156,6 +158,13 @@ impl Services {
                 self.hold(fault.hold()).await;
                 return Outcome::Lost;
             }
+            FaultKind::CrashBefore | FaultKind::CrashAfter => {
+                if fault.kind == FaultKind::CrashAfter {
+                    self.perform(asked, 0).await;
+                }
+                self.crashes.send_modify(|crashes| *crashes += 1);
+                return Outcome::Lost;
+            }
             FaultKind::Unprocessed => {
                 let unprocessed = fault.first_records();
                 return Outcome::Answer(self.perform(asked, unprocessed).await);
@@ -187,17 +196,19 @@ impl Services {
         let request_id = self.marketplace.request_id();
         if call.service == Service::DynamoDb {
             // What is malformed is passed on too: DynamoDB has its own words for it.
-            return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the embedded DynamoDB did not answer");
-                failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
-            });
+            return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(
+                |error| {
+                    tracing::error!(%error, "the embedded DynamoDB did not answer");
+                    failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
+                },
+            );
         }
         let answer = if operations::is_too_large(call.service, &call.operation, body) {
             Err(ServiceError::too_large())
         } else {
-            asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(|request| {
-                operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed)
-            })
+            asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(
+                |request| operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed),
+            )
         };
         match answer {
             Ok(document) => response(call.protocol, 200, &document, &request_id),

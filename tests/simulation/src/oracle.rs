@@ -47,7 +47,8 @@ pub async fn judge(world: &World) -> Vec<Difference> {
     let mut sums: BTreeMap<Account, Sums> = BTreeMap::new();
     for fact in &world.application().facts {
         let (least, most) = fact.billable();
-        let sum = sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
+        let sum =
+            sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
         sum.least += least;
         sum.most += most;
         if least != most {
@@ -75,7 +76,9 @@ pub async fn judge(world: &World) -> Vec<Difference> {
             let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
             judged.add(
                 &license,
-                format!("{license} {dimension} {month}: {wanted} taken in, {billed} billed, {named} named as not billed"),
+                format!(
+                    "{license} {dimension} {month}: {wanted} taken in, {billed} billed, {named} named as not billed"
+                ),
             );
         }
     }
@@ -187,6 +190,9 @@ impl Judged {
             }
             RecordState::Conflict => {
                 self.add(&record.name.license, format!("{said} is in conflict, and nobody else booked it"));
+            }
+            RecordState::DryRun => {
+                self.add(&record.name.license, format!("{said} was not sent, and no stack runs dry"));
             }
             RecordState::Held { .. } | RecordState::Sealed | RecordState::Claimed { .. } => {
                 self.add(&record.name.license, format!("{said} is still {name} in the end"));

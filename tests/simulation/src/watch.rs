@@ -74,5 +74,6 @@ pub fn state(state: &RecordState) -> &'static str {
         RecordState::Expired => "expired",
         RecordState::Unconfirmed { .. } => "unconfirmed",
         RecordState::Folded { .. } => "folded",
+        RecordState::DryRun => "dry_run",
     }
 }
