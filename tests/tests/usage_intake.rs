@@ -1,0 +1,133 @@
+//! How a report of usage is taken in: with tags, open and late.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use sandbox::aws::Service;
+use serde_json::{Value, json};
+use tests::{Bought, World, license_event};
+
+/// A world at 09:20 with an active buyer of the demo subscription.
+async fn subscribed() -> (World, Bought) {
+    let world = World::new().await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    (world, purchase)
+}
+
+fn event(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value {
+    json!({
+        "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
+        "time": time.to_string(),
+    })
+}
+
+fn tagged(mut event: Value, tags: Value) -> Value {
+    event["tags"] = tags;
+    event
+}
+
+fn texts(results: &[Value], name: &str) -> Vec<String> {
+    results.iter().map(|result| result[name].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+fn forget_wire(world: &World) {
+    world.sandbox.aws().wire().clear();
+}
+
+/// What the table was asked since the wire was forgotten.
+fn operations(world: &World) -> Vec<String> {
+    let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "*");
+    calls.into_iter().map(|call| call.operation).collect()
+}
+
+#[tokio::test]
+async fn late_usage_with_other_tags_is_a_conflict() {
+    let (world, purchase) = subscribed().await;
+    let usage = |quantity, tags| tagged(event(&purchase, quantity, "k", "2026-11-10T09:20:00Z".parse().unwrap()), tags);
+    assert_eq!(world.report(json!([usage(5, json!({ "team": "red" }))])).await, ["accepted"]);
+    world.advance(SignedDuration::from_mins(60)).await;
+    let results = world
+        .results(json!([
+            usage(5, json!({ "team": "red" })),
+            usage(5, json!({ "team": "blue" })),
+            usage(5, json!({})),
+            usage(6, json!({ "team": "red" })),
+            usage(6, json!({ "team": "blue" })),
+        ]))
+        .await;
+    assert_eq!(texts(&results, "status"), ["duplicate", "conflict", "conflict", "conflict", "conflict"]);
+    let codes = ["", "tags_conflict", "tags_conflict", "quantity_conflict", "quantity_conflict"];
+    assert_eq!(texts(&results, "code"), codes);
+    assert!(results[1]["detail"].as_str().unwrap().contains("its tags differ"), "{}", results[1]);
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(5));
+}
+
+#[tokio::test]
+async fn late_events_of_one_key_stay_in_order_among_many() {
+    let (world, purchase) = subscribed().await;
+    let hour_ago = world.now();
+    world.advance(SignedDuration::from_mins(60)).await;
+    let mut events = Vec::new();
+    for number in 0..40 {
+        let key = format!("key-{number}");
+        events.push(event(&purchase, 1, &key, hour_ago));
+        events.push(event(&purchase, 2, &key, hour_ago));
+        events.push(event(&purchase, 1, &key, hour_ago));
+    }
+    let statuses = world.report(json!(events)).await;
+    assert!(statuses.chunks(3).all(|of_key| of_key == ["accepted", "conflict", "duplicate"]), "{statuses:?}");
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(40));
+}
+
+#[tokio::test]
+async fn what_was_not_confirmed_is_sent_again_and_counts_once() {
+    let (world, purchase) = subscribed().await;
+    let events: Vec<Value> =
+        (0..500).map(|number| event(&purchase, 1, &format!("key-{number}"), world.now())).collect();
+    let fault = json!({
+        "service": "dynamodb", "operation": "BatchWriteItem", "call": 4, "times": 5, "kind": "access_denied",
+    });
+    world.fault(fault).await;
+    let statuses = world.report(json!(events)).await;
+    let unconfirmed = statuses.iter().filter(|status| *status == "retry").count();
+    assert!(unconfirmed >= 100 && statuses.iter().all(|status| ["accepted", "retry"].contains(&status.as_str())));
+    assert_eq!(world.report(json!(events)).await, vec!["accepted"; 500]);
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(500));
+}
+
+#[tokio::test]
+async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
+    let (world, purchase) = subscribed().await;
+    world.end(&purchase.agreement).await;
+    let events = json!([event(&purchase, 5, "a", world.now()), event(&purchase, 7, "b", world.now())]);
+    let ended = world.results(events.clone()).await;
+    assert_eq!(texts(&ended, "code"), ["license_ended", "license_ended"]);
+
+    // A refusal by a license that was remembered costs one read of it.
+    forget_wire(&world);
+    assert_eq!(world.results(events.clone()).await, ended);
+    assert_eq!(operations(&world), ["GetItem"]);
+
+    world.advance(SignedDuration::from_secs(5)).await;
+    let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
+    world.send_news(&license_event("Updated", &purchase, &arn, "back", world.now())).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+    assert_eq!(world.report(events).await, ["accepted", "accepted"]);
+
+    // One that is remembered as being in force is not read.
+    forget_wire(&world);
+    assert_eq!(world.report(json!([event(&purchase, 1, "c", world.now())])).await, ["accepted"]);
+    assert!(!operations(&world).contains(&"GetItem".to_owned()));
+}
+
+#[tokio::test]
+async fn a_license_that_cannot_be_read_again_is_no_refusal() {
+    let (world, purchase) = subscribed().await;
+    world.end(&purchase.agreement).await;
+    let events = json!([event(&purchase, 5, "a", world.now())]);
+    assert_eq!(world.report(events.clone()).await, ["refused"]);
+    world.fault(json!({ "service": "dynamodb", "operation": "GetItem", "kind": "access_denied" })).await;
+    assert_eq!(world.report(events.clone()).await, ["retry"]);
+    assert_eq!(world.report(events).await, ["refused"]);
+}
