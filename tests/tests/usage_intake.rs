@@ -1,9 +1,12 @@
-//! How a report of usage is taken in: with tags, open and late.
+//! How a report of usage is taken in: with tags, as a dry run, open and late.
 
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use stallkeeper::usage::LedgerItem;
 use tests::{Bought, World, license_event};
 
 /// A world at 09:20 with an active buyer of the demo subscription.
@@ -25,6 +28,13 @@ fn tagged(mut event: Value, tags: Value) -> Value {
     event
 }
 
+/// The results of a dry run of events.
+async fn tried(world: &World, events: &Value) -> Vec<Value> {
+    let (status, answer) = world.api(Method::POST, "/v1/usage?dry_run=true", Some(json!({ "events": events }))).await;
+    assert_eq!((status, &answer["dry_run"]), (200, &json!(true)), "{answer}");
+    answer["results"].as_array().unwrap().clone()
+}
+
 fn texts(results: &[Value], name: &str) -> Vec<String> {
     results.iter().map(|result| result[name].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -37,6 +47,71 @@ fn forget_wire(world: &World) {
 fn operations(world: &World) -> Vec<String> {
     let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "*");
     calls.into_iter().map(|call| call.operation).collect()
+}
+
+async fn ledger(world: &World, purchase: &Bought, hour: &str) -> Vec<LedgerItem> {
+    let hour = format!("2026-11-10T{hour}").parse().unwrap();
+    world.store(Stage::Staging).usage_of_hour(&purchase.license.parse().unwrap(), hour).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_dry_run_judges_everything_and_writes_nothing() {
+    let (world, purchase) = subscribed().await;
+    let hour_ago = world.now();
+    world.advance(SignedDuration::from_mins(60)).await;
+    let known = tagged(event(&purchase, 5, "known", hour_ago), json!({ "team": "red" }));
+    assert_eq!(world.report(json!([known])).await, ["accepted"]);
+    let unknown = Bought { license: "l-unheard0of".to_owned(), ..purchase.clone() };
+    let events = json!([
+        event(&purchase, 1, "open", world.now()),
+        event(&purchase, 2, "open", world.now()),
+        known,
+        event(&purchase, 6, "known", hour_ago),
+        event(&purchase, 5, "known", hour_ago),
+        event(&purchase, 3, "new", hour_ago),
+        event(&purchase, 3, "new", hour_ago),
+        event(&purchase, 4, "new", hour_ago),
+        event(&purchase, 1, "old", hour_ago - SignedDuration::from_hours(25)),
+        event(&unknown, 1, "k", world.now()),
+        { "license": purchase.license },
+    ]);
+    forget_wire(&world);
+    let judged = tried(&world, &events).await;
+    let asked = operations(&world);
+    assert!(!asked.is_empty() && asked.iter().all(|it| ["GetItem", "Query"].contains(&it.as_str())), "{asked:?}");
+    assert_eq!(
+        texts(&judged, "status"),
+        [
+            "accepted",
+            "accepted",
+            "duplicate",
+            "conflict",
+            "conflict",
+            "accepted",
+            "duplicate",
+            "conflict",
+            "refused",
+            "refused",
+            "refused",
+        ]
+    );
+    // What is judged is what then happens.
+    assert_eq!(world.results(events).await, judged);
+}
+
+#[tokio::test]
+async fn dry_run_is_true_or_false() {
+    let (world, purchase) = subscribed().await;
+    let body = json!({ "events": [event(&purchase, 5, "k", world.now())] });
+    for query in
+        ["dry_run=1", "dry_run=", "dry_run=True", "dry_run=yes", "dry_run", "dry_run=true&dry_run=true", "dryrun=true"]
+    {
+        let (status, problem) = world.api(Method::POST, &format!("/v1/usage?{query}"), Some(body.clone())).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("parameter_invalid")), "{query}");
+    }
+    let (_, problem) = world.api(Method::POST, "/v1/usage?dry_run=yes", Some(body)).await;
+    assert_eq!(problem["detail"], "dry_run: is `true` or `false`");
+    assert!(ledger(&world, &purchase, "09").await.is_empty());
 }
 
 #[tokio::test]
@@ -113,6 +188,7 @@ async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
     world.send_news(&license_event("Updated", &purchase, &arn, "back", world.now())).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
+    assert_eq!(texts(&tried(&world, &events).await, "status"), ["accepted", "accepted"]);
     assert_eq!(world.report(events).await, ["accepted", "accepted"]);
 
     // One that is remembered as being in force is not read.

@@ -1,14 +1,15 @@
 //! Intake: each event of a request is judged and answered for itself.
 //!
 //! Events of open hours are written together without reading first; late ones each for itself, after what is known
-//! under their key was read. An event is accepted only when its item and its hour's marker are confirmed.
+//! under their key was read. An event is accepted only when its item and its hour's marker are confirmed. A dry run
+//! goes the same way and stops before everything that writes.
 
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use stallkeeper::aws::chain;
-use stallkeeper::http::{Refusal as Answer, Request, Response};
+use stallkeeper::http::{Problem, Refusal as Answer, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::store::LatePut;
 use stallkeeper::time::UsageHour;
@@ -38,19 +39,24 @@ struct Judged {
 type Fact = (LicenseId, UsageHour, DimensionKey, KeyHash);
 
 impl UsageApi {
-    /// `POST /v1/usage` with `{"events": [{"license", "dimension", "quantity", "time", "key", "revision"?,
+    /// `POST /v1/usage?dry_run=` with `{"events": [{"license", "dimension", "quantity", "time", "key", "revision"?,
     /// "tags"?}, …]}`.
     pub(crate) async fn take_in(&self, request: &Request) -> Result<Response, Answer> {
-        request.only_parameters(&[])?;
+        request.only_parameters(&["dry_run"])?;
+        let dry_run = read_dry_run(request)?;
         let brought = body::read(request)?;
         let count = brought.len();
         let Judged { open, late, results } = self.judge_all(brought).await;
         let mut results: BTreeMap<usize, EventResult> = results.into_iter().collect();
-        results.extend(self.write_open(open).await);
-        results.extend(self.take_in_late(late).await);
+        if dry_run {
+            results.extend(open.into_iter().map(|(place, _)| (place, EventResult::accepted())));
+        } else {
+            results.extend(self.write_open(open).await);
+        }
+        results.extend(self.take_in_late(late, dry_run).await);
 
         let results = (0..count).map(|place| results.remove(&place).unwrap_or_else(EventResult::retry)).collect();
-        let report = Report::new(results);
+        let report = Report::new(dry_run, results);
         report.log();
         Ok(Response::json(StatusCode::OK, &report))
     }
@@ -98,13 +104,15 @@ impl UsageApi {
 
     /// Takes in late events, those of one fact in the order that they came in: the first of them makes the others
     /// duplicates or conflicts.
-    async fn take_in_late(&self, events: Placed<UsageEvent>) -> Placed<EventResult> {
+    async fn take_in_late(&self, events: Placed<UsageEvent>, dry_run: bool) -> Placed<EventResult> {
         let mut facts: BTreeMap<Fact, Placed<UsageEvent>> = BTreeMap::new();
         for (place, event) in events {
             let fact = (event.license.clone(), event.hour(), event.dimension.clone(), event.key.clone());
             facts.entry(fact).or_default().push((place, event));
         }
-        let results = stream::iter(facts.into_values()).map(|reported| self.write_late(reported));
+        let results = stream::iter(facts.into_values()).map(async |reported: Placed<UsageEvent>| {
+            if dry_run { self.try_late(reported).await } else { self.write_late(reported).await }
+        });
         results.buffer_unordered(LATE_AT_ONCE).concat().await
     }
 
@@ -123,5 +131,32 @@ impl UsageApi {
             results.push((place, result));
         }
         results
+    }
+
+    /// What [`UsageApi::write_late`] would answer, as far as the table tells now.
+    async fn try_late(&self, reported: Placed<UsageEvent>) -> Placed<EventResult> {
+        let Some((_, first)) = reported.first() else { return Vec::new() };
+        let mut known = match self.store.usage_of_key(first).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
+                return reported.into_iter().map(|(place, _)| (place, EventResult::retry())).collect();
+            }
+        };
+        let mut results = Vec::new();
+        for (place, event) in reported {
+            let result = known.as_ref().map_or_else(EventResult::accepted, |known| EventResult::beside(known, &event));
+            known.get_or_insert_with(|| (&event).into());
+            results.push((place, result));
+        }
+        results
+    }
+}
+
+fn read_dry_run(request: &Request) -> Result<bool, Problem> {
+    match request.parameter("dry_run") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::invalid("dry_run", "is `true` or `false`")),
     }
 }

@@ -11,6 +11,9 @@ use crate::event::Unreadable;
 /// The answer to a report.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
+    /// That nothing was written, and the results tell what would have become of the events.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
     #[serde(flatten)]
     counts: Counts,
     /// In the order of the request.
@@ -58,7 +61,7 @@ enum Status {
 }
 
 impl Report {
-    pub(crate) fn new(results: Vec<EventResult>) -> Self {
+    pub(crate) fn new(dry_run: bool, results: Vec<EventResult>) -> Self {
         let mut counts = Counts::default();
         for result in &results {
             let count = match result.status {
@@ -70,14 +73,19 @@ impl Report {
             };
             *count += 1;
         }
-        Self { counts, results }
+        Self { dry_run, counts, results }
     }
 
-    /// Writes into the log how many events became what.
+    /// Writes into the log how many events became what. What was only tried has a counter of its own.
     pub(crate) fn log(&self) {
         let Counts { accepted, duplicate, conflict, refused, retry } = self.counts;
-        let counter = "usage_events";
-        tracing::info!(accepted, duplicate, conflict, refused, retry, counter, "usage was taken in");
+        if self.dry_run {
+            let counter = "usage_events_tried";
+            tracing::info!(accepted, duplicate, conflict, refused, retry, counter, "usage was judged only");
+        } else {
+            let counter = "usage_events";
+            tracing::info!(accepted, duplicate, conflict, refused, retry, counter, "usage was taken in");
+        }
     }
 }
 
