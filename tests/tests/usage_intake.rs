@@ -1,12 +1,10 @@
-//! How a report of usage is taken in: with tags, as a dry run, open and late.
+//! How a report of usage is taken in: as JSON or CSV, with tags, as a dry run, open and late.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::usage::LedgerItem;
 use tests::{Bought, World, license_event};
 
 /// A world at 09:20 with an active buyer of the demo subscription.
@@ -26,6 +24,12 @@ fn event(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value 
 fn tagged(mut event: Value, tags: Value) -> Value {
     event["tags"] = tags;
     event
+}
+
+/// Sends a file; answers the status and the document.
+async fn send_csv(world: &World, path: &str, file: String) -> (u16, Value) {
+    let answer = world.send_raw(Method::POST, path, "text/csv; charset=utf-8; header=present", file.into_bytes()).await;
+    (answer.status, serde_json::from_str(&answer.page).unwrap())
 }
 
 /// The results of a dry run of events.
@@ -49,9 +53,79 @@ fn operations(world: &World) -> Vec<String> {
     calls.into_iter().map(|call| call.operation).collect()
 }
 
-async fn ledger(world: &World, purchase: &Bought, hour: &str) -> Vec<LedgerItem> {
-    let hour = format!("2026-11-10T{hour}").parse().unwrap();
-    world.store(Stage::Staging).usage_of_hour(&purchase.license.parse().unwrap(), hour).await.unwrap()
+/// The tags of the events that were written while their hour was open; null for those without.
+fn written_tags(world: &World) -> Vec<Value> {
+    let mut tags = Vec::new();
+    for call in world.sandbox.aws().wire().calls(Service::DynamoDb, "BatchWriteItem") {
+        for requests in call.body["RequestItems"].as_object().unwrap().values() {
+            let items = requests.as_array().unwrap().iter().map(|request| &request["PutRequest"]["Item"]);
+            tags.extend(items.filter(|item| item.get("quantity").is_some()).map(|item| item["tags"].clone()));
+        }
+    }
+    tags.sort_by_key(Value::to_string);
+    tags
+}
+
+/// Whether the table was only read since the wire was forgotten.
+fn only_read(world: &World) -> bool {
+    operations(world).iter().all(|operation| ["GetItem", "Query"].contains(&operation.as_str()))
+}
+
+#[tokio::test]
+async fn a_file_is_answered_row_by_row_and_billed() {
+    let (world, purchase) = subscribed().await;
+    let (license, now) = (&purchase.license, world.now());
+    let file = [
+        "\u{feff}quantity,tag:team,license,dimension,time,key,revision".to_owned(),
+        format!("5,red,{license},requests,{now},\"one, quoted\","),
+        format!("7,,{license},requests,{now},two,0"),
+        String::new(),
+        format!("1,red,{license},requests,{now}"),
+        format!("1,réd,{license},requests,{now},three,"),
+        format!("1,,{license},teapots,{now},four,"),
+        format!("30,blue,{license},requests,{now},one,3"),
+    ];
+    let (status, answer) = send_csv(&world, "/v1/usage", file.join("\r\n")).await;
+    assert_eq!((status, &answer["accepted"], &answer["refused"]), (200, &json!(3), &json!(3)), "{answer}");
+    assert_eq!(answer.get("dry_run"), None);
+    let results = answer["results"].as_array().unwrap();
+    let lines: Vec<u64> = results.iter().map(|result| result["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [2, 3, 5, 6, 7, 8]);
+    assert_eq!(texts(results, "code"), ["", "", "row_invalid", "tags_invalid", "dimension_unknown", ""]);
+
+    let tag = |value: &str| json!({ "M": { "team": { "S": value } } });
+    assert_eq!(written_tags(&world), [Value::Null, tag("blue"), tag("red")]);
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert_eq!(world.total(license).await, Decimal::from(42));
+}
+
+#[tokio::test]
+async fn the_same_in_json_and_csv_is_one_fact() {
+    let (world, purchase) = subscribed().await;
+    let late = event(&purchase, 5, "late", world.now());
+    let row = format!("{},requests,5,{},late,red", purchase.license, world.now());
+    world.advance(SignedDuration::from_mins(60)).await;
+    let results = world.results(json!([tagged(late, json!({ "team": "red" }))])).await;
+    assert_eq!(texts(&results, "status"), ["accepted"]);
+    assert_eq!(results[0].get("line"), None);
+    let file = format!("license,dimension,quantity,time,key,tag:team\n{row}\n");
+    let (_, answer) = send_csv(&world, "/v1/usage", file).await;
+    assert_eq!(answer["results"], json!([{ "line": 2, "status": "duplicate" }]));
+}
+
+#[tokio::test]
+async fn what_is_neither_json_nor_csv_is_told_what_is_taken() {
+    let (world, purchase) = subscribed().await;
+    let body = json!({ "events": [event(&purchase, 5, "k", world.now())] }).to_string();
+    forget_wire(&world);
+    for content_type in ["text/plain", "", "application/xml", "text/csv; charset=shift_jis", "text/csv; header=absent"]
+    {
+        let answer = world.send_raw(Method::POST, "/v1/usage", content_type, body.clone().into_bytes()).await;
+        let problem: Value = serde_json::from_str(&answer.page).unwrap();
+        assert_eq!((answer.status, &problem["code"]), (415, &json!("content_type_unsupported")));
+        assert!(problem["action"].as_str().unwrap().contains("application/json, or text/csv"), "{problem}");
+    }
+    assert!(only_read(&world));
 }
 
 #[tokio::test]
@@ -77,8 +151,7 @@ async fn a_dry_run_judges_everything_and_writes_nothing() {
     ]);
     forget_wire(&world);
     let judged = tried(&world, &events).await;
-    let asked = operations(&world);
-    assert!(!asked.is_empty() && asked.iter().all(|it| ["GetItem", "Query"].contains(&it.as_str())), "{asked:?}");
+    assert!(only_read(&world) && operations(&world).contains(&"Query".to_owned()), "{:?}", operations(&world));
     assert_eq!(
         texts(&judged, "status"),
         [
@@ -100,9 +173,27 @@ async fn a_dry_run_judges_everything_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_dry_run_of_a_file_bills_nothing() {
+    let (world, purchase) = subscribed().await;
+    let file = format!("license,dimension,quantity,time,key\n{},requests,5,{},k\n", purchase.license, world.now());
+    forget_wire(&world);
+    let (status, answer) = send_csv(&world, "/v1/usage?dry_run=true", file.clone()).await;
+    let expected = json!({
+        "dry_run": true, "accepted": 1, "duplicate": 0, "conflict": 0, "refused": 0, "retry": 0,
+        "results": [{ "line": 2, "status": "accepted" }],
+    });
+    assert_eq!((status, answer), (200, expected));
+    assert!(only_read(&world));
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert!(world.billed(&purchase.license).await.is_empty());
+    assert_eq!(send_csv(&world, "/v1/usage?dry_run=false", file).await.1["accepted"], 1);
+}
+
+#[tokio::test]
 async fn dry_run_is_true_or_false() {
     let (world, purchase) = subscribed().await;
     let body = json!({ "events": [event(&purchase, 5, "k", world.now())] });
+    forget_wire(&world);
     for query in
         ["dry_run=1", "dry_run=", "dry_run=True", "dry_run=yes", "dry_run", "dry_run=true&dry_run=true", "dryrun=true"]
     {
@@ -111,7 +202,7 @@ async fn dry_run_is_true_or_false() {
     }
     let (_, problem) = world.api(Method::POST, "/v1/usage?dry_run=yes", Some(body)).await;
     assert_eq!(problem["detail"], "dry_run: is `true` or `false`");
-    assert!(ledger(&world, &purchase, "09").await.is_empty());
+    assert!(only_read(&world));
 }
 
 #[tokio::test]

@@ -34,6 +34,11 @@ pub(crate) fn shortened(name: &str) -> String {
 /// Reads an event of a JSON envelope.
 pub(crate) fn read(event: &Value) -> Result<UsageEvent, Unreadable> {
     let fields = event.as_object().ok_or_else(|| unreadable("event_invalid", "an event is an object"))?;
+    read_fields(fields)
+}
+
+/// Reads an event by its fields.
+pub(crate) fn read_fields(fields: &Map<String, Value>) -> Result<UsageEvent, Unreadable> {
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         let detail = format!("`{}` is none of {}", shortened(unknown), FIELDS.join(", "));
         return Err(unreadable("field_unknown", detail));

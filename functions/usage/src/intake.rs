@@ -16,8 +16,7 @@ use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
 
 use crate::UsageApi;
-use crate::body;
-use crate::event::Unreadable;
+use crate::body::{self, Brought};
 use crate::licenses::Licenses;
 use crate::result::{EventResult, Report};
 
@@ -40,12 +39,13 @@ type Fact = (LicenseId, UsageHour, DimensionKey, KeyHash);
 
 impl UsageApi {
     /// `POST /v1/usage?dry_run=` with `{"events": [{"license", "dimension", "quantity", "time", "key", "revision"?,
-    /// "tags"?}, …]}`.
+    /// "tags"?}, …]}`, or the same as CSV.
     pub(crate) async fn take_in(&self, request: &Request) -> Result<Response, Answer> {
         request.only_parameters(&["dry_run"])?;
         let dry_run = read_dry_run(request)?;
         let brought = body::read(request)?;
-        let count = brought.len();
+        let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
+
         let Judged { open, late, results } = self.judge_all(brought).await;
         let mut results: BTreeMap<usize, EventResult> = results.into_iter().collect();
         if dry_run {
@@ -55,19 +55,19 @@ impl UsageApi {
         }
         results.extend(self.take_in_late(late, dry_run).await);
 
-        let results = (0..count).map(|place| results.remove(&place).unwrap_or_else(EventResult::retry)).collect();
-        let report = Report::new(dry_run, results);
+        let result_of = |(place, line)| results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
+        let report = Report::new(dry_run, lines.into_iter().enumerate().map(result_of).collect());
         report.log();
         Ok(Response::json(StatusCode::OK, &report))
     }
 
     /// Judges what a request brings by the licenses and the time.
-    async fn judge_all(&self, brought: Vec<Result<UsageEvent, Unreadable>>) -> Judged {
+    async fn judge_all(&self, brought: Vec<Brought>) -> Judged {
         let now = self.store.clock().now();
         let mut judged = Judged::default();
         let mut readable: Placed<UsageEvent> = Vec::new();
         for (place, brought) in brought.into_iter().enumerate() {
-            match brought {
+            match brought.event {
                 Ok(event) => readable.push((place, event)),
                 Err(unreadable) => judged.results.push((place, unreadable.into())),
             }

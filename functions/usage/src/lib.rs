@@ -11,6 +11,7 @@ mod known;
 mod licenses;
 mod query;
 mod result;
+mod rows;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};

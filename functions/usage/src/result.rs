@@ -33,6 +33,9 @@ struct Counts {
 /// What became of an event.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct EventResult {
+    /// The line of the file that it begins in, of CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
@@ -91,12 +94,17 @@ impl Report {
 
 impl EventResult {
     fn plain(status: Status) -> Self {
-        Self { status, code: None, detail: None, action: None, successor: None }
+        Self { line: None, status, code: None, detail: None, action: None, successor: None }
     }
 
     fn told(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
         let (code, detail, action) = (Some(code), Some(detail.to_string()), Some(action));
         Self { code, detail, action, ..Self::plain(status) }
+    }
+
+    /// The same for an event that begins in that line of a file.
+    pub(crate) fn in_line(self, line: Option<usize>) -> Self {
+        Self { line, ..self }
     }
 
     pub(crate) fn accepted() -> Self {
