@@ -170,10 +170,33 @@ impl Request {
         })
     }
 
-    fn text(&self, content_type: &'static str) -> Result<&str, BodyError> {
+    /// A CSV file, not yet read. API Gateway hands text on with U+FFFD in the place of bytes that are not UTF-8, in which
+    /// two different keys could become the same; so a file with one is not taken for text.
+    ///
+    /// # Errors
+    ///
+    /// A problem document that says why the body is none.
+    pub fn csv(&self) -> Result<&str, Problem> {
+        let text = self.text("text/csv").map_err(Problem::body)?;
+        if text.contains(char::REPLACEMENT_CHARACTER) { Err(Problem::body(BodyError::NotText)) } else { Ok(text) }
+    }
+
+    /// What the body is said to be, in lower case and without parameters; empty if nothing is said.
+    pub fn content_type(&self) -> String {
         let given = self.header(header::CONTENT_TYPE).unwrap_or_default();
-        let given = given.split(';').next().unwrap_or_default().trim();
-        if !given.eq_ignore_ascii_case(content_type) {
+        given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// A parameter of the content type, such as `charset`.
+    pub fn content_type_parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.header(header::CONTENT_TYPE).unwrap_or_default().split(';').skip(1);
+        let mut parameters = parameters.filter_map(|parameter| parameter.split_once('='));
+        let value = parameters.find(|(given, _)| given.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        value.map(|value| value.trim().trim_matches('"'))
+    }
+
+    fn text(&self, content_type: &'static str) -> Result<&str, BodyError> {
+        if self.content_type() != content_type {
             return Err(BodyError::WrongType(content_type));
         }
         let bytes = self.body.as_ref().map_err(|error| *error)?;
@@ -416,6 +439,27 @@ mod tests {
         assert_eq!(form(&"a".repeat(LONGEST_BODY + 1), false), Err(BodyError::TooLarge));
         let plain = request(json!({ "headers": { "content-type": "text/plain" }, "body": "a=1" }));
         assert_eq!(plain.form(), Err(BodyError::WrongType("application/x-www-form-urlencoded")));
+    }
+
+    #[test]
+    fn a_content_type_is_read_apart_from_its_parameters() {
+        let of = |given: &str| request(json!({ "headers": { "content-type": given } }));
+        let csv = of("Text/CSV; Charset=\"utf-8\"; header = present");
+        assert_eq!(csv.content_type(), "text/csv");
+        assert_eq!(csv.content_type_parameter("charset"), Some("utf-8"));
+        assert_eq!(csv.content_type_parameter("header"), Some("present"));
+        assert_eq!(of("text/csv").content_type_parameter("charset"), None);
+        assert_eq!(request(json!({})).content_type(), "");
+    }
+
+    #[test]
+    fn a_file_that_was_not_utf_8_is_not_taken_for_text() {
+        let file = |body: &str| {
+            let event = json!({ "headers": { "content-type": "text/csv" }, "body": body });
+            request(event).csv().map(str::to_owned).map_err(|problem| problem.code)
+        };
+        assert_eq!(file("key\né"), Ok("key\né".to_owned()));
+        assert_eq!(file(&String::from_utf8_lossy(b"key\n\x8e\xfa")), Err("body_unreadable"));
     }
 
     #[test]

@@ -58,7 +58,7 @@ async fn what_is_right_is_done() {
     }
 
     let usage = UsageApi::new(config, table, clock.clone());
-    for name in ["report", "report-mixed", "query"] {
+    for name in ["report", "report-mixed", "report-csv", "query"] {
         let event: ApiGatewayV2httpRequest = serde_json::from_value(sample("usage", name)).unwrap();
         assert_eq!(usage.handle(event).await.status_code, 200, "{name}");
     }

@@ -165,6 +165,28 @@ async fn m_usage_that_nobody_can_read() {
         let answer = world.send_raw(Method::POST, "/v1/usage", "application/json", body).await;
         assert_eq!(answer.status, 400);
     }
+    let header = "license,dimension,quantity,time,key";
+    let row = format!("{},requests,1,{},k", purchase.license, world.now());
+    let files = [
+        String::new(),
+        header.to_owned(),
+        row.clone(),
+        format!("license,dimension,quantity,time\n{row}"),
+        format!("{header},key\n{row},k"),
+        format!("{header},also\n{row},1"),
+        format!("{header}\n{row}\n\"{row}\n{row}"),
+        format!("{header}\n{}", format!("{row}\n").repeat(501)),
+    ];
+    for file in files {
+        let answer = world.send_raw(Method::POST, "/v1/usage", "text/csv", file.into_bytes()).await;
+        let problem: Value = serde_json::from_str(&answer.page).unwrap();
+        assert_eq!((answer.status, &problem["code"]), (400, &json!("body_invalid")), "{problem}");
+    }
+    for body in [[format!("{header}\n").as_bytes(), &[0xff, 0xfe]].concat(), vec![b'x'; 2 * 1024 * 1024]] {
+        let answer = world.send_raw(Method::POST, "/v1/usage", "text/csv", body).await;
+        let problem: Value = serde_json::from_str(&answer.page).unwrap();
+        assert_eq!((answer.status, &problem["code"]), (400, &json!("body_unreadable")), "{problem}");
+    }
     let results = world.results(json!([5, good, { "license": purchase.license }, null, "x"])).await;
     let statuses: Vec<&str> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["refused", "accepted", "refused", "refused", "refused"]);

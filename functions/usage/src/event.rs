@@ -26,6 +26,11 @@ fn unreadable(code: &'static str, detail: impl ToString) -> Unreadable {
     Unreadable { code, detail: detail.to_string() }
 }
 
+/// As much of a name that is not known here as an answer repeats.
+pub(crate) fn shortened(name: &str) -> String {
+    name.chars().take(40).collect()
+}
+
 /// Reads an event of a JSON envelope.
 pub(crate) fn read(event: &Value) -> Result<UsageEvent, Unreadable> {
     let fields = event.as_object().ok_or_else(|| unreadable("event_invalid", "an event is an object"))?;
@@ -35,8 +40,8 @@ pub(crate) fn read(event: &Value) -> Result<UsageEvent, Unreadable> {
 /// Reads an event by its fields.
 pub(crate) fn read_fields(fields: &Map<String, Value>) -> Result<UsageEvent, Unreadable> {
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        let unknown: String = unknown.chars().take(40).collect();
-        return Err(unreadable("field_unknown", format!("`{unknown}` is none of {}", FIELDS.join(", "))));
+        let detail = format!("`{}` is none of {}", shortened(unknown), FIELDS.join(", "));
+        return Err(unreadable("field_unknown", detail));
     }
     let license: LicenseId = text(fields, "license")?.parse().map_err(|error| unreadable("license_invalid", error))?;
     let dimension: DimensionKey =

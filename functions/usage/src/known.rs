@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
-use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::UsageEvent;
 
@@ -27,23 +26,23 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// A license, at most a minute old. That one is unknown is not remembered.
-    pub(crate) async fn license(&self, store: &Store, id: &LicenseId) -> Result<Option<License>, StoreError> {
-        let now = store.clock().now();
-        if let Some((read_at, license)) = lock(&self.licenses).get(id)
-            && now.duration_since(*read_at).abs() < FRESH
-        {
-            return Ok(Some(license.clone()));
+    /// A license, at most a minute old.
+    pub(crate) fn license(&self, id: &LicenseId, now: Timestamp) -> Option<License> {
+        let known = lock(&self.licenses);
+        let (read_at, license) = known.get(id)?;
+        (now.duration_since(*read_at).abs() < FRESH).then(|| license.clone())
+    }
+
+    /// Remembers a license as it was read. That one is unknown is not remembered.
+    pub(crate) fn remember_license(&self, id: &LicenseId, license: Option<&License>, read_at: Timestamp) {
+        let mut known = lock(&self.licenses);
+        if known.len() >= MOST_LICENSES {
+            known.clear();
         }
-        let license = store.license(id).await?;
-        if let Some(license) = &license {
-            let mut known = lock(&self.licenses);
-            if known.len() >= MOST_LICENSES {
-                known.clear();
-            }
-            known.insert(id.clone(), (now, license.clone()));
-        }
-        Ok(license)
+        match license {
+            Some(license) => known.insert(id.clone(), (read_at, license.clone())),
+            None => known.remove(id),
+        };
     }
 
     /// The markers of these events that are known to be written.

@@ -4,10 +4,14 @@
 //! API Gateway has checked the caller's signature before a request arrives here. A request takes 30 seconds at most,
 //! and no write outlives it: the reporter counts on that.
 
+mod body;
 mod event;
 mod intake;
 mod known;
+mod licenses;
 mod query;
+mod result;
+mod rows;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};

@@ -41,11 +41,15 @@ fn every_sample_is_answered() {
         let (status, document) = handle(event).unwrap();
         let name = path.file_stem().unwrap().to_str().unwrap();
         let expected = match name {
-            "report" | "report-mixed" => {
+            "report" | "report-mixed" | "report-csv" => {
                 let statuses: Vec<&str> =
                     document["results"].as_array().unwrap().iter().map(|r| r["status"].as_str().unwrap()).collect();
                 // The table does not answer here: what is right is to be sent again.
-                let all = if name == "report" { vec!["retry", "retry"] } else { vec!["refused"; 3] };
+                let all = match name {
+                    "report" => vec!["retry", "retry"],
+                    "report-csv" => vec!["retry", "retry", "refused"],
+                    _ => vec!["refused"; 3],
+                };
                 assert_eq!((status, statuses), (200, all), "{name}");
                 seen += 1;
                 continue;
@@ -58,13 +62,17 @@ fn every_sample_is_answered() {
         assert_eq!((status, document["code"].as_str().unwrap()), expected, "{name}");
         seen += 1;
     }
-    assert!(seen >= 7);
+    assert!(seen >= 8);
 }
 
 fn report(body: &str, base64: bool) -> Value {
+    report_as("application/json", body, base64)
+}
+
+fn report_as(content_type: &str, body: &str, base64: bool) -> Value {
     json!({
         "version": "2.0", "rawPath": "/v1/usage", "body": body, "isBase64Encoded": base64,
-        "headers": { "content-type": "application/json" },
+        "headers": { "content-type": content_type },
         "requestContext": { "http": { "method": "POST", "path": "/v1/usage" } },
     })
 }
@@ -77,7 +85,7 @@ fn anything() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         ".*".prop_map(Value::from),
     ];
-    let key = prop_oneof!["license|dimension|quantity|time|key|revision|events", ".*"];
+    let key = prop_oneof!["license|dimension|quantity|time|key|revision|tags|events", ".*"];
     leaf.prop_recursive(3, 24, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -92,6 +100,13 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), base64 in any::<bool>()) {
         let body = String::from_utf8_lossy(&bytes).into_owned();
         prop_assert_eq!(handle(report(&body, base64)).unwrap().0, 400);
+        prop_assert_eq!(handle(report_as("text/csv", &body, base64)).unwrap().0, 400);
+    }
+
+    #[test]
+    fn arbitrary_rows_never_panic(rows in prop::collection::vec("([a-z0-9:,.\"-]|l-1){0,40}", 1..5)) {
+        let body = format!("license,dimension,quantity,time,key\n{}", rows.join("\n"));
+        prop_assert!([200, 400].contains(&handle(report_as("text/csv", &body, false)).unwrap().0));
     }
 
     #[test]

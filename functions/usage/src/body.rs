@@ -1,0 +1,84 @@
+//! What a request brings: events in a JSON envelope or as CSV, as its content type says.
+
+use http::{StatusCode, header};
+use serde_json::{Map, Value};
+use stallkeeper::http::{Problem, Request};
+use stallkeeper::usage::UsageEvent;
+
+use crate::event::{self, Unreadable, shortened};
+use crate::rows;
+
+/// How many events a request may have.
+pub(crate) const MOST_EVENTS: usize = 500;
+
+/// The content types that are taken, as an `Accept` header writes them.
+const ACCEPTED: &str = "application/json, text/csv";
+
+/// One event of a request, as far as it can be read.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    /// The line of the file that it begins in, of CSV.
+    pub(crate) line: Option<usize>,
+    pub(crate) event: Result<UsageEvent, Unreadable>,
+}
+
+/// Reads the events of a request, 1 to 500; what is wrong with one of them is said in its place.
+pub(crate) fn read(request: &Request) -> Result<Vec<Brought>, Problem> {
+    match request.content_type().as_str() {
+        "application/json" => read_envelope(request),
+        "text/csv" => read_csv(request),
+        "" => Err(unsupported("the request does not say what its body is")),
+        other => Err(unsupported(&format!("`{}` is not taken", shortened(other)))),
+    }
+}
+
+fn read_envelope(request: &Request) -> Result<Vec<Brought>, Problem> {
+    let invalid = |detail: String| {
+        let action = "Send {\"events\": [...]} with 1 to 500 events. Nothing of this request was taken in.";
+        body_invalid(&detail, action)
+    };
+    let mut envelope: Map<String, Value> = request.json()?;
+    let events = envelope.remove("events");
+    if let Some(unknown) = envelope.keys().next() {
+        return Err(invalid(format!("`{}` is not known here", shortened(unknown))));
+    }
+    match events {
+        Some(Value::Array(events)) if (1..=MOST_EVENTS).contains(&events.len()) => {
+            Ok(events.iter().map(|event| Brought { line: None, event: event::read(event) }).collect())
+        }
+        Some(Value::Array(events)) => Err(invalid(format!("there are {} events", events.len()))),
+        _ => Err(invalid("`events` is not a list".to_owned())),
+    }
+}
+
+fn read_csv(request: &Request) -> Result<Vec<Brought>, Problem> {
+    let parameter = |name| request.content_type_parameter(name).map(str::to_ascii_lowercase);
+    if parameter("charset").is_some_and(|charset| !["utf-8", "utf8", "us-ascii"].contains(&charset.as_str())) {
+        return Err(unsupported("CSV is taken in UTF-8 only"));
+    }
+    if parameter("header").is_some_and(|header| header == "absent") {
+        return Err(unsupported("CSV is taken with a header row only"));
+    }
+    rows::read(request.csv()?).map_err(|error| {
+        let action = "Send a header row with license, dimension, quantity, time and key, optionally revision and \
+                      tag:<key>, and 1 to 500 rows below it. Nothing of this request was taken in.";
+        body_invalid(&error.to_string(), action)
+    })
+}
+
+fn body_invalid(detail: &str, action: &'static str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+        .detail(detail)
+        .action(action)
+}
+
+fn unsupported(detail: &str) -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content_type_unsupported",
+        "Usage is not taken in this content type.",
+    )
+    .detail(detail)
+    .action("Send application/json, or text/csv in UTF-8 with a header row, and name it in Content-Type.")
+    .header(header::ACCEPT, ACCEPTED)
+}

@@ -1,0 +1,181 @@
+//! What became of events: the answer to a report of usage.
+
+use serde::Serialize;
+use stallkeeper::ids::LicenseId;
+use stallkeeper::license::License;
+use stallkeeper::store::ReportedUsage;
+use stallkeeper::usage::{Refusal, UsageEvent};
+
+use crate::event::Unreadable;
+
+/// The answer to a report.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// That nothing was written, and the results tell what would have become of the events.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+    #[serde(flatten)]
+    counts: Counts,
+    /// In the order of the request.
+    results: Vec<EventResult>,
+}
+
+/// How many events became what.
+#[derive(Debug, Default, Serialize)]
+struct Counts {
+    accepted: usize,
+    duplicate: usize,
+    conflict: usize,
+    refused: usize,
+    retry: usize,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct EventResult {
+    /// The line of the file that it begins in, of CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+    /// The license that took over from the event's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<LicenseId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// It will be billed.
+    Accepted,
+    /// It was reported before, with the same quantity and tags.
+    Duplicate,
+    /// It was reported before with another quantity or other tags, and can no longer be corrected.
+    Conflict,
+    /// It is not taken in.
+    Refused,
+    /// It is not confirmed: the same again.
+    Retry,
+}
+
+impl Report {
+    pub(crate) fn new(dry_run: bool, results: Vec<EventResult>) -> Self {
+        let mut counts = Counts::default();
+        for result in &results {
+            let count = match result.status {
+                Status::Accepted => &mut counts.accepted,
+                Status::Duplicate => &mut counts.duplicate,
+                Status::Conflict => &mut counts.conflict,
+                Status::Refused => &mut counts.refused,
+                Status::Retry => &mut counts.retry,
+            };
+            *count += 1;
+        }
+        Self { dry_run, counts, results }
+    }
+
+    /// Writes into the log how many events became what. What was only tried has a counter of its own.
+    pub(crate) fn log(&self) {
+        let Counts { accepted, duplicate, conflict, refused, retry } = self.counts;
+        if self.dry_run {
+            let counter = "usage_events_tried";
+            tracing::info!(accepted, duplicate, conflict, refused, retry, counter, "usage was judged only");
+        } else {
+            let counter = "usage_events";
+            tracing::info!(accepted, duplicate, conflict, refused, retry, counter, "usage was taken in");
+        }
+    }
+}
+
+impl EventResult {
+    fn plain(status: Status) -> Self {
+        Self { line: None, status, code: None, detail: None, action: None, successor: None }
+    }
+
+    fn told(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
+        let (code, detail, action) = (Some(code), Some(detail.to_string()), Some(action));
+        Self { code, detail, action, ..Self::plain(status) }
+    }
+
+    /// The same for an event that begins in that line of a file.
+    pub(crate) fn in_line(self, line: Option<usize>) -> Self {
+        Self { line, ..self }
+    }
+
+    pub(crate) fn accepted() -> Self {
+        Self::plain(Status::Accepted)
+    }
+
+    pub(crate) fn retry() -> Self {
+        Self::told(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
+    }
+
+    /// A late event beside what is known under its key: a duplicate, or in conflict with it.
+    pub(crate) fn beside(known: &ReportedUsage, event: &UsageEvent) -> Self {
+        if known.amount != event.quantity.amount() {
+            Self::told(
+                Status::Conflict,
+                "quantity_conflict",
+                format!("{} was reported under this key, and its hour is closed for corrections", known.amount),
+                "Report what is missing as an event of its own. What is too much cannot be taken back at AWS.",
+            )
+        } else if known.tags != event.tags {
+            Self::told(
+                Status::Conflict,
+                "tags_conflict",
+                "this quantity was reported under this key, but its tags differ, and its hour is closed for corrections",
+                "Leave it at that: the quantity is taken in, and its tags can no longer be changed.",
+            )
+        } else {
+            Self::plain(Status::Duplicate)
+        }
+    }
+
+    pub(crate) fn refused(refusal: Refusal, event: &UsageEvent, license: Option<&License>) -> Self {
+        let (detail, action) = explain(refusal, event);
+        let successor = license.filter(|_| refusal == Refusal::LicenseEnded).and_then(|l| l.successor().cloned());
+        Self { successor, ..Self::told(Status::Refused, refusal.code(), detail, action) }
+    }
+}
+
+impl From<Unreadable> for EventResult {
+    fn from(unreadable: Unreadable) -> Self {
+        let action = "Mend the event and send it again.";
+        Self::told(Status::Refused, unreadable.code, unreadable.detail, action)
+    }
+}
+
+/// What a refusal means for the event, and what to do about it.
+fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
+    match refusal {
+        Refusal::LicenseUnknown => (
+            format!("nothing was heard of {}", event.license),
+            "Check the license. One that was just bought appears when its buyer registers or AWS tells of it.",
+        ),
+        Refusal::LicenseEnded => (
+            "the license is over".to_owned(),
+            "Stop serving it, or report to the license that took over, if there is one.",
+        ),
+        Refusal::LicenseFailed => ("the buyer's payment failed".to_owned(), "Report again once the license is active."),
+        Refusal::DimensionUnknown => {
+            (format!("the listing has no dimension {}", event.dimension), "Use a key of the listing's dimensions.")
+        }
+        Refusal::DimensionNotMetered => {
+            (format!("{} is not billed by use", event.dimension), "Report usage of metered dimensions only.")
+        }
+        Refusal::TimeInFuture => (
+            format!("{} is still to come", event.time),
+            "Set the clock right, or send the event when its time is there.",
+        ),
+        Refusal::TooOld => (format!("{} is more than 24 hours ago", event.time), "AWS takes no usage that old."),
+        Refusal::MonthClosed => (
+            format!("the billing month of {} is closed", event.time),
+            "Report usage of a month until 05:30 UTC on the 1st of the next.",
+        ),
+    }
+}

@@ -1,0 +1,300 @@
+//! How a report of usage is taken in: as JSON or CSV, with tags, as a dry run, open and late.
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use rust_decimal::Decimal;
+use sandbox::aws::Service;
+use serde_json::{Value, json};
+use tests::{Bought, World, license_event};
+
+/// A world at 09:20 with an active buyer of the demo subscription.
+async fn subscribed() -> (World, Bought) {
+    let world = World::new().await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    (world, purchase)
+}
+
+fn event(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value {
+    json!({
+        "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
+        "time": time.to_string(),
+    })
+}
+
+fn tagged(mut event: Value, tags: Value) -> Value {
+    event["tags"] = tags;
+    event
+}
+
+/// Sends a file; answers the status and the document.
+async fn send_csv(world: &World, path: &str, file: String) -> (u16, Value) {
+    let answer = world.send_raw(Method::POST, path, "text/csv; charset=utf-8; header=present", file.into_bytes()).await;
+    (answer.status, serde_json::from_str(&answer.page).unwrap())
+}
+
+/// The results of a dry run of events.
+async fn tried(world: &World, events: &Value) -> Vec<Value> {
+    let (status, answer) = world.api(Method::POST, "/v1/usage?dry_run=true", Some(json!({ "events": events }))).await;
+    assert_eq!((status, &answer["dry_run"]), (200, &json!(true)), "{answer}");
+    answer["results"].as_array().unwrap().clone()
+}
+
+fn texts(results: &[Value], name: &str) -> Vec<String> {
+    results.iter().map(|result| result[name].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+fn forget_wire(world: &World) {
+    world.sandbox.aws().wire().clear();
+}
+
+/// What the table was asked since the wire was forgotten.
+fn operations(world: &World) -> Vec<String> {
+    let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "*");
+    calls.into_iter().map(|call| call.operation).collect()
+}
+
+/// The tags of the events that were written while their hour was open; null for those without.
+fn written_tags(world: &World) -> Vec<Value> {
+    let mut tags = Vec::new();
+    for call in world.sandbox.aws().wire().calls(Service::DynamoDb, "BatchWriteItem") {
+        for requests in call.body["RequestItems"].as_object().unwrap().values() {
+            let items = requests.as_array().unwrap().iter().map(|request| &request["PutRequest"]["Item"]);
+            tags.extend(items.filter(|item| item.get("quantity").is_some()).map(|item| item["tags"].clone()));
+        }
+    }
+    tags.sort_by_key(Value::to_string);
+    tags
+}
+
+/// Whether the table was only read since the wire was forgotten.
+fn only_read(world: &World) -> bool {
+    operations(world).iter().all(|operation| ["GetItem", "Query"].contains(&operation.as_str()))
+}
+
+#[tokio::test]
+async fn a_file_is_answered_row_by_row_and_billed() {
+    let (world, purchase) = subscribed().await;
+    let (license, now) = (&purchase.license, world.now());
+    let file = [
+        "\u{feff}quantity,tag:team,license,dimension,time,key,revision".to_owned(),
+        format!("5,red,{license},requests,{now},\"one, quoted\","),
+        format!("7,,{license},requests,{now},two,0"),
+        String::new(),
+        format!("1,red,{license},requests,{now}"),
+        format!("1,réd,{license},requests,{now},three,"),
+        format!("1,,{license},teapots,{now},four,"),
+        format!("30,blue,{license},requests,{now},one,3"),
+    ];
+    let (status, answer) = send_csv(&world, "/v1/usage", file.join("\r\n")).await;
+    assert_eq!((status, &answer["accepted"], &answer["refused"]), (200, &json!(3), &json!(3)), "{answer}");
+    assert_eq!(answer.get("dry_run"), None);
+    let results = answer["results"].as_array().unwrap();
+    let lines: Vec<u64> = results.iter().map(|result| result["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [2, 3, 5, 6, 7, 8]);
+    assert_eq!(texts(results, "code"), ["", "", "row_invalid", "tags_invalid", "dimension_unknown", ""]);
+
+    let tag = |value: &str| json!({ "M": { "team": { "S": value } } });
+    assert_eq!(written_tags(&world), [Value::Null, tag("blue"), tag("red")]);
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert_eq!(world.total(license).await, Decimal::from(42));
+}
+
+#[tokio::test]
+async fn the_same_in_json_and_csv_is_one_fact() {
+    let (world, purchase) = subscribed().await;
+    let late = event(&purchase, 5, "late", world.now());
+    let row = format!("{},requests,5,{},late,red", purchase.license, world.now());
+    world.advance(SignedDuration::from_mins(60)).await;
+    let results = world.results(json!([tagged(late, json!({ "team": "red" }))])).await;
+    assert_eq!(texts(&results, "status"), ["accepted"]);
+    assert_eq!(results[0].get("line"), None);
+    let file = format!("license,dimension,quantity,time,key,tag:team\n{row}\n");
+    let (_, answer) = send_csv(&world, "/v1/usage", file).await;
+    assert_eq!(answer["results"], json!([{ "line": 2, "status": "duplicate" }]));
+}
+
+#[tokio::test]
+async fn what_is_neither_json_nor_csv_is_told_what_is_taken() {
+    let (world, purchase) = subscribed().await;
+    let body = json!({ "events": [event(&purchase, 5, "k", world.now())] }).to_string();
+    forget_wire(&world);
+    for content_type in ["text/plain", "", "application/xml", "text/csv; charset=shift_jis", "text/csv; header=absent"]
+    {
+        let answer = world.send_raw(Method::POST, "/v1/usage", content_type, body.clone().into_bytes()).await;
+        let problem: Value = serde_json::from_str(&answer.page).unwrap();
+        assert_eq!((answer.status, &problem["code"]), (415, &json!("content_type_unsupported")));
+        assert!(problem["action"].as_str().unwrap().contains("application/json, or text/csv"), "{problem}");
+    }
+    assert!(only_read(&world));
+}
+
+#[tokio::test]
+async fn a_dry_run_judges_everything_and_writes_nothing() {
+    let (world, purchase) = subscribed().await;
+    let hour_ago = world.now();
+    world.advance(SignedDuration::from_mins(60)).await;
+    let known = tagged(event(&purchase, 5, "known", hour_ago), json!({ "team": "red" }));
+    assert_eq!(world.report(json!([known])).await, ["accepted"]);
+    let unknown = Bought { license: "l-unheard0of".to_owned(), ..purchase.clone() };
+    let events = json!([
+        event(&purchase, 1, "open", world.now()),
+        event(&purchase, 2, "open", world.now()),
+        known,
+        event(&purchase, 6, "known", hour_ago),
+        event(&purchase, 5, "known", hour_ago),
+        event(&purchase, 3, "new", hour_ago),
+        event(&purchase, 3, "new", hour_ago),
+        event(&purchase, 4, "new", hour_ago),
+        event(&purchase, 1, "old", hour_ago - SignedDuration::from_hours(25)),
+        event(&unknown, 1, "k", world.now()),
+        { "license": purchase.license },
+    ]);
+    forget_wire(&world);
+    let judged = tried(&world, &events).await;
+    assert!(only_read(&world) && operations(&world).contains(&"Query".to_owned()), "{:?}", operations(&world));
+    assert_eq!(
+        texts(&judged, "status"),
+        [
+            "accepted",
+            "accepted",
+            "duplicate",
+            "conflict",
+            "conflict",
+            "accepted",
+            "duplicate",
+            "conflict",
+            "refused",
+            "refused",
+            "refused",
+        ]
+    );
+    // What is judged is what then happens.
+    assert_eq!(world.results(events).await, judged);
+}
+
+#[tokio::test]
+async fn a_dry_run_of_a_file_bills_nothing() {
+    let (world, purchase) = subscribed().await;
+    let file = format!("license,dimension,quantity,time,key\n{},requests,5,{},k\n", purchase.license, world.now());
+    forget_wire(&world);
+    let (status, answer) = send_csv(&world, "/v1/usage?dry_run=true", file.clone()).await;
+    let expected = json!({
+        "dry_run": true, "accepted": 1, "duplicate": 0, "conflict": 0, "refused": 0, "retry": 0,
+        "results": [{ "line": 2, "status": "accepted" }],
+    });
+    assert_eq!((status, answer), (200, expected));
+    assert!(only_read(&world));
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert!(world.billed(&purchase.license).await.is_empty());
+    assert_eq!(send_csv(&world, "/v1/usage?dry_run=false", file).await.1["accepted"], 1);
+}
+
+#[tokio::test]
+async fn dry_run_is_true_or_false() {
+    let (world, purchase) = subscribed().await;
+    let body = json!({ "events": [event(&purchase, 5, "k", world.now())] });
+    forget_wire(&world);
+    for query in
+        ["dry_run=1", "dry_run=", "dry_run=True", "dry_run=yes", "dry_run", "dry_run=true&dry_run=true", "dryrun=true"]
+    {
+        let (status, problem) = world.api(Method::POST, &format!("/v1/usage?{query}"), Some(body.clone())).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("parameter_invalid")), "{query}");
+    }
+    let (_, problem) = world.api(Method::POST, "/v1/usage?dry_run=yes", Some(body)).await;
+    assert_eq!(problem["detail"], "dry_run: is `true` or `false`");
+    assert!(only_read(&world));
+}
+
+#[tokio::test]
+async fn late_usage_with_other_tags_is_a_conflict() {
+    let (world, purchase) = subscribed().await;
+    let usage = |quantity, tags| tagged(event(&purchase, quantity, "k", "2026-11-10T09:20:00Z".parse().unwrap()), tags);
+    assert_eq!(world.report(json!([usage(5, json!({ "team": "red" }))])).await, ["accepted"]);
+    world.advance(SignedDuration::from_mins(60)).await;
+    let results = world
+        .results(json!([
+            usage(5, json!({ "team": "red" })),
+            usage(5, json!({ "team": "blue" })),
+            usage(5, json!({})),
+            usage(6, json!({ "team": "red" })),
+            usage(6, json!({ "team": "blue" })),
+        ]))
+        .await;
+    assert_eq!(texts(&results, "status"), ["duplicate", "conflict", "conflict", "conflict", "conflict"]);
+    let codes = ["", "tags_conflict", "tags_conflict", "quantity_conflict", "quantity_conflict"];
+    assert_eq!(texts(&results, "code"), codes);
+    assert!(results[1]["detail"].as_str().unwrap().contains("its tags differ"), "{}", results[1]);
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(5));
+}
+
+#[tokio::test]
+async fn late_events_of_one_key_stay_in_order_among_many() {
+    let (world, purchase) = subscribed().await;
+    let hour_ago = world.now();
+    world.advance(SignedDuration::from_mins(60)).await;
+    let mut events = Vec::new();
+    for number in 0..40 {
+        let key = format!("key-{number}");
+        events.push(event(&purchase, 1, &key, hour_ago));
+        events.push(event(&purchase, 2, &key, hour_ago));
+        events.push(event(&purchase, 1, &key, hour_ago));
+    }
+    let statuses = world.report(json!(events)).await;
+    assert!(statuses.chunks(3).all(|of_key| of_key == ["accepted", "conflict", "duplicate"]), "{statuses:?}");
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(40));
+}
+
+#[tokio::test]
+async fn what_was_not_confirmed_is_sent_again_and_counts_once() {
+    let (world, purchase) = subscribed().await;
+    let events: Vec<Value> =
+        (0..500).map(|number| event(&purchase, 1, &format!("key-{number}"), world.now())).collect();
+    let fault = json!({
+        "service": "dynamodb", "operation": "BatchWriteItem", "call": 4, "times": 5, "kind": "access_denied",
+    });
+    world.fault(fault).await;
+    let statuses = world.report(json!(events)).await;
+    let unconfirmed = statuses.iter().filter(|status| *status == "retry").count();
+    assert!(unconfirmed >= 100 && statuses.iter().all(|status| ["accepted", "retry"].contains(&status.as_str())));
+    assert_eq!(world.report(json!(events)).await, vec!["accepted"; 500]);
+    world.advance(SignedDuration::from_mins(60)).await;
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(500));
+}
+
+#[tokio::test]
+async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
+    let (world, purchase) = subscribed().await;
+    world.end(&purchase.agreement).await;
+    let events = json!([event(&purchase, 5, "a", world.now()), event(&purchase, 7, "b", world.now())]);
+    let ended = world.results(events.clone()).await;
+    assert_eq!(texts(&ended, "code"), ["license_ended", "license_ended"]);
+
+    // A refusal by a license that was remembered costs one read of it.
+    forget_wire(&world);
+    assert_eq!(world.results(events.clone()).await, ended);
+    assert_eq!(operations(&world), ["GetItem"]);
+
+    world.advance(SignedDuration::from_secs(5)).await;
+    let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
+    world.send_news(&license_event("Updated", &purchase, &arn, "back", world.now())).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+    assert_eq!(texts(&tried(&world, &events).await, "status"), ["accepted", "accepted"]);
+    assert_eq!(world.report(events).await, ["accepted", "accepted"]);
+
+    // One that is remembered as being in force is not read.
+    forget_wire(&world);
+    assert_eq!(world.report(json!([event(&purchase, 1, "c", world.now())])).await, ["accepted"]);
+    assert!(!operations(&world).contains(&"GetItem".to_owned()));
+}
+
+#[tokio::test]
+async fn a_license_that_cannot_be_read_again_is_no_refusal() {
+    let (world, purchase) = subscribed().await;
+    world.end(&purchase.agreement).await;
+    let events = json!([event(&purchase, 5, "a", world.now())]);
+    assert_eq!(world.report(events.clone()).await, ["refused"]);
+    world.fault(json!({ "service": "dynamodb", "operation": "GetItem", "kind": "access_denied" })).await;
+    assert_eq!(world.report(events.clone()).await, ["retry"]);
+    assert_eq!(world.report(events).await, ["refused"]);
+}
