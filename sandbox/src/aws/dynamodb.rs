@@ -2,8 +2,9 @@
 //! plan and the wire log stand in front of it too. What it never does by itself (an unprocessed item, a transaction in
 //! conflict) is made here.
 //!
-//! Who comes by the port is passed on to its own server, whose judgment of odd requests is DynamoDB's. Clients in this
-//! process, all of them SDKs, are answered by calling it.
+//! What the Rust SDK asks, in this process or by the port, is well-formed, and answered by calling the database. What
+//! others ask is passed on to its own server, whose judgment of odd requests is DynamoDB's, and so is what the database
+//! refuses: a refused request has changed nothing, and the server has DynamoDB's words for it.
 
 use std::fmt;
 use std::path::Path;
@@ -24,11 +25,16 @@ use super::protocol::{Document, Record};
 
 /// The way to the embedded DynamoDB.
 #[derive(Clone)]
-pub(crate) enum DynamoDb {
-    /// Its server is asked.
-    Served { url: String, client: reqwest::Client },
-    /// It is called.
-    Called(Database),
+pub(crate) struct DynamoDb {
+    database: Database,
+    server: Option<Server>,
+}
+
+/// The way to its server.
+#[derive(Clone)]
+struct Server {
+    url: String,
+    client: reqwest::Client,
 }
 
 impl fmt::Debug for DynamoDb {
@@ -38,9 +44,9 @@ impl fmt::Debug for DynamoDb {
 }
 
 impl DynamoDb {
-    /// One in memory that is called, and has no server.
-    pub(crate) fn called() -> anyhow::Result<Self> {
-        Ok(Self::Called(Database::memory().context("the database in memory cannot be opened")?))
+    /// One in memory that has no server.
+    pub(crate) fn without_server() -> anyhow::Result<Self> {
+        Ok(Self { database: Database::memory().context("the database in memory cannot be opened")?, server: None })
     }
 
     /// Starts it with its server, in memory or in a file; it stops when the sender of `stop` is dropped.
@@ -54,26 +60,24 @@ impl DynamoDb {
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port for DynamoDB")?;
         let url = format!("http://{}/", listener.local_addr()?);
+        let served = database.clone();
         tokio::spawn(async move {
             let stopped = async move {
                 // Nothing is ever sent: the end of the sender is the signal.
                 let _ = stop.changed().await;
             };
-            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped).await {
+            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, stopped).await {
                 tracing::error!(error, "the embedded DynamoDB has stopped");
             }
         });
         // A proxy of the environment must not come between.
         let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
-        Ok(Self::Served { url, client })
+        Ok(Self { database, server: Some(Server { url, client }) })
     }
 
     /// Where its server is, without faults and wire log; nowhere if it has none.
     pub(crate) fn url(&self) -> &str {
-        match self {
-            Self::Served { url, .. } => url,
-            Self::Called(_) => "",
-        }
+        self.server.as_ref().map_or("", |server| &server.url)
     }
 
     /// Hands a request on, and its answer back. The first `unprocessed` items of a BatchWriteItem are not handed on
@@ -112,27 +116,39 @@ impl DynamoDb {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
-        match self {
-            Self::Served { url, client } => {
-                let headers = end_to_end(headers.clone());
-                let answer = client.post(url).headers(headers).body(body.to_vec()).send().await?;
-                let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
-                let headers = end_to_end(answer.headers().clone());
-                Ok((status, headers, answer.bytes().await?))
-            }
-            Self::Called(database) => {
-                let (status, answer) = match call(database, operation, body) {
-                    Ok(answer) => (StatusCode::OK, answer),
-                    Err(error) => {
-                        let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
-                        (status, error.to_json())
-                    }
-                };
-                let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, CONTENT_TYPE)]);
-                Ok((status, headers, Bytes::from(answer)))
-            }
-        }
+        let (status, answer) = match &self.server {
+            Some(server) if !is_of_rust_sdk(headers) => return server.ask(headers, body).await,
+            Some(server) => match call(&self.database, operation, body) {
+                Ok(answer) => (StatusCode::OK, answer),
+                Err(_) => return server.ask(headers, body).await,
+            },
+            None => match call(&self.database, operation, body) {
+                Ok(answer) => (StatusCode::OK, answer),
+                Err(error) => {
+                    let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
+                    (status, error.to_json())
+                }
+            },
+        };
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, CONTENT_TYPE)]);
+        Ok((status, headers, Bytes::from(answer)))
     }
+}
+
+impl Server {
+    async fn ask(&self, headers: &HeaderMap, body: &[u8]) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
+        let headers = end_to_end(headers.clone());
+        let answer = self.client.post(&self.url).headers(headers).body(body.to_vec()).send().await?;
+        let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+        let headers = end_to_end(answer.headers().clone());
+        Ok((status, headers, answer.bytes().await?))
+    }
+}
+
+/// Whether a request was made by the Rust SDK, which writes none that is malformed.
+fn is_of_rust_sdk(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.is_some_and(|agent| agent.starts_with("aws-sdk-rust/"))
 }
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
