@@ -12,6 +12,10 @@ use stallkeeper::listing::Stage;
 use stallkeeper::time::Clock;
 use url::Url;
 
+/// The embedded DynamoDB makes so many small objects that the system's allocator takes a quarter of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A local AWS Marketplace with the whole of Stallkeeper around it.
 #[derive(Debug, Parser)]
 #[command(name = "sandbox", version)]

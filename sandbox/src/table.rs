@@ -15,6 +15,17 @@ use stallkeeper::store::keys;
 ///
 /// When DynamoDB does not make it.
 pub async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
+    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
+    make_with(config, table, Some(stream.build()?)).await
+}
+
+/// The same without its stream. The embedded DynamoDB reads all of a table's stream with each write to number the next
+/// record, so that the more was written the longer a write takes.
+pub(crate) async fn make_without_stream(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
+    make_with(config, table, None).await
+}
+
+async fn make_with(config: &SdkConfig, table: &str, stream: Option<StreamSpecification>) -> anyhow::Result<()> {
     let client = Client::new(config);
     match client.describe_table().table_name(table).send().await {
         Ok(_) => return Ok(()),
@@ -36,9 +47,7 @@ pub async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
         .attribute_definitions(text(keys::WORK_SORT)?)
         .key_schema(key("pk", KeyType::Hash)?)
         .key_schema(key("sk", KeyType::Range)?)
-        .stream_specification(
-            StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage).build()?,
-        );
+        .set_stream_specification(stream);
     for (name, hash, range) in indexes {
         request = request.attribute_definitions(text(hash)?).global_secondary_indexes(index(name, hash, range)?);
     }

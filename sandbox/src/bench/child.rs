@@ -57,6 +57,15 @@ pub(super) enum Part {
 pub(super) struct Ran {
     pub(super) took: Duration,
     pub(super) sent: u64,
+    pub(super) spent: Spent,
+}
+
+/// What a process needed.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Spent {
+    /// The time of all its threads on CPUs.
+    pub(super) cpu: Duration,
+    /// The most memory that it has had.
     pub(super) peak_kib: u64,
 }
 
@@ -92,18 +101,30 @@ async fn report(job: Reporting) -> anyhow::Result<Ran> {
     let metering = metering.in_mode(Mode { pace, parts, ..Mode::default() });
     let began = Instant::now();
     let report = metering.run(time_limit).await?;
-    Ok(Ran { took: began.elapsed(), sent: report.sent, peak_kib: peak_kib()? })
+    Ok(Ran { took: began.elapsed(), sent: report.sent, spent: Spent::by_now()? })
 }
 
-/// The most memory that this process has had.
-pub(super) fn peak_kib() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("only Linux tells a process's peak memory")?;
-    read_peak(&status).context("there is no VmHWM in /proc/self/status")
+impl Spent {
+    /// What this process needed so far.
+    pub(super) fn by_now() -> anyhow::Result<Self> {
+        let read = |file| std::fs::read_to_string(file).with_context(|| format!("only Linux has {file}"));
+        let peak_kib = read_peak(&read("/proc/self/status")?).context("there is no VmHWM in /proc/self/status")?;
+        let cpu = read_cpu(&read("/proc/self/stat")?).context("there are no times in /proc/self/stat")?;
+        Ok(Self { cpu, peak_kib })
+    }
 }
 
 fn read_peak(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// The 14th and the 15th field, in hundredths of a second; the second one is a name, in brackets.
+fn read_cpu(stat: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (times.next()?.ok()?, times.next()?.ok()?);
+    Some(Duration::from_millis((user + system) * 10))
 }
 
 /// Has a child do a job, and answers what came of it.
@@ -137,6 +158,13 @@ mod tests {
     fn the_peak_is_read_from_the_process_status() {
         assert_eq!(read_peak("Name:\tsandbox\nVmPeak:\t  9 kB\nVmHWM:\t   12345 kB\nVmRSS:\t 1 kB\n"), Some(12345));
         assert_eq!(read_peak("Name:\tsandbox\n"), None);
-        assert!(peak_kib().unwrap() > 0);
+        assert!(Spent::by_now().unwrap().peak_kib > 0);
+    }
+
+    #[test]
+    fn the_time_on_cpus_is_read_from_the_process_statistics() {
+        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 150 25 0 0 20 0 1 0 9 9";
+        assert_eq!(read_cpu(stat), Some(Duration::from_millis(1750)));
+        assert_eq!(read_cpu("7 (a) S 1"), None);
     }
 }

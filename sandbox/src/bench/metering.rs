@@ -14,7 +14,7 @@ use stallkeeper::store::keys::SHARDS;
 use stallkeeper::tags::Tags;
 use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
 
-use super::child::{Job, Part, Ran, Reporting, ask};
+use super::child::{Job, Part, Ran, Reporting, Spent, ask};
 use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
 use super::world::{TABLE, World, for_chunks};
 use crate::aws::{BilledRecord, BillingStyle, Service};
@@ -48,52 +48,67 @@ pub(super) struct Arguments {
 /// What one phase was.
 struct Phase {
     name: &'static str,
-    runs: Vec<(Ran, Asked)>,
+    runs: Vec<Run>,
+}
+
+/// One run of the reporter, and what it asked.
+struct Run {
+    ran: Ran,
+    asked: Asked,
+    /// The time that AWS spent on CPUs meanwhile.
+    aws_cpu: Duration,
 }
 
 impl Phase {
     fn took(&self) -> Duration {
-        self.runs.iter().map(|(ran, _)| ran.took).sum()
+        self.runs.iter().map(|run| run.ran.took).sum()
     }
 
     fn sent(&self) -> u64 {
-        self.runs.iter().map(|(ran, _)| ran.sent).sum()
+        self.runs.iter().map(|run| run.ran.sent).sum()
     }
 
     fn calls(&self) -> u64 {
-        self.runs.iter().map(|(_, asked)| asked.count(Service::Metering, "BatchMeterUsage").calls).sum()
+        self.runs.iter().map(|run| run.asked.count(Service::Metering, "BatchMeterUsage").calls).sum()
     }
 
     fn dynamodb(&self) -> u64 {
-        self.runs.iter().map(|(_, asked)| asked.dynamodb()).sum()
+        self.runs.iter().map(|run| run.asked.dynamodb()).sum()
     }
 
     fn peak_mib(&self) -> f64 {
-        self.runs.iter().map(|(ran, _)| ran.peak_kib).max().unwrap_or_default() as f64 / 1024.0
+        self.runs.iter().map(|run| run.ran.spent.peak_kib).max().unwrap_or_default() as f64 / 1024.0
     }
 
     fn print(&self, records: u64) {
-        for (number, (ran, asked)) in self.runs.iter().enumerate() {
-            let took = ran.took;
+        let took = self.took();
+        println!(
+            "{}: {:.1} s, {} records/s, {} DynamoDB requests ({:.3} a record), {} run(s), peak memory {:.0} MiB",
+            self.name,
+            took.as_secs_f64(),
+            rounded(a_second(records, took)),
+            grouped(self.dynamodb()),
+            per(self.dynamodb(), records),
+            self.runs.len(),
+            self.peak_mib(),
+        );
+        for (number, run) in self.runs.iter().enumerate() {
             println!(
-                "{} run {}: {:.1} s, {} records/s, {} DynamoDB requests ({:.3} a record), peak memory {:.0} MiB",
-                self.name,
+                "  run {}: {:.1} s; on CPUs the reporter {:.1} s, AWS and the store {:.1} s; {}",
                 number + 1,
-                took.as_secs_f64(),
-                rounded(a_second(if ran.sent > 0 { ran.sent } else { records / self.runs.len() as u64 }, took)),
-                grouped(asked.dynamodb()),
-                per(asked.dynamodb(), records),
-                ran.peak_kib as f64 / 1024.0,
+                run.ran.took.as_secs_f64(),
+                run.ran.spent.cpu.as_secs_f64(),
+                run.aws_cpu.as_secs_f64(),
+                run.asked.operations(),
             );
-            println!("  {}", asked.operations());
-            let calls = asked.count(Service::Metering, "BatchMeterUsage");
+            let calls = run.asked.count(Service::Metering, "BatchMeterUsage");
             if calls.calls > 0 {
                 println!(
-                    "  {} calls of BatchMeterUsage ({:.2} a second, {} throttled), {:.2} records a call",
+                    "    {} calls of BatchMeterUsage, {:.2} a second, {} throttled; {:.2} records a call",
                     grouped(calls.calls),
-                    a_second(calls.calls, took),
+                    a_second(calls.calls, run.ran.took),
                     calls.failed,
-                    per(ran.sent, calls.calls),
+                    per(run.ran.sent, calls.calls),
                 );
             }
         }
@@ -194,12 +209,7 @@ async fn use_all(world: &World) -> anyhow::Result<Used> {
 }
 
 /// Runs the reporter's first part until the hour is as far as that.
-async fn close(
-    world: &World,
-    arguments: &Arguments,
-    name: &'static str,
-    until: Progress,
-) -> anyhow::Result<Phase> {
+async fn close(world: &World, arguments: &Arguments, name: &'static str, until: Progress) -> anyhow::Result<Phase> {
     let mut phase = Phase { name, runs: Vec::new() };
     while world.store.closing(world.hour).await?.progress < until {
         ensure!(phase.runs.len() < MOST_RUNS, "the hour was not closed");
@@ -217,7 +227,7 @@ async fn send(world: &World, arguments: &Arguments) -> anyhow::Result<Phase> {
         if shards.iter().all(|pending| pending.count == 0) {
             return Ok(phase);
         }
-        if phase.runs.last().is_some_and(|(ran, _)| ran.sent == 0) {
+        if phase.runs.last().is_some_and(|run| run.ran.sent == 0) {
             // What is left waits for its time: as the schedule does.
             world.clock.set(world.clock.now() + SignedDuration::from_mins(5));
         }
@@ -225,17 +235,14 @@ async fn send(world: &World, arguments: &Arguments) -> anyhow::Result<Phase> {
     bail!("not all records were sent")
 }
 
-async fn run_once(world: &World, arguments: &Arguments, part: Part) -> anyhow::Result<(Ran, Asked)> {
+async fn run_once(world: &World, arguments: &Arguments, part: Part) -> anyhow::Result<Run> {
     let pace = if arguments.no_quota { Duration::ZERO } else { ::metering::Mode::default().pace };
-    let job = Reporting {
-        place: world.place(TABLE),
-        part,
-        pace,
-        time_limit: Duration::from_secs(arguments.time_limit),
-    };
-    let before = world.aws.wire().counts();
+    let job =
+        Reporting { place: world.place(TABLE), part, pace, time_limit: Duration::from_secs(arguments.time_limit) };
+    let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
     let ran = ask(&Job::Report(job)).await?;
-    Ok((ran, Asked::since(&before, &world.aws.wire().counts())))
+    let asked = Asked::since(&counts, &world.aws.wire().counts());
+    Ok(Run { ran, asked, aws_cpu: Spent::by_now()?.cpu.saturating_sub(cpu) })
 }
 
 /// Whether AWS has booked what was used: all of it, once, and nothing else.

@@ -42,8 +42,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::PutItem, Self::GetItem, Self::Query, Self::BatchWriteItem, Self::TransactWriteItems];
+    const ALL: [Self; 5] = [Self::PutItem, Self::GetItem, Self::Query, Self::BatchWriteItem, Self::TransactWriteItems];
 
     fn name(self) -> &'static str {
         match self {

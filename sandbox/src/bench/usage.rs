@@ -15,7 +15,7 @@ use stallkeeper::time::Clock;
 use tokio::task::JoinSet;
 use usage::UsageApi;
 
-use super::child::{Job, Where, ask, peak_kib};
+use super::child::{Job, Spent, Where, ask};
 use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
 use super::world::{TABLE, World};
 use crate::sandbox::sdk_config;
@@ -56,7 +56,10 @@ pub(super) struct TakingIn {
 pub(super) struct TakenIn {
     took: Duration,
     accepted: usize,
-    peak_kib: u64,
+    /// With the writing of the requests and the reading of the answers.
+    spent: Spent,
+    /// The time on CPUs between those.
+    cpu: Duration,
 }
 
 /// Makes a world, and measures the intake in it.
@@ -80,9 +83,10 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         batch: arguments.batch,
         instances: arguments.instances,
     };
-    let before = world.aws.wire().counts();
+    let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
     let taken: TakenIn = ask(&Job::TakeIn(job)).await?;
-    let asked = Asked::since(&before, &world.aws.wire().counts());
+    let asked = Asked::since(&counts, &world.aws.wire().counts());
+    let aws_cpu = Spent::by_now()?.cpu.saturating_sub(cpu);
     let rate = a_second(events, taken.took);
     println!(
         "intake: {:.1} s, {} events/s, {} DynamoDB requests ({:.3} an event), peak memory {:.0} MiB",
@@ -90,9 +94,14 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         rounded(rate),
         grouped(asked.dynamodb()),
         per(asked.dynamodb(), events),
-        taken.peak_kib as f64 / 1024.0,
+        taken.spent.peak_kib as f64 / 1024.0,
     );
-    println!("  {}", asked.operations());
+    println!(
+        "  on CPUs the function {:.1} s, AWS and the store {:.1} s; {}",
+        taken.cpu.as_secs_f64(),
+        aws_cpu.as_secs_f64(),
+        asked.operations(),
+    );
     let rates = world.store_rates(Duration::from_millis(arguments.probe)).await?;
     println!("the store alone, a second, to one client: {rates}");
 
@@ -100,11 +109,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     println!("the ledger has {}", if is_right { "exactly what was reported" } else { "NOT what was reported" });
     for goal in [
         Goal { what: "events a second", wanted: Wanted::AtLeast(20_000.0), got: rate },
-        Goal {
-            what: "DynamoDB requests an event",
-            wanted: Wanted::AtMost(0.1),
-            got: per(asked.dynamodb(), events),
-        },
+        Goal { what: "DynamoDB requests an event", wanted: Wanted::AtMost(0.1), got: per(asked.dynamodb(), events) },
     ] {
         println!("{goal}");
     }
@@ -129,7 +134,7 @@ pub(super) async fn take_in(job: TakingIn) -> anyhow::Result<TakenIn> {
     let next = Arc::new(AtomicUsize::new(0));
     let clock = Clock::ticking_from(job.place.at);
     let mut instances = JoinSet::new();
-    let began = Instant::now();
+    let (began, spent_before) = (Instant::now(), Spent::by_now()?.cpu);
     for _ in 0..job.instances {
         // Each has its own connections, and remembers for itself.
         let function = UsageApi::new(&sdk_config(&job.place.aws), &job.place.table, clock.clone());
@@ -144,8 +149,9 @@ pub(super) async fn take_in(job: TakingIn) -> anyhow::Result<TakenIn> {
     }
     let answers = instances.join_all().await;
     let took = began.elapsed();
+    let cpu = Spent::by_now()?.cpu.saturating_sub(spent_before);
     let accepted = answers.iter().flatten().map(accepted).sum();
-    Ok(TakenIn { took, accepted, peak_kib: peak_kib()? })
+    Ok(TakenIn { took, accepted, spent: Spent::by_now()?, cpu })
 }
 
 /// The requests as API Gateway hands them over. The events of each are of as many licenses as there are, in turn.
@@ -161,7 +167,10 @@ fn requests(job: &TakingIn) -> anyhow::Result<Vec<ApiGatewayV2httpRequest>> {
         })
     };
     let numbers: Vec<u32> = (0..job.events).collect();
-    numbers.chunks(job.batch as usize).map(|batch| request(batch.iter().map(|number| event(*number)).collect())).collect()
+    numbers
+        .chunks(job.batch as usize)
+        .map(|batch| request(batch.iter().map(|number| event(*number)).collect()))
+        .collect()
 }
 
 fn request(events: Vec<Value>) -> anyhow::Result<ApiGatewayV2httpRequest> {

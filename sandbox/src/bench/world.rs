@@ -75,7 +75,7 @@ impl World {
         .await?;
         aws.wire().keep(false);
         let config = sdk_config(aws.url()).to_builder().http_client(aws.in_process()).build();
-        table::make(&config, TABLE).await?;
+        table::make_without_stream(&config, TABLE).await?;
         let store = Store::new(&config, TABLE, clock.clone());
         store.put_listing(&listing).await?;
         let bought = buy(&aws, &listing, licenses)?;
@@ -94,7 +94,7 @@ impl World {
 
     /// The store's own rate, of a table without anything in it, in a line.
     pub(super) async fn store_rates(&self, time: Duration) -> anyhow::Result<String> {
-        table::make(&self.config, PROBED).await?;
+        table::make_without_stream(&self.config, PROBED).await?;
         store_rates(self.place(PROBED), time).await
     }
 }
@@ -102,7 +102,9 @@ impl World {
 /// A listing with so many metered dimensions.
 fn listing(dimensions: usize) -> anyhow::Result<Listing> {
     let dimension = |number| {
-        format!("[[dimensions]]\nkey = \"units_{number}\"\nname = \"Units {number}\"\ntypes = [\"ExternallyMetered\"]\n")
+        format!(
+            "[[dimensions]]\nkey = \"units_{number}\"\nname = \"Units {number}\"\ntypes = [\"ExternallyMetered\"]\n"
+        )
     };
     let text = format!(
         "name = \"Bench\"\nstage = \"staging\"\nproduct_code = \"6bench000000000000000000ab\"\n\
@@ -202,7 +204,8 @@ fn renamed_value(value: &AttributeValue, names: &Names<'_>) -> AttributeValue {
 }
 
 async fn write(client: Client, items: Vec<Item>) -> anyhow::Result<()> {
-    let put = |item| Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build()?).build());
+    let put =
+        |item| Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build()?).build());
     let requests: Vec<WriteRequest> = items.into_iter().map(put).collect::<anyhow::Result<_>>()?;
     let answer = client.batch_write_item().request_items(TABLE, requests).send().await?;
     ensure!(answer.unprocessed_items.unwrap_or_default().is_empty(), "a license was not written");
