@@ -30,6 +30,8 @@ pub struct Request {
     pub path: String,
     /// The query, in order.
     pub query: Vec<(String, String)>,
+    /// The ARN of who signed the call, where API Gateway has checked a signature.
+    pub caller: Option<String>,
     headers: HeaderMap,
     cookies: Vec<String>,
     host: Option<String>,
@@ -62,12 +64,14 @@ impl Request {
             Some(below) if !stage.is_empty() && below.starts_with('/') => below.to_owned(),
             _ => path,
         };
+        let iam = event.request_context.authorizer.and_then(|authorizer| authorizer.iam);
         let query = event.raw_query_string.unwrap_or_default();
         let host = event.headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         Self {
             method: event.request_context.http.method,
             path,
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            caller: iam.and_then(|iam| iam.user_arn),
             cookies: event.cookies.unwrap_or_default(),
             host: host.or(event.request_context.domain_name),
             headers: event.headers,

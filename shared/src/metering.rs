@@ -260,7 +260,9 @@ impl HourlyRecord {
     pub fn freeze(license: &License, hour: UsageHour, dimension: DimensionKey, sum: &HourSum, now: Timestamp) -> Self {
         let buyer = Buyer::of(license);
         let held = RecordState::Held { reason: HoldReason::BuyerUnknown };
-        let begun = license.active_since().filter(|begun| UsageHour::of(*begun) == hour);
+        // An amendment renews the activation, so the first counts where it lies in the hour too.
+        let activations = license.news.first_active.into_iter().chain(license.active_since());
+        let begun = activations.filter(|begun| UsageHour::of(*begun) == hour).min();
         let mut record = Self {
             name: RecordName { license: license.id.clone(), hour, dimension },
             product: license.product.clone(),

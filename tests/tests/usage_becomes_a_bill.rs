@@ -662,3 +662,20 @@ async fn no_condition_on_a_key_has_an_empty_text() {
         assert!(values.values().all(|value| value["S"] != ""), "{}", query.body);
     }
 }
+
+#[tokio::test]
+async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_window_is_closed() {
+    let mut listing =
+        stallkeeper::listing::Listing::parse(include_str!("../../listings/demo-subscription.toml")).unwrap();
+    listing.zero_records = false;
+    let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
+    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
+    let purchase = world.buy("quiet", json!({})).await;
+    world.advance(minutes(24 * 60)).await;
+    // At 09:20: AWS takes nothing at the hour from 09:00 of the day before any more.
+    let event = usage_at(&purchase, 100, "k", "2026-11-10T09:40:00Z".parse().unwrap());
+    accepted(&world, json!([event])).await;
+    world.advance(minutes(80)).await;
+    let running = ("2026-11-11T09".to_owned(), "requests".to_owned(), "100".to_owned());
+    assert_eq!(world.billed(&purchase.license).await, [running]);
+}
