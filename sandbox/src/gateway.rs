@@ -60,6 +60,7 @@ fn route(path: &str) -> Option<(Function, &'static str)> {
         ["register"] => Some((Function::Registration, "/register")),
         ["register", ..] => Some((Function::Registration, "/register/{proxy+}")),
         ["v1", "usage"] => Some((Function::Usage, "/v1/usage")),
+        ["v1", "usage", ..] => Some((Function::Usage, "/v1/usage/{proxy+}")),
         ["v1", "licenses", _, "usage"] => Some((Function::Usage, "/v1/licenses/{license}/usage")),
         ["v1", "licenses"] => Some((Function::Entitlement, "/v1/licenses")),
         ["v1", "licenses", ..] => Some((Function::Entitlement, "/v1/licenses/{proxy+}")),

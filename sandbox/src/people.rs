@@ -45,6 +45,8 @@ pub struct Visit {
     pub location: Option<String>,
     /// The cookie that was set, as it is sent back.
     pub cookie: Option<String>,
+    /// How the stack's reporter works, where that is not as usual.
+    pub reporter: Option<String>,
     /// The page.
     pub page: String,
 }
@@ -244,6 +246,7 @@ async fn visit(request: RequestBuilder) -> Result<Visit> {
         status: answer.status().as_u16(),
         code: text("x-stallkeeper-code"),
         location: text("location"),
+        reporter: text("x-stallkeeper-reporter"),
         cookie: text("set-cookie").and_then(|cookie| cookie.split(';').next().map(str::to_owned)),
         page: answer.text().await?,
     })

@@ -304,13 +304,13 @@ impl Functions {
     ) -> Self {
         let metrics = Metrics::new(stage_name(stage), dry_run, cloudwatch.clone());
         let metering = Metering::new(config, table, clock.clone())
-            .reporting_to(metrics)
+            .reporting_to(metrics.clone())
             .in_mode(metering::Mode { dry_run, ..metering::Mode::default() });
         Self {
             registration: Arc::new(Registration::new(config, table, clock.clone())),
             subscription: Arc::new(Subscription::new(config, table, clock.clone())),
             entitlement: Arc::new(EntitlementApi::new(config, table, clock.clone())),
-            usage: Arc::new(UsageApi::new(config, table, clock.clone())),
+            usage: Arc::new(UsageApi::new(config, table, clock.clone()).reporting_to(metrics).in_dry_run(dry_run)),
             metering: Arc::new(metering),
         }
     }

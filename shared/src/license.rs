@@ -7,6 +7,8 @@
 //! Changes go one way: take the row, let it [hear](License::hear) something, and hand both to [`told`], which says
 //! what the world must be told. The store writes the row and those events in one transaction.
 
+mod state;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,8 +18,9 @@ use crate::agreement::{Agreement, Standing};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
 use crate::listing::Mode;
-use crate::notification::Told;
 use crate::time::UsageHour;
+
+pub use state::told;
 
 /// For how long after an ending the last usage may be reported (AWS Marketplace user guide,
 /// saas-eventbridge-integration).
@@ -430,72 +433,6 @@ impl License {
         self.news.succeeded.as_ref().map(|succession| &succession.by)
     }
 
-    /// The state at a moment, from the newest events alone.
-    ///
-    /// Active since the newest activating event. Over since the earliest ending that is not older than that: an
-    /// ending wins over an activating event of the same time. Ending for 60 minutes, then Ended. A failed payment
-    /// matters only to a license that never was active.
-    pub fn state_at(&self, now: Timestamp) -> State {
-        let endings = self.endings();
-        let telling = endings.iter().max_by_key(|ending| precedence(ending.reason));
-        match (self.active_since(), self.usage_until(), telling) {
-            (active_since, Some(usage_until), Some(ending)) => {
-                let closed = active_since.is_none()
-                    || endings.iter().any(|ending| ending.closes)
-                    || now.duration_since(usage_until) >= FINAL_REPORTING;
-                if closed { State::Ended { reason: ending.reason } } else { State::Ending { usage_until } }
-            }
-            (Some(_), _, _) => State::Active,
-            (None, _, _) if self.news.failed.is_some() => State::Failed,
-            (None, _, _) => State::Pending,
-        }
-    }
-
-    /// Whether the buyer may use the product at a moment.
-    ///
-    /// While a license is ending the buyer keeps access until AWS has revoked it (`License Deprovisioned`,
-    /// `unsubscribe-success`), or until the hour is over.
-    pub fn grants_access_at(&self, now: Timestamp) -> bool {
-        match self.state_at(now) {
-            State::Active => true,
-            State::Ending { .. } => !self.endings().iter().any(|ending| ending.revokes),
-            State::Pending | State::Failed | State::Ended { .. } => false,
-        }
-    }
-
-    /// The moment after which usage is no longer the license's; none while it is not over.
-    pub fn usage_until(&self) -> Option<Timestamp> {
-        self.endings().iter().map(|ending| ending.at).min()
-    }
-
-    /// Since when the license is in force, or was before it ended.
-    pub fn active_since(&self) -> Option<Timestamp> {
-        let updated = self.news.updated.as_ref().map(|naming| naming.mark.at);
-        updated.max(self.news.subscribed.as_ref().map(|mark| mark.at))
-    }
-
-    /// Every ending that the newest activating event did not lift.
-    ///
-    /// The end of an agreement that the license no longer follows means nothing to it.
-    fn endings(&self) -> Vec<Ending> {
-        let news = &self.news;
-        let current = self.agreement();
-        let deprovisioned = current.and_then(|current| news.deprovisioned.get(current));
-        let agreement = news.agreement.as_ref().filter(|known| Some(&known.agreement) == current);
-        let all = [
-            deprovisioned.map(|mark| Ending::revoking(mark.at, EndReason::Deprovisioned)),
-            agreement
-                .and_then(|known| Some(Ending::announced(known.standing.mark.at, known.standing.status.end_reason()?))),
-            news.unsubscribing.as_ref().map(|mark| Ending::announced(mark.at, EndReason::Unsubscribed)),
-            news.unsubscribed.as_ref().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
-        ];
-        let active_since = self.active_since();
-        let lasting = all.into_iter().flatten().filter(|ending| Some(ending.at) >= active_since);
-        // What took over for good is not lifted by later news of the same agreement.
-        let succeeded = news.succeeded.as_ref().filter(|succession| Some(&succession.from) == current);
-        lasting.chain(succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded))).collect()
-    }
-
     /// Forgets what it heard of an agreement that it no longer follows.
     fn follow_only_current_agreement(&mut self) {
         let current = self.agreement().cloned();
@@ -505,85 +442,10 @@ impl License {
     }
 }
 
-/// One thing that AWS said by which a license is over.
-struct Ending {
-    at: Timestamp,
-    reason: EndReason,
-    /// Whether AWS takes no more usage from here on.
-    closes: bool,
-    /// Whether the buyer's access is over from here on, and not only when the hour is.
-    revokes: bool,
-}
-
-impl Ending {
-    fn announced(at: Timestamp, reason: EndReason) -> Self {
-        Self { at, reason, closes: false, revokes: false }
-    }
-
-    fn revoking(at: Timestamp, reason: EndReason) -> Self {
-        Self { at, reason, closes: false, revokes: true }
-    }
-
-    fn closing(at: Timestamp, reason: EndReason) -> Self {
-        Self { at, reason, closes: true, revokes: true }
-    }
-}
-
-/// Of several reasons for one ending, the one that tells most.
-fn precedence(reason: EndReason) -> u8 {
-    match reason {
-        EndReason::AgreementEnded => 0,
-        EndReason::Deprovisioned => 1,
-        EndReason::Succeeded => 2,
-        EndReason::Unsubscribed => 3,
-        EndReason::Terminated => 4,
-        EndReason::Expired => 5,
-        EndReason::Cancelled => 6,
-    }
-}
-
 fn keep_newest<T: Ord>(known: &mut Option<T>, heard: T) {
     if known.as_ref().is_none_or(|known| *known < heard) {
         *known = Some(heard);
     }
-}
-
-/// Brings `after` up to date with the time and says what the world must be told of the change from `before`.
-///
-/// Where a license is over now and was not, its hours are sealed and the reporter is called; where it is in force
-/// again, the reporter is called off and the seal stays.
-pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Vec<Told> {
-    after.state = after.state_at(now);
-    let state_before = before.map_or(State::Pending, |license| license.state.clone());
-    match (&state_before, &after.state) {
-        (State::Ending { .. } | State::Ended { .. }, State::Ending { .. } | State::Ended { .. }) => {}
-        (_, State::Ending { .. } | State::Ended { .. }) => {
-            after.sealed_through = after.sealed_through.max(after.usage_until().map(UsageHour::of));
-            after.flush_at = now.checked_add(INTAKE_HAS_SEEN).ok();
-        }
-        (_, State::Pending | State::Failed | State::Active) => after.flush_at = None,
-    }
-    let mut told = Vec::new();
-    if state_before.name() != after.state.name() {
-        match &after.state {
-            State::Pending => {}
-            State::Failed => told.push(Told::LicenseFailed),
-            State::Active => told.push(Told::LicenseActivated),
-            State::Ending { usage_until } => told.push(Told::LicenseEnding { usage_until: *usage_until }),
-            State::Ended { reason } => {
-                told.push(Told::LicenseEnded { reason: *reason, successor: after.successor().cloned() });
-            }
-        }
-    }
-    let tenant_before = before.and_then(|license| license.tenant.as_ref());
-    if let Some(tenant) = after.tenant.as_ref().filter(|tenant| Some(*tenant) != tenant_before) {
-        told.push(Told::LicenseLinked { tenant: tenant.clone() });
-    }
-    let entitlements_before = before.map_or(&[][..], |license| &license.entitlements);
-    if entitlements_before != after.entitlements {
-        told.push(Told::EntitlementsChanged { entitlements: after.entitlements.clone() });
-    }
-    told
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::agreement::{Agreement, AgreementEvent, AgreementStatus};
+use crate::notification::Told;
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + minute * 60).unwrap()

@@ -4,6 +4,9 @@
 //! an answer means depends on the attempts before it, which are written down before they are made; see
 //! `docs/ARCHITECTURE.md`.
 
+mod answer;
+mod pack;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,6 +20,9 @@ use crate::ledger::HourSum;
 use crate::license::License;
 use crate::time::UsageHour;
 use crate::usage::Quantity;
+
+pub use answer::{Answer, Outcome, Rejection, Status, ended, expired, next_attempt, read_status};
+pub use pack::Packer;
 
 /// The most records in one call (BatchMeterUsage).
 pub const BATCH: usize = 25;
@@ -260,7 +266,9 @@ impl HourlyRecord {
     pub fn freeze(license: &License, hour: UsageHour, dimension: DimensionKey, sum: &HourSum, now: Timestamp) -> Self {
         let buyer = Buyer::of(license);
         let held = RecordState::Held { reason: HoldReason::BuyerUnknown };
-        let begun = license.active_since().filter(|begun| UsageHour::of(*begun) == hour);
+        // An amendment renews the activation, so the first counts where it lies in the hour too.
+        let activations = license.news.first_active.into_iter().chain(license.active_since());
+        let begun = activations.filter(|begun| UsageHour::of(*begun) == hour).min();
         let mut record = Self {
             name: RecordName { license: license.id.clone(), hour, dimension },
             product: license.product.clone(),
@@ -327,165 +335,6 @@ impl HourlyRecord {
         let allocations: usize = self.allocations.iter().map(Allocation::size).sum();
         200 + buyer + self.name.dimension.as_str().len() + 2 * allocations
     }
-}
-
-/// Packs records into calls, in their order: 25 a call at most, below 1 MB, one product and one style each.
-#[derive(Debug, Default)]
-pub struct Packer {
-    /// The calls that are not full yet, one a product and style at most.
-    open: Vec<OpenCall>,
-}
-
-#[derive(Debug)]
-struct OpenCall {
-    size: usize,
-    records: Vec<HourlyRecord>,
-}
-
-impl OpenCall {
-    fn takes(&self, record: &HourlyRecord) -> bool {
-        self.records.first().is_some_and(|first| {
-            let same_style = first.buyer.as_ref().zip(record.buyer.as_ref()).is_some_and(|(a, b)| a.is_of_style(b));
-            first.product == record.product && same_style
-        })
-    }
-}
-
-impl Packer {
-    /// Packs a record, and answers the call that is full by it. A record without a buyer cannot be sent and is in none.
-    pub fn add(&mut self, record: HourlyRecord) -> Option<Vec<HourlyRecord>> {
-        record.buyer.as_ref()?;
-        let size = record.wire_size();
-        let place = self.open.iter().position(|call| call.takes(&record));
-        let Some(call) = place.and_then(|place| self.open.get_mut(place)) else {
-            self.open.push(OpenCall { size, records: vec![record] });
-            return None;
-        };
-        if call.size + size >= LARGEST_CALL {
-            call.size = size;
-            return Some(std::mem::replace(&mut call.records, vec![record]));
-        }
-        call.size += size;
-        call.records.push(record);
-        if call.records.len() < BATCH { None } else { place.map(|place| self.open.remove(place).records) }
-    }
-
-    /// The calls that are not full, when there is nothing more to pack.
-    pub fn finish(&mut self) -> Vec<Vec<HourlyRecord>> {
-        self.open.drain(..).map(|call| call.records).collect()
-    }
-}
-
-/// What AWS answered to a call, in our words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// For each record by its name; one that is not named was not answered.
-    Records(Vec<(RecordName, Status)>),
-    /// Nothing was booked, and the same call may go through later: too many requests, for one.
-    NotBooked(String),
-    /// Nothing was booked, for a reason that is not known. It may pass; if it does not, it is looked for by halving.
-    NotKnown(String),
-    /// The call as a whole was refused: nothing was booked.
-    Rejected(Rejection),
-    /// No answer that proves anything: AWS may have booked all of it.
-    Nothing,
-}
-
-/// What AWS says of one record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
-    /// Booked.
-    Success {
-        /// AWS's id of the booking.
-        metering_record_id: Option<String>,
-    },
-    /// There is one for this name already, and it stays.
-    Duplicate,
-    /// The buyer has no agreement in force. Nothing was booked.
-    NotSubscribed,
-    /// Not processed this time. Nothing was booked.
-    Unprocessed,
-}
-
-/// Why AWS refused a call as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rejection {
-    /// Nothing of this product gets through until an operator mends it.
-    Configuration(String),
-    /// A dimension that AWS does not have.
-    Dimension(String),
-    /// Something in one of the records.
-    Data(String),
-    /// The time of one of the records.
-    Timestamp,
-}
-
-impl Rejection {
-    /// AWS's word for it.
-    pub fn code(&self) -> &str {
-        match self {
-            Self::Configuration(code) | Self::Dimension(code) | Self::Data(code) => code,
-            Self::Timestamp => "TimestampOutOfBoundsException",
-        }
-    }
-}
-
-/// What an answer means for one record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is decided.
-    Final(RecordState),
-    /// The same record goes again later.
-    Again {
-        /// Whether this attempt may have been booked.
-        unanswered: bool,
-    },
-}
-
-/// Reads what AWS says of one record. `open` is whether AWS may still take usage of its license: it is active, or its
-/// 60 minutes run.
-///
-/// A duplicate after an unanswered attempt was ours; on an attempt without one it is somebody else's. Whatever ends a
-/// record after an unanswered attempt leaves it unconfirmed, since AWS may have booked it.
-pub fn read_status(record: &HourlyRecord, status: &Status, open: bool) -> Outcome {
-    match status {
-        Status::Success { metering_record_id } => Outcome::Final(RecordState::Accepted {
-            metering_record_id: metering_record_id.clone(),
-            by: AcceptedBy::Success,
-        }),
-        Status::Duplicate if record.unanswered => {
-            Outcome::Final(RecordState::Accepted { metering_record_id: None, by: AcceptedBy::Duplicate })
-        }
-        Status::Duplicate => Outcome::Final(RecordState::Conflict),
-        Status::NotSubscribed if open => Outcome::Again { unanswered: false },
-        Status::NotSubscribed => Outcome::Final(ended(record, "CustomerNotSubscribed")),
-        Status::Unprocessed => Outcome::Again { unanswered: false },
-    }
-}
-
-/// The state of a record that AWS will not take, for that reason.
-pub fn ended(record: &HourlyRecord, reason: &str) -> RecordState {
-    if record.unanswered {
-        RecordState::Unconfirmed { reason: reason.to_owned() }
-    } else {
-        RecordState::Refused { reason: reason.to_owned() }
-    }
-}
-
-/// The state of a record whose window has closed.
-pub fn expired(record: &HourlyRecord) -> RecordState {
-    if record.unanswered {
-        RecordState::Unconfirmed { reason: "window_closed".to_owned() }
-    } else {
-        RecordState::Expired
-    }
-}
-
-/// When a record that was not decided goes again: soon at first, every 15 minutes in the end.
-pub fn next_attempt(record: &HourlyRecord, now: Timestamp) -> Timestamp {
-    let minutes = i64::from(record.attempts).clamp(1, 15);
-    let wait = if record.is_pressing(now) { minutes.min(3) } else { minutes };
-    now.checked_add(SignedDuration::from_mins(wait)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -71,6 +71,12 @@ fn the_window_is_a_day_and_ends_at_six_on_the_first() {
 fn the_time_of_the_first_hour_is_not_before_the_license() {
     assert_eq!(record("2026-11-10T08").timestamp, at("2026-11-10T08:30:00Z"));
     assert_eq!(record("2026-11-10T09").timestamp, at("2026-11-10T09:00:00Z"));
+    let mut amended = license();
+    let mark = Mark { at: at("2026-11-10T09:40:00Z"), event: "amended".to_owned() };
+    amended.hear(LicenseEvent::Updated(Naming { mark, agreement: "agmt-a".parse().unwrap() }));
+    let hour: UsageHour = "2026-11-10T08".parse().unwrap();
+    let record = HourlyRecord::freeze(&amended, hour, "requests".parse().unwrap(), &sum(1), hour.summed_from());
+    assert_eq!(record.timestamp, at("2026-11-10T08:30:00Z"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
+use stallkeeper::metrics::Metric;
 use stallkeeper::time::Clock;
 use tests::{Bought, World};
 
@@ -440,6 +441,7 @@ async fn al_a_duplicate_on_a_first_attempt_is_a_conflict() {
     book_behind_its_back_at(&world, &purchase, 3, world.now()).await;
     an_hour_passes(&world).await;
     assert_eq!(world.states(&purchase.license).await, ["conflict"]);
+    assert_eq!(world.counted(Metric::RecordsConflict), 1);
     assert_eq!(world.billed(&purchase.license).await, [booked("09", "3")]);
 }
 
@@ -453,6 +455,7 @@ async fn al_a_window_that_closes_after_a_lost_answer_leaves_it_unconfirmed() {
         .await;
     world.advance(SignedDuration::from_hours(26)).await;
     assert_eq!(world.states(&purchase.license).await, ["unconfirmed"]);
+    assert!(world.counted(Metric::RecordsUnconfirmed) > 0 && world.counted(Metric::MeteringThrottles) > 0);
 }
 
 #[tokio::test]
@@ -468,6 +471,7 @@ async fn t_a_record_that_leaves_the_window_expires_and_its_mates_do_not() {
     world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
     world.advance(minutes(60)).await;
     assert_eq!(world.states(&purchase.license).await, ["accepted", "expired"]);
+    assert!(world.counted(Metric::RecordsExpired) > 0, "alarmed");
     assert_eq!(world.total(&purchase.license).await, Decimal::from(40));
 }
 
@@ -511,6 +515,7 @@ async fn am_a_dimension_that_aws_does_not_know_yet_waits() {
     let billed = world.billed(&purchase.license).await;
     assert_eq!(billed.len(), 1, "{billed:?}");
     assert_eq!(billed[0].1, "storage_gb");
+    assert_eq!(world.measured(Metric::Paused), Some(1), "alarmed");
     world.control(Method::POST, "/sandbox/dimensions", publish(true)).await;
     world.advance(minutes(60)).await;
     assert_eq!(world.total(&purchase.license).await, Decimal::from(108));
@@ -661,4 +666,21 @@ async fn no_condition_on_a_key_has_an_empty_text() {
         let values = query.body["ExpressionAttributeValues"].as_object().unwrap();
         assert!(values.values().all(|value| value["S"] != ""), "{}", query.body);
     }
+}
+
+#[tokio::test]
+async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_window_is_closed() {
+    let mut listing =
+        stallkeeper::listing::Listing::parse(include_str!("../../listings/demo-subscription.toml")).unwrap();
+    listing.zero_records = false;
+    let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
+    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
+    let purchase = world.buy("quiet", json!({})).await;
+    world.advance(minutes(24 * 60)).await;
+    // At 09:20: AWS takes nothing at the hour from 09:00 of the day before any more.
+    let event = usage_at(&purchase, 100, "k", "2026-11-10T09:40:00Z".parse().unwrap());
+    accepted(&world, json!([event])).await;
+    world.advance(minutes(80)).await;
+    let running = ("2026-11-11T09".to_owned(), "requests".to_owned(), "100".to_owned());
+    assert_eq!(world.billed(&purchase.license).await, [running]);
 }

@@ -12,13 +12,13 @@ use stallkeeper::aws::chain;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, StateName};
-use stallkeeper::metering::{BATCH, HourlyRecord, WINDOW};
+use stallkeeper::metering::{BATCH, HourlyRecord};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Closing, Dirty, Place, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
-use crate::hour::{Settled, freeze, new_records, settle, with_zeros};
+use crate::hour::{Settled, freeze, new_records, settle, window_of, with_zeros};
 use crate::run::{Run, together};
 
 /// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
@@ -283,8 +283,7 @@ pub(crate) async fn zero_dimensions(
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    let is_late = run.now >= hour.start() + WINDOW || run.now >= hour.month().window_closes();
-    if is_late || license.news.first_active.is_none_or(|since| since >= hour.end()) {
+    if run.now >= window_of(hour) || license.news.first_active.is_none_or(|since| since >= hour.end()) {
         return Ok(Vec::new());
     }
     let listing = run.store.listing(&license.product).await?;

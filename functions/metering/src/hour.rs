@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use stallkeeper::ids::DimensionKey;
 use stallkeeper::ledger::HourSum;
@@ -93,7 +93,7 @@ enum Place {
 fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
     let is_over = matches!(license.state_at(run.now), State::Ending { .. } | State::Ended { .. });
     let Some(begun) = license.news.first_active.map(UsageHour::of) else {
-        let too_late = run.now >= hour.start() + WINDOW || run.now >= hour.month().window_closes();
+        let too_late = run.now >= window_of(hour);
         return match (is_over, too_late) {
             (true, _) => Place::Here,
             (false, true) => Place::TooLate,
@@ -164,12 +164,15 @@ async fn elsewhere(
         Place::In(into) => home(run, license, &record.name, Some(into)).await,
         Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
             let home = home(run, license, &record.name, None).await?;
-            Ok(home.filter(|into| {
-                into.start() + WINDOW > record.window_closes() && into.month() == record.name.hour.month()
-            }))
+            Ok(home.filter(|into| window_of(*into) > record.window_closes()))
         }
         Place::Here | Place::Waiting | Place::TooLate => Ok(None),
     }
+}
+
+/// Until when AWS takes usage of an hour.
+pub(crate) fn window_of(hour: UsageHour) -> Timestamp {
+    (hour.start() + WINDOW).min(hour.month().window_closes())
 }
 
 /// Carries all of an hour's usage of a dimension to another hour; a record of 0 says where it went.

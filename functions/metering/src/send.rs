@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use stallkeeper::ids::ProductCode;
 use stallkeeper::metering::{
     Buyer, HoldReason, HourlyRecord, Outcome, Packer, RecordName, RecordState, Rejection, ended, expired,
 };
 use stallkeeper::store::keys::{Rank, SHARDS};
 use stallkeeper::store::{IndexKey, StoreError};
+use stallkeeper::time::UsageHour;
 
 use crate::call::{Answered, Pace, again, attempt, count, settled};
 use crate::pause::ProductState;
@@ -248,15 +249,22 @@ async fn judge_rejected(run: &Run<'_>, state: &mut ProductState) -> Result<(), S
         .rejected
         .drain(..)
         .map(|(record, rejection)| {
-            let outcome = if gets_through {
-                Outcome::Final(ended(&record, rejection.code()))
-            } else {
-                Outcome::Again { unanswered: false }
-            };
-            settled(run, record, outcome)
+            if gets_through {
+                return settled(run, record.clone(), Outcome::Final(ended(&record, rejection.code())));
+            }
+            let (before, mut after) = settled(run, record, Outcome::Again { unanswered: false });
+            after.not_before = after.not_before.min(next_closing(run.now));
+            (before, after)
         })
         .collect();
     run.store.settle(&changes).await
+}
+
+/// When the next hour is summed: then others of every product are sent, which tell whose fault a rejection is.
+fn next_closing(now: Timestamp) -> Timestamp {
+    let hour = UsageHour::of(now);
+    let closes = hour.previous().summed_from();
+    if closes > now { closes } else { hour.summed_from() }
 }
 
 /// The records that can be sent: their window is open and their buyer known. The others are settled.
@@ -270,10 +278,11 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
         if is_held_by_a_run(&record, run) {
             continue;
         }
+        // Whoever held it may have sent it.
+        let unanswered = record.unanswered || matches!(record.state, RecordState::Claimed { .. });
+        let tried = || HourlyRecord { unanswered, ..record.clone() };
         let after = if run.now >= record.window_closes() {
-            let unanswered = record.unanswered || matches!(record.state, RecordState::Claimed { .. });
-            let record = HourlyRecord { unanswered, ..record.clone() };
-            over(run, &record, expired(&record))
+            over(run, &tried(), expired(&tried()))
         } else if record.buyer.is_none() {
             let license = licenses.iter().find(|license| license.id == record.name.license);
             match license.and_then(Buyer::of) {
@@ -289,7 +298,8 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
                 },
             }
         } else if run.mode.dry_run {
-            over(run, &record, RecordState::DryRun)
+            let state = if unanswered { ended(&tried(), "dry_run") } else { RecordState::DryRun };
+            over(run, &tried(), state)
         } else {
             sendable.push(record);
             continue;

@@ -58,6 +58,7 @@ impl UsageApi {
         let result_of = |(place, line)| results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
         let report = Report::new(dry_run, lines.into_iter().enumerate().map(result_of).collect());
         report.log();
+        self.count(&report.counted());
         Ok(Response::json(StatusCode::OK, &report))
     }
 

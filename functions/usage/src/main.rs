@@ -10,7 +10,9 @@ use usage::UsageApi;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     aws::start_log();
-    let function = UsageApi::new(&aws::config().await, &aws::table_name()?, Clock::System);
+    let function = UsageApi::new(&aws::config().await, &aws::table_name()?, Clock::System)
+        .reporting_to(aws::metrics()?)
+        .in_dry_run(aws::is_dry_run());
     let handler = |event: LambdaEvent<_>| async { Ok::<_, Error>(function.handle(event.payload).await) };
     run(service_fn(handler)).await
 }

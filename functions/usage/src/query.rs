@@ -4,6 +4,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use stallkeeper::allocation::Allocation;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::metering::{HourlyRecord, RecordState};
@@ -11,7 +12,8 @@ use stallkeeper::store::Store;
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::Quantity;
 
-const PAGE: i32 = 100;
+/// How long a page is where the caller does not say.
+pub(crate) const PAGE: i32 = 100;
 const LONGEST_PAGE: i32 = 500;
 
 /// How far back is looked where the caller does not say.
@@ -27,14 +29,24 @@ struct Records<'a> {
     next: Option<String>,
 }
 
+/// A record, as the application sees it.
 #[derive(Serialize)]
-struct RecordView<'a> {
+pub(crate) struct RecordView<'a> {
+    /// Its name, as it stands in the path of a requeue.
+    record: String,
+    license: &'a LicenseId,
     hour: UsageHour,
     dimension: &'a DimensionKey,
     /// The time that AWS is told.
     timestamp: Timestamp,
     /// What is billed for the hour.
     quantity: Quantity,
+    /// The same, broken down by tags.
+    #[serde(skip_serializing_if = "<[Allocation]>::is_empty")]
+    allocations: &'a [Allocation],
+    /// How much of the hour's usage that stands for, where a contract includes some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<Decimal>,
     /// What the hour holds beyond that, and a later hour bills.
     carried: Decimal,
     state: &'a RecordState,
@@ -62,12 +74,16 @@ pub(crate) async fn records(store: &Store, request: &Request, license: &str) -> 
     Ok(Response::json(StatusCode::OK, &Records { license: &license, from, to, records, next: page.next }))
 }
 
-fn view(record: &HourlyRecord) -> RecordView<'_> {
+pub(crate) fn view(record: &HourlyRecord) -> RecordView<'_> {
     RecordView {
+        record: record.name.to_string(),
+        license: &record.name.license,
         hour: record.name.hour,
         dimension: &record.name.dimension,
         timestamp: record.timestamp,
         quantity: record.quantity,
+        allocations: &record.allocations,
+        used: record.counted,
         carried: record.carried,
         state: &record.state,
         attempts: record.attempts,
@@ -79,7 +95,7 @@ fn moment(request: &Request, name: &str) -> Result<Option<Timestamp>, Problem> {
     request.parameter(name).map(read).transpose()
 }
 
-fn read_limit(text: &str) -> Result<i32, Problem> {
+pub(crate) fn read_limit(text: &str) -> Result<i32, Problem> {
     let limit = text.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
     limit.ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {LONGEST_PAGE}")))
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
+use stallkeeper::metrics::Metric;
 use stallkeeper::store::ReportedUsage;
 use stallkeeper::usage::{Refusal, UsageEvent};
 
@@ -79,16 +80,26 @@ impl Report {
         Self { dry_run, counts, results }
     }
 
-    /// Writes into the log how many events became what. What was only tried has a counter of its own.
+    /// Writes into the log how many events became what.
     pub(crate) fn log(&self) {
         let Counts { accepted, duplicate, conflict, refused, retry } = self.counts;
+        let dry_run = self.dry_run;
+        tracing::info!(accepted, duplicate, conflict, refused, retry, dry_run, "usage was reported");
+    }
+
+    /// How many events became what, for the metrics. What was only tried is in none.
+    pub(crate) fn counted(&self) -> Vec<(Metric, usize)> {
         if self.dry_run {
-            let counter = "usage_events_tried";
-            tracing::info!(accepted, duplicate, conflict, refused, retry, counter, "usage was judged only");
-        } else {
-            let counter = "usage_events";
-            tracing::info!(accepted, duplicate, conflict, refused, retry, counter, "usage was taken in");
+            return Vec::new();
         }
+        let Counts { accepted, duplicate, conflict, refused, retry } = self.counts;
+        vec![
+            (Metric::UsageAccepted, accepted),
+            (Metric::UsageDuplicate, duplicate),
+            (Metric::UsageConflict, conflict),
+            (Metric::UsageRefused, refused),
+            (Metric::UsageRetry, retry),
+        ]
     }
 }
 

@@ -1,0 +1,50 @@
+//! How records are packed into calls.
+
+use super::{BATCH, HourlyRecord, LARGEST_CALL};
+
+/// Packs records into calls, in their order: 25 a call at most, below 1 MB, one product and one style each.
+#[derive(Debug, Default)]
+pub struct Packer {
+    /// The calls that are not full yet, one a product and style at most.
+    open: Vec<OpenCall>,
+}
+
+#[derive(Debug)]
+struct OpenCall {
+    size: usize,
+    records: Vec<HourlyRecord>,
+}
+
+impl OpenCall {
+    fn takes(&self, record: &HourlyRecord) -> bool {
+        self.records.first().is_some_and(|first| {
+            let same_style = first.buyer.as_ref().zip(record.buyer.as_ref()).is_some_and(|(a, b)| a.is_of_style(b));
+            first.product == record.product && same_style
+        })
+    }
+}
+
+impl Packer {
+    /// Packs a record, and answers the call that is full by it. A record without a buyer cannot be sent and is in none.
+    pub fn add(&mut self, record: HourlyRecord) -> Option<Vec<HourlyRecord>> {
+        record.buyer.as_ref()?;
+        let size = record.wire_size();
+        let place = self.open.iter().position(|call| call.takes(&record));
+        let Some(call) = place.and_then(|place| self.open.get_mut(place)) else {
+            self.open.push(OpenCall { size, records: vec![record] });
+            return None;
+        };
+        if call.size + size >= LARGEST_CALL {
+            call.size = size;
+            return Some(std::mem::replace(&mut call.records, vec![record]));
+        }
+        call.size += size;
+        call.records.push(record);
+        if call.records.len() < BATCH { None } else { place.map(|place| self.open.remove(place).records) }
+    }
+
+    /// The calls that are not full, when there is nothing more to pack.
+    pub fn finish(&mut self) -> Vec<Vec<HourlyRecord>> {
+        self.open.drain(..).map(|call| call.records).collect()
+    }
+}

@@ -1,0 +1,172 @@
+//! What an operator sees of the bill and does about it: pending records, problems, requeue, dry run, metrics.
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use rust_decimal::Decimal;
+use sandbox::aws::Service;
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use stallkeeper::metrics::Metric;
+use tests::{Bought, World};
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+    json!({
+        "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
+        "time": world.now().to_string(),
+    })
+}
+
+async fn get(world: &World, path: &str) -> Value {
+    let (status, answer) = world.api(Method::GET, path, None).await;
+    assert_eq!(status, 200, "{path}: {answer}");
+    answer
+}
+
+async fn problems(world: &World, kind: &str) -> Vec<Value> {
+    get(world, &format!("/v1/usage/problems?kind={kind}")).await["problems"].as_array().unwrap().clone()
+}
+
+/// A license that AWS rejects beside one that it takes, each with 7 requests in the hour from 09:00.
+async fn one_refused() -> (World, Bought, Bought) {
+    let world = World::new().await;
+    let good = world.buy("demo-subscription", json!({})).await;
+    let bad = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
+    let arn = format!("arn:aws:license-manager::444455556666:license:{}", bad.license);
+    world.send_news(&tests::license_event("Updated", &bad, &arn, "strange", world.now())).await;
+    let events = json!([usage(&world, &good, 7, "k"), usage(&world, &bad, 7, "k")]);
+    assert_eq!(world.report(events).await, ["accepted"; 2]);
+    world.advance(minutes(80)).await;
+    (world, good, bad)
+}
+
+#[tokio::test]
+async fn a_refused_record_is_listed_and_sent_again_after_a_mend() {
+    let (world, good, bad) = one_refused().await;
+    let listed = problems(&world, "refused").await;
+    let problem = listed.iter().find(|problem| problem["quantity"] == "7").unwrap();
+    assert_eq!(problem["license"], json!(bad.license));
+    assert_eq!((&problem["reason"], &problem["requeue"]), (&json!("InvalidLicenseException"), &json!(true)));
+    assert!(world.counted(Metric::RecordsRefused) > 0);
+
+    let record = problem["record"].as_str().unwrap();
+    let path = format!("/v1/usage/{record}/requeue");
+    let (status, answer) = world.api(Method::POST, &path, None).await;
+    assert_eq!((status, &answer["state"]["name"]), (200, &json!("sealed")), "{answer}");
+    assert_eq!(world.counted(Metric::RecordsRequeued), 1);
+    // Nothing was mended: it is refused again once something else of its product got through, and the attempts are
+    // counted on.
+    world.advance(minutes(60)).await;
+    let records = world.records(&bad.license).await;
+    let again = records.iter().find(|record| record["quantity"] == "7").unwrap();
+    assert_eq!(again["state"]["name"], "refused");
+    assert!(again["attempts"].as_u64() > Some(2));
+
+    let log = world.store(Stage::Staging).audit_log("2026-11").await.unwrap();
+    assert_eq!(log.len(), 1);
+    assert_eq!((log[0].action.as_str(), log[0].subject.as_str()), ("usage.requeue", record));
+    assert!(log[0].actor.starts_with("arn:aws:iam::"), "{}", log[0].actor);
+    assert_eq!(log[0].before["reason"], "InvalidLicenseException");
+
+    // What AWS has accepted is never sent again; nor is what there is not.
+    let records = world.records(&good.license).await;
+    let accepted = records.iter().find(|record| record["quantity"] == "7").unwrap()["record"].as_str().unwrap();
+    for (record, status, code) in [
+        (accepted, 409, "record_not_requeueable"),
+        ("l-1@2026-11-10T09@requests", 404, "record_unknown"),
+        ("nonsense", 400, "parameter_invalid"),
+    ] {
+        let (given, problem) = world.api(Method::POST, &format!("/v1/usage/{record}/requeue"), None).await;
+        assert_eq!((given, &problem["code"]), (status, &json!(code)), "{problem}");
+    }
+    world.advance(minutes(24 * 60)).await;
+    let (status, problem) = world.api(Method::POST, &path, None).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("window_closed")), "{problem}");
+    assert_eq!(world.store(Stage::Staging).audit_log("2026-11").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pending_records_and_pauses_are_listed_and_measured() {
+    let world = World::new().await;
+    let mut buyers = Vec::new();
+    for _ in 0..7 {
+        buyers.push(world.buy("demo-subscription", json!({})).await);
+    }
+    let events: Vec<Value> = buyers.iter().map(|buyer| usage(&world, buyer, 7, "k")).collect();
+    assert_eq!(world.report(json!(events)).await, ["accepted"; 7]);
+    let fault =
+        json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "access_denied", "times": 1000 });
+    world.fault(fault).await;
+    world.advance(minutes(80)).await;
+
+    let paused = problems(&world, "paused").await;
+    assert_eq!((paused.len(), &paused[0]["reason"]), (1, &json!("AccessDeniedException")));
+    assert_eq!(world.measured(Metric::Paused), Some(1));
+    assert_eq!(world.measured(Metric::RecordsPending), Some(14), "2 dimensions of 7 licenses");
+    assert_eq!(world.measured(Metric::OldestPendingAge), Some(100 * 60));
+    // Page by page they are all there, once.
+    let mut cursor = None;
+    let mut seen = std::collections::BTreeSet::new();
+    loop {
+        let from = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let page = get(&world, &format!("/v1/usage/pending?limit=4{from}")).await;
+        for record in page["records"].as_array().unwrap() {
+            assert!(seen.insert(record["record"].as_str().unwrap().to_owned()), "{record} stands twice");
+        }
+        cursor = page["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 14);
+
+    world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+    world.advance(minutes(60)).await;
+    assert!(problems(&world, "paused").await.is_empty());
+    assert_eq!((world.measured(Metric::Paused), world.measured(Metric::RecordsPending)), (Some(0), Some(0)));
+    for buyer in &buyers {
+        assert_eq!(world.total(&buyer.license).await, Decimal::from(7));
+    }
+}
+
+#[tokio::test]
+async fn bad_questions_are_told_what_is_wrong_with_them() {
+    let world = World::new().await;
+    for path in [
+        "/v1/usage/problems?kind=strange",
+        "/v1/usage/problems?cursor=strange",
+        "/v1/usage/problems?limit=0",
+        "/v1/usage/pending?kind=held",
+        "/v1/usage/pending?cursor=e30",
+    ] {
+        let (status, problem) = world.api(Method::GET, path, None).await;
+        assert_eq!(status, 400, "{path}: {problem}");
+        assert!(problem["code"].is_string() && problem["action"].is_string(), "{path}: {problem}");
+    }
+    let (status, problem) = world.api(Method::POST, "/v1/usage/problems", None).await;
+    assert_eq!((status, &problem["code"]), (405, &json!("method_not_allowed")));
+}
+
+#[tokio::test]
+async fn a_stack_in_dry_run_makes_records_and_sends_none() {
+    let world = World::with(|options| options.dry_run = true).await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    assert_eq!(world.report(json!([usage(&world, &purchase, 7, "k")])).await, ["accepted"]);
+    world.advance(minutes(80)).await;
+    assert!(world.sandbox.aws().wire().calls(Service::Metering, "BatchMeterUsage").is_empty());
+    assert_eq!(world.states(&purchase.license).await, ["dry_run"]);
+    assert!(world.counted(Metric::RecordsDryRun) > 0);
+    let received = world.sandbox.metrics(Stage::Staging).unwrap();
+    assert_eq!(received.dimensions["Reporter"], "dry_run", "no alarm on the stage takes it for the real thing");
+    for path in ["/v1/usage/pending", "/v1/usage/problems?kind=strange"] {
+        let answer = world.send_raw(Method::GET, path, "application/json", Vec::new()).await;
+        assert_eq!(answer.reporter.as_deref(), Some("dry_run"), "{path}");
+    }
+    let records = world.records(&purchase.license).await;
+    let record = records.iter().find(|record| record["quantity"] == "7").unwrap()["record"].as_str().unwrap();
+    let (status, problem) = world.api(Method::POST, &format!("/v1/usage/{record}/requeue"), None).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("reporter_dry_run")));
+}
