@@ -4,14 +4,16 @@
 //!
 //! What the Rust SDK asks, in this process or by the port, is well-formed, and answered by calling the database. What
 //! others ask is passed on to its own server, whose judgment of odd requests is DynamoDB's, and so is what the database
-//! refuses: a refused request has changed nothing, and the server has DynamoDB's words for it.
+//! refuses, but for transactions: a refused request has changed nothing, and the server has DynamoDB's words for it.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
+use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 use dynoxide::{Database, DynoxideError};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -22,11 +24,13 @@ use tokio::sync::watch;
 
 use super::error::ServiceError;
 use super::protocol::{Document, Record};
+use super::replays::Replays;
 
 /// The way to the embedded DynamoDB.
 #[derive(Clone)]
 pub(crate) struct DynamoDb {
     database: Database,
+    replays: Arc<Replays>,
     server: Option<Server>,
 }
 
@@ -46,7 +50,8 @@ impl fmt::Debug for DynamoDb {
 impl DynamoDb {
     /// One in memory that has no server.
     pub(crate) fn without_server() -> anyhow::Result<Self> {
-        Ok(Self { database: Database::memory().context("the database in memory cannot be opened")?, server: None })
+        let database = Database::memory().context("the database in memory cannot be opened")?;
+        Ok(Self { database, replays: Arc::default(), server: None })
     }
 
     /// Starts it with its server, in memory or in a file; it stops when the sender of `stop` is dropped.
@@ -72,7 +77,7 @@ impl DynamoDb {
         });
         // A proxy of the environment must not come between.
         let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
-        Ok(Self { database, server: Some(Server { url, client }) })
+        Ok(Self { database, replays: Arc::default(), server: Some(Server { url, client }) })
     }
 
     /// Where its server is, without faults and wire log; nowhere if it has none.
@@ -118,13 +123,11 @@ impl DynamoDb {
     ) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
         let (status, answer) = match &self.server {
             Some(server) if !is_of_rust_sdk(headers) => return server.ask(headers, body).await,
-            Some(server) => match call(&self.database, operation, body) {
-                Ok(answer) => (StatusCode::OK, answer),
-                Err(_) => return server.ask(headers, body).await,
-            },
-            None => match call(&self.database, operation, body) {
-                Ok(answer) => (StatusCode::OK, answer),
-                Err(error) => {
+            server => match (self.call(operation, body), server) {
+                (Ok(answer), _) => (StatusCode::OK, answer),
+                // Its server does not know the tokens of what was made here.
+                (Err(_), Some(server)) if operation != TRANSACTION => return server.ask(headers, body).await,
+                (Err(error), _) => {
                     let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
                     (status, error.to_json())
                 }
@@ -132,6 +135,34 @@ impl DynamoDb {
         };
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, CONTENT_TYPE)]);
         Ok((status, headers, Bytes::from(answer)))
+    }
+
+    /// Calls the database for a request as an SDK writes it.
+    fn call(&self, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+        match operation {
+            "CreateTable" => run(body, |request| self.database.create_table(request)),
+            "DescribeTable" => run(body, |request| self.database.describe_table(request)),
+            "UpdateTimeToLive" => run(body, |request| self.database.update_time_to_live(request)),
+            "GetItem" => run(body, |request| self.database.get_item(request)),
+            "PutItem" => run(body, |request| self.database.put_item(request)),
+            "UpdateItem" => run(body, |request| self.database.update_item(request)),
+            "DeleteItem" => run(body, |request| self.database.delete_item(request)),
+            "Query" => run(body, |request| self.database.query(request)),
+            "Scan" => run(body, |request| self.database.scan(request)),
+            "BatchGetItem" => run(body, |request| self.database.batch_get_item(request)),
+            "BatchWriteItem" => run(body, |request| self.database.batch_write_item(request)),
+            "TransactGetItems" => run(body, |request| self.database.transact_get_items(request)),
+            TRANSACTION => self.transact(body),
+            _ => Err(DynoxideError::ValidationException(format!("{operation} has no way without a port"))),
+        }
+    }
+
+    fn transact(&self, body: &[u8]) -> Result<String, DynoxideError> {
+        let mut request: TransactWriteItemsRequest = read(body)?;
+        match request.client_request_token.take() {
+            Some(token) => self.replays.once(&token, body, || write(&self.database.transact_write_items(request)?)),
+            None => write(&self.database.transact_write_items(request)?),
+        }
     }
 }
 
@@ -151,35 +182,23 @@ fn is_of_rust_sdk(headers: &HeaderMap) -> bool {
     agent.is_some_and(|agent| agent.starts_with("aws-sdk-rust/"))
 }
 
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+const TRANSACTION: &str = "TransactWriteItems";
 
-/// Calls the database for a request as an SDK writes it.
-fn call(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
-    match operation {
-        "CreateTable" => run(body, |request| database.create_table(request)),
-        "DescribeTable" => run(body, |request| database.describe_table(request)),
-        "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
-        "GetItem" => run(body, |request| database.get_item(request)),
-        "PutItem" => run(body, |request| database.put_item(request)),
-        "UpdateItem" => run(body, |request| database.update_item(request)),
-        "DeleteItem" => run(body, |request| database.delete_item(request)),
-        "Query" => run(body, |request| database.query(request)),
-        "Scan" => run(body, |request| database.scan(request)),
-        "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
-        "BatchWriteItem" => run(body, |request| database.batch_write_item(request)),
-        "TransactGetItems" => run(body, |request| database.transact_get_items(request)),
-        "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
-        _ => Err(DynoxideError::ValidationException(format!("{operation} has no way without a port"))),
-    }
-}
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 
 fn run<Request: DeserializeOwned, Answer: Serialize>(
     body: &[u8],
     act: impl FnOnce(Request) -> dynoxide::Result<Answer>,
 ) -> Result<String, DynoxideError> {
-    let unreadable = |error: serde_json::Error| DynoxideError::ValidationException(error.to_string());
-    let answer = act(serde_json::from_slice(body).map_err(unreadable)?)?;
-    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    write(&act(read(body)?)?)
+}
+
+fn read<Request: DeserializeOwned>(body: &[u8]) -> Result<Request, DynoxideError> {
+    serde_json::from_slice(body).map_err(|error| DynoxideError::ValidationException(error.to_string()))
+}
+
+fn write(answer: &impl Serialize) -> Result<String, DynoxideError> {
+    serde_json::to_string(answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 /// The items of a BatchWriteItem, by table, in two parts.

@@ -26,6 +26,7 @@ mod operations;
 mod protocol;
 mod readings;
 mod refused;
+mod replays;
 mod server;
 mod service;
 mod wire_log;
