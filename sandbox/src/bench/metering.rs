@@ -1,6 +1,7 @@
 //! The reporter at scale: an hour in which every license has usage is closed, sent and swept.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -40,6 +41,9 @@ pub(super) struct Arguments {
     /// How many seconds a run of the reporter has, as its Lambda function's timeout.
     #[arg(long, default_value_t = 290, value_name = "SECONDS")]
     time_limit: u64,
+    /// The file that the store keeps its tables in, one that is not there yet; in memory if none is given.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
     /// For how many milliseconds each of the store's own rates is measured.
     #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
     probe: u64,
@@ -121,7 +125,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     ensure!(arguments.records.is_multiple_of(arguments.dimensions), "--records must be a multiple of --dimensions");
     let licenses = arguments.records as usize / dimensions;
     let records = u64::from(arguments.records);
-    let world = World::make(licenses, dimensions, !arguments.no_quota).await?;
+    let world = World::make(licenses, dimensions, !arguments.no_quota, arguments.data.as_deref()).await?;
     let used = use_all(&world).await?;
     println!(
         "{} records of {} licenses, one event each; the quota is {}; {} CPUs",

@@ -1,5 +1,6 @@
 //! The intake at scale: requests of 500 events of open hours, each answered by the real handler.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +36,9 @@ pub(super) struct Arguments {
     /// How many instances of the function there are; each answers one request at a time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     instances: u32,
+    /// The file that the store keeps its tables in, one that is not there yet; in memory if none is given.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
     /// For how many milliseconds each of the store's own rates is measured.
     #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
     probe: u64,
@@ -64,7 +68,7 @@ pub(super) struct TakenIn {
 
 /// Makes a world, and measures the intake in it.
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    let world = World::make(arguments.licenses as usize, 1, true).await?;
+    let world = World::make(arguments.licenses as usize, 1, true, arguments.data.as_deref()).await?;
     let dimension = world.dimensions.first().context("the listing has no dimension")?;
     let events = u64::from(arguments.events);
     println!(

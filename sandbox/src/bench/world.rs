@@ -1,6 +1,7 @@
 //! The world that is measured in: AWS with one listing, the licenses that were bought, and the table that knows them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -57,7 +58,12 @@ struct Bought {
 
 impl World {
     /// A world where so many licenses have been active since the hour before, in the middle of the hour.
-    pub(super) async fn make(licenses: usize, dimensions: usize, has_quota: bool) -> anyhow::Result<Self> {
+    pub(super) async fn make(
+        licenses: usize,
+        dimensions: usize,
+        has_quota: bool,
+        data: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let hour = UsageHour::of(HOUR.parse()?);
         let clock = Clock::ticking_from(hour.start() - SignedDuration::from_mins(30));
         let listing = listing(dimensions)?;
@@ -67,7 +73,7 @@ impl World {
             port: 0,
             clock: clock.clone(),
             listings: vec![listing.clone()],
-            data: None,
+            data: data.map(Path::to_owned),
             readings: Readings { rate_limits: has_quota, ..Readings::default() },
             delays: Delays::none(),
             announcements,
