@@ -18,7 +18,7 @@ use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Closing, Dirty, Place, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
-use crate::hour::{Settled, freeze, new_records, settle, window_of, with_zeros};
+use crate::hour::{Settled, freeze, may_wait, new_records, settle, window_of, with_zeros};
 use crate::run::{Run, together};
 
 /// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
@@ -181,7 +181,8 @@ impl Walking<'_, '_> {
     /// Whether a license's hour is not summed with the others: one that is over has its hours summed together, once
     /// every intake has seen that; one with late hours left must not close its month.
     fn waits(&self, license: &License) -> bool {
-        license.flush_at.is_some() || (self.hour.closes_month() && self.unsettled.contains(&license.id))
+        let is_taken_in = self.hour.closes_month() && may_wait(self.run, self.hour);
+        license.flush_at.is_some() || (is_taken_in && self.unsettled.contains(&license.id))
     }
 
     /// A page of the licenses in force: a record of 0 for each of their metered dimensions, where they had no usage.
@@ -336,6 +337,10 @@ async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Resu
     for note in notes {
         if run.is_over() {
             return Ok(Some(id));
+        }
+        if all == Settled::Wait && note.hour.closes_month() && may_wait(run, note.hour) {
+            // What is left of the hours before may have to go into it.
+            continue;
         }
         let settled = settle_alone(run, &license, note.hour, &[]).await;
         if settled == Settled::Done && run.now.duration_since(note.since) >= WRITTEN_BY_NOW {

@@ -11,7 +11,7 @@ use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
 
 use crate::close::zero_dimensions;
-use crate::hour::{Settled, settle};
+use crate::hour::{Settled, may_wait, settle};
 use crate::run::{Run, together};
 
 /// How far back an ending license's hours are looked at: as far as AWS takes usage, and the hour it began in.
@@ -63,6 +63,11 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether there is still time for another look before AWS takes no more of a license that is over.
+fn is_early(run: &Run<'_>, license: &License) -> bool {
+    license.usage_until().is_some_and(|until| run.now.duration_since(until) < FINAL_REPORTING - 3 * AGAIN)
+}
+
 /// Sums every hour of a license that holds something no record has: first what lies after its end, then what came late,
 /// oldest first, and the last hour at the end, which takes those in.
 async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
@@ -78,6 +83,11 @@ async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Sett
     }
     let mut all = Settled::Done;
     for hour in after.into_iter().chain(before.into_iter().rev()).chain([last]) {
+        let takes_in_others = hour == last || hour.closes_month();
+        if all == Settled::Wait && takes_in_others && may_wait(run, hour) && is_early(run, license) {
+            // What is left of the hours before may have to go into it.
+            continue;
+        }
         let zeros = if hour <= last { zero_dimensions(run, license, hour).await? } else { Vec::new() };
         if settle(run, license, hour, &zeros).await? == Settled::Wait {
             all = Settled::Wait;

@@ -23,6 +23,9 @@ use crate::run::Run;
 /// longer.
 const TOO_SHORT: SignedDuration = SignedDuration::from_mins(60);
 
+/// How long before AWS's door for a month shuts its last hour is summed, whatever may be missing in it.
+const LAST_CHANCE: SignedDuration = SignedDuration::from_mins(8);
+
 /// How it went with an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
@@ -161,13 +164,23 @@ async fn elsewhere(
         return Ok(None);
     }
     match place {
-        Place::In(into) => home(run, license, &record.name, Some(into)).await,
+        Place::In(into) => {
+            // What lies after a license's end goes into no other hour after it: that would send it on for ever. Where
+            // its last hour has a record already, it stays where it is, and AWS says what becomes of it.
+            let home = home(run, license, &record.name, Some(into)).await?;
+            Ok(home.filter(|home| record.name.hour < into || *home <= into))
+        }
         Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
             let home = home(run, license, &record.name, None).await?;
             Ok(home.filter(|into| window_of(*into) > record.window_closes()))
         }
         Place::Here | Place::Waiting | Place::TooLate => Ok(None),
     }
+}
+
+/// Whether a month's last hour may still wait for the hours before it, which it takes in.
+pub(crate) fn may_wait(run: &Run<'_>, hour: UsageHour) -> bool {
+    hour.month().window_closes().duration_since(run.now) > LAST_CHANCE
 }
 
 /// Until when AWS takes usage of an hour.
@@ -234,7 +247,7 @@ pub(crate) async fn note(run: &Run<'_>, about: &RecordName, kind: NoteKind, amou
 
 /// The first hour, of those that may bill an hour's usage, that has no record of the dimension yet: the preferred one; the
 /// last hour of a license that is being flushed, or of the month, if its end lies in the next; the one that late usage
-/// goes to.
+/// goes to; the last of the month, if that has begun.
 async fn home(
     run: &Run<'_>,
     license: &License,
@@ -246,7 +259,8 @@ async fn home(
     let last = last.map(|until| UsageHour::of(until).min(origin.month().last_hour()));
     let late = carry_target(license, origin, run.now);
     let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month();
-    for hour in preferred.into_iter().chain(last).chain(late).filter(fits) {
+    let last_of_month = Some(origin.month().last_hour()).filter(|hour| hour.start() <= run.now);
+    for hour in preferred.into_iter().chain(last).chain(late).chain(last_of_month).filter(fits) {
         if run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none() {
             return Ok(Some(hour));
         }
