@@ -82,6 +82,10 @@ metrics! {
     UsageHeld in "Count",
     /// Hours of a license that could not be settled this time.
     HoursNotSettled in "Count",
+    /// For how long the oldest hour that is due has not been summed for all licenses.
+    ClosingBehind in "Seconds",
+    /// Records that cannot be read, and are left out.
+    RecordsUnreadable in "Count",
     /// Tagged amounts that went into a record's untagged allocation.
     AllocationsFolded in "Count",
     /// Calls of BatchMeterUsage.

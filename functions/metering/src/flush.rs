@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{FINAL_REPORTING, License, State};
+use stallkeeper::metering::{HourlyRecord, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
@@ -41,7 +42,7 @@ async fn flush_alone(run: &Run<'_>, license: &LicenseId) {
 }
 
 async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
-    let Some(license) = run.store.license(id).await?.filter(|_| !run.is_over()) else { return Ok(()) };
+    let Some(license) = run.store.license(id).await?.filter(|_| !run.must_send()) else { return Ok(()) };
     let is_due = license.flush_at.is_some_and(|at| at <= run.now);
     let Some(until) = license.usage_until().filter(|_| is_due) else { return Ok(()) };
     let settled = flush(run, &license, UsageHour::of(until)).await?;
@@ -55,7 +56,7 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
         let is_closed = matches!(row.state_at(now), State::Ended { .. });
         row.flush_at = match settled {
             Settled::Wait if now < gives_up => Some(again),
-            Settled::Done | Settled::Wait => Some(again.min(closes)).filter(|_| !is_closed),
+            Settled::Done | Settled::Wait => Some(closes.max(again)).filter(|_| !is_closed),
         };
         Some(row.into())
     };
@@ -73,8 +74,11 @@ fn is_early(run: &Run<'_>, license: &License) -> bool {
 async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
     let newest = UsageHour::of(run.now).max(last);
     let (mut after, mut before) = (Vec::new(), Vec::new());
-    for hour in std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(LOOK_BACK) {
-        let has_usage = run.store.has_usage(&license.id, hour).await? || run.store.is_dirty(&license.id, hour).await?;
+    let hours: Vec<UsageHour> =
+        std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(LOOK_BACK).collect();
+    let to_settle = run.store.hours_to_settle(&license.id, &hours).await?;
+    for hour in hours {
+        let has_usage = to_settle.contains(&hour);
         if hour > last && has_usage {
             after.push(hour);
         } else if hour < last && (has_usage || hour == last.previous()) {
@@ -93,5 +97,20 @@ async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Sett
             all = Settled::Wait;
         }
     }
+    hurry(run, license, newest).await?;
     Ok(all)
+}
+
+/// Lets what was frozen before the license ended go before others, and at once.
+async fn hurry(run: &Run<'_>, license: &License, newest: UsageHour) -> Result<(), StoreError> {
+    let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
+    let records = run.store.records_between(&license.id, (oldest, newest), None, 1000).await?.records;
+    let waiting = records.into_iter().filter(|record| record.state == RecordState::Sealed && !record.urgent);
+    let changes: Vec<_> = waiting
+        .map(|record| {
+            let urgent = HourlyRecord { urgent: true, not_before: run.now, ..record.clone() };
+            (record, urgent)
+        })
+        .collect();
+    run.store.settle(&changes).await
 }

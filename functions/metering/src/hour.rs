@@ -12,7 +12,7 @@ use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, State};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
-use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
+use stallkeeper::store::{Carry, Note, NoteKind, Origin, ProblemKind, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{LARGEST, Quantity, carry_target};
 
@@ -228,6 +228,10 @@ async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreErr
         return Ok(Settled::Wait);
     }
     run.count(Metric::UsageCarried, 1);
+    // What was said of it while it waited is settled.
+    for waited in [ProblemKind::Uncarried, ProblemKind::Held] {
+        run.store.clear_note(carry.origin.name(), waited).await?;
+    }
     let RecordName { license, hour, dimension } = carry.origin.name();
     tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "carried");
     Ok(Settled::Done)
@@ -261,9 +265,19 @@ async fn home(
     let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month();
     let last_of_month = Some(origin.month().last_hour()).filter(|hour| hour.start() <= run.now);
     for hour in preferred.into_iter().chain(last).chain(late).chain(last_of_month).filter(fits) {
-        if run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none() {
+        let is_free = run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none();
+        if is_free && may_bill(run, license, name, hour).await? {
             return Ok(Some(hour));
         }
     }
     Ok(None)
+}
+
+/// Whether an hour may bill usage of another: of an overage, only within the same agreement.
+async fn may_bill(run: &Run<'_>, license: &License, name: &RecordName, hour: UsageHour) -> Result<bool, StoreError> {
+    let listing = run.store.listing(&license.product).await?;
+    match listing.as_ref().and_then(|listing| overage::of(listing, &name.dimension)) {
+        Some(_) => overage::is_same_period(run, license, name.hour, hour).await,
+        None => Ok(true),
+    }
 }

@@ -13,6 +13,7 @@ use stallkeeper::ids::ProductCode;
 use stallkeeper::metering::{
     Buyer, HoldReason, HourlyRecord, Outcome, Packer, RecordName, RecordState, Rejection, ended, expired,
 };
+use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::{Rank, SHARDS};
 use stallkeeper::store::{IndexKey, StoreError};
 use stallkeeper::time::UsageHour;
@@ -73,9 +74,10 @@ impl<'r, 'a> Sending<'r, 'a> {
                     shards.iter().map(|(shard, from)| run.store.due_records(*shard, rank, run.now, from.clone()));
                 let pages = try_join_all(reading).await?;
                 let mut due = Vec::new();
-                for ((shard, _), (records, next)) in std::mem::take(&mut shards).into_iter().zip(pages) {
-                    due.extend(records);
-                    shards.extend(next.map(|next| (shard, Some(next))));
+                for ((shard, _), page) in std::mem::take(&mut shards).into_iter().zip(pages) {
+                    run.count(Metric::RecordsUnreadable, page.unreadable);
+                    due.extend(page.records);
+                    shards.extend(page.next.map(|next| (shard, Some(next))));
                 }
                 due.retain(|record| self.seen.insert(record.name.clone()));
                 due.sort_by_key(|record| record.name.hour);
@@ -116,6 +118,10 @@ impl<'r, 'a> Sending<'r, 'a> {
         while let Some((pause, probe)) = self.product(product).next_probe(&mut records) {
             if self.run.is_over() {
                 return Ok(Vec::new());
+            }
+            // A probe is waited for, and no claimed call may stand still meanwhile.
+            while !self.under_way.is_empty() {
+                self.hear_next().await?;
             }
             let answered = attempt(self.run, self.pace, product.clone(), vec![probe]).await?;
             let is_accepted = answered.booked > 0;
