@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Change, Purchase};
+use sandbox::aws::{Change, EndStatus, Purchase};
 use serde_json::{Value, json};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use stallkeeper::listing::{Listing, Stage};
@@ -123,6 +123,15 @@ pub fn everyone_registers(world: &Arc<World>) {
     }
 }
 
+/// Whoever still has an agreement ends it.
+pub fn everyone_leaves(world: &Arc<World>) {
+    let agreements = world.buyers().agreements.clone();
+    for (agreement, _) in agreements {
+        // One that has ended before is refused, which is as well.
+        let _ = world.aws.marketplace().change(&agreement, Change::End { status: EndStatus::default() });
+    }
+}
+
 /// What becomes of an agreement in the time that is left.
 fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
     world.buyers().agreements.push((agreement.clone(), listing.stage));
@@ -147,8 +156,8 @@ fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, accoun
 }
 
 fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
-    let statuses = ["cancelled", "expired", "terminated"];
-    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or("cancelled");
+    let statuses = ["CANCELLED", "EXPIRED", "TERMINATED"];
+    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or("CANCELLED");
     let end = serde_json::from_value(json!({ "action": "end", "status": status }));
     let Ok(end) = end.or_else(|_| serde_json::from_value(json!({ "action": "end" }))) else { return };
     match world.aws.marketplace().change(agreement, end) {

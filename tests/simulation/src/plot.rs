@@ -11,7 +11,7 @@ use stallkeeper::ids::LicenseId;
 use stallkeeper::metering::RecordName;
 use stallkeeper::time::UsageHour;
 
-use crate::buyers::{Holding, buy, everyone_registers};
+use crate::buyers::{Holding, buy, everyone_leaves, everyone_registers};
 use crate::faults::{Pair, outage, struck};
 use crate::life::{End, Life};
 use crate::stack::Stack;
@@ -62,7 +62,7 @@ fn some_second(world: &World, hours: i64) -> Timestamp {
 fn plan_purchases(world: &Arc<World>) {
     let stages = &world.scene.stages;
     let sold: Vec<_> = world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).collect();
-    let times = [(3, 1), (world.draw(|rng| rng.usize(0..4)), 36)];
+    let times = [(3, 1), (world.draw(|rng| rng.usize(0..3)), 36)];
     for (count, within) in times {
         for _ in 0..count {
             let Some(product) = world.draw(|rng| rng.choice(sold.iter())).map(|listing| listing.product_code.clone())
@@ -417,7 +417,10 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
 /// Everything that was begun comes to its end: the reporter runs, news is heard, usage is sent until it is answered.
 async fn come_to_an_end(world: &Arc<World>) {
     let minutes = [vec![10; 6], vec![20; 3], vec![120; 12], vec![16; 4]].concat();
-    for pause in minutes {
+    for (step, pause) in minutes.into_iter().enumerate() {
+        if step == 1 {
+            everyone_leaves(world);
+        }
         world.time.reach(world.later(SignedDuration::from_mins(pause))).await;
         hear_news(world);
         for stack in &world.stacks {
