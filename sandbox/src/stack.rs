@@ -24,7 +24,7 @@ use crate::aws::News;
 use crate::bus;
 use crate::listings::stage_name;
 use crate::queue::Queue;
-use crate::table;
+use crate::table::{self, Stream};
 
 /// How long the function that takes in news may take, as the template has it.
 const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -100,7 +100,7 @@ impl Stack {
         account: &str,
     ) -> anyhow::Result<Self> {
         let name = format!("stallkeeper-{}", stage_name(stage));
-        table::make(direct, &name).await?;
+        table::make(direct, &name, Stream::On).await?;
         let store = Store::new(direct, &name, clock.clone());
         for listing in &listings {
             store.put_listing(listing).await?;

@@ -192,17 +192,19 @@ impl Services {
         let request_id = self.marketplace.request_id();
         if call.service == Service::DynamoDb {
             // What is malformed is passed on too: DynamoDB has its own words for it.
-            return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the embedded DynamoDB did not answer");
-                failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
-            });
+            return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(
+                |error| {
+                    tracing::error!(%error, "the embedded DynamoDB did not answer");
+                    failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
+                },
+            );
         }
         let answer = if operations::is_too_large(call.service, &call.operation, body) {
             Err(ServiceError::too_large())
         } else {
-            asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(|request| {
-                operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed)
-            })
+            asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(
+                |request| operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed),
+            )
         };
         match answer {
             Ok(document) => response(call.protocol, 200, &document, &request_id),

@@ -93,7 +93,8 @@ fn holds(
         (None, Some(customer)) => LicenseId::legacy(&listing.product_code, customer),
         (None, None) => return,
     };
-    let kind = listing.product_id.as_str().trim_start_matches("prod-demo").trim_end_matches(char::is_numeric).to_owned();
+    let kind =
+        listing.product_id.as_str().trim_start_matches("prod-demo").trim_end_matches(char::is_numeric).to_owned();
     world.story.call(license.as_str(), |number| format!("{kind}-{number}"));
     world.tell(|| format!("{license} is bought by {account}"));
     let mut buyers = world.buyers();

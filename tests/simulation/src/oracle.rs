@@ -55,7 +55,8 @@ pub async fn judge(world: &World) -> Vec<Difference> {
             let (hour, said) = (UsageHour::of(fact.time), said.collect::<Vec<_>>().join(", "));
             format!("in the end: {} {hour} {} {}: {said}", fact.license, fact.dimension, fact.key)
         });
-        let sum = sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
+        let sum =
+            sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
         sum.least += least;
         sum.most += most;
         if least != most {
@@ -83,7 +84,9 @@ pub async fn judge(world: &World) -> Vec<Difference> {
             let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
             judged.add(
                 &license,
-                format!("{license} {dimension} {month}: {wanted} taken in, {billed} billed, {named} named as not billed"),
+                format!(
+                    "{license} {dimension} {month}: {wanted} taken in, {billed} billed, {named} named as not billed"
+                ),
             );
         }
     }
@@ -163,7 +166,10 @@ impl Judged {
         let name = state(&record.state);
         world.tell(|| {
             let HourlyRecord { name: of, quantity, carried, attempts, unanswered, .. } = record;
-            format!("in the end: {} {quantity}, carried {carried}, {name}, {attempts} attempts, unanswered: {unanswered}", named(of))
+            format!(
+                "in the end: {} {quantity}, carried {carried}, {name}, {attempts} attempts, unanswered: {unanswered}",
+                named(of)
+            )
         });
         world.count(&format!("records {name}"), 1);
         crate::tally::add(&mut world.tally().states, name, 1);

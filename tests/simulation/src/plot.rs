@@ -114,8 +114,11 @@ fn plan_reporter(world: &Arc<World>) {
             .collect();
         let mut hour = UsageHour::of(world.scene.start);
         while hour.start() < world.scene.over() {
-            let mut marks = vec![11 * 60, 17 * 60];
-            marks.extend((0..world.draw(|rng| rng.usize(0..2))).map(|_| world.draw(|rng| rng.i64(0..3600))));
+            // The hour before is summed from :10 on and swept from :15 on.
+            let mut marks = vec![world.draw(|rng| rng.i64(10 * 60..20 * 60))];
+            if world.chance(0.5) {
+                marks.push(world.draw(|rng| rng.i64(0..3600)));
+            }
             let closes_month = world.scene.month_end.is_some_and(|end| hour.start() == end + seconds(5 * 3600));
             if closes_month {
                 marks.extend([36 * 60, 41 * 60, 46 * 60, 55 * 60]);

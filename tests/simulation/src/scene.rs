@@ -54,8 +54,7 @@ impl Scene {
         for listing in &mut listings {
             listing.zero_records = rng.bool();
         }
-        let stages =
-            if rng.f64() < 0.3 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
+        let stages = if rng.f64() < 0.3 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
         Ok(Self { start, month_end, stages, listings, readings: readings(rng), delays: delays(rng) })
     }
 

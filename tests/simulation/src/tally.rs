@@ -64,7 +64,8 @@ impl Tally {
     /// What was never reached, though it must be.
     pub fn missing(&self) -> Vec<String> {
         let faults = Pair::all().into_iter().map(|pair| pair.name()).filter(|name| !self.struck.contains_key(name));
-        let states = STATES.iter().filter(|state| !self.states.contains_key(**state)).map(|state| format!("record {state}"));
+        let states =
+            STATES.iter().filter(|state| !self.states.contains_key(**state)).map(|state| format!("record {state}"));
         let unknown = self.calls.keys().filter(|operation| !is_called(operation));
         let unknown = unknown.map(|operation| format!("{operation} is called and never made to fail"));
         faults.chain(states).chain(unknown).collect()

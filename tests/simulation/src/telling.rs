@@ -20,7 +20,8 @@ pub fn sent_record(call: &Value, record: &Value) -> (String, String) {
     let at = Timestamp::from_second(at as i64).unwrap_or_default();
     let arn = text(record, "LicenseArn");
     let license = arn.rsplit(':').next().filter(|id| !id.is_empty()).map(str::to_owned);
-    let buyer = license.unwrap_or_else(|| format!("{}~{}", text(call, "ProductCode"), text(record, "CustomerIdentifier")));
+    let buyer =
+        license.unwrap_or_else(|| format!("{}~{}", text(call, "ProductCode"), text(record, "CustomerIdentifier")));
     let name = format!("{buyer} {} {}", UsageHour::of(at), text(record, "Dimension"));
     let quantity = match record.get("QuantityAsDecimal") {
         Some(quantity) => quantity.as_str().unwrap_or_default().to_owned(),

@@ -94,7 +94,8 @@ fn correct(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
             let mut application = here.application();
             let Some(fact) = application.facts.get_mut(number) else { continue };
             let most = fact.versions.iter().map(|version| version.quantity).max().unwrap_or_default();
-            let quantity = if most < Decimal::from(2_147_000_000) { most + Decimal::from(by) } else { Decimal::from(by) };
+            let quantity =
+                if most < Decimal::from(2_147_000_000) { most + Decimal::from(by) } else { Decimal::from(by) };
             fact.versions.push(Version { quantity, known: Known::Open, in_doubt: false });
             sent.push((number, fact.versions.len() - 1));
         }
