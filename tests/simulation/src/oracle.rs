@@ -40,7 +40,7 @@ struct Sums {
 pub async fn judge(world: &World) -> Vec<Difference> {
     let mut judged = Judged::default();
     let seen = world.network.seen();
-    judged.add_all(seen.changed);
+    judged.add_all(seen.broken);
     let bill = world.aws.marketplace().bill().records;
     let strange = world.watch().strange.clone();
     let bill = judged.read_bill(world, bill, &strange);
