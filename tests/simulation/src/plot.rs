@@ -128,8 +128,10 @@ fn plan_reporter(world: &Arc<World>) {
                 let is_out = outages.iter().any(|(from, until)| *from <= at && at < *until);
                 if !is_out && !world.chance(0.12) && at > world.scene.start {
                     report_usage_at(world, at, stack);
-                    if world.chance(0.06) {
-                        report_usage_at(world, at + seconds(world.draw(|rng| rng.i64(0..90))), stack);
+                    if world.chance(0.08) {
+                        // A second one, while the first is under way.
+                        let later = SignedDuration::from_millis(world.draw(|rng| rng.i64(0..1500)));
+                        report_usage_at(world, at + later, stack);
                     }
                 }
             }
@@ -168,7 +170,7 @@ fn report_usage_at(world: &Arc<World>, at: Timestamp, stack: &Arc<Stack>) {
 /// One run of the reporter.
 async fn report_usage(world: &World, stack: &Stack) {
     if stack.is_reporting() {
-        if !world.chance(0.5) {
+        if !world.chance(0.8) {
             return;
         }
         world.count("runs beside another", 1);
@@ -419,7 +421,7 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
 
 /// Everything that was begun comes to its end: the reporter runs, news is heard, usage is sent until it is answered.
 async fn come_to_an_end(world: &Arc<World>) {
-    let minutes = [vec![10; 6], vec![20; 3], vec![120; 12], vec![16; 4]].concat();
+    let minutes = [vec![10; 4], vec![25; 3], vec![180; 9], vec![16; 3]].concat();
     for (step, pause) in minutes.into_iter().enumerate() {
         if step == 1 {
             everyone_leaves(world);
