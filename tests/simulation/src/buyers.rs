@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Change, Purchase};
+use sandbox::aws::{Change, EndStatus, Purchase};
 use serde_json::{Value, json};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use stallkeeper::listing::{Listing, Stage};
@@ -23,6 +23,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(25);
 pub struct Buyers {
     /// What they hold or held, oldest first.
     pub holdings: Vec<Holding>,
+    /// Every agreement that was made, with its listing's stage.
+    agreements: Vec<(AgreementId, Stage)>,
 }
 
 /// A license that somebody bought.
@@ -111,8 +113,29 @@ fn holds(
     });
 }
 
+/// Whoever still has an agreement registers, if they never did: what is held for want of a buyer's name goes on then.
+pub fn everyone_registers(world: &Arc<World>) {
+    let agreements = world.buyers().agreements.clone();
+    for (agreement, stage) in agreements {
+        if let Ok(token) = world.aws.marketplace().new_token(&agreement) {
+            let at = world.later(SignedDuration::from_secs(90));
+            register(world, at, stage, token);
+        }
+    }
+}
+
+/// Whoever still has an agreement ends it.
+pub fn everyone_leaves(world: &Arc<World>) {
+    let agreements = world.buyers().agreements.clone();
+    for (agreement, _) in agreements {
+        // One that has ended before is refused, which is as well.
+        let _ = world.aws.marketplace().change(&agreement, Change::End { status: EndStatus::default() });
+    }
+}
+
 /// What becomes of an agreement in the time that is left.
 fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
+    world.buyers().agreements.push((agreement.clone(), listing.stage));
     let left = world.scene.over().duration_since(world.now()).as_secs();
     if left <= 120 {
         return;
@@ -134,8 +157,8 @@ fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, accoun
 }
 
 fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
-    let statuses = ["cancelled", "expired", "terminated"];
-    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or("cancelled");
+    let statuses = ["CANCELLED", "EXPIRED", "TERMINATED"];
+    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or("CANCELLED");
     let end = serde_json::from_value(json!({ "action": "end", "status": status }));
     let Ok(end) = end.or_else(|_| serde_json::from_value(json!({ "action": "end" }))) else { return };
     match world.aws.marketplace().change(agreement, end) {
@@ -187,7 +210,8 @@ fn register(world: &Arc<World>, at: Timestamp, stage: Stage, token: String) {
         let body: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let body = format!("x-amzn-marketplace-token={body}");
         let Some(event) = request("/register", "application/x-www-form-urlencoded", &body) else { return };
-        let life = here.draw(|rng| Life::drawn(rng, 0.15, 30));
+        let chance = if here.is_over() { 0.0 } else { 0.15 };
+        let life = here.draw(|rng| Life::drawn(rng, chance, 30));
         let function = stack.registration.function();
         let end = life.of(TIME_LIMIT, async move { function.handle(event).await }).await;
         match end {

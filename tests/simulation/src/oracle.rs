@@ -40,13 +40,21 @@ struct Sums {
 pub async fn judge(world: &World) -> Vec<Difference> {
     let mut judged = Judged::default();
     let seen = world.network.seen();
-    judged.add_all(seen.changed);
+    judged.add_all(seen.broken);
     let bill = world.aws.marketplace().bill().records;
     let strange = world.watch().strange.clone();
     let bill = judged.read_bill(world, bill, &strange);
     let mut sums: BTreeMap<Account, Sums> = BTreeMap::new();
     for fact in &world.application().facts {
         let (least, most) = fact.billable();
+        world.tell(|| {
+            let said = fact.versions.iter().map(|version| {
+                let doubt = if version.in_doubt { "?" } else { "" };
+                format!("{} {:?}{doubt}", version.quantity, version.known)
+            });
+            let (hour, said) = (UsageHour::of(fact.time), said.collect::<Vec<_>>().join(", "));
+            format!("in the end: {} {hour} {} {}: {said}", fact.license, fact.dimension, fact.key)
+        });
         let sum =
             sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
         sum.least += least;
@@ -156,6 +164,13 @@ impl Judged {
         sums: &mut BTreeMap<Account, Sums>,
     ) {
         let name = state(&record.state);
+        world.tell(|| {
+            let HourlyRecord { name: of, quantity, carried, attempts, unanswered, .. } = record;
+            format!(
+                "in the end: {} {quantity}, carried {carried}, {name}, {attempts} attempts, unanswered: {unanswered}",
+                named(of)
+            )
+        });
         world.count(&format!("records {name}"), 1);
         crate::tally::add(&mut world.tally().states, name, 1);
         let (billed, quantity) = (bill.get(&record.name), record.quantity.amount());
