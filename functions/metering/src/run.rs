@@ -147,11 +147,13 @@ impl<'a> Run<'a> {
         values.insert(Metric::RunsUnfinished, u64::from(unfinished));
         values.insert(Metric::RunsFailed, u64::from(done.is_err()));
         metrics.write(self.now, &values);
-        // The rest is measured by reading, which may take what is left of the time: what was counted is told already.
-        match tokio::time::timeout(MEASURING, self.backlog()).await {
-            Ok(Ok(backlog)) => metrics.write(self.now, &backlog),
-            Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "the backlog could not be measured"),
-            Err(_) => tracing::warn!(run = self.id, "the backlog is too large to be measured"),
+        if metrics.are_read() {
+            // This reads, which may take what is left of the time: what was counted is told already.
+            match tokio::time::timeout(MEASURING, self.backlog()).await {
+                Ok(Ok(backlog)) => metrics.write(self.now, &backlog),
+                Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "the backlog was not measured"),
+                Err(_) => tracing::warn!(run = self.id, "the backlog is too large to be measured"),
+            }
         }
         let value = |metric: Metric| values.get(&metric).copied().unwrap_or_default();
         let report = Report {

@@ -175,6 +175,11 @@ pub(crate) fn pending_sort(rank: Rank, record: &HourlyRecord) -> String {
     format!("{}{}#{}#{}", self::rank(rank), moment(record.not_before), name.hour, name.license)
 }
 
+/// What sorts before and after all pending records.
+pub(crate) fn all_pending() -> (String, String) {
+    (rank(Rank::Pressing).to_owned(), format!("{}~", rank(Rank::Held)))
+}
+
 /// What sorts before and after the records of one rank that are due.
 pub(crate) fn pending_due(rank: Rank, now: Timestamp) -> (String, String) {
     (self::rank(rank).to_owned(), format!("{}{}#~", self::rank(rank), moment(now)))

@@ -134,6 +134,22 @@ impl Store {
         Ok(RecordPage { records, next })
     }
 
+    /// All records of one shard that are to be sent now, pressing ones first, if the shard is small enough to be read at
+    /// once; otherwise none, and [`due_records`](Self::due_records) reads it rank by rank.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn few_due_records(&self, shard: u8, now: Timestamp) -> Result<Option<DuePage>, StoreError> {
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pending(), None, DUE_PAGE).await?;
+        if next.is_some() {
+            return Ok(None);
+        }
+        let mut page = due_page(items, None);
+        page.records.retain(|record| record.not_before <= now);
+        Ok(Some(page))
+    }
+
     /// A page of the records of one shard that are to be sent now, from the index of work: what is due first comes
     /// first. Each rank is asked for apart, so that those that wait for their time hide no others.
     ///
@@ -149,17 +165,7 @@ impl Store {
     ) -> Result<DuePage, StoreError> {
         let between = keys::pending_due(rank, now);
         let (items, next) = self.work_items(Work::Pending(shard), between, from, DUE_PAGE).await?;
-        let mut page = DuePage { records: Vec::with_capacity(items.len()), unreadable: 0, next };
-        for item in items {
-            match read(item) {
-                Ok(record) => page.records.push(record),
-                Err(error) => {
-                    tracing::error!(error = crate::aws::chain(&error), "a record is left out");
-                    page.unreadable += 1;
-                }
-            }
-        }
-        Ok(page)
+        Ok(due_page(items, next))
     }
 
     /// How many records of a shard are pending, and the oldest hour of them.
@@ -342,6 +348,20 @@ impl Store {
             .build()
             .map_err(super::licenses::unbuildable)
     }
+}
+
+fn due_page(items: Vec<Item>, next: Option<IndexKey>) -> DuePage {
+    let mut page = DuePage { records: Vec::with_capacity(items.len()), unreadable: 0, next };
+    for item in items {
+        match read(item) {
+            Ok(record) => page.records.push(record),
+            Err(error) => {
+                tracing::error!(error = crate::aws::chain(&error), "a record is left out");
+                page.unreadable += 1;
+            }
+        }
+    }
+    page
 }
 
 /// Things of a size in the order given, so many together as one transaction takes.
