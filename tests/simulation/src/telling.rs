@@ -52,7 +52,8 @@ pub fn blind_hours(body: &[u8]) -> Vec<(String, String)> {
     let tables = body.get("RequestItems").and_then(Value::as_object);
     let items = tables.into_iter().flat_map(|tables| tables.values()).filter_map(Value::as_array).flatten();
     let hour = |item: &Value| {
-        let (license, hour) = item.pointer("/PutRequest/Item/pk/S")?.as_str()?.strip_prefix("USAGE#")?.split_once('#')?;
+        let (license, hour) =
+            item.pointer("/PutRequest/Item/pk/S")?.as_str()?.strip_prefix("USAGE#")?.split_once('#')?;
         Some((license.to_owned(), hour.to_owned()))
     };
     items.filter_map(hour).collect()
