@@ -265,19 +265,9 @@ async fn home(
     let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month();
     let last_of_month = Some(origin.month().last_hour()).filter(|hour| hour.start() <= run.now);
     for hour in preferred.into_iter().chain(last).chain(late).chain(last_of_month).filter(fits) {
-        let is_free = run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none();
-        if is_free && may_bill(run, license, name, hour).await? {
+        if run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none() {
             return Ok(Some(hour));
         }
     }
     Ok(None)
-}
-
-/// Whether an hour may bill usage of another: of an overage, only within the same agreement.
-async fn may_bill(run: &Run<'_>, license: &License, name: &RecordName, hour: UsageHour) -> Result<bool, StoreError> {
-    let listing = run.store.listing(&license.product).await?;
-    match listing.as_ref().and_then(|listing| overage::of(listing, &name.dimension)) {
-        Some(_) => overage::is_same_period(run, license, name.hour, hour).await,
-        None => Ok(true),
-    }
 }

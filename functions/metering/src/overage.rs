@@ -148,14 +148,3 @@ fn included(
     // A contract that shows nothing of the dimension any more is about to end, and not one that includes nothing.
     if is_in_force && !amounts.is_empty() { shown.or(last) } else { last.or(shown) }
 }
-
-/// Whether two hours of a license are in the same agreement's time: what one could not bill, the other may.
-pub(crate) async fn is_same_period(
-    run: &Run<'_>,
-    license: &License,
-    one: UsageHour,
-    other: UsageHour,
-) -> Result<bool, StoreError> {
-    let (one, other) = (period(run, license, one).await?, period(run, license, other).await?);
-    Ok(one.map(|period| period.agreement) == other.map(|period| period.agreement))
-}

@@ -96,6 +96,7 @@ impl Key {
     }
 }
 
+pub(crate) const OVERAGE_PREFIX: &str = "OVERAGE#";
 pub(crate) const EVENT_PREFIX: &str = "EVENT#";
 pub(crate) const LINK_PREFIX: &str = "LICENSE#";
 
@@ -112,7 +113,7 @@ pub(crate) fn contact(license: &LicenseId) -> Key {
 }
 
 pub(crate) fn overage(license: &LicenseId, dimension: &DimensionKey, period: &AgreementId) -> Key {
-    Key::new(format!("LICENSE#{license}"), format!("OVERAGE#{dimension}#{period}"))
+    Key::new(format!("LICENSE#{license}"), format!("{OVERAGE_PREFIX}{dimension}#{period}"))
 }
 
 pub(crate) fn event(license: &LicenseId, id: &Ulid) -> Key {

@@ -42,6 +42,8 @@ pub struct Holding {
     pub account: AccountId,
     /// The metered dimensions.
     pub dimensions: Vec<DimensionKey>,
+    /// What its contract includes, where it is one; changes of an agreement leave it as it is.
+    pub included: Option<u32>,
     /// Since when.
     pub since: Timestamp,
 }
@@ -60,15 +62,19 @@ pub fn some_time(world: &World, shortest: i64, longest: i64) -> SignedDuration {
 pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>) {
     let Some(listing) = world.listing(product.as_str()).cloned() else { return };
     let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
+    let included: Vec<(DimensionKey, u32)> =
+        entitled.map(|dimension| (dimension.key.clone(), world.draw(|rng| rng.u32(1..100)))).collect();
     let dimensions: BTreeMap<DimensionKey, Value> =
-        entitled.map(|dimension| (dimension.key.clone(), json!(world.draw(|rng| rng.u32(1..100))))).collect();
+        included.iter().map(|(dimension, amount)| (dimension.clone(), json!(amount))).collect();
+    let included = included.first().map(|(_, amount)| *amount);
     let free_trial = world.chance(0.1);
     let purchase = Purchase { product: product.clone(), account, dimensions, free_trial };
     let bought = match world.aws.marketplace().purchase(purchase) {
         Ok(bought) => bought,
         Err(refused) => return world.tell(|| format!("a purchase is refused: {refused}")),
     };
-    holds(world, &listing, &bought.account_id, bought.license_arn.as_ref(), bought.customer_identifier.as_ref());
+    let keys = (bought.license_arn.as_ref(), bought.customer_identifier.as_ref());
+    holds(world, &listing, &bought.account_id, keys, included);
     world.count("purchases", 1);
     if world.chance(0.85) {
         let times = if world.chance(0.2) { 2 } else { 1 };
@@ -85,8 +91,8 @@ fn holds(
     world: &World,
     listing: &Listing,
     account: &AccountId,
-    arn: Option<&LicenseArn>,
-    customer: Option<&CustomerIdentifier>,
+    (arn, customer): (Option<&LicenseArn>, Option<&CustomerIdentifier>),
+    included: Option<u32>,
 ) {
     let license = match (arn, customer) {
         (Some(arn), _) => arn.id().clone(),
@@ -109,6 +115,7 @@ fn holds(
         arn: arn.cloned(),
         account: account.clone(),
         dimensions: dimensions.map(|dimension| dimension.key.clone()).collect(),
+        included,
         since: world.now(),
     });
 }
@@ -195,7 +202,10 @@ fn change(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, accoun
     match world.aws.marketplace().change(agreement, change) {
         Ok(changed) => {
             world.count("renewals and changes", 1);
-            holds(world, listing, account, changed.license_arn.as_ref(), changed.customer_identifier.as_ref());
+            let theirs = |it: &&Holding| it.account == *account && it.product == listing.product_code;
+            let included = world.buyers().holdings.iter().rev().find(theirs).and_then(|holding| holding.included);
+            let keys = (changed.license_arn.as_ref(), changed.customer_identifier.as_ref());
+            holds(world, listing, account, keys, included);
             live_on(world, listing, changed.agreement_id, account);
         }
         Err(refused) => world.tell(|| format!("it is refused: {refused}")),
