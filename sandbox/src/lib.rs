@@ -6,6 +6,7 @@
 //! passes. `control` and `storefront` are for those who play with it, over HTTP.
 
 pub mod aws;
+pub mod bench;
 pub mod bus;
 mod control;
 pub mod demo;

@@ -12,6 +12,10 @@ use stallkeeper::listing::Stage;
 use stallkeeper::time::Clock;
 use url::Url;
 
+/// The embedded DynamoDB makes so many small objects that the system's allocator takes a quarter of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A local AWS Marketplace with the whole of Stallkeeper around it.
 #[derive(Debug, Parser)]
 #[command(name = "sandbox", version)]
@@ -26,6 +30,8 @@ enum Command {
     Serve(Serve),
     /// Tells what Stallkeeper does in a story that is checked step by step; fails where a step does.
     Demo,
+    /// Measures the reporter or the intake, and says where they stand beside their goals.
+    Bench(sandbox::bench::Arguments),
 }
 
 /// Where the sandbox listens and what it is made of.
@@ -65,20 +71,21 @@ fn stage(name: &str) -> anyhow::Result<Stage> {
     stage_named(name).ok_or_else(|| anyhow!("the stages are staging and production"))
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let usual = match &command {
         Command::Serve(_) => "warn,dynoxide=error",
         // The failures of the story are told by the story.
         Command::Demo => "off",
+        Command::Bench(_) => "error",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match command {
-        Command::Serve(arguments) => serve(arguments).await,
-        Command::Demo => sandbox::demo::run().await,
+        Command::Serve(arguments) => run(serve(arguments)),
+        Command::Demo => run(sandbox::demo::run()),
+        Command::Bench(arguments) => sandbox::bench::run(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,6 +95,10 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(command)
 }
 
 async fn serve(arguments: Serve) -> anyhow::Result<()> {

@@ -311,7 +311,7 @@ fn send_buyers(listing: &mut Listing, doors: &[Door], app_url: Option<&Url>) -> 
 }
 
 /// As `stallkeeper::aws::config` makes it, but for this AWS: the environment has no say.
-fn sdk_config(endpoint: &str) -> SdkConfig {
+pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASANDBOX", "not-verified", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -208,12 +208,14 @@ impl Walking<'_, '_> {
     /// A page of the licenses in force: a record of 0 for each of their metered dimensions, where they had no usage.
     /// Answers where the next page begins, if there is one.
     async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Place>, StoreError> {
-        let page = self.run.store.licenses_in_state(StateName::Active, after.as_deref(), PAGE).await?;
-        let used = self.which_have_usage(&page.licenses).await?;
-        let idle = page.licenses.iter().filter(|license| !used.contains(&license.id));
+        let store = self.run.store;
+        let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE).await?;
+        let used = store.which_have_usage(self.hour, &names).await?;
+        let idle: Vec<LicenseId> = names.into_iter().filter(|name| !used.contains(name)).collect();
+        let idle = store.licenses(&idle).await?;
         let mut records = Vec::new();
         let mut apart = Vec::new();
-        for license in idle {
+        for license in &idle {
             let zeros = zero_dimensions(self.run, license, self.hour).await?;
             if zeros.is_empty() {
                 continue;
@@ -224,15 +226,9 @@ impl Walking<'_, '_> {
             }
         }
         self.settle_all(&apart).await?;
-        let licenses = page.licenses.iter().map(|license| (&license.id, license)).collect();
+        let licenses = idle.iter().map(|license| (&license.id, license)).collect();
         self.freeze_all(records, &licenses).await?;
-        Ok(page.next.map(|next| Place { walk: Walk::InForce, after: Some(next) }))
-    }
-
-    /// Which of some licenses have usage in the hour.
-    async fn which_have_usage(&self, licenses: &[License]) -> Result<HashSet<LicenseId>, StoreError> {
-        let ids: Vec<LicenseId> = licenses.iter().map(|license| license.id.clone()).collect();
-        self.run.store.which_have_usage(self.hour, &ids).await
+        Ok(next.map(|next| Place { walk: Walk::InForce, after: Some(next) }))
     }
 
     /// Freezes new records, 25 of whichever licenses together; those whose names have one already are settled by

@@ -2,15 +2,18 @@
 //! plan and the wire log stand in front of it too. What it never does by itself (an unprocessed item, a transaction in
 //! conflict) is made here.
 //!
-//! Who comes by the port is passed on to its own server, whose judgment of odd requests is DynamoDB's. Clients in this
-//! process, all of them SDKs, are answered by calling it.
+//! What the Rust SDK asks, in this process or by the port, is well-formed, and answered by calling the database. What
+//! others ask is passed on to its own server, whose judgment of odd requests is DynamoDB's, and so is what the database
+//! refuses, but for transactions: a refused request has changed nothing, and the server has DynamoDB's words for it.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
+use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 use dynoxide::{Database, DynoxideError};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -21,14 +24,21 @@ use tokio::sync::watch;
 
 use super::error::ServiceError;
 use super::protocol::{Document, Record};
+use super::replays::Replays;
 
 /// The way to the embedded DynamoDB.
 #[derive(Clone)]
-pub(crate) enum DynamoDb {
-    /// Its server is asked.
-    Served { url: String, client: reqwest::Client },
-    /// It is called.
-    Called(Database),
+pub(crate) struct DynamoDb {
+    database: Database,
+    replays: Arc<Replays>,
+    server: Option<Server>,
+}
+
+/// The way to its server.
+#[derive(Clone)]
+struct Server {
+    url: String,
+    client: reqwest::Client,
 }
 
 impl fmt::Debug for DynamoDb {
@@ -38,9 +48,10 @@ impl fmt::Debug for DynamoDb {
 }
 
 impl DynamoDb {
-    /// One in memory that is called, and has no server.
-    pub(crate) fn called() -> anyhow::Result<Self> {
-        Ok(Self::Called(Database::memory().context("the database in memory cannot be opened")?))
+    /// One in memory that has no server.
+    pub(crate) fn without_server() -> anyhow::Result<Self> {
+        let database = Database::memory().context("the database in memory cannot be opened")?;
+        Ok(Self { database, replays: Arc::default(), server: None })
     }
 
     /// Starts it with its server, in memory or in a file; it stops when the sender of `stop` is dropped.
@@ -54,26 +65,24 @@ impl DynamoDb {
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port for DynamoDB")?;
         let url = format!("http://{}/", listener.local_addr()?);
+        let served = database.clone();
         tokio::spawn(async move {
             let stopped = async move {
                 // Nothing is ever sent: the end of the sender is the signal.
                 let _ = stop.changed().await;
             };
-            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped).await {
+            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, stopped).await {
                 tracing::error!(error, "the embedded DynamoDB has stopped");
             }
         });
         // A proxy of the environment must not come between.
         let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
-        Ok(Self::Served { url, client })
+        Ok(Self { database, replays: Arc::default(), server: Some(Server { url, client }) })
     }
 
     /// Where its server is, without faults and wire log; nowhere if it has none.
     pub(crate) fn url(&self) -> &str {
-        match self {
-            Self::Served { url, .. } => url,
-            Self::Called(_) => "",
-        }
+        self.server.as_ref().map_or("", |server| &server.url)
     }
 
     /// Hands a request on, and its answer back. The first `unprocessed` items of a BatchWriteItem are not handed on
@@ -112,58 +121,84 @@ impl DynamoDb {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
-        match self {
-            Self::Served { url, client } => {
-                let headers = end_to_end(headers.clone());
-                let answer = client.post(url).headers(headers).body(body.to_vec()).send().await?;
-                let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
-                let headers = end_to_end(answer.headers().clone());
-                Ok((status, headers, answer.bytes().await?))
-            }
-            Self::Called(database) => {
-                let (status, answer) = match call(database, operation, body) {
-                    Ok(answer) => (StatusCode::OK, answer),
-                    Err(error) => {
-                        let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
-                        (status, error.to_json())
-                    }
-                };
-                let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, CONTENT_TYPE)]);
-                Ok((status, headers, Bytes::from(answer)))
-            }
+        let (status, answer) = match &self.server {
+            Some(server) if !is_of_rust_sdk(headers) => return server.ask(headers, body).await,
+            server => match (self.call(operation, body), server) {
+                (Ok(answer), _) => (StatusCode::OK, answer),
+                // Its server does not know the tokens of what was made here.
+                (Err(_), Some(server)) if operation != TRANSACTION => return server.ask(headers, body).await,
+                (Err(error), _) => {
+                    let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
+                    (status, error.to_json())
+                }
+            },
+        };
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, CONTENT_TYPE)]);
+        Ok((status, headers, Bytes::from(answer)))
+    }
+
+    /// Calls the database for a request as an SDK writes it.
+    fn call(&self, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+        match operation {
+            "CreateTable" => run(body, |request| self.database.create_table(request)),
+            "DescribeTable" => run(body, |request| self.database.describe_table(request)),
+            "UpdateTimeToLive" => run(body, |request| self.database.update_time_to_live(request)),
+            "GetItem" => run(body, |request| self.database.get_item(request)),
+            "PutItem" => run(body, |request| self.database.put_item(request)),
+            "UpdateItem" => run(body, |request| self.database.update_item(request)),
+            "DeleteItem" => run(body, |request| self.database.delete_item(request)),
+            "Query" => run(body, |request| self.database.query(request)),
+            "Scan" => run(body, |request| self.database.scan(request)),
+            "BatchGetItem" => run(body, |request| self.database.batch_get_item(request)),
+            "BatchWriteItem" => run(body, |request| self.database.batch_write_item(request)),
+            "TransactGetItems" => run(body, |request| self.database.transact_get_items(request)),
+            TRANSACTION => self.transact(body),
+            _ => Err(DynoxideError::ValidationException(format!("{operation} has no way without a port"))),
+        }
+    }
+
+    fn transact(&self, body: &[u8]) -> Result<String, DynoxideError> {
+        let mut request: TransactWriteItemsRequest = read(body)?;
+        match request.client_request_token.take() {
+            Some(token) => self.replays.once(&token, body, || write(&self.database.transact_write_items(request)?)),
+            None => write(&self.database.transact_write_items(request)?),
         }
     }
 }
 
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
-
-/// Calls the database for a request as an SDK writes it.
-fn call(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
-    match operation {
-        "CreateTable" => run(body, |request| database.create_table(request)),
-        "DescribeTable" => run(body, |request| database.describe_table(request)),
-        "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
-        "GetItem" => run(body, |request| database.get_item(request)),
-        "PutItem" => run(body, |request| database.put_item(request)),
-        "UpdateItem" => run(body, |request| database.update_item(request)),
-        "DeleteItem" => run(body, |request| database.delete_item(request)),
-        "Query" => run(body, |request| database.query(request)),
-        "Scan" => run(body, |request| database.scan(request)),
-        "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
-        "BatchWriteItem" => run(body, |request| database.batch_write_item(request)),
-        "TransactGetItems" => run(body, |request| database.transact_get_items(request)),
-        "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
-        _ => Err(DynoxideError::ValidationException(format!("{operation} has no way without a port"))),
+impl Server {
+    async fn ask(&self, headers: &HeaderMap, body: &[u8]) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
+        let headers = end_to_end(headers.clone());
+        let answer = self.client.post(&self.url).headers(headers).body(body.to_vec()).send().await?;
+        let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+        let headers = end_to_end(answer.headers().clone());
+        Ok((status, headers, answer.bytes().await?))
     }
 }
+
+/// Whether a request was made by the Rust SDK, which writes none that is malformed.
+fn is_of_rust_sdk(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.is_some_and(|agent| agent.starts_with("aws-sdk-rust/"))
+}
+
+const TRANSACTION: &str = "TransactWriteItems";
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 
 fn run<Request: DeserializeOwned, Answer: Serialize>(
     body: &[u8],
     act: impl FnOnce(Request) -> dynoxide::Result<Answer>,
 ) -> Result<String, DynoxideError> {
-    let unreadable = |error: serde_json::Error| DynoxideError::ValidationException(error.to_string());
-    let answer = act(serde_json::from_slice(body).map_err(unreadable)?)?;
-    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    write(&act(read(body)?)?)
+}
+
+fn read<Request: DeserializeOwned>(body: &[u8]) -> Result<Request, DynoxideError> {
+    serde_json::from_slice(body).map_err(|error| DynoxideError::ValidationException(error.to_string()))
+}
+
+fn write(answer: &impl Serialize) -> Result<String, DynoxideError> {
+    serde_json::to_string(answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 /// The items of a BatchWriteItem, by table, in two parts.

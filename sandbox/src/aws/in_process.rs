@@ -83,15 +83,10 @@ impl HttpClient for InProcess {
     }
 }
 
-/// The headers that say what is asked.
 fn headers(request: &HttpRequest) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for name in ["x-amz-target", "smithy-protocol", "content-type"] {
-        if let Some(value) = request.headers().get(name).and_then(|value| HeaderValue::from_str(value).ok()) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    headers
+    let read =
+        |(name, value): (&str, &str)| Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value).ok()?));
+    request.headers().iter().filter_map(read).collect()
 }
 
 async fn answered(response: Response) -> Result<HttpResponse, ConnectorError> {

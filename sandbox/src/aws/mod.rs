@@ -26,6 +26,7 @@ mod operations;
 mod protocol;
 mod readings;
 mod refused;
+mod replays;
 mod server;
 mod service;
 mod wire_log;
@@ -54,7 +55,7 @@ pub use readings::{
 };
 pub use refused::Refused;
 pub use service::Service;
-pub use wire_log::{WireCall, WireLog};
+pub use wire_log::{Count, Counts, WireCall, WireLog};
 
 /// How an AWS is to be.
 #[derive(Debug)]
@@ -115,7 +116,7 @@ impl Aws {
         let names = Names::seeded(seed);
         let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
         let (running, stop) = watch::channel(());
-        let services = Services::new(marketplace, dynamodb::DynamoDb::called()?, WireLog::none(), stop);
+        let services = Services::new(marketplace, dynamodb::DynamoDb::without_server()?, WireLog::none(), stop);
         // No name of a host: whoever comes by a socket finds nothing.
         Ok(Self { url: "http://aws.invalid".to_owned(), services, _running: running })
     }
@@ -151,7 +152,7 @@ impl Aws {
         self.services.crashes.subscribe()
     }
 
-    /// What was asked.
+    /// What was asked, and how often.
     pub fn wire(&self) -> &WireLog {
         &self.services.wire
     }

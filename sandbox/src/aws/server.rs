@@ -142,6 +142,8 @@ impl Services {
         if let (Outcome::Answer(response), Some(number)) = (&outcome, number) {
             self.wire.answered(number, response.status().as_u16());
         }
+        let done = matches!(&outcome, Outcome::Answer(response) if response.status().is_success());
+        self.wire.count(call.service, &call.operation, !done);
         outcome
     }
 
@@ -198,16 +200,17 @@ impl Services {
     /// The call itself. Its first `unprocessed` records come back unprocessed, if it has such.
     async fn perform(&self, asked: &Asked, unprocessed: usize) -> Response {
         let Asked { call, body, .. } = asked;
-        let request_id = self.marketplace.request_id();
         if call.service == Service::DynamoDb {
             // What is malformed is passed on too: DynamoDB has its own words for it.
             return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(
                 |error| {
                     tracing::error!(%error, "the embedded DynamoDB did not answer");
+                    let request_id = self.marketplace.request_id();
                     failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
                 },
             );
         }
+        let request_id = self.marketplace.request_id();
         let answer = if operations::is_too_large(call.service, &call.operation, body) {
             Err(ServiceError::too_large())
         } else {

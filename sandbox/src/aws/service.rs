@@ -10,7 +10,7 @@ use super::protocol::Protocol;
 use super::refused::Refused;
 
 /// A service of AWS that the sandbox serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
     /// DynamoDB with its streams.

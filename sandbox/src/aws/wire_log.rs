@@ -1,6 +1,7 @@
 //! What was asked of the services, for tests that assert what stands on the wire.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -29,16 +30,29 @@ pub struct WireCall {
     number: u64,
 }
 
-/// The newest calls to all services, in the order of their arrival. Clones share it.
+/// How many calls of one operation there were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// All of them.
+    pub calls: u64,
+    /// Those that were answered with an error, or not at all.
+    pub failed: u64,
+}
+
+/// How many calls there were, by service and operation.
+pub type Counts = BTreeMap<Service, BTreeMap<String, Count>>;
+
+/// The newest calls to all services, in the order of their arrival, and how many there were. Clones share it.
 #[derive(Debug, Clone)]
 pub struct WireLog {
     ring: Arc<Mutex<Ring>>,
-    kept: bool,
+    counts: Arc<Mutex<Counts>>,
+    kept: Arc<AtomicBool>,
 }
 
 impl Default for WireLog {
     fn default() -> Self {
-        Self { ring: Arc::default(), kept: true }
+        Self { ring: Arc::default(), counts: Arc::default(), kept: Arc::new(AtomicBool::new(true)) }
     }
 }
 
@@ -49,14 +63,38 @@ struct Ring {
 }
 
 impl WireLog {
-    /// One that stays empty.
+    /// One that keeps no calls.
     pub(crate) fn none() -> Self {
-        Self { kept: false, ..Self::default() }
+        let wire = Self::default();
+        wire.keep(false);
+        wire
+    }
+
+    /// Says whether calls are written down from now on. They are counted in any case.
+    pub fn keep(&self, kept: bool) {
+        self.kept.store(kept, Ordering::Relaxed);
     }
 
     /// Whether calls are written down.
     pub(crate) fn is_kept(&self) -> bool {
-        self.kept
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    /// How many calls were answered since the start.
+    pub fn counts(&self) -> Counts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts a call that is over.
+    pub(crate) fn count(&self, service: Service, operation: &str, failed: bool) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_service = counts.entry(service).or_default();
+        let count = match of_service.get_mut(operation) {
+            Some(count) => count,
+            None => of_service.entry(operation.to_owned()).or_default(),
+        };
+        count.calls += 1;
+        count.failed += u64::from(failed);
     }
 
     /// The calls of an operation, or of all operations of the service for `*`.
@@ -129,5 +167,15 @@ mod tests {
         assert_eq!(wire.calls(Service::Metering, "*").len(), REMEMBERED);
         wire.clear();
         assert!(wire.all().is_empty());
+    }
+
+    #[test]
+    fn calls_are_counted_whether_they_are_kept_or_not() {
+        let wire = WireLog::none();
+        assert!(!wire.is_kept());
+        for failed in [false, true, false] {
+            wire.count(Service::DynamoDb, "Query", failed);
+        }
+        assert_eq!(wire.counts()[&Service::DynamoDb]["Query"], Count { calls: 3, failed: 1 });
     }
 }

@@ -7,6 +7,7 @@
     reason = "what fails here fails the test; clippy knows test functions, but not what they share"
 )]
 
+mod bench;
 mod control_calls;
 mod gateway_requests;
 mod metered_usage;

@@ -40,6 +40,15 @@ impl From<License> for Change {
     }
 }
 
+/// Which page of an index is asked for.
+struct Asked {
+    /// Where the last one ended.
+    from: Option<Item>,
+    limit: Option<i32>,
+    /// The one attribute that is wanted; none for all.
+    only: Option<&'static str>,
+}
+
 /// One page of licenses.
 #[derive(Debug)]
 pub struct Page {
@@ -124,8 +133,8 @@ impl Store {
         let mut licenses = Vec::new();
         let mut from = None;
         loop {
-            let answer =
-                self.index_page(keys::TENANT_INDEX, keys::TENANT_KEY, keys::tenant(tenant), from, None).await?;
+            let page = Asked { from, limit: None, only: None };
+            let answer = self.index_page(keys::TENANT_INDEX, keys::TENANT_KEY, keys::tenant(tenant), page).await?;
             for item in answer.0 {
                 licenses.push(read(item)?);
             }
@@ -162,6 +171,30 @@ impl Store {
         limit: i32,
     ) -> Result<Page, StoreError> {
         self.license_page(keys::STATE_INDEX, keys::STATE_KEY, keys::state(state), cursor, limit).await
+    }
+
+    /// A page of the names of the licenses that were written in a state, from the index, after the place where the last
+    /// page ended; and where this one does, if it is not the last.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or the cursor is not one of this query's.
+    pub async fn names_in_state(
+        &self,
+        state: StateName,
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<(Vec<LicenseId>, Option<String>), StoreError> {
+        #[derive(Deserialize)]
+        struct Name {
+            id: LicenseId,
+        }
+        let value = keys::state(state);
+        let from = cursor.map(|cursor| read_cursor(cursor, keys::STATE_KEY, &value)).transpose()?;
+        let page = Asked { from, limit: Some(limit), only: Some("id") };
+        let (items, last) = self.index_page(keys::STATE_INDEX, keys::STATE_KEY, value, page).await?;
+        let names = items.into_iter().map(read::<Name>).map(|name| name.map(|name| name.id));
+        Ok((names.collect::<Result<_, _>>()?, last.as_ref().and_then(write_cursor)))
     }
 
     /// The events told of a license, oldest first.
@@ -206,7 +239,8 @@ impl Store {
         limit: i32,
     ) -> Result<Page, StoreError> {
         let from = cursor.map(|cursor| read_cursor(cursor, attribute, &value)).transpose()?;
-        let (items, last) = self.index_page(index, attribute, value, from, Some(limit)).await?;
+        let page = Asked { from, limit: Some(limit), only: None };
+        let (items, last) = self.index_page(index, attribute, value, page).await?;
         let licenses = items.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page { licenses, next: last.as_ref().and_then(write_cursor) })
     }
@@ -216,8 +250,7 @@ impl Store {
         index: &str,
         attribute: &str,
         value: String,
-        from: Option<Item>,
-        limit: Option<i32>,
+        Asked { from, limit, only }: Asked,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
         let answer = self
             .client
@@ -229,6 +262,7 @@ impl Store {
             .expression_attribute_values(":value", AttributeValue::S(value))
             .set_exclusive_start_key(from)
             .set_limit(limit)
+            .set_projection_expression(only.map(str::to_owned))
             .send()
             .await
             .map_err(unavailable)?;

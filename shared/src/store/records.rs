@@ -302,20 +302,14 @@ impl Store {
     }
 
     /// The change of a record's state, on condition that it is as it was read: in the same attempt and state, and, if
-    /// it is claimed, by the same run. Quantity and carried amount are left alone.
+    /// it is claimed, by the same run. Quantity and carried amount are left alone, and so is what does not change.
     pub(super) fn update(&self, before: &HourlyRecord, after: &HourlyRecord) -> Result<Update, StoreError> {
         let mut condition = "attempts = :attempts AND #state.#name = :name".to_owned();
-        let mut set = "SET #state = :state, attempts = :next, unanswered = :unanswered, urgent = :urgent, \
-                       not_before = :not_before, since = :since"
-            .to_owned();
+        let mut set = "SET #state = :state, since = :since".to_owned();
         let mut given = values([
             (":attempts", AttributeValue::N(before.attempts.to_string())),
             (":name", AttributeValue::S(before.state.name().to_owned())),
             (":state", attribute(&after.state)?),
-            (":next", AttributeValue::N(after.attempts.to_string())),
-            (":unanswered", AttributeValue::Bool(after.unanswered)),
-            (":urgent", AttributeValue::Bool(after.urgent)),
-            (":not_before", attribute(&after.not_before)?),
             (":since", attribute(&after.since)?),
         ])
         .unwrap_or_default();
@@ -325,16 +319,28 @@ impl Store {
             names.push(("#run", "run"));
             given.insert(":run".to_owned(), AttributeValue::S(run.clone()));
         }
+        let mut change = |name: &str, value: AttributeValue| {
+            set.push_str(&format!(", {name} = :new_{name}"));
+            given.insert(format!(":new_{name}"), value);
+        };
+        if after.attempts != before.attempts {
+            change("attempts", AttributeValue::N(after.attempts.to_string()));
+        }
+        if after.unanswered != before.unanswered {
+            change("unanswered", AttributeValue::Bool(after.unanswered));
+        }
+        if after.urgent != before.urgent {
+            change("urgent", AttributeValue::Bool(after.urgent));
+        }
+        if after.not_before != before.not_before {
+            change("not_before", attribute(&after.not_before)?);
+        }
         if let Some(buyer) = after.buyer.as_ref().filter(|_| before.buyer.is_none()) {
-            set.push_str(", buyer = :buyer");
-            given.insert(":buyer".to_owned(), attribute(buyer)?);
+            change("buyer", attribute(buyer)?);
         }
         match work_of(after) {
             None => set.push_str(" REMOVE work_key, work_sort"),
-            Some(work) => {
-                set.push_str(", work_key = :work_key, work_sort = :work_sort");
-                given.extend(work.into_iter().map(|(name, value)| (format!(":{name}"), value)));
-            }
+            Some(work) => work.into_iter().for_each(|(name, value)| change(&name, value)),
         }
         Update::builder()
             .table_name(&self.table)

@@ -177,8 +177,7 @@ pub(crate) struct Token {
 pub(super) struct Books {
     /// Oldest first.
     pub agreements: Vec<Agreement>,
-    /// Oldest first.
-    pub licenses: Vec<License>,
+    pub licenses: Licenses,
     pub tokens: HashMap<String, Token>,
     /// What was metered: the first record of each key.
     pub ledger: HashMap<LedgerKey, Entry>,
@@ -186,13 +185,39 @@ pub(super) struct Books {
     pub unpublished: BTreeSet<(ProductCode, DimensionKey)>,
 }
 
+/// Licenses, oldest first, found by their ids.
+#[derive(Debug, Default)]
+pub(super) struct Licenses {
+    all: Vec<License>,
+    places: HashMap<LicenseId, usize>,
+}
+
+impl Licenses {
+    pub(super) fn push(&mut self, license: License) {
+        self.places.insert(license.arn.id().clone(), self.all.len());
+        self.all.push(license);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &License> {
+        self.all.iter()
+    }
+
+    fn get(&self, id: &LicenseId) -> Option<&License> {
+        self.all.get(*self.places.get(id)?)
+    }
+
+    fn get_mut(&mut self, id: &LicenseId) -> Option<&mut License> {
+        self.all.get_mut(*self.places.get(id)?)
+    }
+}
+
 impl Books {
     pub(super) fn license(&self, id: &LicenseId) -> Option<&License> {
-        self.licenses.iter().find(|license| license.arn.id() == id)
+        self.licenses.get(id)
     }
 
     pub(super) fn license_mut(&mut self, id: &LicenseId) -> Option<&mut License> {
-        self.licenses.iter_mut().find(|license| license.arn.id() == id)
+        self.licenses.get_mut(id)
     }
 
     pub(super) fn agreement_mut(&mut self, id: &AgreementId) -> Option<&mut Agreement> {

@@ -189,14 +189,18 @@ impl Marketplace {
 impl Books {
     /// How the best of the buyer's licenses stands to a usage, and which that is.
     fn standing(&self, usage: &Usage, now: Timestamp, readings: &Readings) -> (Standing, Option<LicenseId>) {
-        let is_theirs = |license: &&License| match &usage.buyer {
-            Buyer::License { license: id, .. } => license.arn.id() == id,
+        let theirs: Vec<&License> = match &usage.buyer {
+            Buyer::License { license, .. } => self.license(license).into_iter().collect(),
             Buyer::Customer { product, customer } => {
-                license.product == *product && license.customer.as_ref().is_some_and(|it| it.as_str() == customer)
+                let is_it = |license: &License| license.customer.as_ref().is_some_and(|it| it.as_str() == customer);
+                self.licenses.iter().filter(|license| license.product == *product && is_it(license)).collect()
             }
-            Buyer::Account { product, account } => license.product == *product && license.account.as_str() == account,
+            Buyer::Account { product, account } => {
+                let is_it = |license: &License| license.account.as_str() == account;
+                self.licenses.iter().filter(|license| license.product == *product && is_it(license)).collect()
+            }
         };
-        let standings = self.licenses.iter().filter(is_theirs).map(|license| {
+        let standings = theirs.into_iter().map(|license| {
             let standing = self.takes(license, usage.at, now, readings.final_window);
             (standing, Some(license.arn.id().clone()))
         });

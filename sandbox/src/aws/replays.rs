@@ -1,0 +1,91 @@
+//! Transactions that are asked for again with the same token (ClientRequestToken), and made once.
+//!
+//! The embedded DynamoDB knows tokens too, but looks through those of the last ten minutes at every transaction: the
+//! more were made, the longer each takes. So it is given none, and they are kept here.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dynoxide::DynoxideError;
+
+/// How long a token is good (DynamoDB API reference, TransactWriteItems).
+const GOOD: Duration = Duration::from_mins(10);
+
+/// The transactions that were made with tokens.
+#[derive(Debug, Default)]
+pub(super) struct Replays(Mutex<Made>);
+
+#[derive(Debug, Default)]
+struct Made {
+    by_token: HashMap<String, Transaction>,
+    /// In the order in which they were made.
+    tokens: VecDeque<(Instant, String)>,
+}
+
+#[derive(Debug)]
+struct Transaction {
+    request: u64,
+    answer: String,
+}
+
+impl Replays {
+    /// Makes a transaction, unless it was made before with that token. One that fails can be made again. Two with one
+    /// token at the same time are made one after the other.
+    pub(super) fn once(
+        &self,
+        token: &str,
+        request: &[u8],
+        make: impl FnOnce() -> Result<String, DynoxideError>,
+    ) -> Result<String, DynoxideError> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        made.forget_old();
+        let request = hash(request);
+        match made.by_token.get(token) {
+            Some(known) if known.request == request => return Ok(known.answer.clone()),
+            Some(_) => {
+                let message = "An error occurred (IdempotentParameterMismatchException)".to_owned();
+                return Err(DynoxideError::IdempotentParameterMismatchException(message));
+            }
+            None => {}
+        }
+        let answer = make()?;
+        made.by_token.insert(token.to_owned(), Transaction { request, answer: answer.clone() });
+        made.tokens.push_back((Instant::now(), token.to_owned()));
+        Ok(answer)
+    }
+}
+
+impl Made {
+    fn forget_old(&mut self) {
+        while self.tokens.front().is_some_and(|(at, _)| at.elapsed() >= GOOD) {
+            if let Some((_, token)) = self.tokens.pop_front() {
+                self.by_token.remove(&token);
+            }
+        }
+    }
+}
+
+fn hash(request: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    request.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_made_once_for_its_token_and_again_after_a_failure() {
+        let replays = Replays::default();
+        let failing = || Err(DynoxideError::InternalServerError("no".to_owned()));
+        assert!(replays.once("one", b"a", failing).is_err());
+        assert_eq!(replays.once("one", b"a", || Ok("made".to_owned())).unwrap(), "made");
+        assert_eq!(replays.once("one", b"a", failing).unwrap(), "made");
+        let other = replays.once("one", b"b", || Ok("made".to_owned())).unwrap_err();
+        assert!(matches!(other, DynoxideError::IdempotentParameterMismatchException(_)));
+        assert!(replays.once("two", b"a", failing).is_err());
+    }
+}

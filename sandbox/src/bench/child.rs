@@ -1,0 +1,170 @@
+//! The measured process: it reads one job from its standard input, does it, and writes what came of it to its standard
+//! output, both as JSON.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use metering::{Metering, Mode, Parts};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use stallkeeper::time::Clock;
+use tokio::runtime;
+
+use super::{probe, usage};
+use crate::sandbox::sdk_config;
+
+/// What a child does.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Job {
+    /// Runs the reporter once.
+    Report(Reporting),
+    /// Takes in usage.
+    TakeIn(usage::TakingIn),
+    /// Measures the store.
+    Probe(probe::Probing),
+}
+
+/// Where and when a job is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Where {
+    pub(super) aws: String,
+    pub(super) table: String,
+    /// What its clock shows at first.
+    pub(super) at: Timestamp,
+}
+
+/// One run of the reporter.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Reporting {
+    pub(super) place: Where,
+    pub(super) part: Part,
+    pub(super) pace: Duration,
+    pub(super) time_limit: Duration,
+}
+
+/// A part of the reporter's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Part {
+    Closing,
+    Sending,
+}
+
+/// What a run of the reporter did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Ran {
+    pub(super) took: Duration,
+    pub(super) sent: u64,
+    pub(super) spent: Spent,
+}
+
+/// What a process needed.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Spent {
+    /// The time of all its threads on CPUs.
+    pub(super) cpu: Duration,
+    /// The most memory that it has had.
+    pub(super) peak_kib: u64,
+}
+
+/// Does the job on the standard input.
+pub(super) fn work() -> anyhow::Result<()> {
+    let mut job = Vec::new();
+    std::io::stdin().read_to_end(&mut job)?;
+    match serde_json::from_slice(&job).context("the job cannot be read")? {
+        Job::Report(job) => tell(&one_thread()?.block_on(report(job))?),
+        Job::TakeIn(job) => tell(&runtime::Runtime::new()?.block_on(usage::take_in(job))?),
+        Job::Probe(job) => tell(&one_thread()?.block_on(probe::rates(&job))?),
+    }
+}
+
+/// As the deployed functions have it.
+fn one_thread() -> std::io::Result<runtime::Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn tell(result: &impl Serialize) -> anyhow::Result<()> {
+    Ok(std::io::stdout().write_all(&serde_json::to_vec(result)?)?)
+}
+
+/// One run of the reporter, as Lambda starts it: cold, with a time limit.
+async fn report(job: Reporting) -> anyhow::Result<Ran> {
+    let Reporting { place, part, pace, time_limit } = job;
+    let parts = match part {
+        Part::Closing => Parts::Closing,
+        Part::Sending => Parts::Sending,
+    };
+    let clock = Clock::ticking_from(place.at);
+    let metering = Metering::new(&sdk_config(&place.aws), &place.table, clock);
+    let metering = metering.in_mode(Mode { pace, parts, ..Mode::default() });
+    let began = Instant::now();
+    let report = metering.run(time_limit).await?;
+    Ok(Ran { took: began.elapsed(), sent: report.sent, spent: Spent::by_now()? })
+}
+
+impl Spent {
+    /// What this process needed so far.
+    pub(super) fn by_now() -> anyhow::Result<Self> {
+        let read = |file| std::fs::read_to_string(file).with_context(|| format!("only Linux has {file}"));
+        let peak_kib = read_peak(&read("/proc/self/status")?).context("there is no VmHWM in /proc/self/status")?;
+        let cpu = read_cpu(&read("/proc/self/stat")?).context("there are no times in /proc/self/stat")?;
+        Ok(Self { cpu, peak_kib })
+    }
+}
+
+fn read_peak(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// The 14th and the 15th field, in hundredths of a second; the second one is a name, in brackets.
+fn read_cpu(stat: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (times.next()?.ok()?, times.next()?.ok()?);
+    Some(Duration::from_millis((user + system) * 10))
+}
+
+/// Has a child do a job, and answers what came of it.
+pub(super) async fn ask<T: DeserializeOwned>(job: &Job) -> anyhow::Result<T> {
+    let job = serde_json::to_vec(job)?;
+    let answer = tokio::task::spawn_blocking(move || asked(&job)).await??;
+    serde_json::from_slice(&answer).context("the measured process's answer cannot be read")
+}
+
+fn asked(job: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["bench", "child"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("the measured process cannot be started")?;
+    // Taken and dropped: the child reads to the end.
+    child.stdin.take().context("it has no input")?.write_all(job)?;
+    let ended = child.wait_with_output()?;
+    if !ended.status.success() {
+        bail!("the measured process failed");
+    }
+    Ok(ended.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_read_from_the_process_status() {
+        assert_eq!(read_peak("Name:\tsandbox\nVmPeak:\t  9 kB\nVmHWM:\t   12345 kB\nVmRSS:\t 1 kB\n"), Some(12345));
+        assert_eq!(read_peak("Name:\tsandbox\n"), None);
+        assert!(Spent::by_now().unwrap().peak_kib > 0);
+    }
+
+    #[test]
+    fn the_time_on_cpus_is_read_from_the_process_statistics() {
+        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 150 25 0 0 20 0 1 0 9 9";
+        assert_eq!(read_cpu(stat), Some(Duration::from_millis(1750)));
+        assert_eq!(read_cpu("7 (a) S 1"), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! Figures: what was counted and timed, what that makes a second and a record, and how it is printed.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::aws::{Count, Counts, Service};
+
+/// What AWS was asked from one moment to another, and how long that took.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    counts: Counts,
+}
+
+impl Asked {
+    /// What was asked beyond what had been asked before.
+    pub(super) fn since(before: &Counts, after: &Counts) -> Self {
+        let mut counts = after.clone();
+        for (service, operations) in &mut counts {
+            for (operation, count) in operations.iter_mut() {
+                let earlier = before.get(service).and_then(|then| then.get(operation)).copied().unwrap_or_default();
+                count.calls -= earlier.calls;
+                count.failed -= earlier.failed;
+            }
+            operations.retain(|_, count| count.calls > 0);
+        }
+        Self { counts }
+    }
+
+    /// How often an operation was called.
+    pub(super) fn count(&self, service: Service, operation: &str) -> Count {
+        self.counts.get(&service).and_then(|operations| operations.get(operation)).copied().unwrap_or_default()
+    }
+
+    /// How many requests there were of DynamoDB.
+    pub(super) fn dynamodb(&self) -> u64 {
+        self.of_dynamodb().map(|(_, count)| count.calls).sum()
+    }
+
+    fn of_dynamodb(&self) -> impl Iterator<Item = (&str, &Count)> {
+        let operations = self.counts.get(&Service::DynamoDb).into_iter().flatten();
+        operations.map(|(operation, count)| (operation.as_str(), count))
+    }
+
+    /// The requests of DynamoDB by operation, in a line.
+    pub(super) fn operations(&self) -> String {
+        let one = |(operation, count): (&str, &Count)| format!("{operation} {}", grouped(count.calls));
+        self.of_dynamodb().map(one).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How many a second; nothing for no time.
+pub(super) fn a_second(count: u64, time: Duration) -> f64 {
+    ratio(count as f64, time.as_secs_f64())
+}
+
+/// How many of one for each of another.
+pub(super) fn per(count: u64, of: u64) -> f64 {
+    ratio(count as f64, of as f64)
+}
+
+fn ratio(one: f64, other: f64) -> f64 {
+    if other > 0.0 { one / other } else { 0.0 }
+}
+
+/// A number with commas between its thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The same for what is no whole number.
+pub(super) fn rounded(number: f64) -> String {
+    grouped(number.max(0.0).round() as u64)
+}
+
+/// What a figure should be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Wanted {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// A goal, and what came of it.
+#[derive(Debug, Clone)]
+pub(super) struct Goal {
+    pub(super) what: &'static str,
+    pub(super) wanted: Wanted,
+    pub(super) got: f64,
+}
+
+impl Goal {
+    fn is_met(&self) -> bool {
+        match self.wanted {
+            Wanted::AtLeast(least) => self.got >= least,
+            Wanted::AtMost(most) => self.got <= most,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.is_met() { "met   " } else { "MISSED" };
+        let (words, limit) = match self.wanted {
+            Wanted::AtLeast(least) => ("at least", least),
+            Wanted::AtMost(most) => ("at most", most),
+        };
+        write!(f, "goal {verdict}  {}: {}, {words} {}", self.what, figure(self.got), figure(limit))
+    }
+}
+
+/// A figure with as many decimals as say something.
+fn figure(number: f64) -> String {
+    match number {
+        large if large >= 100.0 => rounded(large),
+        small if small >= 10.0 => format!("{small:.1}"),
+        tiny => format!("{tiny:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(calls: u64, failed: u64) -> Counts {
+        let operations = |count: Count| [("Query".to_owned(), count), ("PutItem".to_owned(), count)].into();
+        let metering = [("BatchMeterUsage".to_owned(), Count { calls: 4, failed })].into();
+        [(Service::DynamoDb, operations(Count { calls, failed: 0 })), (Service::Metering, metering)].into()
+    }
+
+    #[test]
+    fn only_what_was_asked_meanwhile_counts() {
+        let asked = Asked::since(&counts(1000, 0), &counts(2500, 1));
+        assert_eq!(asked.dynamodb(), 3000);
+        assert_eq!(asked.operations(), "PutItem 1,500, Query 1,500");
+        assert_eq!(asked.count(Service::Metering, "BatchMeterUsage"), Count::default());
+        let all = Asked::since(&Counts::new(), &counts(7, 1));
+        assert_eq!(all.dynamodb(), 14);
+        assert_eq!(all.count(Service::Metering, "BatchMeterUsage"), Count { calls: 4, failed: 1 });
+    }
+
+    #[test]
+    fn rates_are_by_time_and_nothing_for_none() {
+        assert_eq!(a_second(500, Duration::from_millis(250)), 2000.0);
+        assert_eq!(a_second(500, Duration::ZERO), 0.0);
+        assert_eq!((per(100, 4), per(100, 0)), (25.0, 0.0));
+    }
+
+    #[test]
+    fn numbers_are_written_to_be_read() {
+        let written = [0, 12, 999, 1000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(written, ["0", "12", "999", "1,000", "12,345", "1,234,567"]);
+        assert_eq!([24.96, 1.1234, 4321.4].map(figure), ["25.0", "1.123", "4,321"]);
+    }
+
+    #[test]
+    fn a_goal_says_whether_it_is_met() {
+        let goal = |wanted, got| Goal { what: "records a call", wanted, got }.to_string();
+        assert_eq!(goal(Wanted::AtLeast(24.5), 25.0), "goal met     records a call: 25.0, at least 24.5");
+        assert_eq!(goal(Wanted::AtLeast(24.5), 24.4), "goal MISSED  records a call: 24.4, at least 24.5");
+        assert_eq!(goal(Wanted::AtMost(2.0), 2.0), "goal met     records a call: 2.000, at most 2.000");
+    }
+}

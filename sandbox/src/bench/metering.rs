@@ -1,0 +1,263 @@
+//! The reporter at scale: an hour in which every license has usage is closed, sent and swept.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use clap::Args;
+use futures_util::future::try_join_all;
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+use stallkeeper::ids::{DimensionKey, LicenseId};
+use stallkeeper::store::Progress;
+use stallkeeper::store::keys::SHARDS;
+use stallkeeper::tags::Tags;
+use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
+
+use super::child::{Job, Part, Ran, Reporting, Spent, ask};
+use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
+use super::world::{TABLE, World, for_chunks};
+use crate::aws::{BilledRecord, BillingStyle, Service};
+
+/// How many calls a second AWS takes.
+const QUOTA: f64 = 10.0;
+
+/// How many runs there are at most of a phase before it is given up.
+const MOST_RUNS: usize = 100;
+
+/// What the reporter has to do.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How many hourly records there are to make and to send. With the quota on, AWS takes 250 a second.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    records: u32,
+    /// How many dimensions a license uses: it has a record of each.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    dimensions: u32,
+    /// Send as fast as it goes, to an AWS that does not throttle.
+    #[arg(long)]
+    no_quota: bool,
+    /// How many seconds a run of the reporter has, as its Lambda function's timeout.
+    #[arg(long, default_value_t = 290, value_name = "SECONDS")]
+    time_limit: u64,
+    /// The file that the store keeps its tables in, one that is not there yet; in memory if none is given.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// For how many milliseconds each of the store's own rates is measured.
+    #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
+    probe: u64,
+}
+
+/// What one phase was.
+struct Phase {
+    name: &'static str,
+    runs: Vec<Run>,
+}
+
+/// One run of the reporter, and what it asked.
+struct Run {
+    ran: Ran,
+    asked: Asked,
+    /// The time that AWS spent on CPUs meanwhile.
+    aws_cpu: Duration,
+}
+
+impl Phase {
+    fn took(&self) -> Duration {
+        self.runs.iter().map(|run| run.ran.took).sum()
+    }
+
+    fn sent(&self) -> u64 {
+        self.runs.iter().map(|run| run.ran.sent).sum()
+    }
+
+    fn calls(&self) -> u64 {
+        self.runs.iter().map(|run| run.asked.count(Service::Metering, "BatchMeterUsage").calls).sum()
+    }
+
+    fn dynamodb(&self) -> u64 {
+        self.runs.iter().map(|run| run.asked.dynamodb()).sum()
+    }
+
+    fn peak_mib(&self) -> f64 {
+        self.runs.iter().map(|run| run.ran.spent.peak_kib).max().unwrap_or_default() as f64 / 1024.0
+    }
+
+    fn print(&self, records: u64) {
+        let took = self.took();
+        println!(
+            "{}: {:.1} s, {} records/s, {} DynamoDB requests ({:.3} a record), {} run(s), peak memory {:.0} MiB",
+            self.name,
+            took.as_secs_f64(),
+            rounded(a_second(records, took)),
+            grouped(self.dynamodb()),
+            per(self.dynamodb(), records),
+            self.runs.len(),
+            self.peak_mib(),
+        );
+        for (number, run) in self.runs.iter().enumerate() {
+            println!(
+                "  run {}: {:.1} s; on CPUs the reporter {:.1} s, AWS and the store {:.1} s; {}",
+                number + 1,
+                run.ran.took.as_secs_f64(),
+                run.ran.spent.cpu.as_secs_f64(),
+                run.aws_cpu.as_secs_f64(),
+                run.asked.operations(),
+            );
+            let calls = run.asked.count(Service::Metering, "BatchMeterUsage");
+            if calls.calls > 0 {
+                println!(
+                    "    {} calls of BatchMeterUsage, {:.2} a second, {} throttled; {:.2} records a call",
+                    grouped(calls.calls),
+                    a_second(calls.calls, run.ran.took),
+                    calls.failed,
+                    per(run.ran.sent, calls.calls),
+                );
+            }
+        }
+    }
+}
+
+/// Fills a world, and measures the reporter in it.
+pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let dimensions = arguments.dimensions as usize;
+    ensure!(arguments.records.is_multiple_of(arguments.dimensions), "--records must be a multiple of --dimensions");
+    let licenses = arguments.records as usize / dimensions;
+    let records = u64::from(arguments.records);
+    let world = World::make(licenses, dimensions, !arguments.no_quota, arguments.data.as_deref()).await?;
+    let used = use_all(&world).await?;
+    println!(
+        "{} records of {} licenses, one event each; the quota is {}; {} CPUs",
+        grouped(records),
+        grouped(licenses as u64),
+        if arguments.no_quota { "off" } else { "on" },
+        std::thread::available_parallelism()?,
+    );
+
+    world.store.set_closed_through(world.hour.previous()).await?;
+    world.clock.set(world.hour.start() + SignedDuration::from_mins(70));
+    let close = close(&world, arguments, "close", Progress::Summed).await?;
+    close.print(records);
+    let send = send(&world, arguments).await?;
+    send.print(records);
+    let swept_from = world.hour.start() + SignedDuration::from_mins(75);
+    world.clock.set(swept_from.max(world.clock.now()));
+    let sweep = self::close(&world, arguments, "sweep", Progress::Swept).await?;
+    sweep.print(records);
+    let rates = world.store_rates(Duration::from_millis(arguments.probe)).await?;
+    println!("the store alone, a second, to the same client: {rates}");
+
+    let is_right = is_billed_once(&world, &used);
+    println!("the bill is {}", if is_right { "exactly what was used" } else { "NOT what was used" });
+    let together = a_second(records, close.took() + send.took());
+    let mut goals = vec![
+        Goal { what: "records a call", wanted: Wanted::AtLeast(24.5), got: per(send.sent(), send.calls()) },
+        Goal {
+            what: "DynamoDB requests a record, close and send",
+            wanted: Wanted::AtMost(2.0),
+            got: per(close.dynamodb() + send.dynamodb(), records),
+        },
+        Goal {
+            what: "peak memory of the reporter in MiB",
+            wanted: Wanted::AtMost(256.0),
+            got: [&close, &send, &sweep].map(Phase::peak_mib).into_iter().fold(0.0, f64::max),
+        },
+    ];
+    goals.push(if arguments.no_quota {
+        Goal { what: "records a second, close and send", wanted: Wanted::AtLeast(4000.0), got: together }
+    } else {
+        let share = a_second(send.calls(), send.took()) / QUOTA * 100.0;
+        Goal { what: "% of the quota of calls used", wanted: Wanted::AtLeast(95.0), got: share }
+    });
+    for goal in goals {
+        println!("{goal}");
+    }
+    ensure!(is_right, "the bill is not exactly what was used");
+    Ok(())
+}
+
+type Used = HashMap<(LicenseId, DimensionKey), Decimal>;
+
+/// Reports an event of each dimension of each license, as the intake writes them.
+async fn use_all(world: &World) -> anyhow::Result<Used> {
+    let time = world.clock.now();
+    let mut used = Used::new();
+    let mut events = Vec::new();
+    for (number, license) in world.licenses.iter().enumerate() {
+        for dimension in &world.dimensions {
+            // Every tenth is no whole number.
+            let amount = Decimal::from(number % 1000) + Decimal::new(i64::from(number % 10 == 0) * 25, 2);
+            used.insert((license.clone(), dimension.clone()), amount.normalize());
+            events.push(UsageEvent {
+                license: license.clone(),
+                dimension: dimension.clone(),
+                quantity: Quantity::try_from(amount)?,
+                time,
+                key: KeyHash::of(&format!("{license}-{dimension}")),
+                revision: 0,
+                tags: Tags::default(),
+            });
+        }
+    }
+    let write = |events: Vec<UsageEvent>| {
+        let store = world.store.clone();
+        async move {
+            let written = store.write_open_usage(&events, &mut HashSet::new()).await?;
+            ensure!(written.into_iter().all(|written| written), "an event was not written");
+            Ok(())
+        }
+    };
+    for_chunks(&events, 500, write).await?;
+    Ok(used)
+}
+
+/// Runs the reporter's first part until the hour is as far as that.
+async fn close(world: &World, arguments: &Arguments, name: &'static str, until: Progress) -> anyhow::Result<Phase> {
+    let mut phase = Phase { name, runs: Vec::new() };
+    while world.store.closing(world.hour).await?.progress < until {
+        ensure!(phase.runs.len() < MOST_RUNS, "the hour was not closed");
+        phase.runs.push(run_once(world, arguments, Part::Closing).await?);
+    }
+    Ok(phase)
+}
+
+/// Runs the reporter's second part until nothing is pending.
+async fn send(world: &World, arguments: &Arguments) -> anyhow::Result<Phase> {
+    let mut phase = Phase { name: "send", runs: Vec::new() };
+    for _ in 0..MOST_RUNS {
+        phase.runs.push(run_once(world, arguments, Part::Sending).await?);
+        let shards = try_join_all((0..SHARDS).map(|shard| world.store.pending(shard))).await?;
+        if shards.iter().all(|pending| pending.count == 0) {
+            return Ok(phase);
+        }
+        if phase.runs.last().is_some_and(|run| run.ran.sent == 0) {
+            // What is left waits for its time: as the schedule does.
+            world.clock.set(world.clock.now() + SignedDuration::from_mins(5));
+        }
+    }
+    bail!("not all records were sent")
+}
+
+async fn run_once(world: &World, arguments: &Arguments, part: Part) -> anyhow::Result<Run> {
+    let pace = if arguments.no_quota { Duration::ZERO } else { ::metering::Mode::default().pace };
+    let job =
+        Reporting { place: world.place(TABLE), part, pace, time_limit: Duration::from_secs(arguments.time_limit) };
+    let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
+    let ran = ask(&Job::Report(job)).await?;
+    let asked = Asked::since(&counts, &world.aws.wire().counts());
+    Ok(Run { ran, asked, aws_cpu: Spent::by_now()?.cpu.saturating_sub(cpu) })
+}
+
+/// Whether AWS has booked what was used: all of it, once, and nothing else.
+fn is_billed_once(world: &World, used: &Used) -> bool {
+    let bill = world.aws.marketplace().bill();
+    let is_right = |record: &BilledRecord| {
+        let amount = used.get(&(record.license.clone(), record.dimension.clone()));
+        record.style == BillingStyle::License
+            && record.hour == world.hour.start()
+            && amount.is_some_and(|amount| *amount == record.quantity)
+    };
+    // One hour and style of a license and dimension is there once: as many as were used are all of them.
+    bill.records.len() == used.len() && bill.records.iter().all(is_right)
+}

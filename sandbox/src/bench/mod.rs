@@ -1,0 +1,46 @@
+//! What the system does in a second, measured: the reporter (`bench metering`) and the intake (`bench usage`).
+//!
+//! This process is AWS: the embedded DynamoDB and AWS Marketplace on one loopback port, filled beforehand. What is
+//! measured runs in a process of its own ([`child`]) on the real SDK clients, as the deployed functions do, so that its
+//! time and memory are its own. `docs/BENCHMARKS.md` has the figures.
+
+mod child;
+mod figures;
+mod metering;
+mod probe;
+mod usage;
+mod world;
+
+use clap::{Args, Subcommand};
+use tokio::runtime::Runtime;
+
+/// What is to be measured.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Closes an hour of many licenses, sends its records, and sweeps it.
+    Metering(metering::Arguments),
+    /// Takes in usage of open hours.
+    Usage(usage::Arguments),
+    /// What a measured process runs: a job on its standard input.
+    #[command(hide = true)]
+    Child,
+}
+
+/// Measures, and prints the figures.
+///
+/// # Errors
+///
+/// When something does not work, or what is booked in the end is not what was used. A goal that is missed is no error.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.what {
+        What::Metering(arguments) => Runtime::new()?.block_on(metering::measure(&arguments)),
+        What::Usage(arguments) => Runtime::new()?.block_on(usage::measure(&arguments)),
+        What::Child => child::work(),
+    }
+}

@@ -1,0 +1,130 @@
+//! The store's own rate: how many requests of a kind it answers a second to the same client over the same port.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem, WriteRequest};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::child::{Job, Where, ask};
+use super::figures::{a_second, rounded};
+use crate::sandbox::sdk_config;
+
+/// How many requests are under way at once, as in the reporter.
+const AT_ONCE: usize = 24;
+
+/// How many items a batch or a transaction has.
+const BATCH: u64 = 25;
+
+/// For how long each kind is asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Probing {
+    pub(super) place: Where,
+    pub(super) time: Duration,
+}
+
+/// A kind of request, and how many of it were answered a second.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rate {
+    request: String,
+    a_second: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    PutItem,
+    GetItem,
+    Query,
+    BatchWriteItem,
+    TransactWriteItems,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::PutItem, Self::GetItem, Self::Query, Self::BatchWriteItem, Self::TransactWriteItems];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::PutItem => "PutItem",
+            Self::GetItem => "GetItem",
+            Self::Query => "Query of one item",
+            Self::BatchWriteItem => "BatchWriteItem of 25",
+            Self::TransactWriteItems => "TransactWriteItems of 25",
+        }
+    }
+}
+
+/// Has a child measure the store, and answers its rates in a line.
+pub(super) async fn store_rates(place: Where, time: Duration) -> anyhow::Result<String> {
+    let rates: Vec<Rate> = ask(&Job::Probe(Probing { place, time })).await?;
+    let one = |rate: &Rate| format!("{} {}", rounded(rate.a_second), rate.request);
+    Ok(rates.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// Measures each kind of request in turn. What was put is read.
+pub(super) async fn rates(job: &Probing) -> anyhow::Result<Vec<Rate>> {
+    let client = Client::new(&sdk_config(&job.place.aws));
+    let (client, table) = (&client, job.place.table.as_str());
+    let mut rates = Vec::new();
+    for kind in Kind::ALL {
+        let began = Instant::now();
+        let numbers = stream::iter(0_u64..).take_while(|_| std::future::ready(began.elapsed() < job.time));
+        let asking = numbers.map(|number| ask_one(client, table, kind, number)).buffer_unordered(AT_ONCE);
+        let asked = asking.try_fold(0, async |count: u64, ()| Ok(count + 1)).await?;
+        rates.push(Rate { request: kind.name().to_owned(), a_second: a_second(asked, began.elapsed()) });
+    }
+    Ok(rates)
+}
+
+async fn ask_one(client: &Client, table: &str, kind: Kind, number: u64) -> anyhow::Result<()> {
+    match kind {
+        Kind::PutItem => {
+            client.put_item().table_name(table).set_item(Some(item("put", number))).send().await?;
+        }
+        Kind::GetItem => {
+            let request = client.get_item().table_name(table).set_key(Some(key("put", number % 1000)));
+            request.consistent_read(true).send().await?;
+        }
+        Kind::Query => {
+            let pk = AttributeValue::S(pk("put", number % 1000));
+            let request = client.query().table_name(table).key_condition_expression("pk = :pk");
+            request.expression_attribute_values(":pk", pk).consistent_read(true).send().await?;
+        }
+        Kind::BatchWriteItem => {
+            let put = |of| Ok(PutRequest::builder().set_item(Some(item("batch", number * BATCH + of))).build()?);
+            let write = |put: anyhow::Result<PutRequest>| Ok(WriteRequest::builder().put_request(put?).build());
+            let writes = (0..BATCH).map(put).map(write).collect::<anyhow::Result<Vec<_>>>()?;
+            client.batch_write_item().request_items(table, writes).send().await?;
+        }
+        Kind::TransactWriteItems => {
+            let put = |of| {
+                let put = Put::builder().table_name(table).set_item(Some(item("transaction", number * BATCH + of)));
+                let put = put.condition_expression("attribute_not_exists(pk)").build()?;
+                Ok(TransactWriteItem::builder().put(put).build())
+            };
+            let writes = (0..BATCH).map(put).collect::<anyhow::Result<Vec<_>>>()?;
+            client.transact_write_items().set_transact_items(Some(writes)).send().await?;
+        }
+    }
+    Ok(())
+}
+
+fn pk(of: &str, number: u64) -> String {
+    format!("PROBE#{of}#{number}")
+}
+
+fn key(of: &str, number: u64) -> HashMap<String, AttributeValue> {
+    let text = |text: String| AttributeValue::S(text);
+    HashMap::from([("pk".to_owned(), text(pk(of, number))), ("sk".to_owned(), text("units#0".to_owned()))])
+}
+
+/// About as large as an event's or a record's.
+fn item(of: &str, number: u64) -> HashMap<String, AttributeValue> {
+    let mut item = key(of, number);
+    for name in ["dimension", "key", "at", "since", "product"] {
+        item.insert(name.to_owned(), AttributeValue::S(format!("{number:032}")));
+    }
+    item.insert("quantity".to_owned(), AttributeValue::N(number.to_string()));
+    item
+}

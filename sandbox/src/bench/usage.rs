@@ -1,0 +1,198 @@
+//! The intake at scale: requests of 500 events of open hours, each answered by the real handler.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use clap::Args;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use stallkeeper::time::Clock;
+use tokio::task::JoinSet;
+use usage::UsageApi;
+
+use super::child::{Job, Spent, Where, ask};
+use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
+use super::world::{TABLE, World};
+use crate::sandbox::sdk_config;
+
+/// What is reported.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How many events are reported.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    events: u32,
+    /// How many events a request has.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
+    batch: u32,
+    /// Of how many licenses.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    licenses: u32,
+    /// How many instances of the function there are; each answers one request at a time.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+    instances: u32,
+    /// The file that the store keeps its tables in, one that is not there yet; in memory if none is given.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// For how many milliseconds each of the store's own rates is measured.
+    #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
+    probe: u64,
+}
+
+/// What a child takes in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TakingIn {
+    place: Where,
+    licenses: Vec<String>,
+    dimension: String,
+    events: u32,
+    batch: u32,
+    instances: u32,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TakenIn {
+    took: Duration,
+    accepted: usize,
+    /// With the writing of the requests and the reading of the answers.
+    spent: Spent,
+    /// The time on CPUs between those.
+    cpu: Duration,
+}
+
+/// Makes a world, and measures the intake in it.
+pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let world = World::make(arguments.licenses as usize, 1, true, arguments.data.as_deref()).await?;
+    let dimension = world.dimensions.first().context("the listing has no dimension")?;
+    let events = u64::from(arguments.events);
+    println!(
+        "{} events of {} licenses in requests of {}, {} instances of the function in a process of their own; {} CPUs",
+        grouped(events),
+        grouped(arguments.licenses.into()),
+        arguments.batch,
+        arguments.instances,
+        std::thread::available_parallelism()?,
+    );
+    let job = TakingIn {
+        place: world.place(TABLE),
+        licenses: world.licenses.iter().map(ToString::to_string).collect(),
+        dimension: dimension.to_string(),
+        events: arguments.events,
+        batch: arguments.batch,
+        instances: arguments.instances,
+    };
+    let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
+    let taken: TakenIn = ask(&Job::TakeIn(job)).await?;
+    let asked = Asked::since(&counts, &world.aws.wire().counts());
+    let aws_cpu = Spent::by_now()?.cpu.saturating_sub(cpu);
+    let rate = a_second(events, taken.took);
+    println!(
+        "intake: {:.1} s, {} events/s, {} DynamoDB requests ({:.3} an event), peak memory {:.0} MiB",
+        taken.took.as_secs_f64(),
+        rounded(rate),
+        grouped(asked.dynamodb()),
+        per(asked.dynamodb(), events),
+        taken.spent.peak_kib as f64 / 1024.0,
+    );
+    println!(
+        "  on CPUs the function {:.1} s, AWS and the store {:.1} s; {}",
+        taken.cpu.as_secs_f64(),
+        aws_cpu.as_secs_f64(),
+        asked.operations(),
+    );
+    let rates = world.store_rates(Duration::from_millis(arguments.probe)).await?;
+    println!("the store alone, a second, to one client: {rates}");
+
+    let is_right = taken.accepted == arguments.events as usize && is_summed_once(&world, arguments.events).await?;
+    println!("the ledger has {}", if is_right { "exactly what was reported" } else { "NOT what was reported" });
+    for goal in [
+        Goal { what: "events a second", wanted: Wanted::AtLeast(20_000.0), got: rate },
+        Goal { what: "DynamoDB requests an event", wanted: Wanted::AtMost(0.1), got: per(asked.dynamodb(), events) },
+    ] {
+        println!("{goal}");
+    }
+    ensure!(is_right, "the ledger has not exactly what was reported");
+    Ok(())
+}
+
+/// Whether the hours hold as much as was reported: one of each event.
+async fn is_summed_once(world: &World, events: u32) -> anyhow::Result<bool> {
+    let mut sum = Decimal::ZERO;
+    for license in &world.licenses {
+        let sums = world.store.sums_of_hour(license, world.hour).await?;
+        sum += sums.values().map(|sum| sum.amount).sum::<Decimal>();
+    }
+    Ok(sum == Decimal::from(events))
+}
+
+/// Hands requests to instances of the function until all are answered. They are written before the time begins, and
+/// their answers are read after it ends.
+pub(super) async fn take_in(job: TakingIn) -> anyhow::Result<TakenIn> {
+    let requests: Arc<[ApiGatewayV2httpRequest]> = requests(&job)?.into();
+    let next = Arc::new(AtomicUsize::new(0));
+    let clock = Clock::ticking_from(job.place.at);
+    let mut instances = JoinSet::new();
+    let (began, spent_before) = (Instant::now(), Spent::by_now()?.cpu);
+    for _ in 0..job.instances {
+        // Each has its own connections, and remembers for itself.
+        let function = UsageApi::new(&sdk_config(&job.place.aws), &job.place.table, clock.clone());
+        let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+        instances.spawn(async move {
+            let mut answers = Vec::new();
+            while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                answers.push(function.handle(request.clone()).await);
+            }
+            answers
+        });
+    }
+    let answers = instances.join_all().await;
+    let took = began.elapsed();
+    let cpu = Spent::by_now()?.cpu.saturating_sub(spent_before);
+    let accepted = answers.iter().flatten().map(accepted).sum();
+    Ok(TakenIn { took, accepted, spent: Spent::by_now()?, cpu })
+}
+
+/// The requests as API Gateway hands them over. The events of each are of as many licenses as there are, in turn.
+fn requests(job: &TakingIn) -> anyhow::Result<Vec<ApiGatewayV2httpRequest>> {
+    let event = |number: u32| {
+        let license = job.licenses.get(number as usize % job.licenses.len().max(1));
+        json!({
+            "license": license,
+            "dimension": job.dimension,
+            "quantity": 1,
+            "time": job.place.at,
+            "key": format!("event-{number}"),
+        })
+    };
+    let numbers: Vec<u32> = (0..job.events).collect();
+    numbers
+        .chunks(job.batch as usize)
+        .map(|batch| request(batch.iter().map(|number| event(*number)).collect()))
+        .collect()
+}
+
+fn request(events: Vec<Value>) -> anyhow::Result<ApiGatewayV2httpRequest> {
+    Ok(serde_json::from_value(json!({
+        "version": "2.0",
+        "rawPath": "/v1/usage",
+        "rawQueryString": "",
+        "headers": { "content-type": "application/json" },
+        "requestContext": { "http": { "method": "POST", "path": "/v1/usage" } },
+        "body": json!({ "events": events }).to_string(),
+        "isBase64Encoded": false,
+    }))?)
+}
+
+/// How many events an answer accepts.
+fn accepted(answer: &ApiGatewayV2httpResponse) -> usize {
+    let Some(Body::Text(body)) = &answer.body else { return 0 };
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let results = body.get("results").and_then(Value::as_array).into_iter().flatten();
+    results.filter(|result| result.get("status").and_then(Value::as_str) == Some("accepted")).count()
+}

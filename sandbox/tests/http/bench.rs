@@ -1,0 +1,34 @@
+//! The benches, with little to do: that they run, and that what they measure is right.
+
+use std::process::Command;
+
+/// What a bench prints, which ends well.
+fn bench(arguments: &[&str]) -> String {
+    let program = env!("CARGO_BIN_EXE_sandbox");
+    let ended = Command::new(program).arg("bench").args(arguments).args(["--probe", "20"]).output().unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    said
+}
+
+#[test]
+fn the_bench_of_the_reporter_sends_everything_in_full_calls() {
+    let said = bench(&["metering", "--records", "200", "--dimensions", "2", "--no-quota"]);
+    for part in [
+        "200 records of 100 licenses",
+        "8 calls of BatchMeterUsage",
+        "0 throttled; 25.00 records a call",
+        "the bill is exactly what was used",
+        "goal met     DynamoDB requests a record",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}
+
+#[test]
+fn the_bench_of_the_intake_takes_in_everything() {
+    let said = bench(&["usage", "--events", "2000", "--licenses", "20", "--instances", "2"]);
+    for part in ["2,000 events of 20 licenses", "the ledger has exactly what was reported", "goal"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}
