@@ -28,7 +28,7 @@ use crate::bus;
 use crate::listings::stage_name;
 use crate::metrics::{CloudWatch, Received};
 use crate::queue::Queue;
-use crate::table;
+use crate::table::{self, Stream};
 
 /// How long the function that takes in news may take, as the template has it.
 const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -127,7 +127,7 @@ impl Stack {
     ) -> anyhow::Result<Self> {
         let Setting { config, direct, clock, account, dry_run, crashes } = setting;
         let name = format!("stallkeeper-{}", stage_name(stage));
-        table::make(direct, &name).await?;
+        table::make(direct, &name, Stream::On).await?;
         let store = Store::new(direct, &name, (*clock).clone());
         for listing in &listings {
             store.put_listing(listing).await?;

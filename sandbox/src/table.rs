@@ -9,23 +9,21 @@ use aws_sdk_dynamodb::types::{
 };
 use stallkeeper::store::keys;
 
+/// Whether a table tells what is written to it. The embedded DynamoDB looks at all of a stream for each write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// As the deployed one does.
+    On,
+    /// For who does not listen, and writes much.
+    Off,
+}
+
 /// Makes the table, unless it is there already; then it is kept as it is, with what it holds.
 ///
 /// # Errors
 ///
 /// When DynamoDB does not make it.
-pub async fn make(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
-    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
-    make_with(config, table, Some(stream.build()?)).await
-}
-
-/// The same without its stream. The embedded DynamoDB reads all of a table's stream with each write to number the next
-/// record, so that the more was written the longer a write takes.
-pub(crate) async fn make_without_stream(config: &SdkConfig, table: &str) -> anyhow::Result<()> {
-    make_with(config, table, None).await
-}
-
-async fn make_with(config: &SdkConfig, table: &str, stream: Option<StreamSpecification>) -> anyhow::Result<()> {
+pub async fn make(config: &SdkConfig, table: &str, stream: Stream) -> anyhow::Result<()> {
     let client = Client::new(config);
     match client.describe_table().table_name(table).send().await {
         Ok(_) => return Ok(()),
@@ -47,7 +45,13 @@ async fn make_with(config: &SdkConfig, table: &str, stream: Option<StreamSpecifi
         .attribute_definitions(text(keys::WORK_SORT)?)
         .key_schema(key("pk", KeyType::Hash)?)
         .key_schema(key("sk", KeyType::Range)?)
-        .set_stream_specification(stream);
+        .set_stream_specification(match stream {
+            Stream::On => {
+                let spec = StreamSpecification::builder().stream_enabled(true);
+                Some(spec.stream_view_type(StreamViewType::NewImage).build()?)
+            }
+            Stream::Off => None,
+        });
     for (name, hash, range) in indexes {
         request = request.attribute_definitions(text(hash)?).global_secondary_indexes(index(name, hash, range)?);
     }

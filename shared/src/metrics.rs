@@ -82,6 +82,10 @@ metrics! {
     UsageHeld in "Count",
     /// Hours of a license that could not be settled this time.
     HoursNotSettled in "Count",
+    /// For how long the oldest hour that is due has not been summed for all licenses.
+    ClosingBehind in "Seconds",
+    /// Records that cannot be read, and are left out.
+    RecordsUnreadable in "Count",
     /// Tagged amounts that went into a record's untagged allocation.
     AllocationsFolded in "Count",
     /// Calls of BatchMeterUsage.
@@ -113,7 +117,8 @@ pub struct Metrics(Arc<Inside>);
 struct Inside {
     stage: String,
     dry_run: bool,
-    out: Mutex<Box<dyn Write + Send>>,
+    /// None if nobody reads them.
+    out: Option<Mutex<Box<dyn Write + Send>>>,
 }
 
 impl fmt::Debug for Metrics {
@@ -126,21 +131,28 @@ impl Metrics {
     /// Metrics of a stage. Those of a stack whose reporter is in dry run have a dimension that says so, and none
     /// without it, so that no alarm takes one for the other.
     pub fn new(stage: impl Into<String>, dry_run: bool, out: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Inside { stage: stage.into(), dry_run, out: Mutex::new(Box::new(out)) }))
+        Self::with(stage.into(), dry_run, Some(Box::new(out)))
+    }
+
+    fn with(stage: String, dry_run: bool, out: Option<Box<dyn Write + Send>>) -> Self {
+        Self(Arc::new(Inside { stage, dry_run, out: out.map(Mutex::new) }))
     }
 
     /// Metrics that nobody reads.
     pub fn unread() -> Self {
-        Self::new("none", false, std::io::sink())
+        Self::with("none".to_owned(), false, None)
+    }
+
+    /// Whether anybody reads them, so that what is measured for them alone is worth it.
+    pub fn are_read(&self) -> bool {
+        self.0.out.is_some()
     }
 
     /// Writes values that were counted or measured at a moment. None writes nothing.
     pub fn write(&self, at: Timestamp, values: &BTreeMap<Metric, u64>) {
-        if values.is_empty() {
-            return;
-        }
+        let Some(out) = self.0.out.as_ref().filter(|_| !values.is_empty()) else { return };
         let line = format!("{}\n", self.document(at, values));
-        let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
             tracing::error!(%error, "metrics could not be written");
         }

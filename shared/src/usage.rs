@@ -38,9 +38,9 @@ impl Quantity {
     /// None of it.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// As much of an amount as one record can hold.
+    /// As much of an amount as one record can hold: at most [`LARGEST`], in 6 places.
     pub fn capped(amount: Decimal) -> Self {
-        Self(amount.clamp(Decimal::ZERO, LARGEST).normalize())
+        Self(amount.clamp(Decimal::ZERO, LARGEST).trunc_with_scale(6).normalize())
     }
 
     /// The number.

@@ -684,3 +684,21 @@ async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_win
     let running = ("2026-11-11T09".to_owned(), "requests".to_owned(), "100".to_owned());
     assert_eq!(world.billed(&purchase.license).await, [running]);
 }
+
+#[tokio::test]
+async fn a_repeat_of_what_was_written_without_its_marker_is_billed_all_the_same() {
+    let (world, purchase) = subscribed().await;
+    world.advance(minutes(44)).await;
+    // At 10:04: the marker, which sorts first, is left over until intake gives up; the event is written.
+    let fault = json!({
+        "service": "dynamodb", "operation": "BatchWriteItem", "kind": "unprocessed", "records": 1, "times": 5,
+    });
+    world.fault(fault).await;
+    let event = usage_at(&purchase, 100, "k", "2026-11-10T09:30:00Z".parse().unwrap());
+    assert_eq!(world.report(json!([event])).await, ["retry"]);
+    world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+    world.advance(minutes(2)).await;
+    assert_eq!(world.report(json!([event])).await, ["duplicate"]);
+    world.advance(minutes(120)).await;
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(100));
+}

@@ -3,7 +3,7 @@
 //! An hour is walked through page by page, a few licenses at a time, and where the walk is stands in the table: a run
 //! that has no more time leaves it there, and the next goes on. What is in memory is a page, whatever the hour holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
@@ -18,7 +18,7 @@ use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Closing, Dirty, Place, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
-use crate::hour::{Settled, freeze, new_records, settle, window_of, with_zeros};
+use crate::hour::{Settled, freeze, may_wait, new_records, settle, window_of, with_zeros};
 use crate::run::{Run, together};
 
 /// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
@@ -43,16 +43,25 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
     let newest = UsageHour::of(now);
     let closed = run.store.closed_through().await?;
     let far_back = UsageHour::of(now.checked_sub(LOOK_BACK).unwrap_or(now));
+    if closed.is_none() {
+        // What lies before the first run is not looked for later either.
+        run.store.set_closed_through(far_back.previous()).await?;
+    }
     let oldest = closed.map_or(far_back, UsageHour::next);
     let hours = std::iter::successors(Some(oldest), |hour| Some(hour.next())).take_while(|hour| *hour < newest);
     let mut all_swept = true;
     let mut through = closed;
     for hour in hours {
-        if run.must_send() {
+        let is_due = now >= hour.summed_from();
+        if is_due && run.must_send() {
+            tell_behind(run, hour);
             break;
         }
-        let is_due = now >= hour.summed_from();
         let progress = if is_due { Walking { run, hour, unsettled }.close().await? } else { Progress::Open };
+        if is_due && progress == Progress::Open {
+            tell_behind(run, hour);
+            break;
+        }
         all_swept &= progress == Progress::Swept;
         if all_swept {
             through = Some(hour);
@@ -62,6 +71,12 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
         Some(hour) if through != closed => run.store.set_closed_through(hour).await,
         _ => Ok(()),
     }
+}
+
+/// Measures for how long an hour has been due that there was no time for.
+fn tell_behind(run: &Run<'_>, hour: UsageHour) {
+    let behind = run.now.duration_since(hour.summed_from()).as_secs();
+    run.measure(Metric::ClosingBehind, u64::try_from(behind).unwrap_or_default());
 }
 
 /// The walk through one hour.
@@ -149,6 +164,11 @@ impl Walking<'_, '_> {
     /// Freezes the records of a page of licenses with usage.
     async fn sum_page(&self, ids: &[LicenseId]) -> Result<(), StoreError> {
         let licenses = self.run.store.licenses(ids).await?;
+        let known: HashSet<&LicenseId> = licenses.iter().map(|license| &license.id).collect();
+        for missing in ids.iter().filter(|id| !known.contains(id)) {
+            self.run.count(Metric::HoursNotSettled, 1);
+            tracing::error!(run = self.run.id, license = %missing, hour = %self.hour, "it has usage and no row");
+        }
         let summing = licenses.iter().map(|license| self.sum_license(license).boxed()).collect();
         let mut records = Vec::new();
         for (license, new, settled) in together(AT_ONCE, summing).await {
@@ -181,7 +201,8 @@ impl Walking<'_, '_> {
     /// Whether a license's hour is not summed with the others: one that is over has its hours summed together, once
     /// every intake has seen that; one with late hours left must not close its month.
     fn waits(&self, license: &License) -> bool {
-        license.flush_at.is_some() || (self.hour.closes_month() && self.unsettled.contains(&license.id))
+        let is_taken_in = self.hour.closes_month() && may_wait(self.run, self.hour);
+        license.flush_at.is_some() || (is_taken_in && self.unsettled.contains(&license.id))
     }
 
     /// A page of the licenses in force: a record of 0 for each of their metered dimensions, where they had no usage.
@@ -200,8 +221,8 @@ impl Walking<'_, '_> {
                 continue;
             }
             match zero_records(self.run, license, self.hour, &zeros).await? {
-                Some(zeros) => records.extend(zeros),
-                None => apart.push(license),
+                Some(zeros) if !self.waits(license) => records.extend(zeros),
+                Some(_) | None => apart.push(license),
             }
         }
         self.settle_all(&apart).await?;
@@ -330,8 +351,12 @@ async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Resu
     };
     let mut all = Settled::Done;
     for note in notes {
-        if run.is_over() {
+        if run.must_send() {
             return Ok(Some(id));
+        }
+        if all == Settled::Wait && note.hour.closes_month() && may_wait(run, note.hour) {
+            // What is left of the hours before may have to go into it.
+            continue;
         }
         let settled = settle_alone(run, &license, note.hour, &[]).await;
         if settled == Settled::Done && run.now.duration_since(note.since) >= WRITTEN_BY_NOW {

@@ -6,12 +6,13 @@ use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{FINAL_REPORTING, License, State};
+use stallkeeper::metering::{HourlyRecord, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
 
 use crate::close::zero_dimensions;
-use crate::hour::{Settled, settle};
+use crate::hour::{Settled, may_wait, settle};
 use crate::run::{Run, together};
 
 /// How far back an ending license's hours are looked at: as far as AWS takes usage, and the hour it began in.
@@ -41,7 +42,7 @@ async fn flush_alone(run: &Run<'_>, license: &LicenseId) {
 }
 
 async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
-    let Some(license) = run.store.license(id).await?.filter(|_| !run.is_over()) else { return Ok(()) };
+    let Some(license) = run.store.license(id).await?.filter(|_| !run.must_send()) else { return Ok(()) };
     let is_due = license.flush_at.is_some_and(|at| at <= run.now);
     let Some(until) = license.usage_until().filter(|_| is_due) else { return Ok(()) };
     let settled = flush(run, &license, UsageHour::of(until)).await?;
@@ -55,7 +56,7 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
         let is_closed = matches!(row.state_at(now), State::Ended { .. });
         row.flush_at = match settled {
             Settled::Wait if now < gives_up => Some(again),
-            Settled::Done | Settled::Wait => Some(again.min(closes)).filter(|_| !is_closed),
+            Settled::Done | Settled::Wait => Some(closes.max(again)).filter(|_| !is_closed),
         };
         Some(row.into())
     };
@@ -63,13 +64,21 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether there is still time for another look before AWS takes no more of a license that is over.
+fn is_early(run: &Run<'_>, license: &License) -> bool {
+    license.usage_until().is_some_and(|until| run.now.duration_since(until) < FINAL_REPORTING - 3 * AGAIN)
+}
+
 /// Sums every hour of a license that holds something no record has: first what lies after its end, then what came late,
 /// oldest first, and the last hour at the end, which takes those in.
 async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
     let newest = UsageHour::of(run.now).max(last);
     let (mut after, mut before) = (Vec::new(), Vec::new());
-    for hour in std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(LOOK_BACK) {
-        let has_usage = run.store.has_usage(&license.id, hour).await? || run.store.is_dirty(&license.id, hour).await?;
+    let hours: Vec<UsageHour> =
+        std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(LOOK_BACK).collect();
+    let to_settle = run.store.hours_to_settle(&license.id, &hours).await?;
+    for hour in hours {
+        let has_usage = to_settle.contains(&hour);
         if hour > last && has_usage {
             after.push(hour);
         } else if hour < last && (has_usage || hour == last.previous()) {
@@ -78,10 +87,30 @@ async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Sett
     }
     let mut all = Settled::Done;
     for hour in after.into_iter().chain(before.into_iter().rev()).chain([last]) {
+        let takes_in_others = hour == last || hour.closes_month();
+        if all == Settled::Wait && takes_in_others && may_wait(run, hour) && is_early(run, license) {
+            // What is left of the hours before may have to go into it.
+            continue;
+        }
         let zeros = if hour <= last { zero_dimensions(run, license, hour).await? } else { Vec::new() };
         if settle(run, license, hour, &zeros).await? == Settled::Wait {
             all = Settled::Wait;
         }
     }
+    hurry(run, license, newest).await?;
     Ok(all)
+}
+
+/// Lets what was frozen before the license ended go before others, and at once.
+async fn hurry(run: &Run<'_>, license: &License, newest: UsageHour) -> Result<(), StoreError> {
+    let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
+    let records = run.store.records_between(&license.id, (oldest, newest), None, 1000).await?.records;
+    let waiting = records.into_iter().filter(|record| record.state == RecordState::Sealed && !record.urgent);
+    let changes: Vec<_> = waiting
+        .map(|record| {
+            let urgent = HourlyRecord { urgent: true, not_before: run.now, ..record.clone() };
+            (record, urgent)
+        })
+        .collect();
+    run.store.settle(&changes).await
 }

@@ -12,7 +12,7 @@ use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, State};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
-use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
+use stallkeeper::store::{Carry, Note, NoteKind, Origin, ProblemKind, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{LARGEST, Quantity, carry_target};
 
@@ -22,6 +22,9 @@ use crate::run::Run;
 /// How long before AWS's window closes usage without a record goes to a later hour, if there is one that AWS takes for
 /// longer.
 const TOO_SHORT: SignedDuration = SignedDuration::from_mins(60);
+
+/// How long before AWS's door for a month shuts its last hour is summed, whatever may be missing in it.
+const LAST_CHANCE: SignedDuration = SignedDuration::from_mins(8);
 
 /// How it went with an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,13 +164,23 @@ async fn elsewhere(
         return Ok(None);
     }
     match place {
-        Place::In(into) => home(run, license, &record.name, Some(into)).await,
+        Place::In(into) => {
+            // What lies after a license's end goes into no other hour after it: that would send it on for ever. Where
+            // its last hour has a record already, it stays where it is, and AWS says what becomes of it.
+            let home = home(run, license, &record.name, Some(into)).await?;
+            Ok(home.filter(|home| record.name.hour < into || *home <= into))
+        }
         Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
             let home = home(run, license, &record.name, None).await?;
             Ok(home.filter(|into| window_of(*into) > record.window_closes()))
         }
         Place::Here | Place::Waiting | Place::TooLate => Ok(None),
     }
+}
+
+/// Whether a month's last hour may still wait for the hours before it, which it takes in.
+pub(crate) fn may_wait(run: &Run<'_>, hour: UsageHour) -> bool {
+    hour.month().window_closes().duration_since(run.now) > LAST_CHANCE
 }
 
 /// Until when AWS takes usage of an hour.
@@ -215,6 +228,10 @@ async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreErr
         return Ok(Settled::Wait);
     }
     run.count(Metric::UsageCarried, 1);
+    // What was said of it while it waited is settled.
+    for waited in [ProblemKind::Uncarried, ProblemKind::Held] {
+        run.store.clear_note(carry.origin.name(), waited).await?;
+    }
     let RecordName { license, hour, dimension } = carry.origin.name();
     tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "carried");
     Ok(Settled::Done)
@@ -234,7 +251,7 @@ pub(crate) async fn note(run: &Run<'_>, about: &RecordName, kind: NoteKind, amou
 
 /// The first hour, of those that may bill an hour's usage, that has no record of the dimension yet: the preferred one; the
 /// last hour of a license that is being flushed, or of the month, if its end lies in the next; the one that late usage
-/// goes to.
+/// goes to; the last of the month, if that has begun.
 async fn home(
     run: &Run<'_>,
     license: &License,
@@ -246,7 +263,8 @@ async fn home(
     let last = last.map(|until| UsageHour::of(until).min(origin.month().last_hour()));
     let late = carry_target(license, origin, run.now);
     let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month();
-    for hour in preferred.into_iter().chain(last).chain(late).filter(fits) {
+    let last_of_month = Some(origin.month().last_hour()).filter(|hour| hour.start() <= run.now);
+    for hour in preferred.into_iter().chain(last).chain(late).chain(last_of_month).filter(fits) {
         if run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none() {
             return Ok(Some(hour));
         }

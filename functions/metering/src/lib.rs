@@ -98,14 +98,15 @@ impl Metering {
     }
 }
 
+/// What cannot be closed keeps nothing from being sent.
 async fn all_parts(run: &Run<'_>) -> Result<(), StoreError> {
-    if run.mode.parts != Parts::Sending {
-        flush::flush_ending_licenses(run).await?;
-        let unsettled = close::look_at_late_hours(run).await?;
-        close::close_hours(run, &unsettled).await?;
-    }
-    if run.mode.parts != Parts::Closing {
-        send::send_due_records(run).await?;
-    }
-    Ok(())
+    let closed = if run.mode.parts == Parts::Sending { Ok(()) } else { close_all(run).await };
+    let sent = if run.mode.parts == Parts::Closing { Ok(()) } else { send::send_due_records(run).await };
+    closed.and(sent)
+}
+
+async fn close_all(run: &Run<'_>) -> Result<(), StoreError> {
+    flush::flush_ending_licenses(run).await?;
+    let unsettled = close::look_at_late_hours(run).await?;
+    close::close_hours(run, &unsettled).await
 }

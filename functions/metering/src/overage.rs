@@ -13,7 +13,7 @@ use stallkeeper::store::{NoteKind, ProblemKind, StoreError};
 use stallkeeper::time::UsageHour;
 
 use crate::hour::{Settled, note};
-use crate::run::Run;
+use crate::run::{Began, Run};
 
 /// How many agreements are gone back through to find the one that an hour belongs to.
 const LONGEST_CHAIN: usize = 50;
@@ -76,7 +76,9 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
         return Ok(Settled::Wait);
     }
     run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
-    run.store.freeze(&[record.become_at(RecordState::Expired, run.now)]).await?;
+    if run.store.freeze(&[record.become_at(RecordState::Expired, run.now)]).await? != [true] {
+        return Ok(Settled::Wait);
+    }
     run.store.clear_note(&record.name, ProblemKind::Held).await?;
     Ok(Settled::Done)
 }
@@ -99,7 +101,16 @@ async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Opt
 }
 
 /// When an agreement began, and which one it renewed. If no event said so, AWS is asked.
-async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<(jiff::Timestamp, Option<AgreementId>)>, StoreError> {
+async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, StoreError> {
+    if let Some(began) = run.remembered(id) {
+        return Ok(began);
+    }
+    let began = find_start(run, id).await?;
+    run.remember(id, began.clone());
+    Ok(began)
+}
+
+async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, StoreError> {
     let known = run.store.agreement(id).await?;
     if let Some(agreement) = &known
         && let Some(start) = agreement.starts_at
@@ -127,12 +138,13 @@ fn included(
     known: Option<&Overage>,
     entitled: &DimensionKey,
 ) -> Option<Decimal> {
-    let entitlements = || license.entitlements.iter().filter(|entitlement| entitlement.dimension == *entitled);
-    let now = || entitlements().filter_map(|entitlement| entitlement.value.amount()).sum();
     let is_read = license.entitlements_read_at.is_some_and(|read| read >= period.starts_at);
-    if period.is_current && is_read && license.state_at(run.now) == State::Active {
-        return Some(now());
-    }
+    let of_dimension = license.entitlements.iter().filter(|entitlement| entitlement.dimension == *entitled);
+    let amounts: Vec<Decimal> = of_dimension.filter_map(|entitlement| entitlement.value.amount()).collect();
+    let shown =
+        Some(amounts.iter().sum::<Decimal>().round_dp(6)).filter(|_| is_read && !license.entitlements.is_empty());
+    let is_in_force = period.is_current && license.state_at(run.now) == State::Active;
     let last = known.map(|overage| overage.included);
-    last.or_else(|| (is_read && !license.entitlements.is_empty()).then(now))
+    // A contract that shows nothing of the dimension any more is about to end, and not one that includes nothing.
+    if is_in_force && !amounts.is_empty() { shown.or(last) } else { last.or(shown) }
 }

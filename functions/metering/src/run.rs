@@ -1,6 +1,7 @@
 //! One run: what it works with, how much time is left, and what it has counted.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
 use stallkeeper::aws::chain;
+use stallkeeper::ids::AgreementId;
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::metering::RecordName;
 use stallkeeper::metrics::{Metric, Metrics};
@@ -20,6 +22,9 @@ use crate::Mode;
 
 /// What a run leaves of its time limit for what it has begun: a call of 20 seconds and the writing down.
 const RESERVE: Duration = Duration::from_secs(40);
+
+/// How long the backlog may take to be measured.
+const MEASURING: Duration = Duration::from_secs(10);
 
 /// One run.
 pub(crate) struct Run<'a> {
@@ -35,7 +40,14 @@ pub(crate) struct Run<'a> {
     closes_until: Instant,
     counted: Mutex<BTreeMap<Metric, u64>>,
     sent: Mutex<u64>,
+    /// Whether something was left for lack of time.
+    was_short: AtomicBool,
+    /// When each agreement that was asked for began, as far as it is known.
+    starts: Mutex<BTreeMap<AgreementId, Option<Began>>>,
 }
+
+/// When an agreement began, and which one it renewed.
+pub(crate) type Began = (Timestamp, Option<AgreementId>);
 
 /// What a run has done.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -71,17 +83,39 @@ impl<'a> Run<'a> {
             closes_until: began + time_limit / 2,
             counted: Mutex::default(),
             sent: Mutex::default(),
+            was_short: AtomicBool::new(false),
+            starts: Mutex::default(),
         }
     }
 
-    /// Whether no more hours may be begun.
+    /// Whether no more hours may be begun. Asked where there are more.
     pub(crate) fn must_send(&self) -> bool {
-        Instant::now() >= self.closes_until
+        self.is_past(self.closes_until)
     }
 
-    /// Whether nothing new may be begun.
+    /// Whether nothing new may be begun. Asked where there is more.
     pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.until
+        self.is_past(self.until)
+    }
+
+    fn is_past(&self, moment: Instant) -> bool {
+        let is_past = Instant::now() >= moment;
+        self.was_short.fetch_or(is_past, Ordering::Relaxed);
+        is_past
+    }
+
+    /// What is remembered of an agreement's beginning, for this run; none if it was not asked for yet.
+    pub(crate) fn remembered(&self, agreement: &AgreementId) -> Option<Option<Began>> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).get(agreement).cloned()
+    }
+
+    pub(crate) fn remember(&self, agreement: &AgreementId, began: Option<Began>) {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).insert(agreement.clone(), began);
+    }
+
+    /// Sets what is measured, and not counted.
+    pub(crate) fn measure(&self, metric: Metric, value: u64) {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(metric, value);
     }
 
     pub(crate) fn count(&self, metric: Metric, by: usize) {
@@ -104,7 +138,7 @@ impl<'a> Run<'a> {
 
     /// Ends the run: tells and measures what it has done, also if it ended with an error.
     pub(crate) async fn end(self, metrics: &Metrics, done: Result<(), StoreError>) -> Result<Report, StoreError> {
-        let unfinished = self.is_over();
+        let unfinished = self.was_short.load(Ordering::Relaxed) || Instant::now() >= self.until;
         let mut values = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // A metric that is alarmed on is told in every run, so that its alarm knows that all is well.
         for metric in ALARMED {
@@ -112,11 +146,15 @@ impl<'a> Run<'a> {
         }
         values.insert(Metric::RunsUnfinished, u64::from(unfinished));
         values.insert(Metric::RunsFailed, u64::from(done.is_err()));
-        match self.backlog().await {
-            Ok(backlog) => values.extend(backlog),
-            Err(error) => tracing::warn!(run = self.id, error = chain(&error), "the backlog could not be measured"),
-        }
         metrics.write(self.now, &values);
+        if metrics.are_read() {
+            // This reads, which may take what is left of the time: what was counted is told already.
+            match tokio::time::timeout(MEASURING, self.backlog()).await {
+                Ok(Ok(backlog)) => metrics.write(self.now, &backlog),
+                Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "the backlog was not measured"),
+                Err(_) => tracing::warn!(run = self.id, "the backlog is too large to be measured"),
+            }
+        }
         let value = |metric: Metric| values.get(&metric).copied().unwrap_or_default();
         let report = Report {
             frozen: value(Metric::RecordsFrozen),
@@ -171,7 +209,7 @@ const PROBLEMS: [Metric; 6] = [
 ];
 
 /// What the stack's alarms watch, of what a run counts.
-const ALARMED: [Metric; 10] = [
+const ALARMED: [Metric; 12] = [
     Metric::RecordsAccepted,
     Metric::RecordsConflict,
     Metric::RecordsRefused,
@@ -181,5 +219,7 @@ const ALARMED: [Metric; 10] = [
     Metric::UsageUncarried,
     Metric::UsageHeld,
     Metric::HoursNotSettled,
+    Metric::ClosingBehind,
+    Metric::RecordsUnreadable,
     Metric::MeteringThrottles,
 ];

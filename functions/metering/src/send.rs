@@ -13,6 +13,7 @@ use stallkeeper::ids::ProductCode;
 use stallkeeper::metering::{
     Buyer, HoldReason, HourlyRecord, Outcome, Packer, RecordName, RecordState, Rejection, ended, expired,
 };
+use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::{Rank, SHARDS};
 use stallkeeper::store::{IndexKey, StoreError};
 use stallkeeper::time::UsageHour;
@@ -63,21 +64,35 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
     }
 
-    /// Takes in the due records: rank by rank, a page of each shard at a time, of which the oldest hours go first.
+    /// Takes in the due records: those of small shards together; of large ones rank by rank, a page of each shard at a
+    /// time, of which the oldest hours go first.
     async fn all_due(&mut self) -> Result<(), StoreError> {
+        let run = self.run;
+        let small = try_join_all((0..SHARDS).map(|shard| run.store.few_due_records(shard, run.now))).await?;
+        let large: Vec<u8> =
+            (0..SHARDS).zip(&small).filter(|(_, page)| page.is_none()).map(|(shard, _)| shard).collect();
+        let mut due: Vec<HourlyRecord> = Vec::new();
+        for page in small.into_iter().flatten() {
+            run.count(Metric::RecordsUnreadable, page.unreadable);
+            due.extend(page.records);
+        }
+        due.sort_by_key(|record| (!record.is_pressing(run.now), record.name.hour));
+        self.take(due).await?;
+        if large.is_empty() {
+            return Ok(());
+        }
         for rank in Rank::ALL {
-            let mut shards: Vec<(u8, Option<IndexKey>)> = (0..SHARDS).map(|shard| (shard, None)).collect();
-            while !shards.is_empty() && !self.run.is_over() {
-                let run = self.run;
+            let mut shards: Vec<(u8, Option<IndexKey>)> = large.iter().map(|shard| (*shard, None)).collect();
+            while !shards.is_empty() && !run.is_over() {
                 let reading =
                     shards.iter().map(|(shard, from)| run.store.due_records(*shard, rank, run.now, from.clone()));
                 let pages = try_join_all(reading).await?;
                 let mut due = Vec::new();
-                for ((shard, _), (records, next)) in std::mem::take(&mut shards).into_iter().zip(pages) {
-                    due.extend(records);
-                    shards.extend(next.map(|next| (shard, Some(next))));
+                for ((shard, _), page) in std::mem::take(&mut shards).into_iter().zip(pages) {
+                    run.count(Metric::RecordsUnreadable, page.unreadable);
+                    due.extend(page.records);
+                    shards.extend(page.next.map(|next| (shard, Some(next))));
                 }
-                due.retain(|record| self.seen.insert(record.name.clone()));
                 due.sort_by_key(|record| record.name.hour);
                 self.take(due).await?;
             }
@@ -88,6 +103,7 @@ impl<'r, 'a> Sending<'r, 'a> {
     /// Packs records, and sends the calls that are full.
     async fn take(&mut self, due: Vec<HourlyRecord>) -> Result<(), StoreError> {
         let mut of_product: BTreeMap<ProductCode, Vec<HourlyRecord>> = BTreeMap::new();
+        let due = due.into_iter().filter(|record| self.seen.insert(record.name.clone())).collect();
         for record in sendable(self.run, due).await? {
             of_product.entry(record.product.clone()).or_default().push(record);
         }
@@ -116,6 +132,10 @@ impl<'r, 'a> Sending<'r, 'a> {
         while let Some((pause, probe)) = self.product(product).next_probe(&mut records) {
             if self.run.is_over() {
                 return Ok(Vec::new());
+            }
+            // A probe is waited for, and no claimed call may stand still meanwhile.
+            while !self.under_way.is_empty() {
+                self.hear_next().await?;
             }
             let answered = attempt(self.run, self.pace, product.clone(), vec![probe]).await?;
             let is_accepted = answered.booked > 0;

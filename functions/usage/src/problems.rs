@@ -118,17 +118,16 @@ impl UsageApi {
         let refuse = |code, title, detail: String, action| {
             Err(ProblemDocument::new(StatusCode::CONFLICT, code, title).detail(detail).action(action))
         };
+        if self.dry_run {
+            return refuse(
+                "reporter_dry_run",
+                "The reporter sends nothing.",
+                "the stack is in dry run".to_owned(),
+                "Deploy the stack with Reporter=send first.",
+            );
+        }
         match &record.state {
-            RecordState::Refused { .. } | RecordState::Unconfirmed { .. } => {}
-            RecordState::DryRun if !self.dry_run => {}
-            RecordState::DryRun => {
-                return refuse(
-                    "reporter_dry_run",
-                    "The reporter sends nothing.",
-                    "the stack is in dry run".to_owned(),
-                    "Deploy the stack with Reporter=send first.",
-                );
-            }
+            RecordState::Refused { .. } | RecordState::Unconfirmed { .. } | RecordState::DryRun => {}
             RecordState::Held { .. }
             | RecordState::Sealed
             | RecordState::Claimed { .. }

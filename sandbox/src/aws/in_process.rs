@@ -23,7 +23,10 @@ use super::service::Call;
 
 /// See the module. Clones lead to the same AWS.
 #[derive(Clone)]
-pub struct InProcess(Arc<Services>);
+pub struct InProcess {
+    services: Arc<Services>,
+    meets_faults: bool,
+}
 
 impl fmt::Debug for InProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +36,12 @@ impl fmt::Debug for InProcess {
 
 impl InProcess {
     pub(crate) fn new(services: Arc<Services>) -> Self {
-        Self(services)
+        Self { services, meets_faults: true }
+    }
+
+    /// The same way, past the plan of faults and the wire log: for reads of a test's own.
+    pub fn past_faults(self) -> Self {
+        Self { meets_faults: false, ..self }
     }
 
     /// Has a request answered. Dropping the future takes the request back, if it was not done yet; who wants it done
@@ -46,7 +54,12 @@ impl InProcess {
         let headers = headers(&request);
         let call = Call::read(request.uri(), &headers).ok_or_else(|| lost("AWS has no such service here"))?;
         let body = request.body().bytes().ok_or_else(|| lost("a body that streams does not get here"))?.to_vec();
-        match self.0.answer(Asked::new(call, headers, body)).await {
+        let asked = Asked::new(call, headers, body);
+        let outcome = match self.meets_faults {
+            true => self.services.answer(asked).await,
+            false => self.services.answer_plainly(asked).await,
+        };
+        match outcome {
             Outcome::Answer(response) => answered(response).await,
             Outcome::Lost => Err(lost("the connection was closed without an answer")),
         }

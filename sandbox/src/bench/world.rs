@@ -81,7 +81,7 @@ impl World {
         .await?;
         aws.wire().keep(false);
         let config = sdk_config(aws.url()).to_builder().http_client(aws.in_process()).build();
-        table::make_without_stream(&config, TABLE).await?;
+        table::make(&config, TABLE, table::Stream::Off).await?;
         let store = Store::new(&config, TABLE, clock.clone());
         store.put_listing(&listing).await?;
         let bought = buy(&aws, &listing, licenses)?;
@@ -100,7 +100,7 @@ impl World {
 
     /// The store's own rate, of a table without anything in it, in a line.
     pub(super) async fn store_rates(&self, time: Duration) -> anyhow::Result<String> {
-        table::make_without_stream(&self.config, PROBED).await?;
+        table::make(&self.config, PROBED, table::Stream::Off).await?;
         store_rates(self.place(PROBED), time).await
     }
 }

@@ -87,6 +87,11 @@ pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Ve
             after.sealed_through = after.sealed_through.max(after.usage_until().map(UsageHour::of));
             after.flush_at = now.checked_add(INTAKE_HAS_SEEN).ok();
         }
+        (State::Ending { .. } | State::Ended { .. }, State::Pending | State::Failed | State::Active) => {
+            // Its flush may have summed the hours up to this one.
+            after.sealed_through = after.sealed_through.max(Some(UsageHour::of(now)));
+            after.flush_at = None;
+        }
         (_, State::Pending | State::Failed | State::Active) => after.flush_at = None,
     }
     let mut told = Vec::new();

@@ -1,6 +1,6 @@
 //! Hours: which licenses have usage in one, how far the reporter is with it, and which are to be looked at again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::keys::Key;
-use super::usage::{Marker, after};
+use super::usage::{Marker, after, place};
 use super::{Store, StoreError, is_race, keys, read, unavailable};
 use crate::ids::LicenseId;
 use crate::time::UsageHour;
@@ -129,14 +129,23 @@ impl Store {
         markers.map(|marker| marker.map(|marker| marker.license)).collect()
     }
 
-    /// Whether a license has usage in an hour.
+    /// Which of some hours of a license have usage in them, or are to be looked at again.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn has_usage(&self, license: &LicenseId, hour: UsageHour) -> Result<bool, StoreError> {
-        let marker: Option<Marker> = self.get(&keys::marker(hour, license)).await?;
-        Ok(marker.is_some())
+    pub async fn hours_to_settle(
+        &self,
+        license: &LicenseId,
+        hours: &[UsageHour],
+    ) -> Result<BTreeSet<UsageHour>, StoreError> {
+        let places =
+            hours.iter().flat_map(|hour| [(keys::marker(*hour, license), *hour), (keys::dirty(license, *hour), *hour)]);
+        let places: Vec<(Key, UsageHour)> = places.collect();
+        let found = self.get_many(places.iter().map(|(key, _)| key.attributes()).collect()).await?;
+        let found: HashSet<_> = found.iter().map(place).collect();
+        let is_found = |key: Key| found.contains(&(key.pk, key.sk));
+        Ok(places.into_iter().filter_map(|(key, hour)| is_found(key).then_some(hour)).collect())
     }
 
     /// How far the reporter is with an hour.

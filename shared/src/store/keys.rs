@@ -96,6 +96,7 @@ impl Key {
     }
 }
 
+pub(crate) const OVERAGE_PREFIX: &str = "OVERAGE#";
 pub(crate) const EVENT_PREFIX: &str = "EVENT#";
 pub(crate) const LINK_PREFIX: &str = "LICENSE#";
 
@@ -112,7 +113,7 @@ pub(crate) fn contact(license: &LicenseId) -> Key {
 }
 
 pub(crate) fn overage(license: &LicenseId, dimension: &DimensionKey, period: &AgreementId) -> Key {
-    Key::new(format!("LICENSE#{license}"), format!("OVERAGE#{dimension}#{period}"))
+    Key::new(format!("LICENSE#{license}"), format!("{OVERAGE_PREFIX}{dimension}#{period}"))
 }
 
 pub(crate) fn event(license: &LicenseId, id: &Ulid) -> Key {
@@ -173,6 +174,11 @@ pub(crate) fn moment(at: Timestamp) -> String {
 pub(crate) fn pending_sort(rank: Rank, record: &HourlyRecord) -> String {
     let name = &record.name;
     format!("{}{}#{}#{}", self::rank(rank), moment(record.not_before), name.hour, name.license)
+}
+
+/// What sorts before and after all pending records.
+pub(crate) fn all_pending() -> (String, String) {
+    (rank(Rank::Pressing).to_owned(), format!("{}~", rank(Rank::Held)))
 }
 
 /// What sorts before and after the records of one rank that are due.

@@ -37,7 +37,7 @@ pub use hours::{Closing, Dirty, Place, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
 pub use problems::{AuditEntry, Listed, Note, NoteKind, Problem, ProblemKind};
-pub use records::{Pending, RecordPage};
+pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 
 /// An item as DynamoDB has it.

@@ -22,6 +22,15 @@ impl Store {
         self.get(&keys::overage(license, dimension, period)).await
     }
 
+    /// How far a license is with every dimension in every period.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn overages(&self, license: &LicenseId) -> Result<Vec<Overage>, StoreError> {
+        self.query(&keys::license(license).pk, keys::OVERAGE_PREFIX).await
+    }
+
     /// Freezes a record together with the overage that it bills, once: on condition that the record's name has none and
     /// that the overage was not written since it was read, in `overage.version`. Answers whether it is written.
     ///

@@ -363,7 +363,7 @@ impl Cursor {
         let fits = after.len() == 4
             && after.get(keys::WORK_KEY) == Some(&keys::work(of.work))
             && after.get(keys::WORK_SORT).is_some_and(|sort| *sort >= of.first && *sort <= of.last)
-            && ["pk", "sk"].iter().all(|part| after.get(*part).is_some_and(|key| !key.is_empty()));
+            && ["pk", "sk"].iter().all(|part| after.get(*part).is_some_and(|key| (1..=1000).contains(&key.len())));
         let after = after.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect();
         fits.then_some(Self { segment, after: IndexKey(after) })
     }

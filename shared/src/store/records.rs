@@ -20,8 +20,8 @@ use crate::time::UsageHour;
 /// How long a record is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// How many bytes of records are written together; a transaction takes 4 MB.
-const LARGEST_TRANSACTION: usize = 2_000_000;
+/// How many bytes of records are written together. A transaction takes 4 MB, and several are under way at once.
+const LARGEST_TRANSACTION: usize = 500_000;
 
 /// How many due records of a shard are read together.
 const DUE_PAGE: i32 = 500;
@@ -35,6 +35,17 @@ pub struct Pending {
     pub held: u64,
     /// The oldest hour of them.
     pub oldest: Option<UsageHour>,
+}
+
+/// A page of the records that are to be sent.
+#[derive(Debug)]
+pub struct DuePage {
+    /// The records.
+    pub records: Vec<HourlyRecord>,
+    /// How many more there are that cannot be read. They hold up no others.
+    pub unreadable: usize,
+    /// Where the next page begins; none after the last.
+    pub next: Option<IndexKey>,
 }
 
 /// One page of records.
@@ -55,7 +66,7 @@ impl Store {
     /// When the table does not answer; some of them may be written then.
     pub async fn freeze(&self, records: &[HourlyRecord]) -> Result<Vec<bool>, StoreError> {
         let mut frozen = Vec::with_capacity(records.len());
-        for chunk in chunks(records) {
+        for chunk in chunks(records, HourlyRecord::size) {
             let puts: Vec<Put> = chunk.iter().map(|record| self.frozen(record)).collect::<Result<_, _>>()?;
             let writes = puts.iter().map(|put| TransactWriteItem::builder().put(put.clone()).build()).collect();
             match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
@@ -101,15 +112,16 @@ impl Store {
         limit: i32,
     ) -> Result<RecordPage, StoreError> {
         let pk = keys::records(license);
-        let start = cursor.map(|cursor| read_cursor(cursor, &pk)).transpose()?;
+        let (first, last) = (format!("{from}#"), format!("{to}#~"));
+        let start = cursor.map(|cursor| read_cursor(cursor, &pk, &first, &last)).transpose()?;
         let answer = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":pk", AttributeValue::S(pk))
-            .expression_attribute_values(":from", AttributeValue::S(format!("{from}#")))
-            .expression_attribute_values(":to", AttributeValue::S(format!("{to}#~")))
+            .expression_attribute_values(":from", AttributeValue::S(first))
+            .expression_attribute_values(":to", AttributeValue::S(last))
             .consistent_read(true)
             .scan_index_forward(false)
             .set_exclusive_start_key(start)
@@ -120,6 +132,22 @@ impl Store {
         let records = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
         let next = answer.last_evaluated_key.as_ref().and_then(write_cursor);
         Ok(RecordPage { records, next })
+    }
+
+    /// All records of one shard that are to be sent now, pressing ones first, if the shard is small enough to be read at
+    /// once; otherwise none, and [`due_records`](Self::due_records) reads it rank by rank.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn few_due_records(&self, shard: u8, now: Timestamp) -> Result<Option<DuePage>, StoreError> {
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pending(), None, DUE_PAGE).await?;
+        if next.is_some() {
+            return Ok(None);
+        }
+        let mut page = due_page(items, None);
+        page.records.retain(|record| record.not_before <= now);
+        Ok(Some(page))
     }
 
     /// A page of the records of one shard that are to be sent now, from the index of work: what is due first comes
@@ -134,8 +162,10 @@ impl Store {
         rank: Rank,
         now: Timestamp,
         from: Option<IndexKey>,
-    ) -> Result<(Vec<HourlyRecord>, Option<IndexKey>), StoreError> {
-        self.work_page(Work::Pending(shard), keys::pending_due(rank, now), from, DUE_PAGE).await
+    ) -> Result<DuePage, StoreError> {
+        let between = keys::pending_due(rank, now);
+        let (items, next) = self.work_items(Work::Pending(shard), between, from, DUE_PAGE).await?;
+        Ok(due_page(items, next))
     }
 
     /// How many records of a shard are pending, and the oldest hour of them.
@@ -218,7 +248,7 @@ impl Store {
     ///
     /// When the table does not answer; some of them may be written then.
     pub async fn settle(&self, changes: &[(HourlyRecord, HourlyRecord)]) -> Result<(), StoreError> {
-        for chunk in changes.chunks(BATCH) {
+        for chunk in chunks(changes, |(before, _)| before.size()) {
             let updates: Vec<Update> =
                 chunk.iter().map(|(before, after)| self.update(before, after)).collect::<Result<_, _>>()?;
             let writes =
@@ -326,13 +356,27 @@ impl Store {
     }
 }
 
-/// Records in the order given, so many together as one transaction takes.
-fn chunks(records: &[HourlyRecord]) -> impl Iterator<Item = &[HourlyRecord]> {
-    let mut left = records;
+fn due_page(items: Vec<Item>, next: Option<IndexKey>) -> DuePage {
+    let mut page = DuePage { records: Vec::with_capacity(items.len()), unreadable: 0, next };
+    for item in items {
+        match read(item) {
+            Ok(record) => page.records.push(record),
+            Err(error) => {
+                tracing::error!(error = crate::aws::chain(&error), "a record is left out");
+                page.unreadable += 1;
+            }
+        }
+    }
+    page
+}
+
+/// Things of a size in the order given, so many together as one transaction takes.
+fn chunks<T>(all: &[T], size_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut left = all;
     std::iter::from_fn(move || {
         let mut size = 0;
-        let fits = left.iter().take(BATCH).take_while(|record| {
-            size += record.size();
+        let fits = left.iter().take(BATCH).take_while(|one| {
+            size += size_of(one);
             size <= LARGEST_TRANSACTION
         });
         // One alone always fits.
@@ -352,7 +396,8 @@ fn work_of(record: &HourlyRecord) -> Option<Item> {
     let (work, sort) = match &record.state {
         RecordState::Held { .. } => (Work::Pending(shard), keys::pending_sort(Rank::Held, record)),
         RecordState::Sealed | RecordState::Claimed { .. } => {
-            let rank = if record.is_pressing(record.since) { Rank::Pressing } else { Rank::Usual };
+            let rank =
+                if record.is_pressing(record.since.max(record.not_before)) { Rank::Pressing } else { Rank::Usual };
             (Work::Pending(shard), keys::pending_sort(rank, record))
         }
         RecordState::Conflict
@@ -375,8 +420,9 @@ fn write_cursor(last: &Item) -> Option<String> {
     last.get("sk").and_then(|sk| sk.as_s().ok()).map(|sk| URL_SAFE_NO_PAD.encode(sk))
 }
 
-fn read_cursor(cursor: &str, pk: &str) -> Result<Item, StoreError> {
+fn read_cursor(cursor: &str, pk: &str, first: &str, last: &str) -> Result<Item, StoreError> {
     let sk = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|sk| String::from_utf8(sk).ok());
-    let sk = sk.filter(|sk| sk.contains('#') && sk.len() < 200).ok_or(StoreError::BadCursor)?;
+    let is_between = |sk: &String| sk.as_str() >= first && sk.as_str() <= last && sk.len() < 200;
+    let sk = sk.filter(is_between).ok_or(StoreError::BadCursor)?;
     Ok(keys::Key { pk: pk.to_owned(), sk }.attributes())
 }

@@ -34,7 +34,7 @@ const ROUNDS: u32 = 5;
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Where an item is: its pk and sk.
-type Place = (String, String);
+pub(super) type Place = (String, String);
 
 /// What is kept of usage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,18 +81,20 @@ pub struct ReportedUsage {
     pub amount: Decimal,
     /// What it is tagged with.
     pub tags: Tags,
+    /// Whether it was written while its hour was open.
+    pub in_open_hour: bool,
 }
 
 impl From<UsageItem> for ReportedUsage {
     fn from(item: UsageItem) -> Self {
-        Self { amount: item.quantity, tags: item.tags }
+        Self { amount: item.quantity, tags: item.tags, in_open_hour: item.revision.is_some() }
     }
 }
 
 impl From<&UsageEvent> for ReportedUsage {
     /// What is known once the event is written.
     fn from(event: &UsageEvent) -> Self {
-        Self { amount: event.quantity.amount(), tags: event.tags.clone() }
+        Self { amount: event.quantity.amount(), tags: event.tags.clone(), in_open_hour: false }
     }
 }
 
@@ -165,10 +167,14 @@ impl Store {
     ///
     /// When the table does not answer.
     pub async fn write_late_usage(&self, event: &UsageEvent) -> Result<LatePut, StoreError> {
-        if let Some(known) = self.usage_of_key(event).await? {
+        let known = self.usage_of_key(event).await?;
+        if known.as_ref().is_none_or(|known| known.in_open_hour) {
+            // Also for what is there already from the open hour: its marker may not be, if its write was not confirmed.
+            self.mark_dirty(&event.license, event.hour()).await?;
+        }
+        if let Some(known) = known {
             return Ok(LatePut::Known(known));
         }
-        self.mark_dirty(&event.license, event.hour()).await?;
         let key = usage_key(event, &keys::usage_late(&event.dimension, &event.key));
         let written = self
             .client
@@ -305,7 +311,7 @@ pub(super) fn after(now: Timestamp, by: SignedDuration) -> i64 {
     now.as_second().saturating_add(by.as_secs())
 }
 
-fn place(item: &Item) -> Place {
+pub(super) fn place(item: &Item) -> Place {
     let part = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
     (part("pk").unwrap_or_default(), part("sk").unwrap_or_default())
 }

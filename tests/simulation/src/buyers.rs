@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Change, Purchase};
+use sandbox::aws::{Change, EndStatus, Purchase};
 use serde_json::{Value, json};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use stallkeeper::listing::{Listing, Stage};
@@ -23,6 +23,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(25);
 pub struct Buyers {
     /// What they hold or held, oldest first.
     pub holdings: Vec<Holding>,
+    /// Every agreement that was made, with its listing's stage.
+    agreements: Vec<(AgreementId, Stage)>,
 }
 
 /// A license that somebody bought.
@@ -40,6 +42,8 @@ pub struct Holding {
     pub account: AccountId,
     /// The metered dimensions.
     pub dimensions: Vec<DimensionKey>,
+    /// What its contract includes, where it is one; changes of an agreement leave it as it is.
+    pub included: Option<u32>,
     /// Since when.
     pub since: Timestamp,
 }
@@ -58,15 +62,19 @@ pub fn some_time(world: &World, shortest: i64, longest: i64) -> SignedDuration {
 pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>) {
     let Some(listing) = world.listing(product.as_str()).cloned() else { return };
     let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
+    let included: Vec<(DimensionKey, u32)> =
+        entitled.map(|dimension| (dimension.key.clone(), world.draw(|rng| rng.u32(1..100)))).collect();
     let dimensions: BTreeMap<DimensionKey, Value> =
-        entitled.map(|dimension| (dimension.key.clone(), json!(world.draw(|rng| rng.u32(1..100))))).collect();
+        included.iter().map(|(dimension, amount)| (dimension.clone(), json!(amount))).collect();
+    let included = included.first().map(|(_, amount)| *amount);
     let free_trial = world.chance(0.1);
     let purchase = Purchase { product: product.clone(), account, dimensions, free_trial };
     let bought = match world.aws.marketplace().purchase(purchase) {
         Ok(bought) => bought,
         Err(refused) => return world.tell(|| format!("a purchase is refused: {refused}")),
     };
-    holds(world, &listing, &bought.account_id, bought.license_arn.as_ref(), bought.customer_identifier.as_ref());
+    let keys = (bought.license_arn.as_ref(), bought.customer_identifier.as_ref());
+    holds(world, &listing, &bought.account_id, keys, included);
     world.count("purchases", 1);
     if world.chance(0.85) {
         let times = if world.chance(0.2) { 2 } else { 1 };
@@ -83,8 +91,8 @@ fn holds(
     world: &World,
     listing: &Listing,
     account: &AccountId,
-    arn: Option<&LicenseArn>,
-    customer: Option<&CustomerIdentifier>,
+    (arn, customer): (Option<&LicenseArn>, Option<&CustomerIdentifier>),
+    included: Option<u32>,
 ) {
     let license = match (arn, customer) {
         (Some(arn), _) => arn.id().clone(),
@@ -107,12 +115,34 @@ fn holds(
         arn: arn.cloned(),
         account: account.clone(),
         dimensions: dimensions.map(|dimension| dimension.key.clone()).collect(),
+        included,
         since: world.now(),
     });
 }
 
+/// Whoever still has an agreement registers, if they never did: what is held for want of a buyer's name goes on then.
+pub fn everyone_registers(world: &Arc<World>) {
+    let agreements = world.buyers().agreements.clone();
+    for (agreement, stage) in agreements {
+        if let Ok(token) = world.aws.marketplace().new_token(&agreement) {
+            let at = world.later(SignedDuration::from_secs(90));
+            register(world, at, stage, token);
+        }
+    }
+}
+
+/// Whoever still has an agreement ends it.
+pub fn everyone_leaves(world: &Arc<World>) {
+    let agreements = world.buyers().agreements.clone();
+    for (agreement, _) in agreements {
+        // One that has ended before is refused, which is as well.
+        let _ = world.aws.marketplace().change(&agreement, Change::End { status: EndStatus::default() });
+    }
+}
+
 /// What becomes of an agreement in the time that is left.
 fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
+    world.buyers().agreements.push((agreement.clone(), listing.stage));
     let left = world.scene.over().duration_since(world.now()).as_secs();
     if left <= 120 {
         return;
@@ -134,8 +164,8 @@ fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, accoun
 }
 
 fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
-    let statuses = ["cancelled", "expired", "terminated"];
-    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or("cancelled");
+    let statuses = ["CANCELLED", "EXPIRED", "TERMINATED"];
+    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or("CANCELLED");
     let end = serde_json::from_value(json!({ "action": "end", "status": status }));
     let Ok(end) = end.or_else(|_| serde_json::from_value(json!({ "action": "end" }))) else { return };
     match world.aws.marketplace().change(agreement, end) {
@@ -172,7 +202,10 @@ fn change(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, accoun
     match world.aws.marketplace().change(agreement, change) {
         Ok(changed) => {
             world.count("renewals and changes", 1);
-            holds(world, listing, account, changed.license_arn.as_ref(), changed.customer_identifier.as_ref());
+            let theirs = |it: &&Holding| it.account == *account && it.product == listing.product_code;
+            let included = world.buyers().holdings.iter().rev().find(theirs).and_then(|holding| holding.included);
+            let keys = (changed.license_arn.as_ref(), changed.customer_identifier.as_ref());
+            holds(world, listing, account, keys, included);
             live_on(world, listing, changed.agreement_id, account);
         }
         Err(refused) => world.tell(|| format!("it is refused: {refused}")),
@@ -187,7 +220,8 @@ fn register(world: &Arc<World>, at: Timestamp, stage: Stage, token: String) {
         let body: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let body = format!("x-amzn-marketplace-token={body}");
         let Some(event) = request("/register", "application/x-www-form-urlencoded", &body) else { return };
-        let life = here.draw(|rng| Life::drawn(rng, 0.15, 30));
+        let chance = if here.is_over() { 0.0 } else { 0.15 };
+        let life = here.draw(|rng| Life::drawn(rng, chance, 30));
         let function = stack.registration.function();
         let end = life.of(TIME_LIMIT, async move { function.handle(event).await }).await;
         match end {

@@ -83,6 +83,8 @@ impl Pair {
         }
         if matches!(self.kind, FaultKind::Unprocessed) && rng.bool() {
             fault.records = Some(rng.usize(1..8));
+            // Longer than what is left over is sent again within a request.
+            fault.times = rng.u32(1..12);
         }
         fault
     }

@@ -9,6 +9,10 @@ use clap::Parser;
 use simulation::tally::{Tally, add};
 use simulation::{Telling, Told, play};
 
+/// Worlds are made of small things that come and go.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(about = "Random worlds under every fault, whose bill must be exactly what was used")]
 struct Arguments {

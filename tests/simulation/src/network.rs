@@ -2,7 +2,7 @@
 //!
 //! A request that is under way when its caller dies is done all the same, as at AWS; one that was not sent is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,8 +45,11 @@ pub struct Seen {
     pub digest: u64,
     /// What each record was when it was sent first.
     sent: BTreeMap<String, String>,
-    /// The records that were another thing when they were sent again.
-    pub changed: Vec<String>,
+    /// The licenses' hours that have a record.
+    frozen: BTreeSet<(String, String)>,
+    /// What must not have happened: a record that was another thing when it was sent again, or usage that was put
+    /// blindly into an hour that had a record.
+    pub broken: Vec<String>,
 }
 
 impl fmt::Debug for Network {
@@ -112,7 +115,20 @@ impl Network {
             let first = seen.sent.entry(name.clone()).or_insert_with(|| what.clone());
             if *first != what {
                 let changed = format!("{name} was sent as {first} and then as {what}");
-                seen.changed.push(changed);
+                seen.broken.push(changed);
+            }
+        }
+    }
+}
+
+impl Network {
+    /// Nothing is put into an hour without reading first once the hour is summed: that is what the fence is for.
+    fn guard(&self, body: &[u8]) {
+        let mut seen = self.lock();
+        for (license, hour) in telling::blind_hours(body) {
+            let of = (license, hour);
+            if seen.frozen.contains(&of) {
+                seen.broken.push(format!("usage of {} was put blindly into {}, which has a record", of.0, of.1));
             }
         }
     }
@@ -128,9 +144,13 @@ impl HttpConnector for Network {
         HttpConnectorFuture::new(async move {
             let Inside { time, story, aws, .. } = &*network.0;
             wait(before).await;
-            if operation == "BatchMeterUsage" {
-                network.compare(request.body().bytes().unwrap_or_default());
+            let body = request.body().bytes().unwrap_or_default();
+            match operation.as_str() {
+                "BatchMeterUsage" => network.compare(body),
+                "BatchWriteItem" => network.guard(body),
+                _ => {}
             }
+            let frozen = if operation == "TransactWriteItems" { telling::frozen_hours(body) } else { Vec::new() };
             let asked = story.is_told().then(|| telling::request(&operation, request.body().bytes()));
             if let Some(asked) = &asked {
                 story.tell(time.now(), || format!("  > {operation} {asked}"));
@@ -141,6 +161,9 @@ impl HttpConnector for Network {
                 aws.ask(request).await
             }));
             let answer = answering.await.unwrap_or_else(|error| Err(ConnectorError::other(error.into(), None)));
+            if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+                network.lock().frozen.extend(frozen);
+            }
             wait(back).await;
             network.note(answer.as_ref().map(|answer| answer.status().as_u16()).ok());
             story.tell(time.now(), || format!("  < {operation} {}", telling::answer(&operation, &answer)));

@@ -9,6 +9,7 @@ use sandbox::aws::{BilledRecord, BillingStyle};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::listing::Mode;
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
+use stallkeeper::store::{Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
 use crate::buyers::Holding;
@@ -34,19 +35,29 @@ struct Sums {
     most: Decimal,
     billed: Decimal,
     named: Decimal,
+    /// What a contract includes.
+    included: Decimal,
 }
 
 /// See the module.
 pub async fn judge(world: &World) -> Vec<Difference> {
     let mut judged = Judged::default();
     let seen = world.network.seen();
-    judged.add_all(seen.changed);
+    judged.add_all(seen.broken);
     let bill = world.aws.marketplace().bill().records;
     let strange = world.watch().strange.clone();
     let bill = judged.read_bill(world, bill, &strange);
     let mut sums: BTreeMap<Account, Sums> = BTreeMap::new();
     for fact in &world.application().facts {
         let (least, most) = fact.billable();
+        world.tell(|| {
+            let said = fact.versions.iter().map(|version| {
+                let doubt = if version.in_doubt { "?" } else { "" };
+                format!("{} {:?}{doubt}", version.quantity, version.known)
+            });
+            let (hour, said) = (UsageHour::of(fact.time), said.collect::<Vec<_>>().join(", "));
+            format!("in the end: {} {hour} {} {}: {said}", fact.license, fact.dimension, fact.key)
+        });
         let sum =
             sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
         sum.least += least;
@@ -62,22 +73,26 @@ pub async fn judge(world: &World) -> Vec<Difference> {
     let holdings = world.buyers().holdings.clone();
     let mut kept = BTreeSet::new();
     for holding in &holdings {
-        for record in judged.records_of(world, holding).await {
+        let records = judged.records_of(world, holding).await;
+        judged.judge_overages(world, holding, &records).await;
+        for record in records {
             judged.judge_record(world, &record, &bill, &strange, &mut sums);
             kept.insert(record.name);
         }
     }
+    judged.read_notes(world, &mut sums).await;
     for name in bill.keys().filter(|name| !kept.contains(*name)) {
         judged.add(&name.license, format!("{} is billed and has no record", named(name)));
     }
     for ((license, dimension, month), sum) in sums {
-        let Sums { least, most, billed, named } = sum;
-        if billed + named < least || billed + named > most {
+        let Sums { least, most, billed, named, included } = sum;
+        if billed + named + included < least || billed + named + included > most {
             let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
             judged.add(
                 &license,
                 format!(
-                    "{license} {dimension} {month}: {wanted} taken in, {billed} billed, {named} named as not billed"
+                    "{license} {dimension} {month}: {wanted} taken in, {billed} billed, {included} included, \
+                     {named} named as not billed"
                 ),
             );
         }
@@ -130,6 +145,59 @@ impl Judged {
         booked
     }
 
+    /// What a note names as not billed: no hour of its month could take it any more.
+    async fn read_notes(&mut self, world: &World, sums: &mut BTreeMap<Account, Sums>) {
+        for stack in &world.stacks {
+            let mut cursor = None;
+            loop {
+                let page = match stack.store.problems(Some(ProblemKind::Uncarried), cursor.as_deref(), 1000).await {
+                    Ok(page) => page,
+                    Err(error) => return self.add_all(vec![format!("the notes cannot be read: {error}")]),
+                };
+                for problem in page.found {
+                    let Problem::Note(note) = problem else { continue };
+                    world.count("uncarried notes", 1);
+                    world
+                        .tell(|| format!("in the end: {} of {} could not be carried", note.amount, named(&note.about)));
+                    sums.entry(account(&note.about)).or_default().named += note.amount;
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Of each agreement, what exceeds the contract is in records, and no more.
+    async fn judge_overages(&mut self, world: &World, holding: &Holding, records: &[HourlyRecord]) {
+        let Some(stack) = world.stack(holding.stage) else { return };
+        let overages = match stack.store.overages(&holding.license).await {
+            Ok(overages) => overages,
+            Err(error) => return self.add(&holding.license, format!("its overages cannot be read: {error}")),
+        };
+        let counted = records.iter().filter_map(|record| Some((record.counted?, record.quantity.amount())));
+        let (mut consumed, mut billed) =
+            counted.fold((Decimal::ZERO, Decimal::ZERO), |(all, part), (used, due)| (all + used, part + due));
+        for overage in overages {
+            world.count("overages", 1);
+            let exceeding = (overage.consumed - overage.included).max(Decimal::ZERO);
+            let is_whole = holding.included.map(Decimal::from) == Some(overage.included);
+            if overage.billed != exceeding || !is_whole {
+                self.add(&holding.license, format!("of a contract of {:?}: {overage:?}", holding.included));
+            }
+            consumed -= overage.consumed;
+            billed -= overage.billed;
+        }
+        if !consumed.is_zero() || !billed.is_zero() {
+            let license = &holding.license;
+            self.add(
+                license,
+                format!("{license}: its records count {consumed} and bill {billed} more than its overages"),
+            );
+        }
+    }
+
     async fn records_of(&mut self, world: &World, holding: &Holding) -> Vec<HourlyRecord> {
         let Some(stack) = world.stack(holding.stage) else { return Vec::new() };
         let from = UsageHour::of(world.scene.start - SignedDuration::from_hours(80));
@@ -156,10 +224,20 @@ impl Judged {
         sums: &mut BTreeMap<Account, Sums>,
     ) {
         let name = state(&record.state);
+        world.tell(|| {
+            let HourlyRecord { name: of, quantity, carried, attempts, unanswered, .. } = record;
+            format!(
+                "in the end: {} {quantity}, carried {carried}, {name}, {attempts} attempts, unanswered: {unanswered}",
+                named(of)
+            )
+        });
         world.count(&format!("records {name}"), 1);
         crate::tally::add(&mut world.tally().states, name, 1);
         let (billed, quantity) = (bill.get(&record.name), record.quantity.amount());
         let is_strange = strange.contains(&record.name);
+        if let Some(counted) = record.counted {
+            sums.entry(account(&record.name)).or_default().included += counted - quantity;
+        }
         let mut name_it = || sums.entry(account(&record.name)).or_default().named += quantity;
         let said = named(&record.name);
         match &record.state {

@@ -11,7 +11,7 @@ use stallkeeper::ids::LicenseId;
 use stallkeeper::metering::RecordName;
 use stallkeeper::time::UsageHour;
 
-use crate::buyers::{Holding, buy};
+use crate::buyers::{Holding, buy, everyone_leaves, everyone_registers};
 use crate::faults::{Pair, outage, struck};
 use crate::life::{End, Life};
 use crate::stack::Stack;
@@ -51,6 +51,7 @@ pub async fn play(world: &Arc<World>) {
         stack.queue.release();
     }
     world.tell(|| "=== from here on nothing goes wrong ===".to_owned());
+    everyone_registers(world);
     come_to_an_end(world).await;
 }
 
@@ -61,7 +62,7 @@ fn some_second(world: &World, hours: i64) -> Timestamp {
 fn plan_purchases(world: &Arc<World>) {
     let stages = &world.scene.stages;
     let sold: Vec<_> = world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).collect();
-    let times = [(3, 1), (world.draw(|rng| rng.usize(0..4)), 36)];
+    let times = [(3, 1), (world.draw(|rng| rng.usize(0..3)), 36)];
     for (count, within) in times {
         for _ in 0..count {
             let Some(product) = world.draw(|rng| rng.choice(sold.iter())).map(|listing| listing.product_code.clone())
@@ -113,8 +114,11 @@ fn plan_reporter(world: &Arc<World>) {
             .collect();
         let mut hour = UsageHour::of(world.scene.start);
         while hour.start() < world.scene.over() {
-            let mut marks = vec![11 * 60, 17 * 60];
-            marks.extend((0..world.draw(|rng| rng.usize(0..3))).map(|_| world.draw(|rng| rng.i64(0..3600))));
+            // The hour before is summed from :10 on and swept from :15 on.
+            let mut marks = vec![world.draw(|rng| rng.i64(10 * 60..20 * 60))];
+            if world.chance(0.5) {
+                marks.push(world.draw(|rng| rng.i64(0..3600)));
+            }
             let closes_month = world.scene.month_end.is_some_and(|end| hour.start() == end + seconds(5 * 3600));
             if closes_month {
                 marks.extend([36 * 60, 41 * 60, 46 * 60, 55 * 60]);
@@ -122,10 +126,12 @@ fn plan_reporter(world: &Arc<World>) {
             for mark in marks {
                 let at = hour.start() + seconds(mark + world.draw(|rng| rng.i64(0..45)));
                 let is_out = outages.iter().any(|(from, until)| *from <= at && at < *until);
-                if !is_out && !world.chance(0.08) && at > world.scene.start {
+                if !is_out && !world.chance(0.12) && at > world.scene.start {
                     report_usage_at(world, at, stack);
-                    if world.chance(0.06) {
-                        report_usage_at(world, at + seconds(world.draw(|rng| rng.i64(0..90))), stack);
+                    if world.chance(0.08) {
+                        // A second one, while the first is under way.
+                        let later = SignedDuration::from_millis(world.draw(|rng| rng.i64(0..1500)));
+                        report_usage_at(world, at + later, stack);
                     }
                 }
             }
@@ -148,7 +154,7 @@ pub fn last_hour(world: &Arc<World>, license: Option<&LicenseId>) {
     if world.chance(0.15) {
         return;
     }
-    for minutes in [4, 9, 22, 40, 55] {
+    for minutes in [4, 12, 40, 55] {
         let at = world.later(seconds(minutes * 60 + world.draw(|rng| rng.i64(-30..180))));
         for stack in &world.stacks {
             report_usage_at(world, at, stack);
@@ -164,7 +170,7 @@ fn report_usage_at(world: &Arc<World>, at: Timestamp, stack: &Arc<Stack>) {
 /// One run of the reporter.
 async fn report_usage(world: &World, stack: &Stack) {
     if stack.is_reporting() {
-        if !world.chance(0.5) {
+        if !world.chance(0.8) {
             return;
         }
         world.count("runs beside another", 1);
@@ -402,7 +408,7 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
     let mut request = HttpRequest::new(call.to_string().into());
     request.headers_mut().insert("x-amz-target", "AWSMPMeteringService.BatchMeterUsage");
     request.headers_mut().insert("content-type", "application/x-amz-json-1.1");
-    let answer = world.aws.in_process().ask(request).await;
+    let answer = world.aws.in_process().past_faults().ask(request).await;
     let body = answer.ok().and_then(|answer| serde_json::from_slice::<Value>(answer.body().bytes()?).ok());
     let status = body.as_ref().and_then(|body| body.pointer("/Results/0/Status")).and_then(Value::as_str);
     if status == Some("Success") {
@@ -415,8 +421,11 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
 
 /// Everything that was begun comes to its end: the reporter runs, news is heard, usage is sent until it is answered.
 async fn come_to_an_end(world: &Arc<World>) {
-    let minutes = [vec![5; 12], vec![20; 9], vec![60; 24], vec![16; 4]].concat();
-    for pause in minutes {
+    let minutes = [vec![10; 4], vec![25; 3], vec![180; 9], vec![16; 3]].concat();
+    for (step, pause) in minutes.into_iter().enumerate() {
+        if step == 1 {
+            everyone_leaves(world);
+        }
         world.time.reach(world.later(SignedDuration::from_mins(pause))).await;
         hear_news(world);
         for stack in &world.stacks {

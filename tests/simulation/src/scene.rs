@@ -53,6 +53,10 @@ impl Scene {
         let mut listings = LISTINGS.map(Listing::parse).into_iter().collect::<Result<Vec<_>, _>>()?;
         for listing in &mut listings {
             listing.zero_records = rng.bool();
+            if rng.bool() {
+                // Everything that is reported is billed.
+                listing.dimensions.iter_mut().for_each(|dimension| dimension.overage_of = None);
+            }
         }
         let stages = if rng.f64() < 0.3 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
         Ok(Self { start, month_end, stages, listings, readings: readings(rng), delays: delays(rng) })

@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use metering::Metering;
 use registration::Registration;
 use sandbox::queue::Queue;
-use sandbox::table;
+use sandbox::table::{self, Stream};
 use stallkeeper::listing::{Listing, Stage};
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
@@ -80,7 +80,7 @@ impl Stack {
         clock: &Clock,
     ) -> anyhow::Result<Self> {
         let name = format!("stallkeeper-{}", sandbox::stage_name(stage));
-        table::make(direct, &name).await?;
+        table::make(direct, &name, Stream::Off).await?;
         let store = Store::new(direct, &name, clock.clone());
         for listing in &listings {
             store.put_listing(listing).await?;

@@ -30,6 +30,35 @@ pub fn sent_record(call: &Value, record: &Value) -> (String, String) {
     (name, format!("{quantity} at {at}"))
 }
 
+/// The licenses' hours of which a transaction writes new records.
+pub fn frozen_hours(body: &[u8]) -> Vec<(String, String)> {
+    let holds = |text: &[u8]| body.windows(text.len()).any(|part| part == text);
+    if !holds(b"RECORD#") || !holds(b"\"Put\"") {
+        return Vec::new();
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let items = body.get("TransactItems").and_then(Value::as_array).into_iter().flatten();
+    let hour = |item: &Value| {
+        let part = |name: &str| item.pointer(&format!("/Put/Item/{name}/S")).and_then(Value::as_str);
+        let license = part("pk")?.strip_prefix("RECORD#")?;
+        Some((license.to_owned(), part("sk")?.split('#').next()?.to_owned()))
+    };
+    items.filter_map(hour).collect()
+}
+
+/// The licenses' hours that a batch puts usage into.
+pub fn blind_hours(body: &[u8]) -> Vec<(String, String)> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let tables = body.get("RequestItems").and_then(Value::as_object);
+    let items = tables.into_iter().flat_map(|tables| tables.values()).filter_map(Value::as_array).flatten();
+    let hour = |item: &Value| {
+        let (license, hour) =
+            item.pointer("/PutRequest/Item/pk/S")?.as_str()?.strip_prefix("USAGE#")?.split_once('#')?;
+        Some((license.to_owned(), hour.to_owned()))
+    };
+    items.filter_map(hour).collect()
+}
+
 /// What a request is about.
 pub fn request(operation: &str, body: Option<&[u8]>) -> String {
     let Some(body) = body.and_then(|body| serde_json::from_slice::<Value>(body).ok()) else { return String::new() };

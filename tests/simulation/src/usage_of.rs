@@ -75,7 +75,7 @@ fn some_quantity(world: &World) -> Decimal {
     world.draw(|rng| match rng.u16(0..1000) {
         0..30 => Decimal::ZERO,
         30..150 => Decimal::new(rng.i64(1..9_000_000), rng.u32(1..=6)),
-        150..153 => Decimal::from(2_147_483_647),
+        150..153 if world.scene.month_end.is_none() => Decimal::from(2_147_483_647),
         _ => Decimal::from(rng.u32(1..60)),
     })
 }

@@ -75,7 +75,7 @@ impl World {
         let aws = Aws::without_ports(options, seed)?;
         let network = Network::new(aws.in_process(), &time, &story, rng.u64(..));
         let config = sdk_config(network.clone(), &aws, &format!("seed-{seed}"));
-        let direct = sdk_config(aws.in_process(), &aws, "direct");
+        let direct = sdk_config(aws.in_process().past_faults(), &aws, "direct");
         let mut stacks = Vec::new();
         for stage in &scene.stages {
             let theirs = scene.listings.iter().filter(|listing| listing.stage == *stage).cloned().collect();

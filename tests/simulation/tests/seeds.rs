@@ -1,0 +1,35 @@
+//! A world or two, as much as an unoptimized build has time for; `cargo run --profile simulation -p simulation` plays
+//! hundreds.
+
+use simulation::faults::Pair;
+use simulation::{Telling, play};
+
+#[test]
+fn the_same_seed_is_the_same_world_and_its_bill_is_right() {
+    let told = play(1, Telling::None);
+    assert_eq!(told.differences, []);
+    let again = play(1, Telling::Differences);
+    assert_eq!(again.digest, told.digest);
+    assert!(again.story.is_some_and(|story| story.lines().count() > 1000));
+    assert_ne!(play(2, Telling::None).digest, told.digest);
+}
+
+#[test]
+fn a_world_is_as_rough_as_it_must_be() {
+    let tally = play(3, Telling::None).tally;
+    let count = |name: &str| tally.counts.get(name).copied().unwrap_or_default();
+    assert!(count("purchases") >= 3);
+    assert!(count("usage events") >= 200);
+    assert!(tally.struck.values().sum::<u64>() >= 10);
+    assert!(count("crashes") > 0);
+}
+
+#[test]
+fn every_kind_of_fault_is_made_at_some_operation() {
+    let names: Vec<String> = Pair::all().iter().map(Pair::name).collect();
+    for kind in ["before", "after", "throttle", "error500", "timeout", "access_denied", "disabled_api", "unprocessed"] {
+        assert!(names.contains(&format!("BatchMeterUsage {kind}")), "{kind}");
+    }
+    assert!(names.contains(&"TransactWriteItems transaction_conflict".to_owned()));
+    assert!(!names.contains(&"GetItem unprocessed".to_owned()));
+}
