@@ -147,6 +147,9 @@ pub fn last_hour(world: &Arc<World>, license: Option<&LicenseId>) {
         let (here, license) = (Arc::clone(world), license.cloned());
         world.act_at(at, "application", async move { use_some(&here, license.as_ref()) });
     }
+    if world.chance(0.4) {
+        hear_and_flush_at_once(world, license);
+    }
     for mark in [15, 60, 130] {
         let at = world.later(seconds(world.draw(|rng| rng.i64(mark / 2..mark * 2))));
         hear_news_at(world, at);
@@ -159,6 +162,21 @@ pub fn last_hour(world: &Arc<World>, license: Option<&LicenseId>) {
         for stack in &world.stacks {
             report_usage_at(world, at, stack);
         }
+    }
+}
+
+/// Intake remembers the license from just before the end is heard; the reporter runs right after that, and usage goes on.
+fn hear_and_flush_at_once(world: &Arc<World>, license: Option<&LicenseId>) {
+    let begin = world.draw(|rng| rng.i64(1..20));
+    for after in [0, 1, 22, 30, 38, 45] {
+        let at = world.later(seconds(begin + after));
+        let (here, license) = (Arc::clone(world), license.cloned());
+        world.act_at(at, "application", async move { use_some(&here, license.as_ref()) });
+    }
+    hear_news_at(world, world.later(seconds(begin + 4)));
+    let at = world.later(seconds(begin + world.draw(|rng| rng.i64(8..18))));
+    for stack in &world.stacks {
+        report_usage_at(world, at, stack);
     }
 }
 
