@@ -171,6 +171,10 @@ async fn elsewhere(
             Ok(home.filter(|home| record.name.hour < into || *home <= into))
         }
         Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
+            if !overage::is_known(run, license, &record.name).await? {
+                // It expires where it is: in a later hour it would only wait longer.
+                return Ok(None);
+            }
             let home = home(run, license, &record.name, None).await?;
             Ok(home.filter(|into| window_of(*into) > record.window_closes()))
         }
@@ -224,14 +228,14 @@ async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &Ho
 }
 
 async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreError> {
+    // What was said of it while it waited is settled. It is taken back first: said again is better than said for ever.
+    for waited in [ProblemKind::Uncarried, ProblemKind::Held] {
+        run.store.clear_note(carry.origin.name(), waited).await?;
+    }
     if !run.store.carry(&carry).await? {
         return Ok(Settled::Wait);
     }
     run.count(Metric::UsageCarried, 1);
-    // What was said of it while it waited is settled.
-    for waited in [ProblemKind::Uncarried, ProblemKind::Held] {
-        run.store.clear_note(carry.origin.name(), waited).await?;
-    }
     let RecordName { license, hour, dimension } = carry.origin.name();
     tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "carried");
     Ok(Settled::Done)

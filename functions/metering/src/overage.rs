@@ -6,7 +6,7 @@ use stallkeeper::ids::{AgreementId, DimensionKey};
 use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, State};
 use stallkeeper::listing::Listing;
-use stallkeeper::metering::{HourlyRecord, RecordState};
+use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
 use stallkeeper::metrics::Metric;
 use stallkeeper::overage::Overage;
 use stallkeeper::store::{NoteKind, ProblemKind, StoreError};
@@ -65,6 +65,15 @@ pub(crate) async fn freeze(
     }
     // What the record could not hold is carried on at the next look.
     Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Wait })
+}
+
+/// Whether what is billed of an hour's usage can be told: always, but for an overage.
+pub(crate) async fn is_known(run: &Run<'_>, license: &License, name: &RecordName) -> Result<bool, StoreError> {
+    let listing = run.store.listing(&license.product).await?;
+    let Some(entitled) = listing.as_ref().and_then(|listing| of(listing, &name.dimension)) else { return Ok(true) };
+    let Some(period) = period(run, license, name.hour).await? else { return Ok(false) };
+    let known = run.store.overage(&license.id, &name.dimension, &period.agreement).await?;
+    Ok(included(run, license, &period, known.as_ref(), entitled).is_some())
 }
 
 async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind) -> Result<Settled, StoreError> {

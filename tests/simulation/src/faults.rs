@@ -9,7 +9,16 @@ use sandbox::aws::{Fault, FaultKind, Faults, Service};
 const CALLED: [(Service, &[&str]); 4] = [
     (
         Service::DynamoDb,
-        &["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"],
+        &[
+            "BatchGetItem",
+            "BatchWriteItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "TransactWriteItems",
+            "UpdateItem",
+        ],
     ),
     (Service::Metering, &["BatchMeterUsage", "ResolveCustomer"]),
     (Service::Entitlement, &["GetEntitlements"]),
