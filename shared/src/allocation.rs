@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::HourSum;
@@ -84,18 +83,18 @@ pub fn allocate(sum: &HourSum, quantity: Quantity) -> Allocated {
     allocated
 }
 
-/// The sum of some allocations.
-pub fn total(parts: &[Allocation]) -> Decimal {
-    parts.iter().map(|part| part.quantity.amount()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
+    use rust_decimal::Decimal;
 
     use super::*;
+
+    fn total(parts: &[Allocation]) -> Decimal {
+        parts.iter().map(|part| part.quantity.amount()).sum()
+    }
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
         let pairs: BTreeMap<String, String> =

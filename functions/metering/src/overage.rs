@@ -42,16 +42,10 @@ pub(crate) async fn freeze(
     entitled: &DimensionKey,
 ) -> Result<Settled, StoreError> {
     let name = record.name.clone();
-    let Some(period) = period(run, license, name.hour).await? else {
-        return wait(run, record, sum, NoteKind::PeriodUnknown).await;
+    let Terms { mut overage, included } = match terms(run, license, &name, entitled).await? {
+        Ok(terms) => terms,
+        Err(unknown) => return wait(run, record, sum, unknown).await,
     };
-    let known = run.store.overage(&license.id, &name.dimension, &period.agreement).await?;
-    let included = included(run, license, &period, known.as_ref(), entitled);
-    let Some(included) = included else {
-        return wait(run, record, sum, NoteKind::IncludedUnknown).await;
-    };
-    let mut overage =
-        known.unwrap_or_else(|| Overage::new(license.id.clone(), name.dimension.clone(), period.agreement));
     let consumed = overage.consume(sum.amount, included);
     let mut record = HourlyRecord { counted: Some(consumed.counted), ..record };
     record.bill(sum, consumed.quantity);
@@ -71,9 +65,31 @@ pub(crate) async fn freeze(
 pub(crate) async fn is_known(run: &Run<'_>, license: &License, name: &RecordName) -> Result<bool, StoreError> {
     let listing = run.store.listing(&license.product).await?;
     let Some(entitled) = listing.as_ref().and_then(|listing| of(listing, &name.dimension)) else { return Ok(true) };
-    let Some(period) = period(run, license, name.hour).await? else { return Ok(false) };
+    Ok(terms(run, license, name, entitled).await?.is_ok())
+}
+
+/// What an hour's overage is measured by.
+struct Terms {
+    /// How far the license is in the hour's period.
+    overage: Overage,
+    /// How much the contract includes.
+    included: Decimal,
+}
+
+/// The terms of an hour, or what of them is not known.
+async fn terms(
+    run: &Run<'_>,
+    license: &License,
+    name: &RecordName,
+    entitled: &DimensionKey,
+) -> Result<Result<Terms, NoteKind>, StoreError> {
+    let Some(period) = period(run, license, name.hour).await? else { return Ok(Err(NoteKind::PeriodUnknown)) };
     let known = run.store.overage(&license.id, &name.dimension, &period.agreement).await?;
-    Ok(included(run, license, &period, known.as_ref(), entitled).is_some())
+    let Some(included) = included(run, license, &period, known.as_ref(), entitled) else {
+        return Ok(Err(NoteKind::IncludedUnknown));
+    };
+    let begin = || Overage::new(license.id.clone(), name.dimension.clone(), period.agreement.clone());
+    Ok(Ok(Terms { overage: known.unwrap_or_else(begin), included }))
 }
 
 async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind) -> Result<Settled, StoreError> {

@@ -4,9 +4,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -35,6 +36,9 @@ static FUNCTION: LazyLock<Registration> = LazyLock::new(|| {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts())
         .build();
+    // Whether a place in the code logs is remembered when it is first passed. So the log is the whole process's and there
+    // before anything can be.
+    tracing_subscriber::fmt().json().with_env_filter("info,registration=trace").with_writer(|| Log).init();
     Registration::new(&closed_port, "none", Clock::System)
 });
 
@@ -110,13 +114,16 @@ fn every_sample_has_its_answer() {
     }
 }
 
-/// What the function logs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What the function logged on this thread, that is in this test.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOG.with_borrow_mut(|log| log.write(bytes))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -126,25 +133,12 @@ impl Write for Log {
 
 #[test]
 fn a_failure_is_logged_by_its_code_and_without_anything_of_the_buyers() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().json().with_env_filter("info,registration=trace").with_writer(move || writer.clone());
-    let handle_all = || {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/registration");
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let sample = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-            handle(serde_json::from_str(&sample).unwrap()).unwrap();
-        }
-    };
-    // Whether a place in the code logs is remembered when it is first passed, which a test beside this one may be doing
-    // now, without a log. So all are passed first, and then asked anew.
-    handle_all();
-    tracing::subscriber::with_default(subscriber.finish(), || {
-        tracing::callsite::rebuild_interest_cache();
-        handle_all();
-    });
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/registration");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let sample = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        handle(serde_json::from_str(&sample).unwrap()).unwrap();
+    }
+    let log = String::from_utf8(LOG.take()).unwrap();
     for code in ["token_missing", "aws_unavailable", "unavailable", "body_unreadable", "cross_site"] {
         assert!(log.contains(&format!("\"code\":\"{code}\"")), "{code} is not in {log}");
     }
