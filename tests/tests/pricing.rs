@@ -129,6 +129,28 @@ async fn an_overage_waits_until_what_the_contract_includes_is_known() {
     assert_eq!(problems["problems"], json!([]));
 }
 
+#[tokio::test]
+async fn an_overage_that_is_not_known_in_time_is_named_whole() {
+    let world = World::new().await;
+    let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });
+    world.fault(fault).await;
+    let purchase = with_consumption(&world).await;
+    accepted(&world, usage(&world, &purchase, "events_extra", 2_147_483_647_i64, "09")).await;
+    accepted(&world, usage(&world, &purchase, "events_extra", 130, "09, too")).await;
+    world.advance(minutes(25 * 60)).await;
+    let named = |problems: &Value| -> Vec<(String, String)> {
+        let text = |problem: &Value, name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        let problems = problems["problems"].as_array().unwrap();
+        problems.iter().map(|problem| (text(problem, "kind"), text(problem, "quantity"))).collect()
+    };
+    let (_, problems) = world.api(Method::GET, "/v1/usage/problems", None).await;
+    // A record cannot hold all of it.
+    let expected = [("expired".to_owned(), "2147483647".to_owned()), ("uncarried".to_owned(), "130".to_owned())];
+    assert_eq!(named(&problems), expected, "{problems}");
+    assert!(world.counted(Metric::RecordsExpired) > 0 && world.counted(Metric::UsageUncarried) > 0);
+    assert!(world.billed(&purchase.license).await.is_empty());
+}
+
 /// The allocations of the records that were sent, as they stand on the wire.
 fn allocations_sent(world: &World) -> Vec<Value> {
     let calls = world.sandbox.aws().wire().calls(Service::Metering, "BatchMeterUsage");

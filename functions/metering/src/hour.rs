@@ -12,7 +12,7 @@ use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, State};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
-use stallkeeper::store::{Carry, Note, NoteKind, Origin, ProblemKind, StoreError};
+use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{LARGEST, Quantity, carry_target};
 
@@ -171,7 +171,7 @@ async fn elsewhere(
             Ok(home.filter(|home| record.name.hour < into || *home <= into))
         }
         Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
-            if !overage::is_known(run, license, &record.name).await? {
+            if overage::unknown(run, license, &record.name).await?.is_some() {
                 // It expires where it is: in a later hour it would only wait longer.
                 return Ok(None);
             }
@@ -210,28 +210,24 @@ async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &Ho
         return Ok(Settled::Done);
     }
     if difference.is_sign_negative() {
-        note(run, &record.name, NoteKind::Overbilled, -difference).await?;
-        return Ok(Settled::Done);
+        return note(run, &record.name, Some(record), NoteKind::Overbilled, -difference).await;
     }
-    match home(run, license, &record.name, None).await? {
-        Some(into) => {
-            let amount = sum.beyond(record, difference);
-            carry_once(run, Carry { origin: Origin::Frozen(record), amount, target: into }).await
-        }
-        None => {
-            note(run, &record.name, NoteKind::Uncarried, difference).await?;
-            // What its month can no longer take stays with the note.
-            let is_given_up = run.now >= record.name.hour.month().window_closes();
-            Ok(if is_given_up { Settled::Done } else { Settled::Wait })
-        }
+    let unknown = overage::unknown(run, license, &record.name).await?;
+    let into = if unknown.is_none() { home(run, license, &record.name, None).await? } else { None };
+    if let Some(into) = into {
+        let amount = sum.beyond(record, difference);
+        return carry_once(run, Carry { origin: Origin::Frozen(record), amount, target: into }).await;
     }
+    // What its month can no longer take stays with the note, as does what was not known until its window closed.
+    let closes = if unknown.is_some() { record.window_closes() } else { record.name.hour.month().window_closes() };
+    if run.now < closes {
+        note(run, &record.name, Some(record), unknown.unwrap_or(NoteKind::Uncarried), difference).await?;
+        return Ok(Settled::Wait);
+    }
+    note(run, &record.name, Some(record), NoteKind::Uncarried, difference).await
 }
 
 async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreError> {
-    // What was said of it while it waited is settled. It is taken back first: said again is better than said for ever.
-    for waited in [ProblemKind::Uncarried, ProblemKind::Held] {
-        run.store.clear_note(carry.origin.name(), waited).await?;
-    }
     if !run.store.carry(&carry).await? {
         return Ok(Settled::Wait);
     }
@@ -241,16 +237,26 @@ async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreErr
     Ok(Settled::Done)
 }
 
-/// Writes down what no record's state tells, and tells of it.
-pub(crate) async fn note(run: &Run<'_>, about: &RecordName, kind: NoteKind, amount: Decimal) -> Result<(), StoreError> {
+/// Writes down what no record's state tells, and tells of it, unless `record` is no longer as it was read.
+pub(crate) async fn note(
+    run: &Run<'_>,
+    about: &RecordName,
+    record: Option<&HourlyRecord>,
+    kind: NoteKind,
+    amount: Decimal,
+) -> Result<Settled, StoreError> {
+    let note = Note { about: about.clone(), note: kind, amount, since: run.now };
+    if !run.store.write_note(&note, record).await? {
+        return Ok(Settled::Wait);
+    }
     let (metric, reason) = match kind {
         NoteKind::Overbilled => (Metric::UsageOverbilled, "more is in records than the hour holds"),
-        NoteKind::Uncarried => (Metric::UsageUncarried, "no hour of its month can take it"),
+        NoteKind::Uncarried => (Metric::UsageUncarried, "nothing that is still to be sent can take it"),
         NoteKind::PeriodUnknown => (Metric::UsageHeld, "the start of its agreement is not known"),
         NoteKind::IncludedUnknown => (Metric::UsageHeld, "what the contract includes is not known"),
     };
     run.problem(metric, about, reason);
-    run.store.write_note(&Note { about: about.clone(), note: kind, amount, since: run.now }).await
+    Ok(Settled::Done)
 }
 
 /// The first hour, of those that may bill an hour's usage, that has no record of the dimension yet: the preferred one; the

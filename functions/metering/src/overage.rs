@@ -9,8 +9,9 @@ use stallkeeper::listing::Listing;
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
 use stallkeeper::metrics::Metric;
 use stallkeeper::overage::Overage;
-use stallkeeper::store::{NoteKind, ProblemKind, StoreError};
+use stallkeeper::store::{NoteKind, StoreError};
 use stallkeeper::time::UsageHour;
+use stallkeeper::usage::LARGEST;
 
 use crate::hour::{Settled, note};
 use crate::run::{Began, Run};
@@ -49,23 +50,24 @@ pub(crate) async fn freeze(
     let consumed = overage.consume(sum.amount, included);
     let mut record = HourlyRecord { counted: Some(consumed.counted), ..record };
     record.bill(sum, consumed.quantity);
-    if !run.store.freeze_with_overage(&record, &overage).await? {
+    if !run.store.freeze_overage(&record, Some(&overage)).await? {
         return Ok(Settled::Wait);
     }
     run.count(Metric::RecordsFrozen, 1);
     run.count(Metric::AllocationsFolded, record.folded_allocations);
-    if run.now >= name.hour.swept_from() {
-        run.store.clear_note(&name, ProblemKind::Held).await?;
-    }
     // What the record could not hold is carried on at the next look.
     Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Wait })
 }
 
-/// Whether what is billed of an hour's usage can be told: always, but for an overage.
-pub(crate) async fn is_known(run: &Run<'_>, license: &License, name: &RecordName) -> Result<bool, StoreError> {
+/// What is not known yet of how an hour's usage is billed; only of an overage that can be something.
+pub(crate) async fn unknown(
+    run: &Run<'_>,
+    license: &License,
+    name: &RecordName,
+) -> Result<Option<NoteKind>, StoreError> {
     let listing = run.store.listing(&license.product).await?;
-    let Some(entitled) = listing.as_ref().and_then(|listing| of(listing, &name.dimension)) else { return Ok(true) };
-    Ok(terms(run, license, name, entitled).await?.is_ok())
+    let Some(entitled) = listing.as_ref().and_then(|listing| of(listing, &name.dimension)) else { return Ok(None) };
+    Ok(terms(run, license, name, entitled).await?.err())
 }
 
 /// What an hour's overage is measured by.
@@ -97,15 +99,13 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
         return Ok(Settled::Done);
     }
     if run.now < record.window_closes() {
-        note(run, &record.name, kind, sum.amount).await?;
+        note(run, &record.name, None, kind, sum.amount).await?;
         return Ok(Settled::Wait);
     }
     run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
-    if run.store.freeze(&[record.become_at(RecordState::Expired, run.now)]).await? != [true] {
-        return Ok(Settled::Wait);
-    }
-    run.store.clear_note(&record.name, ProblemKind::Held).await?;
-    Ok(Settled::Done)
+    let is_frozen = run.store.freeze_overage(&record.become_at(RecordState::Expired, run.now), None).await?;
+    // What the record cannot hold is named at the next look.
+    Ok(if is_frozen && sum.amount <= LARGEST { Settled::Done } else { Settled::Wait })
 }
 
 /// The agreement whose time an hour is in: the license's, or one that it renewed. None while its start is not known.

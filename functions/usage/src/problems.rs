@@ -234,7 +234,9 @@ fn note_view(note: Note) -> ProblemView {
             "more_in_records_than_used",
             "It cannot arise by design: keep the table as it is, tell the developers, and refund the buyer.",
         ),
-        NoteKind::Uncarried => ("no_hour_can_take_it", "Every hour of its month is booked: settle it with the buyer."),
+        NoteKind::Uncarried => {
+            ("no_hour_can_take_it", "Once its month is closed it is not billed any more: settle it with the buyer.")
+        }
         NoteKind::PeriodUnknown => (
             "agreement_start_unknown",
             "It is billed as soon as AWS tells when the agreement began; check DescribeAgreement.",

@@ -1,10 +1,10 @@
 //! Carrying: usage that its own hour can no longer hold becomes an item of another, in one transaction.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
 use rust_decimal::Decimal;
 
 use super::keys::Key;
-use super::{Store, StoreError, attribute, is_lost_race, keys, unavailable, write};
+use super::{Store, StoreError, attribute, keys, write};
 use crate::ledger::HourSum;
 use crate::metering::{HourlyRecord, RecordName};
 use crate::time::UsageHour;
@@ -74,13 +74,11 @@ impl Store {
             TransactWriteItem::builder().put(self.plain_put(item, Some("attribute_not_exists(pk)"))?).build(),
             TransactWriteItem::builder().put(self.plain_put(marker, None)?).build(),
             TransactWriteItem::builder().put(self.plain_put(note, None)?).build(),
-            TransactWriteItem::builder().condition_check(self.has_no_record(&target)?).build(),
+            TransactWriteItem::builder().condition_check(self.is_as_read(&target, None)?).build(),
+            // What was said of it while it waited is settled.
+            self.no_note(name)?,
         ];
-        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
-            Err(error) => Err(unavailable(error)),
-        }
+        self.write_unless_lost(writes).await
     }
 
     fn raise(&self, record: &HourlyRecord, carried: Decimal) -> Result<Update, StoreError> {
@@ -100,13 +98,19 @@ impl Store {
         put.set_condition_expression(condition.map(str::to_owned)).build().map_err(super::licenses::unbuildable)
     }
 
-    fn has_no_record(&self, name: &RecordName) -> Result<ConditionCheck, StoreError> {
-        let key: std::collections::HashMap<String, AttributeValue> = keys::record(name).attributes();
-        ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(key))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(super::licenses::unbuildable)
+    /// That a name's record is as it was read: there is none, or nothing more was carried from its hour.
+    pub(super) fn is_as_read(
+        &self,
+        name: &RecordName,
+        record: Option<&HourlyRecord>,
+    ) -> Result<ConditionCheck, StoreError> {
+        let check = ConditionCheck::builder().table_name(&self.table).set_key(Some(keys::record(name).attributes()));
+        let check = match record {
+            None => check.condition_expression("attribute_not_exists(pk)"),
+            Some(record) => check
+                .condition_expression("carried = :carried")
+                .expression_attribute_values(":carried", attribute(&record.carried)?),
+        };
+        check.build().map_err(super::licenses::unbuildable)
     }
 }

@@ -249,8 +249,8 @@ pub(crate) fn record(name: &RecordName) -> Key {
 }
 
 /// Something about a record that its state does not tell.
-pub(crate) fn note(name: &RecordName, kind: &str) -> Key {
-    Key::new(format!("NOTE#{}", name.license), format!("{}#{}#{kind}", name.hour, name.dimension))
+pub(crate) fn note(name: &RecordName) -> Key {
+    Key::new(format!("NOTE#{}", name.license), format!("{}#{}", name.hour, name.dimension))
 }
 
 /// What operators did, by month.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Item, RACES, Store, StoreError, give_way, is_lost_race, keys, read, unavailable, write};
+use super::{Item, RACES, Store, StoreError, give_way, keys, read, unavailable, write};
 use crate::ids::{AccountId, LicenseId, TenantId};
 use crate::license::{License, StateName, told};
 use crate::notification::{OutboundEvent, Told};
@@ -114,11 +114,8 @@ impl Store {
             for item in &also {
                 writes.push(self.also_write(item)?);
             }
-            let written = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
-            match written {
-                Ok(_) => return Ok(Some(license)),
-                Err(error) if error.as_service_error().is_some_and(is_lost_race) => {}
-                Err(error) => return Err(unavailable(error)),
+            if self.write_unless_lost(writes).await? {
+                return Ok(Some(license));
             }
         }
         Err(StoreError::Contended(keys::license(id).pk))

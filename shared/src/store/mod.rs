@@ -24,7 +24,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -197,6 +197,16 @@ impl Store {
             found.push(read(item.map_err(unavailable)?)?);
         }
         Ok(found)
+    }
+
+    /// Makes writes together, unless one of their conditions does not hold or another write came between. Answers
+    /// whether they are made.
+    async fn write_unless_lost(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 }
 

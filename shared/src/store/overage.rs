@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 
-use super::{Store, StoreError, is_lost_race, keys, unavailable, write};
+use super::{Store, StoreError, keys, write};
 use crate::ids::{AgreementId, DimensionKey, LicenseId};
 use crate::metering::HourlyRecord;
 use crate::overage::Overage;
@@ -31,13 +31,23 @@ impl Store {
         self.query(&keys::license(license).pk, keys::OVERAGE_PREFIX).await
     }
 
-    /// Freezes a record together with the overage that it bills, once: on condition that the record's name has none and
-    /// that the overage was not written since it was read, in `overage.version`. Answers whether it is written.
+    /// Freezes the record of an overage, once, together with the overage if it bills something: on condition that the
+    /// record's name has none and that the overage was not written since it was read, in `overage.version`. A note about
+    /// it is taken back. Answers whether it is written.
     ///
     /// # Errors
     ///
     /// When the table does not answer. It may be written then; the record's name tells.
-    pub async fn freeze_with_overage(&self, record: &HourlyRecord, overage: &Overage) -> Result<bool, StoreError> {
+    pub async fn freeze_overage(&self, record: &HourlyRecord, overage: Option<&Overage>) -> Result<bool, StoreError> {
+        let mut writes =
+            vec![TransactWriteItem::builder().put(self.frozen(record)?).build(), self.no_note(&record.name)?];
+        if let Some(overage) = overage {
+            writes.push(TransactWriteItem::builder().put(self.next_version(overage)?).build());
+        }
+        self.write_unless_lost(writes).await
+    }
+
+    fn next_version(&self, overage: &Overage) -> Result<Put, StoreError> {
         let next = Overage { version: overage.version + 1, ..overage.clone() };
         let item = write(&keys::overage(&next.license, &next.dimension, &next.period), &next)?;
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
@@ -47,14 +57,6 @@ impl Store {
             put.condition_expression("version = :version")
                 .expression_attribute_values(":version", AttributeValue::N(overage.version.to_string()))
         };
-        let writes = vec![
-            TransactWriteItem::builder().put(self.frozen(record)?).build(),
-            TransactWriteItem::builder().put(put.build().map_err(super::licenses::unbuildable)?).build(),
-        ];
-        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
-            Err(error) => Err(unavailable(error)),
-        }
+        put.build().map_err(super::licenses::unbuildable)
     }
 }

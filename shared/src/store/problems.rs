@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use ulid::Ulid;
 
 use super::keys::{Rank, SHARDS, Work};
 use super::licenses::unbuildable;
-use super::{IndexKey, Item, Pause, Store, StoreError, is_lost_race, is_race, keys, read, unavailable, write};
+use super::{IndexKey, Item, Pause, Store, StoreError, keys, read, write};
 use crate::metering::{HourlyRecord, RecordName};
 
 /// Something about a license's hour and dimension that no record's state tells.
@@ -147,34 +146,35 @@ pub struct AuditEntry {
 }
 
 impl Store {
-    /// Writes a note, unless it is there already.
+    /// Writes a note. It takes the place of one about the same, and stands since when that did. It is written only if
+    /// the record that it is about is as it was read, and if there still is none where none was: otherwise the usage is
+    /// on its way already. Answers whether it is written.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn write_note(&self, note: &Note) -> Result<(), StoreError> {
-        let mut item = write(&keys::note(&note.about, note.note.problem().name()), note)?;
+    pub async fn write_note(&self, note: &Note, record: Option<&HourlyRecord>) -> Result<bool, StoreError> {
+        let key = keys::note(&note.about);
+        let before: Option<Note> = self.get(&key).await?;
+        let note = Note { since: before.map_or(note.since, |before| before.since), ..note.clone() };
+        let mut item = write(&key, &note)?;
         let work = keys::work(Work::Problem(keys::shard(&note.about.license)));
         let sort = keys::problem_sort(note.note.problem().name(), note.since, &note.about);
         item.insert(keys::WORK_KEY.to_owned(), AttributeValue::S(work));
         item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(sort));
-        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        match request.condition_expression("attribute_not_exists(pk)").send().await {
-            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
-            _ => Ok(()),
-        }
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(unbuildable)?;
+        let writes = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().condition_check(self.is_as_read(&note.about, record)?).build(),
+        ];
+        self.write_unless_lost(writes).await
     }
 
-    /// Takes a note back.
-    ///
-    /// # Errors
-    ///
-    /// When the table does not answer.
-    pub async fn clear_note(&self, about: &RecordName, kind: ProblemKind) -> Result<(), StoreError> {
-        let key = keys::note(about, kind.name());
-        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
-        request.send().await.map_err(unavailable)?;
-        Ok(())
+    /// Takes the note about a record's name back, if there is one.
+    pub(super) fn no_note(&self, about: &RecordName) -> Result<TransactWriteItem, StoreError> {
+        let key = keys::note(about).attributes();
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build().map_err(unbuildable)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// A page of what a person must look at, of one kind or of all; the pages' lengths vary.
@@ -224,11 +224,7 @@ impl Store {
             TransactWriteItem::builder().update(self.update(before, after)?).build(),
             TransactWriteItem::builder().put(entry).build(),
         ];
-        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
-            Err(error) => Err(unavailable(error)),
-        }
+        self.write_unless_lost(writes).await
     }
 
     /// What operators did in a month, written `2026-11`, oldest first.

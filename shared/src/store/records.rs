@@ -10,9 +10,7 @@ use serde::Deserialize;
 
 use super::keys::{Rank, Work};
 use super::usage::after;
-use super::{
-    IndexKey, Item, Store, StoreError, attribute, is_lost_race, is_race, keys, read, unavailable, values, write,
-};
+use super::{IndexKey, Item, Store, StoreError, attribute, is_race, keys, read, unavailable, values, write};
 use crate::ids::LicenseId;
 use crate::metering::{BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
 use crate::time::UsageHour;
@@ -69,13 +67,11 @@ impl Store {
         for chunk in chunks(records, HourlyRecord::size) {
             let puts: Vec<Put> = chunk.iter().map(|record| self.frozen(record)).collect::<Result<_, _>>()?;
             let writes = puts.iter().map(|put| TransactWriteItem::builder().put(put.clone()).build()).collect();
-            match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-                Ok(_) => frozen.extend(chunk.iter().map(|_| true)),
+            if self.write_unless_lost(writes).await? {
+                frozen.extend(chunk.iter().map(|_| true));
+            } else {
                 // One of them is there already, from a run before this one: each for itself then.
-                Err(error) if error.as_service_error().is_some_and(is_lost_race) => {
-                    frozen.extend(try_join_all(puts.into_iter().map(|put| self.put_new(put))).await?);
-                }
-                Err(error) => return Err(unavailable(error)),
+                frozen.extend(try_join_all(puts.into_iter().map(|put| self.put_new(put))).await?);
             }
         }
         Ok(frozen)
@@ -234,11 +230,7 @@ impl Store {
             claimed.push(next);
         }
         let writes = writes.into_iter().map(|update| TransactWriteItem::builder().update(update).build()).collect();
-        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(Some(claimed)),
-            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(None),
-            Err(error) => Err(unavailable(error)),
-        }
+        Ok(self.write_unless_lost(writes).await?.then_some(claimed))
     }
 
     /// Writes down what became of records: each pair is a record as it was and as it is now. One that another run has
@@ -253,14 +245,10 @@ impl Store {
                 chunk.iter().map(|(before, after)| self.update(before, after)).collect::<Result<_, _>>()?;
             let writes =
                 updates.iter().map(|update| TransactWriteItem::builder().update(update.clone()).build()).collect();
-            match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-                Ok(_) => {}
-                Err(error) if error.as_service_error().is_some_and(is_lost_race) => {
-                    for update in updates {
-                        self.update_one(update).await?;
-                    }
+            if !self.write_unless_lost(writes).await? {
+                for update in updates {
+                    self.update_one(update).await?;
                 }
-                Err(error) => return Err(unavailable(error)),
             }
         }
         Ok(())

@@ -89,6 +89,7 @@ fn play_in_a_runtime(seed: u64, telling: Telling) -> anyhow::Result<Told> {
         let seen = world.network.seen();
         let mut tally = world.tally().clone();
         tally.calls = seen.calls;
+        differences.extend(tally.too_little().into_iter().map(|what| Difference { license: None, what }));
         let about: Vec<String> = match telling {
             Telling::Differences => differences.iter().filter_map(|difference| difference.license.clone()).collect(),
             Telling::None | Telling::All => Vec::new(),

@@ -26,8 +26,11 @@ const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 const HOURS: i64 = 48;
 
-/// How many requests of usage there are, besides those that follow from something.
-const REPORTS: usize = 95;
+/// How many requests of usage there are at least, besides those that follow from something.
+const REPORTS: usize = 62;
+
+/// How many more there may be, where those were of too few events.
+const MORE_REPORTS: i64 = 90;
 
 /// How many faults are planned; not all of them strike.
 const FAULTS: usize = 40;
@@ -62,7 +65,7 @@ fn some_second(world: &World, hours: i64) -> Timestamp {
 fn plan_purchases(world: &Arc<World>) {
     let stages = &world.scene.stages;
     let sold: Vec<_> = world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).collect();
-    let times = [(3, 1), (world.draw(|rng| rng.usize(0..3)), 36)];
+    let times = [(3, 1), (world.draw(|rng| rng.usize(0..2)), 36)];
     for (count, within) in times {
         for _ in 0..count {
             let Some(product) = world.draw(|rng| rng.choice(sold.iter())).map(|listing| listing.product_code.clone())
@@ -102,6 +105,17 @@ fn plan_usage(world: &Arc<World>) {
         let here = Arc::clone(world);
         world.act_at(at.min(world.scene.over()), "application", async move { use_some(&here, None) });
     }
+    // Where there was too little by the last hours, because nobody had bought yet or the stage has no stack, there is
+    // more then.
+    for minutes in 0..MORE_REPORTS {
+        let at = world.scene.over() - seconds(60 * (MORE_REPORTS - minutes));
+        let here = Arc::clone(world);
+        world.act_at(at, "application", async move {
+            if here.tally().is_quiet() {
+                use_some(&here, None);
+            }
+        });
+    }
 }
 
 fn plan_reporter(world: &Arc<World>) {
@@ -116,7 +130,7 @@ fn plan_reporter(world: &Arc<World>) {
         while hour.start() < world.scene.over() {
             // The hour before is summed from :10 on and swept from :15 on.
             let mut marks = vec![world.draw(|rng| rng.i64(10 * 60..20 * 60))];
-            if world.chance(0.5) {
+            if world.chance(0.25) {
                 marks.push(world.draw(|rng| rng.i64(0..3600)));
             }
             let closes_month = world.scene.month_end.is_some_and(|end| hour.start() == end + seconds(5 * 3600));
@@ -371,7 +385,7 @@ fn clear_faults(world: &World) {
 
 /// From time to time somebody looks at the records, and sometimes another system books an hour.
 fn plan_looks(world: &Arc<World>) {
-    for _ in 0..14 {
+    for _ in 0..9 {
         let (at, here) = (some_second(world, HOURS), Arc::clone(world));
         world.act_at(at, "watch", async move { look(&here, 5).await });
     }
@@ -439,7 +453,7 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
 
 /// Everything that was begun comes to its end: the reporter runs, news is heard, usage is sent until it is answered.
 async fn come_to_an_end(world: &Arc<World>) {
-    let minutes = [vec![10; 4], vec![25; 3], vec![180; 9], vec![16; 3]].concat();
+    let minutes = [vec![10; 3], vec![25; 3], vec![325; 5], vec![16; 2]].concat();
     for (step, pause) in minutes.into_iter().enumerate() {
         if step == 1 {
             everyone_leaves(world);

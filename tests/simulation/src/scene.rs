@@ -58,7 +58,7 @@ impl Scene {
                 listing.dimensions.iter_mut().for_each(|dimension| dimension.overage_of = None);
             }
         }
-        let stages = if rng.f64() < 0.3 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
+        let stages = if rng.f64() < 0.2 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
         Ok(Self { start, month_end, stages, listings, readings: readings(rng), delays: delays(rng) })
     }
 

@@ -19,6 +19,14 @@ const STATES: [&str; 10] = [
     "folded",
 ];
 
+/// How much must happen in a seed at least, for its bill to say anything.
+const LEAST_PURCHASES: u64 = 3;
+const LEAST_EVENTS: u64 = 200;
+const LEAST_FAULTS: u64 = 10;
+
+/// The name of the count of usage events.
+pub const EVENTS: &str = "usage events";
+
 /// Counts, by name.
 pub type Counts = BTreeMap<String, u64>;
 
@@ -59,6 +67,26 @@ impl Tally {
                 add(mine, name, *by);
             }
         }
+    }
+
+    /// What there was too little of in a seed.
+    pub fn too_little(&self) -> Vec<String> {
+        let amounts = [
+            ("purchases", LEAST_PURCHASES, self.count("purchases")),
+            (EVENTS, LEAST_EVENTS, self.count(EVENTS)),
+            ("faults that struck", LEAST_FAULTS, self.struck.values().sum()),
+        ];
+        let less = amounts.into_iter().filter(|(_, least, amount)| amount < least);
+        less.map(|(name, least, amount)| format!("{amount} {name}, and not {least} at least")).collect()
+    }
+
+    /// Whether the seed has too few usage events so far.
+    pub fn is_quiet(&self) -> bool {
+        self.count(EVENTS) < LEAST_EVENTS
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or_default()
     }
 
     /// What was never reached, though it must be.

@@ -14,6 +14,7 @@ use stallkeeper::time::UsageHour;
 use crate::application::{Known, Said, Sent, Version, read_answer};
 use crate::buyers::{Holding, request, some_time};
 use crate::life::{End, Life};
+use crate::tally::EVENTS;
 use crate::world::World;
 
 /// What the function that takes usage in may take, as the template has it.
@@ -35,7 +36,7 @@ pub fn use_some(world: &Arc<World>, of: Option<&LicenseId>) {
         let of = (stack.stage, holding.license.clone(), dimension);
         sent.push((world.application().uses(of, time, quantity), 0));
     }
-    world.count("usage events", sent.len());
+    world.count(EVENTS, sent.len());
     let now = world.now();
     report(world, now, stack.stage, sent.clone(), 0);
     if world.chance(0.1) {
