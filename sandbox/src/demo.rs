@@ -54,8 +54,13 @@ async fn contract(story: &mut Story) -> Result<()> {
     story.say("arrives at the registration page, though AWS throttled the first ResolveCustomer");
 
     let location = story.leave_contact(&cookie).await?;
-    ensure!(location.contains("/app/sign-up?code="), "handed on to {location}");
+    let code = location.split_once("/app/sign-up?code=").map(|(_, code)| code.to_owned());
+    let code = code.with_context(|| format!("handed on to {location}"))?;
     story.say("leaves a mail address and is sent to the application's sign-up page with a one-time code");
+
+    let (status, handoff) = story.people.redeem("demo", &code).await?;
+    ensure!(status == 200 && handoff.get("license") == Some(&json!(purchase.license)), "{status} {handoff}");
+    story.say("the application redeems the code and learns whom it signs up, for which license");
 
     story.expect_license(&purchase.license, json!({ "state": "pending", "tenant": null })).await?;
     story.link(&purchase.license, "acme").await?;

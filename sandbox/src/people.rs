@@ -6,9 +6,16 @@ use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Method, RequestBuilder, header};
 use serde_json::{Value, json};
 
+/// The access key of the application.
+const APPLICATION: &str = "AKIAAPPLICATION";
+
 /// What stands in the place of a signature: it names an access key, and that is all that the sandbox looks at.
-const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKIAAPPLICATION/20261110/us-east-1/execute-api/aws4_request, \
-                         SignedHeaders=host;x-amz-date, Signature=0";
+fn signature(access_key: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={access_key}/20261110/us-east-1/execute-api/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature=0"
+    )
+}
 
 /// Everyone who comes to the address of a stage.
 #[derive(Debug, Clone)]
@@ -163,7 +170,7 @@ impl People {
         visit(self.signed(method, path).header(header::CONTENT_TYPE, content_type).body(body)).await
     }
 
-    /// A signed call of the application.
+    /// A signed call of the application. An answer without a body is null.
     ///
     /// # Errors
     ///
@@ -171,8 +178,26 @@ impl People {
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
         let request = self.signed(method, path);
         let request = if let Some(body) = body { request.json(&body) } else { request };
-        let answer = request.send().await?;
-        Ok((answer.status().as_u16(), answer.json().await?))
+        answered(request).await
+    }
+
+    /// Somebody redeems the code of a handoff.
+    ///
+    /// # Errors
+    ///
+    /// When no JSON is answered.
+    pub async fn redeem_as(&self, access_key: &str, key: &str, code: &str) -> Result<(u16, Value)> {
+        let request = self.http.post(self.address("/v1/handoffs")).header(header::AUTHORIZATION, signature(access_key));
+        answered(request.header("idempotency-key", key).json(&json!({ "code": code }))).await
+    }
+
+    /// The application redeems the code of a handoff.
+    ///
+    /// # Errors
+    ///
+    /// When no JSON is answered.
+    pub async fn redeem(&self, key: &str, code: &str) -> Result<(u16, Value)> {
+        self.redeem_as(APPLICATION, key, code).await
     }
 
     /// The application links a license to a tenant.
@@ -212,7 +237,7 @@ impl People {
     }
 
     fn signed(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.address(path)).header(header::AUTHORIZATION, SIGNATURE)
+        self.http.request(method, self.address(path)).header(header::AUTHORIZATION, signature(APPLICATION))
     }
 }
 
@@ -230,6 +255,19 @@ pub fn hidden_field(page: &str, name: &str) -> Option<String> {
 pub fn text(answer: &Value, name: &str) -> Result<String> {
     let text = answer.get(name).and_then(Value::as_str);
     Ok(text.with_context(|| format!("there is no `{name}` in {answer}"))?.to_owned())
+}
+
+/// The code of the handoff that a browser is sent on with.
+pub fn handoff_code(visit: &Visit) -> Option<String> {
+    let (_, code) = visit.location.as_deref()?.split_once("?code=")?;
+    Some(code.to_owned())
+}
+
+async fn answered(request: RequestBuilder) -> Result<(u16, Value)> {
+    let answer = request.send().await?;
+    let status = answer.status().as_u16();
+    let body = answer.bytes().await?;
+    Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
 }
 
 fn with_cookie(request: RequestBuilder, cookie: Option<&str>) -> RequestBuilder {

@@ -9,6 +9,7 @@ use aws_lambda_events::encodings::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::ser::Serialize;
@@ -29,6 +30,8 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// The ARN of who signed the call, where API Gateway has checked a signature.
     pub caller: Option<String>,
+    /// When API Gateway took it.
+    pub arrived_at: Timestamp,
     headers: HeaderMap,
     cookies: Vec<String>,
     host: Option<String>,
@@ -69,6 +72,7 @@ impl Request {
             path,
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             caller: iam.and_then(|iam| iam.user_arn),
+            arrived_at: Timestamp::from_millisecond(event.request_context.time_epoch).unwrap_or_default(),
             cookies: event.cookies.unwrap_or_default(),
             host: host.or(event.request_context.domain_name),
             headers: event.headers,
@@ -93,10 +97,19 @@ impl Request {
     ///
     /// A problem document that names the method that the path has.
     pub fn only_method(&self, method: &Method) -> Result<(), Problem> {
-        if self.method == *method {
+        self.only_methods(std::slice::from_ref(method))
+    }
+
+    /// Refuses every method but these.
+    ///
+    /// # Errors
+    ///
+    /// A problem document that names the methods that the path has.
+    pub fn only_methods(&self, methods: &[Method]) -> Result<(), Problem> {
+        if methods.contains(&self.method) {
             return Ok(());
         }
-        let allowed = method.as_str();
+        let allowed = &methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path has no such method.")
             .detail(format!("{} is not {allowed}", self.method))
             .action("Use the method that the Allow header names.")
@@ -125,6 +138,26 @@ impl Request {
     /// A header's value, if it is there and is text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The key by which the caller knows this request again if it sends it again.
+    ///
+    /// # Errors
+    ///
+    /// A problem document, when there is none or it is not one to 255 visible ASCII characters.
+    pub fn idempotency_key(&self) -> Result<&str, Problem> {
+        let refuse = |why| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "idempotency_key_invalid",
+                "The header Idempotency-Key is missing or no key.",
+            )
+            .detail(why)
+            .action("Send a new random key with each new request, and the same one when you send it again.")
+        };
+        let key = self.header("idempotency-key").ok_or_else(|| refuse("there is none"))?;
+        let is_one = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_one { Ok(key) } else { Err(refuse("it must be 1 to 255 visible ASCII characters")) }
     }
 
     /// The host that the browser asked.

@@ -1,11 +1,12 @@
 //! The library that all of Stallkeeper's functions share.
 //!
-//! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags` and `notification` are the domain: plain Rust
+//! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace` and `store` talk to AWS, `http` speaks API
 //! Gateway's language, and `lifecycle` is where news and registrations become changes of the table.
 
 pub mod agreement;
 pub mod allocation;
+pub mod audit;
 pub mod aws;
 pub mod entitlement;
 pub mod http;

@@ -7,11 +7,12 @@
 use jiff::Timestamp;
 
 use crate::agreement::{Agreement, AgreementEvent};
+use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
 use crate::license::{License, LicenseEvent, Purchase, State, Succession};
 use crate::listing::{Listing, Mode};
 use crate::marketplace::{Marketplace, MarketplaceError};
-use crate::store::{Change, Store, StoreError};
+use crate::store::{Also, Change, Store, StoreError};
 
 /// A license event, with what it says about whose license it is.
 #[derive(Debug, Clone)]
@@ -76,41 +77,96 @@ pub async fn hear_of_agreement(store: &Store, event: &AgreementEvent) -> Result<
     Ok(())
 }
 
-/// How an attempt to link a license to a tenant went.
+/// How an attempt to give a license to a tenant, or to take it away, went.
 #[derive(Debug)]
 pub enum Linking {
-    /// It belongs to the tenant, since now or before.
+    /// It belongs to whom it was to, since now or before.
     Linked(Box<License>),
-    /// It belongs to another tenant, and stays there.
+    /// It belongs to somebody else, and stays there.
     LinkedElsewhere,
     /// There is no such license.
     Unknown,
 }
 
-/// Links a license to a tenant, unless it belongs to another. A license that took over from it goes with it.
+/// Links a license to a tenant, unless it belongs to another. A license that took over from it goes with it. If somebody
+/// does so by hand, the entry says who.
 ///
 /// # Errors
 ///
 /// When the table does not answer.
-pub async fn link_tenant(store: &Store, id: &LicenseId, tenant: &TenantId) -> Result<Linking, StoreError> {
-    let give = |license: Option<License>| {
-        let mut license = license.filter(|license| license.tenant.is_none())?;
-        license.tenant = Some(tenant.clone());
-        Some(license.into())
+pub async fn link_tenant(
+    store: &Store,
+    id: &LicenseId,
+    tenant: &TenantId,
+    entry: Option<&AuditEntry>,
+) -> Result<Linking, StoreError> {
+    give(store, id, (None, Some(tenant)), entry).await
+}
+
+/// Takes a license away from a tenant, and gives it to another or to none. A license that took over from it goes with
+/// it. One that does not belong to that tenant stays where it is.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn move_license(
+    store: &Store,
+    id: &LicenseId,
+    from: &TenantId,
+    to: Option<&TenantId>,
+    entry: &AuditEntry,
+) -> Result<Linking, StoreError> {
+    give(store, id, (Some(from), to), Some(entry)).await
+}
+
+/// Gives a license from one to another, each a tenant or none, and the licenses that took over from it too. Done again it
+/// changes nothing.
+async fn give(
+    store: &Store,
+    id: &LicenseId,
+    (from, to): (Option<&TenantId>, Option<&TenantId>),
+    entry: Option<&AuditEntry>,
+) -> Result<Linking, StoreError> {
+    let given = |license: Option<License>, entry: Option<&AuditEntry>| {
+        let mut license = license.filter(|license| license.tenant.as_ref() == from && from != to)?;
+        license.tenant = to.cloned();
+        let also = entry.into_iter().cloned().map(Also::Audit).collect();
+        Some(Change { license, told: Vec::new(), also })
     };
-    let Some(license) = store.change_license(id, give).await? else { return Ok(Linking::Unknown) };
-    if license.tenant.as_ref() != Some(tenant) {
+    let changed = store.change_license(id, |license| given(license, entry)).await?;
+    let Some(license) = changed else { return Ok(Linking::Unknown) };
+    if license.tenant.as_ref() != to {
         return Ok(Linking::LinkedElsewhere);
     }
     let mut seen = vec![id.clone()];
     let mut next = license.successor().cloned();
     while let Some(successor) = next.filter(|successor| !seen.contains(successor)) {
-        let heir = store.change_license(&successor, give).await?;
-        let heir = heir.filter(|heir| heir.tenant.as_ref() == Some(tenant));
+        let heir = store.change_license(&successor, |license| given(license, None)).await?;
+        let heir = heir.filter(|heir| heir.tenant.as_ref() == to);
         next = heir.and_then(|heir| heir.successor().cloned());
         seen.push(successor);
     }
     Ok(Linking::Linked(Box::new(license)))
+}
+
+/// Erases the contact of a license, and of those that it took over from or that took over from it: it is the same
+/// person's. Answers whether there was one.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn erase_contact(store: &Store, license: &License, entry: &AuditEntry) -> Result<bool, StoreError> {
+    let mut line = vec![license.id.clone()];
+    let mut waiting = vec![license.clone()];
+    while let Some(license) = waiting.pop() {
+        for id in license.predecessor.iter().chain(license.successor()) {
+            if !line.contains(id) {
+                line.push(id.clone());
+                waiting.extend(store.license(id).await?);
+            }
+        }
+    }
+    store.erase_contacts(&line, entry).await
 }
 
 /// How a fresh look at a license's entitlements went.
@@ -264,7 +320,7 @@ async fn inherit(store: &Store, old: &License, new: &LicenseId, since: Timestamp
     }
     if let Some(tenant) = &old.tenant {
         // Down the whole line: the new license may have a successor already.
-        Box::pin(link_tenant(store, new, tenant)).await?;
+        Box::pin(link_tenant(store, new, tenant, None)).await?;
     }
     Ok(())
 }

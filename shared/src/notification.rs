@@ -41,6 +41,12 @@ pub enum Told {
         /// The tenant.
         tenant: TenantId,
     },
+    /// The license does not belong to that tenant any more: an operator took it away, or gave it to another.
+    #[serde(rename = "license.unlinked")]
+    LicenseUnlinked {
+        /// The tenant that it belonged to.
+        tenant: TenantId,
+    },
     /// What the license grants has changed.
     #[serde(rename = "license.entitlements_changed")]
     EntitlementsChanged {

@@ -96,6 +96,9 @@ pub struct Session {
     pub product: ProductCode,
     /// When it is over, in seconds since 1970 (the table's TTL; readers check it too).
     pub expires_at: i64,
+    /// The one code of it that can be redeemed: the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff: Option<SecretHash>,
 }
 
 /// The way from the registration page into the application, by a one-time code.
@@ -103,10 +106,40 @@ pub struct Session {
 pub struct Handoff {
     /// The license.
     pub license: LicenseId,
+    /// The session that it was made in.
+    pub session: SecretHash,
     /// Which door of the application.
     pub door: Door,
     /// When the code is void, in seconds since 1970.
     pub expires_at: i64,
+    /// By whom it was redeemed, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redeemed: Option<Redeemed>,
+}
+
+/// The one redemption of a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redeemed {
+    /// Who, see [`redeemer`].
+    pub by: String,
+    /// Whether the license belonged to a tenant already.
+    pub was_linked: bool,
+}
+
+impl Handoff {
+    /// Whether it may be answered to one who redeems it: the first, or the same again whose answer may have been lost.
+    /// Once the license is linked, the answer has arrived.
+    pub fn is_open_to(&self, by: &str, is_linked: bool) -> bool {
+        self.redeemed.as_ref().is_none_or(|redeemed| redeemed.by == by && redeemed.was_linked == is_linked)
+    }
+}
+
+/// Who redeems a code: a caller of the API, with its key for this redemption.
+///
+/// Whoever assumes a role is the role: its sessions differ from one process of the application to the next.
+pub fn redeemer(caller: &str, idempotency_key: &str) -> String {
+    let role = caller.contains(":assumed-role/").then(|| caller.rsplit_once('/')).flatten();
+    digest(&[role.map_or(caller, |(role, _session)| role), idempotency_key])
 }
 
 /// Which of the application's pages a buyer goes on to.
@@ -171,6 +204,32 @@ mod tests {
         assert_eq!(one.form_token(&a), one.form_token(&a));
         assert_ne!(one.form_token(&a), one.form_token(&b));
         assert_ne!(one.form_token(&a), other.form_token(&a));
+    }
+
+    #[test]
+    fn a_code_is_one_redeemers() {
+        let mut handoff = Handoff {
+            license: "l-a".parse().unwrap(),
+            session: Secret::random().unwrap().hash(),
+            door: Door::SignUp,
+            expires_at: 0,
+            redeemed: None,
+        };
+        assert!(handoff.is_open_to("a", false) && handoff.is_open_to("a", true));
+        handoff.redeemed = Some(Redeemed { by: "a".to_owned(), was_linked: false });
+        assert!(handoff.is_open_to("a", false) && !handoff.is_open_to("b", false));
+        assert!(!handoff.is_open_to("a", true), "it has arrived");
+        handoff.redeemed = Some(Redeemed { by: "a".to_owned(), was_linked: true });
+        assert!(handoff.is_open_to("a", true), "a sign-in links nothing");
+    }
+
+    #[test]
+    fn a_role_is_one_redeemer_whichever_process_has_assumed_it() {
+        let one = redeemer("arn:aws:sts::444455556666:assumed-role/App/i-1", "key");
+        assert_eq!(one, redeemer("arn:aws:sts::444455556666:assumed-role/App/i-2", "key"));
+        assert_ne!(one, redeemer("arn:aws:sts::444455556666:assumed-role/Other/i-1", "key"));
+        assert_ne!(one, redeemer("arn:aws:sts::444455556666:assumed-role/App/i-1", "another"));
+        assert_ne!(redeemer("arn:aws:iam::444455556666:user/a", ""), redeemer("arn:aws:iam::444455556666:user/b", ""));
     }
 
     #[test]

@@ -129,6 +129,16 @@ impl World {
         self.people.call(method, path, body).await.unwrap()
     }
 
+    /// The application redeems a code.
+    pub async fn redeem(&self, key: &str, code: &str) -> (u16, Value) {
+        self.people.redeem(key, code).await.unwrap()
+    }
+
+    /// Somebody else in the seller's account redeems a code.
+    pub async fn redeem_as(&self, access_key: &str, key: &str, code: &str) -> (u16, Value) {
+        self.people.redeem_as(access_key, key, code).await.unwrap()
+    }
+
     /// A license, as the application sees it.
     pub async fn license(&self, id: &str) -> Value {
         let (status, license) = self.api(Method::GET, &format!("/v1/licenses/{id}"), None).await;

@@ -1,8 +1,10 @@
-//! The seller's API: licenses, the tenants that they belong to, and what a tenant may use.
+//! The seller's API: the buyers who arrive, licenses, the tenants that they belong to, and what a tenant may use.
 //!
 //! API Gateway has checked the caller's signature before a request arrives here. A decision costs one query of the
 //! table and no call to AWS Marketplace.
 
+mod contacts;
+mod handoffs;
 mod licenses;
 mod tenants;
 mod view;
@@ -51,6 +53,25 @@ impl EntitlementApi {
             ["v1", "licenses", license, "tenant"] => {
                 request.only_method(&Method::PUT)?;
                 licenses::link(&self.store, request, license).await
+            }
+            ["v1", "licenses", license, "tenant", "unlink"] => {
+                request.only_method(&Method::POST)?;
+                licenses::unlink(&self.store, request, license).await
+            }
+            ["v1", "licenses", license, "tenant", "move"] => {
+                request.only_method(&Method::POST)?;
+                licenses::move_on(&self.store, request, license).await
+            }
+            ["v1", "licenses", license, "contact"] => match request.method {
+                Method::DELETE => contacts::erase(&self.store, request, license).await,
+                _ => {
+                    request.only_methods(&[Method::GET, Method::DELETE])?;
+                    contacts::show(&self.store, request, license).await
+                }
+            },
+            ["v1", "handoffs"] => {
+                request.only_method(&Method::POST)?;
+                handoffs::redeem(&self.store, request).await
             }
             ["v1", "tenants", tenant] => {
                 request.only_method(&Method::GET)?;

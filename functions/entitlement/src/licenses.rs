@@ -3,6 +3,7 @@
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stallkeeper::audit::AuditEntry;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{AccountId, LicenseId, TenantId};
 use stallkeeper::license::{License, StateName};
@@ -14,6 +15,9 @@ use crate::view::LicenseView;
 /// How many licenses a page has where the caller does not say.
 const PAGE: usize = 50;
 const LONGEST_PAGE: usize = 200;
+
+/// The longest reason of a change by hand, in characters.
+const LONGEST_REASON: usize = 500;
 
 /// How often one request looks for more, where what it finds is not in the state asked for.
 const MOST_LOOKS: usize = 20;
@@ -89,8 +93,7 @@ async fn page_over_states(
 /// `GET /v1/licenses/{license}`.
 pub(crate) async fn show(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
     request.only_parameters(&[])?;
-    let id = read_license(license)?;
-    let license = store.license(&id).await?.ok_or_else(|| Problem::license_unknown(&id))?;
+    let license = known(store, license).await?;
     Ok(one(&license, store.clock().now()))
 }
 
@@ -108,18 +111,92 @@ pub(crate) async fn link(store: &Store, request: &Request, license: &str) -> Res
     request.only_parameters(&[])?;
     let id = read_license(license)?;
     let Link { tenant } = request.json()?;
-    match lifecycle::link_tenant(store, &id, &tenant).await? {
-        Linking::Linked(license) => Ok(one(&license, store.clock().now())),
-        Linking::Unknown => Err(Problem::license_unknown(&id).into()),
-        Linking::LinkedElsewhere => Err(Problem::new(
-            StatusCode::CONFLICT,
-            "license_linked_elsewhere",
-            "The license belongs to another tenant.",
-        )
-        .detail(format!("{id} was linked before and stays where it is"))
-        .action("Have the buyer sign in to the account that the license was registered with.")
-        .into()),
+    let to = [("to", tenant.to_string())];
+    let entry = AuditEntry::new(request.caller.as_deref(), "license.link", &id, to, store.clock().now());
+    let linking = lifecycle::link_tenant(store, &id, &tenant, Some(&entry)).await?;
+    linked(store, &id, linking, || {
+        Problem::new(StatusCode::CONFLICT, "license_linked_elsewhere", "The license belongs to another tenant.")
+            .detail(format!("{id} was linked before and stays where it is"))
+            .action("Have the buyer sign in to the account that the license was registered with.")
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unlink {
+    from: TenantId,
+    reason: String,
+}
+
+/// `POST /v1/licenses/{license}/tenant/unlink` with `{"from": "…", "reason": "…"}`: the license belongs to nobody from
+/// now on, and the next who registers may link it. For an operator; the reason stands in the audit log.
+pub(crate) async fn unlink(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
+    request.only_parameters(&[])?;
+    let id = read_license(license)?;
+    let Unlink { from, reason } = request.json()?;
+    give(store, request, &id, ("license.unlink", &from, None), &reason).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    from: TenantId,
+    to: TenantId,
+    reason: String,
+}
+
+/// `POST /v1/licenses/{license}/tenant/move` with `{"from": "…", "to": "…", "reason": "…"}`: the license belongs to the
+/// other tenant from now on. For an operator; the reason stands in the audit log.
+pub(crate) async fn move_on(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
+    request.only_parameters(&[])?;
+    let id = read_license(license)?;
+    let Move { from, to, reason } = request.json()?;
+    if from == to {
+        return Err(Problem::invalid("to", "is the same tenant as `from`").into());
     }
+    give(store, request, &id, ("license.move", &from, Some(&to)), &reason).await
+}
+
+async fn give(
+    store: &Store,
+    request: &Request,
+    id: &LicenseId,
+    (action, from, to): (&str, &TenantId, Option<&TenantId>),
+    reason: &str,
+) -> Result<Response, Refusal> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        return Err(Problem::invalid("reason", format!("must be 1 to {LONGEST_REASON} characters")).into());
+    }
+    let to_whom = to.map_or_else(|| "nobody".to_owned(), TenantId::to_string);
+    let was = [("from", from.to_string()), ("to", to_whom), ("reason", reason.to_owned())];
+    let entry = AuditEntry::new(request.caller.as_deref(), action, id, was, store.clock().now());
+    let linking = lifecycle::move_license(store, id, from, to, &entry).await?;
+    tracing::info!(license = %id, audit = %entry.id, action, "asked for by hand");
+    linked(store, id, linking, || {
+        Problem::new(StatusCode::CONFLICT, "license_not_of_tenant", "The license does not belong to that tenant.")
+            .detail(format!("{id} does not belong to {from}, and stays where it is"))
+            .action("Look at the license, and name the tenant that it belongs to.")
+    })
+}
+
+fn linked(
+    store: &Store,
+    id: &LicenseId,
+    linking: Linking,
+    elsewhere: impl Fn() -> Problem,
+) -> Result<Response, Refusal> {
+    match linking {
+        Linking::Linked(license) => Ok(one(&license, store.clock().now())),
+        Linking::Unknown => Err(Problem::license_unknown(id).into()),
+        Linking::LinkedElsewhere => Err(elsewhere().into()),
+    }
+}
+
+/// The license that a path names.
+pub(crate) async fn known(store: &Store, license: &str) -> Result<License, Refusal> {
+    let id = read_license(license)?;
+    Ok(store.license(&id).await?.ok_or_else(|| Problem::license_unknown(&id))?)
 }
 
 fn one(license: &License, now: Timestamp) -> Response {

@@ -42,6 +42,8 @@ fn every_sample_is_answered() {
         let expected = match path.file_stem().unwrap().to_str().unwrap() {
             "bad-state" | "bad-quantity" | "bad-license" | "unknown-parameter" => (400, "parameter_invalid"),
             "bad-body" => (400, "body_invalid"),
+            "bad-idempotency-key" => (400, "idempotency_key_invalid"),
+            "handoff-no-code" => (410, "handoff_gone"),
             "bad-base64" => (400, "body_unreadable"),
             "unknown-route" => (404, "route_unknown"),
             "wrong-method" => (405, "method_not_allowed"),
@@ -54,7 +56,7 @@ fn every_sample_is_answered() {
         assert_eq!(document["status"], status);
         seen += 1;
     }
-    assert!(seen >= 15);
+    assert!(seen >= 22);
 }
 
 #[test]

@@ -42,6 +42,7 @@ impl Registration {
             license: license.id.clone(),
             product: license.product.clone(),
             expires_at: self.store.clock().seconds().saturating_add(SESSION_LIFE.as_secs()),
+            handoff: None,
         };
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;
         self.read_entitlements(&listing, &license).await;

@@ -54,11 +54,15 @@ impl Registration {
         let written = self.store.change_license(id, |license| {
             let license = license?;
             let door = door(&license, form.door);
-            let handoff = Also::Handoff(code.hash(), Handoff { license: license.id.clone(), door, expires_at });
+            let session = visit.session.clone();
+            let handoff = Handoff { license: license.id.clone(), session, door, expires_at, redeemed: None };
+            let handoff = Also::Handoff(code.hash(), handoff);
             Some(complete(license, contact.as_ref(), known.as_ref(), handoff))
         });
         let written = written.await.map_err(of_listing)?;
         let license = written.ok_or_else(|| Failed::of(&visit.listing, Failure::SessionMissing))?;
+        let hash = code.hash();
+        self.store.use_handoff(&visit.session, &hash, request.arrived_at).await.map_err(of_listing)?;
         let door = door(&license, form.door);
         tracing::info!(license = %license.id, product = %license.product, ?door, counter = "registered", "a buyer goes on");
         Ok(Response::see_other(way_in(&visit.listing, door, &code).as_str()))

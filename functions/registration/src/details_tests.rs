@@ -12,7 +12,9 @@ fn contact(email: &str, saved_at: i64) -> Contact {
 }
 
 fn handoff() -> Also {
-    let handoff = Handoff { license: "l-a".parse().unwrap(), door: Door::SignIn, expires_at: 0 };
+    let session = Secret::random().unwrap().hash();
+    let handoff =
+        Handoff { license: "l-a".parse().unwrap(), session, door: Door::SignIn, expires_at: 0, redeemed: None };
     Also::Handoff(Secret::random().unwrap().hash(), handoff)
 }
 

@@ -3,7 +3,7 @@
 use stallkeeper::http::{Request, Response};
 use stallkeeper::license::License;
 use stallkeeper::listing::Listing;
-use stallkeeper::registration::Secret;
+use stallkeeper::registration::{Secret, SecretHash};
 
 use crate::Registration;
 use crate::details::Entered;
@@ -18,6 +18,7 @@ pub(crate) const COOKIE: &str = "__Host-stallkeeper";
 pub(crate) struct Visit {
     pub(crate) listing: Listing,
     pub(crate) license: License,
+    pub(crate) session: SecretHash,
     /// What a form of this session about this license must bring.
     pub(crate) form_token: String,
 }
@@ -37,7 +38,7 @@ impl Registration {
         let listing = listing.ok_or_else(|| Failure::ProductUnknown(session.product.clone()))?;
         let license = self.store.license(&session.license).await.map_err(|error| Failed::of(&listing, error))?;
         let license = license.ok_or_else(|| Failed::of(&listing, Failure::SessionMissing))?;
-        Ok(Visit { form_token: secret.form_token(&session.license), listing, license })
+        Ok(Visit { form_token: secret.form_token(&session.license), session: secret.hash(), listing, license })
     }
 
     /// Answers the registration page.

@@ -4,13 +4,13 @@ use http::StatusCode;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use stallkeeper::audit::AuditEntry;
 use stallkeeper::http::{Problem as ProblemDocument, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId, ProductCode};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
 use stallkeeper::metrics::Metric;
-use stallkeeper::store::{AuditEntry, Note, NoteKind, Pause, Problem, ProblemKind};
+use stallkeeper::store::{Note, NoteKind, Pause, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
-use ulid::Ulid;
 
 use crate::UsageApi;
 use crate::query::{PAGE, RecordView, read_limit, view};
@@ -91,19 +91,12 @@ impl UsageApi {
         let before = self.store.record(&name).await?.ok_or_else(|| record_unknown(&name))?;
         self.may_be_requeued(&before, now)?;
         let after = HourlyRecord { not_before: now, ..before.become_at(RecordState::Sealed, now) };
-        let entry = AuditEntry {
-            id: Ulid::generate(),
-            at: now,
-            actor: request.caller.clone().unwrap_or_else(|| "unknown".to_owned()),
-            action: "usage.requeue".to_owned(),
-            subject: name.to_string(),
-            before: [
-                ("state".to_owned(), before.state.name().to_owned()),
-                ("reason".to_owned(), reason_of(&before.state)),
-                ("attempts".to_owned(), before.attempts.to_string()),
-            ]
-            .into(),
-        };
+        let was = [
+            ("state", before.state.name().to_owned()),
+            ("reason", reason_of(&before.state)),
+            ("attempts", before.attempts.to_string()),
+        ];
+        let entry = AuditEntry::new(request.caller.as_deref(), "usage.requeue", &name, was, now);
         if !self.store.requeue(&before, &after, &entry).await? {
             let changed = ProblemDocument::new(StatusCode::CONFLICT, "record_changed", "The record changed meanwhile.");
             return Err(changed.detail(&name).action("Look at the record again.").into());

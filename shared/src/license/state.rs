@@ -107,6 +107,9 @@ pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Ve
         }
     }
     let tenant_before = before.and_then(|license| license.tenant.as_ref());
+    if let Some(tenant) = tenant_before.filter(|tenant| after.tenant.as_ref() != Some(*tenant)) {
+        told.push(Told::LicenseUnlinked { tenant: tenant.clone() });
+    }
     if let Some(tenant) = after.tenant.as_ref().filter(|tenant| Some(*tenant) != tenant_before) {
         told.push(Told::LicenseLinked { tenant: tenant.clone() });
     }

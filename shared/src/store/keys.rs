@@ -253,9 +253,13 @@ pub(crate) fn note(name: &RecordName) -> Key {
     Key::new(format!("NOTE#{}", name.license), format!("{}#{}", name.hour, name.dimension))
 }
 
-/// What operators did, by month.
+/// What people did, by month.
 pub(crate) fn audit(month: &str, id: &Ulid) -> Key {
-    Key::new(format!("AUDIT#{month}"), id.to_string())
+    Key::new(audit_month(month), id.to_string())
+}
+
+pub(crate) fn audit_month(month: &str) -> String {
+    format!("AUDIT#{month}")
 }
 
 pub(crate) const PAUSE_OF_PRODUCT: &str = "PRODUCT";

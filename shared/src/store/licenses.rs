@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Item, RACES, Store, StoreError, give_way, keys, read, unavailable, write};
+use crate::audit::AuditEntry;
 use crate::ids::{AccountId, LicenseId, TenantId};
 use crate::license::{License, StateName, told};
 use crate::notification::{OutboundEvent, Told};
@@ -32,6 +33,8 @@ pub enum Also {
     Contact(Contact),
     /// A handoff, under the hash of its code.
     Handoff(SecretHash, Handoff),
+    /// Who changed the license by hand, and why.
+    Audit(AuditEntry),
 }
 
 impl From<License> for Change {
@@ -298,10 +301,11 @@ impl Store {
                 Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
             }
             Also::Handoff(hash, handoff) => self.new_item(write(&keys::handoff(hash), handoff)?),
+            Also::Audit(entry) => self.audited(entry),
         }
     }
 
-    fn new_item(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn new_item(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))

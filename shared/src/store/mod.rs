@@ -5,6 +5,7 @@
 //! only on the version that it was made from, and is made again from the newer row otherwise.
 
 mod agreements;
+mod audit;
 mod carry;
 mod hours;
 pub mod keys;
@@ -36,7 +37,7 @@ pub use carry::{Carry, Origin};
 pub use hours::{Closing, Dirty, Place, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
-pub use problems::{AuditEntry, Listed, Note, NoteKind, Problem, ProblemKind};
+pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 

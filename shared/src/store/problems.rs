@@ -9,14 +9,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use ulid::Ulid;
 
 use super::keys::{Rank, SHARDS, Work};
 use super::licenses::unbuildable;
 use super::{IndexKey, Item, Pause, Store, StoreError, keys, read, write};
+use crate::audit::AuditEntry;
 use crate::metering::{HourlyRecord, RecordName};
 
 /// Something about a license's hour and dimension that no record's state tells.
@@ -128,23 +127,6 @@ pub struct Listed<T> {
     pub next: Option<String>,
 }
 
-/// What an operator did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditEntry {
-    /// Its id; sorts by time.
-    pub id: Ulid,
-    /// When.
-    pub at: Timestamp,
-    /// Who: the caller's ARN.
-    pub actor: String,
-    /// What, for example `usage.requeue`.
-    pub action: String,
-    /// To what.
-    pub subject: String,
-    /// What was there before.
-    pub before: BTreeMap<String, String>,
-}
-
 impl Store {
     /// Writes a note. It takes the place of one about the same, and stands since when that did. It is written only if
     /// the record that it is about is as it was read, and if there still is none where none was: otherwise the usage is
@@ -213,27 +195,9 @@ impl Store {
         after: &HourlyRecord,
         entry: &AuditEntry,
     ) -> Result<bool, StoreError> {
-        let month = TimeZone::UTC.to_datetime(entry.at).strftime("%Y-%m").to_string();
-        let entry = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(write(&keys::audit(&month, &entry.id), entry)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(unbuildable)?;
-        let writes = vec![
-            TransactWriteItem::builder().update(self.update(before, after)?).build(),
-            TransactWriteItem::builder().put(entry).build(),
-        ];
+        let writes =
+            vec![TransactWriteItem::builder().update(self.update(before, after)?).build(), self.audited(entry)?];
         self.write_unless_lost(writes).await
-    }
-
-    /// What operators did in a month, written `2026-11`, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// When the table does not answer.
-    pub async fn audit_log(&self, month: &str) -> Result<Vec<AuditEntry>, StoreError> {
-        self.query(&format!("AUDIT#{month}"), "").await
     }
 
     /// Goes through parts of the index of work, one after the other, until a page is full.

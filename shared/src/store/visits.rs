@@ -1,10 +1,14 @@
 //! What a buyer's visit leaves: sessions, contacts, handoffs.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use jiff::Timestamp;
 
-use super::{Store, StoreError, is_race, keys, unavailable, write};
+use super::licenses::unbuildable;
+use super::{Store, StoreError, attribute, is_race, keys, unavailable, write};
+use crate::audit::AuditEntry;
 use crate::ids::LicenseId;
-use crate::registration::{Contact, Handoff, Secret, Session};
+use crate::registration::{Contact, Handoff, Redeemed, Secret, SecretHash, Session};
 
 impl Store {
     /// Opens a session under the hash of its secret.
@@ -55,13 +59,101 @@ impl Store {
         }
     }
 
-    /// The handoff of a code, unless it is void.
+    /// Erases the contacts of licenses, as far as there are any, and writes down who did so. Answers whether there were.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn erase_contacts(&self, licenses: &[LicenseId], entry: &AuditEntry) -> Result<bool, StoreError> {
+        let mut writes = Vec::new();
+        for license in licenses {
+            if self.contact(license).await?.is_some() {
+                let delete = Delete::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(keys::contact(license).attributes()))
+                    .build()
+                    .map_err(unbuildable)?;
+                writes.push(TransactWriteItem::builder().delete(delete).build());
+            }
+        }
+        if writes.is_empty() {
+            return Ok(false);
+        }
+        writes.push(self.audited(entry)?);
+        if self.write_unless_lost(writes).await? {
+            Ok(true)
+        } else {
+            Err(StoreError::Contended("a contact".to_owned()))
+        }
+    }
+
+    /// The handoff of a code, unless it is void: its time is over, or its session has made a newer one.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
     pub async fn handoff(&self, code: &Secret) -> Result<Option<Handoff>, StoreError> {
-        let handoff: Option<Handoff> = self.get(&keys::handoff(&code.hash())).await?;
-        Ok(handoff.filter(|handoff| handoff.expires_at > self.clock.seconds()))
+        let hash = code.hash();
+        let handoff: Option<Handoff> = self.get(&keys::handoff(&hash)).await?;
+        let Some(handoff) = handoff.filter(|handoff| handoff.expires_at > self.clock.seconds()) else {
+            return Ok(None);
+        };
+        let session: Option<Session> = self.get(&keys::session(&handoff.session)).await?;
+        let is_newest = session.is_some_and(|session| session.handoff == Some(hash));
+        Ok(Some(handoff).filter(|_| is_newest))
+    }
+
+    /// Makes a code the one of its session that can be redeemed, unless one that was asked for later is already: of two
+    /// clicks the browser follows the second, whichever is answered first.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn use_handoff(
+        &self,
+        session: &SecretHash,
+        handoff: &SecretHash,
+        asked_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let pointed = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::session(session).attributes()))
+            .update_expression("SET handoff = :handoff, handoff_asked_at = :at")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(handoff_asked_at) OR handoff_asked_at <= :at)",
+            )
+            .expression_attribute_values(":handoff", AttributeValue::S(handoff.as_str().to_owned()))
+            .expression_attribute_values(":at", AttributeValue::N(asked_at.as_millisecond().to_string()))
+            .send()
+            .await;
+        match pointed {
+            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Redeems a code, unless it is redeemed. Answers whether it is redeemed by this now.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer. It may be redeemed then; the handoff tells.
+    pub async fn redeem(&self, code: &Secret, redeemed: &Redeemed) -> Result<bool, StoreError> {
+        let written = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::handoff(&code.hash()).attributes()))
+            .update_expression("SET redeemed = :redeemed")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(redeemed)")
+            .expression_attribute_values(":redeemed", attribute(redeemed)?)
+            .send()
+            .await;
+        match written {
+            Ok(_) => Ok(true),
+            Err(error) if is_race(error.code()) => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 }

@@ -1,0 +1,24 @@
+//! The audit log: an entry is written in the transaction of what it tells of.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use jiff::tz::TimeZone;
+
+use super::{Store, StoreError, keys, write};
+use crate::audit::AuditEntry;
+
+impl Store {
+    /// What people did in a month, written `2026-11`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn audit_log(&self, month: &str) -> Result<Vec<AuditEntry>, StoreError> {
+        self.query(&keys::audit_month(month), "").await
+    }
+
+    /// The write of an entry.
+    pub(super) fn audited(&self, entry: &AuditEntry) -> Result<TransactWriteItem, StoreError> {
+        let month = TimeZone::UTC.to_datetime(entry.at).strftime("%Y-%m").to_string();
+        self.new_item(write(&keys::audit(&month, &entry.id), entry)?)
+    }
+}

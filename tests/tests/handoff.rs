@@ -1,0 +1,212 @@
+//! From the registration page into the application: redeeming codes, linking, moving, and what is kept of a person.
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use sandbox::people::{Visit, handoff_code};
+use serde_json::{Value, json};
+use stallkeeper::audit::AuditEntry;
+use stallkeeper::listing::Stage;
+use tests::{Bought, World};
+
+async fn bought(world: &World) -> Bought {
+    world.buy("demo-contract", json!({ "seats": 5 })).await
+}
+
+/// A buyer who has registered, with the code that the browser was sent on with.
+async fn registered(world: &World) -> (Bought, String) {
+    let purchase = bought(world).await;
+    let code = handoff_code(&world.register(&purchase.token, "buyer@example.com").await).unwrap();
+    (purchase, code)
+}
+
+fn is_gone(answer: &(u16, Value)) -> bool {
+    answer.0 == 410 && answer.1["code"] == "handoff_gone"
+}
+
+async fn audit(world: &World) -> Vec<AuditEntry> {
+    world.store(Stage::Staging).audit_log("2026-11").await.unwrap()
+}
+
+#[tokio::test]
+async fn a_code_tells_the_application_whom_it_signs_up() {
+    let world = World::new().await;
+    let (purchase, code) = registered(&world).await;
+    let (status, handoff) = world.redeem("first", &code).await;
+    assert_eq!(status, 200, "{handoff}");
+    let license = world.license(&purchase.license).await;
+    assert_eq!(
+        handoff,
+        json!({
+            "license": purchase.license, "product": license["product"], "account": license["account"],
+            "customer_identifier": null, "state": "active", "grants_access": true, "door": "sign_up", "linked": false,
+            "contact": {
+                "email": "buyer@example.com", "name": null, "company": null, "language": "en",
+                "saved_at": "2026-11-10T09:20:00Z",
+            },
+            "expires_at": "2026-11-10T09:35:00Z",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_given_again_to_the_same_caller_until_the_license_is_linked() {
+    let world = World::new().await;
+    let (purchase, code) = registered(&world).await;
+    let (_, first) = world.redeem("one", &code).await;
+    assert_eq!(world.redeem("one", &code).await, (200, first));
+    assert!(is_gone(&world.redeem("another", &code).await), "another request of the same caller");
+    assert!(is_gone(&world.redeem_as("AKIASOMEBODY", "one", &code).await), "another caller with the same key");
+    assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
+    assert!(is_gone(&world.redeem("one", &code).await), "the answer has arrived");
+}
+
+#[tokio::test]
+async fn of_two_that_redeem_a_code_at_once_one_gets_it() {
+    let world = World::new().await;
+    let (_, code) = registered(&world).await;
+    let (one, other) = tokio::join!(world.redeem("one", &code), world.redeem("other", &code));
+    let statuses = [one.0, other.0];
+    assert!(statuses.contains(&200) && statuses.contains(&410), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
+    let world = World::new().await;
+    let purchase = bought(&world).await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let go_on = || async { handoff_code(&world.leave_contact(&cookie, "buyer@example.com", "new").await).unwrap() };
+    let first = go_on().await;
+    world.advance(SignedDuration::from_secs(1)).await;
+    let second = go_on().await;
+    assert!(is_gone(&world.redeem("a", &first).await), "it was replaced");
+    world.advance(SignedDuration::from_secs(15 * 60 - 1)).await;
+    assert_eq!(world.redeem("a", &second).await.0, 200);
+    world.advance(SignedDuration::from_secs(1)).await;
+    assert!(is_gone(&world.redeem("a", &second).await), "it is 15 minutes old");
+    // The session is still there, and makes another.
+    assert_eq!(world.redeem("b", &go_on().await).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_redemption_is_refused_with_what_is_wrong() {
+    let world = World::new().await;
+    for code in ["", "no code", &"x".repeat(43)] {
+        assert!(is_gone(&world.redeem("key", code).await), "{code:?}");
+    }
+    for key in ["", "a b", &"x".repeat(256)] {
+        let (status, problem) = world.redeem(key, &"x".repeat(43)).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("idempotency_key_invalid")), "{key:?}");
+    }
+    let (status, problem) = world.api(Method::POST, "/v1/handoffs", Some(json!({ "code": "x" }))).await;
+    assert_eq!((status, &problem["code"]), (400, &json!("idempotency_key_invalid")));
+    let (status, _) = world.api(Method::GET, "/v1/handoffs", None).await;
+    assert_eq!(status, 405);
+}
+
+#[tokio::test]
+async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_first() {
+    let world = World::new().await;
+    let (purchase, _) = registered(&world).await;
+    world.link(&purchase.license, "acme").await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let on: Visit = world.leave_contact(&cookie, "second@example.com", "new").await;
+    let code = handoff_code(&on).unwrap();
+    let (status, handoff) = world.redeem("second", &code).await;
+    assert_eq!((status, &handoff["linked"], &handoff["door"]), (200, &json!(true), &json!("sign_in")));
+    assert_eq!(handoff["contact"], Value::Null);
+    assert!(!handoff.to_string().contains("acme"), "{handoff}");
+    // Signing in links nothing, so a lost answer is given again.
+    assert_eq!(world.redeem("second", &code).await, (200, handoff));
+    let (status, problem) = world.link(&purchase.license, "mallory").await;
+    assert_eq!((status, &problem["code"]), (409, &json!("license_linked_elsewhere")));
+    assert_eq!(world.link(&purchase.license, "acme").await.0, 200, "its own tenant comes back");
+}
+
+#[tokio::test]
+async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
+    let world = World::new().await;
+    let (purchase, _) = registered(&world).await;
+    world.link(&purchase.license, "acme").await;
+    world.link(&purchase.license, "acme").await;
+    let path = |what: &str| format!("/v1/licenses/{}/tenant/{what}", purchase.license);
+    let ask = |what: &'static str, body: Value| {
+        let path = path(what);
+        let world = &world;
+        async move { world.api(Method::POST, &path, Some(body)).await }
+    };
+    let to_globex = json!({ "from": "acme", "to": "globex", "reason": "the buyer merged two accounts" });
+    for (body, code) in [
+        (json!({ "from": "acme", "to": "globex", "reason": "  " }), "parameter_invalid"),
+        (json!({ "from": "acme", "to": "acme", "reason": "none" }), "parameter_invalid"),
+        (json!({ "from": "acme", "to": "globex" }), "body_invalid"),
+    ] {
+        let (status, problem) = ask("move", body).await;
+        assert_eq!((status, &problem["code"]), (400, &json!(code)));
+    }
+    let (status, problem) = ask("move", json!({ "from": "initech", "to": "globex", "reason": "a slip" })).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("license_not_of_tenant")));
+    for _ in 0..2 {
+        let (status, license) = ask("move", to_globex.clone()).await;
+        assert_eq!((status, &license["tenant"]), (200, &json!("globex")));
+    }
+    assert_eq!(world.decide("acme", "seats").await["reason"], "no_license");
+    for _ in 0..2 {
+        let (status, license) = ask("unlink", json!({ "from": "globex", "reason": "the wrong one" })).await;
+        assert_eq!((status, &license["tenant"]), (200, &Value::Null));
+    }
+    assert_eq!(world.link(&purchase.license, "initech").await.0, 200);
+    let told = world.told(&purchase.license).await;
+    let of_tenant: Vec<&str> = told.iter().map(String::as_str).filter(|told| told.contains("linked")).collect();
+    let expected = ["license.linked", "license.unlinked", "license.linked", "license.unlinked", "license.linked"];
+    assert_eq!(of_tenant, expected);
+    let mut log = audit(&world).await;
+    log.sort_by_key(|entry| (entry.action.clone(), entry.before["to"].clone()));
+    let done: Vec<(&str, &str)> = log.iter().map(|it| (it.action.as_str(), it.before["to"].as_str())).collect();
+    let expected = [
+        ("license.link", "acme"),
+        ("license.link", "initech"),
+        ("license.move", "globex"),
+        ("license.unlink", "nobody"),
+    ];
+    assert_eq!(done, expected, "each once, though each was asked for twice");
+    assert!(log.iter().all(|entry| entry.subject == purchase.license && entry.actor.ends_with("AKIAAPPLICATION")));
+    assert_eq!(log[2].before["reason"], "the buyer merged two accounts");
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_person_is_shown_and_erased() {
+    let world = World::new().await;
+    let (purchase, _) = registered(&world).await;
+    let path = format!("/v1/licenses/{}/contact", purchase.license);
+    let (status, contact) = world.api(Method::GET, &path, None).await;
+    assert_eq!((status, &contact["email"]), (200, &json!("buyer@example.com")));
+    for _ in 0..2 {
+        assert_eq!(world.api(Method::DELETE, &path, None).await, (204, Value::Null));
+    }
+    let (status, problem) = world.api(Method::GET, &path, None).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("contact_unknown")));
+    let log = audit(&world).await;
+    assert_eq!(log.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["contact.erase"]);
+    assert!(!format!("{log:?}").contains("buyer@"));
+    let (status, _) = world.api(Method::DELETE, "/v1/licenses/l-unknown/contact", None).await;
+    assert_eq!(status, 404);
+    let (status, _) = world.api(Method::POST, &path, None).await;
+    assert_eq!(status, 405);
+}
+
+#[tokio::test]
+async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
+    let world = World::with(|options| options.readings.license_survives_renewal = false).await;
+    let (purchase, _) = registered(&world).await;
+    world.link(&purchase.license, "acme").await;
+    world.advance(SignedDuration::from_mins(5)).await;
+    world.change(&purchase.agreement, json!({ "action": "renew" })).await;
+    world.advance(SignedDuration::from_mins(5)).await;
+    let successor = world.license(&purchase.license).await["successor"].as_str().unwrap().to_owned();
+    let path = |license: &str| format!("/v1/licenses/{license}/contact");
+    assert_eq!(world.api(Method::GET, &path(&successor), None).await.0, 200, "it is inherited");
+    assert_eq!(world.api(Method::DELETE, &path(&successor), None).await.0, 204);
+    for license in [&successor, &purchase.license] {
+        assert_eq!(world.api(Method::GET, &path(license), None).await.0, 404, "{license}");
+    }
+}
