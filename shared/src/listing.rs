@@ -3,6 +3,8 @@
 //! Listings are written as TOML files (`listings/*.toml`), checked by [`Listing::parse`], and kept in the table,
 //! where the functions read them. A stack acts only on products that it has a listing for.
 
+mod page;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -11,6 +13,8 @@ use toml::Spanned;
 use url::Url;
 
 use crate::ids::{DimensionKey, ProductCode, ProductId};
+
+pub use page::{Choice, Colour, ExtraField, FieldKind, Page, Words, WrongAnswer};
 
 /// One SaaS product on AWS Marketplace in one stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +40,9 @@ pub struct Listing {
     pub urls: Urls,
     /// Whom buyers ask.
     pub support: Support,
+    /// How the registration page looks, and what it asks.
+    #[serde(default)]
+    pub page: Page,
 }
 
 fn yes() -> bool {
@@ -189,6 +196,8 @@ struct ListingFile {
     dimensions: Spanned<Vec<Spanned<Dimension>>>,
     urls: Spanned<Urls>,
     support: Spanned<Support>,
+    #[serde(default)]
+    page: Option<Spanned<Page>>,
 }
 
 impl Listing {
@@ -227,6 +236,12 @@ impl Listing {
             return Err(at(support_at, "`support.email` must be a mail address".to_owned()));
         }
 
+        let page_at = file.page.as_ref().map_or(0, |page| page.span().start);
+        let page = file.page.map(Spanned::into_inner).unwrap_or_default();
+        if let Some(problem) = page.problem() {
+            return Err(at(page_at, problem));
+        }
+
         let dimensions_at = file.dimensions.span().start;
         let mut dimensions: Vec<Dimension> = Vec::new();
         let mut places = Vec::new();
@@ -262,6 +277,7 @@ impl Listing {
             dimensions,
             urls,
             support,
+            page,
         })
     }
 

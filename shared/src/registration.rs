@@ -1,5 +1,6 @@
 //! A buyer's visit to the registration page: who arrived, what they left, and how they go on into the application.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine;
@@ -165,6 +166,9 @@ pub struct Contact {
     /// A company's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
+    /// What else the listing's form asked, by the fields' keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
     /// The language of the page, `en` or `ja`.
     pub language: String,
     /// When it was left.
@@ -239,6 +243,7 @@ mod tests {
             email: "someone@example.com".to_owned(),
             name: Some("Someone".to_owned()),
             company: None,
+            answers: BTreeMap::from([("team".to_owned(), "Someone's".to_owned())]),
             language: "en".to_owned(),
             saved_at: Timestamp::UNIX_EPOCH,
         };

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use reqwest::Method;
-use sandbox::people::{Visit, handoff_code};
+use sandbox::people::{Visit, handoff_code, hidden_field};
 use serde_json::{Value, json};
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::listing::Stage;
@@ -40,12 +40,41 @@ async fn a_code_tells_the_application_whom_it_signs_up() {
             "license": purchase.license, "product": license["product"], "account": license["account"],
             "customer_identifier": null, "state": "active", "grants_access": true, "door": "sign_up", "linked": false,
             "contact": {
-                "email": "buyer@example.com", "name": null, "company": null, "language": "en",
+                "email": "buyer@example.com", "name": null, "company": null, "answers": {}, "language": "en",
                 "saved_at": "2026-11-10T09:20:00Z",
             },
             "expires_at": "2026-11-10T09:35:00Z",
         })
     );
+}
+
+#[tokio::test]
+async fn what_the_listing_asks_of_a_buyer_comes_with_the_contact() {
+    let world = World::new().await;
+    let purchase = bought(&world).await;
+    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let page = world.open("/register?lang=ja", Some(&cookie)).await.page;
+    assert!(page.contains("貴社の発注番号") && page.contains("101 人以上"), "{page}");
+    let form_token = hidden_field(&page, "form_token").unwrap();
+    let post = |team_size: &'static str| {
+        let (world, cookie, form_token) = (&world, &cookie, &form_token);
+        async move {
+            let fields = [
+                ("form_token", form_token.as_str()),
+                ("email", "buyer@example.com"),
+                ("account", "new"),
+                ("answer-team_size", team_size),
+                ("answer-order_number", " PO-7 "),
+            ];
+            world.post_form("/register/details", &fields, Some(cookie)).await
+        }
+    };
+    let wrong = post("a few").await;
+    assert_eq!((wrong.status, wrong.code.as_deref()), (400, Some("details_invalid")));
+    assert!(wrong.page.contains("href=\"#answer-team_size\"") && wrong.page.contains("value=\"PO-7\""), "{wrong:?}");
+    let code = handoff_code(&post("11-100").await).unwrap();
+    let (_, handoff) = world.redeem("key", &code).await;
+    assert_eq!(handoff["contact"]["answers"], json!({ "team_size": "11-100", "order_number": "PO-7" }));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Contacts: what a buyer left on the registration page. Personal data, so each reading of it is a call of its own.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +19,8 @@ pub(crate) struct ContactView {
     email: String,
     name: Option<String>,
     company: Option<String>,
+    /// What else the listing's form asked, by the fields' keys.
+    answers: BTreeMap<String, String>,
     /// The language of the page that it was left on, `en` or `ja`.
     language: String,
     saved_at: Timestamp,
@@ -24,8 +28,8 @@ pub(crate) struct ContactView {
 
 impl From<Contact> for ContactView {
     fn from(contact: Contact) -> Self {
-        let Contact { license: _, email, name, company, language, saved_at } = contact;
-        Self { email, name, company, language, saved_at }
+        let Contact { license: _, email, name, company, answers, language, saved_at } = contact;
+        Self { email, name, company, answers, language, saved_at }
     }
 }
 

@@ -19,6 +19,9 @@ register-email-hint = We write to this address about your subscription.
 register-name = Your name
 register-company = Company
 optional = (optional)
+choose = Please choose
+read-document = Read the document
+product-page = About { $product }
 register-new = Create a new account
 register-existing = I already have an account
 register-next = Next, { $product } opens. There you create your account, or sign in to the one you have, and this subscription is connected to it.
@@ -33,6 +36,11 @@ error-email-invalid = Enter an email address like name@example.com.
 error-name-long = Enter a name of at most 200 characters.
 error-name-characters = Remove line breaks and other control characters from the name.
 error-company-long = Enter a company name of at most 200 characters.
+error-answer-missing = Fill in “{ $field }”.
+error-answer-consent = Please agree: { $field }
+error-answer-long = Enter at most { $longest } characters for “{ $field }”.
+error-answer-characters = Remove line breaks and other control characters from “{ $field }”.
+error-answer-choice = Choose one of the answers for “{ $field }”.
 error-company-characters = Remove line breaks and other control characters from the company name.
 
 ### The page of a license that is linked already

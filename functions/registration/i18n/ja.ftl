@@ -19,6 +19,9 @@ register-email-hint = ご契約に関するお知らせをお送りします。
 register-name = お名前
 register-company = 会社名
 optional = (任意)
+choose = 選択してください
+read-document = 文書を読む
+product-page = { $product } について
 register-new = 新しいアカウントを作成する
 register-existing = すでにアカウントを持っている
 register-next = 次に { $product } の画面が開きます。アカウントを作成するか、お持ちのアカウントでサインインすると、このご契約がそのアカウントに紐付けられます。
@@ -33,6 +36,11 @@ error-email-invalid = name@example.com のような形式でメールアドレ�
 error-name-long = お名前は 200 文字以内で入力してください。
 error-name-characters = お名前に改行などの制御文字は使用できません。
 error-company-long = 会社名は 200 文字以内で入力してください。
+error-answer-missing = 「{ $field }」を入力してください。
+error-answer-consent = 次の内容への同意が必要です: { $field }
+error-answer-long = 「{ $field }」は { $longest } 文字以内で入力してください。
+error-answer-characters = 「{ $field }」に改行などの制御文字は使用できません。
+error-answer-choice = 「{ $field }」の選択肢から一つ選んでください。
 error-company-characters = 会社名に改行などの制御文字は使用できません。
 
 ### すでに紐付けられたライセンスのページ

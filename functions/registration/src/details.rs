@@ -3,11 +3,13 @@
 //! What is asked, in order: does the form come from our own page, can it be read, is there a session, is it this
 //! session's form about this license, is what was entered right. Only then is anything written.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use stallkeeper::http::{Request, Response};
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
-use stallkeeper::listing::{Listing, is_mail_address};
+use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
 use stallkeeper::notification::Told;
 use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, Secret};
 use stallkeeper::store::{Also, Change};
@@ -21,6 +23,9 @@ use crate::view;
 
 /// The longest name of a person or company, in characters.
 const LONGEST_NAME: usize = 200;
+
+/// What the names of a listing's own fields begin with, so that they are no other's.
+const ANSWER: &str = "answer-";
 
 /// The code of a form that has to be corrected. It is no [`Failure`]: its page is the form itself.
 const DETAILS_INVALID: &str = "details_invalid";
@@ -39,13 +44,14 @@ impl Registration {
         let contact = if visit.license.tenant.is_some() {
             None
         } else {
-            let errors = form.entered.errors();
+            let errors = form.entered.errors(&visit.listing, language);
             if !errors.is_empty() {
                 tracing::info!(license = %visit.license.id, code = DETAILS_INVALID, fields = errors.len(), "a buyer must correct");
                 let page = view::register(language, visit.form(), &form.entered, &errors);
                 return Ok(page.header(CODE, DETAILS_INVALID));
             }
-            Some(form.entered.contact(&visit.license.id, language, self.store.clock().now()))
+            let now = self.store.clock().now();
+            Some(form.entered.contact(&visit.license.id, &visit.listing, language, now))
         };
         let id = &visit.license.id;
         let known = self.store.contact(id).await.map_err(of_listing)?;
@@ -87,9 +93,9 @@ fn complete(license: License, contact: Option<&Contact>, known: Option<&Contact>
 }
 
 fn says_the_same(one: &Contact, other: &Contact) -> bool {
-    let Contact { license, email, name, company, language, saved_at: _ } = one;
-    (license, email, name, company, language)
-        == (&other.license, &other.email, &other.name, &other.company, &other.language)
+    let Contact { license, email, name, company, answers, language, saved_at: _ } = one;
+    (license, email, name, company, answers, language)
+        == (&other.license, &other.email, &other.name, &other.company, &other.answers, &other.language)
 }
 
 /// The application's door, with the code.
@@ -125,6 +131,10 @@ impl Posted {
                 email: entered(Field::Email),
                 name: entered(Field::Name),
                 company: entered(Field::Company),
+                answers: form
+                    .iter()
+                    .filter_map(|(name, value)| Some((name.strip_prefix(ANSWER)?.to_owned(), value.trim().to_owned())))
+                    .collect(),
             },
         })
     }
@@ -136,6 +146,8 @@ pub(crate) struct Entered {
     email: String,
     name: String,
     company: String,
+    /// What was answered to the listing's own fields, by their keys; what it does not ask is passed over.
+    answers: BTreeMap<String, String>,
 }
 
 impl Entered {
@@ -147,8 +159,24 @@ impl Entered {
         }
     }
 
+    pub(crate) fn answer(&self, field: &ExtraField) -> &str {
+        self.answers.get(&field.key).map_or("", String::as_str)
+    }
+
     /// What is wrong with it, in the order of the form; at most one error a field.
-    fn errors(&self) -> Vec<FieldError> {
+    fn errors(&self, listing: &Listing, language: Language) -> Vec<FieldError> {
+        let of_listing = listing.page.fields.iter().filter_map(|field| {
+            let wrong = field.judge(self.answer(field)).err()?;
+            Some(FieldError { id: answer_id(field), message: wrong_answer(field, wrong, language) })
+        });
+        let own = self.own_errors().into_iter().map(|(field, message)| FieldError {
+            id: field.name().to_owned(),
+            message: language.texts().say(message.0),
+        });
+        own.chain(of_listing).collect()
+    }
+
+    fn own_errors(&self) -> Vec<(Field, MessageId)> {
         let email = match self.email.as_str() {
             "" => Some(MessageId("error-email-missing")),
             email if !is_mail_address(email) => Some(MessageId("error-email-invalid")),
@@ -158,17 +186,19 @@ impl Entered {
         let company = wrong_text(&self.company, MessageId("error-company-long"), MessageId("error-company-characters"));
         [(Field::Email, email), (Field::Name, name), (Field::Company, company)]
             .into_iter()
-            .filter_map(|(field, message)| message.map(|message| FieldError { field, message }))
+            .filter_map(|(field, message)| Some((field, message?)))
             .collect()
     }
 
-    fn contact(&self, license: &LicenseId, language: Language, now: Timestamp) -> Contact {
-        let unless_blank = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    fn contact(&self, license: &LicenseId, listing: &Listing, language: Language, now: Timestamp) -> Contact {
+        let unless_blank = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let asked = listing.page.fields.iter();
         Contact {
             license: license.clone(),
             email: self.email.clone(),
             name: unless_blank(&self.name),
             company: unless_blank(&self.company),
+            answers: asked.filter_map(|field| Some((field.key.clone(), unless_blank(self.answer(field))?))).collect(),
             language: language.tag().to_owned(),
             saved_at: now,
         }
@@ -183,11 +213,37 @@ fn wrong_text(text: &str, too_long: MessageId, control_characters: MessageId) ->
     }
 }
 
+/// The name of a listing's own field in the form and its id on the page.
+pub(crate) fn answer_id(field: &ExtraField) -> String {
+    format!("{ANSWER}{}", field.key)
+}
+
+/// A listing's words in a language.
+pub(crate) fn words(words: &Words, language: Language) -> &str {
+    match language {
+        Language::English => &words.en,
+        Language::Japanese => &words.ja,
+    }
+}
+
+fn wrong_answer(field: &ExtraField, wrong: WrongAnswer, language: Language) -> String {
+    let label = words(&field.label, language);
+    let id = match wrong {
+        WrongAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
+        WrongAnswer::Missing => MessageId("error-answer-missing"),
+        WrongAnswer::TooLong(_) => MessageId("error-answer-long"),
+        WrongAnswer::Characters => MessageId("error-answer-characters"),
+        WrongAnswer::NoChoice => MessageId("error-answer-choice"),
+    };
+    language.texts().say_of_field(id.0, label, field.longest())
+}
+
 /// What is wrong with one field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldError {
-    pub(crate) field: Field,
-    pub(crate) message: MessageId,
+    /// The field's id on the page.
+    pub(crate) id: String,
+    pub(crate) message: String,
 }
 
 /// A field of the form.
@@ -248,8 +304,10 @@ impl Field {
 }
 
 #[cfg(test)]
-pub(crate) fn entered_for_tests(email: &str, name: &str, company: &str) -> Entered {
-    Entered { email: email.to_owned(), name: name.to_owned(), company: company.to_owned() }
+pub(crate) fn entered_for_tests(email: &str, name: &str, company: &str, answers: &[(&str, &str)]) -> Entered {
+    let [email, name, company] = [email, name, company].map(str::to_owned);
+    let answers = answers.iter().map(|(key, answer)| ((*key).to_owned(), (*answer).to_owned())).collect();
+    Entered { email, name, company, answers }
 }
 
 #[cfg(test)]

@@ -8,7 +8,12 @@ fn license(tenant: Option<&str>) -> License {
 
 fn contact(email: &str, saved_at: i64) -> Contact {
     let now = Timestamp::from_second(saved_at).unwrap();
-    entered_for_tests(email, "", "").contact(&"l-a".parse().unwrap(), Language::English, now)
+    entered_for_tests(email, "", "", &[]).contact(&"l-a".parse().unwrap(), &listing(), Language::English, now)
+}
+
+/// It asks for a choice and an order number.
+fn listing() -> Listing {
+    Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap()
 }
 
 fn handoff() -> Also {
@@ -31,12 +36,19 @@ fn a_form_is_read_field_by_field_and_what_is_not_asked_is_passed_over() {
     let fields = |list: &[(&str, &str)]| -> Vec<(String, String)> {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
-    let form = [("email", " a@example.com "), ("account", "existing"), ("form_token", "t"), ("tenant", "acme")];
+    let form = [
+        ("email", " a@example.com "),
+        ("account", "existing"),
+        ("form_token", "t"),
+        ("tenant", "acme"),
+        ("answer-order_number", " PO-7 "),
+    ];
     let posted = Posted::read(&fields(&form)).ok().unwrap();
     assert_eq!(
         (posted.entered.email.as_str(), posted.door, posted.token.as_str()),
         ("a@example.com", Door::SignIn, "t")
     );
+    assert_eq!(posted.entered.answers, BTreeMap::from([("order_number".to_owned(), "PO-7".to_owned())]));
     assert_eq!(Posted::read(&fields(&[("account", "new")])).ok().unwrap().door, Door::SignUp);
     assert_eq!(Posted::read(&[]).ok().unwrap().door, Door::SignUp);
     assert!(Posted::read(&fields(&[("account", "admin")])).is_err());
@@ -64,16 +76,38 @@ fn what_was_entered_is_judged_field_by_field() {
         ("", &long, &long, &["error-email-missing", "error-name-long", "error-company-long"]),
     ];
     for (email, name, company, expected) in cases {
-        let errors = entered_for_tests(email, name, company).errors();
-        let messages: Vec<_> = errors.iter().map(|error| error.message.0).collect();
+        let errors = entered_for_tests(email, name, company, &[]).own_errors();
+        let messages: Vec<_> = errors.iter().map(|(_, message)| message.0).collect();
         assert_eq!(messages, expected, "{email:?} {name:?} {company:?}");
     }
 }
 
 #[test]
+fn the_answers_to_a_listings_own_fields_are_judged_after_the_pages() {
+    let long = "x".repeat(41);
+    let answers = [("team_size", "a few"), ("order_number", long.as_str())];
+    let mut listing = listing();
+    listing.page.fields[0].required = true;
+    for (entered, expected) in [
+        (entered_for_tests("", "", "", &answers), vec!["email", "answer-team_size", "answer-order_number"]),
+        (entered_for_tests("a@example.com", "", "", &[]), vec!["answer-team_size"]),
+        (entered_for_tests("a@example.com", "", "", &[("team_size", "101+")]), vec![]),
+    ] {
+        let errors = entered.errors(&listing, Language::English);
+        let ids: Vec<&str> = errors.iter().map(|error| error.id.as_str()).collect();
+        assert_eq!(ids, expected);
+    }
+    let said = |language| entered_for_tests("a@example.com", "", "", &answers).errors(&listing, language);
+    assert_eq!(said(Language::English)[1].message, "Enter at most 40 characters for “Your order number”.");
+    assert_eq!(said(Language::Japanese)[1].message, "「貴社の発注番号」は 40 文字以内で入力してください。");
+}
+
+#[test]
 fn a_contact_keeps_the_language_and_leaves_out_what_is_blank() {
-    let entered = entered_for_tests("a@example.com", "", "Example");
-    let contact = entered.contact(&"l-a".parse().unwrap(), Language::Japanese, Timestamp::UNIX_EPOCH);
+    let answers = [("order_number", "PO-7"), ("team_size", ""), ("never_asked", "x")];
+    let entered = entered_for_tests("a@example.com", "", "Example", &answers);
+    let contact = entered.contact(&"l-a".parse().unwrap(), &listing(), Language::Japanese, Timestamp::UNIX_EPOCH);
+    assert_eq!(contact.answers, BTreeMap::from([("order_number".to_owned(), "PO-7".to_owned())]));
     assert_eq!(contact.name, None);
     assert_eq!(contact.company.as_deref(), Some("Example"));
     assert_eq!(contact.language, "ja");
@@ -106,7 +140,7 @@ fn a_license_that_was_linked_meanwhile_keeps_its_contact() {
 
 #[test]
 fn the_code_is_added_to_whatever_url_the_application_has() {
-    let mut listing = Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap();
+    let mut listing = listing();
     let code = Secret::random().unwrap();
     let revealed = code.reveal();
     for (url, expected) in [

@@ -86,6 +86,14 @@ impl Texts {
         self.format(id, Some(&arguments))
     }
 
+    /// A message about a field of a listing, which may name the most characters of an answer.
+    pub(crate) fn say_of_field(&self, id: &str, field: &str, longest: usize) -> String {
+        let mut arguments = FluentArgs::new();
+        arguments.set("field", field);
+        arguments.set("longest", longest);
+        self.format(id, Some(&arguments))
+    }
+
     /// Which messages there are is settled by a test; an id that were missing would show itself and break nothing.
     fn format(&self, id: &str, arguments: Option<&FluentArgs<'_>>) -> String {
         let (message, attribute) = id.split_once('.').map_or((id, None), |(message, rest)| (message, Some(rest)));
@@ -189,7 +197,9 @@ mod tests {
         for language in Language::ALL {
             let texts = language.texts();
             for id in written(SOURCES.iter().find(|(of, _)| *of == language).unwrap().1) {
-                let text = texts.say_of(&id, "Product <1>");
+                let mut arguments = FluentArgs::from_iter([("product", "Product <1>"), ("field", "Field")]);
+                arguments.set("longest", 40);
+                let text = texts.format(&id, Some(&arguments));
                 assert!(!text.contains(['{', '}', '\u{2068}', '\u{2069}']) && text != id, "{id}: {text}");
             }
             assert!(texts.say_of("linked-title", "Product <1>").contains("Product <1>"));

@@ -10,11 +10,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use stallkeeper::http::Response;
 use stallkeeper::license::StateName;
-use stallkeeper::listing::Listing;
+use stallkeeper::listing::{Colour, FieldKind, Listing, Words};
 use url::Url;
 
-use crate::details::{Entered, Field, FieldError};
-use crate::texts::{Language, MessageId, Texts};
+use crate::details::{Entered, Field, FieldError, words};
+use crate::texts::{Language, Texts};
 
 /// The style that stands in every page.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
@@ -40,6 +40,30 @@ impl Frame<'_> {
         let url = self.listing?.support.url.as_ref();
         url.filter(|url| ["https", "http"].contains(&url.scheme()))
     }
+
+    fn product_page(&self) -> Option<&Url> {
+        self.listing?.urls.product.as_ref().filter(|url| url.scheme() == "https")
+    }
+
+    fn logo(&self) -> Option<&Url> {
+        self.listing?.page.logo.as_ref().filter(|url| url.scheme() == "https")
+    }
+
+    fn accents(&self) -> Option<String> {
+        self.listing.and_then(accents)
+    }
+}
+
+/// The listing's colours, as a style of their own.
+fn accents(listing: &Listing) -> Option<String> {
+    let rule = |accent: Colour| format!(":root{{--accent:{accent};--accent-strong:{accent}}}");
+    let light = listing.page.accent.map(rule);
+    let dark =
+        listing.page.accent_dark.map(|accent| format!("@media (prefers-color-scheme: dark){{{}}}", rule(accent)));
+    // Without one for dark screens, those keep the page's own.
+    let light = light.map(|light| format!("@media (prefers-color-scheme: light){{{light}}}"));
+    let style: String = light.into_iter().chain(dark).collect();
+    (!style.is_empty()).then_some(style)
 }
 
 /// Whose page it is, and the proof that its form comes from it.
@@ -60,16 +84,20 @@ struct RegisterPage<'a> {
 }
 
 impl RegisterPage<'_> {
-    fn error_of(&self, field: &Field) -> Option<MessageId> {
-        self.errors.iter().find(|error| error.field == *field).map(|error| error.message)
+    fn error_of(&self, id: &str) -> Option<&str> {
+        self.errors.iter().find(|error| error.id == id).map(|error| error.message.as_str())
     }
 
     /// The ids of the texts that say more about a field.
     fn described_by(&self, field: &Field) -> Option<String> {
         let hint = field.is_required().then(|| format!("{}-hint", field.name()));
-        let error = self.error_of(field).map(|_| format!("{}-error", field.name()));
+        let error = self.error_of(field.name()).map(|_| format!("{}-error", field.name()));
         let ids: Vec<String> = hint.into_iter().chain(error).collect();
         (!ids.is_empty()).then(|| ids.join(" "))
+    }
+
+    fn words<'w>(&self, of: &'w Words) -> &'w str {
+        words(of, self.frame.texts.language)
     }
 }
 
@@ -78,7 +106,7 @@ pub(crate) fn register(language: Language, form: Form<'_>, entered: &Entered, er
     let Form { listing, token: form_token } = form;
     let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register") };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    page(status, &RegisterPage { frame, listing, form_token, entered, errors }, Some(listing))
+    page(status, &RegisterPage { frame, listing, form_token, entered, errors }, Some(listing), true)
 }
 
 #[derive(Template)]
@@ -93,7 +121,7 @@ struct LinkedPage<'a> {
 pub(crate) fn linked(language: Language, form: Form<'_>) -> Response {
     let Form { listing, token: form_token } = form;
     let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register") };
-    page(StatusCode::OK, &LinkedPage { frame, listing, form_token }, Some(listing))
+    page(StatusCode::OK, &LinkedPage { frame, listing, form_token }, Some(listing), true)
 }
 
 /// Whether the status page loads itself again. It can be stopped (WCAG 2.2, success criterion 2.2.1).
@@ -119,7 +147,7 @@ pub(crate) fn status(language: Language, listing: &Listing, state: StateName, re
     let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register/status") };
     let state = format!("status-{}", state.as_str());
     let explanation = format!("{state}.explanation");
-    page(StatusCode::OK, &StatusPage { frame, listing, state, explanation, reload }, None)
+    page(StatusCode::OK, &StatusPage { frame, listing, state, explanation, reload }, Some(listing), false)
 }
 
 /// Where a page of something that went wrong leads on to.
@@ -166,34 +194,39 @@ pub(crate) fn problem(
     listing: Option<&Listing>,
 ) -> Response {
     let frame = Frame { texts: language.texts(), listing, here: None };
-    page(status, &ProblemPage { frame, other: language.other().texts(), code, way_on }, None)
+    page(status, &ProblemPage { frame, other: language.other().texts(), code, way_on }, listing, false)
 }
 
-/// Renders a page; `form_of` is the listing whose doors its form leads to.
-fn page(status: StatusCode, template: &impl Template, form_of: Option<&Listing>) -> Response {
+/// Renders a page; `has_doors` if a form on it leads to the listing's doors.
+fn page(status: StatusCode, template: &impl Template, listing: Option<&Listing>, has_doors: bool) -> Response {
     match template.render() {
-        Ok(html) => {
-            Response::html(status, html).header(header::CONTENT_SECURITY_POLICY, &content_security_policy(form_of))
-        }
+        Ok(html) => Response::html(status, html)
+            .header(header::CONTENT_SECURITY_POLICY, &content_security_policy(listing, has_doors)),
         // Writing into a string does not fail; were it to, the status says so.
         Err(_) => Response::empty(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
-/// Nothing is loaded and no script runs; the one style is named by its hash. Browsers hold the redirect that follows a
-/// form against `form-action` too, and every further one, so it names the application's doors, and a door must answer
-/// with a page of its own before it sends the buyer to a third origin.
-fn content_security_policy(form_of: Option<&Listing>) -> String {
+/// Nothing is loaded but the listing's logo, and no script runs; each style is named by its hash. Browsers hold the
+/// redirect that follows a form against `form-action` too, and every further one, so it names the application's doors,
+/// and a door must answer with a page of its own before it sends the buyer to a third origin.
+fn content_security_policy(listing: Option<&Listing>, has_doors: bool) -> String {
     static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE)));
-    let mut policy = format!("default-src 'none'; style-src 'sha256-{}'; form-action 'self'", *STYLE_HASH);
-    if let Some(listing) = form_of {
+    let mut policy = format!("default-src 'none'; style-src 'sha256-{}'", *STYLE_HASH);
+    if let Some(accents) = listing.and_then(accents) {
+        let _ = write!(policy, " 'sha256-{}'", STANDARD.encode(Sha256::digest(accents)));
+    }
+    policy.push_str("; form-action 'self'");
+    if let Some(listing) = listing.filter(|_| has_doors) {
         let [sign_up, sign_in] = [&listing.urls.sign_up, &listing.urls.sign_in].map(Url::origin);
         let _ = write!(policy, " {}", sign_up.ascii_serialization());
         if sign_in != sign_up {
             let _ = write!(policy, " {}", sign_in.ascii_serialization());
         }
     }
-    policy.push_str("; base-uri 'none'; frame-ancestors 'none'; img-src 'none'");
+    let logo = listing.and_then(|listing| listing.page.logo.as_ref()).map(|logo| logo.origin().ascii_serialization());
+    let _ =
+        write!(policy, "; base-uri 'none'; frame-ancestors 'none'; img-src {}", logo.as_deref().unwrap_or("'none'"));
     policy
 }
 
@@ -216,7 +249,7 @@ pub(crate) fn secure(headers: &mut HeaderMap, language: Language) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(header::CONTENT_LANGUAGE).or_insert(HeaderValue::from_static(language.tag()));
-    if let Ok(policy) = HeaderValue::from_str(&content_security_policy(None)) {
+    if let Ok(policy) = HeaderValue::from_str(&content_security_policy(None, false)) {
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     }
 }

@@ -16,6 +16,16 @@ fn hostile_listing() -> Listing {
     listing.name = "<script>alert(1)</script> & \"Co\"".to_owned();
     listing.support.email = "\"><img/src=x>@example.com".to_owned();
     listing.support.url = Some("javascript:alert(1)".parse().unwrap());
+    listing.urls.product = Some("javascript:alert(1)".parse().unwrap());
+    listing.page.logo = Some("javascript:alert(1)".parse().unwrap());
+    for field in &mut listing.page.fields {
+        field.label.en = "<script>alert(1)</script>".to_owned();
+        field.label.ja = "\"><img/src=x>".to_owned();
+        for choice in &mut field.choices {
+            choice.value = "\"><script>".to_owned();
+            choice.label.ja = "</option><script>".to_owned();
+        }
+    }
     listing
 }
 
@@ -43,12 +53,22 @@ fn the_registration_page() {
 #[test]
 fn the_registration_page_with_errors_keeps_what_was_typed_and_says_what_is_wrong_at_the_field() {
     let listing = listing();
-    let entered = entered_for_tests("<script>\"'&@", "O'Neil \"><b>", "");
+    let entered = entered_for_tests(
+        "<script>\"'&@",
+        "O'Neil \"><b>",
+        "",
+        &[("order_number", "\"><b>7"), ("team_size", "11-100")],
+    );
     let errors = [
-        FieldError { field: Field::Email, message: MessageId("error-email-invalid") },
-        FieldError { field: Field::Company, message: MessageId("error-company-long") },
+        ("email", "error-email-invalid"),
+        ("company", "error-company-long"),
+        ("answer-order_number", "error-answer-long"),
     ];
     for language in Language::ALL {
+        let errors = errors.map(|(id, message)| FieldError {
+            id: id.to_owned(),
+            message: language.texts().say_of_field(message, "<order>", 40),
+        });
         let response = register(language, form(&listing), &entered, &errors);
         assert_eq!(response.status, StatusCode::BAD_REQUEST);
         let page = html(response);
@@ -113,19 +133,41 @@ fn no_text_of_a_listing_breaks_out_of_a_page() {
 fn the_policy_names_the_doors_of_the_application_and_the_hash_of_the_style() {
     let mut listing = listing();
     listing.urls.sign_in = "https://id.example.com:8443/in?tenant=x".parse().unwrap();
-    let policy = content_security_policy(Some(&listing));
+    let policy = content_security_policy(Some(&listing), true);
     let hash = STANDARD.encode(Sha256::digest(STYLE));
+    let colours = accents(&listing).unwrap();
+    let hash_of_colours = STANDARD.encode(Sha256::digest(&colours));
     assert_eq!(
         policy,
         format!(
-            "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self' https://app.example.com \
+            "default-src 'none'; style-src 'sha256-{hash}' 'sha256-{hash_of_colours}'; form-action 'self' https://app.example.com \
              https://id.example.com:8443; base-uri 'none'; frame-ancestors 'none'; img-src 'none'"
         )
     );
     let page = ApiGatewayV2httpResponse::from(linked(Language::English, form(&listing)));
     let Some(Body::Text(html)) = page.body else { panic!("no page") };
-    assert!(html.contains(&format!("<style>{STYLE}</style>")));
+    assert!(html.contains(&format!("<style>{STYLE}</style>")) && html.contains(&format!("<style>{colours}</style>")));
     assert_eq!(page.headers[header::CONTENT_SECURITY_POLICY], policy.as_str());
+}
+
+#[test]
+fn a_listing_brings_its_logo_and_its_colours_and_nothing_else_is_loaded() {
+    let mut listing = listing();
+    listing.page.logo = Some("https://cdn.example.com/logo.svg?v=2&x=1".parse().unwrap());
+    let page = ApiGatewayV2httpResponse::from(register(Language::English, form(&listing), &Entered::default(), &[]));
+    let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+    assert!(policy.ends_with("; img-src https://cdn.example.com"), "{policy}");
+    let Some(Body::Text(html)) = page.body else { panic!("no page") };
+    assert!(html.contains("<img src=\"https://cdn.example.com/logo.svg?v=2&#38;x=1\" alt=\"Demo"), "{html}");
+    for colour in ["--accent:#0a6b57", "--accent:#7fd1bd"] {
+        assert!(html.contains(colour), "{html}");
+    }
+    let plain = Listing { page: stallkeeper::listing::Page::default(), ..listing };
+    assert_eq!(accents(&plain), None);
+    let status = status(Language::English, &plain, StateName::Active, Reload::NotNeeded);
+    let policy = content_security_policy(Some(&plain), false);
+    assert_eq!(ApiGatewayV2httpResponse::from(status).headers[header::CONTENT_SECURITY_POLICY], policy.as_str());
+    assert!(policy.contains("form-action 'self';") && policy.ends_with("img-src 'none'"), "{policy}");
 }
 
 /// The colours that stand on each other, in both schemes: at least 4.5 to 1 for text and 3 to 1 for the borders of

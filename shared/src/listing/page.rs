@@ -1,0 +1,351 @@
+//! How the registration page looks for a listing, and what it asks besides a mail address.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// How many fields a form may have of its own.
+const MOST_FIELDS: usize = 10;
+
+/// The longest answer to a field of text, in characters, unless the field says less.
+const LONGEST_ANSWER: usize = 200;
+
+/// What accents stand on and under: the page's white, and the dark scheme's card and text of buttons.
+const WHITE: Colour = Colour([0xff, 0xff, 0xff]);
+const DARK_CARD: Colour = Colour([0x1a, 0x20, 0x29]);
+const DARK_ON_ACCENT: Colour = Colour([0x0c, 0x1a, 0x2b]);
+
+/// The least contrast of text (WCAG 2.2, success criterion 1.4.3).
+const LEAST_CONTRAST: f64 = 4.5;
+
+/// The look of a listing's registration page, and what it asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// The company's or product's logo, https; shown 48 pixels high.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<Url>,
+    /// The colour of buttons and links, such as `#0b5cad`; dark enough for white text on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accent: Option<Colour>,
+    /// The same where the buyer's screen is dark; light enough for dark text on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accent_dark: Option<Colour>,
+    /// What is asked besides mail address, name and company, in the order of the form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<ExtraField>,
+}
+
+/// A colour of sRGB, written `#rrggbb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Colour([u8; 3]);
+
+/// A text in the languages of the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// English.
+    pub en: String,
+    /// Japanese.
+    pub ja: String,
+}
+
+/// A field that a listing adds to the form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraField {
+    /// The answer's name in the contact: small letters, digits and underscores.
+    pub key: String,
+    /// What kind of answer is asked for.
+    #[serde(default)]
+    pub kind: FieldKind,
+    /// What buyers read.
+    pub label: Words,
+    /// Whether there must be an answer.
+    #[serde(default)]
+    pub required: bool,
+    /// Of a text: the most characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest: Option<usize>,
+    /// Of a choice: what can be chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+    /// Of a consent: the document that is agreed to, https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Url>,
+}
+
+/// What kind of answer a field asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FieldKind {
+    /// A line of text.
+    #[default]
+    Text,
+    /// One of some.
+    Choice,
+    /// A box to tick; ticked it is answered `yes`.
+    Consent,
+}
+
+/// One answer of a choice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// The answer as it is kept.
+    pub value: String,
+    /// What buyers read.
+    pub label: Words,
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrongAnswer {
+    /// There is none, and there must be.
+    Missing,
+    /// It has more characters than that.
+    TooLong(usize),
+    /// It has control characters.
+    Characters,
+    /// It is not one of the choices.
+    NoChoice,
+}
+
+impl Page {
+    /// What is wrong with it as it is described, if anything is.
+    pub(super) fn problem(&self) -> Option<String> {
+        if self.logo.as_ref().is_some_and(|logo| logo.scheme() != "https") {
+            return Some("`page.logo` must begin with https://".to_owned());
+        }
+        let unreadable = |name: &str, accent: Option<Colour>, others: &[Colour]| {
+            let accent = accent?;
+            let least = others.iter().map(|other| accent.contrast(*other)).fold(f64::INFINITY, f64::min);
+            let what =
+                format!("`page.{name}` cannot be read: its contrast is {least:.2} to 1, and at least 4.5 is needed");
+            (least < LEAST_CONTRAST).then_some(what)
+        };
+        unreadable("accent", self.accent, &[WHITE])
+            .or_else(|| unreadable("accent_dark", self.accent_dark, &[DARK_CARD, DARK_ON_ACCENT]))
+            .or_else(|| self.problem_of_fields())
+    }
+
+    fn problem_of_fields(&self) -> Option<String> {
+        if self.fields.len() > MOST_FIELDS {
+            return Some(format!("`page.fields` has {} fields; at most {MOST_FIELDS} may be asked", self.fields.len()));
+        }
+        let mut keys = BTreeSet::new();
+        let twice = self.fields.iter().find(|field| !keys.insert(field.key.as_str()));
+        if let Some(field) = twice {
+            return Some(format!("field `{}` is described twice", field.key));
+        }
+        self.fields.iter().find_map(ExtraField::problem)
+    }
+}
+
+impl Colour {
+    /// The contrast of two colours, from 1 to 21 (WCAG 2.2, contrast ratio).
+    pub fn contrast(self, other: Self) -> f64 {
+        let (one, other) = (self.luminance(), other.luminance());
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    fn luminance(self) -> f64 {
+        let [red, green, blue] = self.0.map(|channel| {
+            let channel = f64::from(channel) / 255.0;
+            if channel <= 0.04045 { channel / 12.92 } else { ((channel + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+}
+
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [red, green, blue] = self.0;
+        write!(f, "#{red:02x}{green:02x}{blue:02x}")
+    }
+}
+
+/// A text that is no [`Colour`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a colour must be written like #0b5cad")]
+pub struct BadColour;
+
+impl FromStr for Colour {
+    type Err = BadColour;
+
+    fn from_str(text: &str) -> Result<Self, BadColour> {
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(BadColour)?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let number = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex).ok_or(BadColour)?;
+        let [_, red, green, blue] = number.to_be_bytes();
+        Ok(Self([red, green, blue]))
+    }
+}
+
+impl TryFrom<String> for Colour {
+    type Error = BadColour;
+
+    fn try_from(text: String) -> Result<Self, BadColour> {
+        text.parse()
+    }
+}
+
+impl From<Colour> for String {
+    fn from(colour: Colour) -> Self {
+        colour.to_string()
+    }
+}
+
+impl ExtraField {
+    /// Judges an answer, blanks around it removed.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn judge(&self, answer: &str) -> Result<(), WrongAnswer> {
+        if answer.is_empty() {
+            return if self.required { Err(WrongAnswer::Missing) } else { Ok(()) };
+        }
+        match self.kind {
+            FieldKind::Text if answer.chars().any(char::is_control) => Err(WrongAnswer::Characters),
+            FieldKind::Text if answer.chars().count() > self.longest() => Err(WrongAnswer::TooLong(self.longest())),
+            FieldKind::Choice if !self.choices.iter().any(|choice| choice.value == answer) => {
+                Err(WrongAnswer::NoChoice)
+            }
+            FieldKind::Consent if answer != "yes" => Err(WrongAnswer::NoChoice),
+            FieldKind::Text | FieldKind::Choice | FieldKind::Consent => Ok(()),
+        }
+    }
+
+    /// The most characters of an answer.
+    pub fn longest(&self) -> usize {
+        self.longest.unwrap_or(LONGEST_ANSWER)
+    }
+
+    fn problem(&self) -> Option<String> {
+        let key = &self.key;
+        let is_key = (1..=40).contains(&key.len())
+            && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let has_words = |words: &Words| !words.en.trim().is_empty() && !words.ja.trim().is_empty();
+        let labels = std::iter::once(&self.label).chain(self.choices.iter().map(|choice| &choice.label));
+        let (is_text, is_choice) = (self.kind == FieldKind::Text, self.kind == FieldKind::Choice);
+        if !is_key {
+            Some(format!("the key of field `{key}` must be 1 to 40 small letters, digits and underscores"))
+        } else if !labels.into_iter().all(has_words) {
+            Some(format!("field `{key}` needs its texts in English and Japanese"))
+        } else if self.longest.is_some_and(|longest| !is_text || !(1..=LONGEST_ANSWER).contains(&longest)) {
+            Some(format!("`longest` of field `{key}` must be 1 to {LONGEST_ANSWER}, and only a text has it"))
+        } else if is_choice == self.choices.is_empty() {
+            Some(format!("field `{key}` must be a choice with its `choices`, or neither"))
+        } else if self.choices.iter().any(|choice| choice.value.is_empty() || choice.value.chars().count() > 100) {
+            Some(format!("each choice of field `{key}` needs a value of 1 to 100 characters"))
+        } else if self.document.as_ref().is_some_and(|url| self.kind != FieldKind::Consent || url.scheme() != "https") {
+            Some(format!("`document` of field `{key}` must begin with https://, and only a consent has it"))
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str) -> Option<String> {
+        toml::from_str::<Page>(text).unwrap().problem()
+    }
+
+    #[test]
+    fn the_documented_page_is_good() {
+        #[derive(Deserialize)]
+        struct Documented {
+            page: Page,
+        }
+        let text = include_str!("../../../listings/README.md");
+        let documented = text.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+        let Documented { page } = toml::from_str(documented).unwrap();
+        assert_eq!((page.problem(), page.fields.len()), (None, 3));
+    }
+
+    #[test]
+    fn a_colour_is_read_and_written_the_same_and_nothing_else_is_one() {
+        for text in ["#0b5cad", "#ffffff", "#000000"] {
+            assert_eq!(text.parse::<Colour>().unwrap().to_string(), text);
+        }
+        for bad in ["", "0b5cad", "#0b5ca", "#0b5cadf", "#0b5cag", "#+b5cad", "red", "#é0000"] {
+            assert_eq!(bad.parse::<Colour>(), Err(BadColour), "{bad}");
+        }
+    }
+
+    #[test]
+    fn contrast_is_that_of_wcag() {
+        let contrast = |one: &str, other: &str| one.parse::<Colour>().unwrap().contrast(other.parse().unwrap());
+        assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 1e-9);
+        assert!((contrast("#777777", "#ffffff") - 4.48).abs() < 0.005);
+        assert!((contrast("#ffffff", "#767676") - 4.54).abs() < 0.005);
+    }
+
+    #[test]
+    fn what_buyers_could_not_read_or_answer_is_refused_with_what_is_wrong() {
+        let field =
+            |rest: &str| format!("[[fields]]\nkey = \"team\"\nlabel = {{ en = \"Team\", ja = \"部署\" }}\n{rest}");
+        assert_eq!(page(&field("")), None);
+        for (described, expected) in [
+            ("logo = \"http://www.example.com/logo.png\"".to_owned(), "`page.logo` must begin with https://"),
+            ("accent = \"#ffcc00\"".to_owned(), "`page.accent` cannot be read: its contrast is 1.5"),
+            ("accent_dark = \"#0b5cad\"".to_owned(), "`page.accent_dark` cannot be read"),
+            (field("").repeat(2), "described twice"),
+            (field("").replace("team", "Team"), "must be 1 to 40 small letters"),
+            (field("").replace("部署", " "), "in English and Japanese"),
+            (field("longest = 201"), "must be 1 to 200"),
+            (field("kind = \"consent\"\nlongest = 20"), "only a text has it"),
+            (field("kind = \"choice\""), "a choice with its `choices`"),
+            (
+                field("choices = [{ value = \"a\", label = { en = \"A\", ja = \"あ\" } }]"),
+                "a choice with its `choices`",
+            ),
+            (field("document = \"https://www.example.com\""), "only a consent has it"),
+        ] {
+            let problem = page(&described).unwrap_or_default();
+            assert!(problem.contains(expected), "{described}: {problem}");
+        }
+        let many: String = (0..11).map(|at| field("").replace("team", &format!("team_{at}"))).collect();
+        assert!(page(&many).unwrap().contains("at most 10"));
+    }
+
+    #[test]
+    fn an_answer_is_judged_by_its_field() {
+        let label = Words { en: "Team".to_owned(), ja: "部署".to_owned() };
+        let choices = vec![Choice { value: "a".to_owned(), label: label.clone() }];
+        let field = |kind, choices, longest| ExtraField {
+            key: "team".to_owned(),
+            kind,
+            label: label.clone(),
+            required: true,
+            longest,
+            choices,
+            document: None,
+        };
+        let text = field(FieldKind::Text, Vec::new(), Some(3));
+        let choice = field(FieldKind::Choice, choices, None);
+        let consent = field(FieldKind::Consent, Vec::new(), None);
+        for (field, answer, expected) in [
+            (&text, "あいう", Ok(())),
+            (&text, "", Err(WrongAnswer::Missing)),
+            (&text, "あいうえ", Err(WrongAnswer::TooLong(3))),
+            (&text, "a\nb", Err(WrongAnswer::Characters)),
+            (&choice, "a", Ok(())),
+            (&choice, "b", Err(WrongAnswer::NoChoice)),
+            (&consent, "yes", Ok(())),
+            (&consent, "", Err(WrongAnswer::Missing)),
+            (&consent, "on", Err(WrongAnswer::NoChoice)),
+        ] {
+            assert_eq!(field.judge(answer), expected, "{answer:?}");
+        }
+        assert_eq!(ExtraField { required: false, ..text }.judge(""), Ok(()));
+    }
+}
