@@ -3,11 +3,13 @@
 //! Buyers come in by the registration URL, the seller's application by signed calls of `/v1`, AWS's news by its event
 //! bus. Nothing here reaches past those.
 
+pub mod log;
+
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
-use sandbox::people::People;
 pub use sandbox::people::{Bought, Visit};
+use sandbox::people::{People, handoff_code};
 use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
@@ -37,6 +39,7 @@ impl World {
 
     /// A sandbox that differs in what `change` says.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        log::watch();
         let mut options = Options { clock: Clock::standing_at(BEGINNING.parse().unwrap()), ..Options::default() };
         change(&mut options);
         let sandbox = Sandbox::start(options).await.unwrap();
@@ -56,7 +59,9 @@ impl World {
 
     /// Buys as `order` says, without registering.
     pub async fn buy_as(&self, order: Value) -> Bought {
-        self.people.buy(order).await.unwrap()
+        let bought = self.people.buy(order).await.unwrap();
+        log::keep_secret(&bought.token);
+        bought
     }
 
     /// Something happens to an agreement; answers what it became.
@@ -96,12 +101,12 @@ impl World {
 
     /// The browser arrives with a token, as AWS Marketplace sends it.
     pub async fn arrive(&self, token: &str) -> Visit {
-        self.people.arrive(token).await.unwrap()
+        guarded(self.people.arrive(token).await.unwrap())
     }
 
     /// Posts a form from a page of the given session.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Visit {
-        self.people.post_form(path, fields, cookie).await.unwrap()
+        guarded(self.people.post_form(path, fields, cookie).await.unwrap())
     }
 
     /// Sends whatever it is, as the application.
@@ -116,12 +121,12 @@ impl World {
 
     /// Registers all the way: arrives, leaves a contact, and is handed to the application.
     pub async fn register(&self, token: &str, email: &str) -> Visit {
-        self.people.register(token, email).await.unwrap()
+        guarded(self.people.register(token, email).await.unwrap())
     }
 
     /// Fills in the page of a session and sends it.
     pub async fn leave_contact(&self, cookie: &str, email: &str, account: &str) -> Visit {
-        self.people.leave_contact(cookie, email, account).await.unwrap()
+        guarded(self.people.leave_contact(cookie, email, account).await.unwrap())
     }
 
     /// A signed call of the seller's application.
@@ -226,6 +231,23 @@ impl World {
         let table = self.sandbox.table(stage).unwrap();
         Store::new(self.sandbox.sdk_config(), table, self.sandbox.clock().clone())
     }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // A test that fails already says why.
+        if !std::thread::panicking() {
+            assert_eq!(log::leaked(), Vec::<String>::new(), "a secret or an address is in the log");
+        }
+    }
+}
+
+/// What a browser was answered: its cookie and its code belong into no log.
+fn guarded(visit: Visit) -> Visit {
+    let cookie = visit.cookie.as_deref().and_then(|cookie| cookie.split_once('='));
+    cookie.into_iter().for_each(|(_, secret)| log::keep_secret(secret));
+    handoff_code(&visit).iter().for_each(|code| log::keep_secret(code));
+    visit
 }
 
 /// A license event as EventBridge sends it.

@@ -1,0 +1,15 @@
+//! That what looks through the log sees what it must; every other test relies on it.
+
+use tests::log::{keep_secret, leaked, watch};
+
+#[test]
+fn a_secret_in_the_log_is_seen() {
+    watch();
+    tracing::info!(target: "stallkeeper", license = "l-1", "harmless");
+    assert_eq!(leaked(), Vec::<String>::new());
+    keep_secret("the-token");
+    tracing::trace!(target: "registration", token = "the-token", "arrived");
+    tracing::info!(target: "usage", "written to someone@example.com");
+    let leaked = leaked();
+    assert!(leaked.len() == 2 && leaked[0].contains("the-token") && leaked[1].contains("someone@"), "{leaked:?}");
+}
