@@ -144,6 +144,22 @@ async fn a_path_has_the_methods_that_are_documented_and_no_others() {
     }
 }
 
+#[tokio::test]
+async fn an_operation_has_the_query_parameters_that_are_documented_and_no_others() {
+    let (world, document) = (World::new().await, document());
+    for operation in operations(&document) {
+        let in_query = operation.parameters.iter().filter(|parameter| parameter["in"] == "query");
+        let documented: BTreeSet<&str> = in_query.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        let (method, path) = (&operation.method, operation.example_path());
+        let (status, _, answer) = call(&world, method, &format!("{path}?nonsense=1"), &operation).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("parameter_invalid")), "{method} {path}: {answer}");
+        let detail = answer["detail"].as_str().unwrap();
+        let known = detail.strip_prefix("query: no parameter `nonsense`; known here: ").unwrap();
+        let known: BTreeSet<&str> = known.split(", ").filter(|name| *name != "none").collect();
+        assert_eq!(known, documented, "{method} {path}");
+    }
+}
+
 /// The text of the sources in a folder or file of the repository, without their tests.
 fn sources(places: &[&str]) -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();

@@ -21,11 +21,13 @@ SIGNATURE = (
     "SignedHeaders=host;x-amz-date, Signature=0"
 )
 
+SEED = 20261110
+
 # Requests for each operation and phase.
 EXAMPLES = 100
 
 CONFIGURATION = """
-seed = 20261110
+seed = {seed}
 continue-on-failure = true
 
 [generation]
@@ -122,25 +124,28 @@ def begin(sandbox):
     legacy = buy("demo-legacy")
     bought = [contract, subscription, ended, consumption, legacy]
     strange, unsendable = "l-00000000000000000000000000000bad", "l-00000000000000000000000000000old"
-    news = [(strange, "arn:aws:license-manager::444455556666:license:"), (unsendable, "aws:license-manager:us-east-1:1:")]
-    for license, arn in news:
+    arns = {strange: "arn:aws:license-manager::444455556666:license:", unsendable: "aws:license-manager:us-east-1:1:"}
+    for license, arn in arns.items():
         sandbox.call("POST", "/sandbox/deliver", license_event(subscription, license, arn, now()))
     for purchase in bought:
         api.register(purchase)
     for purchase, tenant in [(contract, "acme"), (subscription, "acme"), (consumption, "blue"), (legacy, "old")]:
         api.call("PUT", f"/v1/licenses/{purchase['license']}/tenant", {"tenant": tenant})
-    used = [(subscription["license"], "requests", 5, {"team": "red"}), (subscription["license"], "storage_gb", "0.25", {})]
-    used += [(consumption["license"], "events_extra", 170, {}), (legacy["license"], "requests", 3, {})]
-    used += [(strange, "requests", 7, {}), (unsendable, "requests", 7, {})]
+    used = [
+        (subscription["license"], "requests", 5, {"team": "red"}),
+        (subscription["license"], "storage_gb", "0.25", {}),
+        (consumption["license"], "events_extra", 170, {}),
+        (legacy["license"], "requests", 3, {}),
+        (strange, "requests", 7, {}),
+        (unsendable, "requests", 7, {}),
+    ]
     unpublished = {"product": "demo-subscription", "dimension": "storage_gb", "published": False}
     times = []
     for hour in range(3):
         time = now()
         times.append(time)
-        events = [
-            {"license": license, "dimension": dimension, "quantity": quantity, "time": time, "key": f"{hour}", "tags": tags}
-            for license, dimension, quantity, tags in used
-        ]
+        names = ["license", "dimension", "quantity", "tags"]
+        events = [dict(zip(names, of)) | {"time": time, "key": f"{hour}"} for of in used]
         report = api.call("POST", "/v1/usage", {"events": events})
         if report["accepted"] != len(events):
             raise SystemExit(f"usage is not taken in: {report}")
@@ -174,18 +179,20 @@ def main():
     with running_sandbox("--start", BEGINNING) as sandbox, tempfile.TemporaryDirectory() as folder:
         configuration, seen = os.path.join(folder, "schemathesis.toml"), os.path.join(folder, "seen.json")
         with open(configuration, "w", encoding="utf-8") as file:
-            file.write(CONFIGURATION.format(examples=EXAMPLES))
+            file.write(CONFIGURATION.format(seed=SEED, examples=EXAMPLES))
             for name, values in begin(sandbox).items():
                 file.write(f"\n[dictionaries.{name}]\nvalues = {json.dumps(values)}\n")
         command = [SCHEMATHESIS, "--config-file", configuration, "run", os.path.join(ROOT, "docs", "openapi.yaml")]
-        command += ["--url", sandbox.url, "--header", f"Authorization: {SIGNATURE}", "--checks", "all", "--warnings", "off"]
+        command += ["--url", sandbox.url, "--header", f"Authorization: {SIGNATURE}"]
+        command += ["--checks", "all", "--warnings", "off"]
         hooks = {"SCHEMATHESIS_HOOKS": os.path.join(ROOT, "tests", "wire", "openapi_hooks.py"), "SEEN": seen}
         run = subprocess.run(command, env=os.environ | hooks, cwd=folder, timeout=600)
-        tally.check("every answer is one that the document has", run.returncode == 0, f"schemathesis ended with {run.returncode}")
+        code = run.returncode
+        tally.check("every answer is one that the document has", code == 0, f"schemathesis ended with {code}")
         with open(seen, encoding="utf-8") as file:
             statuses = json.load(file)
     for operation, answered in statuses.items():
-        tally.check(f"{operation} was answered {answered}", any(status < 300 for status in answered), "never with what it is for")
+        tally.check(f"{operation} was answered {answered}", min(answered) < 300, "never with what it is for")
     tally.check("every operation was asked", len(statuses) >= 15, list(statuses))
     tally.close()
 

@@ -56,8 +56,8 @@ pub(crate) fn read_fields(fields: &Map<String, Value>) -> Result<UsageEvent, Unr
     let revision = match fields.get("revision") {
         None | Some(Value::Null) => 0,
         Some(revision) => revision
-            .as_u64()
-            .and_then(|revision| u32::try_from(revision).ok())
+            .as_number()
+            .and_then(|revision| plain(revision).parse().ok())
             .ok_or_else(|| unreadable("revision_invalid", "`revision` is a whole number from 0 to 4294967295"))?,
     };
     let (quantity, tags) = (quantity(fields)?, tags(fields)?);
@@ -140,6 +140,16 @@ mod tests {
             [json!(-1), json!(2147483648_u64), json!(0.0000001), json!("NaN"), json!(true), json!([]), json!(1e99)]
         {
             assert_eq!(read(&event(json!({ "quantity": bad }))).unwrap_err().code, "quantity_invalid", "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_revision_is_whole_however_it_is_written() {
+        for (given, read_as) in [(json!(null), 0), (json!(7), 7), (json!(7.0), 7), (json!(4294967295_u64), u32::MAX)] {
+            assert_eq!(read(&event(json!({ "revision": given }))).unwrap().revision, read_as);
+        }
+        for bad in [json!(0.5), json!(-1), json!(4294967296_u64), json!(1e10), json!("7"), json!(true)] {
+            assert_eq!(read(&event(json!({ "revision": bad }))).unwrap_err().code, "revision_invalid", "{bad}");
         }
     }
 
