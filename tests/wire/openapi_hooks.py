@@ -7,6 +7,7 @@ import datetime
 import io
 import json
 import os
+import urllib.parse
 
 import jsonschema_rs
 import schemathesis
@@ -70,7 +71,7 @@ def is_beyond_schemas(case, response):
 
 def names_no_day(case):
     """Whether a record's name has a day such as February 31, which a pattern lets through."""
-    record = (case.path_parameters or {}).get("record", "")
+    record = urllib.parse.unquote(str((case.path_parameters or {}).get("record", "")))
     if record.count("@") != 2:
         return False
     try:
