@@ -62,6 +62,9 @@ struct Serve {
     /// Let AWS's news take as long as it was seen to take, a minute to provision, instead of no time.
     #[arg(long)]
     real_delays: bool,
+    /// Gives what is bought the same ids in each run.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
     /// What time it is at the start, such as 2026-11-30T23:55:00Z; now if not given.
     #[arg(long, value_name = "TIMESTAMP")]
     start: Option<Timestamp>,
@@ -115,6 +118,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         delays: if arguments.real_delays { Delays::default() } else { Delays::none() },
         app_url: arguments.app_url,
         dry_run: arguments.dry_run,
+        seed: arguments.seed,
         ..Options::default()
     })
     .await?;

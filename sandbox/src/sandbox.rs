@@ -61,6 +61,8 @@ pub struct Options {
     pub app_url: Option<Url>,
     /// Whether the reporters send nothing.
     pub dry_run: bool,
+    /// What the names of all that is bought are drawn from: the same seed gives the same. None draws others each time.
+    pub seed: Option<u64>,
 }
 
 impl Default for Options {
@@ -76,6 +78,7 @@ impl Default for Options {
             readings: Readings::default(),
             app_url: None,
             dry_run: false,
+            seed: None,
         }
     }
 }
@@ -113,7 +116,8 @@ impl Sandbox {
     ///
     /// A port that is taken, a listing or a file that is none, no stage or one twice.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { port, aws_port, stages, listings, data, clock, delays, readings, app_url, dry_run } = options;
+        let Options { port, aws_port, stages, listings, data, clock, delays, readings, app_url, dry_run, seed } =
+            options;
         let clock = match clock {
             Clock::System => Clock::ticking_from(Timestamp::now()),
             settable @ Clock::Settable(_) => settable,
@@ -133,6 +137,7 @@ impl Sandbox {
             readings,
             delays,
             announcements,
+            seed,
         })
         .await?;
         let config = sdk_config(aws.url());

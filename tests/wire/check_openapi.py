@@ -176,7 +176,7 @@ def main():
     # Half of what is sent is wrong, and the sandbox would log it.
     os.environ["RUST_LOG"] = "off"
     tally = Tally()
-    with running_sandbox("--start", BEGINNING) as sandbox, tempfile.TemporaryDirectory() as folder:
+    with running_sandbox("--start", BEGINNING, "--seed", "1") as sandbox, tempfile.TemporaryDirectory() as folder:
         configuration, seen = os.path.join(folder, "schemathesis.toml"), os.path.join(folder, "seen.json")
         with open(configuration, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(seed=SEED, examples=EXAMPLES))

@@ -74,6 +74,8 @@ pub struct AwsOptions {
     pub delays: Delays,
     /// Where its news goes.
     pub announcements: mpsc::UnboundedSender<Announcement>,
+    /// What the names of all that is bought are drawn from: the same seed gives the same. None draws others each time.
+    pub seed: Option<u64>,
 }
 
 /// A running AWS. Dropping it stops its servers: they finish what they have begun to answer.
@@ -91,8 +93,8 @@ impl Aws {
     ///
     /// A port that is taken, a file that is no database, or two listings of one product.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
-        let AwsOptions { port, clock, listings, data, readings, delays, announcements } = options;
-        let names = Names::new()?;
+        let AwsOptions { port, clock, listings, data, readings, delays, announcements, seed } = options;
+        let names = seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)))?;
         let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::serve(data.as_deref(), stop.clone()).await?;
@@ -106,14 +108,14 @@ impl Aws {
     }
 
     /// An AWS without ports: only clients of [`in_process`](Self::in_process) reach it. It keeps its tables in memory and
-    /// no wire log, and gives the same names for the same seed. `port` and `data` of the options say nothing here.
+    /// no wire log. `port` and `data` of the options say nothing here.
     ///
     /// # Errors
     ///
     /// Two listings of one product.
-    pub fn without_ports(options: AwsOptions, seed: u64) -> anyhow::Result<Self> {
-        let AwsOptions { clock, listings, readings, delays, announcements, .. } = options;
-        let names = Names::seeded(seed);
+    pub fn without_ports(options: AwsOptions) -> anyhow::Result<Self> {
+        let AwsOptions { port: _, data: _, clock, listings, readings, delays, announcements, seed } = options;
+        let names = seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)))?;
         let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
         let (running, stop) = watch::channel(());
         let services = Services::new(marketplace, dynamodb::DynamoDb::without_server()?, WireLog::none(), stop);

@@ -77,6 +77,7 @@ impl World {
             readings: Readings { rate_limits: has_quota, ..Readings::default() },
             delays: Delays::none(),
             announcements,
+            seed: None,
         })
         .await?;
         aws.wire().keep(false);

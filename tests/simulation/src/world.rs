@@ -71,8 +71,9 @@ impl World {
             readings: scene.readings.clone(),
             delays: scene.delays,
             announcements,
+            seed: Some(seed),
         };
-        let aws = Aws::without_ports(options, seed)?;
+        let aws = Aws::without_ports(options)?;
         let network = Network::new(aws.in_process(), &time, &story, rng.u64(..));
         let config = sdk_config(network.clone(), &aws, &format!("seed-{seed}"));
         let direct = sdk_config(aws.in_process().past_faults(), &aws, "direct");
