@@ -103,12 +103,13 @@ pub async fn link_tenant(
     give(store, id, (None, Some(tenant)), entry).await
 }
 
-/// Takes a license away from a tenant, and gives it to another or to none. A license that took over from it goes with
-/// it. One that does not belong to that tenant stays where it is.
+/// Takes a license away from a tenant, and gives it to another or to none, with the licenses that it took over from and
+/// that took over from it: a renewal must not bring the old tenant back. One that does not belong to that tenant stays
+/// where it is. Done again it changes nothing.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// When the table does not answer. Some of the line may have changed then; done again the rest follows.
 pub async fn move_license(
     store: &Store,
     id: &LicenseId,
@@ -116,7 +117,17 @@ pub async fn move_license(
     to: Option<&TenantId>,
     entry: &AuditEntry,
 ) -> Result<Linking, StoreError> {
-    give(store, id, (Some(from), to), Some(entry)).await
+    let Some(license) = store.license(id).await? else { return Ok(Linking::Unknown) };
+    if license.tenant.as_ref() != Some(from) && license.tenant.as_ref() != to {
+        return Ok(Linking::LinkedElsewhere);
+    }
+    // Oldest first, as `inherit` looks at them: whichever comes second sees the other's write.
+    for member in line_of(store, &license).await? {
+        let entry = (member == *id).then_some(entry);
+        store.change_license(&member, |license| given(license, (Some(from), to), entry)).await?;
+    }
+    let Some(license) = store.license(id).await? else { return Ok(Linking::Unknown) };
+    Ok(if license.tenant.as_ref() == to { Linking::Linked(Box::new(license)) } else { Linking::LinkedElsewhere })
 }
 
 /// Gives a license from one to another, each a tenant or none, and the licenses that took over from it too. Done again it
@@ -124,16 +135,11 @@ pub async fn move_license(
 async fn give(
     store: &Store,
     id: &LicenseId,
-    (from, to): (Option<&TenantId>, Option<&TenantId>),
+    whose: (Option<&TenantId>, Option<&TenantId>),
     entry: Option<&AuditEntry>,
 ) -> Result<Linking, StoreError> {
-    let given = |license: Option<License>, entry: Option<&AuditEntry>| {
-        let mut license = license.filter(|license| license.tenant.as_ref() == from && from != to)?;
-        license.tenant = to.cloned();
-        let also = entry.into_iter().cloned().map(Also::Audit).collect();
-        Some(Change { license, told: Vec::new(), also })
-    };
-    let changed = store.change_license(id, |license| given(license, entry)).await?;
+    let (_, to) = whose;
+    let changed = store.change_license(id, |license| given(license, whose, entry)).await?;
     let Some(license) = changed else { return Ok(Linking::Unknown) };
     if license.tenant.as_ref() != to {
         return Ok(Linking::LinkedElsewhere);
@@ -141,12 +147,39 @@ async fn give(
     let mut seen = vec![id.clone()];
     let mut next = license.successor().cloned();
     while let Some(successor) = next.filter(|successor| !seen.contains(successor)) {
-        let heir = store.change_license(&successor, |license| given(license, None)).await?;
+        let heir = store.change_license(&successor, |license| given(license, whose, None)).await?;
         let heir = heir.filter(|heir| heir.tenant.as_ref() == to);
         next = heir.and_then(|heir| heir.successor().cloned());
         seen.push(successor);
     }
     Ok(Linking::Linked(Box::new(license)))
+}
+
+/// A license that goes from one to another; none if it is not that one's.
+fn given(
+    license: Option<License>,
+    (from, to): (Option<&TenantId>, Option<&TenantId>),
+    entry: Option<&AuditEntry>,
+) -> Option<Change> {
+    let mut license = license.filter(|license| license.tenant.as_ref() == from && from != to)?;
+    license.tenant = to.cloned();
+    Some(Change { license, told: Vec::new(), also: entry.into_iter().cloned().map(Also::Audit).collect() })
+}
+
+/// A license, with those that it took over from before it and those that took over from it after it.
+async fn line_of(store: &Store, license: &License) -> Result<Vec<LicenseId>, StoreError> {
+    let mut line = vec![license.id.clone()];
+    let mut before = license.predecessor.clone();
+    while let Some(id) = before.filter(|id| !line.contains(id)) {
+        before = store.license(&id).await?.and_then(|license| license.predecessor);
+        line.insert(0, id);
+    }
+    let mut after = license.successor().cloned();
+    while let Some(id) = after.filter(|id| !line.contains(id)) {
+        after = store.license(&id).await?.and_then(|license| license.successor().cloned());
+        line.push(id);
+    }
+    Ok(line)
 }
 
 /// Erases the contact of a license, and of those that it took over from or that took over from it: it is the same
@@ -156,17 +189,7 @@ async fn give(
 ///
 /// When the table does not answer.
 pub async fn erase_contact(store: &Store, license: &License, entry: &AuditEntry) -> Result<bool, StoreError> {
-    let mut line = vec![license.id.clone()];
-    let mut waiting = vec![license.clone()];
-    while let Some(license) = waiting.pop() {
-        for id in license.predecessor.iter().chain(license.successor()) {
-            if !line.contains(id) {
-                line.push(id.clone());
-                waiting.extend(store.license(id).await?);
-            }
-        }
-    }
-    store.erase_contacts(&line, entry).await
+    store.erase_contacts(&line_of(store, license).await?, entry).await
 }
 
 /// How a fresh look at a license's entitlements went.
@@ -314,13 +337,17 @@ async fn inherit(store: &Store, old: &License, new: &LicenseId, since: Timestamp
             Some(license.into())
         })
         .await?;
-    if let Some(mut contact) = store.contact(&old.id).await? {
-        contact.license = new.clone();
-        store.leave_contact_if_none(&contact).await?;
+    if let Some(contact) = store.contact(&old.id).await? {
+        store.inherit_contact(&contact, new).await?;
     }
     if let Some(tenant) = &old.tenant {
         // Down the whole line: the new license may have a successor already.
         Box::pin(link_tenant(store, new, tenant, None)).await?;
+        // Were the old one moved by hand meanwhile, the new one goes after it.
+        let moved = store.license(&old.id).await?.and_then(|old| old.tenant);
+        if moved.as_ref() != Some(tenant) {
+            Box::pin(give(store, new, (Some(tenant), moved.as_ref()), None)).await?;
+        }
     }
     Ok(())
 }

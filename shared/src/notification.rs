@@ -70,7 +70,7 @@ pub struct OutboundEvent {
     pub license: LicenseId,
     /// The license's product.
     pub product: ProductCode,
-    /// The license's tenant, once it has one.
+    /// The tenant that it concerns: the license's, once it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
     /// Its place among the license's events, from 1.
@@ -88,11 +88,16 @@ impl OutboundEvent {
         told.into_iter()
             .map(|told| {
                 license.sequence += 1;
+                // It concerns the tenant that it was taken from.
+                let tenant = match &told {
+                    Told::LicenseUnlinked { tenant } => Some(tenant.clone()),
+                    _ => license.tenant.clone(),
+                };
                 Self {
                     id: ulid_at(now),
                     license: license.id.clone(),
                     product: license.product.clone(),
-                    tenant: license.tenant.clone(),
+                    tenant,
                     sequence: license.sequence,
                     at: now,
                     told,

@@ -95,7 +95,9 @@ pub struct Session {
     pub license: LicenseId,
     /// Its product.
     pub product: ProductCode,
-    /// When it is over, in seconds since 1970 (the table's TTL; readers check it too).
+    /// When it is over, in seconds since 1970.
+    pub over_at: i64,
+    /// When the table may drop it (TTL): not before its last code is void.
     pub expires_at: i64,
     /// The one code of it that can be redeemed: the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,6 +160,10 @@ pub enum Door {
 pub struct Contact {
     /// The license that it belongs to.
     pub license: LicenseId,
+    /// The visit that it was left in; none where it was inherited from the license before. A code of another visit does
+    /// not bring it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SecretHash>,
     /// A mail address.
     pub email: String,
     /// A person's name.
@@ -240,6 +246,7 @@ mod tests {
     fn a_contact_shows_nobody() {
         let contact = Contact {
             license: "l-a".parse().unwrap(),
+            session: None,
             email: "someone@example.com".to_owned(),
             name: Some("Someone".to_owned()),
             company: None,

@@ -203,6 +203,53 @@ async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
 }
 
 #[tokio::test]
+async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or_a_registration() {
+    let world = World::with(|options| options.readings.license_survives_renewal = false).await;
+    let (purchase, _) = registered(&world).await;
+    world.link(&purchase.license, "acme").await;
+    let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
+    let heir = world.license(&purchase.license).await["successor"].as_str().unwrap().to_owned();
+    assert_eq!(world.license(&heir).await["tenant"], "acme");
+    let unlink = json!({ "from": "acme", "reason": "linked by mistake" });
+    let (status, license) = world.api(Method::POST, &format!("/v1/licenses/{heir}/tenant/unlink"), Some(unlink)).await;
+    assert_eq!((status, &license["tenant"]), (200, &Value::Null));
+    let agreement = renewed["agreement_id"].as_str().unwrap_or(&purchase.agreement).to_owned();
+    let token = world.control(Method::POST, &format!("/sandbox/agreements/{agreement}/token"), Value::Null).await;
+    assert_eq!(world.arrive(token["token"].as_str().unwrap()).await.status, 303);
+    for license in [&purchase.license, &heir] {
+        assert_eq!(world.license(license).await["tenant"], Value::Null, "{license}");
+    }
+    let events = world.control(Method::GET, "/sandbox/events", Value::Null).await;
+    let unlinked = events["events"].as_array().unwrap().iter().filter(|event| event["type"] == "license.unlinked");
+    let tenants: Vec<&Value> = unlinked.map(|event| &event["tenant"]).collect();
+    assert_eq!(tenants, ["acme", "acme"], "each says from whom: {events}");
+}
+
+#[tokio::test]
+async fn a_code_brings_what_was_left_in_its_own_visit_and_nobody_elses() {
+    let world = World::new().await;
+    let purchase = bought(&world).await;
+    let leave = |email: &'static str| {
+        let (world, token) = (&world, &purchase.token);
+        async move { handoff_code(&world.register(token, email).await).unwrap() }
+    };
+    let first = leave("first@example.com").await;
+    let second = leave("second@example.com").await;
+    let (_, handoff) = world.redeem("first", &first).await;
+    assert_eq!((&handoff["license"], &handoff["contact"]), (&json!(purchase.license), &Value::Null));
+    let (_, handoff) = world.redeem("second", &second).await;
+    assert_eq!(handoff["contact"]["email"], "second@example.com");
+    // One that was made while the license had a tenant brings nothing of the first, whatever becomes of the tenant.
+    world.link(&purchase.license, "acme").await;
+    let code = leave("third@example.com").await;
+    let unlink = json!({ "from": "acme", "reason": "linked by mistake" });
+    let path = format!("/v1/licenses/{}/tenant/unlink", purchase.license);
+    assert_eq!(world.api(Method::POST, &path, Some(unlink)).await.0, 200);
+    let (_, handoff) = world.redeem("third", &code).await;
+    assert_eq!((&handoff["linked"], &handoff["contact"]), (&json!(false), &Value::Null));
+}
+
+#[tokio::test]
 async fn what_is_kept_of_a_person_is_shown_and_erased() {
     let world = World::new().await;
     let (purchase, _) = registered(&world).await;

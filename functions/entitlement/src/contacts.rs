@@ -28,7 +28,7 @@ pub(crate) struct ContactView {
 
 impl From<Contact> for ContactView {
     fn from(contact: Contact) -> Self {
-        let Contact { license: _, email, name, company, answers, language, saved_at } = contact;
+        let Contact { license: _, session: _, email, name, company, answers, language, saved_at } = contact;
         Self { email, name, company, answers, language, saved_at }
     }
 }

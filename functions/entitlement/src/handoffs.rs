@@ -31,7 +31,7 @@ struct HandoffView<'a> {
     door: Door,
     /// Whether the license belongs to a tenant already. Then only a user of that tenant may go on.
     linked: bool,
-    /// What the buyer left, to fill in the sign-up form with; never that of a license that is linked.
+    /// What the buyer left in this visit, to fill in the sign-up form with; never that of a license that is linked.
     contact: Option<ContactView>,
     /// Until when the same answer is given again to the same caller with the same key, if the license is not linked.
     expires_at: Timestamp,
@@ -50,7 +50,9 @@ pub(crate) async fn redeem(store: &Store, request: &Request) -> Result<Response,
     let code = Secret::presented(&code).ok_or_else(gone)?;
     let (handoff, license) = redeemed(store, &code, by).await?.ok_or_else(gone)?;
     let linked = license.tenant.is_some();
+    // What another visit has left may be another person's.
     let contact = if linked { None } else { store.contact(&license.id).await? };
+    let contact = contact.filter(|contact| contact.session.as_ref() == Some(&handoff.session));
     let now = store.clock().now();
     tracing::info!(license = %license.id, door = ?handoff.door, linked, counter = "handoff_redeemed", "a handoff is redeemed");
     let view = HandoffView {

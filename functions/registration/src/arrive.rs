@@ -10,7 +10,7 @@ use stallkeeper::http::{Request, Response};
 use stallkeeper::license::License;
 use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
-use stallkeeper::registration::{SESSION_LIFE, Secret, Session};
+use stallkeeper::registration::{HANDOFF_LIFE, SESSION_LIFE, Secret, Session};
 
 use crate::Registration;
 use crate::failure::{Failed, Failure};
@@ -38,10 +38,12 @@ impl Registration {
         let of_listing = |error| Failed::of(&listing, error);
         let license = lifecycle::register(&self.store, &purchase).await.map_err(of_listing)?;
         let secret = Secret::random().map_err(|error| Failed::of(&listing, error))?;
+        let over_at = self.store.clock().seconds().saturating_add(SESSION_LIFE.as_secs());
         let session = Session {
             license: license.id.clone(),
             product: license.product.clone(),
-            expires_at: self.store.clock().seconds().saturating_add(SESSION_LIFE.as_secs()),
+            over_at,
+            expires_at: over_at.saturating_add(HANDOFF_LIFE.as_secs()),
             handoff: None,
         };
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;

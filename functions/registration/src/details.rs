@@ -50,8 +50,10 @@ impl Registration {
                 let page = view::register(language, visit.form(), &form.entered, &errors);
                 return Ok(page.header(CODE, DETAILS_INVALID));
             }
-            let now = self.store.clock().now();
-            Some(form.entered.contact(&visit.license.id, &visit.listing, language, now))
+            let mut contact =
+                form.entered.contact(&visit.license.id, &visit.listing, language, self.store.clock().now());
+            contact.session = Some(visit.session.clone());
+            Some(contact)
         };
         let id = &visit.license.id;
         let known = self.store.contact(id).await.map_err(of_listing)?;
@@ -82,18 +84,18 @@ fn door(license: &License, asked: Door) -> Door {
 }
 
 /// What is written as the buyer goes on, by the row as it is in that moment: were the license linked since the form was
-/// read, the contact is left alone. A contact that was saved before just so is not told again, so that a form sent
-/// twice brings one mail.
+/// read, the contact is left alone. One that says what was saved before is written, as this visit's, and not told again,
+/// so that a form sent twice brings one mail.
 fn complete(license: License, contact: Option<&Contact>, known: Option<&Contact>, handoff: Also) -> Change {
     let contact = contact.filter(|_| license.tenant.is_none());
     let news = contact.filter(|contact| !known.is_some_and(|known| says_the_same(known, contact)));
     let told = news.iter().map(|_| Told::RegistrationCompleted).collect();
-    let also = news.into_iter().cloned().map(Also::Contact).chain([handoff]).collect();
+    let also = contact.into_iter().cloned().map(Also::Contact).chain([handoff]).collect();
     Change { license, told, also }
 }
 
 fn says_the_same(one: &Contact, other: &Contact) -> bool {
-    let Contact { license, email, name, company, answers, language, saved_at: _ } = one;
+    let Contact { license, session: _, email, name, company, answers, language, saved_at: _ } = one;
     (license, email, name, company, answers, language)
         == (&other.license, &other.email, &other.name, &other.company, &other.answers, &other.language)
 }
@@ -195,6 +197,7 @@ impl Entered {
         let asked = listing.page.fields.iter();
         Contact {
             license: license.clone(),
+            session: None,
             email: self.email.clone(),
             name: unless_blank(&self.name),
             company: unless_blank(&self.company),

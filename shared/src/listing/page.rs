@@ -186,6 +186,14 @@ impl FromStr for Colour {
     }
 }
 
+impl Choice {
+    /// Whether a form brings the value back as it is.
+    fn can_be_answered(&self) -> bool {
+        let value = self.value.as_str();
+        (1..=100).contains(&value.chars().count()) && value.trim() == value && !value.chars().any(char::is_control)
+    }
+}
+
 impl TryFrom<String> for Colour {
     type Error = BadColour;
 
@@ -241,8 +249,10 @@ impl ExtraField {
             Some(format!("`longest` of field `{key}` must be 1 to {LONGEST_ANSWER}, and only a text has it"))
         } else if is_choice == self.choices.is_empty() {
             Some(format!("field `{key}` must be a choice with its `choices`, or neither"))
-        } else if self.choices.iter().any(|choice| choice.value.is_empty() || choice.value.chars().count() > 100) {
-            Some(format!("each choice of field `{key}` needs a value of 1 to 100 characters"))
+        } else if !self.choices.iter().all(Choice::can_be_answered) {
+            Some(format!("each choice of field `{key}` needs a value of 1 to 100 characters, without blanks around it"))
+        } else if self.choices.iter().map(|choice| &choice.value).collect::<BTreeSet<_>>().len() < self.choices.len() {
+            Some(format!("two choices of field `{key}` have the same value"))
         } else if self.document.as_ref().is_some_and(|url| self.kind != FieldKind::Consent || url.scheme() != "https") {
             Some(format!("`document` of field `{key}` must begin with https://, and only a consent has it"))
         } else {
@@ -293,7 +303,11 @@ mod tests {
     fn what_buyers_could_not_read_or_answer_is_refused_with_what_is_wrong() {
         let field =
             |rest: &str| format!("[[fields]]\nkey = \"team\"\nlabel = {{ en = \"Team\", ja = \"部署\" }}\n{rest}");
-        assert_eq!(page(&field("")), None);
+        let choices = |one: &str, other: &str| {
+            let choice = |value: &str| format!("{{ value = \"{value}\", label = {{ en = \"A\", ja = \"あ\" }} }}");
+            field(&format!("kind = \"choice\"\nchoices = [{}, {}]", choice(one), choice(other)))
+        };
+        assert_eq!((page(&field("")), page(&choices("a", "b"))), (None, None));
         for (described, expected) in [
             ("logo = \"http://www.example.com/logo.png\"".to_owned(), "`page.logo` must begin with https://"),
             ("accent = \"#ffcc00\"".to_owned(), "`page.accent` cannot be read: its contrast is 1.5"),
@@ -309,6 +323,9 @@ mod tests {
                 "a choice with its `choices`",
             ),
             (field("document = \"https://www.example.com\""), "only a consent has it"),
+            (choices("a", "b "), "without blanks around it"),
+            (choices("a", ""), "1 to 100 characters"),
+            (choices("a", "a"), "have the same value"),
         ] {
             let problem = page(&described).unwrap_or_default();
             assert!(problem.contains(expected), "{described}: {problem}");

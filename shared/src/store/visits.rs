@@ -1,7 +1,7 @@
 //! What a buyer's visit leaves: sessions, contacts, handoffs.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem};
 use jiff::Timestamp;
 
 use super::licenses::unbuildable;
@@ -27,7 +27,7 @@ impl Store {
     /// When the table does not answer.
     pub async fn session(&self, secret: &Secret) -> Result<Option<Session>, StoreError> {
         let session: Option<Session> = self.get(&keys::session(&secret.hash())).await?;
-        Ok(session.filter(|session| session.expires_at > self.clock.seconds()))
+        Ok(session.filter(|session| session.over_at > self.clock.seconds()))
     }
 
     /// The contact that a license's buyer left.
@@ -39,24 +39,25 @@ impl Store {
         self.get(&keys::contact(license)).await
     }
 
-    /// Keeps a contact, unless the license has one.
+    /// Keeps a contact for the license that took over, unless that has one, and unless it was erased meanwhile. It is no
+    /// session's there.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn leave_contact_if_none(&self, contact: &Contact) -> Result<(), StoreError> {
-        let written = self
-            .client
-            .put_item()
+    pub async fn inherit_contact(&self, contact: &Contact, heir: &LicenseId) -> Result<(), StoreError> {
+        let inherited = Contact { license: heir.clone(), session: None, ..contact.clone() };
+        let is_there = ConditionCheck::builder()
             .table_name(&self.table)
-            .set_item(Some(write(&keys::contact(&contact.license), contact)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match written {
-            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
-            _ => Ok(()),
-        }
+            .set_key(Some(keys::contact(&contact.license).attributes()))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(unbuildable)?;
+        let writes = vec![
+            self.new_item(write(&keys::contact(heir), &inherited)?)?,
+            TransactWriteItem::builder().condition_check(is_there).build(),
+        ];
+        self.write_unless_lost(writes).await.map(|_| ())
     }
 
     /// Erases the contacts of licenses, as far as there are any, and writes down who did so. Answers whether there were.
@@ -65,26 +66,19 @@ impl Store {
     ///
     /// When the table does not answer.
     pub async fn erase_contacts(&self, licenses: &[LicenseId], entry: &AuditEntry) -> Result<bool, StoreError> {
-        let mut writes = Vec::new();
+        let mut is_any = false;
+        let mut writes = vec![self.audited(entry)?];
         for license in licenses {
-            if self.contact(license).await?.is_some() {
-                let delete = Delete::builder()
-                    .table_name(&self.table)
-                    .set_key(Some(keys::contact(license).attributes()))
-                    .build()
-                    .map_err(unbuildable)?;
-                writes.push(TransactWriteItem::builder().delete(delete).build());
-            }
+            is_any |= self.contact(license).await?.is_some();
+            // Also where there is none yet: one may be on its way from another of them.
+            let key = keys::contact(license).attributes();
+            let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build().map_err(unbuildable)?;
+            writes.push(TransactWriteItem::builder().delete(delete).build());
         }
-        if writes.is_empty() {
-            return Ok(false);
+        if is_any && !self.write_unless_lost(writes).await? {
+            return Err(StoreError::Contended(format!("the contact of {}", entry.subject)));
         }
-        writes.push(self.audited(entry)?);
-        if self.write_unless_lost(writes).await? {
-            Ok(true)
-        } else {
-            Err(StoreError::Contended("a contact".to_owned()))
-        }
+        Ok(is_any)
     }
 
     /// The handoff of a code, unless it is void: its time is over, or its session has made a newer one.
