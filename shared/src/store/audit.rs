@@ -19,6 +19,6 @@ impl Store {
     /// The write of an entry.
     pub(super) fn audited(&self, entry: &AuditEntry) -> Result<TransactWriteItem, StoreError> {
         let month = TimeZone::UTC.to_datetime(entry.at).strftime("%Y-%m").to_string();
-        self.new_item(write(&keys::audit(&month, &entry.id), entry)?)
+        self.put_new_item(write(&keys::audit(&month, &entry.id), entry)?)
     }
 }

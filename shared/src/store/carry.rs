@@ -1,6 +1,6 @@
 //! Carrying: usage that its own hour can no longer hold becomes an item of another, in one transaction.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use rust_decimal::Decimal;
 
 use super::keys::Key;
@@ -71,9 +71,9 @@ impl Store {
                 Origin::Frozen(record) => TransactWriteItem::builder().update(self.raise(record, carried)?).build(),
                 Origin::New(record) => TransactWriteItem::builder().put(self.frozen(record)?).build(),
             },
-            TransactWriteItem::builder().put(self.plain_put(item, Some("attribute_not_exists(pk)"))?).build(),
-            TransactWriteItem::builder().put(self.plain_put(marker, None)?).build(),
-            TransactWriteItem::builder().put(self.plain_put(note, None)?).build(),
+            self.put_new_item(item)?,
+            self.put_any(marker)?,
+            self.put_any(note)?,
             TransactWriteItem::builder().condition_check(self.is_as_read(&target, None)?).build(),
             // What was said of it while it waited is settled.
             self.no_note(name)?,
@@ -91,11 +91,6 @@ impl Store {
             .expression_attribute_values(":before", attribute(&record.carried)?)
             .build()
             .map_err(super::licenses::unbuildable)
-    }
-
-    fn plain_put(&self, item: super::Item, condition: Option<&str>) -> Result<Put, StoreError> {
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        put.set_condition_expression(condition.map(str::to_owned)).build().map_err(super::licenses::unbuildable)
     }
 
     /// That a name's record is as it was read: there is none, or nothing more was carried from its hour.

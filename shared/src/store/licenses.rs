@@ -112,7 +112,7 @@ impl Store {
             let events = OutboundEvent::number(events, &mut license, now);
             let mut writes = vec![self.license_write(&license, based_on)?];
             for event in &events {
-                writes.push(self.new_item(write(&keys::event(&event.license, &event.id), event)?)?);
+                writes.push(self.put_new_item(write(&keys::event(&event.license, &event.id), event)?)?);
             }
             for item in &also {
                 writes.push(self.also_write(item)?);
@@ -297,20 +297,11 @@ impl Store {
         match also {
             Also::Contact(contact) => {
                 let item = write(&keys::contact(&contact.license), contact)?;
-                let put = Put::builder().table_name(&self.table).set_item(Some(item));
-                Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
+                self.put_any(item)
             }
-            Also::Handoff(hash, handoff) => self.new_item(write(&keys::handoff(hash), handoff)?),
+            Also::Handoff(hash, handoff) => self.put_new_item(write(&keys::handoff(hash), handoff)?),
             Also::Audit(entry) => self.audited(entry),
         }
-    }
-
-    pub(super) fn new_item(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)");
-        Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
     }
 }
 

@@ -25,7 +25,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -198,6 +198,25 @@ impl Store {
             found.push(read(item.map_err(unavailable)?)?);
         }
         Ok(found)
+    }
+
+    /// In a transaction: an item, whatever is there.
+    fn put_any(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        Ok(TransactWriteItem::builder().put(put.build().map_err(licenses::unbuildable)?).build())
+    }
+
+    /// In a transaction: an item where there is none.
+    fn put_new_item(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(pk)");
+        Ok(TransactWriteItem::builder().put(put.build().map_err(licenses::unbuildable)?).build())
+    }
+
+    /// In a transaction: takes an item away, if it is there.
+    fn take_away(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(licenses::unbuildable)?).build())
     }
 
     /// Makes writes together, unless one of their conditions does not hold or another write came between. Answers

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -13,7 +13,6 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{Rank, SHARDS, Work};
-use super::licenses::unbuildable;
 use super::{IndexKey, Item, Pause, Store, StoreError, keys, read, write};
 use crate::audit::AuditEntry;
 use crate::metering::{HourlyRecord, RecordName};
@@ -144,9 +143,8 @@ impl Store {
         let sort = keys::problem_sort(note.note.problem().name(), note.since, &note.about);
         item.insert(keys::WORK_KEY.to_owned(), AttributeValue::S(work));
         item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(sort));
-        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(unbuildable)?;
         let writes = vec![
-            TransactWriteItem::builder().put(put).build(),
+            self.put_any(item)?,
             TransactWriteItem::builder().condition_check(self.is_as_read(&note.about, record)?).build(),
         ];
         self.write_unless_lost(writes).await
@@ -154,9 +152,7 @@ impl Store {
 
     /// Takes the note about a record's name back, if there is one.
     pub(super) fn no_note(&self, about: &RecordName) -> Result<TransactWriteItem, StoreError> {
-        let key = keys::note(about).attributes();
-        let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build().map_err(unbuildable)?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
+        self.take_away(&keys::note(about))
     }
 
     /// A page of what a person must look at, of one kind or of all; the pages' lengths vary.

@@ -1,7 +1,7 @@
 //! What a buyer's visit leaves: sessions, contacts, handoffs.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
 use jiff::Timestamp;
 
 use super::licenses::unbuildable;
@@ -54,7 +54,7 @@ impl Store {
             .build()
             .map_err(unbuildable)?;
         let writes = vec![
-            self.new_item(write(&keys::contact(heir), &inherited)?)?,
+            self.put_new_item(write(&keys::contact(heir), &inherited)?)?,
             TransactWriteItem::builder().condition_check(is_there).build(),
         ];
         self.write_unless_lost(writes).await.map(|_| ())
@@ -71,9 +71,7 @@ impl Store {
         for license in licenses {
             is_any |= self.contact(license).await?.is_some();
             // Also where there is none yet: one may be on its way from another of them.
-            let key = keys::contact(license).attributes();
-            let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build().map_err(unbuildable)?;
-            writes.push(TransactWriteItem::builder().delete(delete).build());
+            writes.push(self.take_away(&keys::contact(license))?);
         }
         if is_any && !self.write_unless_lost(writes).await? {
             return Err(StoreError::Contended(format!("the contact of {}", entry.subject)));
