@@ -64,6 +64,7 @@ fn route(path: &str) -> Option<(Function, &'static str)> {
         ["v1", "licenses", _, "usage"] => Some((Function::Usage, "/v1/licenses/{license}/usage")),
         ["v1", "licenses"] => Some((Function::Entitlement, "/v1/licenses")),
         ["v1", "licenses", ..] => Some((Function::Entitlement, "/v1/licenses/{proxy+}")),
+        ["v1", "events", ..] if segments.len() > 2 => Some((Function::Entitlement, "/v1/events/{proxy+}")),
         ["v1", "handoffs"] => Some((Function::Entitlement, "/v1/handoffs")),
         ["v1", "tenants", ..] if segments.len() > 2 => Some((Function::Entitlement, "/v1/tenants/{proxy+}")),
         _ => None,

@@ -2,8 +2,8 @@
 //!
 //! [`aws`] is the part that stands for AWS: DynamoDB and the services of AWS Marketplace on one port. [`Sandbox`] puts
 //! a stack of the real functions for each stage in front of it, as AWS would run them: `gateway` and `event` are API
-//! Gateway, `bus` is EventBridge and SNS, `queue` is SQS, `stack` is Lambda and the table. `timeline` is where time
-//! passes. `control` and `storefront` are for those who play with it, over HTTP.
+//! Gateway, `bus` is EventBridge and SNS, `queue` is SQS, `stream` the table's stream, `stack` is Lambda and the table.
+//! `timeline` is where time passes. `control` and `storefront` are for those who play with it, over HTTP.
 
 pub mod aws;
 pub mod bench;
@@ -20,9 +20,10 @@ mod sandbox;
 mod schedule;
 mod stack;
 mod storefront;
+mod stream;
 pub mod table;
 mod timeline;
 
 pub use listings::{DescribedListing, Listings, stage_name, stage_named};
-pub use queue::{DeadLetter, QueueOverview};
+pub use queue::{DeadLetter, QueueOverview, Redelivery};
 pub use sandbox::{BeyondTime, Options, Received, Sandbox};

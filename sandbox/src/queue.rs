@@ -1,8 +1,7 @@
-//! A stage's news queue, with its dead-letter queue: SQS as a function sees it.
+//! A queue of a stage with its dead-letter queue: SQS as a function sees it.
 //!
-//! A message is handed out up to ten times. One whose batch failed, or that was reported as failed, is out of sight
-//! for 90 seconds of the sandbox's clock and then comes again; after the tenth time it becomes a dead letter. Standard
-//! queues promise neither order nor single delivery, and this one can be told to break both.
+//! A message whose batch failed, or that was reported as failed, is out of sight for a time of the sandbox's clock and
+//! then comes again; after so many times it becomes a dead letter. Standard queues promise neither order nor single delivery, and this one can be told to break both.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,11 +13,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use ulid::Ulid;
 
-/// For how long a message that was handed out is out of sight.
-pub const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(90);
+/// How a queue brings messages again.
+#[derive(Debug, Clone, Copy)]
+pub struct Redelivery {
+    /// For how long a message that was handed out is out of sight.
+    pub after: SignedDuration,
+    /// How often a message is handed out before it becomes a dead letter.
+    pub most: u32,
+}
 
-/// How often a message is handed out before it becomes a dead letter.
-pub const MOST_RECEIVES: u32 = 10;
+impl Redelivery {
+    /// The news queue's, as the template has it.
+    pub const NEWS: Self = Self { after: SignedDuration::from_secs(90), most: 10 };
+    /// The mail queue's, as the template has it.
+    pub const MAIL: Self = Self { after: SignedDuration::from_mins(5), most: 40 };
+}
 
 /// How many messages a function gets at once.
 const BATCH: usize = 10;
@@ -30,6 +39,7 @@ const REMEMBERED: usize = 1000;
 #[derive(Debug)]
 pub struct Queue {
     arn: String,
+    redelivery: Redelivery,
     on_it: Mutex<OnIt>,
 }
 
@@ -112,8 +122,8 @@ pub struct DeadLetter {
 
 impl Queue {
     /// An empty queue of that name.
-    pub fn new(arn: String) -> Self {
-        Self { arn, on_it: Mutex::default() }
+    pub fn new(arn: String, redelivery: Redelivery) -> Self {
+        Self { arn, redelivery, on_it: Mutex::default() }
     }
 
     /// Puts a message on the queue, whatever it says.
@@ -126,7 +136,7 @@ impl Queue {
     /// Hands out the next messages, if any can be; those that came back too often become dead letters.
     pub fn receive(&self, now: Timestamp) -> Option<Batch> {
         let mut on_it = self.lock();
-        on_it.bring_back(now);
+        on_it.bring_back(now, self.redelivery.most);
         if on_it.held {
             return None;
         }
@@ -136,7 +146,7 @@ impl Queue {
         for message in on_it.messages.iter_mut().filter(|message| message.waits()).take(BATCH) {
             message.receives += 1;
             message.first_received.get_or_insert(now);
-            message.in_flight_until = Some(now + VISIBILITY_TIMEOUT);
+            message.in_flight_until = Some(now + self.redelivery.after);
             message.handle = first_handle + records.len() as u64;
             handles.insert(message.handle);
             records.push(record(message, &self.arn));
@@ -237,13 +247,13 @@ impl OnIt {
     }
 
     /// What was out of sight long enough waits again, or is dead.
-    fn bring_back(&mut self, now: Timestamp) {
+    fn bring_back(&mut self, now: Timestamp, most_receives: u32) {
         for message in &mut self.messages {
             if message.in_flight_until.is_some_and(|until| until <= now) {
                 message.in_flight_until = None;
             }
         }
-        let is_dead = |message: &Message| message.waits() && message.receives >= MOST_RECEIVES;
+        let is_dead = |message: &Message| message.waits() && message.receives >= most_receives;
         let (dead, alive): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages).into_iter().partition(is_dead);
         self.messages = alive;
         self.dead.extend(dead);

@@ -5,7 +5,7 @@ use super::*;
 const START: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn queue(bodies: &[&str]) -> Queue {
-    let queue = Queue::new("arn:aws:sqs:us-east-1:444455556666:news".to_owned());
+    let queue = Queue::new("arn:aws:sqs:us-east-1:444455556666:news".to_owned(), Redelivery::NEWS);
     for body in bodies {
         queue.put((*body).to_owned(), START);
     }
@@ -60,8 +60,8 @@ fn what_was_reported_comes_again_after_the_timeout_and_the_rest_is_gone() {
     let bad = batch.event().unwrap().records[1].message_id.clone().unwrap();
     queue.finish(&batch, failed(&bad));
     assert!(queue.receive(START + SignedDuration::from_secs(89)).is_none());
-    assert_eq!(queue.next_due(), Some(START + VISIBILITY_TIMEOUT));
-    let again = queue.receive(START + VISIBILITY_TIMEOUT).unwrap();
+    assert_eq!(queue.next_due(), Some(START + Redelivery::NEWS.after));
+    let again = queue.receive(START + Redelivery::NEWS.after).unwrap();
     assert_eq!(bodies(&again), ["bad"]);
     assert_eq!(again.event().unwrap().records[0].attributes["ApproximateReceiveCount"], "2");
 }
@@ -83,7 +83,7 @@ fn after_ten_receives_a_message_is_a_dead_letter() {
     for _ in 0..10 {
         let batch = queue.receive(now).unwrap();
         queue.finish(&batch, None);
-        now += VISIBILITY_TIMEOUT;
+        now += Redelivery::NEWS.after;
     }
     assert!(queue.receive(now).is_none());
     let overview = queue.overview();

@@ -144,7 +144,15 @@ impl Sandbox {
         let direct = sdk_config(aws.dynamodb_url());
         let account: Arc<str> = aws.marketplace().seller().as_str().into();
         let crashes = aws.crashes();
-        let setting = Setting { config: &config, direct: &direct, clock: &clock, account: &account, dry_run, crashes };
+        let setting = Setting {
+            config: &config,
+            direct: &direct,
+            clock: &clock,
+            account: &account,
+            dynamodb_url: aws.dynamodb_url(),
+            dry_run,
+            crashes,
+        };
         let mut stacks = Vec::new();
         for door in &doors {
             let theirs = listings.iter().map(|described| &described.listing);
@@ -154,7 +162,7 @@ impl Sandbox {
         }
 
         let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-        let timeline = Timeline::new(clock.clone(), Bus::new(announced), stacks.clone());
+        let timeline = Timeline::new(clock.clone(), Bus::new(announced), Arc::clone(aws.outbox()), stacks.clone());
         let inside = Arc::new(Inside { clock: clock.clone(), timeline, aws, stacks, listings, browser, config });
         let (running, stop) = watch::channel(());
         for (door, stack) in doors.into_iter().zip(inside.stacks.clone()) {

@@ -3,7 +3,7 @@
 //! The functions are the real handlers on the real AWS clients; only the endpoint is the sandbox's AWS.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use entitlement::EntitlementApi;
 use jiff::Timestamp;
+use mailer::Mailer;
 use metering::Metering;
+use notifier::Notifier;
 use registration::Registration;
 use stallkeeper::license::{License, StateName};
 use stallkeeper::listing::{Listing, Stage};
@@ -23,15 +25,22 @@ use subscription::Subscription;
 use tokio::sync::watch;
 use usage::UsageApi;
 
-use crate::aws::News;
+use crate::aws::{News, Outbox};
 use crate::bus;
 use crate::listings::stage_name;
 use crate::metrics::{CloudWatch, Received};
-use crate::queue::Queue;
-use crate::table::{self, Stream};
+use crate::queue::{Queue, Redelivery};
+use crate::stream::Stream;
+use crate::table;
 
 /// How long the function that takes in news may take, as the template has it.
 const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the functions that tell of licenses may take, as the template has it.
+const TELLING_TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// Where the buyers' mails come from.
+const MAIL_FROM: &str = "no-reply@seller.example";
 
 /// How long the reporter may take, as the template has it.
 const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
@@ -76,6 +85,8 @@ struct Functions {
     entitlement: Arc<EntitlementApi>,
     usage: Arc<UsageApi>,
     metering: Arc<Metering>,
+    notifier: Arc<Notifier>,
+    mailer: Arc<Mailer>,
 }
 
 /// One stage's deployment.
@@ -86,6 +97,12 @@ pub(crate) struct Stack {
     pub(crate) url: String,
     pub(crate) table: String,
     pub(crate) queue: Queue,
+    pub(crate) mail: Queue,
+    stream: Stream,
+    /// The topic of the seller's application.
+    topic: String,
+    /// How many of SNS's messages the mail queue has heard.
+    heard: AtomicUsize,
     listings: Vec<Listing>,
     functions: Mutex<Functions>,
     config: SdkConfig,
@@ -107,6 +124,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) direct: &'a SdkConfig,
     pub(crate) clock: &'a Clock,
     pub(crate) account: &'a str,
+    /// Where DynamoDB is for reads of its streams: past the fault plan and the wire log.
+    pub(crate) dynamodb_url: &'a str,
     /// Whether the reporter sends nothing.
     pub(crate) dry_run: bool,
     /// Changes whenever what runs is to die.
@@ -125,20 +144,27 @@ impl Stack {
         listings: Vec<Listing>,
         setting: &Setting<'_>,
     ) -> anyhow::Result<Self> {
-        let Setting { config, direct, clock, account, dry_run, crashes } = setting;
+        let Setting { config, direct, clock, account, dynamodb_url, dry_run, crashes } = setting;
         let name = format!("stallkeeper-{}", stage_name(stage));
-        table::make(direct, &name, Stream::On).await?;
+        table::make(direct, &name, table::Stream::On).await?;
         let store = Store::new(direct, &name, (*clock).clone());
         for listing in &listings {
             store.put_listing(listing).await?;
         }
         let cloudwatch = CloudWatch::default();
+        let arn = |service: &str, of: &str| format!("arn:aws:{service}:us-east-1:{account}:{name}-{of}");
+        let topic = arn("sns", "events");
+        let place = Place { stage, config, table: &name, topic: &topic, clock, dry_run: *dry_run };
         Ok(Self {
             stage,
             url,
-            queue: Queue::new(format!("arn:aws:sqs:us-east-1:{account}:{name}-news")),
+            queue: Queue::new(arn("sqs", "news"), Redelivery::NEWS),
+            mail: Queue::new(arn("sqs", "mail"), Redelivery::MAIL),
+            stream: Stream::from_now(dynamodb_url, &name).await?,
+            heard: AtomicUsize::new(0),
             listings,
-            functions: Mutex::new(Functions::start(stage, config, &name, clock, *dry_run, &cloudwatch)),
+            functions: Mutex::new(Functions::start(&place, &cloudwatch)),
+            topic,
             config: (*config).clone(),
             clock: (*clock).clone(),
             dry_run: *dry_run,
@@ -155,6 +181,11 @@ impl Stack {
         self.lock().clone()
     }
 
+    fn place(&self) -> Place<'_> {
+        let Self { stage, config, table, topic, clock, dry_run, .. } = self;
+        Place { stage: *stage, config, table, topic, clock, dry_run: *dry_run }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Functions> {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,8 +198,7 @@ impl Stack {
     ) -> Result<T, NoAnswer> {
         let answer = within(limit, self.crashes.clone(), run).await;
         if matches!(answer, Err(NoAnswer::Crashed)) {
-            let (config, clock) = (&self.config, &self.clock);
-            *self.lock() = Functions::start(self.stage, config, &self.table, clock, self.dry_run, &self.cloudwatch);
+            *self.lock() = Functions::start(&self.place(), &self.cloudwatch);
         }
         answer
     }
@@ -210,6 +240,59 @@ impl Stack {
         }
         self.queue.finish(&batch, answer.ok());
         true
+    }
+
+    /// Hands what the table's stream tells to its function, and says whether there was anything.
+    pub(crate) async fn tell(&self, now: Timestamp) -> bool {
+        let batch = match self.stream.next(now).await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return false,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the table's stream cannot be read");
+                return false;
+            }
+        };
+        let (notifier, event) = (self.running().notifier, batch.clone());
+        let answer = self.within(TELLING_TIME_LIMIT, async move { notifier.handle(event).await }).await;
+        if let Err(error) = &answer {
+            tracing::error!(stage = stage_name(self.stage), %error, "the function `notifier` did not answer");
+        }
+        self.stream.finish(&batch, answer.ok(), now);
+        true
+    }
+
+    /// Puts what was published to the topic on the mail queue, as far as its subscription is filtered to it, and hands
+    /// the next messages there to their function. Says whether there were any.
+    pub(crate) async fn mail(&self, outbox: &Outbox, now: Timestamp) -> bool {
+        let (published, heard) = outbox.published_since(self.heard.load(Ordering::Relaxed), &self.topic);
+        self.heard.store(heard, Ordering::Relaxed);
+        for message in published {
+            let kind = message.attributes.get("type").map(String::as_str).unwrap_or_default();
+            if mailer::MAILED.contains(&kind) {
+                self.mail.put(message.message, now);
+            }
+        }
+        let Some(batch) = self.mail.receive(now) else { return false };
+        let answer = match batch.event() {
+            Ok(event) => {
+                let mailer = self.running().mailer;
+                self.within(TELLING_TIME_LIMIT, async move { mailer.handle(event).await }).await
+            }
+            Err(error) => {
+                tracing::error!(%error, "the queue's event is none");
+                Err(NoAnswer::Crashed)
+            }
+        };
+        if let Err(error) = &answer {
+            tracing::error!(stage = stage_name(self.stage), %error, "the function `mailer` did not answer");
+        }
+        self.mail.finish(&batch, answer.ok());
+        true
+    }
+
+    /// When something comes again by itself.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.queue.next_due().into_iter().chain(self.mail.next_due()).chain(self.stream.next_due()).min()
     }
 
     /// Hands a request to its function.
@@ -293,15 +376,19 @@ impl Stack {
     }
 }
 
+/// What functions are started with.
+struct Place<'a> {
+    stage: Stage,
+    config: &'a SdkConfig,
+    table: &'a str,
+    topic: &'a str,
+    clock: &'a Clock,
+    dry_run: bool,
+}
+
 impl Functions {
-    fn start(
-        stage: Stage,
-        config: &SdkConfig,
-        table: &str,
-        clock: &Clock,
-        dry_run: bool,
-        cloudwatch: &CloudWatch,
-    ) -> Self {
+    fn start(place: &Place<'_>, cloudwatch: &CloudWatch) -> Self {
+        let &Place { stage, config, table, topic, clock, dry_run } = place;
         let metrics = Metrics::new(stage_name(stage), dry_run, cloudwatch.clone());
         let metering = Metering::new(config, table, clock.clone())
             .reporting_to(metrics.clone())
@@ -309,9 +396,13 @@ impl Functions {
         Self {
             registration: Arc::new(Registration::new(config, table, clock.clone())),
             subscription: Arc::new(Subscription::new(config, table, clock.clone())),
-            entitlement: Arc::new(EntitlementApi::new(config, table, clock.clone())),
-            usage: Arc::new(UsageApi::new(config, table, clock.clone()).reporting_to(metrics).in_dry_run(dry_run)),
+            entitlement: Arc::new(EntitlementApi::new(config, table, topic, clock.clone())),
+            usage: Arc::new(
+                UsageApi::new(config, table, clock.clone()).reporting_to(metrics.clone()).in_dry_run(dry_run),
+            ),
             metering: Arc::new(metering),
+            notifier: Arc::new(Notifier::new(config, topic, clock.clone()).reporting_to(metrics.clone())),
+            mailer: Arc::new(Mailer::new(config, table, MAIL_FROM, clock.clone()).reporting_to(metrics)),
         }
     }
 }

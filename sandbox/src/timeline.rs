@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use stallkeeper::time::Clock;
 use tokio::sync::Mutex;
 
+use crate::aws::Outbox;
 use crate::bus::Bus;
 use crate::schedule::Schedules;
 use crate::stack::Stack;
@@ -19,6 +20,7 @@ use crate::stack::Stack;
 pub(crate) struct Timeline {
     clock: Clock,
     stacks: Vec<Arc<Stack>>,
+    outbox: Arc<Outbox>,
     due: Mutex<Due>,
 }
 
@@ -35,8 +37,8 @@ struct Due {
 pub struct BeyondTime;
 
 impl Timeline {
-    pub(crate) fn new(clock: Clock, bus: Bus, stacks: Vec<Arc<Stack>>) -> Self {
-        Self { clock, stacks, due: Mutex::new(Due { bus, schedules: Schedules::default() }) }
+    pub(crate) fn new(clock: Clock, bus: Bus, outbox: Arc<Outbox>, stacks: Vec<Arc<Stack>>) -> Self {
+        Self { clock, stacks, outbox, due: Mutex::new(Due { bus, schedules: Schedules::default() }) }
     }
 
     /// Lets everything happen that is due now, until nothing more follows.
@@ -99,8 +101,8 @@ impl Timeline {
     }
 
     fn next_due(&self, due: &mut Due) -> Option<Timestamp> {
-        let queues = self.stacks.iter().filter_map(|stack| stack.queue.next_due());
-        queues.chain(due.bus.next_due()).chain(due.schedules.next_due()).min()
+        let stacks = self.stacks.iter().filter_map(|stack| stack.next_due());
+        stacks.chain(due.bus.next_due()).chain(due.schedules.next_due()).min()
     }
 
     async fn settle_now(&self, due: &mut Due) {
@@ -114,6 +116,9 @@ impl Timeline {
             let mut delivered = false;
             for stack in &self.stacks {
                 while stack.deliver(now).await {
+                    delivered = true;
+                }
+                while stack.tell(now).await || stack.mail(&self.outbox, now).await {
                     delivered = true;
                 }
             }

@@ -48,7 +48,16 @@ pub fn retries() -> RetryConfig {
 ///
 /// When it is not set.
 pub fn table_name() -> Result<String, MissingSetting> {
-    std::env::var("TABLE_NAME").map_err(|_| MissingSetting("TABLE_NAME"))
+    setting("TABLE_NAME")
+}
+
+/// A variable of the function's environment.
+///
+/// # Errors
+///
+/// When it is not set.
+pub fn setting(name: &'static str) -> Result<String, MissingSetting> {
+    std::env::var(name).map_err(|_| MissingSetting(name))
 }
 
 /// Where the function's metrics go: to its output, under the stage of `STAGE`.
@@ -57,8 +66,7 @@ pub fn table_name() -> Result<String, MissingSetting> {
 ///
 /// When the stage is not set.
 pub fn metrics() -> Result<Metrics, MissingSetting> {
-    let stage = std::env::var("STAGE").map_err(|_| MissingSetting("STAGE"))?;
-    Ok(Metrics::new(stage, is_dry_run(), std::io::stdout()))
+    Ok(Metrics::new(setting("STAGE")?, is_dry_run(), std::io::stdout()))
 }
 
 /// Whether the stack's reporter sends nothing: `REPORTER` is `dry-run`.

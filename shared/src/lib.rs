@@ -1,8 +1,8 @@
 //! The library that all of Stallkeeper's functions share.
 //!
 //! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
-//! without an AWS type, I/O or a clock of their own. `marketplace` and `store` talk to AWS, `http` speaks API
-//! Gateway's language, and `lifecycle` is where news and registrations become changes of the table.
+//! without an AWS type, I/O or a clock of their own. `marketplace`, `store` and `topic` talk to AWS, `http` speaks API
+//! Gateway's language, `texts` people's, and `lifecycle` is where news and registrations become changes of the table.
 
 pub mod agreement;
 pub mod allocation;
@@ -23,5 +23,7 @@ pub mod overage;
 pub mod registration;
 pub mod store;
 pub mod tags;
+pub mod texts;
 pub mod time;
+pub mod topic;
 pub mod usage;

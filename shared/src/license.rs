@@ -18,6 +18,7 @@ use crate::agreement::{Agreement, Standing};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
 use crate::listing::Mode;
+use crate::registration::SecretHash;
 use crate::time::UsageHour;
 
 pub use state::told;
@@ -60,6 +61,9 @@ pub struct License {
     /// When a buyer first arrived with a registration token for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered_at: Option<Timestamp>,
+    /// The visit of the last one who came with its token when it belonged to a tenant already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<SecretHash>,
     /// Whether AWS said that it began as a free trial.
     #[serde(default)]
     pub free_trial: bool,
@@ -343,6 +347,7 @@ impl License {
             state: State::Pending,
             tenant: None,
             registered_at: None,
+            returned: None,
             free_trial: false,
             entitlements: Vec::new(),
             entitlements_read_at: None,

@@ -108,6 +108,16 @@ metrics! {
     UsageRefused in "Count",
     /// Usage events whose write was not confirmed.
     UsageRetry in "Count",
+    /// Events that are on the topic of the seller's application.
+    EventsPublished in "Count",
+    /// Events that the topic did not take; they are published again.
+    EventsAgain in "Count",
+    /// Events that no repetition would get onto the topic; they stay in the table.
+    EventsPassedOver in "Count",
+    /// Mails that were sent to buyers.
+    MailsSent in "Count",
+    /// Mails that could not be sent this time.
+    MailsFailed in "Count",
 }
 
 /// Where a function's metrics go. Clones share it.

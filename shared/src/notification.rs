@@ -56,6 +56,26 @@ pub enum Told {
     /// A buyer has left their contact; it is not in the event.
     #[serde(rename = "registration.completed")]
     RegistrationCompleted,
+    /// Somebody came from AWS Marketplace with a license that belongs to a tenant, and was sent to sign in.
+    #[serde(rename = "registration.returned")]
+    RegistrationReturned,
+}
+
+impl Told {
+    /// What happened, as `type` says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LicenseFailed => "license.failed",
+            Self::LicenseActivated => "license.activated",
+            Self::LicenseEnding { .. } => "license.ending",
+            Self::LicenseEnded { .. } => "license.ended",
+            Self::LicenseLinked { .. } => "license.linked",
+            Self::LicenseUnlinked { .. } => "license.unlinked",
+            Self::EntitlementsChanged { .. } => "license.entitlements_changed",
+            Self::RegistrationCompleted => "registration.completed",
+            Self::RegistrationReturned => "registration.returned",
+        }
+    }
 }
 
 /// An event for the seller's application.

@@ -13,6 +13,9 @@ use stallkeeper::listing::Stage;
 use tests::World;
 use usage::UsageApi;
 
+/// No sample event is published.
+const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:events";
+
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "options"];
 
 /// What API Gateway answers by itself, or a function that fails; no handler answers it here.
@@ -214,7 +217,7 @@ async fn every_sample_event_that_is_routed_is_of_a_documented_operation() {
     let (world, document) = (World::new().await, document());
     let (config, table) = (world.sandbox.sdk_config(), world.sandbox.table(Stage::Staging).unwrap());
     let clock = world.sandbox.clock();
-    let entitlement = EntitlementApi::new(config, table, clock.clone());
+    let entitlement = EntitlementApi::new(config, table, TOPIC, clock.clone());
     let usage = UsageApi::new(config, table, clock.clone());
     let operations = operations(&document);
     let mut routed = 0;

@@ -11,6 +11,9 @@ use subscription::Subscription;
 use tests::World;
 use usage::UsageApi;
 
+/// No sample event is published.
+const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:events";
+
 fn sample(function: &str, name: &str) -> Value {
     let path = format!("{}/../events/{function}/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -49,10 +52,19 @@ async fn what_is_right_is_done() {
     assert_eq!((&license["state"], &license["account"]), (&"active".into(), &"111122223333".into()));
     assert_eq!(world.license("7demolegacy00000000000ab~X01EXAMPLEX").await["free_trial"], true);
 
-    let entitlement = EntitlementApi::new(config, table, clock.clone());
-    for name in
-        ["list-licenses", "show-license", "show-legacy-license", "link-tenant", "show-tenant", "decide", "decide-all"]
-    {
+    let entitlement = EntitlementApi::new(config, table, TOPIC, clock.clone());
+    for name in [
+        "list-licenses",
+        "show-license",
+        "show-legacy-license",
+        "link-tenant",
+        "show-tenant",
+        "decide",
+        "decide-all",
+        "list-events",
+        "replay-license",
+        "replay-time",
+    ] {
         let event: ApiGatewayV2httpRequest = serde_json::from_value(sample("entitlement", name)).unwrap();
         assert_eq!(entitlement.handle(event).await.status_code, 200, "{name}");
     }

@@ -1,9 +1,11 @@
-//! The seller's API: the buyers who arrive, licenses, the tenants that they belong to, and what a tenant may use.
+//! The seller's API: the buyers who arrive, licenses, the tenants that they belong to, what a tenant may use, and what
+//! was told of it all.
 //!
 //! API Gateway has checked the caller's signature before a request arrives here. A decision costs one query of the
 //! table and no call to AWS Marketplace.
 
 mod contacts;
+mod events;
 mod handoffs;
 mod licenses;
 mod tenants;
@@ -15,17 +17,19 @@ use http::Method;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
+use stallkeeper::topic::Topic;
 
 /// The function.
 #[derive(Debug)]
 pub struct EntitlementApi {
     store: Store,
+    topic: Topic,
 }
 
 impl EntitlementApi {
-    /// The function on the table of that name.
-    pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
-        Self { store: Store::new(config, table, clock) }
+    /// The function on the table of that name, before the topic of that ARN.
+    pub fn new(config: &SdkConfig, table: &str, topic: &str, clock: Clock) -> Self {
+        Self { store: Store::new(config, table, clock), topic: Topic::new(config, topic) }
     }
 
     /// Answers one request.
@@ -69,6 +73,18 @@ impl EntitlementApi {
                     contacts::show(&self.store, request, license).await
                 }
             },
+            ["v1", "licenses", license, "events"] => {
+                request.only_method(&Method::GET)?;
+                events::list(&self.store, request, license).await
+            }
+            ["v1", "licenses", license, "events", "replay"] => {
+                request.only_method(&Method::POST)?;
+                events::replay_license(&self.store, &self.topic, request, license).await
+            }
+            ["v1", "events", "replay"] => {
+                request.only_method(&Method::POST)?;
+                events::replay_time(&self.store, &self.topic, request).await
+            }
             ["v1", "handoffs"] => {
                 request.only_method(&Method::POST)?;
                 handoffs::redeem(&self.store, request).await

@@ -63,7 +63,7 @@ fn shown(page: &Page, now: Timestamp) -> Response {
 ///
 /// A license is indexed by the state that it was written in, and time alone makes an ending one ended. One that changes
 /// its state between two pages may be missing or come twice.
-async fn page_over_states(
+pub(crate) async fn page_over_states(
     store: &Store,
     wanted: Option<StateName>,
     cursor: Option<&str>,

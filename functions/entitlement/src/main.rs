@@ -10,7 +10,8 @@ use stallkeeper::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     aws::start_log();
-    let function = EntitlementApi::new(&aws::config().await, &aws::table_name()?, Clock::System);
+    let (table, topic) = (aws::table_name()?, aws::setting("TOPIC_ARN")?);
+    let function = EntitlementApi::new(&aws::config().await, &table, &topic, Clock::System);
     let handler = |event: LambdaEvent<_>| async { Ok::<_, Error>(function.handle(event.payload).await) };
     run(service_fn(handler)).await
 }

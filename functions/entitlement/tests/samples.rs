@@ -19,7 +19,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 static FUNCTION: LazyLock<EntitlementApi> = LazyLock::new(|| {
     let nowhere = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-    EntitlementApi::new(&nowhere, "none", Clock::System)
+    EntitlementApi::new(&nowhere, "none", "none", Clock::System)
 });
 
 /// The status and the document of the answer; none if the event is none of API Gateway's.

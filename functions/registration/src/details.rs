@@ -11,14 +11,14 @@ use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
 use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
 use stallkeeper::notification::Told;
-use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, Secret};
+use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
 use url::Url;
 
 use crate::Registration;
 use crate::failure::{CODE, Failed, Failure};
 use crate::same_origin;
-use crate::texts::{Language, MessageId};
+use crate::texts::{Language, MessageId, texts};
 use crate::view;
 
 /// The longest name of a person or company, in characters.
@@ -56,18 +56,30 @@ impl Registration {
             Some(contact)
         };
         let id = &visit.license.id;
-        let known = self.store.contact(id).await.map_err(of_listing)?;
         let code = Secret::random().map_err(|error| Failed::of(&visit.listing, error))?;
         let expires_at = self.store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
-        let written = self.store.change_license(id, |license| {
-            let license = license?;
-            let door = door(&license, form.door);
-            let session = visit.session.clone();
-            let handoff = Handoff { license: license.id.clone(), session, door, expires_at, redeemed: None };
-            let handoff = Also::Handoff(code.hash(), handoff);
-            Some(complete(license, contact.as_ref(), known.as_ref(), handoff))
-        });
-        let written = written.await.map_err(of_listing)?;
+        let mut version = visit.license.version;
+        let written = loop {
+            let known = self.store.contact(id).await.map_err(of_listing)?;
+            let mut newer = None;
+            let written = self.store.change_license(id, |license| {
+                let license = license?;
+                if license.version != version {
+                    // The contact was read with another row: a second click may have saved the same meanwhile.
+                    newer = Some(license.version);
+                    return None;
+                }
+                let (door, session) = (door(&license, form.door), visit.session.clone());
+                let handoff = Handoff { license: license.id.clone(), session, door, expires_at, redeemed: None };
+                let handoff = Also::Handoff(code.hash(), handoff);
+                Some(complete(license, contact.as_ref(), known.as_ref(), &visit.session, handoff))
+            });
+            let written = written.await.map_err(of_listing)?;
+            match newer {
+                Some(newer) => version = newer,
+                None => break written,
+            }
+        };
         let license = written.ok_or_else(|| Failed::of(&visit.listing, Failure::SessionMissing))?;
         let hash = code.hash();
         self.store.use_handoff(&visit.session, &hash, request.arrived_at).await.map_err(of_listing)?;
@@ -85,11 +97,25 @@ fn door(license: &License, asked: Door) -> Door {
 
 /// What is written as the buyer goes on, by the row as it is in that moment: were the license linked since the form was
 /// read, the contact is left alone. One that says what was saved before is written, as this visit's, and not told again,
-/// so that a form sent twice brings one mail.
-fn complete(license: License, contact: Option<&Contact>, known: Option<&Contact>, handoff: Also) -> Change {
+/// so that a form sent twice brings one mail. A visit to a license that belongs to a tenant is told once, unless it is
+/// the one that the license was registered in.
+fn complete(
+    mut license: License,
+    contact: Option<&Contact>,
+    known: Option<&Contact>,
+    session: &SecretHash,
+    handoff: Also,
+) -> Change {
     let contact = contact.filter(|_| license.tenant.is_none());
-    let news = contact.filter(|contact| !known.is_some_and(|known| says_the_same(known, contact)));
-    let told = news.iter().map(|_| Told::RegistrationCompleted).collect();
+    let mut told = Vec::new();
+    if contact.is_some_and(|contact| !known.is_some_and(|known| says_the_same(known, contact))) {
+        told.push(Told::RegistrationCompleted);
+    }
+    let registered_it = known.is_some_and(|known| known.session.as_ref() == Some(session));
+    if license.tenant.is_some() && !registered_it && license.returned.as_ref() != Some(session) {
+        license.returned = Some(session.clone());
+        told.push(Told::RegistrationReturned);
+    }
     let also = contact.into_iter().cloned().map(Also::Contact).chain([handoff]).collect();
     Change { license, told, also }
 }
@@ -173,7 +199,7 @@ impl Entered {
         });
         let own = self.own_errors().into_iter().map(|(field, message)| FieldError {
             id: field.name().to_owned(),
-            message: language.texts().say(message.0),
+            message: texts(language).say(message.0),
         });
         own.chain(of_listing).collect()
     }
@@ -238,7 +264,7 @@ fn wrong_answer(field: &ExtraField, wrong: WrongAnswer, language: Language) -> S
         WrongAnswer::Characters => MessageId("error-answer-characters"),
         WrongAnswer::NoChoice => MessageId("error-answer-choice"),
     };
-    language.texts().say_of_field(id.0, label, field.longest())
+    texts(language).say_with(id.0, [("field", label), ("longest", &field.longest().to_string())])
 }
 
 /// What is wrong with one field.

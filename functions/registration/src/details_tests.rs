@@ -16,10 +16,18 @@ fn listing() -> Listing {
     Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap()
 }
 
+fn session() -> SecretHash {
+    Secret::random().unwrap().hash()
+}
+
 fn handoff() -> Also {
-    let session = Secret::random().unwrap().hash();
-    let handoff =
-        Handoff { license: "l-a".parse().unwrap(), session, door: Door::SignIn, expires_at: 0, redeemed: None };
+    let handoff = Handoff {
+        license: "l-a".parse().unwrap(),
+        session: session(),
+        door: Door::SignIn,
+        expires_at: 0,
+        redeemed: None,
+    };
     Also::Handoff(Secret::random().unwrap().hash(), handoff)
 }
 
@@ -124,18 +132,31 @@ fn a_license_of_a_tenant_opens_only_to_those_who_sign_in() {
 #[test]
 fn a_contact_is_saved_and_told_once() {
     let new = contact("a@example.com", 10);
-    let first = complete(license(None), Some(&new), None, handoff());
+    let first = complete(license(None), Some(&new), None, &session(), handoff());
     assert_eq!(written(&first), (true, true, 1));
-    let again = complete(license(None), Some(&new), Some(&contact("a@example.com", 9)), handoff());
+    let again = complete(license(None), Some(&new), Some(&contact("a@example.com", 9)), &session(), handoff());
     assert_eq!(written(&again), (true, true, 0));
-    let corrected = complete(license(None), Some(&new), Some(&contact("b@example.com", 9)), handoff());
+    let corrected = complete(license(None), Some(&new), Some(&contact("b@example.com", 9)), &session(), handoff());
     assert_eq!(written(&corrected), (true, true, 1));
 }
 
 #[test]
 fn a_license_that_was_linked_meanwhile_keeps_its_contact() {
-    let change = complete(license(Some("acme")), Some(&contact("a@example.com", 10)), None, handoff());
-    assert_eq!(written(&change), (false, true, 0));
+    let change = complete(license(Some("acme")), Some(&contact("a@example.com", 10)), None, &session(), handoff());
+    assert_eq!(written(&change), (false, true, 1));
+    assert_eq!(change.told, [Told::RegistrationReturned]);
+}
+
+#[test]
+fn a_visit_to_a_license_of_a_tenant_is_told_once_and_not_its_own_visitors() {
+    let (visit, other) = (session(), session());
+    let mut known = contact("a@example.com", 9);
+    known.session = Some(other.clone());
+    let first = complete(license(Some("acme")), None, Some(&known), &visit, handoff());
+    assert_eq!(first.told, [Told::RegistrationReturned]);
+    let again = complete(first.license, None, Some(&known), &visit, handoff());
+    assert_eq!(written(&again), (false, true, 0));
+    assert_eq!(written(&complete(again.license, None, Some(&known), &other, handoff())), (false, true, 0));
 }
 
 #[test]

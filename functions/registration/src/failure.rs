@@ -14,7 +14,7 @@ use stallkeeper::marketplace::{MarketplaceError, ResolveError};
 use stallkeeper::registration::NoRandomness;
 use stallkeeper::store::StoreError;
 
-use crate::texts::Language;
+use crate::texts::{Language, texts};
 use crate::view::{self, WayOn};
 
 /// Carries the code of a failure.
@@ -176,7 +176,7 @@ impl Failed {
         let listing = self.listing.as_deref();
         let (code, status, way_on) = self.why.kind();
         let response = if as_json {
-            let texts = language.texts();
+            let texts = texts(language);
             let action = match listing {
                 Some(listing) => {
                     let support = texts.say_of("support-of-product", &listing.name);

@@ -51,7 +51,7 @@ fn each_way_to_go_wrong_has_its_code_its_status_and_a_page_in_both_languages() {
             assert!(page.contains(&format!("<html lang=\"{}\">", language.tag())));
             assert!(page.contains(&format!("<code>{code}</code>")));
             for language in Language::ALL {
-                assert!(page.contains(&language.texts().say("support-of-seller")), "{code} names no support");
+                assert!(page.contains(&texts(language).say("support-of-seller")), "{code} names no support");
             }
             failed = Failed::from(every_failure().into_iter().find(|(_, of, _)| *of == code).unwrap().0);
         }

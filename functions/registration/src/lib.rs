@@ -45,7 +45,7 @@ impl Registration {
     /// Answers one event. Whatever it holds, there is an answer, with the security headers.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let request = Request::read(event);
-        let language = Language::of(&request);
+        let language = texts::language_of(&request);
         let as_json = negotiate::prefers_json(request.header(header::ACCEPT).unwrap_or_default());
         let response = match self.route(&request, language).await {
             Ok(response) => response,

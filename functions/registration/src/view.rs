@@ -14,7 +14,7 @@ use stallkeeper::listing::{Colour, FieldKind, Listing, Words};
 use url::Url;
 
 use crate::details::{Entered, Field, FieldError, words};
-use crate::texts::{Language, Texts};
+use crate::texts::{Language, Texts, texts};
 
 /// The style that stands in every page.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
@@ -104,7 +104,7 @@ impl RegisterPage<'_> {
 /// The registration page, with what was entered before and what is wrong with it.
 pub(crate) fn register(language: Language, form: Form<'_>, entered: &Entered, errors: &[FieldError]) -> Response {
     let Form { listing, token: form_token } = form;
-    let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register") };
+    let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register") };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     page(status, &RegisterPage { frame, listing, form_token, entered, errors }, Some(listing), true)
 }
@@ -120,7 +120,7 @@ struct LinkedPage<'a> {
 /// The page of a license that belongs to a tenant already: no contact, only the way to sign in.
 pub(crate) fn linked(language: Language, form: Form<'_>) -> Response {
     let Form { listing, token: form_token } = form;
-    let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register") };
+    let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register") };
     page(StatusCode::OK, &LinkedPage { frame, listing, form_token }, Some(listing), true)
 }
 
@@ -144,7 +144,7 @@ struct StatusPage<'a> {
 
 /// How far the license is.
 pub(crate) fn status(language: Language, listing: &Listing, state: StateName, reload: Reload) -> Response {
-    let frame = Frame { texts: language.texts(), listing: Some(listing), here: Some("/register/status") };
+    let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register/status") };
     let state = format!("status-{}", state.as_str());
     let explanation = format!("{state}.explanation");
     page(StatusCode::OK, &StatusPage { frame, listing, state, explanation, reload }, Some(listing), false)
@@ -193,8 +193,8 @@ pub(crate) fn problem(
     language: Language,
     listing: Option<&Listing>,
 ) -> Response {
-    let frame = Frame { texts: language.texts(), listing, here: None };
-    page(status, &ProblemPage { frame, other: language.other().texts(), code, way_on }, listing, false)
+    let frame = Frame { texts: texts(language), listing, here: None };
+    page(status, &ProblemPage { frame, other: texts(language.other()), code, way_on }, listing, false)
 }
 
 /// Renders a page; `has_doors` if a form on it leads to the listing's doors.

@@ -67,7 +67,7 @@ fn the_registration_page_with_errors_keeps_what_was_typed_and_says_what_is_wrong
     for language in Language::ALL {
         let errors = errors.map(|(id, message)| FieldError {
             id: id.to_owned(),
-            message: language.texts().say_of_field(message, "<order>", 40),
+            message: texts(language).say_with(message, [("field", "<order>"), ("longest", "40")]),
         });
         let response = register(language, form(&listing), &entered, &errors);
         assert_eq!(response.status, StatusCode::BAD_REQUEST);

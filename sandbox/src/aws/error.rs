@@ -60,6 +60,8 @@ impl ServiceError {
             ),
             Service::Metering | Service::Entitlement => Self::modelled("ThrottlingException", 400, message),
             Service::Agreement => Self::modelled("ThrottlingException", 429, message),
+            Service::Sns => Self::modelled("Throttled", 429, message),
+            Service::Ses => Self::modelled("TooManyRequestsException", 429, message),
         }
     }
 
@@ -70,6 +72,8 @@ impl ServiceError {
             Service::DynamoDb => Self::modelled("InternalServerError", 500, message),
             Service::Metering | Service::Entitlement => Self::modelled("InternalServiceErrorException", 500, message),
             Service::Agreement => Self::modelled("InternalServerException", 500, message),
+            Service::Sns => Self::modelled("InternalError", 500, message),
+            Service::Ses => Self::modelled("InternalServiceErrorException", 500, message),
         }
     }
 
@@ -80,6 +84,8 @@ impl ServiceError {
             Service::DynamoDb | Service::Metering | Service::Entitlement => {
                 Self::common("AccessDeniedException", 400, message)
             }
+            Service::Sns => Self::modelled("AuthorizationError", 403, message),
+            Service::Ses => Self::common("AccessDeniedException", 403, message),
             Service::Agreement => {
                 let mut error = Self::modelled("AccessDeniedException", 403, message);
                 error.members = error.members.with("reason", "INVALID_ACCESS");
@@ -100,6 +106,14 @@ impl ServiceError {
             Some(_) | None => "com.amazon.coral.service",
         };
         format!("{namespace}#{}", self.code)
+    }
+
+    /// The body of the answer in awsQuery.
+    pub(crate) fn in_xml(&self, request_id: &str) -> Document {
+        let kind = if self.status < 500 { "Sender" } else { "Receiver" };
+        let error = Record::new().with("Type", kind).with("Code", self.code).with("Message", self.message.as_str());
+        let body = Record::new().with("Error", Document::from(error)).with("RequestId", request_id);
+        Record::new().with("ErrorResponse", Document::from(body)).into()
     }
 
     /// The body of the answer.

@@ -3,7 +3,7 @@
 //! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is all that an SDK needs: the services are told apart by what their
 //! protocols put into the request. DynamoDB is an embedded server behind a proxy. AWS Marketplace's services (metering,
 //! entitlement, agreement) answer from one [`Marketplace`], in awsJson and in Smithy RPC v2 CBOR, with the shapes and
-//! limits of AWS's API models.
+//! limits of AWS's API models. What SNS and SES are given stays in an [`Outbox`].
 //!
 //! **Signatures are not verified.** Any credentials will do, and there is one caller: the seller, whose account proposes
 //! all agreements. Never let anybody but yourself reach the port.
@@ -12,7 +12,7 @@
 //! delivering them is the bus's part.
 //!
 //! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults` and `wire_log` stand before every
-//! service, `operations` answer it from the `marketplace`, or `dynamodb` passes it on. `in_process` is the same without
+//! service, `operations` answer it from the `marketplace`, `outbox` keeps it, or `dynamodb` passes it on. `in_process` is the same without
 //! the port.
 
 mod connection;
@@ -23,6 +23,7 @@ mod in_process;
 mod input;
 mod marketplace;
 mod operations;
+mod outbox;
 mod protocol;
 mod readings;
 mod refused;
@@ -49,6 +50,7 @@ pub use marketplace::{
     AgreementOverview, AgreementStatus, Announcement, Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle,
     Change, Changed, DimensionValue, EndStatus, LicenseOverview, Marketplace, News, Overview, Purchase, Purchased,
 };
+pub use outbox::{Left, Mailed, Outbox, Published};
 pub use readings::{
     Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
     ResolveCustomerSends, TokenLife, UsageOutsideLicense,
@@ -142,6 +144,11 @@ impl Aws {
     /// AWS Marketplace, where buyers buy.
     pub fn marketplace(&self) -> &Marketplace {
         &self.services.marketplace
+    }
+
+    /// What SNS and SES were given.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.services.outbox
     }
 
     /// The plan of faults.

@@ -16,7 +16,8 @@ use super::error::ServiceError;
 use super::faults::{Fault, FaultKind, Faults};
 use super::marketplace::Marketplace;
 use super::operations;
-use super::protocol::{Document, Malformed, Protocol};
+use super::outbox::Outbox;
+use super::protocol::{Document, Malformed, Protocol, Record};
 use super::service::{Call, Service};
 use super::wire_log::WireLog;
 
@@ -28,6 +29,7 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 pub(crate) struct Services {
     pub marketplace: Marketplace,
     pub dynamodb: DynamoDb,
+    pub outbox: Arc<Outbox>,
     pub faults: Faults,
     pub wire: WireLog,
     /// Counts the crashes of functions that faults made.
@@ -85,7 +87,7 @@ async fn answer(
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let call = if head.method == Method::POST { Call::read(head.uri.path(), &head.headers) } else { None };
+    let call = if head.method == Method::POST { Call::read(head.uri.path(), &head.headers, &body) } else { None };
     let Some(call) = call else {
         return not_served(&services, &head.headers);
     };
@@ -109,7 +111,8 @@ fn not_served(services: &Services, headers: &HeaderMap) -> Response {
     let protocol = if headers.contains_key("smithy-protocol") { Protocol::Cbor } else { Protocol::Json11 };
     let mut error = ServiceError::unknown_operation();
     error.status = 404;
-    error.message = "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement and Agreement.".to_owned();
+    error.message =
+        "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement and Agreement, SNS and SES.".to_owned();
     failure(protocol, None, &error, &services.marketplace.request_id())
 }
 
@@ -121,7 +124,8 @@ impl Services {
         wire: WireLog,
         stop: watch::Receiver<()>,
     ) -> Arc<Self> {
-        Arc::new(Self { marketplace, dynamodb, faults: Faults::default(), wire, crashes: watch::Sender::new(0), stop })
+        let (faults, crashes) = (Faults::default(), watch::Sender::new(0));
+        Arc::new(Self { marketplace, dynamodb, outbox: Arc::default(), faults, wire, crashes, stop })
     }
 
     pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
@@ -215,18 +219,34 @@ impl Services {
             Err(ServiceError::too_large())
         } else {
             asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(
-                |request| operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed),
+                |request| match call.service {
+                    Service::Sns | Service::Ses => {
+                        let (at, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
+                        self.outbox.answer(address, request, at, &request_id)
+                    }
+                    _ => operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed),
+                },
             )
         };
         match answer {
-            Ok(document) => response(call.protocol, 200, &document, &request_id),
+            Ok(document) => {
+                let document = match call.protocol {
+                    Protocol::Query => Record::new().with(&format!("{}Response", call.operation), document).into(),
+                    _ => document,
+                };
+                response(call.protocol, 200, &document, &request_id)
+            }
             Err(error) => failure(call.protocol, Some(call.service), &error, &request_id),
         }
     }
 }
 
 fn failure(protocol: Protocol, service: Option<Service>, error: &ServiceError, request_id: &str) -> Response {
-    let mut response = response(protocol, error.status, &error.document(service, request_id), request_id);
+    let document = match protocol {
+        Protocol::Query => error.in_xml(request_id),
+        _ => error.document(service, request_id),
+    };
+    let mut response = response(protocol, error.status, &document, request_id);
     if protocol != Protocol::Cbor
         && let Ok(shape) = error.shape_id(service).parse()
     {

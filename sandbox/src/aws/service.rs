@@ -21,11 +21,16 @@ pub enum Service {
     Entitlement,
     /// The AWS Marketplace Agreement Service.
     Agreement,
+    /// The Simple Notification Service.
+    Sns,
+    /// The Simple Email Service, version 2.
+    Ses,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::DynamoDb, Self::Metering, Self::Entitlement, Self::Agreement];
+    pub const ALL: [Self; 6] =
+        [Self::DynamoDb, Self::Metering, Self::Entitlement, Self::Agreement, Self::Sns, Self::Ses];
 
     /// The name that fault plans and the wire log use.
     pub fn name(self) -> &'static str {
@@ -34,6 +39,8 @@ impl Service {
             Self::Metering => "metering",
             Self::Entitlement => "entitlement",
             Self::Agreement => "agreement",
+            Self::Sns => "sns",
+            Self::Ses => "ses",
         }
     }
 
@@ -68,6 +75,8 @@ impl Service {
             Self::Metering => &["ResolveCustomer", "BatchMeterUsage"],
             Self::Entitlement => &["GetEntitlements"],
             Self::Agreement => &["DescribeAgreement", "GetAgreementTerms", "SearchAgreements"],
+            Self::Sns => &["Publish"],
+            Self::Ses => &["SendEmail"],
         }
     }
 
@@ -78,6 +87,8 @@ impl Service {
             Self::Metering => "com.amazonaws.marketplacemetering",
             Self::Entitlement => "com.amazonaws.marketplaceentitlementservice",
             Self::Agreement => "com.amazonaws.marketplaceagreement",
+            Self::Sns => "com.amazonaws.sns",
+            Self::Ses => "com.amazonaws.sesv2",
         }
     }
 }
@@ -109,9 +120,9 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, or the path of Smithy RPC v2
-    /// CBOR. A request that names no service of ours has none.
-    pub(crate) fn read(path: &str, headers: &HeaderMap) -> Option<Self> {
+    /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, the path of Smithy RPC v2 CBOR
+    /// and of restJson1, or the `Action` in the form of awsQuery. A request that names no service of ours has none.
+    pub(crate) fn read(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(target) = header("x-amz-target") {
             let (prefix, operation) = target.rsplit_once('.')?;
@@ -123,6 +134,17 @@ impl Call {
                 _ => return None,
             };
             return Some(Self { service, operation: operation.to_owned(), protocol });
+        }
+        if path.ends_with("/v2/email/outbound-emails") {
+            return Some(Self {
+                service: Service::Ses,
+                operation: "SendEmail".to_owned(),
+                protocol: Protocol::RestJson,
+            });
+        }
+        if header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+            let (_, action) = form_urlencoded::parse(body).find(|(name, _)| name == "Action")?;
+            return Some(Self { service: Service::Sns, operation: action.into_owned(), protocol: Protocol::Query });
         }
         if header("smithy-protocol") != Some("rpc-v2-cbor") {
             return None;

@@ -1,14 +1,17 @@
-//! The news queues: held back, released, doubled, shuffled, fed with what nobody can read.
+//! The queues: those of news held back, released, doubled, shuffled, fed with what nobody can read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use serde::Deserialize;
+use stallkeeper::listing::Stage;
 
 use super::{Answer, Failure, Here, Sent, stacks};
 use crate::listings::stage_name;
 use crate::queue::QueueOverview;
 use crate::sandbox::Inside;
+use crate::stack::Stack;
 
 /// What is to happen on the queues. What stands together happens in the order in which it stands here, so that
 /// `{"duplicate": 1, "reorder": 7, "release": true}` does what one thinks.
@@ -79,5 +82,12 @@ pub(super) async fn queues(Here(inside, _): Here) -> Answer<BTreeMap<&'static st
 }
 
 fn overview(inside: &Inside) -> BTreeMap<&'static str, QueueOverview> {
-    inside.stacks.iter().map(|stack| (stage_name(stack.stage), stack.queue.overview())).collect()
+    let of_stack = |stack: &Arc<Stack>| {
+        let mail = match stack.stage {
+            Stage::Staging => "staging-mail",
+            Stage::Production => "production-mail",
+        };
+        [(stage_name(stack.stage), stack.queue.overview()), (mail, stack.mail.overview())]
+    };
+    inside.stacks.iter().flat_map(of_stack).collect()
 }

@@ -44,6 +44,7 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/deliver", post(deliveries::deliver))
         .route("/sandbox/queues", get(deliveries::queues))
         .route("/sandbox/events", get(views::events))
+        .route("/sandbox/outbox", get(views::outbox))
         .route("/sandbox/metrics", get(views::metrics))
         .route("/sandbox/bill", get(views::bill))
         .route("/sandbox/readings", get(readings::show).post(readings::change))

@@ -11,7 +11,7 @@ use stallkeeper::listing::{Dimension, Mode, Pricing, Stage};
 use stallkeeper::notification::OutboundEvent;
 
 use super::{Answer, Here, Sent, described, stacks};
-use crate::aws::{Bill, Fault, Overview, PlannedFault, WireCall};
+use crate::aws::{Bill, Fault, Left, Overview, PlannedFault, WireCall};
 use crate::listings::stage_name;
 use crate::sandbox::Inside;
 
@@ -100,6 +100,12 @@ pub(super) async fn events(Here(inside, of): Here<OfStage>) -> Answer<Value> {
         events.extend(stack.events().await?.into_iter().map(|event| Event { stage: stack.stage, event }));
     }
     Ok(Json(json!({ "events": events })))
+}
+
+/// What SNS was given for the seller's application, and SES for buyers.
+pub(super) async fn outbox(Here(inside, _): Here) -> Answer<Left> {
+    inside.timeline.settle().await;
+    Ok(Json(inside.aws.outbox().left()))
 }
 
 /// What CloudWatch has of each stage.

@@ -1,4 +1,4 @@
-//! The audit log: an entry is written in the transaction of what it tells of.
+//! The audit log: an entry is written in the transaction of what it tells of, or before what changes nothing in the table.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use jiff::tz::TimeZone;
@@ -16,9 +16,22 @@ impl Store {
         self.query(&keys::audit_month(month), "").await
     }
 
+    /// Writes an entry of something that changes nothing in the table.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn write_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.put(&audit_key(entry), entry).await
+    }
+
     /// The write of an entry.
     pub(super) fn audited(&self, entry: &AuditEntry) -> Result<TransactWriteItem, StoreError> {
-        let month = TimeZone::UTC.to_datetime(entry.at).strftime("%Y-%m").to_string();
-        self.put_new_item(write(&keys::audit(&month, &entry.id), entry)?)
+        self.put_new_item(write(&audit_key(entry), entry)?)
     }
+}
+
+fn audit_key(entry: &AuditEntry) -> keys::Key {
+    let month = TimeZone::UTC.to_datetime(entry.at).strftime("%Y-%m").to_string();
+    keys::audit(&month, &entry.id)
 }

@@ -120,6 +120,10 @@ pub(crate) fn event(license: &LicenseId, id: &Ulid) -> Key {
     Key::new(format!("LICENSE#{license}"), format!("{EVENT_PREFIX}{id}"))
 }
 
+pub(crate) fn mail(license: &LicenseId, event: &Ulid) -> Key {
+    Key::new(format!("LICENSE#{license}"), format!("MAIL#{event}"))
+}
+
 pub(crate) fn agreement(id: &AgreementId) -> Key {
     Key::new(format!("AGREEMENT#{id}"), "STATE")
 }

@@ -11,6 +11,7 @@ mod hours;
 pub mod keys;
 mod licenses;
 mod listings;
+mod mails;
 mod overage;
 mod pauses;
 mod problems;
@@ -30,6 +31,7 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::notification::OutboundEvent;
 use crate::time::Clock;
 use keys::Key;
 
@@ -235,6 +237,15 @@ fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     let key = format!("{} {}", part("pk"), part("sk"));
     serde_dynamo::from_item(item).map_err(|source| StoreError::Unreadable { key, source })
+}
+
+/// The event that an item of the table's stream holds.
+///
+/// # Errors
+///
+/// When it holds none.
+pub fn event_in(image: serde_dynamo::Item) -> Result<OutboundEvent, serde_dynamo::Error> {
+    serde_dynamo::from_item(image)
 }
 
 /// An item that holds `value` at `key`.

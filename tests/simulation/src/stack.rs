@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_config::SdkConfig;
 use metering::Metering;
 use registration::Registration;
-use sandbox::queue::Queue;
+use sandbox::queue::{Queue, Redelivery};
 use sandbox::table::{self, Stream};
 use stallkeeper::listing::{Listing, Stage};
 use stallkeeper::store::Store;
@@ -93,7 +93,7 @@ impl Stack {
         Ok(Self {
             stage,
             listings,
-            queue: Queue::new(format!("arn:aws:sqs:us-east-1:444455556666:{name}-news")),
+            queue: Queue::new(format!("arn:aws:sqs:us-east-1:444455556666:{name}-news"), Redelivery::NEWS),
             store,
             usage: [usage(), usage()],
             metering: {

@@ -31,9 +31,7 @@ pub(crate) fn call(
         (Service::Agreement, "DescribeAgreement") => describe_agreement::answer(marketplace, request),
         (Service::Agreement, "GetAgreementTerms") => get_agreement_terms::answer(marketplace, request),
         (Service::Agreement, "SearchAgreements") => search_agreements::answer(marketplace, request),
-        (Service::DynamoDb | Service::Metering | Service::Entitlement | Service::Agreement, _) => {
-            Err(ServiceError::unknown_operation())
-        }
+        (_, _) => Err(ServiceError::unknown_operation()),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The wire protocols: one document, written as JSON or as CBOR.
 //!
 //! Operations are functions from document to document and know no protocol. A timestamp is typed in the document,
-//! since JSON writes it as seconds since 1970 and CBOR as the same under tag 1.
+//! since JSON writes it as seconds since 1970 and CBOR as the same under tag 1. SNS alone still speaks awsQuery.
 
 mod cbor;
 mod document;
 mod json;
+mod query;
 
 pub(crate) use document::{Document, Record};
 
@@ -18,6 +19,10 @@ pub(crate) enum Protocol {
     Json11,
     /// Smithy RPC v2 CBOR
     Cbor,
+    /// restJson1
+    RestJson,
+    /// awsQuery
+    Query,
 }
 
 /// The bytes are no document of their protocol.
@@ -30,16 +35,18 @@ impl Protocol {
     pub(crate) fn decode(self, body: &[u8]) -> Result<Document, Malformed> {
         match self {
             _ if body.is_empty() => Ok(Record::new().into()),
-            Self::Json10 | Self::Json11 => json::decode(body),
+            Self::Json10 | Self::Json11 | Self::RestJson => json::decode(body),
             Self::Cbor => cbor::decode(body),
+            Self::Query => query::decode(body),
         }
     }
 
     /// Writes a body.
     pub(crate) fn encode(self, document: &Document) -> Vec<u8> {
         match self {
-            Self::Json10 | Self::Json11 => document.to_json().to_string().into_bytes(),
+            Self::Json10 | Self::Json11 | Self::RestJson => document.to_json().to_string().into_bytes(),
             Self::Cbor => cbor::encode(document),
+            Self::Query => query::encode(document),
         }
     }
 
@@ -49,6 +56,8 @@ impl Protocol {
             Self::Json10 => "application/x-amz-json-1.0",
             Self::Json11 => "application/x-amz-json-1.1",
             Self::Cbor => "application/cbor",
+            Self::RestJson => "application/json",
+            Self::Query => "text/xml",
         }
     }
 }
@@ -59,7 +68,8 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Protocol; 3] = [Protocol::Json10, Protocol::Json11, Protocol::Cbor];
+    const ALL: [Protocol; 5] =
+        [Protocol::Json10, Protocol::Json11, Protocol::Cbor, Protocol::RestJson, Protocol::Query];
 
     fn any_document() -> impl Strategy<Value = Document> {
         let leaf = prop_oneof![

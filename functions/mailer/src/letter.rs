@@ -1,0 +1,178 @@
+//! What the mails say: on which occasion, in which language, as plain text and as HTML.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use stallkeeper::license::EndReason;
+use stallkeeper::listing::Listing;
+use stallkeeper::notification::Told;
+use stallkeeper::texts::{Language, Texts};
+
+/// Where buyers find "Set up your account".
+const MARKETPLACE: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
+
+/// How many bytes of a name go into one encoded word: 75 characters are allowed (RFC 2047, section 2).
+const ENCODED_AT_ONCE: usize = 45;
+
+/// Why a buyer gets mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// They have registered.
+    Completed,
+    /// Somebody came with the token of their license.
+    Returned,
+    /// Their license is over.
+    Ended(EndReason),
+}
+
+impl Occasion {
+    /// The occasion of an event; none if buyers get no mail about it.
+    pub(crate) fn of(told: &Told) -> Option<Self> {
+        match told {
+            Told::RegistrationCompleted => Some(Self::Completed),
+            Told::RegistrationReturned => Some(Self::Returned),
+            // For the buyer it goes on, under the license that took over.
+            Told::LicenseEnded { reason: EndReason::Succeeded, .. } => None,
+            Told::LicenseEnded { reason, .. } => Some(Self::Ended(*reason)),
+            Told::LicenseFailed
+            | Told::LicenseActivated
+            | Told::LicenseEnding { .. }
+            | Told::LicenseLinked { .. }
+            | Told::LicenseUnlinked { .. }
+            | Told::EntitlementsChanged { .. } => None,
+        }
+    }
+}
+
+/// A mail.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
+
+/// What both forms of a mail are made of.
+struct Content {
+    language: Language,
+    title: String,
+    paragraphs: Vec<String>,
+    steps: Vec<String>,
+    /// What a link says, and where it goes.
+    link: (String, String),
+    support: String,
+    support_email: String,
+    support_page: Option<String>,
+    why: String,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct Html<'a> {
+    content: &'a Content,
+}
+
+#[derive(Template)]
+#[template(path = "letter.txt")]
+struct Text<'a> {
+    content: &'a Content,
+}
+
+impl Letter {
+    /// Writes the mail about what happened at a moment.
+    ///
+    /// # Errors
+    ///
+    /// When a template fails, which none does.
+    pub(crate) fn write(
+        occasion: Occasion,
+        listing: &Listing,
+        language: Language,
+        at: Timestamp,
+    ) -> Result<Self, askama::Error> {
+        let content = Content::new(occasion, listing, texts(language), at);
+        let (text, html) = (Text { content: &content }.render()?, Html { content: &content }.render()?);
+        Ok(Self { subject: content.title, text, html })
+    }
+}
+
+impl Content {
+    fn new(occasion: Occasion, listing: &Listing, texts: &Texts, at: Timestamp) -> Self {
+        let at = TimeZone::UTC.to_datetime(at).strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let say = |id: &str| texts.say_with(id, [("product", &listing.name), ("at", &at)]);
+        let all = |ids: &[&str]| ids.iter().map(|id| say(id)).collect::<Vec<_>>();
+        let sign_in = listing.urls.sign_in.to_string();
+        let (title, paragraphs, steps, link) = match occasion {
+            Occasion::Completed => (
+                say("completed"),
+                all(&["completed.lead"]),
+                all(&["completed.step-continue", "completed.step-again", "completed.step-later"]),
+                (say("completed.link"), sign_in),
+            ),
+            Occasion::Returned => (
+                say("returned"),
+                all(&["returned.lead", "returned.unchanged"]),
+                all(&["returned.step-you", "returned.step-stranger"]),
+                (say("returned.link"), sign_in),
+            ),
+            Occasion::Ended(reason) => (
+                say("ended"),
+                all(&[why_ended(reason), "ended.access", "ended.charges"]),
+                all(&["ended.step-again", "ended.step-data"]),
+                (say("ended.link"), MARKETPLACE.to_owned()),
+            ),
+        };
+        Self {
+            language: texts.language,
+            title,
+            paragraphs,
+            steps,
+            link,
+            support: say("support"),
+            support_email: listing.support.email.clone(),
+            support_page: listing.support.url.as_ref().map(ToString::to_string),
+            why: say("why"),
+        }
+    }
+}
+
+fn why_ended(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Expired => "ended.expired",
+        EndReason::Cancelled | EndReason::Unsubscribed => "ended.cancelled",
+        EndReason::Terminated => "ended.terminated",
+        EndReason::AgreementEnded | EndReason::Deprovisioned | EndReason::Succeeded => "ended.over",
+    }
+}
+
+fn texts(language: Language) -> &'static Texts {
+    static ENGLISH: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::English, include_str!("../i18n/en.ftl")));
+    static JAPANESE: LazyLock<Texts> =
+        LazyLock::new(|| Texts::read(Language::Japanese, include_str!("../i18n/ja.ftl")));
+    match language {
+        Language::English => &ENGLISH,
+        Language::Japanese => &JAPANESE,
+    }
+}
+
+/// An address with a name before it, as SES takes it: in ASCII alone (SES API v2 reference, SendEmail,
+/// `FromEmailAddress`).
+pub(crate) fn mailbox(name: &str, address: &str) -> String {
+    let mut words = vec![String::new()];
+    for character in name.chars() {
+        match words.last_mut() {
+            Some(word) if word.len() + character.len_utf8() <= ENCODED_AT_ONCE => word.push(character),
+            _ => words.push(character.to_string()),
+        }
+    }
+    let words: Vec<String> = words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word))).collect();
+    format!("{} <{address}>", words.join(" "))
+}
+
+#[cfg(test)]
+#[path = "letter_tests.rs"]
+mod tests;

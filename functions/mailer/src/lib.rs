@@ -1,0 +1,154 @@
+//! Mail to buyers: what was told of their license that they should know.
+//!
+//! A queue listens to the topic of the seller's application, filtered to what is [`MAILED`], so that a mail that cannot
+//! be sent holds up nobody but itself: its message comes again, and after the last time goes into the dead-letter
+//! queue. What was sent is written down, so that an event that comes twice, or is replayed, brings one mail; only a
+//! crash between sending and writing brings a second.
+//!
+//! `letter` is what the mails say. No address and no name is logged.
+
+mod letter;
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::{BuildError, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use futures_util::future::join_all;
+use stallkeeper::aws::chain;
+use stallkeeper::license::StateName;
+use stallkeeper::listing::Listing;
+use stallkeeper::metrics::{Metric, Metrics};
+use stallkeeper::notification::{OutboundEvent, Told};
+use stallkeeper::registration::Contact;
+use stallkeeper::store::{Store, StoreError};
+use stallkeeper::texts::Language;
+use stallkeeper::time::Clock;
+
+use letter::{Letter, Occasion};
+
+/// The types of the events that buyers get mail about; the queue's subscription is filtered to them.
+pub const MAILED: [&str; 3] = ["license.ended", "registration.completed", "registration.returned"];
+
+/// The function.
+#[derive(Debug)]
+pub struct Mailer {
+    store: Store,
+    ses: Client,
+    sender: String,
+    metrics: Metrics,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Sent,
+    /// It was sent before.
+    SentBefore,
+    /// Nobody is to have mail about it, or nobody's address is known.
+    NoMail,
+}
+
+/// Why a message has to come again.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the message is no event")]
+    Unreadable(#[from] serde_json::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("this stack has no listing of the product")]
+    NoListing,
+    #[error("the mail could not be written")]
+    Unwritable(#[from] askama::Error),
+    #[error("the mail is none that SES takes")]
+    Unbuildable(#[from] BuildError),
+    #[error("SES did not send the mail")]
+    NotSent(#[from] Box<SdkError<SendEmailError>>),
+}
+
+impl Mailer {
+    /// The function on the table of that name, whose mails come from that address.
+    pub fn new(config: &SdkConfig, table: &str, sender: impl Into<String>, clock: Clock) -> Self {
+        let store = Store::new(config, table, clock);
+        Self { store, ses: Client::new(config), sender: sender.into(), metrics: Metrics::unread() }
+    }
+
+    /// The same, with its metrics.
+    pub fn reporting_to(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Takes in a batch of messages, and answers which of them have to come again.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        let mut response = SqsBatchResponse::default();
+        let mut counts = BTreeMap::new();
+        let outcomes = join_all(event.records.iter().map(|message| self.answer(message))).await;
+        for (message, outcome) in event.records.iter().zip(outcomes) {
+            let id = message.message_id.clone().unwrap_or_default();
+            match outcome {
+                Ok(outcome) => {
+                    tracing::info!(message = id, ?outcome, "a message is done with");
+                    if outcome == Outcome::Sent {
+                        *counts.entry(Metric::MailsSent).or_default() += 1;
+                    }
+                }
+                Err(failure) => {
+                    tracing::error!(message = id, error = chain(&failure), "a buyer has no mail yet");
+                    *counts.entry(Metric::MailsFailed).or_default() += 1;
+                    let mut again = BatchItemFailure::default();
+                    again.item_identifier = id;
+                    response.batch_item_failures.push(again);
+                }
+            }
+        }
+        self.metrics.write(self.store.clock().now(), &counts);
+        response
+    }
+
+    async fn answer(&self, message: &SqsMessage) -> Result<Outcome, Failure> {
+        let event: OutboundEvent = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
+        let Some(occasion) = Occasion::of(&event.told) else { return Ok(Outcome::NoMail) };
+        if self.store.is_mailed(&event).await? {
+            return Ok(Outcome::SentBefore);
+        }
+        if !self.still_holds(&event).await? {
+            return Ok(Outcome::NoMail);
+        }
+        let Some(contact) = self.store.contact(&event.license).await? else { return Ok(Outcome::NoMail) };
+        let listing = self.store.listing(&event.product).await?.ok_or(Failure::NoListing)?;
+        let language = Language::tagged(&contact.language).unwrap_or(Language::English);
+        let letter = Letter::write(occasion, &listing, language, event.at)?;
+        self.send(&contact, &listing, letter).await?;
+        tracing::info!(event = %event.id, license = %event.license, ?occasion, "a buyer has mail");
+        self.store.note_mailed(&event).await?;
+        Ok(Outcome::Sent)
+    }
+
+    /// Whether a license of which an end was told is over still: news that came late may have taken it back.
+    async fn still_holds(&self, event: &OutboundEvent) -> Result<bool, StoreError> {
+        if !matches!(event.told, Told::LicenseEnded { .. }) {
+            return Ok(true);
+        }
+        let license = self.store.license(&event.license).await?;
+        let now = self.store.clock().now();
+        Ok(license.is_some_and(|license| license.state_at(now).name() == StateName::Ended))
+    }
+
+    async fn send(&self, contact: &Contact, listing: &Listing, letter: Letter) -> Result<(), Failure> {
+        let content = |data: String| Content::builder().data(data).charset("UTF-8").build();
+        let body = Body::builder().text(content(letter.text)?).html(content(letter.html)?).build();
+        let message = Message::builder().subject(content(letter.subject)?).body(body).build();
+        let request = self
+            .ses
+            .send_email()
+            .from_email_address(letter::mailbox(&listing.name, &self.sender))
+            .reply_to_addresses(&listing.support.email)
+            .destination(Destination::builder().to_addresses(&contact.email).build())
+            .content(EmailContent::builder().simple(message).build());
+        request.send().await.map_err(Box::new)?;
+        Ok(())
+    }
+}

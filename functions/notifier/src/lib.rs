@@ -1,0 +1,106 @@
+//! What is told of licenses: from the table's stream to the topic of the seller's application.
+//!
+//! The stream, filtered to inserted events, hands them over in batches. Each is published for itself; from the first one
+//! that the topic did not take, Lambda hands the batch over again. So every event is published at least once, and those
+//! behind a failed one more than once. One that no repetition would help is passed over, counted and logged: it stays in
+//! the table, from where it can be replayed.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_lambda_events::dynamodb::{Event, EventRecord};
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use futures_util::future::join_all;
+use stallkeeper::aws::chain;
+use stallkeeper::metrics::{Metric, Metrics};
+use stallkeeper::notification::OutboundEvent;
+use stallkeeper::store::event_in;
+use stallkeeper::time::Clock;
+use stallkeeper::topic::{Topic, TopicError};
+
+/// How many events are published at once.
+const AT_ONCE: usize = 10;
+
+/// The function.
+#[derive(Debug)]
+pub struct Notifier {
+    topic: Topic,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+/// What became of a record of the stream.
+enum Outcome {
+    Published,
+    /// It is no event, or one that the topic never takes.
+    PassedOver,
+    Again,
+}
+
+impl Notifier {
+    /// The function before the topic of that ARN.
+    pub fn new(config: &SdkConfig, topic: &str, clock: Clock) -> Self {
+        Self { topic: Topic::new(config, topic), clock, metrics: Metrics::unread() }
+    }
+
+    /// The same, with its metrics.
+    pub fn reporting_to(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Publishes a batch, and answers from which record on it has to come again.
+    pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
+        let mut outcomes = Vec::with_capacity(event.records.len());
+        for records in event.records.chunks(AT_ONCE) {
+            outcomes.extend(join_all(records.iter().map(|record| self.publish(record))).await);
+        }
+        let mut counts = BTreeMap::new();
+        for outcome in &outcomes {
+            let metric = match outcome {
+                Outcome::Published => Metric::EventsPublished,
+                Outcome::PassedOver => Metric::EventsPassedOver,
+                Outcome::Again => Metric::EventsAgain,
+            };
+            *counts.entry(metric).or_default() += 1;
+        }
+        self.metrics.write(self.clock.now(), &counts);
+        let mut response = DynamoDbEventResponse::default();
+        let failed = event.records.iter().zip(&outcomes).find(|(_, outcome)| matches!(outcome, Outcome::Again));
+        if let Some((record, _)) = failed {
+            let mut again = DynamoDbBatchItemFailure::default();
+            again.item_identifier = record.change.sequence_number.clone();
+            response.batch_item_failures.push(again);
+        }
+        response
+    }
+
+    async fn publish(&self, record: &EventRecord) -> Outcome {
+        let event: OutboundEvent = match event_in(record.change.new_image.clone()) {
+            Ok(event) => event,
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(
+                    record = record.event_id,
+                    error,
+                    "an item of the stream is no event, it is passed over"
+                );
+                return Outcome::PassedOver;
+            }
+        };
+        let (id, license, kind) = (event.id.to_string(), &event.license, event.told.name());
+        match self.topic.publish(&event).await {
+            Ok(()) => {
+                tracing::info!(event = id, %license, kind, sequence = event.sequence, "the application is told");
+                Outcome::Published
+            }
+            Err(error @ TopicError::Unfit(_)) => {
+                tracing::error!(event = id, %license, kind, error = chain(&error), "an event is passed over");
+                Outcome::PassedOver
+            }
+            Err(error @ TopicError::Unavailable(_)) => {
+                tracing::warn!(event = id, %license, kind, error = chain(&error), "the application is not told yet");
+                Outcome::Again
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! SNS and SES: what was published and mailed, as far as it got.
+//!
+//! A topic takes whatever is published to an ARN, and a mail goes nowhere but here.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::error::ServiceError;
+use super::protocol::{Document, Record};
+use super::service::Service;
+
+/// The largest message that SNS takes, with its attributes (SNS API reference, Publish).
+const LARGEST_MESSAGE: usize = 256 * 1024;
+
+/// A message of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// When.
+    pub at: Timestamp,
+    /// SNS's id of it.
+    pub message_id: String,
+    /// The topic.
+    pub topic_arn: String,
+    /// What it says.
+    pub message: String,
+    /// The values of its attributes, by name.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mailed {
+    /// When.
+    pub at: Timestamp,
+    /// SES's id of it.
+    pub message_id: String,
+    /// From whom.
+    pub from: String,
+    /// To whom.
+    pub to: Vec<String>,
+    /// Whom an answer goes to.
+    pub reply_to: Vec<String>,
+    /// What it is about.
+    pub subject: String,
+    /// What it says, as plain text.
+    pub text: String,
+    /// What it says, as HTML.
+    pub html: String,
+}
+
+/// What has left.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// The messages of every topic, oldest first.
+    pub published: Vec<Published>,
+    /// The mails, oldest first.
+    pub mails: Vec<Mailed>,
+}
+
+/// Where what leaves is kept.
+#[derive(Debug, Default)]
+pub struct Outbox(Mutex<Left>);
+
+impl Outbox {
+    /// Everything that has left so far.
+    pub fn left(&self) -> Left {
+        self.lock().clone()
+    }
+
+    /// The messages of a topic, without the first so many that were published to any, and how many those are now.
+    pub(crate) fn published_since(&self, first: usize, topic: &str) -> (Vec<Published>, usize) {
+        let left = self.lock();
+        let of_topic = left.published.iter().skip(first).filter(|published| published.topic_arn == topic);
+        (of_topic.cloned().collect(), left.published.len())
+    }
+
+    /// Answers a call of SNS or SES.
+    pub(crate) fn answer(
+        &self,
+        (service, operation): (Service, &str),
+        request: &Document,
+        at: Timestamp,
+        message_id: &str,
+    ) -> Result<Document, ServiceError> {
+        match (service, operation) {
+            (Service::Sns, "Publish") => self.publish(request, at, message_id),
+            (Service::Ses, "SendEmail") => self.send(request, at, message_id),
+            _ => Err(ServiceError::unknown_operation()),
+        }
+    }
+
+    fn publish(&self, request: &Document, at: Timestamp, message_id: &str) -> Result<Document, ServiceError> {
+        let topic_arn = text(request, &["TopicArn"]).ok_or_else(|| invalid("Invalid parameter: TopicArn"))?;
+        let message = text(request, &["Message"])
+            .filter(|message| !message.is_empty())
+            .ok_or_else(|| invalid("Empty message"))?;
+        let mut attributes = BTreeMap::new();
+        for number in 1.. {
+            let entry = |part: &str| text(request, &[&format!("MessageAttributes.entry.{number}.{part}")]);
+            let Some(name) = entry("Name") else { break };
+            let value = entry("Value.StringValue").filter(|value| !value.is_empty());
+            let value = value.ok_or_else(|| invalid("The message attribute must contain non-empty message value"))?;
+            let kind = entry("Value.DataType").unwrap_or_default();
+            if kind == "Number" && value.parse::<f64>().is_err() {
+                return Err(invalid("The message attribute value is no number"));
+            }
+            attributes.insert(name, value);
+        }
+        let size = message.len() + attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if size > LARGEST_MESSAGE {
+            return Err(invalid("Invalid parameter: Message too long"));
+        }
+        let message_id = message_id.to_owned();
+        let published = Published { at, message_id: message_id.clone(), topic_arn, message, attributes };
+        self.lock().published.push(published);
+        let result = Record::new().with("MessageId", message_id);
+        Ok(Record::new().with("PublishResult", Document::from(result)).into())
+    }
+
+    fn send(&self, request: &Document, at: Timestamp, message_id: &str) -> Result<Document, ServiceError> {
+        let bad =
+            |what: &str| ServiceError::modelled("BadRequestException", 400, format!("{what} is missing or invalid"));
+        let simple = |path: &[&str]| {
+            let path: Vec<&str> = ["Content", "Simple"].iter().chain(path).copied().collect();
+            text(request, &path).ok_or_else(|| bad(path.last().copied().unwrap_or_default()))
+        };
+        let from = text(request, &["FromEmailAddress"]).filter(|from| from.is_ascii() && from.contains('@'));
+        let to = texts(request, &["Destination", "ToAddresses"]);
+        if to.is_empty() || to.iter().any(|address| !address.is_ascii() || !address.contains('@')) {
+            return Err(bad("ToAddresses"));
+        }
+        let mailed = Mailed {
+            at,
+            message_id: message_id.to_owned(),
+            from: from.ok_or_else(|| bad("FromEmailAddress"))?,
+            to,
+            reply_to: texts(request, &["ReplyToAddresses"]),
+            subject: simple(&["Subject", "Data"])?,
+            text: simple(&["Body", "Text", "Data"])?,
+            html: simple(&["Body", "Html", "Data"])?,
+        };
+        self.lock().mails.push(mailed);
+        Ok(Record::new().with("MessageId", message_id).into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Left> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn member<'a>(document: &'a Document, path: &[&str]) -> Option<&'a Document> {
+    path.iter().try_fold(document, |document, name| match document {
+        Document::Map(members) => members.get(*name),
+        _ => None,
+    })
+}
+
+fn text(document: &Document, path: &[&str]) -> Option<String> {
+    match member(document, path)? {
+        Document::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn texts(document: &Document, path: &[&str]) -> Vec<String> {
+    let Some(Document::List(values)) = member(document, path) else { return Vec::new() };
+    let text = |value: &Document| match value {
+        Document::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    values.iter().filter_map(text).collect()
+}
+
+fn invalid(message: &str) -> ServiceError {
+    ServiceError::modelled("InvalidParameter", 400, message)
+}

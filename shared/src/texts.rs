@@ -1,0 +1,93 @@
+//! What people read, in English and Japanese ([Fluent](https://projectfluent.org)).
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use unic_langid::LanguageIdentifier;
+
+/// A language that texts are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    English,
+    /// Japanese.
+    Japanese,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::English, Self::Japanese];
+
+    /// The language of that tag, if it is one of them.
+    pub fn tagged(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.tag() == tag)
+    }
+
+    /// As `lang` attributes and `Content-Language` have it.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Japanese => "ja",
+        }
+    }
+
+    /// As its own speakers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::Japanese => "日本語",
+        }
+    }
+
+    /// The language that a page offers besides this one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::English => Self::Japanese,
+            Self::Japanese => Self::English,
+        }
+    }
+}
+
+/// The texts of one language.
+pub struct Texts {
+    /// Which.
+    pub language: Language,
+    bundle: FluentBundle<FluentResource>,
+}
+
+impl Texts {
+    /// Reads texts; what cannot be read is left out.
+    pub fn read(language: Language, source: &str) -> Self {
+        let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(readable, _)| readable);
+        let tag: LanguageIdentifier = language.tag().parse().unwrap_or_default();
+        let mut bundle = FluentBundle::new_concurrent(vec![tag]);
+        // The marks would stand in titles, mails and screen readers; no text here mixes writing directions.
+        bundle.set_use_isolating(false);
+        bundle.add_resource_overriding(resource);
+        Self { language, bundle }
+    }
+
+    /// A message, or with `id.attribute` a message's attribute. An id that is missing shows itself and breaks nothing.
+    pub fn say(&self, id: &str) -> String {
+        self.say_with(id, [])
+    }
+
+    /// A message that names the product.
+    pub fn say_of(&self, id: &str, product: &str) -> String {
+        self.say_with(id, [("product", product)])
+    }
+
+    /// A message that is filled in.
+    pub fn say_with<const N: usize>(&self, id: &str, arguments: [(&str, &str); N]) -> String {
+        let (message, attribute) = id.split_once('.').map_or((id, None), |(message, rest)| (message, Some(rest)));
+        let message = self.bundle.get_message(message);
+        let pattern = message.and_then(|message| match attribute {
+            Some(attribute) => message.get_attribute(attribute).map(|attribute| attribute.value()),
+            None => message.value(),
+        });
+        let arguments = FluentArgs::from_iter(arguments);
+        match pattern {
+            Some(pattern) => self.bundle.format_pattern(pattern, Some(&arguments), &mut Vec::new()).into_owned(),
+            None => id.to_owned(),
+        }
+    }
+}
