@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use entitlement::EntitlementApi;
+use entitlement::{EntitlementApi, Reconciliation};
 use jiff::Timestamp;
 use metering::Metering;
 use registration::Registration;
@@ -35,6 +35,9 @@ const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long the reporter may take, as the template has it.
 const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
+
+/// How long the reconciliation may take, as the template has it.
+const RECONCILIATION_TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// A function of the stack that API Gateway calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,7 @@ struct Functions {
     entitlement: Arc<EntitlementApi>,
     usage: Arc<UsageApi>,
     metering: Arc<Metering>,
+    reconciliation: Arc<Reconciliation>,
 }
 
 /// One stage's deployment.
@@ -250,6 +254,21 @@ impl Stack {
         }
     }
 
+    /// Runs the reconciliation once, as its schedule does; none if it failed.
+    pub(crate) async fn reconcile(&self) -> Option<entitlement::Report> {
+        let reconciliation = self.running().reconciliation;
+        let stage = stage_name(self.stage);
+        let limit = RECONCILIATION_TIME_LIMIT;
+        match self.within(limit, async move { reconciliation.run(limit).await }).await {
+            Ok(Ok(report)) => return Some(report),
+            Ok(Err(error)) => {
+                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reconciliation failed");
+            }
+            Err(error) => tracing::error!(stage, %error, "the reconciliation did not answer"),
+        }
+        None
+    }
+
     /// What CloudWatch has of the stack.
     pub(crate) fn metrics(&self) -> Received {
         self.cloudwatch.received()
@@ -306,12 +325,14 @@ impl Functions {
         let metering = Metering::new(config, table, clock.clone())
             .reporting_to(metrics.clone())
             .in_mode(metering::Mode { dry_run, ..metering::Mode::default() });
+        let reconciliation = Reconciliation::new(config, table, clock.clone()).reporting_to(metrics.clone());
         Self {
             registration: Arc::new(Registration::new(config, table, clock.clone())),
             subscription: Arc::new(Subscription::new(config, table, clock.clone())),
             entitlement: Arc::new(EntitlementApi::new(config, table, clock.clone())),
             usage: Arc::new(UsageApi::new(config, table, clock.clone()).reporting_to(metrics).in_dry_run(dry_run)),
             metering: Arc::new(metering),
+            reconciliation: Arc::new(reconciliation),
         }
     }
 }

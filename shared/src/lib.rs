@@ -2,7 +2,8 @@
 //!
 //! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace` and `store` talk to AWS, `http` speaks API
-//! Gateway's language, and `lifecycle` is where news and registrations become changes of the table.
+//! Gateway's language, `lifecycle` is where news and registrations become changes of the table, and `reconcile` makes good what
+//! news left out.
 
 pub mod agreement;
 pub mod allocation;
@@ -20,6 +21,7 @@ pub mod metering;
 pub mod metrics;
 pub mod notification;
 pub mod overage;
+pub mod reconcile;
 pub mod registration;
 pub mod store;
 pub mod tags;

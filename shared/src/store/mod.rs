@@ -14,6 +14,7 @@ mod listings;
 mod overage;
 mod pauses;
 mod problems;
+mod reconciliation;
 mod records;
 mod usage;
 mod visits;
@@ -38,6 +39,7 @@ pub use hours::{Closing, Dirty, Place, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
 pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind};
+pub use reconciliation::{Reconciled, Stop};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 
