@@ -128,6 +128,8 @@ metrics! {
     RepairsReopened in "Count",
     /// Licenses whose renewal was made good.
     RepairsRenewed in "Count",
+    /// Licenses whose successor was found.
+    RepairsHandedOver in "Count",
     /// Licenses whose change of entitlements was made good.
     RepairsEntitlements in "Count",
 }

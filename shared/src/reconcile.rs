@@ -17,7 +17,7 @@ use crate::listing::{Listing, Mode};
 use crate::marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
 use crate::store::{Store, StoreError};
 
-use judge::{View, granting, is_settled, judge};
+use judge::{View, is_settled, judge};
 
 pub use pace::Pace;
 
@@ -48,6 +48,8 @@ pub enum RepairKind {
     Reopened,
     /// Its agreement was followed by another.
     Renewed,
+    /// Another license took over from it, with its tenant.
+    HandedOver,
     /// It grants something else.
     Entitlements,
 }
@@ -61,6 +63,7 @@ impl RepairKind {
             Self::Ended => "ended",
             Self::Reopened => "reopened",
             Self::Renewed => "renewed",
+            Self::HandedOver => "handed_over",
             Self::Entitlements => "entitlements",
         }
     }
@@ -153,7 +156,8 @@ fn differences(before: Option<&License>, after: &License, now: jiff::Timestamp) 
     };
     let renewed = (before.agreement() != after.agreement()).then_some(RepairKind::Renewed);
     let granted = (before.entitlements != after.entitlements).then_some(RepairKind::Entitlements);
-    of_state.into_iter().chain(renewed).chain(granted).collect()
+    let handed_over = (before.successor() != after.successor()).then_some(RepairKind::HandedOver);
+    of_state.into_iter().chain(renewed).chain(handed_over).chain(granted).collect()
 }
 
 /// Why a license could not be looked at. It stays as it was, but for what was made good before.
@@ -261,16 +265,15 @@ impl<'a> Reconciler<'a> {
         let has_entitlements = listing.pricing.has_entitlements();
         let is_active = view.is_active_at_aws();
         let mut refreshed = None;
-        if has_entitlements && granting(license, &found, looked_at).is_some() {
+        let mut entitled = has_entitlements.then_some(false);
+        let view = View { found: &found, ..view };
+        if has_entitlements && view.needs_proof() {
             refreshed = Some(self.refresh(license, is_active).await?);
+            let row = self.store.license(&license.id).await?;
+            let is_shown = refreshed == Some(Refreshed::Kept) && row.is_some_and(|row| !row.entitlements.is_empty());
+            entitled = Some(is_shown);
         }
-        let entitled = match refreshed {
-            Some(Refreshed::Kept) => {
-                Some(self.store.license(&license.id).await?.is_some_and(|row| !row.entitlements.is_empty()))
-            }
-            _ => has_entitlements.then_some(false),
-        };
-        let judged = judge(&View { found: &found, entitled, ..view });
+        let judged = judge(&View { entitled, ..view });
         for look in &judged.looks {
             lifecycle::see_agreement(self.store, look).await?;
         }
@@ -284,8 +287,9 @@ impl<'a> Reconciler<'a> {
             outcome.find(kind, Some(&license.id), license.agreement());
         }
         let Some(row) = self.store.license(&license.id).await?.filter(|_| has_entitlements) else { return Ok(()) };
-        let is_open = !matches!(row.state_at(looked_at), State::Ended { .. });
-        if is_open && refreshed != Some(Refreshed::Kept) {
+        // What is over grants nothing, whatever AWS still shows or does not.
+        let is_over = matches!(row.state_at(looked_at), State::Ending { .. } | State::Ended { .. });
+        if !is_over && refreshed != Some(Refreshed::Kept) {
             refreshed = Some(self.refresh(&row, is_active).await?);
         }
         if refreshed == Some(Refreshed::EmptyTooEarly) && is_settled(row.active_since(), looked_at) {

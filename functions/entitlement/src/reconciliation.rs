@@ -133,6 +133,7 @@ fn measured(report: &Report, failed: bool) -> BTreeMap<Metric, u64> {
         (Metric::RepairsEnded, repairs(RepairKind::Ended)),
         (Metric::RepairsReopened, repairs(RepairKind::Reopened)),
         (Metric::RepairsRenewed, repairs(RepairKind::Renewed)),
+        (Metric::RepairsHandedOver, repairs(RepairKind::HandedOver)),
         (Metric::RepairsEntitlements, repairs(RepairKind::Entitlements)),
     ])
 }

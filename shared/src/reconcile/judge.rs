@@ -45,6 +45,12 @@ impl View<'_> {
         }
     }
 
+    /// Whether an agreement grants the license by which it is not known to be in force.
+    pub(super) fn needs_proof(&self) -> bool {
+        let (license, granting) = (self.license, self.granting());
+        granting.is_some_and(|it| license.first_active().is_none() || license.agreement() != Some(&it.id))
+    }
+
     pub(super) fn is_active_at_aws(&self) -> bool {
         self.described.is_some_and(|described| described.status == AgreementStatus::Active)
     }
@@ -53,6 +59,13 @@ impl View<'_> {
     fn believed(&self) -> Option<(AgreementStatus, Timestamp)> {
         let news = self.license.news.agreement.as_ref();
         news.filter(|news| Some(&news.agreement) == self.license.agreement())?.standing()
+    }
+
+    /// The newest agreement that has begun and grants the license.
+    fn granting(&self) -> Option<&FoundAgreement> {
+        let grants = |found: &&FoundAgreement| found.licenses.iter().any(|arn| *arn.id() == self.license.id);
+        let begun = self.found.iter().filter(|found| has_begun(found, self.looked_at));
+        begun.filter(grants).max_by_key(|found| found.at_aws.starts_at)
     }
 
     fn is_believed_over(&self) -> bool {
@@ -71,16 +84,6 @@ impl View<'_> {
 /// Whether something has lasted so long that AWS and the news of it have caught up.
 pub(super) fn is_settled(since: Option<Timestamp>, now: Timestamp) -> bool {
     since.is_some_and(|since| now.duration_since(since) >= AWS_HAS_CAUGHT_UP)
-}
-
-/// The newest agreement that has begun and grants a license.
-pub(super) fn granting<'a>(
-    license: &License,
-    found: &'a [FoundAgreement],
-    now: Timestamp,
-) -> Option<&'a FoundAgreement> {
-    let grants = |agreement: &&FoundAgreement| agreement.licenses.iter().any(|arn| *arn.id() == license.id);
-    found.iter().filter(|found| has_begun(found, now)).filter(grants).max_by_key(|found| found.at_aws.starts_at)
 }
 
 fn has_begun(found: &FoundAgreement, now: Timestamp) -> bool {
@@ -141,7 +144,7 @@ fn is_closed(view: &View<'_>) -> bool {
 /// not, BatchMeterUsage would say so, record by record, and nothing would be billed wrongly.
 fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     let license = view.license;
-    let Some(granting) = granting(license, view.found, view.looked_at) else { return };
+    let Some(granting) = view.granting() else { return };
     let starts_at = granting.at_aws.starts_at;
     let is_over = granting.at_aws.status.end_reason().is_some();
     let was_in_force = license.first_active().is_some();
