@@ -208,6 +208,11 @@ impl Queue {
         on_it.messages.extend(again);
     }
 
+    /// Loses the waiting messages that hold a text, as if they had never been sent.
+    pub fn lose(&self, text: &str) {
+        self.lock().messages.retain(|message| !(message.waits() && message.body.contains(text)));
+    }
+
     /// Shuffles the waiting messages; the same seed gives the same order.
     pub fn reorder(&self, seed: u64) {
         let mut on_it = self.lock();

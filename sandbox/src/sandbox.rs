@@ -32,6 +32,9 @@ pub use crate::timeline::BeyondTime;
 /// How often the reporter runs, as the template has it.
 const REPORTER: SignedDuration = SignedDuration::from_mins(5);
 
+/// How often the reconciliation runs, as the template has it.
+const RECONCILIATION: SignedDuration = SignedDuration::from_hours(1);
+
 /// How often a clock that ticks is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -180,6 +183,16 @@ impl Sandbox {
                 async move { stack.report_on_schedule().await }
             };
             inside.timeline.every(REPORTER, &name, report).await;
+        }
+        for stack in &inside.stacks {
+            let (stack, name) = (Arc::clone(stack), format!("reconciliation of {}", stage_name(stack.stage)));
+            let reconcile = move |_| {
+                let stack = Arc::clone(&stack);
+                async move {
+                    stack.reconcile().await;
+                }
+            };
+            inside.timeline.every(RECONCILIATION, &name, reconcile).await;
         }
         if ticks(&clock).await {
             tokio::spawn(keep_settling(Arc::clone(&inside), stop));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use entitlement::EntitlementApi;
+use entitlement::{EntitlementApi, Reconciliation};
 use jiff::Timestamp;
 use mailer::Mailer;
 use metering::Metering;
@@ -44,6 +44,9 @@ const MAIL_FROM: &str = "no-reply@seller.example";
 
 /// How long the reporter may take, as the template has it.
 const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
+
+/// How long the reconciliation may take, as the template has it.
+const RECONCILIATION_TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// A function of the stack that API Gateway calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +90,7 @@ struct Functions {
     metering: Arc<Metering>,
     notifier: Arc<Notifier>,
     mailer: Arc<Mailer>,
+    reconciliation: Arc<Reconciliation>,
 }
 
 /// One stage's deployment.
@@ -333,6 +337,21 @@ impl Stack {
         }
     }
 
+    /// Runs the reconciliation once, as its schedule does; none if it failed.
+    pub(crate) async fn reconcile(&self) -> Option<entitlement::Report> {
+        let reconciliation = self.running().reconciliation;
+        let stage = stage_name(self.stage);
+        let limit = RECONCILIATION_TIME_LIMIT;
+        match self.within(limit, async move { reconciliation.run(limit).await }).await {
+            Ok(Ok(report)) => return Some(report),
+            Ok(Err(error)) => {
+                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reconciliation failed");
+            }
+            Err(error) => tracing::error!(stage, %error, "the reconciliation did not answer"),
+        }
+        None
+    }
+
     /// What CloudWatch has of the stack.
     pub(crate) fn metrics(&self) -> Received {
         self.cloudwatch.received()
@@ -393,6 +412,7 @@ impl Functions {
         let metering = Metering::new(config, table, clock.clone())
             .reporting_to(metrics.clone())
             .in_mode(metering::Mode { dry_run, ..metering::Mode::default() });
+        let reconciliation = Reconciliation::new(config, table, clock.clone()).reporting_to(metrics.clone());
         Self {
             registration: Arc::new(Registration::new(config, table, clock.clone())),
             subscription: Arc::new(Subscription::new(config, table, clock.clone())),
@@ -403,6 +423,7 @@ impl Functions {
             metering: Arc::new(metering),
             notifier: Arc::new(Notifier::new(config, topic, clock.clone()).reporting_to(metrics.clone())),
             mailer: Arc::new(Mailer::new(config, table, MAIL_FROM, clock.clone()).reporting_to(metrics)),
+            reconciliation: Arc::new(reconciliation),
         }
     }
 }

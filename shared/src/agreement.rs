@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AgreementId;
@@ -19,6 +19,12 @@ pub struct Agreement {
     /// What its newest event left it as; none if it is known only from another's event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<Standing>,
+    /// What the newest look at AWS found that its events did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenStanding>,
+    /// What AWS has advised about the buyer's account.
+    #[serde(default, skip_serializing_if = "Advisory::is_none")]
+    pub advisory: Advisory,
     /// The agreement that it renewed or replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<AgreementId>,
@@ -40,6 +46,68 @@ pub struct Standing {
     pub mark: Mark,
     /// The status.
     pub status: AgreementStatus,
+}
+
+/// What a look at AWS found an agreement to be, where no event had said so.
+///
+/// It is weaker than an event: see [`standing_of`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SeenStanding {
+    /// When AWS was asked.
+    pub looked_at: Timestamp,
+    /// The status.
+    pub status: AgreementStatus,
+    /// Since when it has that status at the latest: the moment by which AWS shows it to be over, or of the look.
+    pub at: Timestamp,
+}
+
+/// For how long AWS may still show an agreement as active after it has told that it ended.
+pub const AWS_HAS_CAUGHT_UP: SignedDuration = SignedDuration::from_mins(15);
+
+/// As what an agreement counts, and since when, from its newest event and the newest look at AWS.
+///
+/// An ending that was only seen counts until the event of it arrives, which knows the exact time. That AWS shows it as
+/// active lifts an ending only where AWS has had the time to catch up with its own event.
+pub fn standing_of(newest: Option<&Standing>, seen: Option<&SeenStanding>) -> Option<(AgreementStatus, Timestamp)> {
+    let heard = newest.map(|standing| (standing.status, standing.mark.at));
+    let Some(seen) = seen else { return heard };
+    let Some((status, at)) = heard else { return Some((seen.status, seen.at)) };
+    let counts = match (status.end_reason(), seen.status.end_reason()) {
+        (None, Some(_)) => seen.at >= at,
+        (Some(_), None) => seen.at.duration_since(at) >= AWS_HAS_CAUGHT_UP,
+        (None, None) | (Some(_), Some(_)) => false,
+    };
+    Some(if counts { (seen.status, seen.at) } else { (status, at) })
+}
+
+/// A risk that AWS saw on a buyer's account (closure, compromise, fraud): the newest word that it issued one and the
+/// newest that it is resolved. What to do about access is the seller's decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advisory {
+    /// When the newest was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at: Option<Timestamp>,
+    /// When the newest that was resolved was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<Timestamp>,
+}
+
+impl Advisory {
+    /// Whether nothing was ever advised.
+    pub fn is_none(&self) -> bool {
+        self.issued_at.is_none() && self.resolved_at.is_none()
+    }
+
+    /// Takes in what is known elsewhere: of each kind the newest counts, in whatever order it comes.
+    pub fn hear(&mut self, other: &Self) {
+        self.issued_at = self.issued_at.max(other.issued_at);
+        self.resolved_at = self.resolved_at.max(other.resolved_at);
+    }
+
+    /// Since when it stands; none if there is none, or if it was resolved since.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.issued_at.filter(|issued| self.resolved_at.is_none_or(|resolved| resolved < *issued))
+    }
 }
 
 /// The status of an agreement, in the Agreement API's words.
@@ -114,10 +182,24 @@ pub struct AgreementEvent {
     pub starts_at: Option<Timestamp>,
 }
 
+/// What AWS showed of an agreement when it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementLook {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// What it was found to be.
+    pub seen: SeenStanding,
+    /// The agreement that it renews or replaces, as their chain shows.
+    pub previous: Option<AgreementId>,
+    /// When it began or begins.
+    pub starts_at: Option<Timestamp>,
+}
+
 impl Agreement {
     /// An agreement that nothing is known of but its id.
     pub fn new(id: AgreementId) -> Self {
-        Self { id, newest: None, previous: None, starts_at: None, next: BTreeSet::new(), version: 0 }
+        let (newest, seen, previous, starts_at) = (None, None, None, None);
+        Self { id, newest, seen, advisory: Advisory::default(), previous, starts_at, next: BTreeSet::new(), version: 0 }
     }
 
     /// Takes in an event: the newest standing wins, of two at the same time the ending one; an older one changes
@@ -127,10 +209,18 @@ impl Agreement {
         if self.newest.as_ref().is_none_or(|known| known.is_older_than(&heard)) {
             self.newest = Some(heard);
         }
-        if self.previous.is_none() {
-            self.previous.clone_from(&event.previous);
-        }
+        // What an event names is more than what a look at AWS made of the chain.
+        self.previous = event.previous.clone().or_else(|| self.previous.take());
         if let Some(start) = event.starts_at {
+            self.know_start(start);
+        }
+    }
+
+    /// Takes in what AWS showed: the newest look counts, and of the rest what was not known.
+    pub fn see(&mut self, look: &AgreementLook) {
+        self.seen = self.seen.take().max(Some(look.seen.clone()));
+        self.previous = self.previous.take().or_else(|| look.previous.clone());
+        if let Some(start) = look.starts_at {
             self.know_start(start);
         }
     }

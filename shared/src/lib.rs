@@ -2,7 +2,8 @@
 //!
 //! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace`, `store` and `topic` talk to AWS, `http` speaks API
-//! Gateway's language, `texts` people's, and `lifecycle` is where news and registrations become changes of the table.
+//! Gateway's language, `texts` people's, `lifecycle` is where news and registrations become changes of the table, and
+//! `reconcile` makes good what news left out.
 
 pub mod agreement;
 pub mod allocation;
@@ -20,6 +21,7 @@ pub mod metering;
 pub mod metrics;
 pub mod notification;
 pub mod overage;
+pub mod reconcile;
 pub mod registration;
 pub mod store;
 pub mod tags;

@@ -9,12 +9,13 @@
 
 mod state;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::agreement::{Agreement, Standing};
+use crate::agreement::{Advisory, Agreement, AgreementStatus, SeenStanding, Standing, standing_of};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
 use crate::listing::Mode;
@@ -208,6 +209,12 @@ pub struct News {
     /// The license of the next agreement, where AWS made a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeded: Option<Succession>,
+    /// That AWS showed it in force when it was asked, where no event had said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenInForce>,
+    /// What AWS has advised about the buyer's account, by agreement. It changes no state.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub advisories: BTreeMap<AgreementId, Advisory>,
 }
 
 impl News {
@@ -234,18 +241,49 @@ pub struct Naming {
     pub agreement: AgreementId,
 }
 
+/// That AWS showed a license in force when it was asked.
+///
+/// It is weaker than an event, which knows the moment: it lifts no ending of its own agreement, and counts for nothing
+/// as soon as an activating event of that agreement or of a later one is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenInForce {
+    /// The agreement that it is in force by; none for a legacy license.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementId>,
+    /// When that agreement began: the license was not in force by it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
+    /// When AWS was asked: the license was in force by then.
+    pub at: Timestamp,
+}
+
 /// What is known of the agreement that a license follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreementNews {
     /// The agreement.
     pub agreement: AgreementId,
     /// What its newest event left it as.
-    pub standing: Standing,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// What the newest look at AWS found that its events did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenStanding>,
+}
+
+impl AgreementNews {
+    /// As what the agreement counts, and since when.
+    pub fn standing(&self) -> Option<(AgreementStatus, Timestamp)> {
+        standing_of(self.standing.as_ref(), self.seen.as_ref())
+    }
 }
 
 /// That another license took over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Succession {
+    /// Whether its time is only that of the agreement, since no event said when the other was in force. One that an
+    /// event dates counts before it.
+    #[serde(default)]
+    pub undated: bool,
     /// When the other first was in force.
     pub at: Timestamp,
     /// The other.
@@ -274,6 +312,8 @@ pub enum LicenseEvent {
     Unsubscribing(Mark),
     /// `unsubscribe-success`.
     Unsubscribed(Mark),
+    /// No event: AWS showed the license in force when it was asked.
+    SeenInForce(SeenInForce),
 }
 
 /// What AWS resolved a registration token to. Products in the middle of their move to license keys have both keys.
@@ -381,6 +421,13 @@ impl License {
             LicenseEvent::SubscribeFailed(mark) => keep_newest(&mut news.failed, mark),
             LicenseEvent::Unsubscribing(mark) => keep_newest(&mut news.unsubscribing, mark),
             LicenseEvent::Unsubscribed(mark) => keep_newest(&mut news.unsubscribed, mark),
+            LicenseEvent::SeenInForce(seen) => {
+                news.seen = Some(match news.seen.take() {
+                    Some(known) => known.or_newer(seen),
+                    None => seen,
+                });
+                self.follow_only_current_agreement();
+            }
         }
     }
 
@@ -407,21 +454,60 @@ impl License {
         if self.customer.is_some() {
             return None;
         }
+        let seen = self.seen_in_force().and_then(|seen| seen.agreement.as_ref());
         let updated = self.news.updated.as_ref().map(|naming| &naming.agreement);
         let deprovisioned =
             || self.news.deprovisioned.iter().max_by_key(|(_, mark)| *mark).map(|(agreement, _)| agreement);
-        updated.or_else(deprovisioned).or(self.registered_agreement.as_ref())
+        seen.or(updated).or_else(deprovisioned).or(self.registered_agreement.as_ref())
     }
 
-    /// Takes in what is known of an agreement; of one that the license does not follow, nothing.
+    /// Takes in what is known of an agreement; of one that the license does not follow, nothing but what AWS has
+    /// advised about its buyer.
     pub fn follow(&mut self, agreement: &Agreement) {
-        let Some(standing) = agreement.newest.as_ref().filter(|_| self.agreement() == Some(&agreement.id)) else {
-            return;
-        };
-        let known = self.news.agreement.as_ref().filter(|known| known.agreement == agreement.id);
-        if known.is_none_or(|known| known.standing.is_older_than(standing)) {
-            self.news.agreement = Some(AgreementNews { agreement: agreement.id.clone(), standing: standing.clone() });
+        if !agreement.advisory.is_none() {
+            self.news.advisories.entry(agreement.id.clone()).or_default().hear(&agreement.advisory);
         }
+        let says_something = agreement.newest.is_some() || agreement.seen.is_some();
+        if !says_something || self.agreement() != Some(&agreement.id) {
+            return;
+        }
+        let known = self.news.agreement.take().filter(|known| known.agreement == agreement.id);
+        let (standing, seen) = known.map_or((None, None), |known| (known.standing, known.seen));
+        let is_news = |heard: &&Standing| standing.as_ref().is_none_or(|known| known.is_older_than(heard));
+        self.news.agreement = Some(AgreementNews {
+            agreement: agreement.id.clone(),
+            seen: seen.max(agreement.seen.clone()),
+            standing: agreement.newest.as_ref().filter(is_news).cloned().or(standing),
+        });
+    }
+
+    /// When the license first was in force, as far as anything says so.
+    pub fn first_active(&self) -> Option<Timestamp> {
+        self.news.first_active.or_else(|| self.seen_in_force().map(|seen| seen.at))
+    }
+
+    /// When the license first was in force, for the one that it took over from; and whether no event says so. Then the
+    /// beginning of its agreement is taken: the older one must not be billed for what is this one's.
+    pub(crate) fn first_in_force(&self) -> Option<(Timestamp, bool)> {
+        let seen = || self.seen_in_force().map(|seen| (seen.starts_at.unwrap_or(seen.at), true));
+        self.news.first_active.map(|at| (at, false)).or_else(seen)
+    }
+
+    /// Since when AWS advises of a risk on the buyer's account; none if it does not. The state is not changed by it.
+    pub fn advisory_since(&self) -> Option<Timestamp> {
+        self.news.advisories.values().filter_map(Advisory::since).min()
+    }
+
+    /// That it was seen in force, as long as no event knows better.
+    pub(crate) fn seen_in_force(&self) -> Option<&SeenInForce> {
+        let news = &self.news;
+        news.seen.as_ref().filter(|seen| match (&news.updated, &news.subscribed) {
+            (None, None) => true,
+            (Some(updated), None) => {
+                seen.agreement.as_ref() != Some(&updated.agreement) && seen.starts_at > Some(updated.mark.at)
+            }
+            (_, Some(_)) => false,
+        })
     }
 
     /// Takes in that another license took over; the earliest such word counts.
@@ -444,6 +530,14 @@ impl License {
         if self.news.agreement.as_ref().map(|known| &known.agreement) != current.as_ref() {
             self.news.agreement = None;
         }
+    }
+}
+
+impl SeenInForce {
+    /// That of the later agreement; of the same one, the earlier look.
+    fn or_newer(self, other: Self) -> Self {
+        let of = |seen: &Self| (seen.starts_at, seen.agreement.clone(), Reverse(seen.at));
+        if of(&self) < of(&other) { other } else { self }
     }
 }
 

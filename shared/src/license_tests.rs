@@ -55,7 +55,12 @@ fn unsubscribed(minute: i64) -> Heard {
 }
 
 fn succeeded(minute: i64) -> Heard {
-    Heard::Succeeded(Succession { at: at(minute), by: "l-next".parse().unwrap(), from: "agmt-a".parse().unwrap() })
+    Heard::Succeeded(Succession {
+        undated: false,
+        at: at(minute),
+        by: "l-next".parse().unwrap(),
+        from: "agmt-a".parse().unwrap(),
+    })
 }
 
 /// A license and the agreements beside it, fed as the store feeds them: an agreement's row first, then the license.

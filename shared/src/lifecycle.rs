@@ -4,9 +4,7 @@
 //! be called again with the same thing, at any time and in any order: the row keeps the newest of each kind, and the
 //! writes hold only on the row that they were made from.
 
-use jiff::Timestamp;
-
-use crate::agreement::{Agreement, AgreementEvent};
+use crate::agreement::{Advisory, Agreement, AgreementEvent, AgreementLook};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
 use crate::license::{License, LicenseEvent, Purchase, State, Succession};
@@ -67,8 +65,33 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
 /// When the table does not answer.
 pub async fn hear_of_agreement(store: &Store, event: &AgreementEvent) -> Result<(), StoreError> {
     let agreement = store.change_agreement(&event.agreement, |agreement| agreement.hear(event)).await?;
+    tell_licenses(store, &agreement).await
+}
+
+/// Takes in what AWS showed of an agreement when it was asked, as [`hear_of_agreement`] takes in an event.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn see_agreement(store: &Store, look: &AgreementLook) -> Result<(), StoreError> {
+    let agreement = store.change_agreement(&look.agreement, |agreement| agreement.see(look)).await?;
+    tell_licenses(store, &agreement).await
+}
+
+/// Takes in what AWS advises about an agreement's buyer: keeps it, and shows it on the licenses.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn hear_of_advisory(store: &Store, id: &AgreementId, advisory: &Advisory) -> Result<(), StoreError> {
+    let agreement = store.change_agreement(id, |agreement| agreement.advisory.hear(advisory)).await?;
+    tell_licenses(store, &agreement).await
+}
+
+/// Brings the licenses up to date that were ever linked to an agreement; its row must be written before.
+async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<(), StoreError> {
     for license in store.licenses_of_agreement(&agreement.id).await? {
-        store.change_license(&license, |license| license.map(|license| following(license, &agreement))).await?;
+        store.change_license(&license, |license| license.map(|license| following(license, agreement))).await?;
     }
     if let Some(previous) = &agreement.previous {
         store.change_agreement(previous, |previous| previous.hear_of_next(&agreement.id)).await?;
@@ -301,8 +324,10 @@ async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) ->
     for old in licenses_following(store, previous).await? {
         for new in licenses_following(store, next).await? {
             let same_buyer = old.product == new.product && old.account == new.account;
-            let Some(since) = new.news.first_active.filter(|_| same_buyer && old.id != new.id) else { continue };
-            inherit(store, &old, &new.id, since).await?;
+            let in_force = new.first_in_force().filter(|_| same_buyer && old.id != new.id);
+            let Some((at, undated)) = in_force else { continue };
+            let from = previous.clone();
+            inherit(store, &old, Succession { undated, at, by: new.id.clone(), from }).await?;
         }
     }
     Ok(())
@@ -319,12 +344,12 @@ async fn licenses_following(store: &Store, agreement: &AgreementId) -> Result<Ve
 
 /// First the old license learns who took over, then the new one inherits from the row as it then is: a tenant that is
 /// linked meanwhile either is in that row, or its linking sees the successor.
-async fn inherit(store: &Store, old: &License, new: &LicenseId, since: Timestamp) -> Result<(), StoreError> {
-    let Some(from) = old.agreement().cloned() else { return Ok(()) };
+async fn inherit(store: &Store, old: &License, succession: Succession) -> Result<(), StoreError> {
+    let new = &succession.by;
     let succeeded = store
         .change_license(&old.id, |license| {
             let mut license = license?;
-            license.succeed(Succession { at: since, by: new.clone(), from: from.clone() });
+            license.succeed(succession.clone());
             Some(license.into())
         })
         .await?;

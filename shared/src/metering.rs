@@ -267,7 +267,7 @@ impl HourlyRecord {
         let buyer = Buyer::of(license);
         let held = RecordState::Held { reason: HoldReason::BuyerUnknown };
         // An amendment renews the activation, so the first counts where it lies in the hour too.
-        let activations = license.news.first_active.into_iter().chain(license.active_since());
+        let activations = license.first_active().into_iter().chain(license.active_since());
         let begun = activations.filter(|begun| UsageHour::of(*begun) == hour).min();
         let mut record = Self {
             name: RecordName { license: license.id.clone(), hour, dimension },

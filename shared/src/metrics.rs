@@ -118,6 +118,30 @@ metrics! {
     MailsSent in "Count",
     /// Mails that could not be sent this time.
     MailsFailed in "Count",
+    /// Licenses that were held against what AWS shows.
+    LicensesReconciled in "Count",
+    /// Licenses that could not be, this time.
+    ReconcileFailures in "Count",
+    /// What does not fit together at AWS and here, and no rule makes good.
+    ReconcileFindings in "Count",
+    /// Runs of the reconciliation that had no time for all of it, or that AWS did not answer.
+    ReconcileUnfinished in "Count",
+    /// Runs of the reconciliation that ended with an error.
+    ReconcileFailed in "Count",
+    /// Licenses that news of was lost altogether.
+    RepairsFound in "Count",
+    /// Licenses whose activation was made good.
+    RepairsActivated in "Count",
+    /// Licenses whose ending was made good.
+    RepairsEnded in "Count",
+    /// Licenses that were believed to be over and are not.
+    RepairsReopened in "Count",
+    /// Licenses whose renewal was made good.
+    RepairsRenewed in "Count",
+    /// Licenses whose successor was found.
+    RepairsHandedOver in "Count",
+    /// Licenses whose change of entitlements was made good.
+    RepairsEntitlements in "Count",
 }
 
 /// Where a function's metrics go. Clones share it.

@@ -53,6 +53,18 @@ pub enum Told {
         /// What it grants now.
         entitlements: Vec<Entitlement>,
     },
+    /// AWS advises of a risk on the buyer's account. The license stays as it is: what to do is the seller's decision.
+    #[serde(rename = "license.advisory_issued")]
+    AdvisoryIssued {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// AWS says that the risk is over.
+    #[serde(rename = "license.advisory_resolved")]
+    AdvisoryResolved {
+        /// Since when it was advised of.
+        since: Timestamp,
+    },
     /// A buyer has left their contact; it is not in the event.
     #[serde(rename = "registration.completed")]
     RegistrationCompleted,
@@ -72,6 +84,8 @@ impl Told {
             Self::LicenseLinked { .. } => "license.linked",
             Self::LicenseUnlinked { .. } => "license.unlinked",
             Self::EntitlementsChanged { .. } => "license.entitlements_changed",
+            Self::AdvisoryIssued { .. } => "license.advisory_issued",
+            Self::AdvisoryResolved { .. } => "license.advisory_resolved",
             Self::RegistrationCompleted => "registration.completed",
             Self::RegistrationReturned => "registration.returned",
         }

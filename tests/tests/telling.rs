@@ -59,6 +59,10 @@ async fn every_event_is_published_as_its_schema_says() {
     let world = World::new().await;
     let purchase = customer(&world, "acme").await;
     world.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 9 } })).await;
+    for action in ["advise", "resolve"] {
+        world.change(&purchase.agreement, json!({ "action": action })).await;
+        world.advance(SignedDuration::from_secs(1)).await;
+    }
     let path = |end: &str| format!("/v1/licenses/{}/{end}", purchase.license);
     let moved = json!({ "from": "acme", "to": "other", "reason": "a mistake" });
     assert_eq!(world.api(Method::POST, &path("tenant/move"), Some(moved)).await.0, 200);

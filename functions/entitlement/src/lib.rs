@@ -1,13 +1,17 @@
 //! The seller's API: the buyers who arrive, licenses, the tenants that they belong to, what a tenant may use, and what
 //! was told of it all.
 //!
+//! Beside it, the [`Reconciliation`] with what AWS Marketplace shows, which has a schedule and a binary of its own.
+//!
 //! API Gateway has checked the caller's signature before a request arrives here. A decision costs one query of the
-//! table and no call to AWS Marketplace.
+//! table and no call to AWS Marketplace. The only route that asks AWS is the one that reconciles a license.
 
 mod contacts;
 mod events;
 mod handoffs;
 mod licenses;
+mod reconcile;
+mod reconciliation;
 mod tenants;
 mod view;
 
@@ -15,21 +19,29 @@ use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use http::Method;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::marketplace::Marketplace;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 use stallkeeper::topic::Topic;
+
+pub use reconciliation::{Reconciliation, Report};
 
 /// The function.
 #[derive(Debug)]
 pub struct EntitlementApi {
     store: Store,
+    marketplace: Marketplace,
     topic: Topic,
 }
 
 impl EntitlementApi {
     /// The function on the table of that name, before the topic of that ARN.
     pub fn new(config: &SdkConfig, table: &str, topic: &str, clock: Clock) -> Self {
-        Self { store: Store::new(config, table, clock), topic: Topic::new(config, topic) }
+        Self {
+            store: Store::new(config, table, clock),
+            marketplace: Marketplace::new(config),
+            topic: Topic::new(config, topic),
+        }
     }
 
     /// Answers one request.
@@ -53,6 +65,10 @@ impl EntitlementApi {
             ["v1", "licenses", license] => {
                 request.only_method(&Method::GET)?;
                 licenses::show(&self.store, request, license).await
+            }
+            ["v1", "licenses", license, "reconcile"] => {
+                request.only_method(&Method::POST)?;
+                reconcile::now(&self.store, &self.marketplace, request, license).await
             }
             ["v1", "licenses", license, "tenant"] => {
                 request.only_method(&Method::PUT)?;

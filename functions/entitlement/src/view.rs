@@ -26,12 +26,20 @@ pub(crate) struct LicenseView<'a> {
     registered_at: Option<Timestamp>,
     /// Whether it began as a free trial; unknown for products of the newer kind.
     free_trial: Option<bool>,
+    /// A risk on the buyer's account that AWS advises of; none if it does not.
+    advisory: Option<AdvisoryView>,
     entitlements: &'a [Entitlement],
     entitlements_read_at: Option<Timestamp>,
     predecessor: Option<&'a LicenseId>,
     successor: Option<&'a LicenseId>,
     /// The number of the newest event told of it.
     sequence: u64,
+}
+
+/// A risk on the buyer's account.
+#[derive(Debug, Serialize)]
+struct AdvisoryView {
+    since: Timestamp,
 }
 
 impl<'a> LicenseView<'a> {
@@ -57,6 +65,7 @@ impl<'a> LicenseView<'a> {
             tenant: license.tenant.as_ref(),
             registered_at: license.registered_at,
             free_trial: license.customer.is_some().then_some(license.free_trial),
+            advisory: license.advisory_since().map(|since| AdvisoryView { since }),
             entitlements: &license.entitlements,
             entitlements_read_at: license.entitlements_read_at,
             predecessor: license.predecessor.as_ref(),

@@ -43,7 +43,9 @@ impl Occasion {
             | Told::LicenseEnding { .. }
             | Told::LicenseLinked { .. }
             | Told::LicenseUnlinked { .. }
-            | Told::EntitlementsChanged { .. } => None,
+            | Told::EntitlementsChanged { .. }
+            | Told::AdvisoryIssued { .. }
+            | Told::AdvisoryResolved { .. } => None,
         }
     }
 }

@@ -300,7 +300,7 @@ pub(crate) async fn zero_dimensions(
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    if run.now >= window_of(hour) || license.news.first_active.is_none_or(|since| since >= hour.end()) {
+    if run.now >= window_of(hour) || license.first_active().is_none_or(|since| since >= hour.end()) {
         return Ok(Vec::new());
     }
     let listing = run.store.listing(&license.product).await?;

@@ -95,7 +95,7 @@ enum Place {
 /// Where the usage of a license's hour belongs, by when the license was in force.
 fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
     let is_over = matches!(license.state_at(run.now), State::Ending { .. } | State::Ended { .. });
-    let Some(begun) = license.news.first_active.map(UsageHour::of) else {
+    let Some(begun) = license.first_active().map(UsageHour::of) else {
         let too_late = run.now >= window_of(hour);
         return match (is_over, too_late) {
             (true, _) => Place::Here,

@@ -111,6 +111,10 @@ impl Subscription {
         match message::read(message.body.as_deref().unwrap_or_default())? {
             Message::License { news, entitlements } => self.hear_of_license(&news, entitlements, receives).await,
             Message::Agreement(event) => self.hear_of_agreement(event, receives).await,
+            Message::Advisory(agreement, advisory) => {
+                lifecycle::hear_of_advisory(&self.store, &agreement, &advisory).await?;
+                Ok(Heard::Kept)
+            }
             Message::Other(name) => {
                 tracing::info!(name, counter = "news_not_heeded", "news that no license depends on");
                 Ok(Heard::NotHeeded)

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
+use stallkeeper::agreement::{Advisory, AgreementEvent, AgreementStatus};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
 use stallkeeper::license::{LicenseEvent, Mark, Naming};
 use stallkeeper::lifecycle::LicenseNews;
@@ -27,6 +27,8 @@ pub(crate) enum Message {
     },
     /// Something about an agreement.
     Agreement(AgreementEvent),
+    /// Something about a risk on the account of an agreement's buyer.
+    Advisory(AgreementId, Advisory),
     /// Something that no license depends on.
     Other(String),
 }
@@ -127,6 +129,22 @@ struct AgreementPart {
     start_time: Option<Timestamp>,
 }
 
+#[derive(Deserialize)]
+struct AdvisoryDetail {
+    agreement: Named<AgreementId>,
+    #[serde(default)]
+    advisory: AdvisoryPart,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AdvisoryPart {
+    #[serde(default)]
+    issued_at: Option<Timestamp>,
+    #[serde(default)]
+    resolved_at: Option<Timestamp>,
+}
+
 fn read_event(event: Event) -> Result<Message, Unreadable> {
     let known = (event.source == SOURCE).then(|| event.detail_type.rsplit_once(" - ")).flatten();
     let mark = Mark { at: event.time, event: event.id };
@@ -143,8 +161,23 @@ fn read_event(event: Event) -> Result<Message, Unreadable> {
         Some(("Purchase Agreement Ended", "Manufacturer" | "Proposer")) => {
             agreement(event.detail, mark, AgreementStatus::Unknown)
         }
+        Some(("Purchase Agreement Advisory Issued", "Manufacturer" | "Proposer")) => {
+            let (agreement, told) = advisory(event.detail)?;
+            let issued_at = told.issued_at.or(Some(mark.at));
+            Ok(Message::Advisory(agreement, Advisory { issued_at, resolved_at: None }))
+        }
+        Some(("Purchase Agreement Advisory Resolved", "Manufacturer" | "Proposer")) => {
+            let (agreement, told) = advisory(event.detail)?;
+            let resolved_at = told.resolved_at.or(Some(mark.at));
+            Ok(Message::Advisory(agreement, Advisory { issued_at: None, resolved_at }))
+        }
         _ => Ok(Message::Other(event.detail_type)),
     }
+}
+
+fn advisory(detail: Value) -> Result<(AgreementId, AdvisoryPart), Unreadable> {
+    let AdvisoryDetail { agreement, advisory } = part("detail", detail)?;
+    Ok((agreement.id, advisory))
 }
 
 fn license(

@@ -24,6 +24,8 @@ pub(super) struct Delivery {
     hold: bool,
     /// Put a message with this body on the queue.
     message: Option<String>,
+    /// Lose the waiting messages that hold this text, for example `License Updated`.
+    lose: Option<String>,
     /// Put the last so many messages that were done with on the queue once more.
     redeliver: Option<usize>,
     /// Put so many more copies of every waiting message on the queue.
@@ -42,7 +44,7 @@ pub(super) async fn deliver(
     Sent(delivery): Sent<Delivery>,
 ) -> Answer<BTreeMap<&'static str, QueueOverview>> {
     if delivery == (Delivery { stage: delivery.stage.clone(), ..Delivery::default() }) {
-        let wanted = "one of hold, message, redeliver, duplicate, reorder and release must be there";
+        let wanted = "one of hold, message, lose, redeliver, duplicate, reorder and release must be there";
         return Err(Failure::invalid("body", wanted));
     }
     if delivery.hold && delivery.release {
@@ -58,6 +60,9 @@ pub(super) async fn deliver(
         }
         if let Some(body) = &delivery.message {
             queue.put(body.clone(), inside.clock.now());
+        }
+        if let Some(text) = &delivery.lose {
+            queue.lose(text);
         }
         if let Some(last) = delivery.redeliver {
             queue.redeliver(last);

@@ -7,6 +7,7 @@ mod call;
 mod deliveries;
 mod purchases;
 mod readings;
+mod reconciliation;
 mod time;
 mod views;
 
@@ -42,6 +43,7 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/clock", get(time::show).post(time::move_on))
         .route("/sandbox/faults", get(views::faults).post(views::add_fault).delete(views::clear_faults))
         .route("/sandbox/deliver", post(deliveries::deliver))
+        .route("/sandbox/reconcile", post(reconciliation::run))
         .route("/sandbox/queues", get(deliveries::queues))
         .route("/sandbox/events", get(views::events))
         .route("/sandbox/outbox", get(views::outbox))

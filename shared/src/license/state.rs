@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, State};
+use super::{AgreementNews, EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, State};
 use crate::notification::Told;
 use crate::time::UsageHour;
 
@@ -46,9 +46,25 @@ impl License {
     }
 
     /// Since when the license is in force, or was before it ended.
+    ///
+    /// One that was only seen in force is so since AWS was asked, so that no hour before is taken for its own; one that
+    /// was in force before by an older agreement goes on when the newer one begins.
     pub fn active_since(&self) -> Option<Timestamp> {
-        let updated = self.news.updated.as_ref().map(|naming| naming.mark.at);
-        updated.max(self.news.subscribed.as_ref().map(|mark| mark.at))
+        let heard = self.news.updated.as_ref().map(|naming| naming.mark.at);
+        let heard = heard.max(self.news.subscribed.as_ref().map(|mark| mark.at));
+        match self.seen_in_force() {
+            Some(seen) => Some(heard.and(seen.starts_at).unwrap_or(seen.at)),
+            None => heard,
+        }
+    }
+
+    /// Up to when endings are lifted: the newest activating event, or the beginning of the agreement that the license
+    /// was seen in force by.
+    pub(crate) fn endings_lifted_before(&self) -> Option<Timestamp> {
+        match self.seen_in_force() {
+            Some(seen) => seen.starts_at,
+            None => self.active_since(),
+        }
     }
 
     /// Every ending that the newest activating event did not lift.
@@ -62,12 +78,13 @@ impl License {
         let all = [
             deprovisioned.map(|mark| Ending::revoking(mark.at, EndReason::Deprovisioned)),
             agreement
-                .and_then(|known| Some(Ending::announced(known.standing.mark.at, known.standing.status.end_reason()?))),
+                .and_then(AgreementNews::standing)
+                .and_then(|(status, at)| Some(Ending::announced(at, status.end_reason()?))),
             news.unsubscribing.as_ref().map(|mark| Ending::announced(mark.at, EndReason::Unsubscribed)),
             news.unsubscribed.as_ref().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
         ];
-        let active_since = self.active_since();
-        let lasting = all.into_iter().flatten().filter(|ending| Some(ending.at) >= active_since);
+        let lifted_before = self.endings_lifted_before();
+        let lasting = all.into_iter().flatten().filter(|ending| Some(ending.at) >= lifted_before);
         // What took over for good is not lifted by later news of the same agreement.
         let succeeded = news.succeeded.as_ref().filter(|succession| Some(&succession.from) == current);
         lasting.chain(succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded))).collect()
@@ -112,6 +129,12 @@ pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Ve
     }
     if let Some(tenant) = after.tenant.as_ref().filter(|tenant| Some(*tenant) != tenant_before) {
         told.push(Told::LicenseLinked { tenant: tenant.clone() });
+    }
+    let advised_before = before.and_then(License::advisory_since);
+    match (advised_before, after.advisory_since()) {
+        (known, Some(since)) if known != Some(since) => told.push(Told::AdvisoryIssued { since }),
+        (Some(since), None) => told.push(Told::AdvisoryResolved { since }),
+        _ => {}
     }
     let entitlements_before = before.map_or(&[][..], |license| &license.entitlements);
     if entitlements_before != after.entitlements {

@@ -10,6 +10,7 @@ mod metering;
 use aws_config::SdkConfig;
 use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
+pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
 pub use metering::ResolveError;
 
 /// AWS Marketplace, as the functions speak to it.

@@ -49,6 +49,8 @@ pub enum Work {
     Paused,
     /// Licenses that are over and have hours to sum.
     Flush,
+    /// The listings: what there is to be reconciled.
+    Listings,
 }
 
 /// In which order records are sent.
@@ -166,7 +168,18 @@ pub(crate) fn work(work: Work) -> String {
         Work::Problem(shard) => format!("WORK#problem#{shard}"),
         Work::Paused => "WORK#paused".to_owned(),
         Work::Flush => "WORK#flush".to_owned(),
+        Work::Listings => "WORK#listings".to_owned(),
     }
+}
+
+/// By product.
+pub(crate) fn listing_sort(product: &ProductCode) -> String {
+    format!("LISTING#{product}")
+}
+
+/// What sorts before and after all listings.
+pub(crate) fn all_listings() -> (String, String) {
+    ("LISTING#".to_owned(), "LISTING#~".to_owned())
 }
 
 /// A moment as it sorts among others.
@@ -234,6 +247,11 @@ pub(crate) fn progress(of: UsageHour) -> Key {
 /// Up to which hour the reporter is done with all of them.
 pub(crate) fn closed_through() -> Key {
     Key::new("REPORTER".to_owned(), "CLOSED_THROUGH")
+}
+
+/// How far the reconciliation is.
+pub(crate) fn reconciliation() -> Key {
+    Key::new("RECONCILIATION".to_owned(), "PROGRESS")
 }
 
 pub(crate) fn dirty_shard(shard: u8) -> String {

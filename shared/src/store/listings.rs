@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Store, StoreError, keys};
+use super::{Store, StoreError, keys, unavailable, write};
 use crate::ids::ProductCode;
 use crate::listing::Listing;
 
@@ -48,12 +49,35 @@ impl Store {
         Ok(listing)
     }
 
+    /// Every listing of the stack, from the index of work, in the order of their product codes.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn all_listings(&self) -> Result<Vec<Listing>, StoreError> {
+        let (mut listings, mut from) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.work_page(keys::Work::Listings, keys::all_listings(), from, 1000).await?;
+            listings.extend(page);
+            from = next;
+            if from.is_none() {
+                return Ok(listings);
+            }
+        }
+    }
+
     /// Loads a listing into the table.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
     pub async fn put_listing(&self, listing: &Listing) -> Result<(), StoreError> {
-        self.put(&keys::listing(&listing.product_code), listing).await
+        let product = &listing.product_code;
+        let mut item = write(&keys::listing(product), listing)?;
+        item.insert(keys::WORK_KEY.to_owned(), AttributeValue::S(keys::work(keys::Work::Listings)));
+        item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(keys::listing_sort(product)));
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        request.send().await.map_err(unavailable)?;
+        Ok(())
     }
 }

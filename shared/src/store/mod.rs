@@ -15,6 +15,7 @@ mod mails;
 mod overage;
 mod pauses;
 mod problems;
+mod reconciliation;
 mod records;
 mod usage;
 mod visits;
@@ -40,6 +41,7 @@ pub use hours::{Closing, Dirty, Place, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
 pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind};
+pub use reconciliation::{Reconciled, Stop};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 

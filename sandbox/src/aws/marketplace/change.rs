@@ -45,6 +45,10 @@ pub enum Change {
         #[serde(default)]
         status: EndStatus,
     },
+    /// AWS advises the seller of a risk on the buyer's account.
+    Advise {},
+    /// AWS says that the risk is over.
+    Resolve {},
 }
 
 /// The agreement that is in force after a change, or the one that ended.
@@ -92,6 +96,8 @@ impl Marketplace {
                 self.succeed(&mut books, subject, successor, Succession::Replacement, new_license)
             }
             Change::End { status } => Ok(self.end(&mut books, subject, status)),
+            Change::Advise {} => Ok(self.announce_advisory(&subject, "Issued", "issuedAt")),
+            Change::Resolve {} => Ok(self.announce_advisory(&subject, "Resolved", "resolvedAt")),
         }
     }
 
@@ -223,7 +229,7 @@ pub(super) struct Subject<'a> {
     pub now: Timestamp,
 }
 
-fn changed(agreement: &Agreement, license: &License) -> Changed {
+pub(super) fn changed(agreement: &Agreement, license: &License) -> Changed {
     Changed {
         agreement_id: agreement.id.clone(),
         license_arn: license.customer.is_none().then(|| license.arn.clone()),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stallkeeper::listing::{Listing, Mode};
 
 use super::books::{Agreement, AgreementStatus, License};
-use super::change::Subject;
+use super::change::{Changed, Subject, changed};
 use super::{Marketplace, after};
 use crate::aws::readings::LicenseArnForm;
 
@@ -142,6 +142,23 @@ impl Marketplace {
         self.license_event(revoked, LICENSE_DEPROVISIONED, listing, agreement, license);
         self.entitlement_message(revoked, listing, license);
         self.subscription_message(after(now, FINAL_HOUR), "unsubscribe-success", listing, agreement, license);
+    }
+
+    /// AWS's word about a risk on the buyer's account: `what` became of it, and the member that says when.
+    pub(super) fn announce_advisory(&self, subject: &Subject<'_>, what: &str, when: &str) -> Changed {
+        let Subject { listing, agreement, license, now } = *subject;
+        let mut advisory = serde_json::Map::new();
+        advisory.insert(when.to_owned(), second(now).into());
+        let detail = json!({
+            "requestId": self.0.names.uuid(),
+            "catalog": "AWSMarketplace",
+            "agreement": { "id": agreement.id },
+            "advisory": advisory,
+            "product": { "id": listing.product_id },
+        });
+        let detail_type = format!("Purchase Agreement Advisory {what} - Manufacturer");
+        self.agreement_event(now, &detail_type, agreement, detail);
+        changed(agreement, license)
     }
 
     /// What Created and Amended say of an agreement.

@@ -1,0 +1,24 @@
+//! Runs the reconciliation by its schedule: clients are built once and handed to the handler.
+
+#![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
+
+use std::time::{Duration, SystemTime};
+
+use entitlement::{Reconciliation, Report};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+use stallkeeper::aws;
+use stallkeeper::time::Clock;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::start_log();
+    let function =
+        Reconciliation::new(&aws::config().await, &aws::table_name()?, Clock::System).reporting_to(aws::metrics()?);
+    let function = &function;
+    let handler = |event: LambdaEvent<Value>| async move {
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        Ok::<Report, Error>(function.run(left).await?)
+    };
+    run(service_fn(handler)).await
+}

@@ -1,0 +1,32 @@
+//! The reconciliation, run now.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use entitlement::Report;
+use serde::Deserialize;
+
+use super::{Answer, Here, Sent, stacks};
+use crate::listings::stage_name;
+
+/// Of which stage; of all if none is named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfStage {
+    #[serde(default)]
+    stage: Option<String>,
+}
+
+/// What each stage's run has done; none of one that failed.
+pub(super) async fn run(
+    Here(inside, _): Here,
+    Sent(of): Sent<OfStage>,
+) -> Answer<BTreeMap<&'static str, Option<Report>>> {
+    inside.timeline.settle().await;
+    let mut reports = BTreeMap::new();
+    for stack in stacks(&inside, of.stage.as_deref())? {
+        reports.insert(stage_name(stack.stage), stack.reconcile().await);
+    }
+    inside.timeline.settle().await;
+    Ok(Json(reports))
+}

@@ -1,0 +1,406 @@
+//! What the table believes of a license, against what AWS shows of it: lost and late events are made good.
+//!
+//! AWS is asked (DescribeAgreement, SearchAgreements, GetEntitlements), a pure function [judges](judge) what its answers
+//! say that no event did, and that goes the way of all news, into the row and through the one function that makes a
+//! state of it. What was seen is kept apart from what was heard, and is weaker: an event that arrives later puts
+//! everything where it would have been without the look. A look that finds nothing writes nothing.
+
+mod judge;
+mod pace;
+
+use serde::Serialize;
+
+use crate::ids::{AgreementId, LicenseArn, LicenseId};
+use crate::license::{License, LicenseEvent, SeenInForce, State, StateName};
+use crate::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
+use crate::listing::{Listing, Mode};
+use crate::marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
+use crate::store::{Store, StoreError};
+
+use judge::{View, is_settled, judge};
+
+pub use pace::Pace;
+
+/// What was made good on a license.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    /// The license.
+    pub license: LicenseId,
+    /// What.
+    pub kind: RepairKind,
+    /// Its state before; none if the table did not know it.
+    pub before: Option<StateName>,
+    /// Its state now.
+    pub after: StateName,
+}
+
+/// A kind of repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepairKind {
+    /// The table did not know the license.
+    Found,
+    /// It is in force, and was believed to wait.
+    Activated,
+    /// It is over, and was believed to be in force, or to have ended otherwise.
+    Ended,
+    /// It is in force, and was believed to be over.
+    Reopened,
+    /// Its agreement was followed by another.
+    Renewed,
+    /// Another license took over from it, with its tenant.
+    HandedOver,
+    /// It grants something else.
+    Entitlements,
+}
+
+impl RepairKind {
+    /// The name in logs and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Activated => "activated",
+            Self::Ended => "ended",
+            Self::Reopened => "reopened",
+            Self::Renewed => "renewed",
+            Self::HandedOver => "handed_over",
+            Self::Entitlements => "entitlements",
+        }
+    }
+}
+
+/// Something that does not fit together and that no rule makes good: a person must look at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What.
+    pub kind: FindingKind,
+    /// The license that it is about; none if none is known.
+    pub license: Option<LicenseId>,
+    /// The agreement that it is about.
+    pub agreement: Option<AgreementId>,
+}
+
+/// A kind of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// AWS has an agreement in force of which the table has no license and AWS names none.
+    UnknownAgreement,
+    /// AWS says that the agreement goes on in another, and shows none.
+    NoSuccessor,
+    /// AWS has revoked the license, and still shows its agreement as active or its entitlements.
+    ClosedButActive,
+    /// AWS shows the agreement as over, and the license was provisioned after the word of its end: one that it was revoked
+    /// is missing.
+    OpenButOver,
+    /// AWS shows the agreement as active and grants nothing by it. What was known last is kept.
+    EntitlementsEmpty,
+}
+
+impl FindingKind {
+    /// The name in logs and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownAgreement => "unknown_agreement",
+            Self::NoSuccessor => "no_successor",
+            Self::ClosedButActive => "closed_but_active",
+            Self::OpenButOver => "open_but_over",
+            Self::EntitlementsEmpty => "entitlements_empty",
+        }
+    }
+}
+
+/// What came of a look.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// What was made good, on this license and on those that took over from it.
+    pub repairs: Vec<Repair>,
+    /// What a person must look at.
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    fn take_in(&mut self, other: Self) {
+        self.repairs.extend(other.repairs);
+        self.findings.extend(other.findings);
+    }
+
+    fn find(&mut self, kind: FindingKind, license: Option<&LicenseId>, agreement: Option<&AgreementId>) {
+        let (named, of) = (license.map(LicenseId::as_str), agreement.map(AgreementId::as_str));
+        tracing::error!(license = named, agreement = of, finding = kind.as_str(), "a person must look at it");
+        self.findings.push(Finding { kind, license: license.cloned(), agreement: agreement.cloned() });
+    }
+
+    /// Tells a license apart from what it was: that is what was made good.
+    fn compare(&mut self, before: Option<&License>, after: &License, store: &Store) {
+        let now = store.clock().now();
+        let was = before.map(|before| before.state_at(now).name());
+        let is = after.state_at(now).name();
+        for kind in differences(before, after, now) {
+            let (before, after_is) = (was.map(StateName::as_str), is.as_str());
+            let (license, repair) = (&after.id, kind.as_str());
+            tracing::warn!(%license, repair, before, after = after_is, counter = "reconcile_repair", "made good");
+            self.repairs.push(Repair { license: after.id.clone(), kind, before: was, after: is });
+        }
+    }
+}
+
+fn differences(before: Option<&License>, after: &License, now: jiff::Timestamp) -> Vec<RepairKind> {
+    let Some(before) = before else { return vec![RepairKind::Found] };
+    let (was, is) = (before.state_at(now), after.state_at(now));
+    let of_state = match (&was, &is) {
+        (State::Ending { .. } | State::Ended { .. }, State::Active) => Some(RepairKind::Reopened),
+        (State::Pending | State::Failed, State::Active) => Some(RepairKind::Activated),
+        (was, State::Ending { .. } | State::Ended { .. }) if *was != is => Some(RepairKind::Ended),
+        _ => None,
+    };
+    let renewed = (before.agreement() != after.agreement()).then_some(RepairKind::Renewed);
+    let granted = (before.entitlements != after.entitlements).then_some(RepairKind::Entitlements);
+    let handed_over = (before.successor() != after.successor()).then_some(RepairKind::HandedOver);
+    of_state.into_iter().chain(renewed).chain(handed_over).chain(granted).collect()
+}
+
+/// Why a license could not be looked at. It stays as it was, but for what was made good before.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// See [`MarketplaceError`].
+    #[error(transparent)]
+    Marketplace(#[from] MarketplaceError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<RefreshError> for ReconcileError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Marketplace(error) => Self::Marketplace(error),
+            RefreshError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Looks at licenses, no faster than its pace allows.
+#[derive(Debug)]
+pub struct Reconciler<'a> {
+    store: &'a Store,
+    marketplace: &'a Marketplace,
+    pace: &'a Pace,
+}
+
+impl<'a> Reconciler<'a> {
+    /// One that works on this table, and asks AWS at this pace.
+    pub fn new(store: &'a Store, marketplace: &'a Marketplace, pace: &'a Pace) -> Self {
+        Self { store, marketplace, pace }
+    }
+
+    /// Waits for the turn of one request that is made beside those of this one.
+    pub async fn turn(&self) {
+        self.pace.turn().await;
+    }
+
+    /// Looks at one license, and makes good what no event said. Done again it changes nothing.
+    ///
+    /// Of a license whose product has no listing here nothing is asked.
+    ///
+    /// # Errors
+    ///
+    /// When AWS or the table does not answer.
+    pub async fn reconcile(&self, id: &LicenseId) -> Result<Outcome, ReconcileError> {
+        let mut outcome = Outcome::default();
+        let Some(before) = self.store.license(id).await? else { return Ok(outcome) };
+        let Some(listing) = self.store.listing(&before.product).await? else { return Ok(outcome) };
+        match listing.mode {
+            Mode::License => self.by_agreement(&listing, &before, &mut outcome).await?,
+            Mode::Customer => self.by_customer(&listing, &before, &mut outcome).await?,
+        }
+        if let Some(after) = self.store.license(id).await? {
+            outcome.compare(Some(&before), &after, self.store);
+        }
+        Ok(outcome)
+    }
+
+    /// Looks at an agreement that AWS has in force, for licenses that the table does not know.
+    ///
+    /// # Errors
+    ///
+    /// When AWS or the table does not answer.
+    pub async fn look_for_unknown(
+        &self,
+        listing: &Listing,
+        agreement: &FoundAgreement,
+    ) -> Result<Outcome, ReconcileError> {
+        let mut outcome = Outcome::default();
+        if !is_settled(agreement.at_aws.starts_at, self.store.clock().now()) {
+            return Ok(outcome);
+        }
+        let ids: Vec<LicenseId> = agreement.licenses.iter().map(|arn| arn.id().clone()).collect();
+        let known: Vec<LicenseId> = self.store.licenses(&ids).await?.into_iter().map(|license| license.id).collect();
+        for arn in agreement.licenses.iter().filter(|arn| !known.contains(arn.id())) {
+            self.adopt(listing, agreement, arn, &mut outcome).await?;
+        }
+        if ids.is_empty() && self.store.licenses_of_agreement(&agreement.id).await?.is_empty() {
+            outcome.find(FindingKind::UnknownAgreement, None, Some(&agreement.id));
+        }
+        Ok(outcome)
+    }
+
+    /// A license of concurrent agreements: what its agreement is at AWS, and which one is in force.
+    async fn by_agreement(
+        &self,
+        listing: &Listing,
+        license: &License,
+        outcome: &mut Outcome,
+    ) -> Result<(), ReconcileError> {
+        let looked_at = self.store.clock().now();
+        let described = match license.agreement() {
+            Some(agreement) => {
+                self.turn().await;
+                self.marketplace.agreement(agreement).await?
+            }
+            None => None,
+        };
+        let view = View { license, looked_at, described: described.as_ref(), found: &[], entitled: None };
+        let found = if view.needs_search() { self.of_buyer(listing, license).await? } else { Vec::new() };
+        let has_entitlements = listing.pricing.has_entitlements();
+        let is_active = view.is_active_at_aws();
+        let mut refreshed = None;
+        let mut entitled = has_entitlements.then_some(false);
+        let view = View { found: &found, ..view };
+        if has_entitlements && view.needs_proof() {
+            refreshed = Some(self.refresh(license, is_active).await?);
+            let row = self.store.license(&license.id).await?;
+            let is_shown = refreshed == Some(Refreshed::Kept) && row.is_some_and(|row| !row.entitlements.is_empty());
+            entitled = Some(is_shown);
+        }
+        let judged = judge(&View { entitled, ..view });
+        for look in &judged.looks {
+            lifecycle::see_agreement(self.store, look).await?;
+        }
+        if let Some(seen) = judged.in_force {
+            lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
+        }
+        for (agreement, arn) in judged.heirs {
+            Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
+        }
+        for kind in judged.findings {
+            outcome.find(kind, Some(&license.id), license.agreement());
+        }
+        let Some(row) = self.store.license(&license.id).await?.filter(|_| has_entitlements) else { return Ok(()) };
+        // What is over grants nothing, whatever AWS still shows or does not.
+        let is_over = matches!(row.state_at(looked_at), State::Ending { .. } | State::Ended { .. });
+        if !is_over && refreshed != Some(Refreshed::Kept) {
+            refreshed = Some(self.refresh(&row, is_active).await?);
+        }
+        if refreshed == Some(Refreshed::EmptyTooEarly) && is_settled(row.active_since(), looked_at) {
+            outcome.find(FindingKind::EntitlementsEmpty, Some(&row.id), row.agreement());
+        }
+        Ok(())
+    }
+
+    /// A license of the older kind: all that AWS shows of it is what it grants.
+    async fn by_customer(
+        &self,
+        listing: &Listing,
+        license: &License,
+        outcome: &mut Outcome,
+    ) -> Result<(), ReconcileError> {
+        let looked_at = self.store.clock().now();
+        if !listing.pricing.has_entitlements() || license.customer.is_none() {
+            return Ok(());
+        }
+        let state = license.state_at(looked_at);
+        if let State::Ended { .. } = state {
+            self.turn().await;
+            if !self.marketplace.entitlements(license).await?.is_empty() {
+                // Only an event knows whether it was bought anew.
+                outcome.find(FindingKind::ClosedButActive, Some(&license.id), None);
+            }
+            return Ok(());
+        }
+        let kept = self.refresh(license, false).await? == Refreshed::Kept;
+        let row = self.store.license(&license.id).await?;
+        let is_entitled = kept && row.is_some_and(|row| !row.entitlements.is_empty());
+        if is_entitled && matches!(state, State::Pending | State::Failed) {
+            let seen = SeenInForce { agreement: None, starts_at: None, at: looked_at };
+            lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in a license that AWS names in an agreement in force: looks at it if it is known, and begins it if it is not
+    /// and AWS proves it.
+    async fn adopt(
+        &self,
+        listing: &Listing,
+        agreement: &FoundAgreement,
+        arn: &LicenseArn,
+        outcome: &mut Outcome,
+    ) -> Result<(), ReconcileError> {
+        if self.store.license(arn.id()).await?.is_some() {
+            outcome.take_in(Box::pin(self.reconcile(arn.id())).await?);
+            return Ok(());
+        }
+        let at = self.store.clock().now();
+        let mut license = License::new(arn.id().clone(), listing.product_code.clone());
+        license.know_buyer(agreement.account.as_ref(), Some(arn));
+        let is_proven = if listing.pricing.has_entitlements() {
+            self.turn().await;
+            !self.marketplace.entitlements(&license).await?.is_empty()
+        } else {
+            is_settled(agreement.at_aws.starts_at, at)
+        };
+        if !is_proven {
+            return Ok(());
+        }
+        let starts_at = agreement.at_aws.starts_at;
+        let seen = SeenInForce { agreement: Some(agreement.id.clone()), starts_at, at };
+        let license = lifecycle::hear_of_license(self.store, &seen_news(&license, seen)).await?;
+        if listing.pricing.has_entitlements() {
+            self.refresh(&license, true).await?;
+        }
+        outcome.compare(None, &license, self.store);
+        Ok(())
+    }
+
+    /// Every agreement of a license's buyer about its product.
+    async fn of_buyer(&self, listing: &Listing, license: &License) -> Result<Vec<FoundAgreement>, ReconcileError> {
+        let Some(account) = &license.account else { return Ok(Vec::new()) };
+        let (mut found, mut page) = (Vec::new(), None);
+        loop {
+            self.turn().await;
+            let which = Agreements::OfBuyer(account);
+            let answer = self.marketplace.search_agreements(&listing.product_id, which, page).await?;
+            found.extend(answer.agreements);
+            page = answer.next;
+            if page.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Reads what a license grants. That it grants nothing any more is asked twice, and not believed while AWS shows its
+    /// agreement as active: then one of AWS's two answers is wrong, and the buyer keeps what was known last.
+    async fn refresh(&self, license: &License, is_active_at_aws: bool) -> Result<Refreshed, ReconcileError> {
+        self.turn().await;
+        let refreshed = lifecycle::refresh_entitlements(self.store, self.marketplace, license, false).await?;
+        let now = self.store.clock().now();
+        if refreshed == Refreshed::Kept || is_active_at_aws || !is_settled(license.active_since(), now) {
+            return Ok(refreshed);
+        }
+        self.turn().await;
+        Ok(lifecycle::refresh_entitlements(self.store, self.marketplace, license, true).await?)
+    }
+}
+
+/// What was seen of a license, as news that says no more than that.
+fn seen_news(license: &License, seen: SeenInForce) -> LicenseNews {
+    LicenseNews {
+        license: license.id.clone(),
+        product: license.product.clone(),
+        arn: license.arn.clone(),
+        account: license.account.clone(),
+        customer: license.customer.clone(),
+        event: Some(LicenseEvent::SeenInForce(seen)),
+    }
+}

@@ -1,0 +1,218 @@
+//! What AWS's answers say that no event did: a pure function of the row and the answers.
+
+use jiff::Timestamp;
+
+use super::FindingKind;
+use crate::agreement::{AWS_HAS_CAUGHT_UP, AgreementLook, AgreementStatus, SeenStanding};
+use crate::ids::LicenseArn;
+use crate::license::{License, LicenseEvent, SeenInForce, State};
+use crate::marketplace::{AgreementAtAws, FoundAgreement};
+
+/// A license as the table has it, and what AWS answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) license: &'a License,
+    /// When AWS was asked first.
+    pub(super) looked_at: Timestamp,
+    /// The agreement that the license follows; none if it follows none, or AWS does not show it.
+    pub(super) described: Option<&'a AgreementAtAws>,
+    /// The agreements of its buyer about its product, if they were searched for.
+    pub(super) found: &'a [FoundAgreement],
+    /// Whether AWS shows that the license grants something; none if its product has no entitlements.
+    pub(super) entitled: Option<bool>,
+}
+
+/// What is to be taken in.
+#[derive(Debug, Default)]
+pub(super) struct Judged<'a> {
+    /// What agreements were found to be.
+    pub(super) looks: Vec<AgreementLook>,
+    /// That the license is in force.
+    pub(super) in_force: Option<SeenInForce>,
+    /// Licenses that took over, each with its agreement.
+    pub(super) heirs: Vec<(&'a FoundAgreement, &'a LicenseArn)>,
+    pub(super) findings: Vec<FindingKind>,
+}
+
+impl View<'_> {
+    /// Whether more of the buyer's agreements must be known than the one that the license follows.
+    pub(super) fn needs_search(&self) -> bool {
+        match self.described.map(|described| described.status) {
+            _ if self.license.successor().is_some() => false,
+            None | Some(AgreementStatus::Active) => self.license.first_active().is_none(),
+            Some(status) if status.end_reason().is_some() => !self.is_believed_over(),
+            Some(_) => true,
+        }
+    }
+
+    /// Whether an agreement grants the license by which it is not known to be in force.
+    pub(super) fn needs_proof(&self) -> bool {
+        let (license, granting) = (self.license, self.granting());
+        granting.is_some_and(|it| license.first_active().is_none() || license.agreement() != Some(&it.id))
+    }
+
+    pub(super) fn is_active_at_aws(&self) -> bool {
+        self.described.is_some_and(|described| described.status == AgreementStatus::Active)
+    }
+
+    /// As what the agreement that the license follows counts in the table.
+    fn believed(&self) -> Option<(AgreementStatus, Timestamp)> {
+        let news = self.license.news.agreement.as_ref();
+        news.filter(|news| Some(&news.agreement) == self.license.agreement())?.standing()
+    }
+
+    /// The newest agreement that has begun and grants the license.
+    fn granting(&self) -> Option<&FoundAgreement> {
+        let grants = |found: &&FoundAgreement| found.licenses.iter().any(|arn| *arn.id() == self.license.id);
+        let begun = self.found.iter().filter(|found| has_begun(found, self.looked_at));
+        begun.filter(grants).max_by_key(|found| found.at_aws.starts_at)
+    }
+
+    fn is_believed_over(&self) -> bool {
+        self.believed().is_some_and(|(status, _)| status.end_reason().is_some())
+    }
+
+    /// The moment by which an agreement that AWS shows as over was over: it has not outlived its end date, its ending was
+    /// the last change of it or an earlier one, and it was over when AWS was asked. The earliest of these is never
+    /// later than AWS knows.
+    fn over_by(&self, agreement: &AgreementAtAws, found: Option<&FoundAgreement>) -> Timestamp {
+        let bounds = [agreement.ends_at, found.and_then(|found| found.last_update)];
+        bounds.into_iter().flatten().fold(self.looked_at, Timestamp::min)
+    }
+}
+
+/// Whether something has lasted so long that AWS and the news of it have caught up.
+pub(super) fn is_settled(since: Option<Timestamp>, now: Timestamp) -> bool {
+    since.is_some_and(|since| now.duration_since(since) >= AWS_HAS_CAUGHT_UP)
+}
+
+fn has_begun(found: &FoundAgreement, now: Timestamp) -> bool {
+    found.at_aws.starts_at.is_some_and(|starts_at| starts_at <= now)
+}
+
+/// Judges what AWS answered. Asked again with the row that comes of it, it finds nothing more.
+pub(super) fn judge<'a>(view: &View<'a>) -> Judged<'a> {
+    let mut judged = Judged::default();
+    judge_followed(view, &mut judged);
+    judge_granting(view, &mut judged);
+    judge_succession(view, &mut judged);
+    judged
+}
+
+/// The agreement that the license follows: over and not believed so, or believed to be over and not.
+fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
+    let (Some(id), Some(at_aws)) = (view.license.agreement(), view.described) else { return };
+    let is_over = at_aws.status.end_reason().is_some();
+    let at = match (view.believed(), is_over) {
+        (Some((status, at)), false) if status.end_reason().is_some() => {
+            is_settled(Some(at), view.looked_at).then_some(view.looked_at)
+        }
+        (Some((status, _)), true) if status.end_reason().is_some() => None,
+        (believed, true) => {
+            let found = view.found.iter().find(|found| found.id == *id);
+            let known_active = believed.map(|(_, at)| at).max(view.license.endings_lifted_before());
+            // What was heard of it as active is older than AWS's word that it is over.
+            Some(view.over_by(at_aws, found)).max(known_active)
+        }
+        (_, false) => None,
+    };
+    if let Some(at) = at {
+        let seen = SeenStanding { looked_at: view.looked_at, status: at_aws.status, at };
+        let starts_at = at_aws.starts_at;
+        judged.looks.push(AgreementLook { agreement: id.clone(), seen, previous: None, starts_at });
+    } else if at_aws.status == AgreementStatus::Active && !view.is_believed_over() && is_closed(view) {
+        judged.findings.push(FindingKind::ClosedButActive);
+    } else if is_over
+        && !self::is_over(view.license, view.looked_at)
+        && is_settled(view.license.active_since(), view.looked_at)
+    {
+        judged.findings.push(FindingKind::OpenButOver);
+    }
+}
+
+/// Whether the license has been over for so long that AWS must know.
+fn is_closed(view: &View<'_>) -> bool {
+    let license = view.license;
+    license.successor().is_none() && is_settled(license.usage_until(), view.looked_at)
+}
+
+/// The agreement that grants the license: the row may wait for word of it, or follow an older one.
+///
+/// What proves that a license is in force: its agreement is active at AWS and names it, and AWS shows what it grants. AWS
+/// shows entitlements only of licenses that it has provisioned. A license that is paid by use has none; there it is
+/// enough that the agreement has been active for so long that AWS must have provisioned it (it takes a minute). Were it
+/// not, BatchMeterUsage would say so, record by record, and nothing would be billed wrongly.
+fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
+    let license = view.license;
+    let Some(granting) = view.granting() else { return };
+    let starts_at = granting.at_aws.starts_at;
+    let is_over = granting.at_aws.status.end_reason().is_some();
+    let was_in_force = license.first_active().is_some();
+    let is_proven = match view.entitled {
+        _ if is_over => was_in_force,
+        Some(entitled) => entitled,
+        None => is_settled(starts_at, view.looked_at),
+    };
+    let is_active = granting.at_aws.status == AgreementStatus::Active;
+    let seen = SeenInForce { agreement: Some(granting.id.clone()), starts_at, at: view.looked_at };
+    let mut after = license.clone();
+    after.hear(LicenseEvent::SeenInForce(seen.clone()));
+    let is_renewed = was_in_force && after.agreement() != license.agreement();
+    let is_begun = !was_in_force && is_active;
+    if !is_proven || !(is_renewed || is_begun) {
+        return;
+    }
+    if after.agreement() != license.agreement() {
+        judged.looks.push(look_at(view, granting));
+    }
+    judged.in_force = Some(seen);
+}
+
+/// The license of the next agreement, where AWS made a new one.
+fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
+    let goes_on = view.described.is_some_and(|described| {
+        described.status != AgreementStatus::Active && described.status.end_reason().is_none()
+    });
+    let license = view.license;
+    if !goes_on || judged.in_force.is_some() || license.successor().is_some() {
+        return;
+    }
+    let current = view.found.iter().find(|found| Some(&found.id) == license.agreement());
+    let next = current.and_then(|current| {
+        let follows = |found: &&FoundAgreement| {
+            found.id != current.id
+                && found.initial.is_some()
+                && found.initial == current.initial
+                && found.at_aws.status == AgreementStatus::Active
+                && found.at_aws.starts_at >= current.at_aws.starts_at
+        };
+        view.found.iter().filter(|found| has_begun(found, view.looked_at)).find(follows)
+    });
+    let Some(next) = next else {
+        judged.findings.extend((!is_over(license, view.looked_at)).then_some(FindingKind::NoSuccessor));
+        return;
+    };
+    judged.looks.push(look_at(view, next));
+    judged.heirs.extend(next.licenses.iter().filter(|arn| *arn.id() != license.id).map(|arn| (next, arn)));
+}
+
+fn is_over(license: &License, now: Timestamp) -> bool {
+    matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. })
+}
+
+/// What was found of an agreement, with the one before it in its chain.
+fn look_at(view: &View<'_>, found: &FoundAgreement) -> AgreementLook {
+    let before = |other: &&FoundAgreement| {
+        other.initial == found.initial && other.id != found.id && other.at_aws.starts_at <= found.at_aws.starts_at
+    };
+    let is_chain = found.initial.as_ref().is_some_and(|initial| *initial != found.id);
+    let previous = view.found.iter().filter(|_| is_chain).filter(before).max_by_key(|other| other.at_aws.starts_at);
+    let is_over = found.at_aws.status.end_reason().is_some();
+    let at = if is_over { view.over_by(&found.at_aws, Some(found)) } else { view.looked_at };
+    AgreementLook {
+        agreement: found.id.clone(),
+        seen: SeenStanding { looked_at: view.looked_at, status: found.at_aws.status, at },
+        previous: previous.map(|previous| previous.id.clone()),
+        starts_at: found.at_aws.starts_at,
+    }
+}

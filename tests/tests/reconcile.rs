@@ -1,0 +1,491 @@
+//! The reconciliation: whatever news AWS's bus loses, the table ends up where the news would have put it.
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use stallkeeper::metrics::Metric;
+use tests::{Bought, World, license_event};
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+fn arn(license: &str) -> String {
+    format!("arn:aws:license-manager::444455556666:license:{license}")
+}
+
+/// Something happens at AWS, and of the news of it what holds one of these texts is lost.
+async fn losing<T>(world: &World, texts: &[&str], happens: impl Future<Output = T>) -> T {
+    world.deliver(json!({ "hold": true })).await;
+    let happened = happens.await;
+    for text in texts {
+        world.deliver(json!({ "lose": text })).await;
+    }
+    world.deliver(json!({ "release": true })).await;
+    happened
+}
+
+/// Runs the reconciliation of the staging stack; answers its report.
+async fn reconcile(world: &World) -> Value {
+    world.control(Method::POST, "/sandbox/reconcile", json!({ "stage": "staging" })).await["staging"].clone()
+}
+
+/// Looks at one license on demand.
+async fn on_demand(world: &World, license: &str) -> (u16, Value) {
+    world.api(Method::POST, &format!("/v1/licenses/{license}/reconcile"), None).await
+}
+
+/// What was made good on one license, on demand.
+async fn repairs(world: &World, license: &str) -> Vec<String> {
+    let (status, answer) = on_demand(world, license).await;
+    assert_eq!(status, 200, "{answer}");
+    let repairs = answer["repairs"].as_array().unwrap();
+    repairs.iter().map(|repair| repair["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What a second look would change of a license is nothing: neither its state nor what the world is told.
+async fn is_at_rest(world: &World, license: &str) {
+    let (before, told) = (world.license(license).await, world.told(license).await);
+    assert_eq!(repairs(world, license).await, Vec::<String>::new());
+    let mut after = world.license(license).await;
+    after["entitlements_read_at"] = before["entitlements_read_at"].clone();
+    assert_eq!((after, world.told(license).await), (before, told));
+}
+
+async fn registered(world: &World, product: &str, dimensions: Value) -> Bought {
+    let purchase = world.buy(product, dimensions).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
+    purchase
+}
+
+/// Buys and registers, and `License Updated` never arrives.
+async fn registered_unheard(world: &World, product: &str, dimensions: Value) -> Bought {
+    let purchase = losing(world, &["License Updated"], world.buy(product, dimensions)).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
+    assert_eq!(world.license(&purchase.license).await["state"], "pending");
+    purchase
+}
+
+#[tokio::test]
+async fn a_contract_whose_activation_was_lost_is_in_force_when_aws_shows_what_it_grants() {
+    let world = World::new().await;
+    let purchase = registered_unheard(&world, "demo-contract", json!({ "seats": 5 })).await;
+    assert_eq!(repairs(&world, &purchase.license).await, ["activated"]);
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["grants_access"]), (&json!("active"), &json!(true)));
+    assert_eq!(world.decide("acme", "seats").await["held"], "5");
+    assert!(world.told(&purchase.license).await.contains(&"license.activated".to_owned()));
+    is_at_rest(&world, &purchase.license).await;
+
+    // The event arrives after all, and later ones count as ever.
+    let told = world.told(&purchase.license).await;
+    world
+        .send_news(&license_event(
+            "Updated",
+            &purchase,
+            &arn(&purchase.license),
+            "late",
+            "2026-11-10T09:20:00Z".parse().unwrap(),
+        ))
+        .await;
+    assert_eq!(world.told(&purchase.license).await, told);
+    world.advance(minutes(5)).await;
+    world.end(&purchase.agreement).await;
+    let license = world.license(&purchase.license).await;
+    assert_eq!(license["usage_until"], world.now().to_string());
+    is_at_rest(&world, &purchase.license).await;
+}
+
+#[tokio::test]
+async fn usage_of_a_license_whose_activation_was_lost_is_billed_from_when_it_was_seen_in_force() {
+    let world = World::new().await;
+    let purchase = registered_unheard(&world, "demo-subscription", json!({})).await;
+    // Too early: AWS may still be at it, and the event on its way.
+    assert_eq!(repairs(&world, &purchase.license).await, Vec::<String>::new());
+    assert_eq!(world.license(&purchase.license).await["state"], "pending");
+
+    let event = |key: &str, time: Timestamp| json!([{ "license": purchase.license, "dimension": "requests", "quantity": 5, "time": time.to_string(), "key": key }]);
+    world.advance(minutes(10)).await;
+    assert_eq!(world.report(event("before", world.now())).await, ["accepted"]);
+    world.advance(minutes(10)).await;
+    assert_eq!(repairs(&world, &purchase.license).await, ["activated"]);
+    let seen_at = world.now();
+    world.advance(minutes(5)).await;
+    assert_eq!(world.report(event("after", world.now())).await, ["accepted"]);
+    world.advance(hours(2)).await;
+    assert_eq!(world.total(&purchase.license).await.to_string(), "10");
+    let first = world.records(&purchase.license).await.pop().unwrap();
+    assert_eq!(first["timestamp"], seen_at.to_string(), "no moment before is claimed: {first}");
+    is_at_rest(&world, &purchase.license).await;
+}
+
+#[tokio::test]
+async fn the_schedule_looks_at_what_waits_every_hour_and_at_all_once_a_day() {
+    let world = World::at("2026-11-10T21:20:00Z").await;
+    let settled = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+    world.advance(minutes(41)).await;
+    assert_eq!(world.counted(Metric::LicensesReconciled), 1, "the walk of the first day");
+    let purchase = registered_unheard(&world, "demo-subscription", json!({})).await;
+    world.change(&settled.agreement, json!({ "action": "amend", "dimensions": { "seats": 6 } })).await;
+    world.advance(minutes(60)).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+    assert_eq!(world.counted(Metric::RepairsActivated), 1);
+    assert_eq!(world.counted(Metric::LicensesReconciled), 2, "only what waits");
+    world.advance(minutes(60)).await;
+    assert_eq!(world.counted(Metric::LicensesReconciled), 4, "the walk of the next day");
+    assert_eq!(world.counted(Metric::ReconcileFailures), 0);
+}
+
+#[tokio::test]
+async fn a_lost_ending_is_dated_when_it_happened_and_usage_up_to_it_is_billed() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-subscription", json!({})).await;
+    world.advance(minutes(45)).await;
+    let event = json!([{ "license": purchase.license, "dimension": "requests", "quantity": 7,
+                         "time": world.now().to_string(), "key": "last" }]);
+    assert_eq!(world.report(event).await, ["accepted"]);
+    world.advance(minutes(5)).await;
+    losing(&world, &["Ended", "Deprovisioned"], world.end(&purchase.agreement)).await;
+    let ended_at = world.now();
+    world.advance(minutes(20)).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+
+    assert_eq!(repairs(&world, &purchase.license).await, ["ended"]);
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["usage_until"]), (&json!("ending"), &json!(ended_at.to_string())));
+    is_at_rest(&world, &purchase.license).await;
+    world.advance(minutes(61)).await;
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["end_reason"]), (&json!("ended"), &json!("cancelled")));
+    assert_eq!(world.decide("acme", "requests").await["allowed"], false);
+    assert_eq!(world.total(&purchase.license).await.to_string(), "7");
+    is_at_rest(&world, &purchase.license).await;
+
+    // What was lost comes after all, and says the same.
+    let told = world.told(&purchase.license).await;
+    world.send_news(&license_event("Deprovisioned", &purchase, &arn(&purchase.license), "late", ended_at)).await;
+    assert_eq!(world.told(&purchase.license).await, told);
+}
+
+#[tokio::test]
+async fn an_ending_that_was_lost_for_long_revokes_access_at_once() {
+    let world = World::at("2026-11-10T21:20:00Z").await;
+    let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+    world.advance(hours(1)).await;
+    losing(&world, &["Ended", "Deprovisioned"], world.end(&purchase.agreement)).await;
+    assert_eq!(world.decide("acme", "seats").await["allowed"], true);
+    world.advance(hours(2)).await;
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["end_reason"]), (&json!("ended"), &json!("cancelled")));
+    assert_eq!(license["grants_access"], false);
+    assert_eq!(world.decide("acme", "seats").await["allowed"], false);
+    assert_eq!(world.counted(Metric::RepairsEnded), 1);
+    is_at_rest(&world, &purchase.license).await;
+}
+
+#[tokio::test]
+async fn a_lost_change_of_entitlements_is_made_good() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+    world.advance(minutes(10)).await;
+    let amend = json!({ "action": "amend", "dimensions": { "seats": 9 } });
+    losing(&world, &["License Updated"], world.change(&purchase.agreement, amend)).await;
+    assert_eq!(world.decide("acme", "seats").await["held"], "5");
+    let report = reconcile(&world).await;
+    assert_eq!(report["repairs"], json!({ "entitlements": 1 }), "{report}");
+    assert_eq!(world.decide("acme", "seats").await["held"], "9");
+    is_at_rest(&world, &purchase.license).await;
+}
+
+#[tokio::test]
+async fn a_lost_change_of_a_legacy_contract_is_read_by_its_customer_alone() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-legacy", json!({})).await;
+    world.advance(minutes(30)).await;
+    world.control(Method::DELETE, "/sandbox/wire", Value::Null).await;
+    is_at_rest(&world, &purchase.license).await;
+    let calls = world.control(Method::GET, "/sandbox/wire?service=agreement", Value::Null).await;
+    assert_eq!(calls["calls"], json!([]), "no agreement is asked for");
+}
+
+#[tokio::test]
+async fn a_lost_renewal_with_the_same_license_goes_on() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+    world.advance(minutes(10)).await;
+    let all = ["Created", "License Updated", "Ended"];
+    let renew = json!({ "action": "renew" });
+    let renewed = losing(&world, &all, world.change(&purchase.agreement, renew)).await;
+    world.advance(minutes(20)).await;
+    let found = repairs(&world, &purchase.license).await;
+    assert_eq!(found, ["renewed", "entitlements"]);
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["agreement"]), (&json!("active"), &renewed["agreement_id"]));
+    is_at_rest(&world, &purchase.license).await;
+
+    // From here on the license lives by its new agreement.
+    world.end(renewed["agreement_id"].as_str().unwrap()).await;
+    assert_eq!(world.license(&purchase.license).await["usage_until"], world.now().to_string());
+}
+
+#[tokio::test]
+async fn a_renewal_and_its_end_that_were_both_lost_end_the_license() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+    world.advance(minutes(10)).await;
+    world.deliver(json!({ "hold": true })).await;
+    let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
+    world.advance(minutes(10)).await;
+    world.end(renewed["agreement_id"].as_str().unwrap()).await;
+    let ended_at = world.now();
+    world.deliver(json!({ "lose": "", "release": true })).await;
+    world.advance(minutes(10)).await;
+    assert!(repairs(&world, &purchase.license).await.contains(&"ended".to_owned()));
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["usage_until"]), (&json!("ending"), &json!(ended_at.to_string())));
+    is_at_rest(&world, &purchase.license).await;
+}
+
+#[tokio::test]
+async fn a_lost_renewal_with_a_new_license_hands_the_tenant_over() {
+    for lost in [&["Created", "License Updated", "Ended", "Deprovisioned"][..], &["Created"], &["License Updated"]] {
+        let world = World::new().await;
+        let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+        world.advance(minutes(10)).await;
+        let renew = json!({ "action": "renew", "new_license": true });
+        let renewed_at = world.now();
+        let renewed = losing(&world, lost, world.change(&purchase.agreement, renew)).await;
+        let successor = renewed["license"].as_str().unwrap().to_owned();
+        world.advance(minutes(20)).await;
+        let found = repairs(&world, &purchase.license).await;
+        assert!(found.contains(&"handed_over".to_owned()), "{lost:?}: {found:?}");
+        let new = world.license(&successor).await;
+        assert_eq!((&new["state"], &new["tenant"]), (&json!("active"), &json!("acme")), "{lost:?}: {new}");
+        assert_eq!(new["predecessor"], purchase.license.as_str(), "{lost:?}");
+        let old = world.license(&purchase.license).await;
+        assert_eq!((&old["state"], &old["successor"]), (&json!("ending"), &json!(successor)), "{lost:?}: {old}");
+        assert_eq!(old["usage_until"], renewed_at.to_string(), "{lost:?}");
+        assert_eq!(world.decide("acme", "seats").await["held"], "5", "{lost:?}");
+        is_at_rest(&world, &purchase.license).await;
+        is_at_rest(&world, &successor).await;
+    }
+}
+
+#[tokio::test]
+async fn a_license_of_which_nothing_was_heard_is_found_by_the_walk() {
+    let world = World::new().await;
+    let purchases = [
+        losing(&world, &[""], world.buy("demo-contract", json!({ "seats": 5 }))).await,
+        losing(&world, &[""], world.buy("demo-subscription", json!({}))).await,
+    ];
+    world.advance(minutes(20)).await;
+    let report = reconcile(&world).await;
+    assert_eq!((&report["repairs"], &report["findings"]), (&json!({ "found": 2 }), &json!({})), "{report}");
+    for purchase in &purchases {
+        let license = world.license(&purchase.license).await;
+        assert_eq!((&license["state"], &license["account"]), (&json!("active"), &json!(purchase.account)));
+        assert_eq!(license["agreement"], purchase.agreement.as_str());
+        is_at_rest(&world, &purchase.license).await;
+        assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303);
+    }
+    assert_eq!(world.license(&purchases[0].license).await["entitlements"][0]["value"], json!({ "integer": 5 }));
+}
+
+#[tokio::test]
+async fn what_aws_has_revoked_is_not_opened_again_but_shown_to_a_person() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-subscription", json!({})).await;
+    world.advance(minutes(10)).await;
+    world.send_news(&license_event("Deprovisioned", &purchase, &arn(&purchase.license), "revoked", world.now())).await;
+    world.advance(minutes(20)).await;
+    let (status, answer) = on_demand(&world, &purchase.license).await;
+    assert_eq!((status, &answer["repairs"]), (200, &json!([])), "{answer}");
+    assert_eq!(answer["findings"][0]["kind"], "closed_but_active");
+    assert_eq!(answer["license"]["state"], "ending");
+}
+
+#[tokio::test]
+async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-subscription", json!({})).await;
+    world.advance(minutes(10)).await;
+    // AWS does not answer while the event is taken in, so the event counts.
+    world
+        .fault(json!({ "service": "agreement", "operation": "DescribeAgreement", "times": 3, "kind": "error500" }))
+        .await;
+    let ended = json!({
+        "version": "0", "id": "wrong", "detail-type": "Purchase Agreement Ended - Proposer",
+        "source": "aws.agreement-marketplace", "time": world.now().to_string(),
+        "detail": { "agreement": { "id": purchase.agreement, "status": "CANCELLED" } },
+    });
+    world.send_news(&ended).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "ending");
+    world.advance(minutes(10)).await;
+    assert_eq!(repairs(&world, &purchase.license).await, Vec::<String>::new(), "AWS may not have caught up");
+    world.advance(minutes(10)).await;
+    assert_eq!(repairs(&world, &purchase.license).await, ["reopened"]);
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+    is_at_rest(&world, &purchase.license).await;
+    world.send_news(&ended).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+
+    // A real end counts as ever.
+    world.advance(minutes(10)).await;
+    world.end(&purchase.agreement).await;
+    assert_eq!(world.license(&purchase.license).await["usage_until"], world.now().to_string());
+}
+
+#[tokio::test]
+async fn an_empty_answer_for_an_agreement_in_force_is_not_believed() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+    world.advance(minutes(30)).await;
+    // From now on AWS shows entitlements with so much delay that there are none.
+    world.control(Method::POST, "/sandbox/readings", json!({ "entitlements": "90m" })).await;
+    let (status, answer) = on_demand(&world, &purchase.license).await;
+    assert_eq!((status, &answer["repairs"]), (200, &json!([])), "{answer}");
+    assert_eq!(answer["findings"][0]["kind"], "entitlements_empty");
+    assert_eq!(world.decide("acme", "seats").await["held"], "5");
+}
+
+#[tokio::test]
+async fn throttled_aws_leaves_a_license_as_it_is_and_the_next_run_looks_at_it() {
+    let world = World::new().await;
+    let mut purchases = Vec::new();
+    for _ in 0..3 {
+        purchases.push(world.buy("demo-contract", json!({ "seats": 5 })).await);
+    }
+    world.advance(minutes(30)).await;
+    for purchase in &purchases {
+        let amend = json!({ "action": "amend", "dimensions": { "seats": 9 } });
+        losing(&world, &["License Updated"], world.change(&purchase.agreement, amend)).await;
+    }
+    // All three tries of one call.
+    world
+        .fault(json!({ "service": "entitlement", "operation": "GetEntitlements", "times": 3, "kind": "throttle" }))
+        .await;
+    let report = reconcile(&world).await;
+    assert_eq!((&report["failures"], &report["repairs"]), (&json!(1), &json!({ "entitlements": 2 })), "{report}");
+    assert_eq!(report["unfinished"], false);
+    let report = reconcile(&world).await;
+    assert_eq!((&report["licenses"], &report["repairs"]), (&json!(1), &json!({ "entitlements": 1 })), "{report}");
+    for purchase in &purchases {
+        assert_eq!(world.license(&purchase.license).await["entitlements"][0]["value"], json!({ "integer": 9 }));
+    }
+    let report = reconcile(&world).await;
+    assert_eq!((&report["licenses"], &report["repairs"]), (&json!(0), &json!({})), "{report}");
+    assert_eq!(world.counted(Metric::ReconcileFailures), 1);
+
+    let gone = json!({ "service": "agreement", "operation": "DescribeAgreement", "times": 3, "kind": "throttle" });
+    world.fault(gone).await;
+    let (status, problem) = on_demand(&world, &purchases[0].license).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("unavailable")), "{problem}");
+}
+
+#[tokio::test]
+async fn an_aws_that_does_not_answer_stops_the_walk_and_the_next_run_goes_on_from_there() {
+    let world = World::new().await;
+    for _ in 0..30 {
+        world.buy("demo-subscription", json!({})).await;
+    }
+    world.fault(json!({ "service": "agreement", "operation": "*", "call": 26, "times": 15, "kind": "error500" })).await;
+    let report = reconcile(&world).await;
+    assert_eq!((&report["failures"], &report["unfinished"]), (&json!(5), &json!(true)), "{report}");
+    let looked = report["licenses"].as_u64().unwrap();
+    assert_eq!(looked, 25, "{report}");
+    let report = reconcile(&world).await;
+    assert_eq!((&report["failures"], &report["unfinished"]), (&json!(0), &json!(false)), "{report}");
+    assert_eq!(report["licenses"], 10, "those that failed, and the page that was not done: {report}");
+    assert_eq!(reconcile(&world).await["licenses"], 0);
+}
+
+#[tokio::test]
+async fn aws_is_asked_within_its_quota() {
+    let world = World::new().await;
+    for _ in 0..40 {
+        world.buy("demo-contract", json!({ "seats": 5 })).await;
+    }
+    world.control(Method::DELETE, "/sandbox/wire", Value::Null).await;
+    let report = reconcile(&world).await;
+    assert_eq!((&report["licenses"], &report["failures"]), (&json!(40), &json!(0)), "{report}");
+    let calls = world.control(Method::GET, "/sandbox/wire?service=entitlement", Value::Null).await;
+    let calls = calls["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 40, "one request a license, and none of them again");
+    assert!(calls.iter().all(|call| call["status"] == 200), "AWS asked to slow down");
+}
+
+#[tokio::test]
+async fn staging_and_production_look_at_their_own() {
+    let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
+    world.deliver(json!({ "hold": true })).await;
+    let staging = world.buy("demo-subscription", json!({})).await;
+    let production = world.buy("demo-production", json!({})).await;
+    world.deliver(json!({ "lose": "", "release": true })).await;
+    world.advance(minutes(20)).await;
+    let reports = world.control(Method::POST, "/sandbox/reconcile", json!({})).await;
+    for (stage, own, other) in [(Stage::Staging, &staging, &production), (Stage::Production, &production, &staging)] {
+        let store = world.store(stage);
+        assert!(store.license(&own.license.parse().unwrap()).await.unwrap().is_some(), "{reports}");
+        assert!(store.license(&other.license.parse().unwrap()).await.unwrap().is_none(), "{reports}");
+    }
+    assert_eq!(reports["staging"]["repairs"], json!({ "found": 1 }));
+    assert_eq!(reports["production"]["repairs"], json!({ "found": 1 }));
+}
+
+#[tokio::test]
+async fn a_license_that_nobody_knows_is_not_reconciled() {
+    let world = World::new().await;
+    let (status, problem) = on_demand(&world, "l-unknown").await;
+    assert_eq!((status, &problem["code"]), (404, &json!("license_unknown")));
+}
+
+#[tokio::test]
+async fn an_advisory_is_shown_and_told_and_changes_nothing_else() {
+    let world = World::new().await;
+    let purchase = registered(&world, "demo-subscription", json!({})).await;
+    world.advance(minutes(10)).await;
+    let issued_at = world.now();
+    world.change(&purchase.agreement, json!({ "action": "advise" })).await;
+    let license = world.license(&purchase.license).await;
+    assert_eq!(license["advisory"], json!({ "since": issued_at.to_string() }));
+    assert_eq!((&license["state"], &license["grants_access"]), (&json!("active"), &json!(true)));
+    let (_, tenant) = world.api(Method::GET, "/v1/tenants/acme", None).await;
+    assert_eq!(tenant["licenses"][0]["advisory"]["since"], issued_at.to_string());
+    assert_eq!(world.told(&purchase.license).await.last().unwrap(), "license.advisory_issued");
+
+    world.advance(minutes(10)).await;
+    world.change(&purchase.agreement, json!({ "action": "resolve" })).await;
+    assert_eq!(world.license(&purchase.license).await["advisory"], Value::Null);
+    let told = world.told(&purchase.license).await;
+    assert_eq!(told.last().unwrap(), "license.advisory_resolved");
+
+    // All of it again, in any order, changes nothing; nor does the walk.
+    world.deliver(json!({ "hold": true, "redeliver": 50 })).await;
+    world.deliver(json!({ "duplicate": 1, "reorder": 3, "release": true })).await;
+    assert_eq!(world.license(&purchase.license).await["advisory"], Value::Null);
+    assert_eq!(world.told(&purchase.license).await, told);
+
+    world.advance(minutes(10)).await;
+    world.change(&purchase.agreement, json!({ "action": "advise" })).await;
+    assert_eq!(world.license(&purchase.license).await["advisory"]["since"], world.now().to_string());
+}
+
+#[tokio::test]
+async fn an_advisory_that_was_resolved_before_it_was_heard_of_is_none() {
+    let world = World::new().await;
+    world.deliver(json!({ "hold": true })).await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    world.change(&purchase.agreement, json!({ "action": "advise" })).await;
+    world.advance(minutes(5)).await;
+    world.change(&purchase.agreement, json!({ "action": "resolve" })).await;
+    world.deliver(json!({ "duplicate": 1, "reorder": 5, "release": true })).await;
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["advisory"]), (&json!("active"), &Value::Null));
+}
