@@ -1,6 +1,6 @@
-"""docs/CONNECT.md, followed word for word: python tests/wire/check_connect.py [python|node|rust …] (needs boto3, Node 18,
-npm, cargo and curl). Each language has a sandbox of its own. Only the sandbox's address is another: it is that of a
-wire tap, which loses answers, goes away, and keeps every call, so that its signature can be computed again."""
+"""docs/CONNECT.md, followed word for word: python tests/wire/check_connect.py [python|node|rust …] (needs boto3, Node 20,
+npm, cargo, curl and openssl). Each language has a sandbox of its own. Only the sandbox's address is another: it is
+that of a wire tap, which loses answers, goes away, and keeps every call, so that its signature can be computed again."""
 
 import hashlib
 import http.client
@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -59,6 +60,9 @@ class Call:
         self.path = urllib.parse.urlsplit(request.path).path
         self.headers = {name.lower(): value for name, value in request.headers.items()}
 
+    def is_by_curl(self):
+        return self.headers.get("user-agent", "").startswith("curl/")
+
     def is_signed_by(self, access_key, secret_key):
         """Whether botocore signs the call as it arrived just so."""
         found = re.fullmatch(
@@ -86,7 +90,7 @@ class Call:
 class WireTap:
     """Between the application and the sandbox. It keeps every call."""
 
-    def __init__(self, sandbox):
+    def __init__(self, sandbox, certificate=None):
         self.calls, self.is_away, self.lost = [], False, Counter()
         # Answers of these are lost once, after the call has had its effect.
         self.to_lose = {("POST", "/v1/handoffs"), ("PUT", "/v1/licenses"), ("POST", "/v1/usage")}
@@ -135,6 +139,11 @@ class WireTap:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = f"https://localhost:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @staticmethod
@@ -214,7 +223,7 @@ class Reader:
                 print(re.sub("^", "        ", output.strip(), flags=re.M)[:2000])
             elif block.kind == "text":
                 self.check("it says what the page says", output.strip() == block.text.strip(), output)
-            elif block.kind == LANGUAGES[self.language][0] and self.language != "rust" or block.kind == "python":
+            elif block.kind == LANGUAGES[self.language][0] and self.language != "rust":
                 with open(os.path.join(self.here(), block.file), "w", encoding="utf-8") as file:
                     file.write(block.text)
 
@@ -275,9 +284,11 @@ def follow(language, blocks, tally):
             other = try_the_rest(reader, sandbox, api)
             reader.follow(blocks[step:], lambda: subscribe(api))
             check_bill(reader, sandbox, {license["id"]: "100", other: "50"})
+            check_signatures(reader, "curl", [call for call in tap.signed() if call.is_by_curl()])
+            check_signatures(reader, language, [call for call in tap.signed() if not call.is_by_curl()])
+            check_https(reader, sandbox)
             if language == "python":
                 check_news(reader, sandbox, api, license)
-            check_signatures(reader, tap)
         finally:
             tap.close()
             shutil.rmtree(FOLDER, ignore_errors=True)
@@ -429,15 +440,45 @@ def check_news(reader, sandbox, api, license):
     reader.check("listen.py is a program", compiled.returncode == 0, compiled.stderr)
 
 
-def check_signatures(reader, tap):
+def check_signatures(reader, whose, calls):
     key, secret = reader.value_of("AWS_ACCESS_KEY_ID"), reader.value_of("AWS_SECRET_ACCESS_KEY")
-    curl = [call for call in tap.signed() if call.headers.get("user-agent", "").startswith("curl/")]
-    programs = [call for call in tap.signed() if call not in curl]
-    for name, calls in (("curl", curl), ("the programs", programs)):
-        wrong = [f"{call.method} {call.target} {call.headers}" for call in calls if not call.is_signed_by(key, secret)]
-        reader.check(f"the {len(calls)} signatures of {name} are botocore's", calls and not wrong, wrong[:1])
-        other = [call.target for call in calls if call.is_signed_by(key, "another")]
-        reader.check("and not those of another key", not other, other)
+    wrong = [f"{call.method} {call.target} {call.headers}" for call in calls if not call.is_signed_by(key, secret)]
+    reader.check(f"{whose} signs as botocore does, {len(calls)} times", calls and not wrong, wrong[:1])
+    other = [call.target for call in calls if call.is_signed_by(key, "another")]
+    reader.check("and not with another key", not other, other)
+
+
+def check_https(reader, sandbox):
+    """A deployed stack is spoken to over TLS. Nothing but the environment differs."""
+    trusted, certificate = certificates()
+    tap = WireTap(sandbox, certificate)
+    try:
+        trust = {"SSL_CERT_FILE": trusted, "NODE_EXTRA_CA_CERTS": trusted}
+        run = reader.program("get-in" if reader.language == "rust" else "get_in", STALLKEEPER_API_URL=tap.url, **trust)
+        reader.check("the same over TLS", run.stdout == "2 active licenses\n", run.stdout + run.stderr)
+        check_signatures(reader, "it", tap.signed())
+    finally:
+        tap.close()
+
+
+def certificates():
+    """An authority to trust, and a certificate of it for localhost with its key."""
+    configuration, authority = os.path.join(FOLDER, "openssl.cnf"), os.path.join(FOLDER, "authority.pem")
+    with open(configuration, "w", encoding="utf-8") as file:
+        file.write("[req]\ndistinguished_name = name\n[name]\n")
+    make = ["openssl", "req", "-x509", "-config", configuration, "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+
+    def made(name, *options):
+        both = os.path.join(FOLDER, f"{name}.pem")
+        command = [*make, "-subj", f"/CN={name}", "-keyout", f"{both}.key", "-out", both, *options]
+        subprocess.run(command, check=True, capture_output=True)
+        with open(both, "a", encoding="utf-8") as certificate, open(f"{both}.key", encoding="utf-8") as key:
+            certificate.write(key.read())
+        return both
+
+    made("authority", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
+    signed = ["-CA", authority, "-CAkey", f"{authority}.key", "-addext", "basicConstraints=CA:FALSE"]
+    return authority, made("localhost", *signed, "-addext", "subjectAltName=DNS:localhost")
 
 
 def main():

@@ -2,7 +2,7 @@
 
 use std::io::{Write, stderr, stdin};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -47,9 +47,9 @@ fn told(failure: Failure) -> anyhow::Error {
         Failure::Unavailable(_) => "",
     };
     match code {
-        "handoff_gone" => anyhow::anyhow!("Choose “Set up your account” at AWS Marketplace again."),
+        "handoff_gone" => anyhow!("Choose “Set up your account” at AWS Marketplace again."),
         "license_linked_elsewhere" => {
-            anyhow::anyhow!("This purchase belongs to another account of ours. Sign in there.")
+            anyhow!("This purchase belongs to another account of ours. Sign in there.")
         }
         _ => failure.into(),
     }
