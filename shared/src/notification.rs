@@ -20,7 +20,7 @@ pub enum Told {
     /// The license is in force.
     #[serde(rename = "license.activated")]
     LicenseActivated,
-    /// The license is over; usage up to that moment may still be sent.
+    /// The license is over: no more usage is taken in, and what was reported up to that moment is still billed.
     #[serde(rename = "license.ending")]
     LicenseEnding {
         /// The moment.

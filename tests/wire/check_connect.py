@@ -266,6 +266,17 @@ def check_deployment(blocks, tally):
     denied = [path for path in paths if not re.fullmatch(allowed, f"$default/POST{path}")]
     tally.check("the policy allows every signed route", paths and not denied, denied)
     tally.check("and no other action", statement["Action"] == "execute-api:Invoke", statement)
+    topic = "EventsTopicArn"
+    tally.check("the stack has the topic", f"\n  {topic}:\n" in "\n" + outputs, topic)
+
+
+def check_events(tally):
+    """The types of events, beside their schemas."""
+    with open(DOCUMENT, encoding="utf-8") as file:
+        page = file.read()
+    schemas = [name for name in os.listdir(os.path.join(ROOT, "docs/events")) if name.endswith(".schema.json")]
+    missing = [name for name in schemas if f"`{name.removesuffix('.schema.json')}`" not in page]
+    tally.check("the page names every type of event", schemas and not missing, missing)
 
 
 def follow(language, blocks, tally):
@@ -485,6 +496,7 @@ def main():
     tally, page = Tally(), blocks()
     check_rust(page, tally)
     check_deployment(page, tally)
+    check_events(tally)
     for language in sys.argv[1:] or LANGUAGES:
         follow(language, page, tally)
     tally.close()
