@@ -120,8 +120,20 @@ impl Sandbox {
     ///
     /// A port that is taken, a listing or a file that is none, no stage or one twice.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { port, aws_port, stages, listings, data, clock, delays, .. } = options;
-        let Options { readings, app_url, app_port, dry_run, seed, .. } = options;
+        let Options {
+            port,
+            aws_port,
+            stages,
+            listings,
+            data,
+            clock,
+            delays,
+            readings,
+            app_url,
+            app_port,
+            dry_run,
+            seed,
+        } = options;
         let clock = match clock {
             Clock::System => Clock::ticking_from(Timestamp::now()),
             settable @ Clock::Settable(_) => settable,

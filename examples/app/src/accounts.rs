@@ -89,14 +89,14 @@ struct Known {
 }
 
 impl Accounts {
-    /// Begins a session and answers its secret, for a cookie.
-    pub(crate) fn begin_session(&self, now: Timestamp) -> Result<String, getrandom::Error> {
+    /// Begins a session and answers its secret, for a cookie, with it.
+    pub(crate) fn begin_session(&self, now: Timestamp) -> Result<(String, Session), getrandom::Error> {
         let (secret, form_token) = (random()?, random()?);
         let session = Session { user: None, tenant: None, arrival: None, form_token, ends: now + SESSION_LIFE };
         let mut known = self.lock();
         known.sessions.retain(|_, session| session.ends > now);
-        known.sessions.insert(secret.clone(), session);
-        Ok(secret)
+        known.sessions.insert(secret.clone(), session.clone());
+        Ok((secret, session))
     }
 
     pub(crate) fn session(&self, secret: &str, now: Timestamp) -> Option<Session> {
@@ -116,15 +116,13 @@ impl Accounts {
     /// Signs a user in: in a new session, so that one that somebody else planted in the browser is worth nothing. What
     /// was brought from AWS Marketplace goes along.
     pub(crate) fn sign_in(&self, secret: &str, email: &str, now: Timestamp) -> Result<String, getrandom::Error> {
-        let fresh = self.begin_session(now)?;
+        let (fresh, session) = self.begin_session(now)?;
         let mut known = self.lock();
         let arrival = known.sessions.remove(secret).and_then(|session| session.arrival);
         let mut theirs = known.tenants.values().filter(|tenant| tenant.members.contains(email));
         // Whoever has one tenant need not pick it.
-        let only = theirs.next().map(|tenant| tenant.id.clone()).filter(|_| theirs.next().is_none());
-        if let Some(session) = known.sessions.get_mut(&fresh) {
-            *session = Session { user: Some(email.to_owned()), tenant: only, arrival, ..session.clone() };
-        }
+        let tenant = theirs.next().map(|tenant| tenant.id.clone()).filter(|_| theirs.next().is_none());
+        known.sessions.insert(fresh.clone(), Session { user: Some(email.to_owned()), tenant, arrival, ..session });
         Ok(fresh)
     }
 

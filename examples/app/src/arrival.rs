@@ -53,20 +53,13 @@ pub(crate) async fn show_sign_in(
 /// First the code goes into the visitor's session and out of the address, so that no history and no log has it. Then it
 /// is redeemed, and the form is shown.
 async fn enter(application: &Application, headers: &HeaderMap, brought: Brought, is_new: bool) -> Answer {
-    let known = Visitor::read(headers, application);
-    let here = if is_new { "/sign-up" } else { "/sign-in" };
-    let secret = match &known {
-        Some(visitor) => visitor.secret.clone(),
-        None => application.accounts.begin_session(application.now())?,
-    };
+    let visitor = Visitor::read_or_begin(headers, application)?;
+    let cookie = set_cookie(application, &visitor.secret);
     if let Some(code) = brought.code {
         let arrival = Arrival { code, key: random()?, handoff: None };
-        application.accounts.change_session(&secret, |session| session.arrival = Some(arrival));
-        return Ok((set_cookie(application, &secret), Redirect::to(here)).into_response());
+        application.accounts.change_session(&visitor.secret, |session| session.arrival = Some(arrival));
+        return Ok((cookie, Redirect::to(if is_new { "/sign-up" } else { "/sign-in" })).into_response());
     }
-    let Some(visitor) = known else {
-        return Ok((set_cookie(application, &secret), Redirect::to(here)).into_response());
-    };
     if visitor.session.user.is_some() {
         return Err(Stop::To(if visitor.session.arrival.is_some() { "/tenants" } else { "/" }));
     }
@@ -75,17 +68,12 @@ async fn enter(application: &Application, headers: &HeaderMap, brought: Brought,
         // A license that has a tenant opens nothing but to those who are in that tenant already.
         return Err(Stop::To("/sign-in"));
     }
-    let contact = handoff.as_ref().and_then(|handoff| handoff.contact.as_ref());
-    let email = contact.map(|contact| contact.email.clone()).unwrap_or_default();
-    let page = Sign {
-        frame: visitor.frame(None),
-        is_new,
-        arrives: handoff.is_some(),
-        email,
-        wrong: None,
-        shortest: SHORTEST_PASSWORD,
-    };
-    Ok(html(StatusCode::OK, &page))
+    let arrives = handoff.is_some();
+    let contact = handoff.and_then(|handoff| handoff.contact);
+    let email = contact.map(|contact| contact.email).unwrap_or_default();
+    let frame = visitor.frame(None);
+    let page = Sign { frame, is_new, arrives, email, wrong: None, shortest: SHORTEST_PASSWORD };
+    Ok((cookie, html(StatusCode::OK, &page)).into_response())
 }
 
 /// What the visitor's code stands for; none if they brought none. A code is redeemed once: an answer that was lost is

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::Application;
 use crate::accounts::Tenant;
 use crate::outbox::{Report, State as Sent};
-use crate::page::{Answer, Frame, SUPPORT, Visitor, html};
+use crate::page::{Answer, Frame, Visitor, html};
 use crate::stallkeeper::{Decision, License, Record};
 
 /// How many hours are shown; the totals are of all.
@@ -31,7 +31,6 @@ struct Page {
     totals: BTreeMap<String, u128>,
     records: Vec<Record>,
     reports: Vec<Report>,
-    support: &'static str,
 }
 
 pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: Visitor) -> Answer {
@@ -63,7 +62,6 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
         decisions,
         totals,
         records,
-        support: SUPPORT,
     };
     Ok(html(StatusCode::OK, &page))
 }

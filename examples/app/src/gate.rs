@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::stallkeeper::{CallFailed, Decision, Stallkeeper};
 
-/// How long an answer is taken for today's. What ends is locked at most this much later.
+/// How long an answer counts without asking again. What ends is locked at most this much later.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long an answer counts while there is no newer.
@@ -31,6 +31,8 @@ struct Question {
 struct Answer {
     decision: Decision,
     at: Timestamp,
+    /// When it was last asked for. While Stallkeeper is away nobody waits for it more than once a minute.
+    asked_at: Timestamp,
 }
 
 impl Gate {
@@ -47,18 +49,19 @@ impl Gate {
     ) -> Result<Decision, CallFailed> {
         let question = Question { tenant: tenant.to_owned(), dimension: dimension.to_owned(), quantity };
         let known = self.lock().get(&question).cloned();
-        if let Some(answer) = known.as_ref().filter(|answer| now.duration_since(answer.at) < FRESH) {
+        if let Some(answer) = known.as_ref().filter(|answer| now.duration_since(answer.asked_at) < FRESH) {
             return Ok(answer.decision.clone());
         }
         match (stallkeeper.decide(tenant, dimension, quantity).await, known) {
             (Ok(decision), _) => {
                 let mut answers = self.lock();
                 answers.retain(|_, answer| now.duration_since(answer.at) < LAST_KNOWN);
-                answers.insert(question, Answer { decision: decision.clone(), at: now });
+                answers.insert(question, Answer { decision: decision.clone(), at: now, asked_at: now });
                 Ok(decision)
             }
             (Err(error @ CallFailed::NoAnswer(_)), Some(last)) if now.duration_since(last.at) < LAST_KNOWN => {
                 tracing::warn!(%error, tenant, dimension, "the last known answer counts");
+                self.lock().insert(question, Answer { asked_at: now, ..last.clone() });
                 Ok(last.decision)
             }
             (Err(error), _) => Err(error),

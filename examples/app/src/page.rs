@@ -34,6 +34,15 @@ impl Visitor {
         Some(Self { secret: secret.to_owned(), session })
     }
 
+    /// By the cookie, or as somebody new.
+    pub(crate) fn read_or_begin(headers: &HeaderMap, application: &Application) -> Result<Self, Stop> {
+        if let Some(visitor) = Self::read(headers, application) {
+            return Ok(visitor);
+        }
+        let (secret, session) = application.accounts.begin_session(application.now())?;
+        Ok(Self { secret, session })
+    }
+
     /// Their mail address. Whoever has not signed in is asked to.
     pub(crate) fn user(&self) -> Result<&str, Stop> {
         self.session.user.as_deref().ok_or(Stop::To("/sign-in"))

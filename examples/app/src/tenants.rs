@@ -37,7 +37,11 @@ async fn page(application: &Application, visitor: &Visitor, wrong: Option<&'stat
     let user = visitor.user()?;
     let handoff = handoff(application, visitor).await?;
     if let Some(handoff) = handoff.as_ref().filter(|handoff| handoff.linked) {
-        return come_back(application, visitor, user, &handoff.license).await;
+        let license = application.stallkeeper.license(&handoff.license).await?;
+        if let Some(tenant) = license.tenant {
+            return come_back(application, visitor, user, &tenant);
+        }
+        // It was taken from its tenant meanwhile, and may be linked again.
     }
     let bought = handoff.map(|handoff| Bought {
         account: masked(handoff.account.as_deref()),
@@ -50,10 +54,9 @@ async fn page(application: &Application, visitor: &Visitor, wrong: Option<&'stat
 }
 
 /// A license that has a tenant lets in whoever is in that tenant already, and nobody else.
-async fn come_back(application: &Application, visitor: &Visitor, user: &str, license: &str) -> Answer {
-    let license = application.stallkeeper.license(license).await?;
+fn come_back(application: &Application, visitor: &Visitor, user: &str, tenant: &str) -> Answer {
     application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
-    let theirs = license.tenant.and_then(|id| application.accounts.tenant_of(user, &id)).ok_or_else(anothers)?;
+    let theirs = application.accounts.tenant_of(user, tenant).ok_or_else(anothers)?;
     application.accounts.change_session(&visitor.secret, |session| session.tenant = Some(theirs.id));
     Ok(Redirect::to("/").into_response())
 }
@@ -69,6 +72,10 @@ fn anothers() -> Stop {
 pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     let visitor = &posted.visitor;
     let user = visitor.user()?;
+    if posted.field("account_is_ours") == "no" {
+        application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
+        return Err(Stop::To("/"));
+    }
     let handoff = handoff(&application, visitor).await?;
     if handoff.is_some() && posted.field("account_is_ours") != "yes" {
         let wrong = "Please confirm that this is your company's AWS account, so that nobody pays for somebody else.";
@@ -92,10 +99,11 @@ pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Po
                 if is_new {
                     application.accounts.remove_tenant(&tenant.id);
                 }
-                application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
-                return Err(anothers());
+                // It may be another one of theirs: an answer to an earlier try may have been lost.
+                let license = application.stallkeeper.license(&handoff.license).await?;
+                return come_back(&application, visitor, user, &license.tenant.unwrap_or_default());
             }
-            // It may be linked or not. The tenant stays, so that it can be chosen again.
+            // It may be linked or not. The tenant stays, since it may have it.
             Err(error) => return Err(error.into()),
         }
     }

@@ -10,6 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use browser::{Browser, Page};
 use door::Door;
 use jiff::SignedDuration;
+use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::people::hidden_field;
 use serde_json::json;
@@ -155,10 +156,14 @@ async fn a_lost_answer_to_the_redemption_costs_the_buyer_nothing() {
     assert!(page.status == 200 && page.shows("buyer@example.com"), "{page:?}");
     assert_eq!(shop.door.count("POST /v1/handoffs"), 5);
     sign_up(&mut browser, "buyer@example.com").await;
-    // Nor does one to the link: the same again changes nothing.
-    shop.door.lose("PUT /v1/licenses", 2);
-    assert_eq!(link_to_new(&mut browser, "Acme").await.path, "/");
-    assert_eq!(shop.door.count("PUT /v1/licenses"), 3);
+    // Nor does one to the link, though the license is linked then, and asked for with another workspace again.
+    shop.door.lose("PUT /v1/licenses", 3);
+    assert_eq!(link_to_new(&mut browser, "Acme").await.status, 503);
+    browser.open("/tenants").await;
+    let page = link_to_new(&mut browser, "Acme again").await;
+    assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
+    assert_eq!(shop.door.count("PUT /v1/licenses"), 4);
+    assert!(!browser.open("/tenants").await.shows("Acme again"));
     assert_eq!(shop.door.count("POST /v1/handoffs"), 5, "what is redeemed is kept");
 }
 
@@ -265,6 +270,34 @@ async fn a_license_that_has_a_tenant_lets_its_users_in_and_nobody_else() {
     // Nor is anybody without an account offered one.
     let page = arrive(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
     assert_eq!(page.path, "/sign-in");
+}
+
+#[tokio::test]
+async fn a_license_that_an_operator_took_from_its_tenant_meanwhile_is_linked_again() {
+    let shop = Shop::open().await;
+    let (purchase, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
+    let tenant = shop.world.license(&purchase.license).await["tenant"].clone();
+    let mut browser = shop.browser();
+    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    assert_eq!(page.path, "/sign-in");
+    let unlink = json!({ "from": tenant, "reason": "linked by mistake" });
+    let path = format!("/v1/licenses/{}/tenant/unlink", purchase.license);
+    assert_eq!(shop.world.api(Method::POST, &path, Some(unlink)).await.0, 200);
+    let page = browser.send("/sign-in", &[("email", "buyer@example.com"), ("password", PASSWORD)]).await;
+    assert!(page.path == "/tenants" && page.shows("Which workspace is it for?"), "{page:?}");
+    assert!(link_to_new(&mut browser, "Acme Japan").await.shows("<h1>Acme Japan</h1>"));
+}
+
+#[tokio::test]
+async fn whoever_says_that_the_account_is_not_theirs_links_nothing() {
+    let shop = Shop::open().await;
+    let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let mut browser = shop.browser();
+    arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    sign_up(&mut browser, "buyer@example.com").await;
+    let page = browser.send("/tenants", &[("account_is_ours", "no")]).await;
+    assert!(page.path == "/tenants" && page.shows("Your workspaces"), "{page:?}");
+    assert_eq!(shop.world.license(&purchase.license).await["tenant"], json!(null));
 }
 
 #[tokio::test]
