@@ -54,7 +54,7 @@ async fn contract(story: &mut Story) -> Result<()> {
     story.say("arrives at the registration page, though AWS throttled the first ResolveCustomer");
 
     let location = story.leave_contact(&cookie).await?;
-    let code = location.split_once("/app/sign-up?code=").map(|(_, code)| code.to_owned());
+    let code = location.split_once("/sign-up?code=").map(|(_, code)| code.to_owned());
     let code = code.with_context(|| format!("handed on to {location}"))?;
     story.say("leaves a mail address and is sent to the application's sign-up page with a one-time code");
 

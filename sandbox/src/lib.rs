@@ -3,8 +3,10 @@
 //! [`aws`] is the part that stands for AWS: DynamoDB and the services of AWS Marketplace on one port. [`Sandbox`] puts
 //! a stack of the real functions for each stage in front of it, as AWS would run them: `gateway` and `event` are API
 //! Gateway, `bus` is EventBridge and SNS, `queue` is SQS, `stream` the table's stream, `stack` is Lambda and the table.
-//! `timeline` is where time passes. `control` and `storefront` are for those who play with it, over HTTP.
+//! `timeline` is where time passes. `control` and `storefront` are for those who play with it, over HTTP. `application`
+//! is what the buyers are sold.
 
+mod application;
 pub mod aws;
 pub mod bench;
 pub mod bus;

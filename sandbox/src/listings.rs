@@ -90,40 +90,14 @@ pub(crate) fn find<'a>(listings: &'a [DescribedListing], text: &str) -> Option<&
     listings.iter().find(is_meant)
 }
 
-/// Where the application is that a listing's buyers are sent to.
-#[derive(Debug, Clone)]
-pub(crate) enum Application<'a> {
-    /// The sandbox's own stand-in pages, on this server, by its name `localhost`: the registration page, which goes by
-    /// the server's address, is of another origin, as it is where the application is a real one.
-    StandIn(&'a str),
-    /// A real one; the paths are the listing's.
-    At(&'a Url),
-}
-
-/// Sends a listing's buyers to the application.
-///
-/// # Errors
-///
-/// When the server's address is none that has a host.
-pub(crate) fn send_buyers_to(listing: &mut Listing, application: &Application<'_>) -> anyhow::Result<()> {
-    let urls = &mut listing.urls;
-    match application {
-        Application::StandIn(server) => {
-            let mut there: Url = server.parse()?;
-            there.set_host(Some("localhost"))?;
-            urls.sign_up = there.join("/app/sign-up")?;
-            urls.sign_in = there.join("/app/sign-in")?;
-        }
-        Application::At(origin) => {
-            for url in [&mut urls.sign_up, &mut urls.sign_in] {
-                let mut there = (*origin).clone();
-                there.set_path(url.path());
-                there.set_query(url.query());
-                *url = there;
-            }
-        }
+/// Sends a listing's buyers to an application; the paths are the listing's.
+pub(crate) fn send_buyers_to(listing: &mut Listing, application: &Url) {
+    for url in [&mut listing.urls.sign_up, &mut listing.urls.sign_in] {
+        let mut there = application.clone();
+        there.set_path(url.path());
+        there.set_query(url.query());
+        *url = there;
     }
-    Ok(())
 }
 
 /// A stage's name as it stands in files and addresses.
@@ -165,12 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn buyers_are_sent_to_the_stand_ins_or_to_the_path_at_a_real_application() {
+    fn buyers_are_sent_to_the_listings_paths_at_the_application() {
         let mut listing = Listings::Demo.load().unwrap().remove(0).listing;
-        let real: Url = "http://localhost:3000".parse().unwrap();
-        send_buyers_to(&mut listing, &Application::At(&real)).unwrap();
+        send_buyers_to(&mut listing, &"http://localhost:3000".parse().unwrap());
+        assert_eq!(listing.urls.sign_up.as_str(), "http://localhost:3000/sign-up");
         assert_eq!(listing.urls.sign_in.as_str(), "http://localhost:3000/sign-in");
-        send_buyers_to(&mut listing, &Application::StandIn("http://127.0.0.1:1")).unwrap();
-        assert_eq!(listing.urls.sign_up.as_str(), "http://localhost:1/app/sign-up");
     }
 }

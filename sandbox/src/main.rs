@@ -53,9 +53,13 @@ struct Serve {
     /// restart the licenses are there, but AWS knows nothing of their agreements.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Where your application is: buyers are sent to the paths of the listing's sign-up and sign-in pages there.
+    /// Where your application is: buyers are sent to the paths of the listing's sign-up and sign-in pages there, and not
+    /// to the sample application.
     #[arg(long, value_name = "URL")]
     app_url: Option<Url>,
+    /// The port of the first stage's sample application; 10 above `--port` if none is given.
+    #[arg(long, value_name = "PORT")]
+    app_port: Option<u16>,
     /// Make hourly records and send none.
     #[arg(long)]
     dry_run: bool,
@@ -117,6 +121,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         clock: Clock::ticking_from(arguments.start.unwrap_or_else(Timestamp::now)),
         delays: if arguments.real_delays { Delays::default() } else { Delays::none() },
         app_url: arguments.app_url,
+        app_port: arguments.app_port.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port.saturating_add(10) }),
         dry_run: arguments.dry_run,
         seed: arguments.seed,
         ..Options::default()
@@ -137,6 +142,9 @@ fn greet(sandbox: &Sandbox) {
         let api = sandbox.stage_url(stage).unwrap_or_default();
         let name = sandbox::stage_name(stage);
         println!("{name:<12} {api}/register and {api}/v1 (table {})", sandbox.table(stage).unwrap_or_default());
+        if let Some(application) = sandbox.app_url(stage) {
+            println!("application  {application} (buyers of {name} go on to it)");
+        }
     }
     println!("AWS          {aws} (signatures are not verified: let nobody else reach it)");
     println!();

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::serve::ListenerExt;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::listing::Stage;
 use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -21,10 +21,10 @@ use url::Url;
 use crate::aws::{Aws, AwsOptions, Delays, Readings};
 use crate::bus::Bus;
 use crate::gateway::{self, Api};
-use crate::listings::{Application, DescribedListing, Listings, send_buyers_to, stage_name};
+use crate::listings::{DescribedListing, Listings, stage_name};
 use crate::stack::{Setting, Stack};
 use crate::timeline::Timeline;
-use crate::{control, storefront};
+use crate::{application, control, storefront};
 
 pub use crate::metrics::Received;
 pub use crate::timeline::BeyondTime;
@@ -60,8 +60,10 @@ pub struct Options {
     pub delays: Delays,
     /// Which readings of AWS's documents hold.
     pub readings: Readings,
-    /// Where the seller's application is; none sends buyers to the sandbox's stand-in pages.
+    /// Where the seller's application is; none starts the sample application, one for each stage.
     pub app_url: Option<Url>,
+    /// The port of the first stage's sample application; each further stage's has the next one. 0 takes free ports.
+    pub app_port: u16,
     /// Whether the reporters send nothing.
     pub dry_run: bool,
     /// What the names of all that is bought are drawn from: the same seed gives the same. None draws others each time.
@@ -80,6 +82,7 @@ impl Default for Options {
             delays: Delays::none(),
             readings: Readings::default(),
             app_url: None,
+            app_port: 0,
             dry_run: false,
             seed: None,
         }
@@ -100,6 +103,7 @@ pub(crate) struct Inside {
     pub(crate) timeline: Timeline,
     pub(crate) aws: Aws,
     pub(crate) stacks: Vec<Arc<Stack>>,
+    app_urls: Vec<(Stage, Url)>,
     pub(crate) listings: Vec<DescribedListing>,
     /// The browser of those who buy by the control API. It follows no redirect.
     pub(crate) browser: reqwest::Client,
@@ -119,16 +123,29 @@ impl Sandbox {
     ///
     /// A port that is taken, a listing or a file that is none, no stage or one twice.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { port, aws_port, stages, listings, data, clock, delays, readings, app_url, dry_run, seed } =
-            options;
+        let Options {
+            port,
+            aws_port,
+            stages,
+            listings,
+            data,
+            clock,
+            delays,
+            readings,
+            app_url,
+            app_port,
+            dry_run,
+            seed,
+        } = options;
         let clock = match clock {
             Clock::System => Clock::ticking_from(Timestamp::now()),
             settable @ Clock::Settable(_) => settable,
         };
         let doors = open_doors(port, &stages).await?;
+        let applications = application::for_stages(&stages, app_url.as_ref(), app_port).await?;
         let mut listings = listings.load()?;
         for described in &mut listings {
-            send_buyers(&mut described.listing, &doors, app_url.as_ref())?;
+            application::send_buyers(&mut described.listing, &applications);
         }
 
         let (announcements, announced) = mpsc::unbounded_channel();
@@ -166,8 +183,15 @@ impl Sandbox {
 
         let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let timeline = Timeline::new(clock.clone(), Bus::new(announced), Arc::clone(aws.outbox()), stacks.clone());
-        let inside = Arc::new(Inside { clock: clock.clone(), timeline, aws, stacks, listings, browser, config });
+        let app_urls = applications.iter().map(|application| (application.stage, application.url.clone())).collect();
+        let inside =
+            Arc::new(Inside { clock: clock.clone(), timeline, aws, stacks, app_urls, listings, browser, config });
         let (running, stop) = watch::channel(());
+        for (application, stack) in applications.into_iter().zip(&inside.stacks) {
+            if let Some(listener) = application.listener {
+                tokio::spawn(serve(listener, application::sample(&stack.url, &clock), stop.clone()));
+            }
+        }
         for (door, stack) in doors.into_iter().zip(inside.stacks.clone()) {
             let api = Api { stack, clock: clock.clone(), account: Arc::clone(&account) };
             let router = gateway::routes(api)
@@ -208,6 +232,12 @@ impl Sandbox {
     /// Where a stage's API is; none if the stage has no stack here.
     pub fn stage_url(&self, stage: Stage) -> Option<&str> {
         self.inside.stack(stage).map(|stack| stack.url.as_str())
+    }
+
+    /// Where a stage's buyers go on to: its sample application, or the one that was named; none if the stage has no
+    /// stack here.
+    pub fn app_url(&self, stage: Stage) -> Option<&Url> {
+        self.inside.app_urls.iter().find(|(of, _)| *of == stage).map(|(_, url)| url)
     }
 
     /// The name of a stage's table; none if the stage has no stack here.
@@ -324,16 +354,6 @@ async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
         bail!("a sandbox needs at least one stage");
     }
     Ok(doors)
-}
-
-/// Sends a listing's buyers to the application, or to the stand-in pages of its stage.
-fn send_buyers(listing: &mut Listing, doors: &[Door], app_url: Option<&Url>) -> anyhow::Result<()> {
-    let door = doors.iter().find(|door| door.stage == listing.stage).or(doors.first());
-    match (app_url, door) {
-        (Some(url), _) => send_buyers_to(listing, &Application::At(url)),
-        (None, Some(door)) => send_buyers_to(listing, &Application::StandIn(&door.url)),
-        (None, None) => Ok(()),
-    }
 }
 
 /// As `stallkeeper::aws::config` makes it, but for this AWS: the environment has no say.

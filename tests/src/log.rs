@@ -17,7 +17,7 @@ pub fn watch() {
     ONCE.call_once(|| {
         // As much as the functions log when they are deployed, and all of our own.
         let filter = "info,stallkeeper=trace,registration=trace,subscription=trace,entitlement=trace,usage=trace,\
-                      metering=trace,notifier=trace,mailer=trace";
+                      metering=trace,notifier=trace,mailer=trace,sample_app=trace";
         tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| Watcher).init();
     });
 }

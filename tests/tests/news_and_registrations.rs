@@ -481,7 +481,7 @@ async fn ap_a_second_person_with_the_token_of_a_linked_license() {
     assert!(!page.page.contains("first@example.com") && !page.page.contains("name=\"email\""), "{}", page.page);
     let handed_on = world.leave_contact(&cookie, "second@example.com", "new").await;
     assert_eq!(handed_on.status, 303, "{handed_on:?}");
-    assert!(handed_on.location.unwrap().contains("/app/sign-in"));
+    assert!(handed_on.location.unwrap().contains("/sign-in?code="));
     let contact = world.store(Stage::Staging).contact(&purchase.license.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(contact.email, "first@example.com");
     assert_eq!(world.license(&purchase.license).await["tenant"], "acme");

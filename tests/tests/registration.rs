@@ -15,7 +15,7 @@ async fn the_handoff_carries_a_code_that_is_kept_only_as_a_hash() {
     let handed_on = world.register(&purchase.token, "buyer@example.com").await;
     let location = handed_on.location.unwrap();
     let (page, code) = location.split_once("?code=").unwrap();
-    assert!(page.ends_with("/app/sign-up"), "{location}");
+    assert!(page.ends_with("/sign-up"), "{location}");
     let handoff = world.store(Stage::Staging).handoff(&Secret::presented(code).unwrap()).await.unwrap().unwrap();
     assert_eq!(handoff.license.as_str(), purchase.license);
     let wire = world.control(Method::GET, "/sandbox/wire", Value::Null).await.to_string();

@@ -52,7 +52,8 @@ def running_sandbox(*arguments):
     port, aws_port = free_port(), free_port()
     binary = os.environ.get("SANDBOX", os.path.join(ROOT, "target", "debug", "sandbox"))
     process = subprocess.Popen(
-        [binary, "serve", "--port", str(port), "--aws-port", str(aws_port), *arguments], stdout=subprocess.DEVNULL
+        [binary, "serve", "--port", str(port), "--aws-port", str(aws_port), "--app-port", "0", *arguments],
+        stdout=subprocess.DEVNULL,
     )
     sandbox = Sandbox(port, aws_port)
     try:

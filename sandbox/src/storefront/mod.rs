@@ -1,4 +1,4 @@
-//! The storefront: AWS Marketplace as a buyer's browser sees it, and stand-ins for the seller's application.
+//! The storefront: AWS Marketplace as a buyer's browser sees it.
 
 mod page;
 
@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Router, extract::Query};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use stallkeeper::ids::{AccountId, DimensionKey};
@@ -24,7 +24,7 @@ type Here = State<Arc<Inside>>;
 /// The fields of a form, in their order.
 type Fields = Form<Vec<(String, String)>>;
 
-/// The routes of the storefront and of the stand-in application.
+/// The routes of the storefront.
 pub(crate) fn routes(inside: Arc<Inside>) -> Router {
     Router::new()
         .route("/", get(front))
@@ -32,8 +32,6 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/storefront/agreements/{agreement}", post(change))
         .route("/storefront/agreements/{agreement}/token", post(set_up_again))
         .route("/storefront/clock", post(clock))
-        .route("/app/sign-up", get(sign_up))
-        .route("/app/sign-in", get(sign_in))
         .with_state(inside)
 }
 
@@ -114,33 +112,6 @@ fn hand_over(url: Option<String>, token: String, free_trial: bool) -> Response {
         Some(url) => html(StatusCode::OK, &Handover { url, token, free_trial }),
         None => back(),
     }
-}
-
-/// A page that stands in for one of the seller's application. The code that arrives is neither kept nor shown.
-#[derive(Template)]
-#[template(path = "application.html")]
-struct Application {
-    title: &'static str,
-    then: &'static str,
-    arrived: bool,
-}
-
-async fn sign_up(Query(query): Query<Vec<(String, String)>>) -> Response {
-    html(
-        StatusCode::OK,
-        &Application {
-            title: "Create your account",
-            then: "create the account",
-            arrived: field(&query, "code").is_some(),
-        },
-    )
-}
-
-async fn sign_in(Query(query): Query<Vec<(String, String)>>) -> Response {
-    html(
-        StatusCode::OK,
-        &Application { title: "Sign in", then: "sign you in", arrived: field(&query, "code").is_some() },
-    )
 }
 
 /// What the storefront does not do, as a page that says why.

@@ -91,14 +91,3 @@ async fn whatever_stands_in_a_listing_or_a_form_is_shown_as_text() {
         assert!(!refused.contains("<i>"), "{refused}");
     }
 }
-
-#[tokio::test]
-async fn the_stand_in_application_says_that_a_code_arrived_and_never_shows_it() {
-    let visit = Visit::begin().await;
-    for path in ["/app/sign-up", "/app/sign-in"] {
-        assert!(page(&visit, path).await.contains("No one-time code arrived"));
-        let shown = page(&visit, &format!("{path}?code=a-secret")).await;
-        assert!(shown.contains("A one-time code arrived with you"));
-        assert!(!shown.contains("a-secret"));
-    }
-}

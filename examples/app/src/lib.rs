@@ -1,0 +1,111 @@
+//! A small application that is sold on AWS Marketplace through Stallkeeper, to copy from. `README.md` says what to take.
+//!
+//! [`stallkeeper`] is the client. A buyer goes through [`arrival`] (sign up, sign in) and [`tenants`] (which tenant gets
+//! the license); then there is [`dashboard`] (what was bought), [`plan`] (what is changed here, and what at AWS
+//! Marketplace) and [`work`] (what is used), behind the [`gate`] and with the [`outbox`].
+
+mod accounts;
+mod arrival;
+mod dashboard;
+pub mod gate;
+pub mod outbox;
+mod page;
+mod plan;
+pub mod stallkeeper;
+mod tenants;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderValue, header};
+use jiff::Timestamp;
+
+use crate::accounts::Accounts;
+use crate::gate::Gate;
+use crate::outbox::Outbox;
+use crate::stallkeeper::Stallkeeper;
+
+/// How often usage that was not answered is sent again.
+const SEND_AGAIN: Duration = Duration::from_secs(5);
+
+/// What the application is started with.
+pub struct Settings {
+    /// Where Stallkeeper's API is.
+    pub api_url: String,
+    /// Who calls it.
+    pub credentials: SharedCredentialsProvider,
+    /// Whether browsers come by https. Only the sandbox and tests go without.
+    pub https: bool,
+    /// What time it is. In the sandbox it is the sandbox's.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// What all pages share.
+pub(crate) struct Application {
+    pub(crate) stallkeeper: Stallkeeper,
+    pub(crate) accounts: Accounts,
+    pub(crate) gate: Gate,
+    pub(crate) outbox: Outbox,
+    pub(crate) https: bool,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Application {
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+/// The application. It sends usage until it is dropped, and needs a Tokio runtime for that.
+pub fn router(settings: Settings) -> Router {
+    let application = Arc::new(Application {
+        stallkeeper: Stallkeeper::new(&settings.api_url, settings.credentials),
+        accounts: Accounts::default(),
+        gate: Gate::default(),
+        outbox: Outbox::default(),
+        https: settings.https,
+        clock: settings.clock,
+    });
+    tokio::spawn({
+        let application = Arc::downgrade(&application);
+        async move {
+            while let Some(application) = application.upgrade() {
+                application.outbox.send(&application.stallkeeper).await;
+                drop(application);
+                tokio::time::sleep(SEND_AGAIN).await;
+            }
+        }
+    });
+    Router::new()
+        .route("/", get(dashboard::show))
+        .route("/sign-up", get(arrival::show_sign_up).post(arrival::sign_up))
+        .route("/sign-in", get(arrival::show_sign_in).post(arrival::sign_in))
+        .route("/sign-out", post(arrival::sign_out))
+        .route("/tenants", get(tenants::show).post(tenants::pick))
+        .route("/plan", get(plan::show).post(plan::change))
+        .route("/leave", get(plan::show_leave).post(plan::leave))
+        .route("/work", get(work::show).post(work::work))
+        .route("/work/projects", post(work::add_project))
+        .route("/work/correct", post(work::correct))
+        .route("/work/send", post(work::send))
+        .route("/style.css", get(page::style))
+        .fallback(page::nothing_here)
+        .layer(axum::middleware::map_response(guarded))
+        .with_state(application)
+}
+
+/// What every answer says: nobody keeps it, nobody is told where it was, nobody frames it, and it runs no script.
+async fn guarded(mut response: Response) -> Response {
+    let policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,215 @@
+//! What the pages have in common: who asks, what they posted, what they are shown, and what is shown when it goes wrong.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Form, FromRequest, FromRequestParts, Request};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+
+use crate::Application;
+use crate::accounts::{Session, Tenant};
+use crate::stallkeeper::CallFailed;
+
+/// Where people find help.
+pub(crate) const SUPPORT: &str = "https://www.example.com/support";
+
+/// What a handler answers.
+pub(crate) type Answer = Result<Response, Stop>;
+
+/// A browser with a session.
+pub(crate) struct Visitor {
+    pub(crate) secret: String,
+    pub(crate) session: Session,
+}
+
+impl Visitor {
+    /// By the cookie.
+    pub(crate) fn read(headers: &HeaderMap, application: &Application) -> Option<Self> {
+        let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
+        let pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
+        let (_, secret) = pairs.into_iter().find(|(name, _)| *name == cookie_name(application))?;
+        let session = application.accounts.session(secret, application.now())?;
+        Some(Self { secret: secret.to_owned(), session })
+    }
+
+    /// By the cookie, or as somebody new.
+    pub(crate) fn read_or_begin(headers: &HeaderMap, application: &Application) -> Result<Self, Stop> {
+        if let Some(visitor) = Self::read(headers, application) {
+            return Ok(visitor);
+        }
+        let (secret, session) = application.accounts.begin_session(application.now())?;
+        Ok(Self { secret, session })
+    }
+
+    /// Their mail address. Whoever has not signed in is asked to.
+    pub(crate) fn user(&self) -> Result<&str, Stop> {
+        self.session.user.as_deref().ok_or(Stop::To("/sign-in"))
+    }
+
+    /// The tenant that they work for. Whoever has picked none is asked to.
+    pub(crate) fn tenant(&self, application: &Application) -> Result<Tenant, Stop> {
+        let user = self.user()?;
+        let picked = self.session.tenant.as_deref();
+        picked.and_then(|id| application.accounts.tenant_of(user, id)).ok_or(Stop::To("/tenants"))
+    }
+
+    /// What every page shows around itself.
+    pub(crate) fn frame(&self, tenant: Option<&Tenant>) -> Frame {
+        Frame {
+            signed_in: self.session.user.is_some(),
+            tenant: tenant.map(|tenant| tenant.name.clone()),
+            form_token: self.session.form_token.clone(),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Application>> for Visitor {
+    type Rejection = Stop;
+
+    async fn from_request_parts(parts: &mut Parts, application: &Arc<Application>) -> Result<Self, Stop> {
+        Self::read(&parts.headers, application).ok_or(Stop::To("/sign-in"))
+    }
+}
+
+/// A form that was posted from one of this visitor's own pages.
+pub(crate) struct Posted {
+    pub(crate) visitor: Visitor,
+    fields: Vec<(String, String)>,
+}
+
+impl Posted {
+    /// A field without the blanks around it, empty if it is not there.
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).unwrap_or_default()
+    }
+}
+
+impl FromRequest<Arc<Application>> for Posted {
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, application: &Arc<Application>) -> Result<Self, Stop> {
+        let visitor = Visitor::read(request.headers(), application).ok_or(Stop::To("/sign-in"))?;
+        let form = Form::<Vec<(String, String)>>::from_request(request, application).await;
+        let Form(fields) = form.map_err(|_| Stop::refused(StatusCode::BAD_REQUEST, FORM_OLD, FORM_OLD_TEXT))?;
+        let posted = Self { visitor, fields };
+        if posted.field("form_token") != posted.visitor.session.form_token {
+            return Err(Stop::refused(StatusCode::FORBIDDEN, FORM_OLD, FORM_OLD_TEXT));
+        }
+        Ok(posted)
+    }
+}
+
+const FORM_OLD: &str = "This page was open for too long";
+const FORM_OLD_TEXT: &str = "Nothing was changed. Please go back, load the page again, and send the form once more.";
+
+/// What every page shows around itself.
+pub(crate) struct Frame {
+    pub(crate) signed_in: bool,
+    /// Whom they work for.
+    pub(crate) tenant: Option<String>,
+    pub(crate) form_token: String,
+}
+
+/// Why a page is not shown.
+pub(crate) enum Stop {
+    /// Something else comes first.
+    To(&'static str),
+    /// It is not done, and the page says why.
+    Refused(StatusCode, Box<Message>),
+}
+
+impl Stop {
+    pub(crate) fn refused(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
+        Self::Refused(status, Box::new(Message { title, text: text.into(), on: None }))
+    }
+
+    /// The same with a way on: what it is called, and where it leads.
+    pub(crate) fn with_way_on(self, name: &'static str, to: impl Into<String>) -> Self {
+        match self {
+            Self::Refused(status, message) => {
+                Self::Refused(status, Box::new(Message { on: Some((name, to.into())), ..*message }))
+            }
+            stop @ Self::To(_) => stop,
+        }
+    }
+}
+
+/// A page that says one thing.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub(crate) struct Message {
+    title: &'static str,
+    text: String,
+    on: Option<(&'static str, String)>,
+}
+
+impl Message {
+    /// Nobody in particular is shown it.
+    fn frame(&self) -> Frame {
+        Frame { signed_in: false, tenant: None, form_token: String::new() }
+    }
+}
+
+impl From<CallFailed> for Stop {
+    fn from(error: CallFailed) -> Self {
+        tracing::error!(%error, "a page needs what Stallkeeper did not give");
+        let text = "Your account and what you use are safe. Please try again in a few minutes.";
+        match error {
+            CallFailed::NoAnswer(_) => {
+                Self::refused(StatusCode::SERVICE_UNAVAILABLE, "We cannot look up your subscription just now", text)
+            }
+            CallFailed::Refused(_) => Self::refused(StatusCode::BAD_GATEWAY, "Something is wrong on our side", text),
+        }
+    }
+}
+
+impl From<getrandom::Error> for Stop {
+    fn from(error: getrandom::Error) -> Self {
+        tracing::error!(%error, "there is no randomness");
+        Self::refused(StatusCode::INTERNAL_SERVER_ERROR, "Something is wrong on our side", "Please try again.")
+    }
+}
+
+impl IntoResponse for Stop {
+    fn into_response(self) -> Response {
+        match self {
+            Self::To(path) => Redirect::to(path).into_response(),
+            Self::Refused(status, message) => html(status, &*message),
+        }
+    }
+}
+
+/// A page.
+pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page was not rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Sets the session's cookie. Browsers take `__Host-` only with https, and then from this very host alone.
+pub(crate) fn set_cookie(application: &Application, secret: &str) -> [(http::HeaderName, String); 1] {
+    let secure = if application.https { "; Secure" } else { "" };
+    let name = cookie_name(application);
+    // Lax, since buyers come from another site.
+    [(header::SET_COOKIE, format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600{secure}"))]
+}
+
+fn cookie_name(application: &Application) -> &'static str {
+    if application.https { "__Host-session" } else { "session" }
+}
+
+pub(crate) async fn style() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+    (headers, include_str!("../templates/style.css")).into_response()
+}
+
+pub(crate) async fn nothing_here() -> Stop {
+    Stop::refused(StatusCode::NOT_FOUND, "There is no such page", "The address may be mistyped.")
+        .with_way_on("To the dashboard", "/")
+}

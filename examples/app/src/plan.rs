@@ -1,0 +1,72 @@
+//! The plan, and leaving. Whoever bought at AWS Marketplace does both there: AWS forbids it elsewhere, and a change here
+//! would not reach the bill. So it is not only the button that is missing: the server asks, and refuses.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect};
+use http::StatusCode;
+
+use crate::Application;
+use crate::accounts::{Plan, Tenant};
+use crate::page::{Answer, Frame, Posted, Stop, Visitor, html};
+use crate::stallkeeper::Permission;
+
+#[derive(Template)]
+#[template(path = "plan.html")]
+struct Page {
+    frame: Frame,
+    tenant: Tenant,
+    change_plan: Permission,
+}
+
+#[derive(Template)]
+#[template(path = "leave.html")]
+struct LeavePage {
+    frame: Frame,
+    tenant: Tenant,
+    leave: Permission,
+}
+
+pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: Visitor) -> Answer {
+    let tenant = visitor.tenant(&application)?;
+    let change_plan = application.stallkeeper.tenant(&tenant.id).await?.change_plan;
+    Ok(html(StatusCode::OK, &Page { frame: visitor.frame(Some(&tenant)), tenant, change_plan }))
+}
+
+pub(crate) async fn change(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
+    let tenant = posted.visitor.tenant(&application)?;
+    allow(application.stallkeeper.tenant(&tenant.id).await?.change_plan, "Your plan is changed at AWS Marketplace")?;
+    let plan = Plan::ALL.into_iter().find(|plan| plan.name() == posted.field("plan"));
+    let Some(plan) = plan else {
+        return Err(Stop::refused(StatusCode::UNPROCESSABLE_ENTITY, "There is no such plan", "Nothing was changed."));
+    };
+    application.accounts.change_tenant(&tenant.id, |tenant| tenant.plan = plan);
+    Ok(Redirect::to("/plan").into_response())
+}
+
+pub(crate) async fn show_leave(State(application): State<Arc<Application>>, visitor: Visitor) -> Answer {
+    let tenant = visitor.tenant(&application)?;
+    let leave = application.stallkeeper.tenant(&tenant.id).await?.leave;
+    Ok(html(StatusCode::OK, &LeavePage { frame: visitor.frame(Some(&tenant)), tenant, leave }))
+}
+
+pub(crate) async fn leave(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
+    let tenant = posted.visitor.tenant(&application)?;
+    allow(application.stallkeeper.tenant(&tenant.id).await?.leave, "Your subscription is ended at AWS Marketplace")?;
+    application.accounts.remove_tenant(&tenant.id);
+    Ok(Redirect::to("/tenants").into_response())
+}
+
+fn allow(permission: Permission, refused: &'static str) -> Result<(), Stop> {
+    if permission.in_application {
+        return Ok(());
+    }
+    let text = "You bought through AWS Marketplace, so it is done there. Nothing was changed here.";
+    let stop = Stop::refused(StatusCode::CONFLICT, refused, text);
+    Err(match permission.at {
+        Some(at) => stop.with_way_on("Manage your subscription at AWS Marketplace", at),
+        None => stop,
+    })
+}

@@ -1,0 +1,124 @@
+//! Which tenant somebody works for, and which one gets the license that they bring from AWS Marketplace.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect};
+use http::StatusCode;
+
+use crate::Application;
+use crate::accounts::Tenant;
+use crate::arrival::handoff;
+use crate::page::{Answer, Frame, Posted, Stop, Visitor, html};
+
+#[derive(Template)]
+#[template(path = "tenants.html")]
+struct Page {
+    frame: Frame,
+    tenants: Vec<Tenant>,
+    bought: Option<Bought>,
+    wrong: Option<&'static str>,
+}
+
+/// What is about to be linked.
+struct Bought {
+    /// The AWS account, masked: whoever came by somebody else's link is to notice, and not to learn the number.
+    account: String,
+    /// What the new tenant may be called.
+    company: String,
+}
+
+pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: Visitor) -> Answer {
+    page(&application, &visitor, None).await
+}
+
+async fn page(application: &Application, visitor: &Visitor, wrong: Option<&'static str>) -> Answer {
+    let user = visitor.user()?;
+    let handoff = handoff(application, visitor).await?;
+    if let Some(handoff) = handoff.as_ref().filter(|handoff| handoff.linked) {
+        let license = application.stallkeeper.license(&handoff.license).await?;
+        if let Some(tenant) = license.tenant {
+            return come_back(application, visitor, user, &tenant);
+        }
+        // It was taken from its tenant meanwhile, and may be linked again.
+    }
+    let bought = handoff.map(|handoff| Bought {
+        account: masked(handoff.account.as_deref()),
+        company: handoff.contact.and_then(|contact| contact.company).unwrap_or_default(),
+    });
+    let current = visitor.tenant(application).ok();
+    let tenants = application.accounts.tenants_of(user);
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(html(status, &Page { frame: visitor.frame(current.as_ref()), tenants, bought, wrong }))
+}
+
+/// A license that has a tenant lets in whoever is in that tenant already, and nobody else.
+fn come_back(application: &Application, visitor: &Visitor, user: &str, tenant: &str) -> Answer {
+    application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
+    let theirs = application.accounts.tenant_of(user, tenant).ok_or_else(anothers)?;
+    application.accounts.change_session(&visitor.secret, |session| session.tenant = Some(theirs.id));
+    Ok(Redirect::to("/").into_response())
+}
+
+fn anothers() -> Stop {
+    let text = "You are signed in, but not as somebody who belongs to it. If a colleague set it up, ask them, or sign in \
+                with the account that you used then. Nothing was changed.";
+    let title = "This subscription belongs to another account already";
+    Stop::refused(StatusCode::CONFLICT, title, text).with_way_on("To your own dashboard", "/")
+}
+
+/// Picks one of the visitor's tenants or makes a new one, and links what they brought to it.
+pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
+    let visitor = &posted.visitor;
+    let user = visitor.user()?;
+    if posted.field("account_is_ours") == "no" {
+        application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
+        return Err(Stop::To("/"));
+    }
+    let handoff = handoff(&application, visitor).await?;
+    if handoff.is_some() && posted.field("account_is_ours") != "yes" {
+        let wrong = "Please confirm that this is your company's AWS account, so that nobody pays for somebody else.";
+        return page(&application, visitor, Some(wrong)).await;
+    }
+    let (picked, name) = (posted.field("tenant"), posted.field("name"));
+    let is_new = picked == "new";
+    let tenant = if is_new && !name.is_empty() {
+        // It is made before it is linked: then no license ever belongs to a tenant that is not there.
+        Some(application.accounts.add_tenant(name, user)?)
+    } else {
+        application.accounts.tenant_of(user, picked)
+    };
+    let Some(tenant) = tenant else {
+        return page(&application, visitor, Some("Please choose a workspace, or name a new one.")).await;
+    };
+    if let Some(handoff) = handoff {
+        match application.stallkeeper.link(&handoff.license, &tenant.id).await {
+            Ok(_) => application.gate.forget(&tenant.id),
+            Err(error) if error.code() == Some("license_linked_elsewhere") => {
+                if is_new {
+                    application.accounts.remove_tenant(&tenant.id);
+                }
+                // It may be another one of theirs: an answer to an earlier try may have been lost.
+                let license = application.stallkeeper.license(&handoff.license).await?;
+                return come_back(&application, visitor, user, &license.tenant.unwrap_or_default());
+            }
+            // It may be linked or not. The tenant stays, since it may have it.
+            Err(error) => return Err(error.into()),
+        }
+    }
+    application.accounts.change_session(&visitor.secret, |session| {
+        session.tenant = Some(tenant.id);
+        session.arrival = None;
+    });
+    Ok(Redirect::to("/").into_response())
+}
+
+fn masked(account: Option<&str>) -> String {
+    let last: Vec<char> = account.unwrap_or_default().chars().rev().take(4).collect();
+    if last.is_empty() {
+        "an AWS account that AWS does not name".to_owned()
+    } else {
+        format!("•••• •••• {}", last.iter().rev().collect::<String>())
+    }
+}

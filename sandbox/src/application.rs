@@ -1,0 +1,69 @@
+//! The seller's application, where buyers go on to: the sample application, one for each stage, unless another is named.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use axum::Router;
+use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::time::Clock;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::listings::{send_buyers_to, stage_name};
+
+/// The application of a stage.
+#[derive(Debug)]
+pub(crate) struct Application {
+    pub(crate) stage: Stage,
+    pub(crate) url: Url,
+    /// Where the sample application is to listen; none for the seller's own.
+    pub(crate) listener: Option<TcpListener>,
+}
+
+/// The application of each stage: all one, if that is named.
+///
+/// # Errors
+///
+/// A port that is taken.
+pub(crate) async fn for_stages(stages: &[Stage], named: Option<&Url>, port: u16) -> anyhow::Result<Vec<Application>> {
+    let mut applications = Vec::new();
+    for (stage, number) in stages.iter().copied().zip(0_u16..) {
+        if let Some(url) = named {
+            applications.push(Application { stage, url: url.clone(), listener: None });
+            continue;
+        }
+        let port = match port {
+            0 => 0,
+            first => first.checked_add(number).context("there is no port for every sample application")?,
+        };
+        let name = stage_name(stage);
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .with_context(|| format!("the sample application of {name} cannot listen on 127.0.0.1:{port}"))?;
+        // By its name, so that it is of another site than the registration page, as it is where both are deployed.
+        let url = format!("http://localhost:{}", listener.local_addr()?.port()).parse()?;
+        applications.push(Application { stage, url, listener: Some(listener) });
+    }
+    Ok(applications)
+}
+
+/// Sends a listing's buyers to the application of its stage; of the first, if its own has no stack.
+pub(crate) fn send_buyers(listing: &mut Listing, applications: &[Application]) {
+    let of_stage = applications.iter().find(|application| application.stage == listing.stage);
+    if let Some(application) = of_stage.or(applications.first()) {
+        send_buyers_to(listing, &application.url);
+    }
+}
+
+/// The sample application in front of a stage's API, by the sandbox's clock.
+pub(crate) fn sample(api_url: &str, clock: &Clock) -> Router {
+    let clock = clock.clone();
+    let credentials = Credentials::new("AKIASAMPLEAPPLICATION", "not-verified", None, None, "sandbox");
+    sample_app::router(sample_app::Settings {
+        api_url: api_url.to_owned(),
+        credentials: SharedCredentialsProvider::new(credentials),
+        https: false,
+        clock: Arc::new(move || clock.now()),
+    })
+}

@@ -1,0 +1,425 @@
+//! The sample application, as buyers and users walk it in their browsers.
+
+mod browser;
+mod door;
+
+use std::sync::Arc;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use browser::{Browser, Page};
+use door::Door;
+use jiff::SignedDuration;
+use reqwest::Method;
+use rust_decimal::Decimal;
+use sandbox::people::hidden_field;
+use serde_json::json;
+use stallkeeper::listing::Stage;
+use tests::{Bought, World};
+use tokio::net::TcpListener;
+
+const PASSWORD: &str = "a short sentence";
+
+/// A world whose buyers go on to a sample application that reaches Stallkeeper by a network that may fail.
+struct Shop {
+    world: World,
+    door: Door,
+    application: String,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut sandbox::Options)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let application = format!("http://{}", listener.local_addr().unwrap());
+        let world = World::with(|options| {
+            options.app_url = Some(application.parse().unwrap());
+            change(options);
+        })
+        .await;
+        let door = Door::before(world.sandbox.url()).await;
+        let clock = world.sandbox.clock().clone();
+        let credentials = Credentials::new("AKIAAPPLICATION", "secret", None, None, "test");
+        let router = sample_app::router(sample_app::Settings {
+            api_url: door.url.clone(),
+            credentials: SharedCredentialsProvider::new(credentials),
+            https: false,
+            clock: Arc::new(move || clock.now()),
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { world, door, application }
+    }
+
+    fn browser(&self) -> Browser {
+        Browser::at(&self.application)
+    }
+
+    /// A buyer who has a workspace with what they bought.
+    async fn customer(&self, product: &str, dimensions: serde_json::Value) -> (Bought, Browser) {
+        let purchase = self.world.buy(product, dimensions).await;
+        let mut browser = self.browser();
+        let page = arrive(&self.world, &mut browser, &purchase, "buyer@example.com").await;
+        assert_eq!((page.status, page.path.as_str()), (200, "/sign-up"), "{page:?}");
+        sign_up(&mut browser, "buyer@example.com").await;
+        let page = link_to_new(&mut browser, "Acme").await;
+        assert_eq!((page.status, page.path.as_str()), (200, "/"), "{page:?}");
+        (purchase, browser)
+    }
+
+    /// An hour passes, and the next minutes until it is billed.
+    async fn next_hour(&self) {
+        self.world.advance(SignedDuration::from_mins(75)).await;
+    }
+}
+
+/// The buyer leaves a contact on the registration page and goes on to the application.
+async fn arrive(world: &World, browser: &mut Browser, purchase: &Bought, email: &str) -> Page {
+    let on = world.register(&purchase.token, email).await.location.unwrap();
+    browser.open(&on).await
+}
+
+async fn sign_up(browser: &mut Browser, email: &str) -> Page {
+    browser.send("/sign-up", &[("email", email), ("password", PASSWORD)]).await
+}
+
+async fn link_to_new(browser: &mut Browser, name: &str) -> Page {
+    browser.send("/tenants", &[("account_is_ours", "yes"), ("tenant", "new"), ("name", name)]).await
+}
+
+/// Somebody who signs up by themselves, with a workspace of their own.
+async fn walk_in(browser: &mut Browser, email: &str, workspace: &str) -> Page {
+    browser.open("/sign-up").await;
+    sign_up(browser, email).await;
+    browser.open("/tenants").await;
+    browser.send("/tenants", &[("tenant", "new"), ("name", workspace)]).await
+}
+
+async fn make_requests(browser: &mut Browser, quantity: &str) -> Page {
+    browser.open("/work").await;
+    browser.send("/work", &[("dimension", "requests"), ("quantity", quantity)]).await
+}
+
+/// Presses "Send now" until nothing waits.
+async fn send_all(browser: &mut Browser) -> Page {
+    for _ in 0..10 {
+        let page = browser.open("/work").await;
+        if !page.shows("Send now") {
+            return page;
+        }
+        browser.send("/work/send", &[]).await;
+    }
+    panic!("something still waits");
+}
+
+#[tokio::test]
+async fn a_buyer_comes_from_aws_marketplace_and_what_they_use_is_billed_once() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    let mut browser = Browser::at(world.sandbox.app_url(Stage::Staging).unwrap().as_str());
+    let page = arrive(&world, &mut browser, &purchase, "buyer@example.com").await;
+    assert!(page.path == "/sign-up" && page.shows("value=\"buyer@example.com\""), "{page:?}");
+    let page = sign_up(&mut browser, "buyer@example.com").await;
+    let last = &purchase.account[8..];
+    assert!(page.path == "/tenants" && page.shows(&format!("•••• {last}")), "{page:?}");
+    assert!(!page.shows(&purchase.account), "the account is masked");
+    let page = browser.send("/tenants", &[("tenant", "new"), ("name", "Acme")]).await;
+    assert!(page.status == 422 && page.shows("Please confirm"), "nobody confirmed the account: {page:?}");
+    assert_eq!(world.license(&purchase.license).await["tenant"], json!(null));
+
+    let page = link_to_new(&mut browser, "Acme").await;
+    for part in ["<h1>Acme</h1>", "5demosubscription000000ab", "active", "paid by use", "Nothing was used"] {
+        assert!(page.shows(part), "no {part} in {page:?}");
+    }
+    assert!(page.shows("href=\"https://console.aws.amazon.com/marketplace/home#/subscriptions\""), "{page:?}");
+
+    make_requests(&mut browser, "7").await;
+    send_all(&mut browser).await;
+    assert!(browser.open("/").await.shows("taken in"));
+    world.advance(SignedDuration::from_mins(75)).await;
+    assert_eq!(world.billed(&purchase.license).await, [("2026-11-10T09".into(), "requests".into(), "7".into())]);
+    let page = browser.open("/").await;
+    assert!(page.shows("<b>7</b> requests") && page.shows("on your AWS bill"), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_the_redemption_costs_the_buyer_nothing() {
+    let shop = Shop::open().await;
+    let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let mut browser = shop.browser();
+    shop.door.lose("POST /v1/handoffs", 4);
+    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    assert!(page.status == 503 && page.shows("try again in a few minutes"), "{page:?}");
+    let page = browser.open("/sign-up").await;
+    assert!(page.status == 200 && page.shows("buyer@example.com"), "{page:?}");
+    assert_eq!(shop.door.count("POST /v1/handoffs"), 5);
+    sign_up(&mut browser, "buyer@example.com").await;
+    // Nor does one to the link, though the license is linked then, and asked for with another workspace again.
+    shop.door.lose("PUT /v1/licenses", 3);
+    assert_eq!(link_to_new(&mut browser, "Acme").await.status, 503);
+    browser.open("/tenants").await;
+    let page = link_to_new(&mut browser, "Acme again").await;
+    assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
+    assert_eq!(shop.door.count("PUT /v1/licenses"), 4);
+    assert!(!browser.open("/tenants").await.shows("Acme again"));
+    assert_eq!(shop.door.count("POST /v1/handoffs"), 5, "what is redeemed is kept");
+}
+
+#[tokio::test]
+async fn usage_whose_answers_were_lost_is_billed_once() {
+    let shop = Shop::open().await;
+    let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
+    shop.door.lose("POST /v1/usage", 3);
+    for quantity in ["5", "8"] {
+        make_requests(&mut browser, quantity).await;
+    }
+    send_all(&mut browser).await;
+    assert!(shop.door.count("POST /v1/usage") > 3);
+    shop.next_hour().await;
+    assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(13));
+}
+
+#[tokio::test]
+async fn while_stallkeeper_is_away_work_goes_on_and_its_usage_waits() {
+    let shop = Shop::open().await;
+    let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
+    make_requests(&mut browser, "1").await;
+    send_all(&mut browser).await;
+    shop.door.shut(true);
+    // The gate's answers are old by now, but the last known ones.
+    shop.world.advance(SignedDuration::from_mins(2)).await;
+    let page = make_requests(&mut browser, "6").await;
+    assert!(page.status == 200 && page.shows("1 of your reports waits to be sent"), "{page:?}");
+    assert_eq!(browser.open("/").await.status, 503);
+    // It happened in this hour, and is sent in the next.
+    shop.world.advance(SignedDuration::from_mins(50)).await;
+    shop.door.shut(false);
+    send_all(&mut browser).await;
+    shop.world.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(7));
+}
+
+#[tokio::test]
+async fn what_nobody_knows_an_answer_to_is_not_open() {
+    let shop = Shop::open().await;
+    let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
+    browser.open("/plan").await;
+    shop.door.shut(true);
+    let page = browser.send("/work", &[("dimension", "requests"), ("quantity", "1")]).await;
+    assert_eq!(page.status, 503, "{page:?}");
+    let page = browser.open("/plan").await;
+    assert_eq!(page.status, 503, "{page:?}");
+    shop.door.shut(false);
+    shop.next_hour().await;
+    assert_eq!(shop.world.total(&purchase.license).await, Decimal::ZERO);
+}
+
+#[tokio::test]
+async fn a_correction_counts_though_its_answer_was_lost_until_the_hour_is_over() {
+    let shop = Shop::open().await;
+    let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
+    make_requests(&mut browser, "50").await;
+    let page = send_all(&mut browser).await;
+    let key = hidden_field(&page.text, "key").unwrap();
+    shop.door.lose("POST /v1/usage", 1);
+    browser.send("/work/correct", &[("key", &key), ("quantity", "30")]).await;
+    send_all(&mut browser).await;
+    shop.next_hour().await;
+    browser.open("/work").await;
+    let page = browser.send("/work/correct", &[("key", &key), ("quantity", "1")]).await;
+    assert!(page.status == 409 && page.shows("too late"), "{page:?}");
+    assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(30));
+}
+
+#[tokio::test]
+async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
+    let shop = Shop::open().await;
+    let (first, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
+    let second = shop.world.buy("demo-contract", json!({ "seats": 3 })).await;
+    let tenant = shop.world.license(&first.license).await["tenant"].as_str().unwrap().to_owned();
+
+    // In another browser, in which nobody has signed in.
+    let mut browser = shop.browser();
+    let cookie = shop.world.arrive(&second.token).await.cookie.unwrap();
+    let on = shop.world.leave_contact(&cookie, "buyer@example.com", "existing").await.location.unwrap();
+    assert_eq!(browser.open(&on).await.path, "/sign-in");
+    let wrong = browser.send("/sign-in", &[("email", "buyer@example.com"), ("password", "not my password")]).await;
+    assert_eq!(wrong.status, 422, "{wrong:?}");
+    let page = browser.send("/sign-in", &[("email", "Buyer@example.com"), ("password", PASSWORD)]).await;
+    assert!(page.path == "/tenants" && page.shows(">Acme</label>"), "{page:?}");
+    let page = browser.send("/tenants", &[("account_is_ours", "yes"), ("tenant", &tenant)]).await;
+    assert!(page.path == "/" && page.shows("8, included") && page.shows("just now"), "{page:?}");
+    assert_eq!(shop.world.license(&second.license).await["tenant"], json!(tenant));
+}
+
+#[tokio::test]
+async fn a_license_that_has_a_tenant_lets_its_users_in_and_nobody_else() {
+    let shop = Shop::open().await;
+    let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
+    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
+
+    let mut stranger = shop.browser();
+    walk_in(&mut stranger, "stranger@example.com", "Globex").await;
+    let page = arrive(&shop.world, &mut stranger, &purchase, "stranger@example.com").await;
+    assert!(page.status == 409 && page.shows("belongs to another account already"), "{page:?}");
+    assert!(!page.shows("Acme") && !page.shows(&purchase.account), "{page:?}");
+    assert!(stranger.open("/").await.shows("<h1>Globex</h1>"), "their own workspace stays theirs");
+    // Nor is anybody without an account offered one.
+    let page = arrive(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
+    assert_eq!(page.path, "/sign-in");
+}
+
+#[tokio::test]
+async fn a_license_that_an_operator_took_from_its_tenant_meanwhile_is_linked_again() {
+    let shop = Shop::open().await;
+    let (purchase, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
+    let tenant = shop.world.license(&purchase.license).await["tenant"].clone();
+    let mut browser = shop.browser();
+    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    assert_eq!(page.path, "/sign-in");
+    let unlink = json!({ "from": tenant, "reason": "linked by mistake" });
+    let path = format!("/v1/licenses/{}/tenant/unlink", purchase.license);
+    assert_eq!(shop.world.api(Method::POST, &path, Some(unlink)).await.0, 200);
+    let page = browser.send("/sign-in", &[("email", "buyer@example.com"), ("password", PASSWORD)]).await;
+    assert!(page.path == "/tenants" && page.shows("Which workspace is it for?"), "{page:?}");
+    assert!(link_to_new(&mut browser, "Acme Japan").await.shows("<h1>Acme Japan</h1>"));
+}
+
+#[tokio::test]
+async fn whoever_says_that_the_account_is_not_theirs_links_nothing() {
+    let shop = Shop::open().await;
+    let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let mut browser = shop.browser();
+    arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    sign_up(&mut browser, "buyer@example.com").await;
+    let page = browser.send("/tenants", &[("account_is_ours", "no")]).await;
+    assert!(page.path == "/tenants" && page.shows("Your workspaces"), "{page:?}");
+    assert_eq!(shop.world.license(&purchase.license).await["tenant"], json!(null));
+}
+
+#[tokio::test]
+async fn of_two_who_bring_the_same_license_the_second_is_refused_kindly() {
+    let shop = Shop::open().await;
+    let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let (mut first, mut second) = (shop.browser(), shop.browser());
+    for (browser, email) in [(&mut first, "first@example.com"), (&mut second, "second@example.com")] {
+        arrive(&shop.world, browser, &purchase, email).await;
+        assert_eq!(sign_up(browser, email).await.path, "/tenants");
+    }
+    assert_eq!(link_to_new(&mut first, "Acme").await.status, 200);
+    let page = link_to_new(&mut second, "Globex").await;
+    assert!(page.status == 409 && page.shows("belongs to another account already"), "{page:?}");
+    assert!(!second.open("/tenants").await.shows("Globex"), "nothing of it stays");
+    assert!(first.open("/").await.shows("5, included"));
+}
+
+#[tokio::test]
+async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketplace() {
+    let shop = Shop::open().await;
+    let (purchase, mut buyer) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
+    let page = buyer.open("/plan").await;
+    assert!(page.shows("the plan is changed there") && !page.shows("Change the plan"), "{page:?}");
+    for (path, fields) in [("/plan", [("plan", "Team")].as_slice()), ("/leave", &[])] {
+        let page = buyer.send(path, fields).await;
+        assert!(page.status == 409 && page.shows("at AWS Marketplace"), "{page:?}");
+        assert!(page.shows("href=\"https://console.aws.amazon.com/"), "{page:?}");
+        buyer.open(path).await;
+    }
+
+    let mut other = shop.browser();
+    assert_eq!(walk_in(&mut other, "other@example.com", "Globex").await.path, "/");
+    other.open("/plan").await;
+    assert!(other.send("/plan", &[("plan", "Team")]).await.shows("on the plan <b>Team</b>"));
+    other.open("/leave").await;
+    assert_eq!(other.send("/leave", &[]).await.path, "/tenants");
+    assert!(!other.open("/tenants").await.shows("Globex"));
+
+    // Once it is over, leaving is possible here as well.
+    shop.world.end(&purchase.agreement).await;
+    shop.world.advance(SignedDuration::from_mins(70)).await;
+    buyer.open("/leave").await;
+    assert_eq!(buyer.send("/leave", &[]).await.path, "/tenants");
+}
+
+#[tokio::test]
+async fn a_feature_ends_with_the_license_and_counts_what_is_held() {
+    let shop = Shop::open().await;
+    let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5, "projects": 2 })).await;
+    browser.open("/work").await;
+    for name in ["one", "two"] {
+        assert!(browser.send("/work/projects", &[("name", name)]).await.shows(&format!("<li>{name}</li>")));
+    }
+    let page = browser.send("/work/projects", &[("name", "three")]).await;
+    assert!(page.status == 403 && page.shows("covers 2"), "{page:?}");
+    shop.world.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "projects": 3 } })).await;
+    shop.world.advance(SignedDuration::from_mins(2)).await;
+    browser.open("/work").await;
+    assert!(browser.send("/work/projects", &[("name", "three")]).await.shows("<li>three</li>"));
+
+    shop.world.end(&purchase.agreement).await;
+    shop.world.advance(SignedDuration::from_mins(70)).await;
+    browser.open("/work").await;
+    let page = browser.send("/work/projects", &[("name", "four")]).await;
+    assert!(page.status == 403 && page.shows("not in force"), "{page:?}");
+    assert!(browser.open("/work").await.shows("<li>three</li>"), "what was made is kept");
+}
+
+#[tokio::test]
+async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dropped() {
+    let shop = Shop::open().await;
+    let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
+    browser.open("/work").await;
+    shop.world.end(&purchase.agreement).await;
+    // The gate has its answer from before, and does not know yet.
+    browser.send("/work", &[("dimension", "requests"), ("quantity", "4")]).await;
+    let page = send_all(&mut browser).await;
+    assert!(page.shows("Not billed") && page.shows("4 requests: license_ended"), "{page:?}");
+    shop.world.advance(SignedDuration::from_mins(70)).await;
+    let page = browser.open("/work").await;
+    assert!(!page.shows("Make requests") && page.shows("4 requests: license_ended"), "{page:?}");
+    let page = browser.send("/work", &[("dimension", "requests"), ("quantity", "4")]).await;
+    assert!(page.status == 403 && page.shows("not in force"), "{page:?}");
+}
+
+#[tokio::test]
+async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
+    let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
+    let purchase = shop.world.buy("demo-consumption", json!({ "events_included": 10 })).await;
+    let mut browser = shop.browser();
+    arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    sign_up(&mut browser, "buyer@example.com").await;
+    link_to_new(&mut browser, "Acme").await;
+    browser.open("/work").await;
+    shop.world.change(&purchase.agreement, json!({ "action": "renew" })).await;
+    let heir = shop.world.license(&purchase.license).await["successor"].as_str().unwrap().to_owned();
+    browser.send("/work", &[("dimension", "events_extra"), ("quantity", "25")]).await;
+    send_all(&mut browser).await;
+    shop.next_hour().await;
+    assert_eq!(shop.world.total(&purchase.license).await, Decimal::ZERO);
+    assert_eq!(shop.world.total(&heir).await, Decimal::from(15), "10 are included");
+}
+
+#[tokio::test]
+async fn a_code_works_once_and_a_form_only_in_its_own_session() {
+    let shop = Shop::open().await;
+    let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let on = shop.world.register(&purchase.token, "buyer@example.com").await.location.unwrap();
+    let mut browser = shop.browser();
+    assert_eq!(browser.open(&on).await.status, 200);
+    let page = shop.browser().open(&on).await;
+    assert!(page.status == 410 && page.shows("Set up your account"), "{page:?}");
+
+    // A page of another session, and so a form token of another.
+    let mut other = shop.browser();
+    other.open("/sign-up").await;
+    std::mem::swap(&mut browser.page_mut().text, &mut other.page_mut().text);
+    let page = sign_up(&mut browser, "buyer@example.com").await;
+    assert!(page.status == 403 && page.shows("open for too long"), "{page:?}");
+    for path in ["/", "/work", "/plan", "/leave", "/tenants"] {
+        assert_eq!(shop.browser().open(path).await.path, "/sign-in", "{path}");
+    }
+    assert_eq!(shop.browser().open("/nowhere").await.status, 404);
+}
