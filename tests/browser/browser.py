@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, TimeoutException
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -84,10 +84,7 @@ class Browser:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def text(self, selector):
-        try:
-            return self.one(selector).text
-        except NoSuchElementException:
-            return ""
+        return self.ask("return document.querySelector(arguments[0])?.innerText.trim() ?? ''", selector)
 
     def ask(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -129,7 +126,9 @@ class Browser:
         self.until(lambda: self.ask("return document.readyState") == "complete", seconds)
 
     def until(self, holds, seconds=20):
-        WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda _: holds())
+        # A page that goes away while it is asked is asked again.
+        waiting = WebDriverWait(self.driver, seconds, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
+        waiting.until(lambda _: holds())
 
     def eventually(self, shown, wanted, seconds):
         """What is shown when it is what is wanted, or at the end of that time."""

@@ -20,6 +20,7 @@ def check(world, stack, tally):
         stack.callback(opened.close)
         return opened
 
+    quality = PageQuality(tally)
     english, japanese = browser(), browser(language="ja")
     first, plain = browser(), browser(scripts=False)
     browsers = {"English": english, "Japanese": japanese, "of the first buyer": first, "without JavaScript": plain}
@@ -42,7 +43,6 @@ def check(world, stack, tally):
     walks.news_arrives(world, waiting, tally)
     # It moves the clock, which ends every visit.
     walks.tokens_and_sessions(world, english, tally)
-    quality = PageQuality(tally)
     for of_language in (english, japanese):
         for page in every_page(world, of_language):
             quality.judge(of_language, page)

@@ -50,8 +50,11 @@ style.wordSpacing = arguments[0] ? "0.16em" : "";
 
 
 def axe_source():
-    with open(AXE, encoding="utf-8") as file:
-        return file.read()
+    try:
+        with open(AXE, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise SystemExit(f"axe-core is not at {AXE}: npm install axe-core, or name its file by AXE") from None
 
 
 class PageQuality:
@@ -63,6 +66,8 @@ class PageQuality:
         """Checks the page that the browser shows."""
         wrong = []
         browser.ask(self.axe)
+        # What is folded away is looked at as well.
+        browser.ask("for (const folded of document.querySelectorAll('details')) folded.open = true")
         for scheme in ("light", "dark"):
             browser.scheme(scheme)
             found = browser.driver.execute_async_script(RUN_AXE, STANDARDS)
