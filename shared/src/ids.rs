@@ -153,6 +153,11 @@ impl LicenseId {
     pub fn legacy(product: &ProductCode, customer: &CustomerIdentifier) -> Self {
         Self(format!("{product}~{customer}"))
     }
+
+    /// Whether it is the key of a buyer of a legacy product.
+    pub fn is_legacy(&self) -> bool {
+        self.0.contains('~')
+    }
 }
 
 fn is_license_name(text: &str) -> bool {

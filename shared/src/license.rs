@@ -81,6 +81,13 @@ pub struct License {
     /// When the reporter has to look at it: to sum what is left and to close it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush_at: Option<Timestamp>,
+    /// From which hour on its usage is billed under it. What was before was billed under the key that it had then, or
+    /// by what the seller had before Stallkeeper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metered_from: Option<UsageHour>,
+    /// The license that it becomes, of a listing that moves from customer keys to license keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<Moving>,
     /// The license that it took over from, at a renewal or replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<LicenseId>,
@@ -288,8 +295,58 @@ pub struct Succession {
     pub at: Timestamp,
     /// The other.
     pub by: LicenseId,
-    /// The agreement of this license that the other's took over from.
-    pub from: AgreementId,
+    /// The agreement of this license that the other's took over from; a legacy license has none.
+    pub from: Option<AgreementId>,
+}
+
+/// The move of a buyer from a customer key to a license key.
+///
+/// Usage before the hour is billed under the customer key, usage from then on under the license, and none under both:
+/// AWS would bill that twice (BatchMeterUsage, `ProductCode`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moving {
+    /// The license that it becomes.
+    pub arn: LicenseArn,
+    /// The agreement of that license.
+    pub agreement: AgreementId,
+    /// The buyer's account.
+    pub account: AccountId,
+    /// The first hour that is billed under the license.
+    pub at: UsageHour,
+    /// When it was done; none as long as it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Timestamp>,
+}
+
+/// Under which of a moving buyer's two keys usage is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Under the customer key.
+    Customer,
+    /// Under the license.
+    License,
+    /// Under the license, unless it is known under the customer key already.
+    LicenseUnlessKnown,
+    /// Not now: what is written under the customer key may not all be there yet.
+    NotNow,
+}
+
+impl Moving {
+    /// Under which key usage of that time is taken in at a moment.
+    ///
+    /// What was before the hour of the move goes by the customer key as long as that takes usage. Then its hours are
+    /// summed, and what comes later is billed under the license; but the same usage may have come before.
+    pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
+        if time >= self.at.start() {
+            return Key::License;
+        }
+        match self.done_at {
+            Some(done) if now.duration_since(done) >= INTAKE_HAS_SEEN => Key::LicenseUnlessKnown,
+            Some(_) => Key::NotNow,
+            None if now < self.at.start() || now < UsageHour::of(time).open_until() => Key::Customer,
+            None => Key::NotNow,
+        }
+    }
 }
 
 /// What AWS says about one license.
@@ -393,6 +450,8 @@ impl License {
             entitlements_read_at: None,
             sealed_through: None,
             flush_at: None,
+            metered_from: None,
+            moving: None,
             predecessor: None,
             sequence: 0,
             version: 0,
@@ -484,6 +543,12 @@ impl License {
     /// When the license first was in force, as far as anything says so.
     pub fn first_active(&self) -> Option<Timestamp> {
         self.news.first_active.or_else(|| self.seen_in_force().map(|seen| seen.at))
+    }
+
+    /// From when on its usage is billed under it, as far as it was in force.
+    pub fn metered_since(&self) -> Option<Timestamp> {
+        let first = self.first_active()?;
+        Some(self.metered_from.map_or(first, |from| first.max(from.start())))
     }
 
     /// When the license first was in force, for the one that it took over from; and whether no event says so. Then the

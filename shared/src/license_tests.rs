@@ -59,7 +59,7 @@ fn succeeded(minute: i64) -> Heard {
         undated: false,
         at: at(minute),
         by: "l-next".parse().unwrap(),
-        from: "agmt-a".parse().unwrap(),
+        from: Some("agmt-a".parse().unwrap()),
     })
 }
 

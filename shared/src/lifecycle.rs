@@ -4,13 +4,17 @@
 //! be called again with the same thing, at any time and in any order: the row keeps the newest of each kind, and the
 //! writes hold only on the row that they were made from.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::agreement::{Advisory, Agreement, AgreementEvent, AgreementLook};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::license::{License, LicenseEvent, Purchase, State, Succession};
+use crate::license::{License, LicenseEvent, Moving, Purchase, SeenInForce, State, Succession};
 use crate::listing::{Listing, Mode};
 use crate::marketplace::{Marketplace, MarketplaceError};
+use crate::registration::Contact;
 use crate::store::{Also, Change, Store, StoreError};
+use crate::time::UsageHour;
 
 /// A license event, with what it says about whose license it is.
 #[derive(Debug, Clone)]
@@ -55,7 +59,13 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
     let now = store.clock().now();
     let license =
         change(store, &purchase.license, &purchase.product, |license| license.register(purchase, now)).await?;
-    follow_agreement(store, license).await
+    let license = follow_agreement(store, license).await?;
+    // A buyer who has moved to a license key comes back by the customer key as well.
+    let moved = license.moving.as_ref().filter(|moving| moving.done_at.is_some());
+    match moved {
+        Some(moving) => Ok(store.license(moving.arn.id()).await?.unwrap_or(license)),
+        None => Ok(license),
+    }
 }
 
 /// Takes in what AWS says about an agreement: keeps it, then tells the licenses that follow the agreement.
@@ -97,6 +107,185 @@ async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<(), Store
         store.change_agreement(previous, |previous| previous.hear_of_next(&agreement.id)).await?;
         hand_over(store, previous, &agreement.id).await?;
     }
+    Ok(())
+}
+
+/// A customer whom the seller had before Stallkeeper.
+#[derive(Debug, Clone)]
+pub struct Customer {
+    /// The license: of the ARN, or the customer key.
+    pub license: LicenseId,
+    /// Its product.
+    pub product: ProductCode,
+    /// The tenant that it belongs to.
+    pub tenant: TenantId,
+    /// The buyer's key in a legacy product.
+    pub identifier: Option<CustomerIdentifier>,
+    /// The license's ARN; none of a customer key, also if that moves.
+    pub arn: Option<LicenseArn>,
+    /// The license's agreement, likewise.
+    pub agreement: Option<AgreementId>,
+    /// The buyer's account.
+    pub account: Option<AccountId>,
+    /// Since when the license is in force, where the seller knows.
+    pub since: Option<Timestamp>,
+    /// The first hour that Stallkeeper bills, if it does not know the license yet.
+    pub metered_from: UsageHour,
+    /// The license that it becomes, of a buyer who moves.
+    pub moving: Option<Moving>,
+    /// How to reach the buyer.
+    pub contact: Option<Contact>,
+}
+
+/// How the import of a customer went.
+#[derive(Debug)]
+pub enum Imported {
+    /// The license is as the seller says.
+    Done {
+        /// As it is now.
+        license: Box<License>,
+        /// Whether it was otherwise before.
+        changed: bool,
+    },
+    /// It belongs to another tenant, and stays there.
+    LinkedElsewhere,
+    /// It moves to another license, or at another hour.
+    MovesElsewhere,
+    /// It is over, so that it cannot move.
+    NotInForce,
+}
+
+/// Takes over a customer whom the seller had before, on the seller's word that the license is in force. What AWS says
+/// counts for more: any event of it, before or after. A dry run writes nothing.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn import(
+    store: &Store,
+    customer: &Customer,
+    entry: &AuditEntry,
+    dry_run: bool,
+) -> Result<Imported, StoreError> {
+    let now = store.clock().now();
+    let known_contact = store.contact(&customer.license).await?;
+    let contact = customer.contact.as_ref().filter(|_| known_contact.is_none());
+    let before = store.license(&customer.license).await?;
+    let taken = |license: Option<License>| taken_over(license, customer, now);
+    if dry_run {
+        return Ok(taken(before.clone()).map_or_else(
+            |refused| refused,
+            |license| {
+                let changed = before.as_ref() != Some(&license) || contact.is_some();
+                Imported::Done { license: Box::new(license), changed }
+            },
+        ));
+    }
+    let (mut refused, mut changed) = (None, false);
+    let written = store
+        .change_license(&customer.license, |before| match taken(before.clone()) {
+            Ok(license) => {
+                changed = before.as_ref() != Some(&license) || contact.is_some();
+                let also = contact.cloned().map(Also::Contact).into_iter();
+                let also = also.chain(changed.then(|| Also::Audit(entry.clone()))).collect();
+                changed.then_some(Change { license, told: Vec::new(), also })
+            }
+            Err(why) => {
+                refused = Some(why);
+                None
+            }
+        })
+        .await?;
+    match (refused, written) {
+        (Some(refused), _) => Ok(refused),
+        (None, Some(license)) => {
+            let license = follow_agreement(store, license).await?;
+            Ok(Imported::Done { license: Box::new(license), changed })
+        }
+        // Nothing takes a license away.
+        (None, None) => Ok(Imported::NotInForce),
+    }
+}
+
+/// A license as its import makes it, or why it stays as it is.
+fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> Result<License, Imported> {
+    let is_new = before.is_none();
+    let mut license = before.unwrap_or_else(|| License::new(customer.license.clone(), customer.product.clone()));
+    if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
+        return Err(Imported::LinkedElsewhere);
+    }
+    license.tenant = Some(customer.tenant.clone());
+    license.customer = license.customer.take().or_else(|| customer.identifier.clone());
+    license.know_buyer(customer.account.as_ref(), customer.arn.as_ref());
+    license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
+    license.registered_at = license.registered_at.or(customer.since).or(Some(now));
+    if is_new {
+        license.metered_from = Some(customer.metered_from);
+        let agreement = customer.agreement.clone();
+        license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: customer.since, at: now }));
+    }
+    if let Some(moving) = &customer.moving {
+        let is_the_same = |known: &Moving| known.arn.id() == moving.arn.id() && known.agreement == moving.agreement;
+        match &license.moving {
+            Some(known) if !is_the_same(known) => return Err(Imported::MovesElsewhere),
+            Some(_) => {}
+            None if matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. }) => {
+                return Err(Imported::NotInForce);
+            }
+            None => license.moving = Some(moving.clone()),
+        }
+    }
+    Ok(license)
+}
+
+/// Moves a buyer from a customer key to a license key, if that is due. Done again it changes nothing.
+///
+/// The license begins, with the tenant and what it is known to grant, before the customer key ends, so that its tenant is
+/// never without either. The customer key's last hour is the one before the move.
+///
+/// # Errors
+///
+/// When the table does not answer. Some of it may have changed then; done again the rest follows.
+pub async fn move_if_due(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
+    let now = store.clock().now();
+    let Some(old) = store.license(id).await? else { return Ok(()) };
+    let is_due = |moving: &&Moving| moving.done_at.is_none() && moving.at.start() <= now;
+    let Some(moving) = old.moving.as_ref().filter(is_due) else { return Ok(()) };
+    if old.state_at(now) != State::Active {
+        let given_up = |license: Option<License>| {
+            license.map(|license| License { moving: license.moving.filter(|now| now != moving), ..license }.into())
+        };
+        store.change_license(id, given_up).await?;
+        tracing::warn!(license = %id, "it is not in force, so it does not move");
+        return Ok(());
+    }
+    let begins = moving.at.start();
+    let new = change(store, moving.arn.id(), &old.product, |license| {
+        license.know_buyer(Some(&moving.account), Some(&moving.arn));
+        license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
+        license.metered_from.get_or_insert(moving.at);
+        license.predecessor.get_or_insert_with(|| old.id.clone());
+        license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
+        if license.entitlements_read_at.is_none() {
+            license.entitlements.clone_from(&old.entitlements);
+            license.entitlements_read_at = old.entitlements_read_at;
+        }
+        let agreement = Some(moving.agreement.clone());
+        license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: Some(begins), at: begins }));
+    })
+    .await?;
+    follow_agreement(store, new).await?;
+    let last_moment = begins.checked_sub(SignedDuration::from_secs(1)).unwrap_or(begins);
+    let succession = Succession { undated: false, at: last_moment, by: moving.arn.id().clone(), from: None };
+    let done = |license: Option<License>| {
+        let mut license = license.filter(|license| license.moving.as_ref() == Some(moving))?;
+        license.moving = Some(Moving { done_at: Some(now), ..moving.clone() });
+        license.succeed(succession.clone());
+        Some(license.into())
+    };
+    let Some(old) = store.change_license(id, done).await? else { return Ok(()) };
+    inherit(store, &old, succession).await?;
+    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
     Ok(())
 }
 
@@ -326,7 +515,7 @@ async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) ->
             let same_buyer = old.product == new.product && old.account == new.account;
             let in_force = new.first_in_force().filter(|_| same_buyer && old.id != new.id);
             let Some((at, undated)) = in_force else { continue };
-            let from = previous.clone();
+            let from = Some(previous.clone());
             inherit(store, &old, Succession { undated, at, by: new.id.clone(), from }).await?;
         }
     }

@@ -223,7 +223,8 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
 pub fn carry_target(license: &License, origin: UsageHour, now: Timestamp) -> Option<UsageHour> {
     let running = UsageHour::of(now).min(origin.month().last_hour());
     let free = license.sealed_through.map_or(running, |sealed| running.max(sealed.next()));
-    (free.month() == origin.month()).then_some(free)
+    let is_its_own = license.moving.as_ref().is_none_or(|moving| free < moving.at);
+    (free.month() == origin.month() && is_its_own).then_some(free)
 }
 
 #[cfg(test)]

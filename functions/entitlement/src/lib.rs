@@ -9,6 +9,7 @@
 mod contacts;
 mod events;
 mod handoffs;
+mod imports;
 mod licenses;
 mod reconcile;
 mod reconciliation;
@@ -100,6 +101,10 @@ impl EntitlementApi {
             ["v1", "events", "replay"] => {
                 request.only_method(&Method::POST)?;
                 events::replay_time(&self.store, &self.topic, request).await
+            }
+            ["v1", "imports"] => {
+                request.only_method(&Method::POST)?;
+                imports::import(&self.store, request).await
             }
             ["v1", "handoffs"] => {
                 request.only_method(&Method::POST)?;

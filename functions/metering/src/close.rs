@@ -300,12 +300,18 @@ pub(crate) async fn zero_dimensions(
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    if run.now >= window_of(hour) || license.first_active().is_none_or(|since| since >= hour.end()) {
+    if run.now >= window_of(hour) || !is_metered_in(license, hour) {
         return Ok(Vec::new());
     }
     let listing = run.store.listing(&license.product).await?;
     let dimensions = listing.into_iter().filter(|listing| listing.zero_records).flat_map(|listing| listing.dimensions);
     Ok(dimensions.filter(|dimension| dimension.is_metered()).map(|dimension| dimension.key).collect())
+}
+
+/// Whether a license was in force in an hour, and is billed under its own key there.
+fn is_metered_in(license: &License, hour: UsageHour) -> bool {
+    license.metered_since().is_some_and(|since| since < hour.end())
+        && license.moving.as_ref().is_none_or(|moving| hour < moving.at)
 }
 
 /// The records of 0 of a license that has no usage in the hour; none if they depend on more than that.

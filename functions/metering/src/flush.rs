@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{FINAL_REPORTING, License, State};
+use stallkeeper::lifecycle;
 use stallkeeper::metering::{HourlyRecord, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
@@ -31,6 +32,17 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn flush_ending_licenses(run: &Run<'_>) -> Result<(), StoreError> {
     let due = run.store.licenses_to_flush(run.now).await?;
     together(AT_ONCE, due.iter().map(|id| flush_alone(run, id).boxed()).collect()).await;
+    Ok(())
+}
+
+/// Moves the buyers whose hour has come to their license keys. One holds up no other.
+pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
+    for id in run.store.licenses_to_move(run.now).await? {
+        if let Err(error) = lifecycle::move_if_due(run.store, &id).await {
+            run.count(Metric::HoursNotSettled, 1);
+            tracing::error!(run = run.id, license = %id, error = chain(&error), "it is moved in the next run");
+        }
+    }
     Ok(())
 }
 

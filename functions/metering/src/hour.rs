@@ -95,7 +95,7 @@ enum Place {
 /// Where the usage of a license's hour belongs, by when the license was in force.
 fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
     let is_over = matches!(license.state_at(run.now), State::Ending { .. } | State::Ended { .. });
-    let Some(begun) = license.first_active().map(UsageHour::of) else {
+    let Some(begun) = license.metered_since().map(UsageHour::of) else {
         let too_late = run.now >= window_of(hour);
         return match (is_over, too_late) {
             (true, _) => Place::Here,
@@ -272,7 +272,9 @@ async fn home(
     let last = license.usage_until().filter(|_| license.flush_at.is_some());
     let last = last.map(|until| UsageHour::of(until).min(origin.month().last_hour()));
     let late = carry_target(license, origin, run.now);
-    let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month();
+    // From the hour of its move on the buyer is billed under the license alone.
+    let is_its_own = |hour: UsageHour| license.moving.as_ref().is_none_or(|moving| hour < moving.at);
+    let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month() && is_its_own(*hour);
     let last_of_month = Some(origin.month().last_hour()).filter(|hour| hour.start() <= run.now);
     for hour in preferred.into_iter().chain(last).chain(late).chain(last_of_month).filter(fits) {
         if run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none() {

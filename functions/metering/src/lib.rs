@@ -106,6 +106,8 @@ async fn all_parts(run: &Run<'_>) -> Result<(), StoreError> {
 }
 
 async fn close_all(run: &Run<'_>) -> Result<(), StoreError> {
+    // First: nothing may be summed under a key that its buyer has left.
+    flush::move_licenses(run).await?;
     flush::flush_ending_licenses(run).await?;
     let unsettled = close::look_at_late_hours(run).await?;
     close::close_hours(run, &unsettled).await

@@ -124,7 +124,8 @@ impl Subscription {
 
     async fn hear_of_license(&self, news: &LicenseNews, entitlements: bool, receives: u32) -> Result<Heard, Failure> {
         let Some(listing) = self.store.listing(&news.product).await? else { return Ok(Heard::OtherProduct) };
-        if !lifecycle::fits(&listing, news) {
+        // What comes in the other style is of a buyer who has moved, or it would make a twin.
+        if !lifecycle::fits(&listing, news) && self.store.license(&news.license).await?.is_none() {
             return Ok(Heard::OtherMode);
         }
         let license = lifecycle::hear_of_license(&self.store, news).await?;

@@ -17,7 +17,7 @@ use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
 
 use crate::UsageApi;
 use crate::body::{self, Brought};
-use crate::licenses::Licenses;
+use crate::licenses::{Keyed, Licenses};
 use crate::result::{EventResult, Report};
 
 /// How many facts of a request that came late are written at once.
@@ -32,6 +32,8 @@ struct Judged {
     open: Placed<UsageEvent>,
     late: Placed<UsageEvent>,
     results: Placed<EventResult>,
+    /// The key that their buyer has now, of events that came under the one before.
+    moved: BTreeMap<usize, LicenseId>,
 }
 
 /// What makes two events the same fact.
@@ -46,7 +48,7 @@ impl UsageApi {
         let brought = body::read(request)?;
         let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
 
-        let Judged { open, late, results } = self.judge_all(brought).await;
+        let Judged { open, late, results, moved } = self.judge_all(brought).await;
         let mut results: BTreeMap<usize, EventResult> = results.into_iter().collect();
         if dry_run {
             results.extend(open.into_iter().map(|(place, _)| (place, EventResult::accepted())));
@@ -55,7 +57,10 @@ impl UsageApi {
         }
         results.extend(self.take_in_late(late, dry_run).await);
 
-        let result_of = |(place, line)| results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
+        let result_of = |(place, line)| {
+            let result = results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
+            result.moved_to(moved.get(&place))
+        };
         let report = Report::new(dry_run, lines.into_iter().enumerate().map(result_of).collect());
         report.log();
         self.count(&report.counted());
@@ -75,6 +80,29 @@ impl UsageApi {
         }
         let licenses = Licenses::of(&readable, &self.store, &self.known, now).await;
         for (place, event) in readable {
+            let named = event.license.clone();
+            let event = match licenses.keyed(event, now) {
+                Keyed::As(event) => event,
+                Keyed::UnlessKnown { event, before } => match self.store.usage_of_key(&before).await {
+                    Ok(None) => event,
+                    Ok(Some(known)) => {
+                        judged.results.push((place, EventResult::beside(&known, &event)));
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
+                        judged.results.push((place, EventResult::retry()));
+                        continue;
+                    }
+                },
+                Keyed::NotNow => {
+                    judged.results.push((place, EventResult::moving()));
+                    continue;
+                }
+            };
+            if event.license != named && named.is_legacy() {
+                judged.moved.insert(place, event.license.clone());
+            }
             match licenses.judge(&event, now) {
                 Some(Intake::Open) => judged.open.push((place, event)),
                 Some(Intake::Late) => judged.late.push((place, event)),

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::{LicenseId, ProductCode};
-use stallkeeper::license::License;
+use stallkeeper::license::{Key, License, Moving};
 use stallkeeper::listing::Listing;
 use stallkeeper::store::Store;
 use stallkeeper::usage::{Intake, Refusal, UsageEvent, judge};
@@ -44,6 +44,9 @@ impl Licenses {
             }
         }
         licenses.read(unknown, store, known, now).await;
+        let others = licenses.licenses.values().flatten().filter_map(other_key);
+        let others: BTreeSet<LicenseId> = others.filter(|id| !licenses.licenses.contains_key(id)).collect();
+        licenses.read(others, store, known, now).await;
         let doubtful = events.iter().filter(|(_, event)| {
             remembered.contains(&event.license) && licenses.judge(event, now).is_some_and(is_for_its_license)
         });
@@ -57,9 +60,52 @@ impl Licenses {
         self.licenses.get(id)?.as_ref()
     }
 
+    /// The event under the key that its buyer has at its time, of one who moves from a customer key to a license key; any
+    /// other stays as it is.
+    pub(crate) fn keyed(&self, mut event: UsageEvent, now: Timestamp) -> Keyed {
+        let (old, moving) = match self.moving(&event.license) {
+            Ok(Some((old, moving))) => (old.id.clone(), moving.clone()),
+            Ok(None) => return Keyed::As(event),
+            Err(Unread) => return Keyed::NotNow,
+        };
+        let new = moving.arn.id();
+        match moving.key_of(event.time, now) {
+            Key::Customer => event.license = old,
+            Key::License => event.license = new.clone(),
+            Key::LicenseUnlessKnown => {
+                let before = UsageEvent { license: old, ..event.clone() };
+                event.license = new.clone();
+                return Keyed::UnlessKnown { event, before };
+            }
+            Key::NotNow => return Keyed::NotNow,
+        }
+        Keyed::As(event)
+    }
+
+    /// The customer key of a buyer who moves, and where to, by either of the keys.
+    fn moving(&self, id: &LicenseId) -> Result<Option<(&License, &Moving)>, Unread> {
+        let Some(license) = self.get(id) else { return Ok(None) };
+        let old = match other_key(license) {
+            None => return Ok(None),
+            Some(_) if license.moving.is_some() => Some(license),
+            Some(old) => self.licenses.get(&old).ok_or(Unread)?.as_ref(),
+        };
+        Ok(old.and_then(|old| Some((old, old.moving.as_ref()?))))
+    }
+
     /// Judges an event; none if what it is judged by could not be read.
     pub(crate) fn judge(&self, event: &UsageEvent, now: Timestamp) -> Option<Intake> {
-        let license = self.licenses.get(&event.license)?.as_ref();
+        let mut license = self.licenses.get(&event.license).and_then(Option::as_ref);
+        if license.is_none() {
+            // Its move is due and not done: until then the customer key stands for it.
+            let moves_here = |old: &&License| {
+                old.moving.as_ref().is_some_and(|it| *it.arn.id() == event.license && it.done_at.is_none())
+            };
+            license = self.licenses.values().flatten().find(moves_here);
+        }
+        if license.is_none() {
+            self.licenses.get(&event.license)?;
+        }
         let listing = match license {
             Some(license) => self.listings.get(&license.product)?.as_ref(),
             None => None,
@@ -94,6 +140,31 @@ impl Licenses {
             }
         }
     }
+}
+
+/// An event under the key that its buyer has.
+#[derive(Debug)]
+pub(crate) enum Keyed {
+    /// It is taken in as this.
+    As(UsageEvent),
+    /// It is taken in, unless it is known under the key that its buyer had before.
+    UnlessKnown {
+        /// As what it is taken in.
+        event: UsageEvent,
+        /// As what it would be known.
+        before: UsageEvent,
+    },
+    /// It cannot be said now.
+    NotNow,
+}
+
+/// A license that could not be read.
+struct Unread;
+
+/// The other key of a buyer who moves, or has moved, from a customer key to a license key.
+fn other_key(license: &License) -> Option<LicenseId> {
+    let to = license.moving.as_ref().map(|moving| moving.arn.id());
+    to.or(license.predecessor.as_ref().filter(|before| before.is_legacy())).cloned()
 }
 
 /// Whether an event is refused for what its license is, and not for its time or dimension.

@@ -126,6 +126,17 @@ impl EventResult {
         Self::told(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
     }
 
+    /// An event of a buyer whose key changes at this moment.
+    pub(crate) fn moving() -> Self {
+        let detail = "its buyer is moving to a license key, and what was reported before is still being written";
+        Self::told(Status::Retry, "license_moving", detail, "Send the same event again in five minutes.")
+    }
+
+    /// The same, with the license that stands for the one that the event named.
+    pub(crate) fn moved_to(self, license: Option<&LicenseId>) -> Self {
+        Self { successor: license.cloned().or(self.successor), ..self }
+    }
+
     /// A late event beside what is known under its key: a duplicate, or in conflict with it.
     pub(crate) fn beside(known: &ReportedUsage, event: &UsageEvent) -> Self {
         if known.amount != event.quantity.amount() {

@@ -86,7 +86,7 @@ impl License {
         let lifted_before = self.endings_lifted_before();
         let lasting = all.into_iter().flatten().filter(|ending| Some(ending.at) >= lifted_before);
         // What took over for good is not lifted by later news of the same agreement.
-        let succeeded = news.succeeded.as_ref().filter(|succession| Some(&succession.from) == current);
+        let succeeded = news.succeeded.as_ref().filter(|succession| succession.from.as_ref() == current);
         lasting.chain(succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded))).collect()
     }
 }

@@ -49,6 +49,8 @@ pub enum Work {
     Paused,
     /// Licenses that are over and have hours to sum.
     Flush,
+    /// Licenses that move to another key at an hour.
+    Move,
     /// The listings: what there is to be reconciled.
     Listings,
 }
@@ -168,6 +170,7 @@ pub(crate) fn work(work: Work) -> String {
         Work::Problem(shard) => format!("WORK#problem#{shard}"),
         Work::Paused => "WORK#paused".to_owned(),
         Work::Flush => "WORK#flush".to_owned(),
+        Work::Move => "WORK#move".to_owned(),
         Work::Listings => "WORK#listings".to_owned(),
     }
 }

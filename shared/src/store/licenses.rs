@@ -214,6 +214,19 @@ impl Store {
     ///
     /// When the table does not answer.
     pub async fn licenses_to_flush(&self, now: Timestamp) -> Result<Vec<LicenseId>, StoreError> {
+        self.licenses_due(keys::Work::Flush, now).await
+    }
+
+    /// The licenses whose move to another key is due, from the index of work.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn licenses_to_move(&self, now: Timestamp) -> Result<Vec<LicenseId>, StoreError> {
+        self.licenses_due(keys::Work::Move, now).await
+    }
+
+    async fn licenses_due(&self, work: keys::Work, now: Timestamp) -> Result<Vec<LicenseId>, StoreError> {
         #[derive(Deserialize)]
         struct Due {
             id: LicenseId,
@@ -221,7 +234,7 @@ impl Store {
         let (mut due, mut from) = (Vec::new(), None);
         loop {
             let between = ("0".to_owned(), keys::moment(now));
-            let (page, next) = self.work_page::<Due>(keys::Work::Flush, between, from, 1000).await?;
+            let (page, next) = self.work_page::<Due>(work, between, from, 1000).await?;
             due.extend(page.into_iter().map(|due| due.id));
             from = next;
             if from.is_none() {
@@ -282,6 +295,9 @@ impl Store {
         if let Some(at) = license.flush_at {
             index(keys::WORK_KEY, keys::work(keys::Work::Flush));
             index(keys::WORK_SORT, keys::moment(at));
+        } else if let Some(moving) = license.moving.as_ref().filter(|moving| moving.done_at.is_none()) {
+            index(keys::WORK_KEY, keys::work(keys::Work::Move));
+            index(keys::WORK_SORT, keys::moment(moving.at.start()));
         }
         let condition = if based_on == 0 { "attribute_not_exists(pk)" } else { "version = :based_on" };
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(condition);

@@ -1,0 +1,332 @@
+//! Customers whom the seller had before Stallkeeper: taken over with their tenants, from CSV, and moved from customer keys
+//! to license keys.
+
+use std::collections::BTreeSet;
+
+use csv::{ReaderBuilder, StringRecord};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use stallkeeper::audit::AuditEntry;
+use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
+use stallkeeper::license::{License, Moving};
+use stallkeeper::lifecycle::{self, Customer, Imported};
+use stallkeeper::listing::is_mail_address;
+use stallkeeper::registration::Contact;
+use stallkeeper::store::Store;
+use stallkeeper::time::UsageHour;
+
+/// How many customers a request may bring.
+const MOST_ROWS: usize = 200;
+
+/// The columns, in any order; `product` and `tenant` must be there.
+const COLUMNS: [&str; 13] = [
+    "product",
+    "tenant",
+    "customer_identifier",
+    "license_arn",
+    "agreement_id",
+    "account",
+    "since",
+    "metered_from",
+    "move_at",
+    "email",
+    "name",
+    "company",
+    "language",
+];
+
+/// How long before an hour begins what is to begin with it must be known: every intake has seen it by then.
+const NOTICE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The longest name of a person or company, in characters.
+const LONGEST_NAME: usize = 200;
+
+#[derive(Serialize)]
+struct Report {
+    dry_run: bool,
+    imported: usize,
+    unchanged: usize,
+    refused: usize,
+    results: Vec<RowResult>,
+}
+
+/// What became of a row.
+#[derive(Serialize)]
+struct RowResult {
+    /// The line that it stands in, if no cell before it has a line break.
+    line: u64,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license: Option<LicenseId>,
+    /// From which hour on its usage is billed by Stallkeeper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metered_from: Option<UsageHour>,
+    /// The license that it becomes, and with which hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves_to: Option<LicenseId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves_at: Option<UsageHour>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+}
+
+/// What is wrong with a row.
+struct Refused {
+    code: &'static str,
+    detail: String,
+    action: &'static str,
+}
+
+impl Refused {
+    fn cell(column: &str, why: impl std::fmt::Display) -> Self {
+        let action = "Mend the cell and send the row again.";
+        Self { code: "row_invalid", detail: format!("{column}: {why}"), action }
+    }
+}
+
+/// `POST /v1/imports?dry_run=` with CSV: each row a customer whom the seller has already. Each is answered for itself; the
+/// same again changes nothing. A row with a customer identifier and a license moves the customer from the one to the other
+/// at an hour. For an operator; what changes stands in the audit log.
+pub(crate) async fn import(store: &Store, request: &Request) -> Result<Response, Refusal> {
+    request.only_parameters(&["dry_run"])?;
+    let dry_run = match request.parameter("dry_run") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::invalid("dry_run", "is `true` or `false`").into()),
+    };
+    let (header, rows) = read(request.csv()?)?;
+    let now = store.clock().now();
+    let mut report = Report { dry_run, imported: 0, unchanged: 0, refused: 0, results: Vec::new() };
+    for row in &rows {
+        let line = row.position().map_or(0, csv::Position::line);
+        let imported = match customer(&header, row, now) {
+            Ok(customer) => take_over(store, request, customer, dry_run).await?,
+            Err(refused) => Err(refused),
+        };
+        let result = match imported {
+            Ok((license, changed)) => {
+                let (count, status) =
+                    if changed { (&mut report.imported, "imported") } else { (&mut report.unchanged, "unchanged") };
+                *count += 1;
+                done(line, status, &license)
+            }
+            Err(Refused { code, detail, action }) => {
+                report.refused += 1;
+                let (detail, action) = (Some(detail), Some(action));
+                RowResult { code: Some(code), detail, action, ..RowResult::plain(line, "refused") }
+            }
+        };
+        report.results.push(result);
+    }
+    let Report { imported, unchanged, refused, .. } = report;
+    tracing::info!(dry_run, imported, unchanged, refused, counter = "customers_imported", "customers were imported");
+    Ok(Response::json(StatusCode::OK, &report))
+}
+
+/// Takes one customer over. Answers the license as it then is, and whether that changed it.
+async fn take_over(
+    store: &Store,
+    request: &Request,
+    customer: Customer,
+    dry_run: bool,
+) -> Result<Result<(License, bool), Refused>, Refusal> {
+    if store.listing(&customer.product).await?.is_none() {
+        return Ok(Err(Refused {
+            code: "product_unknown",
+            detail: format!("this stack has no listing of {}", customer.product),
+            action: "Check the product code, and that the listing is in this stack.",
+        }));
+    }
+    let entry = AuditEntry::new(
+        request.caller.as_deref(),
+        "license.import",
+        &customer.license,
+        [("tenant", customer.tenant.to_string())],
+        store.clock().now(),
+    );
+    Ok(match lifecycle::import(store, &customer, &entry, dry_run).await? {
+        Imported::Done { license, changed } => Ok((*license, changed)),
+        Imported::LinkedElsewhere => Err(Refused {
+            code: "license_linked_elsewhere",
+            detail: format!("{} belongs to another tenant", customer.license),
+            action: "Check the tenant. To give the license to another, move it.",
+        }),
+        Imported::MovesElsewhere => Err(Refused {
+            code: "license_moves_elsewhere",
+            detail: format!("{} moves to another license, or at another hour", customer.license),
+            action: "Look at the license. What was said about its move before stays.",
+        }),
+        Imported::NotInForce => Err(Refused {
+            code: "license_not_in_force",
+            detail: format!("{} is over, so it cannot move", customer.license),
+            action: "Import the license alone, or leave it out.",
+        }),
+    })
+}
+
+fn done(line: u64, status: &'static str, license: &License) -> RowResult {
+    RowResult {
+        license: Some(license.id.clone()),
+        metered_from: license.metered_from,
+        moves_to: license.moving.as_ref().map(|moving| moving.arn.id().clone()),
+        moves_at: license.moving.as_ref().map(|moving| moving.at),
+        ..RowResult::plain(line, status)
+    }
+}
+
+impl RowResult {
+    fn plain(line: u64, status: &'static str) -> Self {
+        Self {
+            line,
+            status,
+            license: None,
+            metered_from: None,
+            moves_to: None,
+            moves_at: None,
+            code: None,
+            detail: None,
+            action: None,
+        }
+    }
+}
+
+/// Reads the file: its header and its rows.
+fn read(text: &str) -> Result<(StringRecord, Vec<StringRecord>), Problem> {
+    let invalid = |detail: String| {
+        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+            .detail(detail)
+            .action("Mend the file as the detail says and send it again. Nothing of it was taken over.")
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| invalid(error.to_string()))?.clone();
+    let mut seen = BTreeSet::new();
+    for column in &header {
+        if !COLUMNS.contains(&column) || !seen.insert(column) {
+            let column: String = column.chars().take(40).collect();
+            let known = COLUMNS.join(", ");
+            return Err(invalid(format!("the column `{column}` is there twice, or is none of {known}")));
+        }
+    }
+    if let Some(missing) = ["product", "tenant"].into_iter().find(|column| !seen.contains(column)) {
+        return Err(invalid(format!("the header row has no column {missing}")));
+    }
+    let rows: Vec<StringRecord> =
+        reader.records().collect::<Result<_, _>>().map_err(|error| invalid(error.to_string()))?;
+    if rows.is_empty() || rows.len() > MOST_ROWS {
+        return Err(invalid(format!("there are {} rows; it must be 1 to {MOST_ROWS}", rows.len())));
+    }
+    Ok((header, rows))
+}
+
+/// Reads the customer of a row.
+fn customer(header: &StringRecord, row: &StringRecord, now: Timestamp) -> Result<Customer, Refused> {
+    if row.len() != header.len() {
+        let detail = format!("it has {} cells, and the header has {}", row.len(), header.len());
+        return Err(Refused { code: "row_invalid", detail, action: "Mend the row and send it again." });
+    }
+    let cells = Cells { header, row };
+    let product: ProductCode = cells.required("product")?;
+    let tenant: TenantId = cells.required("tenant")?;
+    let identifier: Option<CustomerIdentifier> = cells.optional("customer_identifier")?;
+    let arn: Option<LicenseArn> = cells.optional("license_arn")?;
+    let agreement: Option<AgreementId> = cells.optional("agreement_id")?;
+    let account: Option<AccountId> = cells.optional("account")?;
+    let since: Option<Timestamp> = cells.optional("since")?;
+    if since.is_some_and(|since| since > now) {
+        return Err(Refused::cell("since", "is still to come"));
+    }
+    if arn.as_ref().is_some_and(|arn| !arn.is_sendable()) {
+        return Err(Refused::cell("license_arn", "must have the form arn:aws:license-manager::<account>:license:l-…"));
+    }
+    let metered_from = cells.hour("metered_from", now)?;
+    let (license, moving) = match (&identifier, &arn) {
+        (None, None) => return Err(Refused::cell("license_arn", "this or customer_identifier must be there")),
+        (Some(identifier), None) => (LicenseId::legacy(&product, identifier), None),
+        (None, Some(arn)) => (arn.id().clone(), None),
+        (Some(identifier), Some(arn)) => {
+            let agreement = agreement.clone().ok_or_else(|| Refused::cell("agreement_id", "a move needs it"))?;
+            let account = account.clone().ok_or_else(|| Refused::cell("account", "a move needs it"))?;
+            let at = cells.hour("move_at", now)?;
+            let moving = Moving { arn: arn.clone(), agreement, account, at, done_at: None };
+            (LicenseId::legacy(&product, identifier), Some(moving))
+        }
+    };
+    let (arn, agreement) = if moving.is_some() { (None, None) } else { (arn, agreement) };
+    let contact = contact(&cells, &license, now)?;
+    Ok(Customer { license, product, tenant, identifier, arn, agreement, account, since, metered_from, moving, contact })
+}
+
+/// What a row says of the person; none without an address.
+fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Option<Contact>, Refused> {
+    let text = |column: &str| cells.text(column).map(str::to_owned);
+    let Some(email) = text("email") else { return Ok(None) };
+    if !is_mail_address(&email) {
+        return Err(Refused::cell("email", "is no mail address"));
+    }
+    for column in ["name", "company"] {
+        let is_wrong = |text: &str| text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control);
+        if cells.text(column).is_some_and(is_wrong) {
+            return Err(Refused::cell(column, format!("must be at most {LONGEST_NAME} characters, none of control")));
+        }
+    }
+    let language = text("language").unwrap_or_else(|| "en".to_owned());
+    if !["en", "ja"].contains(&language.as_str()) {
+        return Err(Refused::cell("language", "must be en or ja"));
+    }
+    Ok(Some(Contact {
+        license: license.clone(),
+        session: None,
+        email,
+        name: text("name"),
+        company: text("company"),
+        answers: std::collections::BTreeMap::new(),
+        language,
+        saved_at: now,
+    }))
+}
+
+/// The cells of a row by their columns; an empty one is not there.
+struct Cells<'a> {
+    header: &'a StringRecord,
+    row: &'a StringRecord,
+}
+
+impl Cells<'_> {
+    fn text(&self, column: &str) -> Option<&str> {
+        let place = self.header.iter().position(|name| name == column)?;
+        self.row.get(place).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    fn optional<T: std::str::FromStr>(&self, column: &str) -> Result<Option<T>, Refused>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.text(column).map(str::parse).transpose().map_err(|error: T::Err| Refused::cell(column, error))
+    }
+
+    fn required<T: std::str::FromStr>(&self, column: &str) -> Result<T, Refused>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.optional(column)?.ok_or_else(|| Refused::cell(column, "must be there"))
+    }
+
+    /// An hour that begins late enough from now: the one that is said, or the next.
+    fn hour(&self, column: &str, now: Timestamp) -> Result<UsageHour, Refused> {
+        let earliest = now.checked_add(NOTICE).unwrap_or(now);
+        let next = UsageHour::of(earliest).next();
+        let Some(said) = self.optional::<Timestamp>(column)? else { return Ok(next) };
+        let hour = UsageHour::of(said);
+        if hour.start() != said || said < earliest {
+            return Err(Refused::cell(column, "must be the first moment of an hour, 10 minutes from now or later"));
+        }
+        Ok(hour)
+    }
+}
