@@ -25,7 +25,7 @@ pub fn check(request: &[u8], secret: &str) -> Vec<String> {
     assert!(!path.contains('%'), "what is encoded is encoded once more to be signed, which this does not do");
     let signed_headers: String = signed.iter().map(|name| format!("{name}:{}\n", header(name).trim())).collect();
     let canonical = [method, path, &parameters.join("&"), &signed_headers, &signed.join(";"), &hex(&sha256(body))];
-    let to_sign = ["AWS4-HMAC-SHA256", header("x-amz-date"), scope, &hex(&sha256(&canonical.join("\n")))].join("\n");
+    let to_sign = ["AWS4-HMAC-SHA256", header("x-amz-date"), scope, &hex(&sha256(canonical.join("\n")))].join("\n");
     let key = scope.split('/').fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part));
     assert_eq!(part("Signature="), hex(&hmac(&key, &to_sign)), "{head}");
     assert!(scope.ends_with("/us-east-1/execute-api/aws4_request"), "{scope}");
