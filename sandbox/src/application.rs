@@ -10,7 +10,7 @@ use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::listings::{send_buyers_to, stage_name};
+use crate::listings::stage_name;
 
 /// The application of a stage.
 #[derive(Debug)]
@@ -48,11 +48,20 @@ pub(crate) async fn for_stages(stages: &[Stage], named: Option<&Url>, port: u16)
     Ok(applications)
 }
 
-/// Sends a listing's buyers to the application of its stage; of the first, if its own has no stack.
+/// Sends a listing's buyers to the application of its stage; to that of the first, if its own has no stack. The seller's
+/// own has the listing's paths, the sample application has its own.
 pub(crate) fn send_buyers(listing: &mut Listing, applications: &[Application]) {
     let of_stage = applications.iter().find(|application| application.stage == listing.stage);
-    if let Some(application) = of_stage.or(applications.first()) {
-        send_buyers_to(listing, &application.url);
+    let Some(application) = of_stage.or(applications.first()) else { return };
+    for (url, path) in [(&mut listing.urls.sign_up, "/sign-up"), (&mut listing.urls.sign_in, "/sign-in")] {
+        let mut there = application.url.clone();
+        if application.listener.is_some() {
+            there.set_path(path);
+        } else {
+            there.set_path(url.path());
+            there.set_query(url.query());
+        }
+        *url = there;
     }
 }
 
@@ -66,4 +75,28 @@ pub(crate) fn sample(api_url: &str, clock: &Clock) -> Router {
         https: false,
         clock: Arc::new(move || clock.now()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listings::Listings;
+
+    #[tokio::test]
+    async fn buyers_go_to_the_listings_paths_at_the_sellers_application_and_to_the_doors_of_the_sample() {
+        let mut listing = Listings::Demo.load().unwrap().remove(0).listing;
+        listing.urls.sign_up.set_path("/aws/welcome");
+        listing.urls.sign_up.set_query(Some("from=aws"));
+        let stages = [listing.stage];
+
+        let mut own = listing.clone();
+        let named = "http://localhost:3000".parse().unwrap();
+        send_buyers(&mut own, &for_stages(&stages, Some(&named), 0).await.unwrap());
+        assert_eq!(own.urls.sign_up.as_str(), "http://localhost:3000/aws/welcome?from=aws");
+        assert_eq!(own.urls.sign_in.as_str(), "http://localhost:3000/sign-in");
+
+        let samples = for_stages(&stages, None, 0).await.unwrap();
+        send_buyers(&mut listing, &samples);
+        assert_eq!(listing.urls.sign_up, samples[0].url.join("/sign-up").unwrap());
+    }
 }

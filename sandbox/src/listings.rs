@@ -1,10 +1,9 @@
-//! The listings that the sandbox sells: where they come from, and where they send their buyers.
+//! The listings that the sandbox sells, and where they come from.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use stallkeeper::listing::{Listing, Stage};
-use url::Url;
 
 /// Where the listings come from.
 #[derive(Debug, Clone, Default)]
@@ -90,16 +89,6 @@ pub(crate) fn find<'a>(listings: &'a [DescribedListing], text: &str) -> Option<&
     listings.iter().find(is_meant)
 }
 
-/// Sends a listing's buyers to an application; the paths are the listing's.
-pub(crate) fn send_buyers_to(listing: &mut Listing, application: &Url) {
-    for url in [&mut listing.urls.sign_up, &mut listing.urls.sign_in] {
-        let mut there = application.clone();
-        there.set_path(url.path());
-        there.set_query(url.query());
-        *url = there;
-    }
-}
-
 /// A stage's name as it stands in files and addresses.
 pub fn stage_name(stage: Stage) -> &'static str {
     match stage {
@@ -136,13 +125,5 @@ mod tests {
             assert_eq!(find(&listings, text).unwrap().file, "demo-contract", "{text}");
         }
         assert!(find(&listings, "demo").is_none());
-    }
-
-    #[test]
-    fn buyers_are_sent_to_the_listings_paths_at_the_application() {
-        let mut listing = Listings::Demo.load().unwrap().remove(0).listing;
-        send_buyers_to(&mut listing, &"http://localhost:3000".parse().unwrap());
-        assert_eq!(listing.urls.sign_up.as_str(), "http://localhost:3000/sign-up");
-        assert_eq!(listing.urls.sign_in.as_str(), "http://localhost:3000/sign-in");
     }
 }

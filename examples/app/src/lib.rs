@@ -1,8 +1,8 @@
-//! A small application that is sold on AWS Marketplace through Stallkeeper, to copy from. `README.md` says what to take.
+//! A small application that is sold on AWS Marketplace through Stallkeeper, to copy from. `examples/README.md` says what to take.
 //!
-//! [`stallkeeper`] is the client. A buyer goes through [`arrival`] (sign up, sign in) and [`tenants`] (which tenant gets
-//! the license); then there is [`dashboard`] (what was bought), [`plan`] (what is changed here, and what at AWS
-//! Marketplace) and [`work`] (what is used), behind the [`gate`] and with the [`outbox`].
+//! `stallkeeper` is the client. A buyer goes through `arrival` (sign up, sign in) and `tenants` (which tenant gets the
+//! license); then there is `dashboard` (what was bought), `plan` (what is changed here, and what at AWS Marketplace) and
+//! `work` (what is used), behind the `gate` and with the `outbox`.
 
 mod accounts;
 mod arrival;

@@ -5,9 +5,10 @@
 //!   cargo run -p sample-app
 //! ```
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::Timestamp;
@@ -15,7 +16,17 @@ use sample_app::Settings;
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -33,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn setting(name: &str) -> anyhow::Result<String> {
-    std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))
+    std::env::var(name).map_err(|_| anyhow!("the environment variable {name} is not set"))
 }
 
 /// Those of the environment, as Lambda and CI have them. Where a machine has a role (ECS, EC2), take

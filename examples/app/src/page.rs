@@ -211,5 +211,4 @@ pub(crate) async fn style() -> Response {
 
 pub(crate) async fn nothing_here() -> Stop {
     Stop::refused(StatusCode::NOT_FOUND, "There is no such page", "The address may be mistyped.")
-        .with_way_on("To the dashboard", "/")
 }

@@ -65,7 +65,7 @@ fn anothers() -> Stop {
     let text = "You are signed in, but not as somebody who belongs to it. If a colleague set it up, ask them, or sign in \
                 with the account that you used then. Nothing was changed.";
     let title = "This subscription belongs to another account already";
-    Stop::refused(StatusCode::CONFLICT, title, text).with_way_on("To your own dashboard", "/")
+    Stop::refused(StatusCode::CONFLICT, title, text)
 }
 
 /// Picks one of the visitor's tenants or makes a new one, and links what they brought to it.

@@ -12,14 +12,15 @@ struct Weather {
     is_shut: bool,
     /// So many answers to requests that begin so are lost.
     lost: (String, usize),
-    /// The first lines of all requests that got through.
-    requests: Vec<String>,
+    /// All requests that got through, as they were sent.
+    requests: Vec<Vec<u8>>,
 }
 
 /// The network.
 #[derive(Debug, Clone)]
 pub struct Door {
     pub url: String,
+    server: String,
     weather: Arc<Mutex<Weather>>,
 }
 
@@ -29,7 +30,7 @@ impl Door {
         let server = server.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let door = Self { url, weather: Arc::default() };
+        let door = Self { url, server: server.clone(), weather: Arc::default() };
         let weather = Arc::clone(&door.weather);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -50,31 +51,46 @@ impl Door {
         self.weather.lock().unwrap().is_shut = is_shut;
     }
 
+    /// All requests that got through, as they were sent.
+    pub fn requests(&self) -> Vec<Vec<u8>> {
+        self.weather.lock().unwrap().requests.clone()
+    }
+
     /// How many such requests got through, answered or not.
     pub fn count(&self, requests: &str) -> usize {
-        self.weather.lock().unwrap().requests.iter().filter(|line| line.starts_with(requests)).count()
+        let weather = self.weather.lock().unwrap();
+        weather.requests.iter().filter(|request| request.starts_with(requests.as_bytes())).count()
+    }
+
+    /// The first of such requests arrives once more, as one that was held up on its way.
+    pub async fn repeat_first(&self, requests: &str) {
+        let first = {
+            let weather = self.weather.lock().unwrap();
+            let mut such = weather.requests.iter().filter(|request| request.starts_with(requests.as_bytes()));
+            such.next().unwrap().clone()
+        };
+        let mut server = TcpStream::connect(&self.server).await.unwrap();
+        server.write_all(&first).await.unwrap();
+        let mut answered = vec![0; 1 << 16];
+        let length = server.read(&mut answered).await.unwrap();
+        assert!(answered[..length].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answered[..length]));
     }
 }
 
 /// Carries bytes both ways, until one side is done or an answer is lost: then both see the connection end.
 async fn carry(mut client: TcpStream, mut server: TcpStream, weather: Arc<Mutex<Weather>>) {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    let mut request = String::new();
     loop {
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(length @ 1..) = read else { return };
-                let text = String::from_utf8_lossy(&asked[..length]);
-                let line = text.lines().next().unwrap_or_default();
                 {
                     let mut weather = weather.lock().unwrap();
                     if weather.is_shut {
                         return;
                     }
-                    if line.ends_with(" HTTP/1.1") {
-                        request = line.to_owned();
-                        weather.requests.push(request.clone());
-                    }
+                    // A small request comes in one piece.
+                    weather.requests.push(asked[..length].to_vec());
                 }
                 if server.write_all(&asked[..length]).await.is_err() {
                     return;
@@ -84,7 +100,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, weather: Arc<Mutex<
                 let Ok(length @ 1..) = read else { return };
                 {
                     let mut weather = weather.lock().unwrap();
-                    if weather.lost.1 > 0 && request.starts_with(&weather.lost.0) {
+                    if weather.lost.1 > 0 && asked.starts_with(weather.lost.0.as_bytes()) {
                         weather.lost.1 -= 1;
                         return;
                     }

@@ -2,6 +2,7 @@
 
 mod browser;
 mod door;
+mod signature;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tests::{Bought, World};
 use tokio::net::TcpListener;
 
 const PASSWORD: &str = "a short sentence";
+const SECRET_ACCESS_KEY: &str = "the secret of the application's role";
 
 /// A world whose buyers go on to a sample application that reaches Stallkeeper by a network that may fail.
 struct Shop {
@@ -42,7 +44,8 @@ impl Shop {
         .await;
         let door = Door::before(world.sandbox.url()).await;
         let clock = world.sandbox.clock().clone();
-        let credentials = Credentials::new("AKIAAPPLICATION", "secret", None, None, "test");
+        let credentials =
+            Credentials::new("ASIAAPPLICATION", SECRET_ACCESS_KEY, Some("a-session".to_owned()), None, "test");
         let router = sample_app::router(sample_app::Settings {
             api_url: door.url.clone(),
             credentials: SharedCredentialsProvider::new(credentials),
@@ -182,6 +185,28 @@ async fn usage_whose_answers_were_lost_is_billed_once() {
 }
 
 #[tokio::test]
+async fn every_call_is_signed_as_aws_wants_it() {
+    let shop = Shop::open().await;
+    let (legacy, mut browser) = shop.customer("demo-legacy", json!({})).await;
+    assert!(legacy.license.contains('~'));
+    make_requests(&mut browser, "5").await;
+    send_all(&mut browser).await;
+    browser.open("/").await;
+    browser.send("/sign-out", &[]).await;
+    let requests = shop.door.requests();
+    for request in &requests {
+        let signed = signature::check(request, SECRET_ACCESS_KEY);
+        for name in ["content-type", "host", "x-amz-date", "x-amz-security-token"] {
+            assert!(signed.iter().any(|known| known == name), "{name} is not signed");
+        }
+        let redeems = request.starts_with(b"POST /v1/handoffs");
+        assert_eq!(redeems, signed.iter().any(|name| name == "idempotency-key"));
+    }
+    let mut kinds = ["POST /v1/handoffs", "PUT /v1/licenses/", "GET /v1/tenants/", "POST /v1/usage"].into_iter();
+    assert!(kinds.all(|kind| shop.door.count(kind) > 0) && requests.iter().any(|it| it.contains(&b'?')));
+}
+
+#[tokio::test]
 async fn while_stallkeeper_is_away_work_goes_on_and_its_usage_waits() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
@@ -217,7 +242,7 @@ async fn what_nobody_knows_an_answer_to_is_not_open() {
 }
 
 #[tokio::test]
-async fn a_correction_counts_though_its_answer_was_lost_until_the_hour_is_over() {
+async fn a_correction_counts_though_its_answer_was_lost_and_what_it_corrects_comes_later() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     make_requests(&mut browser, "50").await;
@@ -226,6 +251,7 @@ async fn a_correction_counts_though_its_answer_was_lost_until_the_hour_is_over()
     shop.door.lose("POST /v1/usage", 1);
     browser.send("/work/correct", &[("key", &key), ("quantity", "30")]).await;
     send_all(&mut browser).await;
+    shop.door.repeat_first("POST /v1/usage").await;
     shop.next_hour().await;
     browser.open("/work").await;
     let page = browser.send("/work/correct", &[("key", &key), ("quantity", "1")]).await;
@@ -384,22 +410,49 @@ async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dro
     assert!(page.status == 403 && page.shows("not in force"), "{page:?}");
 }
 
+/// Somebody who has bought 10 events in advance, and pays for more, in a world where a renewal brings another license.
+async fn renewing(shop: &Shop) -> (Bought, Browser) {
+    let (purchase, mut browser) = shop.customer("demo-consumption", json!({ "events_included": 10 })).await;
+    browser.open("/work").await;
+    (purchase, browser)
+}
+
+async fn renew(shop: &Shop, purchase: &Bought) -> String {
+    shop.world.change(&purchase.agreement, json!({ "action": "renew" })).await;
+    shop.world.license(&purchase.license).await["successor"].as_str().unwrap().to_owned()
+}
+
+const RECORD_EVENTS: [(&str, &str); 2] = [("dimension", "events_extra"), ("quantity", "25")];
+
 #[tokio::test]
 async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
     let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
-    let purchase = shop.world.buy("demo-consumption", json!({ "events_included": 10 })).await;
-    let mut browser = shop.browser();
-    arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
-    sign_up(&mut browser, "buyer@example.com").await;
-    link_to_new(&mut browser, "Acme").await;
-    browser.open("/work").await;
-    shop.world.change(&purchase.agreement, json!({ "action": "renew" })).await;
-    let heir = shop.world.license(&purchase.license).await["successor"].as_str().unwrap().to_owned();
-    browser.send("/work", &[("dimension", "events_extra"), ("quantity", "25")]).await;
+    let (purchase, mut browser) = renewing(&shop).await;
+    let heir = renew(&shop, &purchase).await;
+    // The gate has its answer from before.
+    browser.send("/work", &RECORD_EVENTS).await;
     send_all(&mut browser).await;
     shop.next_hour().await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::ZERO);
     assert_eq!(shop.world.total(&heir).await, Decimal::from(15), "10 are included");
+}
+
+#[tokio::test]
+async fn usage_that_may_have_been_taken_in_before_a_renewal_is_not_billed_to_both() {
+    let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
+    let (purchase, mut browser) = renewing(&shop).await;
+    shop.door.lose("POST /v1/usage", 100);
+    browser.send("/work", &RECORD_EVENTS).await;
+    browser.send("/work/send", &[]).await;
+    let heir = renew(&shop, &purchase).await;
+    // Until then Stallkeeper may remember the license as it was, and bills it rightly.
+    shop.world.advance(SignedDuration::from_mins(2)).await;
+    shop.door.lose("", 0);
+    let page = send_all(&mut browser).await;
+    assert!(page.shows("25 events_extra: license_ended"), "a person decides: {page:?}");
+    shop.next_hour().await;
+    assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(15));
+    assert_eq!(shop.world.total(&heir).await, Decimal::ZERO);
 }
 
 #[tokio::test]
