@@ -260,7 +260,7 @@ pub struct SeenInForce {
     /// When that agreement began: the license was not in force by it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
-    /// When AWS was asked: the license was in force by then.
+    /// By when it was in force at the latest: when AWS was asked, or when that agreement was over.
     pub at: Timestamp,
 }
 

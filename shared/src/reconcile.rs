@@ -1,6 +1,6 @@
 //! What the table believes of a license, against what AWS shows of it: lost and late events are made good.
 //!
-//! AWS is asked (DescribeAgreement, SearchAgreements, GetEntitlements), a pure function [judges](judge) what its answers
+//! AWS is asked (DescribeAgreement, SearchAgreements, GetEntitlements, GetAgreementEntitlements), a pure function [judges](judge) what its answers
 //! say that no event did, and that goes the way of all news, into the row and through the one function that makes a
 //! state of it. What was seen is kept apart from what was heard, and is weaker: an event that arrives later puts
 //! everything where it would have been without the look. A look that finds nothing writes nothing.
@@ -86,6 +86,8 @@ pub struct Finding {
 pub enum FindingKind {
     /// AWS has an agreement in force of which the table has no license and AWS names none.
     UnknownAgreement,
+    /// AWS has the agreement in force, and does not tell this account whether its license is provisioned.
+    Unproven,
     /// AWS says that the agreement goes on in another, and shows none.
     NoSuccessor,
     /// AWS has revoked the license, and still shows its agreement as active or its entitlements.
@@ -102,6 +104,7 @@ impl FindingKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnknownAgreement => "unknown_agreement",
+            Self::Unproven => "unproven",
             Self::NoSuccessor => "no_successor",
             Self::ClosedButActive => "closed_but_active",
             Self::OpenButOver => "open_but_over",
@@ -260,20 +263,14 @@ impl<'a> Reconciler<'a> {
             }
             None => None,
         };
-        let view = View { license, looked_at, described: described.as_ref(), found: &[], entitled: None };
+        let view = View { license, looked_at, described: described.as_ref(), found: &[], is_provisioned: false };
         let found = if view.needs_search() { self.of_buyer(listing, license).await? } else { Vec::new() };
-        let has_entitlements = listing.pricing.has_entitlements();
-        let is_active = view.is_active_at_aws();
-        let mut refreshed = None;
-        let mut entitled = has_entitlements.then_some(false);
         let view = View { found: &found, ..view };
-        if has_entitlements && view.needs_proof() {
-            refreshed = Some(self.refresh(license, is_active).await?);
-            let row = self.store.license(&license.id).await?;
-            let is_shown = refreshed == Some(Refreshed::Kept) && row.is_some_and(|row| !row.entitlements.is_empty());
-            entitled = Some(is_shown);
-        }
-        let judged = judge(&View { entitled, ..view });
+        let is_provisioned = match view.needs_proof() {
+            Some(agreement) => self.is_provisioned(listing, license, agreement, outcome).await?,
+            None => false,
+        };
+        let judged = judge(&View { is_provisioned, ..view });
         for look in &judged.looks {
             lifecycle::see_agreement(self.store, look).await?;
         }
@@ -286,13 +283,12 @@ impl<'a> Reconciler<'a> {
         for kind in judged.findings {
             outcome.find(kind, Some(&license.id), license.agreement());
         }
-        let Some(row) = self.store.license(&license.id).await?.filter(|_| has_entitlements) else { return Ok(()) };
+        let row = self.store.license(&license.id).await?.filter(|_| listing.pricing.has_entitlements());
         // What is over grants nothing, whatever AWS still shows or does not.
-        let is_over = matches!(row.state_at(looked_at), State::Ending { .. } | State::Ended { .. });
-        if !is_over && refreshed != Some(Refreshed::Kept) {
-            refreshed = Some(self.refresh(&row, is_active).await?);
-        }
-        if refreshed == Some(Refreshed::EmptyTooEarly) && is_settled(row.active_since(), looked_at) {
+        let is_over = |row: &License| matches!(row.state_at(looked_at), State::Ending { .. } | State::Ended { .. });
+        let Some(row) = row.filter(|row| !is_over(row)) else { return Ok(()) };
+        let refreshed = self.refresh(&row, view.is_active_at_aws()).await?;
+        if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), looked_at) {
             outcome.find(FindingKind::EntitlementsEmpty, Some(&row.id), row.agreement());
         }
         Ok(())
@@ -344,13 +340,7 @@ impl<'a> Reconciler<'a> {
         let at = self.store.clock().now();
         let mut license = License::new(arn.id().clone(), listing.product_code.clone());
         license.know_buyer(agreement.account.as_ref(), Some(arn));
-        let is_proven = if listing.pricing.has_entitlements() {
-            self.turn().await;
-            !self.marketplace.entitlements(&license).await?.is_empty()
-        } else {
-            is_settled(agreement.at_aws.starts_at, at)
-        };
-        if !is_proven {
+        if !self.is_provisioned(listing, &license, agreement, outcome).await? {
             return Ok(());
         }
         let starts_at = agreement.at_aws.starts_at;
@@ -361,6 +351,33 @@ impl<'a> Reconciler<'a> {
         }
         outcome.compare(None, &license, self.store);
         Ok(())
+    }
+
+    /// Whether AWS proves that a license is provisioned, so that its buyer may use the product and usage is taken.
+    ///
+    /// That its agreement is active is no proof: AWS provisions later, and not before the buyer's means of payment are
+    /// verified. GetEntitlements shows only what is provisioned. A license that is paid by use has no such
+    /// entitlements; GetAgreementEntitlements says how far AWS is with it. Where AWS does not say that to this account, a
+    /// person is told, and the license waits on.
+    async fn is_provisioned(
+        &self,
+        listing: &Listing,
+        license: &License,
+        agreement: &FoundAgreement,
+        outcome: &mut Outcome,
+    ) -> Result<bool, ReconcileError> {
+        self.turn().await;
+        if listing.pricing.has_entitlements() {
+            return Ok(!self.marketplace.entitlements(license).await?.is_empty());
+        }
+        match self.marketplace.provisioned_licenses(&agreement.id).await {
+            Ok(licenses) => Ok(licenses.iter().any(|arn| *arn.id() == license.id)),
+            Err(MarketplaceError::Refused { .. }) => {
+                outcome.find(FindingKind::Unproven, Some(&license.id), Some(&agreement.id));
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Every agreement of a license's buyer about its product.

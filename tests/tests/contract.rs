@@ -169,7 +169,11 @@ fn sources(places: &[&str]) -> Vec<(PathBuf, String)> {
     for place in places {
         let place = root().join(place);
         let files: Vec<PathBuf> = if place.is_dir() {
-            std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()).collect()
+            std::fs::read_dir(&place)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.is_file())
+                .collect()
         } else {
             vec![place]
         };

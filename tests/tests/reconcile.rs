@@ -107,10 +107,6 @@ async fn a_contract_whose_activation_was_lost_is_in_force_when_aws_shows_what_it
 async fn usage_of_a_license_whose_activation_was_lost_is_billed_from_when_it_was_seen_in_force() {
     let world = World::new().await;
     let purchase = registered_unheard(&world, "demo-subscription", json!({})).await;
-    // Too early: AWS may still be at it, and the event on its way.
-    assert_eq!(repairs(&world, &purchase.license).await, Vec::<String>::new());
-    assert_eq!(world.license(&purchase.license).await["state"], "pending");
-
     let event = |key: &str, time: Timestamp| json!([{ "license": purchase.license, "dimension": "requests", "quantity": 5, "time": time.to_string(), "key": key }]);
     world.advance(minutes(10)).await;
     assert_eq!(world.report(event("before", world.now())).await, ["accepted"]);
@@ -124,6 +120,29 @@ async fn usage_of_a_license_whose_activation_was_lost_is_billed_from_when_it_was
     let first = world.records(&purchase.license).await.pop().unwrap();
     assert_eq!(first["timestamp"], seen_at.to_string(), "no moment before is claimed: {first}");
     is_at_rest(&world, &purchase.license).await;
+}
+
+#[tokio::test]
+async fn an_active_agreement_alone_proves_no_license() {
+    let world = World::with(|options| options.delays.provision = hours(2)).await;
+    let by_use = world.buy("demo-subscription", json!({})).await;
+    let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    for purchase in [&by_use, &contract] {
+        world.register(&purchase.token, "buyer@example.com").await;
+        world.advance(minutes(50)).await;
+        assert_eq!(repairs(&world, &purchase.license).await, Vec::<String>::new());
+        assert_eq!(world.license(&purchase.license).await["state"], "pending");
+    }
+    assert_eq!(world.counted(Metric::ReconcileFindings), 0);
+
+    // Where AWS does not tell this account how far it is, a person is told.
+    world
+        .fault(json!({ "service": "agreement", "operation": "GetAgreementEntitlements", "kind": "access_denied" }))
+        .await;
+    let (status, answer) = on_demand(&world, &by_use.license).await;
+    assert_eq!((status, &answer["repairs"]), (200, &json!([])), "{answer}");
+    assert_eq!(answer["findings"][0]["kind"], "unproven");
+    assert_eq!(answer["license"]["state"], "pending");
 }
 
 #[tokio::test]

@@ -75,9 +75,24 @@ fn an_end_without_a_status_or_with_a_new_one_is_an_end() {
 
 #[test]
 fn notices_are_not_taken_for_what_they_announce() {
-    for name in ["agreement-ending-notice", "agreement-advisory"] {
-        assert!(matches!(read(&sample(name)).unwrap(), Message::Other(_)), "{name}");
-    }
+    assert!(matches!(read(&sample("agreement-ending-notice")).unwrap(), Message::Other(_)));
+}
+
+#[test]
+fn an_advisory_is_of_an_agreement_and_of_its_own_time() {
+    let advisory = |body: &str| match read(body).unwrap() {
+        Message::Advisory(agreement, advisory) => (agreement.to_string(), advisory),
+        other => panic!("an advisory was read as {other:?}"),
+    };
+    let issued_at = "2026-08-20T12:00:00Z".parse().ok();
+    let resolved_at = "2026-08-20T18:00:00Z".parse().ok();
+    let issued = ("agmt-5f0example1".to_owned(), Advisory { issued_at, resolved_at: None });
+    let resolved = ("agmt-5f0example1".to_owned(), Advisory { issued_at: None, resolved_at });
+    assert_eq!(advisory(&sample("agreement-advisory")), issued);
+    assert_eq!(advisory(&sample("agreement-advisory-resolved")), resolved);
+    // Without a time of its own, that of the event counts.
+    let bare = sample("agreement-advisory").replace(r#""advisory":{"issuedAt":"2026-08-20T12:00:00Z"},"#, "");
+    assert_eq!(advisory(&bare), issued);
 }
 
 #[test]

@@ -74,7 +74,9 @@ impl Service {
             ],
             Self::Metering => &["ResolveCustomer", "BatchMeterUsage"],
             Self::Entitlement => &["GetEntitlements"],
-            Self::Agreement => &["DescribeAgreement", "GetAgreementTerms", "SearchAgreements"],
+            Self::Agreement => {
+                &["DescribeAgreement", "GetAgreementEntitlements", "GetAgreementTerms", "SearchAgreements"]
+            }
             Self::Sns => &["Publish"],
             Self::Ses => &["SendEmail"],
         }

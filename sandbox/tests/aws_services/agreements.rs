@@ -44,6 +44,27 @@ async fn an_agreement_that_is_paid_by_use_has_no_end() {
 }
 
 #[tokio::test]
+async fn what_an_agreement_grants_is_provisioned_after_a_while_and_deprovisioned_after_its_end() {
+    let sandbox = start_with(Readings::default(), Delays::default()).await;
+    let bought = sandbox.buy(SUBSCRIPTION, json!({}));
+    let arn = bought.license_arn.unwrap().to_string();
+    for (passes, expected) in [(0, "PENDING"), (61, "PROVISIONED"), (1, "DEPROVISIONED")] {
+        sandbox.advance(SignedDuration::from_secs(passes));
+        if expected == "DEPROVISIONED" {
+            let end = Change::End { status: EndStatus::Cancelled };
+            sandbox.aws.marketplace().change(&bought.agreement_id, end).unwrap();
+            sandbox.advance(SignedDuration::from_secs(31));
+        }
+        let request = sandbox.agreement().get_agreement_entitlements().agreement_id(bought.agreement_id.as_str());
+        let answer = request.send().await.unwrap();
+        let [entitlement] = answer.agreement_entitlements() else { panic!("{answer:?}") };
+        assert_eq!(entitlement.status().unwrap().as_str(), expected);
+        assert_eq!(entitlement.license_arn(), Some(arn.as_str()));
+        assert_eq!(entitlement.registration_token(), None);
+    }
+}
+
+#[tokio::test]
 async fn the_status_follows_what_becomes_of_an_agreement() {
     let sandbox = start_with(Readings::default(), Delays::default()).await;
     for (end, expected) in [

@@ -1,8 +1,10 @@
-//! The agreement service: DescribeAgreement, SearchAgreements.
+//! The agreement service: DescribeAgreement, GetAgreementEntitlements, SearchAgreements.
 
 use aws_sdk_marketplaceagreement::operation::describe_agreement::{DescribeAgreementError, DescribeAgreementOutput};
 use aws_sdk_marketplaceagreement::primitives::DateTime;
-use aws_sdk_marketplaceagreement::types::{AgreementViewSummary, Filter};
+use aws_sdk_marketplaceagreement::types::{
+    AgreementEntitlement, AgreementEntitlementStatus, AgreementViewSummary, Filter,
+};
 
 use jiff::Timestamp;
 
@@ -120,6 +122,25 @@ impl Marketplace {
             .map_err(read_error)?;
         let agreements = answer.agreement_view_summaries().iter().filter_map(found).collect();
         Ok(AgreementPage { agreements, next: answer.next_token().map(str::to_owned) })
+    }
+
+    /// The licenses that AWS has provisioned for an agreement, and not revoked (GetAgreementEntitlements).
+    ///
+    /// # Errors
+    ///
+    /// See [`MarketplaceError`].
+    pub async fn provisioned_licenses(&self, id: &AgreementId) -> Result<Vec<LicenseArn>, MarketplaceError> {
+        let request = self.agreement.get_agreement_entitlements().agreement_id(id.as_str());
+        let mut pages = request.into_paginator().send();
+        let mut provisioned = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(read_error)?;
+            let is_provisioned =
+                |it: &&AgreementEntitlement| it.status() == Some(&AgreementEntitlementStatus::Provisioned);
+            let arns = page.agreement_entitlements().iter().filter(is_provisioned).filter_map(|it| it.license_arn());
+            provisioned.extend(arns.filter_map(|arn| arn.parse().ok()));
+        }
+        Ok(provisioned)
     }
 
     /// None where AWS does not know the agreement.

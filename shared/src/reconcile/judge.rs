@@ -18,8 +18,8 @@ pub(super) struct View<'a> {
     pub(super) described: Option<&'a AgreementAtAws>,
     /// The agreements of its buyer about its product, if they were searched for.
     pub(super) found: &'a [FoundAgreement],
-    /// Whether AWS shows that the license grants something; none if its product has no entitlements.
-    pub(super) entitled: Option<bool>,
+    /// Whether AWS proves that the license is provisioned by the agreement that [`needs_proof`](Self::needs_proof).
+    pub(super) is_provisioned: bool,
 }
 
 /// What is to be taken in.
@@ -45,10 +45,11 @@ impl View<'_> {
         }
     }
 
-    /// Whether an agreement grants the license by which it is not known to be in force.
-    pub(super) fn needs_proof(&self) -> bool {
-        let (license, granting) = (self.license, self.granting());
-        granting.is_some_and(|it| license.first_active().is_none() || license.agreement() != Some(&it.id))
+    /// The agreement in force that grants the license, where it is not known to be in force by that.
+    pub(super) fn needs_proof(&self) -> Option<&FoundAgreement> {
+        let license = self.license;
+        let granting = self.granting().filter(|granting| granting.at_aws.status == AgreementStatus::Active);
+        granting.filter(|it| license.first_active().is_none() || license.agreement() != Some(&it.id))
     }
 
     pub(super) fn is_active_at_aws(&self) -> bool {
@@ -137,32 +138,23 @@ fn is_closed(view: &View<'_>) -> bool {
 }
 
 /// The agreement that grants the license: the row may wait for word of it, or follow an older one.
-///
-/// What proves that a license is in force: its agreement is active at AWS and names it, and AWS shows what it grants. AWS
-/// shows entitlements only of licenses that it has provisioned. A license that is paid by use has none; there it is
-/// enough that the agreement has been active for so long that AWS must have provisioned it (it takes a minute). Were it
-/// not, BatchMeterUsage would say so, record by record, and nothing would be billed wrongly.
 fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     let license = view.license;
     let Some(granting) = view.granting() else { return };
     let starts_at = granting.at_aws.starts_at;
     let is_over = granting.at_aws.status.end_reason().is_some();
-    let was_in_force = license.first_active().is_some();
-    let is_proven = match view.entitled {
-        _ if is_over => was_in_force,
-        Some(entitled) => entitled,
-        None => is_settled(starts_at, view.looked_at),
-    };
-    let is_active = granting.at_aws.status == AgreementStatus::Active;
-    let seen = SeenInForce { agreement: Some(granting.id.clone()), starts_at, at: view.looked_at };
+    // What is over grants nothing any more: only its end is taken in.
+    let is_proven = is_over || view.is_provisioned;
+    let at = if is_over { view.over_by(&granting.at_aws, Some(granting)) } else { view.looked_at };
+    let seen = SeenInForce { agreement: Some(granting.id.clone()), starts_at, at };
     let mut after = license.clone();
     after.hear(LicenseEvent::SeenInForce(seen.clone()));
-    let is_renewed = was_in_force && after.agreement() != license.agreement();
-    let is_begun = !was_in_force && is_active;
-    if !is_proven || !(is_renewed || is_begun) {
+    let is_next = after.agreement() != license.agreement();
+    let is_begun = license.first_active().is_none() && granting.at_aws.status == AgreementStatus::Active;
+    if !is_proven || !(is_next || is_begun) {
         return;
     }
-    if after.agreement() != license.agreement() {
+    if is_next {
         judged.looks.push(look_at(view, granting));
     }
     judged.in_force = Some(seen);
@@ -216,3 +208,7 @@ fn look_at(view: &View<'_>, found: &FoundAgreement) -> AgreementLook {
         starts_at: found.at_aws.starts_at,
     }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 mod agreement_requests;
 mod batch_meter_usage;
 mod describe_agreement;
+mod get_agreement_entitlements;
 mod get_agreement_terms;
 mod get_entitlements;
 mod pages;
@@ -29,6 +30,7 @@ pub(crate) fn call(
         (Service::Metering, "ResolveCustomer") => resolve_customer::answer(marketplace, request),
         (Service::Entitlement, "GetEntitlements") => get_entitlements::answer(marketplace, request),
         (Service::Agreement, "DescribeAgreement") => describe_agreement::answer(marketplace, request),
+        (Service::Agreement, "GetAgreementEntitlements") => get_agreement_entitlements::answer(marketplace, request),
         (Service::Agreement, "GetAgreementTerms") => get_agreement_terms::answer(marketplace, request),
         (Service::Agreement, "SearchAgreements") => search_agreements::answer(marketplace, request),
         (_, _) => Err(ServiceError::unknown_operation()),

@@ -1,0 +1,250 @@
+//! Random lives of a license at AWS, whose news comes late or not at all, while somebody looks now and then.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::agreement::{Agreement, AgreementEvent};
+use crate::license::{Mark, Naming, Purchase};
+
+const ENDS: i64 = 400_000;
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + minute * 60).unwrap()
+}
+
+/// What happens at AWS, in minutes.
+#[derive(Debug, Clone)]
+struct Life {
+    is_contract: bool,
+    provisioned: i64,
+    amended: Option<i64>,
+    renewed: Option<i64>,
+    ended: Option<i64>,
+}
+
+/// What AWS tells.
+#[derive(Debug, Clone)]
+enum News {
+    License(LicenseEvent),
+    Agreement(AgreementEvent),
+}
+
+impl Life {
+    /// The agreement in force last.
+    fn last(&self) -> &'static str {
+        if self.renewed.is_some() { "agmt-b" } else { "agmt-a" }
+    }
+
+    /// Everything that AWS tells, with the minute that it happened in.
+    fn news(&self) -> Vec<(i64, News)> {
+        let mark = |minute: i64, what: &str| Mark { at: at(minute), event: format!("{what}-{minute}") };
+        let naming =
+            |minute, agreement: &str| Naming { mark: mark(minute, "l"), agreement: agreement.parse().unwrap() };
+        let updated = |minute, agreement| (minute, News::License(LicenseEvent::Updated(naming(minute, agreement))));
+        let agreement = |minute, id: &str, status, previous: Option<&str>| {
+            let (agreement, previous) = (id.parse().unwrap(), previous.map(|id| id.parse().unwrap()));
+            let mark = mark(minute, &format!("a-{id}-{status:?}"));
+            (minute, News::Agreement(AgreementEvent { agreement, mark, status, previous, starts_at: None }))
+        };
+        let mut news = vec![agreement(0, "agmt-a", AgreementStatus::Active, None), updated(self.provisioned, "agmt-a")];
+        if let Some(minute) = self.amended {
+            news.push(agreement(minute, "agmt-a", AgreementStatus::Active, None));
+            news.push(updated(minute + 1, "agmt-a"));
+        }
+        if let Some(minute) = self.renewed {
+            news.push(agreement(minute, "agmt-b", AgreementStatus::Active, Some("agmt-a")));
+            news.push(updated(minute + 1, "agmt-b"));
+            news.push(agreement(minute + 1, "agmt-a", AgreementStatus::Renewed, None));
+        }
+        if let Some(minute) = self.ended {
+            news.push(agreement(minute, self.last(), AgreementStatus::Cancelled, None));
+            news.push((minute + 1, News::License(LicenseEvent::Deprovisioned(naming(minute + 1, self.last())))));
+        }
+        news
+    }
+
+    /// The agreements as AWS shows them at a minute.
+    fn shown(&self, minute: i64) -> Vec<FoundAgreement> {
+        let is_ended = |id: &str| self.last() == id && self.ended.is_some_and(|ended| ended <= minute);
+        let is_renewed = self.renewed.is_some_and(|renewed| renewed < minute);
+        let starts = [("agmt-a", Some(0)), ("agmt-b", self.renewed)];
+        let begun = starts.into_iter().filter_map(|(id, start)| Some((id, start.filter(|start| *start <= minute)?)));
+        begun
+            .map(|(id, start)| {
+                let status = match id {
+                    _ if is_ended(id) => AgreementStatus::Cancelled,
+                    "agmt-a" if is_renewed => AgreementStatus::Renewed,
+                    _ => AgreementStatus::Active,
+                };
+                let changes = [Some(start), self.amended, self.renewed.map(|at| at + 1), self.ended];
+                let last_update = changes.into_iter().flatten().filter(|change| *change <= minute).max();
+                let ends_at = self.is_contract.then(|| at(ENDS));
+                FoundAgreement {
+                    id: id.parse().unwrap(),
+                    initial: "agmt-a".parse().ok(),
+                    account: "111122223333".parse().ok(),
+                    at_aws: AgreementAtAws { status, starts_at: Some(at(start)), ends_at },
+                    last_update: last_update.map(at),
+                    licenses: vec!["arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()],
+                }
+            })
+            .collect()
+    }
+
+    fn is_provisioned(&self, minute: i64) -> bool {
+        self.provisioned <= minute && self.ended.is_none_or(|ended| minute <= ended)
+    }
+}
+
+/// The rows, fed as the store feeds them.
+struct Table {
+    license: License,
+    agreements: Vec<Agreement>,
+}
+
+impl Table {
+    /// A buyer has registered.
+    fn new() -> Self {
+        let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
+        let purchase = Purchase {
+            license: license.id.clone(),
+            product: license.product.clone(),
+            account: "111122223333".parse().unwrap(),
+            arn: None,
+            customer: None,
+            agreement: "agmt-a".parse().ok(),
+        };
+        license.register(&purchase, at(0));
+        Self { license, agreements: Vec::new() }
+    }
+
+    fn agreement(&mut self, id: &crate::ids::AgreementId, change: impl FnOnce(&mut Agreement)) {
+        if !self.agreements.iter().any(|known| known.id == *id) {
+            self.agreements.push(Agreement::new(id.clone()));
+        }
+        change(self.agreements.iter_mut().find(|known| known.id == *id).unwrap());
+    }
+
+    fn follow(&mut self) {
+        self.agreements.iter().for_each(|agreement| self.license.follow(agreement));
+    }
+
+    fn hear(&mut self, news: &News) {
+        match news {
+            News::License(event) => self.license.hear(event.clone()),
+            News::Agreement(event) => self.agreement(&event.agreement, |agreement| agreement.hear(event)),
+        }
+        self.follow();
+    }
+
+    /// Looks at AWS at a minute, and answers whether that changed anything. AWS may show what was `stale` minutes ago.
+    fn look(&mut self, life: &Life, minute: i64, stale: i64) -> bool {
+        let shown = life.shown((minute - stale).max(0));
+        let license = self.license.clone();
+        let described = shown.iter().find(|found| Some(&found.id) == license.agreement()).map(|found| &found.at_aws);
+        let view = View { license: &license, looked_at: at(minute), described, found: &[], is_provisioned: false };
+        let view = if view.needs_search() { View { found: &shown, ..view } } else { view };
+        let is_provisioned = view.needs_proof().is_some() && life.is_provisioned(minute - stale);
+        let judged = judge(&View { is_provisioned, ..view });
+        for look in &judged.looks {
+            self.agreement(&look.agreement, |agreement| agreement.see(look));
+        }
+        self.follow();
+        if let Some(seen) = judged.in_force {
+            self.license.hear(LicenseEvent::SeenInForce(seen));
+        }
+        self.follow();
+        assert!(judged.heirs.is_empty(), "there is one license");
+        self.license != license
+    }
+
+    /// All that matters of a license at a minute.
+    fn shows(&self, minute: i64) -> impl PartialEq + std::fmt::Debug + use<> {
+        let license = &self.license;
+        (
+            license.state_at(at(minute)),
+            license.grants_access_at(at(minute)),
+            license.usage_until(),
+            license.active_since(),
+            license.first_active(),
+            license.agreement().cloned(),
+        )
+    }
+}
+
+fn any_life() -> impl Strategy<Value = Life> {
+    let some = |range: std::ops::Range<i64>| prop::option::of(range);
+    (any::<bool>(), 1i64..4, some(5..20), some(30..60), some(70..200)).prop_map(
+        |(is_contract, provisioned, amended, renewed, ended)| {
+            let renewed = renewed.filter(|_| is_contract);
+            Life { is_contract, provisioned, amended, renewed, ended }
+        },
+    )
+}
+
+/// When each piece of news arrives after it happened, and when somebody looks at AWS and how stale that is.
+fn any_way() -> impl Strategy<Value = (Vec<i64>, Vec<(i64, i64)>)> {
+    let delay = prop_oneof![Just(0), 0i64..10, 0i64..300];
+    (prop::collection::vec(delay, 12), prop::collection::vec((0i64..400, 0i64..10), 0..8))
+}
+
+/// What happens in the table, in the order of time.
+enum Step<'a> {
+    Hear(&'a News),
+    Look(i64, i64),
+}
+
+fn play(life: &Life, delays: &[i64], looks: &[(i64, i64)], lost: &[bool]) -> Table {
+    let news = life.news();
+    let heard = news.iter().zip(delays).zip(lost).filter(|(_, lost)| !**lost);
+    let mut steps: Vec<(i64, Step<'_>)> =
+        heard.map(|(((minute, news), delay), _)| (minute + delay, Step::Hear(news))).collect();
+    steps.extend(looks.iter().map(|(minute, stale)| (*minute, Step::Look(*minute, *stale))));
+    steps.sort_by_key(|(minute, _)| *minute);
+    let mut table = Table::new();
+    for (_, step) in steps {
+        match step {
+            Step::Hear(news) => table.hear(news),
+            Step::Look(minute, stale) => {
+                table.look(life, minute, stale);
+            }
+        }
+    }
+    table
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Once all news has arrived, nothing shows that somebody looked.
+    #[test]
+    fn looks_leave_nothing_behind_that_the_news_would_not((delays, looks) in any_way(), life in any_life()) {
+        let nothing_lost = vec![false; 12];
+        let looked = play(&life, &delays, &looks, &nothing_lost);
+        let alone = play(&life, &delays, &[], &nothing_lost);
+        for minute in [400, 700] {
+            prop_assert_eq!(looked.shows(minute), alone.shows(minute));
+        }
+    }
+
+    /// Whatever is lost, a look after all is over brings the license where the news would have, and another one changes
+    /// nothing.
+    #[test]
+    fn a_look_makes_good_whatever_was_lost(
+        (delays, looks) in any_way(),
+        life in any_life(),
+        lost in prop::collection::vec(any::<bool>(), 12),
+    ) {
+        let mut table = play(&life, &delays, &looks, &lost);
+        table.look(&life, 700, 0);
+        let alone = play(&life, &delays, &[], &[false; 12]);
+        prop_assert_eq!(table.license.state_at(at(700)).name(), alone.license.state_at(at(700)).name());
+        prop_assert_eq!(table.license.grants_access_at(at(700)), alone.license.grants_access_at(at(700)));
+        prop_assert_eq!(table.license.agreement(), alone.license.agreement());
+        if let (Some(until), Some(real)) = (table.license.usage_until(), alone.license.usage_until()) {
+            // The word of the revocation alone is a minute late.
+            prop_assert!(until == real || until == real + jiff::SignedDuration::from_mins(1));
+        }
+        prop_assert!(!table.look(&life, 760, 0), "a second look changes something");
+    }
+}
