@@ -104,8 +104,12 @@ async fn call(world: &World, method: &str, path: &str, more: &Operation) -> (u16
     for parameter in more.parameters.iter().filter(|parameter| parameter["in"] == "header") {
         request = request.header(parameter["name"].as_str().unwrap(), parameter["example"].as_str().unwrap());
     }
-    let body = &more.described["requestBody"]["content"]["application/json"]["example"];
-    let request = if body.is_null() { request } else { request.json(body) };
+    let content = &more.described["requestBody"]["content"];
+    let request = match (&content["application/json"]["example"], content["text/csv"]["example"].as_str()) {
+        (Value::Null, Some(csv)) => request.header(header::CONTENT_TYPE, "text/csv").body(csv.to_owned()),
+        (Value::Null, None) => request,
+        (body, _) => request.json(body),
+    };
     let answer = request.send().await.unwrap();
     let allow = answer.headers().get(header::ALLOW).map(|allow| allow.to_str().unwrap().to_owned());
     let (status, body) = (answer.status().as_u16(), answer.bytes().await.unwrap());

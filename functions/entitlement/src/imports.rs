@@ -60,14 +60,14 @@ struct RowResult {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     license: Option<LicenseId>,
-    /// From which hour on its usage is billed by Stallkeeper.
+    /// From when on its usage is billed by Stallkeeper.
     #[serde(skip_serializing_if = "Option::is_none")]
-    metered_from: Option<UsageHour>,
-    /// The license that it becomes, and with which hour.
+    metered_from: Option<Timestamp>,
+    /// The license that it becomes, and from when on.
     #[serde(skip_serializing_if = "Option::is_none")]
     moves_to: Option<LicenseId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    moves_at: Option<UsageHour>,
+    moves_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,9 +173,9 @@ async fn take_over(
 fn done(line: u64, status: &'static str, license: &License) -> RowResult {
     RowResult {
         license: Some(license.id.clone()),
-        metered_from: license.metered_from,
+        metered_from: license.metered_from.map(UsageHour::start),
         moves_to: license.moving.as_ref().map(|moving| moving.arn.id().clone()),
-        moves_at: license.moving.as_ref().map(|moving| moving.at),
+        moves_at: license.moving.as_ref().map(|moving| moving.at.start()),
         ..RowResult::plain(line, status)
     }
 }

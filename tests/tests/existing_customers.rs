@@ -1,0 +1,296 @@
+//! Customers whom the seller had before Stallkeeper: taken over with their tenants, and moved from customer keys to license
+//! keys without a unit billed twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use tests::{Bought, World};
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+async fn import(world: &World, csv: &str) -> Vec<Value> {
+    import_as(world, csv, "/v1/imports").await["results"].as_array().unwrap().clone()
+}
+
+async fn import_as(world: &World, csv: &str, path: &str) -> Value {
+    let answer = world.send_raw(Method::POST, path, "text/csv", csv.as_bytes().to_vec()).await;
+    assert_eq!(answer.status, 200, "{}", answer.page);
+    serde_json::from_str(&answer.page).unwrap()
+}
+
+/// A buyer whom the seller had before: AWS's news of the purchase went elsewhere.
+async fn old_customer(world: &World, product: &str, dimensions: Value) -> Bought {
+    world.deliver(json!({ "hold": true })).await;
+    let purchase = world.buy(product, dimensions).await;
+    world.deliver(json!({ "lose": "" })).await;
+    world.deliver(json!({ "release": true })).await;
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{}", purchase.license), None).await.0, 404);
+    purchase
+}
+
+/// The ARN of the license that a legacy buyer has at AWS.
+async fn arn_of(world: &World, purchase: &Bought) -> String {
+    let bought = world.control(Method::GET, "/sandbox/purchases", json!({})).await;
+    let mut licenses = bought["licenses"].as_array().unwrap().iter();
+    let of_agreement = licenses.find(|license| license["agreement_id"] == purchase.agreement.as_str()).unwrap();
+    of_agreement["license_arn"].as_str().unwrap().to_owned()
+}
+
+fn usage(license: &str, quantity: i64, key: &str, time: Timestamp) -> Value {
+    json!({ "license": license, "dimension": "requests", "quantity": quantity, "key": key, "time": time.to_string() })
+}
+
+/// What AWS has booked for a buyer: the units, and the styles of each hour.
+async fn booked(world: &World, legacy: &str) -> (Decimal, BTreeMap<String, BTreeSet<String>>) {
+    let bill = world.control(Method::GET, "/sandbox/bill", json!({})).await;
+    let (mut units, mut styles) = (Decimal::ZERO, BTreeMap::<String, BTreeSet<String>>::new());
+    for record in bill["records"].as_array().unwrap().iter().filter(|record| record["license"] == legacy) {
+        units += record["quantity"].as_str().unwrap().parse::<Decimal>().unwrap();
+        let hour = record["hour"].as_str().unwrap().to_owned();
+        styles.entry(hour).or_default().insert(record["style"].as_str().unwrap().to_owned());
+    }
+    (units, styles)
+}
+
+#[tokio::test]
+async fn customers_are_taken_over_with_their_tenants() {
+    let world = World::new().await;
+    let legacy = old_customer(&world, "demo-legacy", json!({})).await;
+    let contract = old_customer(&world, "demo-contract", json!({ "seats": 5 })).await;
+    let customer = legacy.customer.clone().unwrap();
+    let arn = arn_of(&world, &contract).await;
+    let csv = format!(
+        "product,tenant,customer_identifier,license_arn,agreement_id,account,since,email,language\n\
+         {},old-acme,{customer},,,{},2025-04-01T00:00:00Z,buyer@example.com,ja\n\
+         {},new-acme,,{arn},{},{},,,\n",
+        legacy.product, legacy.account, contract.product, contract.agreement, contract.account
+    );
+    let tried = import_as(&world, &csv, "/v1/imports?dry_run=true").await;
+    assert_eq!((&tried["dry_run"], &tried["imported"]), (&json!(true), &json!(2)));
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{}", legacy.license), None).await.0, 404);
+
+    let results = import(&world, &csv).await;
+    for (result, purchase) in results.iter().zip([&legacy, &contract]) {
+        assert_eq!((&result["status"], &result["license"]), (&json!("imported"), &json!(purchase.license)), "{result}");
+        assert_eq!(result["metered_from"], "2026-11-10T10:00:00Z");
+    }
+    for (purchase, tenant) in [(&legacy, "old-acme"), (&contract, "new-acme")] {
+        let license = world.license(&purchase.license).await;
+        assert_eq!((&license["state"], &license["tenant"]), (&json!("active"), &json!(tenant)), "{license}");
+    }
+    let contact = world.store(Stage::Staging).contact(&legacy.license.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((contact.email.as_str(), contact.language.as_str()), ("buyer@example.com", "ja"));
+    let outbox = world.control(Method::GET, "/sandbox/outbox", json!({})).await;
+    assert_eq!(outbox["mails"], json!([]), "who is taken over has an account already");
+    // What a contract grants comes by itself, by the daily reconciliation at the latest.
+    world.control(Method::POST, "/sandbox/reconcile", json!({})).await;
+    assert_eq!(world.decide("new-acme", "seats").await["allowed"], true);
+
+    let again = import(&world, &csv).await;
+    assert!(again.iter().all(|result| result["status"] == "unchanged"), "{again:?}");
+    let log = world.store(Stage::Staging).audit_log("2026-11").await.unwrap();
+    assert_eq!(log.iter().filter(|entry| entry.action == "license.import").count(), 2);
+
+    // The old backend has billed up to 10:00, Stallkeeper does from then on.
+    let at = world.now();
+    assert_eq!(world.report(json!([usage(&legacy.license, 7, "before", at)])).await, ["accepted"]);
+    world.advance(minutes(60)).await;
+    assert_eq!(world.report(json!([usage(&legacy.license, 5, "after", world.now())])).await, ["accepted"]);
+    world.advance(minutes(60)).await;
+    let (units, styles) = booked(&world, &legacy.license).await;
+    assert_eq!(units, Decimal::from(12));
+    let hours: Vec<&str> = styles.keys().map(|hour| &hour[11..13]).collect();
+    assert_eq!(hours, ["10"], "nothing is said of the hour that the old backend has billed");
+
+    // News of AWS counts for more than the import.
+    world.end(&contract.agreement).await;
+    assert_eq!(world.license(&contract.license).await["state"], "ending");
+}
+
+#[tokio::test]
+async fn a_row_that_is_wrong_is_refused_for_itself() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    world.link(&purchase.license, "acme").await;
+    let (product, customer) = (&purchase.product, purchase.customer.as_deref().unwrap());
+    let arn = "arn:aws:license-manager::294406891311:license:l-0123456789abcdef0123456789abcdef";
+    let row = |cells: &str| {
+        format!(
+            "product,tenant,customer_identifier,license_arn,agreement_id,account,since,metered_from,move_at,email,name,language\n{cells}\n"
+        )
+    };
+    for (cells, code) in [
+        (format!("{product},other,{customer},,,,,,,,,"), "license_linked_elsewhere"),
+        ("4unknown000000000000000ab,acme,X9,,,,,,,,,".to_owned(), "product_unknown"),
+        (format!("{product},acme,,,,,,,,,,"), "row_invalid"),
+        (format!("{product},,X9,,,,,,,,,"), "row_invalid"),
+        (format!("{product},acme,X9,,,,2027-01-01T00:00:00Z,,,,,"), "row_invalid"),
+        (format!("{product},acme,X9,,,,yesterday,,,,,"), "row_invalid"),
+        (format!("{product},acme,X9,,,,,2026-11-10T10:30:00Z,,,,"), "row_invalid"),
+        (format!("{product},acme,X9,,,,,2026-11-10T09:00:00Z,,,,"), "row_invalid"),
+        (format!("{product},acme,X9,{arn},,111122223333,,,,,,"), "row_invalid"),
+        (format!("{product},acme,X9,{arn},agmt-1,,,,,,,"), "row_invalid"),
+        (format!("{product},acme,,aws:license-manager:us-east-1:1:l-1,,,,,,,,"), "row_invalid"),
+        (format!("{product},acme,X9,,,,,,,nobody,,"), "row_invalid"),
+        (format!("{product},acme,X9,,,,,,,,,fr"), "row_invalid"),
+        (format!("{product},acme,X9"), "row_invalid"),
+    ] {
+        let results = import(&world, &row(&cells)).await;
+        let expected = if cells.ends_with("fr") { "imported" } else { "refused" };
+        assert_eq!(results[0]["status"], expected, "{cells}: {results:?}");
+        if expected == "refused" {
+            assert_eq!(results[0]["code"], code, "{cells}: {results:?}");
+            assert!(results[0]["action"].is_string());
+        }
+    }
+    assert_eq!(world.license(&purchase.license).await["tenant"], "acme");
+    for file in
+        ["", "product,tenant\n", "product,tenant,colour\na,b,c\n", "product\na\n", "product,tenant,tenant\na,b,c\n"]
+    {
+        let answer = world.send_raw(Method::POST, "/v1/imports", "text/csv", file.as_bytes().to_vec()).await;
+        assert_eq!(answer.status, 400, "{file}: {}", answer.page);
+        assert!(answer.page.contains("body_invalid"), "{file}: {}", answer.page);
+    }
+    let answer = world.send_raw(Method::POST, "/v1/imports?dry_run=maybe", "text/csv", b"x".to_vec()).await;
+    assert_eq!(answer.status, 400);
+}
+
+/// A legacy buyer who is served by Stallkeeper and moves at 10:00.
+async fn mover(world: &World) -> (Bought, String, String) {
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    world.link(&purchase.license, "acme").await;
+    let arn = arn_of(world, &purchase).await;
+    let new = arn.rsplit(':').next().unwrap().to_owned();
+    let csv = format!(
+        "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{arn},{},{}\n",
+        purchase.product,
+        purchase.customer.as_deref().unwrap(),
+        purchase.agreement,
+        purchase.account
+    );
+    let results = import(world, &csv).await;
+    assert_eq!((&results[0]["status"], &results[0]["moves_to"]), (&json!("imported"), &json!(new)), "{results:?}");
+    assert_eq!(results[0]["moves_at"], "2026-11-10T10:00:00Z");
+    assert_eq!(import(world, &csv).await[0]["status"], "unchanged");
+    (purchase, arn, new)
+}
+
+#[tokio::test]
+async fn a_buyer_moves_to_a_license_key_at_an_hour_and_nothing_is_billed_twice() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let old = purchase.license.clone();
+    let early = world.now();
+    assert_eq!(world.report(json!([usage(&old, 100, "a", early)])).await, ["accepted"]);
+    assert_eq!(world.license(&old).await["state"], "active");
+
+    world.sandbox.set("2026-11-10T09:59:00Z".parse().unwrap()).await;
+    let before = world.now();
+    assert_eq!(world.report(json!([usage(&old, 10, "b", before)])).await, ["accepted"]);
+    // Its answer was lost, so it is sent again while the move is under way, under the one key or the other.
+    world.sandbox.set("2026-11-10T10:00:30Z".parse().unwrap()).await;
+    let after = world.now();
+    let again = world.results(json!([usage(&old, 10, "b", before), usage(&old, 1, "c", after)])).await;
+    assert_eq!((&again[0]["code"], &again[1]["status"]), (&json!("license_moving"), &json!("accepted")), "{again:?}");
+    assert_eq!(again[1]["successor"], new);
+    world.advance(minutes(4)).await;
+    let again = world
+        .results(json!([
+            usage(&old, 10, "b", before),
+            usage(&new, 10, "b", before),
+            usage(&old, 1, "c", after),
+            usage(&new, 1, "c", after),
+            usage(&old, 20, "late", before),
+            usage(&new, 20, "late", before),
+            usage(&old, 11, "b", before),
+        ]))
+        .await;
+    let statuses: Vec<&str> = again.iter().map(|result| result["status"].as_str().unwrap()).collect();
+    assert_eq!(
+        statuses,
+        ["duplicate", "duplicate", "accepted", "accepted", "accepted", "accepted", "conflict"],
+        "{again:?}"
+    );
+
+    let (ended, begun) = (world.license(&old).await, world.license(&new).await);
+    assert_eq!((&ended["successor"], &begun["predecessor"]), (&json!(new), &json!(old)));
+    assert_eq!((&begun["state"], &begun["tenant"]), (&json!("active"), &json!("acme")));
+    let (_, tenant) = world.api(Method::GET, "/v1/tenants/acme", None).await;
+    assert_eq!(tenant["managed"], true, "{tenant}");
+
+    world.advance(minutes(70)).await;
+    let much_later = world.now();
+    // Late usage of before the move, a day after.
+    assert_eq!(world.report(json!([usage(&old, 3, "much later", early)])).await, ["accepted"]);
+    assert_eq!(world.report(json!([usage(&old, 5, "now", much_later)])).await, ["accepted"]);
+    world.advance(minutes(180)).await;
+    assert_eq!(world.license(&old).await["state"], "ended");
+    let (units, styles) = booked(&world, &old).await;
+    assert_eq!(units, Decimal::from(100 + 10 + 1 + 20 + 3 + 5));
+    for (hour, styles) in &styles {
+        let expected = if hour.as_str() < "2026-11-10T10" { "customer" } else { "license" };
+        assert_eq!(styles, &BTreeSet::from([expected.to_owned()]), "{hour}");
+    }
+    assert!(styles.len() >= 4, "{styles:?}");
+}
+
+#[tokio::test]
+async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() {
+    let world = World::new().await;
+    let (purchase, arn, new) = mover(&world).await;
+    world.advance(minutes(60)).await;
+    // They come back by the customer key.
+    let visit = world.arrive(&purchase.token).await;
+    let page = world.open("/register", visit.cookie.as_deref()).await;
+    assert!(page.page.contains("Sign in"), "{}", page.page);
+    let handed_on = world.leave_contact(&visit.cookie.unwrap(), "buyer@example.com", "existing").await;
+    let code = handed_on.location.unwrap().split("code=").nth(1).unwrap().to_owned();
+    let (status, handoff) = world.redeem("key", &code).await;
+    assert_eq!((status, &handoff["license"], &handoff["linked"]), (200, &json!(new), &json!(true)));
+
+    // News of the license is heard though the listing still goes by customer keys; a stranger's still makes no twin.
+    let event = tests::license_event("Deprovisioned", &purchase, &arn, "gone", world.now());
+    world.send_news(&event).await;
+    assert_eq!(world.license(&new).await["state"], "ending");
+    let stranger = arn.replace("license:l-", "license:l-f");
+    world.send_news(&tests::license_event("Updated", &purchase, &stranger, "stranger", world.now())).await;
+    let name = stranger.rsplit(':').next().unwrap();
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{name}"), None).await.0, 404);
+    let late = world.results(json!([usage(&purchase.license, 1, "x", world.now())])).await;
+    assert_eq!(late[0]["code"], "license_ended");
+}
+
+#[tokio::test]
+async fn a_buyer_who_leaves_before_the_hour_does_not_move_and_a_reporter_that_was_down_moves_later() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(120)).await;
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{new}"), None).await.0, 404);
+    assert_eq!(world.license(&purchase.license).await["end_reason"], "unsubscribed");
+
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let (old, before) = (purchase.license.clone(), world.now());
+    world.sandbox.set_schedule(false);
+    assert_eq!(world.report(json!([usage(&old, 2, "before", before)])).await, ["accepted"]);
+    world.sandbox.set("2026-11-10T10:30:00Z".parse().unwrap()).await;
+    let results = world.results(json!([usage(&old, 4, "after", world.now()), usage(&old, 8, "late", before)])).await;
+    assert_eq!((&results[0]["status"], &results[1]["code"]), (&json!("accepted"), &json!("license_moving")));
+    world.sandbox.set_schedule(true);
+    world.advance(minutes(20)).await;
+    assert_eq!(world.license(&new).await["state"], "active");
+    assert_eq!(world.report(json!([usage(&old, 8, "late", before)])).await, ["accepted"]);
+    world.advance(minutes(120)).await;
+    let (units, styles) = booked(&world, &old).await;
+    assert_eq!(units, Decimal::from(2 + 4 + 8));
+    assert!(styles.values().all(|styles| styles.len() == 1), "{styles:?}");
+}
