@@ -65,6 +65,7 @@ fn route(path: &str) -> Option<(Function, &'static str)> {
         ["v1", "licenses"] => Some((Function::Entitlement, "/v1/licenses")),
         ["v1", "licenses", ..] => Some((Function::Entitlement, "/v1/licenses/{proxy+}")),
         ["v1", "events", ..] if segments.len() > 2 => Some((Function::Entitlement, "/v1/events/{proxy+}")),
+        ["v1", "probes"] => Some((Function::Entitlement, "/v1/probes")),
         ["v1", "imports"] => Some((Function::Entitlement, "/v1/imports")),
         ["v1", "handoffs"] => Some((Function::Entitlement, "/v1/handoffs")),
         ["v1", "tenants", ..] if segments.len() > 2 => Some((Function::Entitlement, "/v1/tenants/{proxy+}")),

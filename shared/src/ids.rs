@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 /// Why a text is not the id that it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -148,10 +149,33 @@ id!(
         })
 );
 
+/// What the names of probes begin with.
+const PROBE: &str = "l-probe";
+
+/// What the ids of the tenants begin with that probes belong to, and no other license does.
+pub const PROBE_TENANTS: &str = "probe-";
+
+impl TenantId {
+    /// Whether it is kept for probes.
+    pub fn is_for_probes(&self) -> bool {
+        self.0.starts_with(PROBE_TENANTS)
+    }
+}
+
 impl LicenseId {
     /// The key of a buyer of a legacy product.
     pub fn legacy(product: &ProductCode, customer: &CustomerIdentifier) -> Self {
         Self(format!("{product}~{customer}"))
+    }
+
+    /// A new probe's. AWS's licenses are named by hexadecimal digits, so none is one.
+    pub fn probe(id: Ulid) -> Self {
+        Self(format!("{PROBE}{}", id.to_string().to_lowercase()))
+    }
+
+    /// Whether it is a probe: made to look at the seller's application with, never metered, told or listed.
+    pub fn is_probe(&self) -> bool {
+        self.0.starts_with(PROBE)
     }
 
     /// Whether it is the key of a buyer of a legacy product.

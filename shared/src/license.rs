@@ -88,6 +88,9 @@ pub struct License {
     /// The license that it becomes, of a listing that moves from customer keys to license keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moving: Option<Moving>,
+    /// When it is gone, in seconds since 1970 (TTL): of a probe alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
     /// The license that it took over from, at a renewal or replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<LicenseId>,
@@ -452,6 +455,7 @@ impl License {
             flush_at: None,
             metered_from: None,
             moving: None,
+            expires_at: None,
             predecessor: None,
             sequence: 0,
             version: 0,

@@ -13,6 +13,7 @@ use toml::Spanned;
 use url::Url;
 
 use crate::ids::{DimensionKey, ProductCode, ProductId};
+use crate::registration::{Door, Secret};
 
 pub use page::{Choice, Colour, ExtraField, FieldKind, Page, Words, WrongAnswer};
 
@@ -150,6 +151,18 @@ pub struct Urls {
     /// The page about the product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<Url>,
+}
+
+impl Urls {
+    /// The application's page for a buyer who goes through that door, with a handoff's code.
+    pub fn way_in(&self, door: Door, code: &Secret) -> Url {
+        let mut url = match door {
+            Door::SignUp => self.sign_up.clone(),
+            Door::SignIn => self.sign_in.clone(),
+        };
+        url.query_pairs_mut().append_pair("code", code.reveal());
+        url
+    }
 }
 
 /// Whom buyers of a listing ask.

@@ -154,6 +154,8 @@ pub enum Refusal {
     LicenseEnded,
     /// The buyer's payment failed.
     LicenseFailed,
+    /// The license is a probe.
+    LicenseProbe,
     /// The listing has no such dimension.
     DimensionUnknown,
     /// The dimension is not billed by use.
@@ -173,6 +175,7 @@ impl Refusal {
             Self::LicenseUnknown => "license_unknown",
             Self::LicenseEnded => "license_ended",
             Self::LicenseFailed => "license_failed",
+            Self::LicenseProbe => "license_probe",
             Self::DimensionUnknown => "dimension_unknown",
             Self::DimensionNotMetered => "dimension_not_metered",
             Self::TimeInFuture => "time_in_future",
@@ -189,6 +192,9 @@ impl Refusal {
 /// hour, which at the turn of a month is the old month's last. What a license's ending has sealed counts as late too.
 pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Listing>, now: Timestamp) -> Intake {
     let Some((license, listing)) = license.zip(listing) else { return Intake::Refused(Refusal::LicenseUnknown) };
+    if license.id.is_probe() {
+        return Intake::Refused(Refusal::LicenseProbe);
+    }
     let refusal = match license.state_at(now) {
         State::Ending { .. } | State::Ended { .. } => Some(Refusal::LicenseEnded),
         State::Failed => Some(Refusal::LicenseFailed),

@@ -39,6 +39,7 @@ async fn a_code_tells_the_application_whom_it_signs_up() {
         json!({
             "license": purchase.license, "product": license["product"], "account": license["account"],
             "customer_identifier": null, "state": "active", "grants_access": true, "door": "sign_up", "linked": false,
+            "probe": false,
             "contact": {
                 "email": "buyer@example.com", "name": null, "company": null, "answers": {}, "language": "en",
                 "saved_at": "2026-11-10T09:20:00Z",
@@ -285,4 +286,44 @@ async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
     for license in [&successor, &purchase.license] {
         assert_eq!(world.api(Method::GET, &path(license), None).await.0, 404, "{license}");
     }
+}
+
+#[tokio::test]
+async fn a_probe_is_redeemed_as_a_buyer_and_never_metered_told_or_listed() {
+    let world = World::new().await;
+    let buyer = world.buy("demo-subscription", json!({})).await;
+    world.register(&buyer.token, "buyer@example.com").await;
+    let make = |product: &str| json!({ "product": product, "door": "sign_in" });
+    let (status, probe) = world.api(Method::POST, "/v1/probes", Some(make(&buyer.product))).await;
+    assert_eq!(status, 201, "{probe}");
+    let (license, url) = (probe["license"].as_str().unwrap(), probe["url"].as_str().unwrap());
+    assert!(license.starts_with("l-probe") && url.contains("/sign-in?code="), "{probe}");
+    let (status, handoff) = world.redeem("key", url.split("code=").nth(1).unwrap()).await;
+    assert_eq!((status, &handoff["probe"], &handoff["state"]), (200, &json!(true), &json!("active")), "{handoff}");
+
+    // Its tenants are its own.
+    for (license, tenant) in [(license, "acme"), (buyer.license.as_str(), "probe-1")] {
+        let (status, refused) = world.link(license, tenant).await;
+        assert_eq!((status, &refused["code"]), (400, &json!("parameter_invalid")), "{refused}");
+    }
+    assert_eq!(world.link(license, "probe-1").await.0, 200);
+    let (_, tenant) = world.api(Method::GET, "/v1/tenants/probe-1", None).await;
+    assert_eq!((&tenant["managed"], &tenant["change_plan"]["in_application"]), (&json!(true), &json!(false)));
+
+    let event = json!({ "license": license, "dimension": "requests", "quantity": 5, "key": "k", "time": world.now().to_string() });
+    assert_eq!(world.results(json!([event])).await[0]["code"], "license_probe");
+    world.advance(SignedDuration::from_mins(120)).await;
+    let bill = world.control(Method::GET, "/sandbox/bill", json!({})).await;
+    assert!(!bill.to_string().contains(license) && bill.to_string().contains(&buyer.license));
+    assert_eq!(world.told(license).await, Vec::<String>::new());
+    let (_, listed) = world.api(Method::GET, "/v1/licenses", None).await;
+    assert!(!listed.to_string().contains(license) && listed.to_string().contains(&buyer.license), "{listed}");
+    let path = format!("/v1/licenses/{license}/reconcile");
+    assert_eq!(world.api(Method::POST, &path, None).await.0, 404);
+
+    world.advance(SignedDuration::from_hours(23)).await;
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{license}"), None).await.0, 404);
+    let (_, tenant) = world.api(Method::GET, "/v1/tenants/probe-1", None).await;
+    assert_eq!(tenant["managed"], false, "{tenant}");
+    assert_eq!(world.api(Method::POST, "/v1/probes", Some(make("4unknown000000000000000ab"))).await.0, 400);
 }

@@ -3,7 +3,9 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use entitlement::EntitlementApi;
 use jiff::Timestamp;
+use mailer::Mailer;
 use metering::Metering;
+use notifier::Notifier;
 use serde_json::Value;
 use stallkeeper::listing::Stage;
 use stallkeeper::time::Clock;
@@ -11,7 +13,7 @@ use subscription::Subscription;
 use tests::World;
 use usage::UsageApi;
 
-/// No sample event is published.
+/// Another topic than the stack's own.
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:events";
 
 fn sample(function: &str, name: &str) -> Value {
@@ -82,6 +84,19 @@ async fn what_is_right_is_done() {
     let ended: Timestamp = "2026-08-20T12:00:00Z".parse().unwrap();
     let license = world.license("l-0123456789abcdef0123456789abcdef").await;
     assert_eq!((&license["state"], &license["usage_until"]), (&"ending".into(), &ended.to_string().into()));
+
+    let notifier = Notifier::new(config, TOPIC, clock.clone());
+    for (name, published) in [("events", 2), ("unreadable-among-others", 3)] {
+        let response = notifier.handle(serde_json::from_value(sample("notifier", name)).unwrap()).await;
+        assert!(response.batch_item_failures.is_empty(), "{name}");
+        let outbox = world.sandbox.aws().outbox().left();
+        assert_eq!(outbox.published.iter().filter(|message| message.topic_arn == TOPIC).count(), published, "{name}");
+    }
+    let mailer = Mailer::new(config, table, "no-reply@seller.example", clock.clone());
+    for (name, failed) in [("registration-completed", 0), ("unreadable-among-others", 1)] {
+        let response = mailer.handle(serde_json::from_value(sample("mailer", name)).unwrap()).await;
+        assert_eq!(response.batch_item_failures.len(), failed, "{name}");
+    }
 
     assert!(sample("metering", "schedule").is_object());
     let report = Metering::new(config, table, clock).run(std::time::Duration::from_secs(290)).await.unwrap();

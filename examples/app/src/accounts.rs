@@ -140,9 +140,9 @@ impl Accounts {
         self.lock().users.get(email).cloned()
     }
 
-    /// Makes a tenant with one member.
-    pub(crate) fn add_tenant(&self, name: &str, email: &str) -> Result<Tenant, getrandom::Error> {
-        let id = format!("t-{}", random()?);
+    /// Makes a tenant with one member. Stallkeeper keeps ids that begin with `probe-` for probes.
+    pub(crate) fn add_tenant(&self, name: &str, email: &str, is_probe: bool) -> Result<Tenant, getrandom::Error> {
+        let id = format!("{}{}", if is_probe { "probe-" } else { "t-" }, random()?);
         let members = BTreeSet::from([email.to_owned()]);
         let tenant = Tenant { id: id.clone(), name: name.to_owned(), plan: Plan::Free, projects: Vec::new(), members };
         self.lock().tenants.insert(id, tenant.clone());

@@ -85,7 +85,8 @@ pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Po
     let is_new = picked == "new";
     let tenant = if is_new && !name.is_empty() {
         // It is made before it is linked: then no license ever belongs to a tenant that is not there.
-        Some(application.accounts.add_tenant(name, user)?)
+        let is_probe = handoff.as_ref().is_some_and(|handoff| handoff.probe);
+        Some(application.accounts.add_tenant(name, user, is_probe)?)
     } else {
         application.accounts.tenant_of(user, picked)
     };

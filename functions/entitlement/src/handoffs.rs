@@ -31,6 +31,8 @@ struct HandoffView<'a> {
     door: Door,
     /// Whether the license belongs to a tenant already. Then only a user of that tenant may go on.
     linked: bool,
+    /// Whether it is a probe: no buyer, but somebody who looks at the application.
+    probe: bool,
     /// What the buyer left in this visit, to fill in the sign-up form with; never that of a license that is linked.
     contact: Option<ContactView>,
     /// Until when the same answer is given again to the same caller with the same key, if the license is not linked.
@@ -64,6 +66,7 @@ pub(crate) async fn redeem(store: &Store, request: &Request) -> Result<Response,
         grants_access: license.grants_access_at(now),
         door: handoff.door,
         linked,
+        probe: license.id.is_probe(),
         contact: contact.map(ContactView::from),
         expires_at: Timestamp::from_second(handoff.expires_at).unwrap_or(now),
     };

@@ -9,7 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
+use stallkeeper::ids::{
+    AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, PROBE_TENANTS, ProductCode, TenantId,
+};
 use stallkeeper::license::{License, Moving};
 use stallkeeper::lifecycle::{self, Customer, Imported};
 use stallkeeper::listing::is_mail_address;
@@ -234,6 +236,9 @@ fn customer(header: &StringRecord, row: &StringRecord, now: Timestamp) -> Result
     let cells = Cells { header, row };
     let product: ProductCode = cells.required("product")?;
     let tenant: TenantId = cells.required("tenant")?;
+    if tenant.is_for_probes() {
+        return Err(Refused::cell("tenant", format!("an id that begins with `{PROBE_TENANTS}` is kept for probes")));
+    }
     let identifier: Option<CustomerIdentifier> = cells.optional("customer_identifier")?;
     let arn: Option<LicenseArn> = cells.optional("license_arn")?;
     let agreement: Option<AgreementId> = cells.optional("agreement_id")?;

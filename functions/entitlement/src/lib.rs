@@ -11,6 +11,7 @@ mod events;
 mod handoffs;
 mod imports;
 mod licenses;
+mod probes;
 mod reconcile;
 mod reconciliation;
 mod tenants;
@@ -101,6 +102,10 @@ impl EntitlementApi {
             ["v1", "events", "replay"] => {
                 request.only_method(&Method::POST)?;
                 events::replay_time(&self.store, &self.topic, request).await
+            }
+            ["v1", "probes"] => {
+                request.only_method(&Method::POST)?;
+                probes::make(&self.store, request).await
             }
             ["v1", "imports"] => {
                 request.only_method(&Method::POST)?;

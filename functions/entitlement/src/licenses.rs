@@ -10,6 +10,7 @@ use stallkeeper::license::{License, StateName};
 use stallkeeper::lifecycle::{self, Linking};
 use stallkeeper::store::{Page, Store, StoreError};
 
+use crate::probes::may_belong;
 use crate::view::LicenseView;
 
 /// How many licenses a page has where the caller does not say.
@@ -111,6 +112,7 @@ pub(crate) async fn link(store: &Store, request: &Request, license: &str) -> Res
     request.only_parameters(&[])?;
     let id = read_license(license)?;
     let Link { tenant } = request.json()?;
+    may_belong(&id, &tenant)?;
     let to = [("to", tenant.to_string())];
     let entry = AuditEntry::new(request.caller.as_deref(), "license.link", &id, to, store.clock().now());
     let linking = lifecycle::link_tenant(store, &id, &tenant, Some(&entry)).await?;
@@ -154,6 +156,7 @@ pub(crate) async fn move_on(store: &Store, request: &Request, license: &str) -> 
     if from == to {
         return Err(Problem::invalid("to", "is the same tenant as `from`").into());
     }
+    may_belong(&id, &to)?;
     give(store, request, &id, ("license.move", &from, Some(&to)), &reason).await
 }
 

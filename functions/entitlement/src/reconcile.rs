@@ -35,6 +35,10 @@ pub(crate) async fn now(
 ) -> Result<Response, Refusal> {
     request.only_parameters(&[])?;
     let license = known(store, license).await?;
+    if license.id.is_probe() {
+        // AWS has never heard of it.
+        return Err(Problem::license_unknown(&license.id).into());
+    }
     let pace = Pace::of(Duration::ZERO);
     let reconciler = Reconciler::new(store, marketplace, &pace);
     let reconciled = tokio::time::timeout(PATIENCE, reconciler.reconcile(&license.id)).await;

@@ -13,7 +13,6 @@ use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, i
 use stallkeeper::notification::Told;
 use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
-use url::Url;
 
 use crate::Registration;
 use crate::failure::{CODE, Failed, Failure};
@@ -85,7 +84,7 @@ impl Registration {
         self.store.use_handoff(&visit.session, &hash, request.arrived_at).await.map_err(of_listing)?;
         let door = door(&license, form.door);
         tracing::info!(license = %license.id, product = %license.product, ?door, counter = "registered", "a buyer goes on");
-        Ok(Response::see_other(way_in(&visit.listing, door, &code).as_str()))
+        Ok(Response::see_other(visit.listing.urls.way_in(door, &code).as_str()))
     }
 }
 
@@ -124,16 +123,6 @@ fn says_the_same(one: &Contact, other: &Contact) -> bool {
     let Contact { license, session: _, email, name, company, answers, language, saved_at: _ } = one;
     (license, email, name, company, answers, language)
         == (&other.license, &other.email, &other.name, &other.company, &other.answers, &other.language)
-}
-
-/// The application's door, with the code.
-fn way_in(listing: &Listing, door: Door, code: &Secret) -> Url {
-    let mut url = match door {
-        Door::SignUp => listing.urls.sign_up.clone(),
-        Door::SignIn => listing.urls.sign_in.clone(),
-    };
-    url.query_pairs_mut().append_pair("code", code.reveal());
-    url
 }
 
 /// The form as it was posted.

@@ -175,6 +175,7 @@ fn is_for_its_license(intake: Intake) -> bool {
             Refusal::LicenseUnknown | Refusal::LicenseEnded | Refusal::LicenseFailed => true,
             Refusal::DimensionUnknown
             | Refusal::DimensionNotMetered
+            | Refusal::LicenseProbe
             | Refusal::TimeInFuture
             | Refusal::TooOld
             | Refusal::MonthClosed => false,

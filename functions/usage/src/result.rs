@@ -183,6 +183,9 @@ fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
             "the license is over".to_owned(),
             "Stop serving it, or report to the license that took over, if there is one.",
         ),
+        Refusal::LicenseProbe => {
+            ("the license is a probe, and nobody's bill".to_owned(), "Nothing is to be done: leave the event out.")
+        }
         Refusal::LicenseFailed => ("the buyer's payment failed".to_owned(), "Report again once the license is active."),
         Refusal::DimensionUnknown => {
             (format!("the listing has no dimension {}", event.dimension), "Use a key of the listing's dimensions.")

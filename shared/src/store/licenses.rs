@@ -68,7 +68,13 @@ impl Store {
     ///
     /// When the table does not answer.
     pub async fn license(&self, id: &LicenseId) -> Result<Option<License>, StoreError> {
-        self.get(&keys::license(id)).await
+        let license: Option<License> = self.get(&keys::license(id)).await?;
+        Ok(license.filter(|license| self.is_still_there(license)))
+    }
+
+    /// TTL takes its time.
+    fn is_still_there(&self, license: &License) -> bool {
+        license.expires_at.is_none_or(|at| at > self.clock.now().as_second())
     }
 
     /// Licenses, as the table has them at this moment, in no order; those that are not there are left out.
@@ -104,6 +110,9 @@ impl Store {
             let now = self.clock.now();
             let mut events = told(before.as_ref(), &mut license, now);
             events.append(&mut said);
+            if license.id.is_probe() {
+                events.clear();
+            }
             if events.is_empty() && also.is_empty() && Some(&license) == before.as_ref() {
                 return Ok(before);
             }
@@ -138,6 +147,7 @@ impl Store {
             for item in answer.0 {
                 licenses.push(read(item)?);
             }
+            licenses.retain(|license| self.is_still_there(license));
             from = answer.1;
             if from.is_none() {
                 return Ok(licenses);
@@ -285,7 +295,10 @@ impl Store {
     fn license_write(&self, license: &License, based_on: u64) -> Result<TransactWriteItem, StoreError> {
         let mut item = write(&keys::license(&license.id), license)?;
         let mut index = |name: &str, value: String| item.insert(name.to_owned(), AttributeValue::S(value));
-        index(keys::STATE_KEY, keys::state(license.state.name()));
+        // A probe is in no list.
+        if !license.id.is_probe() {
+            index(keys::STATE_KEY, keys::state(license.state.name()));
+        }
         if let Some(tenant) = &license.tenant {
             index(keys::TENANT_KEY, keys::tenant(tenant));
         }

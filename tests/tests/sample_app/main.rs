@@ -371,6 +371,23 @@ async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketpla
 }
 
 #[tokio::test]
+async fn a_probe_walks_through_the_application_as_a_buyer_does_and_its_plan_is_locked() {
+    let shop = Shop::open().await;
+    let wanted = json!({ "product": "4democontract0000000000ab" });
+    let (status, probe) = shop.world.api(Method::POST, "/v1/probes", Some(wanted)).await;
+    assert_eq!(status, 201, "{probe}");
+    let mut browser = shop.browser();
+    browser.open(probe["url"].as_str().unwrap()).await;
+    sign_up(&mut browser, "probe@example.com").await;
+    let page = link_to_new(&mut browser, "A look").await;
+    assert_eq!((page.status, page.path.as_str()), (200, "/"), "{page:?}");
+    let tenant = shop.world.license(probe["license"].as_str().unwrap()).await["tenant"].clone();
+    assert!(tenant.as_str().unwrap().starts_with("probe-"), "{tenant}");
+    browser.open("/plan").await;
+    assert_eq!(browser.send("/plan", &[("plan", "Team")]).await.status, 409);
+}
+
+#[tokio::test]
 async fn a_feature_ends_with_the_license_and_counts_what_is_held() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5, "projects": 2 })).await;

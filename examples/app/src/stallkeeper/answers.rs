@@ -14,6 +14,9 @@ pub struct Handoff {
     pub account: Option<String>,
     /// Whether the license belongs to a tenant already.
     pub linked: bool,
+    /// Whether it is no buyer, but a probe that looks at the application. Its tenants' ids begin with `probe-`.
+    #[serde(default)]
+    pub probe: bool,
     /// What the buyer left on the registration page.
     pub contact: Option<Contact>,
 }
