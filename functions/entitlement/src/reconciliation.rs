@@ -33,7 +33,8 @@ const RESERVE: Duration = Duration::from_secs(60);
 /// How many licenses are read at once. The walk is written down after each page.
 const PAGE: i32 = 25;
 
-/// After so many failures in a row AWS is taken not to answer, and the walk waits for the next run.
+/// After so many failures in a row AWS is taken not to answer. The walk waits for the next run, which begins with what
+/// failed.
 const MOST_FAILURES: usize = 5;
 
 /// How many licenses that failed are kept for the next run; the next walk comes by the others.
@@ -214,7 +215,8 @@ impl Run<'_> {
 
     /// Goes on with the walk until it is done, or time is over, or AWS does not answer.
     async fn walk(&mut self, reconciled: &mut Reconciled) -> Result<(), StoreError> {
-        while let Some(stop) = reconciled.at.clone() {
+        self.failures_in_a_row = 0;
+        while let Some(stop) = reconciled.at.clone().filter(|_| !self.is_over()) {
             let next = match stop {
                 Stop::Licenses { state, after } => self.walk_licenses(state, after).await?,
                 Stop::Agreements { after } => self.walk_agreements(after).await?,
@@ -231,13 +233,14 @@ impl Run<'_> {
         let page = self.store.licenses_in_state(state, after.as_deref(), PAGE).await?;
         let now = self.now;
         for license in page.licenses.iter().filter(|license| is_of_interest(license, now)) {
-            if self.is_over() {
+            if self.is_late() {
                 return Ok(Walked::Short);
             }
-            self.look_at(&license.id).await;
-        }
-        if self.is_over() {
-            return Ok(Walked::Short);
+            // What keeps failing must not keep the walk at this page.
+            match self.aws_answers() {
+                true => self.look_at(&license.id).await,
+                false => self.keep(license.id.clone()),
+            }
         }
         Ok(Walked::Through(Some(match (page.next, after_state(state)) {
             (Some(after), _) => Stop::Licenses { state, after: Some(after) },
@@ -256,7 +259,8 @@ impl Run<'_> {
             // Their agreements name no license, and their news none of them.
             Mode::Customer => {}
         }
-        if self.is_over() {
+        // What failed is looked for tomorrow: a listing that AWS refuses must not keep the walk from its end.
+        if self.is_late() {
             return Ok(Walked::Short);
         }
         Ok(Walked::Through(Some(Stop::Agreements { after: Some(listing.product_code) })))
@@ -326,7 +330,15 @@ impl Run<'_> {
 
     /// Whether nothing new may be begun: time is over, or AWS does not answer.
     fn is_over(&self) -> bool {
-        self.failures_in_a_row >= MOST_FAILURES || Instant::now() >= self.until
+        self.is_late() || !self.aws_answers()
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    fn aws_answers(&self) -> bool {
+        self.failures_in_a_row < MOST_FAILURES
     }
 }
 
