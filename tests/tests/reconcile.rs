@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
+use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
+use stallkeeper::listing::{Listing, Mode, Stage};
 use stallkeeper::metrics::Metric;
-use tests::{Bought, World, license_event};
+use tests::{Bought, World, license_event, notification};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -223,15 +224,43 @@ async fn a_lost_change_of_entitlements_is_made_good() {
     is_at_rest(&world, &purchase.license).await;
 }
 
+/// The demo contract as a product of the older kind.
+fn legacy_contract() -> Listings {
+    let text = include_str!("../../listings/demo-contract.toml");
+    let listing = Listing::parse(&text.replacen("mode = \"license\"", "mode = \"customer\"", 1)).unwrap();
+    assert_eq!(listing.mode, Mode::Customer);
+    Listings::These(vec![DescribedListing { file: "legacy-contract".to_owned(), listing }])
+}
+
 #[tokio::test]
-async fn a_lost_change_of_a_legacy_contract_is_read_by_its_customer_alone() {
-    let world = World::new().await;
-    let purchase = registered(&world, "demo-legacy", json!({})).await;
-    world.advance(minutes(30)).await;
-    world.control(Method::DELETE, "/sandbox/wire", Value::Null).await;
+async fn a_legacy_contract_is_read_by_its_customer_alone() {
+    let world = World::with(|options| options.listings = legacy_contract()).await;
+    let purchase = losing(&world, &["subscribe-success"], world.buy("legacy-contract", json!({ "seats": 5 }))).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    world.link(&purchase.license, "acme").await;
+    assert_eq!(world.license(&purchase.license).await["state"], "pending");
+    assert_eq!(repairs(&world, &purchase.license).await, ["activated"]);
+    assert_eq!(world.decide("acme", "seats").await["held"], "5");
+    is_at_rest(&world, &purchase.license).await;
+
+    world.advance(minutes(20)).await;
+    let amend = json!({ "action": "amend", "dimensions": { "seats": 9 } });
+    losing(&world, &[""], world.change(&purchase.agreement, amend)).await;
+    assert_eq!(repairs(&world, &purchase.license).await, ["entitlements"]);
+    assert_eq!(world.decide("acme", "seats").await["held"], "9");
+
+    // A finished contract grants nothing (GetEntitlements), and no event says so.
+    losing(&world, &[""], world.end(&purchase.agreement)).await;
+    assert_eq!(repairs(&world, &purchase.license).await, ["entitlements"]);
+    assert_eq!(world.decide("acme", "seats").await["allowed"], false);
     is_at_rest(&world, &purchase.license).await;
     let calls = world.control(Method::GET, "/sandbox/wire?service=agreement", Value::Null).await;
     assert_eq!(calls["calls"], json!([]), "no agreement is asked for");
+
+    // An end that is heard of counts, also for one that was only seen in force.
+    let pending = notification("unsubscribe-pending", &purchase, "late", world.now());
+    world.send_news(&pending).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "ending");
 }
 
 #[tokio::test]
