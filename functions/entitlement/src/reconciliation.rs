@@ -166,10 +166,13 @@ impl Run<'_> {
                 self.look_at(&license).await;
             }
         }
-        if known.as_ref().is_some_and(|known| known.day == reconciled.day) {
-            self.look_at_what_waits().await?;
-        }
-        let walked = self.walk(&mut reconciled).await;
+        // The walk comes by all of them, if it only begins now.
+        let begins = known.as_ref().is_none_or(|known| known.day != reconciled.day);
+        let waited = if begins { Ok(()) } else { self.look_at_what_waits().await };
+        let walked = match waited {
+            Ok(()) => self.walk(&mut reconciled).await,
+            Err(error) => Err(error),
+        };
         self.report.unfinished = reconciled.at.is_some();
         reconciled.again = std::mem::take(&mut self.again);
         if known.as_ref() != Some(&reconciled) {
@@ -193,6 +196,7 @@ impl Run<'_> {
 
     /// The licenses that wait and began lately.
     async fn look_at_what_waits(&mut self) -> Result<(), StoreError> {
+        self.failures_in_a_row = 0;
         let mut after = None;
         loop {
             let page = self.store.licenses_in_state(StateName::Pending, after.as_deref(), PAGE).await?;
@@ -223,6 +227,7 @@ impl Run<'_> {
             };
             let Walked::Through(next) = next else { return Ok(()) };
             reconciled.at = next;
+            reconciled.again.clone_from(&self.again);
             self.store.set_reconciled(reconciled).await?;
         }
         Ok(())
