@@ -469,12 +469,10 @@ impl License {
             LicenseEvent::Updated(naming) => {
                 news.keep_first(naming.mark.at);
                 keep_newest(&mut news.updated, naming);
-                self.follow_only_current_agreement();
             }
             LicenseEvent::Deprovisioned(naming) => {
                 let known = news.deprovisioned.entry(naming.agreement).or_insert_with(|| naming.mark.clone());
                 *known = known.clone().max(naming.mark);
-                self.follow_only_current_agreement();
             }
             LicenseEvent::Subscribed { mark, free_trial } => {
                 self.free_trial |= free_trial;
@@ -489,9 +487,9 @@ impl License {
                     Some(known) => known.or_newer(seen),
                     None => seen,
                 });
-                self.follow_only_current_agreement();
             }
         }
+        self.follow_only_current_agreement();
     }
 
     /// Takes in a buyer's registration. What events wrote is left as it is.

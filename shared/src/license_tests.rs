@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::agreement::{Agreement, AgreementEvent, AgreementStatus};
+use crate::agreement::{Agreement, AgreementEvent, AgreementLook, AgreementStatus};
 use crate::notification::Told;
 
 fn at(minute: i64) -> Timestamp {
@@ -21,6 +21,8 @@ fn naming(minute: i64, agreement: &str) -> Naming {
 enum Heard {
     License(LicenseEvent),
     Agreement(AgreementEvent),
+    Seen(AgreementLook),
+    Advised(AgreementId, Advisory),
     Succeeded(Succession),
     Registered,
 }
@@ -36,6 +38,26 @@ fn deprovisioned(minute: i64, agreement: &str) -> Heard {
 fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Heard {
     let mark = Mark { at: at(minute), event: format!("e-{minute}-{id}-{status:?}") };
     Heard::Agreement(AgreementEvent { agreement: id.parse().unwrap(), mark, status, previous: None, starts_at: None })
+}
+
+/// What a look at AWS found an agreement to be.
+fn seen(minute: i64, id: &str, status: AgreementStatus) -> Heard {
+    let seen = SeenStanding { looked_at: at(minute), status, at: at(minute) };
+    Heard::Seen(AgreementLook { agreement: id.parse().unwrap(), seen, previous: None, starts_at: None })
+}
+
+fn seen_in_force(minute: i64, id: &str, starts: i64) -> Heard {
+    let (agreement, starts_at) = (id.parse().ok(), Some(at(starts)));
+    Heard::License(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at, at: at(minute) }))
+}
+
+fn advised(minute: i64, id: &str, is_issued: bool) -> Heard {
+    let at = Some(at(minute));
+    let advisory = match is_issued {
+        true => Advisory { issued_at: at, resolved_at: None },
+        false => Advisory { issued_at: None, resolved_at: at },
+    };
+    Heard::Advised(id.parse().unwrap(), advisory)
 }
 
 fn subscribed(minute: i64) -> Heard {
@@ -66,16 +88,16 @@ fn succeeded(minute: i64) -> Heard {
 /// A license and the agreements beside it, fed as the store feeds them: an agreement's row first, then the license.
 fn after(heard: &[Heard]) -> License {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
-    let mut agreements: Vec<Agreement> = Vec::new();
+    let mut agreements: BTreeMap<AgreementId, Agreement> = BTreeMap::new();
+    let row = |agreements: &mut BTreeMap<AgreementId, Agreement>, id: &AgreementId, change: &dyn Fn(&mut Agreement)| {
+        change(agreements.entry(id.clone()).or_insert_with(|| Agreement::new(id.clone())));
+    };
     for item in heard {
         match item {
             Heard::License(event) => license.hear(event.clone()),
-            Heard::Agreement(event) => {
-                if !agreements.iter().any(|known| known.id == event.agreement) {
-                    agreements.push(Agreement::new(event.agreement.clone()));
-                }
-                agreements.iter_mut().filter(|known| known.id == event.agreement).for_each(|known| known.hear(event));
-            }
+            Heard::Agreement(event) => row(&mut agreements, &event.agreement, &|known| known.hear(event)),
+            Heard::Seen(look) => row(&mut agreements, &look.agreement, &|known| known.see(look)),
+            Heard::Advised(id, advisory) => row(&mut agreements, id, &|known| known.advisory.hear(advisory)),
             Heard::Succeeded(succession) => license.succeed(succession.clone()),
             Heard::Registered => license.register(
                 &Purchase {
@@ -89,7 +111,7 @@ fn after(heard: &[Heard]) -> License {
                 at(5),
             ),
         }
-        agreements.iter().for_each(|known| license.follow(known));
+        agreements.values().for_each(|known| license.follow(known));
     }
     license
 }
@@ -193,6 +215,37 @@ fn the_state_follows_from_what_was_heard() {
             31,
             State::Active,
         ),
+        ("seen in force", vec![seen_in_force(9, "agmt-a", 1)], 9, State::Active),
+        (
+            "what AWS revoked is not opened by seeing the same agreement",
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), seen_in_force(90, "agmt-a", 1)],
+            91,
+            ended(EndReason::Deprovisioned),
+        ),
+        (
+            "seen in force by the next agreement, after the older one was revoked",
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), seen_in_force(90, "agmt-b", 19)],
+            91,
+            State::Active,
+        ),
+        (
+            "the event knows the time of an ending that was seen before",
+            vec![updated(1, "agmt-a"), seen(30, "agmt-a", Cancelled), agreement(20, "agmt-a", Cancelled)],
+            40,
+            State::Ending { usage_until: at(20) },
+        ),
+        (
+            "an ending that AWS does not know of a quarter of an hour later is none",
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), seen(35, "agmt-a", Active)],
+            40,
+            State::Active,
+        ),
+        (
+            "until then AWS may not have caught up",
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), seen(34, "agmt-a", Active)],
+            40,
+            State::Ending { usage_until: at(20) },
+        ),
         ("subscribed anew within the hour", vec![subscribed(1), unsubscribing(10), subscribed(12)], 13, State::Active),
     ];
     for (name, heard, minute, expected) in cases {
@@ -282,7 +335,10 @@ fn anything_heard() -> impl Strategy<Value = Heard> {
     prop_oneof![
         (minute.clone(), id.clone()).prop_map(|(m, id)| updated(m, id)),
         (minute.clone(), id.clone()).prop_map(|(m, id)| deprovisioned(m, id)),
-        (minute.clone(), id, status).prop_map(|(m, id, status)| agreement(m, id, status)),
+        (minute.clone(), id.clone(), status.clone()).prop_map(|(m, id, status)| agreement(m, id, status)),
+        (minute.clone(), id.clone(), status).prop_map(|(m, id, status)| seen(m, id, status)),
+        (minute.clone(), id.clone(), minute.clone()).prop_map(|(m, id, starts)| seen_in_force(m, id, starts)),
+        (minute.clone(), id, any::<bool>()).prop_map(|(m, id, is_issued)| advised(m, id, is_issued)),
         minute.clone().prop_map(subscribed),
         minute.clone().prop_map(failed),
         minute.clone().prop_map(unsubscribing),
@@ -306,6 +362,7 @@ proptest! {
         prop_assert_eq!(&one.news, &other.news);
         prop_assert_eq!(one.state_at(at(minute)), other.state_at(at(minute)));
         prop_assert_eq!(one.grants_access_at(at(minute)), other.grants_access_at(at(minute)));
+        prop_assert_eq!(one.advisory_since(), other.advisory_since());
     }
 
     /// The end of an agreement that the license does not follow means nothing to it.

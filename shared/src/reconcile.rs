@@ -10,6 +10,7 @@ mod pace;
 
 use serde::Serialize;
 
+use crate::agreement::AgreementStatus;
 use crate::ids::{AgreementId, LicenseArn, LicenseId};
 use crate::license::{License, LicenseEvent, SeenInForce, State, StateName};
 use crate::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
@@ -17,7 +18,7 @@ use crate::listing::{Listing, Mode};
 use crate::marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
 use crate::store::{Store, StoreError};
 
-use judge::{View, is_settled, judge};
+use judge::{Heir, View, is_over, is_settled, judge};
 
 pub use pace::Pace;
 
@@ -274,19 +275,30 @@ impl<'a> Reconciler<'a> {
         for look in &judged.looks {
             lifecycle::see_agreement(self.store, look).await?;
         }
+        let mut has_successor = license.successor().is_some() || judged.in_force.is_some();
         if let Some(seen) = judged.in_force {
             lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
         }
-        for (agreement, arn) in judged.heirs {
-            Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
+        for Heir { agreement, arn, look } in judged.heirs {
+            if has_successor {
+                break;
+            }
+            let is_active = agreement.at_aws.status == AgreementStatus::Active;
+            if is_active || self.store.license(arn.id()).await?.is_some() {
+                has_successor = true;
+                lifecycle::see_agreement(self.store, &look).await?;
+                Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
+            }
+        }
+        if view.goes_on() && !has_successor && !is_over(license, looked_at) {
+            outcome.find(FindingKind::NoSuccessor, Some(&license.id), license.agreement());
         }
         for kind in judged.findings {
             outcome.find(kind, Some(&license.id), license.agreement());
         }
         let row = self.store.license(&license.id).await?.filter(|_| listing.pricing.has_entitlements());
         // What is over grants nothing, whatever AWS still shows or does not.
-        let is_over = |row: &License| matches!(row.state_at(looked_at), State::Ending { .. } | State::Ended { .. });
-        let Some(row) = row.filter(|row| !is_over(row)) else { return Ok(()) };
+        let Some(row) = row.filter(|row| !is_over(row, looked_at)) else { return Ok(()) };
         let refreshed = self.refresh(&row, view.is_active_at_aws()).await?;
         if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), looked_at) {
             outcome.find(FindingKind::EntitlementsEmpty, Some(&row.id), row.agreement());

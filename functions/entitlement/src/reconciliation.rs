@@ -33,7 +33,8 @@ const RESERVE: Duration = Duration::from_secs(60);
 /// How many licenses are read at once. The walk is written down after each page.
 const PAGE: i32 = 25;
 
-/// After so many failures in a row AWS is taken not to answer, and the walk waits for the next run.
+/// After so many failures in a row AWS is taken not to answer. The walk waits for the next run, which begins with what
+/// failed.
 const MOST_FAILURES: usize = 5;
 
 /// How many licenses that failed are kept for the next run; the next walk comes by the others.
@@ -165,10 +166,13 @@ impl Run<'_> {
                 self.look_at(&license).await;
             }
         }
-        if known.as_ref().is_some_and(|known| known.day == reconciled.day) {
-            self.look_at_what_waits().await?;
-        }
-        let walked = self.walk(&mut reconciled).await;
+        // The walk comes by all of them, if it only begins now.
+        let begins = known.as_ref().is_none_or(|known| known.day != reconciled.day);
+        let waited = if begins { Ok(()) } else { self.look_at_what_waits().await };
+        let walked = match waited {
+            Ok(()) => self.walk(&mut reconciled).await,
+            Err(error) => Err(error),
+        };
         self.report.unfinished = reconciled.at.is_some();
         reconciled.again = std::mem::take(&mut self.again);
         if known.as_ref() != Some(&reconciled) {
@@ -192,6 +196,7 @@ impl Run<'_> {
 
     /// The licenses that wait and began lately.
     async fn look_at_what_waits(&mut self) -> Result<(), StoreError> {
+        self.failures_in_a_row = 0;
         let mut after = None;
         loop {
             let page = self.store.licenses_in_state(StateName::Pending, after.as_deref(), PAGE).await?;
@@ -214,13 +219,15 @@ impl Run<'_> {
 
     /// Goes on with the walk until it is done, or time is over, or AWS does not answer.
     async fn walk(&mut self, reconciled: &mut Reconciled) -> Result<(), StoreError> {
-        while let Some(stop) = reconciled.at.clone() {
+        self.failures_in_a_row = 0;
+        while let Some(stop) = reconciled.at.clone().filter(|_| !self.is_over()) {
             let next = match stop {
                 Stop::Licenses { state, after } => self.walk_licenses(state, after).await?,
                 Stop::Agreements { after } => self.walk_agreements(after).await?,
             };
             let Walked::Through(next) = next else { return Ok(()) };
             reconciled.at = next;
+            reconciled.again.clone_from(&self.again);
             self.store.set_reconciled(reconciled).await?;
         }
         Ok(())
@@ -231,13 +238,14 @@ impl Run<'_> {
         let page = self.store.licenses_in_state(state, after.as_deref(), PAGE).await?;
         let now = self.now;
         for license in page.licenses.iter().filter(|license| is_of_interest(license, now)) {
-            if self.is_over() {
+            if self.is_late() {
                 return Ok(Walked::Short);
             }
-            self.look_at(&license.id).await;
-        }
-        if self.is_over() {
-            return Ok(Walked::Short);
+            // What keeps failing must not keep the walk at this page.
+            match self.aws_answers() {
+                true => self.look_at(&license.id).await,
+                false => self.keep(license.id.clone()),
+            }
         }
         Ok(Walked::Through(Some(match (page.next, after_state(state)) {
             (Some(after), _) => Stop::Licenses { state, after: Some(after) },
@@ -256,7 +264,8 @@ impl Run<'_> {
             // Their agreements name no license, and their news none of them.
             Mode::Customer => {}
         }
-        if self.is_over() {
+        // What failed is looked for tomorrow: a listing that AWS refuses must not keep the walk from its end.
+        if self.is_late() {
             return Ok(Walked::Short);
         }
         Ok(Walked::Through(Some(Stop::Agreements { after: Some(listing.product_code) })))
@@ -326,7 +335,15 @@ impl Run<'_> {
 
     /// Whether nothing new may be begun: time is over, or AWS does not answer.
     fn is_over(&self) -> bool {
-        self.failures_in_a_row >= MOST_FAILURES || Instant::now() >= self.until
+        self.is_late() || !self.aws_answers()
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    fn aws_answers(&self) -> bool {
+        self.failures_in_a_row < MOST_FAILURES
     }
 }
 

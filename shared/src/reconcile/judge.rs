@@ -29,9 +29,17 @@ pub(super) struct Judged<'a> {
     pub(super) looks: Vec<AgreementLook>,
     /// That the license is in force.
     pub(super) in_force: Option<SeenInForce>,
-    /// Licenses that took over, each with its agreement.
-    pub(super) heirs: Vec<(&'a FoundAgreement, &'a LicenseArn)>,
+    /// Licenses that may have taken over, each by its agreement, the next first. The first that is known, or in force, has.
+    pub(super) heirs: Vec<Heir<'a>>,
     pub(super) findings: Vec<FindingKind>,
+}
+
+/// A license of a later agreement of the chain.
+#[derive(Debug)]
+pub(super) struct Heir<'a> {
+    pub(super) agreement: &'a FoundAgreement,
+    pub(super) arn: &'a LicenseArn,
+    pub(super) look: AgreementLook,
 }
 
 impl View<'_> {
@@ -43,6 +51,12 @@ impl View<'_> {
             Some(status) if status.end_reason().is_some() => !self.is_believed_over(),
             Some(_) => true,
         }
+    }
+
+    /// Whether the agreement that the license follows goes on in another.
+    pub(super) fn goes_on(&self) -> bool {
+        let status = self.described.map(|described| described.status);
+        status.is_some_and(|status| status != AgreementStatus::Active && status.end_reason().is_none())
     }
 
     /// The agreement in force that grants the license, where it is not known to be in force by that.
@@ -162,49 +176,42 @@ fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
 
 /// The license of the next agreement, where AWS made a new one.
 fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
-    let goes_on = view.described.is_some_and(|described| {
-        described.status != AgreementStatus::Active && described.status.end_reason().is_none()
-    });
     let license = view.license;
-    if !goes_on || judged.in_force.is_some() || license.successor().is_some() {
+    if !view.goes_on() || judged.in_force.is_some() || license.successor().is_some() {
         return;
     }
-    let current = view.found.iter().find(|found| Some(&found.id) == license.agreement());
-    let next = current.and_then(|current| {
-        let follows = |found: &&FoundAgreement| {
-            found.id != current.id
-                && found.initial.is_some()
-                && found.initial == current.initial
-                && found.at_aws.status == AgreementStatus::Active
-                && found.at_aws.starts_at >= current.at_aws.starts_at
-        };
-        view.found.iter().filter(|found| has_begun(found, view.looked_at)).find(follows)
-    });
-    let Some(next) = next else {
-        judged.findings.extend((!is_over(license, view.looked_at)).then_some(FindingKind::NoSuccessor));
-        return;
-    };
-    judged.looks.push(look_at(view, next));
-    judged.heirs.extend(next.licenses.iter().filter(|arn| *arn.id() != license.id).map(|arn| (next, arn)));
+    let mut later: Vec<&FoundAgreement> = view.found.iter().filter(|found| follows(view, found)).collect();
+    later.sort_by_key(|found| found.at_aws.starts_at);
+    for agreement in later {
+        let others = agreement.licenses.iter().filter(|arn| *arn.id() != license.id);
+        judged.heirs.extend(others.map(|arn| Heir { agreement, arn, look: look_at(view, agreement) }));
+    }
 }
 
-fn is_over(license: &License, now: Timestamp) -> bool {
+/// Whether an agreement came after the one that the license follows, in the same chain.
+fn follows(view: &View<'_>, found: &FoundAgreement) -> bool {
+    let current = view.found.iter().find(|found| Some(&found.id) == view.license.agreement());
+    current.is_some_and(|current| {
+        found.id != current.id
+            && found.initial.is_some()
+            && found.initial == current.initial
+            && found.at_aws.starts_at >= current.at_aws.starts_at
+            && has_begun(found, view.looked_at)
+    })
+}
+
+pub(super) fn is_over(license: &License, now: Timestamp) -> bool {
     matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. })
 }
 
-/// What was found of an agreement, with the one before it in its chain.
+/// What was found of an agreement, which comes after the one that the license follows if it is of its chain.
 fn look_at(view: &View<'_>, found: &FoundAgreement) -> AgreementLook {
-    let before = |other: &&FoundAgreement| {
-        other.initial == found.initial && other.id != found.id && other.at_aws.starts_at <= found.at_aws.starts_at
-    };
-    let is_chain = found.initial.as_ref().is_some_and(|initial| *initial != found.id);
-    let previous = view.found.iter().filter(|_| is_chain).filter(before).max_by_key(|other| other.at_aws.starts_at);
     let is_over = found.at_aws.status.end_reason().is_some();
     let at = if is_over { view.over_by(&found.at_aws, Some(found)) } else { view.looked_at };
     AgreementLook {
         agreement: found.id.clone(),
         seen: SeenStanding { looked_at: view.looked_at, status: found.at_aws.status, at },
-        previous: previous.map(|previous| previous.id.clone()),
+        previous: view.license.agreement().filter(|_| follows(view, found)).cloned(),
         starts_at: found.at_aws.starts_at,
     }
 }
