@@ -544,7 +544,8 @@ impl License {
 
     /// When the license first was in force, as far as anything says so.
     pub fn first_active(&self) -> Option<Timestamp> {
-        self.news.first_active.or_else(|| self.seen_in_force().map(|seen| seen.at))
+        // Also where an event knows better by now: what was billed since it was seen stays billed.
+        self.news.first_active.into_iter().chain(self.news.seen.as_ref().map(|seen| seen.at)).min()
     }
 
     /// From when on its usage is billed under it, as far as it was in force.

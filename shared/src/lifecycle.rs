@@ -166,6 +166,8 @@ pub struct Customer {
     pub metered_from: UsageHour,
     /// The license that it becomes, of a buyer who moves.
     pub moving: Option<Moving>,
+    /// Whether the seller said at which hour.
+    pub says_when: bool,
     /// How to reach the buyer.
     pub contact: Option<Contact>,
 }
@@ -186,6 +188,8 @@ pub enum Imported {
     MovesElsewhere,
     /// It is over, so that it cannot move.
     NotInForce,
+    /// The license that it moves to is somebody else's.
+    Another,
 }
 
 /// Takes over a customer whom the seller had before, on the seller's word that the license is in force. What AWS says
@@ -201,6 +205,12 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<Imported, StoreError> {
     let now = store.clock().now();
+    if let Some(moving) = &customer.moving
+        && let Some(target) = store.license(moving.arn.id()).await?
+        && !may_become(&target, customer, moving)
+    {
+        return Ok(Imported::Another);
+    }
     let known_contact = store.contact(&customer.license).await?;
     let contact = customer.contact.as_ref().filter(|_| known_contact.is_none());
     let before = store.license(&customer.license).await?;
@@ -233,6 +243,9 @@ pub async fn import(
         (Some(refused), _) => Ok(refused),
         (None, Some(license)) => {
             let license = follow_agreement(store, license).await?;
+            if let Some(moving) = license.moving.as_ref().filter(|moving| moving.done_at.is_none()) {
+                prepare_move(store, &license, moving).await?;
+            }
             Ok(Imported::Done { license: Box::new(license), changed })
         }
         // Nothing takes a license away.
@@ -240,9 +253,28 @@ pub async fn import(
     }
 }
 
+/// Whether a license is, for all that is known, the one that a buyer's customer key moves to.
+fn may_become(target: &License, customer: &Customer, moving: &Moving) -> bool {
+    target.product == customer.product
+        && target.account.as_ref().is_none_or(|account| *account == moving.account)
+        && target.tenant.as_ref().is_none_or(|tenant| *tenant == customer.tenant)
+        && target.predecessor.as_ref().is_none_or(|before| *before == customer.license)
+}
+
+/// Makes the row of the license that a customer key moves to, so that both keys lead to each other from now on. It waits,
+/// and takes no tenant and no usage of its own before the move.
+async fn prepare_move(store: &Store, old: &License, moving: &Moving) -> Result<License, StoreError> {
+    change(store, moving.arn.id(), &old.product, |license| {
+        license.know_buyer(Some(&moving.account), Some(&moving.arn));
+        license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
+        license.metered_from.get_or_insert(moving.at);
+        license.predecessor.get_or_insert_with(|| old.id.clone());
+    })
+    .await
+}
+
 /// A license as its import makes it, or why it stays as it is.
 fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> Result<License, Imported> {
-    let is_new = before.is_none();
     let mut license = before.unwrap_or_else(|| License::new(customer.license.clone(), customer.product.clone()));
     if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
         return Err(Imported::LinkedElsewhere);
@@ -252,13 +284,17 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     license.know_buyer(customer.account.as_ref(), customer.arn.as_ref());
     license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
     license.registered_at = license.registered_at.or(customer.since).or(Some(now));
-    if is_new {
+    // Nothing has said that it is in force, or that it is over.
+    if license.first_active().is_none() && license.usage_until().is_none() {
         license.metered_from = Some(customer.metered_from);
         let agreement = customer.agreement.clone();
         license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: customer.since, at: now }));
     }
     if let Some(moving) = &customer.moving {
-        let is_the_same = |known: &Moving| known.arn.id() == moving.arn.id() && known.agreement == moving.agreement;
+        let is_the_same = |known: &Moving| {
+            let same_hour = !customer.says_when || known.at == moving.at;
+            known.arn.id() == moving.arn.id() && known.agreement == moving.agreement && same_hour
+        };
         match &license.moving {
             Some(known) if !is_the_same(known) => return Err(Imported::MovesElsewhere),
             Some(_) => {}
@@ -284,7 +320,11 @@ pub async fn move_if_due(store: &Store, id: &LicenseId) -> Result<(), StoreError
     let Some(old) = store.license(id).await? else { return Ok(()) };
     let is_due = |moving: &&Moving| moving.done_at.is_none() && moving.at.start() <= now;
     let Some(moving) = old.moving.as_ref().filter(is_due) else { return Ok(()) };
-    if old.state_at(now) != State::Active {
+    let begins = moving.at.start();
+    // One that ended after the hour has moved before that.
+    let was_in_force =
+        old.first_active().is_some_and(|at| at <= now) && old.usage_until().is_none_or(|until| until >= begins);
+    if !was_in_force {
         let given_up = |license: Option<License>| {
             license.map(|license| License { moving: license.moving.filter(|now| now != moving), ..license }.into())
         };
@@ -292,12 +332,8 @@ pub async fn move_if_due(store: &Store, id: &LicenseId) -> Result<(), StoreError
         tracing::warn!(license = %id, "it is not in force, so it does not move");
         return Ok(());
     }
-    let begins = moving.at.start();
+    prepare_move(store, &old, moving).await?;
     let new = change(store, moving.arn.id(), &old.product, |license| {
-        license.know_buyer(Some(&moving.account), Some(&moving.arn));
-        license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
-        license.metered_from.get_or_insert(moving.at);
-        license.predecessor.get_or_insert_with(|| old.id.clone());
         license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
         if license.entitlements_read_at.is_none() {
             license.entitlements.clone_from(&old.entitlements);

@@ -139,6 +139,12 @@ impl UsageHour {
         BillingMonth(TimeZone::UTC.to_datetime(self.0).date().first_of_month())
     }
 
+    /// The month before the one that it is billed in.
+    pub fn month_before(self) -> BillingMonth {
+        let first = TimeZone::UTC.to_datetime(self.0).date().first_of_month();
+        BillingMonth(first.yesterday().map_or(first, jiff::civil::Date::first_of_month))
+    }
+
     /// Whether it is the last of its month: the hour that takes in the month's late usage until 05:30 on the 1st.
     pub fn closes_month(self) -> bool {
         self.next().month() != self.month()

@@ -156,6 +156,8 @@ pub enum Refusal {
     LicenseFailed,
     /// The license is a probe.
     LicenseProbe,
+    /// Stallkeeper does not bill the license yet.
+    NotMeteredYet,
     /// The listing has no such dimension.
     DimensionUnknown,
     /// The dimension is not billed by use.
@@ -176,6 +178,7 @@ impl Refusal {
             Self::LicenseEnded => "license_ended",
             Self::LicenseFailed => "license_failed",
             Self::LicenseProbe => "license_probe",
+            Self::NotMeteredYet => "not_metered_yet",
             Self::DimensionUnknown => "dimension_unknown",
             Self::DimensionNotMetered => "dimension_not_metered",
             Self::TimeInFuture => "time_in_future",
@@ -209,8 +212,14 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
     }
     let (hour, running) = (event.hour(), UsageHour::of(now));
     let sealed = license.sealed_through.is_some_and(|sealed| hour <= sealed);
+    let before = license.metered_from.filter(|from| hour < *from);
+    let has_moved = license.predecessor.as_ref().is_some_and(LicenseId::is_legacy);
     if event.time > now {
         Intake::Refused(Refusal::TimeInFuture)
+    } else if before.is_some() && !has_moved {
+        Intake::Refused(Refusal::NotMeteredYet)
+    } else if before.is_some_and(|from| from.month() != hour.month()) {
+        Intake::Refused(Refusal::MonthClosed)
     } else if hour.month() != running.month() && now >= hour.month().intake_closes() {
         Intake::Refused(Refusal::MonthClosed)
     } else if now.duration_since(event.time) > LATEST {

@@ -99,12 +99,13 @@ async fn customers_are_taken_over_with_their_tenants() {
 
     // The old backend has billed up to 10:00, Stallkeeper does from then on.
     let at = world.now();
-    assert_eq!(world.report(json!([usage(&legacy.license, 7, "before", at)])).await, ["accepted"]);
+    let refused = world.results(json!([usage(&legacy.license, 7, "before", at)])).await;
+    assert_eq!(refused[0]["code"], "not_metered_yet");
     world.advance(minutes(60)).await;
     assert_eq!(world.report(json!([usage(&legacy.license, 5, "after", world.now())])).await, ["accepted"]);
     world.advance(minutes(60)).await;
     let (units, styles) = booked(&world, &legacy.license).await;
-    assert_eq!(units, Decimal::from(12));
+    assert_eq!(units, Decimal::from(5));
     let hours: Vec<&str> = styles.keys().map(|hour| &hour[11..13]).collect();
     assert_eq!(hours, ["10"], "nothing is said of the hour that the old backend has billed");
 
@@ -164,6 +165,11 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
 
 /// A legacy buyer who is served by Stallkeeper and moves at 10:00.
 async fn mover(world: &World) -> (Bought, String, String) {
+    mover_at(world, "2026-11-10T10:00:00Z").await
+}
+
+/// One who moves at another hour.
+async fn mover_at(world: &World, at: &str) -> (Bought, String, String) {
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -178,7 +184,7 @@ async fn mover(world: &World) -> (Bought, String, String) {
     );
     let results = import(world, &csv).await;
     assert_eq!((&results[0]["status"], &results[0]["moves_to"]), (&json!("imported"), &json!(new)), "{results:?}");
-    assert_eq!(results[0]["moves_at"], "2026-11-10T10:00:00Z");
+    assert_eq!(results[0]["moves_at"], at);
     assert_eq!(import(world, &csv).await[0]["status"], "unchanged");
     (purchase, arn, new)
 }
@@ -269,12 +275,80 @@ async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() 
 }
 
 #[tokio::test]
+async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused() {
+    let world = World::at("2026-11-30T22:20:00Z").await;
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    world.link(&purchase.license, "acme").await;
+    let stranger = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    world.register(&stranger.token, "stranger@example.com").await;
+    let (own, other) = (arn_of(&world, &purchase).await, arn_of(&world, &stranger).await);
+    let move_to = async |arn: &str, at: &str| {
+        let csv = format!(
+            "product,tenant,customer_identifier,license_arn,agreement_id,account,move_at\n{},acme,{},{arn},{},{},{at}\n",
+            purchase.product,
+            purchase.customer.as_deref().unwrap(),
+            purchase.agreement,
+            purchase.account
+        );
+        import(&world, &csv).await.remove(0)
+    };
+    assert_eq!(move_to(&other, "").await["code"], "license_another_buyers");
+    assert_eq!(move_to(&own, "2026-12-01T05:00:00Z").await["code"], "row_invalid");
+    assert_eq!(move_to(&own, "").await["moves_at"], "2026-11-30T23:00:00Z");
+    assert_eq!(move_to(&own, "2026-12-02T00:00:00Z").await["code"], "license_moves_elsewhere");
+    assert_eq!(move_to(&own, "").await["status"], "unchanged");
+
+    let world = World::at("2026-11-30T23:20:00Z").await;
+    let (_, _, new) = mover_at(&world, "2026-12-01T06:00:00Z").await;
+    assert_eq!(world.license(&new).await["state"], "pending");
+}
+
+#[tokio::test]
+async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let (old, before) = (purchase.license.clone(), world.now());
+    let both = json!([usage(&old, 4, "same", before), usage(&new, 4, "same", before)]);
+    assert_eq!(world.report(both).await, ["accepted", "accepted"]);
+    world.sandbox.set("2026-11-10T10:00:20Z".parse().unwrap()).await;
+    let after = world.now();
+    let both = json!([usage(&old, 2, "next", after), usage(&new, 2, "next", after)]);
+    assert_eq!(world.report(both).await, ["accepted", "accepted"]);
+    // They leave within the hour in which they have moved.
+    world.send_news(&tests::notification("unsubscribe-pending", &purchase, "leaves", after)).await;
+    world.advance(minutes(150)).await;
+    let (units, styles) = booked(&world, &old).await;
+    assert_eq!(units, Decimal::from(6));
+    assert!(styles.values().all(|styles| styles.len() == 1), "{styles:?}");
+}
+
+#[tokio::test]
+async fn who_waits_for_word_from_aws_is_in_force_on_the_sellers_word() {
+    let world = World::new().await;
+    world.deliver(json!({ "hold": true })).await;
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    world.deliver(json!({ "lose": "" })).await;
+    world.deliver(json!({ "release": true })).await;
+    world.arrive(&purchase.token).await;
+    assert_eq!(world.license(&purchase.license).await["state"], "pending");
+    let csv = format!(
+        "product,tenant,customer_identifier\n{},acme,{}\n",
+        purchase.product,
+        purchase.customer.as_deref().unwrap()
+    );
+    assert_eq!(import(&world, &csv).await[0]["status"], "imported");
+    assert_eq!(world.license(&purchase.license).await["state"], "active");
+}
+
+#[tokio::test]
 async fn a_buyer_who_leaves_before_the_hour_does_not_move_and_a_reporter_that_was_down_moves_later() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     world.end(&purchase.agreement).await;
     world.advance(minutes(120)).await;
-    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{new}"), None).await.0, 404);
+    let waiting = world.license(&new).await;
+    assert_eq!((&waiting["state"], &waiting["tenant"]), (&json!("ended"), &Value::Null));
     assert_eq!(world.license(&purchase.license).await["end_reason"], "unsubscribed");
 
     let world = World::new().await;

@@ -270,10 +270,10 @@ async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
     let ended = world.results(events.clone()).await;
     assert_eq!(texts(&ended, "code"), ["license_ended", "license_ended"]);
 
-    // A refusal by a license that was remembered costs one read of it.
+    // A refusal by a license that was remembered costs one read of it, and one of what is known under each key.
     forget_wire(&world);
     assert_eq!(world.results(events.clone()).await, ended);
-    assert_eq!(operations(&world), ["GetItem"]);
+    assert_eq!(operations(&world), ["GetItem", "Query", "Query"]);
 
     world.advance(SignedDuration::from_secs(5)).await;
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
@@ -297,4 +297,27 @@ async fn a_license_that_cannot_be_read_again_is_no_refusal() {
     world.fault(json!({ "service": "dynamodb", "operation": "GetItem", "kind": "access_denied" })).await;
     assert_eq!(world.report(events.clone()).await, ["retry"]);
     assert_eq!(world.report(events).await, ["refused"]);
+}
+
+#[tokio::test]
+async fn what_was_taken_in_before_the_end_is_known_after_it() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    let at = world.now();
+    let event = |key: &str, quantity: i64| {
+        json!({
+            "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
+            "time": at.to_string(),
+        })
+    };
+    assert_eq!(world.report(json!([event("a", 5)])).await, ["accepted"]);
+    world.end(&purchase.agreement).await;
+    // Its answer was lost: were it refused, an application would report it to the license that took over.
+    let again = world.results(json!([event("a", 5), event("a", 6), event("b", 5)])).await;
+    assert_eq!(again[0]["status"], "duplicate");
+    assert_eq!(again[1]["code"], "quantity_conflict");
+    assert_eq!(again[2]["code"], "license_ended");
+    world.fault(json!({ "service": "dynamodb", "operation": "Query", "kind": "error500", "times": 3 })).await;
+    assert_eq!(world.report(json!([event("a", 5)])).await, ["retry"]);
 }

@@ -164,6 +164,12 @@ async fn take_over(
             detail: format!("{} moves to another license, or at another hour", customer.license),
             action: "Look at the license. What was said about its move before stays.",
         }),
+        Imported::Another => Err(Refused {
+            code: "license_another_buyers",
+            detail: "the license that it moves to is known with another account, product, tenant or predecessor"
+                .to_owned(),
+            action: "Check the ARN. Nobody is moved to a license of somebody else.",
+        }),
         Imported::NotInForce => Err(Refused {
             code: "license_not_in_force",
             detail: format!("{} is over, so it cannot move", customer.license),
@@ -258,14 +264,38 @@ fn customer(header: &StringRecord, row: &StringRecord, now: Timestamp) -> Result
         (Some(identifier), Some(arn)) => {
             let agreement = agreement.clone().ok_or_else(|| Refused::cell("agreement_id", "a move needs it"))?;
             let account = account.clone().ok_or_else(|| Refused::cell("account", "a move needs it"))?;
-            let at = cells.hour("move_at", now)?;
+            let at = out_of_the_turn(cells.hour("move_at", now)?, cells.text("move_at").is_some())?;
             let moving = Moving { arn: arn.clone(), agreement, account, at, done_at: None };
             (LicenseId::legacy(&product, identifier), Some(moving))
         }
     };
     let (arn, agreement) = if moving.is_some() { (None, None) } else { (arn, agreement) };
     let contact = contact(&cells, &license, now)?;
-    Ok(Customer { license, product, tenant, identifier, arn, agreement, account, since, metered_from, moving, contact })
+    let says_when = cells.text("move_at").is_some();
+    Ok(Customer {
+        license,
+        product,
+        tenant,
+        identifier,
+        arn,
+        agreement,
+        account,
+        since,
+        metered_from,
+        moving,
+        says_when,
+        contact,
+    })
+}
+
+/// An hour that no billing month is closed in: usage of the month before could not be carried over a move.
+fn out_of_the_turn(hour: UsageHour, is_said: bool) -> Result<UsageHour, Refused> {
+    let turn = hour.month_before().window_closes();
+    match hour.start() < turn {
+        true if is_said => Err(Refused::cell("move_at", "must not be before 06:00 UTC on the 1st of a month")),
+        true => Ok(UsageHour::of(turn)),
+        false => Ok(hour),
+    }
 }
 
 /// What a row says of the person; none without an address.

@@ -17,7 +17,7 @@ use stallkeeper::aws::chain;
 use stallkeeper::ids::{LicenseId, ProductCode};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::listing::{Listing, Mode};
-use stallkeeper::marketplace::{Agreements, Marketplace};
+use stallkeeper::marketplace::{Agreements, Marketplace, MarketplaceError};
 use stallkeeper::metrics::{Metric, Metrics};
 use stallkeeper::reconcile::{Outcome, Pace, ReconcileError, Reconciler, RepairKind};
 use stallkeeper::store::{Reconciled, Stop, Store, StoreError};
@@ -306,7 +306,10 @@ impl Run<'_> {
             }
             Err(error) => {
                 self.failed(license.as_str(), &error);
-                self.keep(license.clone());
+                // What AWS refuses it refuses again: an operator mends it, and the next walk comes by.
+                if !is_refused(&error) {
+                    self.keep(license.clone());
+                }
             }
         }
     }
@@ -328,7 +331,10 @@ impl Run<'_> {
     }
 
     fn failed(&mut self, about: &str, error: &ReconcileError) {
-        self.failures_in_a_row += 1;
+        // One that is refused says nothing about the others.
+        if !is_refused(error) {
+            self.failures_in_a_row += 1;
+        }
         self.report.failures += 1;
         tracing::warn!(about, error = %chain(error), counter = "reconcile_failed", "it is looked at again later");
     }
@@ -345,6 +351,10 @@ impl Run<'_> {
     fn aws_answers(&self) -> bool {
         self.failures_in_a_row < MOST_FAILURES
     }
+}
+
+fn is_refused(error: &ReconcileError) -> bool {
+    matches!(error, ReconcileError::Marketplace(MarketplaceError::Refused { .. }))
 }
 
 /// How far a part of the walk came.

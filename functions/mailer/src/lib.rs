@@ -2,8 +2,8 @@
 //!
 //! A queue listens to the topic of the seller's application, filtered to what is [`MAILED`], so that a mail that cannot
 //! be sent holds up nobody but itself: its message comes again, and after the last time goes into the dead-letter
-//! queue. What was sent is written down, so that an event that comes twice, or is replayed, brings one mail; only a
-//! crash between sending and writing brings a second.
+//! queue. What was sent is written down, so that an event that comes twice, or is replayed, brings one mail. Only where
+//! SES has sent it and that is not known or not written, a second may follow. What was told days ago brings none.
 //!
 //! `letter` is what the mails say. No address and no name is logged.
 
@@ -17,7 +17,7 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
-use futures_util::future::join_all;
+use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::license::StateName;
 use stallkeeper::listing::Listing;
@@ -32,6 +32,9 @@ use letter::{Letter, Occasion};
 
 /// The types of the events that buyers get mail about; the queue's subscription is filtered to them.
 pub const MAILED: [&str; 3] = ["license.ended", "registration.completed", "registration.returned"];
+
+/// How long after an event there is still mail about it: longer than the queue brings it again.
+const OLDEST_NEWS: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// The function.
 #[derive(Debug)]
@@ -85,10 +88,10 @@ impl Mailer {
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         let mut counts = BTreeMap::new();
-        let outcomes = join_all(event.records.iter().map(|message| self.answer(message))).await;
-        for (message, outcome) in event.records.iter().zip(outcomes) {
+        // One after the other: the same event may be in a batch twice.
+        for message in &event.records {
             let id = message.message_id.clone().unwrap_or_default();
-            match outcome {
+            match self.answer(message).await {
                 Ok(outcome) => {
                     tracing::info!(message = id, ?outcome, "a message is done with");
                     if outcome == Outcome::Sent {
@@ -111,6 +114,9 @@ impl Mailer {
     async fn answer(&self, message: &SqsMessage) -> Result<Outcome, Failure> {
         let event: OutboundEvent = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
         let Some(occasion) = Occasion::of(&event.told) else { return Ok(Outcome::NoMail) };
+        if self.store.clock().now().duration_since(event.at) > OLDEST_NEWS {
+            return Ok(Outcome::NoMail);
+        }
         if self.store.is_mailed(&event).await? {
             return Ok(Outcome::SentBefore);
         }

@@ -37,13 +37,19 @@ pub(crate) async fn flush_ending_licenses(run: &Run<'_>) -> Result<(), StoreErro
 
 /// Moves the buyers whose hour has come to their license keys. One holds up no other.
 pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
-    for id in run.store.licenses_to_move(run.now).await? {
-        if let Err(error) = lifecycle::move_if_due(run.store, &id).await {
-            run.count(Metric::HoursNotSettled, 1);
-            tracing::error!(run = run.id, license = %id, error = chain(&error), "it is moved in the next run");
-        }
-    }
+    let due = run.store.licenses_to_move(run.now).await?;
+    together(AT_ONCE, due.iter().map(|id| move_alone(run, id).boxed()).collect()).await;
     Ok(())
+}
+
+async fn move_alone(run: &Run<'_>, id: &LicenseId) {
+    if run.must_send() {
+        return;
+    }
+    if let Err(error) = lifecycle::move_if_due(run.store, id).await {
+        run.count(Metric::HoursNotSettled, 1);
+        tracing::error!(run = run.id, license = %id, error = chain(&error), "it is moved in the next run");
+    }
 }
 
 async fn flush_alone(run: &Run<'_>, license: &LicenseId) {

@@ -13,7 +13,7 @@ use stallkeeper::http::{Problem, Refusal as Answer, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::store::LatePut;
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
+use stallkeeper::usage::{Intake, KeyHash, Refusal, UsageEvent};
 
 use crate::UsageApi;
 use crate::body::{self, Brought};
@@ -31,6 +31,8 @@ pub(crate) type Placed<T> = Vec<(usize, T)>;
 struct Judged {
     open: Placed<UsageEvent>,
     late: Placed<UsageEvent>,
+    /// Refused since the license is over, unless they were taken in before.
+    over: Placed<(UsageEvent, EventResult)>,
     results: Placed<EventResult>,
     /// The key that their buyer has now, of events that came under the one before.
     moved: BTreeMap<usize, LicenseId>,
@@ -48,7 +50,7 @@ impl UsageApi {
         let brought = body::read(request)?;
         let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
 
-        let Judged { open, late, results, moved } = self.judge_all(brought).await;
+        let Judged { open, late, over, results, moved } = self.judge_all(brought).await;
         let mut results: BTreeMap<usize, EventResult> = results.into_iter().collect();
         if dry_run {
             results.extend(open.into_iter().map(|(place, _)| (place, EventResult::accepted())));
@@ -56,6 +58,7 @@ impl UsageApi {
             results.extend(self.write_open(open).await);
         }
         results.extend(self.take_in_late(late, dry_run).await);
+        results.extend(self.known_before_the_end(over).await);
 
         let result_of = |(place, line)| {
             let result = results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
@@ -108,12 +111,34 @@ impl UsageApi {
                 Some(Intake::Late) => judged.late.push((place, event)),
                 Some(Intake::Refused(refusal)) => {
                     let license = licenses.get(&event.license);
-                    judged.results.push((place, EventResult::refused(refusal, &event, license)));
+                    let result = EventResult::refused(refusal, &event, license);
+                    if refusal == Refusal::LicenseEnded {
+                        judged.over.push((place, (event, result)));
+                    } else {
+                        judged.results.push((place, result));
+                    }
                 }
                 None => judged.results.push((place, EventResult::retry())),
             }
         }
         judged
+    }
+
+    /// An event whose answer was lost may come again after its license is over. It must not be reported to the license
+    /// that took over, so it is told that it was taken in.
+    async fn known_before_the_end(&self, events: Placed<(UsageEvent, EventResult)>) -> Placed<EventResult> {
+        let results = stream::iter(events).map(async |(place, (event, refused))| {
+            let result = match self.store.usage_of_key(&event).await {
+                Ok(None) => refused,
+                Ok(Some(known)) => EventResult::beside(&known, &event),
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
+                    EventResult::retry()
+                }
+            };
+            (place, result)
+        });
+        results.buffer_unordered(LATE_AT_ONCE).collect().await
     }
 
     async fn write_open(&self, events: Placed<UsageEvent>) -> Placed<EventResult> {

@@ -95,17 +95,7 @@ impl Licenses {
 
     /// Judges an event; none if what it is judged by could not be read.
     pub(crate) fn judge(&self, event: &UsageEvent, now: Timestamp) -> Option<Intake> {
-        let mut license = self.licenses.get(&event.license).and_then(Option::as_ref);
-        if license.is_none() {
-            // Its move is due and not done: until then the customer key stands for it.
-            let moves_here = |old: &&License| {
-                old.moving.as_ref().is_some_and(|it| *it.arn.id() == event.license && it.done_at.is_none())
-            };
-            license = self.licenses.values().flatten().find(moves_here);
-        }
-        if license.is_none() {
-            self.licenses.get(&event.license)?;
-        }
+        let license = self.licenses.get(&event.license)?.as_ref();
         let listing = match license {
             Some(license) => self.listings.get(&license.product)?.as_ref(),
             None => None,
@@ -176,6 +166,7 @@ fn is_for_its_license(intake: Intake) -> bool {
             Refusal::DimensionUnknown
             | Refusal::DimensionNotMetered
             | Refusal::LicenseProbe
+            | Refusal::NotMeteredYet
             | Refusal::TimeInFuture
             | Refusal::TooOld
             | Refusal::MonthClosed => false,

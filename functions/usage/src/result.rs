@@ -186,6 +186,10 @@ fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
         Refusal::LicenseProbe => {
             ("the license is a probe, and nobody's bill".to_owned(), "Nothing is to be done: leave the event out.")
         }
+        Refusal::NotMeteredYet => (
+            format!("Stallkeeper does not bill the license's hour of {} yet", event.time),
+            "Report it to what billed the license before, if it is not reported there already.",
+        ),
         Refusal::LicenseFailed => ("the buyer's payment failed".to_owned(), "Report again once the license is active."),
         Refusal::DimensionUnknown => {
             (format!("the listing has no dimension {}", event.dimension), "Use a key of the listing's dimensions.")

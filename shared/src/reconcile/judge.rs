@@ -116,7 +116,9 @@ pub(super) fn judge<'a>(view: &View<'a>) -> Judged<'a> {
 
 /// The agreement that the license follows: over and not believed so, or believed to be over and not.
 fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
-    let (Some(id), Some(at_aws)) = (view.license.agreement(), view.described) else { return };
+    // A word that is new at AWS says nothing: an event that says "Ended" beside it does.
+    let described = view.described.filter(|described| described.status != AgreementStatus::Unknown);
+    let (Some(id), Some(at_aws)) = (view.license.agreement(), described) else { return };
     let is_over = at_aws.status.end_reason().is_some();
     let at = match (view.believed(), is_over) {
         (Some((status, at)), false) if status.end_reason().is_some() => {

@@ -101,6 +101,9 @@ mod tests {
         ) {
             for protocol in ALL {
                 let mut body = protocol.encode(&document);
+                if body.is_empty() {
+                    continue;
+                }
                 let at = at.index(body.len());
                 body[at] = byte;
                 let _ = protocol.decode(&body);
