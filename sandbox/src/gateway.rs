@@ -54,7 +54,7 @@ async fn answer(State(api): State<Api>, from: ConnectInfo<SocketAddr>, request: 
 
 /// The route of the template that a path takes, and the function behind it. As at API Gateway a route with a parameter
 /// goes before one that takes everything.
-fn route(path: &str) -> Option<(Function, &'static str)> {
+pub(crate) fn route(path: &str) -> Option<(Function, &'static str)> {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match segments.as_slice() {
         ["register"] => Some((Function::Registration, "/register")),

@@ -30,7 +30,7 @@ enum Command {
     Serve(Serve),
     /// Tells what Stallkeeper does in a story that is checked step by step; fails where a step does.
     Demo,
-    /// Measures the reporter or the intake, and says where they stand beside their goals.
+    /// Measures the reporter, the intake or decisions, and says where they stand beside their goals.
     Bench(sandbox::bench::Arguments),
 }
 

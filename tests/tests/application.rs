@@ -87,8 +87,14 @@ async fn a_decision_is_one_query_and_no_call_to_aws_marketplace() {
     world.control(Method::DELETE, "/sandbox/wire", Value::Null).await;
     let (_, decision) = world.api(Method::GET, "/v1/tenants/acme/entitlements?dimension=seats&quantity=6", None).await;
     assert_eq!((&decision["allowed"], &decision["reason"]), (&json!(false), &json!("quantity_exceeded")));
-    let calls: Vec<String> = world.sandbox.aws().wire().all().into_iter().map(|call| call.operation).collect();
-    assert_eq!(calls, ["Query"]);
+    let calls = || world.sandbox.aws().wire().all().into_iter().map(|call| call.operation).collect::<Vec<_>>();
+    assert_eq!(calls(), ["Query"]);
+
+    // The listing is kept for a minute.
+    world.advance(SignedDuration::from_secs(61)).await;
+    world.control(Method::DELETE, "/sandbox/wire", Value::Null).await;
+    world.decide("acme", "seats").await;
+    assert_eq!(calls(), ["Query", "GetItem"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 //! Beside it, the [`Reconciliation`] with what AWS Marketplace shows, which has a schedule and a binary of its own.
 //!
 //! API Gateway has checked the caller's signature before a request arrives here. A decision costs one query of the
-//! table and no call to AWS Marketplace. The only route that asks AWS is the one that reconciles a license.
+//! table and no call to AWS Marketplace; once a minute the listing that it goes by is read besides. The only route that
+//! asks AWS is the one that reconciles a license.
 
 mod contacts;
 mod events;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use stallkeeper::time::Clock;
 use tokio::runtime;
 
-use super::{probe, usage};
+use super::{entitlement, probe, usage};
 use crate::sandbox::sdk_config;
 
 /// What a child does.
@@ -23,6 +23,8 @@ pub(super) enum Job {
     Report(Reporting),
     /// Takes in usage.
     TakeIn(usage::TakingIn),
+    /// Decides what tenants may use.
+    Decide(entitlement::Deciding),
     /// Measures the store.
     Probe(probe::Probing),
 }
@@ -76,6 +78,7 @@ pub(super) fn work() -> anyhow::Result<()> {
     match serde_json::from_slice(&job).context("the job cannot be read")? {
         Job::Report(job) => tell(&one_thread()?.block_on(report(job))?),
         Job::TakeIn(job) => tell(&runtime::Runtime::new()?.block_on(usage::take_in(job))?),
+        Job::Decide(job) => tell(&one_thread()?.block_on(entitlement::decide(job))?),
         Job::Probe(job) => tell(&one_thread()?.block_on(probe::rates(&job))?),
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::aws::{Count, Counts, Service};
 
 /// What AWS was asked from one moment to another, and how long that took.
@@ -31,9 +33,14 @@ impl Asked {
         self.counts.get(&service).and_then(|operations| operations.get(operation)).copied().unwrap_or_default()
     }
 
+    /// How many requests there were of a service.
+    pub(super) fn requests(&self, service: Service) -> u64 {
+        self.counts.get(&service).into_iter().flatten().map(|(_, count)| count.calls).sum()
+    }
+
     /// How many requests there were of DynamoDB.
     pub(super) fn dynamodb(&self) -> u64 {
-        self.of_dynamodb().map(|(_, count)| count.calls).sum()
+        self.requests(Service::DynamoDb)
     }
 
     fn of_dynamodb(&self) -> impl Iterator<Item = (&str, &Count)> {
@@ -46,6 +53,39 @@ impl Asked {
         let one = |(operation, count): (&str, &Count)| format!("{operation} {}", grouped(count.calls));
         self.of_dynamodb().map(one).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// How long the slower ones took of many times the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Latency {
+    /// Half of them were not slower.
+    pub(super) p50: Duration,
+    /// 99 of 100 were not slower.
+    pub(super) p99: Duration,
+}
+
+impl Latency {
+    /// Of so many times; nothing of none.
+    pub(super) fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let percentile = |percent: usize| {
+            let place = (times.len() * percent).div_ceil(100).saturating_sub(1);
+            times.get(place).copied().unwrap_or_default()
+        };
+        Self { p50: percentile(50), p99: percentile(99) }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = |time: Duration| rounded(time.as_secs_f64() * 1e6);
+        write!(f, "p50 {} µs, p99 {} µs", micros(self.p50), micros(self.p99))
+    }
+}
+
+/// How many times as long one took as another; nothing for no time.
+pub(super) fn times_as_long(one: Duration, other: Duration) -> f64 {
+    ratio(one.as_secs_f64(), other.as_secs_f64())
 }
 
 /// How many a second; nothing for no time.
@@ -138,11 +178,21 @@ mod tests {
     fn only_what_was_asked_meanwhile_counts() {
         let asked = Asked::since(&counts(1000, 0), &counts(2500, 1));
         assert_eq!(asked.dynamodb(), 3000);
+        assert_eq!(asked.requests(Service::Metering), 0);
         assert_eq!(asked.operations(), "PutItem 1,500, Query 1,500");
         assert_eq!(asked.count(Service::Metering, "BatchMeterUsage"), Count::default());
         let all = Asked::since(&Counts::new(), &counts(7, 1));
-        assert_eq!(all.dynamodb(), 14);
+        assert_eq!((all.dynamodb(), all.requests(Service::Metering)), (14, 4));
         assert_eq!(all.count(Service::Metering, "BatchMeterUsage"), Count { calls: 4, failed: 1 });
+    }
+
+    #[test]
+    fn a_percentile_is_a_time_that_was_measured() {
+        let latency = |times: Vec<u64>| Latency::of(times.into_iter().map(Duration::from_micros).collect()).to_string();
+        assert_eq!(latency((1..=1000).rev().collect()), "p50 500 µs, p99 990 µs");
+        assert_eq!(latency(vec![7, 3]), "p50 3 µs, p99 7 µs");
+        assert_eq!(latency(Vec::new()), "p50 0 µs, p99 0 µs");
+        assert_eq!(times_as_long(Duration::from_micros(3), Duration::from_micros(2)), 1.5);
     }
 
     #[test]

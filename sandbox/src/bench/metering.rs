@@ -17,7 +17,7 @@ use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
 
 use super::child::{Job, Part, Ran, Reporting, Spent, ask};
 use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
-use super::world::{TABLE, World, for_chunks};
+use super::world::{Sold, TABLE, World, for_chunks};
 use crate::aws::{BilledRecord, BillingStyle, Service};
 
 /// How many calls a second AWS takes.
@@ -125,7 +125,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     ensure!(arguments.records.is_multiple_of(arguments.dimensions), "--records must be a multiple of --dimensions");
     let licenses = arguments.records as usize / dimensions;
     let records = u64::from(arguments.records);
-    let world = World::make(licenses, dimensions, !arguments.no_quota, arguments.data.as_deref()).await?;
+    let world = World::make(licenses, dimensions, Sold::ByUse, !arguments.no_quota, arguments.data.as_deref()).await?;
     let used = use_all(&world).await?;
     println!(
         "{} records of {} licenses, one event each; the quota is {}; {} CPUs",

@@ -1,10 +1,12 @@
-//! What the system does in a second, measured: the reporter (`bench metering`) and the intake (`bench usage`).
+//! What the system does in a second, measured: the reporter (`bench metering`) and the intake (`bench usage`). And how
+//! long a buyer's tenant waits for a decision (`bench entitlement`).
 //!
 //! This process is AWS: the embedded DynamoDB and AWS Marketplace on one loopback port, filled beforehand. What is
 //! measured runs in a process of its own ([`child`]) on the real SDK clients, as the deployed functions do, so that its
 //! time and memory are its own. `docs/BENCHMARKS.md` has the figures.
 
 mod child;
+mod entitlement;
 mod figures;
 mod metering;
 mod probe;
@@ -27,6 +29,8 @@ enum What {
     Metering(metering::Arguments),
     /// Takes in usage of open hours.
     Usage(usage::Arguments),
+    /// Decides what tenants may use, one after the other, beside bare queries of the same items.
+    Entitlement(entitlement::Arguments),
     /// What a measured process runs: a job on its standard input.
     #[command(hide = true)]
     Child,
@@ -41,6 +45,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.what {
         What::Metering(arguments) => Runtime::new()?.block_on(metering::measure(&arguments)),
         What::Usage(arguments) => Runtime::new()?.block_on(usage::measure(&arguments)),
+        What::Entitlement(arguments) => Runtime::new()?.block_on(entitlement::measure(&arguments)),
         What::Child => child::work(),
     }
 }

@@ -18,7 +18,7 @@ use usage::UsageApi;
 
 use super::child::{Job, Spent, Where, ask};
 use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
-use super::world::{TABLE, World};
+use super::world::{Sold, TABLE, World};
 use crate::sandbox::sdk_config;
 
 /// What is reported.
@@ -68,7 +68,7 @@ pub(super) struct TakenIn {
 
 /// Makes a world, and measures the intake in it.
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    let world = World::make(arguments.licenses as usize, 1, true, arguments.data.as_deref()).await?;
+    let world = World::make(arguments.licenses as usize, 1, Sold::ByUse, true, arguments.data.as_deref()).await?;
     let dimension = world.dimensions.first().context("the listing has no dimension")?;
     let events = u64::from(arguments.events);
     println!(

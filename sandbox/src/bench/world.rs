@@ -46,7 +46,17 @@ pub(super) struct World {
     pub(super) hour: UsageHour,
     pub(super) licenses: Vec<LicenseId>,
     pub(super) dimensions: Vec<DimensionKey>,
-    config: SdkConfig,
+    /// Past the port as well.
+    pub(super) config: SdkConfig,
+}
+
+/// How the dimensions of the listing are sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sold {
+    /// They are paid by use.
+    ByUse,
+    /// The first license holds 1 of each, the second 2, and so on.
+    InAdvance,
 }
 
 /// A license as it was bought.
@@ -61,12 +71,13 @@ impl World {
     pub(super) async fn make(
         licenses: usize,
         dimensions: usize,
+        sold: Sold,
         has_quota: bool,
         data: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let hour = UsageHour::of(HOUR.parse()?);
         let clock = Clock::ticking_from(hour.start() - SignedDuration::from_mins(30));
-        let listing = listing(dimensions)?;
+        let listing = listing(dimensions, sold)?;
         // Nobody hears the news.
         let (announcements, _) = mpsc::unbounded_channel();
         let aws = Aws::start(AwsOptions {
@@ -85,7 +96,7 @@ impl World {
         table::make(&config, TABLE, table::Stream::Off).await?;
         let store = Store::new(&config, TABLE, clock.clone());
         store.put_listing(&listing).await?;
-        let bought = buy(&aws, &listing, licenses)?;
+        let bought = buy(&aws, &listing, sold, licenses)?;
         let active_since = hour.start() - SignedDuration::from_mins(1);
         fill(&store, &Client::new(&config), &listing, &bought, active_since).await?;
         clock.set(hour.start() + SignedDuration::from_mins(30));
@@ -106,16 +117,17 @@ impl World {
     }
 }
 
-/// A listing with so many metered dimensions.
-fn listing(dimensions: usize) -> anyhow::Result<Listing> {
-    let dimension = |number| {
-        format!(
-            "[[dimensions]]\nkey = \"units_{number}\"\nname = \"Units {number}\"\ntypes = [\"ExternallyMetered\"]\n"
-        )
+/// A listing with so many dimensions.
+fn listing(dimensions: usize, sold: Sold) -> anyhow::Result<Listing> {
+    let (pricing, kind) = match sold {
+        Sold::ByUse => ("subscription", "ExternallyMetered"),
+        Sold::InAdvance => ("contract", "Entitled"),
     };
+    let dimension =
+        |number| format!("[[dimensions]]\nkey = \"units_{number}\"\nname = \"Units {number}\"\ntypes = [\"{kind}\"]\n");
     let text = format!(
         "name = \"Bench\"\nstage = \"staging\"\nproduct_code = \"6bench000000000000000000ab\"\n\
-         product_id = \"prod-bench0000000001\"\nmode = \"license\"\npricing = \"subscription\"\n{}\n\
+         product_id = \"prod-bench0000000001\"\nmode = \"license\"\npricing = \"{pricing}\"\n{}\n\
          [urls]\nsign_up = \"https://app.example.com/sign-up\"\nsign_in = \"https://app.example.com/sign-in\"\n\
          [support]\nemail = \"support@example.com\"\nurl = \"https://www.example.com/support\"\n",
         (1..=dimensions).map(dimension).collect::<String>()
@@ -124,15 +136,17 @@ fn listing(dimensions: usize) -> anyhow::Result<Listing> {
 }
 
 /// Buys licenses at AWS Marketplace.
-fn buy(aws: &Aws, listing: &Listing, licenses: usize) -> anyhow::Result<Vec<Bought>> {
-    let order = Purchase {
-        product: listing.product_code.clone(),
-        account: None,
-        dimensions: BTreeMap::new(),
-        free_trial: false,
-    };
-    let one = |_| {
-        let purchased = aws.marketplace().purchase(order.clone())?;
+fn buy(aws: &Aws, listing: &Listing, sold: Sold, licenses: usize) -> anyhow::Result<Vec<Bought>> {
+    let one = |number: usize| {
+        let dimensions = match sold {
+            Sold::ByUse => BTreeMap::new(),
+            Sold::InAdvance => {
+                listing.dimensions.iter().map(|dimension| (dimension.key.clone(), (number + 1).into())).collect()
+            }
+        };
+        let product = listing.product_code.clone();
+        let purchased =
+            aws.marketplace().purchase(Purchase { product, account: None, dimensions, free_trial: false })?;
         let arn = purchased.license_arn.context("the license has no ARN")?;
         Ok(Bought { arn, account: purchased.account_id, agreement: purchased.agreement_id })
     };
@@ -255,6 +269,10 @@ mod tests {
 
     #[test]
     fn the_listing_has_as_many_dimensions_as_are_asked_for() {
-        assert_eq!(listing(3).unwrap().dimensions.len(), 3);
+        for sold in [Sold::ByUse, Sold::InAdvance] {
+            let listing = listing(3, sold).unwrap();
+            assert_eq!(listing.dimensions.len(), 3);
+            assert!(listing.dimensions.iter().all(|dimension| dimension.is_metered() == (sold == Sold::ByUse)));
+        }
     }
 }

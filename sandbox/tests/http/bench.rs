@@ -5,7 +5,7 @@ use std::process::Command;
 /// What a bench prints, which ends well.
 fn bench(arguments: &[&str]) -> String {
     let program = env!("CARGO_BIN_EXE_sandbox");
-    let ended = Command::new(program).arg("bench").args(arguments).args(["--probe", "20"]).output().unwrap();
+    let ended = Command::new(program).arg("bench").args(arguments).output().unwrap();
     let said = String::from_utf8(ended.stdout).unwrap();
     assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
     said
@@ -13,7 +13,7 @@ fn bench(arguments: &[&str]) -> String {
 
 #[test]
 fn the_bench_of_the_reporter_sends_everything_in_full_calls() {
-    let said = bench(&["metering", "--records", "200", "--dimensions", "2", "--no-quota"]);
+    let said = bench(&["metering", "--records", "200", "--dimensions", "2", "--no-quota", "--probe", "20"]);
     for part in [
         "200 records of 100 licenses",
         "8 calls of BatchMeterUsage",
@@ -27,8 +27,22 @@ fn the_bench_of_the_reporter_sends_everything_in_full_calls() {
 
 #[test]
 fn the_bench_of_the_intake_takes_in_everything() {
-    let said = bench(&["usage", "--events", "2000", "--licenses", "20", "--instances", "2"]);
+    let said = bench(&["usage", "--events", "2000", "--licenses", "20", "--instances", "2", "--probe", "20"]);
     for part in ["2,000 events of 20 licenses", "the ledger has exactly what was reported", "goal"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}
+
+#[test]
+fn the_bench_of_decisions_asks_for_one_query_each() {
+    let said = bench(&["entitlement", "--decisions", "200"]);
+    for part in [
+        "200 decisions for 100 tenants",
+        "a decision asks 1.000 Query of DynamoDB and 0.000 of AWS Marketplace",
+        "2,200 Query, 1 GetItem of the listing, 0 of AWS Marketplace, 0 else",
+        "p50 of a decision beside a bare query's",
+        "p99 of a decision beside a bare query's",
+    ] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
 }

@@ -1,0 +1,263 @@
+//! Decisions, one at a time: how long the real handler takes for one, beside a bare Query of the same license in the
+//! same index.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::types::AttributeValue;
+use clap::Args;
+use entitlement::EntitlementApi;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use stallkeeper::ids::LicenseId;
+use stallkeeper::store::keys;
+use stallkeeper::time::Clock;
+
+use super::child::{Job, Where, ask};
+use super::figures::{Asked, Goal, Latency, Wanted, grouped, per, times_as_long};
+use super::world::{Sold, TABLE, World};
+use crate::aws::Service;
+use crate::event::{Arrived, Caller, read};
+use crate::gateway::route;
+use crate::sandbox::sdk_config;
+
+/// How many tenants there are; each has a license of its own.
+const TENANTS: usize = 100;
+
+/// How many dimensions a license holds.
+const DIMENSIONS: usize = 3;
+
+/// How many decisions are made before the time begins.
+const WARM_UP: u32 = 2000;
+
+/// How much longer than the bare query a decision may take.
+const GOAL: f64 = 1.5;
+
+/// A topic that nothing is published to.
+const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
+
+/// How many decisions are made.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How many decisions are measured, and as many bare queries between them.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    decisions: u32,
+}
+
+/// What a child decides.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Deciding {
+    place: Where,
+    /// The license of each tenant, in order.
+    licenses: Vec<LicenseId>,
+    dimension: String,
+    decisions: u32,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Decided {
+    decision: Latency,
+    query: Latency,
+    /// How many decisions were not what the license holds.
+    wrong: u64,
+    /// With the warm-up.
+    took: Duration,
+}
+
+/// Makes a world, and measures decisions in it.
+pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let world = World::make(TENANTS, DIMENSIONS, Sold::InAdvance, false, None).await?;
+    let dimension = world.dimensions.first().context("the listing has no dimension")?.to_string();
+    link(&world).await?;
+    println!(
+        "{} decisions for {TENANTS} tenants and as many bare queries, in turn, one at a time; {} CPUs",
+        grouped(arguments.decisions.into()),
+        std::thread::available_parallelism()?,
+    );
+    let place = world.place(TABLE);
+    let job = Deciding { place, licenses: world.licenses.clone(), dimension, decisions: arguments.decisions };
+    let counts = world.aws.wire().counts();
+    let decided: Decided = ask(&Job::Decide(job)).await?;
+    let asked = Asked::since(&counts, &world.aws.wire().counts());
+
+    println!("a decision: {}", decided.decision);
+    println!("a bare query: {}", decided.query);
+    // Beside each decision, those of the warm-up too, there was a bare query.
+    let made = u64::from(arguments.decisions) + u64::from(WARM_UP);
+    let queries = asked.count(Service::DynamoDb, "Query").calls.saturating_sub(made);
+    let listings = asked.count(Service::DynamoDb, "GetItem").calls;
+    let of_services = |services: &[Service]| services.iter().map(|service| asked.requests(*service)).sum::<u64>();
+    let marketplace = of_services(&[Service::Metering, Service::Entitlement, Service::Agreement]);
+    let others = of_services(&Service::ALL).saturating_sub(made + queries + listings + marketplace);
+    println!(
+        "a decision asks {:.3} Query of DynamoDB and {:.3} of AWS Marketplace; {} decisions with the warm-up: {} Query, \
+         {listings} GetItem of the listing, {marketplace} of AWS Marketplace, {others} else",
+        per(queries, made),
+        per(marketplace, made),
+        grouped(made),
+        grouped(queries),
+    );
+    let Decided { decision, query, .. } = &decided;
+    for (what, decision, query) in [
+        ("p50 of a decision beside a bare query's", decision.p50, query.p50),
+        ("p99 of a decision beside a bare query's", decision.p99, query.p99),
+    ] {
+        println!("{}", Goal { what, wanted: Wanted::AtMost(GOAL), got: times_as_long(decision, query) });
+    }
+    ensure!(decided.wrong == 0, "{} decisions are wrong", decided.wrong);
+    // A listing is kept for a minute.
+    let minutes = decided.took.as_secs() / 60 + 1;
+    let is_cheap = queries == made && listings <= minutes && others == 0 && marketplace == 0;
+    ensure!(is_cheap, "a decision cost more than one query");
+    Ok(())
+}
+
+/// Brings each license to its tenant by the API, after its entitlements were read at AWS Marketplace.
+async fn link(world: &World) -> anyhow::Result<()> {
+    let api = EntitlementApi::new(&world.config, TABLE, TOPIC, world.clock.clone());
+    for (number, license) in world.licenses.iter().enumerate() {
+        let reconcile = format!("/v1/licenses/{license}/reconcile");
+        let link = format!("/v1/licenses/{license}/tenant");
+        for (method, path, body) in
+            [(Method::POST, reconcile, Value::Null), (Method::PUT, link, json!({ "tenant": tenant(number) }))]
+        {
+            let answer = api.handle(event(&world.clock, &method, &path, "", &body)?).await;
+            ensure!(answer.status_code == 200, "{method} {path} was answered {}", answer.status_code);
+        }
+    }
+    Ok(())
+}
+
+fn tenant(number: usize) -> String {
+    format!("tenant-{number}")
+}
+
+/// A call of the application as API Gateway hands it over.
+fn event(
+    clock: &Clock,
+    method: &Method,
+    path: &str,
+    query: &str,
+    body: &Value,
+) -> anyhow::Result<ApiGatewayV2httpRequest> {
+    let signed = "AWS4-HMAC-SHA256 Credential=AKIABENCH/20261110/us-east-1/execute-api/aws4_request, \
+                  SignedHeaders=host, Signature=0";
+    let headers = HeaderMap::from_iter([
+        (HOST, HeaderValue::from_static("api.example.com")),
+        (AUTHORIZATION, HeaderValue::from_static(signed)),
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ]);
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let arrived = Arrived {
+        method,
+        path,
+        query,
+        headers: &headers,
+        body: body.as_bytes(),
+        source_ip: "192.0.2.1".to_owned(),
+        at: clock.now(),
+        request_id: "bench".to_owned(),
+        account: "444455556666",
+        route: route(path).map_or("$default", |(_, route)| route),
+        caller: Caller::read(&headers),
+    };
+    Ok(read(&arrived.to_json())?)
+}
+
+/// What is asked for a tenant, and what is right.
+struct Case {
+    tenant: String,
+    license: LicenseId,
+    /// How much the license holds.
+    held: usize,
+    /// Asks for all of that.
+    enough: ApiGatewayV2httpRequest,
+    /// Asks for one more.
+    too_much: ApiGatewayV2httpRequest,
+}
+
+/// Decides and queries in turn. What an answer says is looked at outside the time.
+pub(super) async fn decide(job: Deciding) -> anyhow::Result<Decided> {
+    let Deciding { place, licenses, dimension, decisions } = job;
+    let clock = Clock::ticking_from(place.at);
+    // Each has its own connection.
+    let api = EntitlementApi::new(&sdk_config(&place.aws), &place.table, TOPIC, clock.clone());
+    let client = Client::new(&sdk_config(&place.aws));
+    let cases = licenses.into_iter().enumerate().map(|(number, license)| case(&clock, &dimension, number, license));
+    let cases = cases.collect::<anyhow::Result<Vec<Case>>>()?;
+    let (mut deciding, mut querying, mut wrong) = (Vec::new(), Vec::new(), 0);
+    let began = Instant::now();
+    for (number, case) in (0..WARM_UP + decisions).zip(cases.iter().cycle()) {
+        let round = number as usize / cases.len();
+        let (is_enough, query_first) = (round.is_multiple_of(2), (round / 2).is_multiple_of(2));
+        let event = if is_enough { case.enough.clone() } else { case.too_much.clone() };
+        let ((answer, decision), (found, query)) = if query_first {
+            let query = timed(query(&client, &place.table, &case.tenant)).await;
+            (timed(api.handle(event)).await, query)
+        } else {
+            let decision = timed(api.handle(event)).await;
+            (decision, timed(query(&client, &place.table, &case.tenant)).await)
+        };
+        ensure!(case.is_in(&found?), "the bare query has not found the license");
+        if !case.is_answered(&answer, &dimension, is_enough) {
+            wrong += 1;
+        }
+        if number >= WARM_UP {
+            deciding.push(decision);
+            querying.push(query);
+        }
+    }
+    Ok(Decided { decision: Latency::of(deciding), query: Latency::of(querying), wrong, took: began.elapsed() })
+}
+
+fn case(clock: &Clock, dimension: &str, number: usize, license: LicenseId) -> anyhow::Result<Case> {
+    let (tenant, held) = (tenant(number), number + 1);
+    let path = format!("/v1/tenants/{tenant}/entitlements");
+    let ask = |quantity| {
+        event(clock, &Method::GET, &path, &format!("dimension={dimension}&quantity={quantity}"), &Value::Null)
+    };
+    let (enough, too_much) = (ask(held)?, ask(held + 1)?);
+    Ok(Case { tenant, license, held, enough, too_much })
+}
+
+impl Case {
+    fn is_in(&self, found: &QueryOutput) -> bool {
+        let [item] = found.items() else { return false };
+        item.get("id").and_then(|id| id.as_s().ok()).is_some_and(|id| id == self.license.as_str())
+    }
+
+    fn is_answered(&self, answer: &ApiGatewayV2httpResponse, dimension: &str, is_enough: bool) -> bool {
+        let Some(Body::Text(body)) = &answer.body else { return false };
+        let said: Value = serde_json::from_str(body).unwrap_or_default();
+        let right = json!({
+            "tenant": self.tenant,
+            "dimension": dimension,
+            "allowed": is_enough,
+            "reason": if is_enough { "entitled" } else { "quantity_exceeded" },
+            "held": self.held.to_string(),
+            "licenses": [self.license],
+        });
+        let mut members = right.as_object().into_iter().flatten();
+        answer.status_code == 200 && members.all(|(name, value)| said.get(name) == Some(value))
+    }
+}
+
+async fn query(client: &Client, table: &str, tenant: &str) -> anyhow::Result<QueryOutput> {
+    let request = client.query().table_name(table).index_name(keys::TENANT_INDEX);
+    let request =
+        request.key_condition_expression("#key = :value").expression_attribute_names("#key", keys::TENANT_KEY);
+    let value = AttributeValue::S(format!("TENANT#{tenant}"));
+    Ok(request.expression_attribute_values(":value", value).send().await?)
+}
+
+async fn timed<T>(asking: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    (asking.await, began.elapsed())
+}
