@@ -313,6 +313,8 @@ async fn what_was_taken_in_before_the_end_is_known_after_it() {
     };
     assert_eq!(world.report(json!([event("a", 5)])).await, ["accepted"]);
     world.end(&purchase.agreement).await;
+    // No intake remembers it as it was any more.
+    world.advance(SignedDuration::from_mins(2)).await;
     // Its answer was lost: were it refused, an application would report it to the license that took over.
     let again = world.results(json!([event("a", 5), event("a", 6), event("b", 5)])).await;
     assert_eq!(again[0]["status"], "duplicate");
