@@ -218,9 +218,9 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
         Intake::Refused(Refusal::TimeInFuture)
     } else if before.is_some() && !has_moved {
         Intake::Refused(Refusal::NotMeteredYet)
-    } else if before.is_some_and(|from| from.month() != hour.month()) {
-        Intake::Refused(Refusal::MonthClosed)
-    } else if hour.month() != running.month() && now >= hour.month().intake_closes() {
+    } else if before.is_some_and(|from| from.month() != hour.month())
+        || (hour.month() != running.month() && now >= hour.month().intake_closes())
+    {
         Intake::Refused(Refusal::MonthClosed)
     } else if now.duration_since(event.time) > LATEST {
         Intake::Refused(Refusal::TooOld)
