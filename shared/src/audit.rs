@@ -1,4 +1,4 @@
-//! The audit log: what people did by hand, who it was, and what was there before.
+//! The audit log: what callers of the API changed or replayed, who it was, and what belongs to it.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct AuditEntry {
     pub action: String,
     /// To what.
     pub subject: String,
-    /// What was there before, and why it was changed where a reason was given.
+    /// What belongs to it: what was there before, what it was to be, and why, where a reason was given.
     pub before: BTreeMap<String, String>,
 }
 

@@ -222,6 +222,9 @@ pub struct News {
     /// That AWS showed it in force when it was asked, where no event had said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<SeenInForce>,
+    /// When it was first seen so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
     /// What AWS has advised about the buyer's account, by agreement. It changes no state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub advisories: BTreeMap<AgreementId, Advisory>,
@@ -483,6 +486,7 @@ impl License {
             LicenseEvent::Unsubscribing(mark) => keep_newest(&mut news.unsubscribing, mark),
             LicenseEvent::Unsubscribed(mark) => keep_newest(&mut news.unsubscribed, mark),
             LicenseEvent::SeenInForce(seen) => {
+                news.first_seen = Some(news.first_seen.map_or(seen.at, |first| first.min(seen.at)));
                 news.seen = Some(match news.seen.take() {
                     Some(known) => known.or_newer(seen),
                     None => seen,
@@ -545,7 +549,7 @@ impl License {
     /// When the license first was in force, as far as anything says so.
     pub fn first_active(&self) -> Option<Timestamp> {
         // Also where an event knows better by now: what was billed since it was seen stays billed.
-        self.news.first_active.into_iter().chain(self.news.seen.as_ref().map(|seen| seen.at)).min()
+        self.news.first_active.into_iter().chain(self.news.first_seen).min()
     }
 
     /// From when on its usage is billed under it, as far as it was in force.

@@ -11,7 +11,7 @@ use crate::agreement::{Advisory, Agreement, AgreementEvent, AgreementLook};
 use crate::audit::AuditEntry;
 use crate::entitlement::{Entitlement, Value};
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::license::{License, LicenseEvent, Moving, Purchase, SeenInForce, State, Succession};
+use crate::license::{INTAKE_HAS_SEEN, License, LicenseEvent, Moving, Purchase, SeenInForce, State, Succession};
 use crate::listing::{Listing, Mode};
 use crate::marketplace::{Marketplace, MarketplaceError};
 use crate::registration::{Contact, Door, HANDOFF_LIFE, Handoff, SecretHash};
@@ -279,15 +279,20 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
         return Err(Imported::LinkedElsewhere);
     }
+    let is_anothers = |moving: &Moving| license.account.as_ref().is_some_and(|account| *account != moving.account);
+    if customer.moving.as_ref().is_some_and(is_anothers) {
+        return Err(Imported::Another);
+    }
     license.tenant = Some(customer.tenant.clone());
     license.customer = license.customer.take().or_else(|| customer.identifier.clone());
     license.know_buyer(customer.account.as_ref(), customer.arn.as_ref());
     license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
     license.registered_at = license.registered_at.or(customer.since).or(Some(now));
     // Nothing has said that it is in force, or that it is over.
-    if license.first_active().is_none() && license.usage_until().is_none() {
+    let says_nothing = license.news.failed.is_none() && license.usage_until().is_none();
+    if license.first_active().is_none() && says_nothing {
         license.metered_from = Some(customer.metered_from);
-        let agreement = customer.agreement.clone();
+        let agreement = license.registered_agreement.clone().filter(|_| license.customer.is_none());
         license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: customer.since, at: now }));
     }
     if let Some(moving) = &customer.moving {
@@ -325,22 +330,23 @@ pub async fn move_if_due(store: &Store, id: &LicenseId) -> Result<(), StoreError
     let was_in_force =
         old.first_active().is_some_and(|at| at <= now) && old.usage_until().is_none_or(|until| until >= begins);
     if !was_in_force {
-        let given_up = |license: Option<License>| {
-            license.map(|license| License { moving: license.moving.filter(|now| now != moving), ..license }.into())
-        };
-        store.change_license(id, given_up).await?;
-        tracing::warn!(license = %id, "it is not in force, so it does not move");
-        return Ok(());
+        return give_up_move(store, id, moving, "it was not in force in that hour").await;
     }
-    prepare_move(store, &old, moving).await?;
+    let target = prepare_move(store, &old, moving).await?;
+    if matches!(target.state_at(now), State::Ending { .. } | State::Ended { .. }) {
+        return give_up_move(store, id, moving, "the license that it moves to is over").await;
+    }
     let new = change(store, moving.arn.id(), &old.product, |license| {
         license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
         if license.entitlements_read_at.is_none() {
             license.entitlements.clone_from(&old.entitlements);
             license.entitlements_read_at = old.entitlements_read_at;
         }
-        let agreement = Some(moving.agreement.clone());
-        license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: Some(begins), at: begins }));
+        // What AWS has said of it counts for more.
+        if license.first_active().is_none() {
+            let agreement = license.registered_agreement.clone();
+            license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: Some(begins), at: begins }));
+        }
     })
     .await?;
     follow_agreement(store, new).await?;
@@ -350,11 +356,23 @@ pub async fn move_if_due(store: &Store, id: &LicenseId) -> Result<(), StoreError
         let mut license = license.filter(|license| license.moving.as_ref() == Some(moving))?;
         license.moving = Some(Moving { done_at: Some(now), ..moving.clone() });
         license.succeed(succession.clone());
+        // One that was over already is summed anew once every intake has seen the move.
+        let seen = now.checked_add(INTAKE_HAS_SEEN).unwrap_or(now);
+        license.flush_at = license.flush_at.map(|at| at.max(seen));
         Some(license.into())
     };
     let Some(old) = store.change_license(id, done).await? else { return Ok(()) };
     inherit(store, &old, succession).await?;
     tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
+    Ok(())
+}
+
+async fn give_up_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) -> Result<(), StoreError> {
+    let given_up = |license: Option<License>| {
+        license.map(|license| License { moving: license.moving.filter(|now| now != moving), ..license }.into())
+    };
+    store.change_license(id, given_up).await?;
+    tracing::error!(license = %id, to = %moving.arn.id(), why, "a buyer does not move to a license key");
     Ok(())
 }
 

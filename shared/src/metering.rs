@@ -2,7 +2,7 @@
 //!
 //! A record's hour and quantity never change once it is frozen, so every attempt to send it is the same request. What
 //! an answer means depends on the attempts before it, which are written down before they are made; see
-//! `docs/ARCHITECTURE.md`.
+//! `docs/METERING.md`.
 
 mod answer;
 mod pack;

@@ -14,7 +14,7 @@ use crate::agreement::AgreementStatus;
 use crate::ids::{AgreementId, LicenseArn, LicenseId};
 use crate::license::{License, LicenseEvent, SeenInForce, State, StateName};
 use crate::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
-use crate::listing::{Listing, Mode};
+use crate::listing::Listing;
 use crate::marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
 use crate::store::{Store, StoreError};
 
@@ -98,6 +98,8 @@ pub enum FindingKind {
     OpenButOver,
     /// AWS shows the agreement as active and grants nothing by it. What was known last is kept.
     EntitlementsEmpty,
+    /// AWS names a license of a buyer who is still served by a customer key: the buyer is to be moved.
+    NotMoved,
 }
 
 impl FindingKind {
@@ -110,6 +112,7 @@ impl FindingKind {
             Self::ClosedButActive => "closed_but_active",
             Self::OpenButOver => "open_but_over",
             Self::EntitlementsEmpty => "entitlements_empty",
+            Self::NotMoved => "not_moved",
         }
     }
 }
@@ -214,9 +217,11 @@ impl<'a> Reconciler<'a> {
         let mut outcome = Outcome::default();
         let Some(before) = self.store.license(id).await? else { return Ok(outcome) };
         let Some(listing) = self.store.listing(&before.product).await? else { return Ok(outcome) };
-        match listing.mode {
-            Mode::License => self.by_agreement(&listing, &before, &mut outcome).await?,
-            Mode::Customer => self.by_customer(&listing, &before, &mut outcome).await?,
+        // By its own key: a buyer of a customer-keyed listing may have moved to a license key.
+        if before.customer.is_none() {
+            self.by_agreement(&listing, &before, &mut outcome).await?;
+        } else {
+            self.by_customer(&listing, &before, &mut outcome).await?;
         }
         if let Some(after) = self.store.license(id).await? {
             outcome.compare(Some(&before), &after, self.store);
@@ -314,7 +319,8 @@ impl<'a> Reconciler<'a> {
         outcome: &mut Outcome,
     ) -> Result<(), ReconcileError> {
         let looked_at = self.store.clock().now();
-        if !listing.pricing.has_entitlements() || license.customer.is_none() {
+        // What AWS shows of a buyer who has moved is the new license's.
+        if !listing.pricing.has_entitlements() || license.successor().is_some() {
             return Ok(());
         }
         let state = license.state_at(looked_at);
@@ -350,6 +356,11 @@ impl<'a> Reconciler<'a> {
             return Ok(());
         }
         let at = self.store.clock().now();
+        if self.has_customer_key(listing, agreement).await? {
+            // Beside it the license would be metered in the other style: AWS bills that twice.
+            outcome.find(FindingKind::NotMoved, Some(arn.id()), Some(&agreement.id));
+            return Ok(());
+        }
         let mut license = License::new(arn.id().clone(), listing.product_code.clone());
         license.know_buyer(agreement.account.as_ref(), Some(arn));
         if !self.is_provisioned(listing, &license, agreement, outcome).await? {
@@ -363,6 +374,17 @@ impl<'a> Reconciler<'a> {
         }
         outcome.compare(None, &license, self.store);
         Ok(())
+    }
+
+    /// Whether the agreement's buyer is still served by a customer key.
+    async fn has_customer_key(&self, listing: &Listing, agreement: &FoundAgreement) -> Result<bool, ReconcileError> {
+        let Some(account) = &agreement.account else { return Ok(false) };
+        let now = self.store.clock().now();
+        let theirs = self.store.licenses_of_account(account, None, 100).await?.licenses;
+        let is_served = |license: &License| {
+            license.id.is_legacy() && license.product == listing.product_code && !is_over(license, now)
+        };
+        Ok(theirs.iter().any(is_served))
     }
 
     /// Whether AWS proves that a license is provisioned, so that its buyer may use the product and usage is taken.

@@ -198,6 +198,12 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
     if license.id.is_probe() {
         return Intake::Refused(Refusal::LicenseProbe);
     }
+    let before = license.metered_from.filter(|from| event.hour() < *from);
+    let has_moved = license.predecessor.as_ref().is_some_and(LicenseId::is_legacy);
+    if before.is_some() && !has_moved {
+        // Also of one that is over: it is another's to bill.
+        return Intake::Refused(Refusal::NotMeteredYet);
+    }
     let refusal = match license.state_at(now) {
         State::Ending { .. } | State::Ended { .. } => Some(Refusal::LicenseEnded),
         State::Failed => Some(Refusal::LicenseFailed),
@@ -212,12 +218,8 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
     }
     let (hour, running) = (event.hour(), UsageHour::of(now));
     let sealed = license.sealed_through.is_some_and(|sealed| hour <= sealed);
-    let before = license.metered_from.filter(|from| hour < *from);
-    let has_moved = license.predecessor.as_ref().is_some_and(LicenseId::is_legacy);
     if event.time > now {
         Intake::Refused(Refusal::TimeInFuture)
-    } else if before.is_some() && !has_moved {
-        Intake::Refused(Refusal::NotMeteredYet)
     } else if before.is_some_and(|from| from.month() != hour.month())
         || (hour.month() != running.month() && now >= hour.month().intake_closes())
     {

@@ -8,6 +8,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
+use stallkeeper::metrics::Metric;
 use tests::{Bought, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
@@ -294,6 +295,16 @@ async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused()
         import(&world, &csv).await.remove(0)
     };
     assert_eq!(move_to(&other, "").await["code"], "license_another_buyers");
+    // The cells of a row have slipped: another buyer's license and account beside this customer's key.
+    let csv = format!(
+        "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{},{},{}\n",
+        purchase.product,
+        purchase.customer.as_deref().unwrap(),
+        other.replace("license:l-", "license:l-f"),
+        stranger.agreement,
+        stranger.account
+    );
+    assert_eq!(import(&world, &csv).await[0]["code"], "license_another_buyers");
     assert_eq!(move_to(&own, "2026-12-01T05:00:00Z").await["code"], "row_invalid");
     assert_eq!(move_to(&own, "").await["moves_at"], "2026-11-30T23:00:00Z");
     assert_eq!(move_to(&own, "2026-12-02T00:00:00Z").await["code"], "license_moves_elsewhere");
@@ -321,6 +332,96 @@ async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
     let (units, styles) = booked(&world, &old).await;
     assert_eq!(units, Decimal::from(6));
     assert!(styles.values().all(|styles| styles.len() == 1), "{styles:?}");
+}
+
+#[tokio::test]
+async fn a_buyer_who_has_moved_is_reconciled_by_the_license() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    world.advance(minutes(60)).await;
+    assert_eq!(world.license(&new).await["state"], "active");
+    world.deliver(json!({ "hold": true })).await;
+    world.end(&purchase.agreement).await;
+    world.deliver(json!({ "lose": "" })).await;
+    world.deliver(json!({ "release": true })).await;
+    assert_eq!(world.license(&new).await["state"], "active", "all news of it was lost");
+    let look = async |license: &str| {
+        let (status, looked) = world.api(Method::POST, &format!("/v1/licenses/{license}/reconcile"), None).await;
+        assert_eq!(status, 200, "{looked}");
+        looked
+    };
+    assert_eq!(look(&new).await["repairs"][0]["kind"], "ended");
+    assert_eq!(world.license(&new).await["state"], "ending");
+    assert_eq!(look(&purchase.license).await["findings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_buyer_who_has_not_moved_gets_no_second_license() {
+    let world = World::new().await;
+    let legacy = world.buy("demo-legacy", json!({})).await;
+    world.register(&legacy.token, "buyer@example.com").await;
+    let arn = arn_of(&world, &legacy).await;
+    // The listing's mode is changed before its buyers have moved.
+    let store = world.store(Stage::Staging);
+    let mut listing = store.listing(&legacy.product.parse().unwrap()).await.unwrap().unwrap();
+    listing.mode = stallkeeper::listing::Mode::License;
+    store.put_listing(&listing).await.unwrap();
+    // The walk of the next day looks for licenses that nobody has heard of.
+    world.sandbox.set_schedule(false);
+    world.sandbox.set("2026-11-11T00:05:00Z".parse().unwrap()).await;
+    assert!(world.counted(Metric::ReconcileFindings) >= 1);
+    let name = arn.rsplit(':').next().unwrap();
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{name}"), None).await.0, 404);
+}
+
+#[tokio::test]
+async fn who_is_taken_over_and_moved_at_once_is_not_billed_for_what_the_old_backend_bills() {
+    let world = World::new().await;
+    let purchase = old_customer(&world, "demo-legacy", json!({})).await;
+    let arn = arn_of(&world, &purchase).await;
+    let (old, new, before) = (purchase.license.clone(), arn.rsplit(':').next().unwrap().to_owned(), world.now());
+    let row = |more: &str| {
+        format!(
+            "product,tenant,customer_identifier,license_arn,agreement_id,account,metered_from,move_at\n\
+             {},acme,{},{arn},{},{},{more}\n",
+            purchase.product,
+            purchase.customer.as_deref().unwrap(),
+            purchase.agreement,
+            purchase.account
+        )
+    };
+    let early = row("2026-11-10T12:00:00Z,2026-11-10T11:00:00Z");
+    assert_eq!(import(&world, &early).await[0]["code"], "row_invalid");
+    let result = import(&world, &row("2026-11-10T11:00:00Z,")).await.remove(0);
+    assert_eq!(
+        (&result["metered_from"], &result["moves_at"]),
+        (&json!("2026-11-10T11:00:00Z"), &json!("2026-11-10T11:00:00Z"))
+    );
+    for time in ["09:30", "10:59", "11:04", "11:30"] {
+        world.sandbox.set(format!("2026-11-10T{time}:00Z").parse().unwrap()).await;
+        for license in [&old, &new] {
+            let refused = world.results(json!([usage(license, 9, "the old backend's", before)])).await;
+            assert_eq!(refused[0]["code"], "not_metered_yet", "{time}: {refused:?}");
+        }
+    }
+    assert_eq!(world.report(json!([usage(&old, 4, "now", world.now())])).await, ["accepted"]);
+    world.advance(minutes(120)).await;
+    let (units, styles) = booked(&world, &old).await;
+    assert_eq!(units, Decimal::from(4));
+    assert!(styles.keys().all(|hour| hour.as_str() >= "2026-11-10T11"), "{styles:?}");
+}
+
+#[tokio::test]
+async fn a_license_that_aws_has_revoked_is_nobodys_target() {
+    let world = World::new().await;
+    let (purchase, arn, new) = mover(&world).await;
+    world.send_news(&tests::license_event("Updated", &purchase, &arn, "in force", world.now())).await;
+    world.advance(SignedDuration::from_secs(5)).await;
+    world.send_news(&tests::license_event("Deprovisioned", &purchase, &arn, "gone", world.now())).await;
+    world.advance(minutes(60)).await;
+    assert_eq!(world.license(&new).await["grants_access"], false);
+    let license = world.license(&purchase.license).await;
+    assert_eq!((&license["state"], &license["successor"]), (&json!("active"), &Value::Null), "{license}");
 }
 
 #[tokio::test]

@@ -136,3 +136,32 @@ async fn a_table_that_does_not_answer_loses_no_buyer() {
         assert_eq!(told.iter().filter(|kind| *kind == "license.activated").count(), 1, "{operation} {kind}: {told:?}");
     }
 }
+
+#[tokio::test]
+async fn nobodys_name_is_in_a_log() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let visit = world.arrive(&purchase.token).await;
+    let page = world.open("/register", visit.cookie.as_deref()).await;
+    let token = hidden_field(&page.page, "form_token").unwrap();
+    let said = [("name", "Kim Personally"), ("company", "Kims Own Works"), ("answer-order_number", "PO-personal-7")];
+    // Every log line of this test is looked through for them, see `World`.
+    said.iter().for_each(|(_, text)| tests::log::keep_secret(text));
+    let mut fields = vec![("form_token", token.as_str()), ("email", "kim@example.com"), ("account", "new")];
+    fields.extend(said);
+    let sent = world.post_form("/register/details", &fields, visit.cookie.as_deref()).await;
+    assert_eq!(sent.status, 303, "{}", sent.page);
+    let path = format!("/v1/licenses/{}/contact", purchase.license);
+    let (_, contact) = world.api(Method::GET, &path, None).await;
+    assert_eq!((&contact["name"], &contact["company"]), (&json!("Kim Personally"), &json!("Kims Own Works")));
+    let csv = format!(
+        "product,tenant,customer_identifier,email,name,company\n7demolegacy00000000000ab,acme,X9,kim@example.com,{},{}\n",
+        said[0].1, said[1].1
+    );
+    assert_eq!(world.send_raw(Method::POST, "/v1/imports", "text/csv", csv.into_bytes()).await.status, 200);
+    world.end(&purchase.agreement).await;
+    world.advance(SignedDuration::from_hours(2)).await;
+    let outbox = world.control(Method::GET, "/sandbox/outbox", json!({})).await;
+    assert_eq!(outbox["mails"].as_array().unwrap().len(), 2);
+    assert_eq!(world.api(Method::DELETE, &path, None).await.0, 204);
+}

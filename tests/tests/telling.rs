@@ -7,8 +7,12 @@ use boon::{Compiler, Schemas};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
+use stallkeeper::entitlement::{Entitlement, Value as Amount};
+use stallkeeper::license::{EndReason, License};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
+use stallkeeper::notification::{OutboundEvent, Told};
+use stallkeeper::topic::Message;
 use tests::{Bought, World};
 
 /// The messages of the topic, oldest first: each body, with the attributes beside it.
@@ -109,6 +113,47 @@ async fn every_event_is_published_as_its_schema_says() {
         .collect();
     assert_eq!(seen, all, "a type was not seen, or has no schema");
     assert_eq!(world.counted(Metric::EventsPublished), published.len() as u64);
+}
+
+#[test]
+fn the_schemas_know_every_reason_and_every_kind_of_value() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events");
+    let entitlement = |value| Entitlement { dimension: "seats".parse().unwrap(), value, expires_at: None };
+    let values = [
+        Amount::Integer(5),
+        Amount::Double("0.5".parse().unwrap()),
+        Amount::Boolean(true),
+        Amount::String("gold".into()),
+    ];
+    let reasons = [
+        EndReason::Cancelled,
+        EndReason::Expired,
+        EndReason::Terminated,
+        EndReason::AgreementEnded,
+        EndReason::Deprovisioned,
+        EndReason::Unsubscribed,
+        EndReason::Succeeded,
+    ];
+    let told = reasons.map(|reason| Told::LicenseEnded { reason, successor: None }).into_iter();
+    let told = told.chain([Told::EntitlementsChanged { entitlements: values.map(entitlement).to_vec() }]);
+    let mut license = License::new("l-a".parse().unwrap(), "4democontract0000000000ab".parse().unwrap());
+    for event in OutboundEvent::number(told.collect(), &mut license, "2026-11-10T09:20:00Z".parse().unwrap()) {
+        let file = folder.join(format!("{}.schema.json", event.told.name()));
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.enable_format_assertions();
+        let compiled = compiler.compile(file.to_str().unwrap(), &mut schemas).unwrap();
+        let body = serde_json::to_value(Message::of(&event)).unwrap();
+        schemas.validate(&body, compiled).unwrap_or_else(|error| panic!("{body}: {error}"));
+    }
+}
+
+#[test]
+fn the_mail_queue_listens_for_what_is_mailed() {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template = std::fs::read_to_string(template).unwrap();
+    let (_, policy) = template.split_once("FilterPolicy:\n").unwrap();
+    let listed = policy.trim_start().lines().next().unwrap();
+    assert_eq!(listed, format!("type: [{}]", mailer::MAILED.join(", ")));
 }
 
 #[tokio::test]

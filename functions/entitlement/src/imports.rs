@@ -256,6 +256,9 @@ fn customer(header: &StringRecord, row: &StringRecord, now: Timestamp) -> Result
     if arn.as_ref().is_some_and(|arn| !arn.is_sendable()) {
         return Err(Refused::cell("license_arn", "must have the form arn:aws:license-manager::<account>:license:l-…"));
     }
+    if arn.as_ref().is_some_and(|arn| arn.id().is_probe()) {
+        return Err(Refused::cell("license_arn", "names a probe"));
+    }
     let metered_from = cells.hour("metered_from", now)?;
     let (license, moving) = match (&identifier, &arn) {
         (None, None) => return Err(Refused::cell("license_arn", "this or customer_identifier must be there")),
@@ -264,7 +267,12 @@ fn customer(header: &StringRecord, row: &StringRecord, now: Timestamp) -> Result
         (Some(identifier), Some(arn)) => {
             let agreement = agreement.clone().ok_or_else(|| Refused::cell("agreement_id", "a move needs it"))?;
             let account = account.clone().ok_or_else(|| Refused::cell("account", "a move needs it"))?;
-            let at = out_of_the_turn(cells.hour("move_at", now)?, cells.text("move_at").is_some())?;
+            let says_when = cells.text("move_at").is_some();
+            let at = if says_when { cells.hour("move_at", now)? } else { metered_from };
+            let at = out_of_the_turn(at, says_when)?;
+            if at < metered_from {
+                return Err(Refused::cell("move_at", "must not be before metered_from"));
+            }
             let moving = Moving { arn: arn.clone(), agreement, account, at, done_at: None };
             (LicenseId::legacy(&product, identifier), Some(moving))
         }

@@ -1,4 +1,4 @@
-//! Licenses that are over: once every intake has seen that, all that is left of their usage is summed at once, and
+//! Buyers who move to a license key, and licenses that are over: once every intake has seen that, all that is left of their usage is summed at once, and
 //! sent while AWS's 60 minutes run; then they are closed.
 
 use futures_util::FutureExt;

@@ -1,6 +1,6 @@
 //! The reporter: makes hours of usage into records, and gets the records booked at AWS.
 //!
-//! It runs every 5 minutes, alone. A run looks at licenses that are over ([`flush`]), at hours that got late usage and
+//! It runs every 5 minutes, alone. A run moves the buyers whose hour has come and looks at licenses that are over ([`flush`]), at hours that got late usage and
 //! at the hours that are over ([`close`]), all by the one procedure that settles a license's hour ([`hour`]); then it
 //! sends what is to be sent ([`send`]), each call for itself ([`call`]). Every step can be done again: what decides is
 //! in the table, on condition of what was read. `docs/METERING.md` explains the ledger.

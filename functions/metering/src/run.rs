@@ -208,7 +208,7 @@ const PROBLEMS: [Metric; 6] = [
     Metric::UsageUncarried,
 ];
 
-/// What the stack's alarms watch, of what a run counts.
+/// What an operator is to be alarmed by, of what a run counts.
 const ALARMED: [Metric; 12] = [
     Metric::RecordsAccepted,
     Metric::RecordsConflict,

@@ -50,7 +50,7 @@ impl UsageApi {
         let brought = body::read(request)?;
         let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
 
-        let Judged { open, late, over, results, moved } = self.judge_all(brought).await;
+        let Judged { open, late, over, results, moved } = self.judge_all(brought, dry_run).await;
         let mut results: BTreeMap<usize, EventResult> = results.into_iter().collect();
         if dry_run {
             results.extend(open.into_iter().map(|(place, _)| (place, EventResult::accepted())));
@@ -58,7 +58,7 @@ impl UsageApi {
             results.extend(self.write_open(open).await);
         }
         results.extend(self.take_in_late(late, dry_run).await);
-        results.extend(self.known_before_the_end(over).await);
+        results.extend(self.known_before_the_end(over, dry_run).await);
 
         let result_of = |(place, line)| {
             let result = results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
@@ -71,7 +71,7 @@ impl UsageApi {
     }
 
     /// Judges what a request brings by the licenses and the time.
-    async fn judge_all(&self, brought: Vec<Brought>) -> Judged {
+    async fn judge_all(&self, brought: Vec<Brought>, dry_run: bool) -> Judged {
         let now = self.store.clock().now();
         let mut judged = Judged::default();
         let mut readable: Placed<UsageEvent> = Vec::new();
@@ -86,15 +86,10 @@ impl UsageApi {
             let named = event.license.clone();
             let event = match licenses.keyed(event, now) {
                 Keyed::As(event) => event,
-                Keyed::UnlessKnown { event, before } => match self.store.usage_of_key(&before).await {
-                    Ok(None) => event,
-                    Ok(Some(known)) => {
-                        judged.results.push((place, EventResult::beside(&known, &event)));
-                        continue;
-                    }
-                    Err(error) => {
-                        tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
-                        judged.results.push((place, EventResult::retry()));
+                Keyed::UnlessKnown { event, before } => match self.known_of(&before, dry_run).await {
+                    None => event,
+                    Some(result) => {
+                        judged.results.push((place, result));
                         continue;
                     }
                 },
@@ -126,19 +121,35 @@ impl UsageApi {
 
     /// An event whose answer was lost may come again after its license is over. It must not be reported to the license
     /// that took over, so it is told that it was taken in.
-    async fn known_before_the_end(&self, events: Placed<(UsageEvent, EventResult)>) -> Placed<EventResult> {
-        let results = stream::iter(events).map(async |(place, (event, refused))| {
-            let result = match self.store.usage_of_key(&event).await {
-                Ok(None) => refused,
-                Ok(Some(known)) => EventResult::beside(&known, &event),
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
-                    EventResult::retry()
-                }
-            };
-            (place, result)
-        });
+    async fn known_before_the_end(
+        &self,
+        events: Placed<(UsageEvent, EventResult)>,
+        dry_run: bool,
+    ) -> Placed<EventResult> {
+        let results = stream::iter(events)
+            .map(async |(place, (event, refused))| (place, self.known_of(&event, dry_run).await.unwrap_or(refused)));
         results.buffer_unordered(LATE_AT_ONCE).collect().await
+    }
+
+    /// What is answered to an event of a key that takes no more usage, if it was taken in under it; none if it was not.
+    ///
+    /// Its hour's marker may be what was not confirmed, so the hour is looked at again.
+    async fn known_of(&self, event: &UsageEvent, dry_run: bool) -> Option<EventResult> {
+        let known = match self.store.usage_of_key(event).await {
+            Ok(known) => known?,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
+                return Some(EventResult::retry());
+            }
+        };
+        if known.in_open_hour
+            && !dry_run
+            && let Err(error) = self.store.mark_dirty(&event.license, event.hour()).await
+        {
+            tracing::warn!(error = %chain(&error), "an hour could not be marked");
+            return Some(EventResult::retry());
+        }
+        Some(EventResult::beside(&known, event))
     }
 
     async fn write_open(&self, events: Placed<UsageEvent>) -> Placed<EventResult> {

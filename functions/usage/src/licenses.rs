@@ -64,6 +64,11 @@ impl Licenses {
     /// other stays as it is.
     pub(crate) fn keyed(&self, mut event: UsageEvent, now: Timestamp) -> Keyed {
         let (old, moving) = match self.moving(&event.license) {
+            // What was billed before Stallkeeper is refused under either key.
+            Ok(Some((old, _))) if old.metered_from.is_some_and(|from| event.hour() < from) => {
+                event.license = old.id.clone();
+                return Keyed::As(event);
+            }
             Ok(Some((old, moving))) => (old.id.clone(), moving.clone()),
             Ok(None) => return Keyed::As(event),
             Err(Unread) => return Keyed::NotNow,

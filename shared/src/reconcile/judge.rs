@@ -76,6 +76,13 @@ impl View<'_> {
         news.filter(|news| Some(&news.agreement) == self.license.agreement())?.standing()
     }
 
+    /// When the newest event of the agreement that the license follows was.
+    fn heard_at(&self) -> Option<Timestamp> {
+        let news = self.license.news.agreement.as_ref();
+        let followed = news.filter(|news| Some(&news.agreement) == self.license.agreement())?;
+        followed.standing.as_ref().map(|standing| standing.mark.at)
+    }
+
     /// The newest agreement that has begun and grants the license.
     fn granting(&self) -> Option<&FoundAgreement> {
         let grants = |found: &&FoundAgreement| found.licenses.iter().any(|arn| *arn.id() == self.license.id);
@@ -101,8 +108,9 @@ pub(super) fn is_settled(since: Option<Timestamp>, now: Timestamp) -> bool {
     since.is_some_and(|since| now.duration_since(since) >= AWS_HAS_CAUGHT_UP)
 }
 
+/// A status that is new at AWS says nothing of an agreement, so such a one is left alone.
 fn has_begun(found: &FoundAgreement, now: Timestamp) -> bool {
-    found.at_aws.starts_at.is_some_and(|starts_at| starts_at <= now)
+    found.at_aws.status != AgreementStatus::Unknown && found.at_aws.starts_at.is_some_and(|starts_at| starts_at <= now)
 }
 
 /// Judges what AWS answered. Asked again with the row that comes of it, it finds nothing more.
@@ -125,10 +133,10 @@ fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
             is_settled(Some(at), view.looked_at).then_some(view.looked_at)
         }
         (Some((status, _)), true) if status.end_reason().is_some() => None,
-        (believed, true) => {
+        (_, true) => {
             let found = view.found.iter().find(|found| found.id == *id);
-            let known_active = believed.map(|(_, at)| at).max(view.license.endings_lifted_before());
-            // What was heard of it as active is older than AWS's word that it is over.
+            // What was heard of it as active is older than AWS's word that it is over. What was only seen may be stale.
+            let known_active = view.heard_at().max(view.license.endings_lifted_before());
             Some(view.over_by(at_aws, found)).max(known_active)
         }
         (_, false) => None,

@@ -305,12 +305,13 @@ impl Store {
         if let Some(account) = &license.account {
             index(keys::ACCOUNT_KEY, keys::account(account));
         }
-        if let Some(at) = license.flush_at {
-            index(keys::WORK_KEY, keys::work(keys::Work::Flush));
+        let moves = license.moving.as_ref().filter(|moving| moving.done_at.is_none());
+        let moves = moves.map(|moving| (moving.at.start(), keys::Work::Move));
+        let flushes = license.flush_at.map(|at| (at, keys::Work::Flush));
+        // Whichever comes first; the other is listed when that is done.
+        if let Some((at, work)) = moves.into_iter().chain(flushes).min_by_key(|(at, _)| *at) {
+            index(keys::WORK_KEY, keys::work(work));
             index(keys::WORK_SORT, keys::moment(at));
-        } else if let Some(moving) = license.moving.as_ref().filter(|moving| moving.done_at.is_none()) {
-            index(keys::WORK_KEY, keys::work(keys::Work::Move));
-            index(keys::WORK_SORT, keys::moment(moving.at.start()));
         }
         let condition = if based_on == 0 { "attribute_not_exists(pk)" } else { "version = :based_on" };
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(condition);
