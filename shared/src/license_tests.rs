@@ -349,9 +349,9 @@ fn anything_heard() -> impl Strategy<Value = Heard> {
 }
 
 proptest! {
-    /// Invariants 5 and 6: order and duplicates of arrival do not matter.
+    /// Row AF of the conformance, invariants 5 and 6: order and duplicates of arrival do not matter.
     #[test]
-    fn the_state_is_the_same_in_every_order_and_with_every_duplicate(
+    fn af_the_state_is_the_same_in_every_order_and_with_every_duplicate(
         (heard, shuffled) in prop::collection::vec(anything_heard(), 0..12).prop_flat_map(|heard| {
             let doubled: Vec<Heard> = heard.iter().chain(&heard).cloned().collect();
             (Just(heard), Just(doubled).prop_shuffle())
