@@ -130,7 +130,7 @@ fn plan_reporter(world: &Arc<World>) {
         while hour.start() < world.scene.over() {
             // The hour before is summed from :10 on and swept from :15 on.
             let mut marks = vec![world.draw(|rng| rng.i64(10 * 60..20 * 60))];
-            if world.chance(0.25) {
+            if world.chance(0.08) {
                 marks.push(world.draw(|rng| rng.i64(0..3600)));
             }
             let closes_month = world.scene.month_end.is_some_and(|end| hour.start() == end + seconds(5 * 3600));
