@@ -153,6 +153,10 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
         }
     }
     assert_eq!(world.license(&purchase.license).await["tenant"], "acme");
+    // The lines of what is refused are right, whatever ends a line and however many a cell has.
+    let file = "\u{feff}\"product\",tenant,name\r\n4x,,\"a\r\nb\"\r\n\r\n\"4x\",,c\r\n4x,,d";
+    let lines: Vec<Value> = import(&world, file).await.iter().map(|result| result["line"].clone()).collect();
+    assert_eq!(lines, [2, 5, 6]);
     for file in
         ["", "product,tenant\n", "product,tenant,colour\na,b,c\n", "product\na\n", "product,tenant,tenant\na,b,c\n"]
     {

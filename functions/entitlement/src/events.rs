@@ -8,7 +8,7 @@ use stallkeeper::audit::AuditEntry;
 use stallkeeper::aws::chain;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::notification::OutboundEvent;
-use stallkeeper::store::Store;
+use stallkeeper::store::{Store, StoreError};
 use stallkeeper::topic::{Message, Topic, TopicError};
 
 use crate::licenses::{known, page_over_states};
@@ -16,6 +16,9 @@ use crate::licenses::{known, page_over_states};
 /// How many events a page has where the caller does not say.
 const PAGE: usize = 100;
 const LONGEST_PAGE: usize = 500;
+
+/// The largest place in a sequence: what every program takes for a whole number.
+const LARGEST: u64 = (1 << 53) - 1;
 
 /// How many licenses one request of a replay looks at.
 const LICENSES: i32 = 50;
@@ -35,7 +38,10 @@ struct List<'a> {
 pub(crate) async fn list(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
     request.only_parameters(&["after", "limit", "cursor"])?;
     let number = |name| request.parameter(name).map(|text| read_number(name, text)).transpose();
-    let after = number("cursor")?.or(number("after")?).unwrap_or(0);
+    let after = match request.parameter("cursor") {
+        Some(cursor) => read_number("cursor", cursor).map_err(|_| StoreError::BadCursor)?,
+        None => number("after")?.unwrap_or(0),
+    };
     let limit = number("limit")?.map_or(Ok(PAGE), |limit| {
         let limit = usize::try_from(limit).ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
         limit.ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {LONGEST_PAGE}")))
@@ -49,7 +55,20 @@ pub(crate) async fn list(store: &Store, request: &Request, license: &str) -> Res
 }
 
 fn read_number(name: &str, text: &str) -> Result<u64, Problem> {
-    text.parse().map_err(|_| Problem::invalid(name, "must be a whole number, 0 or more"))
+    let number = text.parse().ok().filter(|number| *number <= LARGEST);
+    number.ok_or_else(|| Problem::invalid(name, format!("must be a whole number from 0 to {LARGEST}")))
+}
+
+/// A whole number, however JSON writes it.
+fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let whole = number.as_u64().or_else(|| {
+        let number = number.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0)?;
+        // What is larger than that is none; what is not is exact.
+        (number <= LARGEST as f64).then_some(number as u64)
+    });
+    let whole = whole.filter(|number| *number <= LARGEST);
+    whole.ok_or_else(|| serde::de::Error::custom(format!("`after` must be a whole number from 0 to {LARGEST}")))
 }
 
 #[derive(Serialize)]
@@ -65,7 +84,7 @@ struct Replayed {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfLicense {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     after: u64,
 }
 

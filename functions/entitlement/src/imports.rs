@@ -57,8 +57,8 @@ struct Report {
 /// What became of a row.
 #[derive(Serialize)]
 struct RowResult {
-    /// The line that it stands in, if no cell before it has a line break.
-    line: u64,
+    /// The line that it begins in.
+    line: usize,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     license: Option<LicenseId>,
@@ -102,11 +102,13 @@ pub(crate) async fn import(store: &Store, request: &Request) -> Result<Response,
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("dry_run", "is `true` or `false`").into()),
     };
-    let (header, rows) = read(request.csv()?)?;
+    let file = request.csv()?;
+    let file = file.strip_prefix('\u{feff}').unwrap_or(file);
+    let (header, rows) = read(file)?;
     let now = store.clock().now();
     let mut report = Report { dry_run, imported: 0, unchanged: 0, refused: 0, results: Vec::new() };
     for row in &rows {
-        let line = row.position().map_or(0, csv::Position::line);
+        let line = line_of(file, row);
         let imported = match customer(&header, row, now) {
             Ok(customer) => take_over(store, request, customer, dry_run).await?,
             Err(refused) => Err(refused),
@@ -178,7 +180,7 @@ async fn take_over(
     })
 }
 
-fn done(line: u64, status: &'static str, license: &License) -> RowResult {
+fn done(line: usize, status: &'static str, license: &License) -> RowResult {
     RowResult {
         license: Some(license.id.clone()),
         metered_from: license.metered_from.map(UsageHour::start),
@@ -189,7 +191,7 @@ fn done(line: u64, status: &'static str, license: &License) -> RowResult {
 }
 
 impl RowResult {
-    fn plain(line: u64, status: &'static str) -> Self {
+    fn plain(line: usize, status: &'static str) -> Self {
         Self {
             line,
             status,
@@ -211,7 +213,6 @@ fn read(text: &str) -> Result<(StringRecord, Vec<StringRecord>), Problem> {
             .detail(detail)
             .action("Mend the file as the detail says and send it again. Nothing of it was taken over.")
     };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| invalid(error.to_string()))?.clone();
     let mut seen = BTreeSet::new();
@@ -231,6 +232,14 @@ fn read(text: &str) -> Result<(StringRecord, Vec<StringRecord>), Problem> {
         return Err(invalid(format!("there are {} rows; it must be 1 to {MOST_ROWS}", rows.len())));
     }
     Ok((header, rows))
+}
+
+/// The line that a row begins in, from 1. The reader takes the line break before a row for its beginning.
+fn line_of(file: &str, row: &StringRecord) -> usize {
+    let at = row.position().and_then(|place| usize::try_from(place.byte()).ok()).unwrap_or_default();
+    let before = file.get(..at).unwrap_or_default();
+    let breaks = file.get(at..).unwrap_or_default().chars().take_while(|character| ['\r', '\n'].contains(character));
+    1 + before.matches('\n').count() + breaks.filter(|character| *character == '\n').count()
 }
 
 /// Reads the customer of a row.
