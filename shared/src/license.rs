@@ -7,22 +7,26 @@
 //! Changes go one way: take the row, let it [hear](License::hear) something, and hand both to [`told`], which says
 //! what the world must be told. The store writes the row and those events in one transaction.
 
+mod moving;
+mod news;
+mod purchase;
 mod state;
-
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::agreement::{Advisory, Agreement, AgreementStatus, SeenStanding, Standing, standing_of};
+use crate::agreement::{Advisory, Agreement, Standing};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::listing::Mode;
 use crate::registration::SecretHash;
 use crate::time::UsageHour;
 
+pub use moving::{Key, Moving};
+pub use news::{AgreementNews, LicenseEvent, Mark, Naming, News, SeenInForce, Succession};
+pub use purchase::{Purchase, Resolved};
 pub use state::told;
+
+use news::keep_newest;
 
 /// For how long after an ending the last usage may be reported (AWS Marketplace user guide,
 /// saas-eventbridge-integration).
@@ -187,253 +191,6 @@ pub enum EndReason {
     Unsubscribed,
     /// A renewal or replacement came with a license of its own.
     Succeeded,
-}
-
-/// The newest that AWS said about a license, one place a kind of event.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct News {
-    /// The newest `License Updated`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub updated: Option<Naming>,
-    /// The time of the oldest activating event: when the license first was in force.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_active: Option<Timestamp>,
-    /// The newest `License Deprovisioned` of each agreement: that of an older one must not hide that of a newer.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub deprovisioned: BTreeMap<AgreementId, Mark>,
-    /// The newest of the agreement that the license follows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agreement: Option<AgreementNews>,
-    /// The newest `subscribe-success`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscribed: Option<Mark>,
-    /// The newest `subscribe-fail`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Mark>,
-    /// The newest `unsubscribe-pending`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unsubscribing: Option<Mark>,
-    /// The newest `unsubscribe-success`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unsubscribed: Option<Mark>,
-    /// The license of the next agreement, where AWS made a new one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub succeeded: Option<Succession>,
-    /// That AWS showed it in force when it was asked, where no event had said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<SeenInForce>,
-    /// When it was first seen so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_seen: Option<Timestamp>,
-    /// What AWS has advised about the buyer's account, by agreement. It changes no state.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub advisories: BTreeMap<AgreementId, Advisory>,
-}
-
-impl News {
-    fn keep_first(&mut self, at: Timestamp) {
-        self.first_active = Some(self.first_active.map_or(at, |first| first.min(at)));
-    }
-}
-
-/// What places an event among others of its kind: its time at AWS, and its id where two have the same time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Mark {
-    /// When AWS says that it happened.
-    pub at: Timestamp,
-    /// The event's own id.
-    pub event: String,
-}
-
-/// A license event, with the agreement that it named.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Naming {
-    /// Its place among others.
-    pub mark: Mark,
-    /// The agreement.
-    pub agreement: AgreementId,
-}
-
-/// That AWS showed a license in force when it was asked.
-///
-/// It is weaker than an event, which knows the moment: it lifts no ending of its own agreement, and counts for nothing
-/// as soon as an activating event of that agreement or of a later one is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenInForce {
-    /// The agreement that it is in force by; none for a legacy license.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agreement: Option<AgreementId>,
-    /// When that agreement began: the license was not in force by it before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub starts_at: Option<Timestamp>,
-    /// By when it was in force at the latest: when AWS was asked, or when that agreement was over.
-    pub at: Timestamp,
-}
-
-/// What is known of the agreement that a license follows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgreementNews {
-    /// The agreement.
-    pub agreement: AgreementId,
-    /// What its newest event left it as.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standing: Option<Standing>,
-    /// What the newest look at AWS found that its events did not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<SeenStanding>,
-}
-
-impl AgreementNews {
-    /// As what the agreement counts, and since when.
-    pub fn standing(&self) -> Option<(AgreementStatus, Timestamp)> {
-        standing_of(self.standing.as_ref(), self.seen.as_ref())
-    }
-}
-
-/// That another license took over.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Succession {
-    /// Whether its time is only that of the agreement, since no event said when the other was in force. One that an
-    /// event dates counts before it.
-    #[serde(default)]
-    pub undated: bool,
-    /// When the other first was in force.
-    pub at: Timestamp,
-    /// The other.
-    pub by: LicenseId,
-    /// The agreement of this license that the other's took over from; a legacy license has none.
-    pub from: Option<AgreementId>,
-}
-
-/// The move of a buyer from a customer key to a license key.
-///
-/// Usage before the hour is billed under the customer key, usage from then on under the license, and none under both:
-/// AWS would bill that twice (BatchMeterUsage, `ProductCode`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moving {
-    /// The license that it becomes.
-    pub arn: LicenseArn,
-    /// The agreement of that license.
-    pub agreement: AgreementId,
-    /// The buyer's account.
-    pub account: AccountId,
-    /// The first hour that is billed under the license.
-    pub at: UsageHour,
-    /// When it was done; none as long as it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub done_at: Option<Timestamp>,
-}
-
-/// Under which of a moving buyer's two keys usage is taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// Under the customer key.
-    Customer,
-    /// Under the license.
-    License,
-    /// Under the license, unless it is known under the customer key already.
-    LicenseUnlessKnown,
-    /// Not now: what is written under the customer key may not all be there yet.
-    NotNow,
-}
-
-impl Moving {
-    /// Under which key usage of that time is taken in at a moment.
-    ///
-    /// What was before the hour of the move goes by the customer key as long as that takes usage. Then its hours are
-    /// summed, and what comes later is billed under the license; but the same usage may have come before.
-    pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
-        if time >= self.at.start() {
-            return Key::License;
-        }
-        match self.done_at {
-            Some(done) if now.duration_since(done) >= INTAKE_HAS_SEEN => Key::LicenseUnlessKnown,
-            Some(_) => Key::NotNow,
-            None if now < self.at.start() || now < UsageHour::of(time).open_until() => Key::Customer,
-            None => Key::NotNow,
-        }
-    }
-}
-
-/// What AWS says about one license.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LicenseEvent {
-    /// `License Updated`: provisioned or changed.
-    Updated(Naming),
-    /// `License Deprovisioned`: revoked.
-    Deprovisioned(Naming),
-    /// `subscribe-success`.
-    Subscribed {
-        /// Its place among others.
-        mark: Mark,
-        /// Whether the offer has a free trial.
-        free_trial: bool,
-    },
-    /// `subscribe-fail`.
-    SubscribeFailed(Mark),
-    /// `unsubscribe-pending`.
-    Unsubscribing(Mark),
-    /// `unsubscribe-success`.
-    Unsubscribed(Mark),
-    /// No event: AWS showed the license in force when it was asked.
-    SeenInForce(SeenInForce),
-}
-
-/// What AWS resolved a registration token to. Products in the middle of their move to license keys have both keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    /// The product.
-    pub product: ProductCode,
-    /// The buyer's account.
-    pub account: AccountId,
-    /// The license's ARN.
-    pub arn: Option<LicenseArn>,
-    /// The buyer's key in a legacy product.
-    pub customer: Option<CustomerIdentifier>,
-    /// The agreement, where AWS named it.
-    pub agreement: Option<AgreementId>,
-}
-
-impl Resolved {
-    /// The purchase in the style of its listing, which alone keys it; none if AWS did not name that key.
-    pub fn purchase(self, mode: Mode) -> Option<Purchase> {
-        let Self { product, account, arn, customer, agreement } = self;
-        match mode {
-            Mode::License => {
-                let arn = arn?;
-                Some(Purchase {
-                    license: arn.id().clone(),
-                    product,
-                    account,
-                    arn: Some(arn),
-                    customer: None,
-                    agreement,
-                })
-            }
-            Mode::Customer => {
-                let customer = customer?;
-                let license = LicenseId::legacy(&product, &customer);
-                Some(Purchase { license, product, account, arn: None, customer: Some(customer), agreement })
-            }
-        }
-    }
-}
-
-/// A purchase that a registration token proves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purchase {
-    /// The license.
-    pub license: LicenseId,
-    /// The product.
-    pub product: ProductCode,
-    /// The buyer's account.
-    pub account: AccountId,
-    /// The license's ARN, for products of the newer kind.
-    pub arn: Option<LicenseArn>,
-    /// The buyer's key, for products of the older kind.
-    pub customer: Option<CustomerIdentifier>,
-    /// The agreement, where AWS named it.
-    pub agreement: Option<AgreementId>,
 }
 
 impl License {
@@ -602,20 +359,6 @@ impl License {
         if self.news.agreement.as_ref().map(|known| &known.agreement) != current.as_ref() {
             self.news.agreement = None;
         }
-    }
-}
-
-impl SeenInForce {
-    /// That of the later agreement; of the same one, the earlier look.
-    fn or_newer(self, other: Self) -> Self {
-        let of = |seen: &Self| (seen.starts_at, seen.agreement.clone(), Reverse(seen.at));
-        if of(&self) < of(&other) { other } else { self }
-    }
-}
-
-fn keep_newest<T: Ord>(known: &mut Option<T>, heard: T) {
-    if known.as_ref().is_none_or(|known| *known < heard) {
-        *known = Some(heard);
     }
 }
 

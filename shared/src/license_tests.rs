@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::agreement::{Agreement, AgreementEvent, AgreementLook, AgreementStatus};
+use crate::agreement::{AgreementEvent, AgreementLook, AgreementStatus, SeenStanding};
 use crate::notification::Told;
 
 fn at(minute: i64) -> Timestamp {

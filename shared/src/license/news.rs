@@ -1,0 +1,165 @@
+//! What AWS says about a license, and what is kept of it.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::agreement::{Advisory, AgreementStatus, SeenStanding, Standing, standing_of};
+use crate::ids::{AgreementId, LicenseId};
+
+/// What AWS says about one license.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LicenseEvent {
+    /// `License Updated`: provisioned or changed.
+    Updated(Naming),
+    /// `License Deprovisioned`: revoked.
+    Deprovisioned(Naming),
+    /// `subscribe-success`.
+    Subscribed {
+        /// Its place among others.
+        mark: Mark,
+        /// Whether the offer has a free trial.
+        free_trial: bool,
+    },
+    /// `subscribe-fail`.
+    SubscribeFailed(Mark),
+    /// `unsubscribe-pending`.
+    Unsubscribing(Mark),
+    /// `unsubscribe-success`.
+    Unsubscribed(Mark),
+    /// No event: AWS showed the license in force when it was asked.
+    SeenInForce(SeenInForce),
+}
+
+/// The newest that AWS said about a license, one place a kind of event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// The newest `License Updated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Naming>,
+    /// The time of the oldest activating event: when the license first was in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_active: Option<Timestamp>,
+    /// The newest `License Deprovisioned` of each agreement: that of an older one must not hide that of a newer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deprovisioned: BTreeMap<AgreementId, Mark>,
+    /// The newest of the agreement that the license follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementNews>,
+    /// The newest `subscribe-success`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribed: Option<Mark>,
+    /// The newest `subscribe-fail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Mark>,
+    /// The newest `unsubscribe-pending`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribing: Option<Mark>,
+    /// The newest `unsubscribe-success`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribed: Option<Mark>,
+    /// The license of the next agreement, where AWS made a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded: Option<Succession>,
+    /// That AWS showed it in force when it was asked, where no event had said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenInForce>,
+    /// When it was first seen so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
+    /// What AWS has advised about the buyer's account, by agreement. It changes no state.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub advisories: BTreeMap<AgreementId, Advisory>,
+}
+
+impl News {
+    pub(super) fn keep_first(&mut self, at: Timestamp) {
+        self.first_active = Some(self.first_active.map_or(at, |first| first.min(at)));
+    }
+}
+
+/// What places an event among others of its kind: its time at AWS, and its id where two have the same time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// When AWS says that it happened.
+    pub at: Timestamp,
+    /// The event's own id.
+    pub event: String,
+}
+
+/// A license event, with the agreement that it named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Naming {
+    /// Its place among others.
+    pub mark: Mark,
+    /// The agreement.
+    pub agreement: AgreementId,
+}
+
+/// That AWS showed a license in force when it was asked.
+///
+/// It is weaker than an event, which knows the moment: it lifts no ending of its own agreement, and counts for nothing
+/// as soon as an activating event of that agreement or of a later one is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenInForce {
+    /// The agreement that it is in force by; none for a legacy license.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementId>,
+    /// When that agreement began: the license was not in force by it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
+    /// By when it was in force at the latest: when AWS was asked, or when that agreement was over.
+    pub at: Timestamp,
+}
+
+/// What is known of the agreement that a license follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreementNews {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// What its newest event left it as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// What the newest look at AWS found that its events did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenStanding>,
+}
+
+impl AgreementNews {
+    /// As what the agreement counts, and since when.
+    pub fn standing(&self) -> Option<(AgreementStatus, Timestamp)> {
+        standing_of(self.standing.as_ref(), self.seen.as_ref())
+    }
+}
+
+/// That another license took over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Succession {
+    /// Whether its time is only that of the agreement, since no event said when the other was in force. One that an
+    /// event dates counts before it.
+    #[serde(default)]
+    pub undated: bool,
+    /// When the other first was in force.
+    pub at: Timestamp,
+    /// The other.
+    pub by: LicenseId,
+    /// The agreement of this license that the other's took over from; a legacy license has none.
+    pub from: Option<AgreementId>,
+}
+
+impl SeenInForce {
+    /// That of the later agreement; of the same one, the earlier look.
+    pub(super) fn or_newer(self, other: Self) -> Self {
+        let of = |seen: &Self| (seen.starts_at, seen.agreement.clone(), Reverse(seen.at));
+        if of(&self) < of(&other) { other } else { self }
+    }
+}
+
+/// Keeps what was heard, if it is newer than what is known.
+pub(super) fn keep_newest<T: Ord>(known: &mut Option<T>, heard: T) {
+    if known.as_ref().is_none_or(|known| *known < heard) {
+        *known = Some(heard);
+    }
+}

@@ -1,0 +1,61 @@
+//! What a registration token proves.
+
+use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
+use crate::listing::Mode;
+
+/// What AWS resolved a registration token to. Products in the middle of their move to license keys have both keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The product.
+    pub product: ProductCode,
+    /// The buyer's account.
+    pub account: AccountId,
+    /// The license's ARN.
+    pub arn: Option<LicenseArn>,
+    /// The buyer's key in a legacy product.
+    pub customer: Option<CustomerIdentifier>,
+    /// The agreement, where AWS named it.
+    pub agreement: Option<AgreementId>,
+}
+
+impl Resolved {
+    /// The purchase in the style of its listing, which alone keys it; none if AWS did not name that key.
+    pub fn purchase(self, mode: Mode) -> Option<Purchase> {
+        let Self { product, account, arn, customer, agreement } = self;
+        match mode {
+            Mode::License => {
+                let arn = arn?;
+                Some(Purchase {
+                    license: arn.id().clone(),
+                    product,
+                    account,
+                    arn: Some(arn),
+                    customer: None,
+                    agreement,
+                })
+            }
+            Mode::Customer => {
+                let customer = customer?;
+                let license = LicenseId::legacy(&product, &customer);
+                Some(Purchase { license, product, account, arn: None, customer: Some(customer), agreement })
+            }
+        }
+    }
+}
+
+/// A purchase that a registration token proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    /// The license.
+    pub license: LicenseId,
+    /// The product.
+    pub product: ProductCode,
+    /// The buyer's account.
+    pub account: AccountId,
+    /// The license's ARN, for products of the newer kind.
+    pub arn: Option<LicenseArn>,
+    /// The buyer's key, for products of the older kind.
+    pub customer: Option<CustomerIdentifier>,
+    /// The agreement, where AWS named it.
+    pub agreement: Option<AgreementId>,
+}

@@ -1,0 +1,244 @@
+//! Customers whom the seller had before Stallkeeper: taken over, and moved from customer keys to license keys.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{change, follow_agreement, inherit};
+use crate::audit::AuditEntry;
+use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
+use crate::license::{INTAKE_HAS_SEEN, License, LicenseEvent, Moving, SeenInForce, State, Succession};
+use crate::registration::Contact;
+use crate::store::{Also, Change, Store, StoreError};
+use crate::time::UsageHour;
+
+/// A customer whom the seller had before Stallkeeper.
+#[derive(Debug, Clone)]
+pub struct Customer {
+    /// The license: of the ARN, or the customer key.
+    pub license: LicenseId,
+    /// Its product.
+    pub product: ProductCode,
+    /// The tenant that it belongs to.
+    pub tenant: TenantId,
+    /// The buyer's key in a legacy product.
+    pub identifier: Option<CustomerIdentifier>,
+    /// The license's ARN; none of a customer key, also if that moves.
+    pub arn: Option<LicenseArn>,
+    /// The license's agreement, likewise.
+    pub agreement: Option<AgreementId>,
+    /// The buyer's account.
+    pub account: Option<AccountId>,
+    /// Since when the license is in force, where the seller knows.
+    pub since: Option<Timestamp>,
+    /// The first hour that Stallkeeper bills, if it does not know the license yet.
+    pub metered_from: UsageHour,
+    /// The license that it becomes, of a buyer who moves.
+    pub moving: Option<Moving>,
+    /// Whether the seller said at which hour.
+    pub says_when: bool,
+    /// How to reach the buyer.
+    pub contact: Option<Contact>,
+}
+
+/// How the import of a customer went.
+#[derive(Debug)]
+pub enum Imported {
+    /// The license is as the seller says.
+    Done {
+        /// As it is now.
+        license: Box<License>,
+        /// Whether it was otherwise before.
+        changed: bool,
+    },
+    /// It belongs to another tenant, and stays there.
+    LinkedElsewhere,
+    /// It moves to another license, or at another hour.
+    MovesElsewhere,
+    /// It is over, so that it cannot move.
+    NotInForce,
+    /// The license that it moves to is somebody else's.
+    Another,
+}
+
+/// Takes over a customer whom the seller had before, on the seller's word that the license is in force. What AWS says
+/// counts for more: any event of it, before or after. A dry run writes nothing.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn import(
+    store: &Store,
+    customer: &Customer,
+    entry: &AuditEntry,
+    dry_run: bool,
+) -> Result<Imported, StoreError> {
+    let now = store.clock().now();
+    if let Some(moving) = &customer.moving
+        && let Some(target) = store.license(moving.arn.id()).await?
+        && !may_become(&target, customer, moving)
+    {
+        return Ok(Imported::Another);
+    }
+    let known_contact = store.contact(&customer.license).await?;
+    let contact = customer.contact.as_ref().filter(|_| known_contact.is_none());
+    let before = store.license(&customer.license).await?;
+    let taken = |license: Option<License>| taken_over(license, customer, now);
+    if dry_run {
+        return Ok(taken(before.clone()).map_or_else(
+            |refused| refused,
+            |license| {
+                let changed = before.as_ref() != Some(&license) || contact.is_some();
+                Imported::Done { license: Box::new(license), changed }
+            },
+        ));
+    }
+    let (mut refused, mut changed) = (None, false);
+    let written = store
+        .change_license(&customer.license, |before| match taken(before.clone()) {
+            Ok(license) => {
+                changed = before.as_ref() != Some(&license) || contact.is_some();
+                let also = contact.cloned().map(Also::Contact).into_iter();
+                let also = also.chain(changed.then(|| Also::Audit(entry.clone()))).collect();
+                changed.then_some(Change { license, told: Vec::new(), also })
+            }
+            Err(why) => {
+                refused = Some(why);
+                None
+            }
+        })
+        .await?;
+    match (refused, written) {
+        (Some(refused), _) => Ok(refused),
+        (None, Some(license)) => {
+            let license = follow_agreement(store, license).await?;
+            if let Some(moving) = license.moving.as_ref().filter(|moving| moving.done_at.is_none()) {
+                prepare_move(store, &license, moving).await?;
+            }
+            Ok(Imported::Done { license: Box::new(license), changed })
+        }
+        // Nothing takes a license away.
+        (None, None) => Ok(Imported::NotInForce),
+    }
+}
+
+/// Whether a license is, for all that is known, the one that a buyer's customer key moves to.
+fn may_become(target: &License, customer: &Customer, moving: &Moving) -> bool {
+    target.product == customer.product
+        && target.account.as_ref().is_none_or(|account| *account == moving.account)
+        && target.tenant.as_ref().is_none_or(|tenant| *tenant == customer.tenant)
+        && target.predecessor.as_ref().is_none_or(|before| *before == customer.license)
+}
+
+/// Makes the row of the license that a customer key moves to, so that both keys lead to each other from now on. It waits,
+/// and takes no tenant and no usage of its own before the move.
+async fn prepare_move(store: &Store, old: &License, moving: &Moving) -> Result<License, StoreError> {
+    change(store, moving.arn.id(), &old.product, |license| {
+        license.know_buyer(Some(&moving.account), Some(&moving.arn));
+        license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
+        license.metered_from.get_or_insert(moving.at);
+        license.predecessor.get_or_insert_with(|| old.id.clone());
+    })
+    .await
+}
+
+/// A license as its import makes it, or why it stays as it is.
+fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> Result<License, Imported> {
+    let mut license = before.unwrap_or_else(|| License::new(customer.license.clone(), customer.product.clone()));
+    if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
+        return Err(Imported::LinkedElsewhere);
+    }
+    let is_anothers = |moving: &Moving| license.account.as_ref().is_some_and(|account| *account != moving.account);
+    if customer.moving.as_ref().is_some_and(is_anothers) {
+        return Err(Imported::Another);
+    }
+    license.tenant = Some(customer.tenant.clone());
+    license.customer = license.customer.take().or_else(|| customer.identifier.clone());
+    license.know_buyer(customer.account.as_ref(), customer.arn.as_ref());
+    license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
+    license.registered_at = license.registered_at.or(customer.since).or(Some(now));
+    // Nothing has said that it is in force, or that it is over.
+    let says_nothing = license.news.failed.is_none() && license.usage_until().is_none();
+    if license.first_active().is_none() && says_nothing {
+        license.metered_from = Some(customer.metered_from);
+        let agreement = license.registered_agreement.clone().filter(|_| license.customer.is_none());
+        license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: customer.since, at: now }));
+    }
+    if let Some(moving) = &customer.moving {
+        let is_the_same = |known: &Moving| {
+            let same_hour = !customer.says_when || known.at == moving.at;
+            known.arn.id() == moving.arn.id() && known.agreement == moving.agreement && same_hour
+        };
+        match &license.moving {
+            Some(known) if !is_the_same(known) => return Err(Imported::MovesElsewhere),
+            Some(_) => {}
+            None if matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. }) => {
+                return Err(Imported::NotInForce);
+            }
+            None => license.moving = Some(moving.clone()),
+        }
+    }
+    Ok(license)
+}
+
+/// Moves a buyer from a customer key to a license key, if that is due. Done again it changes nothing.
+///
+/// The license begins, with the tenant and what it is known to grant, before the customer key ends, so that its tenant is
+/// never without either. The customer key's last hour is the one before the move.
+///
+/// # Errors
+///
+/// When the table does not answer. Some of it may have changed then; done again the rest follows.
+pub async fn move_if_due(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
+    let now = store.clock().now();
+    let Some(old) = store.license(id).await? else { return Ok(()) };
+    let is_due = |moving: &&Moving| moving.done_at.is_none() && moving.at.start() <= now;
+    let Some(moving) = old.moving.as_ref().filter(is_due) else { return Ok(()) };
+    let begins = moving.at.start();
+    // One that ended after the hour has moved before that.
+    let was_in_force =
+        old.first_active().is_some_and(|at| at <= now) && old.usage_until().is_none_or(|until| until >= begins);
+    if !was_in_force {
+        return give_up_move(store, id, moving, "it was not in force in that hour").await;
+    }
+    let target = prepare_move(store, &old, moving).await?;
+    if matches!(target.state_at(now), State::Ending { .. } | State::Ended { .. }) {
+        return give_up_move(store, id, moving, "the license that it moves to is over").await;
+    }
+    let new = change(store, moving.arn.id(), &old.product, |license| {
+        license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
+        if license.entitlements_read_at.is_none() {
+            license.entitlements.clone_from(&old.entitlements);
+            license.entitlements_read_at = old.entitlements_read_at;
+        }
+        // What AWS has said of it counts for more.
+        if license.first_active().is_none() {
+            let agreement = license.registered_agreement.clone();
+            license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: Some(begins), at: begins }));
+        }
+    })
+    .await?;
+    follow_agreement(store, new).await?;
+    let last_moment = begins.checked_sub(SignedDuration::from_secs(1)).unwrap_or(begins);
+    let succession = Succession { undated: false, at: last_moment, by: moving.arn.id().clone(), from: None };
+    let done = |license: Option<License>| {
+        let mut license = license.filter(|license| license.moving.as_ref() == Some(moving))?;
+        license.moving = Some(Moving { done_at: Some(now), ..moving.clone() });
+        license.succeed(succession.clone());
+        // One that was over already is summed anew once every intake has seen the move.
+        let seen = now.checked_add(INTAKE_HAS_SEEN).unwrap_or(now);
+        license.flush_at = license.flush_at.map(|at| at.max(seen));
+        Some(license.into())
+    };
+    let Some(old) = store.change_license(id, done).await? else { return Ok(()) };
+    inherit(store, &old, succession).await?;
+    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
+    Ok(())
+}
+
+async fn give_up_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) -> Result<(), StoreError> {
+    let given_up = |license: Option<License>| {
+        license.map(|license| License { moving: license.moving.filter(|now| now != moving), ..license }.into())
+    };
+    store.change_license(id, given_up).await?;
+    tracing::error!(license = %id, to = %moving.arn.id(), why, "a buyer does not move to a license key");
+    Ok(())
+}
