@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use entitlement::{EntitlementApi, Reconciliation};
 use jiff::Timestamp;
 use mailer::Mailer;
@@ -228,21 +229,30 @@ impl Stack {
 
     /// Hands the next messages of the queue to their function, and says whether there were any.
     pub(crate) async fn deliver(&self, now: Timestamp) -> bool {
-        let Some(batch) = self.queue.receive(now) else { return false };
+        let call = |event| {
+            let subscription = self.running().subscription;
+            self.within(NEWS_TIME_LIMIT, async move { subscription.handle(event).await })
+        };
+        self.hand_out(&self.queue, "subscription", now, call).await
+    }
+
+    /// Hands the next messages of a queue to a function, and says whether there were any.
+    async fn hand_out<F>(&self, queue: &Queue, name: &str, now: Timestamp, call: impl FnOnce(SqsEvent) -> F) -> bool
+    where
+        F: Future<Output = Result<SqsBatchResponse, NoAnswer>>,
+    {
+        let Some(batch) = queue.receive(now) else { return false };
         let answer = match batch.event() {
-            Ok(event) => {
-                let subscription = self.running().subscription;
-                self.within(NEWS_TIME_LIMIT, async move { subscription.handle(event).await }).await
-            }
+            Ok(event) => call(event).await,
             Err(error) => {
                 tracing::error!(%error, "the queue's event is none");
                 Err(NoAnswer::Crashed)
             }
         };
         if let Err(error) = &answer {
-            tracing::error!(stage = stage_name(self.stage), %error, "the function `subscription` did not answer");
+            tracing::error!(stage = stage_name(self.stage), %error, "the function `{name}` did not answer");
         }
-        self.queue.finish(&batch, answer.ok());
+        queue.finish(&batch, answer.ok());
         true
     }
 
@@ -276,22 +286,11 @@ impl Stack {
                 self.mail.put(message.message, now);
             }
         }
-        let Some(batch) = self.mail.receive(now) else { return false };
-        let answer = match batch.event() {
-            Ok(event) => {
-                let mailer = self.running().mailer;
-                self.within(TELLING_TIME_LIMIT, async move { mailer.handle(event).await }).await
-            }
-            Err(error) => {
-                tracing::error!(%error, "the queue's event is none");
-                Err(NoAnswer::Crashed)
-            }
+        let call = |event| {
+            let mailer = self.running().mailer;
+            self.within(TELLING_TIME_LIMIT, async move { mailer.handle(event).await })
         };
-        if let Err(error) = &answer {
-            tracing::error!(stage = stage_name(self.stage), %error, "the function `mailer` did not answer");
-        }
-        self.mail.finish(&batch, answer.ok());
-        true
+        self.hand_out(&self.mail, "mailer", now, call).await
     }
 
     /// When something comes again by itself.

@@ -4,6 +4,9 @@
 
 mod problem;
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use base64::Engine;
@@ -125,7 +128,7 @@ impl Request {
         for (at, (name, _)) in self.query.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                let name: String = name.chars().take(40).collect();
+                let name = shortened(name);
                 return Err(Problem::invalid("query", format!("no parameter `{name}`; known here: {known}")));
             }
             if self.query.iter().take(at).any(|(earlier, _)| earlier == name) {
@@ -168,6 +171,33 @@ impl Request {
     /// The value of a query parameter: the first, if it is there more than once.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A query parameter that is yes or no; no, if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// A problem document that names the parameter.
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.parameter(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::invalid(name, "is `true` or `false`")),
+        }
+    }
+
+    /// How many rows a page has at most: the query parameter `limit`, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// A problem document that says what it may be.
+    pub fn limit<N>(&self, usual: N, most: N) -> Result<N, Problem>
+    where
+        N: FromStr + PartialOrd + Display + From<u8>,
+    {
+        let Some(given) = self.parameter("limit") else { return Ok(usual) };
+        let limit = given.parse().ok().filter(|limit| *limit >= N::from(1) && *limit <= most);
+        limit.ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {most}")))
     }
 
     /// The value of a cookie.
@@ -236,6 +266,11 @@ impl Request {
         let bytes = self.body.as_ref().map_err(|error| *error)?;
         std::str::from_utf8(bytes).map_err(|_| BodyError::NotText)
     }
+}
+
+/// As much of a name that is not known as an answer repeats.
+pub fn shortened(name: &str) -> String {
+    name.chars().take(40).collect()
 }
 
 fn decode(body: String, is_base64: bool) -> Result<Vec<u8>, BodyError> {

@@ -2,13 +2,14 @@
 //!
 //! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace`, `store` and `topic` talk to AWS, `http` speaks API
-//! Gateway's language, `texts` people's, `lifecycle` is where news and registrations become changes of the table, and
+//! Gateway's language, `csv_file` reads the seller's files, `texts` speaks people's languages, `lifecycle` is where news and registrations become changes of the table, and
 //! `reconcile` makes good what news left out.
 
 pub mod agreement;
 pub mod allocation;
 pub mod audit;
 pub mod aws;
+pub mod csv_file;
 pub mod entitlement;
 pub mod http;
 pub mod ids;

@@ -17,6 +17,10 @@ use crate::registration::{Door, Secret};
 
 pub use page::{Choice, Colour, ExtraField, FieldKind, Page, Words, WrongAnswer};
 
+/// Where buyers see their subscriptions at AWS Marketplace: "Set up your account" stands there, and every change of a
+/// plan.
+pub const SUBSCRIPTIONS_PAGE: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
+
 /// One SaaS product on AWS Marketplace in one stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {

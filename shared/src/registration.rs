@@ -17,6 +17,9 @@ pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(4);
 /// How long a handoff code can be redeemed.
 pub const HANDOFF_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
+/// The longest name of a person or company, in characters.
+pub const LONGEST_NAME: usize = 200;
+
 /// A random secret that is handed out once and kept only as its [`SecretHash`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -157,9 +157,15 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
     let file = "\u{feff}\"product\",tenant,name\r\n4x,,\"a\r\nb\"\r\n\r\n\"4x\",,c\r\n4x,,d";
     let lines: Vec<Value> = import(&world, file).await.iter().map(|result| result["line"].clone()).collect();
     assert_eq!(lines, [2, 5, 6]);
-    for file in
-        ["", "product,tenant\n", "product,tenant,colour\na,b,c\n", "product\na\n", "product,tenant,tenant\na,b,c\n"]
-    {
+    for file in [
+        "",
+        "product,tenant\n",
+        "product,tenant,colour\na,b,c\n",
+        "product\na\n",
+        "product,tenant,tenant\na,b,c\n",
+        // The quote that is not closed would swallow the customer below.
+        "product,tenant,name\n4x,acme,\"Acme\n4x,globex,Globex\n",
+    ] {
         let answer = world.send_raw(Method::POST, "/v1/imports", "text/csv", file.as_bytes().to_vec()).await;
         assert_eq!(answer.status, 400, "{file}: {}", answer.page);
         assert!(answer.page.contains("body_invalid"), "{file}: {}", answer.page);

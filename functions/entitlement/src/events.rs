@@ -37,15 +37,12 @@ struct List<'a> {
 /// sequence, in order, as it was published.
 pub(crate) async fn list(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
     request.only_parameters(&["after", "limit", "cursor"])?;
-    let number = |name| request.parameter(name).map(|text| read_number(name, text)).transpose();
-    let after = match request.parameter("cursor") {
-        Some(cursor) => read_number("cursor", cursor).map_err(|_| StoreError::BadCursor)?,
-        None => number("after")?.unwrap_or(0),
+    let after = match (request.parameter("cursor"), request.parameter("after")) {
+        (Some(cursor), _) => read_number("cursor", cursor).map_err(|_| StoreError::BadCursor)?,
+        (None, Some(after)) => read_number("after", after)?,
+        (None, None) => 0,
     };
-    let limit = number("limit")?.map_or(Ok(PAGE), |limit| {
-        let limit = usize::try_from(limit).ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
-        limit.ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {LONGEST_PAGE}")))
-    })?;
+    let limit = request.limit(PAGE, LONGEST_PAGE)?;
     let license = known(store, license).await?;
     let events = store.events_of_license(&license.id).await?;
     let wanted: Vec<&OutboundEvent> = events.iter().filter(|event| event.sequence > after).collect();

@@ -1,13 +1,11 @@
 //! Customers whom the seller had before Stallkeeper: taken over with their tenants, from CSV, and moved from customer keys
 //! to license keys.
 
-use std::collections::BTreeSet;
-
-use csv::{ReaderBuilder, StringRecord};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use stallkeeper::audit::AuditEntry;
+use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row};
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{
     AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, PROBE_TENANTS, ProductCode, TenantId,
@@ -15,35 +13,34 @@ use stallkeeper::ids::{
 use stallkeeper::license::{License, Moving};
 use stallkeeper::lifecycle::{self, Customer, Imported};
 use stallkeeper::listing::is_mail_address;
-use stallkeeper::registration::Contact;
+use stallkeeper::registration::{Contact, LONGEST_NAME};
 use stallkeeper::store::Store;
+use stallkeeper::texts::Language;
 use stallkeeper::time::UsageHour;
 
 /// How many customers a request may bring.
 const MOST_ROWS: usize = 200;
 
-/// The columns, in any order; `product` and `tenant` must be there.
-const COLUMNS: [&str; 13] = [
-    "product",
-    "tenant",
-    "customer_identifier",
-    "license_arn",
-    "agreement_id",
-    "account",
-    "since",
-    "metered_from",
-    "move_at",
-    "email",
-    "name",
-    "company",
-    "language",
-];
+const COLUMNS: Columns = Columns {
+    required: &["product", "tenant"],
+    optional: &[
+        "customer_identifier",
+        "license_arn",
+        "agreement_id",
+        "account",
+        "since",
+        "metered_from",
+        "move_at",
+        "email",
+        "name",
+        "company",
+        "language",
+    ],
+    prefix: None,
+};
 
 /// How long before an hour begins what is to begin with it must be known: every intake has seen it by then.
 const NOTICE: SignedDuration = SignedDuration::from_mins(10);
-
-/// The longest name of a person or company, in characters.
-const LONGEST_NAME: usize = 200;
 
 #[derive(Serialize)]
 struct Report {
@@ -87,8 +84,11 @@ struct Refused {
 
 impl Refused {
     fn cell(column: &str, why: impl std::fmt::Display) -> Self {
-        let action = "Mend the cell and send the row again.";
-        Self { code: "row_invalid", detail: format!("{column}: {why}"), action }
+        Self::row(format!("{column}: {why}"), "Mend the cell and send the row again.")
+    }
+
+    fn row(detail: String, action: &'static str) -> Self {
+        Self { code: "row_invalid", detail, action }
     }
 }
 
@@ -97,19 +97,13 @@ impl Refused {
 /// at an hour. For an operator; what changes stands in the audit log.
 pub(crate) async fn import(store: &Store, request: &Request) -> Result<Response, Refusal> {
     request.only_parameters(&["dry_run"])?;
-    let dry_run = match request.parameter("dry_run") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Problem::invalid("dry_run", "is `true` or `false`").into()),
-    };
-    let file = request.csv()?;
-    let file = file.strip_prefix('\u{feff}').unwrap_or(file);
-    let (header, rows) = read(file)?;
+    let dry_run = request.flag("dry_run")?;
+    let file = CsvFile::read(request.csv()?, &COLUMNS, MOST_ROWS).map_err(|error| unreadable(&error))?;
     let now = store.clock().now();
     let mut report = Report { dry_run, imported: 0, unchanged: 0, refused: 0, results: Vec::new() };
-    for row in &rows {
-        let line = line_of(file, row);
-        let imported = match customer(&header, row, now) {
+    for (line, row) in file.rows() {
+        let row = row.map_err(|wrong| Refused::row(wrong.to_string(), "Mend the row and send it again."));
+        let imported = match row.and_then(|row| customer(Cells(row), now)) {
             Ok(customer) => take_over(store, request, customer, dry_run).await?,
             Err(refused) => Err(refused),
         };
@@ -206,49 +200,14 @@ impl RowResult {
     }
 }
 
-/// Reads the file: its header and its rows.
-fn read(text: &str) -> Result<(StringRecord, Vec<StringRecord>), Problem> {
-    let invalid = |detail: String| {
-        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
-            .detail(detail)
-            .action("Mend the file as the detail says and send it again. Nothing of it was taken over.")
-    };
-    let mut reader = ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| invalid(error.to_string()))?.clone();
-    let mut seen = BTreeSet::new();
-    for column in &header {
-        if !COLUMNS.contains(&column) || !seen.insert(column) {
-            let column: String = column.chars().take(40).collect();
-            let known = COLUMNS.join(", ");
-            return Err(invalid(format!("the column `{column}` is there twice, or is none of {known}")));
-        }
-    }
-    if let Some(missing) = ["product", "tenant"].into_iter().find(|column| !seen.contains(column)) {
-        return Err(invalid(format!("the header row has no column {missing}")));
-    }
-    let rows: Vec<StringRecord> =
-        reader.records().collect::<Result<_, _>>().map_err(|error| invalid(error.to_string()))?;
-    if rows.is_empty() || rows.len() > MOST_ROWS {
-        return Err(invalid(format!("there are {} rows; it must be 1 to {MOST_ROWS}", rows.len())));
-    }
-    Ok((header, rows))
-}
-
-/// The line that a row begins in, from 1. The reader takes the line break before a row for its beginning.
-fn line_of(file: &str, row: &StringRecord) -> usize {
-    let at = row.position().and_then(|place| usize::try_from(place.byte()).ok()).unwrap_or_default();
-    let before = file.get(..at).unwrap_or_default();
-    let breaks = file.get(at..).unwrap_or_default().chars().take_while(|character| ['\r', '\n'].contains(character));
-    1 + before.matches('\n').count() + breaks.filter(|character| *character == '\n').count()
+fn unreadable(why: &InvalidCsv) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+        .detail(why.to_string())
+        .action("Mend the file as the detail says and send it again, with 1 to 200 rows. Nothing of it was taken over.")
 }
 
 /// Reads the customer of a row.
-fn customer(header: &StringRecord, row: &StringRecord, now: Timestamp) -> Result<Customer, Refused> {
-    if row.len() != header.len() {
-        let detail = format!("it has {} cells, and the header has {}", row.len(), header.len());
-        return Err(Refused { code: "row_invalid", detail, action: "Mend the row and send it again." });
-    }
-    let cells = Cells { header, row };
+fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     let product: ProductCode = cells.required("product")?;
     let tenant: TenantId = cells.required("tenant")?;
     if tenant.is_for_probes() {
@@ -328,10 +287,8 @@ fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Opt
             return Err(Refused::cell(column, format!("must be at most {LONGEST_NAME} characters, none of control")));
         }
     }
-    let language = text("language").unwrap_or_else(|| "en".to_owned());
-    if !["en", "ja"].contains(&language.as_str()) {
-        return Err(Refused::cell("language", "must be en or ja"));
-    }
+    let language = Language::tagged(cells.text("language").unwrap_or("en"))
+        .ok_or_else(|| Refused::cell("language", "must be en or ja"))?;
     Ok(Some(Contact {
         license: license.clone(),
         session: None,
@@ -339,21 +296,17 @@ fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Opt
         name: text("name"),
         company: text("company"),
         answers: std::collections::BTreeMap::new(),
-        language,
+        language: language.tag().to_owned(),
         saved_at: now,
     }))
 }
 
-/// The cells of a row by their columns; an empty one is not there.
-struct Cells<'a> {
-    header: &'a StringRecord,
-    row: &'a StringRecord,
-}
+/// The cells of a row; an empty one is not there.
+struct Cells<'a>(Row<'a>);
 
 impl Cells<'_> {
     fn text(&self, column: &str) -> Option<&str> {
-        let place = self.header.iter().position(|name| name == column)?;
-        self.row.get(place).map(str::trim).filter(|text| !text.is_empty())
+        self.0.cell(column).map(str::trim).filter(|text| !text.is_empty())
     }
 
     fn optional<T: std::str::FromStr>(&self, column: &str) -> Result<Option<T>, Refused>

@@ -36,7 +36,7 @@ pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, R
     request.only_parameters(&["account", "state", "limit", "cursor"])?;
     let account: Option<AccountId> = parse(request, "account")?;
     let state = request.parameter("state").map(read_state).transpose()?;
-    let limit = request.parameter("limit").map(read_limit).transpose()?.unwrap_or(PAGE);
+    let limit = request.limit(PAGE, LONGEST_PAGE)?;
     let now = store.clock().now();
     let mut page = Page { licenses: Vec::new(), next: request.parameter("cursor").map(str::to_owned) };
     for look in 0..MOST_LOOKS {
@@ -223,11 +223,4 @@ fn read_state(text: &str) -> Result<StateName, Problem> {
         let names: Vec<&str> = StateName::ALL.into_iter().map(StateName::as_str).collect();
         Problem::invalid("state", format!("must be one of {}", names.join(", ")))
     })
-}
-
-fn read_limit(text: &str) -> Result<usize, Problem> {
-    text.parse()
-        .ok()
-        .filter(|limit| (1..=LONGEST_PAGE).contains(limit))
-        .ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {LONGEST_PAGE}")))
 }

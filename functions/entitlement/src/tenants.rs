@@ -7,13 +7,11 @@ use stallkeeper::entitlement::{Decision, Holding, Question, decide as answer, de
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, TenantId};
 use stallkeeper::license::{License, StateName};
+use stallkeeper::listing::SUBSCRIPTIONS_PAGE;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::usage::plain_decimal;
 
 use crate::view::LicenseView;
-
-/// Where a buyer changes or leaves a plan: "Manage subscriptions" at AWS Marketplace.
-const MANAGE_AT: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
 
 #[derive(Serialize)]
 struct TenantView<'a> {
@@ -44,7 +42,7 @@ pub(crate) async fn show(store: &Store, request: &Request, tenant: &str) -> Resu
     let now = store.clock().now();
     let is_over = |license: &License| matches!(license.state_at(now).name(), StateName::Ended | StateName::Failed);
     let managed = !licenses.iter().all(is_over);
-    let permission = || Permission { in_application: !managed, at: managed.then_some(MANAGE_AT) };
+    let permission = || Permission { in_application: !managed, at: managed.then_some(SUBSCRIPTIONS_PAGE) };
     let view = TenantView {
         tenant: &tenant,
         managed,

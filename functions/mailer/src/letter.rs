@@ -8,12 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use stallkeeper::license::EndReason;
-use stallkeeper::listing::Listing;
+use stallkeeper::listing::{Listing, SUBSCRIPTIONS_PAGE};
 use stallkeeper::notification::Told;
 use stallkeeper::texts::{Language, Texts};
-
-/// Where buyers find "Set up your account".
-const MARKETPLACE: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
 
 /// How many bytes of a name go into one encoded word: 75 characters are allowed (RFC 2047, section 2).
 const ENCODED_AT_ONCE: usize = 45;
@@ -125,7 +122,7 @@ impl Content {
                 say("ended"),
                 all(&[why_ended(reason), "ended.access", "ended.charges"]),
                 all(&["ended.step-again", "ended.step-data"]),
-                (say("ended.link"), MARKETPLACE.to_owned()),
+                (say("ended.link"), SUBSCRIPTIONS_PAGE.to_owned()),
             ),
         };
         Self {

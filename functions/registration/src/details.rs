@@ -11,7 +11,7 @@ use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
 use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
 use stallkeeper::notification::Told;
-use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, Secret, SecretHash};
+use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
 
 use crate::Registration;
@@ -19,9 +19,6 @@ use crate::failure::{CODE, Failed, Failure};
 use crate::same_origin;
 use crate::texts::{Language, MessageId, texts};
 use crate::view;
-
-/// The longest name of a person or company, in characters.
-const LONGEST_NAME: usize = 200;
 
 /// What the names of a listing's own fields begin with, so that they are no other's.
 const ANSWER: &str = "answer-";

@@ -19,9 +19,6 @@ use crate::texts::{Language, Texts, texts};
 /// The style that stands in every page.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
-/// Where buyers find "Set up your account".
-pub(crate) const MARKETPLACE: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
-
 /// What every page has around its own part.
 struct Frame<'a> {
     texts: &'static Texts,

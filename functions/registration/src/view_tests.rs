@@ -1,6 +1,8 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 
+use stallkeeper::listing::SUBSCRIPTIONS_PAGE;
+
 use super::*;
 use crate::details::entered_for_tests;
 
@@ -100,7 +102,7 @@ fn the_status_page() {
     );
     for state in [StateName::Failed, StateName::Ended] {
         let page = html(status(Language::English, &listing, state, Reload::NotNeeded));
-        assert!(page.contains(MARKETPLACE) && !page.contains("href=\"/register?"), "{page}");
+        assert!(page.contains(SUBSCRIPTIONS_PAGE) && !page.contains("href=\"/register?"), "{page}");
     }
     for (reload, seconds) in [(Reload::On, Some("20")), (Reload::Off, None), (Reload::NotNeeded, None)] {
         let page = ApiGatewayV2httpResponse::from(status(Language::English, &listing, StateName::Pending, reload));

@@ -2,10 +2,10 @@
 
 use http::{StatusCode, header};
 use serde_json::{Map, Value};
-use stallkeeper::http::{Problem, Request};
+use stallkeeper::http::{Problem, Request, shortened};
 use stallkeeper::usage::UsageEvent;
 
-use crate::event::{self, Unreadable, shortened};
+use crate::event::{self, Unreadable};
 use crate::rows;
 
 /// How many events a request may have.

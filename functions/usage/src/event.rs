@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use stallkeeper::http::shortened;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::tags::Tags;
 use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
@@ -24,11 +25,6 @@ pub(crate) struct Unreadable {
 
 fn unreadable(code: &'static str, detail: impl ToString) -> Unreadable {
     Unreadable { code, detail: detail.to_string() }
-}
-
-/// As much of a name that is not known here as an answer repeats.
-pub(crate) fn shortened(name: &str) -> String {
-    name.chars().take(40).collect()
 }
 
 /// Reads an event of a JSON envelope.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use stallkeeper::aws::chain;
-use stallkeeper::http::{Problem, Refusal as Answer, Request, Response};
+use stallkeeper::http::{Refusal as Answer, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::store::LatePut;
 use stallkeeper::time::UsageHour;
@@ -46,7 +46,7 @@ impl UsageApi {
     /// "tags"?}, …]}`, or the same as CSV.
     pub(crate) async fn take_in(&self, request: &Request) -> Result<Response, Answer> {
         request.only_parameters(&["dry_run"])?;
-        let dry_run = read_dry_run(request)?;
+        let dry_run = request.flag("dry_run")?;
         let brought = body::read(request)?;
         let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
 
@@ -215,13 +215,5 @@ impl UsageApi {
             results.push((place, result));
         }
         results
-    }
-}
-
-fn read_dry_run(request: &Request) -> Result<bool, Problem> {
-    match request.parameter("dry_run") {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(Problem::invalid("dry_run", "is `true` or `false`")),
     }
 }

@@ -13,7 +13,7 @@ use stallkeeper::store::{Note, NoteKind, Pause, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
 use crate::UsageApi;
-use crate::query::{PAGE, RecordView, read_limit, view};
+use crate::query::{RecordView, page_size, view};
 
 #[derive(Serialize)]
 struct Listed<T> {
@@ -66,7 +66,7 @@ impl UsageApi {
     /// `GET /v1/usage/pending?limit=&cursor=`: the records that are not decided yet.
     pub(crate) async fn pending(&self, request: &Request) -> Result<Response, Refusal> {
         request.only_parameters(&["limit", "cursor"])?;
-        let limit = request.parameter("limit").map(read_limit).transpose()?.unwrap_or(PAGE);
+        let limit = page_size(request)?;
         let page = self.store.pending_records(request.parameter("cursor"), limit).await?;
         let list = Pending { records: page.found.iter().map(view).collect() };
         Ok(Response::json(StatusCode::OK, &Listed { list, next: page.next }))
@@ -76,7 +76,7 @@ impl UsageApi {
     pub(crate) async fn problems(&self, request: &Request) -> Result<Response, Refusal> {
         request.only_parameters(&["kind", "limit", "cursor"])?;
         let kind = request.parameter("kind").map(read_kind).transpose()?;
-        let limit = request.parameter("limit").map(read_limit).transpose()?.unwrap_or(PAGE);
+        let limit = page_size(request)?;
         let page = self.store.problems(kind, request.parameter("cursor"), limit).await?;
         let now = self.store.clock().now();
         let problems = page.found.into_iter().map(|problem| problem_view(problem, now)).collect();

@@ -13,7 +13,7 @@ use stallkeeper::time::UsageHour;
 use stallkeeper::usage::Quantity;
 
 /// How long a page is where the caller does not say.
-pub(crate) const PAGE: i32 = 100;
+const PAGE: i32 = 100;
 const LONGEST_PAGE: i32 = 500;
 
 /// How far back is looked where the caller does not say.
@@ -65,7 +65,7 @@ pub(crate) async fn records(store: &Store, request: &Request, license: &str) -> 
     if from > to {
         return Err(Problem::invalid("from", "must not be after `to`").into());
     }
-    let limit = request.parameter("limit").map(read_limit).transpose()?.unwrap_or(PAGE);
+    let limit = page_size(request)?;
     if store.license(&license).await?.is_none() {
         return Err(Problem::license_unknown(&license).into());
     }
@@ -95,7 +95,7 @@ fn moment(request: &Request, name: &str) -> Result<Option<Timestamp>, Problem> {
     request.parameter(name).map(read).transpose()
 }
 
-pub(crate) fn read_limit(text: &str) -> Result<i32, Problem> {
-    let limit = text.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
-    limit.ok_or_else(|| Problem::invalid("limit", format!("must be a number from 1 to {LONGEST_PAGE}")))
+/// How many records or problems a page has at most.
+pub(crate) fn page_size(request: &Request) -> Result<i32, Problem> {
+    request.limit(PAGE, LONGEST_PAGE)
 }

@@ -1,9 +1,13 @@
 //! What requests to the Agreement Service have in common.
 
+use super::pages::{AGREEMENT_TOKEN, Cursor, query};
 use crate::aws::error::ServiceError;
-use crate::aws::input::{BadInput, Problem, TextRule};
+use crate::aws::input::{BadInput, Input, Problem, TextRule};
 use crate::aws::marketplace::{Agreement, AgreementStatus, Marketplace};
-use crate::aws::protocol::Record;
+use crate::aws::protocol::{Document, Record};
+
+/// The longest page.
+const MOST: usize = 50;
 
 /// The model's `ResourceId`.
 pub(super) const RESOURCE_ID: TextRule = TextRule {
@@ -40,6 +44,36 @@ pub(super) fn invalid(reason: &str, member: &str, message: String) -> ServiceErr
     let mut error = ServiceError::modelled("ValidationException", 400, message);
     error.members = error.members.with("reason", reason).with("fields", vec![field]);
     error
+}
+
+/// A request for a page of what belongs to one agreement.
+pub(super) struct OfAgreement<'a> {
+    pub(super) agreement: &'a str,
+    pub(super) size: usize,
+    pub(super) cursor: Cursor,
+}
+
+impl<'a> OfAgreement<'a> {
+    pub(super) fn read(request: &'a Document) -> Result<Self, ServiceError> {
+        let read = || {
+            let input = Input::of(request, "request")?;
+            let agreement = input.required_text("agreementId", &RESOURCE_ID)?;
+            let (size, cursor) = page(input, request)?;
+            Ok(Self { agreement, size, cursor })
+        };
+        read().map_err(|bad: BadInput| bad.into_error(validation))
+    }
+}
+
+/// How long the page is that is asked for, and where it begins.
+pub(super) fn page(input: Input<'_>, request: &Document) -> Result<(usize, Cursor), BadInput> {
+    let size = input.page_size("maxResults", MOST)?;
+    let cursor = match input.text("nextToken", &AGREEMENT_TOKEN)? {
+        None => Cursor::start(query(request), 0),
+        Some(token) => Cursor::read(token, query(request))
+            .ok_or_else(|| BadInput::breaks("nextToken", "come from the previous answer to the same request"))?,
+    };
+    Ok((size, cursor))
 }
 
 /// The agreement of that id.

@@ -1,31 +1,16 @@
 //! GetAgreementEntitlements (Agreement Service API reference): how far AWS is with what an agreement grants.
 
-use super::agreement_requests::{RESOURCE_ID, found, validation};
-use super::pages::{AGREEMENT_TOKEN, Cursor, query};
+use super::agreement_requests::{OfAgreement, found};
 use crate::aws::error::ServiceError;
-use crate::aws::input::{BadInput, Input};
 use crate::aws::marketplace::{Agreement, Marketplace};
 use crate::aws::protocol::{Document, Record};
 
-const MOST: usize = 50;
-
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
-    let (agreement, size, cursor) = read(request).map_err(|bad| bad.into_error(validation))?;
-    let agreement = found(marketplace, agreement)?;
-    let (page, next) = cursor.page(entitlement(marketplace, &agreement).into_iter().collect(), size);
+    let asked = OfAgreement::read(request)?;
+    let agreement = found(marketplace, asked.agreement)?;
+    let entitlements = entitlement(marketplace, &agreement).into_iter().collect();
+    let (page, next) = asked.cursor.page(entitlements, asked.size);
     Ok(Record::new().with("agreementEntitlements", page).with_some("nextToken", next).into())
-}
-
-fn read(request: &Document) -> Result<(&str, usize, Cursor), BadInput> {
-    let input = Input::of(request, "request")?;
-    let agreement = input.required_text("agreementId", &RESOURCE_ID)?;
-    let size = input.page_size("maxResults", MOST)?;
-    let cursor = match input.text("nextToken", &AGREEMENT_TOKEN)? {
-        None => Cursor::start(query(request), 0),
-        Some(token) => Cursor::read(token, query(request))
-            .ok_or_else(|| BadInput::breaks("nextToken", "come from the previous answer to the same request"))?,
-    };
-    Ok((agreement, size, cursor))
 }
 
 /// An agreement grants one license. Its registration token is the acceptor's to see, and the one caller is the seller.

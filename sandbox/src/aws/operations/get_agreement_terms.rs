@@ -2,41 +2,19 @@
 
 use stallkeeper::listing::Dimension;
 
-use super::agreement_requests::{RESOURCE_ID, found, validation};
-use super::pages::{AGREEMENT_TOKEN, Cursor, query};
+use super::agreement_requests::{OfAgreement, found};
 use crate::aws::error::ServiceError;
-use crate::aws::input::{BadInput, Input};
 use crate::aws::marketplace::{Agreement, Marketplace};
 use crate::aws::protocol::{Document, Record};
-
-const MOST: usize = 50;
 
 /// What every unit costs here: nobody pays in a sandbox, but a rate card needs a price.
 const PRICE: &str = "1.00";
 
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
-    let asked = read(request).map_err(|bad| bad.into_error(validation))?;
+    let asked = OfAgreement::read(request)?;
     let agreement = found(marketplace, asked.agreement)?;
     let (page, next) = asked.cursor.page(terms(marketplace, &agreement), asked.size);
     Ok(Record::new().with("acceptedTerms", page).with_some("nextToken", next).into())
-}
-
-struct Asked<'a> {
-    agreement: &'a str,
-    size: usize,
-    cursor: Cursor,
-}
-
-fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
-    let input = Input::of(request, "request")?;
-    let agreement = input.required_text("agreementId", &RESOURCE_ID)?;
-    let size = input.page_size("maxResults", MOST)?;
-    let cursor = match input.text("nextToken", &AGREEMENT_TOKEN)? {
-        None => Cursor::start(query(request), 0),
-        Some(token) => Cursor::read(token, query(request))
-            .ok_or_else(|| BadInput::breaks("nextToken", "come from the previous answer to the same request"))?,
-    };
-    Ok(Asked { agreement, size, cursor })
 }
 
 /// The accepted terms, each alone in a union.

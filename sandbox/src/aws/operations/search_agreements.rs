@@ -6,14 +6,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::agreement_requests::{end_time_behavior, invalid, party, proposal, validation};
-use super::pages::{AGREEMENT_TOKEN, Cursor, query};
+use super::agreement_requests::{end_time_behavior, invalid, page, party, proposal, validation};
+use super::pages::Cursor;
 use crate::aws::error::ServiceError;
 use crate::aws::input::{self, BadInput, Input, Problem, TextRule};
 use crate::aws::marketplace::{Agreement, Marketplace};
 use crate::aws::protocol::{Document, Record};
 
-const MOST: usize = 50;
 const MOST_FILTERS: usize = 10;
 
 const CATALOG: TextRule = TextRule {
@@ -67,12 +66,7 @@ fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
     }
     let filters = filters.unwrap_or_default().iter().map(Filter::read).collect::<Result<_, _>>()?;
     let sort = Sort::read(input)?;
-    let size = input.page_size("maxResults", MOST)?;
-    let cursor = match input.text("nextToken", &AGREEMENT_TOKEN)? {
-        None => Cursor::start(query(request), 0),
-        Some(token) => Cursor::read(token, query(request))
-            .ok_or_else(|| BadInput::breaks("nextToken", "come from the previous answer to the same request"))?,
-    };
+    let (size, cursor) = page(input, request)?;
     Ok(Asked { filters, sort, size, cursor })
 }
 
