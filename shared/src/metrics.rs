@@ -70,6 +70,10 @@ metrics! {
     RecordsHeld in "Count",
     /// The age of the oldest pending record's hour.
     OldestPendingAge in "Seconds",
+    /// For how long the license has been over that was over first, of those with a pending record.
+    EndingPendingAge in "Seconds",
+    /// Pending records of a month whose window closes in ten minutes or less.
+    OldMonthPending in "Count",
     /// Products and dimensions that are paused, now.
     Paused in "Count",
     /// Amounts that were carried to another hour.
@@ -94,6 +98,8 @@ metrics! {
     MeteringThrottles in "Count",
     /// Of those, calls that failed otherwise.
     MeteringFailures in "Count",
+    /// Runs of the reporter that ended well, also if they had no time for all of it.
+    RunsCompleted in "Count",
     /// Runs of the reporter that had no time for all of it.
     RunsUnfinished in "Count",
     /// Runs of the reporter that ended with an error.

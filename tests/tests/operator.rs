@@ -1,6 +1,6 @@
 //! What an operator sees of the bill and does about it: pending records, problems, requeue, dry run, metrics.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
@@ -130,6 +130,37 @@ async fn pending_records_and_pauses_are_listed_and_measured() {
     for buyer in &buyers {
         assert_eq!(world.total(&buyer.license).await, Decimal::from(7));
     }
+}
+
+#[tokio::test]
+async fn what_is_pending_of_a_license_that_is_over_or_of_a_month_that_closes_is_measured() {
+    let world = World::at("2026-11-30T22:20:00Z").await;
+    let (ended, other) =
+        (world.buy("demo-subscription", json!({})).await, world.buy("demo-subscription", json!({})).await);
+    let events = [usage(&world, &ended, 7, "k"), usage(&world, &other, 5, "k")];
+    assert_eq!(world.report(json!(events)).await, ["accepted"; 2]);
+    let fault =
+        json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "access_denied", "times": 10_000 });
+    world.fault(fault).await;
+    world.end(&ended.agreement).await;
+    world.advance(minutes(40)).await;
+    let age = world.measured(Metric::EndingPendingAge).unwrap();
+    assert!((35 * 60..=40 * 60).contains(&age), "{age} s since the ending");
+    assert_eq!(world.counted(Metric::RunsFailed), 0);
+    assert_eq!(world.counted(Metric::RunsCompleted), 8);
+
+    // Nothing of November is taken from 06:00 on.
+    world.sandbox.set("2026-12-01T05:49:00Z".parse::<Timestamp>().unwrap()).await;
+    assert_eq!(world.measured(Metric::OldMonthPending), Some(0));
+    assert!(world.measured(Metric::RecordsPending) > Some(0));
+    world.sandbox.set("2026-12-01T05:50:00Z".parse::<Timestamp>().unwrap()).await;
+    let november = world.measured(Metric::OldMonthPending).unwrap();
+    assert!(november > 0 && Some(november) < world.measured(Metric::RecordsPending), "{november}");
+    world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+    world.advance(minutes(5)).await;
+    assert_eq!(world.measured(Metric::OldMonthPending), Some(0));
+    assert_eq!(world.measured(Metric::EndingPendingAge), Some(0));
+    assert_eq!(world.total(&other.license).await, Decimal::from(5));
 }
 
 #[tokio::test]

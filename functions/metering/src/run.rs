@@ -1,27 +1,32 @@
 //! One run: what it works with, how much time is left, and what it has counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use stallkeeper::aws::chain;
-use stallkeeper::ids::AgreementId;
+use stallkeeper::ids::{AgreementId, LicenseId};
+use stallkeeper::license::License;
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::metering::RecordName;
 use stallkeeper::metrics::{Metric, Metrics};
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{ProblemKind, Store, StoreError};
+use stallkeeper::time::UsageHour;
 use tokio::time::Instant;
 
 use crate::Mode;
 
 /// What a run leaves of its time limit for what it has begun: a call of 20 seconds and the writing down.
 const RESERVE: Duration = Duration::from_secs(40);
+
+/// How long before a month's window closes a pending record of it is a matter for a person.
+const CLOSES_SOON: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long the backlog may take to be measured.
 const MEASURING: Duration = Duration::from_secs(10);
@@ -145,6 +150,7 @@ impl<'a> Run<'a> {
             values.entry(metric).or_default();
         }
         values.insert(Metric::RunsUnfinished, u64::from(unfinished));
+        values.insert(Metric::RunsCompleted, u64::from(done.is_ok()));
         values.insert(Metric::RunsFailed, u64::from(done.is_err()));
         metrics.write(self.now, &values);
         if metrics.are_read() {
@@ -181,13 +187,29 @@ impl<'a> Run<'a> {
     /// What is left to do, now.
     async fn backlog(&self) -> Result<BTreeMap<Metric, u64>, StoreError> {
         let shards = try_join_all((0..SHARDS).map(|shard| self.store.pending(shard))).await?;
-        let oldest = shards.iter().filter_map(|pending| pending.oldest).min();
-        let age = oldest.map_or(0, |hour| self.now.duration_since(hour.start()).as_secs());
+        let mut of_hour: BTreeMap<UsageHour, u64> = BTreeMap::new();
+        for (hour, count) in shards.iter().flat_map(|pending| &pending.of_hour) {
+            *of_hour.entry(*hour).or_default() += count;
+        }
+        let age = |since: Option<Timestamp>| {
+            let age = since.map_or(0, |since| self.now.duration_since(since).as_secs());
+            u64::try_from(age).unwrap_or_default()
+        };
+        let oldest = of_hour.first_key_value().map(|(hour, _)| hour.start());
+        let closes_soon = |hour: &UsageHour| hour.month().window_closes().duration_since(self.now) <= CLOSES_SOON;
+        let held = shards.iter().map(|pending| pending.held).sum();
+        let urgent: BTreeSet<LicenseId> = shards.into_iter().flat_map(|pending| pending.urgent).collect();
+        let over = self.store.licenses(&urgent.into_iter().collect::<Vec<_>>()).await?;
         let paused = self.store.problems(Some(ProblemKind::Paused), None, 1000).await?;
         Ok(BTreeMap::from([
-            (Metric::RecordsPending, shards.iter().map(|pending| pending.count).sum()),
-            (Metric::RecordsHeld, shards.iter().map(|pending| pending.held).sum()),
-            (Metric::OldestPendingAge, u64::try_from(age).unwrap_or_default()),
+            (Metric::RecordsPending, of_hour.values().sum()),
+            (Metric::RecordsHeld, held),
+            (Metric::OldestPendingAge, age(oldest)),
+            (Metric::EndingPendingAge, age(over.iter().filter_map(License::usage_until).min())),
+            (
+                Metric::OldMonthPending,
+                of_hour.iter().filter(|(hour, _)| closes_soon(hour)).map(|(_, count)| count).sum(),
+            ),
             (Metric::Paused, u64::try_from(paused.found.len()).unwrap_or_default()),
         ]))
     }

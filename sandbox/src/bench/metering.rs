@@ -228,7 +228,7 @@ async fn send(world: &World, arguments: &Arguments) -> anyhow::Result<Phase> {
     for _ in 0..MOST_RUNS {
         phase.runs.push(run_once(world, arguments, Part::Sending).await?);
         let shards = try_join_all((0..SHARDS).map(|shard| world.store.pending(shard))).await?;
-        if shards.iter().all(|pending| pending.count == 0) {
+        if shards.iter().all(|pending| pending.of_hour.is_empty()) {
             return Ok(phase);
         }
         if phase.runs.last().is_some_and(|run| run.ran.sent == 0) {

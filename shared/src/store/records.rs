@@ -1,5 +1,7 @@
 //! Hourly records: frozen once, claimed before each call, settled on condition of the claim.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use base64::Engine;
@@ -25,14 +27,14 @@ const LARGEST_TRANSACTION: usize = 500_000;
 const DUE_PAGE: i32 = 500;
 
 /// The records of a shard that are not decided yet.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Pending {
-    /// How many.
-    pub count: u64,
+    /// How many, by their hour.
+    pub of_hour: BTreeMap<UsageHour, u64>,
     /// How many of them are held.
     pub held: u64,
-    /// The oldest hour of them.
-    pub oldest: Option<UsageHour>,
+    /// The licenses of those that go first because their license is over.
+    pub urgent: BTreeSet<LicenseId>,
 }
 
 /// A page of the records that are to be sent.
@@ -164,7 +166,7 @@ impl Store {
         Ok(due_page(items, next))
     }
 
-    /// How many records of a shard are pending, and the oldest hour of them.
+    /// The records of a shard that are pending, counted.
     ///
     /// # Errors
     ///
@@ -172,8 +174,11 @@ impl Store {
     pub async fn pending(&self, shard: u8) -> Result<Pending, StoreError> {
         #[derive(Deserialize)]
         struct Waiting {
+            license: LicenseId,
             hour: UsageHour,
             state: StateOnly,
+            #[serde(default)]
+            urgent: bool,
         }
         #[derive(Deserialize)]
         struct StateOnly {
@@ -186,7 +191,7 @@ impl Store {
             .index_name(keys::WORK_INDEX)
             .key_condition_expression("work_key = :work")
             .expression_attribute_values(":work", AttributeValue::S(keys::work(Work::Pending(shard))))
-            .projection_expression("#hour, #state.#name")
+            .projection_expression("license, #hour, #state.#name, urgent")
             .expression_attribute_names("#hour", "hour")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#name", "name")
@@ -196,9 +201,11 @@ impl Store {
         let mut pending = Pending::default();
         while let Some(item) = pages.next().await {
             let waiting: Waiting = read(item.map_err(unavailable)?)?;
-            pending.count += 1;
+            *pending.of_hour.entry(waiting.hour).or_default() += 1;
             pending.held += u64::from(waiting.state.name == "held");
-            pending.oldest = Some(pending.oldest.map_or(waiting.hour, |oldest| oldest.min(waiting.hour)));
+            if waiting.urgent {
+                pending.urgent.insert(waiting.license);
+            }
         }
         Ok(pending)
     }
