@@ -1,6 +1,7 @@
 //! One port for every service: reads who is asked for what, lets the fault plan have its way, and answers.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -129,6 +130,7 @@ impl Services {
     }
 
     pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
+        let began = Instant::now();
         let Asked { call, .. } = &asked;
         let number = self.wire.is_kept().then(|| {
             let seen = asked.document().map_or(serde_json::Value::Null, Document::to_json);
@@ -147,7 +149,7 @@ impl Services {
             self.wire.answered(number, response.status().as_u16());
         }
         let done = matches!(&outcome, Outcome::Answer(response) if response.status().is_success());
-        self.wire.count(call.service, &call.operation, !done);
+        self.wire.count(call.service, &call.operation, !done, began.elapsed());
         outcome
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,6 +38,8 @@ pub struct Count {
     pub calls: u64,
     /// Those that were answered with an error, or not at all.
     pub failed: u64,
+    /// For how long they were being answered, all in all.
+    pub busy: Duration,
 }
 
 /// How many calls there were, by service and operation.
@@ -86,7 +89,7 @@ impl WireLog {
     }
 
     /// Counts a call that is over.
-    pub(crate) fn count(&self, service: Service, operation: &str, failed: bool) {
+    pub(crate) fn count(&self, service: Service, operation: &str, failed: bool, took: Duration) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_service = counts.entry(service).or_default();
         let count = match of_service.get_mut(operation) {
@@ -95,6 +98,7 @@ impl WireLog {
         };
         count.calls += 1;
         count.failed += u64::from(failed);
+        count.busy += took;
     }
 
     /// The calls of an operation, or of all operations of the service for `*`.
@@ -177,8 +181,11 @@ mod tests {
         let wire = WireLog::none();
         assert!(!wire.is_kept());
         for failed in [false, true, false] {
-            wire.count(Service::DynamoDb, "Query", failed);
+            wire.count(Service::DynamoDb, "Query", failed, Duration::from_millis(2));
         }
-        assert_eq!(wire.counts()[&Service::DynamoDb]["Query"], Count { calls: 3, failed: 1 });
+        assert_eq!(
+            wire.counts()[&Service::DynamoDb]["Query"],
+            Count { calls: 3, failed: 1, busy: Duration::from_millis(6) }
+        );
     }
 }

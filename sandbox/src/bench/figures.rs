@@ -22,6 +22,7 @@ impl Asked {
                 let earlier = before.get(service).and_then(|then| then.get(operation)).copied().unwrap_or_default();
                 count.calls -= earlier.calls;
                 count.failed -= earlier.failed;
+                count.busy -= earlier.busy;
             }
             operations.retain(|_, count| count.calls > 0);
         }
@@ -36,6 +37,16 @@ impl Asked {
     /// How many requests there were of a service.
     pub(super) fn requests(&self, service: Service) -> u64 {
         self.counts.get(&service).into_iter().flatten().map(|(_, count)| count.calls).sum()
+    }
+
+    /// For how long all of it was being answered.
+    pub(super) fn busy(&self) -> Duration {
+        self.counts.values().flatten().map(|(_, count)| count.busy).sum()
+    }
+
+    /// How many requests there were of all services.
+    pub(super) fn all(&self) -> u64 {
+        self.counts.values().flatten().map(|(_, count)| count.calls).sum()
     }
 
     /// How many requests there were of DynamoDB.
@@ -170,8 +181,8 @@ mod tests {
 
     fn counts(calls: u64, failed: u64) -> Counts {
         let operations = |count: Count| [("Query".to_owned(), count), ("PutItem".to_owned(), count)].into();
-        let metering = [("BatchMeterUsage".to_owned(), Count { calls: 4, failed })].into();
-        [(Service::DynamoDb, operations(Count { calls, failed: 0 })), (Service::Metering, metering)].into()
+        let metering = [("BatchMeterUsage".to_owned(), Count { calls: 4, failed, busy: Duration::ZERO })].into();
+        [(Service::DynamoDb, operations(Count { calls, ..Count::default() })), (Service::Metering, metering)].into()
     }
 
     #[test]
@@ -183,7 +194,10 @@ mod tests {
         assert_eq!(asked.count(Service::Metering, "BatchMeterUsage"), Count::default());
         let all = Asked::since(&Counts::new(), &counts(7, 1));
         assert_eq!((all.dynamodb(), all.requests(Service::Metering)), (14, 4));
-        assert_eq!(all.count(Service::Metering, "BatchMeterUsage"), Count { calls: 4, failed: 1 });
+        assert_eq!(
+            all.count(Service::Metering, "BatchMeterUsage"),
+            Count { calls: 4, failed: 1, busy: Duration::ZERO }
+        );
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! What the system does in a second, measured: the reporter (`bench metering`) and the intake (`bench usage`). And how
-//! long a buyer's tenant waits for a decision (`bench entitlement`).
+//! long a buyer's tenant waits for a decision (`bench entitlement`), and a cold function for its first work (`bench
+//! coldstart`).
 //!
 //! This process is AWS: the embedded DynamoDB and AWS Marketplace on one loopback port, filled beforehand. What is
 //! measured runs in a process of its own ([`child`]) on the real SDK clients, as the deployed functions do, so that its
 //! time and memory are its own. `docs/BENCHMARKS.md` has the figures.
 
 mod child;
+mod coldstart;
 mod entitlement;
 mod figures;
 mod metering;
 mod probe;
+mod runtime_api;
 mod usage;
 mod world;
 
@@ -31,6 +34,8 @@ enum What {
     Usage(usage::Arguments),
     /// Decides what tenants may use, one after the other, beside bare queries of the same items.
     Entitlement(entitlement::Arguments),
+    /// Starts each function as Lambda does, and measures it until it asks for work, and at work.
+    Coldstart(coldstart::Arguments),
     /// What a measured process runs: a job on its standard input.
     #[command(hide = true)]
     Child,
@@ -46,6 +51,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         What::Metering(arguments) => Runtime::new()?.block_on(metering::measure(&arguments)),
         What::Usage(arguments) => Runtime::new()?.block_on(usage::measure(&arguments)),
         What::Entitlement(arguments) => Runtime::new()?.block_on(entitlement::measure(&arguments)),
+        What::Coldstart(arguments) => Runtime::new()?.block_on(coldstart::measure(&arguments)),
         What::Child => child::work(),
     }
 }

@@ -1,0 +1,444 @@
+//! Cold starts: each function's own release binary, started as Lambda starts it, until it asks for its first work; then
+//! at work. Beside each a Lambda function that does nothing, with the same AWS clients (`examples/bare`).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use entitlement::EntitlementApi;
+use jiff::Timestamp;
+use registration::Registration;
+use serde_json::{Value, json};
+use stallkeeper::license::License;
+use stallkeeper::time::Clock;
+use ulid::Ulid;
+
+use super::figures::{Asked, Goal, Latency, Wanted, per, times_as_long};
+use super::runtime_api::{Idle, RuntimeApi};
+use super::world::{Sold, TABLE, World};
+
+const TENANT: &str = "acme";
+const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// How many invocations are made before those that count.
+const WARM_UP: u32 = 50;
+
+/// How often each function is started and asked.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// How often each is started.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    starts: u32,
+    /// How many invocations of each are measured.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    invocations: u32,
+    /// Where the binaries are; if not given, they are built first, with the profile `release`.
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+}
+
+/// A function, and what it is asked.
+struct Function {
+    name: &'static str,
+    /// The AWS clients that it builds.
+    clients: &'static str,
+    event: fn(&Seen, u32) -> Value,
+}
+
+/// What events name.
+struct Seen {
+    license: License,
+    dimension: String,
+    /// Of a buyer who has just come with a token.
+    cookie: String,
+}
+
+const FUNCTIONS: [Function; 8] = [
+    Function { name: "registration", clients: "dynamodb,metering,entitlement,agreement", event: page },
+    Function { name: "subscription", clients: "dynamodb,metering,entitlement,agreement", event: news },
+    Function { name: "entitlement", clients: "dynamodb,metering,entitlement,agreement,sns", event: decision },
+    Function { name: "reconcile", clients: "dynamodb,metering,entitlement,agreement", event: schedule },
+    Function { name: "usage", clients: "dynamodb", event: usage },
+    Function { name: "metering", clients: "dynamodb,metering,entitlement,agreement", event: schedule },
+    Function { name: "notifier", clients: "sns", event: stream },
+    Function { name: "mailer", clients: "dynamodb,ses", event: mail },
+];
+
+/// What was measured of a binary.
+struct Measured {
+    ready: Latency,
+    /// As it asks for its first work.
+    resident: f64,
+    /// The most that it has had, in the end.
+    peak: f64,
+    invocation: Latency,
+    /// How often AWS was asked in an invocation, and how long it took to answer.
+    calls: f64,
+    aws: Duration,
+}
+
+/// Builds the binaries and measures each.
+pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let binaries = match &arguments.binaries {
+        Some(folder) => folder.clone(),
+        None => build()?,
+    };
+    let world = World::make(1, 1, Sold::ByUse, false, None).await?;
+    let seen = settle(&world).await?;
+    let mut runtime = RuntimeApi::start().await?;
+    println!(
+        "each started {} times, then {} invocations; medians; {} CPUs",
+        arguments.starts,
+        arguments.invocations,
+        std::thread::available_parallelism()?,
+    );
+    let mut bench = Bench { arguments, binaries: &binaries, world: &world, seen: &seen, runtime: &mut runtime };
+    let nothing = |_: &Seen, _| json!({});
+    let bare = bench.run("bare", "", nothing).await?;
+    println!("a bare Lambda: {} ms to ready, {:.1} MiB resident", millis(bare.ready.p50), bare.resident);
+    println!();
+    println!(
+        "| function | binary, MB | to ready, ms | p99 | bare with the same clients, ms | times | resident at ready, MiB | \
+         peak, MiB | warm invocation, ms | AWS calls in it | AWS's part, ms | the rest, ms |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    let mut worst: BTreeMap<&'static str, f64> = BTreeMap::new();
+    for Function { name, clients, event } in FUNCTIONS {
+        let bare = bench.run("bare", clients, nothing).await?;
+        let ours = bench.run(name, "", event).await?;
+        let size = std::fs::metadata(binaries.join(name))?.len() as f64 / 1e6;
+        let rest = ours.invocation.p50.saturating_sub(ours.aws);
+        let times = times_as_long(ours.ready.p50, bare.ready.p50);
+        println!(
+            "| {name} | {size:.2} | {} | {} | {} | {times:.2} | {:.1} | {:.1} | {} | {:.1} | {} | {} |",
+            millis(ours.ready.p50),
+            millis(ours.ready.p99),
+            millis(bare.ready.p50),
+            ours.resident,
+            ours.peak,
+            millis(ours.invocation.p50),
+            ours.calls,
+            millis(ours.aws),
+            millis(rest),
+        );
+        for (what, got) in [
+            (READY, in_millis(ours.ready.p50)),
+            (TIMES, times),
+            (RESIDENT, ours.peak),
+            (SIZE, size),
+            (REST, in_millis(rest)),
+        ] {
+            let known = worst.entry(what).or_default();
+            *known = known.max(got);
+        }
+    }
+    println!();
+    for (what, most) in [(READY, 10.0), (TIMES, 1.5), (RESIDENT, 20.0), (SIZE, 12.0), (REST, 1.0)] {
+        let got = worst.get(what).copied().context("nothing was measured")?;
+        println!("{}", Goal { what, wanted: Wanted::AtMost(most), got });
+    }
+    Ok(())
+}
+
+const READY: &str = "milliseconds to ready, of the slowest";
+const TIMES: &str = "times a bare Lambda with the same clients, of the worst";
+const RESIDENT: &str = "MiB resident at most, of the largest";
+const SIZE: &str = "MB of the largest binary";
+const REST: &str = "milliseconds of a warm invocation beside AWS's answers, of the slowest";
+
+fn in_millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.2}", in_millis(time))
+}
+
+/// Builds what is measured, and says where it is.
+fn build() -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").context("run this by cargo, or name the folder by --binaries")?;
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for package in ["registration", "subscription", "entitlement", "usage", "metering", "notifier", "mailer", "bare"] {
+        command.args(["--package", package]);
+    }
+    ensure!(command.status()?.success(), "the binaries were not built");
+    let own = std::env::current_exe()?;
+    Ok(own.parent().context("this program is in no folder")?.to_owned())
+}
+
+/// Takes the one license over for a tenant, with whom to write to.
+async fn settle(world: &World) -> anyhow::Result<Seen> {
+    let license = world.licenses.first().context("nothing was bought")?;
+    let license = world.store.license(license).await?.context("the license is not there")?;
+    let arn = license.arn.as_ref().context("the license has no ARN")?;
+    let product = &license.product;
+    let csv = format!("product,tenant,license_arn,email\n{product},{TENANT},{arn},buyer@example.com\n");
+    let api = EntitlementApi::new(&world.config, TABLE, TOPIC, world.clock.clone());
+    let answer = api.handle(serde_json::from_value(http("POST", "/v1/imports", "", "text/csv", &csv))?).await;
+    ensure!(answer.status_code == 200, "the import was answered {}", answer.status_code);
+    let license = world.store.license(&license.id).await?.context("the license is not there")?;
+    ensure!(license.tenant.is_some(), "the license was not taken over");
+    let dimension = world.dimensions.first().context("the listing has no dimension")?.to_string();
+    let cookie = arrive(world, &license).await?;
+    Ok(Seen { license, dimension, cookie })
+}
+
+/// Has a buyer's browser bring a registration token, and answers the cookie that it gets.
+async fn arrive(world: &World, license: &License) -> anyhow::Result<String> {
+    let agreement = license.agreement().context("the license has no agreement")?;
+    let token = world.aws.marketplace().new_token(agreement).ok().context("there is no such agreement")?;
+    let form = form_urlencoded::Serializer::new(String::new()).append_pair("x-amzn-marketplace-token", &token).finish();
+    let request = http("POST", "/register", "", "application/x-www-form-urlencoded", &form);
+    // By the clock that the function itself has.
+    let registration = Registration::new(&world.config, TABLE, Clock::System);
+    let answer = registration.handle(serde_json::from_value(request)?).await;
+    let cookie = answer.cookies.first().and_then(|cookie| cookie.split(';').next());
+    Ok(cookie.with_context(|| format!("the token was answered {}", answer.status_code))?.to_owned())
+}
+
+/// Everything that measuring one binary needs.
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    binaries: &'a Path,
+    world: &'a World,
+    seen: &'a Seen,
+    runtime: &'a mut RuntimeApi,
+}
+
+/// A function's process. It ends with this.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Bench<'_> {
+    /// Starts a binary so often, and has the last one work.
+    async fn run(&mut self, name: &str, clients: &str, event: fn(&Seen, u32) -> Value) -> anyhow::Result<Measured> {
+        let mut ready = Vec::new();
+        // The first start reads the binary from the disk.
+        let mut last = self.start(name, clients).await?;
+        for _ in 0..self.arguments.starts {
+            drop(last);
+            last = self.start(name, clients).await?;
+            ready.push(last.2);
+        }
+        let (process, mut idle, _) = last;
+        let resident = mebibytes(&process, "VmRSS:")?;
+        let mut took = Vec::new();
+        let mut before = self.world.aws.wire().counts();
+        for number in 0..WARM_UP + self.arguments.invocations {
+            if number == WARM_UP {
+                before = self.world.aws.wire().counts();
+            }
+            let (time, answer) = self.runtime.invoke(idle, &event(self.seen, number)).await.context(name.to_owned())?;
+            check(name, &answer)?;
+            if number >= WARM_UP {
+                took.push(time);
+            }
+            idle = self.runtime.idle().await?.1;
+        }
+        let asked = Asked::since(&before, &self.world.aws.wire().counts());
+        Ok(Measured {
+            ready: Latency::of(ready),
+            resident,
+            peak: mebibytes(&process, "VmHWM:")?,
+            invocation: Latency::of(took),
+            calls: per(asked.all(), self.arguments.invocations.into()),
+            aws: asked.busy() / self.arguments.invocations,
+        })
+    }
+
+    /// Starts a binary, and answers it with how long it took to ask for work.
+    async fn start(&mut self, name: &str, clients: &str) -> anyhow::Result<(Running, Idle, Duration)> {
+        let mut command = Command::new(self.binaries.join(name));
+        command
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", self.runtime.address()),
+                ("AWS_LAMBDA_FUNCTION_NAME", name),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ACCESS_KEY_ID", "bench"),
+                ("AWS_SECRET_ACCESS_KEY", "bench"),
+                ("AWS_ENDPOINT_URL", self.world.aws.url()),
+                ("TABLE_NAME", TABLE),
+                ("TOPIC_ARN", TOPIC),
+                ("MAIL_FROM", "no-reply@example.com"),
+                ("STAGE", "staging"),
+                ("REPORTER", "send"),
+                ("RUST_LOG", "info"),
+                ("CLIENTS", clients),
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let began = Instant::now();
+        let process = command.spawn().with_context(|| format!("{name} cannot be started"))?;
+        let process = Running(process);
+        let (at, idle) = self.runtime.idle().await.context(name.to_owned())?;
+        Ok((process, idle, at - began))
+    }
+}
+
+/// Whether an answer is what is right for what was asked.
+fn check(name: &str, answer: &Value) -> anyhow::Result<()> {
+    let failures = answer.get("batchItemFailures").and_then(Value::as_array);
+    let status = answer.get("statusCode").and_then(Value::as_u64);
+    let is_right = status.is_none_or(|status| status == 200) && failures.is_none_or(Vec::is_empty);
+    if is_right { Ok(()) } else { bail!("{name} answered {answer}") }
+}
+
+/// A line of what Linux says of a process's memory.
+fn mebibytes(process: &Running, line: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).context("only Linux says it")?;
+    let found = status.lines().find_map(|found| found.strip_prefix(line)).with_context(|| format!("no {line}"))?;
+    let kibibytes: f64 = found.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kibibytes * 1024.0 / MIB)
+}
+
+fn http(method: &str, path: &str, query: &str, content_type: &str, body: &str) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": { "content-type": content_type, "host": "api.example.com" },
+        "requestContext": {
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
+            "stage": "$default",
+            "timeEpoch": Timestamp::now().as_millisecond(),
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
+}
+
+/// A buyer's browser asks for the registration page.
+fn page(seen: &Seen, _: u32) -> Value {
+    let mut request = http("GET", "/register", "", "text/html", "");
+    if let Some(request) = request.as_object_mut() {
+        request.insert("cookies".to_owned(), json!([seen.cookie]));
+    }
+    request
+}
+
+fn decision(seen: &Seen, _: u32) -> Value {
+    let query = format!("dimension={}&quantity=1", seen.dimension);
+    http("GET", &format!("/v1/tenants/{TENANT}/entitlements"), &query, "application/json", "")
+}
+
+/// One event of the running hour, each time another.
+fn usage(seen: &Seen, number: u32) -> Value {
+    let event = json!({
+        "license": seen.license.id,
+        "dimension": seen.dimension,
+        "quantity": 1,
+        "time": Timestamp::now(),
+        "key": format!("event-{number}"),
+    });
+    http("POST", "/v1/usage", "", "application/json", &json!({ "events": [event] }).to_string())
+}
+
+fn schedule(_: &Seen, _: u32) -> Value {
+    json!({})
+}
+
+/// A license event that was heard before.
+fn news(seen: &Seen, _: u32) -> Value {
+    let License { arn, account, product, .. } = &seen.license;
+    let body = json!({
+        "version": "0",
+        "id": "11111111-0000-4000-8000-000000000008",
+        "detail-type": "License Updated - Manufacturer",
+        "source": "aws.agreement-marketplace",
+        "account": "444455556666",
+        "time": "2026-11-10T08:59:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {
+            "requestId": "22222222-0000-4000-8000-000000000000",
+            "catalog": "AWSMarketplace",
+            "agreement": { "id": "agmt-5f0example1" },
+            "product": { "code": product },
+            "license": { "arn": arn },
+            "acceptor": { "accountId": account },
+        },
+    });
+    batch(&body)
+}
+
+/// A mail to the buyer, each time another.
+fn mail(seen: &Seen, _: u32) -> Value {
+    batch(&json!({
+        "version": 1,
+        "id": Ulid::generate(),
+        "license": seen.license.id,
+        "product": seen.license.product,
+        "tenant": TENANT,
+        "sequence": 4,
+        "at": Timestamp::now(),
+        "type": "registration.completed",
+    }))
+}
+
+/// One message of a queue.
+fn batch(body: &Value) -> Value {
+    json!({ "Records": [{
+        "messageId": "059f36b4-87a3-44ab-83d2-661975037880",
+        "receiptHandle": "handle",
+        "body": body.to_string(),
+        "attributes": { "ApproximateReceiveCount": "3", "SentTimestamp": "1787227200000" },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:444455556666:stallkeeper-bench",
+        "awsRegion": "us-east-1",
+    }] })
+}
+
+/// One event of a license, written to the table.
+fn stream(seen: &Seen, _: u32) -> Value {
+    let text = |value: String| json!({ "S": value });
+    let id = Ulid::generate().to_string();
+    let keys = json!({ "pk": text(format!("LICENSE#{}", seen.license.id)), "sk": text(format!("EVENT#{id}")) });
+    let mut image = keys.clone();
+    for (name, value) in [
+        ("id", text(id)),
+        ("license", text(seen.license.id.to_string())),
+        ("product", text(seen.license.product.to_string())),
+        ("tenant", text(TENANT.to_owned())),
+        ("sequence", json!({ "N": "1" })),
+        ("at", text(Clock::System.now().to_string())),
+        ("type", text("license.activated".to_owned())),
+    ] {
+        if let Some(image) = image.as_object_mut() {
+            image.insert(name.to_owned(), value);
+        }
+    }
+    json!({ "Records": [{
+        "eventID": "c4ca4238a0b923820dcc509a6f758491",
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_787_227_200,
+            "Keys": keys,
+            "NewImage": image,
+            "SequenceNumber": "111000000000000000001",
+            "SizeBytes": 260,
+            "StreamViewType": "NEW_IMAGE",
+        },
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:444455556666:table/stallkeeper-bench/stream/2026",
+    }] })
+}

@@ -1,0 +1,141 @@
+//! The Lambda Runtime API (Lambda developer guide, runtimes-api), for one function at a time: a process asks for work,
+//! gets an event, and posts its answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use http::StatusCode;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
+
+/// How long a function may take to ask for work, and to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a function has done.
+enum Did {
+    /// It asks for work, which goes back by this.
+    Ask {
+        at: Instant,
+        work: oneshot::Sender<Work>,
+    },
+    Answer {
+        at: Instant,
+        body: Bytes,
+    },
+    Fail {
+        body: Bytes,
+    },
+}
+
+struct Work {
+    number: u64,
+    event: Bytes,
+}
+
+/// The side of Lambda.
+pub(super) struct RuntimeApi {
+    address: String,
+    did: mpsc::Receiver<Did>,
+    invocations: u64,
+}
+
+/// A function that waits for its work.
+pub(super) struct Idle(oneshot::Sender<Work>);
+
+impl RuntimeApi {
+    pub(super) async fn start() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let (tell, did) = mpsc::channel(1);
+        let tell = Arc::new(Mutex::new(tell));
+        let routes = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(failure))
+            .route("/2018-06-01/runtime/init/error", post(init_failure))
+            .with_state(tell);
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Ok(Self { address, did, invocations: 0 })
+    }
+
+    /// What `AWS_LAMBDA_RUNTIME_API` is to be.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Waits until the function asks for work, and says when it did.
+    pub(super) async fn idle(&mut self) -> anyhow::Result<(Instant, Idle)> {
+        match self.next().await? {
+            Did::Ask { at, work } => Ok((at, Idle(work))),
+            Did::Answer { .. } => bail!("it answered what was not asked"),
+            Did::Fail { body } => bail!("it did not start: {}", String::from_utf8_lossy(&body)),
+        }
+    }
+
+    /// Gives it an event, and waits for the answer. Says how long that took.
+    pub(super) async fn invoke(&mut self, idle: Idle, event: &Value) -> anyhow::Result<(Duration, Value)> {
+        self.invocations += 1;
+        let work = Work { number: self.invocations, event: serde_json::to_vec(event)?.into() };
+        let began = Instant::now();
+        idle.0.send(work).ok().context("it no longer asks for work")?;
+        match self.next().await? {
+            Did::Answer { at, body } => Ok((at - began, serde_json::from_slice(&body)?)),
+            Did::Ask { .. } => bail!("it asked for more without an answer"),
+            Did::Fail { body } => bail!("it failed: {}", String::from_utf8_lossy(&body)),
+        }
+    }
+
+    async fn next(&mut self) -> anyhow::Result<Did> {
+        let did = timeout(PATIENCE, self.did.recv()).await.context("it does not stir")?;
+        did.context("nobody serves the Runtime API any more")
+    }
+}
+
+type Tell = State<Arc<Mutex<mpsc::Sender<Did>>>>;
+
+async fn next(State(tell): Tell) -> axum::response::Response {
+    let at = Instant::now();
+    let (work, given) = oneshot::channel();
+    let told = tell.lock().await.send(Did::Ask { at, work }).await;
+    let (Ok(()), Ok(Work { number, event })) = (told, given.await) else {
+        return StatusCode::GONE.into_response();
+    };
+    let headers = [
+        ("content-type", "application/json".to_owned()),
+        ("lambda-runtime-aws-request-id", format!("00000000-0000-4000-8000-{number:012}")),
+        ("lambda-runtime-deadline-ms", deadline().to_string()),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:444455556666:function:bench".to_owned()),
+        ("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000;Sampled=0".to_owned()),
+    ];
+    (headers, event).into_response()
+}
+
+/// Five minutes from now, in milliseconds since 1970.
+fn deadline() -> i64 {
+    jiff::Timestamp::now().as_millisecond() + 300_000
+}
+
+async fn response(State(tell): Tell, Path(_): Path<String>, body: Bytes) -> StatusCode {
+    answered(&tell, Did::Answer { at: Instant::now(), body }).await
+}
+
+async fn failure(State(tell): Tell, Path(_): Path<String>, body: Bytes) -> StatusCode {
+    answered(&tell, Did::Fail { body }).await
+}
+
+async fn init_failure(State(tell): Tell, body: Bytes) -> StatusCode {
+    answered(&tell, Did::Fail { body }).await
+}
+
+async fn answered(tell: &Mutex<mpsc::Sender<Did>>, did: Did) -> StatusCode {
+    let told = tell.lock().await.send(did).await;
+    if told.is_ok() { StatusCode::ACCEPTED } else { StatusCode::GONE }
+}
