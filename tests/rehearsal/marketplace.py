@@ -1,0 +1,101 @@
+"""AWS Marketplace for the rehearsal: the sandbox's. It sells, and the rehearsal carries its news to the deployed queue."""
+
+import datetime
+import json
+import os
+import uuid
+
+import boto3
+from local_aws import REGION, ROOT, ROOT_KEY
+
+EVENTS = os.path.join(ROOT, "events", "subscription")
+HOUR = datetime.timedelta(hours=1)
+
+
+def text_of(time):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def hour_to_bill(at):
+    """The newest hour of UTC that the reporter may sum already: 10 minutes after it, of a month's last hour at 05:35 on the
+    1st. So a run bills it at once, whenever the rehearsal is. See docs/METERING.md."""
+    hour = at.replace(minute=0, second=0, microsecond=0) - HOUR
+    while at < summed_from(hour):
+        hour -= HOUR
+    return hour
+
+
+def summed_from(hour):
+    closes_month = (hour + HOUR).month != hour.month
+    return hour + HOUR + datetime.timedelta(hours=5 if closes_month else 0, minutes=35 if closes_month else 10)
+
+
+class Marketplace:
+    """Its own stack hears nothing and bills nothing: its queue is held, and its reporter sends nothing (--dry-run)."""
+
+    def __init__(self, sandbox):
+        self.sandbox = sandbox
+        sandbox.call("POST", "/sandbox/deliver", {"hold": True})
+
+    def buy(self, product, **dimensions):
+        order = {"product": product, "dimensions": dimensions, "register": False}
+        bought = self.sandbox.call("POST", "/sandbox/purchases", order)
+        listings = self.sandbox.call("GET", "/sandbox/listings")["listings"]
+        (listing,) = [listing for listing in listings if listing["product_code"] == bought["product_code"]]
+        return bought | {"product_id": listing["product_id"], "at": self.time()}
+
+    def change(self, purchase, action, **change):
+        agreement = purchase["agreement_id"]
+        self.sandbox.call("POST", f"/sandbox/agreements/{agreement}", {"action": action} | change)
+
+    def token(self, purchase):
+        """The buyer presses "Set up your account"."""
+        return self.sandbox.call("POST", f"/sandbox/agreements/{purchase['agreement_id']}/token")["token"]
+
+    def time(self):
+        return self.sandbox.call("GET", "/sandbox/clock")["now"]
+
+    def catch_up(self):
+        """Brings its clock to the time that the deployed functions have."""
+        self.sandbox.call("POST", "/sandbox/clock", {"set": text_of(now())})
+
+    def fail(self, service, operation, kind):
+        fault = {"service": service, "operation": operation, "times": 1000, "kind": kind}
+        self.sandbox.call("POST", "/sandbox/faults", fault)
+
+    def mend(self):
+        self.sandbox.call("DELETE", "/sandbox/faults")
+
+    def bill(self):
+        """What buyers pay for: the records of more than nothing."""
+        records = self.sandbox.call("GET", "/sandbox/bill")["records"]
+        return [record for record in records if record["quantity"] != "0"]
+
+    def listings(self):
+        """The items of its listings, as the library writes them: the command that loads them is still to come."""
+        table = boto3.client("dynamodb", region_name=REGION, endpoint_url=self.sandbox.aws_url, **ROOT_KEY)
+        items = table.scan(
+            TableName="stallkeeper-staging",
+            FilterExpression="sk = :listing",
+            ExpressionAttributeValues={":listing": {"S": "LISTING"}},
+        )
+        return items["Items"]
+
+
+def news(sample, purchase, time=None):
+    """An event of AWS about what was bought, as events/subscription has it."""
+    with open(os.path.join(EVENTS, f"{sample}.json"), encoding="utf-8") as file:
+        (message,) = json.load(file)["Records"]
+    event = json.loads(message["body"])
+    event |= {"id": str(uuid.uuid4()), "time": time or text_of(now())}
+    detail = event["detail"]
+    detail["agreement"]["id"] = purchase["agreement_id"]
+    detail["acceptor"]["accountId"] = purchase["account_id"]
+    if "license" in detail:
+        detail["product"] = {"code": purchase["product_code"], "id": purchase["product_id"]}
+        detail["license"]["arn"] = purchase["license_arn"]
+    return event
