@@ -91,10 +91,7 @@ pub(crate) fn find<'a>(listings: &'a [DescribedListing], text: &str) -> Option<&
 
 /// A stage's name as it stands in files and addresses.
 pub fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Staging => "staging",
-        Stage::Production => "production",
-    }
+    stage.as_str()
 }
 
 /// The stage of that name.

@@ -1,0 +1,135 @@
+//! Listings: described in files, loaded into a stack's table.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use stallkeeper::ids::ProductCode;
+use stallkeeper::listing::Listing;
+
+use crate::stack::StackArguments;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Reads described listings, and says what is wrong with them.
+    Check(Files),
+    /// Loads described listings into a stack: it acts on these products from then on. The same again changes nothing.
+    Push {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        stack: StackArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows the listings that a stack has.
+    Show {
+        #[command(flatten)]
+        stack: StackArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Described listings.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// A file of a listing (TOML; listings/README.md says what it holds).
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// What became of a listing.
+#[derive(Debug, Serialize)]
+struct Pushed {
+    product_code: ProductCode,
+    name: String,
+    became: &'static str,
+}
+
+pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Check(files) => {
+            for listing in files.read()? {
+                println!("{} {}: fine, for {}", listing.product_code, listing.name, listing.stage);
+            }
+            Ok(())
+        }
+        Command::Push { files, stack, json } => push(&files.read()?, &stack, json).await,
+        Command::Show { stack, json } => show(&stack, json).await,
+    }
+}
+
+impl Files {
+    /// All of them, or what is wrong with each that is none.
+    fn read(&self) -> anyhow::Result<Vec<Listing>> {
+        let (mut listings, mut wrong) = (Vec::new(), Vec::new());
+        for file in &self.files {
+            let name = file.display();
+            let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+            match Listing::parse(&text) {
+                Ok(listing) => listings.push(listing),
+                Err(error) => wrong.push(format!("{name}: {error}")),
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        let mut seen = BTreeMap::new();
+        for (listing, file) in listings.iter().zip(&self.files) {
+            if let Some(other) = seen.insert(&listing.product_code, file) {
+                bail!("{} and {} are of one product, {}", other.display(), file.display(), listing.product_code);
+            }
+        }
+        Ok(listings)
+    }
+}
+
+/// Loads listings, once all of them are known to be the stage's.
+async fn push(listings: &[Listing], stack: &StackArguments, json: bool) -> anyhow::Result<()> {
+    for listing in listings {
+        let (name, stage, wanted) = (&listing.name, listing.stage, stack.stage());
+        ensure!(stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was loaded");
+    }
+    let store = stack.store().await?;
+    let mut known: BTreeMap<ProductCode, Listing> = BTreeMap::new();
+    for listing in store.all_listings().await? {
+        known.insert(listing.product_code.clone(), listing);
+    }
+    let mut pushed = Vec::new();
+    for listing in listings {
+        let became = match known.get(&listing.product_code) {
+            Some(known) if known == listing => "unchanged",
+            Some(_) => "changed",
+            None => "added",
+        };
+        if became != "unchanged" {
+            store.put_listing(listing).await?;
+        }
+        pushed.push(Pushed { product_code: listing.product_code.clone(), name: listing.name.clone(), became });
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&pushed)?);
+    } else {
+        for Pushed { product_code, name, became } in &pushed {
+            println!("{became:<9}  {product_code}  {name}");
+        }
+    }
+    Ok(())
+}
+
+async fn show(stack: &StackArguments, json: bool) -> anyhow::Result<()> {
+    let listings = stack.store().await?.all_listings().await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&listings)?);
+    } else if listings.is_empty() {
+        println!("the stack has no listing; load one by `stallkeeper listing push`");
+    } else {
+        for listing in &listings {
+            println!("{}  {}  {}", listing.product_code, listing.product_id, listing.name);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! `stallkeeper listing` as a person types it, on a sandbox.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails here fails the test; clippy knows test functions, but not what they share"
+)]
+
+use std::process::{Command, Output};
+
+use sandbox::{Listings, Options, Sandbox};
+use stallkeeper::listing::Stage;
+
+const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-contract.toml");
+
+const LEGACY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-legacy.toml");
+
+/// A stack that has one listing, and the folder that it is in.
+async fn a_stack() -> (Sandbox, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(LEGACY, folder.path().join("legacy.toml")).unwrap();
+    let options = Options { listings: Listings::Folder(folder.path().to_owned()), ..Options::default() };
+    (Sandbox::start(options).await.unwrap(), folder)
+}
+
+async fn stallkeeper(arguments: Vec<String>) -> Output {
+    let run = move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
+        command.envs([("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")]);
+        command.args(arguments).output().unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// What it says, and whether it succeeded.
+async fn listing(sandbox: &Sandbox, arguments: &[&str]) -> (bool, String) {
+    let table = sandbox.table(Stage::Staging).unwrap();
+    let at = ["--stage", "staging", "--endpoint-url", sandbox.aws_url(), "--table", table];
+    let output = stallkeeper(["listing"].iter().chain(arguments).chain(&at).map(ToString::to_string).collect()).await;
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test]
+async fn a_described_listing_is_loaded_once_and_shown() {
+    let (sandbox, folder) = a_stack().await;
+    let (done, said) = listing(&sandbox, &["show"]).await;
+    assert!(done && said.starts_with("7demolegacy00000000000ab") && said.lines().count() == 1, "{said}");
+    let (done, said) = listing(&sandbox, &["push", CONTRACT]).await;
+    assert!(done && said.starts_with("added"), "{said}");
+    let (done, said) = listing(&sandbox, &["push", CONTRACT]).await;
+    assert!(done && said.starts_with("unchanged"), "{said}");
+
+    let renamed = folder.path().join("renamed.toml");
+    let text = std::fs::read_to_string(CONTRACT).unwrap().replacen("name = \"", "name = \"New ", 1);
+    std::fs::write(&renamed, text).unwrap();
+    let (done, said) = listing(&sandbox, &["push", renamed.to_str().unwrap(), "--json"]).await;
+    assert!(done && said.contains("\"became\": \"changed\""), "{said}");
+    let (done, said) = listing(&sandbox, &["show"]).await;
+    assert!(done && said.contains("4democontract0000000000ab") && said.contains("New "), "{said}");
+}
+
+#[tokio::test]
+async fn nothing_is_loaded_of_what_is_wrong_or_of_another_stage() {
+    let (sandbox, folder) = a_stack().await;
+    let wrong = folder.path().join("wrong.toml");
+    let text = std::fs::read_to_string(CONTRACT).unwrap().replacen("stage = ", "stages = ", 1);
+    std::fs::write(&wrong, text).unwrap();
+    let (done, said) = listing(&sandbox, &["push", CONTRACT, wrong.to_str().unwrap()]).await;
+    assert!(!done && said.contains("wrong.toml") && said.contains("stages"), "{said}");
+    let production = CONTRACT.replace("demo-contract", "demo-production");
+    let (done, said) = listing(&sandbox, &["push", CONTRACT, &production]).await;
+    assert!(!done && said.contains("for production, not for staging"), "{said}");
+    let (done, said) = listing(&sandbox, &["push", CONTRACT, CONTRACT]).await;
+    assert!(!done && said.contains("are of one product"), "{said}");
+    let (done, said) = listing(&sandbox, &["show"]).await;
+    assert!(done && said.lines().count() == 1, "{said}");
+}
+
+#[tokio::test]
+async fn a_file_is_checked_without_a_stack() {
+    let output = stallkeeper(vec!["listing".into(), "check".into(), CONTRACT.into()]).await;
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().contains("fine, for staging"));
+}
