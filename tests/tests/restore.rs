@@ -1,0 +1,144 @@
+//! The table goes back to an earlier moment, by the steps of `docs/OPERATIONS.md`: nothing is billed twice, and nothing
+//! is left out.
+
+use aws_lambda_events::encodings::Body;
+use jiff::{SignedDuration, Timestamp};
+use metering::{Metering, Mode};
+use reqwest::Method;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use tests::{Bought, World};
+use usage::UsageApi;
+
+/// The sandbox verifies none, but there has to be one.
+const SIGNATURE: &str =
+    "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261110/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+
+const REPORT: &str = include_str!("../../events/usage/report.json");
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+fn usage(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value {
+    json!({
+        "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
+        "time": time.to_string(),
+    })
+}
+
+/// A call of DynamoDB on the stack's table, as an operator makes it.
+async fn dynamodb(world: &World, operation: &str, mut call: Value) -> Value {
+    call["TableName"] = json!(world.sandbox.table(Stage::Staging).unwrap());
+    let request = reqwest::Client::new()
+        .post(world.sandbox.aws_url())
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        .header("x-amz-date", "20261110T000000Z")
+        .header("authorization", SIGNATURE)
+        .body(call.to_string());
+    let answer = request.send().await.unwrap();
+    assert!(answer.status().is_success(), "{operation}: {}", answer.text().await.unwrap());
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+async fn items(world: &World) -> Vec<Value> {
+    let mut items = Vec::new();
+    let mut from = Value::Null;
+    loop {
+        let call = if from.is_null() { json!({}) } else { json!({ "ExclusiveStartKey": from }) };
+        let page = dynamodb(world, "Scan", call).await;
+        items.extend(page["Items"].as_array().unwrap().iter().cloned());
+        from = page["LastEvaluatedKey"].clone();
+        if from.is_null() {
+            return items;
+        }
+    }
+}
+
+async fn go_back(world: &World, earlier: &[Value]) {
+    for item in items(world).await {
+        dynamodb(world, "DeleteItem", json!({ "Key": { "pk": item["pk"], "sk": item["sk"] } })).await;
+    }
+    for item in earlier {
+        dynamodb(world, "PutItem", json!({ "Item": item })).await;
+    }
+}
+
+/// Reports usage to an intake that has just started: after a deployment none remembers what it wrote to the old table.
+async fn report_anew(world: &World, events: Value) -> Vec<Value> {
+    let table = world.sandbox.table(Stage::Staging).unwrap();
+    let intake = UsageApi::new(world.sandbox.sdk_config(), table, world.sandbox.clock().clone());
+    let mut request: Value = serde_json::from_str(REPORT).unwrap();
+    request["body"] = json!(json!({ "events": events }).to_string());
+    let answer = intake.handle(serde_json::from_value(request).unwrap()).await;
+    let Some(Body::Text(body)) = answer.body else { panic!("no document") };
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    answer["results"].as_array().unwrap().iter().map(|result| result["status"].clone()).collect()
+}
+
+#[tokio::test]
+async fn usage_is_billed_once_after_the_table_went_back() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-subscription", json!({})).await;
+    let booked =
+        |hour: &str, quantity: &str| (format!("2026-11-10T{hour}"), "requests".to_owned(), quantity.to_owned());
+    let nine = world.now();
+    assert_eq!(world.report(json!([usage(&purchase, 100, "nine", nine)])).await, ["accepted"]);
+    world.advance(minutes(60)).await;
+    let before = usage(&purchase, 40, "before", world.now());
+    assert_eq!(world.report(json!([before])).await, ["accepted"]);
+    let earlier = items(&world).await;
+
+    // What the table will have forgotten: usage that came late to a booked hour, is carried, and booked there; usage of
+    // an hour that is booked; usage of the running hour.
+    let late = usage(&purchase, 30, "late", nine);
+    assert_eq!(world.report(json!([late])).await, ["accepted"]);
+    world.advance(minutes(10)).await;
+    let after = usage(&purchase, 5, "after", world.now());
+    assert_eq!(world.report(json!([after])).await, ["accepted"]);
+    world.advance(minutes(50)).await;
+    let running = usage(&purchase, 7, "running", world.now());
+    assert_eq!(world.report(json!([running])).await, ["accepted"]);
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "75")]);
+
+    world.sandbox.set_schedule(false);
+    go_back(&world, &earlier).await;
+    assert_eq!(world.states(&purchase.license).await, ["accepted"], "it knows nothing of the hour from 10:00");
+    let again = json!([before, late, after, running]);
+    assert_eq!(report_anew(&world, again).await, ["duplicate", "accepted", "accepted", "accepted"]);
+
+    let table = world.sandbox.table(Stage::Staging).unwrap();
+    let reporter = Metering::new(world.sandbox.sdk_config(), table, world.sandbox.clock().clone());
+    let reporter = reporter.in_mode(Mode { dry_run: true, ..Mode::default() });
+    let limit = std::time::Duration::from_secs(290);
+    let (first, second) = (reporter.run(limit).await.unwrap(), reporter.run(limit).await.unwrap());
+    assert!(first.frozen > 0 && first.carried == 1, "{first:?}");
+    assert_eq!((second.frozen, second.carried, second.unfinished), (0, 0, false));
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "75")], "nothing was sent");
+
+    // AWS has 75 of the hour from 10:00 and the table 45: what is more was carried on. It must not be booked again.
+    let records = world.records(&purchase.license).await;
+    let made = records.iter().find(|record| record["quantity"] == "45").unwrap();
+    assert_eq!(made["state"]["name"], "dry_run");
+    let found = json!({
+        "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+        "ExpressionAttributeValues": {
+            ":pk": { "S": format!("USAGE#{}#2026-11-10T11", purchase.license) },
+            ":sk": { "S": "requests#~2026-11-10T09#" },
+        },
+    });
+    let found = dynamodb(&world, "Query", found).await;
+    let [carried] = found["Items"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    dynamodb(&world, "DeleteItem", json!({ "Key": { "pk": carried["pk"], "sk": carried["sk"] } })).await;
+
+    // Whoever requeues a record that AWS has does no harm.
+    let (status, answer) =
+        world.api(Method::POST, &format!("/v1/usage/{}/requeue", made["record"].as_str().unwrap()), None).await;
+    assert_eq!(status, 200, "{answer}");
+    world.sandbox.set_schedule(true);
+    world.advance(minutes(60)).await;
+    assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "75"), booked("11", "7")]);
+    assert_eq!(world.total(&purchase.license).await, Decimal::from(100 + 40 + 30 + 5 + 7));
+}
