@@ -26,7 +26,7 @@ use subscription::Subscription;
 use tokio::sync::watch;
 use usage::UsageApi;
 
-use crate::aws::{News, Outbox};
+use crate::aws::{News, Outbox, named};
 use crate::bus;
 use crate::listings::stage_name;
 use crate::metrics::{CloudWatch, Received};
@@ -408,20 +408,21 @@ impl Functions {
     fn start(place: &Place<'_>, cloudwatch: &CloudWatch) -> Self {
         let &Place { stage, config, table, topic, clock, dry_run } = place;
         let metrics = Metrics::new(stage_name(stage), dry_run, cloudwatch.clone());
-        let metering = Metering::new(config, table, clock.clone())
+        let of = |function| named(config, function);
+        let metering = Metering::new(&of("metering"), table, clock.clone())
             .reporting_to(metrics.clone())
             .in_mode(metering::Mode { dry_run, ..metering::Mode::default() });
-        let reconciliation = Reconciliation::new(config, table, clock.clone()).reporting_to(metrics.clone());
+        let reconciliation = Reconciliation::new(&of("reconcile"), table, clock.clone()).reporting_to(metrics.clone());
         Self {
-            registration: Arc::new(Registration::new(config, table, clock.clone())),
-            subscription: Arc::new(Subscription::new(config, table, clock.clone())),
-            entitlement: Arc::new(EntitlementApi::new(config, table, topic, clock.clone())),
+            registration: Arc::new(Registration::new(&of("registration"), table, clock.clone())),
+            subscription: Arc::new(Subscription::new(&of("subscription"), table, clock.clone())),
+            entitlement: Arc::new(EntitlementApi::new(&of("entitlement"), table, topic, clock.clone())),
             usage: Arc::new(
-                UsageApi::new(config, table, clock.clone()).reporting_to(metrics.clone()).in_dry_run(dry_run),
+                UsageApi::new(&of("usage"), table, clock.clone()).reporting_to(metrics.clone()).in_dry_run(dry_run),
             ),
             metering: Arc::new(metering),
-            notifier: Arc::new(Notifier::new(config, topic, clock.clone()).reporting_to(metrics.clone())),
-            mailer: Arc::new(Mailer::new(config, table, MAIL_FROM, clock.clone()).reporting_to(metrics)),
+            notifier: Arc::new(Notifier::new(&of("notifier"), topic, clock.clone()).reporting_to(metrics.clone())),
+            mailer: Arc::new(Mailer::new(&of("mailer"), table, MAIL_FROM, clock.clone()).reporting_to(metrics)),
             reconciliation: Arc::new(reconciliation),
         }
     }

@@ -1,6 +1,6 @@
 //! How every function begins: the configuration of its AWS clients, its table, its log.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -74,6 +74,12 @@ pub fn is_dry_run() -> bool {
     std::env::var("REPORTER").is_ok_and(|reporter| reporter == "dry-run")
 }
 
+/// How much time an invocation has until its deadline. One that was over before it began is none: `cargo lambda watch`
+/// names a moment of 1970. Then it has the function's `time_limit`.
+pub fn time_left(deadline: SystemTime, time_limit: Duration) -> Duration {
+    deadline.duration_since(SystemTime::now()).unwrap_or(time_limit)
+}
+
 /// Starts the function's log: one JSON object a line, level by `RUST_LOG` (`info` if unset).
 pub fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
@@ -85,4 +91,17 @@ pub fn start_log() {
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_of_1970_is_none() {
+        let limit = Duration::from_secs(290);
+        let left = time_left(SystemTime::now() + Duration::from_secs(30), limit);
+        assert!(left <= Duration::from_secs(30) && left > Duration::from_secs(20), "{left:?}");
+        assert_eq!(time_left(SystemTime::UNIX_EPOCH + Duration::from_secs(600), limit), limit);
+    }
 }

@@ -130,6 +130,22 @@ async fn an_overage_waits_until_what_the_contract_includes_is_known() {
 }
 
 #[tokio::test]
+async fn aws_is_asked_when_an_agreement_began_of_which_no_news_came() {
+    let world = World::new().await;
+    // After the day's walk of the reconciliation, which would make the news good before the hour is summed.
+    world.advance(minutes(45)).await;
+    world.deliver(json!({ "hold": true })).await;
+    let purchase = with_consumption(&world).await;
+    world.deliver(json!({ "lose": "Purchase Agreement Created", "release": true })).await;
+    accepted(&world, usage(&world, &purchase, "events_extra", 130, "10")).await;
+    world.sandbox.aws().wire().clear();
+    world.advance(minutes(75)).await;
+    assert_eq!(world.billed(&purchase.license).await, [billed("10", "events_extra", "30")]);
+    let asked = world.sandbox.aws().wire().calls(Service::Agreement, "DescribeAgreement");
+    assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[tokio::test]
 async fn an_overage_that_is_not_known_in_time_is_named_whole() {
     let world = World::new().await;
     let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });

@@ -11,9 +11,9 @@
 //! What happens at AWS Marketplace is told to an event bus as [`Announcement`]s, each with the time at which it is due;
 //! delivering them is the bus's part.
 //!
-//! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults` and `wire_log` stand before every
-//! service, `operations` answer it from the `marketplace`, `outbox` keeps it, or `dynamodb` passes it on. `in_process` is the same without
-//! the port.
+//! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults`, `wire_log` and `recording` stand
+//! before every service, `operations` answer it from the `marketplace`, `outbox` keeps it, or `dynamodb` passes it on.
+//! `in_process` is the same without the port.
 
 mod connection;
 mod dynamodb;
@@ -26,6 +26,7 @@ mod operations;
 mod outbox;
 mod protocol;
 mod readings;
+mod recording;
 mod refused;
 mod replays;
 mod server;
@@ -42,6 +43,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use marketplace::Names;
+use recording::Recording;
 use server::Services;
 
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
@@ -55,6 +57,7 @@ pub use readings::{
     Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
     ResolveCustomerSends, TokenLife, UsageOutsideLicense,
 };
+pub(crate) use recording::named;
 pub use refused::Refused;
 pub use service::Service;
 pub use wire_log::{Count, Counts, WireCall, WireLog};
@@ -93,18 +96,20 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// A port that is taken, a file that is no database, or two listings of one product.
+    /// A port that is taken, a file that is no database, two listings of one product, or a recording of operations
+    /// that cannot be written.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
         let AwsOptions { port, clock, listings, data, readings, delays, announcements, seed } = options;
         let names = seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)))?;
         let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
+        let recording = Recording::from_environment()?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::serve(data.as_deref(), stop.clone()).await?;
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
             .with_context(|| format!("AWS cannot listen on 127.0.0.1:{port}"))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let services = Services::new(marketplace, dynamodb, WireLog::default(), stop);
+        let services = Services::new(marketplace, dynamodb, WireLog::default(), recording, stop);
         tokio::spawn(server::serve(listener, Arc::clone(&services)));
         Ok(Self { url, services, _running: running })
     }
@@ -120,7 +125,7 @@ impl Aws {
         let names = seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)))?;
         let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
         let (running, stop) = watch::channel(());
-        let services = Services::new(marketplace, dynamodb::DynamoDb::without_server()?, WireLog::none(), stop);
+        let services = Services::new(marketplace, dynamodb::DynamoDb::without_server()?, WireLog::none(), None, stop);
         // No name of a host: whoever comes by a socket finds nothing.
         Ok(Self { url: "http://aws.invalid".to_owned(), services, _running: running })
     }

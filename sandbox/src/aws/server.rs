@@ -19,6 +19,7 @@ use super::marketplace::Marketplace;
 use super::operations;
 use super::outbox::Outbox;
 use super::protocol::{Document, Malformed, Protocol, Record};
+use super::recording::Recording;
 use super::service::{Call, Service};
 use super::wire_log::WireLog;
 
@@ -33,6 +34,7 @@ pub(crate) struct Services {
     pub outbox: Arc<Outbox>,
     pub faults: Faults,
     pub wire: WireLog,
+    pub recording: Option<Recording>,
     /// Counts the crashes of functions that faults made.
     pub crashes: watch::Sender<u64>,
     pub stop: watch::Receiver<()>,
@@ -69,6 +71,11 @@ impl Asked {
     /// What the body says. It is read when it is asked for: the embedded DynamoDB reads its requests for itself.
     fn document(&self) -> Result<&Document, &Malformed> {
         self.document.get_or_init(|| self.call.protocol.decode(&self.body)).as_ref()
+    }
+
+    /// The same in JSON; null if it cannot be read.
+    fn seen(&self) -> serde_json::Value {
+        self.document().map_or(serde_json::Value::Null, Document::to_json)
     }
 }
 
@@ -123,19 +130,23 @@ impl Services {
         marketplace: Marketplace,
         dynamodb: DynamoDb,
         wire: WireLog,
+        recording: Option<Recording>,
         stop: watch::Receiver<()>,
     ) -> Arc<Self> {
         let (faults, crashes) = (Faults::default(), watch::Sender::new(0));
-        Arc::new(Self { marketplace, dynamodb, outbox: Arc::default(), faults, wire, crashes, stop })
+        Arc::new(Self { marketplace, dynamodb, outbox: Arc::default(), faults, wire, recording, crashes, stop })
     }
 
     pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
         let began = Instant::now();
         let Asked { call, .. } = &asked;
-        let number = self.wire.is_kept().then(|| {
-            let seen = asked.document().map_or(serde_json::Value::Null, Document::to_json);
-            self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen)
-        });
+        let number = self
+            .wire
+            .is_kept()
+            .then(|| self.wire.arrived(self.marketplace.now(), call.service, &call.operation, asked.seen()));
+        if let Some(recording) = &self.recording {
+            recording.note(&asked.headers, call, &asked.seen());
+        }
 
         // Of DynamoDB's calls none is about a product.
         let known = if call.service == Service::DynamoDb { None } else { asked.document().ok() };

@@ -2,13 +2,16 @@
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use entitlement::{Reconciliation, Report};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use stallkeeper::aws;
 use stallkeeper::time::Clock;
+
+/// How long a run may take, as the template has it.
+const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -17,7 +20,7 @@ async fn main() -> Result<(), Error> {
         Reconciliation::new(&aws::config().await, &aws::table_name()?, Clock::System).reporting_to(aws::metrics()?);
     let function = &function;
     let handler = |event: LambdaEvent<Value>| async move {
-        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        let left = aws::time_left(event.context.deadline(), TIME_LIMIT);
         Ok::<Report, Error>(function.run(left).await?)
     };
     run(service_fn(handler)).await

@@ -1,0 +1,162 @@
+//! What each function asks AWS for, as IAM sees it: written down for the check of the template's policies
+//! (`tests/template/check_policies.py`), if `SANDBOX_OPERATIONS` names a folder.
+//!
+//! A line is a function, an action and what the action is on: `usage dynamodb:Query table/any/index/work`. A process
+//! has a file of its own there, to which each of its sandboxes adds what it sees for the first time.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context;
+use aws_config::{AppName, SdkConfig};
+use http::{HeaderMap, header};
+use serde_json::Value;
+
+use super::service::{Call, Service};
+
+/// The same configuration, but its clients say on the wire which function they belong to.
+pub(crate) fn named(config: &SdkConfig, function: &'static str) -> SdkConfig {
+    let mut named = config.to_builder();
+    named.set_app_name(AppName::new(function).ok());
+    named.build()
+}
+
+/// The function that asks, if it is [`named`].
+fn function(headers: &HeaderMap) -> Option<&str> {
+    let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    agent.split(' ').find_map(|part| part.strip_prefix("app/"))
+}
+
+/// Where it is written down.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    file: File,
+    written: Mutex<BTreeSet<String>>,
+}
+
+impl Recording {
+    /// The recording that the environment asks for; none if it asks for none.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be written to: what is missing there would count as never asked for.
+    pub(crate) fn from_environment() -> anyhow::Result<Option<Self>> {
+        let Some(folder) = std::env::var_os("SANDBOX_OPERATIONS") else { return Ok(None) };
+        let path = Path::new(&folder).join(format!("{}.txt", std::process::id()));
+        let opened = fs::create_dir_all(&folder).and_then(|()| File::options().create(true).append(true).open(&path));
+        let file = opened.with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(Some(Self { file, written: Mutex::default() }))
+    }
+
+    /// Writes down what a call needs, if it is a function's and was not seen yet.
+    pub(crate) fn note(&self, headers: &HeaderMap, call: &Call, request: &Value) {
+        let Some(function) = function(headers) else { return };
+        for Needed { action, on } in needed(call.service, &call.operation, request) {
+            let line = format!("{function} {action} {on}\n");
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            if !written.contains(&line) {
+                // The whole line at once: sandboxes of one process write to the same file.
+                if let Err(error) = (&self.file).write_all(line.as_bytes()) {
+                    tracing::error!(%error, "the recording of operations is not complete");
+                }
+                written.insert(line);
+            }
+        }
+    }
+}
+
+/// What a policy must allow.
+#[derive(Debug, PartialEq, Eq)]
+struct Needed {
+    action: String,
+    /// The end of the resource's ARN, or `*` where the action knows none.
+    on: String,
+}
+
+/// What IAM asks for a call. It knows no transactions: each part of one is an action of its own (DynamoDB developer
+/// guide, "Using IAM with DynamoDB transactions").
+fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
+    let of = |name: &str| request.get(name).and_then(Value::as_str);
+    let one = |prefix: &str, on: &str| vec![Needed { action: format!("{prefix}:{operation}"), on: on.to_owned() }];
+    match service {
+        Service::DynamoDb => in_table(operation, request),
+        Service::Metering | Service::Entitlement | Service::Agreement => one("aws-marketplace", "*"),
+        Service::Sns => one("sns", of("TopicArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default()),
+        // Which identity it is depends on what is verified at SES: the address, or its domain.
+        Service::Ses => one("ses", "identity"),
+    }
+}
+
+fn in_table(operation: &str, request: &Value) -> Vec<Needed> {
+    let needed =
+        |action: &str, table: &str| Needed { action: format!("dynamodb:{action}"), on: format!("table/{table}") };
+    let table_of = |part: &Value| part.get("TableName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(items) = request.get("TransactItems").and_then(Value::as_array) {
+        let parts = items.iter().filter_map(Value::as_object).flatten();
+        return parts.map(|(part, what)| needed(&format!("{part}Item"), &table_of(what))).collect();
+    }
+    if let Some(tables) = request.get("RequestItems").and_then(Value::as_object) {
+        return tables.keys().map(|table| needed(operation, table)).collect();
+    }
+    let mut asked = needed(operation, &table_of(request));
+    if let Some(index) = request.get("IndexName").and_then(Value::as_str) {
+        asked.on.push_str("/index/");
+        asked.on.push_str(index);
+    }
+    vec![asked]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn lines(service: Service, operation: &str, request: &Value) -> Vec<String> {
+        let needed = needed(service, operation, request).into_iter();
+        needed.map(|Needed { action, on }| format!("{action} {on}")).collect()
+    }
+
+    #[test]
+    fn iam_is_asked_for_the_table_the_index_and_each_part_of_a_transaction() {
+        let of = |operation, request| lines(Service::DynamoDb, operation, &request);
+        assert_eq!(of("GetItem", json!({ "TableName": "t" })), ["dynamodb:GetItem table/t"]);
+        let query = json!({ "TableName": "t", "IndexName": "work" });
+        assert_eq!(of("Query", query), ["dynamodb:Query table/t/index/work"]);
+        let batch = json!({ "RequestItems": { "t": [], "u": [] } });
+        assert_eq!(of("BatchWriteItem", batch), ["dynamodb:BatchWriteItem table/t", "dynamodb:BatchWriteItem table/u"]);
+        let transaction = json!({ "TransactItems": [
+            { "Put": { "TableName": "t" } },
+            { "ConditionCheck": { "TableName": "t" } },
+            { "Update": { "TableName": "u" } },
+            { "Delete": { "TableName": "t" } },
+        ] });
+        let parts = [
+            "dynamodb:PutItem table/t",
+            "dynamodb:ConditionCheckItem table/t",
+            "dynamodb:UpdateItem table/u",
+            "dynamodb:DeleteItem table/t",
+        ];
+        assert_eq!(of("TransactWriteItems", transaction), parts);
+    }
+
+    #[test]
+    fn other_services_are_asked_for_a_topic_an_identity_or_nothing_narrower() {
+        let topic = json!({ "TopicArn": "arn:aws:sns:us-east-1:444455556666:events" });
+        assert_eq!(lines(Service::Sns, "Publish", &topic), ["sns:Publish events"]);
+        assert_eq!(lines(Service::Ses, "SendEmail", &json!({})), ["ses:SendEmail identity"]);
+        let metering = lines(Service::Metering, "BatchMeterUsage", &json!({}));
+        assert_eq!(metering, ["aws-marketplace:BatchMeterUsage *"]);
+    }
+
+    #[test]
+    fn a_function_names_itself_behind_what_the_sdk_says() {
+        let by = |agent: &'static str| HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
+        assert_eq!(function(&by("aws-sdk-rust/1.3.14 os/linux lang/rust/1.95.0 m/E app/usage")), Some("usage"));
+        assert_eq!(function(&by("aws-sdk-rust/1.3.14 os/linux lang/rust/1.95.0")), None);
+        assert_eq!(function(&HeaderMap::new()), None);
+    }
+}
