@@ -5,8 +5,7 @@ import json
 import os
 import uuid
 
-import boto3
-from local_aws import REGION, ROOT, ROOT_KEY
+from local_aws import ROOT
 
 EVENTS = os.path.join(ROOT, "events", "subscription")
 HOUR = datetime.timedelta(hours=1)
@@ -74,16 +73,6 @@ class Marketplace:
         """What buyers pay for: the records of more than nothing."""
         records = self.sandbox.call("GET", "/sandbox/bill")["records"]
         return [record for record in records if record["quantity"] != "0"]
-
-    def listings(self):
-        """The items of its listings, as the library writes them: the command that loads them is still to come."""
-        table = boto3.client("dynamodb", region_name=REGION, endpoint_url=self.sandbox.aws_url, **ROOT_KEY)
-        items = table.scan(
-            TableName="stallkeeper-staging",
-            FilterExpression="sk = :listing",
-            ExpressionAttributeValues={":listing": {"S": "LISTING"}},
-        )
-        return items["Items"]
 
 
 def news(sample, purchase, time=None):

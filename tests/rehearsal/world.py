@@ -1,11 +1,15 @@
 """What the walks walk through: the marketplace, the deployed stack, its doors and queues."""
 
 import json
+import os
+import subprocess
 import time
 import urllib.request
 
 import template
 from doors import Application, Browser
+from local_aws import ROOT, ROOT_KEY
+from stack import BINARIES
 
 # Longer than anything takes; what holds ends the waiting.
 PATIENCE = 45
@@ -20,6 +24,17 @@ def until(question):
     return answer
 
 
+def load_listings(aws):
+    """By the operator's command, which finds the table by the stack's outputs. Answers whether it did, and what it said."""
+    files = [os.path.join(ROOT, "listings", f"demo-{kind}.toml") for kind in ("consumption", "contract")]
+    command = [os.path.join(BINARIES, "stallkeeper"), "listing", "push", *files, "--stage", "staging"]
+    key = {name.upper(): value for name, value in ROOT_KEY.items()}
+    done = subprocess.run(
+        [*command, "--endpoint-url", aws.url], env=os.environ | key, capture_output=True, text=True, timeout=PATIENCE
+    )
+    return done.returncode == 0 and done.stdout.count("added") == len(files), done.stdout + done.stderr
+
+
 class World:
     def __init__(self, aws, stack, marketplace, tally):
         self.aws, self.stack, self.marketplace, self.tally = aws, stack, marketplace, tally
@@ -28,8 +43,7 @@ class World:
         self.outputs = stack.outputs()
         self.runs = 0
         # What an operator does once: the listings, and the identity that mail is sent from.
-        for listing in marketplace.listings():
-            self.table.put_item(TableName=self.outputs["TableName"], Item=listing)
+        self.tally.check("the listings are loaded", *load_listings(aws))
         aws.client("sesv2").create_email_identity(EmailIdentity=MAIL_FROM)
         # What the application needs.
         self.policy = self.outputs["ApplicationPolicyArn"]
