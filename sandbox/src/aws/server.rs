@@ -72,11 +72,6 @@ impl Asked {
     fn document(&self) -> Result<&Document, &Malformed> {
         self.document.get_or_init(|| self.call.protocol.decode(&self.body)).as_ref()
     }
-
-    /// The same in JSON; null if it cannot be read.
-    fn seen(&self) -> serde_json::Value {
-        self.document().map_or(serde_json::Value::Null, Document::to_json)
-    }
 }
 
 /// What the caller gets.
@@ -140,13 +135,14 @@ impl Services {
     pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
         let began = Instant::now();
         let Asked { call, .. } = &asked;
-        let number = self
-            .wire
-            .is_kept()
-            .then(|| self.wire.arrived(self.marketplace.now(), call.service, &call.operation, asked.seen()));
-        if let Some(recording) = &self.recording {
-            recording.note(&asked.headers, call, &asked.seen());
+        let is_watched = self.wire.is_kept() || self.recording.is_some();
+        let seen = is_watched.then(|| asked.document().map_or(serde_json::Value::Null, Document::to_json));
+        if let (Some(recording), Some(seen)) = (&self.recording, &seen) {
+            recording.note(&asked.headers, call, seen);
         }
+        let number = seen
+            .filter(|_| self.wire.is_kept())
+            .map(|seen| self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen));
 
         // Of DynamoDB's calls none is about a product.
         let known = if call.service == Service::DynamoDb { None } else { asked.document().ok() };
