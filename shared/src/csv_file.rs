@@ -78,13 +78,14 @@ pub struct Row<'a> {
 }
 
 impl CsvFile {
-    /// Reads a file with 1 to `most` rows below its header; a byte order mark before it is passed over.
+    /// Reads a file with 1 to `most` rows below its header; byte order marks before it are passed over.
     ///
     /// # Errors
     ///
     /// When it cannot be told which rows it has, or what their cells are.
     pub fn read(text: &str, columns: &Columns, most: usize) -> Result<Self, InvalidCsv> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // All of them: the reader passes over one by itself, and must see the text that is looked at here.
+        let text = text.trim_start_matches('\u{feff}');
         let lines = Lines::of(text);
         if let Some(at) = misquoted(text) {
             return Err(InvalidCsv::Quote(lines.line(at)));

@@ -61,7 +61,8 @@ pub enum BodyError {
 impl Request {
     /// Reads what API Gateway hands to a function.
     pub fn read(event: ApiGatewayV2httpRequest) -> Self {
-        let stage = event.request_context.stage.unwrap_or_default();
+        // `$default` stands in no path; where a path begins so, it is the caller's.
+        let stage = event.request_context.stage.filter(|stage| stage != "$default").unwrap_or_default();
         let path = event.raw_path.unwrap_or_default();
         let path = match path.strip_prefix('/').and_then(|path| path.strip_prefix(&stage)) {
             Some(below) if !stage.is_empty() && below.starts_with('/') => below.to_owned(),
@@ -411,6 +412,7 @@ mod tests {
         let path =
             |stage: &str, raw: &str| request(json!({ "rawPath": raw, "requestContext": { "stage": stage } })).path;
         assert_eq!(path("$default", "/register"), "/register");
+        assert_eq!(path("$default", "/$default/register"), "/$default/register");
         assert_eq!(path("prod", "/prod/register"), "/register");
         assert_eq!(path("prod", "/product"), "/product");
         assert_eq!(path("register", "/register"), "/register");

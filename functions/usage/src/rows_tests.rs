@@ -27,6 +27,7 @@ fn a_row_is_the_event_that_the_same_fields_are_in_json() {
         format!("{HEADER}\n{ROW}"),
         format!("{HEADER}\r\n{ROW}\r\n"),
         format!("\u{feff}{HEADER}\n{ROW}\n"),
+        format!("\u{feff}\u{feff}\"license\"{}\n{ROW}\n", HEADER.trim_start_matches("license")),
         "key,time,quantity,dimension,license\nk,2026-11-10T09:20:00Z,5,requests,l-1\n".to_owned(),
         "\"license\",dimension,quantity,time,\"key\"\n\"l-1\",\"requests\",\"5\",2026-11-10T09:20:00Z,\"k\"\n"
             .to_owned(),

@@ -1,0 +1,4 @@
+#![cfg_attr(fuzzing, no_main)]
+//! See [`fuzz::stream`].
+
+fuzz::target!(stream);

@@ -1,0 +1,129 @@
+//! AWS as far as a door needs answers: it keeps what it was asked, and answers the same whatever was before.
+//!
+//! It stands for AWS alone, and decides nothing: no condition fails and no write is seen again. What depends on that is
+//! the end-to-end tests', which have the sandbox. Here an input meets the same world thousands of times a second.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+
+use crate::table::item_at;
+
+/// The operations that change something, or tell somebody.
+const WRITES: [&str; 8] = [
+    "BatchMeterUsage",
+    "BatchWriteItem",
+    "DeleteItem",
+    "Publish",
+    "PutItem",
+    "SendEmail",
+    "TransactWriteItems",
+    "UpdateItem",
+];
+
+/// See the module. Clones keep the same calls.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Aws(Arc<Mutex<Vec<Call>>>);
+
+/// What AWS was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// The operation's name.
+    pub(crate) operation: String,
+    /// The request: JSON as it is, a form as an object of texts.
+    pub(crate) body: Value,
+}
+
+impl Call {
+    /// Whether it changes something, or tells somebody.
+    pub(crate) fn is_write(&self) -> bool {
+        WRITES.contains(&self.operation.as_str())
+    }
+
+    fn read(request: &HttpRequest) -> Self {
+        let bytes = request.body().bytes().unwrap_or_default();
+        if let Some(target) = request.headers().get("x-amz-target") {
+            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+            return Self { operation, body: serde_json::from_slice(bytes).unwrap_or_default() };
+        }
+        if request.uri().contains("/v2/email/outbound-emails") {
+            return Self { operation: "SendEmail".to_owned(), body: serde_json::from_slice(bytes).unwrap_or_default() };
+        }
+        let form: serde_json::Map<String, Value> =
+            form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), value.into())).collect();
+        let operation = form.get("Action").and_then(Value::as_str).map(str::to_owned);
+        let in_path = || request.uri().rsplit('/').next().unwrap_or_default().to_owned();
+        Self { operation: operation.unwrap_or_else(in_path), body: form.into() }
+    }
+
+    /// The status and the document of the answer.
+    fn answer(&self) -> (u16, String) {
+        let document = match self.operation.as_str() {
+            "GetItem" => json!({ "Item": item_at(&self.body["Key"]) }).to_string(),
+            "Publish" => concat!(
+                r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>"#,
+                "<MessageId>1</MessageId></PublishResult></PublishResponse>"
+            )
+            .to_owned(),
+            "SendEmail" => json!({ "MessageId": "1" }).to_string(),
+            "ResolveCustomer" => json!({
+                "ProductCode": crate::table::CONTRACT,
+                "CustomerAWSAccountId": "111122223333",
+                "CustomerIdentifier": "X01",
+                "LicenseArn": "arn:aws:license-manager::294406891311:license:l-c1",
+            })
+            .to_string(),
+            "BatchGetItem" | "BatchWriteItem" | "DeleteItem" | "PutItem" | "Query" | "TransactWriteItems"
+            | "UpdateItem" => "{}".to_owned(),
+            // What it is said to grant and how its agreement stands is not known: the door goes by what it has.
+            _ => return (400, json!({ "__type": "InternalServiceErrorException" }).to_string()),
+        };
+        (200, document)
+    }
+}
+
+impl Aws {
+    /// What an SDK needs to ask it.
+    pub(crate) fn config(&self) -> SdkConfig {
+        let credentials = Credentials::new("none", "none", None, None, "fuzz");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .http_client(self.clone())
+            .build()
+    }
+
+    /// What it was asked, in order; it forgets that.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl HttpConnector for Aws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let call = Call::read(&request);
+        let (status, document) = call.answer();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        let answer = status.try_into().map(|status| HttpResponse::new(status, SdkBody::from(document)));
+        HttpConnectorFuture::ready(answer.map_err(|error| ConnectorError::other(Box::new(error), None)))
+    }
+}
+
+impl HttpClient for Aws {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

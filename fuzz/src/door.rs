@@ -1,0 +1,117 @@
+//! The doors: requests as API Gateway hands them over, and the answers with what AWS was asked for them.
+
+use std::future::Future;
+
+use aws_config::SdkConfig;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use stallkeeper::time::Clock;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::aws::{Aws, Call};
+
+/// The table's name.
+pub(crate) const TABLE: &str = "fuzz";
+
+thread_local! {
+    /// Under a paused clock what is waited for passes at once.
+    static RUNTIME: Runtime =
+        Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+}
+
+/// The moment that everything happens at: the hour of 09 is still open.
+pub(crate) fn now() -> Timestamp {
+    "2026-11-10T10:02:00Z".parse().expect("a moment")
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: i64,
+    pub(crate) http: ApiGatewayV2httpResponse,
+    pub(crate) calls: Vec<Call>,
+}
+
+impl Answer {
+    /// The body.
+    pub(crate) fn text(&self) -> &str {
+        match &self.http.body {
+            Some(Body::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// The value of a header; empty if there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.http.headers.get(name).map_or("", |value| value.to_str().expect("a text"))
+    }
+
+    /// Whether AWS was asked to change something.
+    pub(crate) fn has_written(&self) -> bool {
+        self.calls.iter().any(Call::is_write)
+    }
+
+    /// The document that the API answers with: it is what its content type says, nothing keeps it, and where it is a
+    /// refusal nothing was written.
+    pub(crate) fn document(&self) -> Value {
+        assert!((200..=503).contains(&self.status), "{}", self.status);
+        if self.status == 204 {
+            return Value::Null;
+        }
+        let document: Value = serde_json::from_str(self.text()).expect("JSON");
+        assert_eq!(self.header("cache-control"), "no-store");
+        if self.status >= 400 {
+            assert_eq!(self.header("content-type"), "application/problem+json");
+            assert_eq!(document["status"], self.status);
+            assert!(["code", "title"].iter().all(|name| document[name].as_str().is_some_and(|text| !text.is_empty())));
+            assert!(!self.has_written(), "refused with {document}, and written all the same");
+        } else {
+            assert_eq!(self.header("content-type"), "application/json");
+        }
+        document
+    }
+}
+
+/// Asks a function that is made on AWS, and answers what AWS was asked.
+pub(crate) fn ask<T, F: Future<Output = T>>(function: impl FnOnce(SdkConfig, Clock) -> F) -> (T, Vec<Call>) {
+    let aws = Aws::default();
+    let clock = Clock::standing_at(now());
+    let config = aws.config();
+    let answer = RUNTIME.with(|runtime| runtime.block_on(async { function(config, clock).await }));
+    (answer, aws.calls())
+}
+
+/// Has a request answered.
+pub(crate) fn answer<F>(function: impl FnOnce(SdkConfig, Clock, ApiGatewayV2httpRequest) -> F, event: Value) -> Answer
+where
+    F: Future<Output = ApiGatewayV2httpResponse>,
+{
+    let event: ApiGatewayV2httpRequest = serde_json::from_value(event).expect("an event of API Gateway");
+    let (http, calls) = ask(|config, clock| function(config, clock, event));
+    Answer { status: http.status_code, http, calls }
+}
+
+/// A request of an HTTP API, with its body in base64 as API Gateway hands on what may be no text.
+pub(crate) fn event(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Value {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let headers: serde_json::Map<String, Value> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+    json!({
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {
+            "http": { "method": method, "path": path },
+            "stage": "$default",
+            "timeEpoch": now().as_millisecond(),
+            "authorizer": { "iam": { "userArn": "arn:aws:iam::111122223333:user/application" } },
+        },
+        "body": STANDARD.encode(body),
+        "isBase64Encoded": true,
+    })
+}

@@ -1,0 +1,91 @@
+//! What comes in at each door, as bytes, and what must hold whatever they are.
+//!
+//! A target is a plain function that panics where its claim does not hold. `cargo fuzz run <target>` looks for bytes that
+//! make it; the test below gives each target again what is kept of that, under `corpus/<target>/`. SECURITY.md says how
+//! to fuzz. The doors are the functions themselves, in front of an AWS that answers and decides nothing (`aws`).
+
+#![forbid(unsafe_code)]
+
+mod aws;
+mod door;
+mod entitlement;
+mod news;
+mod registration;
+mod table;
+mod told;
+mod usage;
+mod values;
+
+pub use entitlement::{api, cursors, import_csv};
+pub use news::news;
+pub use registration::{registration_details, registration_token};
+pub use told::{stream, topic_message};
+pub use usage::{quantity, usage_csv, usage_json};
+pub use values::{ids, listing, request};
+
+/// The `main` of a target: libFuzzer's where cargo-fuzz builds it, and else one that gives it the files that are named.
+#[macro_export]
+macro_rules! target {
+    ($target:ident) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(|input: &[u8]| $crate::$target(input));
+
+        #[cfg(not(fuzzing))]
+        fn main() -> std::io::Result<()> {
+            for path in std::env::args_os().skip(1) {
+                $crate::$target(&std::fs::read(path)?);
+            }
+            Ok(())
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    type Target = fn(&[u8]);
+
+    const TARGETS: [(&str, Target); 14] = [
+        ("api", super::api),
+        ("cursors", super::cursors),
+        ("ids", super::ids),
+        ("import_csv", super::import_csv),
+        ("listing", super::listing),
+        ("news", super::news),
+        ("quantity", super::quantity),
+        ("registration_details", super::registration_details),
+        ("registration_token", super::registration_token),
+        ("request", super::request),
+        ("stream", super::stream),
+        ("topic_message", super::topic_message),
+        ("usage_csv", super::usage_csv),
+        ("usage_json", super::usage_json),
+    ];
+
+    fn names(folder: &Path) -> BTreeSet<String> {
+        let stem = |entry: fs::DirEntry| entry.path().file_stem().unwrap().to_str().unwrap().to_owned();
+        fs::read_dir(folder).unwrap().map(|entry| stem(entry.unwrap())).collect()
+    }
+
+    #[test]
+    fn every_claim_holds_for_what_is_kept() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let all = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(names(&here.join("corpus")), all);
+        assert_eq!(names(&here.join("fuzz_targets")), all);
+        for (name, target) in TARGETS {
+            let mut kept = 0;
+            for entry in fs::read_dir(here.join("corpus").join(name)).unwrap() {
+                let path = entry.unwrap().path();
+                // The last one that is told is the one that fails.
+                println!("{}", path.display());
+                target(&fs::read(path).unwrap());
+                kept += 1;
+            }
+            assert!(kept > 0, "nothing is kept for {name}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What comes through the news queue, which EventBridge and SNS write to.
+
+use aws_lambda_events::sqs::SqsEvent;
+use serde_json::{Value, json};
+use subscription::Subscription;
+
+use crate::aws::Call;
+use crate::door::{TABLE, ask};
+use crate::table::{CONTRACT, SUBSCRIPTION, written};
+
+/// Which of the messages have to come again, and what AWS was asked for them.
+fn hear(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
+    let records: Vec<Value> = bodies
+        .iter()
+        .enumerate()
+        .map(|(place, body)| json!({ "messageId": place.to_string(), "body": body }))
+        .collect();
+    let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).expect("an event of SQS");
+    let (response, calls) = ask(async |config, clock| Subscription::new(&config, TABLE, clock).handle(event).await);
+    (response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect(), calls)
+}
+
+/// A message. It stands for itself: the same message beside it fares the same, and one that cannot be read holds up none.
+/// What is no event of AWS Marketplace, or of a product without a listing here, writes nothing of a license.
+pub fn news(input: &[u8]) {
+    let Ok(body) = std::str::from_utf8(input) else { return };
+    let (again, calls) = hear(&[body]);
+    assert!(again.is_empty() || again == ["0"]);
+    for ((pk, sk), item) in written(&calls) {
+        if pk.starts_with("LICENSE#") && sk == "LICENSE" {
+            let product = item["product"]["S"].as_str().expect("a product");
+            assert!([CONTRACT, SUBSCRIPTION].contains(&product), "{product}");
+        }
+    }
+    let document: Option<Value> = serde_json::from_str(body).ok();
+    if document.is_none() {
+        assert_eq!((again.len(), calls.len()), (1, 0), "what is not JSON comes again and is put aside");
+    }
+    let is_notification = |document: &Value| document["Type"] == "Notification";
+    let is_event = |document: &Value| document["source"] == "aws.agreement-marketplace";
+    if !document.is_some_and(|document| is_notification(&document) || is_event(&document)) {
+        assert!(calls.is_empty());
+    }
+    let (beside, _) = hear(&["{}", body, body]);
+    let expected: &[&str] = if again.is_empty() { &["0"] } else { &["0", "1", "2"] };
+    assert_eq!(beside, expected);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_right_gets_through() {
+        let (again, calls) = hear(&[include_str!("../corpus/news/license-updated-subscription")]);
+        assert!(again.is_empty() && written(&calls).keys().any(|(_, sk)| sk == "LICENSE"));
+    }
+}

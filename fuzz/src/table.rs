@@ -1,0 +1,154 @@
+//! What is in the table of [`Aws`](crate::aws::Aws), and what may be written into it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use stallkeeper::ids::LicenseId;
+use stallkeeper::license::{License, LicenseEvent, Mark, Naming};
+use stallkeeper::listing::Listing;
+use stallkeeper::registration::{Contact, Door, Handoff, Secret, Session};
+
+use crate::aws::Call;
+use crate::door::now;
+
+/// The listing that licenses are of whose name begins with `l-c`.
+pub(crate) const CONTRACT: &str = "4democontract0000000000ab";
+/// The listing of all others.
+pub(crate) const SUBSCRIPTION: &str = "5demosubscription000000ab";
+
+/// The address that the contact of every license whose name begins with `l-ca` has.
+pub(crate) const ADDRESS: &str = "buyer@example.com";
+
+/// The secret of the one session, and the code of the one handoff. Both are of the license [`VISITED`].
+pub(crate) const SECRET: &str = "fuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuz";
+/// See [`SECRET`].
+pub(crate) const VISITED: &str = "l-c1";
+
+/// A listing that the table has.
+pub(crate) fn listing(product: &str) -> Option<&'static Listing> {
+    static LISTINGS: LazyLock<[Listing; 2]> = LazyLock::new(|| {
+        let texts =
+            [include_str!("../../listings/demo-contract.toml"), include_str!("../../listings/demo-subscription.toml")];
+        texts.map(|text| Listing::parse(text).expect("a described listing"))
+    });
+    LISTINGS.iter().find(|listing| listing.product_code.as_str() == product)
+}
+
+/// The secret, as who has it presents it.
+pub(crate) fn secret() -> Secret {
+    Secret::presented(SECRET).expect("it has the form of one")
+}
+
+/// What is at a key; null for nothing. Every license of the newer kind is known and in force, unless its name begins with
+/// `l-x`.
+pub(crate) fn item_at(key: &Value) -> Value {
+    let text = |name: &str| key[name]["S"].as_str().unwrap_or_default().to_owned();
+    let (pk, sk) = (text("pk"), text("sk"));
+    match (pk.split_once('#'), sk.as_str()) {
+        (Some(("LISTING", product)), "LISTING") => listing(product).map_or(Value::Null, item),
+        (Some(("LICENSE", id)), "LICENSE") => license(id).map_or(Value::Null, |license| item(&license)),
+        (Some(("LICENSE", id)), "CONTACT") if id.starts_with("l-ca") => item(&contact(id)),
+        (Some(("REGISTRATION", _)), _) => item(&Session {
+            license: id(VISITED),
+            product: CONTRACT.parse().expect("a product code"),
+            over_at: i64::from(u32::MAX),
+            expires_at: i64::from(u32::MAX),
+            handoff: Some(secret().hash()),
+        }),
+        (Some(("HANDOFF", _)), _) => item(&Handoff {
+            license: id(VISITED),
+            session: secret().hash(),
+            door: Door::SignUp,
+            expires_at: i64::from(u32::MAX),
+            redeemed: None,
+        }),
+        _ => Value::Null,
+    }
+}
+
+fn id(text: &str) -> LicenseId {
+    text.parse().expect("a license id")
+}
+
+fn license(name: &str) -> Option<License> {
+    if !name.starts_with("l-") || name.starts_with("l-x") || name.starts_with("l-probe") {
+        return None;
+    }
+    let product = if name.starts_with("l-c") { CONTRACT } else { SUBSCRIPTION };
+    let mut license = License::new(id(name), product.parse().expect("a product code"));
+    license.arn = format!("arn:aws:license-manager::294406891311:license:{name}").parse().ok();
+    license.account = "111122223333".parse().ok();
+    let mark = Mark { at: "2026-11-01T00:00:00Z".parse().expect("a moment"), event: "updated".to_owned() };
+    license.hear(LicenseEvent::Updated(Naming { mark, agreement: "agmt-1".parse().expect("an agreement") }));
+    license.state = license.state_at(now());
+    Some(license)
+}
+
+fn contact(license: &str) -> Contact {
+    Contact {
+        license: id(license),
+        session: None,
+        email: ADDRESS.to_owned(),
+        name: None,
+        company: None,
+        answers: BTreeMap::new(),
+        language: "en".to_owned(),
+        saved_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn item(value: &impl Serialize) -> Value {
+    let item: serde_dynamo::Item = serde_dynamo::to_item(value).expect("an item");
+    serde_json::to_value(item).expect("JSON")
+}
+
+/// The items that calls write whole, by their keys; each of them is where an item of its kind may be.
+pub(crate) fn written(calls: &[Call]) -> BTreeMap<(String, String), Value> {
+    let mut written = BTreeMap::new();
+    for call in calls {
+        let puts: Vec<&Value> = match call.operation.as_str() {
+            "PutItem" => vec![&call.body["Item"]],
+            "TransactWriteItems" => {
+                let writes = call.body["TransactItems"].as_array().expect("writes");
+                writes.iter().map(|write| &write["Put"]["Item"]).filter(|item| !item.is_null()).collect()
+            }
+            "BatchWriteItem" => {
+                let tables = call.body["RequestItems"].as_object().expect("tables");
+                let writes = tables.values().flat_map(|writes| writes.as_array().expect("writes"));
+                writes.map(|write| &write["PutRequest"]["Item"]).collect()
+            }
+            _ => continue,
+        };
+        for item in puts {
+            let text = |name: &str| item[name]["S"].as_str().expect("a key").to_owned();
+            let key = (text("pk"), text("sk"));
+            assert_place(&key.0, &key.1);
+            written.insert(key, item.clone());
+        }
+    }
+    written
+}
+
+/// That a key has the parts that it is to have and no more: nothing that came in breaks one apart.
+fn assert_place(pk: &str, sk: &str) {
+    let parts = |key: &str| key.matches('#').count();
+    let of_sk = |kind: &str| sk == kind || sk.starts_with(&format!("{kind}#"));
+    let (in_pk, in_sk) = match pk.split('#').next().unwrap_or_default() {
+        "LICENSE" if of_sk("EVENT") || of_sk("MAIL") => (1, 1),
+        "LICENSE" if of_sk("LICENSE") || of_sk("CONTACT") => (1, 0),
+        "AGREEMENT" if of_sk("LICENSE") => (1, 1),
+        "AGREEMENT" if of_sk("STATE") => (1, 0),
+        "REGISTRATION" | "HANDOFF" => (1, 1),
+        "USAGE" => (2, 2),
+        "HOUR" => (2, 0),
+        "DIRTY" => (1, 1),
+        "RECORD" => (1, 1),
+        "AUDIT" => (1, 0),
+        _ => panic!("nothing is at {pk} {sk}"),
+    };
+    assert_eq!((parts(pk), parts(sk)), (in_pk, in_sk), "{pk} {sk}");
+    assert!(!pk.chars().chain(sk.chars()).any(|c| c.is_control() || c.is_whitespace()), "{pk} {sk}");
+}

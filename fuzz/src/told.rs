@@ -1,0 +1,89 @@
+//! What comes from our own table and topic: it was written by us, and is read as if it were not.
+
+use aws_lambda_events::dynamodb::Event;
+use aws_lambda_events::sqs::SqsEvent;
+use mailer::{MAILED, Mailer};
+use notifier::Notifier;
+use serde_json::{Value, json};
+use stallkeeper::notification::OutboundEvent;
+use stallkeeper::store::event_in;
+
+use crate::aws::Call;
+use crate::door::{TABLE, ask};
+use crate::table::{ADDRESS, written};
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:fuzz";
+
+/// The event that the image of an item holds, how many records have to come again, and what AWS was asked; none if it is
+/// no image.
+fn publish(image: &[u8]) -> Option<(Option<OutboundEvent>, usize, Vec<Call>)> {
+    let image: Value = serde_json::from_slice(image).ok()?;
+    let change = json!({
+        "Keys": {}, "NewImage": image, "SequenceNumber": "1", "SizeBytes": 1, "StreamViewType": "NEW_IMAGE",
+    });
+    let record = json!({
+        "eventID": "1", "eventName": "INSERT", "awsRegion": "us-east-1", "eventSource": "aws:dynamodb",
+        "dynamodb": change,
+    });
+    let event: Event = serde_json::from_value(json!({ "Records": [record] })).ok()?;
+    let told = event.records.first().and_then(|record| event_in(record.change.new_image.clone()).ok());
+    let (response, calls) = ask(async |config, clock| Notifier::new(&config, TOPIC, clock).handle(event).await);
+    Some((told, response.batch_item_failures.len(), calls))
+}
+
+/// How many messages have to come again, and what AWS was asked.
+fn mail(body: &str) -> (usize, Vec<Call>) {
+    let event = json!({ "Records": [{ "messageId": "0", "body": body }] });
+    let event: SqsEvent = serde_json::from_value(event).expect("an event of SQS");
+    let (response, calls) =
+        ask(async |config, clock| Mailer::new(&config, TABLE, "no-reply@example.com", clock).handle(event).await);
+    (response.batch_item_failures.len(), calls)
+}
+
+/// The image of an item in the table's stream. If it is an event it is published as that, once, and nothing else is
+/// published.
+pub fn stream(input: &[u8]) {
+    let Some((told, again, calls)) = publish(input) else { return };
+    assert_eq!(again, 0, "no repetition helps, and the topic answers");
+    let Some(told) = told else {
+        assert!(calls.is_empty());
+        return;
+    };
+    let [call] = calls.as_slice() else { panic!("{} calls", calls.len()) };
+    assert_eq!((call.operation.as_str(), call.body["TopicArn"].as_str()), ("Publish", Some(TOPIC)));
+    let message = call.body["Message"].as_str().expect("a message");
+    assert_eq!(serde_json::from_str::<OutboundEvent>(message).expect("an event"), told);
+}
+
+/// A message of the topic, as the mailer's queue brings it. Mail goes to the contact of the license and to nobody else,
+/// and only for the types of events that there are mails about; what is no event has none, and comes again.
+pub fn topic_message(input: &[u8]) {
+    let Ok(body) = std::str::from_utf8(input) else { return };
+    let (again, calls) = mail(body);
+    written(&calls);
+    let Ok(told) = serde_json::from_str::<OutboundEvent>(body) else {
+        assert_eq!((again, calls.len()), (1, 0));
+        return;
+    };
+    let same = serde_json::to_string(&told).expect("JSON");
+    assert_eq!(serde_json::from_str::<OutboundEvent>(&same).expect("an event"), told);
+    let mails: Vec<_> = calls.iter().filter(|call| call.operation == "SendEmail").collect();
+    assert!(mails.len() <= 1);
+    for mail in mails {
+        assert!(MAILED.contains(&told.told.name()) && told.license.as_str().starts_with("l-ca"));
+        assert_eq!(mail.body["Destination"], json!({ "ToAddresses": [ADDRESS] }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_right_gets_through() {
+        let (told, _, calls) = publish(include_bytes!("../corpus/stream/event-0")).unwrap();
+        assert!(told.is_some() && calls.len() == 1);
+        let (again, calls) = mail(include_str!("../corpus/topic_message/completed"));
+        assert!(again == 0 && calls.iter().any(|call| call.operation == "SendEmail"), "{calls:?}");
+    }
+}

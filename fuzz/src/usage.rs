@@ -1,0 +1,188 @@
+//! What the seller's application reports: JSON and CSV, which are two spellings of the same.
+
+use std::collections::BTreeMap;
+
+use ::usage::UsageApi;
+use serde_json::{Map, Value, json};
+use stallkeeper::usage::Quantity;
+
+use crate::door::{Answer, TABLE, answer, event};
+use crate::table::written;
+
+/// The largest body that is read.
+const LONGEST_BODY: usize = 1024 * 1024;
+
+fn report(content_type: &str, body: &[u8]) -> Answer {
+    let event = event("POST", "/v1/usage", &[("content-type", content_type)], body);
+    answer(async |config, clock, event| UsageApi::new(&config, TABLE, clock).handle(event).await, event)
+}
+
+/// What became of each event, in the order of the request; none if the request was refused as a whole.
+fn results(answer: &Answer) -> Option<Vec<Value>> {
+    let document = answer.document();
+    match answer.status {
+        200 => document["results"].as_array().cloned(),
+        400 => None,
+        status => panic!("usage is answered {status}"),
+    }
+}
+
+/// What was written, without what is random in it.
+fn facts(answer: &Answer) -> BTreeMap<(String, String), Value> {
+    let mut written = written(&answer.calls);
+    for item in written.values_mut() {
+        item.as_object_mut().expect("an item").remove("token");
+    }
+    written
+}
+
+/// Quantities are written as they are read: numbers in their normal form.
+fn assert_quantities(answer: &Answer) {
+    for ((pk, _), item) in written(&answer.calls) {
+        if pk.starts_with("USAGE#") {
+            let text = item["quantity"]["N"].as_str().or(item["quantity"]["S"].as_str()).expect("a quantity");
+            let quantity: Quantity = text.parse().expect("a quantity of ours");
+            assert_eq!(quantity.to_string(), text);
+        }
+    }
+}
+
+/// A body of JSON. Every event has a result, in its place; the order of the events changes nothing about them.
+pub fn usage_json(input: &[u8]) {
+    let given = report("application/json", input);
+    let Some(results) = results(&given) else { return };
+    assert_quantities(&given);
+    let document: Value = serde_json::from_slice(input).expect("it was read");
+    let mut events = document["events"].as_array().expect("it was read").clone();
+    assert_eq!(results.len(), events.len());
+    events.reverse();
+    let turned = report("application/json", json!({ "events": events }).to_string().as_bytes());
+    let mut turned = self::results(&turned).expect("the same events");
+    turned.reverse();
+    assert_eq!(results, turned);
+}
+
+/// An amount. Written as a text, as a number and in a cell of CSV it is the same quantity, not a millionth more or less.
+pub fn quantity(input: &[u8]) {
+    let Some(text) = std::str::from_utf8(input).ok().filter(|text| text.parse::<Quantity>().is_ok()) else { return };
+    let [before, behind] = [
+        r#"{"events":[{"license":"l-1","dimension":"requests","time":"2026-11-10T09:20:00Z","key":"k","quantity":"#,
+        "}]}",
+    ];
+    let file = format!("license,dimension,time,key,quantity\nl-1,requests,2026-11-10T09:20:00Z,k,{text}");
+    let given = report("application/json", format!("{before}\"{text}\"{behind}").as_bytes());
+    assert_eq!(results(&given).expect("an event"), [json!({ "status": "accepted" })]);
+    assert_quantities(&given);
+    let number = report("application/json", format!("{before}{text}{behind}").as_bytes());
+    let cell = report("text/csv", file.as_bytes());
+    for other in [number, cell] {
+        assert_eq!(facts(&other), facts(&given));
+    }
+}
+
+/// A CSV file. Every row has a result under its line, and the same rows as JSON have the same results and write the same.
+pub fn usage_csv(input: &[u8]) {
+    let given = report("text/csv", input);
+    let Some(results) = results(&given) else { return };
+    let text = std::str::from_utf8(input).expect("nothing else is read");
+    let records = records(text);
+    let (header, rows) = records.split_first().expect("a header");
+    assert_eq!(results.len(), rows.len());
+    let lines: Vec<u64> = results.iter().map(|result| result["line"].as_u64().expect("a line")).collect();
+    assert!(lines.is_sorted_by(|one, next| one < next) && lines.first() > Some(&1), "{lines:?}");
+
+    let (mut events, mut expected) = (Vec::new(), Vec::new());
+    for (row, mut result) in rows.iter().zip(results) {
+        result.as_object_mut().expect("an object").remove("line");
+        if row.len() == header.len() {
+            events.push(as_json(header, row));
+            expected.push(result);
+        } else {
+            assert_eq!(result["code"], "row_invalid");
+        }
+    }
+    let body = json!({ "events": events }).to_string();
+    if events.is_empty() || body.len() > LONGEST_BODY {
+        return;
+    }
+    let same = report("application/json", body.as_bytes());
+    assert_eq!(self::results(&same).expect("events"), expected);
+    assert_eq!(facts(&same), facts(&given));
+    assert_quantities(&given);
+}
+
+/// A row as the event that it stands for.
+fn as_json(header: &[String], row: &[String]) -> Value {
+    let (mut event, mut tags) = (Map::new(), Map::new());
+    for (column, cell) in header.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
+        if let Some(key) = column.strip_prefix("tag:") {
+            tags.insert(key.to_owned(), json!(cell));
+        } else if let (true, Ok(number)) = (column == "revision", serde_json::from_str::<serde_json::Number>(cell)) {
+            event.insert(column.clone(), Value::Number(number));
+        } else {
+            event.insert(column.clone(), json!(cell));
+        }
+    }
+    event.insert("tags".to_owned(), Value::Object(tags));
+    Value::Object(event)
+}
+
+/// The records of a well quoted CSV file, read in another way than the function does (RFC 4180).
+pub(crate) fn records(text: &str) -> Vec<Vec<String>> {
+    let mut records = Vec::new();
+    let mut record = Vec::new();
+    let mut field = String::new();
+    let mut is_begun = false;
+    let mut characters = text.trim_start_matches('\u{feff}').chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            // Behind a closing quote nothing but a comma or an end comes: the function refuses the file else.
+            '"' if field.is_empty() => {
+                is_begun = true;
+                while let Some(quoted) = characters.next() {
+                    match quoted {
+                        '"' if characters.peek() == Some(&'"') => field.extend(characters.next()),
+                        '"' => break,
+                        other => field.push(other),
+                    }
+                }
+            }
+            ',' => {
+                is_begun = true;
+                record.push(std::mem::take(&mut field));
+            }
+            '\r' | '\n' => {
+                if is_begun {
+                    record.push(std::mem::take(&mut field));
+                    records.push(std::mem::take(&mut record));
+                }
+                is_begun = false;
+            }
+            other => {
+                is_begun = true;
+                field.push(other);
+            }
+        }
+    }
+    if is_begun {
+        record.push(field);
+        records.push(record);
+    }
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_right_gets_through() {
+        let json = report("application/json", include_bytes!("../corpus/usage_json/open"));
+        let csv = report("text/csv", include_bytes!("../corpus/usage_csv/late"));
+        for (answer, items) in [(json, 3), (csv, 3)] {
+            let results = results(&answer).unwrap();
+            assert!(results.iter().all(|result| result["status"] == "accepted"), "{results:?}");
+            assert_eq!(facts(&answer).len(), items);
+        }
+    }
+}
