@@ -1,5 +1,5 @@
 """The deployment, rehearsed: python tests/rehearsal/rehearse.py (needs ministack, boto3 and aws-sam-translator, and
-`cargo build --workspace --bins` before it).
+`cargo build --workspace --exclude fuzz --bins` before it).
 
 template.yaml is transformed as AWS transforms it and deployed by CloudFormation, with the real binaries, into a local AWS
 (ministack), whose IAM is on: what a role or a policy lacks fails here as it would there. AWS Marketplace is the sandbox's.
