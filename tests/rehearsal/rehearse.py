@@ -1,9 +1,10 @@
 """The deployment, rehearsed: python tests/rehearsal/rehearse.py (needs ministack, boto3 and aws-sam-translator, and
 `cargo build --workspace --bins` before it).
 
-template.yaml is transformed as AWS transforms it and deployed by CloudFormation, with the real binaries, into a local AWS
-(ministack), whose IAM is on: what a role or a policy lacks fails here as it would there. AWS Marketplace is the sandbox's.
-Then a buyer goes all the way. Where ministack differs from AWS, a bridge stands in this folder, with its reason."""
+template.yaml is transformed as AWS transforms it and deployed by CloudFormation, with the real binaries, into a local
+AWS (ministack), whose IAM is on: what a role or a policy lacks fails here as it would there. AWS Marketplace is the
+sandbox's. Then a buyer goes all the way. Where ministack differs from AWS, a bridge stands in this folder, with its
+reason."""
 
 import datetime
 import sys

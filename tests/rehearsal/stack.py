@@ -1,4 +1,4 @@
-"""A stack, deployed from template.yaml by CloudFormation into the local AWS, as `sam deploy --config-env …` does it."""
+"""A stack, deployed from template.yaml into the local AWS by CloudFormation, as `sam deploy --config-env …` does it."""
 
 import io
 import os

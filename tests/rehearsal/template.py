@@ -4,12 +4,9 @@ import json
 import logging
 import os
 
-from local_aws import REGION, ROOT
-
-# The transform asks for the region of its session.
-os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-from samtranslator.translator.transform import transform  # noqa: E402
-from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+from local_aws import ROOT
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
 
 # The transform counts what nobody reads, and complains that nobody does.
 logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)

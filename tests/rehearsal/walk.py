@@ -90,8 +90,8 @@ def ask(world):
 
 
 def use(world, purchase, hour):
-    """More than the 100 events that the contract includes, and reported twice. Of the hour that runs, which is written in
-    another way, nothing: it will not be billed here."""
+    """More than the 100 events that the contract includes, and reported twice. Of the running hour, which is written in
+    another way, nothing: it is not over before the rehearsal is."""
     time = text_of(hour + datetime.timedelta(minutes=15))
     event = {"license": purchase["license"], "dimension": "events_extra", "time": time}
     events = [event | {"key": "1", "quantity": "70.5"}, event | {"key": "2", "quantity": "60"}]

@@ -68,7 +68,7 @@ class World:
         return int(self.attribute(queue, "ApproximateNumberOfMessages"))
 
     def announce(self, event):
-        """What EventBridge does with an event: the pattern of the rule decides, and the rule's target gets it. Like AWS,
+        """What EventBridge does with an event: the rule's pattern decides, and the rule's target gets it. Like AWS,
         ministack takes events of a source `aws.*` from nobody, so the rehearsal brings them there itself."""
         rule = self.events.describe_rule(Name=self.stack.name_of("NewsRule"))
         matches = self.events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))["Result"]
@@ -92,8 +92,8 @@ class World:
         return deployed["State"], deployed["ScheduleExpression"]
 
     def run(self, schedule):
-        """Lets EventBridge Scheduler do once and now what a schedule of the stack does: nobody waits for five minutes, or
-        for the hour."""
+        """Lets EventBridge Scheduler do once and now what a schedule of the stack does: nobody waits for five minutes,
+        or for the hour."""
         self.runs += 1
         self.scheduler.create_schedule(
             Name=f"run-{self.runs}",
