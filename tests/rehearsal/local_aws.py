@@ -45,6 +45,11 @@ class LocalAws:
         config = Config(retries={"total_max_attempts": 1})
         return boto3.client(service, region_name=region, endpoint_url=self.url, config=config, **ROOT_KEY)
 
+    def environment(self):
+        """What points a command there."""
+        key = {name.upper(): value for name, value in ROOT_KEY.items()}
+        return os.environ | key | {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION}
+
     def said(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()

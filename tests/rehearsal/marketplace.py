@@ -5,8 +5,7 @@ import json
 import os
 import uuid
 
-import boto3
-from local_aws import REGION, ROOT, ROOT_KEY
+from local_aws import ROOT
 
 EVENTS = os.path.join(ROOT, "events", "subscription")
 HOUR = datetime.timedelta(hours=1)
@@ -35,11 +34,8 @@ def summed_from(hour):
 
 
 class Marketplace:
-    """Its own stack hears nothing and bills nothing: its queue is held, and its reporter sends nothing (--dry-run)."""
-
     def __init__(self, sandbox):
         self.sandbox = sandbox
-        sandbox.call("POST", "/sandbox/deliver", {"hold": True})
 
     def buy(self, product, **dimensions):
         order = {"product": product, "dimensions": dimensions, "register": False}
@@ -74,16 +70,6 @@ class Marketplace:
         """What buyers pay for: the records of more than nothing."""
         records = self.sandbox.call("GET", "/sandbox/bill")["records"]
         return [record for record in records if record["quantity"] != "0"]
-
-    def listings(self):
-        """The items of its listings, as the library writes them: the command that loads them is still to come."""
-        table = boto3.client("dynamodb", region_name=REGION, endpoint_url=self.sandbox.aws_url, **ROOT_KEY)
-        items = table.scan(
-            TableName="stallkeeper-staging",
-            FilterExpression="sk = :listing",
-            ExpressionAttributeValues={":listing": {"S": "LISTING"}},
-        )
-        return items["Items"]
 
 
 def news(sample, purchase, time=None):

@@ -60,6 +60,13 @@ def deploy(aws, environment, region=REGION, **overrides):
     return Stack(aws, created["StackId"])
 
 
+def push_listings(aws, stage, *names):
+    """`stallkeeper listing push …`"""
+    files = [os.path.join(ROOT, "listings", f"{name}.toml") for name in names]
+    command = [os.path.join(BINARIES, "stallkeeper"), "listing", "push", "--stage", stage, *files]
+    subprocess.run(command, env=aws.environment(), check=True)
+
+
 class Stack:
     """Known by its id: by that it can still be asked for when it is removed."""
 

@@ -4,6 +4,7 @@ import json
 import time
 import urllib.request
 
+import stack as stacks
 import template
 from doors import Application, Browser
 
@@ -28,8 +29,7 @@ class World:
         self.outputs = stack.outputs()
         self.runs = 0
         # What an operator does once: the listings, and the identity that mail is sent from.
-        for listing in marketplace.listings():
-            self.table.put_item(TableName=self.outputs["TableName"], Item=listing)
+        stacks.push_listings(aws, "staging", "demo-consumption", "demo-contract")
         aws.client("sesv2").create_email_identity(EmailIdentity=MAIL_FROM)
         # What the application needs.
         self.policy = self.outputs["ApplicationPolicyArn"]
