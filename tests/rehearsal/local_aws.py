@@ -19,6 +19,15 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from running_sandbox import free_port  # noqa: E402
 
 REGION = "us-east-1"
+# Whatever account somebody has who rehearses: it is not meant.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ |= {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 # Whoever has this key is the account itself.
 ROOT_KEY = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
@@ -36,18 +45,21 @@ class LocalAws:
         config = Config(retries={"total_max_attempts": 1})
         return boto3.client(service, region_name=region, endpoint_url=self.url, config=config, **ROOT_KEY)
 
+    def environment(self):
+        """What points a command there."""
+        key = {name.upper(): value for name, value in ROOT_KEY.items()}
+        return os.environ | key | {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION}
+
     def said(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
 
 def environment(port, marketplace_url, folder):
-    """What ministack runs with. Functions inherit it, as they have the environment of Lambda around them: so the addresses
-    of AWS reach them without a change to the template."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {f"AWS_ENDPOINT_URL_{service}": marketplace_url for service in MARKETPLACE} | {
+    """What ministack runs with. Functions inherit it, as they do from Lambda: so the addresses of AWS reach them, and
+    the template is not changed for it."""
+    return os.environ | {f"AWS_ENDPOINT_URL_{service}": marketplace_url for service in MARKETPLACE} | {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_EC2_METADATA_DISABLED": "true",
         # IAM decides: signatures, the policies of the functions' roles, those of queues and topics.
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
@@ -55,8 +67,9 @@ def environment(port, marketplace_url, folder):
         # The API has the host name that it has at AWS.
         "MINISTACK_HOST": f"{REGION}.amazonaws.com",
         "MINISTACK_REGION": REGION,
-        # What it unpacks is gone with the folder.
+        # What it writes is gone with the folder.
         "TMPDIR": folder,
+        "STATE_DIR": folder,
     }
 
 

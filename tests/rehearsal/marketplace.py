@@ -1,4 +1,4 @@
-"""AWS Marketplace for the rehearsal: the sandbox's. It sells, and the rehearsal carries its news to the deployed queue."""
+"""AWS Marketplace for the rehearsal: the sandbox's. It sells, is asked by the functions, and keeps the bill."""
 
 import datetime
 import json
@@ -20,8 +20,8 @@ def now():
 
 
 def hour_to_bill(at):
-    """The newest hour of UTC that the reporter may sum already: 10 minutes after it, of a month's last hour at 05:35 on the
-    1st. So a run bills it at once, whenever the rehearsal is. See docs/METERING.md."""
+    """The newest hour of UTC that the reporter may sum already: 10 minutes after it, or at 05:35 on the 1st if it is
+    its month's last (docs/METERING.md). So a run bills it at once, whenever the rehearsal is."""
     hour = at.replace(minute=0, second=0, microsecond=0) - HOUR
     while at < summed_from(hour):
         hour -= HOUR
@@ -34,11 +34,8 @@ def summed_from(hour):
 
 
 class Marketplace:
-    """Its own stack hears nothing and bills nothing: its queue is held, and its reporter sends nothing (--dry-run)."""
-
     def __init__(self, sandbox):
         self.sandbox = sandbox
-        sandbox.call("POST", "/sandbox/deliver", {"hold": True})
 
     def buy(self, product, **dimensions):
         order = {"product": product, "dimensions": dimensions, "register": False}

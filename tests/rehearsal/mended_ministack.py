@@ -17,8 +17,8 @@ async def invoke_for_a_body(*arguments, **named):
 
 
 def enforce_by_sender(method, path, headers, body, query, request_id):
-    """To send mail AWS wants ses:SendEmail on the sender's identity, and tells policies the sender. Here it is wanted on
-    everything, which the mailer is not allowed."""
+    """To send mail AWS wants ses:SendEmail on the sender's identity, and policies may depend on the sender. Here it is
+    wanted on everything, which the mailer is not allowed."""
     if path.rstrip("/") != "/v2/email/outbound-emails":
         return enforce(method, path, headers, body, query, request_id)
     sender = email.utils.parseaddr(json.loads(body)["FromEmailAddress"])[1]

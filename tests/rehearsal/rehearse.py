@@ -1,9 +1,10 @@
 """The deployment, rehearsed: python tests/rehearsal/rehearse.py (needs ministack, boto3 and aws-sam-translator, and
 `cargo build --workspace --exclude fuzz --bins` before it).
 
-template.yaml is transformed as AWS transforms it and deployed by CloudFormation, with the real binaries, into a local AWS
-(ministack), whose IAM is on: what a role or a policy lacks fails here as it would there. AWS Marketplace is the sandbox's.
-Then a buyer goes all the way. Where ministack differs from AWS, a bridge stands in this folder, with its reason."""
+template.yaml is transformed as AWS transforms it and deployed by CloudFormation, with the real binaries, into a local
+AWS (ministack), whose IAM is on: what a role or a policy lacks fails here as it would there. AWS Marketplace is the
+sandbox's. Then a buyer goes all the way. Where ministack differs from AWS, a bridge stands in this folder, with its
+reason."""
 
 import datetime
 import sys
@@ -59,10 +60,12 @@ def walk_through(world, purchase, silent, hour):
 def main():
     tally, begun = Tally(), time.monotonic()
     hour = hour_to_bill(now())
-    # Both buyers have bought by then.
+    # Both buyers have bought by then. The sandbox's own stack is production's, which has no listing of what they buy.
     start = text_of(hour - datetime.timedelta(minutes=30))
-    sandbox_options = ["--dry-run", "--app-url", "https://app.example.com", "--start", start]
-    with running_sandbox(*sandbox_options) as sandbox, running_local_aws(sandbox.aws_url) as aws:
+    with (
+        running_sandbox("--stages", "production", "--start", start) as sandbox,
+        running_local_aws(sandbox.aws_url) as aws,
+    ):
         marketplace = Marketplace(sandbox)
         purchase = marketplace.buy("demo-consumption", events_included=100)
         silent = marketplace.buy("demo-contract", seats=5)

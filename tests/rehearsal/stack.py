@@ -1,4 +1,4 @@
-"""A stack, deployed from template.yaml by CloudFormation into the local AWS, as `sam deploy --config-env …` does it."""
+"""A stack, deployed from template.yaml into the local AWS by CloudFormation, as `sam deploy --config-env …` does it."""
 
 import io
 import os
@@ -58,6 +58,13 @@ def deploy(aws, environment, region=REGION, **overrides):
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
     return Stack(aws, created["StackId"])
+
+
+def push_listings(aws, stage, *names):
+    """`stallkeeper listing push …`"""
+    files = [os.path.join(ROOT, "listings", f"{name}.toml") for name in names]
+    command = [os.path.join(BINARIES, "stallkeeper"), "listing", "push", "--stage", stage, *files]
+    subprocess.run(command, env=aws.environment(), check=True)
 
 
 class Stack:

@@ -1,15 +1,12 @@
 """What the walks walk through: the marketplace, the deployed stack, its doors and queues."""
 
 import json
-import os
-import subprocess
 import time
 import urllib.request
 
+import stack as stacks
 import template
 from doors import Application, Browser
-from local_aws import ROOT, ROOT_KEY
-from stack import BINARIES
 
 # Longer than anything takes; what holds ends the waiting.
 PATIENCE = 45
@@ -24,17 +21,6 @@ def until(question):
     return answer
 
 
-def load_listings(aws):
-    """By the operator's command, which finds the table by the stack's outputs. Answers whether it did, and what it said."""
-    files = [os.path.join(ROOT, "listings", f"demo-{kind}.toml") for kind in ("consumption", "contract")]
-    command = [os.path.join(BINARIES, "stallkeeper"), "listing", "push", *files, "--stage", "staging"]
-    key = {name.upper(): value for name, value in ROOT_KEY.items()}
-    done = subprocess.run(
-        [*command, "--endpoint-url", aws.url], env=os.environ | key, capture_output=True, text=True, timeout=PATIENCE
-    )
-    return done.returncode == 0 and done.stdout.count("added") == len(files), done.stdout + done.stderr
-
-
 class World:
     def __init__(self, aws, stack, marketplace, tally):
         self.aws, self.stack, self.marketplace, self.tally = aws, stack, marketplace, tally
@@ -43,7 +29,7 @@ class World:
         self.outputs = stack.outputs()
         self.runs = 0
         # What an operator does once: the listings, and the identity that mail is sent from.
-        self.tally.check("the listings are loaded", *load_listings(aws))
+        stacks.push_listings(aws, "staging", "demo-consumption", "demo-contract")
         aws.client("sesv2").create_email_identity(EmailIdentity=MAIL_FROM)
         # What the application needs.
         self.policy = self.outputs["ApplicationPolicyArn"]
@@ -82,7 +68,7 @@ class World:
         return int(self.attribute(queue, "ApproximateNumberOfMessages"))
 
     def announce(self, event):
-        """What EventBridge does with an event: the pattern of the rule decides, and the rule's target gets it. Like AWS,
+        """What EventBridge does with an event: the rule's pattern decides, and the rule's target gets it. Like AWS,
         ministack takes events of a source `aws.*` from nobody, so the rehearsal brings them there itself."""
         rule = self.events.describe_rule(Name=self.stack.name_of("NewsRule"))
         matches = self.events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))["Result"]
@@ -106,8 +92,8 @@ class World:
         return deployed["State"], deployed["ScheduleExpression"]
 
     def run(self, schedule):
-        """Lets EventBridge Scheduler do once and now what a schedule of the stack does: nobody waits for five minutes, or
-        for the hour."""
+        """Lets EventBridge Scheduler do once and now what a schedule of the stack does: nobody waits for five minutes,
+        or for the hour."""
         self.runs += 1
         self.scheduler.create_schedule(
             Name=f"run-{self.runs}",
