@@ -63,7 +63,7 @@ def as_list(value):
 
 
 def named(resource):
-    """A resource in the template's words: `Table.Arn`, `${Table.Arn}/index/work`."""
+    """A resource in the template's words: `TableInUse.Value`, `${TableInUse.Value}/index/work`."""
     match resource:
         case str(text):
             return text
@@ -71,6 +71,8 @@ def named(resource):
             return name
         case {"Fn::GetAtt": [str(name), str(attribute)]}:
             return f"{name}.{attribute}"
+        case {"Fn::If": ["IsRestored", {"Ref": "RestoredTableStream"}, own]}:
+            return named(own)  # the other is what an operator puts in its place after a restore
         case {"Fn::Sub": str(text)}:
             alone = re.fullmatch(r"\$\{([^}]+)\}", text)
             return alone[1] if alone else text
@@ -143,7 +145,7 @@ def recorded_in(folder):
 
 def in_template(resource):
     if table := TABLE.fullmatch(resource):
-        return f"${{Table.Arn}}/index/{table[1]}" if table[1] else "Table.Arn"
+        return f"${{TableInUse.Value}}/index/{table[1]}" if table[1] else "TableInUse.Value"
     if TOPIC.fullmatch(resource):
         return "EventsTopic"
     return IDENTITY if resource == "identity" else resource
