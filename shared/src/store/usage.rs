@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::keys::Key;
-use super::{Item, Store, StoreError, is_race, keys, read, unavailable, write};
+use super::{Item, Store, StoreError, is_race, keys, pause, read, unavailable, write};
 use crate::allocation::{Allocation, allocate};
 use crate::ids::{DimensionKey, LicenseId};
 use crate::ledger::{HourSum, LedgerItem, Source, Summing};
@@ -263,7 +263,7 @@ impl Store {
             if left.is_empty() {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(u64::from(20 * round * round))).await;
+            pause(Duration::from_millis(u64::from(20 * round * round))).await;
             match self.write_batch(left.clone()).await {
                 Ok(unprocessed) => left = unprocessed,
                 Err(error) => {
