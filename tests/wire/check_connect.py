@@ -252,7 +252,7 @@ def check_deployment(blocks, tally):
     with open(os.path.join(ROOT, "template.yaml"), encoding="utf-8") as file:
         template = file.read()
     with open(os.path.join(ROOT, "samconfig.toml"), "rb") as file:
-        stack = tomllib.load(file)["staging"]["deploy"]["parameters"]
+        stack = tomllib.load(file)["staging"]["global"]["parameters"]
     (address,) = [block.text for block in blocks if "aws" in block.words]
     output = re.search(r"OutputKey=='(\w+)'", address)[1]
     outputs = template.split("\nOutputs:\n")[1]
