@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use aws_config::{Region, SdkConfig};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use stallkeeper::aws::chain;
 use stallkeeper::listing::Stage;
 use stallkeeper::store::Store;
@@ -16,7 +16,7 @@ const REGION: &str = "us-east-1";
 pub(crate) struct StackArguments {
     /// The stage of the stack.
     #[arg(long)]
-    stage: StageName,
+    stage: Stage,
     /// The stack's name at CloudFormation, if it is not `stallkeeper-<stage>`.
     #[arg(long, value_name = "NAME")]
     stack_name: Option<String>,
@@ -28,20 +28,10 @@ pub(crate) struct StackArguments {
     endpoint_url: Option<String>,
 }
 
-/// A stage, as people write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StageName {
-    Staging,
-    Production,
-}
-
 impl StackArguments {
     /// The stage that is meant.
     pub(crate) fn stage(&self) -> Stage {
-        match self.stage {
-            StageName::Staging => Stage::Staging,
-            StageName::Production => Stage::Production,
-        }
+        self.stage
     }
 
     /// The stack's table.

@@ -10,8 +10,6 @@ use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::listings::stage_name;
-
 /// The application of a stage.
 #[derive(Debug)]
 pub(crate) struct Application {
@@ -37,7 +35,7 @@ pub(crate) async fn for_stages(stages: &[Stage], named: Option<&Url>, port: u16)
             0 => 0,
             first => first.checked_add(number).context("there is no port for every sample application")?,
         };
-        let name = stage_name(stage);
+        let name = stage.as_str();
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
             .with_context(|| format!("the sample application of {name} cannot listen on 127.0.0.1:{port}"))?;

@@ -26,6 +26,6 @@ mod stream;
 pub mod table;
 mod timeline;
 
-pub use listings::{DescribedListing, Listings, stage_name, stage_named};
+pub use listings::{DescribedListing, Listings};
 pub use queue::{DeadLetter, QueueOverview, Redelivery};
 pub use sandbox::{BeyondTime, Options, Received, Sandbox};

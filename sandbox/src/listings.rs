@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::listing::Listing;
 
 /// Where the listings come from.
 #[derive(Debug, Clone, Default)]
@@ -87,16 +87,6 @@ pub(crate) fn find<'a>(listings: &'a [DescribedListing], text: &str) -> Option<&
             || listing.name.eq_ignore_ascii_case(text)
     };
     listings.iter().find(is_meant)
-}
-
-/// A stage's name as it stands in files and addresses.
-pub fn stage_name(stage: Stage) -> &'static str {
-    stage.as_str()
-}
-
-/// The stage of that name.
-pub fn stage_named(name: &str) -> Option<Stage> {
-    [Stage::Staging, Stage::Production].into_iter().find(|stage| stage_name(*stage) == name)
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use sandbox::aws::Delays;
-use sandbox::{Listings, Options, Sandbox, stage_named};
+use sandbox::{Listings, Options, Sandbox};
 use stallkeeper::listing::Stage;
 use stallkeeper::time::Clock;
 use url::Url;
@@ -44,7 +44,7 @@ struct Serve {
     #[arg(long, default_value_t = 4600)]
     aws_port: u16,
     /// The stages that have a stack: staging, production or both, with a comma between.
-    #[arg(long, value_delimiter = ',', default_value = "staging", value_parser = stage)]
+    #[arg(long, value_delimiter = ',', default_value = "staging")]
     stages: Vec<Stage>,
     /// A folder of described listings (*.toml); the demo listings if none is given.
     #[arg(long, value_name = "DIR")]
@@ -72,10 +72,6 @@ struct Serve {
     /// What time it is at the start, such as 2026-11-30T23:55:00Z; now if not given.
     #[arg(long, value_name = "TIMESTAMP")]
     start: Option<Timestamp>,
-}
-
-fn stage(name: &str) -> anyhow::Result<Stage> {
-    stage_named(name).ok_or_else(|| anyhow!("the stages are staging and production"))
 }
 
 fn main() -> ExitCode {
@@ -140,7 +136,7 @@ fn greet(sandbox: &Sandbox) {
     println!("control API  {url}/sandbox/listings");
     for stage in sandbox.stages() {
         let api = sandbox.stage_url(stage).unwrap_or_default();
-        let name = sandbox::stage_name(stage);
+        let name = stage.as_str();
         println!("{name:<12} {api}/register and {api}/v1 (table {})", sandbox.table(stage).unwrap_or_default());
         if let Some(application) = sandbox.app_url(stage) {
             println!("application  {application} (buyers of {name} go on to it)");

@@ -21,7 +21,7 @@ use url::Url;
 use crate::aws::{Aws, AwsOptions, Delays, Readings};
 use crate::bus::Bus;
 use crate::gateway::{self, Api};
-use crate::listings::{DescribedListing, Listings, stage_name};
+use crate::listings::{DescribedListing, Listings};
 use crate::stack::{Setting, Stack};
 use crate::timeline::Timeline;
 use crate::{application, control, storefront};
@@ -201,7 +201,7 @@ impl Sandbox {
             tokio::spawn(serve(door.listener, router, stop.clone()));
         }
         for stack in &inside.stacks {
-            let (stack, name) = (Arc::clone(stack), format!("metering of {}", stage_name(stack.stage)));
+            let (stack, name) = (Arc::clone(stack), format!("metering of {}", stack.stage.as_str()));
             let report = move |_| {
                 let stack = Arc::clone(&stack);
                 async move { stack.report_on_schedule().await }
@@ -209,7 +209,7 @@ impl Sandbox {
             inside.timeline.every(REPORTER, &name, report).await;
         }
         for stack in &inside.stacks {
-            let (stack, name) = (Arc::clone(stack), format!("reconciliation of {}", stage_name(stack.stage)));
+            let (stack, name) = (Arc::clone(stack), format!("reconciliation of {}", stack.stage.as_str()));
             let reconcile = move |_| {
                 let stack = Arc::clone(&stack);
                 async move {
@@ -336,7 +336,7 @@ struct Door {
 async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
     let mut doors: Vec<Door> = Vec::new();
     for (stage, number) in stages.iter().copied().zip(0_u16..) {
-        let name = stage_name(stage);
+        let name = stage.as_str();
         if doors.iter().any(|door| door.stage == stage) {
             bail!("the stage {name} is named twice");
         }

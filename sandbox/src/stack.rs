@@ -28,7 +28,6 @@ use usage::UsageApi;
 
 use crate::aws::{News, Outbox, named};
 use crate::bus;
-use crate::listings::stage_name;
 use crate::metrics::{CloudWatch, Received};
 use crate::queue::{Queue, Redelivery};
 use crate::stream::Stream;
@@ -150,7 +149,7 @@ impl Stack {
         setting: &Setting<'_>,
     ) -> anyhow::Result<Self> {
         let Setting { config, direct, clock, account, dynamodb_url, dry_run, crashes } = setting;
-        let name = format!("stallkeeper-{}", stage_name(stage));
+        let name = format!("stallkeeper-{}", stage.as_str());
         table::make(direct, &name, table::Stream::On).await?;
         let store = Store::new(direct, &name, (*clock).clone());
         for listing in &listings {
@@ -250,7 +249,7 @@ impl Stack {
             }
         };
         if let Err(error) = &answer {
-            tracing::error!(stage = stage_name(self.stage), %error, "the function `{name}` did not answer");
+            tracing::error!(stage = self.stage.as_str(), %error, "the function `{name}` did not answer");
         }
         queue.finish(&batch, answer.ok());
         true
@@ -269,7 +268,7 @@ impl Stack {
         let (notifier, event) = (self.running().notifier, batch.clone());
         let answer = self.within(TELLING_TIME_LIMIT, async move { notifier.handle(event).await }).await;
         if let Err(error) = &answer {
-            tracing::error!(stage = stage_name(self.stage), %error, "the function `notifier` did not answer");
+            tracing::error!(stage = self.stage.as_str(), %error, "the function `notifier` did not answer");
         }
         self.stream.finish(&batch, answer.ok(), now);
         true
@@ -328,7 +327,7 @@ impl Stack {
     /// Runs the reporter once, as its schedule does.
     pub(crate) async fn report_usage(&self) {
         let metering = self.running().metering;
-        let stage = stage_name(self.stage);
+        let stage = self.stage.as_str();
         match self.within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
             Ok(Ok(report)) => tracing::info!(stage, ?report, "the reporter has run"),
             Ok(Err(error)) => tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed"),
@@ -339,7 +338,7 @@ impl Stack {
     /// Runs the reconciliation once, as its schedule does; none if it failed.
     pub(crate) async fn reconcile(&self) -> Option<entitlement::Report> {
         let reconciliation = self.running().reconciliation;
-        let stage = stage_name(self.stage);
+        let stage = self.stage.as_str();
         let limit = RECONCILIATION_TIME_LIMIT;
         match self.within(limit, async move { reconciliation.run(limit).await }).await {
             Ok(Ok(report)) => return Some(report),
@@ -407,7 +406,7 @@ struct Place<'a> {
 impl Functions {
     fn start(place: &Place<'_>, cloudwatch: &CloudWatch) -> Self {
         let &Place { stage, config, table, topic, clock, dry_run } = place;
-        let metrics = Metrics::new(stage_name(stage), dry_run, cloudwatch.clone());
+        let metrics = Metrics::new(stage.as_str(), dry_run, cloudwatch.clone());
         let of = |function| named(config, function);
         let metering = Metering::new(&of("metering"), table, clock.clone())
             .reporting_to(metrics.clone())

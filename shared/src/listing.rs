@@ -7,6 +7,7 @@ mod page;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -79,6 +80,19 @@ impl fmt::Display for Stage {
         f.write_str(self.as_str())
     }
 }
+
+impl FromStr for Stage {
+    type Err = UnknownStage;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStage> {
+        [Self::Staging, Self::Production].into_iter().find(|stage| stage.as_str() == name).ok_or(UnknownStage)
+    }
+}
+
+/// A name that no stage has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stages are staging and production")]
+pub struct UnknownStage;
 
 /// What keys the buyers of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

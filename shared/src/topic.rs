@@ -1,6 +1,7 @@
 //! The topic of the seller's application: where what is told of licenses goes.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
@@ -15,10 +16,12 @@ use crate::notification::OutboundEvent;
 /// something is taken away or means something else.
 pub const VERSION: u32 = 1;
 
-/// An SNS topic that events are published to.
+/// An SNS topic that events are published to. Its client is built with the first of them: most calls of the application's
+/// API publish nothing.
 #[derive(Clone)]
 pub struct Topic {
-    client: Client,
+    config: SdkConfig,
+    client: OnceLock<Client>,
     arn: String,
 }
 
@@ -57,7 +60,7 @@ impl<'a> Message<'a> {
 impl Topic {
     /// The topic of that ARN.
     pub fn new(config: &SdkConfig, arn: impl Into<String>) -> Self {
-        Self { client: Client::new(config), arn: arn.into() }
+        Self { config: config.clone(), client: OnceLock::new(), arn: arn.into() }
     }
 
     /// Publishes an event, with what subscriptions may filter by as attributes of the message. It may be there already:
@@ -68,7 +71,8 @@ impl Topic {
     /// See [`TopicError`]. After one that may go away the event may be on the topic all the same.
     pub async fn publish(&self, event: &OutboundEvent) -> Result<(), TopicError> {
         let body = serde_json::to_string(&Message::of(event)).map_err(unfit)?;
-        let mut request = self.client.publish().topic_arn(&self.arn).message(body);
+        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let mut request = client.publish().topic_arn(&self.arn).message(body);
         let tenant = event.tenant.as_ref().map(|tenant| ("tenant", tenant.as_str().to_owned()));
         let texts = [
             ("event_id", event.id.to_string()),

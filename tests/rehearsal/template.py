@@ -1,30 +1,16 @@
 """template.yaml as the plain CloudFormation that AWS deploys: what the SAM transform makes of it."""
 
 import json
-import logging
-import os
+import sys
 
 from local_aws import ROOT
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
-# The transform counts what nobody reads, and complains that nobody does.
-logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
+sys.path.insert(0, f"{ROOT}/tests/template")
+
+from sam import source, transformed
 
 # The types that ministack cannot make, and why the rehearsal can do without.
 LEFT_OUT = {"AWS::Events::Archive": "no buyer's way goes through it"}
-
-
-class NoManagedPolicies:
-    """The names of AWS's own policies. The template uses none: every function brings its role."""
-
-    def load(self):
-        return {}
-
-
-def source():
-    with open(os.path.join(ROOT, "template.yaml"), encoding="utf-8") as file:
-        return yaml_parse(file.read())
 
 
 def binaries(template):
@@ -40,7 +26,7 @@ def deployable(bucket, parameters):
     del template["Globals"]["Function"]["CodeUri"]
     for function, binary in binaries(template).items():
         template["Resources"][function]["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": f"{binary}.zip"}
-    plain = transform(template, parameters, NoManagedPolicies())
+    plain = transformed(template, parameters)
     write_routes_out(plain["Resources"])
     for kind in LEFT_OUT:
         leave_out(plain, kind)

@@ -16,10 +16,7 @@ from typing import NamedTuple
 os.environ["AWS_DEFAULT_REGION"] = "us-east-1"  # the translator asks for one
 
 from policy_sentry.querying.actions import get_action_data
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
-
-ROOT = Path(__file__).resolve().parents[2]
+from sam import source, transformed
 
 # What the sandbox's stacks are called, in the template's words.
 TABLE = re.compile(r"table/stallkeeper-(?:staging|production)(?:/index/(\w+))?")
@@ -42,20 +39,13 @@ class NotUnderstood(Exception):
     """A policy that says more than actions and resources: write it plainly, or teach this check to read it."""
 
 
-class NoManagedPolicies:
-    """For the translator: no names of managed policies but AWS's own stand in the template."""
-
-    def load(self):
-        return {}
-
-
 # What is deployed
 
 
-def transformed():
-    template = yaml_parse((ROOT / "template.yaml").read_text())
+def deployed():
+    template = source()
     template["Globals"]["Function"]["CodeUri"] = "s3://any/any"  # as `sam deploy` writes it
-    return transform(template, {}, NoManagedPolicies())["Resources"]
+    return transformed(template, {})["Resources"]
 
 
 def as_list(value):
@@ -116,7 +106,7 @@ def functions_of(resources):
 
 def reviewed_of(functions):
     """The reviewed grants of each function, each with its entry of actions.toml."""
-    listed = tomllib.loads((ROOT / "tests" / "template" / "actions.toml").read_text())
+    listed = tomllib.loads(Path(__file__).with_name("actions.toml").read_text())
     every = listed.pop("every")
     reviewed = {}
     for function in sorted(functions | listed.keys()):
@@ -212,7 +202,7 @@ def problems(allowed, recorded):
 
 
 def main():
-    allowed, recorded = functions_of(transformed()), recorded_in(Path(sys.argv[1]))
+    allowed, recorded = functions_of(deployed()), recorded_in(Path(sys.argv[1]))
     found = list(problems(allowed, recorded))
     for problem in found:
         print(f"FAILED  {problem}")

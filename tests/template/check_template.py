@@ -9,10 +9,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from samtranslator.yaml_helper import yaml_parse
+from sam import source
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text())
+TEMPLATE = source()
 OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text()
 METERING = (ROOT / "docs/METERING.md").read_text()
 METRICS = (ROOT / "shared/src/metrics.rs").read_text()

@@ -12,6 +12,7 @@ mod entitlement;
 mod figures;
 mod metering;
 mod probe;
+mod requests;
 mod runtime_api;
 mod usage;
 mod world;

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use stallkeeper::listing::Stage;
 
 use super::{Answer, Failure, Here, Sent, stacks};
-use crate::listings::stage_name;
 use crate::queue::QueueOverview;
 use crate::sandbox::Inside;
 use crate::stack::Stack;
@@ -92,7 +91,7 @@ fn overview(inside: &Inside) -> BTreeMap<&'static str, QueueOverview> {
             Stage::Staging => "staging-mail",
             Stage::Production => "production-mail",
         };
-        [(stage_name(stack.stage), stack.queue.overview()), (mail, stack.mail.overview())]
+        [(stack.stage.as_str(), stack.queue.overview()), (mail, stack.mail.overview())]
     };
     inside.stacks.iter().flat_map(of_stack).collect()
 }

@@ -25,7 +25,7 @@ use stallkeeper::store::StoreError;
 
 use crate::aws::Refused;
 use crate::event::http_response;
-use crate::listings::{DescribedListing, find, stage_name, stage_named};
+use crate::listings::{DescribedListing, find};
 use crate::sandbox::Inside;
 use crate::stack::Stack;
 
@@ -94,10 +94,10 @@ fn described<'a>(inside: &'a Inside, product: &str) -> Result<&'a DescribedListi
 /// The stacks that a call is about: of the stage that it names, or all.
 fn stacks<'a>(inside: &'a Inside, stage: Option<&str>) -> Result<Vec<&'a Arc<Stack>>, Failure> {
     let Some(name) = stage else { return Ok(inside.stacks.iter().collect()) };
-    let running: Vec<&str> = inside.stacks.iter().map(|stack| stage_name(stack.stage)).collect();
+    let running: Vec<&str> = inside.stacks.iter().map(|stack| stack.stage.as_str()).collect();
     let unknown =
         || Failure::invalid("stage", format!("there is no stage `{name}` here, only: {}", running.join(", ")));
-    let stage: Stage = stage_named(name).ok_or_else(unknown)?;
+    let stage: Stage = name.parse().map_err(|_| unknown())?;
     Ok(vec![inside.stack(stage).ok_or_else(unknown)?])
 }
 

@@ -11,7 +11,7 @@ use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey,
 
 use super::{Answer, Failure, Here, OfAgreement, Sent, described};
 use crate::aws::{Change, Changed, Purchase, Purchased};
-use crate::listings::{find, stage_name};
+use crate::listings::find;
 use crate::sandbox::Inside;
 
 /// What someone wants to buy.
@@ -65,7 +65,7 @@ pub(crate) fn buy(inside: &Inside, order: Order) -> Result<Bought, Failure> {
     let described = described(inside, &order.product)?;
     let url = inside.stack(described.listing.stage).map(|stack| format!("{}/register", stack.url));
     if order.register && url.is_none() {
-        let stage = stage_name(described.listing.stage);
+        let stage = described.listing.stage.as_str();
         let problem = Problem::new(StatusCode::BAD_REQUEST, "stage_not_running", "Nobody can register there.")
             .detail(format!("the listing `{}` is of the stage {stage}, which has no stack here", described.file))
             .action("Start the sandbox with that stage, or send \"register\": false to only buy.");

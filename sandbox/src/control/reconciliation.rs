@@ -7,7 +7,6 @@ use entitlement::Report;
 use serde::Deserialize;
 
 use super::{Answer, Here, Sent, stacks};
-use crate::listings::stage_name;
 
 /// Of which stage; of all if none is named.
 #[derive(Debug, Deserialize)]
@@ -25,7 +24,7 @@ pub(super) async fn run(
     inside.timeline.settle().await;
     let mut reports = BTreeMap::new();
     for stack in stacks(&inside, of.stage.as_deref())? {
-        reports.insert(stage_name(stack.stage), stack.reconcile().await);
+        reports.insert(stack.stage.as_str(), stack.reconcile().await);
     }
     inside.timeline.settle().await;
     Ok(Json(reports))

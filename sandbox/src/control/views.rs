@@ -12,7 +12,6 @@ use stallkeeper::notification::OutboundEvent;
 
 use super::{Answer, Here, Sent, described, stacks};
 use crate::aws::{Bill, Fault, Left, Overview, PlannedFault, WireCall};
-use crate::listings::stage_name;
 use crate::sandbox::Inside;
 
 /// A listing, and where its buyers register.
@@ -112,7 +111,7 @@ pub(super) async fn outbox(Here(inside, _): Here) -> Answer<Left> {
 pub(super) async fn metrics(Here(inside, of): Here<OfStage>) -> Answer<Value> {
     inside.timeline.settle().await;
     let stacks = stacks(&inside, of.stage.as_deref())?;
-    let metrics = stacks.iter().map(|stack| (stage_name(stack.stage).to_owned(), json!(stack.metrics())));
+    let metrics = stacks.iter().map(|stack| (stack.stage.as_str().to_owned(), json!(stack.metrics())));
     Ok(Json(json!({ "metrics": metrics.collect::<serde_json::Map<_, _>>() })))
 }
 

@@ -9,7 +9,7 @@ use stallkeeper::listing::{Listing, Mode, Pricing};
 use stallkeeper::notification::OutboundEvent;
 
 use crate::aws::{AgreementOverview, LicenseOverview, Overview};
-use crate::listings::{DescribedListing, find, stage_name};
+use crate::listings::{DescribedListing, find};
 use crate::queue::QueueOverview;
 use crate::sandbox::Inside;
 use crate::stack::Stack;
@@ -117,7 +117,7 @@ impl Product {
         Self {
             name: listing.name.clone(),
             code: listing.product_code.to_string(),
-            stage: stage_name(listing.stage),
+            stage: listing.stage.as_str(),
             running: inside.stack(listing.stage).is_some(),
             pricing: match listing.pricing {
                 Pricing::Contract => "Contract",
@@ -171,7 +171,7 @@ impl Known {
         let events = stack.events().await;
         let now = inside.clock.now();
         Self {
-            stage: stage_name(stack.stage),
+            stage: stack.stage.as_str(),
             url: stack.url.clone(),
             queue: stack.queue.overview(),
             readable: licenses.is_ok() && events.is_ok(),

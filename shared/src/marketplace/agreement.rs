@@ -109,7 +109,7 @@ impl Marketplace {
             Agreements::InForce => filter("Status", "ACTIVE"),
         };
         let answer = self
-            .agreement
+            .agreement_client()
             .search_agreements()
             .catalog("AWSMarketplace")
             .filters(filter("AgreementType", "PurchaseAgreement"))
@@ -130,7 +130,7 @@ impl Marketplace {
     ///
     /// See [`MarketplaceError`].
     pub async fn provisioned_licenses(&self, id: &AgreementId) -> Result<Vec<LicenseArn>, MarketplaceError> {
-        let request = self.agreement.get_agreement_entitlements().agreement_id(id.as_str());
+        let request = self.agreement_client().get_agreement_entitlements().agreement_id(id.as_str());
         let mut pages = request.into_paginator().send();
         let mut provisioned = Vec::new();
         while let Some(page) = pages.next().await {
@@ -145,7 +145,7 @@ impl Marketplace {
 
     /// None where AWS does not know the agreement.
     async fn describe(&self, id: &AgreementId) -> Result<Option<DescribeAgreementOutput>, MarketplaceError> {
-        match self.agreement.describe_agreement().agreement_id(id.as_str()).send().await {
+        match self.agreement_client().describe_agreement().agreement_id(id.as_str()).send().await {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if is_unknown(error.as_service_error()) => Ok(None),
             Err(error) => Err(read_error(error)),

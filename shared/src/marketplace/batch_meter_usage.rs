@@ -40,7 +40,7 @@ impl Marketplace {
             TimeoutConfig::builder().operation_timeout(TIME_LIMIT).operation_attempt_timeout(TIME_LIMIT).build(),
         );
         let answer = self
-            .metering
+            .metering_client()
             .batch_meter_usage()
             .set_product_code(product.map(|record| record.product.to_string()))
             .set_usage_records(Some(sent))

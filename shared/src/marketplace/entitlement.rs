@@ -26,7 +26,7 @@ impl Marketplace {
             (None, _, None) => return Err(odd(format!("nothing to ask for the entitlements of {} by", license.id))),
         };
         let mut pages = self
-            .entitlement
+            .entitlement_client()
             .get_entitlements()
             .product_code(license.product.as_str())
             .filter(name_of_filter.clone(), vec![value.to_owned()])

@@ -7,28 +7,45 @@ mod batch_meter_usage;
 mod entitlement;
 mod metering;
 
+use std::sync::OnceLock;
+
 use aws_config::SdkConfig;
 use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
 pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
 pub use metering::ResolveError;
 
-/// AWS Marketplace, as the functions speak to it.
+/// AWS Marketplace, as the functions speak to it. Each of its clients is built with its first call: no function needs all
+/// three from its start on.
 #[derive(Debug, Clone)]
 pub struct Marketplace {
-    metering: aws_sdk_marketplacemetering::Client,
-    entitlement: aws_sdk_marketplaceentitlement::Client,
-    agreement: aws_sdk_marketplaceagreement::Client,
+    config: SdkConfig,
+    metering: OnceLock<aws_sdk_marketplacemetering::Client>,
+    entitlement: OnceLock<aws_sdk_marketplaceentitlement::Client>,
+    agreement: OnceLock<aws_sdk_marketplaceagreement::Client>,
 }
 
 impl Marketplace {
     /// Clients that share one configuration.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
-            metering: aws_sdk_marketplacemetering::Client::new(config),
-            entitlement: aws_sdk_marketplaceentitlement::Client::new(config),
-            agreement: aws_sdk_marketplaceagreement::Client::new(config),
+            config: config.clone(),
+            metering: OnceLock::new(),
+            entitlement: OnceLock::new(),
+            agreement: OnceLock::new(),
         }
+    }
+
+    fn metering_client(&self) -> &aws_sdk_marketplacemetering::Client {
+        self.metering.get_or_init(|| aws_sdk_marketplacemetering::Client::new(&self.config))
+    }
+
+    fn entitlement_client(&self) -> &aws_sdk_marketplaceentitlement::Client {
+        self.entitlement.get_or_init(|| aws_sdk_marketplaceentitlement::Client::new(&self.config))
+    }
+
+    fn agreement_client(&self) -> &aws_sdk_marketplaceagreement::Client {
+        self.agreement.get_or_init(|| aws_sdk_marketplaceagreement::Client::new(&self.config))
     }
 }
 

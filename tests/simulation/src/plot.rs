@@ -211,7 +211,7 @@ async fn report_usage(world: &World, stack: &Stack) {
     let chance = if world.is_over() { 0.0 } else { 0.25 };
     let life = world.draw(|rng| Life::drawn(rng, chance, 500));
     let function = stack.metering.function();
-    world.tell(|| format!("run of {}", sandbox::stage_name(stack.stage)));
+    world.tell(|| format!("run of {}", stack.stage.as_str()));
     let run = async move { function.run(REPORTER_TIME_LIMIT).await };
     match life.of(REPORTER_TIME_LIMIT, run).await {
         End::Answer(Ok(report)) => world.tell(|| format!("run is done: {report:?}")),

@@ -79,7 +79,7 @@ impl Stack {
         direct: &SdkConfig,
         clock: &Clock,
     ) -> anyhow::Result<Self> {
-        let name = format!("stallkeeper-{}", sandbox::stage_name(stage));
+        let name = format!("stallkeeper-{}", stage.as_str());
         table::make(direct, &name, Stream::Off).await?;
         let store = Store::new(direct, &name, clock.clone());
         for listing in &listings {

@@ -1,0 +1,153 @@
+//! What a function is asked when its cold start is measured: for each one event, as Lambda hands it over.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use stallkeeper::license::License;
+use stallkeeper::time::Clock;
+use ulid::Ulid;
+
+pub(super) const TENANT: &str = "acme";
+
+/// What events name.
+pub(super) struct Seen {
+    pub(super) license: License,
+    pub(super) dimension: String,
+    /// Of a buyer who has just come with a token.
+    pub(super) cookie: String,
+}
+
+pub(super) fn http(method: &str, path: &str, query: &str, content_type: &str, body: &str) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": { "content-type": content_type, "host": "api.example.com" },
+        "requestContext": {
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
+            "stage": "$default",
+            "timeEpoch": Timestamp::now().as_millisecond(),
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
+}
+
+/// A buyer's browser asks for the registration page.
+pub(super) fn page(seen: &Seen, _: u32) -> Value {
+    let mut request = http("GET", "/register", "", "text/html", "");
+    if let Some(request) = request.as_object_mut() {
+        request.insert("cookies".to_owned(), json!([seen.cookie]));
+    }
+    request
+}
+
+pub(super) fn decision(seen: &Seen, _: u32) -> Value {
+    let query = format!("dimension={}&quantity=1", seen.dimension);
+    http("GET", &format!("/v1/tenants/{TENANT}/entitlements"), &query, "application/json", "")
+}
+
+/// One event of the running hour, each time another.
+pub(super) fn usage(seen: &Seen, number: u32) -> Value {
+    let event = json!({
+        "license": seen.license.id,
+        "dimension": seen.dimension,
+        "quantity": 1,
+        "time": Timestamp::now(),
+        "key": format!("event-{number}"),
+    });
+    http("POST", "/v1/usage", "", "application/json", &json!({ "events": [event] }).to_string())
+}
+
+pub(super) fn schedule(_: &Seen, _: u32) -> Value {
+    json!({})
+}
+
+/// A license event that was heard before.
+pub(super) fn news(seen: &Seen, _: u32) -> Value {
+    let License { arn, account, product, .. } = &seen.license;
+    let body = json!({
+        "version": "0",
+        "id": "11111111-0000-4000-8000-000000000008",
+        "detail-type": "License Updated - Manufacturer",
+        "source": "aws.agreement-marketplace",
+        "account": "444455556666",
+        "time": "2026-11-10T08:59:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {
+            "requestId": "22222222-0000-4000-8000-000000000000",
+            "catalog": "AWSMarketplace",
+            "agreement": { "id": "agmt-5f0example1" },
+            "product": { "code": product },
+            "license": { "arn": arn },
+            "acceptor": { "accountId": account },
+        },
+    });
+    batch(&body)
+}
+
+/// A mail to the buyer, each time another.
+pub(super) fn mail(seen: &Seen, _: u32) -> Value {
+    batch(&json!({
+        "version": 1,
+        "id": Ulid::generate(),
+        "license": seen.license.id,
+        "product": seen.license.product,
+        "tenant": TENANT,
+        "sequence": 4,
+        "at": Timestamp::now(),
+        "type": "registration.completed",
+    }))
+}
+
+/// One message of a queue.
+fn batch(body: &Value) -> Value {
+    json!({ "Records": [{
+        "messageId": "059f36b4-87a3-44ab-83d2-661975037880",
+        "receiptHandle": "handle",
+        "body": body.to_string(),
+        "attributes": { "ApproximateReceiveCount": "3", "SentTimestamp": "1787227200000" },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:444455556666:stallkeeper-bench",
+        "awsRegion": "us-east-1",
+    }] })
+}
+
+/// One event of a license, written to the table.
+pub(super) fn stream(seen: &Seen, _: u32) -> Value {
+    let text = |value: String| json!({ "S": value });
+    let id = Ulid::generate().to_string();
+    let keys = json!({ "pk": text(format!("LICENSE#{}", seen.license.id)), "sk": text(format!("EVENT#{id}")) });
+    let mut image = keys.clone();
+    for (name, value) in [
+        ("id", text(id)),
+        ("license", text(seen.license.id.to_string())),
+        ("product", text(seen.license.product.to_string())),
+        ("tenant", text(TENANT.to_owned())),
+        ("sequence", json!({ "N": "1" })),
+        ("at", text(Clock::System.now().to_string())),
+        ("type", text("license.activated".to_owned())),
+    ] {
+        if let Some(image) = image.as_object_mut() {
+            image.insert(name.to_owned(), value);
+        }
+    }
+    json!({ "Records": [{
+        "eventID": "c4ca4238a0b923820dcc509a6f758491",
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_787_227_200,
+            "Keys": keys,
+            "NewImage": image,
+            "SequenceNumber": "111000000000000000001",
+            "SizeBytes": 260,
+            "StreamViewType": "NEW_IMAGE",
+        },
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:444455556666:table/stallkeeper-bench/stream/2026",
+    }] })
+}
