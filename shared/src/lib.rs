@@ -2,8 +2,8 @@
 //!
 //! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace`, `store` and `topic` talk to AWS, `http` speaks API
-//! Gateway's language, `csv_file` reads the seller's files, `texts` speaks people's languages, `lifecycle` is where news and registrations become changes of the table, and
-//! `reconcile` makes good what news left out.
+//! Gateway's language, `csv_file` reads the seller's files, `texts` speaks people's languages, `lifecycle` is where news and registrations become changes of the table,
+//! `reconcile` makes good what news left out, and `readiness` judges whether the listing is ready for AWS's review.
 
 pub mod agreement;
 pub mod allocation;
@@ -22,6 +22,7 @@ pub mod metering;
 pub mod metrics;
 pub mod notification;
 pub mod overage;
+pub mod readiness;
 pub mod reconcile;
 pub mod registration;
 pub mod store;

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod batch_meter_usage;
+mod catalog;
 mod entitlement;
 mod metering;
 
@@ -13,6 +14,7 @@ use aws_config::SdkConfig;
 use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
 pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
+pub use catalog::{DimensionAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
 pub use metering::ResolveError;
 
 /// AWS Marketplace, as the functions speak to it. Each of its clients is built with its first call: no function needs all

@@ -1,0 +1,35 @@
+//! The auditor: is the listing ready for AWS's review, and if not, what is missing and how is it mended?
+//!
+//! What is looked at are [`Facts`], gathered elsewhere; each of the [`CHECKS`] judges them without looking itself, the
+//! steps of the process rest on checks, and [`assess`] makes the [`Report`] of both. A check that could not look never
+//! passes. The texts are in `i18n/readiness/`.
+
+mod application;
+mod attestation;
+mod checks;
+mod evidence;
+mod facts;
+mod judgement;
+mod listing;
+mod page;
+mod pattern;
+mod report;
+mod seller;
+mod steps;
+mod texts;
+mod wiring;
+
+#[cfg(test)]
+mod testing;
+
+pub use attestation::{ATTESTATION_LIFE, Attestation};
+pub use checks::{CHECKS, Check, Severity, check};
+pub use evidence::{Evidence, EvidenceKind};
+pub use facts::{
+    AlarmSeen, Answer, ApplicationSeen, Blind, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
+    RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
+};
+pub use judgement::{Verdict, Words};
+pub use report::{Finding, Report, Said, StepFound, assess};
+pub use steps::{Actor, Outcome, Step, StepState};
+pub use texts::texts;

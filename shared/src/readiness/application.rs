@@ -1,0 +1,207 @@
+//! The seller's application, as a buyer meets it.
+
+use jiff::SignedDuration;
+
+use super::evidence::{self, EvidenceKind};
+use super::facts::{Answer, Facts};
+use super::judgement::{Verdict, fail, missing, of, pass, unsure};
+
+/// How long ago the application may have asked what a tenant may use, to show its plan.
+const ASKED_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
+    of(&facts.application.sign_up, |answer| {
+        if answer.leaves_the_site() {
+            // To an identity provider, it may be: the auditor does not go there.
+            return unsure("elsewhere", []);
+        }
+        if !answer.is_ok() {
+            return fail("broken", [("status", answer.status.to_string())]);
+        }
+        let page = answer.body.to_lowercase();
+        let has_entry = page.contains("type=\"email\"")
+            || page.contains("name=\"email\"")
+            || (page.contains("<form") && page.contains("<button"))
+            || ["continue with", "sign up with", "sign in with"].iter().any(|words| page.contains(words));
+        if has_entry { pass("ok", []) } else { unsure("no_form", []) }
+    })
+}
+
+pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
+    of(&facts.application.plan, |answer| {
+        if !is_there(answer) {
+            return fail("broken", [("status", answer.status.to_string())]);
+        }
+        of(&facts.evidence, |seen| match evidence::last(seen, EvidenceKind::EntitlementAsked) {
+            Some(at) if facts.now.duration_since(at) <= ASKED_WITHIN => pass("ok", [("at", at.to_string())]),
+            Some(at) => missing("long_ago", [("at", at.to_string())]),
+            None => missing("never_asked", []),
+        })
+    })
+}
+
+/// Whether a page is there, for those who have signed in at least.
+fn is_there(answer: &Answer) -> bool {
+    answer.is_ok() || answer.leaves_the_site() || matches!(answer.status, 401 | 403)
+}
+
+pub(super) fn support_reachable(facts: &Facts<'_>) -> Verdict {
+    let application = &facts.application;
+    match (&application.support_page, &application.support_takes_mail) {
+        (Ok(answer), _) if is_there(answer) => pass("page", []),
+        (_, Ok(true)) => pass("mail", []),
+        (Ok(answer), _) => fail("broken", [("status", answer.status.to_string())]),
+        (Err(_), Ok(false)) => fail("no_mail", [("address", facts.listing.support.email.clone())]),
+        (Err(_), Err(blind)) => Verdict::Blind(blind.clone()),
+    }
+}
+
+pub(super) fn existing_account(facts: &Facts<'_>) -> Verdict {
+    of(&facts.evidence, |seen| {
+        let linked = evidence::last(seen, EvidenceKind::ExistingAccountLinked);
+        match (linked, evidence::last(seen, EvidenceKind::SecondClaimRefused)) {
+            (Some(at), Some(_)) => pass("ok", [("at", at.to_string())]),
+            (None, _) => missing("none_linked", []),
+            (Some(_), None) => missing("none_refused", []),
+        }
+    })
+}
+
+pub(super) fn plan_locked(facts: &Facts<'_>) -> Verdict {
+    of(&facts.application.plan_change, |answer| match answer.status {
+        403 | 409 => pass("ok", [("status", answer.status.to_string())]),
+        200..=299 => fail("open", [("status", answer.status.to_string())]),
+        _ => unsure("odd", [("status", answer.status.to_string())]),
+    })
+}
+
+pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
+    of(&facts.application.data_policy, |answer| {
+        if answer.is_ok() {
+            // That there is a page does not say that deletion and incidents are on it.
+            unsure("answers", [])
+        } else {
+            fail("broken", [("status", answer.status.to_string())])
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readiness::evidence::Evidence;
+    use crate::readiness::testing::{Case, blind, table};
+
+    #[test]
+    fn a_new_buyer_finds_a_way_to_sign_up() {
+        fn answer<'a>(facts: &'a mut Facts<'_>) -> &'a mut Answer {
+            facts.application.sign_up.as_mut().unwrap()
+        }
+        table(
+            "app.self_signup",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::pass("ok", |facts| answer(facts).body = "<button>Continue with Example ID</button>".to_owned()),
+                Case::unsure("no_form", |facts| answer(facts).body = "Coming soon".to_owned()),
+                Case::unsure("elsewhere", |facts| answer(facts).status = 302),
+                Case::fail("broken", |facts| answer(facts).status = 404),
+                Case::blind(|facts| facts.application.sign_up = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_plan_is_shown_by_an_application_that_asks_for_it() {
+        fn asked(facts: &mut Facts<'_>, days: i64) {
+            let at = facts.now - SignedDuration::from_hours(24 * days);
+            let evidence = facts.evidence.as_mut().unwrap();
+            evidence.insert(EvidenceKind::EntitlementAsked, Evidence { first: at, last: at });
+        }
+        table(
+            "app.plan_visible",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::pass("ok", |facts| facts.application.plan.as_mut().unwrap().status = 302),
+                Case::pass("ok", |facts| asked(facts, 30)),
+                Case::missing("long_ago", |facts| asked(facts, 31)),
+                Case::missing("never_asked", |facts| {
+                    facts.evidence.as_mut().unwrap().remove(&EvidenceKind::EntitlementAsked);
+                }),
+                Case::fail("broken", |facts| facts.application.plan.as_mut().unwrap().status = 500),
+                Case::blind(|facts| facts.application.plan = Err(blind())),
+                Case::blind(|facts| facts.evidence = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn support_is_reached_by_a_page_or_by_mail() {
+        table(
+            "app.support_reachable",
+            &[
+                Case::pass("page", |_| {}),
+                Case::pass("mail", |facts| facts.application.support_page = Err(blind())),
+                Case::pass("mail", |facts| facts.application.support_page.as_mut().unwrap().status = 500),
+                Case::fail("broken", |facts| {
+                    facts.application.support_page.as_mut().unwrap().status = 500;
+                    facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::fail("no_mail", |facts| {
+                    facts.application.support_page = Err(blind());
+                    facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::blind(|facts| {
+                    facts.application.support_page = Err(blind());
+                    facts.application.support_takes_mail = Err(blind());
+                }),
+            ],
+        );
+    }
+
+    #[test]
+    fn who_has_an_account_keeps_it_and_nobody_else_gets_the_license() {
+        fn without(facts: &mut Facts<'_>, kind: EvidenceKind) {
+            facts.evidence.as_mut().unwrap().remove(&kind);
+        }
+        table(
+            "app.existing_account",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::missing("none_linked", |facts| without(facts, EvidenceKind::ExistingAccountLinked)),
+                Case::missing("none_refused", |facts| without(facts, EvidenceKind::SecondClaimRefused)),
+                Case::blind(|facts| facts.evidence = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_plan_from_aws_marketplace_cannot_be_changed_inside_the_application() {
+        fn status(facts: &mut Facts<'_>, status: u16) {
+            facts.application.plan_change.as_mut().unwrap().status = status;
+        }
+        table(
+            "app.plan_locked",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::pass("ok", |facts| status(facts, 409)),
+                Case::fail("open", |facts| status(facts, 200)),
+                Case::unsure("odd", |facts| status(facts, 404)),
+                Case::unsure("odd", |facts| status(facts, 500)),
+                Case::blind(|facts| facts.application.plan_change = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_page_about_data_must_answer_and_a_person_says_what_is_on_it() {
+        table(
+            "app.data_policy",
+            &[
+                Case::unsure("answers", |_| {}),
+                Case::fail("broken", |facts| facts.application.data_policy.as_mut().unwrap().status = 404),
+                Case::blind(|facts| facts.application.data_policy = Err(blind())),
+            ],
+        );
+        table("app.no_payment_data", &[Case::only_a_person_can_say(|_| {})]);
+    }
+}

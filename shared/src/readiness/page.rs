@@ -1,0 +1,286 @@
+//! The registration page, as AWS's reviewers look at it.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use url::Url;
+
+use super::facts::{Answer, Facts};
+use super::judgement::{Verdict, fail, listed, missing, of, pass};
+
+/// How long a certificate must still be good.
+const CERTIFICATE_LEFT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How long AWS's own checks wait for the page.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an answer shows that was not made for people.
+const TRACES: [&str; 8] = [
+    "stack trace",
+    "traceback (most recent call last)",
+    "internal server error",
+    "panicked at",
+    "exception in thread",
+    "unhandled exception",
+    "\n    at ",
+    "at object.<anonymous>",
+];
+
+/// What an answer says when it tells a buyer what to do.
+const ADVICE: [&str; 5] = ["set up your account", "try again", "contact", "aws marketplace", "support"];
+
+pub(super) fn https(facts: &Facts<'_>) -> Verdict {
+    of(&facts.page.address, |address| {
+        if let Some(problem) = unfit(address) {
+            return fail("unfit", [("url", address.to_string()), ("problem", problem.to_owned())]);
+        }
+        of(&facts.page.certificate_until, |until| {
+            let left = until.duration_since(facts.now);
+            let with = [("url", address.to_string()), ("until", until.to_string())];
+            if left < CERTIFICATE_LEFT { fail("certificate", with) } else { pass("ok", with) }
+        })
+    })
+}
+
+/// What AWS's catalog does not take in a fulfillment URL (the schema `FulfillmentUrl`): the part's name.
+fn unfit(url: &Url) -> Option<&'static str> {
+    let path_fits = |c: char| c.is_ascii_alphanumeric() || "-_@+./".contains(c);
+    if url.scheme() != "https" {
+        Some("https")
+    } else if !url.domain().is_some_and(|domain| domain.contains('.')) {
+        Some("host")
+    } else if url.port().is_some() {
+        Some("port")
+    } else if url.query().is_some() {
+        Some("query")
+    } else if url.fragment().is_some() {
+        Some("fragment")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Some("user")
+    } else if !url.path().chars().all(path_fits) || url.as_str().len() > 2048 {
+        Some("path")
+    } else {
+        None
+    }
+}
+
+pub(super) fn accepts_post(facts: &Facts<'_>) -> Verdict {
+    of(&facts.page.made_up_token, |answer| {
+        let with = [("status", answer.status.to_string()), ("seconds", format!("{:.1}", answer.took.as_secs_f64()))];
+        if answer.status >= 500 {
+            fail("broken", with)
+        } else if matches!(answer.status, 404 | 405) {
+            missing("none", with)
+        } else if answer.took > PATIENCE {
+            fail("slow", with)
+        } else {
+            pass("ok", with)
+        }
+    })
+}
+
+pub(super) fn bad_token_is_kind(facts: &Facts<'_>) -> Verdict {
+    of(&facts.page.made_up_token, |answer| {
+        let text = answer.body.to_lowercase();
+        if let Some(trace) = TRACES.into_iter().find(|trace| text.contains(trace)) {
+            return fail("trace", [("trace", trace.trim().to_owned())]);
+        }
+        if !ADVICE.into_iter().any(|advice| text.contains(advice)) {
+            return fail("no_advice", []);
+        }
+        if names_support(facts, answer) { pass("ok", []) } else { fail("no_support", []) }
+    })
+}
+
+pub(super) fn email_field(facts: &Facts<'_>) -> Verdict {
+    on_the_form(facts, |answer| {
+        tags(&answer.body, "input").any(|tag| tag.contains("type=\"email\"") || tag.contains("name=\"email\""))
+    })
+}
+
+pub(super) fn support_contact(facts: &Facts<'_>) -> Verdict {
+    on_the_form(facts, |answer| names_support(facts, answer))
+}
+
+pub(super) fn english(facts: &Facts<'_>) -> Verdict {
+    on_the_form(facts, |answer| {
+        let is_english = tags(&answer.body, "html").any(|tag| tag.contains("lang=\"en"));
+        let has_english = ["hreflang=\"en\"", "lang=\"en\""];
+        is_english
+            || ["a", "link", "button"]
+                .iter()
+                .any(|name| tags(&answer.body, name).any(|tag| has_english.iter().any(|mark| tag.contains(mark))))
+    })
+}
+
+pub(super) fn existing_account_link(facts: &Facts<'_>) -> Verdict {
+    on_the_form(facts, |answer| {
+        let text = answer.body.to_lowercase();
+        ["sign in", "sign-in", "log in", "login", "existing account", "already have an account", "サインイン"]
+            .iter()
+            .any(|words| text.contains(words))
+    })
+}
+
+pub(super) fn security_headers(facts: &Facts<'_>) -> Verdict {
+    on_the_form_or(facts, |answer| {
+        let has = |name: &str, part: &str| answer.header(name).is_some_and(|value| value.contains(part));
+        let frames = has("content-security-policy", "frame-ancestors") || answer.header("x-frame-options").is_some();
+        let wanted = [
+            ("Content-Security-Policy", answer.header("content-security-policy").is_some()),
+            ("Strict-Transport-Security", has("strict-transport-security", "max-age=")),
+            ("frame-ancestors", frames),
+            ("Cache-Control: no-store", has("cache-control", "no-store")),
+        ];
+        let lacking: Vec<_> = wanted.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect();
+        if lacking.is_empty() { pass("ok", []) } else { fail("lacking", [("headers", listed(lacking))]) }
+    })
+}
+
+/// Whether the page that a buyer fills in offers something.
+fn on_the_form(facts: &Facts<'_>, offers: impl FnOnce(&Answer) -> bool) -> Verdict {
+    on_the_form_or(facts, |answer| if offers(answer) { pass("ok", []) } else { fail("none", []) })
+}
+
+fn on_the_form_or(facts: &Facts<'_>, judge: impl FnOnce(&Answer) -> Verdict) -> Verdict {
+    of(&facts.page.form, |answer| {
+        if answer.is_ok() { judge(answer) } else { missing("no_form", [("status", answer.status.to_string())]) }
+    })
+}
+
+fn names_support(facts: &Facts<'_>, answer: &Answer) -> bool {
+    let support = &facts.listing.support;
+    answer.body.contains(&support.email) || support.url.as_ref().is_some_and(|url| answer.body.contains(url.as_str()))
+}
+
+/// The opening tags of that name in an HTML page, in small letters.
+fn tags(page: &str, name: &str) -> impl Iterator<Item = String> {
+    let page = page.to_ascii_lowercase();
+    let begin = format!("<{name}");
+    let found: Vec<String> = page
+        .split(&begin)
+        .skip(1)
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/'))
+        .filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag.replace('\'', "\"")))
+        .collect();
+    found.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readiness::testing::{Case, blind, table};
+
+    #[test]
+    fn the_address_must_be_what_the_catalog_takes_and_its_certificate_good_for_14_days() {
+        table(
+            "page.https",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::fail("unfit", |facts| facts.page.address = Ok("http://a.example.com/register".parse().unwrap())),
+                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com:8443/r".parse().unwrap())),
+                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com/r?x=1".parse().unwrap())),
+                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com/r#x".parse().unwrap())),
+                Case::fail("unfit", |facts| facts.page.address = Ok("https://203.0.113.7/r".parse().unwrap())),
+                Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com/%20".parse().unwrap())),
+                Case::fail("unfit", |facts| facts.page.address = Ok("https://me@a.example.com/r".parse().unwrap())),
+                Case::fail("certificate", |facts| {
+                    facts.page.certificate_until = Ok(facts.now + SignedDuration::from_hours(14 * 24 - 1));
+                }),
+                Case::pass("ok", |facts| {
+                    facts.page.certificate_until = Ok(facts.now + SignedDuration::from_hours(14 * 24));
+                }),
+                Case::blind(|facts| facts.page.certificate_until = Err(blind())),
+                Case::blind(|facts| facts.page.address = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_made_up_token_is_answered_in_time_and_without_a_servers_error() {
+        table(
+            "page.accepts_post",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::pass("ok", |facts| facts.page.made_up_token.as_mut().unwrap().status = 400),
+                Case::fail("broken", |facts| facts.page.made_up_token.as_mut().unwrap().status = 502),
+                Case::missing("none", |facts| facts.page.made_up_token.as_mut().unwrap().status = 404),
+                Case::missing("none", |facts| facts.page.made_up_token.as_mut().unwrap().status = 405),
+                Case::fail("slow", |facts| {
+                    facts.page.made_up_token.as_mut().unwrap().took = Duration::from_millis(10_001);
+                }),
+                Case::blind(|facts| facts.page.made_up_token = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_answer_to_a_made_up_token_is_for_people() {
+        fn say(facts: &mut Facts<'_>, text: &str) {
+            facts.page.made_up_token.as_mut().unwrap().body = text.to_owned();
+        }
+        table(
+            "page.bad_token_is_kind",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::pass("ok", |facts| say(facts, "Please try again or write to support@example.com")),
+                Case::fail("trace", |facts| say(facts, "Internal Server Error. Try again: support@example.com")),
+                Case::fail("trace", |facts| say(facts, "Error: no\n    at index.js:1 support@example.com")),
+                Case::fail("no_advice", |facts| say(facts, "No.")),
+                Case::fail("no_support", |facts| say(facts, "Please try again.")),
+                Case::blind(|facts| facts.page.made_up_token = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_form_offers_what_aws_asks_of_a_registration_page() {
+        fn say(facts: &mut Facts<'_>, text: &str) {
+            facts.page.form.as_mut().unwrap().body = text.to_owned();
+        }
+        fn nothing(facts: &mut Facts<'_>) {
+            say(facts, "<!doctype html><html lang=\"ja\"><input type=\"text\"></html>");
+        }
+        for id in ["page.email_field", "page.support_contact", "page.english", "page.existing_account_link"] {
+            table(
+                id,
+                &[
+                    Case::pass("ok", |_| {}),
+                    Case::fail("none", nothing),
+                    Case::missing("no_form", |facts| facts.page.form.as_mut().unwrap().status = 404),
+                    Case::blind(|facts| facts.page.form = Err(blind())),
+                ],
+            );
+        }
+        table("page.email_field", &[Case::pass("ok", |facts| say(facts, "<INPUT id=e TYPE='email'>"))]);
+        table(
+            "page.english",
+            &[
+                Case::pass("ok", |facts| {
+                    say(facts, "<html lang=\"ja\"><a hreflang=\"en\" href=\"?lang=en\">English</a>")
+                }),
+                // What a header is called does not make a language.
+                Case::fail("none", |facts| say(facts, "<html lang=\"ja\"><header class=\"a\" lang=\"en\"></header>")),
+            ],
+        );
+        table("page.support_contact", &[Case::pass("ok", |facts| say(facts, "https://www.example.com/support"))]);
+    }
+
+    #[test]
+    fn the_form_cannot_be_framed_cached_or_read_on_the_way() {
+        fn without(facts: &mut Facts<'_>, name: &str) {
+            facts.page.form.as_mut().unwrap().headers.retain(|(known, _)| known != name);
+        }
+        table(
+            "page.security_headers",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::fail("lacking", |facts| without(facts, "content-security-policy")),
+                Case::fail("lacking", |facts| without(facts, "strict-transport-security")),
+                Case::fail("lacking", |facts| without(facts, "cache-control")),
+                Case::missing("no_form", |facts| facts.page.form.as_mut().unwrap().status = 500),
+                Case::blind(|facts| facts.page.form = Err(blind())),
+            ],
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! The steps of the listing process, in their order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::listing::Stage;
+
+/// A step of the listing process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The seller is registered at AWS Marketplace.
+    Registration,
+    /// Buyers can read who the seller is.
+    PublicProfile,
+    /// AWS knows where to pay to, and what is taxed.
+    BankAndTax,
+    /// The stack is deployed and healthy.
+    Prepared,
+    /// The product is at AWS, as it is described.
+    Registered,
+    /// AWS reaches the stack, and the stack AWS.
+    Integrated,
+    /// It was seen to work.
+    Verified,
+    /// AWS was asked to make it public.
+    ReviewRequested,
+    /// Everybody can buy it.
+    Published,
+}
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// Who sells, in the AWS Marketplace Management Portal.
+    Seller,
+    /// Who runs the stack.
+    Operator,
+    /// Who develops the application.
+    Developer,
+    /// AWS's reviewers.
+    Aws,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Seen, and as it must be.
+    Pass,
+    /// Seen, and not so.
+    Fail,
+    /// It could not be looked at, or what was seen does not tell.
+    Unknown,
+    /// A person says that it is so.
+    Attested,
+}
+
+impl Outcome {
+    /// Whether a step can rest on it.
+    pub fn holds(self) -> bool {
+        match self {
+            Self::Pass | Self::Attested => true,
+            Self::Fail | Self::Unknown => false,
+        }
+    }
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// All that it rests on holds.
+    Done,
+    /// It is its turn.
+    Ready,
+    /// Something that was done is wrong.
+    Failing,
+    /// An earlier step is not done yet.
+    Waiting,
+}
+
+impl Step {
+    /// The steps that a stack of that stage sees, in their order.
+    pub fn of(stage: Stage) -> &'static [Self] {
+        const STAGING: &[Step] = &[
+            Step::Registration,
+            Step::PublicProfile,
+            Step::BankAndTax,
+            Step::Prepared,
+            Step::Registered,
+            Step::Integrated,
+            Step::Verified,
+        ];
+        const PRODUCTION: &[Step] = &[
+            Step::Registration,
+            Step::PublicProfile,
+            Step::BankAndTax,
+            Step::Prepared,
+            Step::Registered,
+            Step::Integrated,
+            Step::Verified,
+            Step::ReviewRequested,
+            Step::Published,
+        ];
+        match stage {
+            Stage::Staging => STAGING,
+            Stage::Production => PRODUCTION,
+        }
+    }
+
+    /// Its id in a report of that stage.
+    pub fn id(self, stage: Stage) -> &'static str {
+        let of_phase = |test: &'static str, production: &'static str| match stage {
+            Stage::Staging => test,
+            Stage::Production => production,
+        };
+        match self {
+            Self::Registration => "seller.registration",
+            Self::PublicProfile => "seller.public_profile",
+            Self::BankAndTax => "seller.bank_and_tax",
+            Self::Prepared => of_phase("test.product_prepared", "production.product_prepared"),
+            Self::Registered => of_phase("test.product_registered", "production.product_registered"),
+            Self::Integrated => of_phase("test.api_integrated", "production.api_integrated"),
+            Self::Verified => of_phase("test.integration_verified", "production.integration_verified"),
+            Self::ReviewRequested => "production.final_review_requested",
+            Self::Published => "production.published",
+        }
+    }
+
+    /// The id of its texts, which both phases share.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Registration => "step-registration",
+            Self::PublicProfile => "step-public-profile",
+            Self::BankAndTax => "step-bank-and-tax",
+            Self::Prepared => "step-prepared",
+            Self::Registered => "step-registered",
+            Self::Integrated => "step-integrated",
+            Self::Verified => "step-verified",
+            Self::ReviewRequested => "step-review-requested",
+            Self::Published => "step-published",
+        }
+    }
+}
