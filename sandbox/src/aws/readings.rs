@@ -204,7 +204,7 @@ pub enum UsageOutsideLicense {
     InvalidLicense,
 }
 
-/// How long AWS takes between a change and the news of its effect.
+/// How long AWS takes between a change and its effect, or the news of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
     /// From the agreement to its license: until then its buyer holds no entitlement.

@@ -3,7 +3,7 @@
 use aws_sdk_marketplacecatalog::types::{
     EntityTypeFilters, EntityTypeSort, Filter, OfferFilters, OfferProductIdFilter, OfferSetFilters, OwnershipType,
     SaaSProductFilters, SaaSProductSort, SaaSProductSortBy, SaaSProductTitleFilter, SaaSProductVisibilityFilter,
-    SaaSProductVisibilityString, SortOrder,
+    SaaSProductVisibilityString, Sort, SortOrder,
 };
 use sandbox::aws::{Fault, Service, fulfillment_url};
 use serde_json::{Value, json};
@@ -170,6 +170,10 @@ async fn the_offers_of_a_product_are_found() {
     assert_eq!(summary.entity_id(), Some(OFFER));
     assert_eq!(summary.offer_summary().unwrap().product_id(), Some(PRODUCT));
 
+    let by_state = Sort::builder().sort_by("State").build();
+    assert!(list().sort(by_state.clone()).send().await.is_ok());
+    let products = || sandbox.catalog().list_entities().catalog(CATALOG).entity_type("SaaSProduct");
+    assert_eq!(code(products().sort(by_state).send().await), "ValidationException", "a product has no state");
     let others = EntityTypeFilters::OfferSetFilters(OfferSetFilters::builder().build());
     assert_eq!(code(list().entity_type_filters(others).send().await), "ValidationException", "of another type");
 }

@@ -1,7 +1,7 @@
 //! A change set: what was asked to change, and how far it has come.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::start::Asked;
@@ -68,7 +68,7 @@ pub(crate) struct Failure {
 }
 
 /// Whose fault it is that a change set has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FailureCode {
     /// Who asked for it: the changes have errors.

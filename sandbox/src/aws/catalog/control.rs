@@ -193,7 +193,7 @@ impl Catalog {
         self.put(product, described::bare)
     }
 
-    fn put(&self, product: &ProductCode, described: fn(&Listing, Timestamp) -> [Entity; 2]) -> Result<(), Refused> {
+    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> [Entity; 2]) -> Result<(), Refused> {
         let now = self.now();
         let listing = self.0.listings.iter().find(|listing| listing.product_code == *product).ok_or_else(|| {
             let known: Vec<&str> = self.0.listings.iter().map(|listing| listing.product_code.as_str()).collect();
@@ -211,7 +211,7 @@ impl Catalog {
                 change_set.course = Course::Over { at: now, outcome: Outcome::Cancelled };
             }
         }
-        for mut entity in described(listing, now) {
+        for mut entity in made(listing, now) {
             let before = gone.iter().find(|(id, _)| *id == entity.id).map_or(0, |(_, revision)| *revision);
             entity.revision = before.saturating_add(1);
             state.entities.insert(entity.id.clone(), entity);

@@ -2,16 +2,17 @@
 
 use jiff::Timestamp;
 
-use super::requests::{NAME, RESOURCE_ID, ascends, invalid, iso, missing, not_found, of_catalog, page, refused};
-use super::requests::{structure, time, values};
-use crate::aws::catalog::{Catalog, Change, ChangeSet, FailureCode, NotCancelled, Status};
+use super::requests::{
+    NAME, RESOURCE_ID, ascends, filters, invalid, iso, missing, not_found, of_catalog, page, refused, structure, time,
+    values,
+};
+use crate::aws::catalog::{Catalog, Change, ChangeSet, ErrorDetail, FailureCode, NotCancelled, Status};
 use crate::aws::error::ServiceError;
 use crate::aws::input::{BadInput, Input};
 use crate::aws::operations::pages::Cursor;
 use crate::aws::protocol::{Document, Record};
 
 const MOST: usize = 20;
-const MOST_FILTERS: usize = 8;
 
 pub(super) fn describe(catalog: &Catalog, request: &Document) -> Result<Document, ServiceError> {
     let id = id(request)?;
@@ -63,7 +64,7 @@ fn of_all(catalog: &Catalog, change_set: &ChangeSet) -> Record {
 
 fn change(change: &Change) -> Record {
     let entity = Record::new().with("Type", change.kind.versioned()).with("Identifier", change.entity.as_str());
-    let error = |error: &crate::aws::catalog::ErrorDetail| {
+    let error = |error: &ErrorDetail| {
         Record::new().with("ErrorCode", error.code.as_str()).with("ErrorMessage", error.message.as_str())
     };
     let summary = Record::new()
@@ -106,11 +107,7 @@ struct Asked<'a> {
 
 fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
     let input = of_catalog(request, "Catalog")?;
-    let filters = input.list("FilterList")?;
-    if filters.is_some_and(|filters| filters.is_empty() || filters.len() > MOST_FILTERS) {
-        return Err(BadInput::breaks("FilterList", format!("have from 1 to {MOST_FILTERS} entries")));
-    }
-    let filters = filters.unwrap_or_default().iter().map(Filter::read).collect::<Result<_, _>>()?;
+    let filters = filters(input)?.iter().map(Filter::read).collect::<Result<_, _>>()?;
     let order = structure(input, "Sort")?;
     let by_end = match order.map(|order| order.text("SortBy", &NAME)).transpose()?.flatten() {
         None | Some("StartTime") => false,

@@ -26,7 +26,7 @@ enum Filter<'a> {
 impl<'a> Filters<'a> {
     pub(super) fn read(input: Input<'a>, kind: Option<EntityKind>) -> Result<Self, BadInput> {
         let mut filters = Vec::new();
-        for filter in input.list("FilterList")?.unwrap_or_default() {
+        for filter in super::requests::filters(input)? {
             let filter = Input::of(filter, "FilterList")?;
             match filter.required_text("Name", &NAME)? {
                 "EntityId" => filters.push(Filter::Id(values(filter, "ValueList")?.ok_or(missing("ValueList"))?)),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::entity_filters::Filters;
-use super::requests::{NAME, VALUE, ascends, iso, of_catalog, page, refused, structure};
+use super::requests::{NAME, VALUE, ascends, iso, of_catalog, only, page, refused, structure};
 use crate::aws::catalog::{Catalog, Entity, EntityKind};
 use crate::aws::error::ServiceError;
 use crate::aws::input::BadInput;
@@ -71,18 +71,23 @@ fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
     let filters = Filters::read(input, kind)?;
     let by_type = match structure(input, "EntityTypeSort")? {
         None => None,
-        Some(union) => structure(union, union_member(kind, "SaaSProductSort", "OfferSort"))?,
+        Some(union) => {
+            let member = union_member(kind, "SaaSProductSort", "OfferSort");
+            only(union, "EntityTypeSort", &[member])?;
+            structure(union, member)?
+        }
     };
     let order = by_type.or(structure(input, "Sort")?);
-    let sort = match order.map(|order| order.text("SortBy", &NAME)).transpose()?.flatten() {
-        None | Some("LastModifiedDate") => Sort::LastModified,
-        Some("EntityId") => Sort::Id,
-        Some("ProductTitle" | "Name") => Sort::Name,
-        Some("Visibility") => Sort::Member("/Description/Visibility"),
-        Some("State") => Sort::Member("/State"),
-        Some("ProductId") => Sort::Member("/ProductId"),
-        Some(_) => {
-            let known = "LastModifiedDate, EntityId, ProductTitle, Name, Visibility, State, ProductId";
+    let sort = match (kind, order.map(|order| order.text("SortBy", &NAME)).transpose()?.flatten()) {
+        (_, None | Some("LastModifiedDate")) => Sort::LastModified,
+        (_, Some("EntityId")) => Sort::Id,
+        (Some(EntityKind::Product), Some("ProductTitle")) | (Some(EntityKind::Offer), Some("Name")) => Sort::Name,
+        (Some(EntityKind::Product), Some("Visibility")) => Sort::Member("/Description/Visibility"),
+        (Some(EntityKind::Offer), Some("State")) => Sort::Member("/State"),
+        (Some(EntityKind::Offer), Some("ProductId")) => Sort::Member("/ProductId"),
+        (_, Some(_)) => {
+            let known =
+                "LastModifiedDate, EntityId; ProductTitle, Visibility (SaaSProduct); Name, State, ProductId (Offer)";
             return Err(BadInput::breaks("SortBy", format!("be one of these, in the sandbox: {known}")));
         }
     };

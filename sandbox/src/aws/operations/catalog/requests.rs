@@ -68,9 +68,19 @@ pub(super) fn page(input: Input<'_>, request: &Document, most: usize) -> Result<
     Ok((size, cursor))
 }
 
-/// A member that is a structure; one without members if it is not there.
+/// A member that is a structure, if it is there.
 pub(super) fn structure<'a>(input: Input<'a>, member: &'static str) -> Result<Option<Input<'a>>, BadInput> {
     input.value(member).map(|value| Input::of(value, member)).transpose()
+}
+
+/// The plain filters of a list: none, or 1 to 8.
+pub(super) fn filters<'a>(input: Input<'a>) -> Result<&'a [Document], BadInput> {
+    const MOST: usize = 8;
+    match input.list("FilterList")? {
+        None => Ok(&[]),
+        Some(filters) if (1..=MOST).contains(&filters.len()) => Ok(filters),
+        Some(_) => Err(BadInput::breaks("FilterList", format!("have from 1 to {MOST} entries"))),
+    }
 }
 
 /// A list of 1 to 10 values.
