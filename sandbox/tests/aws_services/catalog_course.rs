@@ -168,6 +168,11 @@ async fn the_next_change_set_fails_or_hangs_as_it_is_told() {
     assert_eq!(described.change_set()[0].error_detail_list()[0].error_code(), Some("SCAN_ERROR"));
     assert_ne!(title(&sandbox, PRODUCT).await, "Harbor");
 
+    catalog.plan(NextChangeSet::ServerFault {});
+    let public = change("UpdateVisibility", PRODUCT, json!({ "TargetVisibility": "Public" }));
+    let id = started(&sandbox, vec![public]).await;
+    assert_eq!(status(&sandbox, &id).await, ChangeStatus::Failed, "also what would be reviewed");
+
     for (next, seen) in [
         (NextChangeSet::HangPreparing {}, ChangeStatus::Preparing),
         (NextChangeSet::HangApplying {}, ChangeStatus::Applying),

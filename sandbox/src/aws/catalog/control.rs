@@ -116,11 +116,11 @@ impl NextChangeSet {
     pub(super) fn decide(self, change_set: &mut ChangeSet) {
         match self {
             Self::ClientError { code, message } => {
-                change_set.doom = Some(rejection(code, message, "The sandbox was told to refuse this change."));
+                change_set.doom_to(rejection(code, message, "The sandbox was told to refuse this change."));
             }
             Self::ServerFault {} => {
                 let detail = ErrorDetail::new("INTERNAL", "An internal error occurred. Try again.");
-                change_set.doom = Some(Failure { code: FailureCode::ServerFault, detail: Some(detail) });
+                change_set.doom_to(Failure { code: FailureCode::ServerFault, detail: Some(detail) });
             }
             Self::HangPreparing {} => change_set.course = Course::Waits(Status::Preparing),
             Self::HangApplying {} => change_set.course = Course::Waits(Status::Applying),
