@@ -63,7 +63,8 @@ struct Serve {
     /// Make hourly records and send none.
     #[arg(long)]
     dry_run: bool,
-    /// Let AWS's news take as long as it was seen to take, a minute to provision, instead of no time.
+    /// Let AWS take as long as it was seen to take, a minute to provision and four to change the catalog, instead of no
+    /// time.
     #[arg(long)]
     real_delays: bool,
     /// Gives what is bought the same ids in each run.

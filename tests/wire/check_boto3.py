@@ -106,6 +106,31 @@ def main():
         unknown = code_of(lambda: agreement.describe_agreement(agreementId="agmt-unknown"))
         tally.check("an unknown agreement is not found", unknown == "ResourceNotFoundException", unknown)
 
+        catalog = boto3.client("marketplace-catalog")
+        entity = {"Catalog": "AWSMarketplace", "EntityId": "prod-democontract01"}
+        described = catalog.describe_entity(**entity)
+        title = described["DetailsDocument"]["Description"]["ProductTitle"]
+        tally.check("DescribeEntity has its details", title == "Demo Contract", described)
+        product = {"Type": "SaaSProduct@1.0", "Identifier": "prod-democontract01"}
+
+        def rename(name):
+            change = {"ChangeType": "UpdateInformation", "Entity": product, "DetailsDocument": {"ProductTitle": name}}
+            return catalog.start_change_set(Catalog="AWSMarketplace", ChangeSet=[change])["ChangeSetId"]
+
+        started = rename("Harbor")
+        followed = catalog.describe_change_set(Catalog="AWSMarketplace", ChangeSetId=started)
+        tally.check("StartChangeSet is followed to its end", followed["Status"] == "SUCCEEDED", followed)
+        renamed = catalog.describe_entity(**entity)["DetailsDocument"]["Description"]["ProductTitle"]
+        tally.check("and has changed the product", renamed == "Harbor", renamed)
+        too_long = code_of(lambda: rename("x" * 73))
+        tally.check("a title that is too long is refused", too_long == "ValidationException", too_long)
+        entities = catalog.list_entities(Catalog="AWSMarketplace", EntityType="Offer")["EntitySummaryList"]
+        tally.check("ListEntities has an offer of each listing", len(entities) == 5, entities)
+        sandbox.call("POST", "/sandbox/change-sets", {"next": "hang_preparing"})
+        hanging = rename("Pier")
+        cancelled = catalog.cancel_change_set(Catalog="AWSMarketplace", ChangeSetId=hanging)["ChangeSetId"]
+        tally.check("CancelChangeSet cancels", cancelled == hanging, cancelled)
+
         tables = boto3.client("dynamodb").list_tables()["TableNames"]
         tally.check("DynamoDB is there too", "stallkeeper-staging" in tables, tables)
 

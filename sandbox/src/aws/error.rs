@@ -60,6 +60,7 @@ impl ServiceError {
             ),
             Service::Metering | Service::Entitlement => Self::modelled("ThrottlingException", 400, message),
             Service::Agreement => Self::modelled("ThrottlingException", 429, message),
+            Service::Catalog => Self::modelled("ThrottlingException", 429, message),
             Service::Sns => Self::modelled("Throttled", 429, message),
             Service::Ses => Self::modelled("TooManyRequestsException", 429, message),
         }
@@ -72,6 +73,7 @@ impl ServiceError {
             Service::DynamoDb => Self::modelled("InternalServerError", 500, message),
             Service::Metering | Service::Entitlement => Self::modelled("InternalServiceErrorException", 500, message),
             Service::Agreement => Self::modelled("InternalServerException", 500, message),
+            Service::Catalog => Self::modelled("InternalServiceException", 500, message),
             Service::Sns => Self::modelled("InternalError", 500, message),
             Service::Ses => Self::modelled("InternalServiceErrorException", 500, message),
         }
@@ -84,6 +86,7 @@ impl ServiceError {
             Service::DynamoDb | Service::Metering | Service::Entitlement => {
                 Self::common("AccessDeniedException", 400, message)
             }
+            Service::Catalog => Self::modelled("AccessDeniedException", 403, message),
             Service::Sns => Self::modelled("AuthorizationError", 403, message),
             Service::Ses => Self::common("AccessDeniedException", 403, message),
             Service::Agreement => {
@@ -118,8 +121,9 @@ impl ServiceError {
 
     /// The body of the answer.
     pub(crate) fn document(&self, service: Option<Service>, request_id: &str) -> Document {
-        // DynamoDB's model spells it so in this one shape.
-        let message = if self.code == "TransactionCanceledException" { "Message" } else { "message" };
+        // DynamoDB's model spells it so in this one shape, the Catalog API's in all of its.
+        let is_large = self.code == "TransactionCanceledException" || service == Some(Service::Catalog);
+        let message = if is_large { "Message" } else { "message" };
         let mut body = self.members.clone().with("__type", self.shape_id(service)).with(message, self.message.as_str());
         if service == Some(Service::Agreement) && self.modelled {
             body = body.with("requestId", request_id);

@@ -53,7 +53,8 @@ impl InProcess {
     pub async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let headers = headers(&request);
         let body = request.body().bytes().ok_or_else(|| lost("a body that streams does not get here"))?.to_vec();
-        let call = Call::read(request.uri(), &headers, &body).ok_or_else(|| lost("AWS has no such service here"))?;
+        let call = Call::read(request.method(), request.uri(), &headers, &body)
+            .ok_or_else(|| lost("AWS has no such service here"))?;
         let asked = Asked::new(call, headers, body);
         let outcome = match self.meets_faults {
             true => self.services.answer(asked).await,

@@ -88,6 +88,11 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// The names of the members.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'a str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A member that has a value; null is none.
     pub(crate) fn value(self, member: &'static str) -> Option<&'a Document> {
         self.0.get(member).filter(|value| **value != Document::Null)

@@ -3,7 +3,8 @@
 //! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is all that an SDK needs: the services are told apart by what their
 //! protocols put into the request. DynamoDB is an embedded server behind a proxy. AWS Marketplace's services (metering,
 //! entitlement, agreement) answer from one [`Marketplace`], in awsJson and in Smithy RPC v2 CBOR, with the shapes and
-//! limits of AWS's API models. What SNS and SES are given stays in an [`Outbox`].
+//! limits of AWS's API models; its Catalog API answers from the [`Catalog`], in restJson1. What SNS and SES are given
+//! stays in an [`Outbox`].
 //!
 //! **Signatures are not verified.** Any credentials will do, and there is one caller: the seller, whose account proposes
 //! all agreements. Never let anybody but yourself reach the port.
@@ -12,9 +13,11 @@
 //! delivering them is the bus's part.
 //!
 //! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults`, `wire_log` and `recording` stand
-//! before every service, `operations` answer it from the `marketplace`, `outbox` keeps it, or `dynamodb` passes it on.
+//! before every service, `operations` answer it from the `marketplace` or the
+//! `catalog`, `outbox` keeps it, or `dynamodb` passes it on.
 //! `in_process` is the same without the port.
 
+mod catalog;
 mod connection;
 mod dynamodb;
 mod error;
@@ -46,6 +49,10 @@ use marketplace::Names;
 use recording::Recording;
 use server::Services;
 
+pub use catalog::{
+    Catalog, ChangeOverview, ChangeSetOverview, Decision, EntityKind, EntityOverview, ErrorDetail, FailureCode,
+    NextChangeSet, Status, Verdict, fulfillment_url,
+};
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use in_process::InProcess;
 pub use marketplace::{
@@ -100,8 +107,7 @@ impl Aws {
     /// that cannot be written.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
         let AwsOptions { port, clock, listings, data, readings, delays, announcements, seed } = options;
-        let names = seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)))?;
-        let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
+        let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
         let recording = Recording::from_environment()?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::serve(data.as_deref(), stop.clone()).await?;
@@ -109,7 +115,7 @@ impl Aws {
             .await
             .with_context(|| format!("AWS cannot listen on 127.0.0.1:{port}"))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let services = Services::new(marketplace, dynamodb, WireLog::default(), recording, stop);
+        let services = Services::new(marketplace, catalog, dynamodb, WireLog::default(), recording, stop);
         tokio::spawn(server::serve(listener, Arc::clone(&services)));
         Ok(Self { url, services, _running: running })
     }
@@ -122,10 +128,10 @@ impl Aws {
     /// Two listings of one product.
     pub fn without_ports(options: AwsOptions) -> anyhow::Result<Self> {
         let AwsOptions { port: _, data: _, clock, listings, readings, delays, announcements, seed } = options;
-        let names = seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)))?;
-        let marketplace = Marketplace::open(clock, listings, readings, delays, announcements, names)?;
+        let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
         let (running, stop) = watch::channel(());
-        let services = Services::new(marketplace, dynamodb::DynamoDb::without_server()?, WireLog::none(), None, stop);
+        let dynamodb = dynamodb::DynamoDb::without_server()?;
+        let services = Services::new(marketplace, catalog, dynamodb, WireLog::none(), None, stop);
         // No name of a host: whoever comes by a socket finds nothing.
         Ok(Self { url: "http://aws.invalid".to_owned(), services, _running: running })
     }
@@ -151,6 +157,11 @@ impl Aws {
         &self.services.marketplace
     }
 
+    /// The seller's catalog of products and offers.
+    pub fn catalog(&self) -> &Catalog {
+        &self.services.catalog
+    }
+
     /// What SNS and SES were given.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.services.outbox
@@ -170,4 +181,20 @@ impl Aws {
     pub fn wire(&self) -> &WireLog {
         &self.services.wire
     }
+}
+
+/// Both sides of AWS Marketplace, with names of their own for each.
+fn open(
+    clock: Clock,
+    listings: Vec<Listing>,
+    (readings, delays): (Readings, Delays),
+    announcements: mpsc::UnboundedSender<Announcement>,
+    seed: Option<u64>,
+) -> anyhow::Result<(Marketplace, Catalog)> {
+    let names = |seed: Option<u64>| seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)));
+    let (at_market, in_catalog) = (names(seed)?, names(seed.map(|seed| !seed))?);
+    let sold = listings.clone();
+    let marketplace = Marketplace::open(clock.clone(), listings, readings, delays, announcements, at_market)?;
+    let catalog = Catalog::open(clock, marketplace.seller().clone(), sold, delays.change_set, in_catalog);
+    Ok((marketplace, catalog))
 }

@@ -204,26 +204,32 @@ pub enum UsageOutsideLicense {
     InvalidLicense,
 }
 
-/// How long AWS takes between a change and the news of its effect.
+/// How long AWS takes between a change and its effect, or the news of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
     /// From the agreement to its license: until then its buyer holds no entitlement.
     pub provision: SignedDuration,
     /// From the end of an agreement to the end of its license.
     pub revoke: SignedDuration,
+    /// From the start of a change set in the catalog to its end.
+    pub change_set: SignedDuration,
 }
 
 impl Delays {
     /// Everything at once. What is due at the same moment still comes in AWS's order.
     pub const fn none() -> Self {
-        Self { provision: SignedDuration::ZERO, revoke: SignedDuration::ZERO }
+        Self { provision: SignedDuration::ZERO, revoke: SignedDuration::ZERO, change_set: SignedDuration::ZERO }
     }
 }
 
 impl Default for Delays {
-    /// As observed: 61 seconds to provision, 31 to revoke.
+    /// As observed: 61 seconds to provision, 31 to revoke, 4 minutes to change the catalog.
     fn default() -> Self {
-        Self { provision: SignedDuration::from_secs(61), revoke: SignedDuration::from_secs(31) }
+        Self {
+            provision: SignedDuration::from_secs(61),
+            revoke: SignedDuration::from_secs(31),
+            change_set: SignedDuration::from_mins(4),
+        }
     }
 }
 

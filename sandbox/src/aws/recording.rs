@@ -84,10 +84,40 @@ fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
     match service {
         Service::DynamoDb => in_table(operation, request),
         Service::Metering | Service::Entitlement | Service::Agreement => one("aws-marketplace", "*"),
+        Service::Catalog => in_catalog(request).into_iter().flat_map(|on| one("aws-marketplace", &on)).collect(),
         Service::Sns => one("sns", of("TopicArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default()),
         // Which identity it is depends on what is verified at SES: the address, or its domain.
         Service::Ses => one("ses", "identity"),
     }
+}
+
+/// The ends of the ARNs of the entities and change sets that a call is about; a list is about none (Service
+/// Authorization Reference, AWS Marketplace Catalog).
+fn in_catalog(request: &Value) -> Vec<String> {
+    let end = |kind: &str, id: &str| {
+        let id = id.split_once('@').map_or(id, |(id, _)| id);
+        // What a caller makes up is no part of a line; nor is what does not exist yet.
+        let is_id = id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        format!("AWSMarketplace/{kind}/{}", if is_id && !id.is_empty() { id } else { "*" })
+    };
+    let of = |value: &Value, place: &str| value.pointer(place).and_then(Value::as_str).map(str::to_owned);
+    if let Some(id) = of(request, "/changeSetId") {
+        return vec![end("ChangeSet", &id)];
+    }
+    if let Some(id) = of(request, "/entityId") {
+        return vec![end(if id.starts_with("offer-") { "Offer" } else { "SaaSProduct" }, &id)];
+    }
+    let Some(changes) = request.get("ChangeSet").and_then(Value::as_array) else { return vec!["*".to_owned()] };
+    let of_change = |change: &Value| {
+        let kind = if of(change, "/Entity/Type").is_some_and(|kind| kind.starts_with("Offer")) {
+            "Offer"
+        } else {
+            "SaaSProduct"
+        };
+        end(kind, &of(change, "/Entity/Identifier").unwrap_or_default())
+    };
+    let entities: BTreeSet<String> = changes.iter().map(of_change).collect();
+    entities.into_iter().collect()
 }
 
 fn in_table(operation: &str, request: &Value) -> Vec<Needed> {
@@ -150,6 +180,27 @@ mod tests {
         assert_eq!(lines(Service::Ses, "SendEmail", &json!({})), ["ses:SendEmail identity"]);
         let metering = lines(Service::Metering, "BatchMeterUsage", &json!({}));
         assert_eq!(metering, ["aws-marketplace:BatchMeterUsage *"]);
+    }
+
+    #[test]
+    fn the_catalog_is_asked_for_entities_and_change_sets() {
+        let of = |operation, request| lines(Service::Catalog, operation, &request);
+        let described = of("DescribeEntity", json!({ "catalog": "AWSMarketplace", "entityId": "prod-1@3" }));
+        assert_eq!(described, ["aws-marketplace:DescribeEntity AWSMarketplace/SaaSProduct/prod-1"]);
+        let followed = of("DescribeChangeSet", json!({ "changeSetId": "4x" }));
+        assert_eq!(followed, ["aws-marketplace:DescribeChangeSet AWSMarketplace/ChangeSet/4x"]);
+        let changes = json!({ "ChangeSet": [
+            { "Entity": { "Type": "SaaSProduct@1.0", "Identifier": "prod-1" } },
+            { "Entity": { "Type": "SaaSProduct@1.0", "Identifier": "prod-1" } },
+            { "Entity": { "Type": "Offer@1.0", "Identifier": "$Create Offer.Entity.Identifier" } },
+        ] });
+        let started = [
+            "aws-marketplace:StartChangeSet AWSMarketplace/Offer/*",
+            "aws-marketplace:StartChangeSet AWSMarketplace/SaaSProduct/prod-1",
+        ];
+        assert_eq!(of("StartChangeSet", changes), started);
+        let listed = of("ListEntities", json!({ "EntityType": "SaaSProduct" }));
+        assert_eq!(listed, ["aws-marketplace:ListEntities *"]);
     }
 
     #[test]

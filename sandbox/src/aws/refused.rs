@@ -127,6 +127,28 @@ pub enum Refused {
         /// The metered dimensions that there are.
         known: String,
     },
+    /// The catalog has no such entity.
+    #[error("the catalog has no entity `{given}`; its entities are: {known}")]
+    EntityUnknown {
+        /// What was asked for.
+        given: String,
+        /// The entities that there are.
+        known: String,
+    },
+    /// There is no such change set.
+    #[error("there is no change set `{given}`")]
+    ChangeSetUnknown {
+        /// What was asked for.
+        given: String,
+    },
+    /// The change set goes by the clock, or is over.
+    #[error("change set `{change_set}` waits for nobody: it is {status}")]
+    ChangeSetDoesNotWait {
+        /// Which.
+        change_set: String,
+        /// How far it has come.
+        status: &'static str,
+    },
     /// The sandbox itself failed.
     #[error("the sandbox made a name that is none: {0}")]
     Internal(#[from] InvalidId),
@@ -153,6 +175,9 @@ impl Refused {
             Self::ReadingUnknown { .. } => "reading_unknown",
             Self::ReadingInvalid { .. } => "reading_invalid",
             Self::DimensionNotMetered { .. } => "dimension_not_metered",
+            Self::EntityUnknown { .. } => "entity_unknown",
+            Self::ChangeSetUnknown { .. } => "change_set_unknown",
+            Self::ChangeSetDoesNotWait { .. } => "change_set_does_not_wait",
             Self::Internal(_) => "internal",
         }
     }

@@ -7,10 +7,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::catalog::Catalog;
 use super::connection::{Door, Switch};
 use super::dynamodb::{self, DynamoDb};
 use super::error::ServiceError;
@@ -30,6 +31,7 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Services {
     pub marketplace: Marketplace,
+    pub catalog: Catalog,
     pub dynamodb: DynamoDb,
     pub outbox: Arc<Outbox>,
     pub faults: Faults,
@@ -68,9 +70,17 @@ impl Asked {
         Self { call, headers, body, document: OnceLock::new() }
     }
 
-    /// What the body says. It is read when it is asked for: the embedded DynamoDB reads its requests for itself.
+    /// What the body says, and the query with it. It is read when it is asked for: the embedded DynamoDB reads its
+    /// requests for itself.
     fn document(&self) -> Result<&Document, &Malformed> {
-        self.document.get_or_init(|| self.call.protocol.decode(&self.body)).as_ref()
+        let read = || {
+            let mut document = self.call.protocol.decode(&self.body)?;
+            if let Document::Map(members) = &mut document {
+                members.extend(self.call.query.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
+            }
+            Ok(document)
+        };
+        self.document.get_or_init(read).as_ref()
     }
 }
 
@@ -90,8 +100,8 @@ async fn answer(
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let call = if head.method == Method::POST { Call::read(head.uri.path(), &head.headers, &body) } else { None };
-    let Some(call) = call else {
+    let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    let Some(call) = Call::read(head.method.as_str(), target, &head.headers, &body) else {
         return not_served(&services, &head.headers);
     };
     // A task of its own: as at AWS, what a caller has sent is done even if the caller hangs up.
@@ -115,7 +125,8 @@ fn not_served(services: &Services, headers: &HeaderMap) -> Response {
     let mut error = ServiceError::unknown_operation();
     error.status = 404;
     error.message =
-        "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement and Agreement, SNS and SES.".to_owned();
+        "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement, Agreement and Catalog, SNS and SES."
+            .to_owned();
     failure(protocol, None, &error, &services.marketplace.request_id())
 }
 
@@ -123,13 +134,24 @@ impl Services {
     /// With an empty plan of faults.
     pub(crate) fn new(
         marketplace: Marketplace,
+        catalog: Catalog,
         dynamodb: DynamoDb,
         wire: WireLog,
         recording: Option<Recording>,
         stop: watch::Receiver<()>,
     ) -> Arc<Self> {
         let (faults, crashes) = (Faults::default(), watch::Sender::new(0));
-        Arc::new(Self { marketplace, dynamodb, outbox: Arc::default(), faults, wire, recording, crashes, stop })
+        Arc::new(Self {
+            marketplace,
+            catalog,
+            dynamodb,
+            outbox: Arc::default(),
+            faults,
+            wire,
+            recording,
+            crashes,
+            stop,
+        })
     }
 
     pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
@@ -233,6 +255,7 @@ impl Services {
                         let (at, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
                         self.outbox.answer(address, request, at, &request_id)
                     }
+                    Service::Catalog => operations::catalog::call(&self.catalog, &call.operation, request),
                     _ => operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed),
                 },
             )

@@ -21,6 +21,8 @@ pub enum Service {
     Entitlement,
     /// The AWS Marketplace Agreement Service.
     Agreement,
+    /// The AWS Marketplace Catalog API.
+    Catalog,
     /// The Simple Notification Service.
     Sns,
     /// The Simple Email Service, version 2.
@@ -29,8 +31,8 @@ pub enum Service {
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::DynamoDb, Self::Metering, Self::Entitlement, Self::Agreement, Self::Sns, Self::Ses];
+    pub const ALL: [Self; 7] =
+        [Self::DynamoDb, Self::Metering, Self::Entitlement, Self::Agreement, Self::Catalog, Self::Sns, Self::Ses];
 
     /// The name that fault plans and the wire log use.
     pub fn name(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Service {
             Self::Metering => "metering",
             Self::Entitlement => "entitlement",
             Self::Agreement => "agreement",
+            Self::Catalog => "catalog",
             Self::Sns => "sns",
             Self::Ses => "ses",
         }
@@ -77,6 +80,14 @@ impl Service {
             Self::Agreement => {
                 &["DescribeAgreement", "GetAgreementEntitlements", "GetAgreementTerms", "SearchAgreements"]
             }
+            Self::Catalog => &[
+                "CancelChangeSet",
+                "DescribeChangeSet",
+                "DescribeEntity",
+                "ListChangeSets",
+                "ListEntities",
+                "StartChangeSet",
+            ],
             Self::Sns => &["Publish"],
             Self::Ses => &["SendEmail"],
         }
@@ -89,6 +100,7 @@ impl Service {
             Self::Metering => "com.amazonaws.marketplacemetering",
             Self::Entitlement => "com.amazonaws.marketplaceentitlementservice",
             Self::Agreement => "com.amazonaws.marketplaceagreement",
+            Self::Catalog => "com.amazonaws.marketplacecatalog",
             Self::Sns => "com.amazonaws.sns",
             Self::Ses => "com.amazonaws.sesv2",
         }
@@ -119,12 +131,27 @@ pub(crate) struct Call {
     /// As the request names it; it need not exist.
     pub operation: String,
     pub protocol: Protocol,
+    /// What the address says beside the body, in restJson1.
+    pub query: Vec<(String, String)>,
 }
 
 impl Call {
-    /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, the path of Smithy RPC v2 CBOR
-    /// and of restJson1, or the `Action` in the form of awsQuery. A request that names no service of ours has none.
-    pub(crate) fn read(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+    fn new(service: Service, operation: &str, protocol: Protocol) -> Self {
+        Self { service, operation: operation.to_owned(), protocol, query: Vec::new() }
+    }
+
+    /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, the path of Smithy RPC v2 CBOR,
+    /// method, path and query of restJson1, or the `Action` in the form of awsQuery. A request that names no service of
+    /// ours has none.
+    pub(crate) fn read(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if let Some(operation) = of_catalog(method, path) {
+            let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            return Some(Self { query, ..Self::new(Service::Catalog, operation, Protocol::RestJson) });
+        }
+        if method != "POST" {
+            return None;
+        }
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(target) = header("x-amz-target") {
             let (prefix, operation) = target.rsplit_once('.')?;
@@ -135,18 +162,14 @@ impl Call {
                 "AWSMPCommerceService_v20200301" => (Service::Agreement, Protocol::Json10),
                 _ => return None,
             };
-            return Some(Self { service, operation: operation.to_owned(), protocol });
+            return Some(Self::new(service, operation, protocol));
         }
         if path.ends_with("/v2/email/outbound-emails") {
-            return Some(Self {
-                service: Service::Ses,
-                operation: "SendEmail".to_owned(),
-                protocol: Protocol::RestJson,
-            });
+            return Some(Self::new(Service::Ses, "SendEmail", Protocol::RestJson));
         }
         if header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
             let (_, action) = form_urlencoded::parse(body).find(|(name, _)| name == "Action")?;
-            return Some(Self { service: Service::Sns, operation: action.into_owned(), protocol: Protocol::Query });
+            return Some(Self::new(Service::Sns, &action, Protocol::Query));
         }
         if header("smithy-protocol") != Some("rpc-v2-cbor") {
             return None;
@@ -159,6 +182,19 @@ impl Call {
             "AWSMPCommerceService_v20200301" => Service::Agreement,
             _ => return None,
         };
-        Some(Self { service, operation: operation.to_owned(), protocol: Protocol::Cbor })
+        Some(Self::new(service, operation, Protocol::Cbor))
     }
+}
+
+/// The operation of the Catalog API that has this method and path; as for other services, an endpoint may have a path
+/// of its own before it.
+fn of_catalog(method: &str, path: &str) -> Option<&'static str> {
+    let (_, name) = path.rsplit_once('/')?;
+    let operation = Service::Catalog.operations().iter().find(|operation| **operation == name)?;
+    let its_method = match *operation {
+        "DescribeChangeSet" | "DescribeEntity" => "GET",
+        "CancelChangeSet" => "PATCH",
+        _ => "POST",
+    };
+    (method == its_method).then_some(*operation)
 }

@@ -4,6 +4,7 @@
 //! caller sees a quiet system. What is wrong with a call is answered as a problem document that names it.
 
 mod call;
+mod catalog;
 mod deliveries;
 mod purchases;
 mod readings;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use http::{Method, StatusCode, header};
 use stallkeeper::http::Problem;
@@ -51,6 +52,12 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/bill", get(views::bill))
         .route("/sandbox/readings", get(readings::show).post(readings::change))
         .route("/sandbox/dimensions", post(readings::publish))
+        .route("/sandbox/catalog", get(catalog::entities))
+        .route("/sandbox/catalog/{name}", patch(catalog::patch))
+        .route("/sandbox/catalog/{name}/reset", post(catalog::reset))
+        .route("/sandbox/catalog/{name}/bare", post(catalog::strip))
+        .route("/sandbox/change-sets", get(catalog::change_sets).post(catalog::plan))
+        .route("/sandbox/change-sets/{change_set}", post(catalog::decide))
         .route("/sandbox/wire", get(views::wire).delete(views::clear_wire))
         .method_not_allowed_fallback(no_such_method)
         .with_state(inside)
@@ -129,10 +136,13 @@ impl From<Problem> for Failure {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let status = match refused {
-            Refused::AgreementUnknown { .. } => StatusCode::NOT_FOUND,
-            Refused::AgreementNotActive { .. } | Refused::AlreadySubscribed { .. } | Refused::NothingToRenew { .. } => {
-                StatusCode::CONFLICT
+            Refused::AgreementUnknown { .. } | Refused::EntityUnknown { .. } | Refused::ChangeSetUnknown { .. } => {
+                StatusCode::NOT_FOUND
             }
+            Refused::AgreementNotActive { .. }
+            | Refused::AlreadySubscribed { .. }
+            | Refused::NothingToRenew { .. }
+            | Refused::ChangeSetDoesNotWait { .. } => StatusCode::CONFLICT,
             Refused::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Refused::ProductUnknown { .. }
             | Refused::DimensionUnknown { .. }

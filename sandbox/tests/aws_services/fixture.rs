@@ -105,6 +105,10 @@ impl Sandbox {
         aws_sdk_marketplaceagreement::Client::new(&self.config())
     }
 
+    pub(crate) fn catalog(&self) -> aws_sdk_marketplacecatalog::Client {
+        aws_sdk_marketplacecatalog::Client::new(&self.config())
+    }
+
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config())
     }

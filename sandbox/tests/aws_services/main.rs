@@ -8,6 +8,9 @@
 )]
 
 mod agreements;
+mod catalog_change_sets;
+mod catalog_course;
+mod catalog_entities;
 mod entitlements;
 mod events;
 mod faults;

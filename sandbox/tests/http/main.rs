@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod catalog_calls;
 mod control_calls;
 mod gateway_requests;
 mod metered_usage;

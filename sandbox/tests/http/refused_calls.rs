@@ -21,6 +21,7 @@ async fn a_query_has_each_of_its_parameters_once_and_no_other() {
         ("GET", "/sandbox/bill?stage=staging", "unknown field `stage`, expected `product`"),
         ("GET", "/sandbox/purchases?nope=1", "unknown field `nope`"),
         ("GET", "/sandbox/queues?stage=staging", "unknown field `stage`"),
+        ("GET", "/sandbox/catalog?product=demo-contract", "unknown field `product`"),
         ("DELETE", "/sandbox/wire?service=metering", "unknown field `service`"),
         ("POST", "/sandbox/clock?advance=1h", "unknown field `advance`"),
     ];
@@ -71,6 +72,7 @@ async fn a_path_without_that_method_says_which_it_has() {
         ("GET", "/sandbox/deliver", "POST"),
         ("PUT", "/sandbox/wire", "GET,HEAD,DELETE"),
         ("GET", "/sandbox/agreements/agmt-1/token", "POST"),
+        ("GET", "/sandbox/catalog/prod-1", "PATCH"),
     ];
     for (method, path, allowed) in cases {
         let answer = visit.client.request(method.parse().unwrap(), visit.url(path)).send().await.unwrap();

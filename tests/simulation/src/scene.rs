@@ -101,6 +101,7 @@ fn delays(rng: &mut Rng) -> Delays {
         _ => Delays {
             provision: SignedDuration::from_secs(rng.i64(0..1200)),
             revoke: SignedDuration::from_secs(rng.i64(0..1200)),
+            ..Delays::none()
         },
     }
 }

@@ -59,8 +59,21 @@ impl Names {
         format!("agmt-{}", self.lower(25)).parse()
     }
 
-    pub(super) fn offer(&self) -> String {
+    pub(crate) fn offer(&self) -> String {
         format!("offer-{}", self.lower(13))
+    }
+
+    pub(crate) fn product(&self) -> String {
+        format!("prod-{}", self.lower(13))
+    }
+
+    pub(crate) fn product_code(&self) -> String {
+        self.lower(25)
+    }
+
+    /// The id of a change set.
+    pub(crate) fn change_set(&self) -> String {
+        self.lower(25)
     }
 
     /// The 32 hexadecimal digits of a license's name.

@@ -2,6 +2,7 @@
 
 mod agreement_requests;
 mod batch_meter_usage;
+pub(crate) mod catalog;
 mod describe_agreement;
 mod get_agreement_entitlements;
 mod get_agreement_terms;

@@ -1,0 +1,275 @@
+//! What a person or a test does to the catalog: puts entities into any state, says what becomes of change sets.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use stallkeeper::ids::ProductCode;
+use stallkeeper::listing::Listing;
+
+use super::change_set::{ChangeSet, Course, Failure, FailureCode, Outcome, Status};
+use super::members::merge_patch;
+use super::{Catalog, Entity, EntityKind, ErrorDetail, described};
+use crate::aws::refused::Refused;
+
+/// An entity, as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EntityOverview {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: EntityKind,
+    /// Counts its changes, from 1.
+    pub revision: u32,
+    /// When it was changed last.
+    pub last_modified: Timestamp,
+    /// The change set that is at work on it.
+    pub locked_by: Option<String>,
+    /// All that DescribeEntity has of it.
+    pub details: Map<String, Value>,
+}
+
+/// A change set, as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChangeSetOverview {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How far it has come.
+    pub status: Status,
+    /// Whether it stays so until a control call ends that: AWS reviews it, or it hangs.
+    pub waits: bool,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why it failed.
+    pub failure_code: Option<FailureCode>,
+    /// What it changes.
+    pub changes: Vec<ChangeOverview>,
+}
+
+/// A change of a change set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChangeOverview {
+    /// What it does.
+    pub change_type: String,
+    /// To which entity.
+    pub entity: String,
+    /// What is wrong with it.
+    pub errors: Vec<ErrorDetail>,
+}
+
+/// What becomes of the next change set, whatever it asks; as JSON, for example `{"next": "server_fault"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "next", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NextChangeSet {
+    /// It fails, and its first change has an error.
+    ClientError {
+        /// The error's code; INVALID_INPUT unless said otherwise.
+        #[serde(default)]
+        code: Option<String>,
+        /// The error's message.
+        #[serde(default)]
+        message: Option<String>,
+    },
+    /// It fails by AWS's fault.
+    ServerFault {},
+    /// It stays PREPARING until it is decided or cancelled.
+    HangPreparing {},
+    /// It stays APPLYING until it is decided.
+    HangApplying {},
+}
+
+/// How a review ends, or a change set that hangs; as JSON, for example `{"verdict": "reject", "message": "No video"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// Whether it is to be.
+    pub verdict: Verdict,
+    /// The code of the error that a rejected one has; INVALID_INPUT unless said otherwise.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// The error's message.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// Whether a change set is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is applied now.
+    Approve,
+    /// It fails now.
+    Reject,
+}
+
+fn rejection(code: Option<String>, message: Option<String>, standard: &str) -> Failure {
+    let code = code.unwrap_or_else(|| "INVALID_INPUT".to_owned());
+    let message = message.unwrap_or_else(|| standard.to_owned());
+    Failure { code: FailureCode::ClientError, detail: Some(ErrorDetail { code, message }) }
+}
+
+impl NextChangeSet {
+    pub(super) fn decide(self, change_set: &mut ChangeSet) {
+        match self {
+            Self::ClientError { code, message } => {
+                change_set.doom_to(rejection(code, message, "The sandbox was told to refuse this change."));
+            }
+            Self::ServerFault {} => {
+                let detail = ErrorDetail::new("INTERNAL", "An internal error occurred. Try again.");
+                change_set.doom_to(Failure { code: FailureCode::ServerFault, detail: Some(detail) });
+            }
+            Self::HangPreparing {} => change_set.course = Course::Waits(Status::Preparing),
+            Self::HangApplying {} => change_set.course = Course::Waits(Status::Applying),
+        }
+    }
+}
+
+impl Catalog {
+    /// All entities, as they are now.
+    pub fn entity_overviews(&self) -> Vec<EntityOverview> {
+        let state = self.settled();
+        let overview = |entity: &Entity| EntityOverview {
+            id: entity.id.clone(),
+            kind: entity.kind,
+            revision: entity.revision,
+            last_modified: entity.modified,
+            locked_by: state
+                .change_sets
+                .iter()
+                .find(|change_set| change_set.is_open() && change_set.is_about(&entity.id))
+                .map(|change_set| change_set.id.clone()),
+            details: entity.details.clone(),
+        };
+        state.entities.values().map(overview).collect()
+    }
+
+    /// All change sets, oldest first.
+    pub fn change_set_overviews(&self) -> Vec<ChangeSetOverview> {
+        let now = self.now();
+        self.settled().change_sets.iter().map(|change_set| overview(change_set, now)).collect()
+    }
+
+    /// Puts an entity into another state by a merge patch on its details, past every rule and lock.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an entity that is not there.
+    pub fn patch(&self, id: &str, patch: Map<String, Value>) -> Result<(), Refused> {
+        let now = self.now();
+        let mut state = self.settled();
+        let known = || state.entities.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        if !state.entities.contains_key(id) {
+            return Err(Refused::EntityUnknown { given: id.chars().take(80).collect(), known: known() });
+        }
+        if let Some(entity) = state.entities.get_mut(id) {
+            merge_patch(&mut entity.details, patch);
+            entity.revision = entity.revision.saturating_add(1);
+            entity.modified = now;
+        }
+        Ok(())
+    }
+
+    /// Makes a described listing complete again, as it was at the start. Open change sets of it are cancelled, and
+    /// further offers of it are gone.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a product that no listing describes.
+    pub fn reset(&self, product: &ProductCode) -> Result<(), Refused> {
+        self.put(product, described::complete)
+    }
+
+    /// Makes a described listing a draft without anything, as CreateProduct and CreateOffer leave it; else as
+    /// [`reset`](Self::reset).
+    ///
+    /// # Errors
+    ///
+    /// Refuses a product that no listing describes.
+    pub fn strip(&self, product: &ProductCode) -> Result<(), Refused> {
+        self.put(product, described::bare)
+    }
+
+    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> [Entity; 2]) -> Result<(), Refused> {
+        let now = self.now();
+        let listing = self.0.listings.iter().find(|listing| listing.product_code == *product).ok_or_else(|| {
+            let known: Vec<&str> = self.0.listings.iter().map(|listing| listing.product_code.as_str()).collect();
+            Refused::ProductUnknown { product: product.clone(), known: known.join(", ") }
+        })?;
+        let mut state = self.settled();
+        let id = listing.product_id.as_str();
+        let is_of_it =
+            |entity: &Entity| entity.id == id || entity.details.get("ProductId").and_then(Value::as_str) == Some(id);
+        let gone: Vec<(String, u32)> =
+            state.entities.values().filter(|it| is_of_it(it)).map(|it| (it.id.clone(), it.revision)).collect();
+        state.entities.retain(|_, entity| !is_of_it(entity));
+        for change_set in &mut state.change_sets {
+            if change_set.is_open() && gone.iter().any(|(id, _)| change_set.is_about(id)) {
+                change_set.course = Course::Over { at: now, outcome: Outcome::Cancelled };
+            }
+        }
+        for mut entity in made(listing, now) {
+            let before = gone.iter().find(|(id, _)| *id == entity.id).map_or(0, |(_, revision)| *revision);
+            entity.revision = before.saturating_add(1);
+            state.entities.insert(entity.id.clone(), entity);
+        }
+        Ok(())
+    }
+
+    /// Says what becomes of the next change set.
+    pub fn plan(&self, next: NextChangeSet) {
+        self.settled().next = Some(next);
+    }
+
+    /// Ends a change set that waits: for AWS's review, or because it hangs.
+    ///
+    /// # Errors
+    ///
+    /// Refuses one that is not there, and one that does not wait.
+    pub fn decide(&self, id: &str, decision: Decision) -> Result<ChangeSetOverview, Refused> {
+        let now = self.now();
+        let mut state = self.settled();
+        let change_set = state
+            .change_sets
+            .iter_mut()
+            .find(|change_set| change_set.id == id)
+            .ok_or_else(|| Refused::ChangeSetUnknown { given: id.chars().take(80).collect() })?;
+        if !matches!(change_set.course, Course::Waits(_)) {
+            let status = change_set.status(now).as_str();
+            return Err(Refused::ChangeSetDoesNotWait { change_set: id.to_owned(), status });
+        }
+        change_set.course = match decision.verdict {
+            Verdict::Approve => Course::Runs { applying: now, ends: now },
+            Verdict::Reject => {
+                let failure = rejection(decision.code, decision.message, "AWS Marketplace has rejected this change.");
+                Course::Over { at: now, outcome: change_set.failed(failure) }
+            }
+        };
+        state.settle(now, &self.0.names);
+        let decided = state.change_sets.iter().find(|change_set| change_set.id == id);
+        decided
+            .map(|change_set| overview(change_set, now))
+            .ok_or_else(|| Refused::ChangeSetUnknown { given: id.to_owned() })
+    }
+}
+
+fn overview(change_set: &ChangeSet, now: Timestamp) -> ChangeSetOverview {
+    let change = |change: &super::Change| ChangeOverview {
+        change_type: change.change_type.clone(),
+        entity: change.entity.clone(),
+        errors: change.errors.clone(),
+    };
+    ChangeSetOverview {
+        id: change_set.id.clone(),
+        name: change_set.name.clone(),
+        status: change_set.status(now),
+        waits: matches!(change_set.course, Course::Waits(_)),
+        started: change_set.started,
+        ended: change_set.ended(),
+        failure_code: change_set.failure().map(|failure| failure.code),
+        changes: change_set.changes.iter().map(change).collect(),
+    }
+}

@@ -1,0 +1,144 @@
+//! How change sets end: by the clock, all or nothing.
+
+use jiff::Timestamp;
+
+use super::change_set::{Change, ChangeSet, Course, Failure, FailureCode, Outcome, Status};
+use super::described::own_part;
+use super::{Catalog, Entities, Entity, EntityKind, ErrorDetail, State, offer, product};
+use crate::aws::marketplace::Names;
+
+/// Why a change set is not cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotCancelled {
+    /// There is none.
+    Unknown,
+    /// It is applied, or over.
+    TooLate(Status),
+}
+
+impl State {
+    /// Lets every change set end that is due by now, in the order in which they are due.
+    pub(super) fn settle(&mut self, now: Timestamp, names: &Names) {
+        let due = |change_set: &ChangeSet| match change_set.course {
+            Course::Runs { ends, .. } if ends <= now => Some(ends),
+            Course::Runs { .. } | Course::Waits(_) | Course::Over { .. } => None,
+        };
+        loop {
+            let next = self.change_sets.iter().enumerate().filter_map(|(at, it)| Some((due(it)?, at))).min();
+            let Some((ends, at)) = next else { return };
+            let State { entities, change_sets, .. } = self;
+            let Some(change_set) = change_sets.get_mut(at) else { return };
+            change_set.end(entities, ends, names);
+        }
+    }
+}
+
+impl ChangeSet {
+    /// Applies it, or says why it cannot be.
+    fn end(&mut self, entities: &mut Entities, at: Timestamp, names: &Names) {
+        let outcome = match self.doom.clone() {
+            Some(failure) => self.failed(failure),
+            None => match apply_all(&self.changes, entities, at, names) {
+                Ok(changed) => {
+                    *entities = changed;
+                    Outcome::Succeeded
+                }
+                Err(errors) => {
+                    for (change, errors) in self.changes.iter_mut().zip(errors) {
+                        change.errors = errors;
+                    }
+                    Outcome::Failed(Failure { code: FailureCode::ClientError, detail: None })
+                }
+            },
+        };
+        self.course = Course::Over { at, outcome };
+    }
+
+    /// Lets it fail when it ends. What would be reviewed ends at once: nobody looks at it.
+    pub(super) fn doom_to(&mut self, failure: Failure) {
+        self.doom = Some(failure);
+        if matches!(self.course, Course::Waits(_)) {
+            self.course = Course::Runs { applying: self.started, ends: self.started };
+        }
+    }
+
+    /// Ends it with a failure; one of the client's stands at its first change.
+    pub(super) fn failed(&mut self, failure: Failure) -> Outcome {
+        if let (FailureCode::ClientError, Some(detail), Some(first)) =
+            (failure.code, &failure.detail, self.changes.first_mut())
+        {
+            first.errors = vec![detail.clone()];
+        }
+        Outcome::Failed(failure)
+    }
+}
+
+/// The entities with all changes, or what is wrong with each.
+pub(super) fn apply_all(
+    changes: &[Change],
+    entities: &Entities,
+    at: Timestamp,
+    names: &Names,
+) -> Result<Entities, Vec<Vec<ErrorDetail>>> {
+    let mut changed = entities.clone();
+    let errors: Vec<_> =
+        changes.iter().map(|change| apply(change, &mut changed, at, names).err().unwrap_or_default()).collect();
+    if errors.iter().any(|errors| !errors.is_empty()) {
+        return Err(errors);
+    }
+    for (id, entity) in &mut changed {
+        if changes.iter().any(|change| change.entity == *id) {
+            entity.revision = entities.get(id).map_or(1, |before| before.revision.saturating_add(1));
+            entity.modified = at;
+        }
+    }
+    Ok(changed)
+}
+
+fn apply(change: &Change, entities: &mut Entities, at: Timestamp, names: &Names) -> Result<(), Vec<ErrorDetail>> {
+    let fresh = match change.change_type.as_str() {
+        "CreateProduct" => Some(product::fresh(&names.product_code())),
+        "CreateOffer" => {
+            let product = super::members::text(&change.details, "ProductId");
+            Some(offer::fresh(&change.entity, product, change.details.get("Name")))
+        }
+        _ => None,
+    };
+    let there = entities.remove(&change.entity).or_else(|| {
+        let details = fresh?.as_object().cloned().unwrap_or_default();
+        Some(Entity { id: change.entity.clone(), kind: change.kind, revision: 1, modified: at, details })
+    });
+    let Some(mut entity) = there else {
+        // Its creation stands in this change set after this change, or it is gone since the change set began.
+        let message = format!("There is no entity '{}'.", change.entity);
+        return Err(vec![ErrorDetail::new("INVALID_INPUT", message)]);
+    };
+    let (change_type, details) = (&change.change_type, &change.details);
+    let done = match change.kind {
+        EntityKind::Product => product::apply(change_type, details, &mut entity.details, &own_part(&entity.id)),
+        EntityKind::Offer => {
+            offer::apply(change_type, details, &mut entity.details, entities).map_err(|error| vec![error])
+        }
+    };
+    entities.insert(entity.id.clone(), entity);
+    done
+}
+
+impl Catalog {
+    /// CancelChangeSet: "Must be sent before the status of the request changes to APPLYING" (Catalog API reference).
+    pub(crate) fn cancel(&self, id: &str) -> Result<(), NotCancelled> {
+        let now = self.now();
+        let mut state = self.settled();
+        let found = state.change_sets.iter_mut().find(|change_set| change_set.id == id);
+        let change_set = found.ok_or(NotCancelled::Unknown)?;
+        match change_set.status(now) {
+            Status::Preparing => {
+                change_set.course = Course::Over { at: now, outcome: Outcome::Cancelled };
+                Ok(())
+            }
+            status @ (Status::Applying | Status::Succeeded | Status::Cancelled | Status::Failed) => {
+                Err(NotCancelled::TooLate(status))
+            }
+        }
+    }
+}

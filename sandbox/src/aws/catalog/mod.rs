@@ -1,0 +1,175 @@
+//! The seller's side of AWS Marketplace: the catalog of products and offers, and the change sets that change it.
+//!
+//! `described` makes the entities of a described listing; `start` takes a change set in, by the limits of
+//! `change_types`; `change_set` is how far one has come; `course` lets it end, where `product` and `offer` apply it. What
+//! a person or a test does to the catalog is in `control`.
+//!
+//! Nothing runs in the background: whoever looks at the catalog first lets end what is due by the clock.
+
+mod change_set;
+mod change_types;
+mod control;
+mod course;
+mod described;
+mod members;
+mod offer;
+mod product;
+mod start;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use stallkeeper::ids::AccountId;
+use stallkeeper::listing::Listing;
+use stallkeeper::time::Clock;
+
+use super::marketplace::Names;
+pub(crate) use change_set::{Change, ChangeSet};
+pub use change_set::{FailureCode, Status};
+pub use control::{ChangeOverview, ChangeSetOverview, Decision, EntityOverview, NextChangeSet, Verdict};
+pub(crate) use course::NotCancelled;
+pub use described::fulfillment_url;
+pub(crate) use start::{Asked, AskedChange, NotStarted};
+
+/// The seller's catalog. Clones are the same catalog.
+#[derive(Debug, Clone)]
+pub struct Catalog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    seller: AccountId,
+    listings: Vec<Listing>,
+    /// How long a change set takes from its start to its end.
+    takes: SignedDuration,
+    names: Names,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entities: Entities,
+    /// Oldest first.
+    change_sets: Vec<ChangeSet>,
+    /// What becomes of the next change set, if not what AWS would make of it.
+    next: Option<NextChangeSet>,
+}
+
+/// Entities by their ids.
+pub(crate) type Entities = BTreeMap<String, Entity>;
+
+/// A product or an offer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entity {
+    pub id: String,
+    pub kind: EntityKind,
+    /// Counts its changes, from 1.
+    pub revision: u32,
+    pub modified: Timestamp,
+    pub details: Map<String, Value>,
+}
+
+/// The kinds of entities that the sandbox has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum EntityKind {
+    /// `SaaSProduct@1.0`
+    #[serde(rename = "SaaSProduct@1.0")]
+    Product,
+    /// `Offer@1.0`
+    #[serde(rename = "Offer@1.0")]
+    Offer,
+}
+
+impl EntityKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Product, Self::Offer];
+
+    /// Its name without a version, as lists and ARNs have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Product => "SaaSProduct",
+            Self::Offer => "Offer",
+        }
+    }
+
+    /// Its name as changes and descriptions have it.
+    pub(crate) fn versioned(self) -> &'static str {
+        match self {
+            Self::Product => "SaaSProduct@1.0",
+            Self::Offer => "Offer@1.0",
+        }
+    }
+}
+
+/// What is wrong with a change of a change set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorDetail {
+    /// AWS's code.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl ErrorDetail {
+    fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl Catalog {
+    /// Opens a catalog in which every listing is complete and limited to test accounts.
+    pub(super) fn open(
+        clock: Clock,
+        seller: AccountId,
+        listings: Vec<Listing>,
+        takes: SignedDuration,
+        names: Names,
+    ) -> Self {
+        let now = clock.now();
+        let entities = listings.iter().flat_map(|listing| described::complete(listing, now));
+        let entities = entities.map(|entity| (entity.id.clone(), entity)).collect();
+        let state = Mutex::new(State { entities, ..State::default() });
+        Self(Arc::new(Shared { clock, seller, listings, takes, names, state }))
+    }
+
+    /// The entity of that id.
+    pub(crate) fn entity(&self, id: &str) -> Option<Entity> {
+        self.settled().entities.get(id).cloned()
+    }
+
+    /// All entities of a kind.
+    pub(crate) fn entities(&self, kind: EntityKind) -> Vec<Entity> {
+        self.settled().entities.values().filter(|entity| entity.kind == kind).cloned().collect()
+    }
+
+    /// The change set of that id.
+    pub(crate) fn change_set(&self, id: &str) -> Option<ChangeSet> {
+        self.settled().change_sets.iter().find(|change_set| change_set.id == id).cloned()
+    }
+
+    /// All change sets, oldest first.
+    pub(crate) fn change_sets(&self) -> Vec<ChangeSet> {
+        self.settled().change_sets.clone()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The ARN of an entity or a change set: `kind` is `SaaSProduct`, `Offer` or `ChangeSet`.
+    pub(crate) fn arn(&self, kind: &str, id: &str) -> String {
+        format!("arn:aws:aws-marketplace:us-east-1:{}:AWSMarketplace/{kind}/{id}", self.0.seller)
+    }
+
+    /// The state, in which everything has ended that is due by now.
+    fn settled(&self) -> MutexGuard<'_, State> {
+        // A change set is applied to a copy that takes the state's place once it is whole, so a poisoned lock guards a
+        // whole state.
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.settle(self.now(), &self.0.names);
+        state
+    }
+}

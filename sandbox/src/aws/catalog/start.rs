@@ -1,0 +1,201 @@
+//! StartChangeSet: what AWS refuses at once, and what it takes in.
+//!
+//! Malformed changes, details beyond their limits and locked entities are refused at once; whether the entities as they
+//! are allow the changes shows when the change set is prepared.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::change_set::{Change, ChangeSet, Course, Status};
+use super::change_types::{self, Unfit};
+use super::course::apply_all;
+use super::{Catalog, EntityKind, State};
+
+/// A change set as it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Asked {
+    pub name: Option<String>,
+    pub token: Option<String>,
+    pub changes: Vec<AskedChange>,
+}
+
+/// A change as it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AskedChange {
+    pub change_type: String,
+    pub entity_type: String,
+    /// An entity's id, perhaps with `@` and its revision, or `$name.Entity.Identifier` of a change that creates one.
+    pub identifier: Option<String>,
+    pub name: Option<String>,
+    pub details: Value,
+    pub as_text: bool,
+}
+
+/// Why a change set is not started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotStarted {
+    /// The request is wrong, and the sentence says how.
+    Invalid(String),
+    /// There is no such entity.
+    Unknown(String),
+    /// Another change set is at work on an entity; the sentence names both.
+    Locked(String),
+}
+
+impl Catalog {
+    /// Starts a change set and answers its id. The same request with the same token starts none anew.
+    pub(crate) fn start(&self, asked: Asked) -> Result<String, NotStarted> {
+        let mut state = self.settled();
+        let earlier = asked.token.as_ref().and_then(|token| {
+            state.change_sets.iter().find(|change_set| change_set.asked.token.as_ref() == Some(token))
+        });
+        if let Some(earlier) = earlier {
+            return match earlier.asked == asked {
+                true => Ok(earlier.id.clone()),
+                false => Err(invalid("The ClientRequestToken was used for another request.")),
+            };
+        }
+        let changes = self.read(&asked.changes, &state)?;
+        lock(&changes, &state)?;
+
+        let (id, now) = (self.0.names.change_set(), self.now());
+        let name = asked.name.clone().unwrap_or_else(|| format!("Submitted by {}", self.0.seller));
+        let course = self.course(&changes, &state, now);
+        let mut change_set = ChangeSet { id: id.clone(), name, started: now, changes, course, doom: None, asked };
+        if let Some(next) = state.next.take() {
+            next.decide(&mut change_set);
+        }
+        state.change_sets.push(change_set);
+        Ok(id)
+    }
+
+    /// Reads the changes: their types, the entities that they name, their details.
+    fn read(&self, asked: &[AskedChange], state: &State) -> Result<Vec<Change>, NotStarted> {
+        let mut created = BTreeMap::new();
+        let mut kinds = Vec::new();
+        for change in asked {
+            let kind = EntityKind::ALL.into_iter().find(|kind| kind.versioned() == change.entity_type);
+            let kind = kind.ok_or_else(|| {
+                let known = EntityKind::ALL.map(EntityKind::versioned).join(", ");
+                invalid(format!("The sandbox has no entities of the type '{}', only: {known}", change.entity_type))
+            })?;
+            let id = creates(change).then(|| match kind {
+                EntityKind::Product => self.0.names.product(),
+                EntityKind::Offer => self.0.names.offer(),
+            });
+            if let (Some(id), Some(name)) = (&id, &change.name)
+                && created.insert(format!("${name}.Entity.Identifier"), id.clone()).is_some()
+            {
+                return Err(invalid(format!("Two changes have the ChangeName '{name}'.")));
+            }
+            kinds.push((kind, id));
+        }
+        let read = |(change, (kind, id)): (&AskedChange, (EntityKind, Option<String>))| {
+            let details = resolve(&change.details, &created);
+            change_types::check(kind, &change.change_type, &details).map_err(|unfit| match unfit {
+                Unfit::UnknownType => {
+                    let (entity, known) = (kind.versioned(), change_types::of(kind).join(", "));
+                    let given = &change.change_type;
+                    invalid(format!("{entity} has no change type '{given}' here; the sandbox serves: {known}"))
+                }
+                Unfit::Breaks(sentence) => {
+                    invalid(format!("The details of {} are not valid: {sentence}", change.change_type))
+                }
+            })?;
+            let entity = match (id, &change.identifier) {
+                (Some(id), None) => id,
+                (Some(_), Some(_)) => {
+                    return Err(invalid(format!("{} takes no Identifier.", change.change_type)));
+                }
+                (None, None) => return Err(invalid(format!("{} needs an Identifier.", change.change_type))),
+                (None, Some(identifier)) => named(identifier, kind, &created, state)?,
+            };
+            Ok(Change {
+                kind,
+                change_type: change.change_type.clone(),
+                entity,
+                name: change.name.clone(),
+                details,
+                as_text: change.as_text,
+                errors: Vec::new(),
+            })
+        };
+        let changes = asked.iter().zip(kinds).map(read).collect::<Result<Vec<_>, _>>()?;
+        for (place, change) in changes.iter().enumerate() {
+            let is_same = |other: &Change| other.entity == change.entity && other.change_type == change.change_type;
+            if changes.iter().take(place).any(is_same) {
+                let (kind, id) = (&change.change_type, &change.entity);
+                return Err(invalid(format!("The change type {kind} stands twice for the entity '{id}'.")));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// By the clock, unless AWS reviews it: a product becomes public only after people have looked at it, which takes 7
+    /// to 10 business days (AWS Marketplace user guide, saas-product-lifecycle). They do not look at what cannot be.
+    fn course(&self, changes: &[Change], state: &State, now: Timestamp) -> Course {
+        let goes_public = |change: &Change| {
+            change.change_type == "UpdateVisibility"
+                && change.details.get("TargetVisibility").and_then(Value::as_str) == Some("Public")
+        };
+        if changes.iter().any(goes_public) && apply_all(changes, &state.entities, now, &self.0.names).is_ok() {
+            return Course::Waits(Status::Preparing);
+        }
+        let after = |time| now.checked_add(time).unwrap_or(Timestamp::MAX);
+        Course::Runs { applying: after(self.0.takes / 2), ends: after(self.0.takes) }
+    }
+}
+
+fn invalid(sentence: impl Into<String>) -> NotStarted {
+    NotStarted::Invalid(sentence.into())
+}
+
+fn creates(change: &AskedChange) -> bool {
+    matches!(change.change_type.as_str(), "CreateProduct" | "CreateOffer")
+}
+
+/// The details with the ids of created entities in the place of what refers to them.
+fn resolve(details: &Value, created: &BTreeMap<String, String>) -> Value {
+    match details {
+        Value::String(text) => created.get(text).unwrap_or(text).as_str().into(),
+        Value::Array(items) => items.iter().map(|item| resolve(item, created)).collect(),
+        Value::Object(members) => {
+            let resolved = members.iter().map(|(name, value)| (name.clone(), resolve(value, created)));
+            Value::Object(resolved.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => details.clone(),
+    }
+}
+
+/// The id of the entity that an identifier names.
+fn named(
+    identifier: &str,
+    kind: EntityKind,
+    created: &BTreeMap<String, String>,
+    state: &State,
+) -> Result<String, NotStarted> {
+    if identifier.starts_with('$') {
+        let of_no_change = || invalid(format!("'{identifier}' refers to no change that creates an entity."));
+        return created.get(identifier).cloned().ok_or_else(of_no_change);
+    }
+    let id = identifier.split_once('@').map_or(identifier, |(id, _)| id);
+    match state.entities.get(id) {
+        Some(entity) if entity.kind == kind => Ok(id.to_owned()),
+        Some(_) | None => Err(NotStarted::Unknown(id.to_owned())),
+    }
+}
+
+fn lock(changes: &[Change], state: &State) -> Result<(), NotStarted> {
+    for change in changes {
+        let holder = state.change_sets.iter().find(|other| other.is_open() && other.is_about(&change.entity));
+        if let Some(holder) = holder {
+            return Err(NotStarted::Locked(format!(
+                "Requested change set has entities locked by change sets - Entity: '{}' ChangeSets: '{}'",
+                change.entity, holder.id,
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! DescribeEntity: all that the catalog has of a product or an offer.
+
+use serde_json::Value;
+
+use super::requests::{RESOURCE_ID, iso, not_found, of_catalog, refused};
+use crate::aws::catalog::Catalog;
+use crate::aws::error::ServiceError;
+use crate::aws::input::TextRule;
+use crate::aws::protocol::{Document, Record};
+
+/// The model has only a `ResourceId` here, but AWS takes an id with its revision as well.
+const ENTITY_ID: TextRule =
+    TextRule { allows: |c| c.is_ascii_alphanumeric() || "_-@".contains(c), pattern: r"^[\w\-@]+$", ..RESOURCE_ID };
+
+pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, ServiceError> {
+    let asked = of_catalog(request, "catalog").and_then(|input| input.required_text("entityId", &ENTITY_ID));
+    let asked = asked.map_err(refused)?;
+    let id = asked.split_once('@').map_or(asked, |(id, _)| id);
+    let entity = catalog.entity(id).ok_or_else(|| not_found(format!("Entity '{id}' does not exist.")))?;
+    let details = Value::Object(entity.details);
+    Ok(Record::new()
+        .with("EntityType", entity.kind.versioned())
+        .with("EntityIdentifier", format!("{}@{}", entity.id, entity.revision))
+        .with("EntityArn", catalog.arn(entity.kind.name(), &entity.id))
+        .with("LastModifiedDate", iso(entity.modified))
+        .with("Details", details.to_string())
+        .with("DetailsDocument", Document::from(details))
+        .into())
+}
