@@ -12,10 +12,12 @@
 //! delivering them is the bus's part.
 //!
 //! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults`, `wire_log` and `recording` stand
-//! before every service, `operations` answer it from the `marketplace`, `outbox` keeps it, or `dynamodb` passes it on.
+//! before every service, `operations` answer it from the `marketplace`, `outbox` keeps it, `deployed` answers what
+//! operators ask of the stacks, or `dynamodb` passes it on.
 //! `in_process` is the same without the port.
 
 mod connection;
+mod deployed;
 mod dynamodb;
 mod error;
 mod faults;
@@ -45,6 +47,8 @@ use tokio::sync::{mpsc, watch};
 use marketplace::Names;
 use recording::Recording;
 use server::Services;
+
+use crate::stack::Stack;
 
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use in_process::InProcess;
@@ -149,6 +153,12 @@ impl Aws {
     /// AWS Marketplace, where buyers buy.
     pub fn marketplace(&self) -> &Marketplace {
         &self.services.marketplace
+    }
+
+    /// Tells operators of the stacks that are set up on it.
+    pub(crate) fn deploy(&self, stacks: Vec<Arc<Stack>>) {
+        let Services { deployed, marketplace, .. } = &*self.services;
+        deployed.set_up(&self.url, marketplace.seller().as_str(), marketplace.now(), stacks);
     }
 
     /// What SNS and SES were given.
