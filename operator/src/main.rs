@@ -76,3 +76,24 @@ fn completions(shell: Shell) -> anyhow::Result<()> {
     clap_complete::generate(shell, &mut Arguments::command(), "stallkeeper", &mut script);
     print::say(String::from_utf8(script)?.trim_end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_of_the_operations_page_are_commands() {
+        let page = include_str!("../../docs/OPERATIONS.md");
+        let in_text = page.split('`').filter_map(|part| part.strip_prefix("keep "));
+        let in_scripts = page.lines().filter_map(|line| line.strip_prefix("keep "));
+        let mut seen = 0;
+        // What stands for something else is left out: a shell's words, and the omission.
+        for command in in_text.chain(in_scripts).filter(|command| !command.contains(['(', '…'])) {
+            let typed = ["stallkeeper"].into_iter().chain(command.split_whitespace()).chain(["--stage", "production"]);
+            let parsed = Arguments::try_parse_from(typed);
+            assert!(parsed.is_ok(), "keep {command}: {}", parsed.unwrap_err());
+            seen += 1;
+        }
+        assert!(seen >= 20, "{seen}");
+    }
+}

@@ -54,6 +54,9 @@ impl Deployed {
         request: &Document,
         now: Timestamp,
     ) -> Result<Document, ServiceError> {
+        if !service.operations().contains(&operation) {
+            return Err(ServiceError::unknown_operation());
+        }
         let all = self.stacks.get().ok_or_else(|| ServiceError::internal(service))?;
         match (service, operation) {
             (Service::Sts, "GetCallerIdentity") => all.caller(headers),
