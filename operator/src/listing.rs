@@ -9,7 +9,7 @@ use serde::Serialize;
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Listing;
 
-use crate::stack::StackArguments;
+use crate::stack::TableArguments;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -20,7 +20,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         files: Files,
         #[command(flatten)]
-        stack: StackArguments,
+        stack: TableArguments,
         /// Says it for programs.
         #[arg(long)]
         json: bool,
@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Shows the listings that a stack has.
     Show {
         #[command(flatten)]
-        stack: StackArguments,
+        stack: TableArguments,
         /// Says it for programs.
         #[arg(long)]
         json: bool,
@@ -88,7 +88,7 @@ impl Files {
 }
 
 /// Loads listings, once all of them are known to be the stage's.
-async fn push(listings: &[Listing], stack: &StackArguments, json: bool) -> anyhow::Result<()> {
+async fn push(listings: &[Listing], stack: &TableArguments, json: bool) -> anyhow::Result<()> {
     for listing in listings {
         let (name, stage, wanted) = (&listing.name, listing.stage, stack.stage());
         ensure!(stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was loaded");
@@ -120,7 +120,7 @@ async fn push(listings: &[Listing], stack: &StackArguments, json: bool) -> anyho
     Ok(())
 }
 
-async fn show(stack: &StackArguments, json: bool) -> anyhow::Result<()> {
+async fn show(stack: &TableArguments, json: bool) -> anyhow::Result<()> {
     let listings = stack.store().await?.all_listings().await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&listings)?);

@@ -1,15 +1,25 @@
 //! `stallkeeper`: the command for who runs a stack.
 
+mod api;
+mod dlq;
+mod doctor;
+mod events;
+mod lambda;
+mod licenses;
 mod listing;
+mod print;
+mod signed;
 mod stack;
+mod usage;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 /// Runs a stack of Stallkeeper.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "stallkeeper", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -20,12 +30,36 @@ enum Command {
     /// What is sold: the described listings, and those that a stack has.
     #[command(subcommand)]
     Listing(listing::Command),
+    /// What was bought, and whose it is. By itself it lists the licenses.
+    Licenses(licenses::Arguments),
+    /// What was used, and what became of it at AWS.
+    #[command(subcommand)]
+    Usage(usage::Command),
+    /// What the application was told.
+    #[command(subcommand)]
+    Events(events::Command),
+    /// What could not be delivered.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
+    /// Looks whether everything is there that you need to run a stack, and says how to mend what is not.
+    Doctor(doctor::Arguments),
+    /// Writes the completions of a shell: `source <(stallkeeper completions bash)`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Listing(command) => listing::run(command).await,
+        Command::Licenses(arguments) => licenses::run(arguments).await,
+        Command::Usage(command) => usage::run(command).await,
+        Command::Events(command) => events::run(command).await,
+        Command::Dlq(command) => dlq::run(command).await,
+        Command::Doctor(arguments) => doctor::run(&arguments).await,
+        Command::Completions { shell } => completions(shell),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,5 +68,32 @@ async fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn completions(shell: Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "stallkeeper", &mut script);
+    print::say(String::from_utf8(script)?.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_of_the_operations_page_are_commands() {
+        let page = include_str!("../../docs/OPERATIONS.md");
+        let in_text = page.split('`').filter_map(|part| part.strip_prefix("keep "));
+        let in_scripts = page.lines().filter_map(|line| line.strip_prefix("keep "));
+        let mut seen = 0;
+        // What stands for something else is left out: a shell's words, and the omission.
+        for command in in_text.chain(in_scripts).filter(|command| !command.contains(['(', '…'])) {
+            let typed = ["stallkeeper"].into_iter().chain(command.split_whitespace()).chain(["--stage", "production"]);
+            let parsed = Arguments::try_parse_from(typed);
+            assert!(parsed.is_ok(), "keep {command}: {}", parsed.unwrap_err());
+            seen += 1;
+        }
+        assert!(seen >= 20, "{seen}");
     }
 }

@@ -1,4 +1,6 @@
-//! Which stack is meant, and where its table is.
+//! Which stack is meant, and what CloudFormation tells of it.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use aws_config::{Region, SdkConfig};
@@ -9,7 +11,7 @@ use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 
 /// The only region that a stack can be in.
-const REGION: &str = "us-east-1";
+pub(crate) const REGION: &str = "us-east-1";
 
 /// Which stack is meant.
 #[derive(Debug, Args)]
@@ -20,12 +22,28 @@ pub(crate) struct StackArguments {
     /// The stack's name at CloudFormation, if it is not `stallkeeper-<stage>`.
     #[arg(long, value_name = "NAME")]
     stack_name: Option<String>,
-    /// The stack's table. CloudFormation is not asked for it then.
-    #[arg(long, value_name = "NAME")]
-    table: Option<String>,
     /// Where AWS is, if it is not AWS: the sandbox, for one.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
+}
+
+/// Which stack is meant, for what reads and writes its table.
+#[derive(Debug, Args)]
+pub(crate) struct TableArguments {
+    #[command(flatten)]
+    stack: StackArguments,
+    /// The stack's table. CloudFormation is not asked for it then.
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+}
+
+/// A stack, as CloudFormation describes it.
+pub(crate) struct Described {
+    /// Its name.
+    pub(crate) name: String,
+    /// What became of its last deployment, in CloudFormation's words.
+    pub(crate) status: String,
+    outputs: BTreeMap<String, String>,
 }
 
 impl StackArguments {
@@ -34,35 +52,87 @@ impl StackArguments {
         self.stage
     }
 
-    /// The stack's table.
-    pub(crate) async fn store(&self) -> anyhow::Result<Store> {
+    /// The name that the stack has at CloudFormation.
+    pub(crate) fn name(&self) -> String {
+        self.stack_name.clone().unwrap_or_else(|| format!("stallkeeper-{}", self.stage()))
+    }
+
+    /// Where AWS is, if it is not AWS.
+    pub(crate) fn endpoint_url(&self) -> Option<&str> {
+        self.endpoint_url.as_deref()
+    }
+
+    /// The configuration of clients of the stack's AWS.
+    pub(crate) async fn config(&self) -> SdkConfig {
         let mut config = stallkeeper::aws::config().await.to_builder().region(Region::from_static(REGION));
         if let Some(url) = &self.endpoint_url {
             config = config.endpoint_url(url);
         }
-        let config = config.build();
-        let table = match &self.table {
-            Some(table) => table.clone(),
-            None => self.output(&config, "TableName").await?,
-        };
-        Ok(Store::new(&config, table, Clock::System))
+        config.build()
     }
 
-    /// One of the outputs that the stack has.
-    async fn output(&self, config: &SdkConfig, name: &str) -> anyhow::Result<String> {
-        let stack = self.stack_name.clone().unwrap_or_else(|| format!("stallkeeper-{}", self.stage()));
+    /// The stack.
+    pub(crate) async fn described(&self, config: &SdkConfig) -> anyhow::Result<Described> {
+        let name = self.name();
         let client = aws_sdk_cloudformation::Client::new(config);
-        let described = match client.describe_stacks().stack_name(&stack).send().await {
+        let described = match client.describe_stacks().stack_name(&name).send().await {
             Ok(described) => described,
             Err(error) => bail!(
-                "CloudFormation does not tell of the stack {stack} in {REGION}: {}. Is it deployed, and are these its \
+                "CloudFormation does not tell of the stack {name} in {REGION}: {}. Is it deployed, and are these its \
                  account's credentials? Another name goes into --stack-name",
                 chain(&error)
             ),
         };
-        let mut outputs =
-            described.stacks.unwrap_or_default().into_iter().flat_map(|it| it.outputs.unwrap_or_default());
-        let output = outputs.find(|output| output.output_key.as_deref() == Some(name));
-        output.and_then(|output| output.output_value).with_context(|| format!("the stack {stack} has no output {name}"))
+        let stack = described.stacks.unwrap_or_default().into_iter().next();
+        let stack = stack.with_context(|| format!("CloudFormation describes no stack {name}"))?;
+        let outputs = stack.outputs.unwrap_or_default().into_iter();
+        let outputs = outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect();
+        let status = stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
+        Ok(Described { name, status, outputs })
+    }
+
+    /// What a part of the template is called at AWS.
+    pub(crate) async fn resource(&self, config: &SdkConfig, part: &str) -> anyhow::Result<String> {
+        let name = self.name();
+        let client = aws_sdk_cloudformation::Client::new(config);
+        let described = client.describe_stack_resource().stack_name(&name).logical_resource_id(part).send().await;
+        let resource = match described {
+            Ok(described) => described.stack_resource_detail.and_then(|detail| detail.physical_resource_id),
+            Err(error) => bail!(
+                "CloudFormation does not tell of {part} of the stack {name} in {REGION}: {}. Do the credentials allow \
+                 cloudformation:DescribeStackResource?",
+                chain(&error)
+            ),
+        };
+        resource.with_context(|| format!("the stack {name} has no {part}"))
+    }
+}
+
+impl TableArguments {
+    /// The stage that is meant.
+    pub(crate) fn stage(&self) -> Stage {
+        self.stack.stage()
+    }
+
+    /// The stack's table.
+    pub(crate) async fn store(&self) -> anyhow::Result<Store> {
+        let config = self.stack.config().await;
+        let table = match &self.table {
+            Some(table) => table.clone(),
+            None => self.stack.described(&config).await?.output("TableName")?.to_owned(),
+        };
+        Ok(Store::new(&config, table, Clock::System))
+    }
+}
+
+impl Described {
+    /// One of the outputs that the stack has.
+    pub(crate) fn output(&self, name: &str) -> anyhow::Result<&str> {
+        self.optional_output(name).with_context(|| format!("the stack {} has no output {name}", self.name))
+    }
+
+    /// One of the outputs that some stacks have.
+    pub(crate) fn optional_output(&self, name: &str) -> Option<&str> {
+        self.outputs.get(name).map(String::as_str)
     }
 }

@@ -55,16 +55,25 @@ impl Caller {
     }
 
     /// One IAM user an access key: the same key is the same caller.
-    fn authorizer(&self, account: &str) -> Value {
+    pub(crate) fn arn(&self, account: &str) -> String {
+        format!("arn:aws:iam::{account}:user/{}", self.access_key)
+    }
+
+    /// The user's id.
+    pub(crate) fn user_id(&self) -> String {
         let key = &self.access_key;
-        let user = format!("AIDA{}", key.strip_prefix("AKIA").unwrap_or(key));
+        format!("AIDA{}", key.strip_prefix("AKIA").unwrap_or(key))
+    }
+
+    fn authorizer(&self, account: &str) -> Value {
+        let user = self.user_id();
         json!({ "iam": {
-            "accessKey": key,
+            "accessKey": self.access_key,
             "accountId": account,
             "callerId": user,
             "cognitoIdentity": null,
             "principalOrgId": null,
-            "userArn": format!("arn:aws:iam::{account}:user/{key}"),
+            "userArn": self.arn(account),
             "userId": user,
         }})
     }

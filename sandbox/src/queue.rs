@@ -66,6 +66,19 @@ struct Message {
 }
 
 impl Message {
+    fn new(body: String, sent: Timestamp) -> Self {
+        Self { id: uuid(), body, sent, first_received: None, receives: 0, handle: 0, in_flight_until: None }
+    }
+
+    fn is_visible(&self, now: Timestamp) -> bool {
+        self.in_flight_until.is_none_or(|until| until <= now)
+    }
+
+    fn dead_letter(&self) -> DeadLetter {
+        let Self { id, body, sent, receives, .. } = self.clone();
+        DeadLetter { message_id: id, sent, receives, body }
+    }
+
     fn waits(&self) -> bool {
         self.in_flight_until.is_none()
     }
@@ -128,9 +141,7 @@ impl Queue {
 
     /// Puts a message on the queue, whatever it says.
     pub fn put(&self, body: String, sent: Timestamp) {
-        let message =
-            Message { id: uuid(), body, sent, first_received: None, receives: 0, handle: 0, in_flight_until: None };
-        self.lock().messages.push(message);
+        self.lock().messages.push(Message::new(body, sent));
     }
 
     /// Hands out the next messages, if any can be; those that came back too often become dead letters.
@@ -173,6 +184,46 @@ impl Queue {
         on_it.done.extend(done);
         let forgotten = on_it.done.len().saturating_sub(REMEMBERED);
         on_it.done.drain(..forgotten);
+    }
+
+    /// Puts a message straight among the dead letters, as Lambda does with what it has given up.
+    pub fn bury(&self, body: String, sent: Timestamp) {
+        self.lock().dead.push(Message::new(body, sent));
+    }
+
+    /// Hands out so many dead letters at most, for somebody to look at; they are out of sight for that long.
+    pub fn look_at_dead(&self, now: Timestamp, most: usize, hidden: SignedDuration) -> Vec<DeadLetter> {
+        let mut on_it = self.lock();
+        let seen = on_it.dead.iter_mut().filter(|message| message.is_visible(now)).take(most);
+        seen.map(|message| {
+            message.receives += 1;
+            message.in_flight_until = Some(now + hidden);
+            message.dead_letter()
+        })
+        .collect()
+    }
+
+    /// How many dead letters can be handed out, and how many are out of sight.
+    pub fn count_dead(&self, now: Timestamp) -> (usize, usize) {
+        let on_it = self.lock();
+        let visible = on_it.dead.iter().filter(|message| message.is_visible(now)).count();
+        (visible, on_it.dead.len() - visible)
+    }
+
+    /// Puts the dead letters that can be handed out back on the queue, as new messages, and says how many.
+    pub fn redrive(&self, now: Timestamp) -> usize {
+        let mut on_it = self.lock();
+        let (moved, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut on_it.dead).into_iter().partition(|message| message.is_visible(now));
+        on_it.dead = kept;
+        let count = moved.len();
+        on_it.messages.extend(moved.into_iter().map(|message| Message::new(message.body, now)));
+        count
+    }
+
+    /// The queue's name at AWS.
+    pub(crate) fn arn(&self) -> &str {
+        &self.arn
     }
 
     /// When the next message comes into sight again.
@@ -227,17 +278,11 @@ impl Queue {
     pub fn overview(&self) -> QueueOverview {
         let on_it = self.lock();
         let waiting = on_it.messages.iter().filter(|message| message.waits()).count();
-        let dead_letter = |message: &Message| DeadLetter {
-            message_id: message.id.clone(),
-            sent: message.sent,
-            receives: message.receives,
-            body: message.body.clone(),
-        };
         QueueOverview {
             held: on_it.held,
             waiting,
             in_flight: on_it.messages.len() - waiting,
-            dead_letters: on_it.dead.iter().map(dead_letter).collect(),
+            dead_letters: on_it.dead.iter().map(Message::dead_letter).collect(),
         }
     }
 

@@ -139,3 +139,23 @@ fn what_was_never_handed_out_is_not_done_with_the_first_batch() {
     queue.finish(&batch, done());
     assert_eq!(queue.overview().waiting, 1);
 }
+
+#[test]
+fn dead_letters_are_looked_at_and_go_back_as_new_messages() {
+    let queue = queue(&[]);
+    queue.bury("lost".to_owned(), START);
+    let hidden = SignedDuration::from_secs(10);
+    let seen = queue.look_at_dead(START, 10, hidden);
+    assert_eq!((seen.len(), seen[0].body.as_str(), seen[0].receives), (1, "lost", 1));
+    assert!(queue.look_at_dead(START, 10, hidden).is_empty(), "it is out of sight");
+    assert_eq!(queue.count_dead(START), (0, 1));
+    assert_eq!(queue.redrive(START), 0, "what is out of sight stays");
+    let later = START + hidden;
+    assert_eq!(queue.count_dead(later), (1, 0));
+    assert_eq!(queue.redrive(later), 1);
+    assert!(queue.overview().dead_letters.is_empty());
+    let record = queue.receive(later).unwrap().event().unwrap().records.remove(0);
+    assert_ne!(record.message_id.as_deref(), Some(seen[0].message_id.as_str()));
+    assert_eq!(record.attributes["ApproximateReceiveCount"], "1");
+    assert_eq!(record.attributes["SentTimestamp"], "10000");
+}

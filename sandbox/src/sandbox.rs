@@ -180,6 +180,7 @@ impl Sandbox {
             let stack = Stack::set_up(door.stage, door.url.clone(), theirs, &setting).await?;
             stacks.push(Arc::new(stack));
         }
+        aws.deploy(stacks.clone());
 
         let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let timeline = Timeline::new(clock.clone(), Bus::new(announced), Arc::clone(aws.outbox()), stacks.clone());

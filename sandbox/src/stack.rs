@@ -2,6 +2,8 @@
 //!
 //! The functions are the real handlers on the real AWS clients; only the endpoint is the sandbox's AWS.
 
+mod runs;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +35,8 @@ use crate::queue::{Queue, Redelivery};
 use crate::stream::Stream;
 use crate::table;
 
+pub(crate) use runs::RECONCILE_FUNCTION;
+
 /// How long the function that takes in news may take, as the template has it.
 const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
 
@@ -41,12 +45,6 @@ const TELLING_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the buyers' mails come from.
 const MAIL_FROM: &str = "no-reply@seller.example";
-
-/// How long the reporter may take, as the template has it.
-const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
-
-/// How long the reconciliation may take, as the template has it.
-const RECONCILIATION_TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// A function of the stack that API Gateway calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,15 +100,18 @@ pub(crate) struct Stack {
     pub(crate) table: String,
     pub(crate) queue: Queue,
     pub(crate) mail: Queue,
+    /// What the reporter and the reconciliation did not do is among its dead letters.
+    pub(crate) runs: Queue,
     stream: Stream,
     /// The topic of the seller's application.
-    topic: String,
+    pub(crate) topic: String,
     /// How many of SNS's messages the mail queue has heard.
     heard: AtomicUsize,
     listings: Vec<Listing>,
     functions: Mutex<Functions>,
     config: SdkConfig,
     clock: Clock,
+    account: String,
     dry_run: bool,
     /// Whether the reporter's schedule is on.
     reports: AtomicBool,
@@ -164,6 +165,7 @@ impl Stack {
             url,
             queue: Queue::new(arn("sqs", "news"), Redelivery::NEWS),
             mail: Queue::new(arn("sqs", "mail"), Redelivery::MAIL),
+            runs: Queue::new(arn("sqs", "run"), Redelivery::NEWS),
             stream: Stream::from_now(dynamodb_url, &name).await?,
             heard: AtomicUsize::new(0),
             listings,
@@ -171,6 +173,7 @@ impl Stack {
             topic,
             config: (*config).clone(),
             clock: (*clock).clone(),
+            account: (*account).to_owned(),
             dry_run: *dry_run,
             reports: AtomicBool::new(true),
             crashes: crashes.clone(),
@@ -324,30 +327,14 @@ impl Stack {
         }
     }
 
-    /// Runs the reporter once, as its schedule does.
-    pub(crate) async fn report_usage(&self) {
-        let metering = self.running().metering;
-        let stage = self.stage.as_str();
-        match self.within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
-            Ok(Ok(report)) => tracing::info!(stage, ?report, "the reporter has run"),
-            Ok(Err(error)) => tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed"),
-            Err(error) => tracing::error!(stage, %error, "the reporter did not answer"),
-        }
+    /// The stack's name at CloudFormation.
+    pub(crate) fn name(&self) -> &str {
+        &self.table
     }
 
-    /// Runs the reconciliation once, as its schedule does; none if it failed.
-    pub(crate) async fn reconcile(&self) -> Option<entitlement::Report> {
-        let reconciliation = self.running().reconciliation;
-        let stage = self.stage.as_str();
-        let limit = RECONCILIATION_TIME_LIMIT;
-        match self.within(limit, async move { reconciliation.run(limit).await }).await {
-            Ok(Ok(report)) => return Some(report),
-            Ok(Err(error)) => {
-                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reconciliation failed");
-            }
-            Err(error) => tracing::error!(stage, %error, "the reconciliation did not answer"),
-        }
-        None
+    /// What a part of the template is called at AWS.
+    pub(crate) fn name_of(&self, part: &str) -> String {
+        format!("{}-{part}", self.name())
     }
 
     /// What CloudWatch has of the stack.

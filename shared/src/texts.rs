@@ -77,7 +77,12 @@ impl Texts {
     }
 
     /// A message that is filled in.
-    pub fn say_with<'a>(&self, id: &str, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    pub fn say_with<const N: usize>(&self, id: &str, arguments: [(&str, &str); N]) -> String {
+        self.fill(id, arguments)
+    }
+
+    /// A message that is filled in with what is only known later.
+    pub fn fill<'a>(&self, id: &str, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
         let (message, attribute) = id.split_once('.').map_or((id, None), |(message, rest)| (message, Some(rest)));
         let message = self.bundle.get_message(message);
         let pattern = message.and_then(|message| match attribute {

@@ -40,6 +40,7 @@ def main():
         staging_goes_and_production_stays,
         commands_name_what_is_there,
         the_dry_run_is_held_against_what_was_booked,
+        the_version_is_ours,
     ]
     for check in checks:
         found = [f"{check.__name__}: {problem}" for problem in check()]
@@ -354,6 +355,13 @@ def the_dry_run_is_held_against_what_was_booked():
         answer = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
     if answer.stdout.splitlines() != expected:
         yield f"held_against.py says:\n{answer.stdout}{answer.stderr}"
+
+
+def the_version_is_ours():
+    (ours,) = re.findall(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    told = TEMPLATE["Outputs"]["Version"]["Value"]
+    if told != ours:
+        yield f"the output Version is {told}, and this is {ours}"
 
 
 main()

@@ -97,7 +97,22 @@ impl Reconciliation {
     ///
     /// When the table does not answer. What was done stays done, and the next run goes on from there.
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
+        self.run_from(time_limit, false).await
+    }
+
+    /// Runs once and begins the day's walk anew, whatever was walked of it: for an operator who has mended something.
+    /// The next runs go on with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_anew(&self, time_limit: Duration) -> Result<Report, StoreError> {
+        self.run_from(time_limit, true).await
+    }
+
+    async fn run_from(&self, time_limit: Duration, anew: bool) -> Result<Report, StoreError> {
         let mut run = Run {
+            anew,
             store: &self.store,
             reconciler: Reconciler::new(&self.store, &self.marketplace, &self.pace),
             marketplace: &self.marketplace,
@@ -141,6 +156,8 @@ fn measured(report: &Report, failed: bool) -> BTreeMap<Metric, u64> {
 
 /// One run.
 struct Run<'a> {
+    /// Whether the walk begins again.
+    anew: bool,
     store: &'a Store,
     reconciler: Reconciler<'a>,
     marketplace: &'a Marketplace,
@@ -167,7 +184,7 @@ impl Run<'_> {
             }
         }
         // The walk comes by all of them, if it only begins now.
-        let begins = known.as_ref().is_none_or(|known| known.day != reconciled.day);
+        let begins = self.anew || known.as_ref().is_none_or(|known| known.day != reconciled.day);
         let waited = if begins { Ok(()) } else { self.look_at_what_waits().await };
         let walked = match waited {
             Ok(()) => self.walk(&mut reconciled).await,
@@ -181,11 +198,11 @@ impl Run<'_> {
         walked
     }
 
-    /// Where the walk is: that of an earlier day is ended first.
+    /// Where the walk is: that of an earlier day is ended first, unless it begins anew.
     fn of_today(&self, known: Option<Reconciled>) -> Reconciled {
         let day = TimeZone::UTC.to_datetime(self.now).date();
         match known {
-            Some(known) if known.day == day || known.at.is_some() => known,
+            Some(known) if !self.anew && (known.day == day || known.at.is_some()) => known,
             known => Reconciled {
                 day,
                 at: Some(Stop::Licenses { state: FIRST, after: None }),

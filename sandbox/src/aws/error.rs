@@ -62,7 +62,9 @@ impl ServiceError {
             Service::Agreement => Self::modelled("ThrottlingException", 429, message),
             Service::Catalog => Self::modelled("ThrottlingException", 429, message),
             Service::Sns => Self::modelled("Throttled", 429, message),
-            Service::Ses => Self::modelled("TooManyRequestsException", 429, message),
+            Service::Ses | Service::Lambda => Self::modelled("TooManyRequestsException", 429, message),
+            Service::CloudFormation | Service::Sts => Self::common("Throttling", 400, message),
+            Service::Sqs => Self::common("ThrottlingException", 400, message),
         }
     }
 
@@ -76,6 +78,8 @@ impl ServiceError {
             Service::Catalog => Self::modelled("InternalServiceException", 500, message),
             Service::Sns => Self::modelled("InternalError", 500, message),
             Service::Ses => Self::modelled("InternalServiceErrorException", 500, message),
+            Service::CloudFormation | Service::Sts | Service::Sqs => Self::common("InternalFailure", 500, message),
+            Service::Lambda => Self::modelled("ServiceException", 500, message),
         }
     }
 
@@ -83,12 +87,13 @@ impl ServiceError {
     pub(crate) fn access_denied(service: Service, operation: &str) -> Self {
         let message = format!("User: sandbox is not authorized to perform: {operation}");
         match service {
-            Service::DynamoDb | Service::Metering | Service::Entitlement => {
+            Service::DynamoDb | Service::Metering | Service::Entitlement | Service::Sqs => {
                 Self::common("AccessDeniedException", 400, message)
             }
             Service::Catalog => Self::modelled("AccessDeniedException", 403, message),
+            Service::CloudFormation | Service::Sts => Self::common("AccessDenied", 403, message),
             Service::Sns => Self::modelled("AuthorizationError", 403, message),
-            Service::Ses => Self::common("AccessDeniedException", 403, message),
+            Service::Ses | Service::Lambda => Self::common("AccessDeniedException", 403, message),
             Service::Agreement => {
                 let mut error = Self::modelled("AccessDeniedException", 403, message);
                 error.members = error.members.with("reason", "INVALID_ACCESS");

@@ -63,7 +63,7 @@ fn a_plan_that_cannot_be_is_refused_with_what_could_be() {
     let good = json!({"service": "metering", "operation": "ResolveCustomer", "kind": "throttle"});
     assert_eq!(Fault::read(&good).unwrap().times, 1);
     let cases = [
-        ("service", json!("sqs"), "service_unknown", "dynamodb, metering, entitlement, agreement"),
+        ("service", json!("kms"), "service_unknown", "dynamodb, metering, entitlement, agreement"),
         ("operation", json!("GetEntitlements"), "operation_unknown", "*, ResolveCustomer"),
         ("kind", json!("explode"), "kind_unknown", "before, after, throttle, error500, timeout, access_denied"),
         ("call", json!(0), "fault_malformed", "count from 1"),

@@ -13,12 +13,13 @@
 //! delivering them is the bus's part.
 //!
 //! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults`, `wire_log` and `recording` stand
-//! before every service, `operations` answer it from the `marketplace` or the
-//! `catalog`, `outbox` keeps it, or `dynamodb` passes it on.
+//! before every service, `operations` answer it from the `marketplace` or the `catalog`, `outbox` keeps it, `deployed`
+//! answers what operators ask of the stacks, or `dynamodb` passes it on.
 //! `in_process` is the same without the port.
 
 mod catalog;
 mod connection;
+mod deployed;
 mod dynamodb;
 mod error;
 mod faults;
@@ -49,10 +50,12 @@ use marketplace::Names;
 use recording::Recording;
 use server::Services;
 
+use crate::stack::Stack;
 pub use catalog::{
     Catalog, ChangeOverview, ChangeSetOverview, Decision, EntityKind, EntityOverview, ErrorDetail, FailureCode,
     NextChangeSet, Status, Verdict, fulfillment_url,
 };
+
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use in_process::InProcess;
 pub use marketplace::{
@@ -160,6 +163,12 @@ impl Aws {
     /// The seller's catalog of products and offers.
     pub fn catalog(&self) -> &Catalog {
         &self.services.catalog
+    }
+
+    /// Tells operators of the stacks that are set up on it.
+    pub(crate) fn deploy(&self, stacks: Vec<Arc<Stack>>) {
+        let Services { deployed, marketplace, .. } = &*self.services;
+        deployed.set_up(&self.url, marketplace.seller().as_str(), marketplace.now(), stacks);
     }
 
     /// What SNS and SES were given.

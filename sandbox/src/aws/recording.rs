@@ -88,6 +88,8 @@ fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
         Service::Sns => one("sns", of("TopicArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default()),
         // Which identity it is depends on what is verified at SES: the address, or its domain.
         Service::Ses => one("ses", "identity"),
+        // What operators ask for: no function does.
+        Service::CloudFormation | Service::Sts | Service::Sqs | Service::Lambda => one(service.name(), "*"),
     }
 }
 

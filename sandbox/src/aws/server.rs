@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::catalog::Catalog;
 use super::connection::{Door, Switch};
+use super::deployed::{Deployed, Invoked};
 use super::dynamodb::{self, DynamoDb};
 use super::error::ServiceError;
 use super::faults::{Fault, FaultKind, Faults};
@@ -34,6 +35,7 @@ pub(crate) struct Services {
     pub catalog: Catalog,
     pub dynamodb: DynamoDb,
     pub outbox: Arc<Outbox>,
+    pub deployed: Deployed,
     pub faults: Faults,
     pub wire: WireLog,
     pub recording: Option<Recording>,
@@ -125,7 +127,8 @@ fn not_served(services: &Services, headers: &HeaderMap) -> Response {
     let mut error = ServiceError::unknown_operation();
     error.status = 404;
     error.message =
-        "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement, Agreement and Catalog, SNS and SES."
+        "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement, Agreement and Catalog, SNS and SES, and for \
+         operators some of CloudFormation, STS, SQS and Lambda."
             .to_owned();
     failure(protocol, None, &error, &services.marketplace.request_id())
 }
@@ -141,17 +144,8 @@ impl Services {
         stop: watch::Receiver<()>,
     ) -> Arc<Self> {
         let (faults, crashes) = (Faults::default(), watch::Sender::new(0));
-        Arc::new(Self {
-            marketplace,
-            catalog,
-            dynamodb,
-            outbox: Arc::default(),
-            faults,
-            wire,
-            recording,
-            crashes,
-            stop,
-        })
+        let (outbox, deployed) = (Arc::default(), Deployed::default());
+        Arc::new(Self { marketplace, catalog, dynamodb, outbox, deployed, faults, wire, recording, crashes, stop })
     }
 
     pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
@@ -246,6 +240,9 @@ impl Services {
             );
         }
         let request_id = self.marketplace.request_id();
+        if let Some(function) = &call.function {
+            return self.invoke(asked, function, &request_id).await;
+        }
         let answer = if operations::is_too_large(call.service, &call.operation, body) {
             Err(ServiceError::too_large())
         } else {
@@ -256,6 +253,10 @@ impl Services {
                         self.outbox.answer(address, request, at, &request_id)
                     }
                     Service::Catalog => operations::catalog::call(&self.catalog, &call.operation, request),
+                    Service::CloudFormation | Service::Sts | Service::Sqs => {
+                        let (now, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
+                        self.deployed.answer(address, &asked.headers, request, now)
+                    }
                     _ => operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed),
                 },
             )
@@ -269,6 +270,25 @@ impl Services {
                 response(call.protocol, 200, &document, &request_id)
             }
             Err(error) => failure(call.protocol, Some(call.service), &error, &request_id),
+        }
+    }
+
+    /// A call of Lambda: its answer is the function's own.
+    async fn invoke(&self, asked: &Asked, function: &str, request_id: &str) -> Response {
+        let (protocol, service) = (asked.call.protocol, asked.call.service);
+        let invoked = match asked.document() {
+            Ok(payload) => self.deployed.invoke(function, &asked.headers, payload).await,
+            Err(_) => Err(ServiceError::modelled("InvalidRequestContentException", 400, "The payload is not JSON.")),
+        };
+        match invoked {
+            Ok(Invoked::Allowed) => StatusCode::NO_CONTENT.into_response(),
+            Ok(Invoked::Answered(answer)) => response(protocol, 200, &answer, request_id),
+            Ok(Invoked::Failed(error)) => {
+                let mut response = response(protocol, 200, &error, request_id);
+                response.headers_mut().insert("x-amz-function-error", http::HeaderValue::from_static("Unhandled"));
+                response
+            }
+            Err(error) => failure(protocol, Some(service), &error, request_id),
         }
     }
 }

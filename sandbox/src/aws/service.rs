@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Protocol;
@@ -27,12 +28,31 @@ pub enum Service {
     Sns,
     /// The Simple Email Service, version 2.
     Ses,
+    /// CloudFormation: the stacks as operators find them.
+    CloudFormation,
+    /// The Security Token Service.
+    Sts,
+    /// The Simple Queue Service: the stacks' dead letters.
+    Sqs,
+    /// Lambda: functions that operators run.
+    Lambda,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::DynamoDb, Self::Metering, Self::Entitlement, Self::Agreement, Self::Catalog, Self::Sns, Self::Ses];
+    pub const ALL: [Self; 11] = [
+        Self::DynamoDb,
+        Self::Metering,
+        Self::Entitlement,
+        Self::Agreement,
+        Self::Catalog,
+        Self::Sns,
+        Self::Ses,
+        Self::CloudFormation,
+        Self::Sts,
+        Self::Sqs,
+        Self::Lambda,
+    ];
 
     /// The name that fault plans and the wire log use.
     pub fn name(self) -> &'static str {
@@ -44,6 +64,10 @@ impl Service {
             Self::Catalog => "catalog",
             Self::Sns => "sns",
             Self::Ses => "ses",
+            Self::CloudFormation => "cloudformation",
+            Self::Sts => "sts",
+            Self::Sqs => "sqs",
+            Self::Lambda => "lambda",
         }
     }
 
@@ -90,6 +114,10 @@ impl Service {
             ],
             Self::Sns => &["Publish"],
             Self::Ses => &["SendEmail"],
+            Self::CloudFormation => &["DescribeStackResource", "DescribeStacks"],
+            Self::Sts => &["GetCallerIdentity"],
+            Self::Sqs => &["GetQueueAttributes", "ListMessageMoveTasks", "ReceiveMessage", "StartMessageMoveTask"],
+            Self::Lambda => &["Invoke"],
         }
     }
 
@@ -103,6 +131,10 @@ impl Service {
             Self::Catalog => "com.amazonaws.marketplacecatalog",
             Self::Sns => "com.amazonaws.sns",
             Self::Ses => "com.amazonaws.sesv2",
+            Self::CloudFormation => "com.amazonaws.cloudformation",
+            Self::Sts => "com.amazonaws.sts",
+            Self::Sqs => "com.amazonaws.sqs",
+            Self::Lambda => "com.amazonaws.lambda",
         }
     }
 }
@@ -133,21 +165,23 @@ pub(crate) struct Call {
     pub protocol: Protocol,
     /// What the address says beside the body, in restJson1.
     pub query: Vec<(String, String)>,
+    /// The function that the path names, where Lambda is called.
+    pub function: Option<String>,
 }
 
 impl Call {
-    fn new(service: Service, operation: &str, protocol: Protocol) -> Self {
-        Self { service, operation: operation.to_owned(), protocol, query: Vec::new() }
+    fn of(service: Service, operation: &str, protocol: Protocol) -> Self {
+        Self { service, operation: operation.to_owned(), protocol, query: Vec::new(), function: None }
     }
 
     /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, the path of Smithy RPC v2 CBOR,
-    /// method, path and query of restJson1, or the `Action` in the form of awsQuery. A request that names no service of
-    /// ours has none.
+    /// method, path and query of restJson1, or the `Action` in the form of awsQuery, whose `Version` tells the services
+    /// apart. A request that names no service of ours has none.
     pub(crate) fn read(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if let Some(operation) = of_catalog(method, path) {
             let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-            return Some(Self { query, ..Self::new(Service::Catalog, operation, Protocol::RestJson) });
+            return Some(Self { query, ..Self::of(Service::Catalog, operation, Protocol::RestJson) });
         }
         if method != "POST" {
             return None;
@@ -160,16 +194,27 @@ impl Call {
                 "AWSMPMeteringService" => (Service::Metering, Protocol::Json11),
                 "AWSMPEntitlementService" => (Service::Entitlement, Protocol::Json11),
                 "AWSMPCommerceService_v20200301" => (Service::Agreement, Protocol::Json10),
+                "AmazonSQS" => (Service::Sqs, Protocol::Json10),
                 _ => return None,
             };
-            return Some(Self::new(service, operation, protocol));
+            return Some(Self::of(service, operation, protocol));
         }
         if path.ends_with("/v2/email/outbound-emails") {
-            return Some(Self::new(Service::Ses, "SendEmail", Protocol::RestJson));
+            return Some(Self::of(Service::Ses, "SendEmail", Protocol::RestJson));
+        }
+        if let Some((_, function)) = path.rsplit_once("/2015-03-31/functions/") {
+            let function = percent_decode_str(function.strip_suffix("/invocations")?).decode_utf8().ok()?;
+            let call = Self::of(Service::Lambda, "Invoke", Protocol::RestJson);
+            return Some(Self { function: Some(function.into_owned()), ..call });
         }
         if header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
-            let (_, action) = form_urlencoded::parse(body).find(|(name, _)| name == "Action")?;
-            return Some(Self::new(Service::Sns, &action, Protocol::Query));
+            let of = |wanted| form_urlencoded::parse(body).find(|(name, _)| name == wanted).map(|(_, value)| value);
+            let service = match of("Version").as_deref() {
+                Some("2010-05-15") => Service::CloudFormation,
+                Some("2011-06-15") => Service::Sts,
+                _ => Service::Sns,
+            };
+            return Some(Self::of(service, &of("Action")?, Protocol::Query));
         }
         if header("smithy-protocol") != Some("rpc-v2-cbor") {
             return None;
@@ -182,7 +227,7 @@ impl Call {
             "AWSMPCommerceService_v20200301" => Service::Agreement,
             _ => return None,
         };
-        Some(Self::new(service, operation, Protocol::Cbor))
+        Some(Self::of(service, operation, Protocol::Cbor))
     }
 }
 

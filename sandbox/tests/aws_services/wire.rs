@@ -113,7 +113,8 @@ async fn what_is_not_served_is_an_unknown_operation() {
     for (target, status) in [
         ("AWSMPMeteringService.MeterUsage", 400),
         ("AWSMPEntitlementService.Nothing", 400),
-        ("AmazonSQS.SendMessage", 404),
+        ("AmazonSQS.SendMessage", 400),
+        ("TrentService.Encrypt", 404),
         ("nonsense", 404),
         ("", 404),
     ] {

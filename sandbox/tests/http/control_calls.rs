@@ -57,7 +57,7 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
         ("/sandbox/clock", json!({ "set": "noon" }), 400, "parameter_invalid", "`noon`"),
         ("/sandbox/clock", json!({ "set": START, "advance": "1h" }), 400, "parameter_invalid", "beside `advance`"),
         ("/sandbox/clock", json!({ "advance": "5000000d" }), 400, "parameter_invalid", "advance: "),
-        ("/sandbox/faults", json!({ "service": "sqs" }), 400, "service_unknown", "dynamodb, metering"),
+        ("/sandbox/faults", json!({ "service": "kms" }), 400, "service_unknown", "dynamodb, metering"),
         (
             "/sandbox/faults",
             json!({ "service": "dynamodb", "operation": "Query", "kind": "unprocessed" }),
@@ -90,7 +90,7 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
         assert!(problem["detail"].as_str().unwrap().contains(part), "{path} {body} {problem}");
         assert!(problem["action"].is_string(), "{problem}");
     }
-    for path in ["/sandbox/events?stage=moon", "/sandbox/wire?service=sqs"] {
+    for path in ["/sandbox/events?stage=moon", "/sandbox/wire?service=kms"] {
         let answer = visit.client.get(visit.url(path)).send().await.unwrap();
         problem(answer, 400, path).await;
     }

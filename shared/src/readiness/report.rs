@@ -105,7 +105,7 @@ impl Said {
 
     /// The sentence in a language.
     pub fn in_language(&self, texts: &Texts) -> String {
-        texts.say_with(&self.text, self.with.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        texts.fill(&self.text, self.with.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Runs the reconciliation by its schedule: clients are built once and handed to the handler.
+//! Runs the reconciliation by its schedule, or from the start of the day's walk for an operator who calls it with
+//! `{"anew": true}`: clients are built once and handed to the handler.
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
@@ -21,7 +22,9 @@ async fn main() -> Result<(), Error> {
     let function = &function;
     let handler = |event: LambdaEvent<Value>| async move {
         let left = aws::time_left(event.context.deadline(), TIME_LIMIT);
-        Ok::<Report, Error>(function.run(left).await?)
+        let anew = event.payload.get("anew").and_then(Value::as_bool) == Some(true);
+        let report = if anew { function.run_anew(left).await? } else { function.run(left).await? };
+        Ok::<Report, Error>(report)
     };
     run(service_fn(handler)).await
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Document, Malformed};
 
 /// Reads one JSON value that is the whole body.
-pub(super) fn decode(body: &[u8]) -> Result<Document, Malformed> {
+pub(crate) fn decode(body: &[u8]) -> Result<Document, Malformed> {
     serde_json::from_slice::<Value>(body).map(Document::from).map_err(|_| Malformed)
 }
 

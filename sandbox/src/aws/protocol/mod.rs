@@ -1,7 +1,8 @@
 //! The wire protocols: one document, written as JSON or as CBOR.
 //!
 //! Operations are functions from document to document and know no protocol. A timestamp is typed in the document,
-//! since JSON writes it as seconds since 1970 and CBOR as the same under tag 1. SNS alone still speaks awsQuery.
+//! since JSON writes it as seconds since 1970 and CBOR as the same under tag 1. SNS, CloudFormation and
+//! STS still speak awsQuery.
 
 mod cbor;
 mod document;
@@ -9,6 +10,7 @@ mod json;
 mod query;
 
 pub(crate) use document::{Document, Record};
+pub(crate) use json::decode as read_json;
 
 /// How a request is written, and hence its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

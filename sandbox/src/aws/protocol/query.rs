@@ -28,6 +28,13 @@ fn write(xml: &mut String, document: &Document) {
                 let _ = write!(xml, "</{name}>");
             }
         }
+        Document::List(values) => {
+            for value in values {
+                xml.push_str("<member>");
+                write(xml, value);
+                xml.push_str("</member>");
+            }
+        }
         Document::Text(text) => xml.push_str(&escaped(text)),
         Document::Null => {}
         other => xml.push_str(&escaped(&other.to_json().to_string())),

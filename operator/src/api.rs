@@ -1,0 +1,152 @@
+//! The API of a stack, called with the operator's credentials.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::print::Progress;
+use crate::signed::{Answer, Call, Signed, encoded};
+use crate::stack::StackArguments;
+
+/// How long an answer is waited for: API Gateway gives up after 30 seconds.
+const TIME_LIMIT: Duration = Duration::from_secs(35);
+
+/// How often what changes nothing is asked at most, until it is answered.
+const ATTEMPTS: u32 = 3;
+
+/// How long is waited before it is asked again; twice as long after the second time.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Which stack's API is meant.
+#[derive(Debug, Args)]
+pub(crate) struct ApiArguments {
+    #[command(flatten)]
+    stack: StackArguments,
+    /// The address of the stack's API. CloudFormation is not asked for it then.
+    #[arg(long, value_name = "URL")]
+    api_url: Option<String>,
+}
+
+/// A stack's API.
+pub(crate) struct Api {
+    url: String,
+    signed: Signed,
+}
+
+impl ApiArguments {
+    pub(crate) fn of(stack: StackArguments, api_url: Option<String>) -> Self {
+        Self { stack, api_url }
+    }
+
+    pub(crate) fn stack(&self) -> &StackArguments {
+        &self.stack
+    }
+
+    /// The API that is meant.
+    pub(crate) async fn api(&self) -> anyhow::Result<Api> {
+        let config = self.stack.config().await;
+        let url = match &self.api_url {
+            Some(url) => url.clone(),
+            None => self.stack.described(&config).await?.output("ApiUrl")?.to_owned(),
+        };
+        Ok(Api::new(&url, Signed::new(&config)?))
+    }
+}
+
+impl Api {
+    pub(crate) fn new(url: &str, signed: Signed) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned(), signed }
+    }
+
+    /// Reads a document.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let mut attempt = 1;
+        loop {
+            match self.ask(Method::GET, path, "application/json", "").await {
+                Err(_) if attempt < ATTEMPTS => {}
+                Ok(answer) if attempt < ATTEMPTS && may_go_well_later(answer.status) => {}
+                answered => return self.read(answered?),
+            }
+            tokio::time::sleep(PAUSE * attempt).await;
+            attempt += 1;
+        }
+    }
+
+    /// Sends a JSON document, once.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.read(self.ask(Method::POST, path, "application/json", &body).await?)
+    }
+
+    /// Sends CSV, once.
+    pub(crate) async fn post_csv(&self, path: &str, body: &str) -> anyhow::Result<Value> {
+        self.read(self.ask(Method::POST, path, "text/csv; charset=utf-8", body).await?)
+    }
+
+    /// Reads a list to its end. `path` may have a query; `member` is what the list is called in its pages.
+    pub(crate) async fn list(&self, path: &str, member: &str) -> anyhow::Result<Vec<Value>> {
+        let mut progress = Progress::begin();
+        let mut listed = Vec::new();
+        let mut page = path.to_owned();
+        loop {
+            let mut answer = self.get(&page).await?;
+            match answer.get_mut(member).map(Value::take) {
+                Some(Value::Array(part)) => listed.extend(part),
+                _ => bail!("the API at {} answers {path} without {member}: is it this version's?", self.url),
+            }
+            let Some(next) = answer.get("next").and_then(Value::as_str) else { return Ok(listed) };
+            progress.say(&format!("{} {member} so far", listed.len()));
+            let joint = if path.contains('?') { '&' } else { '?' };
+            page = format!("{path}{joint}cursor={}", encoded(next));
+        }
+    }
+
+    /// Makes a call once, and takes whatever is answered.
+    pub(crate) async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> anyhow::Result<Answer> {
+        let url = format!("{}{path}", self.url);
+        let headers = if body.is_empty() { vec![] } else { vec![("content-type", kind)] };
+        let call = Call { service: "execute-api", method, url: &url, headers: &headers, body, time_limit: TIME_LIMIT };
+        self.signed.call(&call).await.with_context(|| {
+            format!("the API at {} does not answer. Is its address right? The same again is safe", self.url)
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What an answer holds, or why it is none to go on with, for people.
+    pub(crate) fn read(&self, answer: Answer) -> anyhow::Result<Value> {
+        let Answer { status, body, .. } = answer;
+        if status.is_success() {
+            let document = serde_json::from_slice(&body);
+            return document.with_context(|| format!("the API at {} answers what is not JSON: is it one?", self.url));
+        }
+        let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let of = |member: &str| document.get(member).and_then(Value::as_str).unwrap_or_default();
+        if !of("code").is_empty() {
+            let parts = [of("title"), of("detail"), of("action")].into_iter().filter(|part| !part.is_empty());
+            bail!("{} ({})", parts.collect::<Vec<_>>().join(" "), of("code"));
+        }
+        match status {
+            StatusCode::FORBIDDEN => bail!(
+                "the API at {} does not let these credentials in (403). They need execute-api:Invoke: the stack's \
+                 output ApplicationPolicyArn is a policy that gives it",
+                self.url
+            ),
+            StatusCode::NOT_FOUND => bail!("{} has no such call (404): is it the address of a stack's API?", self.url),
+            status if may_go_well_later(status) => {
+                bail!("the API at {} cannot answer now ({status}). The same again, in a while", self.url)
+            }
+            status => bail!("the API at {} answers {status} {}", self.url, of("message")),
+        }
+    }
+}
+
+fn may_go_well_later(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}

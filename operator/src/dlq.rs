@@ -1,0 +1,252 @@
+//! Dead letters: what lies there, and the way back to where it came from.
+
+mod kind;
+mod queue;
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{Subcommand, ValueEnum};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::print::{Progress, Table, ago, ask, say, say_json};
+use crate::stack::StackArguments;
+use queue::{DeadLetter, Move, Stands};
+
+pub(crate) use queue::Queue;
+
+/// How often a move is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often a move may not be told of yet.
+const UNSEEN: u32 = 30;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows what lies in each queue of dead letters. It stays there.
+    Show {
+        /// Says of what kind some of the messages are, too. What else they hold, also of people, is not shown.
+        #[arg(long)]
+        peek: bool,
+        #[command(flatten)]
+        stack: StackArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Moves dead letters back to the queue that they come from, and waits until all are there. Mend first what killed
+    /// them: docs/OPERATIONS.md, "Dead letters".
+    Redrive {
+        /// Which.
+        queue: Name,
+        /// Asks nobody.
+        #[arg(long)]
+        yes: bool,
+        /// How many messages a second are moved at most.
+        #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=500))]
+        per_second: i32,
+        #[command(flatten)]
+        stack: StackArguments,
+    },
+}
+
+/// A queue of dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// News from AWS Marketplace that could not be taken in.
+    News,
+    /// Mails that could not be sent.
+    Mail,
+    /// Changes of licenses that could not be told.
+    Notifier,
+    /// Entries of the audit log that did not get to their log group.
+    Audit,
+    /// Runs of the reporter and the reconciliation that failed.
+    Run,
+}
+
+impl Name {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [Self::News, Self::Mail, Self::Notifier, Self::Audit, Self::Run];
+
+    /// What the template calls it.
+    pub(crate) fn part(self) -> &'static str {
+        match self {
+            Self::News => "NewsDeadLetters",
+            Self::Mail => "MailDeadLetters",
+            Self::Notifier => "NotifierDeadLetters",
+            Self::Audit => "AuditDeadLetters",
+            Self::Run => "RunDeadLetters",
+        }
+    }
+
+    /// The output that names the queue that its messages come from, if it is one.
+    fn from(self) -> Option<&'static str> {
+        match self {
+            Self::News => Some("NewsQueueUrl"),
+            Self::Mail => Some("MailQueueUrl"),
+            Self::Notifier | Self::Audit | Self::Run => None,
+        }
+    }
+
+    /// What becomes of its messages, once the cause is mended.
+    fn mend(self) -> &'static str {
+        match self {
+            Self::News => "stallkeeper dlq redrive news; the reconciliation makes it good within a day, too",
+            Self::Mail => "stallkeeper dlq redrive mail, if the mails still help",
+            Self::Notifier => "stallkeeper events replay --from … --to … of that time, then purge it",
+            Self::Audit => "the entries are in the table; purge it",
+            Self::Run => "the next run does it; the messages go after a day",
+        }
+    }
+}
+
+/// What lies in a queue.
+#[derive(Debug, Serialize)]
+struct Shown {
+    queue: &'static str,
+    messages: u64,
+    /// When the oldest of those that were looked at came there.
+    oldest: Option<Timestamp>,
+    oldest_age_seconds: Option<i64>,
+    /// How many were looked at: where there are more, one of them may be older.
+    looked_at: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    some: Option<Vec<DeadLetter>>,
+    mend: &'static str,
+}
+
+/// How many messages are shown of a queue.
+const SOME: usize = 10;
+
+pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Show { peek, stack, json } => show(peek, &stack, json).await,
+        Command::Redrive { queue, yes, per_second, stack } => redrive(queue, yes, per_second, &stack).await,
+    }
+}
+
+async fn show(peek: bool, stack: &StackArguments, json: bool) -> anyhow::Result<()> {
+    let config = stack.config().await;
+    let described = stack.described(&config).await?;
+    let client = aws_sdk_sqs::Client::new(&config);
+    let mut progress = Progress::begin();
+    let mut all = Vec::new();
+    for name in Name::ALL {
+        let Some(url) = described.optional_output(&format!("{}Url", name.part())) else { continue };
+        progress.say(&format!("looking into {}", name.part()));
+        let queue = Queue::new(&client, name.part(), url);
+        let messages = queue.counted().await?.messages;
+        let mut letters = if messages == 0 { Vec::new() } else { queue.look().await? };
+        letters.sort_by_key(|letter| letter.sent);
+        let oldest = letters.first().map(|letter| letter.sent);
+        let looked_at = letters.len();
+        letters.truncate(SOME);
+        all.push(Shown {
+            queue: name.part(),
+            messages,
+            oldest,
+            oldest_age_seconds: oldest.map(|oldest| Timestamp::now().duration_since(oldest).as_secs().max(0)),
+            looked_at,
+            some: peek.then_some(letters),
+            mend: name.mend(),
+        });
+    }
+    drop(progress);
+    if json {
+        return say_json(&all);
+    }
+    if all.is_empty() {
+        bail!("the stack {} names no queue of dead letters: is it Stallkeeper's?", described.name);
+    }
+    say(table(&all))?;
+    for shown in all.iter().filter(|shown| shown.looked_at > 0) {
+        if let Some(some) = &shown.some {
+            let mut table = Table::of(&["SENT", "RECEIVED", "MESSAGE", "KIND"]);
+            for DeadLetter { sent, receives, message_id, kind } in some {
+                table.row([sent.to_string(), receives.to_string(), message_id.clone(), kind.clone()]);
+            }
+            say(format!("\n{}", shown.queue))?;
+            say(table)?;
+        }
+    }
+    Ok(())
+}
+
+fn table(all: &[Shown]) -> Table {
+    let mut table = Table::of(&["QUEUE", "MESSAGES", "OLDEST", "WHEN THE CAUSE IS MENDED"]);
+    for Shown { queue, messages, oldest, looked_at, mend, .. } in all {
+        let more = if (*looked_at as u64) < *messages { "at least " } else { "" };
+        let oldest = oldest.map(|oldest| format!("{more}{}", ago(oldest, Timestamp::now())));
+        let mend = if *messages == 0 { "" } else { mend };
+        table.row([
+            (*queue).to_owned(),
+            messages.to_string(),
+            oldest.unwrap_or_else(|| "-".to_owned()),
+            mend.to_owned(),
+        ]);
+    }
+    table
+}
+
+async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments) -> anyhow::Result<()> {
+    let Some(from) = name.from() else {
+        bail!("what lies in {} is moved nowhere: {}", name.part(), name.mend());
+    };
+    let config = stack.config().await;
+    let described = stack.described(&config).await?;
+    let client = aws_sdk_sqs::Client::new(&config);
+    let dead = Queue::new(&client, name.part(), described.output(&format!("{}Url", name.part()))?);
+    let to = Queue::new(&client, from.trim_end_matches("Url"), described.output(from)?).counted().await?.arn;
+    let counted = dead.counted().await?;
+    let before = dead.newest_move(&counted.arn).await?;
+    // The move that is waited for is the one that was not there before.
+    let known = match before {
+        Some(Move { stands: Stands::Running, .. }) => {
+            eprintln!("a move of them is under way already");
+            None
+        }
+        _ if counted.messages == 0 => return say(format!("{} is empty: there is nothing to move", name.part())),
+        before => {
+            if !yes {
+                let messages = counted.messages;
+                ask(&format!(
+                    "Move {messages} messages of {} in {} back to their queue?",
+                    name.part(),
+                    described.name
+                ))?;
+            }
+            dead.start_move(&counted.arn, &to, per_second).await?;
+            before.map(|before| before.started)
+        }
+    };
+    let moved = follow(&dead, &counted.arn, known).await?;
+    say(format!("{moved} messages of {} are back on their queue", name.part()))?;
+    match dead.counted().await?.messages {
+        0 => Ok(()),
+        left => say(format!(
+            "{left} are still there: they came since, or somebody looked at them. The same again moves them"
+        )),
+    }
+}
+
+/// Waits for the end of a move, and answers how many messages it moved.
+async fn follow(dead: &Queue<'_>, arn: &str, known: Option<i64>) -> anyhow::Result<i64> {
+    let mut progress = Progress::begin();
+    let mut unseen = 0;
+    loop {
+        match dead.newest_move(arn).await?.filter(|newest| Some(newest.started) != known) {
+            Some(Move { stands: Stands::Completed, moved, .. }) => return Ok(moved),
+            Some(Move { stands: Stands::Running, moved, of, .. }) => {
+                progress.say(&format!("{moved} of {of} messages are moved"));
+            }
+            Some(Move { stands: Stands::Failed(why), moved, .. }) => {
+                bail!("the move ended after {moved} messages: {why}. The others are where they were")
+            }
+            None if unseen < UNSEEN => unseen += 1,
+            None => bail!("SQS does not tell of the move: see what is there by `stallkeeper dlq show`"),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}

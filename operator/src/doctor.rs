@@ -1,0 +1,94 @@
+//! Whether everything is there that an operator needs: who they are, what the stack says, what they may do. One look, and
+//! nothing is changed by it.
+
+mod checks;
+mod judge;
+
+use anyhow::ensure;
+use clap::Args;
+use serde::Serialize;
+
+use crate::print::{Progress, Table, say, say_json};
+use crate::stack::StackArguments;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    stack: StackArguments,
+    /// Says it for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was seen of one thing.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Line {
+    check: &'static str,
+    result: Verdict,
+    says: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mend: Option<String>,
+    /// What the credentials must allow for it.
+    #[serde(skip)]
+    needs: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    NotOk,
+    CouldNotLook,
+}
+
+impl Line {
+    fn ok(check: &'static str, says: impl Into<String>) -> Self {
+        Self { check, result: Verdict::Ok, says: says.into(), mend: None, needs: None }
+    }
+
+    fn not_ok(check: &'static str, says: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { result: Verdict::NotOk, mend: Some(mend.into()), ..Self::ok(check, says) }
+    }
+
+    fn could_not_look(check: &'static str, why: impl Into<String>) -> Self {
+        Self { result: Verdict::CouldNotLook, ..Self::ok(check, why) }
+    }
+
+    fn needing(self, permission: &'static str) -> Self {
+        Self { needs: Some(permission), ..self }
+    }
+}
+
+impl Verdict {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::NotOk => "not ok",
+            Self::CouldNotLook => "could not look",
+        }
+    }
+}
+
+pub(crate) async fn run(Arguments { stack, json }: &Arguments) -> anyhow::Result<()> {
+    let mut progress = Progress::begin();
+    let lines = checks::all(stack, &mut progress).await;
+    drop(progress);
+    if *json {
+        say_json(&lines)?;
+    } else {
+        let mut table = Table::of(&["RESULT", "OF", "WHAT IS THERE"]);
+        for Line { check, result, says, .. } in &lines {
+            table.row([result.words().to_owned(), (*check).to_owned(), says.clone()]);
+        }
+        say(table)?;
+        for Line { check, mend, .. } in &lines {
+            if let Some(mend) = mend {
+                say(format!("\nto mend {check}: {mend}"))?;
+            }
+        }
+    }
+    let wrong = lines.iter().filter(|line| line.result == Verdict::NotOk).count();
+    ensure!(wrong == 0, "{wrong} of {} are not ok", lines.len());
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Looking: each call that operators make, made once in a way that changes nothing.
+
+use aws_config::SdkConfig;
+use http::Method;
+use jiff::Timestamp;
+use stallkeeper::aws::chain;
+use stallkeeper::store::Store;
+use stallkeeper::time::Clock;
+
+use super::judge;
+use super::{Line, Verdict};
+use crate::api::Api;
+use crate::dlq::{Name, Queue};
+use crate::lambda::Lambda;
+use crate::licenses::RECONCILE_FUNCTION;
+use crate::print::Progress;
+use crate::signed::Signed;
+use crate::stack::{Described, REGION, StackArguments};
+
+/// All of it. What rests on something that is not there could not be looked at.
+pub(super) async fn all(stack: &StackArguments, progress: &mut Progress) -> Vec<Line> {
+    progress.say("whose credentials are these?");
+    let surroundings = stallkeeper::aws::config().await;
+    let config = stack.config().await;
+    let mut lines = vec![credentials(&config).await, region(&surroundings)];
+    let of_stack = ["stack", "table", "API", "dead letters", "reconciliation", "permissions", "versions", "clock"];
+    let skipped = |from: usize, why: &'static str| {
+        of_stack.into_iter().skip(from).map(move |check| Line::could_not_look(check, why))
+    };
+    if lines.iter().any(|line| line.result != Verdict::Ok) {
+        lines.extend(skipped(0, "without credentials nobody answers"));
+        return lines;
+    }
+    progress.say("is the stack there?");
+    let described = match stack.described(&config).await {
+        Ok(described) => described,
+        Err(error) => {
+            let mend = format!(
+                "deploy it by `sam deploy --config-env {}`, or name it by --stack-name; the credentials need \
+                 cloudformation:DescribeStacks",
+                stack.stage()
+            );
+            lines.push(Line::not_ok("stack", format!("{error:#}"), mend));
+            lines.extend(skipped(1, "the stack is not known"));
+            return lines;
+        }
+    };
+    lines.push(judge::stack(&described.name, &described.status).needing("cloudformation:DescribeStacks"));
+    progress.say("the table, the API, the queues and the functions");
+    let (table, (api, clock), dead_letters, reconciliation) = tokio::join!(
+        table(&config, &described),
+        api_and_clock(&config, &described),
+        dead_letters(&config, &described),
+        reconciliation(&config, stack),
+    );
+    lines.extend([table, api, dead_letters, reconciliation]);
+    lines.push(judge::permissions(&lines));
+    lines.push(judge::versions(env!("CARGO_PKG_VERSION"), described.optional_output("Version")));
+    lines.push(clock);
+    lines
+}
+
+async fn credentials(config: &SdkConfig) -> Line {
+    match aws_sdk_sts::Client::new(config).get_caller_identity().send().await {
+        Ok(caller) => {
+            let (arn, account) = (caller.arn.unwrap_or_default(), caller.account.unwrap_or_default());
+            Line::ok("credentials", format!("{arn}, of the account {account}"))
+        }
+        Err(error) => Line::not_ok(
+            "credentials",
+            format!("STS does not say whose they are: {}", chain(&error)),
+            "sign in (`aws sso login`), or name a profile in AWS_PROFILE, of the account that the stack is in",
+        ),
+    }
+}
+
+/// The region is not a choice; the environment's is told, since other tools go by it.
+fn region(surroundings: &SdkConfig) -> Line {
+    let other = surroundings.region().map(AsRef::as_ref).filter(|region| *region != REGION);
+    Line::ok(
+        "region",
+        match other {
+            Some(other) => {
+                format!("{REGION}, the only one for a stack. The environment names {other}, which other tools take")
+            }
+            None => format!("{REGION}, the only one for a stack"),
+        },
+    )
+}
+
+async fn table(config: &SdkConfig, described: &Described) -> Line {
+    let table = match described.output("TableName") {
+        Ok(table) => table,
+        Err(error) => return Line::could_not_look("table", format!("{error:#}")),
+    };
+    let listings = Store::new(config, table, Clock::System).all_listings().await;
+    let line = match listings {
+        Ok(listings) if listings.is_empty() => Line::not_ok(
+            "table",
+            format!("{table} answers, and has no listing"),
+            "load what is sold by `stallkeeper listing push`",
+        ),
+        Ok(listings) => Line::ok("table", format!("{table} answers, and has {} listings", listings.len())),
+        Err(error) => Line::not_ok(
+            "table",
+            format!("{table} does not answer: {}", chain(&error)),
+            "the credentials need dynamodb:Query on it; was it deleted, or restored under another name?",
+        ),
+    };
+    line.needing("dynamodb:Query")
+}
+
+/// One call tells both: the answer says what time it is there.
+async fn api_and_clock(config: &SdkConfig, described: &Described) -> (Line, Line) {
+    let no_time = |why: &str| Line::could_not_look("clock", why);
+    let api = match (described.output("ApiUrl"), Signed::new(config)) {
+        (Ok(url), Ok(signed)) => Api::new(url, signed),
+        (Err(error), _) | (_, Err(error)) => {
+            return (Line::could_not_look("API", format!("{error:#}")), no_time("nobody was asked what time it is"));
+        }
+    };
+    let mend = "the credentials need execute-api:Invoke (the policy of the output ApplicationPolicyArn gives it); \
+                docs/OPERATIONS.md, ApiFailuresAlarm, says what else it may be";
+    let answered = api.ask(Method::GET, "/v1/licenses?limit=1", "application/json", "").await;
+    let (line, clock) = match answered {
+        Ok(answer) => {
+            let clock = match answer.date() {
+                Some(there) => judge::clock(Timestamp::now(), there),
+                None => no_time("the API does not say what time it is"),
+            };
+            let line = match api.read(answer) {
+                Ok(_) => Line::ok("API", format!("{} answers", api.url())),
+                Err(error) => Line::not_ok("API", format!("{error:#}"), mend),
+            };
+            (line, clock)
+        }
+        Err(error) => (Line::not_ok("API", format!("{error:#}"), mend), no_time("the API does not answer")),
+    };
+    (line.needing("execute-api:Invoke"), clock)
+}
+
+async fn dead_letters(config: &SdkConfig, described: &Described) -> Line {
+    let client = aws_sdk_sqs::Client::new(config);
+    let (mut seen, mut waiting) = (0, Vec::new());
+    for name in Name::ALL {
+        let Some(url) = described.optional_output(&format!("{}Url", name.part())) else { continue };
+        match Queue::new(&client, name.part(), url).counted().await {
+            Ok(counted) if counted.messages == 0 => {}
+            Ok(counted) => waiting.push(format!("{} in {}", counted.messages, name.part())),
+            Err(error) => {
+                let mend = "the credentials need sqs:GetQueueAttributes on the stack's queues";
+                return Line::not_ok("dead letters", format!("{error:#}"), mend).needing("sqs:GetQueueAttributes");
+            }
+        }
+        seen += 1;
+    }
+    let line = match (seen, waiting.is_empty()) {
+        (0, _) => Line::could_not_look("dead letters", "the stack names no queue of them"),
+        (_, true) => Line::ok("dead letters", format!("{seen} queues, and nothing in them")),
+        (_, false) => Line::ok("dead letters", format!("{}: see `stallkeeper dlq show`", waiting.join(", "))),
+    };
+    line.needing("sqs:GetQueueAttributes")
+}
+
+async fn reconciliation(config: &SdkConfig, stack: &StackArguments) -> Line {
+    let function = match stack.resource(config, RECONCILE_FUNCTION).await {
+        Ok(function) => function,
+        Err(error) => {
+            let mend = "the credentials need cloudformation:DescribeStackResource";
+            return Line::not_ok("reconciliation", format!("{error:#}"), mend)
+                .needing("cloudformation:DescribeStackResource");
+        }
+    };
+    let may = match Lambda::new(config, stack.endpoint_url()) {
+        Ok(lambda) => lambda.may_invoke(&function).await,
+        Err(error) => Err(error),
+    };
+    let line = match may {
+        Ok(()) => Line::ok("reconciliation", format!("{function} may be run; it was not")),
+        Err(error) => {
+            Line::not_ok("reconciliation", format!("{error:#}"), "the credentials need lambda:InvokeFunction")
+        }
+    };
+    line.needing("lambda:InvokeFunction")
+}

@@ -1,0 +1,136 @@
+//! What is said to what was seen.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Line, Verdict};
+
+/// How far a clock may be off. AWS refuses signatures that are five minutes off, and answers take their time.
+const MOST_OFF: SignedDuration = SignedDuration::from_secs(60);
+
+/// A stack, by what CloudFormation says of its last deployment.
+pub(super) fn stack(name: &str, status: &str) -> Line {
+    let says = format!("{name} is {status}");
+    match status {
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => Line::not_ok(
+            "stack",
+            says,
+            "its first deployment failed: remove it and deploy again (docs/OPERATIONS.md, \"At hand\")",
+        ),
+        "UPDATE_ROLLBACK_COMPLETE" => {
+            Line::ok("stack", format!("{says}: the last deployment failed, and the one before it runs"))
+        }
+        _ if status.ends_with("_IN_PROGRESS") => {
+            Line::not_ok("stack", says, "a deployment is under way: look again when it is done")
+        }
+        _ if status.ends_with("_FAILED") || status.starts_with("DELETE") => {
+            Line::not_ok("stack", says, "see the stack's events in CloudFormation for what failed")
+        }
+        _ => Line::ok("stack", says),
+    }
+}
+
+/// What the credentials allow, by what was tried with them.
+pub(super) fn permissions(lines: &[Line]) -> Line {
+    let needed = |result: Verdict| -> Vec<&str> {
+        lines.iter().filter(|line| line.result == result).filter_map(|line| line.needs).collect()
+    };
+    let missing: Vec<&str> = lines.iter().filter(|line| is_denied(line)).filter_map(|line| line.needs).collect();
+    let (granted, failed) = (needed(Verdict::Ok), needed(Verdict::NotOk));
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Line::not_ok("permissions", format!("{missing}: denied"), format!("allow {missing}"));
+    }
+    if granted.is_empty() {
+        return Line::could_not_look("permissions", "nothing answered");
+    }
+    let unseen = match failed.is_empty() {
+        true => String::new(),
+        false => format!("; not seen: {}", failed.join(", ")),
+    };
+    Line::ok("permissions", format!("{}{unseen} (what changes something was not tried)", granted.join(", ")))
+}
+
+/// Every service has its own code for it, and all of them have one of these words.
+fn is_denied(line: &Line) -> bool {
+    let words = ["AccessDenied", "not authorized", "does not let these credentials"];
+    line.result == Verdict::NotOk && words.iter().any(|word| line.says.contains(word))
+}
+
+/// This command beside the stack.
+pub(super) fn versions(ours: &str, of_stack: Option<&str>) -> Line {
+    match of_stack {
+        Some(theirs) if theirs == ours => Line::ok("versions", format!("this command and the stack are {ours}")),
+        Some(theirs) => Line::not_ok(
+            "versions",
+            format!("this command is {ours}, and the stack is {theirs}"),
+            "install the command from the version that is deployed, or deploy this one",
+        ),
+        None => {
+            Line::could_not_look("versions", format!("this command is {ours}, and the stack does not tell its own"))
+        }
+    }
+}
+
+/// This machine's clock beside AWS's.
+pub(super) fn clock(here: Timestamp, there: Timestamp) -> Line {
+    let off = here.duration_since(there);
+    let seconds = off.as_secs().unsigned_abs();
+    let says = match off.is_negative() {
+        true => format!("{seconds} seconds behind AWS's"),
+        false => format!("{seconds} seconds ahead of AWS's"),
+    };
+    match off.abs() > MOST_OFF {
+        true => Line::not_ok("clock", says, "set this machine's clock by NTP: AWS refuses signatures 5 minutes off"),
+        false => Line::ok("clock", says),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_judged_by_its_last_deployment() {
+        for (status, expected) in [
+            ("CREATE_COMPLETE", Verdict::Ok),
+            ("UPDATE_COMPLETE", Verdict::Ok),
+            ("UPDATE_ROLLBACK_COMPLETE", Verdict::Ok),
+            ("IMPORT_COMPLETE", Verdict::Ok),
+            ("UPDATE_IN_PROGRESS", Verdict::NotOk),
+            ("ROLLBACK_COMPLETE", Verdict::NotOk),
+            ("UPDATE_ROLLBACK_FAILED", Verdict::NotOk),
+            ("DELETE_FAILED", Verdict::NotOk),
+        ] {
+            assert_eq!(stack("stallkeeper-staging", status).result, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_denial_is_told_from_an_answer_that_is_missing() {
+        let ok = || Line::ok("stack", "there").needing("cloudformation:DescribeStacks");
+        let failed = |says: &str| Line::not_ok("dead letters", says, "").needing("sqs:GetQueueAttributes");
+        let granted = permissions(&[ok(), failed("no connection")]);
+        assert_eq!(granted.result, Verdict::Ok);
+        assert!(granted.says.contains("not seen: sqs:GetQueueAttributes"), "{}", granted.says);
+        let denied = permissions(&[ok(), failed("AccessDeniedException")]);
+        assert_eq!((denied.result, denied.mend.as_deref()), (Verdict::NotOk, Some("allow sqs:GetQueueAttributes")));
+        assert_eq!(permissions(&[failed("no connection")]).result, Verdict::CouldNotLook);
+    }
+
+    #[test]
+    fn versions_and_clocks_are_held_beside_each_other() {
+        assert_eq!(versions("1.2.3", Some("1.2.3")).result, Verdict::Ok);
+        assert_eq!(versions("1.2.3", Some("1.2.4")).result, Verdict::NotOk);
+        assert_eq!(versions("1.2.3", None).result, Verdict::CouldNotLook);
+        let there: Timestamp = "2026-11-10T09:00:00Z".parse().unwrap();
+        for (off, expected, says) in [
+            (0, Verdict::Ok, "0 seconds ahead"),
+            (-60, Verdict::Ok, "60 seconds behind"),
+            (-61, Verdict::NotOk, "61 seconds behind"),
+            (400, Verdict::NotOk, "400 seconds ahead"),
+        ] {
+            let line = clock(there + SignedDuration::from_secs(off), there);
+            assert!(line.result == expected && line.says.starts_with(says), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What the application was told, told once more.
+
+use anyhow::{Context, ensure};
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::api::{Api, ApiArguments};
+use crate::print::{Progress, say, say_json};
+use crate::signed::encoded;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Publishes what was told once more: of a license, or of any license in a time. Who listens tells the events apart
+    /// by their ids, and buyers get no second mail. It is kept in the audit log.
+    Replay {
+        #[command(flatten)]
+        which: Which,
+        /// Of the license, only what stands after this place in its sequence.
+        #[arg(long, value_name = "NUMBER", default_value_t = 0, conflicts_with = "from")]
+        after: u64,
+        /// The last moment of the time.
+        #[arg(long, value_name = "TIME", requires = "from")]
+        to: Option<Timestamp>,
+        #[command(flatten)]
+        api: ApiArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The license.
+    license: Option<String>,
+    /// The first moment of the time, such as 2026-11-10T09:00:00Z.
+    #[arg(long, value_name = "TIME", requires = "to")]
+    from: Option<Timestamp>,
+}
+
+/// What is on the topic once more.
+#[derive(Debug, Default, Serialize)]
+struct Replayed {
+    published: u64,
+    /// What the topic never takes.
+    passed_over: u64,
+}
+
+pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+    let Command::Replay { which, after, to, api, json } = command;
+    let replayed = match (which.license, which.from, to) {
+        (Some(license), _, _) => {
+            let path = format!("/v1/licenses/{}/events/replay", encoded(&license));
+            replay(&api.api().await?, &path, json!({ "after": after })).await?
+        }
+        (None, from, to) => {
+            let (from, to) = (from.context("--from is missing")?, to.context("--to is missing")?);
+            ensure!(from <= to, "--from must not be after --to");
+            replay(&api.api().await?, "/v1/events/replay", json!({ "from": from, "to": to })).await?
+        }
+    };
+    if json {
+        return say_json(&replayed);
+    }
+    say(format!("{} events are on the topic once more", replayed.published))?;
+    if replayed.passed_over > 0 {
+        say(format!(
+            "{} are not: the topic never takes them. The log of the function that answers the API names them",
+            replayed.passed_over
+        ))?;
+    }
+    Ok(())
+}
+
+/// Asks again from where the last answer stopped, until that is the end.
+async fn replay(api: &Api, path: &str, mut body: Value) -> anyhow::Result<Replayed> {
+    let mut progress = Progress::begin();
+    let mut replayed = Replayed::default();
+    loop {
+        let answer = api.post(path, &body).await.with_context(|| match replayed.published {
+            0 => "nothing was published".to_owned(),
+            published => format!("{published} events are published, and it stops there: do it all again"),
+        })?;
+        let number = |member: &str| answer.get(member).and_then(Value::as_u64).unwrap_or_default();
+        replayed.published += number("published");
+        replayed.passed_over += number("passed_over");
+        match (answer.get("next").and_then(Value::as_str), body.as_object_mut()) {
+            (Some(next), Some(body)) => body.insert("cursor".to_owned(), next.into()),
+            _ => return Ok(replayed),
+        };
+        progress.say(&format!("{} events so far", replayed.published));
+    }
+}

@@ -1,0 +1,67 @@
+//! Lambda, as far as an operator needs it: a function that is run now. It is one signed call, and the whole of Lambda's
+//! client would be the largest part of this command.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_config::SdkConfig;
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::signed::{Answer, Call, Signed, encoded};
+use crate::stack::REGION;
+
+pub(crate) struct Lambda {
+    url: String,
+    signed: Signed,
+}
+
+impl Lambda {
+    /// In the stack's region, or where AWS is instead.
+    pub(crate) fn new(config: &SdkConfig, endpoint_url: Option<&str>) -> anyhow::Result<Self> {
+        let url = match endpoint_url.map(str::to_owned).or_else(|| std::env::var("AWS_ENDPOINT_URL").ok()) {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("https://lambda.{REGION}.amazonaws.com"),
+        };
+        Ok(Self { url, signed: Signed::new(config)? })
+    }
+
+    /// Runs a function, and waits for what it answers.
+    pub(crate) async fn invoke(&self, function: &str, payload: &Value, limit: Duration) -> anyhow::Result<Value> {
+        let answer = self.call(function, "RequestResponse", &payload.to_string(), limit).await?;
+        let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.headers.contains_key("x-amz-function-error") {
+            let of = |member: &str| document.get(member).and_then(Value::as_str).unwrap_or_default();
+            bail!("the function {function} failed: {} {}. Its log says why", of("errorType"), of("errorMessage"));
+        }
+        Ok(document)
+    }
+
+    /// Whether a function may be run with these credentials; it is not run.
+    pub(crate) async fn may_invoke(&self, function: &str) -> anyhow::Result<()> {
+        self.call(function, "DryRun", "{}", Duration::from_secs(10)).await.map(|_| ())
+    }
+
+    async fn call(&self, function: &str, kind: &str, payload: &str, time_limit: Duration) -> anyhow::Result<Answer> {
+        let url = format!("{}/2015-03-31/functions/{}/invocations", self.url, encoded(function));
+        let headers = [("content-type", "application/json"), ("x-amz-invocation-type", kind)];
+        let call =
+            Call { service: "lambda", method: Method::POST, url: &url, headers: &headers, body: payload, time_limit };
+        let answer = self.signed.call(&call).await.with_context(|| format!("Lambda does not answer for {function}"))?;
+        match answer.status {
+            status if status.is_success() => Ok(answer),
+            StatusCode::FORBIDDEN => {
+                bail!("Lambda does not let these credentials run {function}: they need lambda:InvokeFunction on it")
+            }
+            StatusCode::TOO_MANY_REQUESTS => bail!(
+                "{function} cannot run now: a run is under way, as one runs at a time, or the function was stopped. Try \
+                 again in some minutes"
+            ),
+            status => {
+                let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                let message = body.get("Message").or_else(|| body.get("message")).and_then(Value::as_str);
+                bail!("Lambda answers {status} for {function}: {}", message.unwrap_or_default())
+            }
+        }
+    }
+}

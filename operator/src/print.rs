@@ -1,0 +1,148 @@
+//! What people and programs read: tables and JSON on stdout, and how far it is on stderr.
+
+use std::fmt;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+/// How often a log is told how far it is.
+const NOW_AND_THEN: Duration = Duration::from_secs(10);
+
+/// Says something on stdout, and ends the line. A reader who has gone, such as `head`, has read enough.
+pub(crate) fn say(text: impl fmt::Display) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        said => Ok(said?),
+    }
+}
+
+/// Says it for programs.
+pub(crate) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+    say(serde_json::to_string_pretty(value)?)
+}
+
+/// Columns under their names, as wide as what stands in them.
+pub(crate) struct Table(Vec<Vec<String>>);
+
+impl Table {
+    pub(crate) fn of(columns: &[&str]) -> Self {
+        Self(vec![columns.iter().map(|name| (*name).to_owned()).collect()])
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.0.push(cells.into_iter().map(|cell| plain(&cell)).collect());
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.0.iter().map(Vec::len).max().unwrap_or_default();
+        let width =
+            |column: usize| self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+        for (number, row) in self.0.iter().enumerate() {
+            let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+            let line = cells.collect::<Vec<_>>().join("  ");
+            let end = if number + 1 < self.0.len() { "\n" } else { "" };
+            write!(f, "{}{end}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A text without what a terminal would act on.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// A member of a document, by its path; `-` where it has no value.
+pub(crate) fn cell(document: &Value, path: &str) -> String {
+    match document.pointer(path) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(true)) => "yes".to_owned(),
+        Some(Value::Bool(false)) => "no".to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// How long ago something was, in words.
+pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
+    let passed = now.duration_since(then).max(SignedDuration::ZERO);
+    match (passed.as_secs(), passed.as_mins(), passed.as_hours()) {
+        (seconds, 0, _) => format!("{seconds} s"),
+        (_, minutes, 0) => format!("{minutes} min"),
+        (_, minutes, hours) if hours < 48 => format!("{hours} h {} min", minutes % 60),
+        (_, _, hours) => format!("{} d {} h", hours / 24, hours % 24),
+    }
+}
+
+/// How far something slow is, on stderr: a line that changes where somebody looks on, a line now and then in a log.
+pub(crate) struct Progress {
+    looked_at: bool,
+    said: Option<Instant>,
+    began: Instant,
+}
+
+impl Progress {
+    pub(crate) fn begin() -> Self {
+        Self { looked_at: std::io::stderr().is_terminal(), said: None, began: Instant::now() }
+    }
+
+    /// Says how far it is.
+    pub(crate) fn say(&mut self, text: &str) {
+        if self.looked_at {
+            eprint!("\r\x1b[K{text}");
+        } else if self.said.unwrap_or(self.began).elapsed() < NOW_AND_THEN {
+            return;
+        } else {
+            eprintln!("{text}");
+        }
+        self.said = Some(Instant::now());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.looked_at && self.said.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// Asks whoever sits at the terminal.
+pub(crate) fn ask(question: &str) -> anyhow::Result<()> {
+    ensure!(std::io::stdin().is_terminal(), "{question} Nobody can be asked here: say --yes");
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => bail!("it was not done"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_stands_in_them_and_nothing_acts_on_the_terminal() {
+        let mut table = Table::of(&["A", "LONG"]);
+        table.row(["äöü".to_owned(), "\x1b[2J".to_owned()]);
+        assert_eq!(table.to_string(), "A    LONG\näöü   [2J");
+    }
+
+    #[test]
+    fn ages_are_told_in_what_they_are_counted_in() {
+        let then: Timestamp = "2026-11-10T09:00:00Z".parse().unwrap();
+        let cases = [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (3_599, "59 min"), (3_660, "1 h 1 min")];
+        for (seconds, said) in cases.into_iter().chain([(47 * 3600, "47 h 0 min"), (49 * 3600, "2 d 1 h")]) {
+            assert_eq!(ago(then, then + SignedDuration::from_secs(seconds)), said);
+        }
+    }
+}

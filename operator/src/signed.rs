@@ -1,0 +1,113 @@
+//! HTTPS calls signed with the operator's credentials (SigV4): of the stack's API, and of Lambda.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, anyhow};
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use stallkeeper::aws::chain;
+
+use crate::stack::REGION;
+
+/// What stands in a path or a query as it is (RFC 3986, unreserved).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A part of a path or a query, as a URL has it.
+pub(crate) fn encoded(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, ENCODED)
+}
+
+/// Who calls.
+pub(crate) struct Signed {
+    credentials: SharedCredentialsProvider,
+    http: Client<HttpsConnector<HttpConnector>, String>,
+}
+
+/// A call.
+pub(crate) struct Call<'a> {
+    /// As signatures name it.
+    pub(crate) service: &'static str,
+    pub(crate) method: Method,
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a [(&'static str, &'a str)],
+    pub(crate) body: &'a str,
+    pub(crate) time_limit: Duration,
+}
+
+/// What was answered, good or bad.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// What time it was there.
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        let date = self.headers.get(header::DATE)?.to_str().ok()?;
+        Some(rfc2822::parse(date).ok()?.timestamp())
+    }
+}
+
+impl Signed {
+    /// With the credentials of a configuration, which are asked for at every call.
+    pub(crate) fn new(config: &SdkConfig) -> anyhow::Result<Self> {
+        let https = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Ok(Self {
+            credentials: config.credentials_provider().context("there are no credentials")?,
+            http: Client::builder(TokioExecutor::new()).build(https),
+        })
+    }
+
+    /// Makes a call once.
+    pub(crate) async fn call(&self, call: &Call<'_>) -> anyhow::Result<Answer> {
+        let request = self.sign(call).await?;
+        let exchange = async {
+            let response = self.http.request(request).await.map_err(|error| anyhow!(chain(&error)))?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| anyhow!(chain(&error)))?.to_bytes();
+            Ok(Answer { status: head.status, headers: head.headers, body: body.to_vec() })
+        };
+        let limit = call.time_limit;
+        let answered = tokio::time::timeout(limit, exchange).await;
+        answered.unwrap_or_else(|_| Err(anyhow!("no answer within {} seconds", limit.as_secs())))
+    }
+
+    async fn sign(&self, call: &Call<'_>) -> anyhow::Result<Request<String>> {
+        let credentials = self.credentials.provide_credentials().await;
+        let identity = credentials.map_err(|error| anyhow!("there are no credentials: {}", chain(&error)))?.into();
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(REGION)
+            .name(call.service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let body = SignableBody::Bytes(call.body.as_bytes());
+        let signable = SignableRequest::new(call.method.as_str(), call.url, call.headers.iter().copied(), body)?;
+        let (signature, _) = sign(signable, &parameters)?.into_parts();
+        let mut request = Request::builder().method(&call.method).uri(call.url);
+        for (name, value) in call.headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(call.body.to_owned())?;
+        signature.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+}

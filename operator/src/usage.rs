@@ -1,0 +1,152 @@
+//! Usage: what is on its way to AWS, what a person must look at, and what is sent again.
+
+use anyhow::ensure;
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::api::ApiArguments;
+use crate::print::{Progress, Table, cell, say, say_json};
+use crate::signed::encoded;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists the records that are on their way to AWS.
+    Pending {
+        #[command(flatten)]
+        api: ApiArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists what a person must look at, with the reason and what to do.
+    Problems {
+        /// Only those of this kind.
+        #[arg(long)]
+        kind: Option<Kind>,
+        #[command(flatten)]
+        api: ApiArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sends records again as they are, after a mend. Who did it is kept in the audit log.
+    Requeue {
+        /// The records' names, as `usage problems` lists them: l-…@2026-11-10T09@requests.
+        #[arg(required = true, value_name = "RECORD")]
+        records: Vec<String>,
+        #[command(flatten)]
+        api: ApiArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A kind of problems.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Kind {
+    Held,
+    Conflict,
+    Refused,
+    Expired,
+    Unconfirmed,
+    Overbilled,
+    Uncarried,
+    Paused,
+}
+
+pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Pending { api, json } => pending(&api, json).await,
+        Command::Problems { kind, api, json } => problems(kind, &api, json).await,
+        Command::Requeue { records, api, json } => requeue(&records, &api, json).await,
+    }
+}
+
+async fn pending(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
+    let records = api.api().await?.list("/v1/usage/pending?limit=500", "records").await?;
+    if json {
+        return say_json(&records);
+    }
+    if records.is_empty() {
+        return say("nothing is on its way to AWS: all usage of hours that are over is booked, or a problem");
+    }
+    let mut table = Table::of(&["RECORD", "QUANTITY", "STATE", "ATTEMPTS"]);
+    for record in &records {
+        let state = match record.pointer("/state/reason") {
+            Some(_) => format!("{}: {}", cell(record, "/state/name"), cell(record, "/state/reason")),
+            None => cell(record, "/state/name"),
+        };
+        table.row([cell(record, "/record"), cell(record, "/quantity"), state, cell(record, "/attempts")]);
+    }
+    say(table)
+}
+
+async fn problems(kind: Option<Kind>, api: &ApiArguments, json: bool) -> anyhow::Result<()> {
+    let kind = kind.and_then(|kind| kind.to_possible_value());
+    let of_kind = kind.map(|kind| format!("&kind={}", kind.get_name())).unwrap_or_default();
+    let problems = api.api().await?.list(&format!("/v1/usage/problems?limit=500{of_kind}"), "problems").await?;
+    if json {
+        return say_json(&problems);
+    }
+    if problems.is_empty() {
+        return say("there is no such problem");
+    }
+    let mut table = Table::of(&["KIND", "ABOUT", "QUANTITY", "REASON", "AWS TAKES IT UNTIL", "REQUEUE"]);
+    for problem in &problems {
+        table.row([
+            cell(problem, "/kind"),
+            about(problem),
+            cell(problem, "/quantity"),
+            cell(problem, "/reason"),
+            cell(problem, "/window_closes"),
+            cell(problem, "/requeue"),
+        ]);
+    }
+    say(&table)?;
+    // Problems of a kind mostly have one thing to do, which is said once.
+    let mut told: Vec<(String, String)> = Vec::new();
+    for problem in &problems {
+        let action = (cell(problem, "/kind"), cell(problem, "/action"));
+        if !told.contains(&action) {
+            say(format!("\n{}: {}", action.0, action.1))?;
+            told.push(action);
+        }
+    }
+    Ok(())
+}
+
+/// The record that a problem is about; where there is none, what else is known.
+fn about(problem: &Value) -> String {
+    let parts = ["/license", "/hour", "/dimension", "/product"].into_iter().map(|part| cell(problem, part));
+    match cell(problem, "/record").as_str() {
+        "-" => parts.filter(|part| part != "-").collect::<Vec<_>>().join(" "),
+        record => record.to_owned(),
+    }
+}
+
+/// Sends each again. One that cannot be is told of, and holds up no other.
+async fn requeue(records: &[String], api: &ApiArguments, json: bool) -> anyhow::Result<()> {
+    let api = api.api().await?;
+    let mut progress = Progress::begin();
+    let (mut done, mut failed) = (Vec::new(), 0);
+    for (number, record) in records.iter().enumerate() {
+        progress.say(&format!("record {} of {}", number + 1, records.len()));
+        match api.post(&format!("/v1/usage/{}/requeue", encoded(record)), &Value::Null).await {
+            Ok(answer) if json => done.push(answer),
+            Ok(answer) => say(format!("{record} is {}, to be sent again", cell(&answer, "/state/name")))?,
+            Err(error) => {
+                failed += 1;
+                match json {
+                    true => done.push(json!({ "record": record, "error": format!("{error:#}") })),
+                    false => say(format!("{record}: {error:#}"))?,
+                }
+            }
+        }
+    }
+    if json {
+        say_json(&done)?;
+    }
+    ensure!(failed == 0, "{failed} of {} records are not sent again", records.len());
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! `stallkeeper dlq …`
+
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+
+use crate::fixture::World;
+
+/// News that nobody can read, until it was tried for long enough.
+async fn unreadable_news(world: &World, body: &str) {
+    world.control("/sandbox/deliver", json!({ "message": body })).await;
+    world.advance(30).await;
+    let queues = world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
+    assert_eq!(queues["staging"]["dead_letters"].as_array().unwrap().len(), 1, "{queues}");
+}
+
+#[tokio::test]
+async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
+    let world = World::new().await;
+    let empty = world.run(&["dlq", "show"]).await.text();
+    for queue in ["NewsDeadLetters", "MailDeadLetters", "RunDeadLetters"] {
+        let line = empty.lines().find(|line| line.starts_with(queue)).unwrap();
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), [queue, "0", "-"], "{empty}");
+    }
+    let nothing = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
+    assert!(nothing.contains("NewsDeadLetters is empty"), "{nothing}");
+
+    unreadable_news(&world, r#"{"detail-type": "License Updated - Manufacturer", "detail": "kim@example.com"}"#).await;
+    let shown = world.run(&["dlq", "show", "--peek"]).await.text();
+    let line = shown.lines().find(|line| line.starts_with("NewsDeadLetters  ")).unwrap();
+    assert!(line.contains(" 1 ") && line.contains(" s ") && line.contains("dlq redrive news"), "{shown}");
+    assert!(shown.contains("news: License Updated - Manufacturer") && !shown.contains("kim"), "{shown}");
+    let shown = world.run(&["dlq", "show", "--json"]).await.json();
+    assert_eq!((&shown[0]["queue"], &shown[0]["messages"]), (&json!("NewsDeadLetters"), &json!(1)));
+    assert!(shown[0].get("some").is_none(), "{shown}");
+
+    let asked = world.run(&["dlq", "redrive", "news"]).await.error();
+    assert!(asked.contains("Move 1 messages of NewsDeadLetters") && asked.contains("say --yes"), "{asked}");
+    // Whoever looked at it has hidden it for a while.
+    world.advance(1).await;
+    let moved = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
+    assert!(moved.contains("1 messages of NewsDeadLetters are back on their queue"), "{moved}");
+    let queues = world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
+    assert_eq!(queues["staging"]["dead_letters"], json!([]));
+    assert_eq!(queues["staging"]["in_flight"], 1, "it is tried again: {queues}");
+}
+
+#[tokio::test]
+async fn a_run_that_failed_is_told_of_and_moved_nowhere() {
+    let world = World::new().await;
+    world.sandbox.set_schedule(false);
+    world.fault("dynamodb", "*", "error500", 1000).await;
+    world.sandbox.report_usage(Stage::Staging).await;
+    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+    let shown = world.run(&["dlq", "show", "--peek", "--json"]).await.json();
+    let runs = shown.as_array().unwrap().iter().find(|shown| shown["queue"] == "RunDeadLetters").unwrap();
+    assert_eq!((&runs["messages"], &runs["looked_at"]), (&json!(1), &json!(1)));
+    assert_eq!(runs["some"][0]["kind"], "a run of stallkeeper-staging-MeteringFunction: StoreError");
+    let nowhere = world.run(&["dlq", "redrive", "run", "--yes"]).await.error();
+    assert!(nowhere.contains("the next run does it"), "{nowhere}");
+    let unknown = world.run(&["dlq", "redrive", "strange"]).await.error();
+    assert!(unknown.contains("possible values: news"), "{unknown}");
+}
+
+#[tokio::test]
+async fn what_sqs_refuses_is_told_with_the_permission() {
+    let world = World::new().await;
+    unreadable_news(&world, "nothing that anybody can read").await;
+    world.fault("sqs", "StartMessageMoveTask", "access_denied", 10).await;
+    let denied = world.run(&["dlq", "redrive", "news", "--yes"]).await.error();
+    assert!(denied.contains("AccessDenied") && denied.contains("sqs:StartMessageMoveTask"), "{denied}");
+    world.fault("sqs", "GetQueueAttributes", "access_denied", 10).await;
+    let denied = world.run(&["dlq", "show"]).await.error();
+    assert!(denied.contains("NewsDeadLetters") && denied.contains("sqs:GetQueueAttributes"), "{denied}");
+}

@@ -1,0 +1,76 @@
+//! `stallkeeper doctor`
+
+use serde_json::Value;
+
+use crate::fixture::{World, typed};
+
+/// The result of a check.
+fn result<'a>(lines: &'a Value, check: &str) -> &'a Value {
+    &lines.as_array().unwrap().iter().find(|line| line["check"] == check).unwrap()["result"]
+}
+
+#[tokio::test]
+async fn everything_is_there() {
+    let world = World::new().await;
+    let said = world.run(&["doctor"]).await.text();
+    for part in [
+        "user/AKIAOPERATOR",
+        "us-east-1",
+        "stallkeeper-staging is CREATE_COMPLETE",
+        "listings",
+        "lambda:InvokeFunction",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 10, "{said}");
+    assert!(!said.contains("to mend"), "{said}");
+    let lines = world.run(&["doctor", "--json"]).await.json();
+    assert!(lines.as_array().unwrap().iter().all(|line| line["result"] == "ok"), "{lines}");
+}
+
+#[tokio::test]
+async fn a_stack_that_is_not_there_is_told_with_the_mend_and_the_rest_is_not_guessed() {
+    let world = World::new().await;
+    let at = ["doctor", "--stage", "production", "--endpoint-url", world.sandbox.aws_url()];
+    let said = typed(at.iter()).await;
+    assert!(said.out.contains("stallkeeper-production does not exist"), "{said:?}");
+    assert!(said.out.contains("to mend stack: deploy it by `sam deploy --config-env production`"), "{said:?}");
+    assert!(said.error().contains("1 of 10 are not ok"));
+    let said = typed(at.iter().chain(&["--json"])).await;
+    let lines: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((result(&lines, "credentials"), result(&lines, "stack")), (&"ok".into(), &"not_ok".into()));
+    assert_eq!(
+        (result(&lines, "table"), result(&lines, "clock")),
+        (&"could_not_look".into(), &"could_not_look".into())
+    );
+}
+
+#[tokio::test]
+async fn what_is_denied_is_named() {
+    let world = World::new().await;
+    world.fault("sqs", "*", "access_denied", 10).await;
+    world.fault("lambda", "*", "access_denied", 10).await;
+    let said = world.run(&["doctor", "--json"]).await;
+    let lines: Value = serde_json::from_str(&said.out).unwrap();
+    for (check, expected) in [
+        ("stack", "ok"),
+        ("table", "ok"),
+        ("API", "ok"),
+        ("dead letters", "not_ok"),
+        ("reconciliation", "not_ok"),
+        ("permissions", "not_ok"),
+    ] {
+        assert_eq!(result(&lines, check), expected, "{check}: {lines}");
+    }
+    let permissions = lines.as_array().unwrap().iter().find(|line| line["check"] == "permissions").unwrap();
+    assert_eq!(permissions["mend"], "allow sqs:GetQueueAttributes, lambda:InvokeFunction");
+    assert!(said.error().contains("3 of 10 are not ok"));
+}
+
+#[tokio::test]
+async fn aws_that_does_not_answer_is_told_and_nothing_is_a_pass() {
+    let said = typed(["doctor", "--stage", "staging", "--endpoint-url", "http://127.0.0.1:9", "--json"].iter()).await;
+    let lines: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((result(&lines, "credentials"), result(&lines, "stack")), (&"not_ok".into(), &"could_not_look".into()));
+    assert!(said.error().contains("1 of 10 are not ok"));
+}

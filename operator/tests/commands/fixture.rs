@@ -1,0 +1,98 @@
+//! The world that every test starts from: a sandbox with one staging stack, those who come to it, and the command.
+
+use std::process::Command;
+
+use jiff::SignedDuration;
+use sandbox::people::{Bought, People};
+use sandbox::{Options, Sandbox};
+use serde_json::{Value, json};
+
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) people: People,
+}
+
+/// What the command said, and whether it succeeded.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) done: bool,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    /// What it said to people, having succeeded.
+    pub(crate) fn text(self) -> String {
+        assert!(self.done, "{self:?}");
+        self.out
+    }
+
+    /// What it said to programs, having succeeded.
+    pub(crate) fn json(self) -> Value {
+        assert!(self.done, "{self:?}");
+        serde_json::from_str(&self.out).unwrap()
+    }
+
+    /// Why it failed.
+    pub(crate) fn error(self) -> String {
+        assert!(!self.done && self.err.contains("error: "), "{self:?}");
+        self.err
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let people = People::at(sandbox.url()).unwrap();
+        Self { sandbox, people }
+    }
+
+    /// A command on the staging stack, which CloudFormation finds.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
+        let stack = ["--stage", "staging", "--endpoint-url", self.sandbox.aws_url()];
+        typed(arguments.iter().chain(&stack)).await
+    }
+
+    pub(crate) async fn buy(&self, product: &str, dimensions: Value) -> Bought {
+        self.people.buy(json!({ "product": product, "dimensions": dimensions })).await.unwrap()
+    }
+
+    /// A call of the control API.
+    pub(crate) async fn control(&self, path: &str, body: Value) -> Value {
+        self.people.control(reqwest::Method::POST, path, body).await.unwrap()
+    }
+
+    /// Plans a fault at AWS for so many calls.
+    pub(crate) async fn fault(&self, service: &str, operation: &str, kind: &str, times: u32) {
+        let fault = json!({ "service": service, "operation": operation, "kind": kind, "times": times });
+        self.control("/sandbox/faults", fault).await;
+    }
+
+    pub(crate) async fn advance(&self, minutes: i64) {
+        self.sandbox.advance(SignedDuration::from_mins(minutes)).await.unwrap();
+    }
+
+    /// Usage of now.
+    pub(crate) fn usage(&self, license: &str, quantity: i64) -> Value {
+        let time = self.sandbox.clock().now().to_string();
+        json!({ "license": license, "dimension": "requests", "quantity": quantity, "key": "k", "time": time })
+    }
+}
+
+/// The command, with no more than is typed.
+pub(crate) async fn typed(arguments: impl Iterator<Item = impl ToString>) -> Said {
+    let arguments: Vec<String> = arguments.map(|argument| argument.to_string()).collect();
+    let run = move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
+        command.env_remove("AWS_ENDPOINT_URL").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.envs([("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"), ("AWS_SECRET_ACCESS_KEY", "any")]);
+        command.stdin(std::process::Stdio::null()).args(arguments).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { done: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
+}

@@ -1,0 +1,148 @@
+//! `stallkeeper licenses …`
+
+use serde_json::json;
+
+use crate::fixture::World;
+
+#[tokio::test]
+async fn licenses_are_listed_and_shown() {
+    let world = World::new().await;
+    let bought = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let other = world.buy("demo-subscription", json!({})).await;
+    assert_eq!(world.people.link(&bought.license, "acme").await.unwrap().0, 200);
+
+    let said = world.run(&["licenses"]).await.text();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("LICENSE "), "{said}");
+    let of = lines.iter().find(|line| line.contains(&bought.license)).unwrap();
+    assert!(of.contains("active") && of.contains("acme") && of.contains(&bought.account), "{said}");
+
+    let listed = world.run(&["licenses", "--account", &other.account, "--state", "active", "--json"]).await.json();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(other.license)));
+    let none = world.run(&["licenses", "--state", "ended"]).await.text();
+    assert!(none.contains("no such license"), "{none}");
+
+    let shown = world.run(&["licenses", "show", &bought.license]).await.text();
+    for part in ["state", "active", "acme", "  seats", "5 until "] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let shown = world.run(&["licenses", "show", &bought.license, "--json"]).await.json();
+    assert_eq!((&shown["id"], &shown["tenant"]), (&json!(bought.license), &json!("acme")));
+}
+
+#[tokio::test]
+async fn what_is_asked_wrongly_is_told() {
+    let world = World::new().await;
+    let unknown = world.run(&["licenses", "show", "l-1"]).await.error();
+    assert!(unknown.contains("license_unknown"), "{unknown}");
+    let account = world.run(&["licenses", "--account", "12"]).await.error();
+    assert!(account.contains("account") && account.contains("parameter_invalid"), "{account}");
+    let state = world.run(&["licenses", "--state", "strange"]).await.error();
+    assert!(state.contains("possible values: pending"), "{state}");
+    let nothing = world.run(&["licenses", "reconcile"]).await.error();
+    assert!(nothing.contains("<LICENSE|--account <ACCOUNT>|--all>"), "{nothing}");
+    let both = world.run(&["licenses", "reconcile", "l-1", "--all"]).await.error();
+    assert!(both.contains("cannot be used with"), "{both}");
+    let missing = crate::fixture::typed(["licenses"].iter()).await.error();
+    assert!(missing.contains("--stage"), "{missing}");
+}
+
+/// A license whose end nobody was told of, beside one that is as it was.
+async fn one_lost_its_end(world: &World) -> (String, String, String) {
+    let lost = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let other = world.buy("demo-contract", json!({ "seats": 7 })).await;
+    world.control("/sandbox/deliver", json!({ "hold": true })).await;
+    world.people.change(&lost.agreement, json!({ "action": "end" })).await.unwrap();
+    world.control("/sandbox/deliver", json!({ "lose": "detail", "release": true })).await;
+    (lost.license, lost.account, other.license)
+}
+
+#[tokio::test]
+async fn licenses_are_held_against_what_aws_shows_one_by_one() {
+    let world = World::new().await;
+    let (lost, account, other) = one_lost_its_end(&world).await;
+    let said = world.run(&["licenses", "reconcile", &other, "l-1"]).await;
+    assert!(
+        said.out.contains(&other) && said.out.contains("l-1: ") && said.out.contains("license_unknown"),
+        "{said:?}"
+    );
+    assert!(said.error().contains("1 of 2 licenses were not looked at"));
+
+    let said = world.run(&["licenses", "reconcile", "--account", &account]).await.text();
+    let line = said.lines().find(|line| line.contains(&lost)).unwrap();
+    assert!(line.contains("ended") && !line.contains("active"), "{said}");
+    let again = world.run(&["licenses", "reconcile", &lost, "--json"]).await.json();
+    assert_eq!((&again[0]["license"]["id"], &again[0]["repairs"]), (&json!(lost), &json!([])));
+    let nobody = world.run(&["licenses", "reconcile", "--account", "000000000000"]).await.error();
+    assert!(nobody.contains("no license of the account 000000000000"), "{nobody}");
+}
+
+#[tokio::test]
+async fn all_licenses_are_held_against_what_aws_shows_however_often_it_is_asked() {
+    let world = World::new().await;
+    let (lost, _, other) = one_lost_its_end(&world).await;
+    // The walk of the day is over before the operator asks.
+    world.control("/sandbox/reconcile", json!({})).await;
+    let (lost_again, ..) = one_lost_its_end(&world).await;
+    let said = world.run(&["licenses", "reconcile", "--all"]).await;
+    assert!(said.err.contains("run 1 of the reconciliation"), "{said:?}");
+    let said = said.text();
+    assert!(said.contains("licenses were looked at") && said.contains("made good: ended 1"), "{said}");
+    for (license, state) in [(&lost, "ending"), (&lost_again, "ending"), (&other, "active")] {
+        let shown = world.run(&["licenses", "show", license, "--json"]).await.json();
+        assert_eq!(shown["state"], state);
+    }
+    let again = world.run(&["licenses", "reconcile", "--all", "--json"]).await.json();
+    assert_eq!((&again["licenses"], &again["repairs"], &again["unfinished"]), (&json!(4), &json!({}), &json!(false)));
+
+    world.fault("lambda", "Invoke", "throttle", 1).await;
+    let busy = world.run(&["licenses", "reconcile", "--all"]).await.error();
+    assert!(busy.contains("a run is under way"), "{busy}");
+    world.fault("dynamodb", "Query", "error500", 1000).await;
+    let failed = world.run(&["licenses", "reconcile", "--all"]).await.error();
+    assert!(failed.contains("failed") && failed.contains("Its log says why"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_file_of_customers_is_imported_with_the_lines_that_it_has() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let header = "product,tenant,customer_identifier";
+    let good = "7demolegacy00000000000ab,acme,X01EXAMPLEX";
+    let both = file("both.csv", &format!("{header}\n{good}\nunknown,acme,X02EXAMPLEX\n"));
+
+    let would = world.run(&["licenses", "import", &both, "--dry-run"]).await;
+    assert!(would.out.contains("1 would be imported, 0 unchanged, 1 refused"), "{would:?}");
+    assert!(would.out.contains("product_unknown"), "{would:?}");
+    assert!(would.error().contains("1 rows were refused"));
+    assert!(world.run(&["licenses"]).await.text().contains("no such license"), "nothing was written");
+    let done = world.run(&["licenses", "import", &file("good.csv", &format!("{header}\n{good}\n"))]).await.text();
+    assert!(done.contains("1 imported, 0 unchanged, 0 refused"), "{done}");
+    assert!(done.contains("7demolegacy00000000000ab~X01EXAMPLEX"), "{done}");
+
+    // More rows than a request takes.
+    let rows: Vec<String> = (0..201).map(|row| format!("unknown,acme,X{row}EXAMPLEX")).collect();
+    let long = file("long.csv", &format!("{header}\n{}\n{good}\n", rows.join("\n")));
+    let said = world.run(&["licenses", "import", &long, "--json"]).await;
+    let imported: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&imported["refused"], &imported["unchanged"]), (&json!(201), &json!(1)));
+    let lines: Vec<u64> =
+        imported["results"].as_array().unwrap().iter().map(|result| result["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, (2..=203).collect::<Vec<u64>>());
+
+    for (name, text, wrong) in [
+        ("none.csv", "product,tenant\n", "no row below the header"),
+        ("quote.csv", "product,tenant\n\"p,t\n", "line 2: a quoted field is not closed"),
+        ("column.csv", "product,strange,tenant\np,x,t\n", "strange"),
+    ] {
+        let error = world.run(&["licenses", "import", &file(name, text)]).await.error();
+        assert!(error.contains(wrong), "{name}: {error}");
+    }
+    let missing = world.run(&["licenses", "import", "nowhere.csv"]).await.error();
+    assert!(missing.contains("nowhere.csv cannot be read"), "{missing}");
+}

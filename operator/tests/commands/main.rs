@@ -1,0 +1,16 @@
+//! The command `stallkeeper` as a person types it, on a sandbox.
+
+#![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what fails here fails the test; clippy knows test functions, but not what they share"
+)]
+
+mod dlq;
+mod doctor;
+mod events;
+mod fixture;
+mod licenses;
+mod stacks;
+mod usage;

@@ -1,0 +1,79 @@
+//! How a stack is found, what is said where none answers, and the completions.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use sandbox::aws::Service;
+use serde_json::json;
+
+use crate::fixture::{World, typed};
+
+#[tokio::test]
+async fn a_stack_is_found_by_its_stage_or_its_name_or_its_api_by_its_address() {
+    let world = World::new().await;
+    let bought = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let aws = world.sandbox.aws_url();
+    let named = ["licenses", "--stage", "production", "--stack-name", "stallkeeper-staging", "--endpoint-url", aws];
+    assert!(typed(named.iter()).await.text().contains(&bought.license));
+    let addressed =
+        ["licenses", "--stage", "staging", "--api-url", world.sandbox.url(), "--endpoint-url", "http://127.0.0.1:9"];
+    assert!(typed(addressed.iter()).await.text().contains(&bought.license), "nobody asked CloudFormation");
+    let listings = world.run(&["listing", "show"]).await.text();
+    assert!(listings.contains("4democontract0000000000ab"), "{listings}");
+}
+
+#[tokio::test]
+async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
+    let world = World::new().await;
+    let aws = world.sandbox.aws_url();
+    for command in [
+        &["licenses"][..],
+        &["licenses", "show", "l-1"],
+        &["usage", "pending"],
+        &["usage", "requeue", "l-1@2026-11-10T09@requests"],
+        &["events", "replay", "l-1"],
+    ] {
+        let production = ["--stage", "production", "--endpoint-url", aws];
+        let error = typed(command.iter().chain(&production)).await.error();
+        assert!(error.contains("stallkeeper-production does not exist") && error.contains("--stack-name"), "{error}");
+        let nobody = ["--stage", "staging", "--endpoint-url", aws, "--api-url", "http://127.0.0.1:9"];
+        let said = typed(command.iter().chain(&nobody)).await;
+        assert!(!said.done, "{said:?}");
+        let all = [said.out, said.err].concat();
+        assert!(all.contains("does not answer") && all.contains("Is its address right?"), "{all}");
+    }
+    // The address of something else.
+    let other = ["licenses", "--stage", "staging", "--endpoint-url", aws, "--api-url", aws];
+    let error = typed(other.iter()).await.error();
+    assert!(error.contains("is it the address of a stack's API?"), "{error}");
+    world.fault("cloudformation", "DescribeStacks", "access_denied", 10).await;
+    let denied = world.run(&["dlq", "show"]).await.error();
+    assert!(denied.contains("AccessDenied") && denied.contains("credentials"), "{denied}");
+}
+
+#[tokio::test]
+async fn the_api_is_asked_again_while_it_cannot_answer() {
+    let world = World::new().await;
+    world.buy("demo-contract", json!({ "seats": 5 })).await;
+    // Of the function's own attempts at the table all fail, and the API answers 503 once.
+    world.fault("dynamodb", "Query", "error500", 3).await;
+    let said = world.run(&["licenses"]).await;
+    assert!(said.done, "{said:?}");
+    let reads = world.sandbox.aws().wire().calls(Service::DynamoDb, "Query");
+    assert_eq!(reads.iter().filter(|read| read.status == Some(500)).count(), 3);
+}
+
+#[tokio::test]
+async fn completions_are_scripts_of_the_shells() {
+    let script = typed(["completions", "bash"].iter()).await.text();
+    assert!(script.contains("stallkeeper__licenses") || script.contains("licenses"), "no command in it");
+    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().unwrap();
+    bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(bash.wait().unwrap().success());
+    for shell in ["zsh", "fish"] {
+        let script = typed(["completions", shell].iter()).await.text();
+        assert!(script.contains("stallkeeper") && script.contains("redrive"), "{shell}");
+    }
+    let unknown = typed(["completions", "strange"].iter()).await.error();
+    assert!(unknown.contains("possible values: bash"), "{unknown}");
+}

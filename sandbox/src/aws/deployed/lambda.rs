@@ -1,0 +1,56 @@
+//! Lambda, as far as an operator calls it: the reconciliation, run now.
+
+use http::HeaderMap;
+
+use super::Stacks;
+use crate::aws::error::ServiceError;
+use crate::aws::protocol::{Document, Record, read_json};
+use crate::aws::service::Service;
+use crate::stack::RECONCILE_FUNCTION;
+
+/// What came of a call.
+pub(in crate::aws) enum Invoked {
+    /// The function may be called; it was not.
+    Allowed,
+    /// It answered.
+    Answered(Document),
+    /// It ended with an error.
+    Failed(Document),
+}
+
+impl Stacks {
+    /// Runs a function and waits for it, or tells whether it could be run.
+    pub(super) async fn invoke(
+        &self,
+        function: &str,
+        headers: &HeaderMap,
+        payload: &Document,
+    ) -> Result<Invoked, ServiceError> {
+        let named = |name: &str| function == name || function.ends_with(&format!(":function:{name}"));
+        let stack = self.stacks.iter().find(|stack| named(&stack.name_of(RECONCILE_FUNCTION)));
+        let stack = stack.ok_or_else(|| {
+            ServiceError::modelled("ResourceNotFoundException", 404, format!("Function not found: {function}"))
+        })?;
+        let kind = headers.get("x-amz-invocation-type").and_then(|kind| kind.to_str().ok());
+        match kind.unwrap_or("RequestResponse") {
+            "DryRun" => return Ok(Invoked::Allowed),
+            "RequestResponse" => {}
+            _ => {
+                let message = "The sandbox runs a function while its caller waits, or not at all.";
+                return Err(ServiceError::modelled("InvalidParameterValueException", 400, message));
+            }
+        }
+        let anew = matches!(payload, Document::Map(members) if members.get("anew") == Some(&Document::Bool(true)));
+        let report = stack.run_reconciliation(anew).await.map(|report| serde_json::to_vec(&report));
+        Ok(match report {
+            Some(Ok(report)) => {
+                Invoked::Answered(read_json(&report).map_err(|_| ServiceError::internal(Service::Lambda))?)
+            }
+            Some(Err(_)) | None => {
+                let error =
+                    Record::new().with("errorType", "StoreError").with("errorMessage", "the table did not answer");
+                Invoked::Failed(error.into())
+            }
+        })
+    }
+}

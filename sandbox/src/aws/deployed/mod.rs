@@ -1,0 +1,117 @@
+//! What is deployed in the account, as an operator's command asks for it: STS tells whose account it is, CloudFormation
+//! what its stacks are called, SQS what their dead letters are, and Lambda runs the reconciliation.
+
+mod cloudformation;
+mod lambda;
+mod queues;
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use super::error::ServiceError;
+use super::protocol::{Document, Record};
+use super::service::Service;
+use crate::event::Caller;
+use crate::stack::Stack;
+use queues::MoveTask;
+
+pub(super) use lambda::Invoked;
+
+/// The stacks of the account; none before they are set up.
+#[derive(Debug, Default)]
+pub(crate) struct Deployed {
+    stacks: OnceLock<Stacks>,
+    /// What was moved from dead letters, oldest first.
+    moved: Mutex<Vec<MoveTask>>,
+}
+
+#[derive(Debug)]
+struct Stacks {
+    /// Where AWS is.
+    url: String,
+    account: String,
+    /// Since when they are there.
+    since: Timestamp,
+    stacks: Vec<Arc<Stack>>,
+}
+
+impl Deployed {
+    /// Sets the stacks up, once.
+    pub(super) fn set_up(&self, url: &str, account: &str, since: Timestamp, stacks: Vec<Arc<Stack>>) {
+        let all = Stacks { url: url.to_owned(), account: account.to_owned(), since, stacks };
+        if self.stacks.set(all).is_err() {
+            tracing::error!("the stacks were set up before");
+        }
+    }
+
+    /// Answers a call of STS, CloudFormation or SQS.
+    pub(super) fn answer(
+        &self,
+        (service, operation): (Service, &str),
+        headers: &HeaderMap,
+        request: &Document,
+        now: Timestamp,
+    ) -> Result<Document, ServiceError> {
+        if !service.operations().contains(&operation) {
+            return Err(ServiceError::unknown_operation());
+        }
+        let all = self.stacks.get().ok_or_else(|| ServiceError::internal(service))?;
+        match (service, operation) {
+            (Service::Sts, "GetCallerIdentity") => all.caller(headers),
+            (Service::CloudFormation, "DescribeStacks") => all.describe_stacks(request),
+            (Service::CloudFormation, "DescribeStackResource") => all.describe_stack_resource(request),
+            (Service::Sqs, "GetQueueAttributes") => all.queue_attributes(request, now),
+            (Service::Sqs, "ReceiveMessage") => all.receive_message(request, now),
+            (Service::Sqs, "StartMessageMoveTask") => self.start_move(all, request, now),
+            (Service::Sqs, "ListMessageMoveTasks") => self.list_moves(all, request),
+            _ => Err(ServiceError::unknown_operation()),
+        }
+    }
+
+    /// Answers a call of Lambda.
+    pub(super) async fn invoke(
+        &self,
+        function: &str,
+        headers: &HeaderMap,
+        payload: &Document,
+    ) -> Result<Invoked, ServiceError> {
+        let all = self.stacks.get().ok_or_else(|| ServiceError::internal(Service::Lambda))?;
+        all.invoke(function, headers, payload).await
+    }
+}
+
+impl Stacks {
+    fn caller(&self, headers: &HeaderMap) -> Result<Document, ServiceError> {
+        let caller =
+            Caller::read(headers).ok_or_else(|| ServiceError::access_denied(Service::Sts, "GetCallerIdentity"))?;
+        let result = Record::new()
+            .with("Account", self.account.as_str())
+            .with("Arn", caller.arn(&self.account))
+            .with("UserId", caller.user_id());
+        Ok(Record::new().with("GetCallerIdentityResult", Document::from(result)).into())
+    }
+}
+
+/// A member of a request that is a text.
+fn text<'a>(request: &'a Document, name: &str) -> Option<&'a str> {
+    match request {
+        Document::Map(members) => match members.get(name)? {
+            Document::Text(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A member of a request that is a whole number.
+fn number(request: &Document, name: &str) -> Option<i64> {
+    match request {
+        Document::Map(members) => match members.get(name)? {
+            Document::Integer(number) => Some(*number),
+            _ => None,
+        },
+        _ => None,
+    }
+}

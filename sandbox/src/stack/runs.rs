@@ -1,0 +1,89 @@
+//! What runs by the clock, and not for a caller: the reporter and the reconciliation.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Stack;
+use crate::queue::uuid;
+
+/// What the template calls the reporter.
+const METERING_FUNCTION: &str = "MeteringFunction";
+
+/// What the template calls the reconciliation.
+pub(crate) const RECONCILE_FUNCTION: &str = "ReconcileFunction";
+
+/// How long the reporter may take, as the template has it.
+const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
+
+/// How long the reconciliation may take, as the template has it.
+const RECONCILIATION_TIME_LIMIT: Duration = Duration::from_secs(900);
+
+impl Stack {
+    /// Runs the reporter once, as its schedule does.
+    pub(crate) async fn report_usage(&self) {
+        let metering = self.running().metering;
+        let stage = self.stage.as_str();
+        match self.within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
+            Ok(Ok(report)) => tracing::info!(stage, ?report, "the reporter has run"),
+            Ok(Err(error)) => {
+                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed");
+                self.bury_run(METERING_FUNCTION, "StoreError");
+            }
+            Err(error) => {
+                tracing::error!(stage, %error, "the reporter did not answer");
+                self.bury_run(METERING_FUNCTION, "Runtime.ExitError");
+            }
+        }
+    }
+
+    /// Runs the reconciliation once, as its schedule does; none if it failed.
+    pub(crate) async fn reconcile(&self) -> Option<entitlement::Report> {
+        let report = self.run_reconciliation(false).await;
+        if report.is_none() {
+            self.bury_run(RECONCILE_FUNCTION, "StoreError");
+        }
+        report
+    }
+
+    /// Runs the reconciliation once, from the start of the day's walk if it is to; none if it failed.
+    pub(crate) async fn run_reconciliation(&self, anew: bool) -> Option<entitlement::Report> {
+        let reconciliation = self.running().reconciliation;
+        let stage = self.stage.as_str();
+        let limit = RECONCILIATION_TIME_LIMIT;
+        let run = async move {
+            match anew {
+                true => reconciliation.run_anew(limit).await,
+                false => reconciliation.run(limit).await,
+            }
+        };
+        match self.within(limit, run).await {
+            Ok(Ok(report)) => return Some(report),
+            Ok(Err(error)) => {
+                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reconciliation failed");
+            }
+            Err(error) => tracing::error!(stage, %error, "the reconciliation did not answer"),
+        }
+        None
+    }
+
+    /// What Lambda puts among the dead letters of a run that it gave up (Lambda developer guide, "Retaining records").
+    fn bury_run(&self, function: &str, error: &str) {
+        let now = self.clock.now();
+        let function = format!("arn:aws:lambda:us-east-1:{}:function:{}:$LATEST", self.account, self.name_of(function));
+        let body = json!({
+            "version": "1.0",
+            "timestamp": now.to_string(),
+            "requestContext": {
+                "requestId": uuid(),
+                "functionArn": function,
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": 1,
+            },
+            "requestPayload": {},
+            "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+            "responsePayload": { "errorType": error, "errorMessage": "the function's log says why" },
+        });
+        self.runs.bury(body.to_string(), now);
+    }
+}
