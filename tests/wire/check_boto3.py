@@ -1,6 +1,7 @@
 """The sandbox's AWS Marketplace, asked by boto3: python tests/wire/check_boto3.py (needs boto3)."""
 
 import datetime
+import json
 import os
 
 import boto3
@@ -15,6 +16,43 @@ def code_of(call):
     except ClientError as error:
         return error.response["Error"]["Code"]
     return None
+
+
+def what_operators_ask(sandbox, tally):
+    caller = boto3.client("sts").get_caller_identity()
+    tally.check("GetCallerIdentity says who", caller["Arn"].endswith(":user/AKIAEXAMPLE"), caller)
+    cloudformation = boto3.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName="stallkeeper-staging")["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    tally.check("DescribeStacks has the outputs", outputs["ApiUrl"] == sandbox.url, stack)
+    missing = code_of(lambda: cloudformation.describe_stacks(StackName="other"))
+    tally.check("another stack is not there", missing == "ValidationError", missing)
+    resource = cloudformation.describe_stack_resource(
+        StackName="stallkeeper-staging", LogicalResourceId="ReconcileFunction"
+    )
+    function = resource["StackResourceDetail"]["PhysicalResourceId"]
+    aws_lambda = boto3.client("lambda")
+    allowed = aws_lambda.invoke(FunctionName=function, InvocationType="DryRun")["StatusCode"]
+    tally.check("Invoke tells whether one may", allowed == 204, allowed)
+    report = json.load(aws_lambda.invoke(FunctionName=function, Payload=b'{"anew": true}')["Payload"])
+    tally.check("Invoke reconciles", report["licenses"] > 0 and not report["unfinished"], report)
+    unknown = code_of(lambda: aws_lambda.invoke(FunctionName="other"))
+    tally.check("another function is not there", unknown == "ResourceNotFoundException", unknown)
+
+    sandbox.call("POST", "/sandbox/deliver", {"message": "nothing that anybody can read"})
+    sandbox.call("POST", "/sandbox/clock", {"advance": "30m"})
+    sqs, dead = boto3.client("sqs"), outputs["NewsDeadLettersUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]
+    tally.check("GetQueueAttributes counts dead letters", attributes["ApproximateNumberOfMessages"] == "1", attributes)
+    (message,) = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["All"])["Messages"]
+    tally.check("ReceiveMessage shows them", message["Body"].startswith("nothing"), message)
+    tally.check("and since when they wait", message["Attributes"]["SentTimestamp"].isdigit(), message)
+    sqs.start_message_move_task(SourceArn=attributes["QueueArn"])
+    (task,) = sqs.list_message_move_tasks(SourceArn=attributes["QueueArn"])["Results"]
+    moved = (task["Status"], task["ApproximateNumberOfMessagesMoved"])
+    tally.check("StartMessageMoveTask moves them", moved == ("COMPLETED", 1), task)
+    unknown = code_of(lambda: sqs.get_queue_attributes(QueueUrl=f"{dead}-other"))
+    tally.check("another queue is not there", "QueueDoesNotExist" in unknown or "NonExistentQueue" in unknown, unknown)
 
 
 def main():
@@ -133,6 +171,8 @@ def main():
 
         tables = boto3.client("dynamodb").list_tables()["TableNames"]
         tally.check("DynamoDB is there too", "stallkeeper-staging" in tables, tables)
+
+        what_operators_ask(sandbox, tally)
 
         sandbox.call("POST", "/sandbox/faults", {"service": "metering", "operation": "ResolveCustomer", "times": 9, "kind": "throttle"})
         throttled = code_of(lambda: metering.resolve_customer(RegistrationToken=purchase["token"]))

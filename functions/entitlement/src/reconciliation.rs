@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -110,29 +111,32 @@ impl Reconciliation {
         self.run_from(time_limit, true).await
     }
 
-    async fn run_from(&self, time_limit: Duration, anew: bool) -> Result<Report, StoreError> {
-        let mut run = Run {
-            anew,
-            store: &self.store,
-            reconciler: Reconciler::new(&self.store, &self.marketplace, &self.pace),
-            marketplace: &self.marketplace,
-            now: self.store.clock().now(),
-            until: Instant::now() + time_limit.saturating_sub(RESERVE),
-            failures_in_a_row: 0,
-            again: Vec::new(),
-            report: Report::default(),
-        };
-        let done = run.all().await;
-        let report = run.report;
-        self.metrics.write(self.store.clock().now(), &measured(&report, done.is_err()));
-        match done {
-            Ok(()) => tracing::info!(?report, "the reconciliation has run"),
-            Err(error) => {
-                tracing::error!(?report, error = %chain(&error), "the reconciliation has failed");
-                return Err(error);
+    /// On the heap: its caller's stack has no room for all that is under way in it.
+    fn run_from(&self, time_limit: Duration, anew: bool) -> BoxFuture<'_, Result<Report, StoreError>> {
+        Box::pin(async move {
+            let mut run = Run {
+                anew,
+                store: &self.store,
+                reconciler: Reconciler::new(&self.store, &self.marketplace, &self.pace),
+                marketplace: &self.marketplace,
+                now: self.store.clock().now(),
+                until: Instant::now() + time_limit.saturating_sub(RESERVE),
+                failures_in_a_row: 0,
+                again: Vec::new(),
+                report: Report::default(),
+            };
+            let done = run.all().await;
+            let report = run.report;
+            self.metrics.write(self.store.clock().now(), &measured(&report, done.is_err()));
+            match done {
+                Ok(()) => tracing::info!(?report, "the reconciliation has run"),
+                Err(error) => {
+                    tracing::error!(?report, error = %chain(&error), "the reconciliation has failed");
+                    return Err(error);
+                }
             }
-        }
-        Ok(report)
+            Ok(report)
+        })
     }
 }
 
