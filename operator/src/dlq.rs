@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::print::{Progress, Table, ago, ask, say, say_json};
 use crate::stack::StackArguments;
-use queue::{DeadLetter, Move, Stands};
+use queue::{DeadLetter, HIDDEN, Move, Stands};
 
 pub(crate) use queue::Queue;
 
@@ -217,6 +217,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
                     described.name
                 ))?;
             }
+            in_sight(&dead).await?;
             dead.start_move(&counted.arn, &to, per_second).await?;
             before.map(|before| before.started)
         }
@@ -229,6 +230,19 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
             "{left} are still there: they came since, or somebody looked at them. The same again moves them"
         )),
     }
+}
+
+/// Waits until what somebody has looked at just now is in sight again: a move would leave it out.
+async fn in_sight(dead: &Queue<'_>) -> anyhow::Result<()> {
+    let mut progress = Progress::begin();
+    for _ in 0..=HIDDEN {
+        if dead.counted().await?.hidden == 0 {
+            break;
+        }
+        progress.say("waiting for what was looked at just now");
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// Waits for the end of a move, and answers how many messages it moved.

@@ -18,8 +18,8 @@ pub(crate) struct Lambda {
 
 impl Lambda {
     /// In the stack's region, or where AWS is instead.
-    pub(crate) fn new(config: &SdkConfig, endpoint_url: Option<&str>) -> anyhow::Result<Self> {
-        let url = match endpoint_url.map(str::to_owned).or_else(|| std::env::var("AWS_ENDPOINT_URL").ok()) {
+    pub(crate) fn new(config: &SdkConfig) -> anyhow::Result<Self> {
+        let url = match config.endpoint_url() {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("https://lambda.{REGION}.amazonaws.com"),
         };

@@ -57,11 +57,6 @@ impl StackArguments {
         self.stack_name.clone().unwrap_or_else(|| format!("stallkeeper-{}", self.stage()))
     }
 
-    /// Where AWS is, if it is not AWS.
-    pub(crate) fn endpoint_url(&self) -> Option<&str> {
-        self.endpoint_url.as_deref()
-    }
-
     /// The configuration of clients of the stack's AWS.
     pub(crate) async fn config(&self) -> SdkConfig {
         let mut config = stallkeeper::aws::config().await.to_builder().region(Region::from_static(REGION));

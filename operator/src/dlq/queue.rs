@@ -11,9 +11,9 @@ use stallkeeper::aws::chain;
 
 use super::kind::kind;
 
-/// For how long a message that was looked at is out of sight, in seconds: nobody else looks at a queue of dead letters
-/// but an operator, and a move leaves out what is out of sight.
-const HIDDEN: i32 = 10;
+/// For how long a message that was looked at is out of sight, in seconds: nobody looks at a queue of dead letters but an
+/// operator, and a move leaves out what is out of sight.
+pub(super) const HIDDEN: i32 = 5;
 
 /// How often a queue is asked for messages at most, for ten each time.
 const LOOKS: usize = 10;
@@ -30,7 +30,10 @@ pub(crate) struct Queue<'a> {
 /// How many messages there are.
 pub(crate) struct Counted {
     pub(crate) arn: String,
+    /// In sight or not.
     pub(crate) messages: u64,
+    /// How many of them are out of sight.
+    pub(super) hidden: u64,
 }
 
 /// A message, without what it says.
@@ -67,7 +70,7 @@ impl<'a> Queue<'a> {
         Self { client, name, url }
     }
 
-    /// How many messages there are, in sight or not.
+    /// How many messages there are.
     pub(crate) async fn counted(&self) -> anyhow::Result<Counted> {
         let asked = self.client.get_queue_attributes().queue_url(self.url).attribute_names(QueueAttributeName::All);
         let answer = asked.send().await.map_err(|error| self.failed("sqs:GetQueueAttributes", &error))?;
@@ -77,7 +80,8 @@ impl<'a> Queue<'a> {
         let hidden = number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
         let arn = attributes.get(&QueueAttributeName::QueueArn).cloned();
         let (Some(arn), Some(visible)) = (arn, visible) else { bail!("SQS does not say how much is in {}", self.name) };
-        Ok(Counted { arn, messages: visible + hidden.unwrap_or_default() })
+        let hidden = hidden.unwrap_or_default();
+        Ok(Counted { arn, messages: visible + hidden, hidden })
     }
 
     /// Messages of the queue, up to a hundred. They stay there.

@@ -171,7 +171,7 @@ async fn reconciliation(config: &SdkConfig, stack: &StackArguments) -> Line {
                 .needing("cloudformation:DescribeStackResource");
         }
     };
-    let may = match Lambda::new(config, stack.endpoint_url()) {
+    let may = match Lambda::new(config) {
         Ok(lambda) => lambda.may_invoke(&function).await,
         Err(error) => Err(error),
     };

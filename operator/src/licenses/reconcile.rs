@@ -117,7 +117,7 @@ async fn all(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let stack = api.stack();
     let config = stack.config().await;
     let function = stack.resource(&config, FUNCTION).await?;
-    let lambda = Lambda::new(&config, stack.endpoint_url())?;
+    let lambda = Lambda::new(&config)?;
     let mut whole = Report::default();
     for run in 1.. {
         eprintln!("run {run} of the reconciliation has begun; it may take 15 minutes");
