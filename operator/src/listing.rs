@@ -7,9 +7,10 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Listing;
+use stallkeeper::listing::{Listing, Stage};
 
-use crate::stack::TableArguments;
+use crate::sheet;
+use crate::stack::{StackArguments, TableArguments};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -21,6 +22,17 @@ pub(crate) enum Command {
         files: Files,
         #[command(flatten)]
         stack: TableArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Writes out what is to be typed into the AWS Marketplace Management Portal for described listings, with the
+    /// addresses of their stack.
+    Sheet {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        stack: StackArguments,
         /// Says it for programs.
         #[arg(long)]
         json: bool,
@@ -60,6 +72,11 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Push { files, stack, json } => push(&files.read()?, &stack, json).await,
+        Command::Sheet { files, stack, json } => {
+            let listings = files.read()?;
+            of_stage(&listings, stack.stage())?;
+            sheet::write(&listings, &stack, json).await
+        }
         Command::Show { stack, json } => show(&stack, json).await,
     }
 }
@@ -87,12 +104,17 @@ impl Files {
     }
 }
 
+/// Whether all of them are the stage's.
+fn of_stage(listings: &[Listing], wanted: Stage) -> anyhow::Result<()> {
+    for Listing { name, stage, .. } in listings {
+        ensure!(*stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was done");
+    }
+    Ok(())
+}
+
 /// Loads listings, once all of them are known to be the stage's.
 async fn push(listings: &[Listing], stack: &TableArguments, json: bool) -> anyhow::Result<()> {
-    for listing in listings {
-        let (name, stage, wanted) = (&listing.name, listing.stage, stack.stage());
-        ensure!(stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was loaded");
-    }
+    of_stage(listings, stack.stage())?;
     let store = stack.store().await?;
     let mut known: BTreeMap<ProductCode, Listing> = BTreeMap::new();
     for listing in store.all_listings().await? {

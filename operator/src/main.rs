@@ -8,6 +8,7 @@ mod lambda;
 mod licenses;
 mod listing;
 mod print;
+mod sheet;
 mod signed;
 mod stack;
 mod usage;

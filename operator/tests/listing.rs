@@ -14,6 +14,8 @@ const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-co
 
 const LEGACY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-legacy.toml");
 
+const CONSUMPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-consumption.toml");
+
 /// A stack that has one listing, and the folder that it is in.
 async fn a_stack() -> (Sandbox, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -81,4 +83,51 @@ async fn a_file_is_checked_without_a_stack() {
     let output = stallkeeper(vec!["listing".into(), "check".into(), CONTRACT.into()]).await;
     assert!(output.status.success());
     assert!(String::from_utf8(output.stdout).unwrap().contains("fine, for staging"));
+}
+
+#[tokio::test]
+async fn the_sheet_has_everything_that_the_portal_asks_for() {
+    let (sandbox, _folder) = a_stack().await;
+    let sheet = async |arguments: &[&str]| {
+        let at = ["--stage", "staging", "--endpoint-url", sandbox.aws_url()];
+        let arguments = ["listing", "sheet"].iter().chain(arguments).chain(&at).map(ToString::to_string).collect();
+        let output = stallkeeper(arguments).await;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    };
+    let registration = format!("{}/register", sandbox.stage_url(Stage::Staging).unwrap());
+    let (done, said, complaint) = sheet(&[CONSUMPTION]).await;
+    assert!(done && complaint.is_empty(), "{complaint}");
+    for wanted in [
+        format!("Fulfillment URL:\n{registration}\n"),
+        "Pricing model:\nSaaS contracts with consumption\n".to_owned(),
+        "111122223301\n111122223302\n".to_owned(),
+        "License agreement:\nAWS Marketplace's standard contract\n".to_owned(),
+        "events_included  12 months      0.01\n".to_owned(),
+        "events_extra     one unit used  0.01\n".to_owned(),
+    ] {
+        assert!(said.contains(&wanted), "{wanted} is not in {said}");
+    }
+    let (done, said, _) = sheet(&[CONSUMPTION, "--json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(
+        done && json[0]["prices"][0]["months"] == 12 && json[0]["dimensions"][1]["key"] == "events_extra",
+        "{json}"
+    );
+
+    // What is not described is said, and the rest is there.
+    let (done, said, complaint) = sheet(&[CONTRACT]).await;
+    assert!(done && said.contains("SaaS contracts\n") && complaint.contains("add [catalog]"), "{said}{complaint}");
+    let production = CONTRACT.replace("demo-contract", "demo-production");
+    let (done, said, complaint) = sheet(&[&production]).await;
+    assert!(!done && said.is_empty() && complaint.contains("for production, not for staging"), "{complaint}");
+}
+
+#[tokio::test]
+async fn what_aws_is_to_show_is_kept_with_the_listing() {
+    let (sandbox, _folder) = a_stack().await;
+    let (done, said) = listing(&sandbox, &["push", CONSUMPTION]).await;
+    assert!(done && said.starts_with("added"), "{said}");
+    let (done, said) = listing(&sandbox, &["push", CONSUMPTION]).await;
+    assert!(done && said.starts_with("unchanged"), "{said}");
 }

@@ -3,6 +3,7 @@
 //! Listings are written as TOML files (`listings/*.toml`), checked by [`Listing::parse`], and kept in the table,
 //! where the functions read them. A stack acts only on products that it has a listing for.
 
+mod catalog;
 mod page;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use url::Url;
 use crate::ids::{DimensionKey, ProductCode, ProductId};
 use crate::registration::{Door, Secret};
 
+pub use catalog::{Catalog, Price};
 pub use page::{Choice, Colour, ExtraField, FieldKind, Page, Words, WrongAnswer};
 
 /// Where buyers see their subscriptions at AWS Marketplace: "Set up your account" stands there, and every change of a
@@ -49,6 +51,9 @@ pub struct Listing {
     /// How the registration page looks, and what it asks.
     #[serde(default)]
     pub page: Page,
+    /// What AWS Marketplace is to show and to ask for it, where it is described here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<Catalog>,
 }
 
 fn yes() -> bool {
@@ -245,6 +250,8 @@ struct ListingFile {
     support: Spanned<Support>,
     #[serde(default)]
     page: Option<Spanned<Page>>,
+    #[serde(default)]
+    catalog: Option<Spanned<Catalog>>,
 }
 
 impl Listing {
@@ -253,7 +260,8 @@ impl Listing {
     /// # Errors
     ///
     /// Names the line and what would be right: a field that is missing, unknown or malformed, a name over 72
-    /// characters, a dimension twice, dimension types that the pricing model does not have, a URL without https.
+    /// characters, a dimension twice, dimension types that the pricing model does not have, a URL without https, texts and
+    /// prices for AWS Marketplace beyond its limits.
     pub fn parse(text: &str) -> Result<Self, ListingError> {
         let file: ListingFile = toml::from_str(text).map_err(|error| ListingError {
             line: error.span().map(|span| line_at(text, span.start)),
@@ -312,6 +320,9 @@ impl Listing {
         if let Some(problem) = missing(file.pricing, &dimensions) {
             return Err(at(dimensions_at, problem.to_owned()));
         }
+        if let Some(problem) = file.catalog.as_ref().and_then(|catalog| catalog.get_ref().problem(&dimensions)) {
+            return Err(at(file.catalog.as_ref().map_or(0, |catalog| catalog.span().start), problem));
+        }
 
         Ok(Self {
             name,
@@ -325,6 +336,7 @@ impl Listing {
             urls,
             support,
             page,
+            catalog: file.catalog.map(Spanned::into_inner),
         })
     }
 

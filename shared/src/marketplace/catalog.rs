@@ -87,7 +87,7 @@ pub struct DimensionAtAws {
 pub struct OfferAtAws {
     /// The entity's id.
     pub id: String,
-    /// Whether it is open to every buyer who sees the product, and not only to accounts that it names.
+    /// Whether it is released, and open to every buyer who sees the product and not only to accounts that it names.
     pub is_public: bool,
     /// Whether it has a license agreement.
     pub has_eula: bool,
@@ -241,6 +241,7 @@ impl ProductAtAws {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct OfferDetails {
+    state: Option<String>,
     #[serde(default)]
     rules: Vec<Rule>,
     #[serde(default)]
@@ -295,7 +296,7 @@ impl OfferAtAws {
         let rates = details.terms.iter().flat_map(|term| &term.rate_cards).flat_map(|cards| &cards.rate_card);
         Ok(Self {
             id,
-            is_public: !details.rules.iter().any(names_accounts),
+            is_public: details.state.as_deref() == Some("Released") && !details.rules.iter().any(names_accounts),
             has_eula: of_kind("LegalTerm").any(|term| !term.documents.is_empty()),
             refund_policy: of_kind("SupportTerm").find_map(|term| term.refund_policy.clone()).unwrap_or_default(),
             prices: rates
@@ -369,8 +370,9 @@ mod tests {
 
     #[test]
     fn an_offer_is_read_with_its_prices_and_for_whom_it_is() {
-        let details = |accounts: Value| {
+        let details = |state: &str, accounts: Value| {
             json!({
+                "State": state,
                 "Rules": [
                     { "Type": "TargetingRule", "PositiveTargeting": { "BuyerAccounts": accounts } },
                     { "Type": "AvailabilityRule", "AvailabilityEndDate": "2030-01-01" },
@@ -386,13 +388,14 @@ mod tests {
                 ],
             })
         };
-        let offer = OfferAtAws::read("offer-1".to_owned(), details(json!([]))).unwrap();
+        let offer = OfferAtAws::read("offer-1".to_owned(), details("Released", json!([]))).unwrap();
         assert!(offer.is_public && offer.has_eula);
         assert_eq!(offer.refund_policy, "Within 30 days.");
         let prices: Vec<_> = offer.prices.iter().map(|price| (price.dimension.as_str(), price.amount)).collect();
         assert_eq!(prices, [("events", Decimal::new(1, 2)), ("seats", Decimal::new(300, 0))]);
-        let private = OfferAtAws::read("offer-2".to_owned(), details(json!(["111122223333"]))).unwrap();
-        assert!(!private.is_public);
+        for (state, accounts) in [("Released", json!(["111122223333"])), ("Draft", json!([]))] {
+            assert!(!OfferAtAws::read("offer-2".to_owned(), details(state, accounts)).unwrap().is_public, "{state}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::evidence::{self, EvidenceKind};
-use super::facts::{Answer, Facts};
+use super::facts::{Answer, Blind, Facts};
 use super::judgement::{Verdict, fail, missing, of, pass, unsure};
 
 /// How long ago the application may have asked what a tenant may use, to show its plan.
@@ -21,7 +21,6 @@ pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
         let page = answer.body.to_lowercase();
         let has_entry = page.contains("type=\"email\"")
             || page.contains("name=\"email\"")
-            || (page.contains("<form") && page.contains("<button"))
             || ["continue with", "sign up with", "sign in with"].iter().any(|words| page.contains(words));
         if has_entry { pass("ok", []) } else { unsure("no_form", []) }
     })
@@ -29,6 +28,9 @@ pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
 
 pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
     of(&facts.application.plan, |answer| {
+        if answer.leaves_the_site() {
+            return unsure("elsewhere", []);
+        }
         if !is_there(answer) {
             return fail("broken", [("status", answer.status.to_string())]);
         }
@@ -42,7 +44,7 @@ pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
 
 /// Whether a page is there, for those who have signed in at least.
 fn is_there(answer: &Answer) -> bool {
-    answer.is_ok() || answer.leaves_the_site() || matches!(answer.status, 401 | 403)
+    answer.is_ok() || matches!(answer.status, 401 | 403)
 }
 
 pub(super) fn support_reachable(facts: &Facts<'_>) -> Verdict {
@@ -50,9 +52,12 @@ pub(super) fn support_reachable(facts: &Facts<'_>) -> Verdict {
     match (&application.support_page, &application.support_takes_mail) {
         (Ok(answer), _) if is_there(answer) => pass("page", []),
         (_, Ok(true)) => pass("mail", []),
-        (Ok(answer), _) => fail("broken", [("status", answer.status.to_string())]),
-        (Err(_), Ok(false)) => fail("no_mail", [("address", facts.listing.support.email.clone())]),
-        (Err(_), Err(blind)) => Verdict::Blind(blind.clone()),
+        (Ok(answer), _) if answer.leaves_the_site() => unsure("elsewhere", []),
+        (Ok(answer), Ok(false)) => fail("broken", [("status", answer.status.to_string())]),
+        (Err(Blind::NotDescribed { .. }), Ok(false)) => {
+            fail("no_mail", [("address", facts.listing.support.email.clone())])
+        }
+        (_, Err(blind)) | (Err(blind), Ok(false)) => Verdict::Blind(blind.clone()),
     }
 }
 
@@ -80,6 +85,8 @@ pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
         if answer.is_ok() {
             // That there is a page does not say that deletion and incidents are on it.
             unsure("answers", [])
+        } else if answer.leaves_the_site() {
+            unsure("elsewhere", [])
         } else {
             fail("broken", [("status", answer.status.to_string())])
         }
@@ -102,7 +109,9 @@ mod tests {
             &[
                 Case::pass("ok", |_| {}),
                 Case::pass("ok", |facts| answer(facts).body = "<button>Continue with Example ID</button>".to_owned()),
-                Case::unsure("no_form", |facts| answer(facts).body = "Coming soon".to_owned()),
+                Case::unsure("no_form", |facts| {
+                    answer(facts).body = "Coming soon <form><input name=q><button>Search</button></form>".to_owned();
+                }),
                 Case::unsure("elsewhere", |facts| answer(facts).status = 302),
                 Case::fail("broken", |facts| answer(facts).status = 404),
                 Case::blind(|facts| facts.application.sign_up = Err(blind())),
@@ -121,7 +130,8 @@ mod tests {
             "app.plan_visible",
             &[
                 Case::pass("ok", |_| {}),
-                Case::pass("ok", |facts| facts.application.plan.as_mut().unwrap().status = 302),
+                Case::pass("ok", |facts| facts.application.plan.as_mut().unwrap().status = 401),
+                Case::unsure("elsewhere", |facts| facts.application.plan.as_mut().unwrap().status = 302),
                 Case::pass("ok", |facts| asked(facts, 30)),
                 Case::missing("long_ago", |facts| asked(facts, 31)),
                 Case::missing("never_asked", |facts| {
@@ -147,8 +157,21 @@ mod tests {
                     facts.application.support_takes_mail = Ok(false);
                 }),
                 Case::fail("no_mail", |facts| {
+                    facts.application.support_page = Err(Blind::NotDescribed { field: "support.url".to_owned() });
+                    facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::unsure("elsewhere", |facts| {
+                    facts.application.support_page.as_mut().unwrap().status = 301;
+                    facts.application.support_takes_mail = Ok(false);
+                }),
+                // What was not looked at may be well.
+                Case::blind(|facts| {
                     facts.application.support_page = Err(blind());
                     facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::blind(|facts| {
+                    facts.application.support_page.as_mut().unwrap().status = 500;
+                    facts.application.support_takes_mail = Err(blind());
                 }),
                 Case::blind(|facts| {
                     facts.application.support_page = Err(blind());
@@ -198,6 +221,7 @@ mod tests {
             "app.data_policy",
             &[
                 Case::unsure("answers", |_| {}),
+                Case::unsure("elsewhere", |facts| facts.application.data_policy.as_mut().unwrap().status = 301),
                 Case::fail("broken", |facts| facts.application.data_policy.as_mut().unwrap().status = 404),
                 Case::blind(|facts| facts.application.data_policy = Err(blind())),
             ],

@@ -202,8 +202,10 @@ pub static CHECKS: &[Check] = &[
         source::INTEGRATION,
         evidence::agreement_changed,
     )
-    .recommended(),
-    Check::new("evidence.ending_flushed", Step::Verified, Actor::Operator, source::EVENTS, evidence::ending_flushed),
+    .recommended()
+    .only_for(|listing| listing.pricing.has_entitlements()),
+    Check::new("evidence.ending_flushed", Step::Verified, Actor::Operator, source::EVENTS, evidence::ending_flushed)
+        .only_for(|listing| listing.dimensions.iter().any(Dimension::is_metered)),
     Check::new(
         "evidence.bad_token_refused",
         Step::Verified,

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::facts::{Answer, Facts};
-use super::judgement::{Verdict, fail, listed, missing, of, pass};
+use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
 
 /// How long a certificate must still be good.
 const CERTIFICATE_LEFT: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -27,7 +27,10 @@ const TRACES: [&str; 8] = [
 ];
 
 /// What an answer says when it tells a buyer what to do.
-const ADVICE: [&str; 5] = ["set up your account", "try again", "contact", "aws marketplace", "support"];
+const ADVICE: [&str; 5] = ["set up your account", "try again", "manage subscriptions", "もう一度", "あらためて"];
+
+/// What an answer says of support where it cannot know the product: a made-up token names none.
+const SELLERS_SUPPORT: [&str; 2] = ["contact the seller you bought from", "販売元にお問い合わせ"];
 
 pub(super) fn https(facts: &Facts<'_>) -> Verdict {
     of(&facts.page.address, |address| {
@@ -85,16 +88,21 @@ pub(super) fn bad_token_is_kind(facts: &Facts<'_>) -> Verdict {
         if let Some(trace) = TRACES.into_iter().find(|trace| text.contains(trace)) {
             return fail("trace", [("trace", trace.trim().to_owned())]);
         }
+        if answer.status < 400 {
+            return unsure("accepted", [("status", answer.status.to_string())]);
+        }
         if !ADVICE.into_iter().any(|advice| text.contains(advice)) {
             return fail("no_advice", []);
         }
-        if names_support(facts, answer) { pass("ok", []) } else { fail("no_support", []) }
+        let names_the_seller = SELLERS_SUPPORT.into_iter().any(|words| text.contains(words));
+        if names_the_seller || names_support(facts, answer) { pass("ok", []) } else { fail("no_support", []) }
     })
 }
 
 pub(super) fn email_field(facts: &Facts<'_>) -> Verdict {
     on_the_form(facts, |answer| {
-        tags(&answer.body, "input").any(|tag| tag.contains("type=\"email\"") || tag.contains("name=\"email\""))
+        let asks = |tag: String| tag.contains("type=\"email\"") || tag.contains("name=\"email\"");
+        tags(&answer.body, "input").filter(|tag| !tag.contains("type=\"hidden\"")).any(asks)
     })
 }
 
@@ -125,16 +133,27 @@ pub(super) fn existing_account_link(facts: &Facts<'_>) -> Verdict {
 pub(super) fn security_headers(facts: &Facts<'_>) -> Verdict {
     on_the_form_or(facts, |answer| {
         let has = |name: &str, part: &str| answer.header(name).is_some_and(|value| value.contains(part));
-        let frames = has("content-security-policy", "frame-ancestors") || answer.header("x-frame-options").is_some();
+        let is_own_frame = ["frame-ancestors 'none'", "frame-ancestors 'self'"]
+            .iter()
+            .any(|policy| has("content-security-policy", policy))
+            || answer
+                .header("x-frame-options")
+                .is_some_and(|value| ["deny", "sameorigin"].contains(&value.trim().to_ascii_lowercase().as_str()));
         let wanted = [
             ("Content-Security-Policy", answer.header("content-security-policy").is_some()),
-            ("Strict-Transport-Security", has("strict-transport-security", "max-age=")),
-            ("frame-ancestors", frames),
+            ("Strict-Transport-Security", answer.header("strict-transport-security").is_some_and(lasts)),
+            ("frame-ancestors", is_own_frame),
             ("Cache-Control: no-store", has("cache-control", "no-store")),
         ];
         let lacking: Vec<_> = wanted.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect();
         if lacking.is_empty() { pass("ok", []) } else { fail("lacking", [("headers", listed(lacking))]) }
     })
+}
+
+/// Whether a Strict-Transport-Security header is for any time at all (RFC 6797, section 6.1.1: 0 ends it).
+fn lasts(header: &str) -> bool {
+    let age = header.split(';').find_map(|part| part.trim().strip_prefix("max-age="));
+    age.and_then(|age| age.trim_matches('"').parse::<u64>().ok()).is_some_and(|seconds| seconds > 0)
 }
 
 /// Whether the page that a buyer fills in offers something.
@@ -226,7 +245,15 @@ mod tests {
                 Case::pass("ok", |facts| say(facts, "Please try again or write to support@example.com")),
                 Case::fail("trace", |facts| say(facts, "Internal Server Error. Try again: support@example.com")),
                 Case::fail("trace", |facts| say(facts, "Error: no\n    at index.js:1 support@example.com")),
-                Case::fail("no_advice", |facts| say(facts, "No.")),
+                // What registration says where a token tells of no product.
+                Case::pass("ok", |facts| {
+                    say(
+                        facts,
+                        "Choose Set up your account again. Questions? Contact the seller you bought from, at AWS Marketplace",
+                    );
+                }),
+                Case::unsure("accepted", |facts| facts.page.made_up_token.as_mut().unwrap().status = 303),
+                Case::fail("no_advice", |facts| say(facts, "No. AWS Marketplace support@example.com")),
                 Case::fail("no_support", |facts| say(facts, "Please try again.")),
                 Case::blind(|facts| facts.page.made_up_token = Err(blind())),
             ],
@@ -252,7 +279,13 @@ mod tests {
                 ],
             );
         }
-        table("page.email_field", &[Case::pass("ok", |facts| say(facts, "<INPUT id=e TYPE='email'>"))]);
+        table(
+            "page.email_field",
+            &[
+                Case::pass("ok", |facts| say(facts, "<INPUT id=e TYPE='email'>")),
+                Case::fail("none", |facts| say(facts, "<input type=\"hidden\" name=\"email\">")),
+            ],
+        );
         table(
             "page.english",
             &[
@@ -271,6 +304,10 @@ mod tests {
         fn without(facts: &mut Facts<'_>, name: &str) {
             facts.page.form.as_mut().unwrap().headers.retain(|(known, _)| known != name);
         }
+        fn with(facts: &mut Facts<'_>, name: &str, value: &str) {
+            without(facts, name);
+            facts.page.form.as_mut().unwrap().headers.push((name.to_owned(), value.to_owned()));
+        }
         table(
             "page.security_headers",
             &[
@@ -278,6 +315,12 @@ mod tests {
                 Case::fail("lacking", |facts| without(facts, "content-security-policy")),
                 Case::fail("lacking", |facts| without(facts, "strict-transport-security")),
                 Case::fail("lacking", |facts| without(facts, "cache-control")),
+                Case::fail("lacking", |facts| with(facts, "strict-transport-security", "max-age=0")),
+                Case::fail("lacking", |facts| with(facts, "content-security-policy", "frame-ancestors *")),
+                Case::pass("ok", |facts| {
+                    with(facts, "content-security-policy", "default-src 'self'");
+                    with(facts, "x-frame-options", "DENY");
+                }),
                 Case::missing("no_form", |facts| facts.page.form.as_mut().unwrap().status = 500),
                 Case::blind(|facts| facts.page.form = Err(blind())),
             ],

@@ -1,8 +1,10 @@
 //! What a seller does once, and what AWS decides: registration, review, publication.
 
 use super::facts::Facts;
-use super::judgement::{Verdict, missing, of, pass};
-use crate::marketplace::Life;
+use super::judgement::{Verdict, listed, missing, of, pass};
+use crate::ids::DimensionKey;
+use crate::listing::Price;
+use crate::marketplace::{Life, PriceAtAws};
 
 pub(super) fn registration(facts: &Facts<'_>) -> Verdict {
     // The Catalog API answers sellers only; that it has no product of ours says nothing of the account.
@@ -22,10 +24,24 @@ pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
     if matches!(life, Some(Life::Public | Life::Restricted)) {
         return pass("done", []);
     }
+    let unlike = unlike_prices(facts);
+    if !unlike.is_empty() {
+        return missing("prices", [("keys", listed(unlike))]);
+    }
     of(&facts.review, |review| match review.public_requested {
         Some(at) => pass("ok", [("at", at.to_string())]),
         None => missing("none", []),
     })
+}
+
+/// The dimensions of which AWS has another price than the one that is described, where both are known.
+fn unlike_prices(facts: &Facts<'_>) -> Vec<DimensionKey> {
+    let (Some(catalog), Ok(offers)) = (&facts.listing.catalog, &facts.offers) else { return Vec::new() };
+    let public: Vec<&PriceAtAws> = offers.iter().filter(|offer| offer.is_public).flat_map(|o| &o.prices).collect();
+    let at_aws = |price: &&Price| {
+        public.iter().any(|known| known.dimension == price.dimension.as_str() && known.amount == price.usd)
+    };
+    catalog.prices.iter().filter(|price| !at_aws(price)).map(|price| price.dimension.clone()).collect()
 }
 
 pub(super) fn published(facts: &Facts<'_>) -> Verdict {
@@ -73,6 +89,22 @@ mod tests {
             };
             assert_eq!(got, wanted, "{requested:?} {life:?}");
         }
+    }
+
+    #[test]
+    fn a_review_waits_for_the_prices_that_are_described() {
+        let mut listing =
+            crate::listing::Listing::parse(include_str!("../../../listings/demo-consumption.toml")).unwrap();
+        let usd = |listing: &mut crate::listing::Listing, cents: i64| {
+            for price in &mut listing.catalog.as_mut().unwrap().prices {
+                price.usd = rust_decimal::Decimal::new(cents, 2);
+            }
+        };
+        usd(&mut listing, 1);
+        assert!(matches!(final_review_requested(&complete(&listing)), Verdict::Pass(_)));
+        usd(&mut listing, 900);
+        let verdict = final_review_requested(&complete(&listing));
+        assert!(matches!(&verdict, Verdict::Missing(words) if words.attribute == "prices"), "{verdict:?}");
     }
 
     #[test]

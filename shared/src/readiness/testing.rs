@@ -123,10 +123,12 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                 }),
                 has_target: true,
             }]),
-            subscriptions: Ok(vec![SubscriptionSeen {
-                topic: "aws-mp-subscription-notification-exampleproductcode".to_owned(),
-                is_confirmed: true,
-            }]),
+            subscriptions: Ok(["subscription", "entitlement"]
+                .map(|kind| SubscriptionSeen {
+                    topic: format!("aws-mp-{kind}-notification-exampleproductcode"),
+                    is_confirmed: true,
+                })
+                .into()),
             dead_letters: Ok(vec![QueueSeen { name: "news-dead".to_owned(), messages: 0 }]),
             schedules: Ok(vec![ScheduleSeen {
                 name: "metering".to_owned(),

@@ -9,9 +9,9 @@ use super::pattern::matches;
 /// For how long security-relevant events must be kept (AWS Marketplace, SaaS product guidelines, security 10).
 const YEAR_IN_DAYS: u32 = 365;
 
-/// What must come through: every kind of news of an agreement and of a license (AWS Marketplace Seller Guide, "Amazon
+/// What must come through: the news of purchase agreements and of licenses (AWS Marketplace Seller Guide, "Amazon
 /// EventBridge events").
-const NEWS: [&str; 12] = [
+const NEWS: [&str; 14] = [
     "Purchase Agreement Created - Proposer",
     "Purchase Agreement Created - Manufacturer",
     "Purchase Agreement Amended - Proposer",
@@ -20,6 +20,8 @@ const NEWS: [&str; 12] = [
     "Purchase Agreement Ended - Manufacturer",
     "Purchase Agreement Ending - Proposer",
     "Purchase Agreement Renewal Upcoming - Proposer",
+    "Purchase Agreement Renewal Terms Finalized - Proposer",
+    "Purchase Agreement Billing Adjustment Completed - Proposer",
     "Purchase Agreement Advisory Issued - Manufacturer",
     "Purchase Agreement Advisory Resolved - Manufacturer",
     "License Updated - Manufacturer",
@@ -57,8 +59,14 @@ pub(super) fn eventbridge_rule(facts: &Facts<'_>) -> Verdict {
 
 pub(super) fn sns_subscription(facts: &Facts<'_>) -> Verdict {
     of(&facts.stack.subscriptions, |subscriptions| {
-        if subscriptions.is_empty() {
-            return missing("none", []);
+        let of_listing = |kind: &str| format!("aws-mp-{kind}-notification-{}", facts.listing.product_code);
+        let mut wanted = vec![of_listing("subscription")];
+        if facts.listing.pricing.has_entitlements() {
+            wanted.push(of_listing("entitlement"));
+        }
+        wanted.retain(|topic| !subscriptions.iter().any(|one| one.topic == *topic));
+        if !wanted.is_empty() {
+            return missing("none", [("topics", listed(wanted))]);
         }
         let waiting: Vec<_> = subscriptions.iter().filter(|one| !one.is_confirmed).map(|one| &one.topic).collect();
         if waiting.is_empty() { pass("ok", []) } else { fail("unconfirmed", [("topics", listed(waiting))]) }
@@ -85,7 +93,7 @@ pub(super) fn schedules(facts: &Facts<'_>) -> Verdict {
         if !off.is_empty() {
             return fail("off", [("schedules", listed(off))]);
         }
-        let (mut late, mut never) = (Vec::new(), Vec::new());
+        let (mut late, mut never, mut unseen) = (Vec::new(), Vec::new(), None);
         for schedule in schedules {
             match &schedule.last_run {
                 Ok(Some(at)) if facts.now.duration_since(*at).unsigned_abs() > schedule.patience => {
@@ -93,11 +101,13 @@ pub(super) fn schedules(facts: &Facts<'_>) -> Verdict {
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => never.push(&schedule.name),
-                Err(blind) => return Verdict::Blind(blind.clone()),
+                Err(blind) => unseen = unseen.or(Some(blind)),
             }
         }
         if !late.is_empty() {
             fail("late", [("schedules", listed(late))])
+        } else if let Some(blind) = unseen {
+            Verdict::Blind(blind.clone())
         } else if !never.is_empty() {
             missing("never", [("schedules", listed(never))])
         } else {
@@ -150,6 +160,8 @@ pub(super) fn audit_log(facts: &Facts<'_>) -> Verdict {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::readiness::testing::{Case, blind, table};
 
@@ -193,6 +205,13 @@ mod tests {
             &[
                 Case::pass("ok", |_| {}),
                 Case::missing("none", |facts| facts.stack.subscriptions = Ok(Vec::new())),
+                // Of a contract the entitlement topic as well, and those of another product do not help.
+                Case::missing("none", |facts| {
+                    facts.stack.subscriptions.as_mut().unwrap().pop();
+                }),
+                Case::missing("none", |facts| {
+                    facts.stack.subscriptions.as_mut().unwrap().first_mut().unwrap().topic.push('2');
+                }),
                 Case::fail("unconfirmed", |facts| {
                     facts.stack.subscriptions.as_mut().unwrap().first_mut().unwrap().is_confirmed = false;
                 }),
@@ -239,6 +258,13 @@ mod tests {
                 }),
                 Case::missing("never", |facts| schedule(facts).last_run = Ok(None)),
                 Case::blind(|facts| schedule(facts).last_run = Err(blind())),
+                // One that cannot be seen does not hide another that is late.
+                Case::fail("late", |facts| {
+                    let mut late = schedule(facts).clone();
+                    late.last_run = Ok(Some(Timestamp::UNIX_EPOCH));
+                    schedule(facts).last_run = Err(blind());
+                    facts.stack.schedules.as_mut().unwrap().push(late);
+                }),
                 Case::blind(|facts| facts.stack.schedules = Err(blind())),
             ],
         );

@@ -438,6 +438,9 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
     }
     call["UsageRecords"] = json!([record]);
     let mut request = HttpRequest::new(call.to_string().into());
+    if request.set_method("POST").is_err() {
+        return;
+    }
     request.headers_mut().insert("x-amz-target", "AWSMPMeteringService.BatchMeterUsage");
     request.headers_mut().insert("content-type", "application/x-amz-json-1.1");
     let answer = world.aws.in_process().past_faults().ask(request).await;

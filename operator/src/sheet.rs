@@ -1,0 +1,133 @@
+//! The sheet: what is to be typed into the AWS Marketplace Management Portal for a described listing.
+
+use serde::Serialize;
+use stallkeeper::listing::{Dimension, DimensionType, Listing, Price, Pricing};
+
+use crate::print::{Table, say, say_json};
+use crate::stack::StackArguments;
+
+/// What is to be typed in for one listing: a field of the portal, and its value.
+#[derive(Debug, Serialize)]
+struct Sheet<'a> {
+    name: &'a str,
+    stage: String,
+    product_id: String,
+    fields: Vec<Field>,
+    dimensions: &'a [Dimension],
+    /// In USD; none if they are not described.
+    prices: Option<&'a [Price]>,
+}
+
+#[derive(Debug, Serialize)]
+struct Field {
+    name: &'static str,
+    values: Vec<String>,
+}
+
+/// Writes the sheets of listings, with the addresses of their stack.
+pub(crate) async fn write(listings: &[Listing], stack: &StackArguments, json: bool) -> anyhow::Result<()> {
+    let config = stack.config().await;
+    let described = stack.described(&config).await?;
+    let fulfillment_url = described.output("RegistrationUrl")?;
+    let sheets: Vec<Sheet<'_>> = listings.iter().map(|listing| sheet(listing, fulfillment_url)).collect();
+    if json {
+        return say_json(&sheets);
+    }
+    for sheet in &sheets {
+        say(format_args!("# {}, {} ({})\n", sheet.name, sheet.stage, sheet.product_id))?;
+        for Field { name, values } in &sheet.fields {
+            say(format_args!("{name}:\n{}\n", values.join("\n")))?;
+        }
+        say(format_args!("Dimensions:\n{}\n", dimensions(sheet.dimensions)))?;
+        if let Some(known) = sheet.prices {
+            say(format_args!("Prices of the public offer, in USD:\n{}\n", prices(known)))?;
+        } else {
+            eprintln!(
+                "{}: what buyers read and pay is not described: add [catalog] to its file (listings/README.md)",
+                sheet.name
+            );
+        }
+    }
+    Ok(())
+}
+
+fn sheet<'a>(listing: &'a Listing, fulfillment_url: &str) -> Sheet<'a> {
+    let one = |name, value: &str| Field { name, values: vec![value.to_owned()] };
+    let several = |name, values: &[String]| Field { name, values: values.to_vec() };
+    let mut fields = vec![
+        one("Product title", &listing.name),
+        one("Pricing model", pricing_model(listing.pricing)),
+        one("Fulfillment URL", fulfillment_url),
+    ];
+    if let Some(catalog) = &listing.catalog {
+        let eula = catalog.eula.as_ref().map_or("AWS Marketplace's standard contract", |eula| eula.as_str());
+        let accounts: Vec<String> = catalog.allowed_accounts.iter().map(ToString::to_string).collect();
+        fields.extend([
+            one("Short description", &catalog.short_description),
+            one("Long description", &catalog.long_description),
+            several("Highlights", &catalog.highlights),
+            several("Search keywords", &catalog.search_keywords),
+            several("Categories", &catalog.categories),
+            one("Logo", catalog.logo.as_str()),
+            one("Support information", &catalog.support),
+            one("License agreement", eula),
+            one("Refund policy", &catalog.refund_policy),
+            several("Allowed AWS accounts, while it is limited", &accounts),
+        ]);
+    }
+    fields.retain(|field| !field.values.is_empty());
+    Sheet {
+        name: &listing.name,
+        stage: listing.stage.to_string(),
+        product_id: listing.product_id.to_string(),
+        fields,
+        dimensions: &listing.dimensions,
+        prices: listing.catalog.as_ref().map(|catalog| catalog.prices.as_slice()),
+    }
+}
+
+/// As the portal calls it.
+fn pricing_model(pricing: Pricing) -> &'static str {
+    match pricing {
+        Pricing::Contract => "SaaS contracts",
+        Pricing::Subscription => "SaaS subscriptions",
+        Pricing::ContractWithConsumption => "SaaS contracts with consumption",
+    }
+}
+
+fn dimensions(described: &[Dimension]) -> Table {
+    let mut table = Table::of(&["KEY", "NAME", "TYPES", "UNIT", "DESCRIPTION"]);
+    for dimension in described {
+        let types: Vec<&str> = dimension.types.iter().map(|kind| type_name(*kind)).collect();
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        table.row([
+            dimension.key.to_string(),
+            dimension.name.clone(),
+            types.join(" and "),
+            text(&dimension.unit),
+            text(&dimension.description),
+        ]);
+    }
+    table
+}
+
+fn type_name(kind: DimensionType) -> &'static str {
+    match kind {
+        DimensionType::Entitled => "Entitled",
+        DimensionType::Metered => "Metered",
+        DimensionType::ExternallyMetered => "ExternallyMetered",
+    }
+}
+
+fn prices(described: &[Price]) -> Table {
+    let mut table = Table::of(&["DIMENSION", "FOR", "PRICE"]);
+    for price in described {
+        let length = match price.months {
+            Some(1) => "1 month".to_owned(),
+            Some(months) => format!("{months} months"),
+            None => "one unit used".to_owned(),
+        };
+        table.row([price.dimension.to_string(), length, price.usd.to_string()]);
+    }
+    table
+}

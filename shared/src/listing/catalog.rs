@@ -1,0 +1,187 @@
+//! What AWS Marketplace is to show of a listing and to ask for it: what `stallkeeper listing sheet` writes out.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Dimension;
+use crate::ids::{AccountId, DimensionKey};
+
+/// The decimals that a price may have.
+const MOST_DECIMALS: u32 = 8;
+
+/// The lengths of a contract that a price can be for, in months.
+const CONTRACTS: [u8; 4] = [1, 12, 24, 36];
+
+/// What buyers read and pay at AWS Marketplace. The limits are those of the Catalog API (`UpdateInformation` and
+/// `UpdateTargeting` of `SaaSProduct@1.0`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalog {
+    /// One or two sentences: 1 to 1,000 characters.
+    pub short_description: String,
+    /// What it does, for whom, and what it needs: 1 to 5,000 characters.
+    pub long_description: String,
+    /// 1 to 3, each of 1 to 500 characters.
+    pub highlights: Vec<String>,
+    /// The words by which it is found: 1 to 15, each of 1 to 50 characters.
+    pub search_keywords: Vec<String>,
+    /// 1 to 3 of AWS Marketplace's categories.
+    pub categories: Vec<String>,
+    /// Where the logo is, https.
+    pub logo: Url,
+    /// How buyers reach support: 1 to 2,000 characters.
+    pub support: String,
+    /// How refunds are made: 1 to 500 characters (our own limit; AWS names none).
+    pub refund_policy: String,
+    /// The license agreement's document, https; AWS's standard contract if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eula: Option<Url>,
+    /// Who may buy it while it is limited: at most 100.
+    #[serde(default)]
+    pub allowed_accounts: Vec<AccountId>,
+    /// What each dimension costs.
+    pub prices: Vec<Price>,
+}
+
+/// What one unit of a dimension costs, in USD.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// The dimension.
+    pub dimension: DimensionKey,
+    /// Of what is bought in advance: for how many months.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub months: Option<u8>,
+    /// How much.
+    pub usd: Decimal,
+}
+
+impl Catalog {
+    /// What is wrong with it, beside these dimensions.
+    pub(super) fn problem(&self, dimensions: &[Dimension]) -> Option<String> {
+        let texts = [
+            ("short_description", &self.short_description, 1000),
+            ("long_description", &self.long_description, 5000),
+            ("support", &self.support, 2000),
+            ("refund_policy", &self.refund_policy, 500),
+        ];
+        for (field, text, most) in texts {
+            if !fits(text, most) {
+                return Some(format!("`catalog.{field}` must have 1 to {most} characters"));
+            }
+        }
+        let lists = [
+            ("highlights", &self.highlights, 3, 500),
+            ("search_keywords", &self.search_keywords, 15, 50),
+            ("categories", &self.categories, 3, 100),
+        ];
+        for (field, list, most, longest) in lists {
+            if list.is_empty() || list.len() > most || !list.iter().all(|text| fits(text, longest)) {
+                return Some(format!(
+                    "`catalog.{field}` must have 1 to {most} texts, each of 1 to {longest} characters"
+                ));
+            }
+        }
+        for (field, url) in [("logo", Some(&self.logo)), ("eula", self.eula.as_ref())] {
+            if url.is_some_and(|url| url.scheme() != "https") {
+                return Some(format!("`catalog.{field}` must begin with https://"));
+            }
+        }
+        if self.allowed_accounts.len() > 100 {
+            return Some("`catalog.allowed_accounts` must be at most 100".to_owned());
+        }
+        self.prices_problem(dimensions)
+    }
+
+    fn prices_problem(&self, dimensions: &[Dimension]) -> Option<String> {
+        for (place, price) in self.prices.iter().enumerate() {
+            let key = &price.dimension;
+            let Some(dimension) = dimensions.iter().find(|dimension| dimension.key == *key) else {
+                return Some(format!("`catalog.prices` names `{key}`, which is no dimension of this listing"));
+            };
+            let is_bought_in_advance = !dimension.is_metered();
+            match price.months {
+                Some(_) if !dimension.is_entitled() => {
+                    return Some(format!("the price of `{key}` has `months`, but usage is paid as it is made"));
+                }
+                Some(months) if !CONTRACTS.contains(&months) => {
+                    return Some(format!("the price of `{key}` must be for 1, 12, 24 or 36 `months`"));
+                }
+                None if is_bought_in_advance => {
+                    return Some(format!("the price of `{key}` needs `months`: how long what it buys lasts"));
+                }
+                Some(_) | None => {}
+            }
+            if price.usd.is_sign_negative() || price.usd.normalize().scale() > MOST_DECIMALS {
+                return Some(format!("the price of `{key}` must be 0 or more, with at most {MOST_DECIMALS} decimals"));
+            }
+            let is_same = |other: &Price| (&other.dimension, other.months) == (key, price.months);
+            if self.prices.iter().skip(place + 1).any(is_same) {
+                return Some(format!("the price of `{key}` stands twice"));
+            }
+        }
+        let priced = |dimension: &&Dimension| self.prices.iter().any(|price| price.dimension == dimension.key);
+        if let Some(unpriced) = dimensions.iter().find(|dimension| !priced(dimension)) {
+            return Some(format!("`catalog.prices` has none for `{}`", unpriced.key));
+        }
+        if self.prices.iter().all(|price| price.usd.is_zero()) {
+            // AWS makes a free product of it (SaaS product guidelines, setup).
+            return Some("at least one of `catalog.prices` must be above 0".to_owned());
+        }
+        None
+    }
+}
+
+fn fits(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= most
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::listing::Listing;
+
+    const GOOD: &str = include_str!("../../../listings/demo-consumption.toml");
+
+    #[test]
+    fn the_sample_says_what_aws_is_to_show() {
+        let catalog = Listing::parse(GOOD).unwrap().catalog.unwrap();
+        assert_eq!(catalog.allowed_accounts.len(), 5);
+        assert!(catalog.prices.iter().any(|price| price.months.is_some()));
+        assert!(catalog.prices.iter().any(|price| price.months.is_none()));
+    }
+
+    #[test]
+    fn what_aws_would_not_take_is_told_with_its_line() {
+        let long = "a".repeat(1001);
+        for (from, to, expected) in [
+            ("short_description = \"", format!("short_description = \"{long}"), "must have 1 to 1000 characters"),
+            ("refund_policy = \"", "refund_policy = \"\" #".to_owned(), "`catalog.refund_policy` must have 1 to 500"),
+            ("highlights = [", "highlights = [\"a\", \"b\", \"c\", ".to_owned(), "must have 1 to 3 texts"),
+            ("search_keywords = [", "search_keywords = [\" \", ".to_owned(), "each of 1 to 50 characters"),
+            ("logo = \"https:", "logo = \"http:".to_owned(), "`catalog.logo` must begin with https://"),
+            ("months = 12", "months = 13".to_owned(), "must be for 1, 12, 24 or 36 `months`"),
+            ("months = 12, ", String::new(), "needs `months`"),
+            ("\"events_extra\", usd", "\"events_extra\", months = 1, usd".to_owned(), "usage is paid as it is made"),
+            ("\"events_extra\", usd", "\"events_other\", usd".to_owned(), "which is no dimension of this listing"),
+            ("\"events_extra\", usd = \"0.01\"", "\"events_extra\", usd = \"-0.01\"".to_owned(), "must be 0 or more"),
+            ("usd = \"0.01\"", "usd = \"0.123456789\"".to_owned(), "at most 8 decimals"),
+            ("prices = [", "prices = [{ dimension = \"events_extra\", usd = \"1\" }, ".to_owned(), "stands twice"),
+            ("111122223301", "11112222330".to_owned(), "12 digits"),
+        ] {
+            let bad = GOOD.replacen(from, &to, 1);
+            assert_ne!(bad, GOOD, "the sample has no {from:?}");
+            let error = Listing::parse(&bad).unwrap_err();
+            assert!(error.problem.contains(expected), "{from}: {error}");
+            assert!(error.line.is_some_and(|line| line > 1), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_dimension_has_a_price_and_one_is_above_zero() {
+        let unpriced = GOOD.replacen("    { dimension = \"events_extra\", usd = \"0.01\" },\n", "", 1);
+        assert!(Listing::parse(&unpriced).unwrap_err().problem.contains("has none for `events_extra`"));
+        let free = GOOD.replace("usd = \"0.01\"", "usd = \"0\"");
+        assert!(Listing::parse(&free).unwrap_err().problem.contains("above 0"));
+    }
+}
