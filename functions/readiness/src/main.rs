@@ -1,0 +1,2 @@
+//! Runs the function.
+fn main() {}
