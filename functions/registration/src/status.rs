@@ -7,7 +7,7 @@ use stallkeeper::license::StateName;
 
 use crate::Registration;
 use crate::failure::Failed;
-use crate::negotiate;
+use stallkeeper::http::negotiate;
 use crate::texts::Language;
 use crate::view::{self, Reload};
 
