@@ -29,7 +29,6 @@ pub use facts::{
     AlarmSeen, Answer, ApplicationSeen, Blind, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
     RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
 };
-pub use judgement::{Verdict, Words};
 pub use report::{Finding, Report, Said, StepFound, assess};
 pub use steps::{Actor, Outcome, Step, StepState};
 pub use texts::texts;

@@ -45,8 +45,7 @@ pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<
     probe.expires_at = now.checked_add(PROBE_LIFE).ok().map(Timestamp::as_second);
     // A code is good as long as its visit has made no newer one.
     let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
-    let handoff =
-        Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
+    let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
     let handoff = Also::Handoff(code.hash(), handoff);
     let made = |_| Some(Change { license: probe.clone(), told: Vec::new(), also: vec![handoff.clone()] });
     let license = store.change_license(&id, made).await?.unwrap_or(probe.clone());

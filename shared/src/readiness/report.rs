@@ -113,12 +113,11 @@ impl Said {
 /// earlier report.
 pub fn assess(facts: &Facts<'_>, attestations: &BTreeMap<String, Attestation>, earlier: Option<&Report>) -> Report {
     let listing = facts.listing;
-    let steps = Step::of(listing.stage);
-    let checks = CHECKS.iter().filter(|check| steps.contains(&check.step) && check.applies(listing));
+    let checks = CHECKS.iter().filter(|check| check.step.is_in(listing.stage) && check.applies(listing));
     let checks: Vec<Finding> = checks.map(|check| find(check, facts, attestations.get(check.id), earlier)).collect();
     let mut open: Option<&'static str> = None;
     let mut found = Vec::new();
-    for step in steps {
+    for step in Step::ALL.into_iter().filter(|step| step.is_in(listing.stage)) {
         let id = step.id(listing.stage);
         let next = first_to_see_to(checks.iter().filter(|finding| finding.step == id));
         let state = match (next, open) {
@@ -219,14 +218,14 @@ mod tests {
 
     #[test]
     fn a_complete_listing_is_ready_in_both_phases() {
-        for stage in [Stage::Staging, Stage::Production] {
+        for (stage, steps) in [(Stage::Staging, 7), (Stage::Production, 9)] {
             let mut listing = listing();
             listing.stage = stage;
             let mut facts = complete(&listing);
             facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
             let report = assess(&facts, &attested(facts.now), None);
             assert!(report.steps.iter().all(|step| step.state == StepState::Done), "{:?}", states(&report));
-            assert_eq!(report.steps.len(), Step::of(stage).len());
+            assert_eq!(report.steps.len(), steps);
             assert_eq!(report.life, Some(Life::Public));
         }
     }

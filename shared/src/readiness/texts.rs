@@ -23,14 +23,13 @@ mod tests {
     use fluent_bundle::FluentResource;
 
     use super::*;
-    use crate::listing::Stage;
     use crate::readiness::{CHECKS, Step};
 
     #[test]
     fn every_step_and_check_has_its_texts_in_both_languages() {
         for language in Language::ALL {
             let texts = texts(language);
-            let steps = Step::of(Stage::Production).iter().map(|step| (step.message().to_owned(), ".next"));
+            let steps = Step::ALL.iter().map(|step| (step.message().to_owned(), ".next"));
             for (message, attribute) in steps.chain(CHECKS.iter().map(|check| (check.message(), ".mend"))) {
                 let attribute = format!("{message}{attribute}");
                 for id in [&message, &attribute] {

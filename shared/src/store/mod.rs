@@ -40,7 +40,7 @@ pub use carry::{Carry, Origin};
 pub use hours::{Closing, Dirty, Place, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
-pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind};
+pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind, UnknownKind};
 pub use reconciliation::{Reconciled, Stop};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
