@@ -14,7 +14,9 @@ use aws_config::SdkConfig;
 use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
 pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
-pub use catalog::{DimensionAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
+pub use catalog::{
+    Catalog, DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
+};
 pub use metering::ResolveError;
 
 /// AWS Marketplace, as the functions speak to it. Each of its clients is built with its first call: no function needs all
@@ -84,6 +86,7 @@ where
             | "InvalidProductCodeException"
             | "InvalidParameterException"
             | "ValidationException"
+            | "ResourceNotSupportedException"
             | "UnrecognizedClientException"
             | "InvalidSignatureException"
             | "InvalidClientTokenId"),

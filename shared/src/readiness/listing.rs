@@ -22,7 +22,7 @@ fn product(facts: &Facts<'_>, judge: impl FnOnce(&ProductAtAws) -> Verdict) -> V
 fn public_offers(facts: &Facts<'_>, judge: impl FnOnce(&[&OfferAtAws]) -> Verdict) -> Verdict {
     product(facts, |_| {
         of(&facts.offers, |offers| {
-            let public: Vec<&OfferAtAws> = offers.iter().filter(|offer| offer.is_public).collect();
+            let public: Vec<&OfferAtAws> = offers.iter().filter(|offer| offer.is_public(facts.now)).collect();
             if public.is_empty() { missing("no_offer", []) } else { judge(&public) }
         })
     })
@@ -54,10 +54,11 @@ pub(super) fn fulfillment_url(facts: &Facts<'_>) -> Verdict {
         of(&facts.page.address, |address| {
             // A slash at the end is another address: the page is not there.
             let same = |url: &str| Url::parse(url).is_ok_and(|url| url == *address);
-            match product.fulfillment_urls.as_slice() {
+            let urls = product.delivery_options.iter().map(|option| option.fulfillment_url.as_str());
+            match urls.collect::<Vec<_>>().as_slice() {
                 [] => missing("none", [("url", address.to_string())]),
                 urls if urls.iter().all(|url| same(url)) => pass("ok", [("url", address.to_string())]),
-                urls => fail("other", [("url", address.to_string()), ("at_aws", listed(urls))]),
+                urls => fail("other", [("url", address.to_string()), ("at_aws", listed(urls.iter().copied()))]),
             }
         })
     })
@@ -143,12 +144,9 @@ pub(super) fn support_text(facts: &Facts<'_>) -> Verdict {
 }
 
 pub(super) fn eula(facts: &Facts<'_>) -> Verdict {
-    public_offers(
-        facts,
-        |offers| {
-            if offers.iter().all(|offer| offer.has_eula) { pass("ok", []) } else { missing("none", []) }
-        },
-    )
+    public_offers(facts, |offers| {
+        if offers.iter().all(|offer| offer.eula.is_some()) { pass("ok", []) } else { missing("none", []) }
+    })
 }
 
 pub(super) fn refund_policy(facts: &Facts<'_>) -> Verdict {
@@ -184,7 +182,7 @@ pub(super) fn not_private_only(facts: &Facts<'_>) -> Verdict {
     product(facts, |_| {
         of(&facts.offers, |offers| match offers.as_slice() {
             [] => missing("no_offer", []),
-            offers if offers.iter().any(|offer| offer.is_public) => pass("ok", []),
+            offers if offers.iter().any(|offer| offer.is_public(facts.now)) => pass("ok", []),
             _ => fail("private", []),
         })
     })
@@ -254,10 +252,14 @@ mod tests {
         table(
             "listing.fulfillment_url",
             &[
-                Case::fail("other", |facts| at_aws(facts).fulfillment_urls.iter_mut().for_each(|url| url.push('/'))),
-                Case::missing("none", |facts| at_aws(facts).fulfillment_urls.clear()),
                 Case::fail("other", |facts| {
-                    at_aws(facts).fulfillment_urls.push("https://old.example.com/register".to_owned());
+                    at_aws(facts).delivery_options.iter_mut().for_each(|it| it.fulfillment_url.push('/'))
+                }),
+                Case::missing("none", |facts| at_aws(facts).delivery_options.clear()),
+                Case::fail("other", |facts| {
+                    let mut old = at_aws(facts).delivery_options.first().unwrap().clone();
+                    old.fulfillment_url = "https://old.example.com/register".to_owned();
+                    at_aws(facts).delivery_options.push(old);
                 }),
                 Case::blind(|facts| facts.page.address = Err(blind())),
             ],
@@ -313,12 +315,14 @@ mod tests {
                 id,
                 &[
                     Case::missing("no_offer", |facts| facts.offers = Ok(Vec::new())),
-                    Case::missing("no_offer", |facts| offer(facts).is_public = false),
+                    Case::missing("no_offer", |facts| offer(facts).is_released = false),
+                    Case::missing("no_offer", |facts| offer(facts).is_for_everyone = false),
+                    Case::missing("no_offer", |facts| offer(facts).available_until = Some(facts.now)),
                     Case::blind(|facts| facts.offers = Err(blind())),
                 ],
             );
         }
-        table("listing.eula", &[Case::missing("none", |facts| offer(facts).has_eula = false)]);
+        table("listing.eula", &[Case::missing("none", |facts| offer(facts).eula = None)]);
         table("listing.refund_policy", &[Case::missing("none", |facts| offer(facts).refund_policy.clear())]);
         table(
             "listing.price_positive",
@@ -336,7 +340,7 @@ mod tests {
             "listing.not_private_only",
             &[
                 Case::missing("no_offer", |facts| facts.offers = Ok(Vec::new())),
-                Case::fail("private", |facts| offer(facts).is_public = false),
+                Case::fail("private", |facts| offer(facts).is_for_everyone = false),
                 Case::blind(|facts| facts.offers = Err(blind())),
             ],
         );

@@ -37,7 +37,8 @@ pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
 /// The dimensions of which AWS has another price than the one that is described, where both are known.
 fn unlike_prices(facts: &Facts<'_>) -> Vec<DimensionKey> {
     let (Some(catalog), Ok(offers)) = (&facts.listing.catalog, &facts.offers) else { return Vec::new() };
-    let public: Vec<&PriceAtAws> = offers.iter().filter(|offer| offer.is_public).flat_map(|o| &o.prices).collect();
+    let public = offers.iter().filter(|offer| offer.is_public(facts.now));
+    let public: Vec<&PriceAtAws> = public.flat_map(|offer| &offer.prices).collect();
     let at_aws = |price: &&Price| {
         public.iter().any(|known| known.dimension == price.dimension.as_str() && known.amount == price.usd)
     };

@@ -16,7 +16,7 @@ use super::judgement::Verdict;
 use super::report::Said;
 use super::{Attestation, CHECKS, check, texts};
 use crate::listing::Listing;
-use crate::marketplace::{DimensionAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
+use crate::marketplace::{DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
 use crate::texts::Language;
 
 /// A contract with consumption, in the test phase.
@@ -77,19 +77,33 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
             support: "Write to support.".to_owned(),
             dimensions: dimensions
                 .clone()
-                .map(|dimension| DimensionAtAws { key: dimension.key.to_string(), types: dimension.types.clone() })
+                .map(|dimension| DimensionAtAws {
+                    key: dimension.key.to_string(),
+                    name: dimension.name.clone(),
+                    description: dimension.name.clone(),
+                    unit: "Units".to_owned(),
+                    types: dimension.types.clone(),
+                })
                 .collect(),
-            fulfillment_urls: vec!["https://marketplace.example.com/register".to_owned()],
+            delivery_options: vec![DeliveryOptionAtAws {
+                id: "do-example".to_owned(),
+                fulfillment_url: "https://marketplace.example.com/register".to_owned(),
+            }],
             buyer_accounts: (0..5).map(account).collect(),
         })),
         offers: Ok(vec![OfferAtAws {
             id: "offer-example".to_owned(),
-            is_public: true,
-            has_eula: true,
+            name: listing.name.clone(),
+            description: "The public offer.".to_owned(),
+            is_released: true,
+            is_for_everyone: true,
+            available_until: None,
+            eula: Some(EulaAtAws::Standard),
             refund_policy: "Within 30 days.".to_owned(),
             prices: dimensions
                 .map(|dimension| PriceAtAws { dimension: dimension.key.to_string(), amount: Decimal::new(1, 2) })
                 .collect(),
+            pricing_terms: Vec::new(),
         }]),
         review: Ok(ReviewSeen { public_requested: Some(now) }),
         page: PageSeen {

@@ -1,0 +1,391 @@
+//! Reading the details of entities, as DescribeEntity answers them.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, MarketplaceError, OfferAtAws, PriceAtAws, ProductAtAws, odd,
+};
+use crate::ids::{AccountId, ProductId};
+
+/// Reads an object; serde takes an array's elements for the fields of a struct as well.
+fn read<T: DeserializeOwned>(what: &str, details: Value) -> Result<T, MarketplaceError> {
+    if !details.is_object() {
+        return Err(odd(format!("{what} without details")));
+    }
+    serde_json::from_value(details).map_err(|error| odd(format!("{what} with other details: {error}")))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProductDetails {
+    #[serde(default)]
+    description: Description,
+    #[serde(default)]
+    promotional_resources: PromotionalResources,
+    #[serde(default)]
+    support_information: SupportInformation,
+    #[serde(default)]
+    dimensions: Vec<Dimension>,
+    #[serde(default)]
+    versions: Vec<Version>,
+    #[serde(default)]
+    targeting: Option<Targeting>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Description {
+    product_title: Option<String>,
+    product_code: Option<String>,
+    short_description: Option<String>,
+    long_description: Option<String>,
+    highlights: Option<Vec<String>>,
+    search_keywords: Option<Vec<String>>,
+    categories: Option<Vec<String>>,
+    visibility: Option<String>,
+    product_state: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct PromotionalResources {
+    logo_url: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct SupportInformation {
+    description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Dimension {
+    key: String,
+    name: Option<String>,
+    description: Option<String>,
+    unit: Option<String>,
+    #[serde(default)]
+    types: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    #[serde(default)]
+    delivery_options: Vec<DeliveryOption>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeliveryOption {
+    #[serde(default)]
+    id: String,
+    fulfillment_url: Option<String>,
+    visibility: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Targeting {
+    positive_targeting: Option<PositiveTargeting>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct PositiveTargeting {
+    buyer_accounts: Option<Vec<AccountId>>,
+}
+
+impl ProductAtAws {
+    /// Reads the details of a `SaaSProduct@1.0`. What a draft does not have yet is empty.
+    ///
+    /// # Errors
+    ///
+    /// When the details are not of that shape.
+    pub fn read(id: ProductId, details: Value) -> Result<Self, MarketplaceError> {
+        let details: ProductDetails = read("a product", details)?;
+        let Description { visibility, product_state, .. } = &details.description;
+        let life = match (visibility.as_deref(), product_state.as_deref()) {
+            (Some("Public"), _) => Life::Public,
+            (Some("Limited"), _) => Life::Limited,
+            (Some("Restricted"), _) => Life::Restricted,
+            (Some("Draft" | "Staging") | None, _) | (_, Some("Draft" | "Staging")) => Life::Draft,
+            (Some(_), _) => Life::Unknown,
+        };
+        let options = details.versions.into_iter().flat_map(|version| version.delivery_options);
+        let delivery_options = options
+            .filter(|option| !matches!(option.visibility.as_deref(), Some("Unavailable" | "Restricted")))
+            .filter_map(|option| Some(DeliveryOptionAtAws { id: option.id, fulfillment_url: option.fulfillment_url? }))
+            .collect();
+        let dimensions = details.dimensions.into_iter().map(|dimension| DimensionAtAws {
+            key: dimension.key,
+            name: dimension.name.unwrap_or_default(),
+            description: dimension.description.unwrap_or_default(),
+            unit: dimension.unit.unwrap_or_default(),
+            // Kinds that are not known here belong to other kinds of products.
+            types: dimension.types.into_iter().filter_map(|kind| serde_json::from_value(kind).ok()).collect(),
+        });
+        let targeting = details.targeting.and_then(|targeting| targeting.positive_targeting);
+        let description = details.description;
+        Ok(Self {
+            id,
+            life,
+            product_code: description.product_code.filter(|code| !code.is_empty()),
+            title: description.product_title.unwrap_or_default(),
+            short_description: description.short_description.unwrap_or_default(),
+            long_description: description.long_description.unwrap_or_default(),
+            highlights: description.highlights.unwrap_or_default(),
+            search_keywords: description.search_keywords.unwrap_or_default(),
+            categories: description.categories.unwrap_or_default(),
+            logo_url: details.promotional_resources.logo_url.unwrap_or_default(),
+            support: details.support_information.description.unwrap_or_default(),
+            dimensions: dimensions.collect(),
+            delivery_options,
+            buyer_accounts: targeting.and_then(|targeting| targeting.buyer_accounts).unwrap_or_default(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OfferDetails {
+    name: Option<String>,
+    description: Option<String>,
+    state: Option<String>,
+    #[serde(default)]
+    rules: Vec<Rule>,
+    #[serde(default)]
+    terms: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rule {
+    positive_targeting: Option<PositiveTargeting>,
+    availability_end_date: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Term {
+    #[serde(rename = "Type")]
+    kind: String,
+    #[serde(default)]
+    documents: Vec<TermDocument>,
+    refund_policy: Option<String>,
+    #[serde(default)]
+    rate_cards: Vec<RateCards>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TermDocument {
+    #[serde(rename = "Type", default)]
+    kind: String,
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RateCards {
+    #[serde(default)]
+    rate_card: Vec<Rate>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rate {
+    dimension_key: String,
+    price: Decimal,
+}
+
+impl OfferAtAws {
+    /// Reads the details of an `Offer@1.0`.
+    ///
+    /// # Errors
+    ///
+    /// When the details are not of that shape.
+    pub fn read(id: String, details: Value) -> Result<Self, MarketplaceError> {
+        let details: OfferDetails = read("an offer", details)?;
+        let terms = details.terms.iter().map(|term| read("a term", term.clone()));
+        let terms = terms.collect::<Result<Vec<Term>, _>>()?;
+        let names_accounts = |rule: &Rule| {
+            let accounts = rule.positive_targeting.as_ref().and_then(|targeting| targeting.buyer_accounts.as_ref());
+            accounts.is_some_and(|accounts| !accounts.is_empty())
+        };
+        let until = details.rules.iter().find_map(|rule| rule.availability_end_date.as_deref());
+        let available_until = until.map(end).transpose()?;
+        let of_kind = |kind: &'static str| terms.iter().filter(move |term| term.kind == kind);
+        let eula = of_kind("LegalTerm").flat_map(|term| &term.documents).next().map(|document| {
+            match (document.kind.as_str(), &document.url) {
+                ("StandardEula", _) => EulaAtAws::Standard,
+                ("CustomEula", Some(url)) => EulaAtAws::Custom { url: url.clone() },
+                _ => EulaAtAws::Other,
+            }
+        });
+        let rates = terms.iter().flat_map(|term| &term.rate_cards).flat_map(|cards| &cards.rate_card);
+        let prices = rates.map(|rate| PriceAtAws { dimension: rate.dimension_key.clone(), amount: rate.price });
+        let refund_policy = of_kind("SupportTerm").find_map(|term| term.refund_policy.clone()).unwrap_or_default();
+        let is_pricing = |term: &Term| term.kind.ends_with("PricingTerm");
+        let mut pricing = terms.iter().filter(|term| is_pricing(term)).peekable();
+        let is_only_a_trial = pricing.peek().is_some() && pricing.all(|term| term.kind == "FreeTrialPricingTerm");
+        let whole_with = details.terms.iter().zip(&terms);
+        let pricing_terms = whole_with.filter(|(_, term)| is_pricing(term)).map(|(whole, _)| whole.clone()).collect();
+        Ok(Self {
+            is_released: details.state.as_deref() == Some("Released"),
+            is_for_everyone: !details.rules.iter().any(names_accounts) && !is_only_a_trial,
+            available_until,
+            eula,
+            refund_policy,
+            prices: prices.collect(),
+            pricing_terms,
+            name: details.name.unwrap_or_default(),
+            description: details.description.unwrap_or_default(),
+            id,
+        })
+    }
+}
+
+/// When a day ends: offers are told to be available until a day, or until a moment of it.
+fn end(text: &str) -> Result<Timestamp, MarketplaceError> {
+    let day = || {
+        let end = text.parse::<Date>().ok()?.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
+        Some(end.timestamp())
+    };
+    text.parse().ok().or_else(day).ok_or_else(|| odd(format!("an offer that is available until {text:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::listing::DimensionType;
+
+    fn product(details: Value) -> ProductAtAws {
+        ProductAtAws::read("prod-example1".parse().unwrap(), details).unwrap()
+    }
+
+    #[test]
+    fn a_product_is_read_whole() {
+        let product = product(json!({
+            "Description": {
+                "ProductTitle": "Example", "ProductCode": "abc123", "ShortDescription": "Short",
+                "LongDescription": "Long", "Sku": "", "Highlights": ["Fast"], "SearchKeywords": ["example"],
+                "Categories": ["Monitoring"], "Visibility": "Limited", "ProductState": "Active",
+            },
+            "PromotionalResources": { "LogoUrl": "https://s3.amazonaws.com/example/logo.png", "Videos": [] },
+            "SupportInformation": { "Description": "Write to us." },
+            "Dimensions": [{ "Key": "seats", "Name": "Seats", "Types": ["Entitled", "Another"], "Unit": "Units" }],
+            "Versions": [{ "DeliveryOptions": [
+                { "Id": "do-1", "FulfillmentUrl": "https://a.example.com/register", "Visibility": "Public" },
+                { "Id": "do-2", "FulfillmentUrl": "https://b.example.com/register", "Visibility": "Restricted" },
+            ] }],
+            "Targeting": { "PositiveTargeting": { "BuyerAccounts": ["111122223333"] } },
+        }));
+        assert_eq!(product.life, Life::Limited);
+        assert_eq!(product.product_code.as_deref(), Some("abc123"));
+        let options = [("do-1", "https://a.example.com/register")].map(|(id, fulfillment_url)| DeliveryOptionAtAws {
+            id: id.to_owned(),
+            fulfillment_url: fulfillment_url.to_owned(),
+        });
+        assert_eq!(product.delivery_options, options);
+        assert_eq!(product.dimensions.len(), 1);
+        assert_eq!(product.dimensions.first().unwrap().types, [DimensionType::Entitled].into());
+        assert_eq!(product.buyer_accounts.len(), 1);
+        assert_eq!((product.logo_url.is_empty(), product.support.as_str()), (false, "Write to us."));
+    }
+
+    #[test]
+    fn a_draft_has_nothing_yet() {
+        for details in [
+            json!({}),
+            json!({ "Description": { "Visibility": "Draft" } }),
+            json!({ "Description": { "ProductTitle": null, "Highlights": null }, "Targeting": null }),
+        ] {
+            let product = product(details);
+            assert_eq!(product.life, Life::Draft);
+            assert!(product.title.is_empty() && product.dimensions.is_empty() && product.product_code.is_none());
+        }
+    }
+
+    #[test]
+    fn a_life_is_read_from_the_visibility() {
+        for (visibility, wanted) in [
+            ("Public", Life::Public),
+            ("Restricted", Life::Restricted),
+            ("Staging", Life::Draft),
+            ("New", Life::Unknown),
+        ] {
+            let product = product(json!({ "Description": { "Visibility": visibility } }));
+            assert_eq!(product.life, wanted, "{visibility}");
+        }
+    }
+
+    #[test]
+    fn an_offer_is_read_with_its_prices_and_for_whom_it_is() {
+        let details = |state: &str, accounts: Value| {
+            json!({
+                "State": state,
+                "Rules": [
+                    { "Type": "TargetingRule", "PositiveTargeting": { "BuyerAccounts": accounts } },
+                    { "Type": "AvailabilityRule", "AvailabilityEndDate": "2030-01-01" },
+                ],
+                "Terms": [
+                    { "Type": "UsageBasedPricingTerm", "CurrencyCode": "USD",
+                      "RateCards": [{ "RateCard": [{ "DimensionKey": "events", "Price": "0.01" }] }] },
+                    { "Type": "ConfigurableUpfrontPricingTerm", "CurrencyCode": "USD",
+                      "RateCards": [{ "Selector": { "Type": "Duration", "Value": "P365D" },
+                                      "RateCard": [{ "DimensionKey": "seats", "Price": "300.00" }] }] },
+                    { "Type": "LegalTerm", "Documents": [{ "Type": "StandardEula", "Version": "2022-07-14" }] },
+                    { "Type": "SupportTerm", "RefundPolicy": "Within 30 days." },
+                ],
+            })
+        };
+        let read = |state, accounts| OfferAtAws::read("offer-1".to_owned(), details(state, accounts)).unwrap();
+        let offer = read("Released", json!([]));
+        assert_eq!(offer.eula, Some(EulaAtAws::Standard));
+        assert_eq!(offer.refund_policy, "Within 30 days.");
+        let prices: Vec<_> = offer.prices.iter().map(|price| (price.dimension.as_str(), price.amount)).collect();
+        assert_eq!(prices, [("events", Decimal::new(1, 2)), ("seats", Decimal::new(300, 0))]);
+        assert_eq!(offer.pricing_terms.len(), 2);
+        // It is open until its last day is over.
+        for (now, is_public) in [("2030-01-01T23:59:59Z", true), ("2030-01-02T00:00:00Z", false)] {
+            assert_eq!(offer.is_public(now.parse().unwrap()), is_public, "{now}");
+        }
+        let now = "2026-11-10T09:20:00Z".parse().unwrap();
+        for (state, accounts) in [("Released", json!(["111122223333"])), ("Draft", json!([]))] {
+            assert!(!read(state, accounts).is_public(now), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_trial_beside_the_offer_is_not_the_offer() {
+        let trial = json!({ "Type": "FreeTrialPricingTerm", "Duration": "P14D", "Grants": [{ "DimensionKey": "a" }] });
+        let price = json!({ "Type": "UsageBasedPricingTerm", "RateCards": [] });
+        for (terms, is_for_everyone) in [
+            (json!([]), true),
+            (json!([trial]), false),
+            (json!([trial, { "Type": "LegalTerm" }]), false),
+            (json!([trial, price]), true),
+        ] {
+            let offer = OfferAtAws::read("offer-1".to_owned(), json!({ "Terms": terms })).unwrap();
+            assert_eq!(offer.is_for_everyone, is_for_everyone, "{terms}");
+        }
+    }
+
+    #[test]
+    fn other_details_are_an_odd_answer() {
+        for details in [json!([]), json!({ "Description": "text" }), json!({ "Dimensions": [{}] })] {
+            let answer = ProductAtAws::read("prod-example1".parse().unwrap(), details.clone());
+            assert!(matches!(answer, Err(MarketplaceError::Unavailable(_))), "{details}");
+        }
+    }
+}

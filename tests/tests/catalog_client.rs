@@ -1,0 +1,87 @@
+//! What the client of the Catalog API says of products, offers and requests to become public.
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::{Value, json};
+use stallkeeper::ids::ProductId;
+use stallkeeper::marketplace::{Catalog, EulaAtAws, Life, MarketplaceError};
+use tests::World;
+
+fn product() -> ProductId {
+    "prod-democontract01".parse().unwrap()
+}
+
+fn catalog(world: &World) -> Catalog {
+    Catalog::new(world.sandbox.sdk_config())
+}
+
+/// Sends a change set of one change of the product.
+async fn change(world: &World, change_type: &str, details: Value) {
+    let client = aws_sdk_marketplacecatalog::Client::new(world.sandbox.sdk_config());
+    let entity = aws_sdk_marketplacecatalog::types::Entity::builder().r#type("SaaSProduct@1.0");
+    let change = aws_sdk_marketplacecatalog::types::Change::builder()
+        .change_type(change_type)
+        .entity(entity.identifier(product().as_str()).build().unwrap())
+        .details(details.to_string());
+    client.start_change_set().catalog("AWSMarketplace").change_set(change.build().unwrap()).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_product_and_its_offers_are_read() {
+    let world = World::new().await;
+    let catalog = catalog(&world);
+    let read = catalog.product(&product()).await.unwrap().unwrap();
+    assert_eq!((read.life, read.product_code.as_deref()), (Life::Limited, Some("4democontract0000000000ab")));
+    assert_eq!(read.dimensions[0].unit, "users");
+    let offers = catalog.offers(&product()).await.unwrap();
+    assert_eq!((offers.len(), &offers[0].eula), (1, &Some(EulaAtAws::Standard)));
+    assert!(offers[0].is_public(world.now()));
+
+    let unknown = "prod-unknown01".parse().unwrap();
+    assert_eq!(catalog.product(&unknown).await.unwrap(), None);
+    assert_eq!(catalog.offers(&unknown).await.unwrap(), []);
+    assert_eq!(catalog.public_requested(&unknown).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_request_to_become_public_counts_until_it_is_refused() {
+    let world = World::new().await;
+    let catalog = catalog(&world);
+    assert_eq!(catalog.public_requested(&product()).await.unwrap(), None);
+    let asked_at = world.now();
+    change(&world, "UpdateVisibility", json!({ "TargetVisibility": "Public" })).await;
+    world.advance(SignedDuration::from_hours(24)).await;
+    assert_eq!(catalog.public_requested(&product()).await.unwrap(), Some(asked_at));
+
+    let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
+    let id = change_sets["change_sets"][0]["id"].as_str().unwrap();
+    let rejected = json!({ "verdict": "reject", "message": "No video" });
+    world.control(Method::POST, &format!("/sandbox/change-sets/{id}"), rejected).await;
+    assert_eq!(catalog.public_requested(&product()).await.unwrap(), None);
+
+    // Asked again, and other changes since.
+    let asked_at = world.now();
+    change(&world, "UpdateVisibility", json!({ "TargetVisibility": "Public" })).await;
+    let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
+    let waits = change_sets["change_sets"].as_array().unwrap().iter().find(|one| one["waits"] == true).unwrap();
+    let path = format!("/sandbox/change-sets/{}", waits["id"].as_str().unwrap());
+    world.control(Method::POST, &path, json!({ "verdict": "approve" })).await;
+    for hour in 0..25 {
+        world.advance(SignedDuration::from_hours(1)).await;
+        change(&world, "UpdateInformation", json!({ "ShortDescription": format!("Number {hour}") })).await;
+    }
+    assert_eq!(catalog.public_requested(&product()).await.unwrap(), Some(asked_at));
+    assert_eq!(catalog.product(&product()).await.unwrap().unwrap().life, Life::Public);
+}
+
+#[tokio::test]
+async fn what_the_catalog_refuses_is_told_apart() {
+    let world = World::new().await;
+    let fault = json!({ "service": "catalog", "operation": "DescribeEntity", "kind": "access_denied", "times": 9 });
+    world.fault(fault).await;
+    let refused = catalog(&world).product(&product()).await;
+    assert!(matches!(refused, Err(MarketplaceError::Refused { code }) if code == "AccessDeniedException"));
+    let fault = json!({ "service": "catalog", "operation": "ListEntities", "kind": "throttle", "times": 9 });
+    world.fault(fault).await;
+    assert!(matches!(catalog(&world).offers(&product()).await, Err(MarketplaceError::Throttled)));
+}
