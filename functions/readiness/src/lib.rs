@@ -1,1 +1,4 @@
 //! The auditor.
+
+pub mod html;
+pub mod text;
