@@ -7,13 +7,13 @@
 
 mod api;
 mod deployment;
-mod html;
+pub mod html;
 mod internet;
 mod look;
 mod pages;
 mod probe;
 mod stack;
-mod text;
+pub mod text;
 
 use std::sync::OnceLock;
 

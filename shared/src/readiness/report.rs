@@ -11,6 +11,7 @@ use super::checks::{CHECKS, Check, Severity};
 use super::facts::{Blind, Facts};
 use super::judgement::{Verdict, Words};
 use super::steps::{Actor, Outcome, Step, StepState};
+use super::texts::moment;
 use crate::ids::ProductCode;
 use crate::listing::Stage;
 use crate::marketplace::Life;
@@ -103,9 +104,14 @@ impl Said {
         }
     }
 
-    /// The sentence in a language.
+    /// The sentence in a language; moments in it are told as that language tells them.
     pub fn in_language(&self, texts: &Texts) -> String {
-        texts.fill(&self.text, self.with.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        let told = |value: &String| match value.parse() {
+            Ok(at) => moment(at, texts.language),
+            Err(_) => value.clone(),
+        };
+        let with: Vec<(&str, String)> = self.with.iter().map(|(name, value)| (name.as_str(), told(value))).collect();
+        texts.fill(&self.text, with.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
 
@@ -201,8 +207,9 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::readiness::ATTESTATION_LIFE;
     use crate::readiness::testing::{attested, blind, complete, listing, nothing};
+    use crate::readiness::{ATTESTATION_LIFE, texts};
+    use crate::texts::Language;
 
     fn states(report: &Report) -> Vec<(&str, StepState)> {
         report.steps.iter().map(|step| (step.step.as_str(), step.state)).collect()
@@ -348,6 +355,13 @@ mod tests {
         let report = assess(&complete(&contract), &BTreeMap::new(), None);
         let has = |id: &str| report.checks.iter().any(|finding| finding.check == id);
         assert!(has("wiring.sns_subscription") && !has("wiring.eventbridge_rule") && !has("evidence.usage_accepted"));
+    }
+
+    #[test]
+    fn moments_in_a_sentence_are_told_as_people_do() {
+        let said = Said::new("attested", [("at", "2026-11-23T12:00:00.123Z".to_owned())]);
+        assert_eq!(said.in_language(texts(Language::English)), "Attested on 23 November 2026, 12:00 UTC.");
+        assert_eq!(said.in_language(texts(Language::Japanese)), "2026年11月23日 12:00 (UTC) に申告されました。");
     }
 
     #[test]

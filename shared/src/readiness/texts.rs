@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
+
 use crate::texts::{Language, Texts};
 
 static ENGLISH: LazyLock<Texts> =
@@ -10,12 +12,30 @@ static JAPANESE: LazyLock<Texts> =
     LazyLock::new(|| Texts::read(Language::Japanese, include_str!("../../i18n/readiness/ja.ftl")));
 
 /// The texts of steps and checks in a language: of a step its title and `.next`, of a check its title, `.mend` and what
-/// there is to say of it.
+/// there is to say of it; and of the report around them, what is called `report-…`.
 pub fn texts(language: Language) -> &'static Texts {
     match language {
         Language::English => &ENGLISH,
         Language::Japanese => &JAPANESE,
     }
+}
+
+/// A moment, to the minute.
+pub fn moment(at: Timestamp, language: Language) -> String {
+    at.strftime(match language {
+        Language::English => "%-d %B %Y, %H:%M UTC",
+        Language::Japanese => "%Y年%-m月%-d日 %H:%M (UTC)",
+    })
+    .to_string()
+}
+
+/// The day of a moment, by UTC.
+pub fn day(at: Timestamp, language: Language) -> String {
+    at.strftime(match language {
+        Language::English => "%-d %B %Y",
+        Language::Japanese => "%Y年%-m月%-d日",
+    })
+    .to_string()
 }
 
 #[cfg(test)]
