@@ -159,7 +159,7 @@ fn changes(before: &Report, after: &Report, language: Language) -> Vec<String> {
     let checks = turned(before, after).into_iter().map(|Turned { before, after }| {
         let [was, is] = [before, after].map(|finding| texts.say(finding.sign().message()));
         let said = plain(&after.said.in_language(texts));
-        format!("{at}  {}: {was} → {is}. {said}", texts.say(&after.message()))
+        format!("{at}  {}: {was} → {is} ({said})", texts.say(&after.message()))
     });
     let steps = after.steps.iter().filter_map(|step| {
         let was = before.steps.iter().find(|before| before.step == step.step)?.state;
@@ -192,4 +192,75 @@ fn read<T: serde::de::DeserializeOwned>(answer: Value, api: &Api) -> anyhow::Res
 
 fn member<T: serde::de::DeserializeOwned>(mut answer: Value, name: &str, api: &Api) -> anyhow::Result<T> {
     read(answer.get_mut(name).map(Value::take).unwrap_or_default(), api)
+}
+
+#[cfg(test)]
+mod tests {
+    use stallkeeper::listing::Stage;
+    use stallkeeper::readiness::{Actor, Finding, Outcome, Said, Severity, StepFound, StepState};
+
+    use super::*;
+
+    /// A report of one step that rests on the logo.
+    fn report(at: &str, outcome: Outcome, state: StepState, text: &str) -> Report {
+        let at = at.parse().unwrap();
+        let step = "test.product_registered".to_owned();
+        Report {
+            id: "01JD0000000000000000000000".parse().unwrap(),
+            at,
+            product: "4democontract0000000000ab".parse().unwrap(),
+            name: "Demo".to_owned(),
+            stage: Stage::Staging,
+            life: None,
+            steps: vec![StepFound { step: step.clone(), state, next: None, waits_for: None, since: at }],
+            checks: vec![Finding {
+                check: "listing.logo".to_owned(),
+                step,
+                severity: Severity::Required,
+                actor: Actor::Seller,
+                outcome,
+                is_broken: outcome == Outcome::Fail,
+                said: Said { text: text.to_owned(), with: Default::default() },
+                attestation: None,
+                since: at,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_turns_is_said_with_its_time_in_the_readers_language() {
+        let before = report("2026-11-24T09:00:00Z", Outcome::Fail, StepState::Failing, "listing-logo.none");
+        let after = report("2026-11-24T09:01:00Z", Outcome::Pass, StepState::Done, "listing-logo.ok");
+        assert!(changes(&before, &before, Language::English).is_empty());
+        assert_eq!(
+            changes(&before, &after, Language::English),
+            [
+                "09:01:00 UTC  The product has a logo: Fails → Passes (It has one.)",
+                "09:01:00 UTC  Register the product: Needs mending → Done",
+            ]
+        );
+        assert_eq!(
+            changes(&before, &after, Language::Japanese),
+            [
+                "09:01:00 UTC  製品にロゴがある: 要修正 → 問題なし (あります。)",
+                "09:01:00 UTC  製品を登録する: 要修正 → 完了",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        for text in ["first", "second"] {
+            whole(&file, text).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        let error = whole(&folder.path().join("nowhere/report.html"), "text").unwrap_err();
+        assert!(error.to_string().contains("cannot be written"), "{error}");
+        // Where the name is taken by a folder, nothing is left beside it.
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        assert!(whole(&folder.path().join("taken"), "text").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 }

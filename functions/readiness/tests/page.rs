@@ -12,7 +12,7 @@ use readiness::{html, text};
 use stallkeeper::readiness::{Report, Sign, texts};
 use stallkeeper::texts::Language;
 
-/// Every page, without the style that all of them share.
+/// Every page, without the style that all of them share, and its hash.
 fn pages() -> Vec<(&'static str, Report, Language, String)> {
     let mut pages = Vec::new();
     for (name, mut reports) in reports::all() {
@@ -21,7 +21,9 @@ fn pages() -> Vec<(&'static str, Report, Language, String)> {
             let page = html::page(&newest, &reports, language).unwrap();
             let (head, rest) = page.split_once("<style>").unwrap();
             let (_, body) = rest.split_once("</style>").unwrap();
-            pages.push((name, newest.clone(), language, format!("{head}…{body}")));
+            let (policy, rest) = head.split_once("sha256-").unwrap();
+            let (_, head) = rest.split_once("&#39;").unwrap();
+            pages.push((name, newest.clone(), language, format!("{policy}sha256-…&#39;{head}…{body}")));
         }
     }
     pages

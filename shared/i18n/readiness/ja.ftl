@@ -325,7 +325,7 @@ report-life-limited = Limited (限定公開)
 report-life-public = Public (公開)
 report-life-restricted = Restricted (販売停止)
 report-life-unknown = 判別できません
-report-life-unread = 確認できませんでした
+report-life-unread = 製品を確認できません
 
 report-way = 公開までの道のり
 report-here = 現在地
@@ -370,7 +370,7 @@ report-state-waiting = 順番待ち
 report-open = 未完了のチェック: { $count } 件
 report-holding = 完了したチェック: { $count } 件
 report-mend = 対処
-report-attest = または申告
+report-attest = 申告するには
 report-rule = 根拠
 report-recommended = 推奨
 report-attested-by = 申告者: { $who }
