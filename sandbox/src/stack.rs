@@ -3,9 +3,10 @@
 //! The functions are the real handlers on the real AWS clients; only the endpoint is the sandbox's AWS.
 
 mod runs;
+mod wiring;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use subscription::Subscription;
 use tokio::sync::watch;
 use usage::UsageApi;
 
-use crate::aws::{News, Outbox, named};
+use crate::aws::{DeployedNames, News, Outbox, Wiring, named};
 use crate::bus;
 use crate::metrics::{CloudWatch, Received};
 use crate::queue::{Queue, Redelivery};
@@ -113,8 +114,9 @@ pub(crate) struct Stack {
     clock: Clock,
     account: String,
     dry_run: bool,
-    /// Whether the reporter's schedule is on.
-    reports: AtomicBool,
+    /// What its parts are called at AWS.
+    pub(crate) names: DeployedNames,
+    wiring: Mutex<Wiring>,
     /// Changes whenever a planned fault lets what runs die.
     crashes: watch::Receiver<u64>,
     store: Store,
@@ -160,6 +162,9 @@ impl Stack {
         let arn = |service: &str, of: &str| format!("arn:aws:{service}:us-east-1:{account}:{name}-{of}");
         let topic = arn("sns", "events");
         let place = Place { stage, config, table: &name, topic: &topic, clock, dry_run: *dry_run };
+        let aws = config.endpoint_url().unwrap_or_default();
+        let names = DeployedNames::new(&name, aws, account, &listings);
+        let wiring = Mutex::new(Wiring::deployed(&listings));
         Ok(Self {
             stage,
             url,
@@ -175,7 +180,8 @@ impl Stack {
             clock: (*clock).clone(),
             account: (*account).to_owned(),
             dry_run: *dry_run,
-            reports: AtomicBool::new(true),
+            names,
+            wiring,
             crashes: crashes.clone(),
             store,
             cloudwatch,
@@ -210,22 +216,10 @@ impl Stack {
         answer
     }
 
-    /// Switches the reporter's schedule on or off.
-    pub(crate) fn set_schedule(&self, is_on: bool) {
-        self.reports.store(is_on, Ordering::Relaxed);
-    }
-
-    /// Runs the reporter if its schedule is on.
-    pub(crate) async fn report_on_schedule(&self) {
-        if self.reports.load(Ordering::Relaxed) {
-            self.report_usage().await;
-        }
-    }
-
     /// Puts a piece of news on the queue, if the stack is told of it.
     pub(crate) fn hear(&self, at: Timestamp, news: &News) {
-        if let Some(body) = bus::message(at, news, &self.listings) {
-            self.queue.put(body, at);
+        if self.hears(news) {
+            self.queue.put(bus::body(at, news), at);
         }
     }
 
