@@ -21,6 +21,9 @@ from sam import source, transformed
 # What the sandbox's stacks are called, in the template's words.
 TABLE = re.compile(r"table/stallkeeper-(?:staging|production)(?:/index/(\w+))?")
 TOPIC = re.compile(r"stallkeeper-(?:staging|production)-events")
+RULE = re.compile(r"rule/stallkeeper-(?:staging|production)-news")
+SCHEDULE = re.compile(r"schedule/default/stallkeeper-(?:staging|production)-(\w+)")
+DEAD_LETTERS = re.compile(r"stallkeeper-(?:staging|production)-(\w+)-dead-letters")
 IDENTITY = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"
 
 
@@ -138,6 +141,12 @@ def in_template(resource):
         return f"${{TableInUse.Value}}/index/{table[1]}" if table[1] else "TableInUse.Value"
     if TOPIC.fullmatch(resource):
         return "EventsTopic"
+    if RULE.fullmatch(resource):
+        return "NewsRule.Arn"
+    if schedule := SCHEDULE.fullmatch(resource):
+        return f"{schedule[1].capitalize()}Schedule.Arn"
+    if letters := DEAD_LETTERS.fullmatch(resource):
+        return f"{letters[1].capitalize()}DeadLetters.Arn"
     return IDENTITY if resource == "identity" else resource
 
 
