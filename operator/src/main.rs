@@ -1,6 +1,7 @@
 //! `stallkeeper`: the command for who runs a stack.
 
 mod api;
+mod catalog;
 mod dlq;
 mod doctor;
 mod events;
