@@ -103,8 +103,14 @@ pub(crate) async fn apply(which: &Which, yes: bool) -> anyhow::Result<()> {
     }
     let mut sent = Vec::new();
     for change_set in &plan.change_sets {
-        let ended = compared.send(change_set).await;
-        let ended = ended.with_context(|| not_sent(sent.len(), plan.change_sets.len()))?;
+        let ended = match (compared.send(change_set).await, sent.len()) {
+            (Ok(ended), _) => ended,
+            (Err(error), 0) => return Err(error),
+            (Err(error), done) => {
+                let all = plan.change_sets.len();
+                return Err(error.context(format!("{done} of {all} change sets are done, and stay; of the next")));
+            }
+        };
         if !which.json {
             say(format_args!("{}  {}  {}", ended.status.as_str(), ended.id, ended.name))?;
         }
@@ -119,14 +125,6 @@ pub(crate) async fn apply(which: &Which, yes: bool) -> anyhow::Result<()> {
         show(&compared.listing, &left)?;
     }
     Ok(())
-}
-
-/// How many change sets AWS has made where one failed.
-fn not_sent(done: usize, all: usize) -> String {
-    match done {
-        0 => "nothing was changed".to_owned(),
-        done => format!("{done} of {all} change sets are done, and stay; run the same again for the rest"),
-    }
 }
 
 impl Which {

@@ -180,7 +180,7 @@ async fn what_aws_refuses_is_told_with_what_to_do() {
     let (_folder, odd) = changed("https://www.example.com/logo.png", "https://localhost/logo.png");
     let error = world.run(&["listing", "apply", "--yes", &odd]).await.error();
     assert!(error.contains("ValidationException") && error.contains("LogoUrl"), "{error}");
-    assert!(error.contains("nothing was changed") && error.contains("Mend what it names"), "{error}");
+    assert!(error.contains("does not take it") && error.contains("Mend what it names"), "{error}");
 
     // When it is looked at.
     let refusal = json!({ "next": "client_error", "code": "INVALID_TITLE", "message": "The title is taken." });
