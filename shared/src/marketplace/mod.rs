@@ -4,7 +4,7 @@
 
 mod agreement;
 mod batch_meter_usage;
-mod catalog;
+pub mod catalog;
 mod entitlement;
 mod metering;
 
