@@ -136,6 +136,12 @@ impl Store {
         self.note(&key, is_allowed, after(now, OUTCOME_IS_FRESH), request).await;
     }
 
+    /// Notes all of a function's outcomes.
+    pub async fn note_outcomes(&self, function: &str, outcomes: BTreeMap<&'static str, bool>) {
+        let notes = outcomes.into_iter().map(|(action, is_allowed)| self.note_outcome(function, action, is_allowed));
+        join_all(notes).await;
+    }
+
     /// What AWS let each function do when it last asked.
     ///
     /// # Errors
