@@ -24,7 +24,15 @@ TOPIC = re.compile(r"stallkeeper-(?:staging|production)-events")
 RULE = re.compile(r"rule/stallkeeper-(?:staging|production)-news")
 SCHEDULE = re.compile(r"schedule/default/stallkeeper-(?:staging|production)-(\w+)")
 DEAD_LETTERS = re.compile(r"stallkeeper-(?:staging|production)-(\w+)-dead-letters")
-IDENTITY = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"
+ACCOUNT = "arn:${{AWS::Partition}}:{}:${{AWS::Region}}:${{AWS::AccountId}}"
+IDENTITY = f"{ACCOUNT.format('ses')}:identity/*"
+# By its name, as its function could not wait for it.
+OWN_SCHEDULE = f"{ACCOUNT.format('scheduler')}:schedule/default/${{AWS::StackName}}-readiness"
+# What is asked for by the beginning of its name.
+BEGINNINGS = {
+    "alarm:*": f"{ACCOUNT.format('cloudwatch')}:alarm:*",
+    "log-group:*": f"{ACCOUNT.format('logs')}:log-group:*",
+}
 
 
 class Grant(NamedTuple):
@@ -144,7 +152,11 @@ def in_template(resource):
     if RULE.fullmatch(resource):
         return "NewsRule.Arn"
     if schedule := SCHEDULE.fullmatch(resource):
-        return f"{schedule[1].capitalize()}Schedule.Arn"
+        return OWN_SCHEDULE if schedule[1] == "readiness" else f"{schedule[1].capitalize()}Schedule.Arn"
+    if resource in BEGINNINGS:
+        return BEGINNINGS[resource]
+    if resource.startswith("AWSMarketplace/"):
+        return f"{ACCOUNT.format('aws-marketplace')}:{resource}"
     if letters := DEAD_LETTERS.fullmatch(resource):
         return f"{letters[1].capitalize()}DeadLetters.Arn"
     return IDENTITY if resource == "identity" else resource

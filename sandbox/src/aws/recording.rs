@@ -85,9 +85,11 @@ fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
         Service::DynamoDb => in_table(operation, request),
         Service::Metering | Service::Entitlement | Service::Agreement => one("aws-marketplace", "*"),
         Service::Catalog => in_catalog(request).into_iter().flat_map(|on| one("aws-marketplace", &on)).collect(),
-        // These know no single subscription, and no alarms or log groups by a prefix.
+        // This knows no single subscription.
         Service::Sns if operation == "GetSubscriptionAttributes" => one("sns", "*"),
-        Service::CloudWatch | Service::Logs => one(service.name(), "*"),
+        // They are asked for by the beginning of their names.
+        Service::CloudWatch => one("cloudwatch", "alarm:*"),
+        Service::Logs => one("logs", "log-group:*"),
         Service::Sns => one("sns", of("TopicArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default()),
         // Which identity it is depends on what is verified at SES: the address, or its domain.
         Service::Ses => one("ses", "identity"),
@@ -202,8 +204,8 @@ mod tests {
             (Service::EventBridge, "ListTargetsByRule", json!({ "Rule": "r" }), "events:ListTargetsByRule rule/r"),
             (Service::Scheduler, "GetSchedule", json!({ "Name": "s" }), "scheduler:GetSchedule schedule/default/s"),
             (Service::Sqs, "GetQueueAttributes", json!({ "QueueUrl": "http://a/1/q" }), "sqs:GetQueueAttributes q"),
-            (Service::CloudWatch, "DescribeAlarms", json!({}), "cloudwatch:DescribeAlarms *"),
-            (Service::Logs, "DescribeLogGroups", json!({}), "logs:DescribeLogGroups *"),
+            (Service::CloudWatch, "DescribeAlarms", json!({}), "cloudwatch:DescribeAlarms alarm:*"),
+            (Service::Logs, "DescribeLogGroups", json!({}), "logs:DescribeLogGroups log-group:*"),
         ] {
             assert_eq!(lines(service, operation, &request), [asked]);
         }
