@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -63,12 +63,27 @@ impl Api {
 
     /// Reads a document.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.read(self.until_answered(path, &[]).await?)
+    }
+
+    /// Reads what is there in another form than JSON.
+    pub(crate) async fn get_text(&self, path: &str, accept: &str) -> anyhow::Result<String> {
+        let answer = self.until_answered(path, &[("accept", accept)]).await?;
+        if !answer.status.is_success() {
+            return Err(self.refusal(&answer));
+        }
+        let is_other = || format!("the API at {} answers {path} with what is no text", self.url);
+        String::from_utf8(answer.body).with_context(is_other)
+    }
+
+    /// Asks what changes nothing, a few times if it must be.
+    async fn until_answered(&self, path: &str, headers: &[(&'static str, &str)]) -> anyhow::Result<Answer> {
         let mut attempt = 1;
         loop {
-            match self.ask(Method::GET, path, "application/json", "").await {
+            match self.call(Method::GET, path, headers, "").await {
                 Err(_) if attempt < ATTEMPTS => {}
                 Ok(answer) if attempt < ATTEMPTS && may_go_well_later(answer.status) => {}
-                answered => return self.read(answered?),
+                answered => return answered,
             }
             tokio::time::sleep(PAUSE * attempt).await;
             attempt += 1;
@@ -106,9 +121,19 @@ impl Api {
 
     /// Makes a call once, and takes whatever is answered.
     pub(crate) async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> anyhow::Result<Answer> {
-        let url = format!("{}{path}", self.url);
         let headers = if body.is_empty() { vec![] } else { vec![("content-type", kind)] };
-        let call = Call { service: "execute-api", method, url: &url, headers: &headers, body, time_limit: TIME_LIMIT };
+        self.call(method, path, &headers, body).await
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> anyhow::Result<Answer> {
+        let url = format!("{}{path}", self.url);
+        let call = Call { service: "execute-api", method, url: &url, headers, body, time_limit: TIME_LIMIT };
         self.signed.call(&call).await.with_context(|| {
             format!("the API at {} does not answer. Is its address right? The same again is safe", self.url)
         })
@@ -121,28 +146,34 @@ impl Api {
 
     /// What an answer holds, or why it is none to go on with, for people.
     pub(crate) fn read(&self, answer: Answer) -> anyhow::Result<Value> {
-        let Answer { status, body, .. } = answer;
-        if status.is_success() {
-            let document = serde_json::from_slice(&body);
-            return document.with_context(|| format!("the API at {} answers what is not JSON: is it one?", self.url));
+        if !answer.status.is_success() {
+            return Err(self.refusal(&answer));
         }
-        let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let document = serde_json::from_slice(&answer.body);
+        document.with_context(|| format!("the API at {} answers what is not JSON: is it one?", self.url))
+    }
+
+    /// Why an answer is none to go on with, for people.
+    pub(crate) fn refusal(&self, Answer { status, body, .. }: &Answer) -> anyhow::Error {
+        let document: Value = serde_json::from_slice(body).unwrap_or_default();
         let of = |member: &str| document.get(member).and_then(Value::as_str).unwrap_or_default();
         if !of("code").is_empty() {
             let parts = [of("title"), of("detail"), of("action")].into_iter().filter(|part| !part.is_empty());
-            bail!("{} ({})", parts.collect::<Vec<_>>().join(" "), of("code"));
+            return anyhow!("{} ({})", parts.collect::<Vec<_>>().join(" "), of("code"));
         }
-        match status {
-            StatusCode::FORBIDDEN => bail!(
+        match *status {
+            StatusCode::FORBIDDEN => anyhow!(
                 "the API at {} does not let these credentials in (403). They need execute-api:Invoke: the stack's \
                  output ApplicationPolicyArn is a policy that gives it",
                 self.url
             ),
-            StatusCode::NOT_FOUND => bail!("{} has no such call (404): is it the address of a stack's API?", self.url),
-            status if may_go_well_later(status) => {
-                bail!("the API at {} cannot answer now ({status}). The same again, in a while", self.url)
+            StatusCode::NOT_FOUND => {
+                anyhow!("{} has no such call (404): is it the address of a stack's API?", self.url)
             }
-            status => bail!("the API at {} answers {status} {}", self.url, of("message")),
+            status if may_go_well_later(status) => {
+                anyhow!("the API at {} cannot answer now ({status}). The same again, in a while", self.url)
+            }
+            status => anyhow!("the API at {} answers {status} {}", self.url, of("message")),
         }
     }
 }

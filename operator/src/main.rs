@@ -1,6 +1,7 @@
 //! `stallkeeper`: the command for who runs a stack.
 
 mod api;
+mod attest;
 mod catalog;
 mod dlq;
 mod doctor;
@@ -9,6 +10,7 @@ mod lambda;
 mod licenses;
 mod listing;
 mod print;
+mod readiness;
 mod sheet;
 mod signed;
 mod stack;
@@ -32,6 +34,8 @@ enum Command {
     /// What is sold: the described listings, and those that a stack has.
     #[command(subcommand)]
     Listing(listing::Command),
+    Readiness(readiness::Arguments),
+    Attest(attest::Arguments),
     /// What was bought, and whose it is. By itself it lists the licenses.
     Licenses(licenses::Arguments),
     /// What was used, and what became of it at AWS.
@@ -56,6 +60,8 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Listing(command) => listing::run(command).await,
+        Command::Readiness(arguments) => readiness::run(arguments).await,
+        Command::Attest(arguments) => attest::run(arguments).await,
         Command::Licenses(arguments) => licenses::run(arguments).await,
         Command::Usage(command) => usage::run(command).await,
         Command::Events(command) => events::run(command).await,

@@ -1,8 +1,10 @@
 //! Usage: what is on its way to AWS, what a person must look at, and what is sent again.
 
 use anyhow::ensure;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
+use stallkeeper::store::ProblemKind;
 
 use crate::api::ApiArguments;
 use crate::print::{Progress, Table, cell, say, say_json};
@@ -21,8 +23,8 @@ pub(crate) enum Command {
     /// Lists what a person must look at, with the reason and what to do.
     Problems {
         /// Only those of this kind.
-        #[arg(long)]
-        kind: Option<Kind>,
+        #[arg(long, value_parser = kinds())]
+        kind: Option<ProblemKind>,
         #[command(flatten)]
         api: ApiArguments,
         /// Says it for programs.
@@ -42,17 +44,9 @@ pub(crate) enum Command {
     },
 }
 
-/// A kind of problems.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Kind {
-    Held,
-    Conflict,
-    Refused,
-    Expired,
-    Unconfirmed,
-    Overbilled,
-    Uncarried,
-    Paused,
+/// Every kind by its name, and no other text.
+fn kinds() -> impl TypedValueParser<Value = ProblemKind> {
+    PossibleValuesParser::new(ProblemKind::ALL.map(ProblemKind::name)).try_map(|name| name.parse())
 }
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
@@ -82,9 +76,8 @@ async fn pending(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     say(table)
 }
 
-async fn problems(kind: Option<Kind>, api: &ApiArguments, json: bool) -> anyhow::Result<()> {
-    let kind = kind.and_then(|kind| kind.to_possible_value());
-    let of_kind = kind.map(|kind| format!("&kind={}", kind.get_name())).unwrap_or_default();
+async fn problems(kind: Option<ProblemKind>, api: &ApiArguments, json: bool) -> anyhow::Result<()> {
+    let of_kind = kind.map(|kind| format!("&kind={}", kind.name())).unwrap_or_default();
     let problems = api.api().await?.list(&format!("/v1/usage/problems?limit=500{of_kind}"), "problems").await?;
     if json {
         return say_json(&problems);

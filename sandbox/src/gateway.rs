@@ -1,7 +1,7 @@
 //! API Gateway: an HTTP API in front of the functions of one stack.
 //!
 //! It has the routes of the template: `/register*` goes to `registration`, open to everybody; what is there below `/v1`
-//! goes to `entitlement` and `usage`, behind the IAM authorizer.
+//! goes to `entitlement`, `usage` and `readiness`, behind the IAM authorizer.
 //! **The authorizer does not verify signatures**: it takes the access key for the caller and refuses only a request
 //! that carries none.
 
@@ -68,6 +68,8 @@ pub(crate) fn route(path: &str) -> Option<(Function, &'static str)> {
         ["v1", "probes"] => Some((Function::Entitlement, "/v1/probes")),
         ["v1", "imports"] => Some((Function::Entitlement, "/v1/imports")),
         ["v1", "handoffs"] => Some((Function::Entitlement, "/v1/handoffs")),
+        ["v1", "readiness"] => Some((Function::Readiness, "/v1/readiness")),
+        ["v1", "readiness", ..] => Some((Function::Readiness, "/v1/readiness/{proxy+}")),
         ["v1", "tenants", ..] if segments.len() > 2 => Some((Function::Entitlement, "/v1/tenants/{proxy+}")),
         _ => None,
     }
@@ -94,7 +96,9 @@ impl Api {
         let (head, body) = request.into_parts();
         let caller = match function {
             Function::Registration => None,
-            Function::Entitlement | Function::Usage => Some(Caller::read(&head.headers).ok_or(Refusal::Forbidden)?),
+            Function::Entitlement | Function::Usage | Function::Readiness => {
+                Some(Caller::read(&head.headers).ok_or(Refusal::Forbidden)?)
+            }
         };
         let body = to_bytes(body, LARGEST_REQUEST).await.map_err(|_| Refusal::TooLarge)?;
         let arrived = Arrived {

@@ -25,6 +25,7 @@ mod storefront;
 mod stream;
 pub mod table;
 mod timeline;
+pub mod web;
 
 pub use listings::{DescribedListing, Listings};
 pub use queue::{DeadLetter, QueueOverview, Redelivery};

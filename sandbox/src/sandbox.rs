@@ -13,6 +13,7 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use jiff::{SignedDuration, Timestamp};
 use stallkeeper::listing::Stage;
+use stallkeeper::readiness::Report;
 use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -24,6 +25,7 @@ use crate::gateway::{self, Api};
 use crate::listings::{DescribedListing, Listings};
 use crate::stack::{Setting, Stack};
 use crate::timeline::Timeline;
+use crate::web::{self, Sites, WEBSITE, Web, application_host, registration_host};
 use crate::{application, control, storefront};
 
 pub use crate::metrics::Received;
@@ -108,6 +110,7 @@ pub(crate) struct Inside {
     /// The browser of those who buy by the control API. It follows no redirect.
     pub(crate) browser: reqwest::Client,
     config: SdkConfig,
+    pub(crate) web: Arc<Web>,
 }
 
 impl Inside {
@@ -160,6 +163,13 @@ impl Sandbox {
             seed,
         })
         .await?;
+        let hosts = stages.iter().flat_map(|stage| [registration_host(*stage), application_host(stage.as_str())]);
+        let (web, listener) = Web::open(hosts.chain([WEBSITE.to_owned()]).collect(), clock.clone()).await?;
+        let web = Arc::new(web);
+        let mut known = web.known();
+        for application in applications.iter().filter(|application| application.listener.is_some()) {
+            known.stand_in(&application.url, &application_host(application.stage.as_str()));
+        }
         let config = sdk_config(aws.url());
         let direct = sdk_config(aws.dynamodb_url());
         let account: Arc<str> = aws.marketplace().seller().as_str().into();
@@ -172,6 +182,7 @@ impl Sandbox {
             dynamodb_url: aws.dynamodb_url(),
             dry_run,
             crashes,
+            known: &known,
         };
         let mut stacks = Vec::new();
         for door in &doors {
@@ -186,21 +197,27 @@ impl Sandbox {
         let timeline = Timeline::new(clock.clone(), Bus::new(announced), Arc::clone(aws.outbox()), stacks.clone());
         let app_urls = applications.iter().map(|application| (application.stage, application.url.clone())).collect();
         let inside =
-            Arc::new(Inside { clock: clock.clone(), timeline, aws, stacks, app_urls, listings, browser, config });
+            Arc::new(Inside { clock: clock.clone(), timeline, aws, stacks, app_urls, listings, browser, config, web });
         let (running, stop) = watch::channel(());
+        let mut sites = Sites::from([(WEBSITE.to_owned(), web::website())]);
         for (application, stack) in applications.into_iter().zip(&inside.stacks) {
             if let Some(listener) = application.listener {
-                tokio::spawn(serve(listener, application::sample(&stack.url, &clock), stop.clone()));
+                let router = application::sample(&stack.url, &clock);
+                sites.insert(application_host(stack.stage.as_str()), router.clone());
+                tokio::spawn(serve(listener, router, stop.clone()));
             }
         }
         for (door, stack) in doors.into_iter().zip(inside.stacks.clone()) {
             let api = Api { stack, clock: clock.clone(), account: Arc::clone(&account) };
-            let router = gateway::routes(api)
+            let api = gateway::routes(api);
+            sites.insert(registration_host(door.stage), api.clone());
+            let router = api
                 .merge(storefront::routes(Arc::clone(&inside)))
                 .merge(control::routes(Arc::clone(&inside)))
                 .fallback(control::nothing_here);
             tokio::spawn(serve(door.listener, router, stop.clone()));
         }
+        tokio::spawn(web::serve(Arc::clone(&inside.web), listener, sites, stop.clone()));
         for stack in &inside.stacks {
             let (stack, name) = (Arc::clone(stack), format!("metering of {}", stack.stage.as_str()));
             let report = move |_| {
@@ -278,6 +295,16 @@ impl Sandbox {
         for stack in &self.inside.stacks {
             stack.set_schedule(is_on);
         }
+    }
+
+    /// The web around the stacks.
+    pub fn web(&self) -> &Web {
+        &self.inside.web
+    }
+
+    /// Lets the auditor of a stage look at its listings, now; none if it failed, or the stage has no stack here.
+    pub async fn look_at_readiness(&self, stage: Stage) -> Option<Vec<Report>> {
+        self.inside.stack(stage)?.look_at_readiness().await
     }
 
     /// What CloudWatch has of a stage's metrics; none if the stage has no stack here.

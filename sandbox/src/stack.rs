@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use mailer::Mailer;
 use metering::Metering;
 use notifier::Notifier;
+use readiness::{Deployment, Internet, Known, Readiness};
 use registration::Registration;
 use stallkeeper::license::{License, StateName};
 use stallkeeper::listing::{Listing, Stage};
@@ -28,7 +29,7 @@ use subscription::Subscription;
 use tokio::sync::watch;
 use usage::UsageApi;
 
-use crate::aws::{News, Outbox, named};
+use crate::aws::{News, Outbox, fulfillment_url, named};
 use crate::bus;
 use crate::metrics::{CloudWatch, Received};
 use crate::queue::{Queue, Redelivery};
@@ -55,6 +56,8 @@ pub(crate) enum Function {
     Entitlement,
     /// The seller's API: usage.
     Usage,
+    /// The seller's API: how ready the listings are.
+    Readiness,
 }
 
 impl Function {
@@ -63,6 +66,7 @@ impl Function {
         match self {
             Self::Registration | Self::Entitlement => Duration::from_secs(25),
             Self::Usage => Duration::from_secs(30),
+            Self::Readiness => Duration::from_secs(29),
         }
     }
 }
@@ -89,6 +93,7 @@ struct Functions {
     notifier: Arc<Notifier>,
     mailer: Arc<Mailer>,
     reconciliation: Arc<Reconciliation>,
+    readiness: Arc<Readiness>,
 }
 
 /// One stage's deployment.
@@ -115,6 +120,7 @@ pub(crate) struct Stack {
     dry_run: bool,
     /// Whether the reporter's schedule is on.
     reports: AtomicBool,
+    known: Known,
     /// Changes whenever a planned fault lets what runs die.
     crashes: watch::Receiver<u64>,
     store: Store,
@@ -135,6 +141,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) dry_run: bool,
     /// Changes whenever what runs is to die.
     pub(crate) crashes: watch::Receiver<u64>,
+    /// What is known of the internet around the stack.
+    pub(crate) known: &'a Known,
 }
 
 impl Stack {
@@ -149,7 +157,7 @@ impl Stack {
         listings: Vec<Listing>,
         setting: &Setting<'_>,
     ) -> anyhow::Result<Self> {
-        let Setting { config, direct, clock, account, dynamodb_url, dry_run, crashes } = setting;
+        let Setting { config, direct, clock, account, dynamodb_url, dry_run, crashes, known } = setting;
         let name = format!("stallkeeper-{}", stage.as_str());
         table::make(direct, &name, table::Stream::On).await?;
         let store = Store::new(direct, &name, (*clock).clone());
@@ -159,7 +167,7 @@ impl Stack {
         let cloudwatch = CloudWatch::default();
         let arn = |service: &str, of: &str| format!("arn:aws:{service}:us-east-1:{account}:{name}-{of}");
         let topic = arn("sns", "events");
-        let place = Place { stage, config, table: &name, topic: &topic, clock, dry_run: *dry_run };
+        let place = Place { stage, config, table: &name, topic: &topic, clock, dry_run: *dry_run, account, known };
         Ok(Self {
             stage,
             url,
@@ -176,6 +184,7 @@ impl Stack {
             account: (*account).to_owned(),
             dry_run: *dry_run,
             reports: AtomicBool::new(true),
+            known: (*known).clone(),
             crashes: crashes.clone(),
             store,
             cloudwatch,
@@ -189,8 +198,8 @@ impl Stack {
     }
 
     fn place(&self) -> Place<'_> {
-        let Self { stage, config, table, topic, clock, dry_run, .. } = self;
-        Place { stage: *stage, config, table, topic, clock, dry_run: *dry_run }
+        let Self { stage, config, table, topic, clock, dry_run, account, known, .. } = self;
+        Place { stage: *stage, config, table, topic, clock, dry_run: *dry_run, account, known }
     }
 
     fn lock(&self) -> MutexGuard<'_, Functions> {
@@ -324,6 +333,10 @@ impl Stack {
                 let usage = self.running().usage;
                 self.within(limit, async move { usage.handle(event).await }).await
             }
+            Function::Readiness => {
+                let readiness = self.running().readiness;
+                self.within(limit, async move { readiness.handle(event).await }).await
+            }
         }
     }
 
@@ -388,11 +401,13 @@ struct Place<'a> {
     topic: &'a str,
     clock: &'a Clock,
     dry_run: bool,
+    account: &'a str,
+    known: &'a Known,
 }
 
 impl Functions {
     fn start(place: &Place<'_>, cloudwatch: &CloudWatch) -> Self {
-        let &Place { stage, config, table, topic, clock, dry_run } = place;
+        let &Place { stage, config, table, topic, clock, dry_run, account, known } = place;
         let metrics = Metrics::new(stage.as_str(), dry_run, cloudwatch.clone());
         let of = |function| named(config, function);
         let metering = Metering::new(&of("metering"), table, clock.clone())
@@ -410,7 +425,27 @@ impl Functions {
             notifier: Arc::new(Notifier::new(&of("notifier"), topic, clock.clone()).reporting_to(metrics.clone())),
             mailer: Arc::new(Mailer::new(&of("mailer"), table, MAIL_FROM, clock.clone()).reporting_to(metrics)),
             reconciliation: Arc::new(reconciliation),
+            readiness: Arc::new(Readiness::new(
+                &of("readiness"),
+                table,
+                deployment(stage, table, account),
+                Internet::new(known.clone()),
+                clock.clone(),
+            )),
         }
+    }
+}
+
+/// What the stack's parts are called.
+fn deployment(stage: Stage, name: &str, account: &str) -> Deployment {
+    Deployment {
+        stack: name.to_owned(),
+        registration_url: fulfillment_url(stage).parse().ok(),
+        news_rule: format!("{name}-news"),
+        schedules: Vec::new(),
+        dead_letters: Vec::new(),
+        audit_log: format!("{name}-audit"),
+        subscriptions: Vec::new(),
     }
 }
 

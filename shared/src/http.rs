@@ -2,6 +2,7 @@
 //!
 //! Requests are read here and not by `lambda_http`, which panics on a body that is not the base64 it claims to be.
 
+pub mod negotiate;
 mod problem;
 
 use std::fmt::Display;
@@ -308,8 +309,17 @@ impl Response {
 
     /// An HTML page.
     pub fn html(status: StatusCode, page: String) -> Self {
-        Self { body: page, ..Self::empty(status) }
-            .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
+        Self::of(status, "text/html; charset=utf-8", page)
+    }
+
+    /// Plain text.
+    pub fn text(status: StatusCode, text: String) -> Self {
+        Self::of(status, "text/plain; charset=utf-8", text)
+    }
+
+    fn of(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        Self { body, ..Self::empty(status) }
+            .header(header::CONTENT_TYPE, content_type)
             .header(header::CACHE_CONTROL, "no-store")
     }
 
@@ -320,9 +330,7 @@ impl Response {
 
     fn document(status: StatusCode, content_type: &'static str, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
-            Ok(body) => Self { body, ..Self::empty(status) }
-                .header(header::CONTENT_TYPE, content_type)
-                .header(header::CACHE_CONTROL, "no-store"),
+            Ok(body) => Self::of(status, content_type, body),
             Err(_) => Self::empty(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }

@@ -16,7 +16,7 @@ use crate::marketplace::{Marketplace, MarketplaceError};
 use crate::store::{Change, Store, StoreError};
 
 pub use customers::{Customer, Imported, import, move_if_due};
-pub use probe::make_probe;
+pub use probe::{Probe, make_probe};
 pub use tenants::{Linking, erase_contact, link_tenant, move_license};
 
 use tenants::give;

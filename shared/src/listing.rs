@@ -201,6 +201,15 @@ pub struct Urls {
     /// The page about the product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<Url>,
+    /// The application's page on which a tenant sees its plan, its status and its usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Url>,
+    /// Where the application says what happens when a tenant from AWS Marketplace is to change its plan there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Url>,
+    /// The page on how data is handled and deleted, and what happens after an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_policy: Option<Url>,
 }
 
 impl Urls {
@@ -288,9 +297,14 @@ impl Listing {
 
         let urls_at = file.urls.span().start;
         let urls = file.urls.into_inner();
-        for (field, url) in
-            [("sign_up", Some(&urls.sign_up)), ("sign_in", Some(&urls.sign_in)), ("product", urls.product.as_ref())]
-        {
+        for (field, url) in [
+            ("sign_up", Some(&urls.sign_up)),
+            ("sign_in", Some(&urls.sign_in)),
+            ("product", urls.product.as_ref()),
+            ("plan", urls.plan.as_ref()),
+            ("probe", urls.probe.as_ref()),
+            ("data_policy", urls.data_policy.as_ref()),
+        ] {
             if url.is_some_and(|url| url.scheme() != "https") {
                 return Err(at(urls_at, format!("`urls.{field}` must begin with https://")));
             }

@@ -13,9 +13,11 @@ mod judgement;
 mod listing;
 mod page;
 mod pattern;
+mod progress;
 mod report;
 mod seller;
 mod steps;
+mod table;
 mod texts;
 mod wiring;
 
@@ -29,7 +31,8 @@ pub use facts::{
     AlarmSeen, Answer, ApplicationSeen, Blind, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
     RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
 };
-pub use judgement::{Verdict, Words};
+pub use progress::{Sign, Turned, turned};
 pub use report::{Finding, Report, Said, StepFound, assess};
 pub use steps::{Actor, Outcome, Step, StepState};
-pub use texts::texts;
+pub use table::{Shown, table};
+pub use texts::{day, moment, texts};

@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{LicenseId, ProductCode};
 
+/// The cookie of a visit; the prefix binds it to this host, path `/` and https.
+pub const SESSION_COOKIE: &str = "__Host-stallkeeper";
+
 /// How long a visit lasts, as long as a registration token of AWS does.
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(4);
 

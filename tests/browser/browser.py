@@ -169,11 +169,11 @@ class Browser:
         (cookie,) = self.control("Network.getAllCookies")["cookies"]
         return cookie
 
-    def picture(self):
-        """The whole page as a PNG."""
+    def picture(self, whole=True):
+        """The whole page as a PNG, or what of it is in sight."""
         # Where the pointer stays or what has the focus is no part of a picture.
         self.ask("document.activeElement?.blur()")
-        taken = self.control("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        taken = self.control("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(taken["data"])
 
     # What went over the wire.

@@ -1,10 +1,12 @@
-"""The registration page in Chromium: python tests/browser/check_pages.py (needs selenium, Chromium with its driver, and
-axe-core, whose file is named by AXE). With --screenshots DIR it takes the pictures of the README instead."""
+"""The registration page and the report of readiness in Chromium: python tests/browser/check_pages.py (needs selenium,
+Chromium with its driver, and axe-core, whose file is named by AXE). With --screenshots DIR it takes the pictures of the
+README instead."""
 
 import argparse
 from contextlib import ExitStack
 
 import reading
+import readiness
 import walks
 from browser import Browser
 from every_page import every_page
@@ -46,6 +48,7 @@ def check(world, stack, tally):
     for of_language in (english, japanese):
         for page in every_page(world, of_language):
             quality.judge(of_language, page)
+    readiness.check_pages(english, quality, tally)
 
     for name, of_buyer in browsers.items():
         said = of_buyer.complaints()

@@ -4,6 +4,7 @@ import os
 import tempfile
 
 from browser import Browser
+from readiness import example_pages
 from walks import arrive, fill_in
 
 FONTS = """<?xml version="1.0"?>
@@ -34,10 +35,10 @@ def take_pictures(world, folder):
 
 
 def take(world, browser, language, folder):
-    def picture(name):
+    def picture(name, whole=True):
         path = os.path.join(folder, f"{name}.png")
         with open(path, "wb") as file:
-            file.write(browser.picture())
+            file.write(browser.picture(whole))
         print(f"{path}: {os.path.getsize(path)} bytes")
 
     world.deliver(hold=True)
@@ -57,3 +58,7 @@ def take(world, browser, language, folder):
     browser.scheme("light")
     world.press_set_up(browser, "made-up")
     picture("problem")
+    browser.window(1080, height=1000)
+    with example_pages() as pages:
+        browser.open(f"file://{pages}/verifying-en.html")
+        picture("readiness", whole=False)

@@ -32,7 +32,7 @@ os.environ |= {
 ROOT_KEY = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 # The services that ministack does not have, by the names that AWS's SDKs read their addresses from.
-MARKETPLACE = ("MARKETPLACE_METERING", "MARKETPLACE_ENTITLEMENT_SERVICE", "MARKETPLACE_AGREEMENT")
+MARKETPLACE = ("MARKETPLACE_METERING", "MARKETPLACE_ENTITLEMENT_SERVICE", "MARKETPLACE_AGREEMENT", "MARKETPLACE_CATALOG")
 
 
 class LocalAws:

@@ -16,7 +16,7 @@ BUYER = "kim@example.com"
 
 
 def pause_schedules(world):
-    states = {name: world.pause(name) for name in ("MeteringSchedule", "ReconcileSchedule")}
+    states = {name: world.pause(name) for name in ("MeteringSchedule", "ReconcileSchedule", "ReadinessSchedule")}
     world.check("the schedules are on", {state for state, _ in states.values()} == {"ENABLED"}, states)
 
 
@@ -195,6 +195,32 @@ def reconcile(world, silent):
     world.run("ReconcileSchedule")
     is_active = until(lambda: state_of(world, silent) == "active")
     world.check("until the reconciliation asks AWS", is_active, state_of(world, silent))
+
+
+def look_at_readiness(world, purchase):
+    """The auditor looks by its schedule, and everything that its role lets it look at. The pages are not on https here."""
+    query = f"/v1/readiness?product={purchase['product_code']}"
+
+    def report():
+        return world.application.call("GET", query).document()
+
+    world.check("before it looks there is no report", report().get("code") == "not_looked_yet", report())
+    world.run("ReadinessSchedule")
+    found = {it["check"]: it for it in until(lambda: report().get("checks")) or []}
+    refused = [it["said"] for it in found.values() if it["said"]["text"] == "blind.forbidden"]
+    world.check("the auditor looks, and AWS refuses it nothing", found and not refused, refused or report())
+    wanted = dict.fromkeys(["eventbridge_rule", "queues_drained", "alarms", "audit_log", "backups"], "pass")
+    seen = {name: found.get(f"wiring.{name}", {}).get("outcome") for name in wanted}
+    world.check("it sees the stack's wiring", seen == wanted, [found.get(f"wiring.{name}") for name in wanted])
+    paused = found.get("wiring.schedules", {}).get("said", {})
+    world.check("and that its schedules are off", paused.get("text") == "wiring-schedules.off", paused)
+    at_aws = found.get("listing.product_code", {}).get("outcome")
+    world.check("and the product at AWS Marketplace", at_aws == "pass", found.get("listing.product_code"))
+    done = ["token_resolved", "license_activated", "usage_accepted", "bad_token_refused", "buyer_notified"]
+    lacking = [kind for kind in done if found.get(f"evidence.{kind}", {}).get("outcome") != "pass"]
+    world.check("and what the functions did", not lacking, lacking)
+    asked = world.application.call("POST", "/v1/readiness/runs", {"product": purchase["product_code"]})
+    world.check("it looks when it is asked to", asked.status == 201, asked)
 
 
 def bill_again(world, purchase, hour):

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
-use stallkeeper::lifecycle;
-use stallkeeper::registration::{Door, HANDOFF_LIFE, Secret, Session};
+use stallkeeper::lifecycle::{self, Probe};
+use stallkeeper::registration::{Door, HANDOFF_LIFE};
 use stallkeeper::store::Store;
 
 #[derive(Deserialize)]
@@ -44,20 +44,8 @@ pub(crate) async fn make(store: &Store, request: &Request) -> Result<Response, R
         .listing(&product)
         .await?
         .ok_or_else(|| Problem::invalid("product", format!("this stack has no listing of {product}")))?;
-    let no_randomness = |_| Problem::unavailable().detail("the system's random source failed");
-    let (code, session) = (Secret::random().map_err(no_randomness)?, Secret::random().map_err(no_randomness)?);
     let now = store.clock().now();
-    let license = lifecycle::make_probe(store, &listing, (code.hash(), session.hash()), door).await?;
-    // A code is good as long as its visit has made no newer one; nobody ever holds this visit's secret.
-    let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
-    let visit = Session {
-        license: license.id.clone(),
-        product: product.clone(),
-        over_at,
-        expires_at: over_at,
-        handoff: Some(code.hash()),
-    };
-    store.open_session(&session, &visit).await?;
+    let Probe { license, code, .. } = lifecycle::make_probe(store, &listing, door).await?;
     tracing::info!(license = %license.id, %product, "a probe is made");
     let url = listing.urls.way_in(door, &code);
     let view = ProbeView {

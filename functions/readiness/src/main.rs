@@ -1,2 +1,39 @@
-//! Runs the function.
-fn main() {}
+//! Runs the function, for requests and by its schedule: clients are built once and handed to the handler.
+
+#![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use readiness::{Deployment, Internet, Known, Readiness};
+use serde::Deserialize;
+use serde_json::Value;
+use stallkeeper::aws;
+use stallkeeper::time::Clock;
+use url::Url;
+
+/// What the schedule sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ByTheClock {
+    /// Where buyers are sent.
+    registration_url: Option<Url>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::start_log();
+    let deployment: Deployment = serde_json::from_str(&aws::setting("DEPLOYMENT")?)?;
+    let (config, table) = (aws::config().await, aws::table_name()?);
+    let internet = Internet::new(Known::default());
+    let function = &Readiness::new(&config, &table, deployment, internet, Clock::System);
+    let handler = |event: LambdaEvent<Value>| async move {
+        if event.payload.get("requestContext").is_some() {
+            let request: ApiGatewayV2httpRequest = serde_json::from_value(event.payload)?;
+            return Ok::<Value, Error>(serde_json::to_value(function.handle(request).await)?);
+        }
+        let ByTheClock { registration_url } = serde_json::from_value(event.payload)?;
+        let reports = function.run(registration_url).await?;
+        Ok(serde_json::json!({ "reports": reports.len() }))
+    };
+    run(service_fn(handler)).await
+}

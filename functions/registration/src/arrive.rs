@@ -10,11 +10,10 @@ use stallkeeper::http::{Request, Response};
 use stallkeeper::license::License;
 use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
-use stallkeeper::registration::{HANDOFF_LIFE, SESSION_LIFE, Secret, Session};
+use stallkeeper::registration::{HANDOFF_LIFE, SESSION_COOKIE, SESSION_LIFE, Secret, Session};
 
 use crate::Registration;
 use crate::failure::{Failed, Failure};
-use crate::visit::COOKIE;
 
 /// The form's field with the token. What else stands in the form is the browser's word alone and is not used.
 const TOKEN: &str = "x-amzn-marketplace-token";
@@ -82,7 +81,7 @@ fn token(request: &Request) -> Result<String, Failure> {
 /// `Lax`, since the redirect that follows the POST of another site would not carry a `Strict` one.
 fn session_cookie(secret: &Secret) -> String {
     let life = SESSION_LIFE.as_secs();
-    format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life}", secret.reveal())
+    format!("{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life}", secret.reveal())
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@
 mod arrive;
 mod details;
 mod failure;
-mod negotiate;
 mod same_origin;
 mod status;
 mod texts;
@@ -21,7 +20,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use http::{Method, header};
-use stallkeeper::http::{Request, Response};
+use stallkeeper::http::{Request, Response, negotiate};
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;

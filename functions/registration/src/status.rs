@@ -7,9 +7,9 @@ use stallkeeper::license::StateName;
 
 use crate::Registration;
 use crate::failure::Failed;
-use crate::negotiate;
 use crate::texts::Language;
 use crate::view::{self, Reload};
+use stallkeeper::http::negotiate;
 
 /// The status as a document.
 #[derive(Serialize)]

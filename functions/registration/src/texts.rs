@@ -2,10 +2,8 @@
 
 use std::sync::LazyLock;
 
-use stallkeeper::http::Request;
+use stallkeeper::http::{Request, negotiate};
 pub(crate) use stallkeeper::texts::{Language, Texts};
-
-use crate::negotiate;
 
 /// The language of an answer: the one that the link says, or else the one that the browser prefers.
 pub(crate) fn language_of(request: &Request) -> Language {

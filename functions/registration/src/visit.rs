@@ -3,16 +3,13 @@
 use stallkeeper::http::{Request, Response};
 use stallkeeper::license::License;
 use stallkeeper::listing::Listing;
-use stallkeeper::registration::{Secret, SecretHash};
+use stallkeeper::registration::{SESSION_COOKIE, Secret, SecretHash};
 
 use crate::Registration;
 use crate::details::Entered;
 use crate::failure::{Failed, Failure};
 use crate::texts::Language;
 use crate::view::{self, Form};
-
-/// The session's cookie; the prefix binds it to this host, path `/` and https.
-pub(crate) const COOKIE: &str = "__Host-stallkeeper";
 
 /// A buyer with a session.
 pub(crate) struct Visit {
@@ -32,7 +29,7 @@ impl Visit {
 impl Registration {
     /// Reads whom the request's session is about.
     pub(crate) async fn visit(&self, request: &Request) -> Result<Visit, Failed> {
-        let secret = request.cookie(COOKIE).and_then(Secret::presented).ok_or(Failure::SessionMissing)?;
+        let secret = request.cookie(SESSION_COOKIE).and_then(Secret::presented).ok_or(Failure::SessionMissing)?;
         let session = self.store.session(&secret).await?.ok_or(Failure::SessionMissing)?;
         let listing = self.store.listing(&session.product).await?;
         let listing = listing.ok_or_else(|| Failure::ProductUnknown(session.product.clone()))?;

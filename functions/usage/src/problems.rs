@@ -149,10 +149,7 @@ impl UsageApi {
 }
 
 fn read_kind(text: &str) -> Result<ProblemKind, ProblemDocument> {
-    ProblemKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-        let kinds = ProblemKind::ALL.map(ProblemKind::name).join(", ");
-        ProblemDocument::invalid("kind", format!("must be one of {kinds}"))
-    })
+    text.parse().map_err(|error| ProblemDocument::invalid("kind", error))
 }
 
 fn record_unknown(name: &RecordName) -> ProblemDocument {

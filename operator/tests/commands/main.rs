@@ -13,5 +13,6 @@ mod doctor;
 mod events;
 mod fixture;
 mod licenses;
+mod readiness;
 mod stacks;
 mod usage;

@@ -11,13 +11,14 @@ mod readings;
 mod reconciliation;
 mod time;
 mod views;
+mod web;
 
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
+use axum::routing::{get, patch, post, put};
 use axum::{Json, Router};
 use http::{Method, StatusCode, header};
 use stallkeeper::http::Problem;
@@ -58,6 +59,8 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/catalog/{name}/bare", post(catalog::strip))
         .route("/sandbox/change-sets", get(catalog::change_sets).post(catalog::plan))
         .route("/sandbox/change-sets/{change_set}", post(catalog::decide))
+        .route("/sandbox/web", get(web::show).post(web::spoil).delete(web::mend))
+        .route("/sandbox/web/certificate", put(web::certify))
         .route("/sandbox/wire", get(views::wire).delete(views::clear_wire))
         .method_not_allowed_fallback(no_such_method)
         .with_state(inside)

@@ -1,8 +1,9 @@
-//! What runs by the clock, and not for a caller: the reporter and the reconciliation.
+//! What runs by the clock, and not for a caller: the reporter, the reconciliation and the auditor.
 
 use std::time::Duration;
 
 use serde_json::json;
+use stallkeeper::readiness::Report;
 
 use super::Stack;
 use crate::queue::uuid;
@@ -12,6 +13,12 @@ const METERING_FUNCTION: &str = "MeteringFunction";
 
 /// What the template calls the reconciliation.
 pub(crate) const RECONCILE_FUNCTION: &str = "ReconcileFunction";
+
+/// What the template calls the auditor.
+const READINESS_FUNCTION: &str = "ReadinessFunction";
+
+/// How long the auditor may take, as the template has it.
+const READINESS_TIME_LIMIT: Duration = Duration::from_secs(29);
 
 /// How long the reporter may take, as the template has it.
 const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
@@ -63,6 +70,24 @@ impl Stack {
                 tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reconciliation failed");
             }
             Err(error) => tracing::error!(stage, %error, "the reconciliation did not answer"),
+        }
+        None
+    }
+
+    /// Lets the auditor look at the listings once, as its schedule does; none if it failed.
+    pub(crate) async fn look_at_readiness(&self) -> Option<Vec<Report>> {
+        let readiness = self.running().readiness;
+        let stage = self.stage.as_str();
+        match self.within(READINESS_TIME_LIMIT, async move { readiness.run(None).await }).await {
+            Ok(Ok(reports)) => return Some(reports),
+            Ok(Err(error)) => {
+                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the auditor failed");
+                self.bury_run(READINESS_FUNCTION, "StoreError");
+            }
+            Err(error) => {
+                tracing::error!(stage, %error, "the auditor did not answer");
+                self.bury_run(READINESS_FUNCTION, "Runtime.ExitError");
+            }
         }
         None
     }

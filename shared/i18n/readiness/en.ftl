@@ -301,3 +301,93 @@ evidence-buyer-notified = A buyer was written to
     .mend = Give MailFrom in samconfig.toml, deploy, and register a test purchase.
     .ok = Last on { $at }.
     .none = Not seen yet.
+
+### The report
+
+report-kind = Readiness report
+report-title = { $product }: { $done } of { $all } steps done
+report-answer = { $done } of { $all } steps done
+report-next = Next:
+report-next-failing = Mend first:
+report-next-aws = Waiting for AWS:
+report-done-staging = The test phase is done. The production phase comes next, with a stack of its own. Keep this one: it is where changes are tried and faults reproduced.
+report-done-production = Every step is done, and everybody can buy the product.
+report-step-unknown = A step that this version does not know
+
+report-code = Product code
+report-phase = Phase
+report-life = At AWS
+report-looked = Looked at
+report-since = since { $day }
+
+report-life-draft = Draft
+report-life-limited = Limited
+report-life-public = Public
+report-life-restricted = Restricted
+report-life-unknown = Not known here
+report-life-unread = No product was seen
+
+report-way = The way to a public listing
+report-here = Here now
+report-phase-seller = Seller account
+    .note = Once, for both phases.
+report-phase-staging = Test phase
+    .note = The stack “staging” with a limited listing, kept for good.
+report-phase-production = Production phase
+    .note = The stack “production” with the real listing.
+report-ahead = Comes after the test phase. Its stack makes its own report.
+report-beside = Goes on beside this one. Its stack makes its own report.
+
+report-to-do = What to do now, and who does it
+    .none = Nothing now.
+    .later = Open checks of later steps: { $count }
+report-actor-seller = Seller
+    .what = In the AWS Marketplace Management Portal
+report-actor-operator = Operator
+    .what = On the stack and in the listing’s file
+report-actor-developer = Developer
+    .what = In the application
+report-actor-aws = AWS
+    .what = Reviews and publishes
+report-portal = Open the AWS Marketplace Management Portal
+
+report-waits = How long things take
+report-wait-review = Final review by AWS
+    .time = 7–10 business days
+    .note = One of AWS’s workshops says 3–5. Plan for the longer time.
+report-wait-publication = Publication
+    .time = 3–5 business days
+    .note = After the review.
+report-wait-price = Price increase
+    .time = 90 days
+    .note = Prices are locked for that long after an increase, so set the real ones before you request the review.
+
+report-steps = Steps and checks
+report-state-done = Done
+report-state-ready = To do now
+report-state-failing = Needs mending
+report-state-waiting = Waits its turn
+report-open = Open checks: { $count }
+report-holding = Checks that hold: { $count }
+report-mend = How to mend
+report-attest = To attest it
+report-rule = Rule
+report-recommended = recommended
+report-attested-by = By { $who }.
+
+report-sign-passes = Passes
+    .meaning = It was looked at, and is as it must be.
+report-sign-attested = Attested
+    .meaning = No program can see it; a person says that it is so. Asked again after 180 days.
+report-sign-to-do = To do
+    .meaning = It was looked at, and is not there yet.
+report-sign-fails = Fails
+    .meaning = It was looked at, and is wrong.
+report-sign-unknown = Unknown
+    .meaning = It could not be looked at, or what was seen does not tell. It never counts as passed.
+
+report-history = What changed
+    .first = This is the first report. What changes from now on stands here.
+    .none = No check has changed in the reports before this one.
+report-signs = What the words mean
+report-made = Made by Stallkeeper from what it saw at AWS, on the stack and on the product’s pages. This file loads nothing from elsewhere. Report { $id }.

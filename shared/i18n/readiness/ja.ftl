@@ -301,3 +301,93 @@ evidence-buyer-notified = 購入者に通知した
     .mend = samconfig.toml に MailFrom を記述してデプロイし、テスト購入を登録してください。
     .ok = 最終 { $at }
     .none = まだ実績がありません。
+
+### レポート
+
+report-kind = 準備状況レポート
+report-title = { $product }: { $all } 手順中 { $done } 手順が完了
+report-answer = { $all } 手順中 { $done } 手順が完了
+report-next = 次の手順:
+report-next-failing = 先に直す手順:
+report-next-aws = AWS の対応待ち:
+report-done-staging = テストフェーズは完了しました。次は本番フェーズです。本番用のスタックで進めます。このスタックは、変更を試したり不具合を再現したりする場所として残してください。
+report-done-production = すべての手順が完了し、だれでも製品を購入できます。
+report-step-unknown = このバージョンにない手順
+
+report-code = 製品コード
+report-phase = フェーズ
+report-life = AWS での状態
+report-looked = 確認日時
+report-since = { $day } から
+
+report-life-draft = Draft (下書き)
+report-life-limited = Limited (限定公開)
+report-life-public = Public (公開)
+report-life-restricted = Restricted (販売停止)
+report-life-unknown = 判別できません
+report-life-unread = 製品を確認できません
+
+report-way = 公開までの道のり
+report-here = 現在地
+report-phase-seller = 出品者アカウント
+    .note = 両方のフェーズで共通、1 回だけ行います。
+report-phase-staging = テストフェーズ
+    .note = スタック「staging」と限定公開の製品。公開後も残します。
+report-phase-production = 本番フェーズ
+    .note = スタック「production」と実際に販売する製品。
+report-ahead = テストフェーズの後に進みます。レポートは本番用のスタックが別に作ります。
+report-beside = 並行して使い続けます。レポートはテスト用のスタックが別に作ります。
+
+report-to-do = 今することと担当者
+    .none = 今することはありません。
+    .later = この後の手順の未完了チェック: { $count } 件
+report-actor-seller = 出品者
+    .what = AWS Marketplace Management Portal での作業
+report-actor-operator = 運用担当者
+    .what = スタックとリスティングのファイルの作業
+report-actor-developer = 開発者
+    .what = アプリケーションの作業
+report-actor-aws = AWS
+    .what = 審査と公開
+report-portal = AWS Marketplace Management Portal を開く
+
+report-waits = 所要期間の目安
+report-wait-review = AWS の最終審査
+    .time = 7〜10 営業日
+    .note = AWS のワークショップには 3〜5 営業日とするものもありますが、長いほうで計画してください。
+report-wait-publication = 公開
+    .time = 3〜5 営業日
+    .note = 審査の完了後にかかる期間です。
+report-wait-price = 値上げ
+    .time = 90 日間
+    .note = 値上げ後の 90 日間は価格を変更できません。実際の価格は、審査を申請する前に設定してください。
+
+report-steps = 手順とチェック
+report-state-done = 完了
+report-state-ready = 進行中
+report-state-failing = 要修正
+report-state-waiting = 順番待ち
+report-open = 未完了のチェック: { $count } 件
+report-holding = 完了したチェック: { $count } 件
+report-mend = 対処
+report-attest = 申告するには
+report-rule = 根拠
+report-recommended = 推奨
+report-attested-by = 申告者: { $who }
+
+report-sign-passes = 問題なし
+    .meaning = 調べた結果、満たしています。
+report-sign-attested = 申告済み
+    .meaning = プログラムでは調べられないため、人が確認して申告しました。180 日後に再確認が必要です。
+report-sign-to-do = 未完了
+    .meaning = 調べた結果、まだできていません。
+report-sign-fails = 要修正
+    .meaning = 調べた結果、誤りがあります。
+report-sign-unknown = 未確認
+    .meaning = 調べられなかったか、調べても判断できませんでした。満たしたものとしては扱いません。
+
+report-history = これまでの変化
+    .first = 最初のレポートです。今後の変化がここに表示されます。
+    .none = これまでのレポートから変わったチェックはありません。
+report-signs = 用語の意味
+report-made = Stallkeeper が AWS、スタック、製品のページを調べて作成しました。このファイルは外部から何も読み込みません。レポート { $id }

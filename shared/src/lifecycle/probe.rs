@@ -7,23 +7,32 @@ use crate::entitlement::{Entitlement, Value};
 use crate::ids::LicenseId;
 use crate::license::{License, LicenseEvent, SeenInForce};
 use crate::listing::Listing;
-use crate::registration::{Door, HANDOFF_LIFE, Handoff, SecretHash};
+use crate::registration::{Door, HANDOFF_LIFE, Handoff, Secret, Session};
 use crate::store::{Also, Change, Store, StoreError};
 
 /// How long a probe is there.
 const PROBE_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Makes a probe of a listing: a license that is in force, and grants one of whatever can be held. Its handoff goes with it.
+/// A license to look at a stack and an application with, as a buyer does.
+#[derive(Debug)]
+pub struct Probe {
+    /// The license.
+    pub license: License,
+    /// The code to arrive at the application by.
+    pub code: Secret,
+    /// The secret of the probe's visit to the registration page.
+    pub session: Secret,
+}
+
+/// Makes a probe of a listing: a license that is in force and grants one of whatever can be held, with a visit to the
+/// registration page and a handoff through a door.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
-pub async fn make_probe(
-    store: &Store,
-    listing: &Listing,
-    (code, session): (SecretHash, SecretHash),
-    door: Door,
-) -> Result<License, StoreError> {
+/// When the table or the system's random source does not answer.
+pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<Probe, StoreError> {
+    let random = || Secret::random().map_err(|error| StoreError::Unavailable(Box::new(error)));
+    let (code, session) = (random()?, random()?);
     let now = store.clock().now();
     let id = LicenseId::probe(Ulid::from_datetime(now.into()));
     let mut probe = License::new(id.clone(), listing.product_code.clone());
@@ -34,9 +43,19 @@ pub async fn make_probe(
         .collect();
     probe.entitlements_read_at = Some(now);
     probe.expires_at = now.checked_add(PROBE_LIFE).ok().map(Timestamp::as_second);
-    let expires_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
-    let handoff = Handoff { license: id.clone(), session, door, expires_at, redeemed: None };
-    let handoff = Also::Handoff(code, handoff);
+    // A code is good as long as its visit has made no newer one.
+    let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
+    let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
+    let handoff = Also::Handoff(code.hash(), handoff);
     let made = |_| Some(Change { license: probe.clone(), told: Vec::new(), also: vec![handoff.clone()] });
-    Ok(store.change_license(&id, made).await?.unwrap_or(probe.clone()))
+    let license = store.change_license(&id, made).await?.unwrap_or(probe.clone());
+    let visit = Session {
+        license: id,
+        product: listing.product_code.clone(),
+        over_at,
+        expires_at: over_at,
+        handoff: Some(code.hash()),
+    };
+    store.open_session(&session, &visit).await?;
+    Ok(Probe { license, code, session })
 }

@@ -44,7 +44,7 @@ impl Check {
     }
 
     /// Judges what was seen.
-    pub fn judge(&self, facts: &Facts<'_>) -> Verdict {
+    pub(super) fn judge(&self, facts: &Facts<'_>) -> Verdict {
         (self.judge)(facts)
     }
 
@@ -268,7 +268,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::listing::Stage;
 
     #[test]
     fn the_catalogue_is_the_specifications() {
@@ -294,7 +293,7 @@ mod tests {
 
     #[test]
     fn checks_stand_in_the_order_of_their_steps() {
-        let steps = Step::of(Stage::Production);
+        let steps = Step::ALL;
         let order: Vec<usize> =
             CHECKS.iter().map(|check| steps.iter().position(|step| *step == check.step).unwrap()).collect();
         assert!(order.is_sorted(), "{order:?}");

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::facts::Facts;
 use super::judgement::{Verdict, missing, of, pass};
 
 /// Something that a function did, and that AWS's reviewers or the seller's integration rest on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EvidenceKind {
     /// ResolveCustomer answered for a buyer's token.
     TokenResolved,
@@ -52,6 +51,11 @@ impl EvidenceKind {
         Self::EntitlementAsked,
     ];
 
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// Its name, as it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +75,7 @@ impl EvidenceKind {
 }
 
 /// That something was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Evidence {
     /// The first time.
     pub first: Timestamp,

@@ -16,23 +16,20 @@ use crate::marketplace::{OfferAtAws, ProductAtAws};
 pub type Look<T> = Result<T, Blind>;
 
 /// Why something could not be looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum Blind {
     /// AWS refuses this to the auditor.
-    #[error("{action} is refused")]
     Forbidden {
         /// The action, as IAM names it.
         action: String,
     },
     /// There was no answer in time.
-    #[error("{what} did not answer in time")]
     TimedOut {
         /// What was asked.
         what: String,
     },
     /// There was no answer that can be read.
-    #[error("{what} did not answer: {reason}")]
     Unreachable {
         /// What was asked.
         what: String,
@@ -40,7 +37,6 @@ pub enum Blind {
         reason: String,
     },
     /// The auditor does not go there: a private address, for one.
-    #[error("{what} is not looked at: {reason}")]
     Refused {
         /// What was to be asked.
         what: String,
@@ -48,7 +44,6 @@ pub enum Blind {
         reason: String,
     },
     /// The listing does not describe where to look.
-    #[error("the listing describes no {field}")]
     NotDescribed {
         /// The field of the listing's file.
         field: String,

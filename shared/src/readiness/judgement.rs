@@ -4,7 +4,7 @@ use super::facts::{Blind, Look};
 
 /// What a check finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// As it must be.
     Pass(Words),
     /// Not there yet.
@@ -21,11 +21,11 @@ pub enum Verdict {
 
 /// What there is to say about a verdict: which of the check's texts, and what it is filled in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
+pub(super) struct Words {
     /// The attribute of the check's message.
-    pub attribute: &'static str,
+    pub(super) attribute: &'static str,
     /// What the text names.
-    pub with: Vec<(&'static str, String)>,
+    pub(super) with: Vec<(&'static str, String)>,
 }
 
 impl Words {

@@ -11,6 +11,7 @@ use super::checks::{CHECKS, Check, Severity};
 use super::facts::{Blind, Facts};
 use super::judgement::{Verdict, Words};
 use super::steps::{Actor, Outcome, Step, StepState};
+use super::texts::moment;
 use crate::ids::ProductCode;
 use crate::listing::Stage;
 use crate::marketplace::Life;
@@ -103,9 +104,14 @@ impl Said {
         }
     }
 
-    /// The sentence in a language.
+    /// The sentence in a language; moments in it are told as that language tells them.
     pub fn in_language(&self, texts: &Texts) -> String {
-        texts.fill(&self.text, self.with.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        let told = |value: &String| match value.parse() {
+            Ok(at) => moment(at, texts.language),
+            Err(_) => value.clone(),
+        };
+        let with: Vec<(&str, String)> = self.with.iter().map(|(name, value)| (name.as_str(), told(value))).collect();
+        texts.fill(&self.text, with.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
 
@@ -113,12 +119,11 @@ impl Said {
 /// earlier report.
 pub fn assess(facts: &Facts<'_>, attestations: &BTreeMap<String, Attestation>, earlier: Option<&Report>) -> Report {
     let listing = facts.listing;
-    let steps = Step::of(listing.stage);
-    let checks = CHECKS.iter().filter(|check| steps.contains(&check.step) && check.applies(listing));
+    let checks = CHECKS.iter().filter(|check| check.step.is_in(listing.stage) && check.applies(listing));
     let checks: Vec<Finding> = checks.map(|check| find(check, facts, attestations.get(check.id), earlier)).collect();
     let mut open: Option<&'static str> = None;
     let mut found = Vec::new();
-    for step in steps {
+    for step in Step::ALL.into_iter().filter(|step| step.is_in(listing.stage)) {
         let id = step.id(listing.stage);
         let next = first_to_see_to(checks.iter().filter(|finding| finding.step == id));
         let state = match (next, open) {
@@ -202,8 +207,9 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::readiness::ATTESTATION_LIFE;
     use crate::readiness::testing::{attested, blind, complete, listing, nothing};
+    use crate::readiness::{ATTESTATION_LIFE, texts};
+    use crate::texts::Language;
 
     fn states(report: &Report) -> Vec<(&str, StepState)> {
         report.steps.iter().map(|step| (step.step.as_str(), step.state)).collect()
@@ -219,14 +225,14 @@ mod tests {
 
     #[test]
     fn a_complete_listing_is_ready_in_both_phases() {
-        for stage in [Stage::Staging, Stage::Production] {
+        for (stage, steps) in [(Stage::Staging, 7), (Stage::Production, 9)] {
             let mut listing = listing();
             listing.stage = stage;
             let mut facts = complete(&listing);
             facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
             let report = assess(&facts, &attested(facts.now), None);
             assert!(report.steps.iter().all(|step| step.state == StepState::Done), "{:?}", states(&report));
-            assert_eq!(report.steps.len(), Step::of(stage).len());
+            assert_eq!(report.steps.len(), steps);
             assert_eq!(report.life, Some(Life::Public));
         }
     }
@@ -349,6 +355,13 @@ mod tests {
         let report = assess(&complete(&contract), &BTreeMap::new(), None);
         let has = |id: &str| report.checks.iter().any(|finding| finding.check == id);
         assert!(has("wiring.sns_subscription") && !has("wiring.eventbridge_rule") && !has("evidence.usage_accepted"));
+    }
+
+    #[test]
+    fn moments_in_a_sentence_are_told_as_people_do() {
+        let said = Said::new("attested", [("at", "2026-11-23T12:00:00.123Z".to_owned())]);
+        assert_eq!(said.in_language(texts(Language::English)), "Attested on 23 November 2026, 12:00 UTC.");
+        assert_eq!(said.in_language(texts(Language::Japanese)), "2026年11月23日 12:00 (UTC) に申告されました。");
     }
 
     #[test]

@@ -80,32 +80,22 @@ pub enum StepState {
 }
 
 impl Step {
-    /// The steps that a stack of that stage sees, in their order.
-    pub fn of(stage: Stage) -> &'static [Self] {
-        const STAGING: &[Step] = &[
-            Step::Registration,
-            Step::PublicProfile,
-            Step::BankAndTax,
-            Step::Prepared,
-            Step::Registered,
-            Step::Integrated,
-            Step::Verified,
-        ];
-        const PRODUCTION: &[Step] = &[
-            Step::Registration,
-            Step::PublicProfile,
-            Step::BankAndTax,
-            Step::Prepared,
-            Step::Registered,
-            Step::Integrated,
-            Step::Verified,
-            Step::ReviewRequested,
-            Step::Published,
-        ];
-        match stage {
-            Stage::Staging => STAGING,
-            Stage::Production => PRODUCTION,
-        }
+    /// Every step, in their order.
+    pub const ALL: [Self; 9] = [
+        Self::Registration,
+        Self::PublicProfile,
+        Self::BankAndTax,
+        Self::Prepared,
+        Self::Registered,
+        Self::Integrated,
+        Self::Verified,
+        Self::ReviewRequested,
+        Self::Published,
+    ];
+
+    /// Whether a stack of that stage goes through it: the test phase ends when it was seen to work.
+    pub fn is_in(self, stage: Stage) -> bool {
+        stage == Stage::Production || !matches!(self, Self::ReviewRequested | Self::Published)
     }
 
     /// Its id in a report of that stage.

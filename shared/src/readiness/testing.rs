@@ -211,16 +211,16 @@ pub(super) fn blind() -> Blind {
 /// What a check makes of a change of what is complete.
 pub(super) struct Case {
     change: fn(&mut Facts<'_>),
-    wanted: &'static str,
+    wanted: String,
 }
 
 impl Case {
-    fn new(change: fn(&mut Facts<'_>), wanted: &'static str) -> Self {
-        Self { change, wanted }
+    fn new(change: fn(&mut Facts<'_>), wanted: impl Into<String>) -> Self {
+        Self { change, wanted: wanted.into() }
     }
 
     pub(super) fn pass(attribute: &'static str, change: fn(&mut Facts<'_>)) -> Self {
-        Self::new(change, Box::leak(format!("pass {attribute}").into_boxed_str()))
+        Self::new(change, format!("pass {attribute}"))
     }
 
     pub(super) fn pass_any(change: fn(&mut Facts<'_>)) -> Self {
@@ -228,15 +228,15 @@ impl Case {
     }
 
     pub(super) fn missing(attribute: &'static str, change: fn(&mut Facts<'_>)) -> Self {
-        Self::new(change, Box::leak(format!("missing {attribute}").into_boxed_str()))
+        Self::new(change, format!("missing {attribute}"))
     }
 
     pub(super) fn fail(attribute: &'static str, change: fn(&mut Facts<'_>)) -> Self {
-        Self::new(change, Box::leak(format!("fail {attribute}").into_boxed_str()))
+        Self::new(change, format!("fail {attribute}"))
     }
 
     pub(super) fn unsure(attribute: &'static str, change: fn(&mut Facts<'_>)) -> Self {
-        Self::new(change, Box::leak(format!("unsure {attribute}").into_boxed_str()))
+        Self::new(change, format!("unsure {attribute}"))
     }
 
     pub(super) fn blind(change: fn(&mut Facts<'_>)) -> Self {

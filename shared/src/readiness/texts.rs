@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
+
 use crate::texts::{Language, Texts};
 
 static ENGLISH: LazyLock<Texts> =
@@ -10,7 +12,7 @@ static JAPANESE: LazyLock<Texts> =
     LazyLock::new(|| Texts::read(Language::Japanese, include_str!("../../i18n/readiness/ja.ftl")));
 
 /// The texts of steps and checks in a language: of a step its title and `.next`, of a check its title, `.mend` and what
-/// there is to say of it.
+/// there is to say of it; and of the report around them, what is called `report-…`.
 pub fn texts(language: Language) -> &'static Texts {
     match language {
         Language::English => &ENGLISH,
@@ -18,19 +20,36 @@ pub fn texts(language: Language) -> &'static Texts {
     }
 }
 
+/// A moment, to the minute.
+pub fn moment(at: Timestamp, language: Language) -> String {
+    at.strftime(match language {
+        Language::English => "%-d %B %Y, %H:%M UTC",
+        Language::Japanese => "%Y年%-m月%-d日 %H:%M (UTC)",
+    })
+    .to_string()
+}
+
+/// The day of a moment, by UTC.
+pub fn day(at: Timestamp, language: Language) -> String {
+    at.strftime(match language {
+        Language::English => "%-d %B %Y",
+        Language::Japanese => "%Y年%-m月%-d日",
+    })
+    .to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use fluent_bundle::FluentResource;
 
     use super::*;
-    use crate::listing::Stage;
     use crate::readiness::{CHECKS, Step};
 
     #[test]
     fn every_step_and_check_has_its_texts_in_both_languages() {
         for language in Language::ALL {
             let texts = texts(language);
-            let steps = Step::of(Stage::Production).iter().map(|step| (step.message().to_owned(), ".next"));
+            let steps = Step::ALL.iter().map(|step| (step.message().to_owned(), ".next"));
             for (message, attribute) in steps.chain(CHECKS.iter().map(|check| (check.message(), ".mend"))) {
                 let attribute = format!("{message}{attribute}");
                 for id in [&message, &attribute] {

@@ -11,6 +11,7 @@ use ulid::Ulid;
 use crate::ids::{AccountId, AgreementId, DimensionKey, LicenseId, ProductCode, TenantId};
 use crate::license::StateName;
 use crate::metering::{HourlyRecord, RecordName};
+use crate::readiness::EvidenceKind;
 use crate::registration::SecretHash;
 use crate::time::UsageHour;
 use crate::usage::KeyHash;
@@ -103,9 +104,41 @@ impl Key {
 pub(crate) const OVERAGE_PREFIX: &str = "OVERAGE#";
 pub(crate) const EVENT_PREFIX: &str = "EVENT#";
 pub(crate) const LINK_PREFIX: &str = "LICENSE#";
+pub(crate) const EVIDENCE_PREFIX: &str = "EVIDENCE#";
+pub(crate) const ATTESTATION_PREFIX: &str = "ATTESTATION#";
+pub(crate) const REPORT_PREFIX: &str = "REPORT#";
 
 pub(crate) fn listing(product: &ProductCode) -> Key {
     Key::new(format!("LISTING#{product}"), "LISTING")
+}
+
+/// That something was done for a listing.
+pub(crate) fn evidence(product: &ProductCode, kind: EvidenceKind) -> Key {
+    Key::new(listing(product).pk, format!("{EVIDENCE_PREFIX}{}", kind.as_str()))
+}
+
+/// What a person said about a check of a listing.
+pub(crate) fn attestation(product: &ProductCode, check: &str) -> Key {
+    Key::new(listing(product).pk, format!("{ATTESTATION_PREFIX}{check}"))
+}
+
+/// How ready a listing was.
+pub(crate) fn report(product: &ProductCode, id: &Ulid) -> Key {
+    Key::new(listing(product).pk, format!("{REPORT_PREFIX}{id}"))
+}
+
+/// The partition of what AWS let the functions do.
+pub(crate) const OUTCOMES: &str = "OUTCOMES";
+
+pub(crate) fn outcome(function: &str, action: &str) -> Key {
+    Key::new(OUTCOMES.to_owned(), format!("{function}#{action}"))
+}
+
+/// The partition of when what the clock starts was last done.
+pub(crate) const RUNS: &str = "RUNS";
+
+pub(crate) fn run(name: &str) -> Key {
+    Key::new(RUNS.to_owned(), name)
 }
 
 pub(crate) fn license(id: &LicenseId) -> Key {

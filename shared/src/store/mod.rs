@@ -7,6 +7,7 @@
 mod agreements;
 mod audit;
 mod carry;
+mod evidence;
 mod hours;
 pub mod keys;
 mod licenses;
@@ -15,6 +16,7 @@ mod mails;
 mod overage;
 mod pauses;
 mod problems;
+mod readiness;
 mod reconciliation;
 mod records;
 mod usage;
@@ -40,7 +42,7 @@ pub use carry::{Carry, Origin};
 pub use hours::{Closing, Dirty, Place, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
-pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind};
+pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind, UnknownKind};
 pub use reconciliation::{Reconciled, Stop};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
@@ -65,6 +67,7 @@ pub struct Store {
     table: String,
     clock: Clock,
     listings: listings::Cache,
+    noted: evidence::Noted,
 }
 
 /// Why the table did not do what was asked.
@@ -93,7 +96,8 @@ pub enum StoreError {
 impl Store {
     /// The table of that name.
     pub fn new(config: &SdkConfig, table: impl Into<String>, clock: Clock) -> Self {
-        Self { client: Client::new(config), table: table.into(), clock, listings: listings::Cache::default() }
+        let (listings, noted) = (listings::Cache::default(), evidence::Noted::default());
+        Self { client: Client::new(config), table: table.into(), clock, listings, noted }
     }
 
     /// The clock that writes go by.

@@ -4,6 +4,7 @@
 //! and pauses stand in the index of work, from where they are listed.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use base64::Engine;
@@ -105,6 +106,19 @@ impl ProblemKind {
         }
     }
 }
+
+impl FromStr for ProblemKind {
+    type Err = UnknownKind;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or(UnknownKind)
+    }
+}
+
+/// A name that no kind of problem has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of {}", ProblemKind::ALL.map(ProblemKind::name).join(", "))]
+pub struct UnknownKind;
 
 /// One thing that a person must look at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use stallkeeper::listing::{Dimension, Listing, Pricing, Stage};
 
 use super::{Entity, EntityKind, offer, product};
+use crate::web::registration_host;
 
 /// The test accounts that a limited product is shown to.
 const BUYER_ACCOUNTS: [&str; 5] = ["111111111111", "222222222222", "333333333333", "555555555555", "777777777777"];
@@ -19,7 +20,7 @@ const PRICE: &str = "0.01";
 /// The registration URL that the stack of a stage would have behind its own domain: the catalog takes no other than
 /// https addresses without a port, which this sandbox's stacks do not have.
 pub fn fulfillment_url(stage: Stage) -> String {
-    format!("https://{stage}.register.example.com/register")
+    format!("https://{}/register", registration_host(stage))
 }
 
 /// The id of the offer that a described listing has from the start.

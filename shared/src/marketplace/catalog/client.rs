@@ -8,7 +8,7 @@ use aws_sdk_marketplacecatalog::types::{
     OfferProductIdFilter, Sort, SortOrder,
 };
 use aws_smithy_types::Document;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
@@ -70,12 +70,15 @@ impl Catalog {
                 }
             }
         }
-        let offers = stream::iter(ids).map(async |id| match self.details(&id).await? {
-            Some(details) => OfferAtAws::read(id, details).map(Some),
-            // It is gone since it was listed.
-            None => Ok(None),
-        });
-        offers.buffered(AT_ONCE).try_filter_map(async |offer| Ok(offer)).try_collect().await
+        let offers = stream::iter(ids).map(|id| self.offer(id).boxed());
+        let offers: Vec<Option<OfferAtAws>> = offers.buffered(AT_ONCE).try_collect().await?;
+        Ok(offers.into_iter().flatten().collect())
+    }
+
+    /// An offer; none if it is gone since it was listed.
+    async fn offer(&self, id: String) -> Result<Option<OfferAtAws>, MarketplaceError> {
+        let details = self.details(&id).await?;
+        details.map(|details| OfferAtAws::read(id, details)).transpose()
     }
 
     /// When it was last asked that a product becomes public, and AWS has not refused it; none if it was not, among the
@@ -100,7 +103,7 @@ impl Catalog {
             let page = page.map_err(read_error)?;
             let newest = page.change_set_summary_list().iter().take(MOST_CHANGE_SETS.saturating_sub(seen));
             seen += page.change_set_summary_list().len();
-            let asked = newest.map(|change_set| self.asks_for_public(id, change_set));
+            let asked: Vec<_> = newest.map(|change_set| self.asks_for_public(id, change_set).boxed()).collect();
             // Ordered, and no more is asked than is needed for the first that is found.
             let mut asked = stream::iter(asked).buffered(AT_ONCE);
             while let Some(asked) = asked.next().await {

@@ -1,11 +1,11 @@
-//! What the browser would rather have: the weights of `Accept` and `Accept-Language` (RFC 9110, 12.4 and 12.5).
+//! What the caller would rather have: the weights of `Accept` and `Accept-Language` (RFC 9110, 12.4 and 12.5).
 
 use std::cmp::Reverse;
 
 use crate::texts::Language;
 
 /// The language that is preferred among those that the pages are written in; English if none is asked for.
-pub(crate) fn language(accept_language: &str) -> Language {
+pub fn language(accept_language: &str) -> Language {
     // By weight; of the same weight, by which is named first; what only `*` allows comes last.
     let rank = |language: Language| {
         let primary = |range: &str| range.split('-').next().unwrap_or_default().to_ascii_lowercase();
@@ -18,19 +18,21 @@ pub(crate) fn language(accept_language: &str) -> Language {
     if rank(Language::Japanese) > rank(Language::English) { Language::Japanese } else { Language::English }
 }
 
-/// Whether JSON is preferred to a page.
-pub(crate) fn prefers_json(accept: &str) -> bool {
-    // The first of these ranges that is there says it, so they are given from the narrowest to the widest.
-    let weight = |types: &[&str]| {
-        let of_range = |name: &&str| {
-            let same = weighted(accept).filter(|(range, _)| range.eq_ignore_ascii_case(name));
-            same.map(|(_, weight)| weight).max()
-        };
-        types.iter().find_map(of_range).unwrap_or(0)
+/// What a range of media types weighs, in thousandths: 0 if it is not wanted. The first of the ranges that is there says
+/// it, so they are given from the narrowest to the widest.
+pub fn weight(accept: &str, ranges: &[&str]) -> u16 {
+    let of_range = |name: &&str| {
+        let same = weighted(accept).filter(|(range, _)| range.eq_ignore_ascii_case(name));
+        same.map(|(_, weight)| weight).max()
     };
-    let json = weight(&["application/json"]).max(weight(&["application/problem+json"]));
-    let json = if json > 0 { json } else { weight(&["application/*", "*/*"]) };
-    json > weight(&["text/html", "text/*", "*/*"])
+    ranges.iter().find_map(of_range).unwrap_or(0)
+}
+
+/// Whether JSON is preferred to a page.
+pub fn prefers_json(accept: &str) -> bool {
+    let json = weight(accept, &["application/json"]).max(weight(accept, &["application/problem+json"]));
+    let json = if json > 0 { json } else { weight(accept, &["application/*", "*/*"]) };
+    json > weight(accept, &["text/html", "text/*", "*/*"])
 }
 
 /// The ranges of such a header with their weights in thousandths; what cannot be read is passed over.

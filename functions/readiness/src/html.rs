@@ -1,0 +1,309 @@
+//! The report as a page: one file that loads nothing, to be looked at, sent to somebody, and printed.
+//!
+//! A file is in one language. Whoever sends it knows who reads it, and so what is printed, searched and read aloud is the
+//! report once.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use stallkeeper::listing::Stage;
+use stallkeeper::marketplace::Life;
+use stallkeeper::readiness::{
+    Actor, Finding, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
+};
+use stallkeeper::texts::{Language, Texts};
+
+/// The style that stands in every page.
+const STYLE: &str = include_str!("../templates/style.css");
+
+/// Where a seller works at AWS.
+const PORTAL: &str = "https://aws.amazon.com/marketplace/management/";
+
+/// How many lines of history a page has; what is older is in the reports themselves.
+const MOST_CHANGES: usize = 20;
+
+/// The page of a report. `earlier` are reports before it, from which it tells what changed.
+pub fn page(report: &Report, earlier: &[Report], language: Language) -> Result<String, askama::Error> {
+    Page::new(report, earlier, texts(language)).render()
+}
+
+/// Nothing is loaded from anywhere, no script runs, and the style is named by its hash.
+fn content_security_policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| {
+        let hash = STANDARD.encode(Sha256::digest(STYLE));
+        format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
+    });
+    &POLICY
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    texts: &'static Texts,
+    report: &'a Report,
+    answer: Answer<'a>,
+    tally: Vec<(Sign, usize)>,
+    phases: Vec<Phase>,
+    to_do: Vec<ToDo<'a>>,
+    /// How many checks of steps whose turn it is not yet are open.
+    later: usize,
+    waits: Vec<&'static str>,
+    steps: Vec<StepOnPage<'a>>,
+    history: Vec<Change<'a>>,
+    is_first: bool,
+}
+
+/// What the reader wants to know first.
+struct Answer<'a> {
+    kind: &'static str,
+    done: String,
+    all: String,
+    next: Option<&'a StepFound>,
+}
+
+/// A part of the way, with its stops.
+struct Phase {
+    message: String,
+    /// What is said where the phase is not this report's.
+    instead: Option<&'static str>,
+    stops: Vec<Stop>,
+}
+
+struct Stop {
+    message: &'static str,
+    /// None for those of the other phase.
+    step: Option<(String, StepState)>,
+    is_here: bool,
+}
+
+/// What one of those who act has to see to.
+struct ToDo<'a> {
+    actor: Actor,
+    checks: Vec<&'a Finding>,
+}
+
+struct StepOnPage<'a> {
+    number: usize,
+    step: &'a StepFound,
+    message: &'static str,
+    open: Vec<&'a Finding>,
+    holding: Vec<&'a Finding>,
+}
+
+/// What changed from a report to the next.
+struct Change<'a> {
+    at: Timestamp,
+    lines: Vec<(&'a Finding, Sign)>,
+}
+
+impl<'a> Page<'a> {
+    fn new(report: &'a Report, earlier: &'a [Report], texts: &'static Texts) -> Self {
+        let next = report.step_to_see_to();
+        let state = |finding: &Finding| report.steps.iter().find(|step| step.step == finding.step).map(|it| it.state);
+        let open = |finding: &&Finding| !finding.outcome.holds();
+        let is_now = |finding: &&Finding| state(finding).is_none_or(|state| state != StepState::Waiting);
+        let to_do = Actor::ALL.into_iter().map(|actor| ToDo {
+            actor,
+            checks: report.checks.iter().filter(|it| it.actor == actor).filter(open).filter(is_now).collect(),
+        });
+        let tally = Sign::ALL.into_iter().map(|sign| {
+            let count = report.checks.iter().filter(|finding| finding.sign() == sign).count();
+            (sign, count)
+        });
+        let history = history(report, earlier);
+        Self {
+            texts,
+            report,
+            answer: Answer {
+                kind: next.map_or("done", |step| step.state.as_str()),
+                done: report.steps_done().to_string(),
+                all: report.steps.len().to_string(),
+                next,
+            },
+            tally: tally.filter(|(_, count)| *count > 0).collect(),
+            phases: phases(report),
+            to_do: to_do.filter(|to_do| !to_do.checks.is_empty()).collect(),
+            later: report.checks.iter().filter(open).filter(|finding| !is_now(finding)).count(),
+            waits: waits(report),
+            steps: steps(report),
+            history,
+            is_first: earlier.is_empty(),
+        }
+    }
+
+    fn say(&self, id: impl AsRef<str>) -> String {
+        self.texts.say(id.as_ref())
+    }
+
+    /// What a message's attribute says.
+    fn say_its(&self, id: impl AsRef<str>, attribute: &str) -> String {
+        self.texts.say(&format!("{}.{attribute}", id.as_ref()))
+    }
+
+    fn counted(&self, id: &str, count: impl ToString) -> String {
+        self.texts.say_with(id, [("count", &count.to_string())])
+    }
+
+    fn title(&self) -> String {
+        let Answer { done, all, .. } = &self.answer;
+        self.texts.say_with("report-title", [("product", &self.report.name), ("done", done), ("all", all)])
+    }
+
+    fn answered(&self) -> String {
+        self.texts.say_with("report-answer", [("done", &self.answer.done), ("all", &self.answer.all)])
+    }
+
+    fn phase(&self) -> String {
+        self.say(format!("report-phase-{}", self.report.stage))
+    }
+
+    fn done(&self) -> String {
+        self.say(format!("report-done-{}", self.report.stage))
+    }
+
+    /// What to do in a step; where something broke, what that is.
+    fn what_next(&self, step: &StepFound) -> String {
+        let next = step.next.as_deref().filter(|_| step.state == StepState::Failing);
+        match next.and_then(|next| self.report.checks.iter().find(|finding| finding.check == next)) {
+            Some(broken) => broken.said.in_language(self.texts),
+            None => self.say_its(self.report.message_of(&step.step), "next"),
+        }
+    }
+
+    fn life(&self) -> String {
+        self.say(self.report.life.map_or("report-life-unread", Life::message))
+    }
+
+    fn moment(&self, at: &Timestamp) -> String {
+        moment(*at, self.texts.language)
+    }
+
+    fn since(&self, at: &Timestamp) -> String {
+        self.texts.say_with("report-since", [("day", &self.day(at))])
+    }
+
+    fn day(&self, at: &Timestamp) -> String {
+        day(*at, self.texts.language)
+    }
+
+    fn made(&self) -> String {
+        self.texts.say_with("report-made", [("id", &self.report.id.to_string())])
+    }
+
+    fn is_recommended(&self, finding: &Finding) -> bool {
+        finding.severity == Severity::Recommended
+    }
+
+    /// What a person said, where the outcome rests on it.
+    fn note(&self, finding: &Finding) -> Option<(String, String)> {
+        let said = finding.attestation.as_ref().filter(|_| finding.sign() == Sign::Attested)?;
+        // Of an ARN the end says who; what is before it is the account.
+        let who = said.by.rsplit(':').next().unwrap_or_default();
+        Some((said.note.clone(), self.texts.say_with("report-attested-by", [("who", who)])))
+    }
+
+    /// What attests an open check, where a person's word may do.
+    fn command(&self, finding: &Finding) -> Option<String> {
+        let Report { stage, product, .. } = self.report;
+        let is_attestable = check(&finding.check).is_some_and(|check| check.is_attestable);
+        let may = is_attestable && matches!(finding.sign(), Sign::ToDo | Sign::Unknown);
+        may.then(|| format!("stallkeeper attest {} --stage {stage} --product {product} --note \"…\"", finding.check))
+    }
+
+    fn source(&self, finding: &Finding) -> Option<&'static str> {
+        check(&finding.check).map(|check| check.source)
+    }
+
+    /// Where on a ring of 1000 a step's part begins, and how long it is, with a gap to the next.
+    fn arc(&self, index: &usize) -> (usize, usize) {
+        let part = 1000 / self.report.steps.len().max(1);
+        (index * part, part.saturating_sub(14))
+    }
+}
+
+/// The way to a public listing: what a seller does once, and the two phases, of which the report sees one.
+fn phases(report: &Report) -> Vec<Phase> {
+    let here = report.step_to_see_to().map(|step| step.step.as_str());
+    let both = Step::ALL;
+    let is_once = |step: &Step| matches!(step, Step::Registration | Step::PublicProfile | Step::BankAndTax);
+    let stop = |stage: Stage, step: &Step| {
+        let id = step.id(stage);
+        let found = report.steps.iter().find(|found| found.step == id);
+        Stop {
+            message: step.message(),
+            step: found.map(|found| (step_anchor(&found.step), found.state)),
+            is_here: found.is_some() && here == Some(id),
+        }
+    };
+    let mut phases = vec![Phase {
+        message: "report-phase-seller".to_owned(),
+        instead: None,
+        stops: both.iter().filter(|step| is_once(step)).map(|step| stop(report.stage, step)).collect(),
+    }];
+    for stage in [Stage::Staging, Stage::Production] {
+        let steps = Step::ALL.into_iter().filter(|step| step.is_in(stage) && !is_once(step));
+        phases.push(Phase {
+            message: format!("report-phase-{stage}"),
+            instead: match (stage, report.stage) {
+                (Stage::Staging, Stage::Production) => Some("report-beside"),
+                (Stage::Production, Stage::Staging) => Some("report-ahead"),
+                (Stage::Staging, Stage::Staging) | (Stage::Production, Stage::Production) => None,
+            },
+            stops: steps.map(|step| stop(stage, &step)).collect(),
+        });
+    }
+    phases
+}
+
+/// What AWS takes its time for and is not over yet.
+fn waits(report: &Report) -> Vec<&'static str> {
+    let review = report.steps.iter().any(|step| step.step == "production.published" && step.state == StepState::Done);
+    match review {
+        true => vec!["report-wait-price"],
+        false => vec!["report-wait-review", "report-wait-publication", "report-wait-price"],
+    }
+}
+
+fn steps(report: &Report) -> Vec<StepOnPage<'_>> {
+    let on_page = report.steps.iter().enumerate().map(|(index, step)| {
+        let (holding, open) = report.checks_of(step).partition(|finding| finding.outcome.holds());
+        StepOnPage { number: index + 1, step, message: report.message_of(&step.step), open, holding }
+    });
+    on_page.collect()
+}
+
+/// What changed, the newest first.
+fn history<'a>(report: &'a Report, earlier: &'a [Report]) -> Vec<Change<'a>> {
+    let by_time: BTreeMap<_, &Report> = earlier.iter().chain([report]).map(|report| (report.id, report)).collect();
+    let reports: Vec<&Report> = by_time.into_values().collect();
+    let pairs = reports.windows(2).filter_map(|pair| match pair {
+        [before, after] => Some((*before, *after)),
+        _ => None,
+    });
+    let changes = pairs.rev().map(|(before, after)| Change {
+        at: after.at,
+        lines: turned(before, after).into_iter().map(|it| (it.after, it.before.sign())).collect(),
+    });
+    let mut left = MOST_CHANGES;
+    let shortened = changes.filter(|change| !change.lines.is_empty()).map_while(|mut change| {
+        change.lines.truncate(left);
+        left = left.saturating_sub(change.lines.len());
+        (!change.lines.is_empty()).then_some(change)
+    });
+    shortened.collect()
+}
+
+/// The id of a check's part of the page.
+fn anchor(check: &str) -> String {
+    check.replace('.', "-")
+}
+
+/// The id of a step's part of the page; some steps are called like their check.
+fn step_anchor(step: &str) -> String {
+    format!("step-{}", anchor(step))
+}

@@ -1,0 +1,245 @@
+//! Where the auditor's looks go: to public addresses, and nowhere else.
+//!
+//! What a listing declares is typed in by people, and this function stands inside an AWS account. So a name is resolved
+//! once, every address that it has must be one of the public internet, and the connection goes to the address that was
+//! judged: what the name means a moment later does not matter.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::proto::rr::RData;
+use tokio::sync::OnceCell;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use url::{Host, Url};
+
+/// The internet, as the auditor sees it.
+#[derive(Debug)]
+pub struct Internet {
+    known: Known,
+    pub(crate) tls: Arc<ClientConfig>,
+    resolver: OnceCell<TokioResolver>,
+}
+
+/// What is known ahead of names, and asked of nobody: the sandbox's own.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Where hosts are, whatever address that is.
+    pub hosts: HashMap<String, SocketAddr>,
+    /// Whether domains take mail.
+    pub mail: HashMap<String, bool>,
+    /// Which sites stand for others that are not on https, by the origins of those.
+    pub stand_ins: HashMap<String, String>,
+    /// Who signs for the hosts, beside the authorities that everybody trusts.
+    pub roots: Vec<CertificateDer<'static>>,
+}
+
+/// Why the auditor does not go somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoWay {
+    /// It does not go there.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// The name leads nowhere.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl Known {
+    /// Lets a host stand for the site of a URL.
+    pub fn stand_in(&mut self, site: &Url, host: &str) {
+        self.stand_ins.insert(site.origin().ascii_serialization(), host.to_owned());
+    }
+}
+
+impl Internet {
+    /// Where a URL leads: to the site that stands for its own, if one does.
+    pub(crate) fn place(&self, url: &Url) -> Url {
+        let mut place = url.clone();
+        if let Some(host) = self.known.stand_ins.get(&url.origin().ascii_serialization()) {
+            // None of them fails for a host of http.
+            let _ = (place.set_port(None), place.set_scheme("https"), place.set_host(Some(host)));
+        }
+        place
+    }
+
+    /// The internet, with what is known ahead.
+    pub fn new(known: Known) -> Self {
+        let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        roots.add_parsable_certificates(known.roots.iter().cloned());
+        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Self { known, tls: Arc::new(tls), resolver: OnceCell::new() }
+    }
+
+    /// The addresses of a URL's host, each of which may be gone to.
+    pub(crate) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, NoWay> {
+        if url.scheme() != "https" {
+            return Err(NoWay::Refused("it is not https"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(NoWay::Refused("it holds a user or a password"));
+        }
+        let Some(Host::Domain(host)) = url.host() else { return Err(NoWay::Refused("it has no host name")) };
+        if let Some(place) = self.known.hosts.get(host) {
+            return Ok(vec![*place]);
+        }
+        let port = url.port_or_known_default().unwrap_or(443);
+        let found = self.resolver().await?.lookup_ip(host).await;
+        let found = found.map_err(|_| NoWay::Unreachable("its host has no address".to_owned()))?;
+        let found: Vec<IpAddr> = found.iter().collect();
+        if found.iter().any(|address| !is_public(*address)) {
+            return Err(NoWay::Refused("its host has an address that is not public"));
+        }
+        // Lambda has no way to IPv6 addresses outside of a VPC: those come last.
+        let (four, six): (Vec<IpAddr>, Vec<IpAddr>) = found.into_iter().partition(IpAddr::is_ipv4);
+        Ok(four.into_iter().chain(six).map(|address| SocketAddr::new(address, port)).collect())
+    }
+
+    /// Whether a domain takes mail: it has an MX record that is not the null MX of RFC 7505.
+    pub(crate) async fn takes_mail(&self, domain: &str) -> Result<bool, NoWay> {
+        if let Some(takes_mail) = self.known.mail.get(domain) {
+            return Ok(*takes_mail);
+        }
+        match self.resolver().await?.mx_lookup(domain).await {
+            Ok(found) => Ok(found.answers().iter().any(|record| match &record.data {
+                RData::MX(mx) => !mx.exchange.is_root(),
+                _ => false,
+            })),
+            Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(false),
+            Err(error) => Err(NoWay::Unreachable(error.to_string())),
+        }
+    }
+
+    async fn resolver(&self) -> Result<&TokioResolver, NoWay> {
+        let build = || std::future::ready(TokioResolver::builder_tokio().and_then(|builder| builder.build()));
+        self.resolver.get_or_try_init(build).await.map_err(|error| NoWay::Unreachable(error.to_string()))
+    }
+}
+
+/// What is not of the public internet: IANA's registries of special-purpose addresses for IPv4 and IPv6, and multicast.
+const SPECIAL_V4: [(Ipv4Addr, u32); 16] = [
+    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    (Ipv4Addr::new(169, 254, 0, 0), 16), // the metadata service is here
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 0, 0, 0), 24),
+    (Ipv4Addr::new(192, 0, 2, 0), 24),
+    (Ipv4Addr::new(192, 31, 196, 0), 24),
+    (Ipv4Addr::new(192, 52, 193, 0), 24),
+    (Ipv4Addr::new(192, 88, 99, 0), 24),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+    (Ipv4Addr::new(198, 18, 0, 0), 15),
+    (Ipv4Addr::new(198, 51, 100, 0), 24),
+    (Ipv4Addr::new(203, 0, 113, 0), 24),
+    (Ipv4Addr::new(224, 0, 0, 0), 3), // multicast, and what is reserved
+];
+
+/// The part of IPv6 that is given out to the public (RFC 4291), without what in it leads to an address of IPv4 or is kept
+/// for protocols, benchmarks and examples.
+const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+];
+
+/// Whether an address is of the public internet.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !SPECIAL_V4.iter().any(|(net, bits)| is_in_v4(address, *net, *bits)),
+        IpAddr::V6(address) => {
+            let (global, bits) = GLOBAL_V6;
+            is_in_v6(address, global, bits) && !SPECIAL_V6.iter().any(|(net, bits)| is_in_v6(address, *net, *bits))
+        }
+    }
+}
+
+fn is_in_v4(address: Ipv4Addr, net: Ipv4Addr, bits: u32) -> bool {
+    (address.to_bits() ^ net.to_bits()).leading_zeros() >= bits
+}
+
+fn is_in_v6(address: Ipv6Addr, net: Ipv6Addr, bits: u32) -> bool {
+    (address.to_bits() ^ net.to_bits()).leading_zeros() >= bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_public() {
+        for public in ["1.1.1.1", "54.239.28.85", "172.15.0.1", "172.32.0.1", "2600:9000:20a5::1", "2400:cb00::1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for special in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "169.254.170.2",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.19.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:1.1.1.1",
+            "64:ff9b::a9fe:a9fe",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "fc00::1",
+            "fd00:ec2::254", // the metadata service by IPv6
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(special.parse().unwrap()), "{special}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_auditor_goes_to_names_of_public_places_alone() {
+        let internet = Internet::new(Known::default());
+        for (url, why) in [
+            ("http://www.example.com/", "it is not https"),
+            ("https://169.254.169.254/latest/meta-data/", "it has no host name"),
+            ("https://[::1]/", "it has no host name"),
+            ("https://0x7f000001/", "it has no host name"),
+            ("https://me:secret@www.example.com/", "it holds a user or a password"),
+            ("https://localhost/", "its host has an address that is not public"),
+        ] {
+            let refused = internet.addresses(&url.parse().unwrap()).await.unwrap_err();
+            assert_eq!(refused, NoWay::Refused(why), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_known_ahead_is_asked_of_nobody() {
+        let place: SocketAddr = "127.0.0.1:4433".parse().unwrap();
+        let known = Known {
+            hosts: HashMap::from([("app.example.com".to_owned(), place)]),
+            mail: HashMap::from([("example.com".to_owned(), true), ("none.example.com".to_owned(), false)]),
+            ..Known::default()
+        };
+        let internet = Internet::new(known);
+        let addresses = internet.addresses(&"https://app.example.com/sign-up".parse().unwrap()).await;
+        assert_eq!(addresses, Ok(vec![place]));
+        assert_eq!(internet.takes_mail("example.com").await, Ok(true));
+        assert_eq!(internet.takes_mail("none.example.com").await, Ok(false));
+    }
+}

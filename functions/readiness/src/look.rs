@@ -1,0 +1,76 @@
+//! How AWS is looked at: each source has its time, and what it does not answer is told by its reason.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use stallkeeper::marketplace::MarketplaceError;
+use stallkeeper::readiness::{Blind, Look};
+use stallkeeper::store::StoreError;
+use tokio::time::timeout;
+
+/// How long one source may take. The client's own limit of an attempt is 5 seconds, so that a second one is made.
+const PATIENCE: Duration = Duration::from_secs(11);
+
+/// AWS's codes for "you may not".
+const REFUSALS: [&str; 8] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "NotAuthorized",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "ExpiredTokenException",
+];
+
+/// Why a source did not answer.
+pub(crate) trait Excuse {
+    /// As the auditor tells it, of a source and of the action that asks it.
+    fn blind(&self, what: &str, action: &str) -> Blind;
+}
+
+impl<E, R> Excuse for SdkError<E, R>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug,
+{
+    fn blind(&self, what: &str, action: &str) -> Blind {
+        match (self.code(), self) {
+            (Some(code), _) if REFUSALS.contains(&code) => Blind::Forbidden { action: action.to_owned() },
+            (_, Self::TimeoutError(_)) => Blind::TimedOut { what: what.to_owned() },
+            (code, _) => Blind::Unreachable {
+                what: what.to_owned(),
+                reason: code.map_or_else(|| "no answer".to_owned(), str::to_owned),
+            },
+        }
+    }
+}
+
+impl Excuse for MarketplaceError {
+    fn blind(&self, what: &str, action: &str) -> Blind {
+        match self {
+            Self::Refused { code } if REFUSALS.contains(&code.as_str()) => {
+                Blind::Forbidden { action: action.to_owned() }
+            }
+            Self::Refused { code } => Blind::Unreachable { what: what.to_owned(), reason: code.clone() },
+            Self::Throttled => Blind::Unreachable { what: what.to_owned(), reason: "too many requests".to_owned() },
+            Self::Unavailable(_) => Blind::Unreachable { what: what.to_owned(), reason: "no answer".to_owned() },
+        }
+    }
+}
+
+impl Excuse for StoreError {
+    fn blind(&self, what: &str, _: &str) -> Blind {
+        Blind::Unreachable { what: what.to_owned(), reason: self.to_string() }
+    }
+}
+
+/// Asks a source for what an action of IAM allows, within its time.
+pub(crate) async fn look<T, E: Excuse>(what: &str, action: &str, asked: impl Future<Output = Result<T, E>>) -> Look<T> {
+    match timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|error| error.blind(what, action)),
+        Err(_) => Err(Blind::TimedOut { what: what.to_owned() }),
+    }
+}

@@ -1,0 +1,249 @@
+//! One look at a page: a request over HTTPS, to an address that was judged, within the site and within its time.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use stallkeeper::readiness::{Answer, Blind, Look};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{CertificateError, Error as TlsError};
+use url::Url;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::internet::{Internet, NoWay};
+
+/// How long a look may take. AWS's own checks wait 10 seconds; what takes longer is told as slow, if it comes at all.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
+
+/// How many redirects within the site are followed.
+const REDIRECTS: usize = 5;
+
+/// How much of a body is read: the beginning.
+const LONGEST_BODY: usize = 512 * 1024;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    method: Method,
+    url: Url,
+    cookie: Option<String>,
+    body: Option<(&'static str, String)>,
+}
+
+impl Ask {
+    /// Looks at a page.
+    pub(crate) fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, cookie: None, body: None }
+    }
+
+    /// Sends something there.
+    pub(crate) fn post(url: Url, content_type: &'static str, body: String) -> Self {
+        Self { method: Method::POST, url, cookie: None, body: Some((content_type, body)) }
+    }
+
+    /// With a cookie.
+    pub(crate) fn cookie(self, name: &str, value: &str) -> Self {
+        Self { cookie: Some(format!("{name}={value}")), ..self }
+    }
+}
+
+/// Why there is no answer.
+enum Failed {
+    NoWay(NoWay),
+    Tls(std::io::Error),
+    Broken(String),
+}
+
+impl From<NoWay> for Failed {
+    fn from(no_way: NoWay) -> Self {
+        Self::NoWay(no_way)
+    }
+}
+
+impl Failed {
+    fn blind(self, what: String) -> Blind {
+        match self {
+            Self::NoWay(NoWay::Refused(reason)) => Blind::Refused { what, reason: reason.to_owned() },
+            Self::NoWay(NoWay::Unreachable(reason)) | Self::Broken(reason) => Blind::Unreachable { what, reason },
+            Self::Tls(error) => Blind::Unreachable { what, reason: format!("TLS: {error}") },
+        }
+    }
+}
+
+impl Internet {
+    /// Asks, and follows redirects within the site; one that leaves it is the answer.
+    pub(crate) async fn ask(&self, ask: Ask) -> Look<Answer> {
+        let ask = Ask { url: self.place(&ask.url), ..ask };
+        let what = place(&ask.url);
+        let began = Instant::now();
+        match timeout(PATIENCE, self.follow(ask)).await {
+            Ok(Ok(answer)) => Ok(Answer { took: began.elapsed(), ..answer }),
+            Ok(Err(failed)) => Err(failed.blind(what)),
+            Err(_) => Err(Blind::TimedOut { what }),
+        }
+    }
+
+    /// Until when the certificate of a URL's host is good.
+    pub(crate) async fn certificate_until(&self, url: &Url) -> Look<Timestamp> {
+        let what = place(url);
+        let until = async {
+            match self.connect(url).await {
+                Ok(stream) => not_after(&stream),
+                Err(Failed::Tls(error)) => expired_at(&error).ok_or(Failed::Tls(error)),
+                Err(failed) => Err(failed),
+            }
+        };
+        match timeout(PATIENCE, until).await {
+            Ok(until) => until.map_err(|failed| failed.blind(what)),
+            Err(_) => Err(Blind::TimedOut { what }),
+        }
+    }
+
+    async fn follow(&self, mut ask: Ask) -> Result<Answer, Failed> {
+        for _ in 0..=REDIRECTS {
+            let answer = self.once(&ask).await?;
+            let is_redirect = (300..400).contains(&answer.status);
+            let next = answer.header("location").filter(|_| is_redirect).and_then(|to| ask.url.join(to).ok());
+            let Some(next) = next.filter(|next| next.origin() == ask.url.origin()) else { return Ok(answer) };
+            // As browsers do: only 307 and 308 send the same again.
+            if !matches!(answer.status, 307 | 308) {
+                ask.method = Method::GET;
+                ask.body = None;
+            }
+            ask.url = next;
+        }
+        Err(Failed::Broken("it redirects without end".to_owned()))
+    }
+
+    async fn once(&self, ask: &Ask) -> Result<Answer, Failed> {
+        let stream = self.connect(&ask.url).await?;
+        let broken = |error: hyper::Error| Failed::Broken(error.to_string());
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let request = ask.request()?;
+        let exchange = async {
+            let response = sender.send_request(request).await.map_err(broken)?;
+            let status = response.status();
+            let headers = response.headers().clone();
+            let body = beginning(response.into_body()).await;
+            Ok::<_, Failed>((status, headers, body))
+        };
+        // The connection is driven beside the exchange, and over with it. If it ends first, the exchange says so.
+        let driven = async {
+            let _ended = connection.await;
+            std::future::pending::<Infallible>().await
+        };
+        let (status, headers, body) = tokio::select! {
+            answer = exchange => answer?,
+            never = driven => match never {},
+        };
+        let headers = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        Ok(Answer {
+            status: StatusCode::as_u16(&status),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            body,
+            took: Duration::ZERO,
+        })
+    }
+
+    async fn connect(&self, url: &Url) -> Result<TlsStream<TcpStream>, Failed> {
+        let addresses = self.addresses(url).await?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let name = ServerName::try_from(host).map_err(|error| Failed::Broken(error.to_string()))?;
+        let mut last = Failed::Broken("its host has no address".to_owned());
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    let connector = TlsConnector::from(self.tls.clone());
+                    return connector.connect(name, stream).await.map_err(Failed::Tls);
+                }
+                Err(error) => last = Failed::Broken(error.to_string()),
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Ask {
+    fn request(&self) -> Result<Request<Full<Bytes>>, Failed> {
+        let mut target = self.url.path().to_owned();
+        if let Some(query) = self.url.query() {
+            target.push('?');
+            target.push_str(query);
+        }
+        let host = self.url.host_str().unwrap_or_default();
+        let host = self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let mut request = Request::builder()
+            .method(self.method.clone())
+            .uri(target)
+            .header(header::HOST, host)
+            .header(header::USER_AGENT, concat!("stallkeeper-readiness/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT, "text/html, application/json;q=0.9, */*;q=0.8")
+            .header(header::ACCEPT_LANGUAGE, "en")
+            .header(header::CONNECTION, HeaderValue::from_static("close"));
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        if let Some((content_type, _)) = &self.body {
+            request = request.header(header::CONTENT_TYPE, *content_type);
+        }
+        let body = self.body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default();
+        request.body(Full::from(body)).map_err(|error| Failed::Broken(error.to_string()))
+    }
+}
+
+/// The beginning of a body; where it breaks off, what came before.
+async fn beginning(mut body: impl Body<Data = Bytes> + Unpin) -> String {
+    let mut read = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        read.extend_from_slice(frame.data_ref().map_or(&[], |part| part.as_ref()));
+        if read.len() >= LONGEST_BODY {
+            read.truncate(LONGEST_BODY);
+            break;
+        }
+    }
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+fn not_after(stream: &TlsStream<TcpStream>) -> Result<Timestamp, Failed> {
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
+    let until = certificate.and_then(|certificate| {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+    });
+    until.ok_or_else(|| Failed::Broken("its certificate cannot be read".to_owned()))
+}
+
+/// When a certificate ended, if that is why a connection failed.
+fn expired_at(error: &std::io::Error) -> Option<Timestamp> {
+    match error.get_ref()?.downcast_ref::<TlsError>()? {
+        TlsError::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()
+        }
+        _ => None,
+    }
+}
+
+/// A page's address, without what may be secret in it.
+fn place(url: &Url) -> String {
+    let mut place = url.clone();
+    place.set_query(None);
+    place.set_fragment(None);
+    // Neither fails where there is a host.
+    let _ = place.set_username("");
+    let _ = place.set_password(None);
+    place.into()
+}
+
+#[cfg(test)]
+#[path = "probe_tests.rs"]
+mod tests;

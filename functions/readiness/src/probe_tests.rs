@@ -1,0 +1,134 @@
+//! Probes against a web server of the test's own, over TLS.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use super::*;
+use crate::internet::Known;
+
+const HOST: &str = "app.example.com";
+
+/// A server that gives each path its answer, and the internet in which it is.
+async fn served(until: (i32, u8, u8), answers: &'static [(&'static str, &'static str)]) -> Internet {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(until.0, until.1, until.2);
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
+    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let place = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let (mut read, mut part) = (Vec::new(), [0; 4096]);
+                while !read.windows(4).any(|end| end == b"\r\n\r\n") {
+                    let Ok(length @ 1..) = stream.read(&mut part).await else { return };
+                    read.extend_from_slice(&part[..length]);
+                }
+                let text = String::from_utf8(read).unwrap();
+                let path = text.split(' ').nth(1).unwrap();
+                match answers.iter().find(|(of, _)| *of == path) {
+                    Some((_, "never")) => std::future::pending().await,
+                    Some((_, "echo")) => {
+                        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                    Some((_, answer)) => stream.write_all(answer.as_bytes()).await.unwrap(),
+                    None => stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.unwrap(),
+                }
+                let _closed = stream.shutdown().await;
+            });
+        }
+    });
+    Internet::new(Known {
+        hosts: HashMap::from([(HOST.to_owned(), place)]),
+        roots: vec![certificate],
+        ..Known::default()
+    })
+}
+
+fn at(path: &str) -> Url {
+    format!("https://{HOST}{path}").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
+    let internet = served(
+        (2100, 1, 1),
+        &[
+            ("/", "HTTP/1.1 200 OK\r\nX-Frame-Options: DENY\r\ncontent-length: 4\r\n\r\nhere"),
+            ("/moved", "HTTP/1.1 302 Found\r\nlocation: /?x=1\r\ncontent-length: 0\r\n\r\n"),
+            ("/?x=1", "HTTP/1.1 200 OK\r\n\r\nuntil it closes"),
+            ("/away", "HTTP/1.1 302 Found\r\nlocation: https://elsewhere.example.com/\r\ncontent-length: 0\r\n\r\n"),
+            ("/down", "HTTP/1.1 302 Found\r\nlocation: http://app.example.com/\r\ncontent-length: 0\r\n\r\n"),
+            ("/inside", "HTTP/1.1 302 Found\r\nlocation: https://169.254.169.254/\r\ncontent-length: 0\r\n\r\n"),
+            ("/round", "HTTP/1.1 302 Found\r\nlocation: /round\r\ncontent-length: 0\r\n\r\n"),
+            ("/half", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
+            ("/noise", "not HTTP at all"),
+            ("/echo", "echo"),
+        ],
+    )
+    .await;
+    let seen = internet.ask(Ask::get(at("/"))).await.unwrap();
+    assert_eq!((seen.status, seen.body.as_str(), seen.header("x-frame-options")), (200, "here", Some("DENY")));
+    let followed = internet.ask(Ask::get(at("/moved"))).await.unwrap();
+    assert_eq!((followed.status, followed.body.as_str()), (200, "until it closes"));
+    for left in ["/away", "/down", "/inside"] {
+        let answer = internet.ask(Ask::get(at(left))).await.unwrap();
+        assert!(answer.leaves_the_site(), "{left}: {answer:?}");
+    }
+    let half = internet.ask(Ask::get(at("/half"))).await.unwrap();
+    assert_eq!(half.body, "half", "the beginning is read");
+    for (path, reason) in [("/round", "it redirects without end"), ("/noise", "invalid HTTP version parsed")] {
+        let blind = internet.ask(Ask::get(at(path))).await.unwrap_err();
+        assert_eq!(blind, Blind::Unreachable { what: at(path).into(), reason: reason.to_owned() });
+    }
+    let form = Ask::post(at("/echo"), "application/x-www-form-urlencoded", "a=1".to_owned());
+    let sent = internet.ask(form.cookie("name", "value")).await.unwrap().body.to_lowercase();
+    for line in ["post /echo http/1.1", "host: app.example.com", "cookie: name=value", "content-length: 3"] {
+        assert!(sent.contains(line), "{line}: {sent}");
+    }
+    let until = internet.certificate_until(&at("/")).await.unwrap();
+    assert_eq!(until, "2100-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+}
+
+#[tokio::test]
+async fn a_page_that_never_answers_is_left_in_time_and_its_query_is_told_to_nobody() {
+    let internet = served((2100, 1, 1), &[("/slow?code=secret", "never")]).await;
+    tokio::time::pause();
+    let began = Instant::now();
+    let blind = internet.ask(Ask::get(at("/slow?code=secret"))).await.unwrap_err();
+    assert_eq!(blind, Blind::TimedOut { what: at("/slow").into() });
+    assert_eq!(began.elapsed().as_secs(), PATIENCE.as_secs());
+}
+
+#[tokio::test]
+async fn a_certificate_that_ended_is_told_with_its_end() {
+    let internet = served((2021, 6, 1), &[]).await;
+    let until = internet.certificate_until(&at("/")).await.unwrap();
+    assert_eq!(until, "2021-06-01T00:00:00Z".parse::<Timestamp>().unwrap());
+    let blind = internet.ask(Ask::get(at("/"))).await.unwrap_err();
+    assert!(matches!(blind, Blind::Unreachable { reason, .. } if reason.contains("expired")));
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_signed_is_not_trusted() {
+    let real = served((2100, 1, 1), &[("/", "HTTP/1.1 200 OK\r\n\r\n")]).await;
+    let place = real.addresses(&at("/")).await.unwrap()[0];
+    let stranger = Internet::new(Known { hosts: HashMap::from([(HOST.to_owned(), place)]), ..Known::default() });
+    assert!(matches!(stranger.ask(Ask::get(at("/"))).await, Err(Blind::Unreachable { .. })));
+    assert!(stranger.certificate_until(&at("/")).await.is_err());
+}

@@ -1,0 +1,228 @@
+//! The stack itself, as AWS describes its parts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_sdk_dynamodb::types::PointInTimeRecoveryStatus;
+use aws_sdk_eventbridge::types::RuleState;
+use aws_sdk_scheduler::types::ScheduleState;
+use aws_sdk_sqs::types::QueueAttributeName;
+use futures_util::FutureExt;
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use stallkeeper::readiness::{
+    AlarmSeen, Blind, LogSeen, Look, PermissionSeen, QueueSeen, RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
+};
+
+use crate::deployment::{Deployment, Schedule};
+use crate::look::look;
+
+/// The clients that a stack is looked at with.
+#[derive(Debug)]
+pub(crate) struct StackClients {
+    alarms: aws_sdk_cloudwatch::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    rules: aws_sdk_eventbridge::Client,
+    schedules: aws_sdk_scheduler::Client,
+    tables: aws_sdk_dynamodb::Client,
+    topics: aws_sdk_sns::Client,
+    queues: aws_sdk_sqs::Client,
+}
+
+/// What the functions noted of themselves in the table.
+pub(crate) struct Noted {
+    /// When they last ran, by the name of what runs by the clock.
+    pub(crate) runs: Look<BTreeMap<String, Timestamp>>,
+    /// What AWS allowed them.
+    pub(crate) outcomes: Look<Vec<PermissionSeen>>,
+}
+
+impl StackClients {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        Self {
+            alarms: aws_sdk_cloudwatch::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            rules: aws_sdk_eventbridge::Client::new(config),
+            schedules: aws_sdk_scheduler::Client::new(config),
+            tables: aws_sdk_dynamodb::Client::new(config),
+            topics: aws_sdk_sns::Client::new(config),
+            queues: aws_sdk_sqs::Client::new(config),
+        }
+    }
+
+    /// Looks at all parts at once.
+    pub(crate) async fn see(&self, deployment: &Deployment, table: &str, noted: Noted) -> StackSeen {
+        let (rules, subscriptions, dead_letters, schedules, alarms, point_in_time_recovery, audit_log) = tokio::join!(
+            self.rules(&deployment.news_rule),
+            self.subscriptions(&deployment.subscriptions),
+            self.dead_letters(&deployment.dead_letters),
+            self.schedules(&deployment.schedules, &noted.runs),
+            self.alarms(&deployment.stack),
+            self.point_in_time_recovery(table),
+            self.audit_log(&deployment.audit_log),
+        );
+        StackSeen {
+            rules,
+            subscriptions,
+            dead_letters,
+            schedules,
+            alarms,
+            permissions: noted.outcomes,
+            point_in_time_recovery,
+            audit_log,
+        }
+    }
+
+    async fn rules(&self, name: &str) -> Look<Vec<RuleSeen>> {
+        let what = "EventBridge";
+        let (rule, targets) = tokio::join!(
+            look(what, "events:DescribeRule", async {
+                match self.rules.describe_rule().name(name).send().await {
+                    Ok(rule) => Ok(Some(rule)),
+                    Err(error)
+                        if is_gone(error.as_service_error(), |error| error.is_resource_not_found_exception()) =>
+                    {
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
+                }
+            }),
+            look(what, "events:ListTargetsByRule", async {
+                match self.rules.list_targets_by_rule().rule(name).send().await {
+                    Ok(targets) => Ok(!targets.targets().is_empty()),
+                    Err(error)
+                        if is_gone(error.as_service_error(), |error| error.is_resource_not_found_exception()) =>
+                    {
+                        Ok(false)
+                    }
+                    Err(error) => Err(error),
+                }
+            }),
+        );
+        let Some(rule) = rule? else { return Ok(Vec::new()) };
+        let pattern = serde_json::from_str(rule.event_pattern().unwrap_or("{}"));
+        let unread =
+            |_| Blind::Unreachable { what: what.to_owned(), reason: "an event pattern that is no JSON".to_owned() };
+        Ok(vec![RuleSeen {
+            name: name.to_owned(),
+            is_enabled: rule.state() == Some(&RuleState::Enabled),
+            pattern: pattern.map_err(unread)?,
+            has_target: targets?,
+        }])
+    }
+
+    async fn subscriptions(&self, arns: &[String]) -> Look<Vec<SubscriptionSeen>> {
+        let there = arns.iter().filter(|arn| !arn.is_empty());
+        try_join_all(there.map(|arn| self.subscription(arn).boxed())).await
+    }
+
+    async fn subscription(&self, arn: &str) -> Look<SubscriptionSeen> {
+        let asked = self.topics.get_subscription_attributes().subscription_arn(arn).send();
+        let seen = look("SNS", "sns:GetSubscriptionAttributes", asked).await?;
+        let attribute = |name| seen.attributes().and_then(|known| known.get(name)).map(String::as_str);
+        let topic = attribute("TopicArn").unwrap_or(arn);
+        Ok(SubscriptionSeen {
+            topic: topic.rsplit(':').next().unwrap_or(topic).to_owned(),
+            is_confirmed: attribute("PendingConfirmation") == Some("false"),
+        })
+    }
+
+    async fn dead_letters(&self, urls: &[String]) -> Look<Vec<QueueSeen>> {
+        try_join_all(urls.iter().map(|url| self.queue(url).boxed())).await
+    }
+
+    async fn queue(&self, url: &str) -> Look<QueueSeen> {
+        // What is being looked at by somebody is still there.
+        let counts = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let asked = self.queues.get_queue_attributes().queue_url(url).set_attribute_names(Some(counts.clone().into()));
+        let seen = look("SQS", "sqs:GetQueueAttributes", asked.send()).await?;
+        let count = |name| seen.attributes().and_then(|known| known.get(name)?.parse::<u64>().ok());
+        let [Some(waiting), Some(taken)] = counts.each_ref().map(count) else {
+            return Err(Blind::Unreachable { what: "SQS".to_owned(), reason: "no number of messages".to_owned() });
+        };
+        Ok(QueueSeen {
+            name: url.rsplit('/').next().unwrap_or(url).to_owned(),
+            messages: waiting.saturating_add(taken),
+        })
+    }
+
+    async fn schedules(
+        &self,
+        schedules: &[Schedule],
+        runs: &Look<BTreeMap<String, Timestamp>>,
+    ) -> Look<Vec<ScheduleSeen>> {
+        try_join_all(schedules.iter().map(|schedule| self.schedule(schedule, runs).boxed())).await
+    }
+
+    async fn schedule(&self, schedule: &Schedule, runs: &Look<BTreeMap<String, Timestamp>>) -> Look<ScheduleSeen> {
+        let asked = async {
+            match self.schedules.get_schedule().name(&schedule.name).send().await {
+                Ok(seen) => Ok(Some(seen)),
+                Err(error) if is_gone(error.as_service_error(), |error| error.is_resource_not_found_exception()) => {
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let seen = look("EventBridge Scheduler", "scheduler:GetSchedule", asked).await?;
+        Ok(ScheduleSeen {
+            name: schedule.name.clone(),
+            // One that is gone runs nothing either.
+            is_enabled: seen.is_some_and(|seen| seen.state() == Some(&ScheduleState::Enabled)),
+            patience: Duration::from_secs(schedule.patience_minutes.saturating_mul(60)),
+            last_run: runs.as_ref().map(|runs| runs.get(&schedule.runs).copied()).map_err(Clone::clone),
+        })
+    }
+
+    async fn alarms(&self, stack: &str) -> Look<Vec<AlarmSeen>> {
+        let asked = async {
+            let mut pages = self
+                .alarms
+                .describe_alarms()
+                .alarm_name_prefix(format!("{stack}-"))
+                .alarm_types(AlarmType::MetricAlarm)
+                .into_paginator()
+                .send();
+            let mut alarms = Vec::new();
+            while let Some(page) = pages.next().await {
+                alarms.extend(page?.metric_alarms.unwrap_or_default());
+            }
+            Ok::<_, aws_sdk_cloudwatch::error::SdkError<_>>(alarms)
+        };
+        let alarms = look("CloudWatch", "cloudwatch:DescribeAlarms", asked).await?;
+        let seen = alarms.into_iter().map(|alarm| AlarmSeen {
+            rings: alarm.state_value() == Some(&StateValue::Alarm),
+            name: alarm.alarm_name.unwrap_or_default(),
+        });
+        Ok(seen.collect())
+    }
+
+    async fn point_in_time_recovery(&self, table: &str) -> Look<bool> {
+        let asked = self.tables.describe_continuous_backups().table_name(table).send();
+        let seen = look("DynamoDB", "dynamodb:DescribeContinuousBackups", asked).await?;
+        let backups = seen.continuous_backups_description();
+        let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description());
+        let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status());
+        Ok(status == Some(&PointInTimeRecoveryStatus::Enabled))
+    }
+
+    async fn audit_log(&self, name: &str) -> Look<Option<LogSeen>> {
+        let asked = self.logs.describe_log_groups().log_group_name_prefix(name).send();
+        let seen = look("CloudWatch Logs", "logs:DescribeLogGroups", asked).await?;
+        let group = seen.log_groups().iter().find(|group| group.log_group_name() == Some(name));
+        Ok(group.map(|group| LogSeen {
+            name: name.to_owned(),
+            kept_days: group.retention_in_days().and_then(|days| u32::try_from(days).ok()),
+        }))
+    }
+}
+
+/// Whether AWS said that there is no such thing.
+fn is_gone<E>(error: Option<&E>, is_gone: impl FnOnce(&E) -> bool) -> bool {
+    error.is_some_and(is_gone)
+}

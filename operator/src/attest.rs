@@ -1,0 +1,71 @@
+//! Attestations: what a person says of what no program can look at.
+
+use anyhow::{Context, bail};
+use clap::Args;
+use http::Method;
+use serde_json::json;
+use stallkeeper::readiness::{ATTESTATION_LIFE, Attestation, CHECKS, check, texts};
+use stallkeeper::texts::Language;
+
+use crate::print::{plain, say, say_json};
+use crate::readiness::ProductArguments;
+use crate::signed::encoded;
+
+/// Says that a check holds which no program can look at. Who said it is kept in the audit log; after 180 days it is asked
+/// for again.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The check, as `stallkeeper readiness` lists it: app.no_payment_data.
+    check: String,
+    /// What you looked at; it stands in the report.
+    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
+    note: Option<String>,
+    /// Takes the attestation back.
+    #[arg(long, conflicts_with = "note")]
+    withdraw: bool,
+    #[command(flatten)]
+    product: ProductArguments,
+    /// Says it for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: Arguments) -> anyhow::Result<()> {
+    is_attestable(&id)?;
+    let api = product.api.api().await?;
+    let code = product.product(&api).await?;
+    let path = format!("/v1/readiness/attestations/{}", encoded(&id));
+    if withdraw {
+        let path = format!("{path}?product={}", encoded(&code));
+        let answer = api.ask(Method::DELETE, &path, "application/json", "").await?;
+        if !answer.status.is_success() {
+            return Err(api.refusal(&answer));
+        }
+        return match json {
+            true => say_json(&json!({ "product": code, "check": id, "attested": false })),
+            false => say(format!("nobody attests {id} of {code} any more")),
+        };
+    }
+    let body = json!({ "product": code, "note": note.unwrap_or_default() }).to_string();
+    let answer = api.read(api.ask(Method::PUT, &path, "application/json", &body).await?)?;
+    if json {
+        return say_json(&answer);
+    }
+    let said: Attestation =
+        serde_json::from_value(answer).context("the API answers something else than it was said")?;
+    let until = said.at.checked_add(ATTESTATION_LIFE)?.strftime("%Y-%m-%d");
+    say(format!("{id} of {code} is attested by {}, until {until}", plain(&said.by)))
+}
+
+/// Whether a person's word does for the check; if not, for which it does.
+fn is_attestable(id: &str) -> anyhow::Result<()> {
+    let why = match check(id) {
+        Some(check) if check.is_attestable => return Ok(()),
+        Some(_) => "is looked at by the auditor, and nobody's word does for it",
+        None => "is no check",
+    };
+    let texts = texts(Language::English);
+    let those = CHECKS.iter().filter(|check| check.is_attestable);
+    let those = those.map(|check| format!("\n  {:<36}{}", check.id, texts.say(&check.message())));
+    bail!("{id} {why}. Those that can be attested:{}", those.collect::<String>())
+}

@@ -1,0 +1,266 @@
+//! How ready a listing is: the report, anew or as it was found last, for people, programs and colleagues.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+use stallkeeper::readiness::{Report, Shown, Turned, table, texts, turned};
+use stallkeeper::texts::Language;
+
+use crate::api::{Api, ApiArguments};
+use crate::print::{Progress, plain, say, say_json};
+use crate::signed::encoded;
+
+/// How often it is looked anew at most: a look asks AWS and the seller's pages.
+const MOST_OFTEN: u64 = 10;
+
+/// Shows how far a listing is, which steps and checks are open, and what to do.
+///
+/// The exit code is 0 once the report could be read; with --require-done only if every step is done. It is 1 otherwise,
+/// and 2 for a command that cannot be understood.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    product: ProductArguments,
+    /// Looks now; otherwise it is shown what the last look found, which is a day ago at most.
+    #[arg(long)]
+    anew: bool,
+    /// Shows every check, also those that hold and those of later steps.
+    #[arg(long)]
+    all: bool,
+    /// Goes on looking, and says what turns, until every step is done.
+    #[arg(long, conflicts_with_all = ["json", "html"])]
+    watch: bool,
+    /// How many seconds are between two looks.
+    #[arg(long, value_name = "SECONDS", requires = "watch", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(MOST_OFTEN..))]
+    every: u64,
+    /// Writes the report as a page that can be sent to a colleague; it is one file, and loads nothing.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    html: Option<PathBuf>,
+    /// Fails unless every step is done, for pipelines.
+    #[arg(long)]
+    require_done: bool,
+    /// The language of the report: en or ja.
+    #[arg(long, default_value = "en", value_parser = language)]
+    language: Language,
+    /// Says it for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which listing is meant.
+#[derive(Debug, Args)]
+pub(crate) struct ProductArguments {
+    /// The product code of the listing, where the stack has several.
+    #[arg(long, value_name = "CODE")]
+    product: Option<String>,
+    #[command(flatten)]
+    pub(crate) api: ApiArguments,
+}
+
+fn language(tag: &str) -> Result<Language, String> {
+    Language::tagged(tag).ok_or_else(|| "it is en or ja".to_owned())
+}
+
+impl ProductArguments {
+    /// The product code that is meant: the one that is said, or that of the only listing of the stack.
+    pub(crate) async fn product(&self, api: &Api) -> anyhow::Result<String> {
+        if let Some(product) = &self.product {
+            return Ok(product.clone());
+        }
+        let answer = api.get("/v1/readiness").await?;
+        let reports: Vec<Report> = member(answer, "reports", api)?;
+        match reports.as_slice() {
+            [] => bail!(
+                "there is no report yet: the stack looks at each of its listings once a day. Look now: \
+                 stallkeeper readiness --anew --product CODE (stallkeeper listing show has the codes)"
+            ),
+            [only] => Ok(only.product.to_string()),
+            several => {
+                let names = several.iter().map(|report| format!("\n  {}  {}", report.product, plain(&report.name)));
+                bail!("the stack has several listings, say which by --product:{}", names.collect::<String>())
+            }
+        }
+    }
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let api = arguments.product.api.api().await?;
+    let product = arguments.product.product(&api).await?;
+    let looker = Looker { api: &api, product: &product };
+    let mut report = looker.report(arguments.anew).await?;
+    match &arguments.html {
+        Some(file) => {
+            let language = arguments.language.tag();
+            let path = format!("/v1/readiness?product={}&language={language}", encoded(&product));
+            whole(file, &api.get_text(&path, "text/html").await?)?;
+            say(format!("{} has the report on {}", file.display(), plain(&report.name)))?;
+        }
+        None if arguments.json => say_json(&report)?,
+        None => {
+            let shown = Shown { every_check: arguments.all, in_colour: in_colour() };
+            say(table(&report, arguments.language, shown).trim_end())?;
+        }
+    }
+    if arguments.watch {
+        report = watch(&looker, report, &arguments).await?;
+    }
+    let (done, all) = (report.steps_done(), report.steps.len());
+    ensure!(!arguments.require_done || report.is_done(), "{done} of {all} steps are done");
+    Ok(())
+}
+
+/// Looks at one listing.
+struct Looker<'a> {
+    api: &'a Api,
+    product: &'a str,
+}
+
+impl Looker<'_> {
+    /// The report: what a look finds now, or what the last one found.
+    async fn report(&self, anew: bool) -> anyhow::Result<Report> {
+        let answer = if anew {
+            let mut progress = Progress::begin();
+            progress.say("looking at AWS, the stack and the pages; it takes half a minute at most");
+            self.api.post("/v1/readiness/runs", &json!({ "product": self.product })).await?
+        } else {
+            self.api.get(&format!("/v1/readiness?product={}", encoded(self.product))).await?
+        };
+        read(answer, self.api)
+    }
+}
+
+/// Goes on looking until every step is done. A look that fails is told of, and the next one comes all the same.
+async fn watch(looker: &Looker<'_>, mut report: Report, arguments: &Arguments) -> anyhow::Result<Report> {
+    while !report.is_done() {
+        tokio::time::sleep(Duration::from_secs(arguments.every)).await;
+        match looker.report(true).await {
+            Ok(newer) => {
+                for line in changes(&report, &newer, arguments.language) {
+                    say(line)?;
+                }
+                report = newer;
+            }
+            Err(error) => eprintln!("{error:#}"),
+        }
+    }
+    Ok(report)
+}
+
+/// What turned from a report to the next: its checks and its steps, a line each.
+fn changes(before: &Report, after: &Report, language: Language) -> Vec<String> {
+    let texts = texts(language);
+    let at = after.at.strftime("%H:%M:%S UTC");
+    let checks = turned(before, after).into_iter().map(|Turned { before, after }| {
+        let [was, is] = [before, after].map(|finding| texts.say(finding.sign().message()));
+        let said = plain(&after.said.in_language(texts));
+        format!("{at}  {}: {was} → {is} ({said})", texts.say(&after.message()))
+    });
+    let steps = after.steps.iter().filter_map(|step| {
+        let was = before.steps.iter().find(|before| before.step == step.step)?.state;
+        let [was, is] = [was, step.state].map(|state| texts.say(state.message()));
+        (was != is).then(|| format!("{at}  {}: {was} → {is}", texts.say(after.message_of(&step.step))))
+    });
+    checks.chain(steps).collect()
+}
+
+/// Colour is for those who look on; `NO_COLOR` says that they want none (no-color.org).
+fn in_colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes a file whole or not at all.
+fn whole(file: &Path, text: &str) -> anyhow::Result<()> {
+    let name = file.file_name().with_context(|| format!("{} names no file", file.display()))?;
+    let beside = file.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("{} cannot be written", file.display()))
+}
+
+fn read<T: serde::de::DeserializeOwned>(answer: Value, api: &Api) -> anyhow::Result<T> {
+    let is_other = || format!("the API at {} answers something else than a report: is it this version's?", api.url());
+    serde_json::from_value(answer).with_context(is_other)
+}
+
+fn member<T: serde::de::DeserializeOwned>(mut answer: Value, name: &str, api: &Api) -> anyhow::Result<T> {
+    read(answer.get_mut(name).map(Value::take).unwrap_or_default(), api)
+}
+
+#[cfg(test)]
+mod tests {
+    use stallkeeper::listing::Stage;
+    use stallkeeper::readiness::{Actor, Finding, Outcome, Said, Severity, StepFound, StepState};
+
+    use super::*;
+
+    /// A report of one step that rests on the logo.
+    fn report(at: &str, outcome: Outcome, state: StepState, text: &str) -> Report {
+        let at = at.parse().unwrap();
+        let step = "test.product_registered".to_owned();
+        Report {
+            id: "01JD0000000000000000000000".parse().unwrap(),
+            at,
+            product: "4democontract0000000000ab".parse().unwrap(),
+            name: "Demo".to_owned(),
+            stage: Stage::Staging,
+            life: None,
+            steps: vec![StepFound { step: step.clone(), state, next: None, waits_for: None, since: at }],
+            checks: vec![Finding {
+                check: "listing.logo".to_owned(),
+                step,
+                severity: Severity::Required,
+                actor: Actor::Seller,
+                outcome,
+                is_broken: outcome == Outcome::Fail,
+                said: Said { text: text.to_owned(), with: Default::default() },
+                attestation: None,
+                since: at,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_turns_is_said_with_its_time_in_the_readers_language() {
+        let before = report("2026-11-24T09:00:00Z", Outcome::Fail, StepState::Failing, "listing-logo.none");
+        let after = report("2026-11-24T09:01:00Z", Outcome::Pass, StepState::Done, "listing-logo.ok");
+        assert!(changes(&before, &before, Language::English).is_empty());
+        assert_eq!(
+            changes(&before, &after, Language::English),
+            [
+                "09:01:00 UTC  The product has a logo: Fails → Passes (It has one.)",
+                "09:01:00 UTC  Register the product: Needs mending → Done",
+            ]
+        );
+        assert_eq!(
+            changes(&before, &after, Language::Japanese),
+            [
+                "09:01:00 UTC  製品にロゴがある: 要修正 → 問題なし (あります。)",
+                "09:01:00 UTC  製品を登録する: 要修正 → 完了",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        for text in ["first", "second"] {
+            whole(&file, text).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        let error = whole(&folder.path().join("nowhere/report.html"), "text").unwrap_err();
+        assert!(error.to_string().contains("cannot be written"), "{error}");
+        // Where the name is taken by a folder, nothing is left beside it.
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        assert!(whole(&folder.path().join("taken"), "text").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

@@ -1,0 +1,145 @@
+//! What people attest, and the reports of the auditor.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
+use ulid::Ulid;
+
+use super::{Store, StoreError, keys, read, unavailable, write};
+use crate::audit::AuditEntry;
+use crate::ids::ProductCode;
+use crate::readiness::{Attestation, Report};
+
+/// How long a report is kept, in seconds.
+const REPORT_IS_KEPT: i64 = 400 * 24 * 3600;
+
+/// How much of a text a stored report keeps, in characters: an item of DynamoDB has 400 KB.
+const LONGEST_TEXT: usize = 1000;
+
+impl Store {
+    /// What people attest about a listing, by the id of the check.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn attestations(&self, product: &ProductCode) -> Result<BTreeMap<String, Attestation>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            sk: String,
+            #[serde(flatten)]
+            attestation: Attestation,
+        }
+        let rows: Vec<Row> = self.query(&keys::listing(product).pk, keys::ATTESTATION_PREFIX).await?;
+        let check = |sk: &str| sk.strip_prefix(keys::ATTESTATION_PREFIX).map(str::to_owned);
+        Ok(rows.into_iter().filter_map(|row| Some((check(&row.sk)?, row.attestation))).collect())
+    }
+
+    /// Keeps what a person attests about a check, in place of what was attested before, and writes down who did so.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or others attest the same.
+    pub async fn put_attestation(
+        &self,
+        product: &ProductCode,
+        check: &str,
+        attestation: &Attestation,
+    ) -> Result<(), StoreError> {
+        let key = keys::attestation(product, check);
+        let entry = AuditEntry::new(
+            Some(&attestation.by),
+            "readiness.attest",
+            format!("{product} {check}"),
+            [("note", attestation.note.clone())],
+            attestation.at,
+        );
+        let writes = vec![self.put_any(write(&key, attestation)?)?, self.audited(&entry)?];
+        match self.write_unless_lost(writes).await? {
+            true => Ok(()),
+            false => Err(StoreError::Contended(format!("{} {}", key.pk, key.sk))),
+        }
+    }
+
+    /// Takes back what was attested about a check, and writes down who did so. Answers whether there was something.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or others attest the same.
+    pub async fn withdraw_attestation(
+        &self,
+        product: &ProductCode,
+        check: &str,
+        actor: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let key = keys::attestation(product, check);
+        let Some(attestation) = self.get::<Attestation>(&key).await? else { return Ok(false) };
+        let was = [("by", attestation.by), ("at", attestation.at.to_string()), ("note", attestation.note)];
+        let subject = format!("{product} {check}");
+        let entry = AuditEntry::new(actor, "readiness.withdraw", subject, was, self.clock.now());
+        match self.write_unless_lost(vec![self.take_away(&key)?, self.audited(&entry)?]).await? {
+            true => Ok(true),
+            false => Err(StoreError::Contended(format!("{} {}", key.pk, key.sk))),
+        }
+    }
+
+    /// Keeps a report, for 400 days. Of very long texts only the beginning is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn put_report(&self, report: &Report) -> Result<(), StoreError> {
+        let mut kept = report.clone();
+        for text in kept.checks.iter_mut().flat_map(|finding| finding.said.with.values_mut()) {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
+        let mut item = write(&keys::report(&report.product, &report.id), &kept)?;
+        let expires_at = report.at.as_second().saturating_add(REPORT_IS_KEPT);
+        item.insert("expires_at".to_owned(), AttributeValue::N(expires_at.to_string()));
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        request.send().await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// The newest report of a listing.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn latest_report(&self, product: &ProductCode) -> Result<Option<Report>, StoreError> {
+        Ok(self.reports(product, None, 1).await?.0.pop())
+    }
+
+    /// Reports of a listing, newest first, from those before one on; and the one before which the next page begins.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn reports(
+        &self,
+        product: &ProductCode,
+        before: Option<Ulid>,
+        limit: i32,
+    ) -> Result<(Vec<Report>, Option<Ulid>), StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::listing(product).pk))
+            .expression_attribute_values(":prefix", AttributeValue::S(keys::REPORT_PREFIX.to_owned()))
+            .set_exclusive_start_key(before.map(|id| keys::report(product, &id).attributes()))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let reports: Vec<Report> = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        let next = answer.last_evaluated_key.and_then(|_| reports.last().map(|report| report.id));
+        Ok((reports, next))
+    }
+}
