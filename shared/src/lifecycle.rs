@@ -67,7 +67,7 @@ pub async fn hear_of_license(store: &Store, news: &LicenseNews) -> Result<Licens
             store.note_evidence(&news.product, EvidenceKind::LicenseActivated).await;
         }
     };
-    join(follow_agreement(store, license), noted).await.0
+    join(Box::pin(follow_agreement(store, license)), noted).await.0
 }
 
 /// Takes in a buyer's registration, and answers the license as it then is.
@@ -171,7 +171,8 @@ pub async fn refresh_entitlements(
     let began = store.clock().now();
     let entitlements = marketplace.entitlements(license).await?;
     let read = store.note_evidence(&license.product, EvidenceKind::EntitlementRead);
-    let (refreshed, ()) = join(keep_entitlements(store, license, began, entitlements, believe_empty), read).await;
+    let kept = Box::pin(keep_entitlements(store, license, began, entitlements, believe_empty));
+    let (refreshed, ()) = join(kept, read).await;
     Ok(refreshed?)
 }
 

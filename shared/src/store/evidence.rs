@@ -91,7 +91,7 @@ impl Store {
         if !self.noted.take_on(&about, true, now) {
             return;
         }
-        match tokio::time::timeout(PATIENCE, self.all_listings()).await {
+        match tokio::time::timeout(PATIENCE, Box::pin(self.all_listings())).await {
             Ok(Ok(listings)) => {
                 join_all(listings.iter().map(|listing| self.note_evidence(&listing.product_code, kind))).await;
                 self.noted.done(&about, true, after(now, ALL_ARE_NOTED));
@@ -199,7 +199,8 @@ impl Store {
         if !self.noted.take_on(&about, said, self.clock.now()) {
             return;
         }
-        match tokio::time::timeout(PATIENCE, request().send()).await {
+        // On the heap: what a note is written beside has no room for it on its stack.
+        match tokio::time::timeout(PATIENCE, Box::pin(request().send())).await {
             Ok(Ok(_)) => self.noted.done(&about, said, until),
             Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
                 self.noted.done(&about, said, until);
