@@ -51,7 +51,14 @@ pub(crate) async fn for_stages(stages: &[Stage], named: Option<&Url>, port: u16)
 pub(crate) fn send_buyers(listing: &mut Listing, applications: &[Application]) {
     let of_stage = applications.iter().find(|application| application.stage == listing.stage);
     let Some(application) = of_stage.or(applications.first()) else { return };
-    for (url, path) in [(&mut listing.urls.sign_up, "/sign-up"), (&mut listing.urls.sign_in, "/sign-in")] {
+    let urls = &mut listing.urls;
+    let pages = [
+        (Some(&mut urls.sign_up), "/sign-up"),
+        (Some(&mut urls.sign_in), "/sign-in"),
+        (urls.plan.as_mut(), "/plan"),
+        (urls.probe.as_mut(), "/plan/probe"),
+    ];
+    for (url, path) in pages.into_iter().filter_map(|(url, path)| Some((url?, path))) {
         let mut there = application.url.clone();
         if application.listener.is_some() {
             there.set_path(path);
@@ -92,9 +99,12 @@ mod tests {
         send_buyers(&mut own, &for_stages(&stages, Some(&named), 0).await.unwrap());
         assert_eq!(own.urls.sign_up.as_str(), "http://localhost:3000/aws/welcome?from=aws");
         assert_eq!(own.urls.sign_in.as_str(), "http://localhost:3000/sign-in");
+        assert_eq!(own.urls.plan.unwrap().as_str(), "http://localhost:3000/plan");
 
         let samples = for_stages(&stages, None, 0).await.unwrap();
         send_buyers(&mut listing, &samples);
         assert_eq!(listing.urls.sign_up, samples[0].url.join("/sign-up").unwrap());
+        assert_eq!(listing.urls.probe, samples[0].url.join("/plan/probe").ok());
+        assert_eq!(listing.urls.data_policy.unwrap().as_str(), "https://www.example.com/data");
     }
 }

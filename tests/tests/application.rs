@@ -70,6 +70,10 @@ async fn a_tenant_that_nothing_was_heard_of_is_not_managed() {
     assert_eq!(tenant["change_plan"]["in_application"], true);
     assert_eq!(world.decide("nobody", "seats").await["reason"], "no_license");
 
+    let (_, probe) = world.api(Method::GET, "/v1/tenants/probe-1", None).await;
+    assert_eq!((&probe["managed"], &probe["change_plan"]["in_application"]), (&json!(true), &json!(false)));
+    assert_eq!(probe["licenses"], json!([]));
+
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.link(&purchase.license, "acme").await;
     let (_, tenant) = world.api(Method::GET, "/v1/tenants/acme", None).await;

@@ -16,6 +16,9 @@ const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The fewest characters of a password (NIST SP 800-63B asks for 8; 15 where there is no second factor).
 pub(crate) const SHORTEST_PASSWORD: usize = 15;
 
+/// What the ids of tenants begin with that Stallkeeper keeps for probes. Nobody else's do.
+pub(crate) const PROBE_TENANTS: &str = "probe-";
+
 /// What a browser comes with. It has no `Debug`: what is in it is secret or personal.
 #[derive(Clone)]
 pub(crate) struct Session {
@@ -142,7 +145,7 @@ impl Accounts {
 
     /// Makes a tenant with one member. Stallkeeper keeps ids that begin with `probe-` for probes.
     pub(crate) fn add_tenant(&self, name: &str, email: &str, is_probe: bool) -> Result<Tenant, getrandom::Error> {
-        let id = format!("{}{}", if is_probe { "probe-" } else { "t-" }, random()?);
+        let id = format!("{}{}", if is_probe { PROBE_TENANTS } else { "t-" }, random()?);
         let members = BTreeSet::from([email.to_owned()]);
         let tenant = Tenant { id: id.clone(), name: name.to_owned(), plan: Plan::Free, projects: Vec::new(), members };
         self.lock().tenants.insert(id, tenant.clone());

@@ -88,6 +88,7 @@ pub fn router(settings: Settings) -> Router {
         .route("/sign-out", post(arrival::sign_out))
         .route("/tenants", get(tenants::show).post(tenants::pick))
         .route("/plan", get(plan::show).post(plan::change))
+        .route("/plan/probe", post(plan::probe))
         .route("/leave", get(plan::show_leave).post(plan::leave))
         .route("/work", get(work::show).post(work::work))
         .route("/work/projects", post(work::add_project))

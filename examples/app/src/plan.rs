@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use http::StatusCode;
+use serde::Deserialize;
 
 use crate::Application;
-use crate::accounts::{Plan, Tenant};
+use crate::accounts::{PROBE_TENANTS, Plan, Tenant};
 use crate::page::{Answer, Frame, Posted, Stop, Visitor, html};
 use crate::stallkeeper::Permission;
 
@@ -57,6 +59,25 @@ pub(crate) async fn leave(State(application): State<Arc<Application>>, posted: P
     allow(application.stallkeeper.tenant(&tenant.id).await?.leave, "Your subscription is ended at AWS Marketplace")?;
     application.accounts.remove_tenant(&tenant.id);
     Ok(Redirect::to("/tenants").into_response())
+}
+
+/// What somebody asks who looks whether plans are locked.
+#[derive(Deserialize)]
+pub(crate) struct Probed {
+    tenant: String,
+}
+
+/// Says whether a tenant of AWS Marketplace would be refused a change of plan, by the same lock that refuses it, and
+/// changes nothing. Anybody may ask, so it knows no tenants but those that Stallkeeper keeps for this.
+pub(crate) async fn probe(State(application): State<Arc<Application>>, Json(probed): Json<Probed>) -> Answer {
+    if !probed.tenant.starts_with(PROBE_TENANTS) {
+        return Err(Stop::refused(StatusCode::NOT_FOUND, "There is no such probe", "Nothing was looked at."));
+    }
+    allow(
+        application.stallkeeper.tenant(&probed.tenant).await?.change_plan,
+        "Your plan is changed at AWS Marketplace",
+    )?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn allow(permission: Permission, refused: &'static str) -> Result<(), Stop> {

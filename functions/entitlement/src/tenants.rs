@@ -20,7 +20,7 @@ use crate::view::LicenseView;
 #[derive(Serialize)]
 struct TenantView<'a> {
     tenant: &'a TenantId,
-    /// Whether a license of it is in force, on its way, or ending.
+    /// Whether a license of it is in force, on its way, or ending, or it is kept for probes.
     managed: bool,
     /// What it may do inside the application.
     change_plan: Permission,
@@ -35,7 +35,8 @@ struct Permission {
     at: Option<&'static str>,
 }
 
-/// `GET /v1/tenants/{tenant}`: whether AWS Marketplace manages it. One that nothing was heard of is not managed.
+/// `GET /v1/tenants/{tenant}`: whether AWS Marketplace manages it. One that nothing was heard of is not managed. One that is
+/// kept for probes is, also before it has a license: so the application's own lock is tried without anything being linked.
 ///
 /// A tenant that AWS Marketplace manages changes its plan and leaves there, not in the application (AWS Marketplace's
 /// SaaS product guidelines: billing goes through the listed dimensions alone).
@@ -46,7 +47,7 @@ pub(crate) async fn show(store: &Store, request: &Request, tenant: &str) -> Resu
     note_asked(store, &licenses).await;
     let now = store.clock().now();
     let is_over = |license: &License| matches!(license.state_at(now).name(), StateName::Ended | StateName::Failed);
-    let managed = !licenses.iter().all(is_over);
+    let managed = tenant.is_for_probes() || !licenses.iter().all(is_over);
     let permission = || Permission { in_application: !managed, at: managed.then_some(SUBSCRIPTIONS_PAGE) };
     let view = TenantView {
         tenant: &tenant,

@@ -388,6 +388,20 @@ async fn a_probe_walks_through_the_application_as_a_buyer_does_and_its_plan_is_l
 }
 
 #[tokio::test]
+async fn whoever_looks_is_told_that_plans_are_locked_and_nothing_else() {
+    let shop = Shop::open().await;
+    let ask = async |body: serde_json::Value| {
+        let page = format!("{}/plan/probe", shop.application);
+        reqwest::Client::new().post(page).json(&body).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(json!({ "tenant": "probe-1" })).await, 409);
+    let (bought, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
+    let theirs = shop.world.license(&bought.license).await["tenant"].clone();
+    assert_eq!(ask(json!({ "tenant": theirs })).await, 404, "of others it tells nothing");
+    assert_eq!(ask(json!({})).await, 422);
+}
+
+#[tokio::test]
 async fn a_feature_ends_with_the_license_and_counts_what_is_held() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5, "projects": 2 })).await;
