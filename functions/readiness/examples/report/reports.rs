@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::json;
 use stallkeeper::listing::{Listing, Stage};
-use stallkeeper::marketplace::{DimensionAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
+use stallkeeper::marketplace::{
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
+};
 use stallkeeper::readiness::{
     ATTESTATION_LIFE, AlarmSeen, Answer, ApplicationSeen, Attestation, Blind, CHECKS, Evidence, EvidenceKind, Facts,
     LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, assess,
@@ -115,7 +117,8 @@ fn hostile() -> Vec<Report> {
     let mut facts = complete(&listing, start());
     facts.page.made_up_token.as_mut().unwrap().body = SCRIPT.to_owned();
     facts.stack.alarms = Ok(vec![AlarmSeen { name: SCRIPT.to_owned(), rings: true }]);
-    facts.product.as_mut().unwrap().as_mut().unwrap().fulfillment_urls = vec![format!("javascript:{SCRIPT}")];
+    facts.product.as_mut().unwrap().as_mut().unwrap().delivery_options =
+        delivery_options(&format!("javascript:{SCRIPT}"));
     facts.evidence = Err(Blind::Unreachable { what: SCRIPT.to_owned(), reason: "x".repeat(200) });
     let mut said = attested(start());
     for attestation in said.values_mut() {
@@ -168,11 +171,21 @@ fn product(listing: &Listing) -> ProductAtAws {
         logo_url: "https://s3.amazonaws.com/example/logo.png".to_owned(),
         support: "Write to support@example.com.".to_owned(),
         dimensions: dimensions
-            .map(|dimension| DimensionAtAws { key: dimension.key.to_string(), types: dimension.types.clone() })
+            .map(|dimension| DimensionAtAws {
+                key: dimension.key.to_string(),
+                name: dimension.name.clone(),
+                description: dimension.name.clone(),
+                unit: "Units".to_owned(),
+                types: dimension.types.clone(),
+            })
             .collect(),
-        fulfillment_urls: vec!["https://marketplace.example.com/register".to_owned()],
+        delivery_options: delivery_options("https://marketplace.example.com/register"),
         buyer_accounts: (0..5).map(|number| format!("11112222333{number}").parse().unwrap()).collect(),
     }
+}
+
+fn delivery_options(url: &str) -> Vec<DeliveryOptionAtAws> {
+    vec![DeliveryOptionAtAws { id: "do-example".to_owned(), fulfillment_url: url.to_owned() }]
 }
 
 /// Everything as it must be, as far as a program can see it.
@@ -185,10 +198,15 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
         product: Ok(Some(product(listing))),
         offers: Ok(vec![OfferAtAws {
             id: "offer-example".to_owned(),
-            is_public: true,
-            has_eula: true,
+            name: listing.name.clone(),
+            description: "The public offer.".to_owned(),
+            is_released: true,
+            is_for_everyone: true,
+            available_until: None,
+            eula: Some(EulaAtAws::Standard),
             refund_policy: "Within 30 days.".to_owned(),
             prices: listing.dimensions.iter().map(|dimension| price(dimension.key.to_string())).collect(),
+            pricing_terms: Vec::new(),
         }]),
         review: Ok(ReviewSeen { public_requested: None }),
         page: PageSeen {
