@@ -9,6 +9,7 @@ use serde::Serialize;
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::{Listing, Stage};
 
+use crate::catalog;
 use crate::sheet;
 use crate::stack::{StackArguments, TableArguments};
 
@@ -36,6 +37,16 @@ pub(crate) enum Command {
         /// Says it for programs.
         #[arg(long)]
         json: bool,
+    },
+    /// Compares what AWS Marketplace shows of a listing with what is described, and says what differs.
+    Plan(catalog::Which),
+    /// Sends AWS Marketplace what differs, after showing it, and follows that to its end.
+    Apply {
+        #[command(flatten)]
+        which: catalog::Which,
+        /// Sends it without asking.
+        #[arg(long)]
+        yes: bool,
     },
     /// Shows the listings that a stack has.
     Show {
@@ -77,6 +88,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
             of_stage(&listings, stack.stage())?;
             sheet::write(&listings, &stack, json).await
         }
+        Command::Plan(which) => catalog::show_plan(&which).await,
+        Command::Apply { which, yes } => catalog::apply(&which, yes).await,
         Command::Show { stack, json } => show(&stack, json).await,
     }
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod attest;
+mod catalog;
 mod dlq;
 mod doctor;
 mod events;

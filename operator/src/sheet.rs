@@ -1,7 +1,7 @@
 //! The sheet: what is to be typed into the AWS Marketplace Management Portal for a described listing.
 
 use serde::Serialize;
-use stallkeeper::listing::{Dimension, DimensionType, Listing, Price, Pricing};
+use stallkeeper::listing::{Dimension, Listing, Price, Pricing};
 
 use crate::print::{Table, say, say_json};
 use crate::stack::StackArguments;
@@ -98,7 +98,7 @@ fn pricing_model(pricing: Pricing) -> &'static str {
 fn dimensions(described: &[Dimension]) -> Table {
     let mut table = Table::of(&["KEY", "NAME", "TYPES", "UNIT", "DESCRIPTION"]);
     for dimension in described {
-        let types: Vec<&str> = dimension.types.iter().map(|kind| type_name(*kind)).collect();
+        let types: Vec<&str> = dimension.types.iter().map(|kind| kind.as_str()).collect();
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         table.row([
             dimension.key.to_string(),
@@ -109,14 +109,6 @@ fn dimensions(described: &[Dimension]) -> Table {
         ]);
     }
     table
-}
-
-fn type_name(kind: DimensionType) -> &'static str {
-    match kind {
-        DimensionType::Entitled => "Entitled",
-        DimensionType::Metered => "Metered",
-        DimensionType::ExternallyMetered => "ExternallyMetered",
-    }
 }
 
 fn prices(described: &[Price]) -> Table {

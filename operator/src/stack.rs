@@ -109,6 +109,11 @@ impl TableArguments {
         self.stack.stage()
     }
 
+    /// The stack.
+    pub(crate) fn stack(&self) -> &StackArguments {
+        &self.stack
+    }
+
     /// The stack's table.
     pub(crate) async fn store(&self) -> anyhow::Result<Store> {
         let config = self.stack.config().await;

@@ -51,24 +51,62 @@ impl Bus {
 
 /// What a piece of news is on the queue of a stack with these listings; none if the stack does not hear of it.
 pub fn message(at: Timestamp, news: &News, listings: &[Listing]) -> Option<String> {
+    let is_heard = match news {
+        News::EventBridge(event) => matches(&news_pattern(), event) == Some(true),
+        News::Sns { topic_arn, .. } => listings.iter().any(|listing| {
+            listing.mode == Mode::Customer && topic_arn.ends_with(&format!("-{}", listing.product_code))
+        }),
+    };
+    is_heard.then(|| body(at, news))
+}
+
+/// What a piece of news is on a queue that hears of it.
+pub(crate) fn body(at: Timestamp, news: &News) -> String {
     match news {
-        News::EventBridge(event) => matches_rule(event).then(|| event.to_string()),
-        News::Sns { topic_arn, message } => {
-            let is_subscribed = |listing: &Listing| {
-                listing.mode == Mode::Customer && topic_arn.ends_with(&format!("-{}", listing.product_code))
-            };
-            listings.iter().any(is_subscribed).then(|| envelope(at, topic_arn, message).to_string())
-        }
+        News::EventBridge(event) => event.to_string(),
+        News::Sns { topic_arn, message } => envelope(at, topic_arn, message).to_string(),
     }
 }
 
-/// The rule: `{"source": ["aws.agreement-marketplace"],
-/// "detail-type": [{"prefix": "Purchase Agreement "}, {"prefix": "License "}]}`.
-fn matches_rule(event: &Value) -> bool {
-    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
-    let detail_type = text("detail-type");
-    text("source") == "aws.agreement-marketplace"
-        && ["Purchase Agreement ", "License "].iter().any(|prefix| detail_type.starts_with(prefix))
+/// The pattern of the rule, as the template has it.
+pub(crate) fn news_pattern() -> Value {
+    json!({
+        "source": ["aws.agreement-marketplace"],
+        "detail-type": [{ "prefix": "Purchase Agreement " }, { "prefix": "License " }],
+    })
+}
+
+/// Whether a pattern matches an event (EventBridge user guide, "Creating event patterns"); none if it is no pattern, or
+/// has other comparisons than with a text, a prefix or a suffix.
+pub(crate) fn matches(pattern: &Value, event: &Value) -> Option<bool> {
+    let mut all = true;
+    for (name, wanted) in pattern.as_object().filter(|members| !members.is_empty())? {
+        let is = event.get(name).unwrap_or(&Value::Null);
+        all &= match wanted {
+            Value::Array(choices) if !choices.is_empty() => {
+                let fit: Option<Vec<bool>> = choices.iter().map(|choice| fits(choice, is)).collect();
+                fit?.contains(&true)
+            }
+            nested => matches(nested, is)?,
+        };
+    }
+    Some(all)
+}
+
+fn fits(choice: &Value, is: &Value) -> Option<bool> {
+    let text = is.as_str();
+    match choice {
+        Value::String(wanted) => Some(text == Some(wanted)),
+        Value::Object(comparison) if comparison.len() == 1 => {
+            let part = |name| comparison.get(name).and_then(Value::as_str);
+            match (part("prefix"), part("suffix")) {
+                (Some(prefix), _) => Some(text.is_some_and(|text| text.starts_with(prefix))),
+                (None, Some(suffix)) => Some(text.is_some_and(|text| text.ends_with(suffix))),
+                (None, None) => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// A message as SNS writes it to a queue without raw delivery (SNS developer guide, sns-message-and-json-formats).
@@ -112,6 +150,24 @@ mod tests {
             assert!(message(AT, &event(source, dropped), &[]).is_none(), "{dropped}");
         }
         assert!(message(AT, &event("aws.marketplacecatalog", "License Updated - Manufacturer"), &[]).is_none());
+    }
+
+    #[test]
+    fn a_pattern_says_what_every_field_may_be() {
+        let event = json!({ "source": "aws.a", "detail": { "kind": "License Updated" } });
+        for (pattern, wanted) in [
+            (json!({ "source": ["aws.b", "aws.a"] }), Some(true)),
+            (json!({ "source": ["aws.b"] }), Some(false)),
+            (json!({ "source": ["aws.a"], "detail": { "kind": [{ "suffix": "Updated" }] } }), Some(true)),
+            (json!({ "source": ["aws.a"], "detail": { "kind": [{ "prefix": "Updated" }] } }), Some(false)),
+            (json!({ "detail": { "other": ["x"] } }), Some(false)),
+            (json!({ "source": [{ "wildcard": "aws.*" }] }), None),
+            (json!({ "source": "aws.a" }), None),
+            (json!({ "source": [] }), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(matches(&pattern, &event), wanted, "{pattern}");
+        }
     }
 
     #[test]

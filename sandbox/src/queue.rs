@@ -203,6 +203,11 @@ impl Queue {
         .collect()
     }
 
+    /// Keeps so many dead letters, the oldest, and loses the others.
+    pub fn keep_dead(&self, most: usize) {
+        self.lock().dead.truncate(most);
+    }
+
     /// How many dead letters can be handed out, and how many are out of sight.
     pub fn count_dead(&self, now: Timestamp) -> (usize, usize) {
         let on_it = self.lock();

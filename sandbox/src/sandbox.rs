@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::serve::ListenerExt;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 use stallkeeper::listing::Stage;
 use stallkeeper::readiness::Report;
 use stallkeeper::time::Clock;
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
-use crate::aws::{Aws, AwsOptions, Delays, Readings};
+use crate::aws::{Aws, AwsOptions, Delays, DeployedNames, Readings, Refused, Schedule, Wiring};
 use crate::bus::Bus;
 use crate::gateway::{self, Api};
 use crate::listings::{DescribedListing, Listings};
@@ -222,7 +223,11 @@ impl Sandbox {
             let (stack, name) = (Arc::clone(stack), format!("metering of {}", stack.stage.as_str()));
             let report = move |_| {
                 let stack = Arc::clone(&stack);
-                async move { stack.report_on_schedule().await }
+                async move {
+                    if stack.runs_by(Schedule::Metering) {
+                        stack.report_usage().await;
+                    }
+                }
             };
             inside.timeline.every(REPORTER, &name, report).await;
         }
@@ -231,7 +236,9 @@ impl Sandbox {
             let reconcile = move |_| {
                 let stack = Arc::clone(&stack);
                 async move {
-                    stack.reconcile().await;
+                    if stack.runs_by(Schedule::Reconcile) {
+                        stack.reconcile().await;
+                    }
                 }
             };
             inside.timeline.every(RECONCILIATION, &name, reconcile).await;
@@ -305,6 +312,33 @@ impl Sandbox {
     /// Lets the auditor of a stage look at its listings, now; none if it failed, or the stage has no stack here.
     pub async fn look_at_readiness(&self, stage: Stage) -> Option<Vec<Report>> {
         self.inside.stack(stage)?.look_at_readiness().await
+    }
+
+    /// What the parts of a stage's stack are called at AWS; none if the stage has no stack here.
+    pub fn deployed_names(&self, stage: Stage) -> Option<&DeployedNames> {
+        self.inside.stack(stage).map(|stack| &stack.names)
+    }
+
+    /// How a stage's stack is wired; none if the stage has no stack here.
+    pub fn wiring(&self, stage: Stage) -> Option<Wiring> {
+        self.inside.stack(stage).map(|stack| stack.wiring())
+    }
+
+    /// Breaks or mends something of a stage's stack by a merge patch (RFC 7396) on its [`Wiring`], for example
+    /// `{"rule": {"state": "DISABLED"}}`; null removes what can be removed. A stage without a stack is let be.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what a stack does not have, and values that AWS does not know.
+    pub fn rewire(&self, stage: Stage, patch: Map<String, Value>) -> Result<(), Refused> {
+        self.inside.stack(stage).map_or(Ok(()), |stack| stack.rewire(patch))
+    }
+
+    /// Wires a stage's stack as the template deploys it. There are no dead letters then.
+    pub fn wire_anew(&self, stage: Stage) {
+        if let Some(stack) = self.inside.stack(stage) {
+            stack.wire_anew();
+        }
     }
 
     /// What CloudWatch has of a stage's metrics; none if the stage has no stack here.

@@ -3,9 +3,10 @@
 //! The functions are the real handlers on the real AWS clients; only the endpoint is the sandbox's AWS.
 
 mod runs;
+mod wiring;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use subscription::Subscription;
 use tokio::sync::watch;
 use usage::UsageApi;
 
-use crate::aws::{News, Outbox, fulfillment_url, named};
+use crate::aws::{DeployedNames, News, Outbox, Wiring, fulfillment_url, named};
 use crate::bus;
 use crate::metrics::{CloudWatch, Received};
 use crate::queue::{Queue, Redelivery};
@@ -118,9 +119,10 @@ pub(crate) struct Stack {
     clock: Clock,
     account: String,
     dry_run: bool,
-    /// Whether the reporter's schedule is on.
-    reports: AtomicBool,
     known: Known,
+    /// What its parts are called at AWS.
+    pub(crate) names: DeployedNames,
+    wiring: Mutex<Wiring>,
     /// Changes whenever a planned fault lets what runs die.
     crashes: watch::Receiver<u64>,
     store: Store,
@@ -167,7 +169,12 @@ impl Stack {
         let cloudwatch = CloudWatch::default();
         let arn = |service: &str, of: &str| format!("arn:aws:{service}:us-east-1:{account}:{name}-{of}");
         let topic = arn("sns", "events");
-        let place = Place { stage, config, table: &name, topic: &topic, clock, dry_run: *dry_run, account, known };
+        let aws = config.endpoint_url().unwrap_or_default();
+        let names = DeployedNames::new(&name, aws, account, &listings);
+        let wiring = Mutex::new(Wiring::deployed(&listings));
+        let dry_run = *dry_run;
+        let place = Place { stage, config, table: &name, topic: &topic, clock, dry_run, names: &names, known };
+        let functions = Mutex::new(Functions::start(&place, &cloudwatch));
         Ok(Self {
             stage,
             url,
@@ -177,14 +184,15 @@ impl Stack {
             stream: Stream::from_now(dynamodb_url, &name).await?,
             heard: AtomicUsize::new(0),
             listings,
-            functions: Mutex::new(Functions::start(&place, &cloudwatch)),
+            functions,
             topic,
             config: (*config).clone(),
             clock: (*clock).clone(),
             account: (*account).to_owned(),
-            dry_run: *dry_run,
-            reports: AtomicBool::new(true),
+            dry_run,
             known: (*known).clone(),
+            names,
+            wiring,
             crashes: crashes.clone(),
             store,
             cloudwatch,
@@ -198,8 +206,8 @@ impl Stack {
     }
 
     fn place(&self) -> Place<'_> {
-        let Self { stage, config, table, topic, clock, dry_run, account, known, .. } = self;
-        Place { stage: *stage, config, table, topic, clock, dry_run: *dry_run, account, known }
+        let Self { stage, config, table, topic, clock, dry_run, names, known, .. } = self;
+        Place { stage: *stage, config, table, topic, clock, dry_run: *dry_run, names, known }
     }
 
     fn lock(&self) -> MutexGuard<'_, Functions> {
@@ -219,22 +227,10 @@ impl Stack {
         answer
     }
 
-    /// Switches the reporter's schedule on or off.
-    pub(crate) fn set_schedule(&self, is_on: bool) {
-        self.reports.store(is_on, Ordering::Relaxed);
-    }
-
-    /// Runs the reporter if its schedule is on.
-    pub(crate) async fn report_on_schedule(&self) {
-        if self.reports.load(Ordering::Relaxed) {
-            self.report_usage().await;
-        }
-    }
-
     /// Puts a piece of news on the queue, if the stack is told of it.
     pub(crate) fn hear(&self, at: Timestamp, news: &News) {
-        if let Some(body) = bus::message(at, news, &self.listings) {
-            self.queue.put(body, at);
+        if self.hears(news) {
+            self.queue.put(bus::body(at, news), at);
         }
     }
 
@@ -401,13 +397,13 @@ struct Place<'a> {
     topic: &'a str,
     clock: &'a Clock,
     dry_run: bool,
-    account: &'a str,
+    names: &'a DeployedNames,
     known: &'a Known,
 }
 
 impl Functions {
     fn start(place: &Place<'_>, cloudwatch: &CloudWatch) -> Self {
-        let &Place { stage, config, table, topic, clock, dry_run, account, known } = place;
+        let &Place { stage, config, table, topic, clock, dry_run, names, known } = place;
         let metrics = Metrics::new(stage.as_str(), dry_run, cloudwatch.clone());
         let of = |function| named(config, function);
         let metering = Metering::new(&of("metering"), table, clock.clone())
@@ -428,7 +424,7 @@ impl Functions {
             readiness: Arc::new(Readiness::new(
                 &of("readiness"),
                 table,
-                deployment(stage, table, account),
+                deployment(stage, table, names),
                 Internet::new(known.clone()),
                 clock.clone(),
             )),
@@ -436,16 +432,21 @@ impl Functions {
     }
 }
 
-/// What the stack's parts are called.
-fn deployment(stage: Stage, name: &str, account: &str) -> Deployment {
+/// What the stack's parts are called, as the template tells the auditor.
+fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
+    let schedules = names.schedules.iter().map(|(of, name)| readiness::Schedule {
+        name: name.clone(),
+        runs: of.name().to_owned(),
+        patience_minutes: of.patience_minutes(),
+    });
     Deployment {
         stack: name.to_owned(),
         registration_url: fulfillment_url(stage).parse().ok(),
-        news_rule: format!("{name}-news"),
-        schedules: Vec::new(),
-        dead_letters: Vec::new(),
-        audit_log: format!("{name}-audit"),
-        subscriptions: Vec::new(),
+        news_rule: names.news_rule.clone(),
+        schedules: schedules.collect(),
+        dead_letters: names.dead_letters.values().cloned().collect(),
+        audit_log: names.audit_log.clone(),
+        subscriptions: names.subscriptions.values().cloned().collect(),
     }
 }
 

@@ -153,6 +153,11 @@ impl AgreementStatus {
         }
     }
 
+    /// Whether the agreement goes on in another.
+    pub fn goes_on(self) -> bool {
+        self != Self::Active && self.end_reason().is_none()
+    }
+
     /// Why a license with such an agreement is over; none if this status is no ending.
     ///
     /// An agreement that was renewed, replaced, superseded or rolled back goes on in another.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::agreement::{Advisory, Agreement, Standing};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::registration::SecretHash;
+use crate::registration::{Door, SecretHash};
 use crate::time::UsageHour;
 
 pub use moving::{Key, Moving};
@@ -66,6 +66,9 @@ pub struct License {
     /// When a buyer first arrived with a registration token for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered_at: Option<Timestamp>,
+    /// Which door of the application its buyer last chose before it belonged to a tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<Door>,
     /// The visit of the last one who came with its token when it belonged to a tenant already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<SecretHash>,
@@ -207,6 +210,7 @@ impl License {
             state: State::Pending,
             tenant: None,
             registered_at: None,
+            door: None,
             returned: None,
             free_trial: false,
             entitlements: Vec::new(),

@@ -8,11 +8,18 @@ mod customers;
 mod probe;
 mod tenants;
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join;
+use jiff::Timestamp;
+
 use crate::agreement::{Advisory, Agreement, AgreementEvent, AgreementLook};
+use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
 use crate::license::{License, LicenseEvent, Purchase, State, Succession};
 use crate::listing::{Listing, Mode};
 use crate::marketplace::{Marketplace, MarketplaceError};
+use crate::readiness::EvidenceKind;
 use crate::store::{Change, Store, StoreError};
 
 pub use customers::{Customer, Imported, import, move_if_due};
@@ -52,7 +59,15 @@ pub async fn hear_of_license(store: &Store, news: &LicenseNews) -> Result<Licens
         }
     })
     .await?;
-    follow_agreement(store, license).await
+    let activated_at = news.event.as_ref().and_then(LicenseEvent::activated_at);
+    let came_into_force =
+        license.state == State::Active && activated_at.is_some() && activated_at == license.news.first_active;
+    let noted = async {
+        if came_into_force {
+            store.note_evidence(&news.product, EvidenceKind::LicenseActivated).await;
+        }
+    };
+    join(Box::pin(follow_agreement(store, license)), noted).await.0
 }
 
 /// Takes in a buyer's registration, and answers the license as it then is.
@@ -73,12 +88,13 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
     }
 }
 
-/// Takes in what AWS says about an agreement: keeps it, then tells the licenses that follow the agreement.
+/// Takes in what AWS says about an agreement: keeps it, then tells the licenses that follow the agreement. Answers the
+/// products that those are for.
 ///
 /// # Errors
 ///
 /// When the table does not answer.
-pub async fn hear_of_agreement(store: &Store, event: &AgreementEvent) -> Result<(), StoreError> {
+pub async fn hear_of_agreement(store: &Store, event: &AgreementEvent) -> Result<BTreeSet<ProductCode>, StoreError> {
     let agreement = store.change_agreement(&event.agreement, |agreement| agreement.hear(event)).await?;
     tell_licenses(store, &agreement).await
 }
@@ -90,7 +106,7 @@ pub async fn hear_of_agreement(store: &Store, event: &AgreementEvent) -> Result<
 /// When the table does not answer.
 pub async fn see_agreement(store: &Store, look: &AgreementLook) -> Result<(), StoreError> {
     let agreement = store.change_agreement(&look.agreement, |agreement| agreement.see(look)).await?;
-    tell_licenses(store, &agreement).await
+    tell_licenses(store, &agreement).await.map(drop)
 }
 
 /// Takes in what AWS advises about an agreement's buyer: keeps it, and shows it on the licenses.
@@ -100,19 +116,22 @@ pub async fn see_agreement(store: &Store, look: &AgreementLook) -> Result<(), St
 /// When the table does not answer.
 pub async fn hear_of_advisory(store: &Store, id: &AgreementId, advisory: &Advisory) -> Result<(), StoreError> {
     let agreement = store.change_agreement(id, |agreement| agreement.advisory.hear(advisory)).await?;
-    tell_licenses(store, &agreement).await
+    tell_licenses(store, &agreement).await.map(drop)
 }
 
-/// Brings the licenses up to date that were ever linked to an agreement; its row must be written before.
-async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<(), StoreError> {
+/// Brings the licenses up to date that were ever linked to an agreement; its row must be written before. Answers their
+/// products.
+async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<BTreeSet<ProductCode>, StoreError> {
+    let mut products = BTreeSet::new();
     for license in store.licenses_of_agreement(&agreement.id).await? {
-        store.change_license(&license, |license| license.map(|license| following(license, agreement))).await?;
+        let told = |license: Option<License>| license.map(|license| following(license, agreement));
+        products.extend(store.change_license(&license, told).await?.map(|license| license.product));
     }
     if let Some(previous) = &agreement.previous {
         store.change_agreement(previous, |previous| previous.hear_of_next(&agreement.id)).await?;
         hand_over(store, previous, &agreement.id).await?;
     }
-    Ok(())
+    Ok(products)
 }
 
 /// How a fresh look at a license's entitlements went.
@@ -151,21 +170,38 @@ pub async fn refresh_entitlements(
 ) -> Result<Refreshed, RefreshError> {
     let began = store.clock().now();
     let entitlements = marketplace.entitlements(license).await?;
+    let read = store.note_evidence(&license.product, EvidenceKind::EntitlementRead);
+    let kept = Box::pin(keep_entitlements(store, license, began, entitlements, believe_empty));
+    let (refreshed, ()) = join(kept, read).await;
+    Ok(refreshed?)
+}
+
+async fn keep_entitlements(
+    store: &Store,
+    license: &License,
+    began: Timestamp,
+    entitlements: Vec<Entitlement>,
+    believe_empty: bool,
+) -> Result<Refreshed, StoreError> {
     let is_over = matches!(license.state_at(began), State::Ending { .. } | State::Ended { .. });
     let read_in_force = license.active_since().is_some_and(|since| license.entitlements_read_at >= Some(since));
     let known_empty = license.entitlements.is_empty() && read_in_force;
     if entitlements.is_empty() && !is_over && !believe_empty && !known_empty {
         return Ok(Refreshed::EmptyTooEarly);
     }
-    store
-        .change_license(&license.id, |license| {
-            let mut license =
-                license.filter(|license| license.entitlements_read_at.is_none_or(|read| read <= began))?;
-            license.entitlements.clone_from(&entitlements);
-            license.entitlements_read_at = Some(began);
-            Some(license.into())
-        })
-        .await?;
+    let mut is_change = false;
+    let kept = store.change_license(&license.id, |license| {
+        let mut license = license.filter(|license| license.entitlements_read_at.is_none_or(|read| read <= began))?;
+        let is_beginning_or_end = license.entitlements.is_empty() || entitlements.is_empty();
+        is_change = !is_beginning_or_end && license.entitlements != entitlements;
+        license.entitlements.clone_from(&entitlements);
+        license.entitlements_read_at = Some(began);
+        Some(license.into())
+    });
+    kept.await?;
+    if is_change {
+        store.note_evidence(&license.product, EvidenceKind::AgreementChanged).await;
+    }
     Ok(Refreshed::Kept)
 }
 

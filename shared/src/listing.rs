@@ -17,7 +17,7 @@ use url::Url;
 use crate::ids::{DimensionKey, ProductCode, ProductId};
 use crate::registration::{Door, Secret};
 
-pub use catalog::{Catalog, Price};
+pub use catalog::{Catalog, Price, unfit_for_fulfillment};
 pub use page::{Choice, Colour, ExtraField, FieldKind, Page, Words, WrongAnswer};
 
 /// Where buyers see their subscriptions at AWS Marketplace: "Set up your account" stands there, and every change of a
@@ -177,6 +177,17 @@ pub enum DimensionType {
     Metered,
     /// Metered by the seller's reports.
     ExternallyMetered,
+}
+
+impl DimensionType {
+    /// Its name, as the catalog has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Entitled => "Entitled",
+            Self::Metered => "Metered",
+            Self::ExternallyMetered => "ExternallyMetered",
+        }
+    }
 }
 
 /// Where buyers of a listing go.

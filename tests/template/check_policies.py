@@ -21,7 +21,18 @@ from sam import source, transformed
 # What the sandbox's stacks are called, in the template's words.
 TABLE = re.compile(r"table/stallkeeper-(?:staging|production)(?:/index/(\w+))?")
 TOPIC = re.compile(r"stallkeeper-(?:staging|production)-events")
-IDENTITY = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"
+RULE = re.compile(r"rule/stallkeeper-(?:staging|production)-news")
+SCHEDULE = re.compile(r"schedule/default/stallkeeper-(?:staging|production)-(\w+)")
+DEAD_LETTERS = re.compile(r"stallkeeper-(?:staging|production)-(\w+)-dead-letters")
+ACCOUNT = "arn:${{AWS::Partition}}:{}:${{AWS::Region}}:${{AWS::AccountId}}"
+IDENTITY = f"{ACCOUNT.format('ses')}:identity/*"
+# By its name, as its function could not wait for it.
+OWN_SCHEDULE = f"{ACCOUNT.format('scheduler')}:schedule/default/${{AWS::StackName}}-readiness"
+# What is asked for by the beginning of its name.
+BEGINNINGS = {
+    "alarm:*": f"{ACCOUNT.format('cloudwatch')}:alarm:*",
+    "log-group:*": f"{ACCOUNT.format('logs')}:log-group:*",
+}
 
 
 class Grant(NamedTuple):
@@ -138,6 +149,16 @@ def in_template(resource):
         return f"${{TableInUse.Value}}/index/{table[1]}" if table[1] else "TableInUse.Value"
     if TOPIC.fullmatch(resource):
         return "EventsTopic"
+    if RULE.fullmatch(resource):
+        return "NewsRule.Arn"
+    if schedule := SCHEDULE.fullmatch(resource):
+        return OWN_SCHEDULE if schedule[1] == "readiness" else f"{schedule[1].capitalize()}Schedule.Arn"
+    if resource in BEGINNINGS:
+        return BEGINNINGS[resource]
+    if resource.startswith("AWSMarketplace/"):
+        return f"{ACCOUNT.format('aws-marketplace')}:{resource}"
+    if letters := DEAD_LETTERS.fullmatch(resource):
+        return f"{letters[1].capitalize()}DeadLetters.Arn"
     return IDENTITY if resource == "identity" else resource
 
 

@@ -83,6 +83,16 @@ impl Operation {
         path
     }
 
+    /// The same with the examples of the parameters that the query needs.
+    fn example_target(&self) -> String {
+        let needed = self.parameters.iter().filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
+        let query = needed.map(|parameter| {
+            format!("{}={}", parameter["name"].as_str().unwrap(), parameter["example"].as_str().unwrap())
+        });
+        let query = query.collect::<Vec<_>>().join("&");
+        if query.is_empty() { self.example_path() } else { format!("{}?{query}", self.example_path()) }
+    }
+
     fn response<'a>(&'a self, document: &'a Value, status: u16) -> Option<&'a Value> {
         Some(resolved(document, self.described["responses"].get(status.to_string())?))
     }
@@ -120,7 +130,7 @@ async fn call(world: &World, method: &str, path: &str, more: &Operation) -> (u16
 async fn every_operation_of_the_document_is_answered_as_it_says() {
     let (world, document) = (World::new().await, document());
     for operation in operations(&document) {
-        let (method, path) = (&operation.method, operation.example_path());
+        let (method, path) = (&operation.method, operation.example_target());
         let (status, _, answer) = call(&world, method, &path, &operation).await;
         assert!(!NOT_OF_A_HANDLER.contains(&status.to_string().as_str()), "{method} {path}: {status} {answer}");
         let response = operation.response(&document, status);
@@ -203,7 +213,9 @@ fn found(pattern: &str, text: &str) -> Vec<String> {
 fn every_route_of_the_handlers_is_in_the_document() {
     let document = document();
     let mut routes = BTreeSet::new();
-    for (file, text) in sources(&["functions/entitlement/src/lib.rs", "functions/usage/src/lib.rs"]) {
+    for (file, text) in
+        sources(&["functions/entitlement/src/lib.rs", "functions/usage/src/lib.rs", "functions/readiness/src/api.rs"])
+    {
         let of_file = found(r#"\n\s*\[("v1"[^\]\n]*)\] =>"#, &text);
         let (_, below) = text.split_once("match segments.as_slice() {").unwrap();
         // Each arm asks for its methods once; the last one knows no route.
@@ -272,6 +284,7 @@ fn a_code_of_a_problem_is_in_the_document_where_a_source_has_it_and_nowhere_else
     for (file, text) in sources(&[
         "functions/entitlement/src",
         "functions/usage/src",
+        "functions/readiness/src",
         "shared/src/http.rs",
         "shared/src/http/problem.rs",
     ]) {

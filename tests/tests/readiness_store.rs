@@ -29,9 +29,10 @@ fn notes(world: &World) -> usize {
     calls
 }
 
-/// A world, and the table as two processes have it.
+/// A world whose clock starts nothing, and the table as two processes have it.
 async fn two_processes() -> (World, Store, Store) {
     let world = World::new().await;
+    world.sandbox.set_schedule(false);
     let (one, other) = (world.store(Stage::Staging), world.store(Stage::Staging));
     notes(&world);
     (world, one, other)

@@ -4,8 +4,8 @@
 //! Beside it, the [`Reconciliation`] with what AWS Marketplace shows, which has a schedule and a binary of its own.
 //!
 //! API Gateway has checked the caller's signature before a request arrives here. A decision costs one query of the
-//! table and no call to AWS Marketplace; once a minute the listing that it goes by is read besides. The only route that
-//! asks AWS is the one that reconciles a license.
+//! table and no call to AWS Marketplace; once a minute the listing that it goes by is read besides, and once a day it is
+//! noted for the auditor that the application asks. The only route that asks AWS is the one that reconciles a license.
 
 mod contacts;
 mod events;
@@ -51,6 +51,7 @@ impl EntitlementApi {
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let request = Request::read(event);
         let response: Response = self.answer(&request).await.unwrap_or_else(Response::from);
+        self.store.note_outcomes("entitlement", self.marketplace.take_outcomes()).await;
         // Not the path: who calls may have put anything there.
         let (method, status) = (request.method.as_str(), response.status.as_u16());
         tracing::info!(method, status, counter = "api", "answered");

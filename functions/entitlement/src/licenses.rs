@@ -8,6 +8,8 @@ use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{AccountId, LicenseId, TenantId};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::lifecycle::{self, Linking};
+use stallkeeper::readiness::EvidenceKind;
+use stallkeeper::registration::Door;
 use stallkeeper::store::{Page, Store, StoreError};
 
 use crate::probes::may_belong;
@@ -116,11 +118,26 @@ pub(crate) async fn link(store: &Store, request: &Request, license: &str) -> Res
     let to = [("to", tenant.to_string())];
     let entry = AuditEntry::new(request.caller.as_deref(), "license.link", &id, to, store.clock().now());
     let linking = lifecycle::link_tenant(store, &id, &tenant, Some(&entry)).await?;
+    note_link(store, &id, &linking).await;
     linked(store, &id, linking, || {
         Problem::new(StatusCode::CONFLICT, "license_linked_elsewhere", "The license belongs to another tenant.")
             .detail(format!("{id} was linked before and stays where it is"))
             .action("Have the buyer sign in to the account that the license was registered with.")
     })
+}
+
+/// What an application's wish to link a license proves of it.
+async fn note_link(store: &Store, id: &LicenseId, linking: &Linking) {
+    let proven = match linking {
+        Linking::Linked(license) if license.door == Some(Door::SignIn) => {
+            Some((&license.product, EvidenceKind::ExistingAccountLinked))
+        }
+        Linking::LinkedElsewhere(product) => Some((product, EvidenceKind::SecondClaimRefused)),
+        Linking::Linked(_) | Linking::Unknown => None,
+    };
+    if let Some((product, kind)) = proven.filter(|_| !id.is_probe()) {
+        store.note_evidence(product, kind).await;
+    }
 }
 
 #[derive(Deserialize)]
@@ -192,7 +209,7 @@ fn linked(
     match linking {
         Linking::Linked(license) => Ok(one(&license, store.clock().now())),
         Linking::Unknown => Err(Problem::license_unknown(id).into()),
-        Linking::LinkedElsewhere => Err(elsewhere().into()),
+        Linking::LinkedElsewhere(_) => Err(elsewhere().into()),
     }
 }
 

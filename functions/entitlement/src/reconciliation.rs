@@ -98,7 +98,9 @@ impl Reconciliation {
     ///
     /// When the table does not answer. What was done stays done, and the next run goes on from there.
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
-        self.run_from(time_limit, false).await
+        let report = self.run_from(time_limit, false).await?;
+        self.store.note_run("reconcile").await;
+        Ok(report)
     }
 
     /// Runs once and begins the day's walk anew, whatever was walked of it: for an operator who has mended something.
@@ -127,6 +129,7 @@ impl Reconciliation {
             };
             let done = run.all().await;
             let report = run.report;
+            self.store.note_outcomes("reconcile", self.marketplace.take_outcomes()).await;
             self.metrics.write(self.store.clock().now(), &measured(&report, done.is_err()));
             match done {
                 Ok(()) => tracing::info!(?report, "the reconciliation has run"),

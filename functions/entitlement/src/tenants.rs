@@ -1,5 +1,8 @@
 //! Tenants: whether AWS Marketplace manages one, and what it may use.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::{join, join_all};
 use http::StatusCode;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -8,6 +11,7 @@ use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, TenantId};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::listing::SUBSCRIPTIONS_PAGE;
+use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::usage::plain_decimal;
 
@@ -39,6 +43,7 @@ pub(crate) async fn show(store: &Store, request: &Request, tenant: &str) -> Resu
     request.only_parameters(&[])?;
     let tenant = read_tenant(tenant)?;
     let licenses = store.licenses_of_tenant(&tenant).await?;
+    note_asked(store, &licenses).await;
     let now = store.clock().now();
     let is_over = |license: &License| matches!(license.state_at(now).name(), StateName::Ended | StateName::Failed);
     let managed = !licenses.iter().all(is_over);
@@ -72,8 +77,9 @@ pub(crate) async fn decide(store: &Store, request: &Request, tenant: &str) -> Re
     request.only_parameters(&["dimension", "quantity"])?;
     let tenant = read_tenant(tenant)?;
     let question = read_question(request)?;
-    let holdings = holdings(store, &tenant).await?;
-    let now = store.clock().now();
+    let licenses = store.licenses_of_tenant(&tenant).await?;
+    let (holdings, ()) = join(holdings(store, &licenses), note_asked(store, &licenses)).await;
+    let (holdings, now) = (holdings?, store.clock().now());
     Ok(match question {
         Some(question) => {
             let decision = answer(&question, &holdings, now);
@@ -86,13 +92,20 @@ pub(crate) async fn decide(store: &Store, request: &Request, tenant: &str) -> Re
     })
 }
 
-async fn holdings(store: &Store, tenant: &TenantId) -> Result<Vec<Holding>, StoreError> {
-    let mut holdings = Vec::new();
-    for license in store.licenses_of_tenant(tenant).await? {
+async fn holdings(store: &Store, licenses: &[License]) -> Result<Vec<Holding>, StoreError> {
+    let mut holdings = Vec::with_capacity(licenses.len());
+    for license in licenses {
         let listing = store.listing(&license.product).await?;
-        holdings.push(Holding { license, listing });
+        holdings.push(Holding { license: license.clone(), listing });
     }
     Ok(holdings)
+}
+
+/// Leaves for the auditor that the application asks about its tenants; a probe's is nobody's.
+async fn note_asked(store: &Store, licenses: &[License]) {
+    let products: BTreeSet<_> =
+        licenses.iter().filter(|license| !license.id.is_probe()).map(|license| &license.product).collect();
+    join_all(products.into_iter().map(|product| store.note_evidence(product, EvidenceKind::EntitlementAsked))).await;
 }
 
 fn read_tenant(text: &str) -> Result<TenantId, Problem> {

@@ -17,12 +17,14 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use futures_util::future::join;
 use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::license::StateName;
 use stallkeeper::listing::Listing;
 use stallkeeper::metrics::{Metric, Metrics};
 use stallkeeper::notification::{OutboundEvent, Told};
+use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::registration::Contact;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::texts::Language;
@@ -129,7 +131,8 @@ impl Mailer {
         let letter = Letter::write(occasion, &listing, language, event.at)?;
         self.send(&contact, &listing, letter).await?;
         tracing::info!(event = %event.id, license = %event.license, ?occasion, "a buyer has mail");
-        self.store.note_mailed(&event).await?;
+        let noted = self.store.note_evidence(&event.product, EvidenceKind::BuyerNotified);
+        join(self.store.note_mailed(&event), noted).await.0?;
         Ok(Outcome::Sent)
     }
 

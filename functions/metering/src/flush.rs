@@ -78,7 +78,11 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
         };
         Some(row.into())
     };
-    run.store.change_license(id, change).await?;
+    let row = run.store.change_license(id, change).await?;
+    let is_closed = |row: &License| row.flush_at.is_none() && matches!(row.state, State::Ended { .. });
+    if let Some(row) = row.filter(|row| settled == Settled::Done && is_closed(row)) {
+        run.closed(row);
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 
 mod call;
 mod close;
+mod evidence;
 mod flush;
 mod hour;
 mod overage;
@@ -94,6 +95,10 @@ impl Metering {
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
         let run = Run::begin(&self.store, &self.marketplace, self.mode, time_limit);
         let done = all_parts(&run).await;
+        evidence::leave(&run).await;
+        if done.is_ok() {
+            self.store.note_run("metering").await;
+        }
         run.end(&self.metrics, done).await
     }
 }

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use stallkeeper::aws::chain;
-use stallkeeper::ids::{AgreementId, LicenseId};
+use stallkeeper::ids::{AgreementId, LicenseId, ProductCode};
 use stallkeeper::license::License;
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::metering::RecordName;
@@ -27,6 +27,9 @@ const RESERVE: Duration = Duration::from_secs(40);
 
 /// How long before a month's window closes a pending record of it is a matter for a person.
 const CLOSES_SOON: SignedDuration = SignedDuration::from_mins(10);
+
+/// How many licenses of a product that are closed in a run are remembered.
+const MOST_CLOSED: usize = 5;
 
 /// How long the backlog may take to be measured.
 const MEASURING: Duration = Duration::from_secs(10);
@@ -45,10 +48,20 @@ pub(crate) struct Run<'a> {
     closes_until: Instant,
     counted: Mutex<BTreeMap<Metric, u64>>,
     sent: Mutex<u64>,
+    left: Mutex<Left>,
     /// Whether something was left for lack of time.
     was_short: AtomicBool,
     /// When each agreement that was asked for began, as far as it is known.
     starts: Mutex<BTreeMap<AgreementId, Option<Began>>>,
+}
+
+/// What the run has done that is evidence.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// The products of which AWS has booked something.
+    pub(crate) booked: BTreeSet<ProductCode>,
+    /// Some of the licenses that were closed.
+    pub(crate) closed: BTreeMap<ProductCode, Vec<LicenseId>>,
 }
 
 /// When an agreement began, and which one it renewed.
@@ -88,6 +101,7 @@ impl<'a> Run<'a> {
             closes_until: began + time_limit / 2,
             counted: Mutex::default(),
             sent: Mutex::default(),
+            left: Mutex::default(),
             was_short: AtomicBool::new(false),
             starts: Mutex::default(),
         }
@@ -131,6 +145,24 @@ impl<'a> Run<'a> {
     /// Counts the records of a call.
     pub(crate) fn count_sent(&self, records: usize) {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) += u64::try_from(records).unwrap_or(u64::MAX);
+    }
+
+    /// AWS has booked something of a product.
+    pub(crate) fn booked(&self, product: &ProductCode) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).booked.insert(product.clone());
+    }
+
+    /// A license is over and closed.
+    pub(crate) fn closed(&self, license: License) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_product = left.closed.entry(license.product).or_default();
+        if of_product.len() < MOST_CLOSED {
+            of_product.push(license.id);
+        }
+    }
+
+    pub(crate) fn take_left(&self) -> Left {
+        std::mem::take(&mut self.left.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts something that a person must look at, and tells of it.

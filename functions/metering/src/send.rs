@@ -193,7 +193,10 @@ impl<'r, 'a> Sending<'r, 'a> {
     /// Does what a call left to do.
     async fn hear(&mut self, answered: Answered) -> Result<(), StoreError> {
         let Answered { product, booked, rejected } = answered;
-        self.product(&product).gets_through |= booked > 0;
+        if booked > 0 {
+            self.product(&product).gets_through = true;
+            self.run.booked(&product);
+        }
         let Some((rejection, mut records)) = rejected else { return Ok(()) };
         let run = self.run;
         if let Rejection::Configuration(code) = &rejection {

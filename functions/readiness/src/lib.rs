@@ -104,7 +104,8 @@ impl Readiness {
         self.store.note_run(RUN).await;
         let product = &listing.product_code;
         let (facts, attestations, earlier) = tokio::join!(
-            self.gather(listing, registration),
+            // On the heap: it is larger than a thread's stack likes.
+            self.gather(listing, registration).boxed(),
             self.store.attestations(product),
             self.store.latest_report(product),
         );

@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use stallkeeper::aws::chain;
 use stallkeeper::http::{Request, Response};
-use stallkeeper::license::License;
+use stallkeeper::license::{License, Resolved};
 use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
+use stallkeeper::marketplace::ResolveError;
+use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::registration::{HANDOFF_LIFE, SESSION_COOKIE, SESSION_LIFE, Secret, Session};
 
 use crate::Registration;
@@ -27,16 +30,31 @@ const PATIENCE: Duration = Duration::from_secs(3);
 impl Registration {
     pub(crate) async fn arrive(&self, request: &Request) -> Result<Response, Failed> {
         let token = token(request)?;
-        let resolved = self.marketplace.resolve_customer(&token).await?;
+        let resolved = match self.marketplace.resolve_customer(&token).await {
+            Ok(resolved) => resolved,
+            Err(error) => {
+                if matches!(error, ResolveError::Expired | ResolveError::Invalid) {
+                    // Whose product it was to be for, nobody says.
+                    self.store.note_evidence_of_all(EvidenceKind::BadTokenRefused).await;
+                }
+                return Err(error.into());
+            }
+        };
         let Some(listing) = self.store.listing(&resolved.product).await? else {
             return Err(Failure::ProductUnknown(resolved.product).into());
         };
+        let noted =
+            join(self.store.note_evidence(&listing.product_code, EvidenceKind::TokenResolved), self.note_outcomes());
+        join(self.let_in(&listing, resolved), noted).await.0
+    }
+
+    async fn let_in(&self, listing: &Listing, resolved: Resolved) -> Result<Response, Failed> {
         let Some(purchase) = resolved.purchase(listing.mode) else {
-            return Err(Failed::of(&listing, Failure::PurchaseIncomplete(listing.product_code.clone())));
+            return Err(Failed::of(listing, Failure::PurchaseIncomplete(listing.product_code.clone())));
         };
-        let of_listing = |error| Failed::of(&listing, error);
+        let of_listing = |error| Failed::of(listing, error);
         let license = lifecycle::register(&self.store, &purchase).await.map_err(of_listing)?;
-        let secret = Secret::random().map_err(|error| Failed::of(&listing, error))?;
+        let secret = Secret::random().map_err(|error| Failed::of(listing, error))?;
         let over_at = self.store.clock().seconds().saturating_add(SESSION_LIFE.as_secs());
         let session = Session {
             license: license.id.clone(),
@@ -46,7 +64,7 @@ impl Registration {
             handoff: None,
         };
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;
-        self.read_entitlements(&listing, &license).await;
+        self.read_entitlements(listing, &license).await;
         tracing::info!(license = %license.id, product = %license.product, counter = "arrived", "a buyer has arrived");
         Ok(Response::see_other("/register").cookie(session_cookie(&secret)))
     }

@@ -65,7 +65,11 @@ impl Registration {
                     newer = Some(license.version);
                     return None;
                 }
-                let (door, session) = (door(&license, form.door), visit.session.clone());
+                let (mut license, session) = (license, visit.session.clone());
+                if license.tenant.is_none() {
+                    license.door = Some(form.door);
+                }
+                let door = door(&license, form.door);
                 let handoff = Handoff { license: license.id.clone(), session, door, expires_at, redeemed: None };
                 let handoff = Also::Handoff(code.hash(), handoff);
                 Some(complete(license, contact.as_ref(), known.as_ref(), &visit.session, handoff))

@@ -15,6 +15,7 @@ use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
 use stallkeeper::aws::chain;
 use stallkeeper::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
 use stallkeeper::marketplace::Marketplace;
+use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
 
@@ -90,6 +91,7 @@ impl Subscription {
         let mut response = SqsBatchResponse::default();
         let hearing = event.records.iter().map(|message| tokio::time::timeout(PATIENCE, self.hear(message)));
         let heard = join_all(hearing).await;
+        self.store.note_outcomes("subscription", self.marketplace.take_outcomes()).await;
         for (message, heard) in event.records.iter().zip(heard) {
             let id = message.message_id.clone().unwrap_or_default();
             match heard.unwrap_or(Err(Failure::TookTooLong)) {
@@ -110,7 +112,7 @@ impl Subscription {
         let receives = receives(message);
         match message::read(message.body.as_deref().unwrap_or_default())? {
             Message::License { news, entitlements } => self.hear_of_license(&news, entitlements, receives).await,
-            Message::Agreement(event) => self.hear_of_agreement(event, receives).await,
+            Message::Agreement { event, amends } => self.hear_of_agreement(event, amends, receives).await,
             Message::Advisory(agreement, advisory) => {
                 lifecycle::hear_of_advisory(&self.store, &agreement, &advisory).await?;
                 Ok(Heard::Kept)
@@ -139,11 +141,21 @@ impl Subscription {
         }
     }
 
-    async fn hear_of_agreement(&self, mut event: AgreementEvent, receives: u32) -> Result<Heard, Failure> {
+    async fn hear_of_agreement(
+        &self,
+        mut event: AgreementEvent,
+        amends: bool,
+        receives: u32,
+    ) -> Result<Heard, Failure> {
         if event.status.end_reason().is_some() {
             event.status = self.confirm_end(&event, receives).await?;
         }
-        lifecycle::hear_of_agreement(&self.store, &event).await?;
+        let products = lifecycle::hear_of_agreement(&self.store, &event).await?;
+        if amends || event.status.goes_on() {
+            let noted =
+                products.iter().map(|product| self.store.note_evidence(product, EvidenceKind::AgreementChanged));
+            join_all(noted).await;
+        }
         Ok(Heard::Kept)
     }
 

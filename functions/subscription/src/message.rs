@@ -25,8 +25,13 @@ pub(crate) enum Message {
         /// Whether to read the entitlements again.
         entitlements: bool,
     },
-    /// Something about an agreement.
-    Agreement(AgreementEvent),
+    /// Something about an agreement; `amends` if it is another than it was.
+    Agreement {
+        /// What.
+        event: AgreementEvent,
+        /// Whether it was amended.
+        amends: bool,
+    },
     /// Something about a risk on the account of an agreement's buyer.
     Advisory(AgreementId, Advisory),
     /// Something that no license depends on.
@@ -155,11 +160,13 @@ fn read_event(event: Event) -> Result<Message, Unreadable> {
         Some(("License Deprovisioned", "Manufacturer" | "Proposer")) => {
             license(event.detail, false, |agreement| LicenseEvent::Deprovisioned(Naming { mark, agreement }))
         }
-        Some(("Purchase Agreement Created" | "Purchase Agreement Amended", "Manufacturer" | "Proposer")) => {
-            agreement(event.detail, mark, AgreementStatus::Active)
+        Some((kind @ ("Purchase Agreement Created" | "Purchase Agreement Amended"), "Manufacturer" | "Proposer")) => {
+            let event = agreement(event.detail, mark, AgreementStatus::Active)?;
+            Ok(Message::Agreement { event, amends: kind == "Purchase Agreement Amended" })
         }
         Some(("Purchase Agreement Ended", "Manufacturer" | "Proposer")) => {
-            agreement(event.detail, mark, AgreementStatus::Unknown)
+            let event = agreement(event.detail, mark, AgreementStatus::Unknown)?;
+            Ok(Message::Agreement { event, amends: false })
         }
         Some(("Purchase Agreement Advisory Issued", "Manufacturer" | "Proposer")) => {
             let (agreement, told) = advisory(event.detail)?;
@@ -198,16 +205,16 @@ fn license(
 }
 
 /// An agreement event; `otherwise` is the status where it names none, or an ending one that says `ACTIVE`.
-fn agreement(detail: Value, mark: Mark, otherwise: AgreementStatus) -> Result<Message, Unreadable> {
+fn agreement(detail: Value, mark: Mark, otherwise: AgreementStatus) -> Result<AgreementEvent, Unreadable> {
     let AgreementDetail { agreement } = part("detail", detail)?;
     let said = agreement.status.as_deref().map(AgreementStatus::read);
-    Ok(Message::Agreement(AgreementEvent {
+    Ok(AgreementEvent {
         agreement: agreement.id,
         mark,
         status: said.filter(|status| *status != AgreementStatus::Active).unwrap_or(otherwise),
         previous: agreement.previous_agreement_id,
         starts_at: agreement.start_time,
-    }))
+    })
 }
 
 /// An SNS notification's envelope, as SQS gets it without raw delivery.

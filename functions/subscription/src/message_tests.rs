@@ -15,7 +15,10 @@ fn license_news(name: &str) -> (LicenseNews, bool) {
 
 fn agreement_event(name: &str) -> AgreementEvent {
     match read(&sample(name)).unwrap() {
-        Message::Agreement(event) => event,
+        Message::Agreement { event, amends } => {
+            assert_eq!(amends, name.contains("amended"), "{name}");
+            event
+        }
         other => panic!("{name} was read as {other:?}"),
     }
 }
@@ -68,7 +71,7 @@ fn an_end_without_a_status_or_with_a_new_one_is_an_end() {
             r#"{{"id":"e","source":"aws.agreement-marketplace","detail-type":"Purchase Agreement Ended - Proposer",
             "time":"2026-08-20T12:00:00Z","detail":{{"agreement":{{"id":"agmt-1"{status}}}}}}}"#
         );
-        let Message::Agreement(event) = read(&body).unwrap() else { panic!("no agreement event") };
+        let Message::Agreement { event, .. } = read(&body).unwrap() else { panic!("no agreement event") };
         assert!(event.status.end_reason().is_some(), "{status}");
     }
 }

@@ -7,6 +7,7 @@
     reason = "what fails here fails the test; clippy knows test functions, but not what they share"
 )]
 
+mod catalog;
 mod dlq;
 mod doctor;
 mod events;

@@ -63,8 +63,9 @@ impl ServiceError {
             Service::Catalog => Self::modelled("ThrottlingException", 429, message),
             Service::Sns => Self::modelled("Throttled", 429, message),
             Service::Ses | Service::Lambda => Self::modelled("TooManyRequestsException", 429, message),
-            Service::CloudFormation | Service::Sts => Self::common("Throttling", 400, message),
-            Service::Sqs => Self::common("ThrottlingException", 400, message),
+            Service::CloudFormation | Service::Sts | Service::CloudWatch => Self::common("Throttling", 400, message),
+            Service::Sqs | Service::EventBridge | Service::Logs => Self::common("ThrottlingException", 400, message),
+            Service::Scheduler => Self::modelled("ThrottlingException", 429, message),
         }
     }
 
@@ -80,6 +81,10 @@ impl ServiceError {
             Service::Ses => Self::modelled("InternalServiceErrorException", 500, message),
             Service::CloudFormation | Service::Sts | Service::Sqs => Self::common("InternalFailure", 500, message),
             Service::Lambda => Self::modelled("ServiceException", 500, message),
+            Service::EventBridge => Self::modelled("InternalException", 500, message),
+            Service::CloudWatch => Self::modelled("InternalServiceFault", 500, message),
+            Service::Logs => Self::modelled("ServiceUnavailableException", 500, message),
+            Service::Scheduler => Self::modelled("InternalServerException", 500, message),
         }
     }
 
@@ -87,13 +92,16 @@ impl ServiceError {
     pub(crate) fn access_denied(service: Service, operation: &str) -> Self {
         let message = format!("User: sandbox is not authorized to perform: {operation}");
         match service {
-            Service::DynamoDb | Service::Metering | Service::Entitlement | Service::Sqs => {
-                Self::common("AccessDeniedException", 400, message)
-            }
+            Service::DynamoDb
+            | Service::Metering
+            | Service::Entitlement
+            | Service::Sqs
+            | Service::EventBridge
+            | Service::Logs => Self::common("AccessDeniedException", 400, message),
             Service::Catalog => Self::modelled("AccessDeniedException", 403, message),
-            Service::CloudFormation | Service::Sts => Self::common("AccessDenied", 403, message),
+            Service::CloudFormation | Service::Sts | Service::CloudWatch => Self::common("AccessDenied", 403, message),
             Service::Sns => Self::modelled("AuthorizationError", 403, message),
-            Service::Ses | Service::Lambda => Self::common("AccessDeniedException", 403, message),
+            Service::Ses | Service::Lambda | Service::Scheduler => Self::common("AccessDeniedException", 403, message),
             Service::Agreement => {
                 let mut error = Self::modelled("AccessDeniedException", 403, message);
                 error.members = error.members.with("reason", "INVALID_ACCESS");
@@ -116,18 +124,29 @@ impl ServiceError {
         format!("{namespace}#{}", self.code)
     }
 
+    /// Whose fault it is, as awsQuery has it.
+    fn kind(&self) -> &'static str {
+        if self.status < 500 { "Sender" } else { "Receiver" }
+    }
+
+    /// The header `x-amzn-query-error` of a service that spoke awsQuery before: the code that it had there.
+    pub(crate) fn query_error(&self) -> String {
+        format!("{};{}", self.code, self.kind())
+    }
+
     /// The body of the answer in awsQuery.
     pub(crate) fn in_xml(&self, request_id: &str) -> Document {
-        let kind = if self.status < 500 { "Sender" } else { "Receiver" };
-        let error = Record::new().with("Type", kind).with("Code", self.code).with("Message", self.message.as_str());
+        let error =
+            Record::new().with("Type", self.kind()).with("Code", self.code).with("Message", self.message.as_str());
         let body = Record::new().with("Error", Document::from(error)).with("RequestId", request_id);
         Record::new().with("ErrorResponse", Document::from(body)).into()
     }
 
     /// The body of the answer.
     pub(crate) fn document(&self, service: Option<Service>, request_id: &str) -> Document {
-        // DynamoDB's model spells it so in this one shape, the Catalog API's in all of its.
-        let is_large = self.code == "TransactionCanceledException" || service == Some(Service::Catalog);
+        // DynamoDB's model spells it so in this one shape, the Catalog API's and the Scheduler's in all of theirs.
+        let is_large = self.code == "TransactionCanceledException"
+            || matches!(service, Some(Service::Catalog | Service::Scheduler));
         let message = if is_large { "Message" } else { "message" };
         let mut body = self.members.clone().with("__type", self.shape_id(service)).with(message, self.message.as_str());
         if service == Some(Service::Agreement) && self.modelled {

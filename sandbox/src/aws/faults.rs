@@ -59,6 +59,8 @@ pub enum FaultKind {
     Error500,
     /// The connection is held open, then closes without an answer; nothing was done.
     Timeout,
+    /// There is no answer for as long as the caller waits; nothing was done.
+    Hang,
     /// The service says that the caller may not do this.
     AccessDenied,
     /// The service says that it is not there in this region (Metering Service API reference, DisabledApiException).
@@ -76,12 +78,13 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    const ALL: [(&'static str, Self); 11] = [
+    const ALL: [(&'static str, Self); 12] = [
         ("before", Self::Before),
         ("after", Self::After),
         ("throttle", Self::Throttle),
         ("error500", Self::Error500),
         ("timeout", Self::Timeout),
+        ("hang", Self::Hang),
         ("access_denied", Self::AccessDenied),
         ("disabled_api", Self::DisabledApi),
         ("unprocessed", Self::Unprocessed),
@@ -102,6 +105,7 @@ impl FaultKind {
             | Self::Throttle
             | Self::Error500
             | Self::Timeout
+            | Self::Hang
             | Self::AccessDenied
             | Self::CrashBefore
             | Self::CrashAfter => ("every operation", true),
@@ -196,6 +200,7 @@ impl Fault {
             FaultKind::Timeout => 30_000,
             FaultKind::Before
             | FaultKind::After
+            | FaultKind::Hang
             | FaultKind::CrashBefore
             | FaultKind::CrashAfter
             | FaultKind::Throttle

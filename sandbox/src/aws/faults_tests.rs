@@ -65,7 +65,7 @@ fn a_plan_that_cannot_be_is_refused_with_what_could_be() {
     let cases = [
         ("service", json!("kms"), "service_unknown", "dynamodb, metering, entitlement, agreement"),
         ("operation", json!("GetEntitlements"), "operation_unknown", "*, ResolveCustomer"),
-        ("kind", json!("explode"), "kind_unknown", "before, after, throttle, error500, timeout, access_denied"),
+        ("kind", json!("explode"), "kind_unknown", "before, after, throttle, error500, timeout, hang, access_denied"),
         ("call", json!(0), "fault_malformed", "count from 1"),
         ("times", json!(-1), "fault_malformed", "u32"),
         ("colour", json!("red"), "fault_malformed", "unknown field `colour`"),

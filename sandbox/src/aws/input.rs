@@ -166,6 +166,16 @@ impl<'a> Input<'a> {
     }
 }
 
+/// Refuses members that the model has and the sandbox has not: an answer past them would look right and be wrong.
+pub(crate) fn only(members: Input<'_>, member: &'static str, served: &[&str]) -> Result<(), BadInput> {
+    match members.names().find(|name| !served.contains(name)) {
+        None => Ok(()),
+        Some(_) => {
+            Err(BadInput::breaks(member, format!("have no members but these, in the sandbox: {}", served.join(", "))))
+        }
+    }
+}
+
 /// A value that must be a text.
 pub(crate) fn text<'a>(value: &'a Document, member: &'static str, rule: &TextRule) -> Result<&'a str, BadInput> {
     match value {

@@ -56,6 +56,7 @@ pub use catalog::{
     NextChangeSet, Status, Verdict, fulfillment_url,
 };
 
+pub use deployed::{AlarmState, AuditLog, DeadLetters, DeployedNames, Rule, Schedule, State, Subscription, Wiring};
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use in_process::InProcess;
 pub use marketplace::{

@@ -85,11 +85,21 @@ fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
         Service::DynamoDb => in_table(operation, request),
         Service::Metering | Service::Entitlement | Service::Agreement => one("aws-marketplace", "*"),
         Service::Catalog => in_catalog(request).into_iter().flat_map(|on| one("aws-marketplace", &on)).collect(),
+        // This knows no single subscription.
+        Service::Sns if operation == "GetSubscriptionAttributes" => one("sns", "*"),
+        // They are asked for by the beginning of their names.
+        Service::CloudWatch => one("cloudwatch", "alarm:*"),
+        Service::Logs => one("logs", "log-group:*"),
         Service::Sns => one("sns", of("TopicArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default()),
         // Which identity it is depends on what is verified at SES: the address, or its domain.
         Service::Ses => one("ses", "identity"),
+        Service::Sqs => one("sqs", of("QueueUrl").and_then(|url| url.rsplit('/').next()).unwrap_or("*")),
+        Service::EventBridge => {
+            one("events", &format!("rule/{}", of("Name").or_else(|| of("Rule")).unwrap_or_default()))
+        }
+        Service::Scheduler => one("scheduler", &format!("schedule/default/{}", of("Name").unwrap_or_default())),
         // What operators ask for: no function does.
-        Service::CloudFormation | Service::Sts | Service::Sqs | Service::Lambda => one(service.name(), "*"),
+        Service::CloudFormation | Service::Sts | Service::Lambda => one(service.name(), "*"),
     }
 }
 
@@ -182,6 +192,23 @@ mod tests {
         assert_eq!(lines(Service::Ses, "SendEmail", &json!({})), ["ses:SendEmail identity"]);
         let metering = lines(Service::Metering, "BatchMeterUsage", &json!({}));
         assert_eq!(metering, ["aws-marketplace:BatchMeterUsage *"]);
+        let subscription = json!({ "SubscriptionArn": "arn:aws:sns:us-east-1:287250355862:topic:1" });
+        let asked = lines(Service::Sns, "GetSubscriptionAttributes", &subscription);
+        assert_eq!(asked, ["sns:GetSubscriptionAttributes *"]);
+    }
+
+    #[test]
+    fn the_auditor_asks_for_a_rule_a_schedule_and_a_queue() {
+        for (service, operation, request, asked) in [
+            (Service::EventBridge, "DescribeRule", json!({ "Name": "news" }), "events:DescribeRule rule/news"),
+            (Service::EventBridge, "ListTargetsByRule", json!({ "Rule": "r" }), "events:ListTargetsByRule rule/r"),
+            (Service::Scheduler, "GetSchedule", json!({ "Name": "s" }), "scheduler:GetSchedule schedule/default/s"),
+            (Service::Sqs, "GetQueueAttributes", json!({ "QueueUrl": "http://a/1/q" }), "sqs:GetQueueAttributes q"),
+            (Service::CloudWatch, "DescribeAlarms", json!({}), "cloudwatch:DescribeAlarms alarm:*"),
+            (Service::Logs, "DescribeLogGroups", json!({}), "logs:DescribeLogGroups log-group:*"),
+        ] {
+            assert_eq!(lines(service, operation, &request), [asked]);
+        }
     }
 
     #[test]

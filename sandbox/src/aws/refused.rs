@@ -149,6 +149,12 @@ pub enum Refused {
         /// How far it has come.
         status: &'static str,
     },
+    /// A stack cannot be wired so.
+    #[error("the stack cannot be wired so: {problem}")]
+    WiringInvalid {
+        /// What is wrong.
+        problem: String,
+    },
     /// The sandbox itself failed.
     #[error("the sandbox made a name that is none: {0}")]
     Internal(#[from] InvalidId),
@@ -178,6 +184,7 @@ impl Refused {
             Self::EntityUnknown { .. } => "entity_unknown",
             Self::ChangeSetUnknown { .. } => "change_set_unknown",
             Self::ChangeSetDoesNotWait { .. } => "change_set_does_not_wait",
+            Self::WiringInvalid { .. } => "wiring_invalid",
             Self::Internal(_) => "internal",
         }
     }

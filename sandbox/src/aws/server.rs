@@ -128,7 +128,8 @@ fn not_served(services: &Services, headers: &HeaderMap) -> Response {
     error.status = 404;
     error.message =
         "The sandbox serves DynamoDB, AWS Marketplace Metering, Entitlement, Agreement and Catalog, SNS and SES, and for \
-         operators some of CloudFormation, STS, SQS and Lambda."
+         operators and the auditor some of CloudFormation, STS, SQS, Lambda, EventBridge and its Scheduler, CloudWatch \
+         and its Logs."
             .to_owned();
     failure(protocol, None, &error, &services.marketplace.request_id())
 }
@@ -189,6 +190,11 @@ impl Services {
                 self.hold(fault.hold()).await;
                 return Outcome::Lost;
             }
+            FaultKind::Hang => {
+                let mut stop = self.stop.clone();
+                let _ = stop.changed().await;
+                return Outcome::Lost;
+            }
             FaultKind::After => {
                 self.perform(asked, 0).await;
                 self.hold(fault.hold()).await;
@@ -229,7 +235,7 @@ impl Services {
     /// The call itself. Its first `unprocessed` records come back unprocessed, if it has such.
     async fn perform(&self, asked: &Asked, unprocessed: usize) -> Response {
         let Asked { call, body, .. } = asked;
-        if call.service == Service::DynamoDb {
+        if call.service == Service::DynamoDb && call.operation != "DescribeContinuousBackups" {
             // What is malformed is passed on too: DynamoDB has its own words for it.
             return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(
                 |error| {
@@ -248,12 +254,20 @@ impl Services {
         } else {
             asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(
                 |request| match call.service {
-                    Service::Sns | Service::Ses => {
+                    Service::Sns | Service::Ses if call.operation != "GetSubscriptionAttributes" => {
                         let (at, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
                         self.outbox.answer(address, request, at, &request_id)
                     }
                     Service::Catalog => operations::catalog::call(&self.catalog, &call.operation, request),
-                    Service::CloudFormation | Service::Sts | Service::Sqs => {
+                    Service::CloudFormation
+                    | Service::Sts
+                    | Service::Sqs
+                    | Service::Sns
+                    | Service::DynamoDb
+                    | Service::EventBridge
+                    | Service::Scheduler
+                    | Service::CloudWatch
+                    | Service::Logs => {
                         let (now, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
                         self.deployed.answer(address, &asked.headers, request, now)
                     }
@@ -303,6 +317,11 @@ fn failure(protocol: Protocol, service: Option<Service>, error: &ServiceError, r
         && let Ok(shape) = error.shape_id(service).parse()
     {
         response.headers_mut().insert("x-amzn-errortype", shape);
+    }
+    if service == Some(Service::CloudWatch)
+        && let Ok(query_error) = error.query_error().parse()
+    {
+        response.headers_mut().insert("x-amzn-query-error", query_error);
     }
     response
 }

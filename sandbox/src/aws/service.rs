@@ -36,11 +36,19 @@ pub enum Service {
     Sqs,
     /// Lambda: functions that operators run.
     Lambda,
+    /// EventBridge: the rules that bring AWS's news.
+    EventBridge,
+    /// EventBridge Scheduler: what runs by the clock.
+    Scheduler,
+    /// CloudWatch: the alarms.
+    CloudWatch,
+    /// CloudWatch Logs: the audit logs.
+    Logs,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::DynamoDb,
         Self::Metering,
         Self::Entitlement,
@@ -52,6 +60,10 @@ impl Service {
         Self::Sts,
         Self::Sqs,
         Self::Lambda,
+        Self::EventBridge,
+        Self::Scheduler,
+        Self::CloudWatch,
+        Self::Logs,
     ];
 
     /// The name that fault plans and the wire log use.
@@ -68,6 +80,10 @@ impl Service {
             Self::Sts => "sts",
             Self::Sqs => "sqs",
             Self::Lambda => "lambda",
+            Self::EventBridge => "eventbridge",
+            Self::Scheduler => "scheduler",
+            Self::CloudWatch => "cloudwatch",
+            Self::Logs => "logs",
         }
     }
 
@@ -112,12 +128,16 @@ impl Service {
                 "ListEntities",
                 "StartChangeSet",
             ],
-            Self::Sns => &["Publish"],
+            Self::Sns => &["GetSubscriptionAttributes", "Publish"],
             Self::Ses => &["SendEmail"],
             Self::CloudFormation => &["DescribeStackResource", "DescribeStacks"],
             Self::Sts => &["GetCallerIdentity"],
             Self::Sqs => &["GetQueueAttributes", "ListMessageMoveTasks", "ReceiveMessage", "StartMessageMoveTask"],
             Self::Lambda => &["Invoke"],
+            Self::EventBridge => &["DescribeRule", "ListTargetsByRule"],
+            Self::Scheduler => &["GetSchedule"],
+            Self::CloudWatch => &["DescribeAlarms"],
+            Self::Logs => &["DescribeLogGroups"],
         }
     }
 
@@ -135,6 +155,10 @@ impl Service {
             Self::Sts => "com.amazonaws.sts",
             Self::Sqs => "com.amazonaws.sqs",
             Self::Lambda => "com.amazonaws.lambda",
+            Self::EventBridge => "com.amazonaws.eventbridge",
+            Self::Scheduler => "com.amazonaws.scheduler",
+            Self::CloudWatch => "com.amazonaws.cloudwatch",
+            Self::Logs => "com.amazonaws.cloudwatchlogs",
         }
     }
 }
@@ -163,7 +187,7 @@ pub(crate) struct Call {
     /// As the request names it; it need not exist.
     pub operation: String,
     pub protocol: Protocol,
-    /// What the address says beside the body, in restJson1.
+    /// What path and query say beside the body, in restJson1.
     pub query: Vec<(String, String)>,
     /// The function that the path names, where Lambda is called.
     pub function: Option<String>,
@@ -183,6 +207,12 @@ impl Call {
             let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
             return Some(Self { query, ..Self::of(Service::Catalog, operation, Protocol::RestJson) });
         }
+        if let Some((_, name)) = path.rsplit_once("/schedules/").filter(|_| method == "GET") {
+            let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
+            let label = ("Name".to_owned(), name);
+            let query = form_urlencoded::parse(query.as_bytes()).into_owned().chain([label]).collect();
+            return Some(Self { query, ..Self::of(Service::Scheduler, "GetSchedule", Protocol::RestJson) });
+        }
         if method != "POST" {
             return None;
         }
@@ -195,6 +225,8 @@ impl Call {
                 "AWSMPEntitlementService" => (Service::Entitlement, Protocol::Json11),
                 "AWSMPCommerceService_v20200301" => (Service::Agreement, Protocol::Json10),
                 "AmazonSQS" => (Service::Sqs, Protocol::Json10),
+                "Logs_20140328" => (Service::Logs, Protocol::Json11),
+                "AWSEvents" => (Service::EventBridge, Protocol::Json11),
                 _ => return None,
             };
             return Some(Self::of(service, operation, protocol));
@@ -225,6 +257,7 @@ impl Call {
         let service = match service {
             "AWSMPEntitlementService" => Service::Entitlement,
             "AWSMPCommerceService_v20200301" => Service::Agreement,
+            "GraniteServiceVersion20100801" => Service::CloudWatch,
             _ => return None,
         };
         Some(Self::of(service, operation, Protocol::Cbor))

@@ -95,10 +95,12 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let listings = asked.count(Service::DynamoDb, "GetItem").calls;
     let of_services = |services: &[Service]| services.iter().map(|service| asked.requests(*service)).sum::<u64>();
     let marketplace = of_services(&[Service::Metering, Service::Entitlement, Service::Agreement]);
-    let others = of_services(&Service::ALL).saturating_sub(made + queries + listings + marketplace);
+    let notes = asked.count(Service::DynamoDb, "UpdateItem").calls;
+    let others = of_services(&Service::ALL).saturating_sub(made + queries + listings + notes + marketplace);
     println!(
         "a decision asks {:.3} Query of DynamoDB and {:.3} of AWS Marketplace; {} decisions with the warm-up: {} Query, \
-         {listings} GetItem of the listing, {marketplace} of AWS Marketplace, {others} else",
+         {listings} GetItem of the listing, {notes} UpdateItem for the auditor, {marketplace} of AWS Marketplace, \
+         {others} else",
         per(queries, made),
         per(marketplace, made),
         grouped(made),
@@ -112,9 +114,9 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{}", Goal { what, wanted: Wanted::AtMost(GOAL), got: times_as_long(decision, query) });
     }
     ensure!(decided.wrong == 0, "{} decisions are wrong", decided.wrong);
-    // A listing is kept for a minute.
+    // A listing is kept for a minute. The first decision of a day leaves evidence for the auditor.
     let minutes = decided.took.as_secs() / 60 + 1;
-    let is_cheap = queries == made && listings <= minutes && others == 0 && marketplace == 0;
+    let is_cheap = queries == made && listings <= minutes && notes <= 1 && others == 0 && marketplace == 0;
     ensure!(is_cheap, "a decision cost more than one query");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A call as the control API takes it: the sandbox that it is about and the parameters of its query, the agreement of
-//! its path, its body.
+//! A call as the control API takes it: the sandbox that it is about and the parameters of its query, what its
+//! path names, its body.
 //!
 //! Every handler takes these and none of axum's own extractors, which refuse in plain text and let parameters pass that
 //! nobody asked for.
@@ -59,6 +59,20 @@ impl<S: Send + Sync> FromRequestParts<S> for OfAgreement {
             .await
             .map_err(|_| Failure::invalid("agreement", "it must be percent-encoded UTF-8"))?;
         agreement_id(&text).map(Self)
+    }
+}
+
+/// What the path names: an entity, a product, a change set, a stage.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(name) = path.map_err(|_| Failure::invalid("path", "it must be percent-encoded UTF-8"))?;
+        Ok(Self(name))
     }
 }
 

@@ -1,28 +1,12 @@
 //! The seller's catalog: entities put into any state, and change sets that fail, hang or are reviewed.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path};
-use http::request::Parts;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Failure, Here, Sent, described};
+use super::{Answer, Here, Named, Sent, described};
 use crate::aws::{ChangeSetOverview, Decision, NextChangeSet};
 use crate::listings::find;
 use crate::sandbox::Inside;
-
-/// The entity, product or change set that the path names.
-#[derive(Debug)]
-pub(super) struct Named(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Named {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        let Path(name) = path.map_err(|_| Failure::invalid("path", "it must be percent-encoded UTF-8"))?;
-        Ok(Self(name))
-    }
-}
 
 pub(super) async fn entities(Here(inside, _): Here) -> Answer<Value> {
     inside.timeline.settle().await;

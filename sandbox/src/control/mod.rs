@@ -6,6 +6,7 @@
 mod call;
 mod catalog;
 mod deliveries;
+mod deployed;
 mod purchases;
 mod readings;
 mod reconciliation;
@@ -31,7 +32,7 @@ use crate::listings::{DescribedListing, find};
 use crate::sandbox::Inside;
 use crate::stack::Stack;
 
-use call::{Here, OfAgreement, Sent};
+use call::{Here, Named, OfAgreement, Sent};
 pub(crate) use purchases::{FreshToken, Order, agreement_id, buy, fresh_token};
 pub(crate) use time::{Moved, move_clock};
 
@@ -61,6 +62,8 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/change-sets/{change_set}", post(catalog::decide))
         .route("/sandbox/web", get(web::show).post(web::spoil).delete(web::mend))
         .route("/sandbox/web/certificate", put(web::certify))
+        .route("/sandbox/deployed/{stage}", get(deployed::show).patch(deployed::rewire))
+        .route("/sandbox/deployed/{stage}/reset", post(deployed::reset))
         .route("/sandbox/wire", get(views::wire).delete(views::clear_wire))
         .method_not_allowed_fallback(no_such_method)
         .with_state(inside)
@@ -103,12 +106,19 @@ fn described<'a>(inside: &'a Inside, product: &str) -> Result<&'a DescribedListi
 
 /// The stacks that a call is about: of the stage that it names, or all.
 fn stacks<'a>(inside: &'a Inside, stage: Option<&str>) -> Result<Vec<&'a Arc<Stack>>, Failure> {
-    let Some(name) = stage else { return Ok(inside.stacks.iter().collect()) };
-    let running: Vec<&str> = inside.stacks.iter().map(|stack| stack.stage.as_str()).collect();
-    let unknown =
-        || Failure::invalid("stage", format!("there is no stage `{name}` here, only: {}", running.join(", ")));
-    let stage: Stage = name.parse().map_err(|_| unknown())?;
-    Ok(vec![inside.stack(stage).ok_or_else(unknown)?])
+    match stage {
+        Some(name) => Ok(vec![stack(inside, name)?]),
+        None => Ok(inside.stacks.iter().collect()),
+    }
+}
+
+/// The stack of a stage.
+fn stack<'a>(inside: &'a Inside, stage: &str) -> Result<&'a Arc<Stack>, Failure> {
+    let found = stage.parse().ok().and_then(|stage: Stage| inside.stack(stage));
+    found.ok_or_else(|| {
+        let running: Vec<&str> = inside.stacks.iter().map(|stack| stack.stage.as_str()).collect();
+        Failure::invalid("stage", format!("there is no stage `{stage}` here, only: {}", running.join(", ")))
+    })
 }
 
 /// A control call that was not done.
@@ -159,6 +169,7 @@ impl From<Refused> for Failure {
             | Refused::ReadingUnknown { .. }
             | Refused::ReadingInvalid { .. }
             | Refused::DimensionNotMetered { .. }
+            | Refused::WiringInvalid { .. }
             | Refused::FaultMalformed { .. } => StatusCode::BAD_REQUEST,
         };
         Problem::new(status, refused.code(), "The sandbox does not do that.")

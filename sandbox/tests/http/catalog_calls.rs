@@ -15,10 +15,6 @@ fn entity<'a>(answer: &'a Value, id: &str) -> &'a Value {
 }
 
 impl Visit {
-    async fn patch(&self, path: &str, body: Value) -> Value {
-        read(self.client.patch(self.url(path)).json(&body).send().await.unwrap()).await
-    }
-
     /// Changes a product at AWS, as the seller's programs do, and answers the change set's id.
     async fn change(&self, change_type: &str, details: Value) -> String {
         let client = aws_sdk_marketplacecatalog::Client::new(self.sandbox.sdk_config());

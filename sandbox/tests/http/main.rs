@@ -10,6 +10,7 @@
 mod bench;
 mod catalog_calls;
 mod control_calls;
+mod deployed_calls;
 mod gateway_requests;
 mod metered_usage;
 mod program;
@@ -56,6 +57,10 @@ impl Visit {
 
     async fn post(&self, path: &str, body: Value) -> Value {
         read(self.client.post(self.url(path)).json(&body).send().await.unwrap()).await
+    }
+
+    async fn patch(&self, path: &str, body: Value) -> Value {
+        read(self.client.patch(self.url(path)).json(&body).send().await.unwrap()).await
     }
 
     /// Buys a product; nobody registers.

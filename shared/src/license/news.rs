@@ -33,6 +33,21 @@ pub enum LicenseEvent {
     SeenInForce(SeenInForce),
 }
 
+impl LicenseEvent {
+    /// When the license came into force by it; none if it is no such event of AWS's.
+    pub fn activated_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Updated(naming) => Some(naming.mark.at),
+            Self::Subscribed { mark, .. } => Some(mark.at),
+            Self::Deprovisioned(_)
+            | Self::SubscribeFailed(_)
+            | Self::Unsubscribing(_)
+            | Self::Unsubscribed(_)
+            | Self::SeenInForce(_) => None,
+        }
+    }
+}
+
 /// The newest that AWS said about a license, one place a kind of event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct News {

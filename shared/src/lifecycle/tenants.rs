@@ -1,7 +1,7 @@
 //! Whose a license is: links to tenants, and the line of licenses that goes with one.
 
 use crate::audit::AuditEntry;
-use crate::ids::{LicenseId, TenantId};
+use crate::ids::{LicenseId, ProductCode, TenantId};
 use crate::license::License;
 use crate::store::{Also, Change, Store, StoreError};
 
@@ -10,8 +10,8 @@ use crate::store::{Also, Change, Store, StoreError};
 pub enum Linking {
     /// It belongs to whom it was to, since now or before.
     Linked(Box<License>),
-    /// It belongs to somebody else, and stays there.
-    LinkedElsewhere,
+    /// It belongs to somebody else, and stays there. It is for this product.
+    LinkedElsewhere(ProductCode),
     /// There is no such license.
     Unknown,
 }
@@ -47,7 +47,7 @@ pub async fn move_license(
 ) -> Result<Linking, StoreError> {
     let Some(license) = store.license(id).await? else { return Ok(Linking::Unknown) };
     if license.tenant.as_ref() != Some(from) && license.tenant.as_ref() != to {
-        return Ok(Linking::LinkedElsewhere);
+        return Ok(Linking::LinkedElsewhere(license.product));
     }
     // Oldest first, as `inherit` looks at them: whichever comes second sees the other's write.
     for member in line_of(store, &license).await? {
@@ -55,7 +55,10 @@ pub async fn move_license(
         store.change_license(&member, |license| given(license, (Some(from), to), entry)).await?;
     }
     let Some(license) = store.license(id).await? else { return Ok(Linking::Unknown) };
-    Ok(if license.tenant.as_ref() == to { Linking::Linked(Box::new(license)) } else { Linking::LinkedElsewhere })
+    Ok(match license.tenant.as_ref() == to {
+        true => Linking::Linked(Box::new(license)),
+        false => Linking::LinkedElsewhere(license.product),
+    })
 }
 
 /// Gives a license from one to another, each a tenant or none, and the licenses that took over from it too. Done again it
@@ -70,7 +73,7 @@ pub(super) async fn give(
     let changed = store.change_license(id, |license| given(license, whose, entry)).await?;
     let Some(license) = changed else { return Ok(Linking::Unknown) };
     if license.tenant.as_ref() != to {
-        return Ok(Linking::LinkedElsewhere);
+        return Ok(Linking::LinkedElsewhere(license.product));
     }
     let mut seen = vec![id.clone()];
     let mut next = license.successor().cloned();

@@ -133,6 +133,28 @@ impl Catalog {
     }
 }
 
+/// What AWS's catalog does not take in a fulfillment URL (the schema `FulfillmentUrl`): the part's name.
+pub fn unfit_for_fulfillment(url: &Url) -> Option<&'static str> {
+    let path_fits = |c: char| c.is_ascii_alphanumeric() || "-_@+./".contains(c);
+    if url.scheme() != "https" {
+        Some("https")
+    } else if !url.domain().is_some_and(|domain| domain.contains('.')) {
+        Some("host")
+    } else if url.port().is_some() {
+        Some("port")
+    } else if url.query().is_some() {
+        Some("query")
+    } else if url.fragment().is_some() {
+        Some("fragment")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Some("user")
+    } else if !url.path().chars().all(path_fits) || url.as_str().len() > 2048 {
+        Some("path")
+    } else {
+        None
+    }
+}
+
 fn fits(text: &str, most: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= most
 }

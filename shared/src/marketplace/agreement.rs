@@ -118,8 +118,9 @@ impl Marketplace {
             .filters(which)
             .set_next_token(page)
             .send()
-            .await
-            .map_err(read_error)?;
+            .await;
+        self.outcomes.hear("aws-marketplace:SearchAgreements", &answer);
+        let answer = answer.map_err(read_error)?;
         let agreements = answer.agreement_view_summaries().iter().filter_map(found).collect();
         Ok(AgreementPage { agreements, next: answer.next_token().map(str::to_owned) })
     }
@@ -134,6 +135,7 @@ impl Marketplace {
         let mut pages = request.into_paginator().send();
         let mut provisioned = Vec::new();
         while let Some(page) = pages.next().await {
+            self.outcomes.hear("aws-marketplace:GetAgreementEntitlements", &page);
             let page = page.map_err(read_error)?;
             let is_provisioned =
                 |it: &&AgreementEntitlement| it.status() == Some(&AgreementEntitlementStatus::Provisioned);
@@ -145,7 +147,9 @@ impl Marketplace {
 
     /// None where AWS does not know the agreement.
     async fn describe(&self, id: &AgreementId) -> Result<Option<DescribeAgreementOutput>, MarketplaceError> {
-        match self.agreement_client().describe_agreement().agreement_id(id.as_str()).send().await {
+        let answer = self.agreement_client().describe_agreement().agreement_id(id.as_str()).send().await;
+        self.outcomes.hear("aws-marketplace:DescribeAgreement", &answer);
+        match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if is_unknown(error.as_service_error()) => Ok(None),
             Err(error) => Err(read_error(error)),

@@ -1,7 +1,9 @@
 //! What AWS's catalog has of a product: the Catalog API's entities, and the client that asks for them.
 
+mod change_sets;
 mod client;
 mod details;
+mod plan;
 
 use std::collections::BTreeSet;
 
@@ -14,7 +16,9 @@ use super::{MarketplaceError, odd, read_error};
 use crate::ids::{AccountId, ProductId};
 use crate::listing::DimensionType;
 
+pub use change_sets::{ChangeError, ChangeSetAtAws, Failure, NotStarted, Status};
 pub use client::Catalog;
+pub use plan::{Change, ChangeSet, Difference, Plan, Target, plan};
 
 /// Where a product is in its life (AWS Marketplace Seller Guide, "SaaS product lifecycle"). It is read, never set here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,14 +30,13 @@ impl Marketplace {
     ///
     /// Tells an expired and an invalid token apart from an AWS that does not answer.
     pub async fn resolve_customer(&self, token: &str) -> Result<Resolved, ResolveError> {
-        let answer =
-            self.metering_client().resolve_customer().registration_token(token).send().await.map_err(|error| {
-                match error.as_service_error() {
-                    Some(ResolveCustomerError::ExpiredTokenException(_)) => ResolveError::Expired,
-                    Some(ResolveCustomerError::InvalidTokenException(_)) => ResolveError::Invalid,
-                    _ => read_error(error).into(),
-                }
-            })?;
+        let answer = self.metering_client().resolve_customer().registration_token(token).send().await;
+        self.outcomes.hear("aws-marketplace:ResolveCustomer", &answer);
+        let answer = answer.map_err(|error| match error.as_service_error() {
+            Some(ResolveCustomerError::ExpiredTokenException(_)) => ResolveError::Expired,
+            Some(ResolveCustomerError::InvalidTokenException(_)) => ResolveError::Invalid,
+            _ => read_error(error).into(),
+        })?;
         let product: ProductCode = answer.product_code().unwrap_or_default().parse().map_err(odd)?;
         match read(&answer, &product) {
             Ok(Some(resolved)) => Ok(resolved),

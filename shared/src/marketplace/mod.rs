@@ -4,10 +4,12 @@
 
 mod agreement;
 mod batch_meter_usage;
-mod catalog;
+pub mod catalog;
 mod entitlement;
 mod metering;
+mod outcomes;
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use aws_config::SdkConfig;
@@ -19,6 +21,8 @@ pub use catalog::{
 };
 pub use metering::ResolveError;
 
+use outcomes::Outcomes;
+
 /// AWS Marketplace, as the functions speak to it. Each of its clients is built with its first call: no function needs all
 /// three from its start on.
 #[derive(Debug, Clone)]
@@ -27,6 +31,7 @@ pub struct Marketplace {
     metering: OnceLock<aws_sdk_marketplacemetering::Client>,
     entitlement: OnceLock<aws_sdk_marketplaceentitlement::Client>,
     agreement: OnceLock<aws_sdk_marketplaceagreement::Client>,
+    outcomes: Outcomes,
 }
 
 impl Marketplace {
@@ -37,7 +42,14 @@ impl Marketplace {
             metering: OnceLock::new(),
             entitlement: OnceLock::new(),
             agreement: OnceLock::new(),
+            outcomes: Outcomes::default(),
         }
+    }
+
+    /// Whether AWS let this stack do what it was asked since this was last called, by the action as IAM names it. One that
+    /// was allowed once was: what was refused beside it is about one resource.
+    pub fn take_outcomes(&self) -> BTreeMap<&'static str, bool> {
+        self.outcomes.take()
     }
 
     fn metering_client(&self) -> &aws_sdk_marketplacemetering::Client {

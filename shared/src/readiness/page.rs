@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use url::Url;
 
 use super::facts::{Answer, Facts};
 use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
+use crate::listing::unfit_for_fulfillment;
 
 /// How long a certificate must still be good.
 const CERTIFICATE_LEFT: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -34,7 +34,7 @@ const SELLERS_SUPPORT: [&str; 2] = ["contact the seller you bought from", "è²©å£
 
 pub(super) fn https(facts: &Facts<'_>) -> Verdict {
     of(&facts.page.address, |address| {
-        if let Some(problem) = unfit(address) {
+        if let Some(problem) = unfit_for_fulfillment(address) {
             return fail("unfit", [("url", address.to_string()), ("problem", problem.to_owned())]);
         }
         of(&facts.page.certificate_until, |until| {
@@ -43,28 +43,6 @@ pub(super) fn https(facts: &Facts<'_>) -> Verdict {
             if left < CERTIFICATE_LEFT { fail("certificate", with) } else { pass("ok", with) }
         })
     })
-}
-
-/// What AWS's catalog does not take in a fulfillment URL (the schema `FulfillmentUrl`): the part's name.
-fn unfit(url: &Url) -> Option<&'static str> {
-    let path_fits = |c: char| c.is_ascii_alphanumeric() || "-_@+./".contains(c);
-    if url.scheme() != "https" {
-        Some("https")
-    } else if !url.domain().is_some_and(|domain| domain.contains('.')) {
-        Some("host")
-    } else if url.port().is_some() {
-        Some("port")
-    } else if url.query().is_some() {
-        Some("query")
-    } else if url.fragment().is_some() {
-        Some("fragment")
-    } else if !url.username().is_empty() || url.password().is_some() {
-        Some("user")
-    } else if !url.path().chars().all(path_fits) || url.as_str().len() > 2048 {
-        Some("path")
-    } else {
-        None
-    }
 }
 
 pub(super) fn accepts_post(facts: &Facts<'_>) -> Verdict {

@@ -55,8 +55,7 @@ impl View<'_> {
 
     /// Whether the agreement that the license follows goes on in another.
     pub(super) fn goes_on(&self) -> bool {
-        let status = self.described.map(|described| described.status);
-        status.is_some_and(|status| status != AgreementStatus::Active && status.end_reason().is_none())
+        self.described.is_some_and(|described| described.status.goes_on())
     }
 
     /// The agreement in force that grants the license, where it is not known to be in force by that.

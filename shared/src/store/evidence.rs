@@ -91,7 +91,7 @@ impl Store {
         if !self.noted.take_on(&about, true, now) {
             return;
         }
-        match tokio::time::timeout(PATIENCE, self.all_listings()).await {
+        match tokio::time::timeout(PATIENCE, Box::pin(self.all_listings())).await {
             Ok(Ok(listings)) => {
                 join_all(listings.iter().map(|listing| self.note_evidence(&listing.product_code, kind))).await;
                 self.noted.done(&about, true, after(now, ALL_ARE_NOTED));
@@ -134,6 +134,12 @@ impl Store {
                 .expression_attribute_values(":today", AttributeValue::S(today.date.clone()))
         };
         self.note(&key, is_allowed, after(now, OUTCOME_IS_FRESH), request).await;
+    }
+
+    /// Notes all of a function's outcomes.
+    pub async fn note_outcomes(&self, function: &str, outcomes: BTreeMap<&'static str, bool>) {
+        let notes = outcomes.into_iter().map(|(action, is_allowed)| self.note_outcome(function, action, is_allowed));
+        join_all(notes).await;
     }
 
     /// What AWS let each function do when it last asked.
@@ -193,7 +199,8 @@ impl Store {
         if !self.noted.take_on(&about, said, self.clock.now()) {
             return;
         }
-        match tokio::time::timeout(PATIENCE, request().send()).await {
+        // On the heap: what a note is written beside has no room for it on its stack.
+        match tokio::time::timeout(PATIENCE, Box::pin(request().send())).await {
             Ok(Ok(_)) => self.noted.done(&about, said, until),
             Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
                 self.noted.done(&about, said, until);

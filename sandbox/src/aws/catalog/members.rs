@@ -51,7 +51,7 @@ pub(super) fn set_all(into: &mut Value, from: Option<&Value>) {
 
 /// Applies a merge patch (RFC 7396): null takes a member away, an object goes into the object that is there, and
 /// anything else takes the place of what is there.
-pub(super) fn merge_patch(into: &mut Map<String, Value>, patch: Map<String, Value>) {
+pub(crate) fn merge_patch(into: &mut Map<String, Value>, patch: Map<String, Value>) {
     for (name, value) in patch {
         match value {
             Value::Null => {

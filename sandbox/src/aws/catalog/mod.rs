@@ -32,6 +32,7 @@ pub use change_set::{FailureCode, Status};
 pub use control::{ChangeOverview, ChangeSetOverview, Decision, EntityOverview, NextChangeSet, Verdict};
 pub(crate) use course::NotCancelled;
 pub use described::fulfillment_url;
+pub(crate) use members::merge_patch;
 pub(crate) use start::{Asked, AskedChange, NotStarted};
 
 /// The seller's catalog. Clones are the same catalog.

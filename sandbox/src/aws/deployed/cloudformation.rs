@@ -2,6 +2,7 @@
 //! the functions that Lambda runs.
 
 use super::{Stacks, text};
+use crate::aws::catalog::fulfillment_url;
 use crate::aws::error::ServiceError;
 use crate::aws::protocol::{Document, Record};
 use crate::stack::{RECONCILE_FUNCTION, Stack};
@@ -57,7 +58,8 @@ impl Stacks {
 
     fn outputs(&self, stack: &Stack) -> [(&'static str, String); 10] {
         [
-            ("RegistrationUrl", format!("{}/register", stack.url)),
+            // As behind a domain of its own: AWS's catalog takes no address like that of this machine.
+            ("RegistrationUrl", fulfillment_url(stack.stage)),
             ("ApiUrl", stack.url.clone()),
             ("EventsTopicArn", stack.topic.clone()),
             ("TableName", stack.table.clone()),

@@ -1,9 +1,20 @@
-//! What is deployed in the account, as an operator's command asks for it: STS tells whose account it is, CloudFormation
-//! what its stacks are called, SQS what their dead letters are, and Lambda runs the reconciliation.
+//! What is deployed in the account. An operator's command asks for it: STS tells whose account it is, CloudFormation
+//! what its stacks are called, SQS what their dead letters are, and Lambda runs the reconciliation. So does the auditor,
+//! for what it judges by the [`Wiring`]: EventBridge tells of the rule and its Scheduler of what runs by the clock,
+//! CloudWatch of alarms and of the audit log, SNS of the subscriptions to AWS's topics, DynamoDB of the table's backups.
 
+mod backups;
 mod cloudformation;
+mod cloudwatch;
+mod eventbridge;
 mod lambda;
+mod logs;
+mod names;
 mod queues;
+mod scheduler;
+mod subscriptions;
+mod template;
+mod wiring;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -18,6 +29,8 @@ use crate::stack::Stack;
 use queues::MoveTask;
 
 pub(super) use lambda::Invoked;
+pub use names::DeployedNames;
+pub use wiring::{AlarmState, AuditLog, DeadLetters, Rule, Schedule, State, Subscription, Wiring};
 
 /// The stacks of the account; none before they are set up.
 #[derive(Debug, Default)]
@@ -46,7 +59,7 @@ impl Deployed {
         }
     }
 
-    /// Answers a call of STS, CloudFormation or SQS.
+    /// Answers a call of any of these services but Lambda.
     pub(super) fn answer(
         &self,
         (service, operation): (Service, &str),
@@ -62,6 +75,13 @@ impl Deployed {
             (Service::Sts, "GetCallerIdentity") => all.caller(headers),
             (Service::CloudFormation, "DescribeStacks") => all.describe_stacks(request),
             (Service::CloudFormation, "DescribeStackResource") => all.describe_stack_resource(request),
+            (Service::EventBridge, "DescribeRule") => all.describe_rule(request),
+            (Service::EventBridge, "ListTargetsByRule") => all.list_targets_by_rule(request),
+            (Service::Scheduler, "GetSchedule") => all.get_schedule(request),
+            (Service::CloudWatch, "DescribeAlarms") => all.describe_alarms(request),
+            (Service::Logs, "DescribeLogGroups") => all.describe_log_groups(request),
+            (Service::Sns, "GetSubscriptionAttributes") => all.subscription_attributes(request),
+            (Service::DynamoDb, "DescribeContinuousBackups") => all.continuous_backups(request, now),
             (Service::Sqs, "GetQueueAttributes") => all.queue_attributes(request, now),
             (Service::Sqs, "ReceiveMessage") => all.receive_message(request, now),
             (Service::Sqs, "StartMessageMoveTask") => self.start_move(all, request, now),

@@ -10,7 +10,7 @@ use crate::aws::protocol::{Document, Record};
 use crate::queue::{DeadLetter, Queue};
 
 /// What is behind the name of a queue in the name of its dead letters.
-const DEAD_LETTERS: &str = "-dead-letters";
+pub(super) const DEAD_LETTERS: &str = "-dead-letters";
 
 /// For how long a message is out of sight where the caller does not say, as SQS has it.
 const HIDDEN: i64 = 30;
@@ -84,7 +84,7 @@ impl Stacks {
     }
 
     pub(super) fn queue_url(&self, arn: &str) -> String {
-        format!("{}/{}/{}", self.url, self.account, name(arn))
+        url(&self.url, &self.account, name(arn))
     }
 
     pub(super) fn dead_letters_url(&self, queue: &Queue) -> String {
@@ -153,8 +153,13 @@ fn message(letter: &DeadLetter) -> Record {
         .with("Attributes", Document::from(attributes))
 }
 
-fn dead_letters_arn(queue: &Queue) -> String {
+pub(super) fn dead_letters_arn(queue: &Queue) -> String {
     format!("{}{DEAD_LETTERS}", queue.arn())
+}
+
+/// The URL of a queue, at the AWS of that URL.
+pub(super) fn url(aws: &str, account: &str, name: &str) -> String {
+    format!("{aws}/{account}/{name}")
 }
 
 /// The name at the end of a URL or an ARN.

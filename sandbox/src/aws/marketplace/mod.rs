@@ -42,6 +42,7 @@ use super::refused::Refused;
 use books::Books;
 pub(crate) use books::{Agreement, Grant, License, Token};
 pub(crate) use names::Names;
+pub(crate) use news::topics;
 use rate::Rate;
 pub(crate) use usage::{Allocation, Booked, Buyer, OutsideLicense, Usage};
 

@@ -276,17 +276,33 @@ impl Marketplace {
     }
 
     fn sns(&self, at: Timestamp, topic: Topic, listing: &Listing, message: Value) {
-        let name = match topic {
-            Topic::Subscription => "aws-mp-subscription-notification",
-            Topic::Entitlement => "aws-mp-entitlement-notification",
-        };
-        let topic_arn = format!("arn:aws:sns:us-east-1:{TOPICS_ACCOUNT}:{name}-{}", listing.product_code);
-        self.announce(at, News::Sns { topic_arn, message });
+        self.announce(at, News::Sns { topic_arn: topic.arn(listing), message });
     }
 
     fn announce(&self, at: Timestamp, news: News) {
         // A marketplace whose news nobody hears any more still sells.
         let _ = self.0.announcements.send(Announcement { at, news });
+    }
+}
+
+impl Topic {
+    fn arn(self, listing: &Listing) -> String {
+        let name = match self {
+            Self::Subscription => "aws-mp-subscription-notification",
+            Self::Entitlement => "aws-mp-entitlement-notification",
+        };
+        format!("arn:aws:sns:us-east-1:{TOPICS_ACCOUNT}:{name}-{}", listing.product_code)
+    }
+}
+
+/// The ARNs of the topics that tell of a product; of the older kind, that is, since others have none.
+pub(crate) fn topics(listing: &Listing) -> Vec<String> {
+    match listing.mode {
+        Mode::License => Vec::new(),
+        Mode::Customer if listing.pricing.has_entitlements() => {
+            vec![Topic::Subscription.arn(listing), Topic::Entitlement.arn(listing)]
+        }
+        Mode::Customer => vec![Topic::Subscription.arn(listing)],
     }
 }
 

@@ -7,7 +7,7 @@ mod describe_agreement;
 mod get_agreement_entitlements;
 mod get_agreement_terms;
 mod get_entitlements;
-mod pages;
+pub(in crate::aws) mod pages;
 mod resolve_customer;
 mod search_agreements;
 

@@ -10,7 +10,7 @@ use crate::aws::protocol::Document;
 
 /// Where a query stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cursor {
+pub(in crate::aws) struct Cursor {
     /// How many items were given already.
     given: usize,
     /// How many empty pages are still to come.
@@ -20,10 +20,10 @@ pub(super) struct Cursor {
 }
 
 /// The query that a request asks, its place in the pages aside.
-pub(super) fn query(request: &Document) -> u64 {
+pub(in crate::aws) fn query(request: &Document) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Document::Map(members) = request {
-        let about_pages = ["NextToken", "nextToken", "MaxResults", "maxResults"];
+        let about_pages = ["NextToken", "nextToken", "MaxResults", "maxResults", "MaxRecords", "Limit", "limit"];
         for (name, value) in members.iter().filter(|(name, _)| !about_pages.contains(&name.as_str())) {
             (name, value.to_json().to_string()).hash(&mut hasher);
         }
@@ -32,12 +32,12 @@ pub(super) fn query(request: &Document) -> u64 {
 }
 
 impl Cursor {
-    pub(super) fn start(query: u64, empty_pages: usize) -> Self {
+    pub(in crate::aws) fn start(query: u64, empty_pages: usize) -> Self {
         Self { given: 0, empty_pages, query }
     }
 
     /// Where a token leads; none if it is no token of this query.
-    pub(super) fn read(token: &str, query: u64) -> Option<Self> {
+    pub(in crate::aws) fn read(token: &str, query: u64) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let text = std::str::from_utf8(&bytes).ok()?;
         let mut numbers = text.split('.');
@@ -54,7 +54,7 @@ impl Cursor {
     }
 
     /// One page of the items, and the token of the next page if there is one.
-    pub(super) fn page<T>(self, items: Vec<T>, size: usize) -> (Vec<T>, Option<String>) {
+    pub(in crate::aws) fn page<T>(self, items: Vec<T>, size: usize) -> (Vec<T>, Option<String>) {
         if self.empty_pages > 0 {
             return (Vec::new(), Some(Self { empty_pages: self.empty_pages - 1, ..self }.token()));
         }
@@ -66,7 +66,7 @@ impl Cursor {
 }
 
 /// The Agreement Service's rule for its page tokens.
-pub(super) const AGREEMENT_TOKEN: TextRule = TextRule {
+pub(in crate::aws) const AGREEMENT_TOKEN: TextRule = TextRule {
     shortest: 0,
     longest: 8192,
     pattern: "[a-zA-Z0-9+/=_-]+",

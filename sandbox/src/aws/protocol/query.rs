@@ -22,23 +22,27 @@ fn write(xml: &mut String, document: &Document) {
     match document {
         Document::Map(members) => {
             for (name, value) in members {
-                // Writing to a text does not fail.
-                let _ = write!(xml, "<{name}>");
-                write(xml, value);
-                let _ = write!(xml, "</{name}>");
+                match value {
+                    // The entries of a map stand beside each other, with nothing around them.
+                    Document::List(entries) if name == "entry" => {
+                        entries.iter().for_each(|entry| element(xml, name, entry));
+                    }
+                    value => element(xml, name, value),
+                }
             }
         }
-        Document::List(values) => {
-            for value in values {
-                xml.push_str("<member>");
-                write(xml, value);
-                xml.push_str("</member>");
-            }
-        }
+        Document::List(values) => values.iter().for_each(|value| element(xml, "member", value)),
         Document::Text(text) => xml.push_str(&escaped(text)),
         Document::Null => {}
         other => xml.push_str(&escaped(&other.to_json().to_string())),
     }
+}
+
+fn element(xml: &mut String, name: &str, value: &Document) {
+    // Writing to a text does not fail.
+    let _ = write!(xml, "<{name}>");
+    write(xml, value);
+    let _ = write!(xml, "</{name}>");
 }
 
 fn escaped(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! The client of the Catalog API: DescribeEntity, ListEntities, ListChangeSets, DescribeChangeSet.
+//! The client of the Catalog API: DescribeEntity, ListEntities, ListChangeSets.
 
 use aws_config::SdkConfig;
 use aws_sdk_marketplacecatalog::error::SdkError;
@@ -16,7 +16,7 @@ use super::{MarketplaceError, OfferAtAws, ProductAtAws, odd, read_error};
 use crate::ids::ProductId;
 
 /// The catalog that sellers' products are in.
-const CATALOG: &str = "AWSMarketplace";
+pub(super) const CATALOG: &str = "AWSMarketplace";
 
 /// How many entities or change sets are asked for at once.
 const AT_ONCE: usize = 4;
@@ -31,7 +31,7 @@ const MOST_CHANGE_SETS: usize = 100;
 /// AWS Marketplace's catalog, as its sellers read and change it.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    client: aws_sdk_marketplacecatalog::Client,
+    pub(super) client: aws_sdk_marketplacecatalog::Client,
 }
 
 impl Catalog {
@@ -125,8 +125,7 @@ impl Catalog {
         change_set: &ChangeSetSummaryListItem,
     ) -> Result<Option<Timestamp>, MarketplaceError> {
         let id = change_set.change_set_id().ok_or_else(|| odd("a change set without an id"))?;
-        let request = self.client.describe_change_set().catalog(CATALOG).change_set_id(id);
-        let described = request.send().await.map_err(read_error)?;
+        let described = self.describe_change_set(id).await?;
         if !described.change_set().iter().any(|change| makes_public(product, change)) {
             return Ok(None);
         }

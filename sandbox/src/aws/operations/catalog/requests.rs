@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::aws::error::ServiceError;
+pub(super) use crate::aws::input::only;
 use crate::aws::input::{self, BadInput, Input, Problem, TextRule};
 use crate::aws::operations::pages::{Cursor, query};
 use crate::aws::protocol::Document;
@@ -90,16 +91,6 @@ pub(super) fn values<'a>(input: Input<'a>, member: &'static str) -> Result<Optio
         return Err(BadInput::breaks(member, "have from 1 to 10 entries"));
     }
     values.iter().map(|value| input::text(value, member, &VALUE)).collect::<Result<_, _>>().map(Some)
-}
-
-/// Refuses members that the model has and the sandbox has not: an answer past them would look right and be wrong.
-pub(super) fn only(members: Input<'_>, member: &'static str, served: &[&str]) -> Result<(), BadInput> {
-    match members.names().find(|name| !served.contains(name)) {
-        None => Ok(()),
-        Some(_) => {
-            Err(BadInput::breaks(member, format!("have no members but these, in the sandbox: {}", served.join(", "))))
-        }
-    }
 }
 
 /// Whether the order is ascending; the default is descending.

@@ -1,0 +1,42 @@
+//! What a run leaves for the auditor: that AWS took usage, that endings were followed, and what AWS let the run do.
+//!
+//! At the end of the run: nothing that is claimed waits for it.
+
+use futures_util::future::{join_all, join3};
+use stallkeeper::aws::chain;
+use stallkeeper::ids::{LicenseId, ProductCode};
+use stallkeeper::metering::{HourlyRecord, RecordState, WINDOW};
+use stallkeeper::readiness::EvidenceKind;
+use stallkeeper::store::StoreError;
+use stallkeeper::time::UsageHour;
+
+use crate::run::{Left, Run};
+
+pub(crate) async fn leave(run: &Run<'_>) {
+    let Left { booked, closed } = run.take_left();
+    let accepted = booked.iter().map(|product| run.store.note_evidence(product, EvidenceKind::UsageAccepted));
+    let ended = closed.iter().map(|(product, licenses)| note_ending(run, product, licenses));
+    let outcomes = run.store.note_outcomes("metering", run.marketplace.take_outcomes());
+    join3(join_all(accepted), join_all(ended), outcomes).await;
+}
+
+/// One license that was closed as it should is evidence enough.
+async fn note_ending(run: &Run<'_>, product: &ProductCode, licenses: &[LicenseId]) {
+    for license in licenses {
+        match is_all_sent(run, license).await {
+            Ok(true) => return run.store.note_evidence(product, EvidenceKind::EndingFlushed).await,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%license, error = chain(&error), "its ending leaves no evidence"),
+        }
+    }
+}
+
+/// Whether AWS has booked all that was used under a license until its end.
+async fn is_all_sent(run: &Run<'_>, license: &LicenseId) -> Result<bool, StoreError> {
+    let newest = UsageHour::of(run.now);
+    let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
+    let records = run.store.records_between(license, (oldest, newest), None, 1000).await?.records;
+    let is_sent =
+        |record: &HourlyRecord| matches!(record.state, RecordState::Accepted { .. } | RecordState::Folded { .. });
+    Ok(records.iter().all(is_sent))
+}

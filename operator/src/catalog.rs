@@ -1,0 +1,326 @@
+//! What AWS Marketplace shows of a listing beside what is described: the plan, and sending it.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use stallkeeper::aws::chain;
+use stallkeeper::listing::Listing;
+use stallkeeper::marketplace::MarketplaceError;
+use stallkeeper::marketplace::catalog::{Catalog, ChangeSet, ChangeSetAtAws, Failure, NotStarted, Plan, Status, plan};
+use url::Url;
+
+use crate::print::{Progress, Table, ask, plain, say, say_json};
+use crate::stack::TableArguments;
+
+/// How often it is looked how far a change set is, at first; later less often.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+const LATER_LOOKS: Duration = Duration::from_secs(10);
+
+/// How long a change set is followed. AWS takes minutes for most.
+const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How much of a text stands in a table.
+const WIDEST: usize = 60;
+
+/// What the credentials must allow to read and to change the catalog.
+const READING: &str = "aws-marketplace:DescribeEntity, ListEntities, ListChangeSets and DescribeChangeSet";
+const CHANGING: &str = "aws-marketplace:StartChangeSet and DescribeChangeSet";
+
+/// A described listing, and the stack that it is sold by.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The listing's file.
+    #[arg(required_unless_present = "product", conflicts_with = "product")]
+    file: Option<PathBuf>,
+    /// The listing's product code or product id, as the stack has it loaded.
+    #[arg(long, value_name = "CODE")]
+    product: Option<String>,
+    #[command(flatten)]
+    stack: TableArguments,
+    /// Says it for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What differs, of which listing.
+#[derive(Debug, Serialize)]
+struct Planned<'a> {
+    product_id: &'a str,
+    name: &'a str,
+    #[serde(flatten)]
+    plan: &'a Plan,
+}
+
+/// What was sent.
+#[derive(Debug, Serialize)]
+struct Applied<'a> {
+    product_id: &'a str,
+    name: &'a str,
+    sent: Vec<ChangeSetAtAws>,
+    /// What differs afterwards.
+    left: &'a Plan,
+}
+
+/// A listing, where its buyers are sent, and the catalog that it is compared with.
+struct Compared {
+    listing: Listing,
+    registration: Url,
+    catalog: Catalog,
+}
+
+/// Shows what differs, and sends nothing.
+pub(crate) async fn show_plan(which: &Which) -> anyhow::Result<()> {
+    let compared = which.compared().await?;
+    let plan = compared.plan().await?;
+    if which.json {
+        return say_json(&Planned {
+            product_id: compared.listing.product_id.as_str(),
+            name: &compared.listing.name,
+            plan: &plan,
+        });
+    }
+    show(&compared.listing, &plan)?;
+    if !plan.change_sets.is_empty() {
+        eprintln!("nothing was sent: `stallkeeper listing apply` sends it");
+    }
+    Ok(())
+}
+
+/// Sends what differs, once that is wanted.
+pub(crate) async fn apply(which: &Which, yes: bool) -> anyhow::Result<()> {
+    ensure!(yes || !which.json, "--json asks nobody: say --yes");
+    let compared = which.compared().await?;
+    let plan = compared.plan().await?;
+    if !which.json {
+        show(&compared.listing, &plan)?;
+    }
+    if !plan.change_sets.is_empty() && !yes {
+        ask("Is this to be sent to AWS Marketplace?")?;
+    }
+    let mut sent = Vec::new();
+    for change_set in &plan.change_sets {
+        let ended = match (compared.send(change_set).await, sent.len()) {
+            (Ok(ended), _) => ended,
+            (Err(error), 0) => return Err(error),
+            (Err(error), done) => {
+                let all = plan.change_sets.len();
+                return Err(error.context(format!("{done} of {all} change sets are done, and stay; of the next")));
+            }
+        };
+        if !which.json {
+            say(format_args!("{}  {}  {}", ended.status.as_str(), ended.id, ended.name))?;
+        }
+        sent.push(ended);
+    }
+    let left = if sent.is_empty() { plan } else { compared.plan().await? };
+    if which.json {
+        let Listing { product_id, name, .. } = &compared.listing;
+        return say_json(&Applied { product_id: product_id.as_str(), name, sent, left: &left });
+    }
+    if !sent.is_empty() {
+        show(&compared.listing, &left)?;
+    }
+    Ok(())
+}
+
+impl Which {
+    async fn compared(&self) -> anyhow::Result<Compared> {
+        let listing = match (&self.file, &self.product) {
+            (Some(file), _) => {
+                let name = file.display();
+                let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+                Listing::parse(&text).with_context(|| name.to_string())?
+            }
+            (None, product) => self.loaded(product.as_deref().unwrap_or_default()).await?,
+        };
+        let (name, stage, wanted) = (&listing.name, listing.stage, self.stack.stage());
+        ensure!(stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was done");
+        let stack = self.stack.stack();
+        let config = stack.config().await;
+        let registration = stack.described(&config).await?.output("RegistrationUrl")?.to_owned();
+        let registration = registration.parse().with_context(|| format!("{registration} is no URL"))?;
+        Ok(Compared { listing, registration, catalog: Catalog::new(&config) })
+    }
+
+    /// The listing that the stack has of a product.
+    async fn loaded(&self, product: &str) -> anyhow::Result<Listing> {
+        let listings = self.stack.store().await?.all_listings().await?;
+        let known: Vec<String> = listings.iter().map(|listing| listing.product_code.to_string()).collect();
+        let is_it = |listing: &Listing| [listing.product_code.as_str(), listing.product_id.as_str()].contains(&product);
+        listings.into_iter().find(is_it).with_context(|| {
+            format!(
+                "the stack has no listing of {product:?}, only of: {}. `stallkeeper listing push` loads one",
+                known.join(", ")
+            )
+        })
+    }
+}
+
+impl Compared {
+    async fn plan(&self) -> anyhow::Result<Plan> {
+        let id = &self.listing.product_id;
+        let product = self.catalog.product(id).await.map_err(|error| cannot_read(&error))?;
+        let product = product.with_context(|| {
+            format!(
+                "AWS Marketplace shows no product {id} to this account. Are these the credentials of the account that \
+                 sells it, and is `product_id` right? A new product is made in the AWS Marketplace Management Portal; its \
+                 id and code go into the listing's file"
+            )
+        })?;
+        let offers = self.catalog.offers(id).await.map_err(|error| cannot_read(&error))?;
+        Ok(plan(&self.listing, &self.registration, &product, &offers, Timestamp::now()))
+    }
+
+    /// Starts a change set and follows it to its end, which must be a good one.
+    async fn send(&self, change_set: &ChangeSet) -> anyhow::Result<ChangeSetAtAws> {
+        let id = match self.catalog.start(change_set).await {
+            Ok(id) => id,
+            Err(NotStarted::Held(message)) => bail!(self.held(change_set, &message).await),
+            Err(NotStarted::Refused { code, message }) => bail!(refused(&code, &message)),
+            Err(NotStarted::Later(error)) => bail!(
+                "AWS Marketplace did not take the change set {}: {}. Look by `stallkeeper listing plan`, and apply again",
+                change_set.name,
+                chain(&error)
+            ),
+        };
+        let ended = self.follow(&id).await?;
+        match (ended.status, &ended.failure) {
+            (Status::Succeeded, _) => Ok(ended),
+            (_, Some(failure)) => bail!(failed(&ended, failure)),
+            (status, None) => bail!("the change set {id} is {}: somebody stopped it", status.as_str()),
+        }
+    }
+
+    /// Follows a change set to its end. A look that gets no answer is made again.
+    async fn follow(&self, id: &str) -> anyhow::Result<ChangeSetAtAws> {
+        let (began, mut pause, mut progress) = (Instant::now(), FIRST_LOOK, Progress::begin());
+        loop {
+            let seen = self.catalog.change_set(id).await;
+            let waited = began.elapsed();
+            match &seen {
+                Ok(seen) if !matches!(seen.status, Status::Preparing | Status::Applying) => return Ok(seen.clone()),
+                Ok(seen) => progress.say(&format!("{id} is {}, since {} s", seen.status.as_str(), waited.as_secs())),
+                Err(MarketplaceError::Refused { code }) => {
+                    bail!("{id} was started, and cannot be followed: {code}. The credentials must allow {CHANGING}")
+                }
+                Err(MarketplaceError::Throttled | MarketplaceError::Unavailable(_)) => {
+                    progress.say(&format!("{id}: AWS does not answer, since {} s", waited.as_secs()));
+                }
+            }
+            ensure!(
+                waited < PATIENCE,
+                "{id} has not ended after {} minutes. AWS goes on with it; `stallkeeper listing plan` shows what is left",
+                PATIENCE.as_secs() / 60
+            );
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LATER_LOOKS);
+        }
+    }
+
+    /// Says what is at work on the entities of a change set, and what to do.
+    async fn held(&self, change_set: &ChangeSet, message: &str) -> String {
+        let mut entities: Vec<&str> = change_set.changes.iter().filter_map(|change| change.entity.id()).collect();
+        entities.dedup();
+        let mut holders = Vec::new();
+        for entity in entities {
+            // What AWS has said names them as well, if they cannot be listed.
+            holders.extend(self.catalog.at_work(entity).await.unwrap_or_default());
+        }
+        let Some(holder) = holders.first() else {
+            return format!("another change set is at work on it: {message}. Apply again once it has ended");
+        };
+        let ChangeSetAtAws { id, name, status, started, .. } = holder;
+        let since = started.map(|at| format!(", since {at:.0}")).unwrap_or_default();
+        let stop = match status {
+            Status::Preparing => format!(
+                ", or stop it: aws marketplace-catalog cancel-change-set --region us-east-1 --catalog AWSMarketplace \
+                 --change-set-id {id}"
+            ),
+            _ => String::new(),
+        };
+        format!(
+            "the change set {id} ({}) is {}{since} and holds this one back. Wait until it has ended and apply again{stop}",
+            plain(name),
+            status.as_str(),
+        )
+    }
+}
+
+fn cannot_read(error: &MarketplaceError) -> anyhow::Error {
+    match error {
+        MarketplaceError::Refused { code } => {
+            anyhow::anyhow!("AWS Marketplace's catalog refuses to answer: {code}. The credentials must allow {READING}")
+        }
+        error @ (MarketplaceError::Throttled | MarketplaceError::Unavailable(_)) => {
+            anyhow::anyhow!("AWS Marketplace's catalog was not read: {}. Try it again", chain(error))
+        }
+    }
+}
+
+fn refused(code: &str, message: &str) -> String {
+    let advice = match code {
+        "AccessDeniedException" => format!("The credentials must allow {CHANGING}"),
+        "ServiceQuotaExceededException" => {
+            "Too many change sets are at work: apply again once some have ended".to_owned()
+        }
+        "ResourceNotFoundException" => "Something of it is gone since it was planned: apply again".to_owned(),
+        _ => "Mend what it names in the listing's file, and apply again".to_owned(),
+    };
+    format!("AWS Marketplace does not take it: {code}: {}. {advice}", plain(message.trim_end_matches('.')))
+}
+
+fn failed(ended: &ChangeSetAtAws, failure: &Failure) -> String {
+    let mut said =
+        format!("the change set {} ({}) has failed, and nothing of it is done", ended.id, plain(&ended.name));
+    if let Some(description) = &failure.description {
+        said.push_str(&format!(": {}", plain(description)));
+    }
+    for error in &failure.errors {
+        said.push_str(&format!("\n  {}: {}: {}", error.change_type, error.code, plain(&error.message)));
+    }
+    said.push_str(if failure.is_fault_of_aws {
+        "\nThe fault is AWS's: apply again; if it stays, tell AWS Marketplace's seller operations the change set's id"
+    } else {
+        "\nMend what it names, in the listing's file or in the AWS Marketplace Management Portal, and apply again"
+    });
+    said
+}
+
+/// Shows what differs and what is to be known.
+fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
+    let Listing { name, product_id, .. } = listing;
+    if plan.change_sets.is_empty() {
+        say(format_args!("{product_id} {name}: nothing to change"))?;
+    }
+    for (number, change_set) in plan.change_sets.iter().enumerate() {
+        let then = if number == 0 { "" } else { ", once that is done" };
+        let mut table = Table::of(&["CHANGE", "WHAT", "AT AWS", "DESCRIBED"]);
+        for change in &change_set.changes {
+            for difference in &change.differences {
+                let at_aws = if difference.at_aws.is_empty() { "-" } else { &difference.at_aws };
+                table.row([
+                    change.change_type.to_owned(),
+                    difference.what.clone(),
+                    short(at_aws),
+                    short(&difference.described),
+                ]);
+            }
+        }
+        say(format_args!("# {}{then}\n\n{table}\n", change_set.name))?;
+    }
+    for hint in &plan.hints {
+        say(format_args!("note: {}", plain(hint)))?;
+    }
+    Ok(())
+}
+
+/// The beginning of a long text.
+fn short(text: &str) -> String {
+    let mut characters = text.chars();
+    let beginning: String = characters.by_ref().take(WIDEST).collect();
+    if characters.next().is_some() { format!("{beginning}…") } else { beginning }
+}

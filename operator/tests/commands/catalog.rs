@@ -1,0 +1,271 @@
+//! What differs at AWS Marketplace is planned and sent: from a bare product to one that nothing is missing of.
+
+use reqwest::Method;
+use sandbox::aws::{EntityKind, Status, fulfillment_url};
+use serde_json::{Value, json};
+use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::marketplace::Catalog;
+use stallkeeper::readiness::{ApplicationSeen, Blind, CHECKS, Facts, Look, Outcome, PageSeen, StackSeen, assess};
+
+use crate::fixture::{Said, World};
+
+const CONSUMPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-consumption.toml");
+
+const PRODUCT: &str = "6democonsumption0000000ab";
+
+/// A sandbox whose demo contract with consumption is a draft without anything.
+async fn bare() -> World {
+    let world = World::new().await;
+    world.sandbox.aws().catalog().strip(&PRODUCT.parse().unwrap()).unwrap();
+    world
+}
+
+async fn apply(world: &World) -> Said {
+    world.run(&["listing", "apply", "--yes", CONSUMPTION]).await
+}
+
+/// The described listing with one text in the place of another, in a file of its own.
+fn changed(from: &str, to: &str) -> (tempfile::TempDir, String) {
+    let text = std::fs::read_to_string(CONSUMPTION).unwrap();
+    assert!(text.contains(from), "the sample has no {from:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("listing.toml");
+    std::fs::write(&file, text.replace(from, to)).unwrap();
+    let name = file.to_str().unwrap().to_owned();
+    (folder, name)
+}
+
+/// What the auditor says of the listing at AWS: each check, and how it was found.
+async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
+    fn unseen<T>() -> Look<T> {
+        Err(Blind::NotDescribed { field: "of this test".to_owned() })
+    }
+    let listing = Listing::parse(&std::fs::read_to_string(CONSUMPTION).unwrap()).unwrap();
+    let catalog = Catalog::new(world.sandbox.sdk_config());
+    let facts = Facts {
+        listing: &listing,
+        now: world.sandbox.clock().now(),
+        product: Ok(catalog.product(&listing.product_id).await.unwrap()),
+        offers: Ok(catalog.offers(&listing.product_id).await.unwrap()),
+        review: unseen(),
+        page: PageSeen {
+            address: Ok(fulfillment_url(Stage::Staging).parse().unwrap()),
+            certificate_until: unseen(),
+            made_up_token: unseen(),
+            form: unseen(),
+        },
+        application: ApplicationSeen {
+            sign_up: unseen(),
+            plan: unseen(),
+            support_page: unseen(),
+            support_takes_mail: unseen(),
+            plan_change: unseen(),
+            data_policy: unseen(),
+        },
+        stack: StackSeen {
+            rules: unseen(),
+            subscriptions: unseen(),
+            dead_letters: unseen(),
+            schedules: unseen(),
+            alarms: unseen(),
+            permissions: unseen(),
+            point_in_time_recovery: unseen(),
+            audit_log: unseen(),
+        },
+        evidence: unseen(),
+    };
+    let found = assess(&facts, &Default::default(), None).checks.into_iter();
+    let of_listing = found.filter(|finding| finding.check.starts_with("listing."));
+    of_listing.map(|finding| (finding.check, finding.outcome, finding.said.text)).collect()
+}
+
+#[tokio::test]
+async fn a_bare_product_becomes_one_that_passes_every_check_and_then_nothing_is_planned() {
+    let world = bare().await;
+    let before = judged(&world).await;
+    assert!(before.iter().filter(|(_, outcome, _)| *outcome == Outcome::Fail).count() >= 10, "{before:?}");
+
+    let planned = world.run(&["listing", "plan", CONSUMPTION]).await;
+    assert!(planned.err.contains("nothing was sent"), "{planned:?}");
+    let planned = planned.text();
+    for wanted in
+        ["ReleaseProduct", "AddDimensions", "dimension events_extra", "price of events_included for 12 months"]
+    {
+        assert!(planned.contains(wanted), "{wanted} is not in {planned}");
+    }
+    let json = world.run(&["listing", "plan", "--json", CONSUMPTION]).await.json();
+    assert_eq!(json["product_id"], "prod-democonsumption01");
+    let sets = json["change_sets"].as_array().unwrap();
+    assert_eq!((sets.len(), json["hints"].as_array().unwrap().len()), (2, 0), "{json}");
+    let error = world.run(&["listing", "apply", CONSUMPTION]).await.error();
+    assert!(error.contains("Nobody can be asked here: say --yes"), "{error}");
+    assert_eq!(world.sandbox.aws().catalog().change_set_overviews(), [], "nothing was sent");
+
+    let said = apply(&world).await.text();
+    assert!(said.contains("SUCCEEDED") && said.ends_with("nothing to change\n"), "{said}");
+    let after = judged(&world).await;
+    let wanted = CHECKS.iter().filter(|check| check.id.starts_with("listing.")).count();
+    assert!(after.len() == wanted && after.iter().all(|(_, outcome, _)| *outcome == Outcome::Pass), "{after:?}");
+
+    let said = apply(&world).await.text();
+    assert_eq!(said, "prod-democonsumption01 Demo Contract with Consumption: nothing to change\n");
+    assert_eq!(world.sandbox.aws().catalog().change_set_overviews().len(), 2, "the second run sent nothing");
+}
+
+#[tokio::test]
+async fn a_product_without_an_offer_gets_one() {
+    let world = bare().await;
+    let offers = world.sandbox.aws().catalog().entity_overviews().into_iter();
+    let is_its_offer = |details: &Value| details["ProductId"] == "prod-democonsumption01";
+    let mut offers = offers.filter(|it| it.kind == EntityKind::Offer && is_its_offer(&json!(it.details)));
+    let elsewhere = json!({ "ProductId": "prod-elsewhere" });
+    world.sandbox.aws().catalog().patch(&offers.next().unwrap().id, elsewhere.as_object().unwrap().clone()).unwrap();
+    let said = apply(&world).await.text();
+    assert!(said.contains("CreateOffer") && said.ends_with("nothing to change\n"), "{said}");
+    let after = judged(&world).await;
+    assert!(after.iter().all(|(_, outcome, _)| *outcome == Outcome::Pass), "{after:?}");
+}
+
+#[tokio::test]
+async fn only_what_is_described_is_changed_and_nothing_is_taken_away() {
+    let world = World::new().await;
+    let details = |kind: EntityKind| {
+        let entities = world.sandbox.aws().catalog().entity_overviews().into_iter();
+        let mut details = entities.filter(|it| it.kind == kind).map(|it| json!(it.details));
+        details.find(|it| it.to_string().contains("democonsumption01")).unwrap()
+    };
+    let before = details(EntityKind::Product);
+    let said = apply(&world).await.text();
+    assert!(!said.contains("ReleaseProduct") && !said.contains("UpdatePricingTerms"), "{said}");
+    let after = details(EntityKind::Product);
+    let accounts = "/Targeting/PositiveTargeting/BuyerAccounts";
+    let number = |product: &Value| product.pointer(accounts).unwrap().as_array().unwrap().len();
+    assert_eq!((number(&before), number(&after)), (5, 10));
+    assert_eq!(before.pointer("/PromotionalResources"), after.pointer("/PromotionalResources"));
+    assert_eq!(before["Versions"], after["Versions"]);
+
+    // A price, a name and a title; the others stay.
+    let (_folder, dearer) = changed("\"events_extra\", usd = \"0.01\"", "\"events_extra\", usd = \"0.25\"");
+    let planned = world.run(&["listing", "plan", "--json", &dearer]).await.json();
+    let change = &planned["change_sets"][0]["changes"][0];
+    let difference = json!({ "what": "price of events_extra", "at_aws": "0.01 USD", "described": "0.25 USD" });
+    assert_eq!((&change["change_type"], &change["differences"]), (&json!("UpdatePricingTerms"), &json!([difference])));
+    let applied = world.run(&["listing", "apply", "--json", "--yes", &dearer]).await.json();
+    assert_eq!((&applied["sent"][0]["status"], &applied["left"]["change_sets"]), (&json!("SUCCEEDED"), &json!([])));
+    let terms = details(EntityKind::Offer)["Terms"].to_string();
+    assert!(terms.contains("0.25") && terms.contains("P12M") && terms.contains("RenewalTerm"), "{terms}");
+}
+
+#[tokio::test]
+async fn a_listing_is_taken_from_the_stack_by_its_product() {
+    let world = bare().await;
+    for product in [PRODUCT, "prod-democonsumption01"] {
+        let planned = world.run(&["listing", "plan", "--product", product]).await.text();
+        assert!(planned.contains("ReleaseProduct"), "{planned}");
+    }
+    let error = world.run(&["listing", "plan", "--product", "another"]).await.error();
+    assert!(error.contains("no listing of \"another\", only of: ") && error.contains(PRODUCT), "{error}");
+    let (_folder, unknown) = changed("prod-democonsumption01", "prod-unknown01");
+    let error = world.run(&["listing", "plan", &unknown]).await.error();
+    assert!(error.contains("shows no product prod-unknown01 to this account"), "{error}");
+    let (_folder, production) = changed("stage = \"staging\"", "stage = \"production\"");
+    let error = world.run(&["listing", "apply", "--yes", &production]).await.error();
+    assert!(error.contains("is described for production, not for staging"), "{error}");
+}
+
+#[tokio::test]
+async fn what_aws_refuses_is_told_with_what_to_do() {
+    let world = bare().await;
+    // At once: the details break a limit.
+    let (_folder, odd) = changed("https://www.example.com/logo.png", "https://localhost/logo.png");
+    let error = world.run(&["listing", "apply", "--yes", &odd]).await.error();
+    assert!(error.contains("ValidationException") && error.contains("LogoUrl"), "{error}");
+    assert!(error.contains("does not take it") && error.contains("Mend what it names"), "{error}");
+
+    // When it is looked at.
+    let refusal = json!({ "next": "client_error", "code": "INVALID_TITLE", "message": "The title is taken." });
+    world.control("/sandbox/change-sets", refusal).await;
+    let error = apply(&world).await.error();
+    assert!(error.contains("UpdateInformation: INVALID_TITLE: The title is taken."), "{error}");
+    assert!(error.contains("has failed, and nothing of it is done"), "{error}");
+    world.control("/sandbox/change-sets", json!({ "next": "server_fault" })).await;
+    let error = apply(&world).await.error();
+    assert!(
+        error.contains("The fault is AWS's: apply again") && error.contains("An internal error occurred"),
+        "{error}"
+    );
+
+    // For who asks.
+    world.fault("catalog", "StartChangeSet", "access_denied", 1).await;
+    let error = apply(&world).await.error();
+    assert!(error.contains("AccessDeniedException") && error.contains("aws-marketplace:StartChangeSet"), "{error}");
+    world.fault("catalog", "DescribeEntity", "access_denied", 1).await;
+    let error = world.run(&["listing", "plan", CONSUMPTION]).await.error();
+    assert!(error.contains("AccessDeniedException") && error.contains("aws-marketplace:DescribeEntity"), "{error}");
+    world.fault("catalog", "ListEntities", "throttle", 3).await;
+    let error = world.run(&["listing", "plan", CONSUMPTION]).await.error();
+    assert!(error.contains("asks to slow down"), "{error}");
+
+    // Answers that are lost on the way start nothing twice, and let no change set out of sight.
+    world.fault("catalog", "StartChangeSet", "after", 1).await;
+    world.fault("catalog", "DescribeChangeSet", "error500", 4).await;
+    assert!(apply(&world).await.text().ends_with("nothing to change\n"));
+    let succeeded = world.sandbox.aws().catalog().change_set_overviews().into_iter();
+    assert_eq!(succeeded.filter(|change_set| change_set.status == Status::Succeeded).count(), 2);
+}
+
+#[tokio::test]
+async fn what_is_done_stays_where_a_later_change_set_fails() {
+    let world = bare().await;
+    world.control("/sandbox/change-sets", json!({ "next": "hang_preparing" })).await;
+    let (error, ()) = tokio::join!(apply(&world), async {
+        let product = waiting(&world).await;
+        // The second one fails.
+        world.control("/sandbox/change-sets", json!({ "next": "client_error", "code": "MISSING_TERMS" })).await;
+        world.control(&format!("/sandbox/change-sets/{product}"), json!({ "verdict": "approve" })).await;
+    });
+    let error = error.error();
+    assert!(error.contains("1 of 2 change sets are done, and stay") && error.contains("MISSING_TERMS"), "{error}");
+    let planned = world.run(&["listing", "plan", "--json", CONSUMPTION]).await.json();
+    let names: Vec<&str> =
+        planned["change_sets"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Stallkeeper: offer of prod-democonsumption01"]);
+    assert!(apply(&world).await.text().ends_with("nothing to change\n"));
+}
+
+#[tokio::test]
+async fn one_that_another_holds_back_is_told_which_and_how_to_stop_it() {
+    let world = bare().await;
+    for (next, stoppable) in [("hang_preparing", true), ("hang_applying", false)] {
+        world.control("/sandbox/change-sets", json!({ "next": next })).await;
+        let (first, ()) = tokio::join!(apply(&world), async {
+            let holder = waiting(&world).await;
+            let error = apply(&world).await.error();
+            assert!(error.contains(&format!("the change set {holder} (Stallkeeper: product prod-demo")), "{error}");
+            assert!(error.contains("Wait until it has ended and apply again"), "{error}");
+            assert_eq!(
+                error.contains(&format!(
+                    "cancel-change-set --region us-east-1 --catalog AWSMarketplace --change-set-id {holder}"
+                )),
+                stoppable,
+                "{error}"
+            );
+            world
+                .control(&format!("/sandbox/change-sets/{holder}"), json!({ "verdict": "reject", "message": "No." }))
+                .await;
+        });
+        let error = first.error();
+        assert!(error.contains("INVALID_INPUT: No."), "{error}");
+    }
+}
+
+/// The change set that waits, once there is one.
+async fn waiting(world: &World) -> String {
+    loop {
+        let all = world.people.control(Method::GET, "/sandbox/change-sets", Value::Null).await.unwrap();
+        let mut all = all["change_sets"].as_array().unwrap().iter();
+        if let Some(waits) = all.find(|change_set| change_set["waits"] == true) {
+            return waits["id"].as_str().unwrap().to_owned();
+        }
+    }
+}

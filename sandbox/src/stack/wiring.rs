@@ -1,0 +1,73 @@
+//! How the stack is wired, and its switches.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use serde_json::{Map, Value, json};
+
+use super::Stack;
+use crate::aws::{DeadLetters, News, Refused, Schedule, State, Wiring};
+use crate::queue::Queue;
+
+impl Stack {
+    /// How it is wired now.
+    pub(crate) fn wiring(&self) -> Wiring {
+        let dead_letters = DeadLetters::ALL.map(|of| (of, self.dead_letters_in(of).overview().dead_letters.len()));
+        Wiring { dead_letters: dead_letters.into(), ..self.wired().clone() }
+    }
+
+    /// Wires it otherwise, by a merge patch.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what it does not have, and values that AWS does not know.
+    pub(crate) fn rewire(&self, patch: Map<String, Value>) -> Result<(), Refused> {
+        self.wire(self.wiring().patched(patch, &Wiring::deployed(&self.listings))?);
+        Ok(())
+    }
+
+    /// Wires it as the template deploys it. There are no dead letters then.
+    pub(crate) fn wire_anew(&self) {
+        self.wire(Wiring::deployed(&self.listings));
+    }
+
+    fn wire(&self, wiring: Wiring) {
+        let now = self.clock.now();
+        for of in DeadLetters::ALL {
+            let (queue, wanted) = (self.dead_letters_in(of), wiring.dead_letters.get(&of).copied().unwrap_or_default());
+            let (visible, hidden) = queue.count_dead(now);
+            for _ in visible + hidden..wanted {
+                queue.bury(json!({ "made": "by hand, in the sandbox" }).to_string(), now);
+            }
+            queue.keep_dead(wanted);
+        }
+        *self.wired() = wiring;
+    }
+
+    /// Switches the reporter's schedule on or off.
+    pub(crate) fn set_schedule(&self, is_on: bool) {
+        let state = if is_on { State::Enabled } else { State::Disabled };
+        self.wired().schedules.insert(Schedule::Metering, state);
+    }
+
+    /// Whether a schedule is on.
+    pub(crate) fn runs_by(&self, schedule: Schedule) -> bool {
+        self.wired().runs(schedule)
+    }
+
+    /// Whether AWS's news comes through.
+    pub(super) fn hears(&self, news: &News) -> bool {
+        self.wired().hears(news)
+    }
+
+    fn dead_letters_in(&self, of: DeadLetters) -> &Queue {
+        match of {
+            DeadLetters::News => &self.queue,
+            DeadLetters::Mail => &self.mail,
+            DeadLetters::Run => &self.runs,
+        }
+    }
+
+    fn wired(&self) -> MutexGuard<'_, Wiring> {
+        self.wiring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

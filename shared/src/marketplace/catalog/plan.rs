@@ -1,0 +1,153 @@
+//! What differs between a described listing and what AWS shows, as change sets of the Catalog API.
+//!
+//! Only what is described is changed, and nothing is taken away that AWS shows and the listing does not describe. What
+//! differs and cannot be changed this way is a hint.
+
+mod offer;
+mod prices;
+mod product;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use url::Url;
+
+use super::{Life, OfferAtAws, ProductAtAws};
+use crate::listing::Listing;
+
+/// What is to be sent, so that AWS shows what is described.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Plan {
+    /// One after another: each needs that the one before has succeeded.
+    pub change_sets: Vec<ChangeSet>,
+    /// What differs and is not sent: why not, and what to do.
+    pub hints: Vec<String>,
+}
+
+/// Changes that AWS makes together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeSet {
+    /// By what it is found again in the AWS Marketplace Management Portal.
+    pub name: String,
+    /// In the order in which they are made.
+    pub changes: Vec<Change>,
+}
+
+/// A change of one entity, in the Catalog API's own terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The kind of change.
+    pub change_type: &'static str,
+    /// What is changed.
+    pub entity: Target,
+    /// What AWS is told.
+    pub details: Value,
+    /// What people are told.
+    pub differences: Vec<Difference>,
+}
+
+/// What a change is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The product of that id.
+    Product(String),
+    /// The offer of that id.
+    Offer(String),
+    /// The offer that this change set makes.
+    NewOffer,
+}
+
+impl Target {
+    /// Its type, with the version that the details are of.
+    pub fn entity_type(&self) -> &'static str {
+        match self {
+            Self::Product(_) => "SaaSProduct@1.0",
+            Self::Offer(_) | Self::NewOffer => "Offer@1.0",
+        }
+    }
+
+    /// Its id; none of one that is not there yet.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Product(id) | Self::Offer(id) => Some(id),
+            Self::NewOffer => None,
+        }
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id().unwrap_or("new offer"))
+    }
+}
+
+/// Something that AWS shows otherwise than it is described.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What it is.
+    pub what: String,
+    /// What AWS shows; empty if it shows nothing.
+    pub at_aws: String,
+    /// What it is to show.
+    pub described: String,
+}
+
+impl Difference {
+    fn of(what: impl Into<String>, at_aws: impl Into<String>, described: impl Into<String>) -> Self {
+        Self { what: what.into(), at_aws: at_aws.into(), described: described.into() }
+    }
+}
+
+/// Plans what AWS is to be told so that it shows `listing`, whose stack has that registration URL.
+pub fn plan(
+    listing: &Listing,
+    registration: &Url,
+    product: &ProductAtAws,
+    offers: &[OfferAtAws],
+    now: Timestamp,
+) -> Plan {
+    let mut hints = Vec::new();
+    if product.life == Life::Restricted {
+        hints.push(
+            "the product is Restricted: nobody can buy it, and nothing of it is changed. Make it visible again in the \
+             portal first"
+                .to_owned(),
+        );
+        return Plan { change_sets: Vec::new(), hints };
+    }
+    if let Some(code) = product.product_code.as_ref().filter(|code| **code != listing.product_code.as_str()) {
+        hints.push(format!(
+            "AWS gave the product the code {code}, which cannot be changed: put it into the listing's file in the place \
+             of {}",
+            listing.product_code
+        ));
+    }
+    if listing.catalog.is_none() {
+        hints.push(
+            "what buyers read and pay is not described and not compared: add [catalog] to the listing's file \
+             (listings/README.md)"
+                .to_owned(),
+        );
+    }
+    let of_product = product::changes(listing, registration, product, &mut hints);
+    let of_offer = offer::changes(listing, product, offers, &of_product, now, &mut hints);
+    let set = |what: &str, changes: Vec<Change>| {
+        (!changes.is_empty()).then(|| ChangeSet { name: format!("Stallkeeper: {what} {}", product.id), changes })
+    };
+    let change_sets = [set("product", of_product.changes), set("offer of", of_offer)];
+    Plan { change_sets: change_sets.into_iter().flatten().collect(), hints }
+}
+
+/// A text without what AWS or an editor may do to its ends and lines.
+fn tidy(text: &str) -> String {
+    text.trim().replace("\r\n", "\n")
+}
+
+/// Whether AWS keeps what is at an address as a copy of its own, so that the address tells nothing of where it is from.
+fn is_copy_of_aws(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    host.ends_with(".amazonaws.com") && (host.starts_with("awsmp-") || host.starts_with("aws-mp-"))
+}

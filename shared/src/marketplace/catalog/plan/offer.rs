@@ -1,0 +1,138 @@
+//! What is to be changed of the offer that every buyer may take.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::product::ProductChanges;
+use super::{Change, Difference, Target, is_copy_of_aws, prices, tidy};
+use crate::listing::{Catalog, Listing};
+use crate::marketplace::{EulaAtAws, OfferAtAws, ProductAtAws};
+
+/// The version of AWS Marketplace's standard contract.
+const STANDARD_EULA: &str = "2022-07-14";
+
+pub(super) fn changes(
+    listing: &Listing,
+    product: &ProductAtAws,
+    offers: &[OfferAtAws],
+    of_product: &ProductChanges,
+    now: Timestamp,
+    hints: &mut Vec<String>,
+) -> Vec<Change> {
+    let Some(catalog) = &listing.catalog else { return Vec::new() };
+    let Ok(offer) = public(offers, now, hints) else { return Vec::new() };
+    let is_released = offer.is_some_and(|offer| offer.is_released);
+    let create = || {
+        let difference = Difference::of("offer", "", "one for every buyer");
+        ("CreateOffer", json!({ "ProductId": product.id }), vec![difference])
+    };
+    let may_release = of_product.will_be_released && of_product.unlike.is_empty();
+    let release = || {
+        let at_aws = if offer.is_some() { "Draft" } else { "" };
+        ("ReleaseOffer", json!({}), vec![Difference::of("state of the offer", at_aws, "Released")])
+    };
+    if !is_released && !may_release {
+        hints.push("the offer stays a draft until the product is as it is described".to_owned());
+    }
+    let planned = [
+        offer.is_none().then(create),
+        information(listing, offer).map(|(details, differences)| ("UpdateInformation", details, differences)),
+        prices::changes(listing, catalog, product, offer, &of_product.unlike, hints)
+            .map(|(details, differences)| ("UpdatePricingTerms", details, differences)),
+        legal(catalog, offer, hints).map(|(details, difference)| ("UpdateLegalTerms", details, vec![difference])),
+        support(catalog, offer).map(|(details, difference)| ("UpdateSupportTerms", details, vec![difference])),
+        (!is_released && may_release).then(release),
+    ];
+    let entity = offer.map_or(Target::NewOffer, |offer| Target::Offer(offer.id.clone()));
+    let change =
+        |(change_type, details, differences)| Change { change_type, entity: entity.clone(), details, differences };
+    planned.into_iter().flatten().map(change).collect()
+}
+
+/// The offer that every buyer may take, or the draft that becomes it; an error if that cannot be told.
+fn public<'a>(offers: &'a [OfferAtAws], now: Timestamp, hints: &mut Vec<String>) -> Result<Option<&'a OfferAtAws>, ()> {
+    let all = |is_wanted: &dyn Fn(&OfferAtAws) -> bool| -> Vec<&'a OfferAtAws> {
+        offers.iter().filter(|offer| is_wanted(offer)).collect()
+    };
+    let released = all(&|offer| offer.is_public(now));
+    // A draft for everyone may be a private one that names its buyers last. Beside a released one it is left alone.
+    let drafts = all(&|offer| offer.is_for_everyone && !offer.is_released);
+    let candidates = if released.is_empty() { drafts } else { released };
+    match candidates.as_slice() {
+        [] => Ok(None),
+        [offer] => Ok(Some(offer)),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|offer| offer.id.as_str()).collect();
+            hints.push(format!(
+                "AWS has several offers that may be the one for every buyer, and none is changed: {}. Say in the portal \
+                 which it is, by ending the others or naming their buyers",
+                ids.join(", ")
+            ));
+            Err(())
+        }
+    }
+}
+
+/// A name and a description, which AWS wants before a release. What is there stays: the listing describes neither.
+fn information(listing: &Listing, offer: Option<&OfferAtAws>) -> Option<(Value, Vec<Difference>)> {
+    let (mut details, mut differences) = (Map::new(), Vec::new());
+    let wanted = [
+        ("Name", "name of the offer", offer.map(|offer| &offer.name), listing.name.clone()),
+        (
+            "Description",
+            "description of the offer",
+            offer.map(|offer| &offer.description),
+            format!("The public offer of {}", listing.name),
+        ),
+    ];
+    for (member, what, at_aws, described) in wanted {
+        if at_aws.is_none_or(String::is_empty) {
+            differences.push(Difference::of(what, "", described.as_str()));
+            details.insert(member.to_owned(), described.into());
+        }
+    }
+    (!differences.is_empty()).then(|| (details.into(), differences))
+}
+
+fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>) -> Option<(Value, Difference)> {
+    const STANDARD: &str = "AWS Marketplace's standard contract";
+    let at_aws = match offer.and_then(|offer| offer.eula.as_ref()) {
+        None => String::new(),
+        Some(EulaAtAws::Standard) => STANDARD.to_owned(),
+        // Without its query, which may let whoever has it read the document.
+        Some(EulaAtAws::Custom { url }) => url.split_once('?').map_or(url.as_str(), |(url, _)| url).to_owned(),
+        Some(EulaAtAws::Other) => "another kind of agreement".to_owned(),
+    };
+    let described = catalog.eula.as_ref().map_or(STANDARD, Url::as_str);
+    if at_aws == described {
+        return None;
+    }
+    if !at_aws.is_empty() && catalog.eula.is_none() {
+        hints.push(format!("AWS shows a license agreement that is not described, and it stays: {at_aws}"));
+        return None;
+    }
+    if is_copy_of_aws(&at_aws) {
+        hints.push(
+            "AWS shows its own copy of a license agreement, which cannot be compared with the described one: if the \
+             agreement has changed, change it in the portal as well"
+                .to_owned(),
+        );
+        return None;
+    }
+    let document = match &catalog.eula {
+        Some(url) => json!({ "Type": "CustomEula", "Url": url }),
+        None => json!({ "Type": "StandardEula", "Version": STANDARD_EULA }),
+    };
+    let details = json!({ "Terms": [{ "Type": "LegalTerm", "Documents": [document] }] });
+    Some((details, Difference::of("license agreement", at_aws, described)))
+}
+
+fn support(catalog: &Catalog, offer: Option<&OfferAtAws>) -> Option<(Value, Difference)> {
+    let (at_aws, described) = (offer.map(|offer| offer.refund_policy.as_str()), tidy(&catalog.refund_policy));
+    let at_aws = at_aws.unwrap_or_default();
+    (tidy(at_aws) != described).then(|| {
+        let details = json!({ "Terms": [{ "Type": "SupportTerm", "RefundPolicy": described }] });
+        (details, Difference::of("refund policy", at_aws, described.as_str()))
+    })
+}

@@ -1,0 +1,323 @@
+//! What the auditor asks AWS about a stack, asked by AWS's own clients: as the template deploys it, broken by each
+//! switch, refused and not answered.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatch::types::AlarmType;
+use aws_sdk_eventbridge::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::config::retry::RetryConfig;
+use aws_sdk_sns::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::types::QueueAttributeName;
+use sandbox::aws::{DeadLetters, DeployedNames, Fault, Schedule, Service};
+use serde_json::{Value, json};
+use stallkeeper::listing::Stage;
+use tests::World;
+
+/// What was seen, or the code of the error; a text of its own where nobody answered.
+type Look = Result<Value, String>;
+
+const SUBSCRIPTION: &str = "aws-mp-subscription-notification-7demolegacy00000000000ab";
+
+/// A stack as its auditor sees it.
+struct Auditor {
+    names: DeployedNames,
+    table: String,
+    config: SdkConfig,
+}
+
+impl Auditor {
+    fn of(world: &World) -> Self {
+        let names = world.sandbox.deployed_names(Stage::Staging).unwrap().clone();
+        let table = world.sandbox.table(Stage::Staging).unwrap().to_owned();
+        let config = world.sandbox.sdk_config().to_builder().retry_config(RetryConfig::disabled()).build();
+        Self { names, table, config }
+    }
+
+    /// Everything, by what it is called in the wiring.
+    async fn look(&self) -> BTreeMap<&'static str, Look> {
+        let names = &self.names;
+        let mut schedules = Ok(json!({}));
+        for (schedule, name) in &names.schedules {
+            schedules = with(schedules, &json!(schedule), self.schedule(name).await);
+        }
+        let mut letters = Ok(json!({}));
+        for (queue, url) in &names.dead_letters {
+            letters = with(letters, &json!(queue), self.messages(url).await);
+        }
+        let mut subscriptions = Ok(json!({}));
+        for (topic, arn) in &names.subscriptions {
+            subscriptions = with(subscriptions, &json!(topic), self.subscription(arn).await);
+        }
+        BTreeMap::from([
+            ("rule", self.rule(&names.news_rule).await),
+            ("schedules", schedules),
+            ("alarms", self.alarms(&names.alarm_prefix).await),
+            ("subscriptions", subscriptions),
+            ("dead_letters", letters),
+            ("point_in_time_recovery", self.recovery(&self.table).await),
+            ("audit_log", self.log(&names.audit_log).await),
+        ])
+    }
+
+    async fn rule(&self, name: &str) -> Look {
+        let client = aws_sdk_eventbridge::Client::new(&self.config);
+        let rule = client.describe_rule().name(name).send().await.map_err(code)?;
+        let targets = client.list_targets_by_rule().rule(name).send().await.map_err(code)?;
+        let targets: Vec<&str> = targets.targets().iter().map(|target| target.arn()).collect();
+        let pattern: Value = serde_json::from_str(rule.event_pattern().unwrap()).unwrap();
+        Ok(json!({ "state": rule.state().unwrap().as_str(), "pattern": pattern, "targets": targets }))
+    }
+
+    async fn schedule(&self, name: &str) -> Look {
+        let client = aws_sdk_scheduler::Client::new(&self.config);
+        let schedule = client.get_schedule().name(name).send().await.map_err(code)?;
+        Ok(json!([schedule.state().unwrap().as_str(), schedule.schedule_expression().unwrap()]))
+    }
+
+    /// The states of the alarms, page by page.
+    async fn alarms(&self, prefix: &str) -> Look {
+        let client = aws_sdk_cloudwatch::Client::new(&self.config);
+        let request = client.describe_alarms().alarm_name_prefix(prefix).alarm_types(AlarmType::MetricAlarm);
+        let mut pages = request.max_records(20).into_paginator().send();
+        let (mut seen, mut count) = (Ok(json!({})), 0);
+        while let Some(page) = pages.next().await {
+            for alarm in page.map_err(code)?.metric_alarms() {
+                let state = Ok(json!(alarm.state_value().unwrap().as_str()));
+                seen = with(seen, &json!(alarm.alarm_name().unwrap().strip_prefix(prefix)), state);
+            }
+            count += 1;
+        }
+        assert!(count > 1, "there are more alarms than fit on a page");
+        seen
+    }
+
+    async fn subscription(&self, arn: &str) -> Look {
+        let client = aws_sdk_sns::Client::new(&self.config);
+        let answer = client.get_subscription_attributes().subscription_arn(arn).send().await.map_err(code)?;
+        let attributes = answer.attributes().unwrap();
+        Ok(json!({
+            "pending": attributes["PendingConfirmation"], "topic": attributes["TopicArn"].rsplit(':').next(),
+            "protocol": attributes["Protocol"], "endpoint": attributes["Endpoint"],
+        }))
+    }
+
+    async fn messages(&self, url: &str) -> Look {
+        let client = aws_sdk_sqs::Client::new(&self.config);
+        let wanted = QueueAttributeName::ApproximateNumberOfMessages;
+        let request = client.get_queue_attributes().queue_url(url).attribute_names(wanted.clone());
+        Ok(json!(request.send().await.map_err(code)?.attributes().unwrap()[&wanted]))
+    }
+
+    async fn recovery(&self, table: &str) -> Look {
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        let answer = client.describe_continuous_backups().table_name(table).send().await.map_err(code)?;
+        let description = answer.continuous_backups_description().unwrap();
+        let recovery = description.point_in_time_recovery_description().unwrap();
+        Ok(json!(recovery.point_in_time_recovery_status().unwrap().as_str()))
+    }
+
+    /// For how many days the log group keeps what is written: none for ever, and nothing if there is no such group.
+    async fn log(&self, name: &str) -> Look {
+        let client = aws_sdk_cloudwatchlogs::Client::new(&self.config);
+        let answer = client.describe_log_groups().log_group_name_prefix(name).send().await.map_err(code)?;
+        Ok(answer.log_groups().iter().map(|group| json!([group.retention_in_days()])).collect())
+    }
+}
+
+/// The same with one more member, or the error of either.
+fn with(seen: Look, name: &Value, look: Look) -> Look {
+    let (mut seen, look) = (seen?, look?);
+    seen[name.as_str().unwrap()] = look;
+    Ok(seen)
+}
+
+fn code<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> String {
+    match &error {
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("no code").to_owned(),
+        _ => "no answer".to_owned(),
+    }
+}
+
+fn resources() -> serde_json::Map<String, Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+    let mut template: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    serde_json::from_value(template["Resources"].take()).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_deployed_here_is_what_the_template_deploys() {
+    let world = World::new().await;
+    let seen = Auditor::of(&world).look().await;
+    let template = resources();
+    let queue = "arn:aws:sqs:us-east-1:444455556666:stallkeeper-staging-news";
+
+    let pattern = &template["NewsRule"]["Properties"]["EventPattern"];
+    assert_eq!(seen["rule"], Ok(json!({ "state": "ENABLED", "pattern": pattern, "targets": [queue] })));
+
+    let mut expressions: BTreeMap<String, Value> = BTreeMap::new();
+    for (name, of) in template.iter().filter(|(_, of)| of["Type"] == "AWS::Scheduler::Schedule") {
+        let name = name.strip_suffix("Schedule").unwrap().to_lowercase();
+        expressions.insert(name, json!(["ENABLED", of["Properties"]["ScheduleExpression"]]));
+    }
+    let schedules = seen["schedules"].clone().unwrap();
+    assert!(expressions.contains_key("metering") && expressions.contains_key("reconcile"), "{expressions:?}");
+    for (name, scheduled) in expressions {
+        assert_eq!(schedules[&name], scheduled, "{name}");
+    }
+
+    let alarms = template.iter().filter(|(_, of)| of["Type"] == "AWS::CloudWatch::Alarm");
+    let alarms: BTreeMap<&String, &str> = alarms.map(|(name, _)| (name, "OK")).collect();
+    assert!(alarms.len() > 40, "{alarms:?}");
+    assert_eq!(seen["alarms"], Ok(json!(alarms)));
+
+    let subscription = json!({ "pending": "false", "topic": SUBSCRIPTION, "protocol": "sqs", "endpoint": queue });
+    assert_eq!(seen["subscriptions"], Ok(json!({ SUBSCRIPTION: subscription })));
+    assert_eq!(seen["dead_letters"], Ok(json!({ "news": "0", "mail": "0", "run": "0" })));
+    assert_eq!(seen["point_in_time_recovery"], Ok(json!("ENABLED")));
+    assert_eq!(seen["audit_log"], Ok(json!([[template["AuditLog"]["Properties"]["RetentionInDays"]]])));
+}
+
+/// How something breaks: a place in what is seen of it has another value, or there is an error.
+type Broken = Result<(&'static str, Value), String>;
+
+#[tokio::test]
+async fn each_switch_breaks_one_thing() {
+    let world = World::new().await;
+    let auditor = Auditor::of(&world);
+    let whole = auditor.look().await;
+    let gone = Err("ResourceNotFoundException".to_owned());
+    let cases: [(Value, &str, Broken); 16] = [
+        (json!({ "rule": { "state": "DISABLED" } }), "rule", Ok(("/state", json!("DISABLED")))),
+        (
+            json!({ "rule": { "pattern": { "source": ["aws.ec2"] } } }),
+            "rule",
+            Ok(("/pattern/source", json!(["aws.ec2"]))),
+        ),
+        (json!({ "rule": { "has_target": false } }), "rule", Ok(("/targets", json!([])))),
+        (json!({ "rule": null }), "rule", gone.clone()),
+        (json!({ "schedules": { "metering": "DISABLED" } }), "schedules", Ok(("/metering/0", json!("DISABLED")))),
+        (json!({ "schedules": { "reconcile": "DISABLED" } }), "schedules", Ok(("/reconcile/0", json!("DISABLED")))),
+        (json!({ "schedules": { "readiness": null } }), "schedules", gone),
+        (json!({ "alarms": { "PausedAlarm": "ALARM" } }), "alarms", Ok(("/PausedAlarm", json!("ALARM")))),
+        (
+            json!({ "alarms": { "PausedAlarm": "INSUFFICIENT_DATA" } }),
+            "alarms",
+            Ok(("/PausedAlarm", json!("INSUFFICIENT_DATA"))),
+        ),
+        (
+            json!({ "subscriptions": { SUBSCRIPTION: "PENDING" } }),
+            "subscriptions",
+            Ok(("/aws-mp-subscription-notification-7demolegacy00000000000ab/pending", json!("true"))),
+        ),
+        (json!({ "subscriptions": { SUBSCRIPTION: null } }), "subscriptions", Err("NotFound".to_owned())),
+        (json!({ "dead_letters": { "run": 3 } }), "dead_letters", Ok(("/run", json!("3")))),
+        (json!({ "point_in_time_recovery": false }), "point_in_time_recovery", Ok(("", json!("DISABLED")))),
+        (json!({ "audit_log": { "retention_days": 30 } }), "audit_log", Ok(("/0/0", json!(30)))),
+        (json!({ "audit_log": { "retention_days": null } }), "audit_log", Ok(("/0/0", Value::Null))),
+        (json!({ "audit_log": null }), "audit_log", Ok(("", json!([])))),
+    ];
+    for (patch, part, broken) in cases {
+        let mut expected = whole.clone();
+        let broken = broken.map(|(place, value)| {
+            let mut seen = whole[part].clone().unwrap();
+            *seen.pointer_mut(place).unwrap() = value;
+            seen
+        });
+        assert_ne!(broken, whole[part], "{patch}");
+        expected.insert(part, broken);
+        world.sandbox.rewire(Stage::Staging, patch.as_object().unwrap().clone()).unwrap();
+        assert_eq!(auditor.look().await, expected, "{patch}");
+        world.sandbox.wire_anew(Stage::Staging);
+    }
+    world.sandbox.rewire(Stage::Staging, json!({ "alarms": null }).as_object().unwrap().clone()).unwrap();
+    let alarms = aws_sdk_cloudwatch::Client::new(&auditor.config).describe_alarms().send().await.unwrap();
+    assert!(alarms.metric_alarms().is_empty());
+    world.sandbox.wire_anew(Stage::Staging);
+    assert_eq!(auditor.look().await, whole);
+
+    world.sandbox.set_schedule(false);
+    assert_eq!(auditor.look().await["schedules"].as_ref().unwrap()["metering"][0], "DISABLED");
+}
+
+/// Whose calls show what, and how each says that it refuses one.
+const ASKED: [(Service, &str, &str); 7] = [
+    (Service::EventBridge, "rule", "AccessDeniedException"),
+    (Service::Scheduler, "schedules", "AccessDeniedException"),
+    (Service::CloudWatch, "alarms", "AccessDenied"),
+    (Service::Logs, "audit_log", "AccessDeniedException"),
+    (Service::Sns, "subscriptions", "AuthorizationError"),
+    (Service::Sqs, "dead_letters", "AccessDeniedException"),
+    (Service::DynamoDb, "point_in_time_recovery", "AccessDeniedException"),
+];
+
+fn always(service: Service, kind: &str) -> Fault {
+    Fault::read(&json!({ "service": service.name(), "operation": "*", "times": u32::MAX, "kind": kind })).unwrap()
+}
+
+#[tokio::test]
+async fn each_service_can_refuse_or_never_answer() {
+    let world = World::new().await;
+    let mut auditor = Auditor::of(&world);
+    let whole = auditor.look().await;
+    for (service, part, refusal) in ASKED {
+        world.sandbox.aws().faults().add(always(service, "access_denied")).unwrap();
+        let mut expected = whole.clone();
+        expected.insert(part, Err(refusal.to_owned()));
+        assert_eq!(auditor.look().await, expected, "{service}");
+        world.sandbox.aws().faults().clear();
+    }
+    let patience = TimeoutConfig::builder().operation_timeout(Duration::from_millis(50)).build();
+    auditor.config = auditor.config.to_builder().timeout_config(patience).build();
+    for (service, ..) in ASKED {
+        world.sandbox.aws().faults().add(always(service, "hang")).unwrap();
+    }
+    for (part, look) in auditor.look().await {
+        assert_eq!(look, Err("no answer in time".to_owned()), "{part}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found_and_what_is_not_served_is_refused() {
+    let world = World::new().await;
+    let auditor = Auditor::of(&world);
+    let (names, config) = (&auditor.names, &auditor.config);
+    let gone = |code: &str| Err::<Value, _>(code.to_owned());
+    assert_eq!(auditor.rule("none").await, gone("ResourceNotFoundException"));
+    assert_eq!(auditor.rule("no rule").await, gone("ValidationException"));
+    assert_eq!(auditor.schedule("none").await, gone("ResourceNotFoundException"));
+    assert_eq!(auditor.schedule("no schedule").await, gone("ValidationException"));
+    assert_eq!(auditor.subscription("arn:aws:sns:us-east-1:444455556666:events:none").await, gone("NotFound"));
+    assert_eq!(auditor.subscription("none").await, gone("InvalidParameter"));
+    assert_eq!(
+        auditor.messages(&format!("{}-none", names.dead_letters[&DeadLetters::Run])).await,
+        gone("QueueDoesNotExist")
+    );
+    assert_eq!(auditor.recovery("none").await, gone("TableNotFoundException"));
+    assert_eq!(auditor.log("none").await, Ok(json!([])));
+
+    let events = aws_sdk_eventbridge::Client::new(config);
+    let elsewhere = events.describe_rule().name(&names.news_rule).event_bus_name("other").send().await;
+    assert_eq!(elsewhere.map_err(code).unwrap_err(), "ResourceNotFoundException");
+    let scheduler = aws_sdk_scheduler::Client::new(config);
+    let schedule = scheduler.get_schedule().name(&names.schedules[&Schedule::Metering]);
+    assert_eq!(schedule.group_name("other").send().await.map_err(code).unwrap_err(), "ResourceNotFoundException");
+
+    let alarms = aws_sdk_cloudwatch::Client::new(config);
+    let composite = alarms.describe_alarms().alarm_types(AlarmType::CompositeAlarm).send().await.unwrap();
+    assert!(composite.metric_alarms().is_empty());
+    let ringing = alarms.describe_alarms().state_value("ALARM".into()).send().await.unwrap();
+    assert!(ringing.metric_alarms().is_empty());
+    let unserved = alarms.describe_alarms().action_prefix("arn:").send().await;
+    assert_eq!(unserved.map_err(code).unwrap_err(), "ValidationError");
+    let strange = alarms.describe_alarms().next_token("strange").send().await.unwrap_err();
+    assert!(strange.into_service_error().is_invalid_next_token());
+
+    let logs = aws_sdk_cloudwatchlogs::Client::new(config);
+    let named = logs.describe_log_groups().log_group_identifiers(&names.audit_log).send().await.unwrap();
+    assert_eq!(named.log_groups()[0].log_group_name(), Some(names.audit_log.as_str()));
+    let unserved = logs.describe_log_groups().log_group_name_pattern("audit").send().await.unwrap_err();
+    assert!(unserved.into_service_error().is_invalid_parameter_exception());
+}
