@@ -85,7 +85,8 @@ impl Operation {
 
     /// The same with the examples of the parameters that the query needs.
     fn example_target(&self) -> String {
-        let needed = self.parameters.iter().filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
+        let needed =
+            self.parameters.iter().filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
         let query = needed.map(|parameter| {
             format!("{}={}", parameter["name"].as_str().unwrap(), parameter["example"].as_str().unwrap())
         });
