@@ -1,6 +1,8 @@
 //! `stallkeeper readiness` and `stallkeeper attest`.
 
-use crate::fixture::typed;
+use serde_json::{Value, json};
+
+use crate::fixture::{World, typed};
 
 #[tokio::test]
 async fn only_what_no_program_can_see_is_attested() {
@@ -14,4 +16,75 @@ async fn only_what_no_program_can_see_is_attested() {
     }
     let silent = typed(["attest", "app.no_payment_data"].iter().chain(&nowhere)).await.error();
     assert!(silent.contains("--note"), "{silent}");
+}
+
+const CONTRACT: &str = "4democontract0000000000ab";
+
+/// What the report for programs says of a check.
+fn outcome(report: &Value, check: &str) -> String {
+    let checks = report["checks"].as_array().unwrap();
+    let finding = checks.iter().find(|finding| finding["check"] == check).unwrap();
+    finding["outcome"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_report_is_shown_told_to_programs_and_written_as_a_page() {
+    let world = World::new().await;
+    let none = world.run(&["readiness"]).await.error();
+    assert!(none.contains("there is no report yet") && none.contains("--anew --product"), "{none}");
+
+    let shown = world.run(&["readiness", "--product", CONTRACT, "--anew"]).await.text();
+    assert!(shown.contains(CONTRACT) && shown.contains("of 7 steps done") && shown.contains("[seller."), "{shown}");
+    assert!(!shown.contains('\x1b'), "no colour where no terminal is");
+    // It is the only listing with a report.
+    let every = world.run(&["readiness", "--all", "--language", "ja"]).await.text();
+    assert!(every.contains("7 手順中") && every.contains("[page.https]"), "{every}");
+    assert!(every.lines().count() > shown.lines().count());
+    let report = world.run(&["readiness", "--json"]).await.json();
+    assert_eq!((&report["product"], &report["stage"]), (&json!(CONTRACT), &json!("staging")));
+
+    let folder = tempfile::tempdir().unwrap();
+    for (language, says) in [("en", "of 7 steps done"), ("ja", "7 手順中")] {
+        let file = folder.path().join(format!("report-{language}.html"));
+        let name = file.to_str().unwrap();
+        let said = world.run(&["readiness", "--html", name, "--language", language]).await.text();
+        assert!(said.contains(name), "{said}");
+        let page = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            page.starts_with(&format!("<!doctype html>\n<html lang=\"{language}\">")) && page.contains(says),
+            "{page}"
+        );
+        assert!(page.trim_end().ends_with("</html>"), "it is whole");
+    }
+
+    let required = world.run(&["readiness", "--require-done"]).await;
+    assert!(required.out.contains("of 7 steps done"), "the report is shown all the same: {required:?}");
+    assert!(required.error().contains("of 7 steps are done"));
+
+    world.run(&["readiness", "--product", "5demosubscription000000ab", "--anew"]).await.text();
+    let several = world.run(&["readiness"]).await.error();
+    assert!(several.contains("say which by --product") && several.contains(CONTRACT), "{several}");
+    let strange = world.run(&["readiness", "--product", "strange"]).await.error();
+    assert!(strange.contains("error: "), "{strange}");
+}
+
+#[tokio::test]
+async fn an_attestation_stands_in_the_next_report_until_it_is_withdrawn() {
+    let world = World::new().await;
+    let anew = ["readiness", "--product", CONTRACT, "--anew", "--json"];
+    assert_eq!(outcome(&world.run(&anew).await.json(), "app.no_payment_data"), "unknown");
+
+    let attest = ["attest", "app.no_payment_data", "--note", "Looked at every form."];
+    let said = world.run(&attest).await.text();
+    assert!(said.contains("is attested by arn:aws:") && said.contains(", until 20"), "{said}");
+    let report = world.run(&anew).await.json();
+    assert_eq!(outcome(&report, "app.no_payment_data"), "attested");
+    let shown = world.run(&["readiness", "--all"]).await.text();
+    assert!(shown.contains("“Looked at every form.”"), "{shown}");
+
+    let withdraw = ["attest", "app.no_payment_data", "--withdraw"];
+    let said = world.run(&withdraw).await.text();
+    assert!(said.contains("nobody attests app.no_payment_data"), "{said}");
+    assert_eq!(outcome(&world.run(&anew).await.json(), "app.no_payment_data"), "unknown");
+    assert!(world.run(&withdraw).await.error().contains("attestation_unknown"));
 }

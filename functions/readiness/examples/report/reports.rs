@@ -117,8 +117,8 @@ fn hostile() -> Vec<Report> {
     let mut facts = complete(&listing, start());
     facts.page.made_up_token.as_mut().unwrap().body = SCRIPT.to_owned();
     facts.stack.alarms = Ok(vec![AlarmSeen { name: SCRIPT.to_owned(), rings: true }]);
-    let product = facts.product.as_mut().unwrap().as_mut().unwrap();
-    product.delivery_options[0].fulfillment_url = format!("javascript:{SCRIPT}");
+    facts.product.as_mut().unwrap().as_mut().unwrap().delivery_options =
+        delivery_options(&format!("javascript:{SCRIPT}"));
     facts.evidence = Err(Blind::Unreachable { what: SCRIPT.to_owned(), reason: "x".repeat(200) });
     let mut said = attested(start());
     for attestation in said.values_mut() {
@@ -179,12 +179,13 @@ fn product(listing: &Listing) -> ProductAtAws {
                 types: dimension.types.clone(),
             })
             .collect(),
-        delivery_options: vec![DeliveryOptionAtAws {
-            id: "do-example".to_owned(),
-            fulfillment_url: "https://marketplace.example.com/register".to_owned(),
-        }],
+        delivery_options: delivery_options("https://marketplace.example.com/register"),
         buyer_accounts: (0..5).map(|number| format!("11112222333{number}").parse().unwrap()).collect(),
     }
+}
+
+fn delivery_options(url: &str) -> Vec<DeliveryOptionAtAws> {
+    vec![DeliveryOptionAtAws { id: "do-example".to_owned(), fulfillment_url: url.to_owned() }]
 }
 
 /// Everything as it must be, as far as a program can see it.
