@@ -80,9 +80,9 @@ impl Readiness {
                 request.only_method(&Method::GET)?;
                 self.history(request).await
             }
-            ["v1", "readiness", "attestations", id] => {
+            ["v1", "readiness", "attestations", check] => {
                 request.only_methods(&[Method::PUT, Method::DELETE])?;
-                let check = attestable(id)?;
+                let check = attestable(check)?;
                 if request.method == Method::PUT {
                     self.attest(request, check).await
                 } else {
