@@ -425,7 +425,7 @@ impl Functions {
                 &of("readiness"),
                 table,
                 deployment(stage, table, names),
-                Internet::new(known.clone()),
+                Internet::new(known.clone(), clock.clone()),
                 clock.clone(),
             )),
         }

@@ -252,8 +252,13 @@ async fn every_sample_event_that_is_routed_is_of_a_documented_operation() {
     let usage = UsageApi::new(config, table, clock.clone());
     let operations = operations(&document);
     let mut routed = 0;
-    let readiness =
-        Readiness::new(config, table, deployment(), Internet::new(world.sandbox.web().known()), clock.clone());
+    let readiness = Readiness::new(
+        config,
+        table,
+        deployment(),
+        Internet::new(world.sandbox.web().known(), clock.clone()),
+        clock.clone(),
+    );
     for function in ["entitlement", "usage", "readiness"] {
         for entry in std::fs::read_dir(root().join("events").join(function)).unwrap() {
             let file = entry.unwrap().path();
@@ -269,8 +274,8 @@ async fn every_sample_event_that_is_routed_is_of_a_documented_operation() {
             };
             let text = if let Some(Body::Text(text)) = answer.body { text } else { "null".to_owned() };
             let is_page = text.starts_with("<!doctype html>");
-            let document = if is_page { Value::Null } else { serde_json::from_str::<Value>(&text).unwrap() };
-            let code = document["code"].clone();
+            let answered = if is_page { Value::Null } else { serde_json::from_str::<Value>(&text).unwrap() };
+            let code = answered["code"].clone();
             let (path, method) = (sample["rawPath"].as_str().unwrap(), &sample["requestContext"]["http"]["method"]);
             let matches = |of: &str| {
                 let pattern = Regex::new(r"\{[a-z]+\}").unwrap().replace_all(of, "[^/]+").into_owned();

@@ -7,19 +7,23 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;
+use stallkeeper::time::Clock;
 use tokio::sync::OnceCell;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
+use tokio_rustls::rustls::time_provider::TimeProvider;
+use tokio_rustls::rustls::{ClientConfig, Error as TlsError, RootCertStore};
 use url::{Host, Url};
 
 /// The internet, as the auditor sees it.
 #[derive(Debug)]
 pub struct Internet {
     known: Known,
-    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) tls: Result<Arc<ClientConfig>, TlsError>,
     resolver: OnceCell<TokioResolver>,
 }
 
@@ -47,6 +51,16 @@ pub(crate) enum NoWay {
     Unreachable(String),
 }
 
+/// The time by a clock.
+#[derive(Debug)]
+struct Time(Clock);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        u64::try_from(self.0.seconds()).ok().map(Duration::from_secs).map(UnixTime::since_unix_epoch)
+    }
+}
+
 impl Known {
     /// Lets a host stand for the site of a URL.
     pub fn stand_in(&mut self, site: &Url, host: &str) {
@@ -65,12 +79,16 @@ impl Internet {
         place
     }
 
-    /// The internet, with what is known ahead.
-    pub fn new(known: Known) -> Self {
+    /// The internet, with what is known ahead. Certificates are good or not by that clock.
+    pub fn new(known: Known, clock: Clock) -> Self {
         let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         roots.add_parsable_certificates(known.roots.iter().cloned());
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { known, tls: Arc::new(tls), resolver: OnceCell::new() }
+        let provider = Arc::new(ring::default_provider());
+        // ring has all that these versions of TLS ask for.
+        let tls =
+            ClientConfig::builder_with_details(provider, Arc::new(Time(clock))).with_safe_default_protocol_versions();
+        let tls = tls.map(|tls| Arc::new(tls.with_root_certificates(roots).with_no_client_auth()));
+        Self { known, tls, resolver: OnceCell::new() }
     }
 
     /// The addresses of a URL's host, each of which may be gone to.
@@ -214,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_auditor_goes_to_names_of_public_places_alone() {
-        let internet = Internet::new(Known::default());
+        let internet = Internet::new(Known::default(), Clock::System);
         for (url, why) in [
             ("http://www.example.com/", "it is not https"),
             ("https://169.254.169.254/latest/meta-data/", "it has no host name"),
@@ -236,7 +254,7 @@ mod tests {
             mail: HashMap::from([("example.com".to_owned(), true), ("none.example.com".to_owned(), false)]),
             ..Known::default()
         };
-        let internet = Internet::new(known);
+        let internet = Internet::new(known, Clock::System);
         let addresses = internet.addresses(&"https://app.example.com/sign-up".parse().unwrap()).await;
         assert_eq!(addresses, Ok(vec![place]));
         assert_eq!(internet.takes_mail("example.com").await, Ok(true));

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
     aws::start_log();
     let deployment: Deployment = serde_json::from_str(&aws::setting("DEPLOYMENT")?)?;
     let (config, table) = (aws::config().await, aws::table_name()?);
-    let internet = Internet::new(Known::default());
+    let internet = Internet::new(Known::default(), Clock::System);
     let function = &Readiness::new(&config, &table, deployment, internet, Clock::System);
     let handler = |event: LambdaEvent<Value>| async move {
         if event.payload.get("requestContext").is_some() {

@@ -162,7 +162,8 @@ impl Internet {
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
-                    let connector = TlsConnector::from(self.tls.clone());
+                    let tls = self.tls.clone().map_err(|error| Failed::Broken(error.to_string()))?;
+                    let connector = TlsConnector::from(tls);
                     return connector.connect(name, stream).await.map_err(Failed::Tls);
                 }
                 Err(error) => last = Failed::Broken(error.to_string()),

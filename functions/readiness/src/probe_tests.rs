@@ -12,6 +12,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::*;
+use stallkeeper::time::Clock;
+
 use crate::internet::Known;
 
 const HOST: &str = "app.example.com";
@@ -53,11 +55,10 @@ async fn served(until: (i32, u8, u8), answers: &'static [(&'static str, &'static
             });
         }
     });
-    Internet::new(Known {
-        hosts: HashMap::from([(HOST.to_owned(), place)]),
-        roots: vec![certificate],
-        ..Known::default()
-    })
+    Internet::new(
+        Known { hosts: HashMap::from([(HOST.to_owned(), place)]), roots: vec![certificate], ..Known::default() },
+        Clock::System,
+    )
 }
 
 fn at(path: &str) -> Url {
@@ -128,7 +129,8 @@ async fn a_certificate_that_ended_is_told_with_its_end() {
 async fn a_certificate_that_nobody_signed_is_not_trusted() {
     let real = served((2100, 1, 1), &[("/", "HTTP/1.1 200 OK\r\n\r\n")]).await;
     let place = real.addresses(&at("/")).await.unwrap()[0];
-    let stranger = Internet::new(Known { hosts: HashMap::from([(HOST.to_owned(), place)]), ..Known::default() });
+    let stranger =
+        Internet::new(Known { hosts: HashMap::from([(HOST.to_owned(), place)]), ..Known::default() }, Clock::System);
     assert!(matches!(stranger.ask(Ask::get(at("/"))).await, Err(Blind::Unreachable { .. })));
     assert!(stranger.certificate_until(&at("/")).await.is_err());
 }
