@@ -97,10 +97,11 @@ impl Readiness {
     /// that of every listing, as JSON.
     async fn show(&self, request: &Request) -> Result<Response, Refusal> {
         request.only_parameters(&["product", "language"])?;
+        let language = language(request)?;
         if let Some(product) = request.parameter("product") {
             let listing = self.listing(read_product(product)?).await?;
             let report = self.store.latest_report(&listing.product_code).await?.ok_or_else(not_looked)?;
-            return self.told(request, StatusCode::OK, report).await;
+            return self.told(request, StatusCode::OK, report, language).await;
         }
         let listings = self.store.all_listings().await?;
         if let (Format::Html | Format::Text, several) = (format(request), listings.len())
@@ -118,7 +119,7 @@ impl Readiness {
             Format::Json => Ok(Response::json(StatusCode::OK, &Reports { reports })),
             Format::Html | Format::Text => {
                 let report = reports.pop().ok_or_else(not_looked)?;
-                self.told(request, StatusCode::OK, report).await
+                self.told(request, StatusCode::OK, report, language).await
             }
         }
     }
@@ -126,10 +127,11 @@ impl Readiness {
     /// `POST /v1/readiness/runs` with `{"product": "…"}`: looks anew, and answers the report.
     async fn look_now(&self, request: &Request) -> Result<Response, Refusal> {
         request.only_parameters(&["language"])?;
+        let language = language(request)?;
         let Wanted { product } = request.json()?;
         let listing = self.listing(product).await?;
         let report = self.look_at(&listing, self.registration_of(request)).await?;
-        self.told(request, StatusCode::CREATED, report).await
+        self.told(request, StatusCode::CREATED, report, language).await
     }
 
     /// Where buyers are sent: as the stack knows it, or else beside where this request was sent.
@@ -190,8 +192,13 @@ impl Readiness {
     }
 
     /// A report as the caller wants to read it.
-    async fn told(&self, request: &Request, status: StatusCode, report: Report) -> Result<Response, Refusal> {
-        let language = language(request)?;
+    async fn told(
+        &self,
+        request: &Request,
+        status: StatusCode,
+        report: Report,
+        language: Language,
+    ) -> Result<Response, Refusal> {
         match format(request) {
             Format::Json => Ok(Response::json(status, &report)),
             Format::Text => Ok(Response::text(status, text::table(&report, language))),
