@@ -3,6 +3,8 @@
 //! Everything goes over HTTP and AWS's wires: the registration URL, AWS's event bus, the application's signed calls.
 //! Only time is made up: the clock stands, and is moved on where the story says so.
 
+mod phases;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -31,13 +33,14 @@ pub async fn run() -> Result<()> {
     let options = Options { clock: Clock::standing_at(beginning), delays: Delays::default(), ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
     let people = People::at(sandbox.url())?;
-    let mut story = Story { sandbox, people, steps: 0, used: BTreeMap::new(), included: Decimal::ZERO };
+    let mut story = Story { sandbox, people, steps: Steps::default(), used: BTreeMap::new(), included: Decimal::ZERO };
     println!("Stallkeeper on one machine: API {}, AWS {}\n", story.sandbox.url(), story.sandbox.aws_url());
     contract(&mut story).await?;
     subscription(&mut story).await?;
     consumption(&mut story).await?;
     legacy(&mut story).await?;
-    println!("\n{} steps, all as they should be, in {:.1} s", story.steps, began.elapsed().as_secs_f64());
+    phases::tell(&mut story.steps).await?;
+    println!("\n{} steps, all as they should be, in {:.1} s", story.steps.0, began.elapsed().as_secs_f64());
     story.settle_accounts().await
 }
 
@@ -214,11 +217,27 @@ async fn legacy(story: &mut Story) -> Result<()> {
     Ok(())
 }
 
+/// How many steps were told.
+#[derive(Debug, Default)]
+struct Steps(usize);
+
+impl Steps {
+    fn chapter(&self, what: &str) {
+        println!("{what}");
+    }
+
+    /// Tells a step that was checked.
+    fn say(&mut self, what: impl std::fmt::Display) {
+        self.0 += 1;
+        println!("  ok  {what}");
+    }
+}
+
 /// The world of the story, and how far it is.
 struct Story {
     sandbox: Sandbox,
     people: People,
-    steps: usize,
+    steps: Steps,
     /// What was used, as this side knows it: by license and dimension.
     used: BTreeMap<(String, String), Decimal>,
     /// What of what was used is in a contract, and not in `used`.
@@ -227,13 +246,11 @@ struct Story {
 
 impl Story {
     fn chapter(&self, who: &str) {
-        println!("{who}");
+        self.steps.chapter(who);
     }
 
-    /// Tells a step that was checked.
     fn say(&mut self, what: impl std::fmt::Display) {
-        self.steps += 1;
-        println!("  ok  {what}");
+        self.steps.say(what);
     }
 
     async fn advance(&self, by: SignedDuration) -> Result<()> {
@@ -272,7 +289,7 @@ impl Story {
     async fn uses(&mut self, license: &str, dimension: &str, quantity: i64) -> Result<Value> {
         let report = json!({
             "license": license, "dimension": dimension, "quantity": quantity,
-            "time": self.sandbox.clock().now().to_string(), "key": format!("report {}", self.used.len() + self.steps),
+            "time": self.sandbox.clock().now().to_string(), "key": format!("report {}", self.used.len() + self.steps.0),
         });
         let results = self.people.report(json!([report])).await?;
         let accepted = results.first().and_then(|result| result.get("status")) == Some(&json!("accepted"));

@@ -18,6 +18,7 @@ mod listings;
 mod metrics;
 pub mod people;
 pub mod queue;
+pub mod review;
 mod sandbox;
 mod schedule;
 mod stack;

@@ -75,9 +75,8 @@ impl People {
     ///
     /// When it does not, with what was answered.
     pub async fn control(&self, method: Method, path: &str, body: Value) -> Result<Value> {
-        let answer = self.http.request(method, self.address(path)).json(&body).send().await?;
-        let (status, body) = (answer.status(), answer.json::<Value>().await?);
-        ensure!(status.is_success(), "{path}: {status} {body}");
+        let (status, body) = answered(self.http.request(method, self.address(path)).json(&body)).await?;
+        ensure!((200..300).contains(&status), "{path}: {status} {body}");
         Ok(body)
     }
 

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::serve::ListenerExt;
 use jiff::{SignedDuration, Timestamp};
+use readiness::Known;
 use serde_json::{Map, Value};
 use stallkeeper::listing::Stage;
 use stallkeeper::readiness::Report;
@@ -35,8 +36,8 @@ pub use crate::timeline::BeyondTime;
 /// How often the reporter runs, as the template has it.
 const REPORTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// How often the reconciliation runs, as the template has it.
-const RECONCILIATION: SignedDuration = SignedDuration::from_hours(1);
+/// How often the reconciliation runs, as the template has it, and how often it is looked whether the auditor is due.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often a clock that ticks is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -112,6 +113,8 @@ pub(crate) struct Inside {
     pub(crate) browser: reqwest::Client,
     config: SdkConfig,
     pub(crate) web: Arc<Web>,
+    /// What is known of the web to those who look from outside.
+    pub(crate) known: Known,
 }
 
 impl Inside {
@@ -197,8 +200,18 @@ impl Sandbox {
         let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let timeline = Timeline::new(clock.clone(), Bus::new(announced), Arc::clone(aws.outbox()), stacks.clone());
         let app_urls = applications.iter().map(|application| (application.stage, application.url.clone())).collect();
-        let inside =
-            Arc::new(Inside { clock: clock.clone(), timeline, aws, stacks, app_urls, listings, browser, config, web });
+        let inside = Arc::new(Inside {
+            clock: clock.clone(),
+            timeline,
+            aws,
+            stacks,
+            app_urls,
+            listings,
+            browser,
+            config,
+            web,
+            known,
+        });
         let (running, stop) = watch::channel(());
         let mut sites = Sites::from([(WEBSITE.to_owned(), web::website())]);
         for (application, stack) in applications.into_iter().zip(&inside.stacks) {
@@ -219,29 +232,17 @@ impl Sandbox {
             tokio::spawn(serve(door.listener, router, stop.clone()));
         }
         tokio::spawn(web::serve(Arc::clone(&inside.web), listener, sites, stop.clone()));
-        for stack in &inside.stacks {
-            let (stack, name) = (Arc::clone(stack), format!("metering of {}", stack.stage.as_str()));
-            let report = move |_| {
-                let stack = Arc::clone(&stack);
-                async move {
-                    if stack.runs_by(Schedule::Metering) {
-                        stack.report_usage().await;
-                    }
-                }
-            };
-            inside.timeline.every(REPORTER, &name, report).await;
-        }
-        for stack in &inside.stacks {
-            let (stack, name) = (Arc::clone(stack), format!("reconciliation of {}", stack.stage.as_str()));
-            let reconcile = move |_| {
-                let stack = Arc::clone(&stack);
-                async move {
-                    if stack.runs_by(Schedule::Reconcile) {
-                        stack.reconcile().await;
-                    }
-                }
-            };
-            inside.timeline.every(RECONCILIATION, &name, reconcile).await;
+        for (schedule, every) in
+            [(Schedule::Metering, REPORTER), (Schedule::Reconcile, HOUR), (Schedule::Readiness, HOUR)]
+        {
+            for stack in &inside.stacks {
+                let (stack, name) = (Arc::clone(stack), format!("{} of {}", schedule.name(), stack.stage));
+                let run = move |at| {
+                    let stack = Arc::clone(&stack);
+                    async move { stack.run_by_the_clock(schedule, at).await }
+                };
+                inside.timeline.every(every, &name, run).await;
+            }
         }
         if ticks(&clock).await {
             tokio::spawn(keep_settling(Arc::clone(&inside), stop));

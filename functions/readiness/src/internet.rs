@@ -23,7 +23,7 @@ use url::{Host, Url};
 #[derive(Debug)]
 pub struct Internet {
     known: Known,
-    pub(crate) tls: Result<Arc<ClientConfig>, TlsError>,
+    tls: Result<Arc<ClientConfig>, TlsError>,
     resolver: OnceCell<TokioResolver>,
 }
 
@@ -66,17 +66,31 @@ impl Known {
     pub fn stand_in(&mut self, site: &Url, host: &str) {
         self.stand_ins.insert(site.origin().ascii_serialization(), host.to_owned());
     }
-}
 
-impl Internet {
     /// Where a URL leads: to the site that stands for its own, if one does.
-    pub(crate) fn place(&self, url: &Url) -> Url {
+    pub fn place(&self, url: &Url) -> Url {
         let mut place = url.clone();
-        if let Some(host) = self.known.stand_ins.get(&url.origin().ascii_serialization()) {
+        if let Some(host) = self.stand_ins.get(&url.origin().ascii_serialization()) {
             // None of them fails for a host of http.
             let _ = (place.set_port(None), place.set_scheme("https"), place.set_host(Some(host)));
         }
         place
+    }
+}
+
+impl Internet {
+    /// Where a URL leads.
+    pub(crate) fn place(&self, url: &Url) -> Url {
+        self.known.place(url)
+    }
+
+    /// How connections are made safe: by the authorities that are trusted, and by the clock.
+    ///
+    /// # Errors
+    ///
+    /// When there is no TLS at all.
+    pub fn tls(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        self.tls.clone()
     }
 
     /// The internet, with what is known ahead. Certificates are good or not by that clock.

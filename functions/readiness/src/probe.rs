@@ -162,7 +162,7 @@ impl Internet {
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
-                    let tls = self.tls.clone().map_err(|error| Failed::Broken(error.to_string()))?;
+                    let tls = self.tls().map_err(|error| Failed::Broken(error.to_string()))?;
                     let connector = TlsConnector::from(tls);
                     return connector.connect(name, stream).await.map_err(Failed::Tls);
                 }

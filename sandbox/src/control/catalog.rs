@@ -37,6 +37,12 @@ pub(super) async fn strip(Here(inside, _): Here, Named(product): Named) -> Answe
     Ok(Json(shown(&inside)))
 }
 
+pub(super) async fn remove(Here(inside, _): Here, Named(product): Named) -> Answer<Value> {
+    inside.aws.catalog().remove(&described(&inside, &product)?.listing.product_code)?;
+    inside.timeline.settle().await;
+    Ok(Json(shown(&inside)))
+}
+
 fn shown(inside: &Inside) -> Value {
     json!({ "entities": inside.aws.catalog().entity_overviews() })
 }

@@ -10,6 +10,7 @@ mod deployed;
 mod purchases;
 mod readings;
 mod reconciliation;
+mod review;
 mod time;
 mod views;
 mod web;
@@ -55,11 +56,12 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/readings", get(readings::show).post(readings::change))
         .route("/sandbox/dimensions", post(readings::publish))
         .route("/sandbox/catalog", get(catalog::entities))
-        .route("/sandbox/catalog/{name}", patch(catalog::patch))
+        .route("/sandbox/catalog/{name}", patch(catalog::patch).delete(catalog::remove))
         .route("/sandbox/catalog/{name}/reset", post(catalog::reset))
         .route("/sandbox/catalog/{name}/bare", post(catalog::strip))
         .route("/sandbox/change-sets", get(catalog::change_sets).post(catalog::plan))
         .route("/sandbox/change-sets/{change_set}", post(catalog::decide))
+        .route("/sandbox/review", post(review::review))
         .route("/sandbox/web", get(web::show).post(web::spoil).delete(web::mend))
         .route("/sandbox/web/certificate", put(web::certify))
         .route("/sandbox/deployed/{stage}", get(deployed::show).patch(deployed::rewire))

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 use stallkeeper::readiness::Report;
 
 use super::Stack;
+use crate::aws::Schedule;
 use crate::queue::uuid;
 
 /// What the template calls the reporter.
@@ -26,7 +28,25 @@ const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
 /// How long the reconciliation may take, as the template has it.
 const RECONCILIATION_TIME_LIMIT: Duration = Duration::from_secs(900);
 
+/// The hour of the day (UTC) in which the auditor runs, as the template has it.
+const READINESS_HOUR: i64 = 6;
+
 impl Stack {
+    /// Runs what a schedule runs, unless it is switched off or its time has not come.
+    pub(crate) async fn run_by_the_clock(&self, schedule: Schedule, at: Timestamp) {
+        if !self.runs_by(schedule) {
+            return;
+        }
+        match schedule {
+            Schedule::Metering => self.report_usage().await,
+            Schedule::Reconcile => drop(self.reconcile().await),
+            Schedule::Readiness if at.as_second().div_euclid(3600).rem_euclid(24) == READINESS_HOUR => {
+                drop(self.look_at_readiness().await);
+            }
+            Schedule::Readiness => {}
+        }
+    }
+
     /// Runs the reporter once, as its schedule does.
     pub(crate) async fn report_usage(&self) {
         let metering = self.running().metering;

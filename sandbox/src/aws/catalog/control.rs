@@ -180,7 +180,7 @@ impl Catalog {
     ///
     /// Refuses a product that no listing describes.
     pub fn reset(&self, product: &ProductCode) -> Result<(), Refused> {
-        self.put(product, described::complete)
+        self.put(product, |listing, now| described::complete(listing, now).into())
     }
 
     /// Makes a described listing a draft without anything, as CreateProduct and CreateOffer leave it; else as
@@ -190,10 +190,19 @@ impl Catalog {
     ///
     /// Refuses a product that no listing describes.
     pub fn strip(&self, product: &ProductCode) -> Result<(), Refused> {
-        self.put(product, described::bare)
+        self.put(product, |listing, now| described::bare(listing, now).into())
     }
 
-    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> [Entity; 2]) -> Result<(), Refused> {
+    /// Takes a described listing out of the catalog, as before CreateProduct; else as [`reset`](Self::reset).
+    ///
+    /// # Errors
+    ///
+    /// Refuses a product that no listing describes.
+    pub fn remove(&self, product: &ProductCode) -> Result<(), Refused> {
+        self.put(product, |_, _| Vec::new())
+    }
+
+    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> Vec<Entity>) -> Result<(), Refused> {
         let now = self.now();
         let listing = self.0.listings.iter().find(|listing| listing.product_code == *product).ok_or_else(|| {
             let known: Vec<&str> = self.0.listings.iter().map(|listing| listing.product_code.as_str()).collect();

@@ -1,0 +1,247 @@
+//! A listing from nothing to published: the work of a seller, and the auditor's report that turns with it by itself.
+
+use anyhow::{Context, Result, ensure};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde_json::{Value, json};
+use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::marketplace::catalog::{Catalog, Change, ChangeSet, Status, Target, plan};
+use stallkeeper::readiness::{Report, StepState};
+use stallkeeper::store::Store;
+use stallkeeper::time::Clock;
+
+use super::Steps;
+use crate::aws::{Delays, fulfillment_url};
+use crate::people::{Bought, People};
+use crate::{Listings, Options, Sandbox};
+
+/// A Monday, shortly before the hour in which the auditor looks by itself.
+const BEGINNING: &str = "2026-11-09T05:20:00Z";
+
+/// How long AWS takes for a change of the catalog, and a little.
+const CATALOG: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a person says of what no program can see.
+const BY_PEOPLE: [(&str, &str); 4] = [
+    ("seller.public_profile", "Name, logo and text are in the portal."),
+    ("seller.bank_and_tax", "The tax interview is done, the bank account is verified."),
+    ("app.no_payment_data", "No form asks for a card."),
+    ("app.data_policy", "Deletion and incidents are on the page."),
+];
+
+/// Tells the story of both phases.
+pub(super) async fn tell(steps: &mut Steps) -> Result<()> {
+    let beginning: Timestamp = BEGINNING.parse()?;
+    let options = Options {
+        stages: vec![Stage::Staging, Stage::Production],
+        clock: Clock::standing_at(beginning),
+        delays: Delays::default(),
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(options).await?;
+    let mut test = Phase::begin(&sandbox, Stage::Staging, "demo-subscription").await?;
+    steps.chapter("A listing, the test phase: from nothing to a product that was seen to work");
+    test.through_the_steps(steps).await?;
+
+    let mut production = Phase::begin(&sandbox, Stage::Production, "demo-production").await?;
+    steps.chapter("The production phase: the real listing, from nothing to published");
+    production.through_the_steps(steps).await?;
+    production.become_public(steps).await?;
+    ensure!(test.look().await?.is_done() && production.look().await?.is_done(), "a phase is not done");
+    Ok(())
+}
+
+/// A listing on its way, on the stack of its stage.
+struct Phase<'a> {
+    sandbox: &'a Sandbox,
+    people: People,
+    catalog: Catalog,
+    file: &'static str,
+    listing: Listing,
+    /// The newest report.
+    report: Report,
+}
+
+impl<'a> Phase<'a> {
+    /// Begins with a listing that AWS has never heard of.
+    async fn begin(sandbox: &'a Sandbox, stage: Stage, file: &'static str) -> Result<Self> {
+        let url = sandbox.stage_url(stage).context("the stage has no stack")?;
+        let people = People::at(url)?;
+        people.control(Method::DELETE, &format!("/sandbox/catalog/{file}"), Value::Null).await?;
+        let table = sandbox.table(stage).context("the stage has no table")?;
+        let listings = Store::new(sandbox.sdk_config(), table, sandbox.clock().clone()).all_listings().await?;
+        let described = Listings::Demo.load()?.into_iter().find(|described| described.file == file);
+        let product = described.with_context(|| format!("{file} is not described"))?.listing.product_code;
+        let listing = listings
+            .into_iter()
+            .find(|listing| listing.product_code == product)
+            .with_context(|| format!("{file} is not loaded"))?;
+        let catalog = Catalog::new(sandbox.sdk_config());
+        let report = look(&people, &listing).await?;
+        Ok(Self { sandbox, people, catalog, file, listing, report })
+    }
+
+    /// The steps that both phases have.
+    async fn through_the_steps(&mut self, steps: &mut Steps) -> Result<()> {
+        let is_test = self.listing.stage == Stage::Staging;
+        let of_phase = |step: &str| format!("{}.{step}", if is_test { "test" } else { "production" });
+        if is_test {
+            ensure!(self.report.steps_done() == 0, "done from the start: {:?}", self.done());
+            steps.say(format!("the auditor looks: none of {} steps is done", self.report.steps.len()));
+        }
+        for (check, note) in BY_PEOPLE {
+            let body = json!({ "product": self.listing.product_code, "note": note });
+            let path = format!("/v1/readiness/attestations/{check}");
+            let (status, answer) = self.people.call(Method::PUT, &path, Some(body)).await?;
+            ensure!(status == 200, "{check} was answered {status} {answer}");
+        }
+        self.turn(steps, "the seller says what no program can see", &["seller.public_profile", "seller.bank_and_tax"])
+            .await?;
+
+        self.sandbox.advance(SignedDuration::from_hours(24)).await?;
+        self.turn(steps, "the stack runs for a day", &[&of_phase("product_prepared")]).await?;
+
+        self.people.control(Method::POST, &format!("/sandbox/catalog/{}/bare", self.file), json!({})).await?;
+        self.turn(steps, "the seller makes an empty product in AWS's portal", &["seller.registration"]).await?;
+
+        let sent = self.apply().await?;
+        ensure!(sent > 0 && self.apply().await? == 0, "applying twice sends nothing the second time");
+        let what = format!("`listing apply` sends {sent} change sets; applied once more, there is nothing to send");
+        self.turn(steps, what, &[&of_phase("product_registered")]).await?;
+
+        let bought = self.sell().await?;
+        self.turn(
+            steps,
+            "a test account buys, registers with its old account and uses 100 requests",
+            &[&of_phase("api_integrated")],
+        )
+        .await?;
+
+        self.people.change(&bought.agreement, json!({ "action": "end" })).await?;
+        self.sandbox.advance(SignedDuration::from_mins(90)).await?;
+        self.turn(steps, "it unsubscribes, and its last hour is billed", &[&of_phase("integration_verified")]).await
+    }
+
+    /// The steps of AWS's review.
+    async fn become_public(&mut self, steps: &mut Steps) -> Result<()> {
+        self.ask_for_the_public().await?;
+        self.turn(steps, "the seller asks AWS to make it public", &["production.final_review_requested"]).await?;
+
+        let host = "production.app.example.com";
+        let broken = json!({ "host": host, "path": "/sign-up", "answer": { "status": 500 } });
+        self.people.control(Method::POST, "/sandbox/web", broken).await?;
+        let report = self.look().await?;
+        let failing = report.steps.iter().find(|step| step.state == StepState::Failing);
+        let next = failing.and_then(|step| step.next.as_deref());
+        ensure!(next == Some("app.self_signup"), "a broken page is told as {failing:?}");
+        steps.say("the application's sign-up page breaks: `app.self_signup` fails in the auditor's next look");
+        let review = self.review().await?;
+        let message = review.pointer("/change_set/changes/0/errors/0/message").and_then(Value::as_str);
+        let message = message.with_context(|| format!("the review did not object: {review:#}"))?;
+        steps
+            .say(format!("AWS's reviewer comes by and rejects it: {}", message.split(". ").next().unwrap_or_default()));
+
+        self.people.control(Method::DELETE, "/sandbox/web", Value::Null).await?;
+        self.ask_for_the_public().await?;
+        let report = self.look().await?;
+        ensure!(report.steps.iter().all(|step| step.state != StepState::Failing), "{:?}", report.steps);
+        self.report = report;
+        let review = self.review().await?;
+        ensure!(review.get("approved") == Some(&json!(true)), "the review objects: {review:#}");
+        let points = review.get("points").and_then(Value::as_array).map(Vec::len).unwrap_or_default();
+        let what =
+            format!("mended and asked again: the reviewer subscribes, signs up, and finds all {points} points good");
+        self.turn(steps, what, &["production.published"]).await
+    }
+
+    /// Sells to a test account, whose buyer has an account in the application already.
+    async fn sell(&self) -> Result<Bought> {
+        let people = &self.people;
+        let bought = people.buy(json!({ "product": self.file })).await?;
+        let cookie = people.arrive(&bought.token).await?.cookie.context("no session")?;
+        people.leave_contact(&cookie, "buyer@example.com", "existing").await?;
+        let (status, answer) = people.link(&bought.license, "acme").await?;
+        ensure!(status == 200, "linking was answered {status} {answer}");
+        let (status, answer) = people.link(&bought.license, "initech").await?;
+        ensure!(status == 409, "another's claim was answered {status} {answer}");
+        self.sandbox.advance(SignedDuration::from_secs(61)).await?;
+        let (status, answer) = people.call(Method::GET, "/v1/tenants/acme/entitlements", None).await?;
+        ensure!(status == 200, "the question was answered {status} {answer}");
+        let event = json!({
+            "license": bought.license, "dimension": "requests", "quantity": 100,
+            "time": self.sandbox.clock().now().to_string(), "key": "the first",
+        });
+        people.report(json!([event])).await?;
+        self.sandbox.advance(SignedDuration::from_mins(90)).await?;
+        Ok(bought)
+    }
+
+    /// What `stallkeeper listing apply` does; answers how many change sets were sent.
+    async fn apply(&self) -> Result<usize> {
+        let id = &self.listing.product_id;
+        let product = self.catalog.product(id).await?.context("AWS has no such product")?;
+        let offers = self.catalog.offers(id).await?;
+        let registration = fulfillment_url(self.listing.stage).parse()?;
+        let plan = plan(&self.listing, &registration, &product, &offers, self.sandbox.clock().now());
+        for change_set in &plan.change_sets {
+            let id = self.catalog.start(change_set).await?;
+            self.sandbox.advance(CATALOG).await?;
+            let ended = self.catalog.change_set(&id).await?;
+            ensure!(ended.status == Status::Succeeded, "{} has not succeeded: {:?}", ended.name, ended.failure);
+        }
+        Ok(plan.change_sets.len())
+    }
+
+    /// What the portal sends for "Update visibility".
+    async fn ask_for_the_public(&self) -> Result<()> {
+        let change = Change {
+            change_type: "UpdateVisibility",
+            entity: Target::Product(self.listing.product_id.to_string()),
+            details: json!({ "TargetVisibility": "Public" }),
+            differences: Vec::new(),
+        };
+        self.catalog.start(&ChangeSet { name: "Update visibility".to_owned(), changes: vec![change] }).await?;
+        Ok(())
+    }
+
+    async fn review(&self) -> Result<Value> {
+        self.people.control(Method::POST, "/sandbox/review", json!({ "product": self.file })).await
+    }
+
+    /// Looks anew.
+    async fn look(&self) -> Result<Report> {
+        look(&self.people, &self.listing).await
+    }
+
+    fn done(&self) -> Vec<String> {
+        let done = self.report.steps.iter().filter(|step| step.state == StepState::Done);
+        done.map(|step| step.step.clone()).collect()
+    }
+
+    /// Tells what was done, once the auditor has seen it: these steps, and no others, have turned done.
+    async fn turn(&mut self, steps: &mut Steps, what: impl std::fmt::Display, expected: &[&str]) -> Result<()> {
+        let before = self.done();
+        self.report = self.look().await?;
+        let mut after = self.done();
+        after.retain(|step| !before.contains(step));
+        let mut expected = expected.to_vec();
+        expected.retain(|step| !before.iter().any(|done| done == step));
+        if after != expected {
+            let open = self.report.checks.iter().filter(|finding| !finding.outcome.holds());
+            let open: Vec<_> = open.map(|finding| (&finding.check, &finding.said)).collect();
+            anyhow::bail!("{what}: {after:?} turned done, and not {expected:?}; open are {open:?}");
+        }
+        steps.say(what);
+        for step in after {
+            println!("      -> {step} is done ({} of {})", self.report.steps_done(), self.report.steps.len());
+        }
+        Ok(())
+    }
+}
+
+async fn look(people: &People, listing: &Listing) -> Result<Report> {
+    let body = json!({ "product": listing.product_code });
+    let (status, report) = people.call(Method::POST, "/v1/readiness/runs", Some(body)).await?;
+    ensure!(status == 201, "the auditor answered {status} {report}");
+    Ok(serde_json::from_value(report)?)
+}

@@ -1,0 +1,461 @@
+//! A reviewer of AWS Marketplace: looks at a listing from outside, subscribes to it and registers as any buyer would, and
+//! decides what waits for it.
+//!
+//! It does what AWS's reviewers are known to do (seller guide, SaaS product guidelines and integration checklist;
+//! `aws-samples/sample-aws-marketplace-listing-tools`), and shares no code with the auditor, whose purpose is to object
+//! before: every point names the checks of the auditor that look at the same.
+
+mod browser;
+mod form;
+mod points;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use stallkeeper::ids::AccountId;
+use stallkeeper::listing::{Dimension, Listing, Mode};
+use ulid::Ulid;
+use url::Url;
+
+use crate::aws::{
+    Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, News, Purchase, Purchased, Service, Subscription,
+    Verdict,
+};
+use crate::sandbox::Inside;
+use crate::stack::Stack;
+use browser::{Browser, NoPage, PATIENCE, Page};
+use form::{Form, Person, forms, language, words};
+pub use points::{Looked, Opinion, Point, Review};
+
+/// How far back AWS looks for the calls of a seller.
+const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How many pages of the application somebody goes through before giving up.
+const MOST_PAGES: usize = 6;
+
+/// What no buyer should be shown.
+const TRACES: [&str; 5] = ["stack trace", "traceback", "internal server error", "panicked at", "exception"];
+
+/// What an answer says to somebody whose token is not good.
+const ADVICE: [&str; 6] = ["invalid", "expired", "error", "try again", "contact", "support"];
+
+/// What an application says of what somebody bought.
+const OF_THE_PLAN: [&str; 4] = ["subscription", "your plan", "contract", "aws marketplace"];
+
+/// Reviews a listing that a stack sells, and decides its request to become public, if there is one.
+///
+/// # Errors
+///
+/// When there is no TLS, or the catalog does not have what it has just shown.
+pub(crate) async fn review(inside: &Inside, stack: &Stack, listing: &Listing) -> anyhow::Result<Review> {
+    let mut reviewer = Reviewer { inside, stack, listing, notes: Vec::new() };
+    let account = reviewer.review().await?;
+    let points: Vec<Looked> = Point::ALL
+        .into_iter()
+        .filter(|point| point.applies(listing))
+        .map(|point| {
+            let (wants, checks) = point.wants();
+            let noted = reviewer.notes.iter().find(|(noted, ..)| *noted == point);
+            let (opinion, seen) =
+                noted.map_or((Opinion::NotReached, String::new()), |(_, opinion, seen)| (*opinion, seen.clone()));
+            Looked { point, wants, opinion, seen, checks }
+        })
+        .collect();
+    let approved = points.iter().all(|looked| looked.opinion == Opinion::Good);
+    let mut review = Review {
+        product: listing.product_code.clone(),
+        stage: listing.stage,
+        at: inside.clock.now(),
+        approved,
+        account,
+        points,
+        change_set: None,
+    };
+    review.change_set = reviewer.decide(&review)?;
+    inside.timeline.settle().await;
+    Ok(review)
+}
+
+struct Reviewer<'a> {
+    inside: &'a Inside,
+    stack: &'a Stack,
+    listing: &'a Listing,
+    notes: Vec<(Point, Opinion, String)>,
+}
+
+impl Reviewer<'_> {
+    fn good(&mut self, point: Point, seen: impl Into<String>) {
+        self.notes.push((point, Opinion::Good, seen.into()));
+    }
+
+    fn objects(&mut self, point: Point, seen: impl Into<String>) {
+        self.notes.push((point, Opinion::Objection, seen.into()));
+    }
+
+    fn note(&mut self, point: Point, is_good: bool, seen: impl Into<String>) {
+        if is_good { self.good(point, seen) } else { self.objects(point, seen) }
+    }
+
+    /// Looks at everything as far as it gets; answers the account that it bought with.
+    async fn review(&mut self) -> anyhow::Result<Option<AccountId>> {
+        let entities = self.inside.aws.catalog().entity_overviews();
+        let product = entities.iter().find(|entity| entity.id == self.listing.product_id.as_str());
+        let address = match product {
+            Some(product) => self.reads_the_listing(product),
+            None => {
+                self.objects(Point::ListingComplete, "there is no such product");
+                None
+            }
+        };
+        self.reads_the_offers(&entities);
+        self.looks_at_the_news();
+        self.looks_at_the_calls();
+        let Some(address) = address else { return Ok(None) };
+        if !self.posts_a_made_up_token(&address).await? {
+            return Ok(None);
+        }
+        let Some(purchased) = product.and_then(|product| self.subscribes(product)) else { return Ok(None) };
+        self.inside.timeline.settle().await;
+        self.registers(&address, &purchased).await?;
+        // Reviewers leave no subscriptions behind (seller guide: test subscriptions are cancelled before publication).
+        let end = Change::End { status: EndStatus::Cancelled };
+        if let Err(error) = self.inside.aws.marketplace().change(&purchased.agreement_id, end) {
+            tracing::warn!(%error, "the reviewer's subscription is left");
+        }
+        Ok(Some(purchased.account_id))
+    }
+
+    /// Answers the registration URL, if there is one.
+    fn reads_the_listing(&mut self, product: &EntityOverview) -> Option<Url> {
+        let details = Value::Object(product.details.clone());
+        let address = details.pointer("/Versions/0/DeliveryOptions/0/FulfillmentUrl").and_then(Value::as_str);
+        let address = address.and_then(|url| Url::parse(url).ok());
+        let wanted = [
+            "/Description/ProductTitle",
+            "/Description/ShortDescription",
+            "/Description/LongDescription",
+            "/Description/Highlights",
+            "/Description/SearchKeywords",
+            "/Description/Categories",
+            "/PromotionalResources/LogoUrl",
+            "/SupportInformation/Description",
+        ];
+        let is_there = |place: &&str| match details.pointer(place) {
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Array(items)) => !items.is_empty(),
+            _ => false,
+        };
+        let mut lacking: Vec<&str> = wanted.into_iter().filter(|place| !is_there(place)).collect();
+        if address.is_none() {
+            lacking.push("/Versions/0/DeliveryOptions/0/FulfillmentUrl");
+        }
+        match lacking.as_slice() {
+            [] => self.good(Point::ListingComplete, "nothing is missing"),
+            lacking => self.objects(Point::ListingComplete, format!("nothing at {}", lacking.join(", "))),
+        }
+        address
+    }
+
+    fn reads_the_offers(&mut self, entities: &[EntityOverview]) {
+        let of_product = |entity: &&EntityOverview| {
+            let text = |name: &str| entity.details.get(name).and_then(Value::as_str);
+            text("ProductId") == Some(self.listing.product_id.as_str()) && text("State") == Some("Released")
+        };
+        let is_public = |entity: &&EntityOverview| {
+            let rules = entity.details.get("Rules").and_then(Value::as_array);
+            rules.is_none_or(|rules| rules.iter().all(|rule| rule.get("PositiveTargeting").is_none()))
+        };
+        let Some(offer) = entities.iter().filter(of_product).find(is_public) else {
+            return self.objects(Point::OfferComplete, "there is no released offer to everyone");
+        };
+        let terms = offer.details.get("Terms").and_then(Value::as_array).cloned().unwrap_or_default();
+        let mut lacking: Vec<&str> = ["LegalTerm", "SupportTerm"]
+            .into_iter()
+            .filter(|kind| !terms.iter().any(|term| term.get("Type").and_then(Value::as_str) == Some(kind)))
+            .collect();
+        let entitled = self.listing.dimensions.iter().any(Dimension::is_entitled);
+        let metered = self.listing.dimensions.iter().any(Dimension::is_metered);
+        let wanted = [(entitled, "ConfigurableUpfrontPricingTerm"), (metered, "UsageBasedPricingTerm")];
+        for (_, kind) in wanted.into_iter().filter(|(is_wanted, _)| *is_wanted) {
+            let term = terms.iter().find(|term| term.get("Type").and_then(Value::as_str) == Some(kind));
+            if !term.is_some_and(has_a_price) {
+                lacking.push(kind);
+            }
+        }
+        match lacking.as_slice() {
+            [] => self.good(Point::OfferComplete, format!("{} has terms and prices", offer.id)),
+            lacking => self.objects(Point::OfferComplete, format!("{} lacks {}", offer.id, lacking.join(", "))),
+        }
+    }
+
+    fn looks_at_the_news(&mut self) {
+        let wiring = self.stack.wiring();
+        match self.listing.mode {
+            Mode::License => {
+                let news = ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer"];
+                let event = |kind: &str| json!({ "source": "aws.agreement-marketplace", "detail-type": kind });
+                let lost = news.into_iter().find(|kind| !wiring.hears(&News::EventBridge(event(kind))));
+                match lost {
+                    None => self.good(Point::NewsArrives, "a rule on the default bus matches it"),
+                    Some(kind) => self.objects(Point::NewsArrives, format!("no rule that is on takes `{kind}` on")),
+                }
+            }
+            Mode::Customer => {
+                let code = self.listing.product_code.as_str();
+                let topics = wiring.subscriptions.iter().filter(|(topic, _)| topic.ends_with(code));
+                let open = topics.filter(|(_, is)| **is != Subscription::Confirmed).map(|(topic, _)| topic.as_str());
+                match open.collect::<Vec<_>>().as_slice() {
+                    [] => self.good(Point::NewsArrives, "the topics are subscribed to"),
+                    open => {
+                        self.objects(Point::NewsArrives, format!("no confirmed subscription to {}", open.join(", ")))
+                    }
+                }
+            }
+        }
+    }
+
+    /// What AWS has in its own records of the seller's calls.
+    fn looks_at_the_calls(&mut self) {
+        let product = &self.listing.product_code;
+        let since = self.inside.clock.now().checked_sub(RECENT).unwrap_or(Timestamp::MIN);
+        if Point::EntitlementsRead.applies(self.listing) {
+            let calls = self.inside.aws.wire().calls(Service::Entitlement, "GetEntitlements");
+            let of_product = |call: &&crate::aws::WireCall| {
+                let code = call.body.get("ProductCode").and_then(Value::as_str);
+                call.at >= since && call.status == Some(200) && code == Some(product.as_str())
+            };
+            let count = calls.iter().filter(of_product).count();
+            self.note(Point::EntitlementsRead, count > 0, format!("{count} calls that were answered"));
+        }
+        if Point::UsageReported.applies(self.listing) {
+            let bill = self.inside.aws.marketplace().bill();
+            let of_product = bill.records.iter().filter(|record| record.product == *product && record.hour >= since);
+            let count = of_product.count();
+            self.note(Point::UsageReported, count > 0, format!("{count} records that were taken"));
+        }
+    }
+
+    /// Answers whether the page can be reached at all.
+    async fn posts_a_made_up_token(&mut self, address: &Url) -> anyhow::Result<bool> {
+        let mut browser = self.browser()?;
+        let page = match browser.send(None, address, &token_field(&format!("made-up-{}", Ulid::generate()))).await {
+            Ok(page) => page,
+            Err(NoPage(why)) => {
+                self.objects(Point::OverHttps, why);
+                return Ok(false);
+            }
+        };
+        self.note(
+            Point::OverHttps,
+            page.url.scheme() == "https",
+            format!("{} answered", address.origin().ascii_serialization()),
+        );
+        let text = page.text.to_lowercase();
+        let trace = TRACES.into_iter().find(|trace| text.contains(trace));
+        match trace {
+            Some(trace) => self.objects(Point::MadeUpToken, format!("the answer says `{trace}`")),
+            None if page.status.is_server_error() => self.objects(Point::MadeUpToken, answered(&page)),
+            None if page.took > PATIENCE => self.objects(Point::MadeUpToken, slow(&page)),
+            None if !ADVICE.into_iter().any(|advice| text.contains(advice)) => {
+                self.objects(Point::MadeUpToken, "the answer does not say what to do");
+            }
+            None => self.good(Point::MadeUpToken, answered(&page)),
+        }
+        Ok(true)
+    }
+
+    fn subscribes(&mut self, product: &EntityOverview) -> Option<Purchased> {
+        let visibility = product.details.get("Description").and_then(|it| it.get("Visibility")).and_then(Value::as_str);
+        let visibility = visibility.unwrap_or("nothing");
+        if !matches!(visibility, "Limited" | "Public") {
+            self.objects(Point::CanSubscribe, format!("the product is {visibility}"));
+            return None;
+        }
+        let entitled = self.listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
+        let order = Purchase {
+            product: self.listing.product_code.clone(),
+            account: None,
+            dimensions: entitled.map(|dimension| (dimension.key.clone(), 1.into())).collect(),
+            free_trial: false,
+        };
+        match self.inside.aws.marketplace().purchase(order) {
+            Ok(purchased) => {
+                self.good(Point::CanSubscribe, format!("agreement {}", purchased.agreement_id));
+                Some(purchased)
+            }
+            Err(refused) => {
+                self.objects(Point::CanSubscribe, refused.to_string());
+                None
+            }
+        }
+    }
+
+    /// Goes the buyer's way: from "Set up your account" into the application.
+    async fn registers(&mut self, address: &Url, purchased: &Purchased) -> anyhow::Result<()> {
+        let mut browser = self.browser()?;
+        let resolved = self.resolved();
+        let page = browser.send(None, address, &token_field(&purchased.token)).await;
+        let is_resolved = self.resolved() > resolved;
+        let seen = if is_resolved { "it was called" } else { "it was not called, or not answered" };
+        self.note(Point::TokenResolved, is_resolved, seen);
+        let page = match page {
+            Ok(page) if !page.status.is_success() => {
+                self.objects(Point::TokenTaken, answered(&page));
+                return Ok(());
+            }
+            Ok(page) if page.took > PATIENCE => {
+                self.objects(Point::TokenTaken, slow(&page));
+                return Ok(());
+            }
+            Ok(page) => page,
+            Err(NoPage(why)) => {
+                self.objects(Point::TokenTaken, why);
+                return Ok(());
+            }
+        };
+        self.good(Point::TokenTaken, answered(&page));
+        let form = self.reads_the_page(&page);
+        self.comes_back(address, &purchased.token).await?;
+        if let Some(form) = form {
+            self.fills_in(&mut browser, &page, &form).await;
+        }
+        let is_shown = browser.shows(&purchased.token);
+        let seen = if is_shown { "it stands in a cookie or in an address" } else { "it is seen nowhere" };
+        self.note(Point::TokenKept, !is_shown, seen);
+        Ok(())
+    }
+
+    /// Answers the form that asks for the buyer.
+    fn reads_the_page(&mut self, page: &Page) -> Option<Form> {
+        let language = language(&page.text).unwrap_or_default();
+        self.note(Point::InEnglish, language.starts_with("en"), format!("lang=\"{language}\""));
+        let form = forms(&page.text).into_iter().find(Form::asks_for_email);
+        let seen = if form.is_some() { "a form with a field for it" } else { "no form asks for it" };
+        self.note(Point::AsksForEmail, form.is_some(), seen);
+        let support = &self.listing.support;
+        let named = [Some(support.email.as_str()), support.url.as_ref().map(Url::as_str)];
+        let named = named.into_iter().flatten().find(|contact| page.text.contains(contact));
+        self.note(Point::NamesSupport, named.is_some(), named.unwrap_or("no way to reach anybody").to_owned());
+        let text = words(&page.text).to_lowercase();
+        let way = ["already have an account", "existing account", "sign in", "log in"]
+            .into_iter()
+            .find(|way| text.contains(way));
+        self.note(Point::LetsExistingIn, way.is_some(), way.map_or("no way".to_owned(), |way| format!("`{way}`")));
+        form
+    }
+
+    /// Another browser, the same token: the first was closed before anything was filled in.
+    async fn comes_back(&mut self, address: &Url, token: &str) -> anyhow::Result<()> {
+        match self.browser()?.send(None, address, &token_field(token)).await {
+            Ok(page) => {
+                let is_there = page.status.is_success() && !forms(&page.text).is_empty();
+                self.note(Point::ComesBack, is_there, answered(&page));
+            }
+            Err(NoPage(why)) => self.objects(Point::ComesBack, why),
+        }
+        Ok(())
+    }
+
+    async fn fills_in(&mut self, browser: &mut Browser, registration: &Page, form: &Form) {
+        let person = Person {
+            // Integration checklist: addresses of public providers are buyers' too.
+            email: format!("aws.reviewer+{}@gmail.com", Ulid::generate()).to_lowercase(),
+            password: format!("review {} Aa1!", Ulid::generate()),
+        };
+        let mut page = match send(browser, registration, form, &person).await {
+            Ok(page) => page,
+            Err(NoPage(why)) => return self.objects(Point::Registers, why),
+        };
+        let is_sent_on = page.status.is_success() && page.url.origin() != registration.url.origin();
+        self.note(Point::Registers, is_sent_on, answered(&page));
+        if !is_sent_on {
+            return;
+        }
+        let mut filled_in = 0;
+        while let Some(form) =
+            forms(&page.text).into_iter().find(Form::must_be_filled_in).filter(|_| filled_in < MOST_PAGES)
+        {
+            filled_in += 1;
+            page = match send(browser, &page, &form, &person).await {
+                Ok(page) => page,
+                Err(NoPage(why)) => return self.objects(Point::SignsUp, why),
+            };
+        }
+        let is_open = forms(&page.text).iter().any(Form::must_be_filled_in);
+        let is_in = page.status.is_success() && filled_in > 0 && !is_open;
+        self.note(Point::SignsUp, is_in, answered(&page));
+        if is_in {
+            self.looks_for_the_plan(browser, &page).await;
+        }
+    }
+
+    async fn looks_for_the_plan(&mut self, browser: &mut Browser, first: &Page) {
+        let tells = |page: &Page| {
+            let text = words(&page.text).to_lowercase();
+            page.status.is_success() && OF_THE_PLAN.into_iter().any(|told| text.contains(told))
+        };
+        if tells(first) {
+            return self.good(Point::ShowsSubscription, answered(first));
+        }
+        match &self.listing.urls.plan {
+            None => self.objects(Point::ShowsSubscription, "the page after signing up says nothing of it"),
+            Some(plan) => match browser.open(plan).await {
+                Ok(page) => self.note(Point::ShowsSubscription, tells(&page), answered(&page)),
+                Err(NoPage(why)) => self.objects(Point::ShowsSubscription, why),
+            },
+        }
+    }
+
+    /// Decides the request to become public that waits for the review.
+    fn decide(&self, review: &Review) -> anyhow::Result<Option<ChangeSetOverview>> {
+        let catalog = self.inside.aws.catalog();
+        let product = self.listing.product_id.as_str();
+        let waits = catalog.change_set_overviews().into_iter().find(|change_set| {
+            let asks = change_set.changes.iter().any(|it| it.change_type == "UpdateVisibility" && it.entity == product);
+            change_set.waits && asks
+        });
+        let Some(waits) = waits else { return Ok(None) };
+        let objections: Vec<String> = review.objections().map(|it| format!("{} {}.", it.wants, it.seen)).collect();
+        let verdict = if review.approved { Verdict::Approve } else { Verdict::Reject };
+        let message = (!review.approved).then(|| format!("Action required: {}", objections.join(" ")));
+        Ok(Some(catalog.decide(&waits.id, Decision { verdict, code: None, message })?))
+    }
+
+    fn browser(&self) -> anyhow::Result<Browser> {
+        Browser::new(self.inside.known.clone(), self.inside.clock.clone())
+    }
+
+    /// How many tokens AWS was asked for and answered.
+    fn resolved(&self) -> usize {
+        let calls = self.inside.aws.wire().calls(Service::Metering, "ResolveCustomer");
+        calls.iter().filter(|call| call.status == Some(200)).count()
+    }
+}
+
+async fn send(browser: &mut Browser, page: &Page, form: &Form, person: &Person) -> Result<Page, NoPage> {
+    // An action that is no address leads to the page itself, as an empty one does.
+    let to = page.url.join(&form.action).unwrap_or_else(|_| page.url.clone());
+    browser.send(Some(page), &to, &form.filled_in_by(person)).await
+}
+
+fn token_field(token: &str) -> [(String, String); 1] {
+    [("x-amzn-marketplace-token".to_owned(), token.to_owned())]
+}
+
+/// Whether a pricing term has a price above zero.
+fn has_a_price(term: &Value) -> bool {
+    let cards = term.get("RateCards").and_then(Value::as_array).into_iter().flatten();
+    let rates = cards.filter_map(|card| card.get("RateCard").and_then(Value::as_array)).flatten();
+    rates
+        .filter_map(|rate| rate.get("Price")?.as_str()?.parse::<rust_decimal::Decimal>().ok())
+        .any(|price| price > 0.into())
+}
+
+fn answered(page: &Page) -> String {
+    let mut place = page.url.clone();
+    place.set_query(None);
+    format!("{place} answered {}", page.status.as_u16())
+}
+
+fn slow(page: &Page) -> String {
+    format!("it took {:.1} seconds", page.took.as_secs_f64())
+}

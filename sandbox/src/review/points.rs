@@ -1,0 +1,191 @@
+//! What the reviewer looks at, and what it makes of it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use stallkeeper::ids::{AccountId, ProductCode};
+use stallkeeper::listing::{Dimension, Listing, Stage};
+
+use crate::aws::ChangeSetOverview;
+
+/// What the reviewer looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Point {
+    /// The product's texts, logo, support and registration URL.
+    ListingComplete,
+    /// The terms and prices of the offer to everyone.
+    OfferComplete,
+    /// The rule or the topics by which AWS's news reaches the seller.
+    NewsArrives,
+    /// The registration URL opens over HTTPS.
+    OverHttps,
+    /// The answer to a token that nobody issued.
+    MadeUpToken,
+    /// The reviewer can buy it.
+    CanSubscribe,
+    /// The registration URL takes the token of the purchase.
+    TokenTaken,
+    /// The token was asked for at AWS at once.
+    TokenResolved,
+    /// The token stays out of cookies and addresses.
+    TokenKept,
+    /// The page can be read in English.
+    InEnglish,
+    /// The page asks for the buyer's mail address.
+    AsksForEmail,
+    /// The page says whom to ask.
+    NamesSupport,
+    /// The page lets in who has an account already.
+    LetsExistingIn,
+    /// Who left the page without filling it in gets it again.
+    ComesBack,
+    /// Who fills in the page is sent on to the application.
+    Registers,
+    /// The application lets the buyer in by themselves.
+    SignsUp,
+    /// The application shows what was bought.
+    ShowsSubscription,
+    /// The seller asked AWS what its buyers hold.
+    EntitlementsRead,
+    /// The seller reported usage, and AWS took it.
+    UsageReported,
+}
+
+impl Point {
+    pub(super) const ALL: [Self; 19] = [
+        Self::ListingComplete,
+        Self::OfferComplete,
+        Self::NewsArrives,
+        Self::OverHttps,
+        Self::MadeUpToken,
+        Self::CanSubscribe,
+        Self::TokenTaken,
+        Self::TokenResolved,
+        Self::TokenKept,
+        Self::InEnglish,
+        Self::AsksForEmail,
+        Self::NamesSupport,
+        Self::LetsExistingIn,
+        Self::ComesBack,
+        Self::Registers,
+        Self::SignsUp,
+        Self::ShowsSubscription,
+        Self::EntitlementsRead,
+        Self::UsageReported,
+    ];
+
+    /// What is wanted, in a sentence, and the checks of the auditor that look at the same.
+    pub(super) fn wants(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::ListingComplete => (
+                "The listing has its texts, a logo, support and a registration URL.",
+                &["listing.description_complete", "listing.logo", "listing.support_text", "listing.fulfillment_url"],
+            ),
+            Self::OfferComplete => (
+                "Everyone is offered terms, a refund policy and a price above zero.",
+                &["listing.eula", "listing.refund_policy", "listing.price_positive", "listing.not_private_only"],
+            ),
+            Self::NewsArrives => (
+                "AWS's news of agreements and licenses reaches the seller.",
+                &["wiring.eventbridge_rule", "wiring.sns_subscription"],
+            ),
+            Self::OverHttps => (
+                "The registration URL opens over HTTPS.",
+                &["page.https", "page.accepts_post", "listing.fulfillment_url"],
+            ),
+            Self::MadeUpToken => (
+                "A token that nobody issued gets a page that says what to do, and no server's error.",
+                &["page.accepts_post", "page.bad_token_is_kind"],
+            ),
+            Self::CanSubscribe => ("The product can be subscribed to.", &["listing.found"]),
+            Self::TokenTaken => {
+                ("The registration URL takes a buyer's token within 10 seconds.", &["page.accepts_post"])
+            }
+            Self::TokenResolved => (
+                "ResolveCustomer is called as soon as the token arrives.",
+                &["evidence.token_resolved", "wiring.permissions"],
+            ),
+            Self::TokenKept => ("The token stands in no cookie and in no address.", &[]),
+            Self::InEnglish => ("The registration page can be read in English.", &["page.english"]),
+            Self::AsksForEmail => ("The registration page asks for the buyer's mail address.", &["page.email_field"]),
+            Self::NamesSupport => ("The registration page says whom to ask.", &["page.support_contact"]),
+            Self::LetsExistingIn => {
+                ("Who has an account can sign in from the registration page.", &["page.existing_account_link"])
+            }
+            Self::ComesBack => ("Who left the page unfinished gets it again.", &["page.accepts_post"]),
+            Self::Registers => {
+                ("Any mail address will do, and the buyer is sent on to the application.", &["app.self_signup"])
+            }
+            Self::SignsUp => ("The buyer gets into the application by themselves, at once.", &["app.self_signup"]),
+            Self::ShowsSubscription => ("The application shows what was bought.", &["app.plan_visible"]),
+            Self::EntitlementsRead => {
+                ("GetEntitlements was called for the product in the last 7 days.", &["evidence.entitlement_read"])
+            }
+            Self::UsageReported => {
+                ("BatchMeterUsage had usage of the product taken in the last 7 days.", &["evidence.usage_accepted"])
+            }
+        }
+    }
+
+    /// Whether it means something for a listing.
+    pub(super) fn applies(self, listing: &Listing) -> bool {
+        match self {
+            Self::EntitlementsRead => listing.pricing.has_entitlements(),
+            Self::UsageReported => listing.dimensions.iter().any(Dimension::is_metered),
+            _ => true,
+        }
+    }
+}
+
+/// What the reviewer makes of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opinion {
+    /// It is as it must be.
+    Good,
+    /// It is not.
+    Objection,
+    /// An objection before kept the reviewer from looking.
+    NotReached,
+}
+
+/// A point that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Looked {
+    /// The point.
+    pub point: Point,
+    /// What is wanted.
+    pub wants: &'static str,
+    /// What the reviewer makes of it.
+    pub opinion: Opinion,
+    /// What was seen.
+    pub seen: String,
+    /// The checks of the auditor that look at the same.
+    pub checks: &'static [&'static str],
+}
+
+/// What a review came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Review {
+    /// The product.
+    pub product: ProductCode,
+    /// Its stage.
+    pub stage: Stage,
+    /// When it was reviewed.
+    pub at: Timestamp,
+    /// Whether the reviewer has nothing against it.
+    pub approved: bool,
+    /// The account that the reviewer subscribed with; its subscription has been cancelled.
+    pub account: Option<AccountId>,
+    /// Everything that was looked at.
+    pub points: Vec<Looked>,
+    /// The request to become public that waited for the review, as it was decided; none if there was none.
+    pub change_set: Option<ChangeSetOverview>,
+}
+
+impl Review {
+    /// What the reviewer objects to.
+    pub fn objections(&self) -> impl Iterator<Item = &Looked> {
+        self.points.iter().filter(|looked| looked.opinion == Opinion::Objection)
+    }
+}

@@ -1,0 +1,156 @@
+//! The sandbox's reviewer: what it does from outside, what it objects to, and that the auditor has said so before.
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use sandbox::review::{Opinion, Point};
+use serde_json::{Value, json};
+use stallkeeper::readiness::{Outcome, Report};
+use tests::World;
+
+const PRODUCT: &str = "6democonsumption0000000ab";
+const REGISTER: &str = "staging.register.example.com";
+const APPLICATION: &str = "staging.app.example.com";
+
+/// The names of points, as a review has them.
+fn names(points: &[Point]) -> Vec<Value> {
+    points.iter().map(|point| serde_json::to_value(point).unwrap()).collect()
+}
+
+fn with_opinion(review: &Value, opinion: Opinion) -> Vec<Value> {
+    let opinion = serde_json::to_value(opinion).unwrap();
+    let points = review["points"].as_array().unwrap().iter();
+    points.filter(|looked| looked["opinion"] == opinion).map(|looked| looked["point"].clone()).collect()
+}
+
+/// A world in which a listing was bought and used for two hours.
+async fn sold() -> World {
+    let world = World::new().await;
+    let bought = world.buy("demo-consumption", json!({ "events_included": 10 })).await;
+    world.register(&bought.token, "buyer@example.com").await;
+    world.advance(SignedDuration::from_hours(2)).await;
+    world
+}
+
+async fn review(world: &World) -> Value {
+    world.control(Method::POST, "/sandbox/review", json!({ "product": "demo-consumption" })).await
+}
+
+/// Asks AWS that the product becomes public, as the portal does.
+async fn ask_for_the_public(world: &World) {
+    use aws_sdk_marketplacecatalog::types::{Change, Entity};
+    let client = aws_sdk_marketplacecatalog::Client::new(world.sandbox.sdk_config());
+    let entity = Entity::builder().r#type("SaaSProduct@1.0").identifier("prod-democonsumption01").build().unwrap();
+    let change = Change::builder().change_type("UpdateVisibility").entity(entity);
+    let change = change.details(json!({ "TargetVisibility": "Public" }).to_string()).build().unwrap();
+    client.start_change_set().catalog("AWSMarketplace").change_set(change).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_listing_that_works_is_approved_and_becomes_public() {
+    let world = sold().await;
+    ask_for_the_public(&world).await;
+    let review = review(&world).await;
+    assert_eq!(review["approved"], true, "{review:#}");
+    assert_eq!(with_opinion(&review, Opinion::Good).len(), review["points"].as_array().unwrap().len());
+    assert_eq!(review["change_set"]["status"], "SUCCEEDED");
+    let catalog = world.control(Method::GET, "/sandbox/catalog", Value::Null).await;
+    let entities = catalog["entities"].as_array().unwrap();
+    let product = entities.iter().find(|entity| entity["id"] == "prod-democonsumption01").unwrap();
+    assert_eq!(product["details"]["Description"]["Visibility"], "Public");
+    // Nothing is left of the reviewer but a license that ends.
+    let account = review["account"].as_str().unwrap();
+    let (_, licenses) = world.api(Method::GET, &format!("/v1/licenses?account={account}"), None).await;
+    assert_eq!(licenses["licenses"].as_array().unwrap().len(), 1);
+    assert_eq!(licenses["licenses"][0]["state"], "ending", "{licenses}");
+}
+
+#[tokio::test]
+async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
+    let world = World::new().await;
+    ask_for_the_public(&world).await;
+    let first = review(&world).await;
+    assert_eq!(first["approved"], false);
+    assert_eq!(with_opinion(&first, Opinion::Objection), names(&[Point::EntitlementsRead, Point::UsageReported]));
+    assert_eq!(first["change_set"]["status"], "FAILED");
+    let why = first["change_set"]["changes"][0]["errors"][0]["message"].as_str().unwrap();
+    assert!(why.starts_with("Action required: GetEntitlements was called"), "{why}");
+    let (_, report) = world.api(Method::POST, "/v1/readiness/runs", Some(json!({ "product": PRODUCT }))).await;
+    let report: Report = serde_json::from_value(report).unwrap();
+    assert_eq!(outcome(&report, "evidence.usage_accepted"), Outcome::Fail);
+    // Nothing waits any more.
+    assert_eq!(review(&world).await["change_set"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_at_aws_is_not_reached() {
+    let world = World::new().await;
+    world.control(Method::DELETE, "/sandbox/catalog/demo-consumption", Value::Null).await;
+    let review = review(&world).await;
+    let objections = [Point::ListingComplete, Point::OfferComplete, Point::EntitlementsRead, Point::UsageReported];
+    assert_eq!(with_opinion(&review, Opinion::Objection), names(&objections));
+    assert_eq!(review["account"], Value::Null);
+}
+
+fn outcome(report: &Report, check: &str) -> Outcome {
+    report.checks.iter().find(|finding| finding.check == check).unwrap().outcome
+}
+
+#[tokio::test]
+async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
+    let page = |answer: Value| {
+        (Method::POST, "/sandbox/web", json!({ "host": REGISTER, "path": "/register", "answer": answer }))
+    };
+    let application = |path: &str, answer: Value| {
+        (Method::POST, "/sandbox/web", json!({ "host": APPLICATION, "path": path, "answer": answer }))
+    };
+    let product = |patch: Value| (Method::PATCH, "/sandbox/catalog/demo-consumption", patch);
+    let offer = |patch: Value| (Method::PATCH, "/sandbox/catalog/offer-democonsumption01", patch);
+    let replace = |what: &str, with: &str| json!({ "replace": { "what": what, "with": with } });
+    let one = |call: (Method, &'static str, Value)| vec![call];
+    let table: Vec<(Vec<(Method, &str, Value)>, Vec<Point>)> = vec![
+        (one(product(json!({ "PromotionalResources": { "LogoUrl": null } }))), vec![Point::ListingComplete]),
+        (one(product(json!({ "SupportInformation": { "Description": "" } }))), vec![Point::ListingComplete]),
+        (one(product(json!({ "Versions": [] }))), vec![Point::ListingComplete]),
+        (one(product(json!({ "Description": { "Visibility": "Draft" } }))), vec![Point::CanSubscribe]),
+        (one(offer(json!({ "State": "Draft" }))), vec![Point::OfferComplete]),
+        (one(offer(json!({ "Terms": [] }))), vec![Point::OfferComplete]),
+        (
+            one((Method::PATCH, "/sandbox/deployed/staging", json!({ "rule": { "state": "DISABLED" } }))),
+            vec![Point::NewsArrives],
+        ),
+        (one((Method::PUT, "/sandbox/web/certificate", json!({ "days": -1 }))), vec![Point::OverHttps]),
+        (one(page(json!({ "status": 502 }))), vec![Point::MadeUpToken, Point::TokenTaken]),
+        (one(page(replace("</body>", "panicked at</body>"))), vec![Point::MadeUpToken]),
+        (one(page(replace("lang=\"en", "lang=\"xx"))), vec![Point::InEnglish]),
+        (one(page(replace("\"email\"", "\"mail\""))), vec![Point::AsksForEmail]),
+        (one(page(replace("support@example.com", "nobody"))), vec![Point::NamesSupport]),
+        (
+            [replace("lready have an account", "lready"), replace("ign in", "…"), replace("existing account", "…")]
+                .map(page)
+                .into(),
+            vec![Point::LetsExistingIn],
+        ),
+        (one(application("/sign-up", json!({ "status": 500 }))), vec![Point::Registers]),
+        (one(application("/sign-up", replace("email", "mail"))), vec![Point::SignsUp]),
+    ];
+    let world = sold().await;
+    for (broken, wanted) in table {
+        for (method, path, body) in broken.clone() {
+            world.control(method, path, body).await;
+        }
+        let review = review(&world).await;
+        let objections = with_opinion(&review, Opinion::Objection);
+        assert_eq!(objections, names(&wanted), "{broken:?}: {review:#}");
+        let (_, report) = world.api(Method::POST, "/v1/readiness/runs", Some(json!({ "product": PRODUCT }))).await;
+        let report: Report = serde_json::from_value(report).unwrap();
+        for looked in review["points"].as_array().unwrap().iter().filter(|it| objections.contains(&it["point"])) {
+            let mut checks = looked["checks"].as_array().unwrap().iter().map(|check| check.as_str().unwrap());
+            let says_so = |check: &str| report.checks.iter().any(|it| it.check == check && !it.outcome.holds());
+            assert!(checks.any(says_so), "the auditor says nothing of {looked:#}");
+        }
+        world.control(Method::POST, "/sandbox/catalog/demo-consumption/reset", json!({})).await;
+        world.control(Method::POST, "/sandbox/deployed/staging/reset", json!({})).await;
+        world.control(Method::DELETE, "/sandbox/web", Value::Null).await;
+    }
+    assert_eq!(review(&world).await["approved"], true, "everything is mended");
+}
