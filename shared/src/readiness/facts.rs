@@ -214,15 +214,17 @@ pub struct AlarmSeen {
     pub rings: bool,
 }
 
-/// Whether a function may do something.
+/// What AWS said when a function last asked for something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionSeen {
     /// The function.
     pub function: String,
     /// The action, as IAM names it.
     pub action: String,
-    /// Whether it may.
+    /// Whether it was allowed.
     pub is_allowed: bool,
+    /// When; of the same said more than once on a day, the first time.
+    pub at: Timestamp,
 }
 
 /// A log group.

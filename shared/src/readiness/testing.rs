@@ -151,11 +151,18 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                 last_run: Ok(Some(now)),
             }]),
             alarms: Ok(vec![AlarmSeen { name: "dead-letters".to_owned(), rings: false }]),
-            permissions: Ok(vec![PermissionSeen {
-                function: "metering".to_owned(),
-                action: "aws-marketplace:BatchMeterUsage".to_owned(),
+            permissions: Ok([
+                ("registration", "ResolveCustomer"),
+                ("subscription", "GetEntitlements"),
+                ("metering", "BatchMeterUsage"),
+            ]
+            .map(|(function, action)| PermissionSeen {
+                function: function.to_owned(),
+                action: format!("aws-marketplace:{action}"),
                 is_allowed: true,
-            }]),
+                at: now,
+            })
+            .into()),
             point_in_time_recovery: Ok(true),
             audit_log: Ok(Some(LogSeen { name: "stallkeeper-staging-audit".to_owned(), kept_days: Some(400) })),
         },
