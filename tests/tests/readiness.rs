@@ -208,6 +208,8 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
         (application("/plan", elsewhere()), "app.plan_visible", Unknown),
         (application("/plan/probe", Spoil::Status(200)), "app.plan_locked", Fail),
         (application("/plan/probe", Spoil::Status(500)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Spoil::Status(403)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Spoil::Redirect("/plan".to_owned())), "app.plan_locked", Unknown),
         (Page(WEBSITE, "/data", vec![Spoil::Status(404)]), "app.data_policy", Fail),
     ];
     let world = ready_but(&[]).await;

@@ -37,17 +37,23 @@ pub(crate) struct Ask {
     url: Url,
     cookie: Option<String>,
     body: Option<(&'static str, String)>,
+    redirects: usize,
 }
 
 impl Ask {
     /// Looks at a page.
     pub(crate) fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, cookie: None, body: None }
+        Self { method: Method::GET, url, cookie: None, body: None, redirects: REDIRECTS }
     }
 
     /// Sends something there.
     pub(crate) fn post(url: Url, content_type: &'static str, body: String) -> Self {
-        Self { method: Method::POST, url, cookie: None, body: Some((content_type, body)) }
+        Self { method: Method::POST, body: Some((content_type, body)), ..Self::get(url) }
+    }
+
+    /// So that a redirect is the answer, wherever it leads.
+    pub(crate) fn without_redirects(self) -> Self {
+        Self { redirects: 0, ..self }
     }
 
     /// With a cookie.
@@ -109,9 +115,10 @@ impl Internet {
     }
 
     async fn follow(&self, mut ask: Ask) -> Result<Answer, Failed> {
-        for _ in 0..=REDIRECTS {
+        let follows = ask.redirects > 0;
+        for _ in 0..=ask.redirects {
             let answer = self.once(&ask).await?;
-            let is_redirect = (300..400).contains(&answer.status);
+            let is_redirect = follows && (300..400).contains(&answer.status);
             let next = answer.header("location").filter(|_| is_redirect).and_then(|to| ask.url.join(to).ok());
             let Some(next) = next.filter(|next| next.origin() == ask.url.origin()) else { return Ok(answer) };
             // As browsers do: only 307 and 308 send the same again.

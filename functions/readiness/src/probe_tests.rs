@@ -97,6 +97,8 @@ async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
         let blind = internet.ask(Ask::get(at(path))).await.unwrap_err();
         assert_eq!(blind, Blind::Unreachable { what: at(path).into(), reason: reason.to_owned() });
     }
+    let unfollowed = internet.ask(Ask::get(at("/moved")).without_redirects()).await.unwrap();
+    assert_eq!((unfollowed.status, unfollowed.header("location")), (302, Some("/?x=1")));
     let form = Ask::post(at("/echo"), "application/x-www-form-urlencoded", "a=1".to_owned());
     let sent = internet.ask(form.cookie("name", "value")).await.unwrap().body.to_lowercase();
     for line in ["post /echo http/1.1", "host: app.example.com", "cookie: name=value", "content-length: 3"] {

@@ -73,10 +73,18 @@ pub(super) fn existing_account(facts: &Facts<'_>) -> Verdict {
 }
 
 pub(super) fn plan_locked(facts: &Facts<'_>) -> Verdict {
-    of(&facts.application.plan_change, |answer| match answer.status {
-        403 | 409 => pass("ok", [("status", answer.status.to_string())]),
-        200..=299 => fail("open", [("status", answer.status.to_string())]),
-        _ => unsure("odd", [("status", answer.status.to_string())]),
+    of(&facts.application.plan_change, |answer| {
+        let status = answer.status.to_string();
+        match answer.status {
+            403 | 409 => of(&facts.application.plan_change_of_nobody, |of_nobody| match of_nobody.status {
+                404 => pass("ok", [("status", status)]),
+                // What refuses everybody, a check of origins or a firewall, has not looked at the tenant.
+                403 | 409 => unsure("everybody", [("status", status)]),
+                other => unsure("control", [("status", status), ("other", other.to_string())]),
+            }),
+            200..=299 => fail("open", [("status", status)]),
+            _ => unsure("odd", [("status", status)]),
+        }
     })
 }
 
@@ -202,15 +210,30 @@ mod tests {
         fn status(facts: &mut Facts<'_>, status: u16) {
             facts.application.plan_change.as_mut().unwrap().status = status;
         }
+        fn of_nobody(facts: &mut Facts<'_>, status: u16) {
+            facts.application.plan_change_of_nobody.as_mut().unwrap().status = status;
+        }
         table(
             "app.plan_locked",
             &[
                 Case::pass("ok", |_| {}),
                 Case::pass("ok", |facts| status(facts, 409)),
                 Case::fail("open", |facts| status(facts, 200)),
+                Case::unsure("odd", |facts| status(facts, 302)),
                 Case::unsure("odd", |facts| status(facts, 404)),
                 Case::unsure("odd", |facts| status(facts, 500)),
+                // A refusal tells something where it is not for everybody.
+                Case::unsure("everybody", |facts| of_nobody(facts, 403)),
+                Case::unsure("everybody", |facts| of_nobody(facts, 409)),
+                Case::unsure("control", |facts| of_nobody(facts, 204)),
+                Case::unsure("control", |facts| of_nobody(facts, 302)),
+                Case::unsure("control", |facts| of_nobody(facts, 503)),
+                Case::fail("open", |facts| {
+                    status(facts, 204);
+                    of_nobody(facts, 204);
+                }),
                 Case::blind(|facts| facts.application.plan_change = Err(blind())),
+                Case::blind(|facts| facts.application.plan_change_of_nobody = Err(blind())),
             ],
         );
     }

@@ -134,8 +134,10 @@ pub struct ApplicationSeen {
     pub support_page: Look<Answer>,
     /// Whether the domain of the support's address takes mail: it has an MX record.
     pub support_takes_mail: Look<bool>,
-    /// What the application says when a tenant from AWS Marketplace is to change its plan.
+    /// What the application says when a tenant from AWS Marketplace is to change its plan. No redirect was followed.
     pub plan_change: Look<Answer>,
+    /// What it says of an id that is no probe's, and should not know.
+    pub plan_change_of_nobody: Look<Answer>,
     /// The page on how data is handled.
     pub data_policy: Look<Answer>,
 }

@@ -125,6 +125,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
             support_page: Ok(answer(200, "Help")),
             support_takes_mail: Ok(true),
             plan_change: Ok(answer(403, "")),
+            plan_change_of_nobody: Ok(answer(404, "")),
             data_policy: Ok(answer(200, "How data is handled")),
         },
         stack: StackSeen {
@@ -188,6 +189,7 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
         support_page: Err(blind()),
         support_takes_mail: Err(blind()),
         plan_change: Err(blind()),
+        plan_change_of_nobody: Err(blind()),
         data_policy: Err(blind()),
     };
     facts.stack = StackSeen {

@@ -230,6 +230,7 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
             support_page: Ok(answer(200, "Help")),
             support_takes_mail: Ok(true),
             plan_change: Ok(answer(403, "")),
+            plan_change_of_nobody: Ok(answer(404, "")),
             data_policy: Ok(answer(200, "How data is handled")),
         },
         stack: stack(now),
@@ -289,6 +290,7 @@ fn bare(listing: &Listing, now: Timestamp) -> Facts<'_> {
             support_page: blind(),
             support_takes_mail: blind(),
             plan_change: blind(),
+            plan_change_of_nobody: blind(),
             data_policy: blind(),
         },
         stack: StackSeen {
