@@ -206,6 +206,7 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
         (application("/sign-up", elsewhere()), "app.self_signup", Unknown),
         (application("/plan", Spoil::Status(404)), "app.plan_visible", Fail),
         (application("/plan", elsewhere()), "app.plan_visible", Unknown),
+        (application("/plan", Spoil::Status(403)), "app.plan_visible", Unknown),
         (application("/plan/probe", Spoil::Status(200)), "app.plan_locked", Fail),
         (application("/plan/probe", Spoil::Status(500)), "app.plan_locked", Unknown),
         (application("/plan/probe", Spoil::Status(403)), "app.plan_locked", Unknown),

@@ -31,7 +31,10 @@ pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
         if answer.leaves_the_site() {
             return unsure("elsewhere", []);
         }
-        if !is_there(answer) {
+        if is_closed(answer) {
+            return unsure("closed", [("status", answer.status.to_string())]);
+        }
+        if !answer.is_ok() {
             return fail("broken", [("status", answer.status.to_string())]);
         }
         of(&facts.evidence, |seen| match evidence::last(seen, EvidenceKind::EntitlementAsked) {
@@ -42,17 +45,18 @@ pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
     })
 }
 
-/// Whether a page is there, for those who have signed in at least.
-fn is_there(answer: &Answer) -> bool {
-    answer.is_ok() || matches!(answer.status, 401 | 403)
+/// Whether a page is kept from the auditor. What is there for others does not show: a firewall keeps out whoever asks.
+fn is_closed(answer: &Answer) -> bool {
+    matches!(answer.status, 401 | 403)
 }
 
 pub(super) fn support_reachable(facts: &Facts<'_>) -> Verdict {
     let application = &facts.application;
     match (&application.support_page, &application.support_takes_mail) {
-        (Ok(answer), _) if is_there(answer) => pass("page", []),
+        (Ok(answer), _) if answer.is_ok() => pass("page", []),
         (_, Ok(true)) => pass("mail", []),
         (Ok(answer), _) if answer.leaves_the_site() => unsure("elsewhere", []),
+        (Ok(answer), _) if is_closed(answer) => unsure("closed", [("status", answer.status.to_string())]),
         (Ok(answer), Ok(false)) => fail("broken", [("status", answer.status.to_string())]),
         (Err(Blind::NotDescribed { .. }), Ok(false)) => {
             fail("no_mail", [("address", facts.listing.support.email.clone())])
@@ -138,7 +142,8 @@ mod tests {
             "app.plan_visible",
             &[
                 Case::pass("ok", |_| {}),
-                Case::pass("ok", |facts| facts.application.plan.as_mut().unwrap().status = 401),
+                Case::unsure("closed", |facts| facts.application.plan.as_mut().unwrap().status = 401),
+                Case::unsure("closed", |facts| facts.application.plan.as_mut().unwrap().status = 403),
                 Case::unsure("elsewhere", |facts| facts.application.plan.as_mut().unwrap().status = 302),
                 Case::pass("ok", |facts| asked(facts, 30)),
                 Case::missing("long_ago", |facts| asked(facts, 31)),
@@ -171,6 +176,15 @@ mod tests {
                 Case::unsure("elsewhere", |facts| {
                     facts.application.support_page.as_mut().unwrap().status = 301;
                     facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::pass("mail", |facts| facts.application.support_page.as_mut().unwrap().status = 403),
+                Case::unsure("closed", |facts| {
+                    facts.application.support_page.as_mut().unwrap().status = 403;
+                    facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::unsure("closed", |facts| {
+                    facts.application.support_page.as_mut().unwrap().status = 401;
+                    facts.application.support_takes_mail = Err(blind());
                 }),
                 // What was not looked at may be well.
                 Case::blind(|facts| {
