@@ -35,7 +35,7 @@ const LONGEST_BODY: usize = 512 * 1024;
 pub(crate) struct Ask {
     method: Method,
     url: Url,
-    cookie: Option<String>,
+    cookies: Vec<(String, String)>,
     body: Option<(&'static str, String)>,
     redirects: usize,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Ask {
 impl Ask {
     /// Looks at a page.
     pub(crate) fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, cookie: None, body: None, redirects: REDIRECTS }
+        Self { method: Method::GET, url, cookies: Vec::new(), body: None, redirects: REDIRECTS }
     }
 
     /// Sends something there.
@@ -57,8 +57,10 @@ impl Ask {
     }
 
     /// With a cookie.
-    pub(crate) fn cookie(self, name: &str, value: &str) -> Self {
-        Self { cookie: Some(format!("{name}={value}")), ..self }
+    pub(crate) fn cookie(mut self, name: &str, value: &str) -> Self {
+        self.cookies.retain(|(known, _)| known != name);
+        self.cookies.push((name.to_owned(), value.to_owned()));
+        self
     }
 }
 
@@ -121,6 +123,10 @@ impl Internet {
             let is_redirect = follows && (300..400).contains(&answer.status);
             let next = answer.header("location").filter(|_| is_redirect).and_then(|to| ask.url.join(to).ok());
             let Some(next) = next.filter(|next| next.origin() == ask.url.origin()) else { return Ok(answer) };
+            // What a site keeps for its next page goes with the next request. All of it is of one origin, and of one look.
+            for (name, value) in answer.headers.iter().filter_map(cookie_set) {
+                ask = ask.cookie(name, value);
+            }
             // As browsers do: only 307 and 308 send the same again.
             if !matches!(answer.status, 307 | 308) {
                 ask.method = Method::GET;
@@ -197,8 +203,9 @@ impl Ask {
             .header(header::ACCEPT, "text/html, application/json;q=0.9, */*;q=0.8")
             .header(header::ACCEPT_LANGUAGE, "en")
             .header(header::CONNECTION, HeaderValue::from_static("close"));
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, cookie);
+        if !self.cookies.is_empty() {
+            let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+            request = request.header(header::COOKIE, pairs.collect::<Vec<_>>().join("; "));
         }
         if let Some((content_type, _)) = &self.body {
             request = request.header(header::CONTENT_TYPE, *content_type);
@@ -206,6 +213,13 @@ impl Ask {
         let body = self.body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default();
         request.body(Full::from(body)).map_err(|error| Failed::Broken(error.to_string()))
     }
+}
+
+/// The name and value of a cookie, if a header sets one.
+fn cookie_set((header, value): &(String, String)) -> Option<(&str, &str)> {
+    let pair = value.split(';').next().filter(|_| header == "set-cookie")?;
+    let (name, value) = pair.split_once('=')?;
+    Some((name.trim(), value.trim()))
 }
 
 /// The beginning of a body; where it breaks off, what came before.

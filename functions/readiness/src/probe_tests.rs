@@ -109,6 +109,28 @@ async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
 }
 
 #[tokio::test]
+async fn what_a_site_sets_on_the_way_is_sent_on_the_way() {
+    let internet = served(
+        (2100, 1, 1),
+        &[
+            (
+                "/sign-up?code=secret",
+                "HTTP/1.1 303 See Other\r\nlocation: /form\r\nset-cookie: __Host-session=abc=; Path=/; Secure\r\n\
+                 set-cookie: theme=dark\r\nset-cookie: first=new\r\ncontent-length: 0\r\n\r\n",
+            ),
+            ("/form", "echo"),
+        ],
+    )
+    .await;
+    let arrival = Ask::get(at("/sign-up?code=secret")).cookie("first", "old").cookie("kept", "1");
+    let sent = internet.ask(arrival).await.unwrap().body;
+    assert!(sent.contains("cookie: kept=1; __Host-session=abc=; theme=dark; first=new\r\n"), "{sent}");
+    // Another look knows nothing of it.
+    let sent = internet.ask(Ask::get(at("/form"))).await.unwrap().body;
+    assert!(!sent.contains("cookie:"), "{sent}");
+}
+
+#[tokio::test]
 async fn a_page_that_never_answers_is_left_in_time_and_its_query_is_told_to_nobody() {
     let internet = served((2100, 1, 1), &[("/slow?code=secret", "never")]).await;
     tokio::time::pause();
