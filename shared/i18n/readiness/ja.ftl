@@ -50,6 +50,7 @@ production-final-review-requested = 最終審査を申請している
     .ok = { $at } に公開を申請しました。AWS の審査には 7〜10 営業日かかります。
     .done = AWS の審査は完了しています。
     .prices = 公開オファーの価格が記述と異なるもの: { $keys }
+    .unpriced = 公開オファーに価格がまだないもの: { $keys }
     .none = 公開をまだ申請していません。
 production-published = 製品が公開されている
     .mend = AWS の対応をお待ちください。AWS からの依頼は、出品者のメールアドレスとポータルのリクエスト一覧に届きます。

@@ -101,7 +101,11 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
             eula: Some(EulaAtAws::Standard),
             refund_policy: "Within 30 days.".to_owned(),
             prices: dimensions
-                .map(|dimension| PriceAtAws { dimension: dimension.key.to_string(), amount: Decimal::new(1, 2) })
+                .map(|dimension| PriceAtAws {
+                    dimension: dimension.key.to_string(),
+                    months: dimension.is_entitled().then_some(12),
+                    amount: Decimal::new(1, 2),
+                })
                 .collect(),
             pricing_terms: Vec::new(),
         }]),
