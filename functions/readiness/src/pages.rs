@@ -23,7 +23,7 @@ impl Internet {
                 let blind = || blind.clone();
                 return PageSeen {
                     address: Err(blind()),
-                    certificate_until: Err(blind()),
+                    certificate: Err(blind()),
                     made_up_token: Err(blind()),
                     form: Err(blind()),
                 };
@@ -35,9 +35,9 @@ impl Internet {
             let probe = probe.as_ref().map_err(Clone::clone)?;
             self.ask(Ask::get(there.clone()).cookie(SESSION_COOKIE, probe.session.reveal())).await
         };
-        let (certificate_until, made_up_token, form) =
-            tokio::join!(self.certificate_until(there), self.ask(made_up), form);
-        PageSeen { address, certificate_until, made_up_token, form }
+        let (certificate, made_up_token, form) =
+            tokio::join!(self.certificate(there), self.ask(made_up), form);
+        PageSeen { address, certificate, made_up_token, form }
     }
 
     /// Looks at the application where the listing says that its pages are.

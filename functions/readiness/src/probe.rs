@@ -9,7 +9,7 @@ use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use stallkeeper::readiness::{Answer, Blind, Look};
+use stallkeeper::readiness::{Answer, Blind, CertificateSeen, Look};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -100,18 +100,18 @@ impl Internet {
         }
     }
 
-    /// Until when the certificate of a URL's host is good.
-    pub(crate) async fn certificate_until(&self, url: &Url) -> Look<Timestamp> {
+    /// The certificate of a URL's host.
+    pub(crate) async fn certificate(&self, url: &Url) -> Look<CertificateSeen> {
         let what = place(url);
-        let until = async {
+        let seen = async {
             match self.connect(url).await {
-                Ok(stream) => not_after(&stream),
-                Err(Failed::Tls(error)) => expired_at(&error).ok_or(Failed::Tls(error)),
+                Ok(stream) => not_after(&stream).map(CertificateSeen::Until),
+                Err(Failed::Tls(error)) => unfit(&error).ok_or(Failed::Tls(error)),
                 Err(failed) => Err(failed),
             }
         };
-        match timeout(PATIENCE, until).await {
-            Ok(until) => until.map_err(|failed| failed.blind(what)),
+        match timeout(PATIENCE, seen).await {
+            Ok(seen) => seen.map_err(|failed| failed.blind(what)),
             Err(_) => Err(Blind::TimedOut { what }),
         }
     }
@@ -245,12 +245,14 @@ fn not_after(stream: &TlsStream<TcpStream>) -> Result<Timestamp, Failed> {
     until.ok_or_else(|| Failed::Broken("its certificate cannot be read".to_owned()))
 }
 
-/// When a certificate ended, if that is why a connection failed.
-fn expired_at(error: &std::io::Error) -> Option<Timestamp> {
+/// What was seen of a certificate, if that is why a connection failed.
+fn unfit(error: &std::io::Error) -> Option<CertificateSeen> {
     match error.get_ref()?.downcast_ref::<TlsError>()? {
         TlsError::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
-            Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()
+            let until = Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()?;
+            Some(CertificateSeen::Until(until))
         }
+        TlsError::InvalidCertificate(problem) => Some(CertificateSeen::NotTrusted { reason: problem.to_string() }),
         _ => None,
     }
 }

@@ -108,6 +108,7 @@ page-https = The registration page’s address is one that AWS takes
     .mend = Give the stack a host name with a valid certificate (DomainName in samconfig.toml). The address is https, without port, query and fragment.
     .ok = { $url } fits, and its certificate is good until { $until }.
     .unfit = AWS’s catalog does not take { $url }. What does not fit: { $problem }.
+    .untrusted = Browsers do not trust the certificate of { $url }: { $reason }
     .certificate = The certificate of { $url } ends on { $until }, in less than 14 days.
 page-accepts-post = The page takes AWS’s form
     .mend = Look at the log of the registration function (docs/OPERATIONS.md). The page must answer a POST in 10 seconds without a server’s error.

@@ -108,6 +108,7 @@ page-https = 登録ページのアドレスを AWS が受け付ける
     .mend = 有効な証明書のあるホスト名をスタックに設定してください (samconfig.toml の DomainName)。アドレスは https で、ポート、クエリ、フラグメントを含みません。
     .ok = { $url } は適切で、証明書は { $until } まで有効です。
     .unfit = { $url } は AWS のカタログで受け付けられません。該当箇所: { $problem }
+    .untrusted = { $url } の証明書はブラウザーに信頼されません: { $reason }
     .certificate = { $url } の証明書は { $until } に切れます。残り 14 日未満です。
 page-accepts-post = ページが AWS からのフォームを受け付ける
     .mend = 登録機能のログを確認してください (docs/OPERATIONS.md)。POST に 10 秒以内に、サーバーエラーなしで応答する必要があります。

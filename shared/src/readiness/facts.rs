@@ -115,12 +115,24 @@ impl Answer {
 pub struct PageSeen {
     /// Where AWS is to send this stack's buyers.
     pub address: Look<Url>,
-    /// Until when its certificate is good.
-    pub certificate_until: Look<Timestamp>,
+    /// Its certificate.
+    pub certificate: Look<CertificateSeen>,
     /// The answer to a form with a made-up token.
     pub made_up_token: Look<Answer>,
     /// The page that a buyer fills in, seen by a visit that was made for the check.
     pub form: Look<Answer>,
+}
+
+/// A site's certificate, as browsers judge it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSeen {
+    /// It is trusted, or was until then.
+    Until(Timestamp),
+    /// No browser takes it: it is of another name, nobody known has signed it, or what leads to who has is not sent.
+    NotTrusted {
+        /// What is wrong, as the TLS library says it.
+        reason: String,
+    },
 }
 
 /// The seller's application, looked at from outside.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::evidence::{Evidence, EvidenceKind};
 use super::facts::{
-    AlarmSeen, Answer, ApplicationSeen, Blind, Facts, LogSeen, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
+    AlarmSeen, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
     RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
 };
 use super::judgement::Verdict;
@@ -112,7 +112,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
         review: Ok(ReviewSeen { public_requested: Some(now) }),
         page: PageSeen {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
-            certificate_until: Ok(now + SignedDuration::from_hours(60 * 24)),
+            certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),
             made_up_token: Ok(answer(
                 400,
                 "<html lang=\"en\">Go back to AWS Marketplace and choose Set up your account. support@example.com</html>",
@@ -183,7 +183,7 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
     facts.review = Ok(ReviewSeen { public_requested: None });
     facts.page = PageSeen {
         address: Err(blind()),
-        certificate_until: Err(blind()),
+        certificate: Err(blind()),
         made_up_token: Err(blind()),
         form: Err(blind()),
     };

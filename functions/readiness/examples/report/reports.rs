@@ -11,7 +11,7 @@ use stallkeeper::marketplace::{
     DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
 };
 use stallkeeper::readiness::{
-    ATTESTATION_LIFE, AlarmSeen, Answer, ApplicationSeen, Attestation, Blind, CHECKS, Evidence, EvidenceKind, Facts,
+    ATTESTATION_LIFE, AlarmSeen, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen, Evidence, EvidenceKind, Facts,
     LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, assess,
 };
 
@@ -70,7 +70,7 @@ fn failing() -> Vec<Report> {
     facts.stack.dead_letters = Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: 12 }]);
     facts.stack.alarms = Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), rings: true }]);
     facts.stack.permissions = Err(Blind::Forbidden { action: "iam:SimulatePrincipalPolicy".to_owned() });
-    facts.page.certificate_until = Ok(facts.now + SignedDuration::from_hours(9 * 24));
+    facts.page.certificate = Ok(CertificateSeen::Until(facts.now + SignedDuration::from_hours(9 * 24)));
     let broken = assess(&facts, &attested(start()), Some(&before));
     vec![before, broken]
 }
@@ -211,7 +211,7 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
         review: Ok(ReviewSeen { public_requested: None }),
         page: PageSeen {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
-            certificate_until: Ok(now + SignedDuration::from_hours(60 * 24)),
+            certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),
             made_up_token: Ok(answer(
                 400,
                 &format!("<html lang=\"en\">Go back to AWS Marketplace and choose Set up your account. {email}</html>"),
@@ -283,7 +283,7 @@ fn bare(listing: &Listing, now: Timestamp) -> Facts<'_> {
     Facts {
         product: Ok(None),
         offers: Ok(Vec::new()),
-        page: PageSeen { address: blind(), certificate_until: blind(), made_up_token: blind(), form: blind() },
+        page: PageSeen { address: blind(), certificate: blind(), made_up_token: blind(), form: blind() },
         application: ApplicationSeen {
             sign_up: blind(),
             plan: blind(),
