@@ -28,7 +28,7 @@ pub use attestation::{ATTESTATION_LIFE, Attestation};
 pub use checks::{CHECKS, Check, Severity, check};
 pub use evidence::{Evidence, EvidenceKind};
 pub use facts::{
-    AlarmSeen, Answer, ApplicationSeen, Blind, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
+    AlarmSeen, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
     RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
 };
 pub use progress::{Sign, Turned, turned};

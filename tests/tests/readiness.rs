@@ -22,6 +22,13 @@ const APPLICATION: &str = "staging.app.example.com";
 /// What no program can look at, or not at all of it.
 const BY_PEOPLE: [&str; 4] = ["seller.public_profile", "seller.bank_and_tax", "app.no_payment_data", "app.data_policy"];
 
+/// What a contract with consumption needs at AWS, and who was allowed it.
+const ALLOWED: [(&str, &str); 3] = [
+    ("registration", "aws-marketplace:ResolveCustomer"),
+    ("subscription", "aws-marketplace:GetEntitlements"),
+    ("metering", "aws-marketplace:BatchMeterUsage"),
+];
+
 type Outcomes = BTreeMap<String, Outcome>;
 
 fn outcomes(report: &Report) -> Outcomes {
@@ -60,7 +67,9 @@ async fn ready_but(lacking: &[EvidenceKind]) -> World {
     for run in ["metering", "reconcile"] {
         store.note_run(run).await;
     }
-    store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", true).await;
+    for (function, action) in ALLOWED {
+        store.note_outcome(function, action, true).await;
+    }
     world
 }
 
@@ -197,8 +206,11 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
         (application("/sign-up", elsewhere()), "app.self_signup", Unknown),
         (application("/plan", Spoil::Status(404)), "app.plan_visible", Fail),
         (application("/plan", elsewhere()), "app.plan_visible", Unknown),
+        (application("/plan", Spoil::Status(403)), "app.plan_visible", Unknown),
         (application("/plan/probe", Spoil::Status(200)), "app.plan_locked", Fail),
         (application("/plan/probe", Spoil::Status(500)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Spoil::Status(403)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Spoil::Redirect("/plan".to_owned())), "app.plan_locked", Unknown),
         (Page(WEBSITE, "/data", vec![Spoil::Status(404)]), "app.data_policy", Fail),
     ];
     let world = ready_but(&[]).await;
@@ -256,6 +268,11 @@ async fn what_aws_refused_a_function_is_seen_until_it_is_allowed_again() {
     assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted("wiring.permissions", Outcome::Fail));
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", true).await;
     assert_eq!(turned(&ready, &outcomes(&look(&world).await)), []);
+    // A refusal of what nobody asks for any more does not tell for ever.
+    store.note_outcome("reconcile", "aws-marketplace:SearchAgreements", false).await;
+    assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted("wiring.permissions", Outcome::Fail));
+    world.advance(SignedDuration::from_hours(8 * 24)).await;
+    assert_eq!(outcomes(&look(&world).await)["wiring.permissions"], Outcome::Unknown);
 }
 
 #[tokio::test]

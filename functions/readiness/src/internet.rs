@@ -22,7 +22,7 @@ use url::{Host, Url};
 /// The internet, as the auditor sees it.
 #[derive(Debug)]
 pub struct Internet {
-    known: Known,
+    pub(crate) known: Known,
     tls: Result<Arc<ClientConfig>, TlsError>,
     resolver: OnceCell<TokioResolver>,
 }

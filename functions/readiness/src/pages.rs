@@ -23,7 +23,7 @@ impl Internet {
                 let blind = || blind.clone();
                 return PageSeen {
                     address: Err(blind()),
-                    certificate_until: Err(blind()),
+                    certificate: Err(blind()),
                     made_up_token: Err(blind()),
                     form: Err(blind()),
                 };
@@ -35,9 +35,9 @@ impl Internet {
             let probe = probe.as_ref().map_err(Clone::clone)?;
             self.ask(Ask::get(there.clone()).cookie(SESSION_COOKIE, probe.session.reveal())).await
         };
-        let (certificate_until, made_up_token, form) =
-            tokio::join!(self.certificate_until(there), self.ask(made_up), form);
-        PageSeen { address, certificate_until, made_up_token, form }
+        let (certificate, made_up_token, form) =
+            tokio::join!(self.certificate(there), self.ask(made_up), form);
+        PageSeen { address, certificate, made_up_token, form }
     }
 
     /// Looks at the application where the listing says that its pages are.
@@ -47,11 +47,11 @@ impl Internet {
             let probe = probe.as_ref().map_err(Clone::clone)?;
             self.ask(Ask::get(urls.way_in(Door::SignUp, &probe.code))).await
         };
-        let plan_change = async {
+        let plan_change = async |tenant: String| {
             let url = described("urls.probe", urls.probe.as_ref())?;
-            let tenant = format!("{PROBE_TENANTS}{}", Ulid::generate());
             let body = serde_json::json!({ "tenant": tenant }).to_string();
-            self.ask(Ask::post(url, "application/json", body)).await
+            // What a redirect leads to is no answer to this.
+            self.ask(Ask::post(url, "application/json", body).without_redirects()).await
         };
         let mail = async {
             let domain = listing.support.email.rsplit('@').next().unwrap_or_default();
@@ -63,15 +63,16 @@ impl Internet {
                 }
             })
         };
-        let (sign_up, plan, support_page, support_takes_mail, plan_change, data_policy) = tokio::join!(
+        let (sign_up, plan, support_page, support_takes_mail, plan_change, plan_change_of_nobody, data_policy) = tokio::join!(
             sign_up,
             self.described("urls.plan", urls.plan.as_ref()),
             self.described("support.url", listing.support.url.as_ref()),
             mail,
-            plan_change,
+            plan_change(format!("{PROBE_TENANTS}{}", Ulid::generate())),
+            plan_change(format!("nobody-{}", Ulid::generate())),
             self.described("urls.data_policy", urls.data_policy.as_ref()),
         );
-        ApplicationSeen { sign_up, plan, support_page, support_takes_mail, plan_change, data_policy }
+        ApplicationSeen { sign_up, plan, support_page, support_takes_mail, plan_change, plan_change_of_nobody, data_policy }
     }
 
     /// Looks at a page that the listing may describe.

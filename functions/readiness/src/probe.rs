@@ -9,7 +9,7 @@ use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use stallkeeper::readiness::{Answer, Blind, Look};
+use stallkeeper::readiness::{Answer, Blind, CertificateSeen, Look};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -35,24 +35,32 @@ const LONGEST_BODY: usize = 512 * 1024;
 pub(crate) struct Ask {
     method: Method,
     url: Url,
-    cookie: Option<String>,
+    cookies: Vec<(String, String)>,
     body: Option<(&'static str, String)>,
+    redirects: usize,
 }
 
 impl Ask {
     /// Looks at a page.
     pub(crate) fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, cookie: None, body: None }
+        Self { method: Method::GET, url, cookies: Vec::new(), body: None, redirects: REDIRECTS }
     }
 
     /// Sends something there.
     pub(crate) fn post(url: Url, content_type: &'static str, body: String) -> Self {
-        Self { method: Method::POST, url, cookie: None, body: Some((content_type, body)) }
+        Self { method: Method::POST, body: Some((content_type, body)), ..Self::get(url) }
+    }
+
+    /// So that a redirect is the answer, wherever it leads.
+    pub(crate) fn without_redirects(self) -> Self {
+        Self { redirects: 0, ..self }
     }
 
     /// With a cookie.
-    pub(crate) fn cookie(self, name: &str, value: &str) -> Self {
-        Self { cookie: Some(format!("{name}={value}")), ..self }
+    pub(crate) fn cookie(mut self, name: &str, value: &str) -> Self {
+        self.cookies.retain(|(known, _)| known != name);
+        self.cookies.push((name.to_owned(), value.to_owned()));
+        self
     }
 }
 
@@ -92,28 +100,33 @@ impl Internet {
         }
     }
 
-    /// Until when the certificate of a URL's host is good.
-    pub(crate) async fn certificate_until(&self, url: &Url) -> Look<Timestamp> {
+    /// The certificate of a URL's host.
+    pub(crate) async fn certificate(&self, url: &Url) -> Look<CertificateSeen> {
         let what = place(url);
-        let until = async {
+        let seen = async {
             match self.connect(url).await {
-                Ok(stream) => not_after(&stream),
-                Err(Failed::Tls(error)) => expired_at(&error).ok_or(Failed::Tls(error)),
+                Ok(stream) => not_after(&stream).map(CertificateSeen::Until),
+                Err(Failed::Tls(error)) => unfit(&error).ok_or(Failed::Tls(error)),
                 Err(failed) => Err(failed),
             }
         };
-        match timeout(PATIENCE, until).await {
-            Ok(until) => until.map_err(|failed| failed.blind(what)),
+        match timeout(PATIENCE, seen).await {
+            Ok(seen) => seen.map_err(|failed| failed.blind(what)),
             Err(_) => Err(Blind::TimedOut { what }),
         }
     }
 
     async fn follow(&self, mut ask: Ask) -> Result<Answer, Failed> {
-        for _ in 0..=REDIRECTS {
+        let follows = ask.redirects > 0;
+        for _ in 0..=ask.redirects {
             let answer = self.once(&ask).await?;
-            let is_redirect = (300..400).contains(&answer.status);
+            let is_redirect = follows && (300..400).contains(&answer.status);
             let next = answer.header("location").filter(|_| is_redirect).and_then(|to| ask.url.join(to).ok());
             let Some(next) = next.filter(|next| next.origin() == ask.url.origin()) else { return Ok(answer) };
+            // What a site keeps for its next page goes with the next request. All of it is of one origin, and of one look.
+            for (name, value) in answer.headers.iter().filter_map(cookie_set) {
+                ask = ask.cookie(name, value);
+            }
             // As browsers do: only 307 and 308 send the same again.
             if !matches!(answer.status, 307 | 308) {
                 ask.method = Method::GET;
@@ -190,8 +203,9 @@ impl Ask {
             .header(header::ACCEPT, "text/html, application/json;q=0.9, */*;q=0.8")
             .header(header::ACCEPT_LANGUAGE, "en")
             .header(header::CONNECTION, HeaderValue::from_static("close"));
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, cookie);
+        if !self.cookies.is_empty() {
+            let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+            request = request.header(header::COOKIE, pairs.collect::<Vec<_>>().join("; "));
         }
         if let Some((content_type, _)) = &self.body {
             request = request.header(header::CONTENT_TYPE, *content_type);
@@ -199,6 +213,13 @@ impl Ask {
         let body = self.body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default();
         request.body(Full::from(body)).map_err(|error| Failed::Broken(error.to_string()))
     }
+}
+
+/// The name and value of a cookie, if a header sets one.
+fn cookie_set((header, value): &(String, String)) -> Option<(&str, &str)> {
+    let pair = value.split(';').next().filter(|_| header == "set-cookie")?;
+    let (name, value) = pair.split_once('=')?;
+    Some((name.trim(), value.trim()))
 }
 
 /// The beginning of a body; where it breaks off, what came before.
@@ -224,12 +245,14 @@ fn not_after(stream: &TlsStream<TcpStream>) -> Result<Timestamp, Failed> {
     until.ok_or_else(|| Failed::Broken("its certificate cannot be read".to_owned()))
 }
 
-/// When a certificate ended, if that is why a connection failed.
-fn expired_at(error: &std::io::Error) -> Option<Timestamp> {
+/// What was seen of a certificate, if that is why a connection failed.
+fn unfit(error: &std::io::Error) -> Option<CertificateSeen> {
     match error.get_ref()?.downcast_ref::<TlsError>()? {
         TlsError::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
-            Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()
+            let until = Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()?;
+            Some(CertificateSeen::Until(until))
         }
+        TlsError::InvalidCertificate(problem) => Some(CertificateSeen::NotTrusted { reason: problem.to_string() }),
         _ => None,
     }
 }

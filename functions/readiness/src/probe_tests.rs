@@ -65,6 +65,10 @@ fn at(path: &str) -> Url {
     format!("https://{HOST}{path}").parse().unwrap()
 }
 
+fn until(moment: &str) -> CertificateSeen {
+    CertificateSeen::Until(moment.parse().unwrap())
+}
+
 #[tokio::test]
 async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
     let internet = served(
@@ -97,13 +101,36 @@ async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
         let blind = internet.ask(Ask::get(at(path))).await.unwrap_err();
         assert_eq!(blind, Blind::Unreachable { what: at(path).into(), reason: reason.to_owned() });
     }
+    let unfollowed = internet.ask(Ask::get(at("/moved")).without_redirects()).await.unwrap();
+    assert_eq!((unfollowed.status, unfollowed.header("location")), (302, Some("/?x=1")));
     let form = Ask::post(at("/echo"), "application/x-www-form-urlencoded", "a=1".to_owned());
     let sent = internet.ask(form.cookie("name", "value")).await.unwrap().body.to_lowercase();
     for line in ["post /echo http/1.1", "host: app.example.com", "cookie: name=value", "content-length: 3"] {
         assert!(sent.contains(line), "{line}: {sent}");
     }
-    let until = internet.certificate_until(&at("/")).await.unwrap();
-    assert_eq!(until, "2100-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+    assert_eq!(internet.certificate(&at("/")).await, Ok(until("2100-01-01T00:00:00Z")));
+}
+
+#[tokio::test]
+async fn what_a_site_sets_on_the_way_is_sent_on_the_way() {
+    let internet = served(
+        (2100, 1, 1),
+        &[
+            (
+                "/sign-up?code=secret",
+                "HTTP/1.1 303 See Other\r\nlocation: /form\r\nset-cookie: __Host-session=abc=; Path=/; Secure\r\n\
+                 set-cookie: theme=dark\r\nset-cookie: first=new\r\ncontent-length: 0\r\n\r\n",
+            ),
+            ("/form", "echo"),
+        ],
+    )
+    .await;
+    let arrival = Ask::get(at("/sign-up?code=secret")).cookie("first", "old").cookie("kept", "1");
+    let sent = internet.ask(arrival).await.unwrap().body;
+    assert!(sent.contains("cookie: kept=1; __Host-session=abc=; theme=dark; first=new\r\n"), "{sent}");
+    // Another look knows nothing of it.
+    let sent = internet.ask(Ask::get(at("/form"))).await.unwrap().body;
+    assert!(!sent.contains("cookie:"), "{sent}");
 }
 
 #[tokio::test]
@@ -119,18 +146,32 @@ async fn a_page_that_never_answers_is_left_in_time_and_its_query_is_told_to_nobo
 #[tokio::test]
 async fn a_certificate_that_ended_is_told_with_its_end() {
     let internet = served((2021, 6, 1), &[]).await;
-    let until = internet.certificate_until(&at("/")).await.unwrap();
-    assert_eq!(until, "2021-06-01T00:00:00Z".parse::<Timestamp>().unwrap());
+    assert_eq!(internet.certificate(&at("/")).await, Ok(until("2021-06-01T00:00:00Z")));
     let blind = internet.ask(Ask::get(at("/"))).await.unwrap_err();
     assert!(matches!(blind, Blind::Unreachable { reason, .. } if reason.contains("expired")));
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_signed_is_not_trusted() {
+async fn a_certificate_that_no_browser_takes_is_seen_and_not_gone_on_with() {
     let real = served((2100, 1, 1), &[("/", "HTTP/1.1 200 OK\r\n\r\n")]).await;
     let place = real.addresses(&at("/")).await.unwrap()[0];
-    let stranger =
-        Internet::new(Known { hosts: HashMap::from([(HOST.to_owned(), place)]), ..Known::default() }, Clock::System);
-    assert!(matches!(stranger.ask(Ask::get(at("/"))).await, Err(Blind::Unreachable { .. })));
-    assert!(stranger.certificate_until(&at("/")).await.is_err());
+    let roots = real.known.roots.clone();
+    let internet = |host: &str, roots| {
+        Internet::new(Known { hosts: HashMap::from([(host.to_owned(), place)]), roots, ..Known::default() }, Clock::System)
+    };
+    let nobody_signed = (internet(HOST, Vec::new()), at("/"), "UnknownIssuer");
+    let of_another_name = (internet("other.example.com", roots), "https://other.example.com/".parse().unwrap(), "name");
+    for (internet, url, wanted) in [nobody_signed, of_another_name] {
+        let seen = internet.certificate(&url).await;
+        let Ok(CertificateSeen::NotTrusted { reason }) = &seen else { panic!("{seen:?}") };
+        assert!(reason.contains(wanted), "{reason}");
+        assert!(matches!(internet.ask(Ask::get(url)).await, Err(Blind::Unreachable { .. })));
+    }
+    // That nobody is there says nothing of a certificate.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let internet =
+        Internet::new(Known { hosts: HashMap::from([(HOST.to_owned(), nobody)]), ..Known::default() }, Clock::System);
+    assert!(matches!(internet.certificate(&at("/")).await, Err(Blind::Unreachable { .. })));
 }

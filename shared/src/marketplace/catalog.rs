@@ -157,6 +157,8 @@ pub enum EulaAtAws {
 pub struct PriceAtAws {
     /// The dimension's key.
     pub dimension: String,
+    /// Of what is bought in advance: for how many months, where AWS says it so.
+    pub months: Option<u8>,
     /// How much, in the offer's currency.
     pub amount: Decimal,
 }

@@ -31,7 +31,10 @@ pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
         if answer.leaves_the_site() {
             return unsure("elsewhere", []);
         }
-        if !is_there(answer) {
+        if is_closed(answer) {
+            return unsure("closed", [("status", answer.status.to_string())]);
+        }
+        if !answer.is_ok() {
             return fail("broken", [("status", answer.status.to_string())]);
         }
         of(&facts.evidence, |seen| match evidence::last(seen, EvidenceKind::EntitlementAsked) {
@@ -42,17 +45,18 @@ pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
     })
 }
 
-/// Whether a page is there, for those who have signed in at least.
-fn is_there(answer: &Answer) -> bool {
-    answer.is_ok() || matches!(answer.status, 401 | 403)
+/// Whether a page is kept from the auditor. What is there for others does not show: a firewall keeps out whoever asks.
+fn is_closed(answer: &Answer) -> bool {
+    matches!(answer.status, 401 | 403)
 }
 
 pub(super) fn support_reachable(facts: &Facts<'_>) -> Verdict {
     let application = &facts.application;
     match (&application.support_page, &application.support_takes_mail) {
-        (Ok(answer), _) if is_there(answer) => pass("page", []),
+        (Ok(answer), _) if answer.is_ok() => pass("page", []),
         (_, Ok(true)) => pass("mail", []),
         (Ok(answer), _) if answer.leaves_the_site() => unsure("elsewhere", []),
+        (Ok(answer), _) if is_closed(answer) => unsure("closed", [("status", answer.status.to_string())]),
         (Ok(answer), Ok(false)) => fail("broken", [("status", answer.status.to_string())]),
         (Err(Blind::NotDescribed { .. }), Ok(false)) => {
             fail("no_mail", [("address", facts.listing.support.email.clone())])
@@ -73,10 +77,18 @@ pub(super) fn existing_account(facts: &Facts<'_>) -> Verdict {
 }
 
 pub(super) fn plan_locked(facts: &Facts<'_>) -> Verdict {
-    of(&facts.application.plan_change, |answer| match answer.status {
-        403 | 409 => pass("ok", [("status", answer.status.to_string())]),
-        200..=299 => fail("open", [("status", answer.status.to_string())]),
-        _ => unsure("odd", [("status", answer.status.to_string())]),
+    of(&facts.application.plan_change, |answer| {
+        let status = answer.status.to_string();
+        match answer.status {
+            403 | 409 => of(&facts.application.plan_change_of_nobody, |of_nobody| match of_nobody.status {
+                404 => pass("ok", [("status", status)]),
+                // What refuses everybody, a check of origins or a firewall, has not looked at the tenant.
+                403 | 409 => unsure("everybody", [("status", status)]),
+                other => unsure("control", [("status", status), ("other", other.to_string())]),
+            }),
+            200..=299 => fail("open", [("status", status)]),
+            _ => unsure("odd", [("status", status)]),
+        }
     })
 }
 
@@ -130,7 +142,8 @@ mod tests {
             "app.plan_visible",
             &[
                 Case::pass("ok", |_| {}),
-                Case::pass("ok", |facts| facts.application.plan.as_mut().unwrap().status = 401),
+                Case::unsure("closed", |facts| facts.application.plan.as_mut().unwrap().status = 401),
+                Case::unsure("closed", |facts| facts.application.plan.as_mut().unwrap().status = 403),
                 Case::unsure("elsewhere", |facts| facts.application.plan.as_mut().unwrap().status = 302),
                 Case::pass("ok", |facts| asked(facts, 30)),
                 Case::missing("long_ago", |facts| asked(facts, 31)),
@@ -163,6 +176,15 @@ mod tests {
                 Case::unsure("elsewhere", |facts| {
                     facts.application.support_page.as_mut().unwrap().status = 301;
                     facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::pass("mail", |facts| facts.application.support_page.as_mut().unwrap().status = 403),
+                Case::unsure("closed", |facts| {
+                    facts.application.support_page.as_mut().unwrap().status = 403;
+                    facts.application.support_takes_mail = Ok(false);
+                }),
+                Case::unsure("closed", |facts| {
+                    facts.application.support_page.as_mut().unwrap().status = 401;
+                    facts.application.support_takes_mail = Err(blind());
                 }),
                 // What was not looked at may be well.
                 Case::blind(|facts| {
@@ -202,15 +224,30 @@ mod tests {
         fn status(facts: &mut Facts<'_>, status: u16) {
             facts.application.plan_change.as_mut().unwrap().status = status;
         }
+        fn of_nobody(facts: &mut Facts<'_>, status: u16) {
+            facts.application.plan_change_of_nobody.as_mut().unwrap().status = status;
+        }
         table(
             "app.plan_locked",
             &[
                 Case::pass("ok", |_| {}),
                 Case::pass("ok", |facts| status(facts, 409)),
                 Case::fail("open", |facts| status(facts, 200)),
+                Case::unsure("odd", |facts| status(facts, 302)),
                 Case::unsure("odd", |facts| status(facts, 404)),
                 Case::unsure("odd", |facts| status(facts, 500)),
+                // A refusal tells something where it is not for everybody.
+                Case::unsure("everybody", |facts| of_nobody(facts, 403)),
+                Case::unsure("everybody", |facts| of_nobody(facts, 409)),
+                Case::unsure("control", |facts| of_nobody(facts, 204)),
+                Case::unsure("control", |facts| of_nobody(facts, 302)),
+                Case::unsure("control", |facts| of_nobody(facts, 503)),
+                Case::fail("open", |facts| {
+                    status(facts, 204);
+                    of_nobody(facts, 204);
+                }),
                 Case::blind(|facts| facts.application.plan_change = Err(blind())),
+                Case::blind(|facts| facts.application.plan_change_of_nobody = Err(blind())),
             ],
         );
     }

@@ -115,12 +115,24 @@ impl Answer {
 pub struct PageSeen {
     /// Where AWS is to send this stack's buyers.
     pub address: Look<Url>,
-    /// Until when its certificate is good.
-    pub certificate_until: Look<Timestamp>,
+    /// Its certificate.
+    pub certificate: Look<CertificateSeen>,
     /// The answer to a form with a made-up token.
     pub made_up_token: Look<Answer>,
     /// The page that a buyer fills in, seen by a visit that was made for the check.
     pub form: Look<Answer>,
+}
+
+/// A site's certificate, as browsers judge it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSeen {
+    /// It is trusted, or was until then.
+    Until(Timestamp),
+    /// No browser takes it: it is of another name, nobody known has signed it, or what leads to who has is not sent.
+    NotTrusted {
+        /// What is wrong, as the TLS library says it.
+        reason: String,
+    },
 }
 
 /// The seller's application, looked at from outside.
@@ -134,8 +146,10 @@ pub struct ApplicationSeen {
     pub support_page: Look<Answer>,
     /// Whether the domain of the support's address takes mail: it has an MX record.
     pub support_takes_mail: Look<bool>,
-    /// What the application says when a tenant from AWS Marketplace is to change its plan.
+    /// What the application says when a tenant from AWS Marketplace is to change its plan. No redirect was followed.
     pub plan_change: Look<Answer>,
+    /// What it says of an id that is no probe's, and should not know.
+    pub plan_change_of_nobody: Look<Answer>,
     /// The page on how data is handled.
     pub data_policy: Look<Answer>,
 }
@@ -214,15 +228,17 @@ pub struct AlarmSeen {
     pub rings: bool,
 }
 
-/// Whether a function may do something.
+/// What AWS said when a function last asked for something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionSeen {
     /// The function.
     pub function: String,
     /// The action, as IAM names it.
     pub action: String,
-    /// Whether it may.
+    /// Whether it was allowed.
     pub is_allowed: bool,
+    /// When; of the same said more than once on a day, the first time.
+    pub at: Timestamp,
 }
 
 /// A log group.

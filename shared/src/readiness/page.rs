@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::facts::{Answer, Facts};
+use super::facts::{Answer, CertificateSeen, Facts};
 use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
 use crate::listing::unfit_for_fulfillment;
 
@@ -37,10 +37,15 @@ pub(super) fn https(facts: &Facts<'_>) -> Verdict {
         if let Some(problem) = unfit_for_fulfillment(address) {
             return fail("unfit", [("url", address.to_string()), ("problem", problem.to_owned())]);
         }
-        of(&facts.page.certificate_until, |until| {
-            let left = until.duration_since(facts.now);
-            let with = [("url", address.to_string()), ("until", until.to_string())];
-            if left < CERTIFICATE_LEFT { fail("certificate", with) } else { pass("ok", with) }
+        of(&facts.page.certificate, |certificate| match certificate {
+            CertificateSeen::Until(until) => {
+                let left = until.duration_since(facts.now);
+                let with = [("url", address.to_string()), ("until", until.to_string())];
+                if left < CERTIFICATE_LEFT { fail("certificate", with) } else { pass("ok", with) }
+            }
+            CertificateSeen::NotTrusted { reason } => {
+                fail("untrusted", [("url", address.to_string()), ("reason", reason.clone())])
+            }
         })
     })
 }
@@ -182,12 +187,18 @@ mod tests {
                 Case::fail("unfit", |facts| facts.page.address = Ok("https://a.example.com/%20".parse().unwrap())),
                 Case::fail("unfit", |facts| facts.page.address = Ok("https://me@a.example.com/r".parse().unwrap())),
                 Case::fail("certificate", |facts| {
-                    facts.page.certificate_until = Ok(facts.now + SignedDuration::from_hours(14 * 24 - 1));
+                    let until = facts.now + SignedDuration::from_hours(14 * 24 - 1);
+                    facts.page.certificate = Ok(CertificateSeen::Until(until));
                 }),
                 Case::pass("ok", |facts| {
-                    facts.page.certificate_until = Ok(facts.now + SignedDuration::from_hours(14 * 24));
+                    let until = facts.now + SignedDuration::from_hours(14 * 24);
+                    facts.page.certificate = Ok(CertificateSeen::Until(until));
                 }),
-                Case::blind(|facts| facts.page.certificate_until = Err(blind())),
+                Case::fail("untrusted", |facts| {
+                    let reason = "certificate not valid for name".to_owned();
+                    facts.page.certificate = Ok(CertificateSeen::NotTrusted { reason });
+                }),
+                Case::blind(|facts| facts.page.certificate = Err(blind())),
                 Case::blind(|facts| facts.page.address = Err(blind())),
             ],
         );

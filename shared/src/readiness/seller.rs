@@ -1,8 +1,9 @@
 //! What a seller does once, and what AWS decides: registration, review, publication.
 
+use std::collections::BTreeSet;
+
 use super::facts::Facts;
-use super::judgement::{Verdict, listed, missing, of, pass};
-use crate::ids::DimensionKey;
+use super::judgement::{Verdict, fail, listed, missing, of, pass};
 use crate::listing::Price;
 use crate::marketplace::{Life, PriceAtAws};
 
@@ -24,25 +25,43 @@ pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
     if matches!(life, Some(Life::Public | Life::Restricted)) {
         return pass("done", []);
     }
-    let unlike = unlike_prices(facts);
-    if !unlike.is_empty() {
-        return missing("prices", [("keys", listed(unlike))]);
-    }
-    of(&facts.review, |review| match review.public_requested {
-        Some(at) => pass("ok", [("at", at.to_string())]),
-        None => missing("none", []),
+    of_prices(facts).unwrap_or_else(|| {
+        of(&facts.review, |review| match review.public_requested {
+            Some(at) => pass("ok", [("at", at.to_string())]),
+            None => missing("none", []),
+        })
     })
 }
 
-/// The dimensions of which AWS has another price than the one that is described, where both are known.
-fn unlike_prices(facts: &Facts<'_>) -> Vec<DimensionKey> {
-    let (Some(catalog), Ok(offers)) = (&facts.listing.catalog, &facts.offers) else { return Vec::new() };
-    let public = offers.iter().filter(|offer| offer.is_public(facts.now));
-    let public: Vec<&PriceAtAws> = public.flat_map(|offer| &offer.prices).collect();
-    let at_aws = |price: &&Price| {
-        public.iter().any(|known| known.dimension == price.dimension.as_str() && known.amount == price.usd)
+/// What keeps a review of the prices from being asked for; none where AWS has those that are described, or none are.
+fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
+    let described = &facts.listing.catalog.as_ref()?.prices;
+    let offers = match &facts.offers {
+        Ok(offers) => offers.iter().filter(|offer| offer.is_public(facts.now)),
+        Err(blind) => return Some(Verdict::Blind(blind.clone())),
     };
-    catalog.prices.iter().filter(|price| !at_aws(price)).map(|price| price.dimension.clone()).collect()
+    let at_aws: Vec<&PriceAtAws> = offers.flat_map(|offer| &offer.prices).collect();
+    let is_of = |known: &PriceAtAws, price: &Price| {
+        known.dimension == price.dimension.as_str() && known.months == price.months
+    };
+    let is_described = |known: &PriceAtAws| described.iter().any(|price| is_of(known, price) && known.amount == price.usd);
+    // Also those of other lengths of a contract: buyers pay what AWS shows.
+    let unlike = at_aws.iter().filter(|known| !is_described(known));
+    let unlike: BTreeSet<String> = unlike.map(|known| named(&known.dimension, known.months)).collect();
+    let lacking = described.iter().filter(|price| !at_aws.iter().any(|known| is_of(known, price)));
+    let lacking: Vec<String> = lacking.map(|price| named(price.dimension.as_str(), price.months)).collect();
+    if !unlike.is_empty() {
+        Some(fail("prices", [("keys", listed(unlike))]))
+    } else if !lacking.is_empty() {
+        Some(missing("unpriced", [("keys", listed(lacking))]))
+    } else {
+        None
+    }
+}
+
+/// What a price is of; the length of a contract as AWS writes it.
+fn named(dimension: &str, months: Option<u8>) -> String {
+    months.map_or_else(|| dimension.to_owned(), |months| format!("{dimension} (P{months}M)"))
 }
 
 pub(super) fn published(facts: &Facts<'_>) -> Verdict {
@@ -94,18 +113,56 @@ mod tests {
 
     #[test]
     fn a_review_waits_for_the_prices_that_are_described() {
-        let mut listing =
-            crate::listing::Listing::parse(include_str!("../../../listings/demo-consumption.toml")).unwrap();
-        let usd = |listing: &mut crate::listing::Listing, cents: i64| {
-            for price in &mut listing.catalog.as_mut().unwrap().prices {
-                price.usd = rust_decimal::Decimal::new(cents, 2);
-            }
-        };
-        usd(&mut listing, 1);
-        assert!(matches!(final_review_requested(&complete(&listing)), Verdict::Pass(_)));
-        usd(&mut listing, 900);
-        let verdict = final_review_requested(&complete(&listing));
-        assert!(matches!(&verdict, Verdict::Missing(words) if words.attribute == "prices"), "{verdict:?}");
+        const DESCRIBED: &str = include_str!("../../../listings/demo-consumption.toml");
+        fn prices<'a>(facts: &'a mut Facts<'_>) -> &'a mut Vec<PriceAtAws> {
+            &mut facts.offers.as_mut().unwrap().first_mut().unwrap().prices
+        }
+        type Change = fn(&mut Facts<'_>);
+        let table: [(Change, &str); 9] = [
+            (|_| {}, "pass ok"),
+            (|facts| prices(facts).first_mut().unwrap().amount = 9.into(), "fail prices events_included (P12M)"),
+            (|facts| prices(facts).last_mut().unwrap().amount = 9.into(), "fail prices events_extra"),
+            // The same price of another length of a contract is another price.
+            (|facts| prices(facts).first_mut().unwrap().months = Some(1), "fail prices events_included (P1M)"),
+            (
+                |facts| {
+                    let monthly = PriceAtAws { months: Some(1), ..prices(facts).first().unwrap().clone() };
+                    prices(facts).push(monthly);
+                },
+                "fail prices events_included (P1M)",
+            ),
+            (|facts| drop(prices(facts).pop()), "missing unpriced events_extra"),
+            (|facts| facts.offers = Ok(Vec::new()), "missing unpriced events_included (P12M), events_extra"),
+            (|facts| facts.offers = Err(blind()), "blind"),
+            (|facts| facts.review.as_mut().unwrap().public_requested = None, "missing none"),
+        ];
+        let listing = crate::listing::Listing::parse(DESCRIBED).unwrap();
+        for (change, wanted) in table {
+            let mut facts = complete(&listing);
+            change(&mut facts);
+            let (kind, words) = match final_review_requested(&facts) {
+                Verdict::Pass(words) => ("pass", Some(words)),
+                Verdict::Missing(words) => ("missing", Some(words)),
+                Verdict::Fail(words) => ("fail", Some(words)),
+                Verdict::Blind(_) => ("blind", None),
+                other => panic!("{other:?}"),
+            };
+            let keys = words.iter().flat_map(|words| &words.with).filter(|(name, _)| *name == "keys");
+            let said = words.iter().map(|words| words.attribute).chain(keys.map(|(_, keys)| keys.as_str()));
+            let got = [kind].into_iter().chain(said).collect::<Vec<_>>().join(" ");
+            assert_eq!(got, wanted);
+        }
+        // Where no prices are described, none are compared.
+        let mut undescribed = listing.clone();
+        undescribed.catalog = None;
+        let mut facts = complete(&undescribed);
+        facts.offers = Err(blind());
+        assert!(matches!(final_review_requested(&facts), Verdict::Pass(_)));
+        // A review that is over is over.
+        let mut facts = complete(&listing);
+        facts.offers = Err(blind());
+        facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
+        assert!(matches!(final_review_requested(&facts), Verdict::Pass(_)));
     }
 
     #[test]

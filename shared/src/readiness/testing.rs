@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::evidence::{Evidence, EvidenceKind};
 use super::facts::{
-    AlarmSeen, Answer, ApplicationSeen, Blind, Facts, LogSeen, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
+    AlarmSeen, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
     RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
 };
 use super::judgement::Verdict;
@@ -101,14 +101,18 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
             eula: Some(EulaAtAws::Standard),
             refund_policy: "Within 30 days.".to_owned(),
             prices: dimensions
-                .map(|dimension| PriceAtAws { dimension: dimension.key.to_string(), amount: Decimal::new(1, 2) })
+                .map(|dimension| PriceAtAws {
+                    dimension: dimension.key.to_string(),
+                    months: dimension.is_entitled().then_some(12),
+                    amount: Decimal::new(1, 2),
+                })
                 .collect(),
             pricing_terms: Vec::new(),
         }]),
         review: Ok(ReviewSeen { public_requested: Some(now) }),
         page: PageSeen {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
-            certificate_until: Ok(now + SignedDuration::from_hours(60 * 24)),
+            certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),
             made_up_token: Ok(answer(
                 400,
                 "<html lang=\"en\">Go back to AWS Marketplace and choose Set up your account. support@example.com</html>",
@@ -125,6 +129,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
             support_page: Ok(answer(200, "Help")),
             support_takes_mail: Ok(true),
             plan_change: Ok(answer(403, "")),
+            plan_change_of_nobody: Ok(answer(404, "")),
             data_policy: Ok(answer(200, "How data is handled")),
         },
         stack: StackSeen {
@@ -151,11 +156,18 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                 last_run: Ok(Some(now)),
             }]),
             alarms: Ok(vec![AlarmSeen { name: "dead-letters".to_owned(), rings: false }]),
-            permissions: Ok(vec![PermissionSeen {
-                function: "metering".to_owned(),
-                action: "aws-marketplace:BatchMeterUsage".to_owned(),
+            permissions: Ok([
+                ("registration", "ResolveCustomer"),
+                ("subscription", "GetEntitlements"),
+                ("metering", "BatchMeterUsage"),
+            ]
+            .map(|(function, action)| PermissionSeen {
+                function: function.to_owned(),
+                action: format!("aws-marketplace:{action}"),
                 is_allowed: true,
-            }]),
+                at: now,
+            })
+            .into()),
             point_in_time_recovery: Ok(true),
             audit_log: Ok(Some(LogSeen { name: "stallkeeper-staging-audit".to_owned(), kept_days: Some(400) })),
         },
@@ -171,7 +183,7 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
     facts.review = Ok(ReviewSeen { public_requested: None });
     facts.page = PageSeen {
         address: Err(blind()),
-        certificate_until: Err(blind()),
+        certificate: Err(blind()),
         made_up_token: Err(blind()),
         form: Err(blind()),
     };
@@ -181,6 +193,7 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
         support_page: Err(blind()),
         support_takes_mail: Err(blind()),
         plan_change: Err(blind()),
+        plan_change_of_nobody: Err(blind()),
         data_policy: Err(blind()),
     };
     facts.stack = StackSeen {

@@ -1,13 +1,19 @@
 //! The stack: whether AWS's news reaches it, and whether it works.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::facts::{Facts, RuleSeen};
+use super::facts::{Facts, PermissionSeen, RuleSeen};
 use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
 use super::pattern::matches;
+use crate::listing::{Dimension, Listing};
 
 /// For how long security-relevant events must be kept (AWS Marketplace, SaaS product guidelines, security 10).
 const YEAR_IN_DAYS: u32 = 365;
+
+/// For how long a refusal tells that it is so still. The reconciliation asks every hour and the others with every purchase,
+/// so a refusal that lasts is noted anew.
+const REFUSAL_TELLS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What must come through: the news of purchase agreements and of licenses (AWS Marketplace Seller Guide, "Amazon
 /// EventBridge events").
@@ -130,15 +136,43 @@ pub(super) fn alarms(facts: &Facts<'_>) -> Verdict {
     })
 }
 
+/// What a listing needs its functions to be allowed, as IAM names it.
+fn needed(listing: &Listing) -> Vec<&'static str> {
+    let mut needed = vec!["aws-marketplace:ResolveCustomer"];
+    if listing.pricing.has_entitlements() {
+        needed.push("aws-marketplace:GetEntitlements");
+    }
+    if listing.dimensions.iter().any(Dimension::is_metered) {
+        needed.push("aws-marketplace:BatchMeterUsage");
+    }
+    needed
+}
+
 pub(super) fn permissions(facts: &Facts<'_>) -> Verdict {
     of(&facts.stack.permissions, |permissions| {
-        if permissions.is_empty() {
-            return missing("none", []);
+        let (mut refused, mut doubtful) = (Vec::new(), Vec::new());
+        for refusal in permissions.iter().filter(|permission| !permission.is_allowed) {
+            let PermissionSeen { function, action, at, .. } = refusal;
+            // Each function has a role of its own: what one may, another may be refused.
+            let is_outdone = permissions.iter().any(|it| it.is_allowed && it.action == *action && it.at > *at);
+            let is_fresh = facts.now.duration_since(*at) <= REFUSAL_TELLS;
+            match (is_fresh, is_outdone) {
+                (true, false) => refused.push(format!("{function}: {action}")),
+                (true, true) | (false, false) => doubtful.push(format!("{function}: {action} ({at})")),
+                (false, true) => {}
+            }
         }
-        let refused = permissions.iter().filter(|permission| !permission.is_allowed);
-        let refused: Vec<String> =
-            refused.map(|permission| format!("{}: {}", permission.function, permission.action)).collect();
-        if refused.is_empty() { pass("ok", []) } else { fail("refused", [("actions", listed(refused))]) }
+        let mut unseen = needed(facts.listing);
+        unseen.retain(|needed| !permissions.iter().any(|permission| permission.action == *needed));
+        if !refused.is_empty() {
+            fail("refused", [("actions", listed(refused))])
+        } else if !unseen.is_empty() {
+            missing("unseen", [("actions", listed(unseen))])
+        } else if !doubtful.is_empty() {
+            unsure("doubtful", [("actions", listed(doubtful))])
+        } else {
+            pass("ok", [])
+        }
     })
 }
 
@@ -271,7 +305,63 @@ mod tests {
     }
 
     #[test]
-    fn the_stack_is_watched_permitted_kept_and_logged() {
+    fn the_functions_are_allowed_what_the_listing_needs() {
+        fn noted<'a>(facts: &'a mut Facts<'_>, action: &str) -> &'a mut PermissionSeen {
+            let permissions = facts.stack.permissions.as_mut().unwrap();
+            permissions.iter_mut().find(|permission| permission.action.ends_with(action)).unwrap()
+        }
+        fn note(facts: &mut Facts<'_>, function: &str, action: &str, is_allowed: bool, days_ago: i64) {
+            let (action, at) = (format!("aws-marketplace:{action}"), facts.now - SignedDuration::from_hours(24 * days_ago));
+            let seen = PermissionSeen { function: function.to_owned(), action, is_allowed, at };
+            facts.stack.permissions.as_mut().unwrap().push(seen);
+        }
+        fn without(facts: &mut Facts<'_>, action: &str) {
+            facts.stack.permissions.as_mut().unwrap().retain(|permission| !permission.action.ends_with(action));
+        }
+        table(
+            "wiring.permissions",
+            &[
+                Case::pass("ok", |_| {}),
+                Case::missing("unseen", |facts| facts.stack.permissions = Ok(Vec::new())),
+                Case::missing("unseen", |facts| without(facts, "ResolveCustomer")),
+                Case::missing("unseen", |facts| without(facts, "GetEntitlements")),
+                Case::missing("unseen", |facts| without(facts, "BatchMeterUsage")),
+                // Whoever read entitlements was allowed to.
+                Case::pass("ok", |facts| noted(facts, "GetEntitlements").function = "reconcile".to_owned()),
+                Case::fail("refused", |facts| noted(facts, "BatchMeterUsage").is_allowed = false),
+                // Of what the listing does not need by itself, too.
+                Case::fail("refused", |facts| note(facts, "reconcile", "SearchAgreements", false, 7)),
+                Case::unsure("doubtful", |facts| note(facts, "reconcile", "SearchAgreements", false, 8)),
+                // Another function may since; this one has a role of its own.
+                Case::unsure("doubtful", |facts| note(facts, "reconcile", "GetEntitlements", false, 1)),
+                Case::pass("ok", |facts| note(facts, "reconcile", "GetEntitlements", false, 8)),
+                Case::fail("refused", |facts| note(facts, "reconcile", "GetEntitlements", false, 0)),
+                Case::fail("refused", |facts| {
+                    without(facts, "ResolveCustomer");
+                    note(facts, "reconcile", "GetEntitlements", false, 0);
+                }),
+                Case::blind(|facts| facts.stack.permissions = Err(blind())),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_listing_needs_what_its_pricing_asks_for() {
+        let mut listing = crate::readiness::testing::listing();
+        let actions = |listing: &Listing| -> Vec<&str> {
+            needed(listing).into_iter().map(|action| action.split_once(':').unwrap().1).collect()
+        };
+        assert_eq!(actions(&listing), ["ResolveCustomer", "GetEntitlements", "BatchMeterUsage"]);
+        listing.dimensions.retain(|dimension| !dimension.is_metered());
+        assert_eq!(actions(&listing), ["ResolveCustomer", "GetEntitlements"]);
+        let mut listing = crate::readiness::testing::listing();
+        listing.dimensions.retain(Dimension::is_metered);
+        listing.pricing = crate::listing::Pricing::Subscription;
+        assert_eq!(actions(&listing), ["ResolveCustomer", "BatchMeterUsage"]);
+    }
+
+    #[test]
+    fn the_stack_is_watched_kept_and_logged() {
         table(
             "wiring.alarms",
             &[
@@ -281,17 +371,6 @@ mod tests {
                     facts.stack.alarms.as_mut().unwrap().first_mut().unwrap().rings = true;
                 }),
                 Case::blind(|facts| facts.stack.alarms = Err(blind())),
-            ],
-        );
-        table(
-            "wiring.permissions",
-            &[
-                Case::pass("ok", |_| {}),
-                Case::missing("none", |facts| facts.stack.permissions = Ok(Vec::new())),
-                Case::fail("refused", |facts| {
-                    facts.stack.permissions.as_mut().unwrap().first_mut().unwrap().is_allowed = false;
-                }),
-                Case::blind(|facts| facts.stack.permissions = Err(blind())),
             ],
         );
         table(

@@ -152,11 +152,12 @@ impl Store {
         struct Row {
             sk: String,
             is_allowed: bool,
+            at: Timestamp,
         }
         let rows: Vec<Row> = self.query(keys::OUTCOMES, "").await?;
-        let seen = rows.into_iter().filter_map(|Row { sk, is_allowed }| {
+        let seen = rows.into_iter().filter_map(|Row { sk, is_allowed, at }| {
             let (function, action) = sk.split_once('#')?;
-            Some(PermissionSeen { function: function.to_owned(), action: action.to_owned(), is_allowed })
+            Some(PermissionSeen { function: function.to_owned(), action: action.to_owned(), is_allowed, at })
         });
         Ok(seen.collect())
     }

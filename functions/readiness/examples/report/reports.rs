@@ -11,7 +11,7 @@ use stallkeeper::marketplace::{
     DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
 };
 use stallkeeper::readiness::{
-    ATTESTATION_LIFE, AlarmSeen, Answer, ApplicationSeen, Attestation, Blind, CHECKS, Evidence, EvidenceKind, Facts,
+    ATTESTATION_LIFE, AlarmSeen, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen, Evidence, EvidenceKind, Facts,
     LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, assess,
 };
 
@@ -70,7 +70,7 @@ fn failing() -> Vec<Report> {
     facts.stack.dead_letters = Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: 12 }]);
     facts.stack.alarms = Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), rings: true }]);
     facts.stack.permissions = Err(Blind::Forbidden { action: "iam:SimulatePrincipalPolicy".to_owned() });
-    facts.page.certificate_until = Ok(facts.now + SignedDuration::from_hours(9 * 24));
+    facts.page.certificate = Ok(CertificateSeen::Until(facts.now + SignedDuration::from_hours(9 * 24)));
     let broken = assess(&facts, &attested(start()), Some(&before));
     vec![before, broken]
 }
@@ -191,7 +191,7 @@ fn delivery_options(url: &str) -> Vec<DeliveryOptionAtAws> {
 /// Everything as it must be, as far as a program can see it.
 fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
     let email = &listing.support.email;
-    let price = |key: String| PriceAtAws { dimension: key, amount: Decimal::new(1, 2) };
+    let price = |key: String| PriceAtAws { dimension: key, months: None, amount: Decimal::new(1, 2) };
     Facts {
         listing,
         now,
@@ -211,7 +211,7 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
         review: Ok(ReviewSeen { public_requested: None }),
         page: PageSeen {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
-            certificate_until: Ok(now + SignedDuration::from_hours(60 * 24)),
+            certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),
             made_up_token: Ok(answer(
                 400,
                 &format!("<html lang=\"en\">Go back to AWS Marketplace and choose Set up your account. {email}</html>"),
@@ -230,6 +230,7 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
             support_page: Ok(answer(200, "Help")),
             support_takes_mail: Ok(true),
             plan_change: Ok(answer(403, "")),
+            plan_change_of_nobody: Ok(answer(404, "")),
             data_policy: Ok(answer(200, "How data is handled")),
         },
         stack: stack(now),
@@ -257,11 +258,18 @@ fn stack(now: Timestamp) -> StackSeen {
             last_run: Ok(Some(now)),
         }]),
         alarms: Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), rings: false }]),
-        permissions: Ok(vec![PermissionSeen {
-            function: "metering".to_owned(),
-            action: "aws-marketplace:BatchMeterUsage".to_owned(),
+        permissions: Ok([
+            ("registration", "ResolveCustomer"),
+            ("subscription", "GetEntitlements"),
+            ("metering", "BatchMeterUsage"),
+        ]
+        .map(|(function, action)| PermissionSeen {
+            function: function.to_owned(),
+            action: format!("aws-marketplace:{action}"),
             is_allowed: true,
-        }]),
+            at: now,
+        })
+        .into()),
         point_in_time_recovery: Ok(true),
         audit_log: Ok(Some(LogSeen { name: "stallkeeper-staging-audit".to_owned(), kept_days: Some(400) })),
     }
@@ -275,13 +283,14 @@ fn bare(listing: &Listing, now: Timestamp) -> Facts<'_> {
     Facts {
         product: Ok(None),
         offers: Ok(Vec::new()),
-        page: PageSeen { address: blind(), certificate_until: blind(), made_up_token: blind(), form: blind() },
+        page: PageSeen { address: blind(), certificate: blind(), made_up_token: blind(), form: blind() },
         application: ApplicationSeen {
             sign_up: blind(),
             plan: blind(),
             support_page: blind(),
             support_takes_mail: blind(),
             plan_change: blind(),
+            plan_change_of_nobody: blind(),
             data_policy: blind(),
         },
         stack: StackSeen {

@@ -195,8 +195,16 @@ struct TermDocument {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RateCards {
+    selector: Option<Selector>,
     #[serde(default)]
     rate_card: Vec<Rate>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Selector {
+    #[serde(default)]
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +212,26 @@ struct RateCards {
 struct Rate {
     dimension_key: String,
     price: Decimal,
+}
+
+impl RateCards {
+    /// The prices on it, with how long what they buy lasts.
+    fn prices(&self) -> impl Iterator<Item = PriceAtAws> {
+        let months = self.selector.as_ref().and_then(|selector| months(&selector.value));
+        let price = move |rate: &Rate| PriceAtAws { dimension: rate.dimension_key.clone(), months, amount: rate.price };
+        self.rate_card.iter().map(price)
+    }
+}
+
+/// How many months a duration of ISO 8601 has, as AWS writes the lengths of contracts; none of other durations.
+fn months(duration: &str) -> Option<u8> {
+    match duration.strip_prefix('P')? {
+        "30D" => Some(1),
+        "365D" | "1Y" => Some(12),
+        "730D" | "2Y" => Some(24),
+        "1095D" | "3Y" => Some(36),
+        months => months.strip_suffix('M')?.parse().ok(),
+    }
 }
 
 impl OfferAtAws {
@@ -230,8 +258,7 @@ impl OfferAtAws {
                 _ => EulaAtAws::Other,
             }
         });
-        let rates = terms.iter().flat_map(|term| &term.rate_cards).flat_map(|cards| &cards.rate_card);
-        let prices = rates.map(|rate| PriceAtAws { dimension: rate.dimension_key.clone(), amount: rate.price });
+        let prices = terms.iter().flat_map(|term| &term.rate_cards).flat_map(RateCards::prices).collect();
         let refund_policy = of_kind("SupportTerm").find_map(|term| term.refund_policy.clone()).unwrap_or_default();
         let is_pricing = |term: &Term| term.kind.ends_with("PricingTerm");
         let mut pricing = terms.iter().filter(|term| is_pricing(term)).peekable();
@@ -244,7 +271,7 @@ impl OfferAtAws {
             available_until,
             eula,
             refund_policy,
-            prices: prices.collect(),
+            prices,
             pricing_terms,
             name: details.name.unwrap_or_default(),
             description: details.description.unwrap_or_default(),
@@ -353,8 +380,9 @@ mod tests {
         let offer = read("Released", json!([]));
         assert_eq!(offer.eula, Some(EulaAtAws::Standard));
         assert_eq!(offer.refund_policy, "Within 30 days.");
-        let prices: Vec<_> = offer.prices.iter().map(|price| (price.dimension.as_str(), price.amount)).collect();
-        assert_eq!(prices, [("events", Decimal::new(1, 2)), ("seats", Decimal::new(300, 0))]);
+        let prices = offer.prices.iter().map(|price| (price.dimension.as_str(), price.months, price.amount));
+        let wanted = [("events", None, Decimal::new(1, 2)), ("seats", Some(12), Decimal::new(300, 0))];
+        assert!(prices.eq(wanted), "{:?}", offer.prices);
         assert_eq!(offer.pricing_terms.len(), 2);
         // It is open until its last day is over.
         for (now, is_public) in [("2030-01-01T23:59:59Z", true), ("2030-01-02T00:00:00Z", false)] {
@@ -363,6 +391,23 @@ mod tests {
         let now = "2026-11-10T09:20:00Z".parse().unwrap();
         for (state, accounts) in [("Released", json!(["111122223333"])), ("Draft", json!([]))] {
             assert!(!read(state, accounts).is_public(now), "{state}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_contract_is_read_in_months() {
+        for (duration, wanted) in [
+            ("P1M", Some(1)),
+            ("P12M", Some(12)),
+            ("P36M", Some(36)),
+            ("P30D", Some(1)),
+            ("P365D", Some(12)),
+            ("P2Y", Some(24)),
+            ("P14D", None),
+            ("12M", None),
+            ("", None),
+        ] {
+            assert_eq!(months(duration), wanted, "{duration}");
         }
     }
 
