@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use stallkeeper::readiness::{Outcome, Report};
 use tests::World;
 
+/// A call of the control API.
+type Call = (Method, &'static str, Value);
+
 const PRODUCT: &str = "6democonsumption0000000ab";
 const REGISTER: &str = "staging.register.example.com";
 const APPLICATION: &str = "staging.app.example.com";
@@ -106,8 +109,8 @@ async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
     let product = |patch: Value| (Method::PATCH, "/sandbox/catalog/demo-consumption", patch);
     let offer = |patch: Value| (Method::PATCH, "/sandbox/catalog/offer-democonsumption01", patch);
     let replace = |what: &str, with: &str| json!({ "replace": { "what": what, "with": with } });
-    let one = |call: (Method, &'static str, Value)| vec![call];
-    let table: Vec<(Vec<(Method, &str, Value)>, Vec<Point>)> = vec![
+    let one = |call: Call| vec![call];
+    let table: Vec<(Vec<Call>, Vec<Point>)> = vec![
         (one(product(json!({ "PromotionalResources": { "LogoUrl": null } }))), vec![Point::ListingComplete]),
         (one(product(json!({ "SupportInformation": { "Description": "" } }))), vec![Point::ListingComplete]),
         (one(product(json!({ "Versions": [] }))), vec![Point::ListingComplete]),

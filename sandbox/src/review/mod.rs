@@ -414,7 +414,8 @@ impl Reviewer<'_> {
             change_set.waits && asks
         });
         let Some(waits) = waits else { return Ok(None) };
-        let objections: Vec<String> = review.objections().map(|it| format!("{} {}.", it.wants, it.seen)).collect();
+        let objections: Vec<String> =
+            review.objections().map(|it| format!("{} Seen: {}.", it.wants, it.seen)).collect();
         let verdict = if review.approved { Verdict::Approve } else { Verdict::Reject };
         let message = (!review.approved).then(|| format!("Action required: {}", objections.join(" ")));
         Ok(Some(catalog.decide(&waits.id, Decision { verdict, code: None, message })?))
