@@ -72,7 +72,8 @@ async fn a_path_without_that_method_says_which_it_has() {
         ("GET", "/sandbox/deliver", "POST"),
         ("PUT", "/sandbox/wire", "GET,HEAD,DELETE"),
         ("GET", "/sandbox/agreements/agmt-1/token", "POST"),
-        ("GET", "/sandbox/catalog/prod-1", "PATCH"),
+        ("GET", "/sandbox/catalog/prod-1", "PATCH,DELETE"),
+        ("GET", "/sandbox/review", "POST"),
     ];
     for (method, path, allowed) in cases {
         let answer = visit.client.request(method.parse().unwrap(), visit.url(path)).send().await.unwrap();
