@@ -66,6 +66,16 @@ impl Api {
         self.read(self.until_answered(path, &[]).await?)
     }
 
+    /// Reads a document that may not be there yet, which the API says by that code.
+    pub(crate) async fn get_unless(&self, code: &str, path: &str) -> anyhow::Result<Option<Value>> {
+        let answer = self.until_answered(path, &[]).await?;
+        let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        match document.get("code").is_some_and(|said| said == code) {
+            true => Ok(None),
+            false => self.read(answer).map(Some),
+        }
+    }
+
     /// Reads what is there in another form than JSON.
     pub(crate) async fn get_text(&self, path: &str, accept: &str) -> anyhow::Result<String> {
         let answer = self.until_answered(path, &[("accept", accept)]).await?;

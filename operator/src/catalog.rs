@@ -60,9 +60,9 @@ struct Planned<'a> {
 struct Applied<'a> {
     product_id: &'a str,
     name: &'a str,
-    sent: Vec<ChangeSetAtAws>,
-    /// What differs afterwards.
-    left: &'a Plan,
+    sent: &'a [ChangeSetAtAws],
+    /// What differs afterwards; none if that could not be read.
+    left: Option<&'a Plan>,
 }
 
 /// A listing, where its buyers are sent, and the catalog that it is compared with.
@@ -102,28 +102,26 @@ pub(crate) async fn apply(which: &Which, yes: bool) -> anyhow::Result<()> {
         ask("Is this to be sent to AWS Marketplace?")?;
     }
     let mut sent = Vec::new();
-    for change_set in &plan.change_sets {
-        let ended = match (compared.send(change_set).await, sent.len()) {
-            (Ok(ended), _) => ended,
-            (Err(error), 0) => return Err(error),
-            (Err(error), done) => {
-                let all = plan.change_sets.len();
-                return Err(error.context(format!("{done} of {all} change sets are done, and stay; of the next")));
-            }
-        };
-        if !which.json {
-            say(format_args!("{}  {}  {}", ended.status.as_str(), ended.id, ended.name))?;
-        }
-        sent.push(ended);
+    let ended = compared.send_all(&plan, &mut sent, which.json).await;
+    if sent.is_empty() && ended.is_err() {
+        return ended;
     }
-    let left = if sent.is_empty() { plan } else { compared.plan().await? };
+    let left = if sent.is_empty() { Ok(plan) } else { compared.plan().await };
+    // What was sent is told, whatever came after it.
     if which.json {
         let Listing { product_id, name, .. } = &compared.listing;
-        return say_json(&Applied { product_id: product_id.as_str(), name, sent, left: &left });
+        let left = left.as_ref().ok();
+        say_json(&Applied { product_id: product_id.as_str(), name, sent: &sent, left })?;
     }
-    if !sent.is_empty() {
+    ended?;
+    let left = left.context("all change sets are done; what differs now was not read")?;
+    if !which.json && !sent.is_empty() {
         show(&compared.listing, &left)?;
     }
+    ensure!(
+        left.change_sets.is_empty(),
+        "all change sets are done, and AWS Marketplace still shows something otherwise: apply again for the rest"
+    );
     Ok(())
 }
 
@@ -162,6 +160,10 @@ impl Which {
 
 impl Compared {
     async fn plan(&self) -> anyhow::Result<Plan> {
+        Progress::begin().wait("reading AWS Marketplace's catalog", self.compare()).await
+    }
+
+    async fn compare(&self) -> anyhow::Result<Plan> {
         let id = &self.listing.product_id;
         let product = self.catalog.product(id).await.map_err(|error| cannot_read(&error))?;
         let product = product.with_context(|| {
@@ -173,6 +175,25 @@ impl Compared {
         })?;
         let offers = self.catalog.offers(id).await.map_err(|error| cannot_read(&error))?;
         Ok(plan(&self.listing, &self.registration, &product, &offers, Timestamp::now()))
+    }
+
+    /// Sends one change set after the other, and keeps those that are done.
+    async fn send_all(&self, plan: &Plan, sent: &mut Vec<ChangeSetAtAws>, json: bool) -> anyhow::Result<()> {
+        for change_set in &plan.change_sets {
+            let ended = match (self.send(change_set).await, sent.len()) {
+                (Ok(ended), _) => ended,
+                (Err(error), 0) => return Err(error),
+                (Err(error), done) => {
+                    let all = plan.change_sets.len();
+                    return Err(error.context(format!("{done} of {all} change sets are done, and stay; of the next")));
+                }
+            };
+            if !json {
+                say(format_args!("{}  {}  {}", ended.status.as_str(), ended.id, ended.name))?;
+            }
+            sent.push(ended);
+        }
+        Ok(())
     }
 
     /// Starts a change set and follows it to its end, which must be a good one.
@@ -294,7 +315,8 @@ fn failed(ended: &ChangeSetAtAws, failure: &Failure) -> String {
 fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
     let Listing { name, product_id, .. } = listing;
     if plan.change_sets.is_empty() {
-        say(format_args!("{product_id} {name}: nothing to change"))?;
+        let what = if plan.hints.is_empty() { "nothing to change" } else { "nothing that can be changed" };
+        say(format_args!("{product_id} {name}: {what}"))?;
     }
     for (number, change_set) in plan.change_sets.iter().enumerate() {
         let then = if number == 0 { "" } else { ", once that is done" };

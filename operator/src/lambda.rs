@@ -16,6 +16,14 @@ pub(crate) struct Lambda {
     signed: Signed,
 }
 
+/// What came of running a function.
+pub(crate) enum Invoked {
+    /// What it answered.
+    Answered(Value),
+    /// It runs already, as often as it may at a time.
+    Busy,
+}
+
 impl Lambda {
     /// In the stack's region, or where AWS is instead.
     pub(crate) fn new(config: &SdkConfig) -> anyhow::Result<Self> {
@@ -27,17 +35,20 @@ impl Lambda {
     }
 
     /// Runs a function, and waits for what it answers.
-    pub(crate) async fn invoke(&self, function: &str, payload: &Value, limit: Duration) -> anyhow::Result<Value> {
+    pub(crate) async fn invoke(&self, function: &str, payload: &Value, limit: Duration) -> anyhow::Result<Invoked> {
         let answer = self.call(function, "RequestResponse", &payload.to_string(), limit).await?;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            return Ok(Invoked::Busy);
+        }
         let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.headers.contains_key("x-amz-function-error") {
             let of = |member: &str| document.get(member).and_then(Value::as_str).unwrap_or_default();
             bail!("the function {function} failed: {} {}. Its log says why", of("errorType"), of("errorMessage"));
         }
-        Ok(document)
+        Ok(Invoked::Answered(document))
     }
 
-    /// Whether a function may be run with these credentials; it is not run.
+    /// Whether a function may be run with these credentials; it is not run. Of one that is busy that is known as well.
     pub(crate) async fn may_invoke(&self, function: &str) -> anyhow::Result<()> {
         self.call(function, "DryRun", "{}", Duration::from_secs(10)).await.map(|_| ())
     }
@@ -49,14 +60,10 @@ impl Lambda {
             Call { service: "lambda", method: Method::POST, url: &url, headers: &headers, body: payload, time_limit };
         let answer = self.signed.call(&call).await.with_context(|| format!("Lambda does not answer for {function}"))?;
         match answer.status {
-            status if status.is_success() => Ok(answer),
+            status if status.is_success() || status == StatusCode::TOO_MANY_REQUESTS => Ok(answer),
             StatusCode::FORBIDDEN => {
                 bail!("Lambda does not let these credentials run {function}: they need lambda:InvokeFunction on it")
             }
-            StatusCode::TOO_MANY_REQUESTS => bail!(
-                "{function} cannot run now: a run is under way, as one runs at a time, or the function was stopped. Try \
-                 again in some minutes"
-            ),
             status => {
                 let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
                 let message = body.get("Message").or_else(|| body.get("message")).and_then(Value::as_str);

@@ -87,21 +87,61 @@ fn completions(shell: Shell) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
     use super::*;
+
+    /// What a shell makes of a command: its words, without what follows it.
+    fn words(command: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (number, part) in command.split('"').enumerate() {
+            match number % 2 {
+                0 => words.extend(part.split_whitespace().map(ToOwned::to_owned)),
+                _ => words.push(part.to_owned()),
+            }
+        }
+        words.into_iter().take_while(|word| word != "#").collect()
+    }
+
+    /// The commands of a page that begin with that word, in its text and in its scripts, without it.
+    fn commands(page: &'static str, name: &'static str) -> impl Iterator<Item = &'static str> {
+        let in_text = page.split('`').filter(|part| !part.contains('\n'));
+        in_text.chain(page.lines()).filter_map(move |command| command.strip_prefix(name))
+    }
 
     #[test]
     fn the_commands_of_the_operations_page_are_commands() {
-        let page = include_str!("../../docs/OPERATIONS.md");
-        let in_text = page.split('`').filter_map(|part| part.strip_prefix("keep "));
-        let in_scripts = page.lines().filter_map(|line| line.strip_prefix("keep "));
         let mut seen = 0;
+        let all = commands(include_str!("../../docs/OPERATIONS.md"), "keep ");
         // What stands for something else is left out: a shell's words, and the omission.
-        for command in in_text.chain(in_scripts).filter(|command| !command.contains(['(', '…'])) {
-            let typed = ["stallkeeper"].into_iter().chain(command.split_whitespace()).chain(["--stage", "production"]);
+        for command in all.filter(|command| !command.contains(['(', '…'])) {
+            let typed = words(&format!("stallkeeper {command} --stage production"));
             let parsed = Arguments::try_parse_from(typed);
             assert!(parsed.is_ok(), "keep {command}: {}", parsed.unwrap_err());
             seen += 1;
         }
         assert!(seen >= 20, "{seen}");
+    }
+
+    #[test]
+    fn the_commands_of_the_other_pages_are_commands() {
+        for (page, text, at_least) in [
+            ("docs/LISTING.md", include_str!("../../docs/LISTING.md"), 22),
+            ("README.md", include_str!("../../README.md"), 8),
+            ("listings/README.md", include_str!("../../listings/README.md"), 3),
+        ] {
+            let mut seen = 0;
+            for command in commands(text, "stallkeeper ") {
+                let typed = words(&format!("stallkeeper {command}"));
+                match Arguments::try_parse_from(typed) {
+                    Ok(_) => {}
+                    // A command's name, where the text tells what it does.
+                    Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && !command.contains(" --") => {}
+                    Err(error) => panic!("{page}: stallkeeper {command}: {error}"),
+                }
+                seen += 1;
+            }
+            assert!(seen >= at_least, "{page}: {seen}");
+        }
     }
 }

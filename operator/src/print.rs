@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
+
+/// How often who looks on is told how long it takes.
+const TICK: Duration = Duration::from_secs(1);
 
 /// How often a log is told how far it is.
 const NOW_AND_THEN: Duration = Duration::from_secs(10);
@@ -72,7 +76,12 @@ pub(crate) fn cell(document: &Value, path: &str) -> String {
 
 /// How long ago something was, in words.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
-    let passed = now.duration_since(then).max(SignedDuration::ZERO);
+    long(now.duration_since(then))
+}
+
+/// How long something was, in words.
+fn long(passed: SignedDuration) -> String {
+    let passed = passed.max(SignedDuration::ZERO);
     match (passed.as_secs(), passed.as_mins(), passed.as_hours()) {
         (seconds, 0, _) => format!("{seconds} s"),
         (_, minutes, 0) => format!("{minutes} min"),
@@ -103,6 +112,29 @@ impl Progress {
             eprintln!("{text}");
         }
         self.said = Some(Instant::now());
+    }
+
+    /// Says something that stays there.
+    pub(crate) fn note(&self, text: &str) {
+        let cleared = if self.looked_at { "\r\x1b[K" } else { "" };
+        eprintln!("{cleared}{text}");
+    }
+
+    /// Waits for something slow, and says again and again what it is and for how long it lasts.
+    pub(crate) async fn wait<T>(&mut self, what: &str, slow: impl Future<Output = T>) -> T {
+        let (began, mut slow) = (Instant::now(), pin!(slow));
+        loop {
+            match tokio::time::timeout(TICK, &mut slow).await {
+                Ok(done) => return done,
+                Err(_) => self.say_since(what, began),
+            }
+        }
+    }
+
+    /// Says what it is at, and since when.
+    pub(crate) fn say_since(&mut self, what: &str, began: Instant) {
+        let lasted = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
+        self.say(&format!("{what}, since {}", long(lasted)));
     }
 }
 

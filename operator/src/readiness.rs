@@ -73,16 +73,18 @@ impl ProductArguments {
         if let Some(product) = &self.product {
             return Ok(product.clone());
         }
-        let answer = api.get("/v1/readiness").await?;
-        let reports: Vec<Report> = member(answer, "reports", api)?;
-        match reports.as_slice() {
-            [] => bail!(
-                "there is no report yet: the stack looks at each of its listings once a day. Look now: \
-                 stallkeeper readiness --anew --product CODE (stallkeeper listing show has the codes)"
-            ),
-            [only] => Ok(only.product.to_string()),
+        let mut answer = api.get("/v1/readiness").await?;
+        let products: Vec<String> = member(&mut answer, "products", api)?;
+        match products.as_slice() {
+            [] => bail!("the stack has no listing; load one by `stallkeeper listing push`"),
+            [only] => Ok(only.clone()),
             several => {
-                let names = several.iter().map(|report| format!("\n  {}  {}", report.product, plain(&report.name)));
+                let reports: Vec<Report> = member(&mut answer, "reports", api)?;
+                let name = |code: &str| {
+                    let of_it = reports.iter().find(|report| report.product.as_str() == code);
+                    of_it.map_or_else(|| "no report yet".to_owned(), |report| plain(&report.name))
+                };
+                let names = several.iter().map(|code| format!("\n  {code}  {}", name(code)));
                 bail!("the stack has several listings, say which by --product:{}", names.collect::<String>())
             }
         }
@@ -124,14 +126,21 @@ struct Looker<'a> {
 impl Looker<'_> {
     /// The report: what a look finds now, or what the last one found.
     async fn report(&self, anew: bool) -> anyhow::Result<Report> {
+        let Self { api, product } = self;
         let answer = if anew {
-            let mut progress = Progress::begin();
-            progress.say("looking at AWS, the stack and the pages; it takes half a minute at most");
-            self.api.post("/v1/readiness/runs", &json!({ "product": self.product })).await?
+            let body = json!({ "product": product });
+            let look = api.post("/v1/readiness/runs", &body);
+            Progress::begin().wait("looking at AWS, the stack and the pages (half a minute at most)", look).await?
         } else {
-            self.api.get(&format!("/v1/readiness?product={}", encoded(self.product))).await?
+            let path = format!("/v1/readiness?product={}", encoded(product));
+            api.get_unless("not_looked_yet", &path).await?.with_context(|| {
+                format!(
+                    "there is no report on {product} yet: the stack looks at each of its listings once a day. Look now: \
+                     stallkeeper readiness --anew --product {product}"
+                )
+            })?
         };
-        read(answer, self.api)
+        read(answer, api)
     }
 }
 
@@ -190,7 +199,7 @@ fn read<T: serde::de::DeserializeOwned>(answer: Value, api: &Api) -> anyhow::Res
     serde_json::from_value(answer).with_context(is_other)
 }
 
-fn member<T: serde::de::DeserializeOwned>(mut answer: Value, name: &str, api: &Api) -> anyhow::Result<T> {
+fn member<T: serde::de::DeserializeOwned>(answer: &mut Value, name: &str, api: &Api) -> anyhow::Result<T> {
     read(answer.get_mut(name).map(Value::take).unwrap_or_default(), api)
 }
 

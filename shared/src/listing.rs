@@ -281,7 +281,7 @@ impl Listing {
     ///
     /// Names the line and what would be right: a field that is missing, unknown or malformed, a name over 72
     /// characters, a dimension twice, dimension types that the pricing model does not have, a URL without https, texts and
-    /// prices for AWS Marketplace beyond its limits.
+    /// prices for AWS Marketplace, of dimensions too, beyond its limits.
     pub fn parse(text: &str) -> Result<Self, ListingError> {
         let file: ListingFile = toml::from_str(text).map_err(|error| ListingError {
             line: error.span().map(|span| line_at(text, span.start)),
@@ -331,7 +331,7 @@ impl Listing {
             if dimensions.iter().any(|earlier| earlier.key == dimension.key) {
                 return Err(at(offset, format!("dimension `{}` is described twice", dimension.key)));
             }
-            if let Some(problem) = mismatch(file.pricing, &dimension) {
+            if let Some(problem) = unfit_text(&dimension).or_else(|| mismatch(file.pricing, &dimension)) {
                 return Err(at(offset, problem));
             }
             dimensions.push(dimension);
@@ -383,6 +383,17 @@ pub fn is_mail_address(text: &str) -> bool {
                 && domain.contains('.')
                 && domain.split('.').all(|label| !label.is_empty())
         })
+}
+
+/// Which of a dimension's texts the catalog would not take (`AddDimensions` of `SaaSProduct@1.0`).
+fn unfit_text(dimension: &Dimension) -> Option<String> {
+    let texts = [
+        ("name", Some(&dimension.name), 80),
+        ("description", dimension.description.as_ref(), 1000),
+        ("unit", dimension.unit.as_ref(), 20),
+    ];
+    let unfit = texts.into_iter().find(|(_, text, most)| text.is_some_and(|text| !catalog::fits(text, *most)));
+    unfit.map(|(field, _, most)| format!("`{field}` of dimension `{}` must have 1 to {most} characters", dimension.key))
 }
 
 /// What the catalog would not allow in one dimension under this pricing.
@@ -508,6 +519,26 @@ mod tests {
             let bad = good.replacen(from, to, 1);
             assert_ne!(bad, good, "the sample has no {from:?}");
             assert!(Listing::parse(&bad).unwrap_err().problem.contains(expected), "{from}");
+        }
+    }
+
+    #[test]
+    fn the_texts_of_a_dimension_are_held_to_the_limits_of_the_catalog() {
+        let good = GOOD.parse::<toml::Table>().unwrap();
+        let parsed = |field: &str, text: &str| {
+            let mut listing = good.clone();
+            let dimension = listing["dimensions"].as_array_mut().unwrap()[0].as_table_mut().unwrap();
+            dimension.insert(field.to_owned(), text.into());
+            Listing::parse(&listing.to_string()).map_err(|error| error.problem)
+        };
+        for (field, most) in [("key", 100), ("name", 80), ("description", 1000), ("unit", 20)] {
+            // Characters are counted, and no bytes.
+            let letter = if field == "key" { "a" } else { "席" };
+            assert_eq!(parsed(field, &letter.repeat(most)).err(), None, "{field}");
+            for text in [letter.repeat(most + 1), " ".to_owned(), String::new()] {
+                let problem = parsed(field, &text).unwrap_err();
+                assert!(problem.contains(&format!("1 to {most} ")), "{field} {text:?}: {problem}");
+            }
         }
     }
 

@@ -319,6 +319,14 @@ async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn which_listings_there_are_is_told_before_anybody_has_looked() {
+    let world = World::new().await;
+    let (status, answer) = world.api(Method::GET, "/v1/readiness", None).await;
+    assert_eq!((status, &answer["reports"]), (200, &json!([])), "{answer}");
+    assert!(answer["products"].as_array().unwrap().contains(&json!(PRODUCT)), "{answer}");
+}
+
+#[tokio::test]
 async fn where_nothing_answers_the_report_still_comes_in_time() {
     let world = ready_but(&[]).await;
     let began = Instant::now();

@@ -70,6 +70,10 @@ pub struct Report {
     pub findings: BTreeMap<&'static str, u64>,
     /// Licenses and listings that could not be looked at. They are as they were.
     pub failures: u64,
+    /// How many licenses are left that the next run begins with, since they could not be looked at.
+    pub again: u64,
+    /// What could not be looked at and waits for the next walk: what AWS refuses, and what there was no room to keep.
+    pub not_kept: u64,
     /// Whether the day's walk goes on in the next run.
     pub unfinished: bool,
 }
@@ -199,6 +203,7 @@ impl Run<'_> {
         };
         self.report.unfinished = reconciled.at.is_some();
         reconciled.again = std::mem::take(&mut self.again);
+        self.report.again = reconciled.again.len() as u64;
         if known.as_ref() != Some(&reconciled) {
             self.store.set_reconciled(&reconciled).await?;
         }
@@ -283,6 +288,7 @@ impl Run<'_> {
         let mut listings = self.store.all_listings().await?.into_iter();
         let next = listings.find(|listing| after.as_ref().is_none_or(|done| listing.product_code > *done));
         let Some(listing) = next else { return Ok(Walked::Through(None)) };
+        let failures = self.report.failures;
         match listing.mode {
             Mode::License => self.look_for_unknown(&listing).await,
             // Their agreements name no license, and their news none of them.
@@ -292,6 +298,7 @@ impl Run<'_> {
         if self.is_late() {
             return Ok(Walked::Short);
         }
+        self.report.not_kept += self.report.failures - failures;
         Ok(Walked::Through(Some(Stop::Agreements { after: Some(listing.product_code) })))
     }
 
@@ -326,21 +333,25 @@ impl Run<'_> {
         match self.reconciler.reconcile(license).await {
             Ok(outcome) => {
                 self.report.licenses += 1;
+                self.again.retain(|failed| failed != license);
                 self.count(&outcome);
             }
             Err(error) => {
                 self.failed(license.as_str(), &error);
                 // What AWS refuses it refuses again: an operator mends it, and the next walk comes by.
-                if !is_refused(&error) {
-                    self.keep(license.clone());
+                match is_refused(&error) {
+                    true => self.report.not_kept += 1,
+                    false => self.keep(license.clone()),
                 }
             }
         }
     }
 
     fn keep(&mut self, license: LicenseId) {
-        if self.again.len() < MOST_AGAIN && !self.again.contains(&license) {
-            self.again.push(license);
+        match self.again.contains(&license) {
+            true => {}
+            false if self.again.len() < MOST_AGAIN => self.again.push(license),
+            false => self.report.not_kept += 1,
         }
     }
 

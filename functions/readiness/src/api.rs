@@ -25,6 +25,8 @@ const LONGEST_NOTE: usize = 1000;
 
 #[derive(Serialize)]
 struct Reports {
+    /// All of the stack's, also those that nobody has looked at yet.
+    products: Vec<ProductCode>,
     reports: Vec<Report>,
 }
 
@@ -94,7 +96,7 @@ impl Readiness {
     }
 
     /// `GET /v1/readiness?product=&language=`: the newest report of a product, as JSON, page or text; without a product
-    /// that of every listing, as JSON.
+    /// that of every listing that has one, and which listings there are, as JSON.
     async fn show(&self, request: &Request) -> Result<Response, Refusal> {
         request.only_parameters(&["product", "language"])?;
         let language = language(request)?;
@@ -116,7 +118,10 @@ impl Readiness {
             reports.extend(self.store.latest_report(&listing.product_code).await?);
         }
         match format(request) {
-            Format::Json => Ok(Response::json(StatusCode::OK, &Reports { reports })),
+            Format::Json => {
+                let products = listings.into_iter().map(|listing| listing.product_code).collect();
+                Ok(Response::json(StatusCode::OK, &Reports { products, reports }))
+            }
             Format::Html | Format::Text => {
                 let report = reports.pop().ok_or_else(not_looked)?;
                 self.told(request, StatusCode::OK, report, language).await

@@ -4,6 +4,9 @@ use aws_config::SdkConfig;
 use http::Method;
 use jiff::Timestamp;
 use stallkeeper::aws::chain;
+use stallkeeper::ids::ProductId;
+use stallkeeper::listing::Listing;
+use stallkeeper::marketplace::Catalog;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 
@@ -23,7 +26,8 @@ pub(super) async fn all(stack: &StackArguments, progress: &mut Progress) -> Vec<
     let surroundings = stallkeeper::aws::config().await;
     let config = stack.config().await;
     let mut lines = vec![credentials(&config).await, region(&surroundings)];
-    let of_stack = ["stack", "table", "API", "dead letters", "reconciliation", "permissions", "versions", "clock"];
+    let of_stack =
+        ["stack", "table", "catalog", "API", "dead letters", "reconciliation", "permissions", "versions", "clock"];
     let skipped = |from: usize, why: &'static str| {
         of_stack.into_iter().skip(from).map(move |check| Line::could_not_look(check, why))
     };
@@ -47,13 +51,13 @@ pub(super) async fn all(stack: &StackArguments, progress: &mut Progress) -> Vec<
     };
     lines.push(judge::stack(&described.name, &described.status).needing("cloudformation:DescribeStacks"));
     progress.say("the table, the API, the queues and the functions");
-    let (table, (api, clock), dead_letters, reconciliation) = tokio::join!(
-        table(&config, &described),
+    let ((table, catalog), (api, clock), dead_letters, reconciliation) = tokio::join!(
+        table_and_catalog(&config, &described),
         api_and_clock(&config, &described),
         dead_letters(&config, &described),
         reconciliation(&config, stack),
     );
-    lines.extend([table, api, dead_letters, reconciliation]);
+    lines.extend([table, catalog, api, dead_letters, reconciliation]);
     lines.push(judge::permissions(&lines));
     lines.push(judge::versions(env!("CARGO_PKG_VERSION"), described.optional_output("Version")));
     lines.push(clock);
@@ -88,12 +92,21 @@ fn region(surroundings: &SdkConfig) -> Line {
     )
 }
 
-async fn table(config: &SdkConfig, described: &Described) -> Line {
+/// The table tells which product AWS Marketplace is asked for.
+async fn table_and_catalog(config: &SdkConfig, described: &Described) -> (Line, Line) {
+    let no_listing = |why: &str| Line::could_not_look("catalog", why);
     let table = match described.output("TableName") {
         Ok(table) => table,
-        Err(error) => return Line::could_not_look("table", format!("{error:#}")),
+        Err(error) => {
+            return (Line::could_not_look("table", format!("{error:#}")), no_listing("the table is not known"));
+        }
     };
     let listings = Store::new(config, table, Clock::System).all_listings().await;
+    let catalog = match listings.as_deref().map(<[Listing]>::first) {
+        Ok(Some(listing)) => catalog(config, &listing.product_id).await,
+        Ok(None) => no_listing("there is no listing to ask for"),
+        Err(_) => no_listing("the table does not say which products there are"),
+    };
     let line = match listings {
         Ok(listings) if listings.is_empty() => Line::not_ok(
             "table",
@@ -107,7 +120,25 @@ async fn table(config: &SdkConfig, described: &Described) -> Line {
             "the credentials need dynamodb:Query on it; was it deleted, or restored under another name?",
         ),
     };
-    line.needing("dynamodb:Query")
+    (line.needing("dynamodb:Query"), catalog)
+}
+
+/// What `listing plan` and `listing apply` read first.
+async fn catalog(config: &SdkConfig, product: &ProductId) -> Line {
+    let line = match Catalog::new(config).product(product).await {
+        Ok(Some(_)) => Line::ok("catalog", format!("AWS Marketplace shows {product}")),
+        Ok(None) => Line::not_ok(
+            "catalog",
+            format!("AWS Marketplace shows no product {product} to this account"),
+            "take the credentials of the account that sells it, or mend `product_id` in the listing's file and push it",
+        ),
+        Err(error) => Line::not_ok(
+            "catalog",
+            format!("AWS Marketplace does not show {product}: {}", chain(&error)),
+            "`stallkeeper listing plan` and `apply` need aws-marketplace:DescribeEntity (listings/README.md has the rest)",
+        ),
+    };
+    line.needing("aws-marketplace:DescribeEntity")
 }
 
 /// One call tells both: the answer says what time it is there.

@@ -2,15 +2,15 @@
 //! reconciliation.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::ApiArguments;
-use crate::lambda::Lambda;
+use crate::lambda::{Invoked, Lambda};
 use crate::print::{Progress, Table, cell, say, say_json};
 use crate::signed::encoded;
 
@@ -19,6 +19,13 @@ pub(crate) const FUNCTION: &str = "ReconcileFunction";
 
 /// How long a run is waited for: longer than the function may take.
 const TIME_LIMIT: Duration = Duration::from_secs(930);
+
+/// How long it is waited until no other run is under way: longer than one may take.
+const PATIENCE: Duration = Duration::from_secs(16 * 60);
+
+/// How long is waited before it is tried again while another run is under way, at first; later longer.
+const FIRST_TRY: Duration = Duration::from_secs(1);
+const LATER_TRIES: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -102,47 +109,82 @@ fn table(answers: &[Value]) -> Table {
     table
 }
 
-/// What the runs of the function have done.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// What a run of the function has done.
+#[derive(Debug, Default, Deserialize)]
 struct Report {
     licenses: u64,
     repairs: BTreeMap<String, u64>,
     findings: BTreeMap<String, u64>,
     failures: u64,
+    /// How many licenses the next run begins with, since they could not be looked at. A stack from before this was told
+    /// begins with them as well.
+    #[serde(default)]
+    again: u64,
+    /// How much could not be looked at and waits for the next walk; a stack from before does not tell it apart.
+    not_kept: Option<u64>,
     unfinished: bool,
 }
 
-/// By runs of the function: the first begins the day's walk anew, and each goes on where the one before stopped.
+/// What all runs have done.
+#[derive(Debug, Default, Serialize)]
+struct Whole {
+    licenses: u64,
+    repairs: BTreeMap<String, u64>,
+    findings: BTreeMap<String, u64>,
+    /// What no run could look at.
+    failures: u64,
+    unfinished: bool,
+    #[serde(skip)]
+    runs: u32,
+    /// What the last run has left for the next.
+    #[serde(skip)]
+    again: u64,
+}
+
+impl Whole {
+    /// Adds what a run has done, and says whether another is to follow: there is something left, and the run has come
+    /// further.
+    fn add(&mut self, report: Report) -> bool {
+        let Report { licenses, repairs, findings, failures, again, not_kept, unfinished } = report;
+        let is_left = unfinished || again > 0;
+        // Licenses that wait are looked at in every run: once the walk is done, they tell of no way that it came.
+        let walked = (unfinished || self.unfinished) && (licenses > 0 || failures == 0);
+        let came_further = self.runs == 0 || again < self.again || walked;
+        // What failed and is kept fails for good only if the last run says so.
+        self.failures = self.failures - self.again + not_kept.unwrap_or(failures) + again;
+        self.licenses += licenses;
+        for (sum, of_run) in [(&mut self.repairs, repairs), (&mut self.findings, findings)] {
+            for (kind, count) in of_run {
+                *sum.entry(kind).or_default() += count;
+            }
+        }
+        (self.runs, self.again, self.unfinished) = (self.runs + 1, again, unfinished);
+        is_left && came_further
+    }
+
+    fn show(&self, json: bool) -> anyhow::Result<()> {
+        if json {
+            return say_json(self);
+        }
+        say(format!("{} licenses were looked at", self.licenses))?;
+        say(format!("made good: {}", counted(&self.repairs)))?;
+        say(format!("for a person (docs/OPERATIONS.md, ReconcileFindingsAlarm): {}", counted(&self.findings)))
+    }
+}
+
+/// By runs of the function: the first begins the day's walk anew, and each goes on where the one before stopped, and with
+/// what failed in it. What they have done is told, whatever ends them.
 async fn all(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let stack = api.stack();
     let config = stack.config().await;
     let function = stack.resource(&config, FUNCTION).await?;
     let lambda = Lambda::new(&config)?;
-    let mut whole = Report::default();
-    for run in 1.. {
-        eprintln!("run {run} of the reconciliation has begun; it may take 15 minutes");
-        let payload = if run == 1 { json!({ "anew": true }) } else { json!({}) };
-        let answer = lambda.invoke(&function, &payload, TIME_LIMIT).await?;
-        let report: Report = serde_json::from_value(answer).context("the function answered no report")?;
-        whole.licenses += report.licenses;
-        whole.failures += report.failures;
-        whole.unfinished = report.unfinished;
-        for (sum, of_run) in [(&mut whole.repairs, report.repairs), (&mut whole.findings, report.findings)] {
-            for (kind, count) in of_run {
-                *sum.entry(kind).or_default() += count;
-            }
-        }
-        if !report.unfinished || (report.licenses == 0 && report.failures > 0) {
-            break;
-        }
+    let mut whole = Whole::default();
+    let ended = run_all(&lambda, &function, &mut whole).await;
+    if whole.runs > 0 {
+        whole.show(json)?;
     }
-    if json {
-        say_json(&whole)?;
-    } else {
-        say(format!("{} licenses were looked at", whole.licenses))?;
-        say(format!("made good: {}", counted(&whole.repairs)))?;
-        say(format!("for a person (docs/OPERATIONS.md, ReconcileFindingsAlarm): {}", counted(&whole.findings)))?;
-    }
+    ended?;
     ensure!(
         !whole.unfinished,
         "AWS does not answer, so the walk is not done: the next run of the schedule goes on with it. The function's log \
@@ -152,9 +194,86 @@ async fn all(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn run_all(lambda: &Lambda, function: &str, whole: &mut Whole) -> anyhow::Result<()> {
+    loop {
+        let payload = if whole.runs == 0 { json!({ "anew": true }) } else { json!({}) };
+        let answer = run_once(lambda, function, &payload, whole.runs + 1).await?;
+        let report = serde_json::from_value(answer).context("the function answered no report")?;
+        if !whole.add(report) {
+            return Ok(());
+        }
+    }
+}
+
+/// Runs the function once, and waits first until no other run is under way: the schedule has it run every hour.
+async fn run_once(lambda: &Lambda, function: &str, payload: &Value, run: u32) -> anyhow::Result<Value> {
+    let (began, mut pause, mut progress) = (Instant::now(), FIRST_TRY, Progress::begin());
+    progress.note(&format!("run {run} of the reconciliation; it may take 15 minutes"));
+    loop {
+        let invoked = lambda.invoke(function, payload, TIME_LIMIT);
+        match progress.wait(&format!("run {run} of the reconciliation"), invoked).await? {
+            Invoked::Answered(answer) => return Ok(answer),
+            Invoked::Busy if began.elapsed() < PATIENCE => {}
+            Invoked::Busy => bail!(
+                "{function} cannot run: another run is under way since {} minutes, as one runs at a time, or the function \
+                 was stopped. Try again in some minutes",
+                PATIENCE.as_secs() / 60
+            ),
+        }
+        if pause == FIRST_TRY {
+            progress.note("another run is under way, or the function was stopped: waiting until it can run");
+        }
+        progress.wait("waiting for another run", tokio::time::sleep(pause)).await;
+        pause = (pause * 2).min(LATER_TRIES);
+    }
+}
+
 fn counted(kinds: &BTreeMap<String, u64>) -> String {
     match kinds.is_empty() {
         true => "nothing".to_owned(),
         false => kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run says: looked at, failed, to be tried again, not kept, and whether the walk goes on.
+    type Run = (u64, u64, u64, u64, bool);
+
+    #[test]
+    fn runs_follow_one_another_while_they_come_further_and_only_what_is_left_has_failed() {
+        let cases: [(&str, &[Run], bool, u64); 10] = [
+            ("all at once", &[(9, 0, 0, 0, false)], false, 0),
+            ("it goes on", &[(9, 0, 0, 0, true)], true, 0),
+            ("what failed is tried again", &[(8, 1, 1, 0, false)], true, 1),
+            ("and is mended", &[(8, 1, 1, 0, false), (1, 0, 0, 0, false)], false, 0),
+            ("or fails again", &[(8, 1, 1, 0, false), (0, 1, 1, 0, false)], false, 1),
+            ("beside what waits", &[(8, 1, 1, 0, false), (2, 1, 1, 0, false)], false, 1),
+            ("what is refused is not tried again", &[(8, 2, 1, 1, false), (1, 0, 0, 0, false)], false, 1),
+            ("others fail at the end of the walk", &[(8, 5, 5, 0, true), (7, 5, 5, 0, false)], true, 5),
+            ("AWS does not answer", &[(8, 5, 5, 0, true), (0, 5, 30, 0, true)], false, 30),
+            ("agreements take long", &[(8, 0, 0, 0, true), (0, 0, 0, 0, true)], true, 0),
+        ];
+        for (what, runs, goes_on, failures) in cases {
+            let mut whole = Whole::default();
+            let mut went_on = Vec::new();
+            for &(licenses, failures, again, not_kept, unfinished) in runs {
+                let report =
+                    Report { licenses, failures, again, not_kept: Some(not_kept), unfinished, ..Report::default() };
+                went_on.push(whole.add(report));
+            }
+            assert_eq!((went_on.pop(), whole.failures), (Some(goes_on), failures), "{what}");
+            assert!(went_on.iter().all(|went_on| *went_on), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_stack_from_before_tells_less() {
+        let report = json!({ "licenses": 3, "repairs": {}, "findings": {}, "failures": 2, "unfinished": true });
+        let mut whole = Whole::default();
+        assert!(whole.add(serde_json::from_value(report).unwrap()));
+        assert_eq!(whole.failures, 2);
     }
 }

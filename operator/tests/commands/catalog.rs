@@ -157,12 +157,38 @@ async fn only_what_is_described_is_changed_and_nothing_is_taken_away() {
 }
 
 #[tokio::test]
+async fn what_still_differs_after_all_is_sent_is_a_failure() {
+    let world = World::new().await;
+    let option = |number: u8| {
+        json!({
+            "Id": format!("do-{number}"), "Type": "SoftwareRegistration", "Visibility": "Limited",
+            "FulfillmentUrl": format!("https://old{number}.example.com/register"),
+        })
+    };
+    let two = json!({ "Versions": [{ "Id": "version-1", "DeliveryOptions": [option(1), option(2)] }] });
+    world.sandbox.aws().catalog().patch("prod-democonsumption01", two.as_object().unwrap().clone()).unwrap();
+    let said = apply(&world).await;
+    assert!(said.out.contains("SUCCEEDED") && said.out.contains("https://old2.example.com/register"), "{said:?}");
+    let error = said.error();
+    assert!(error.contains("still shows something otherwise: apply again"), "{error}");
+    assert!(apply(&world).await.text().ends_with("nothing to change\n"));
+
+    // What cannot be changed is no failure, and not said to be nothing.
+    let gone = json!({ "Description": { "Visibility": "Restricted" } });
+    world.sandbox.aws().catalog().patch("prod-democonsumption01", gone.as_object().unwrap().clone()).unwrap();
+    let said = apply(&world).await.text();
+    assert!(said.contains("nothing that can be changed\nnote: the product is Restricted"), "{said}");
+}
+
+#[tokio::test]
 async fn a_listing_is_taken_from_the_stack_by_its_product() {
     let world = bare().await;
     for product in [PRODUCT, "prod-democonsumption01"] {
         let planned = world.run(&["listing", "plan", "--product", product]).await.text();
         assert!(planned.contains("ReleaseProduct"), "{planned}");
     }
+    let said = world.run(&["listing", "apply", "--yes", "--product", PRODUCT]).await.text();
+    assert!(said.contains("SUCCEEDED") && said.ends_with("nothing to change\n"), "{said}");
     let error = world.run(&["listing", "plan", "--product", "another"]).await.error();
     assert!(error.contains("no listing of \"another\", only of: ") && error.contains(PRODUCT), "{error}");
     let (_folder, unknown) = changed("prod-democonsumption01", "prod-unknown01");
@@ -218,13 +244,21 @@ async fn what_aws_refuses_is_told_with_what_to_do() {
 async fn what_is_done_stays_where_a_later_change_set_fails() {
     let world = bare().await;
     world.control("/sandbox/change-sets", json!({ "next": "hang_preparing" })).await;
-    let (error, ()) = tokio::join!(apply(&world), async {
+    let apply_for_programs = world.run(&["listing", "apply", "--yes", "--json", CONSUMPTION]);
+    let (said, ()) = tokio::join!(apply_for_programs, async {
         let product = waiting(&world).await;
         // The second one fails.
         world.control("/sandbox/change-sets", json!({ "next": "client_error", "code": "MISSING_TERMS" })).await;
         world.control(&format!("/sandbox/change-sets/{product}"), json!({ "verdict": "approve" })).await;
     });
-    let error = error.error();
+    let told: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (told["sent"].as_array().unwrap().len(), &told["sent"][0]["status"]),
+        (1, &json!("SUCCEEDED")),
+        "{told}"
+    );
+    assert_eq!(told["left"]["change_sets"][0]["name"], "Stallkeeper: offer of prod-democonsumption01");
+    let error = said.error();
     assert!(error.contains("1 of 2 change sets are done, and stay") && error.contains("MISSING_TERMS"), "{error}");
     let planned = world.run(&["listing", "plan", "--json", CONSUMPTION]).await.json();
     let names: Vec<&str> =

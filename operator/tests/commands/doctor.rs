@@ -19,10 +19,11 @@ async fn everything_is_there() {
         "stallkeeper-staging is CREATE_COMPLETE",
         "listings",
         "lambda:InvokeFunction",
+        "aws-marketplace:DescribeEntity",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 10, "{said}");
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 11, "{said}");
     assert!(!said.contains("to mend"), "{said}");
     let lines = world.run(&["doctor", "--json"]).await.json();
     assert!(lines.as_array().unwrap().iter().all(|line| line["result"] == "ok"), "{lines}");
@@ -35,7 +36,7 @@ async fn a_stack_that_is_not_there_is_told_with_the_mend_and_the_rest_is_not_gue
     let said = typed(at.iter()).await;
     assert!(said.out.contains("stallkeeper-production does not exist"), "{said:?}");
     assert!(said.out.contains("to mend stack: deploy it by `sam deploy --config-env production`"), "{said:?}");
-    assert!(said.error().contains("1 of 10 are not ok"));
+    assert!(said.error().contains("1 of 11 are not ok"));
     let said = typed(at.iter().chain(&["--json"])).await;
     let lines: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((result(&lines, "credentials"), result(&lines, "stack")), (&"ok".into(), &"not_ok".into()));
@@ -50,11 +51,13 @@ async fn what_is_denied_is_named() {
     let world = World::new().await;
     world.fault("sqs", "*", "access_denied", 10).await;
     world.fault("lambda", "*", "access_denied", 10).await;
+    world.fault("catalog", "DescribeEntity", "access_denied", 10).await;
     let said = world.run(&["doctor", "--json"]).await;
     let lines: Value = serde_json::from_str(&said.out).unwrap();
     for (check, expected) in [
         ("stack", "ok"),
         ("table", "ok"),
+        ("catalog", "not_ok"),
         ("API", "ok"),
         ("dead letters", "not_ok"),
         ("reconciliation", "not_ok"),
@@ -63,8 +66,11 @@ async fn what_is_denied_is_named() {
         assert_eq!(result(&lines, check), expected, "{check}: {lines}");
     }
     let permissions = lines.as_array().unwrap().iter().find(|line| line["check"] == "permissions").unwrap();
-    assert_eq!(permissions["mend"], "allow sqs:GetQueueAttributes, lambda:InvokeFunction");
-    assert!(said.error().contains("3 of 10 are not ok"));
+    assert_eq!(
+        permissions["mend"],
+        "allow aws-marketplace:DescribeEntity, sqs:GetQueueAttributes, lambda:InvokeFunction"
+    );
+    assert!(said.error().contains("4 of 11 are not ok"));
 }
 
 #[tokio::test]
@@ -72,5 +78,5 @@ async fn aws_that_does_not_answer_is_told_and_nothing_is_a_pass() {
     let said = typed(["doctor", "--stage", "staging", "--endpoint-url", "http://127.0.0.1:9", "--json"].iter()).await;
     let lines: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((result(&lines, "credentials"), result(&lines, "stack")), (&"not_ok".into(), &"could_not_look".into()));
-    assert!(said.error().contains("1 of 10 are not ok"));
+    assert!(said.error().contains("1 of 11 are not ok"));
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use jiff::SignedDuration;
 use sandbox::people::{Bought, People};
-use sandbox::{Options, Sandbox};
+use sandbox::{Listings, Options, Sandbox};
 use serde_json::{Value, json};
 
 pub(crate) struct World {
@@ -43,6 +43,15 @@ impl Said {
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(Options::default()).await
+    }
+
+    /// A stack that sells the demo contract alone.
+    pub(crate) async fn of_one_listing() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-contract.toml");
+        std::fs::copy(contract, folder.path().join("contract.toml")).unwrap();
+        let listings = Listings::Folder(folder.path().to_owned());
+        Self::with(Options { listings, ..Options::default() }).await
     }
 
     pub(crate) async fn with(options: Options) -> Self {

@@ -1,6 +1,6 @@
 //! `stallkeeper licenses …`
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::World;
 
@@ -95,12 +95,43 @@ async fn all_licenses_are_held_against_what_aws_shows_however_often_it_is_asked(
     let again = world.run(&["licenses", "reconcile", "--all", "--json"]).await.json();
     assert_eq!((&again["licenses"], &again["repairs"], &again["unfinished"]), (&json!(4), &json!({}), &json!(false)));
 
-    world.fault("lambda", "Invoke", "throttle", 1).await;
-    let busy = world.run(&["licenses", "reconcile", "--all"]).await.error();
-    assert!(busy.contains("a run is under way"), "{busy}");
+    world.fault("lambda", "Invoke", "throttle", 2).await;
+    let waited = world.run(&["licenses", "reconcile", "--all"]).await;
+    assert!(waited.err.contains("another run is under way"), "{waited:?}");
+    assert!(waited.text().starts_with("4 licenses were looked at"));
     world.fault("dynamodb", "Query", "error500", 1000).await;
     let failed = world.run(&["licenses", "reconcile", "--all"]).await.error();
     assert!(failed.contains("failed") && failed.contains("Its log says why"), "{failed}");
+}
+
+#[tokio::test]
+async fn what_fails_in_a_run_is_tried_again_in_the_next_and_what_was_done_is_told_whatever_ends_them() {
+    let world = World::new().await;
+    let (lost, ..) = one_lost_its_end(&world).await;
+    let entitlements = async |times: u32| world.fault("entitlement", "GetEntitlements", "throttle", times).await;
+    // All three tries of one call.
+    entitlements(3).await;
+    let mended = world.run(&["licenses", "reconcile", "--all", "--json"]).await;
+    assert!(mended.err.contains("run 2 of the reconciliation") && !mended.err.contains("run 3"), "{mended:?}");
+    let mended = mended.json();
+    assert_eq!((&mended["failures"], &mended["repairs"]), (&json!(0), &json!({ "ended": 1 })), "{mended}");
+    assert_eq!(world.run(&["licenses", "show", &lost, "--json"]).await.json()["state"], "ending");
+
+    entitlements(1000).await;
+    let failed = world.run(&["licenses", "reconcile", "--all"]).await;
+    assert!(failed.out.starts_with("1 licenses were looked at"), "{failed:?}");
+    assert!(failed.err.contains("run 2 ") && !failed.err.contains("run 3 "), "{failed:?}");
+    assert!(failed.error().contains("error: 1 could not be looked at"));
+
+    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+    world.run(&["licenses", "reconcile", "--all"]).await.text();
+    entitlements(3).await;
+    let second = json!({ "service": "lambda", "operation": "Invoke", "call": 2, "times": 1, "kind": "access_denied" });
+    world.control("/sandbox/faults", second).await;
+    let denied = world.run(&["licenses", "reconcile", "--all", "--json"]).await;
+    let told: Value = serde_json::from_str(&denied.out).unwrap();
+    assert_eq!((&told["licenses"], &told["failures"]), (&json!(1), &json!(1)), "{told}");
+    assert!(denied.error().contains("lambda:InvokeFunction"));
 }
 
 #[tokio::test]

@@ -29,14 +29,14 @@ fn outcome(report: &Value, check: &str) -> String {
 
 #[tokio::test]
 async fn the_report_is_shown_told_to_programs_and_written_as_a_page() {
-    let world = World::new().await;
+    let world = World::of_one_listing().await;
     let none = world.run(&["readiness"]).await.error();
-    assert!(none.contains("there is no report yet") && none.contains("--anew --product"), "{none}");
+    let mend = format!("readiness --anew --product {CONTRACT}");
+    assert!(none.contains("there is no report on") && none.contains(&mend), "{none}");
 
-    let shown = world.run(&["readiness", "--product", CONTRACT, "--anew"]).await.text();
+    let shown = world.run(&["readiness", "--anew"]).await.text();
     assert!(shown.contains(CONTRACT) && shown.contains("of 7 steps done") && shown.contains("[seller."), "{shown}");
     assert!(!shown.contains('\x1b'), "no colour where no terminal is");
-    // It is the only listing with a report.
     let every = world.run(&["readiness", "--all", "--language", "ja"]).await.text();
     assert!(every.contains("7 手順中") && every.contains("[page.https]"), "{every}");
     assert!(every.lines().count() > shown.lines().count());
@@ -60,20 +60,37 @@ async fn the_report_is_shown_told_to_programs_and_written_as_a_page() {
     let required = world.run(&["readiness", "--require-done"]).await;
     assert!(required.out.contains("of 7 steps done"), "the report is shown all the same: {required:?}");
     assert!(required.error().contains("of 7 steps are done"));
+}
 
-    world.run(&["readiness", "--product", "5demosubscription000000ab", "--anew"]).await.text();
-    let several = world.run(&["readiness"]).await.error();
-    assert!(several.contains("say which by --product") && several.contains(CONTRACT), "{several}");
-    let strange = world.run(&["readiness", "--product", "strange"]).await.error();
-    assert!(strange.contains("error: "), "{strange}");
+#[tokio::test]
+async fn a_listing_is_named_where_the_stack_has_several_whether_it_was_looked_at_or_not() {
+    let world = World::new().await;
+    world.run(&["readiness", "--product", CONTRACT, "--anew"]).await.text();
+    for command in
+        [&["readiness"][..], &["readiness", "--anew"], &["attest", "app.no_payment_data", "--note", "I looked."]]
+    {
+        let several = world.run(command).await.error();
+        for part in ["say which by --product", CONTRACT, "Demo Contract\n", "5demosubscription000000ab  no report yet"]
+        {
+            assert!(several.contains(part), "{part}: {several}");
+        }
+    }
+    let attest = ["attest", "app.no_payment_data", "--product", "5demosubscription000000ab"];
+    let attested = world.run(&[&attest[..], &["--note", "I looked.", "--json"]].concat()).await.json();
+    assert_eq!(attested["note"], "I looked.");
+    let withdrawn = world.run(&[&attest[..], &["--withdraw", "--json"]].concat()).await.json();
+    assert_eq!((&withdrawn["product"], &withdrawn["attested"]), (&json!("5demosubscription000000ab"), &json!(false)));
+    for command in [&["readiness"][..], &["attest", "app.no_payment_data", "--note", "I looked."]] {
+        let strange = world.run(&[command, &["--product", "strange"]].concat()).await.error();
+        assert!(strange.contains("this stack has no listing of strange"), "{strange}");
+    }
 }
 
 #[tokio::test]
 async fn an_attestation_stands_in_the_next_report_until_it_is_withdrawn() {
-    let world = World::new().await;
-    let anew = ["readiness", "--product", CONTRACT, "--anew", "--json"];
-    assert_eq!(outcome(&world.run(&anew).await.json(), "app.no_payment_data"), "unknown");
-
+    // Before anybody has looked at the listing, too.
+    let world = World::of_one_listing().await;
+    let anew = ["readiness", "--anew", "--json"];
     let attest = ["attest", "app.no_payment_data", "--note", "Looked at every form."];
     let said = world.run(&attest).await.text();
     assert!(said.contains("is attested by arn:aws:") && said.contains(", until 20"), "{said}");

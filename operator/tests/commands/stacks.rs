@@ -64,6 +64,36 @@ async fn the_api_is_asked_again_while_it_cannot_answer() {
 }
 
 #[tokio::test]
+async fn operators_sign_in_as_their_profile_says() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    let key = r#"{"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "any"}"#;
+    let profiles = format!(
+        "[profile process]\ncredential_process = printf '%s' '{key}'\n\n\
+         [profile center]\nsso_session = center\nsso_account_id = 111122223333\nsso_role_name = Operator\n\n\
+         [sso-session center]\nsso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start\n\n\
+         [profile console]\nlogin_session = arn:aws:iam::111122223333:user/operator\n"
+    );
+    std::fs::write(&config, profiles).unwrap();
+    let doctor = async |profile: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
+        command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", folder.path());
+        command.env("AWS_CONFIG_FILE", &config).env("AWS_PROFILE", profile).env("PATH", std::env::var("PATH").unwrap());
+        command.args(["doctor", "--stage", "staging", "--endpoint-url", world.sandbox.aws_url()]);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let said = doctor("process").await;
+    assert!(said.contains("user/AKIAPROCESS"), "{said}");
+    // Nobody has signed in, which is all that is wrong with it.
+    for profile in ["center", "console"] {
+        let said = doctor(profile).await;
+        assert!(said.contains("to mend credentials") && !said.contains("feature"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn completions_are_scripts_of_the_shells() {
     let script = typed(["completions", "bash"].iter()).await.text();
     assert!(script.contains("stallkeeper__licenses") || script.contains("licenses"), "no command in it");

@@ -155,7 +155,8 @@ pub fn unfit_for_fulfillment(url: &Url) -> Option<&'static str> {
     }
 }
 
-fn fits(text: &str, most: usize) -> bool {
+/// Whether a text is one, and not too long for the catalog.
+pub(super) fn fits(text: &str, most: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= most
 }
 

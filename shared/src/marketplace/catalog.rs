@@ -76,7 +76,7 @@ pub struct ProductAtAws {
     pub support: String,
     /// The units that are priced.
     pub dimensions: Vec<DimensionAtAws>,
-    /// Where buyers are sent; those that are withdrawn are left out.
+    /// Where buyers are sent to register; those that are withdrawn are left out.
     pub delivery_options: Vec<DeliveryOptionAtAws>,
     /// Who may see it while it is limited.
     pub buyer_accounts: Vec<AccountId>,

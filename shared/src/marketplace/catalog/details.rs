@@ -87,6 +87,8 @@ struct Version {
 struct DeliveryOption {
     #[serde(default)]
     id: String,
+    #[serde(rename = "Type")]
+    kind: Option<String>,
     fulfillment_url: Option<String>,
     visibility: Option<String>,
 }
@@ -120,7 +122,9 @@ impl ProductAtAws {
             (Some(_), _) => Life::Unknown,
         };
         let options = details.versions.into_iter().flat_map(|version| version.delivery_options);
+        // A product may have one for its API besides, by which nobody registers.
         let delivery_options = options
+            .filter(|option| option.kind.as_deref().is_none_or(|kind| kind == "SoftwareRegistration"))
             .filter(|option| !matches!(option.visibility.as_deref(), Some("Unavailable" | "Restricted")))
             .filter_map(|option| Some(DeliveryOptionAtAws { id: option.id, fulfillment_url: option.fulfillment_url? }))
             .collect();
@@ -314,12 +318,15 @@ mod tests {
             "Versions": [{ "DeliveryOptions": [
                 { "Id": "do-1", "FulfillmentUrl": "https://a.example.com/register", "Visibility": "Public" },
                 { "Id": "do-2", "FulfillmentUrl": "https://b.example.com/register", "Visibility": "Restricted" },
+                { "Id": "do-3", "FulfillmentUrl": "https://c.example.com/register", "Type": "SoftwareRegistration" },
+                { "Id": "do-4", "FulfillmentUrl": "https://api.example.com/v1", "Type": "ApiEndpoint" },
             ] }],
             "Targeting": { "PositiveTargeting": { "BuyerAccounts": ["111122223333"] } },
         }));
         assert_eq!(product.life, Life::Limited);
         assert_eq!(product.product_code.as_deref(), Some("abc123"));
-        let options = [("do-1", "https://a.example.com/register")].map(|(id, fulfillment_url)| DeliveryOptionAtAws {
+        let options = [("do-1", "https://a.example.com/register"), ("do-3", "https://c.example.com/register")];
+        let options = options.map(|(id, fulfillment_url)| DeliveryOptionAtAws {
             id: id.to_owned(),
             fulfillment_url: fulfillment_url.to_owned(),
         });

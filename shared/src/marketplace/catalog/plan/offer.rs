@@ -12,6 +12,19 @@ use crate::marketplace::{EulaAtAws, OfferAtAws, ProductAtAws};
 /// The version of AWS Marketplace's standard contract.
 const STANDARD_EULA: &str = "2022-07-14";
 
+/// What comparing a part of the offer has come to.
+pub(super) struct Compared {
+    /// What AWS is told, and what people are told.
+    pub(super) change: Option<(Value, Vec<Difference>)>,
+    /// Whether AWS shows it as it is described once that is done. Where it does not, a hint says why.
+    pub(super) will_fit: bool,
+}
+
+impl Compared {
+    /// What differs or cannot be compared, and is left alone.
+    pub(super) const STAYS: Self = Self { change: None, will_fit: false };
+}
+
 pub(super) fn changes(
     listing: &Listing,
     product: &ProductAtAws,
@@ -27,20 +40,24 @@ pub(super) fn changes(
         let difference = Difference::of("offer", "", "one for every buyer");
         ("CreateOffer", json!({ "ProductId": product.id }), vec![difference])
     };
-    let may_release = of_product.will_be_released && of_product.unlike.is_empty();
+    let product_will_fit = of_product.will_be_released && of_product.unlike.is_empty();
+    let prices = prices::changes(listing, catalog, product, offer, &of_product.unlike, hints);
+    let legal = legal(catalog, offer, hints);
+    // Whoever buys by it is held to what it says then.
+    let may_release = product_will_fit && prices.will_fit && legal.will_fit;
     let release = || {
         let at_aws = if offer.is_some() { "Draft" } else { "" };
         ("ReleaseOffer", json!({}), vec![Difference::of("state of the offer", at_aws, "Released")])
     };
     if !is_released && !may_release {
-        hints.push("the offer stays a draft until the product is as it is described".to_owned());
+        let what = if product_will_fit { "what its buyers pay and agree to" } else { "the product" };
+        hints.push(format!("the offer stays a draft until {what} is as it is described"));
     }
     let planned = [
         offer.is_none().then(create),
         information(listing, offer).map(|(details, differences)| ("UpdateInformation", details, differences)),
-        prices::changes(listing, catalog, product, offer, &of_product.unlike, hints)
-            .map(|(details, differences)| ("UpdatePricingTerms", details, differences)),
-        legal(catalog, offer, hints).map(|(details, difference)| ("UpdateLegalTerms", details, vec![difference])),
+        prices.change.map(|(details, differences)| ("UpdatePricingTerms", details, differences)),
+        legal.change.map(|(details, differences)| ("UpdateLegalTerms", details, differences)),
         support(catalog, offer).map(|(details, difference)| ("UpdateSupportTerms", details, vec![difference])),
         (!is_released && may_release).then(release),
     ];
@@ -95,7 +112,7 @@ fn information(listing: &Listing, offer: Option<&OfferAtAws>) -> Option<(Value, 
     (!differences.is_empty()).then(|| (details.into(), differences))
 }
 
-fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>) -> Option<(Value, Difference)> {
+fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>) -> Compared {
     const STANDARD: &str = "AWS Marketplace's standard contract";
     let at_aws = match offer.and_then(|offer| offer.eula.as_ref()) {
         None => String::new(),
@@ -106,11 +123,11 @@ fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>)
     };
     let described = catalog.eula.as_ref().map_or(STANDARD, Url::as_str);
     if at_aws == described {
-        return None;
+        return Compared { change: None, will_fit: true };
     }
     if !at_aws.is_empty() && catalog.eula.is_none() {
         hints.push(format!("AWS shows a license agreement that is not described, and it stays: {at_aws}"));
-        return None;
+        return Compared::STAYS;
     }
     if is_copy_of_aws(&at_aws) {
         hints.push(
@@ -118,14 +135,15 @@ fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>)
              agreement has changed, change it in the portal as well"
                 .to_owned(),
         );
-        return None;
+        return Compared::STAYS;
     }
     let document = match &catalog.eula {
         Some(url) => json!({ "Type": "CustomEula", "Url": url }),
         None => json!({ "Type": "StandardEula", "Version": STANDARD_EULA }),
     };
     let details = json!({ "Terms": [{ "Type": "LegalTerm", "Documents": [document] }] });
-    Some((details, Difference::of("license agreement", at_aws, described)))
+    let difference = Difference::of("license agreement", at_aws, described);
+    Compared { change: Some((details, vec![difference])), will_fit: true }
 }
 
 fn support(catalog: &Catalog, offer: Option<&OfferAtAws>) -> Option<(Value, Difference)> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Difference;
+use super::offer::Compared;
 use crate::listing::{Catalog, Listing, Price};
 use crate::marketplace::{Life, OfferAtAws, ProductAtAws};
 
@@ -76,23 +77,30 @@ pub(super) fn changes(
     offer: Option<&OfferAtAws>,
     unlike: &[String],
     hints: &mut Vec<String>,
-) -> Option<(Value, Vec<Difference>)> {
+) -> Compared {
     let at_aws = offer.map(|offer| offer.pricing_terms.as_slice()).unwrap_or_default();
     let mut terms = match read(at_aws) {
         Ok(terms) => terms,
         Err(why) => {
             hints.push(format!("{why}: the prices are not compared. Change them in the portal"));
-            return None;
+            return Compared::STAYS;
         }
     };
     let model = if listing.pricing.has_entitlements() { "Contract" } else { "Usage" };
-    if offer.is_some_and(|offer| offer.is_released) && model_of(&terms) != model {
+    let (is_released, at_aws) = (offer.is_some_and(|offer| offer.is_released), model_of(&terms));
+    if at_aws != model && is_released {
         hints.push(format!(
-            "the offer is released with the pricing model {}, which cannot be changed, and {model} is described: describe \
-             it as it is, or make another product",
-            model_of(&terms)
+            "the offer is released with the pricing model {at_aws}, which cannot be changed, and {model} is described: \
+             describe it as it is, or make another product"
         ));
-        return None;
+        return Compared::STAYS;
+    }
+    if at_aws != model && !terms.is_empty() {
+        hints.push(format!(
+            "the draft of the offer has the pricing model {at_aws}, and {model} is described: describe it as it is, or \
+             take its prices away in the portal"
+        ));
+        return Compared::STAYS;
     }
     let (mut differences, mut raised) = (Vec::new(), Vec::new());
     for price in catalog.prices.iter().filter(|price| !unlike.iter().any(|key| key == price.dimension.as_str())) {
@@ -107,9 +115,11 @@ pub(super) fn changes(
         let before = before.map(usd).unwrap_or_default();
         differences.push(Difference::of(name(price.dimension.as_str(), price.months), before, usd(price.usd)));
     }
-    hints.extend(undescribed(&terms, catalog));
+    let undescribed = undescribed(&terms, catalog);
+    let will_fit = unlike.is_empty() && undescribed.is_none();
+    hints.extend(undescribed);
     if differences.is_empty() {
-        return None;
+        return Compared { change: None, will_fit };
     }
     if !raised.is_empty() && product.life == Life::Public {
         hints.push(format!(
@@ -117,7 +127,7 @@ pub(super) fn changes(
             raised.join(", ")
         ));
     }
-    Some((json!({ "PricingModel": model, "Terms": terms }), differences))
+    Compared { change: Some((json!({ "PricingModel": model, "Terms": terms }), differences)), will_fit }
 }
 
 fn read(terms: &[Value]) -> Result<Vec<Term>, String> {

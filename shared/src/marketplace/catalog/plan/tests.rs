@@ -368,6 +368,45 @@ fn a_draft_is_not_released_before_it_is_as_it_is_described() {
         assert!(!kinds(&plan).contains("Release"), "{plan:#?}");
         assert!(plan.hints.iter().any(|hint| hint.contains("the product stays a draft")), "{:?}", plan.hints);
     }
+    let cases: [(Otherwise, &str, &str); 7] = [
+        (|it| it.offers[0].pricing_terms[0]["CurrencyCode"] = json!("EUR"), "", "prices in EUR"),
+        (|it| it.offers[0].pricing_terms.push(json!({ "Type": "ByolPricingTerm" })), "", "AWS shows a ByolPricingTerm"),
+        (|it| drop(it.catalog().prices.pop()), "", "they stay: price of events_extra"),
+        (
+            |it| drop(it.offers[0].pricing_terms.pop()),
+            "",
+            "the draft of the offer has the pricing model Usage, and Contract is described",
+        ),
+        (
+            |it| {
+                it.listing.pricing = crate::listing::Pricing::Subscription;
+                it.offers[0].refund_policy.clear();
+            },
+            "UpdateSupportTerms",
+            "the draft of the offer has the pricing model Contract, and Usage is described",
+        ),
+        (
+            |it| it.offers[0].eula = Some(EulaAtAws::Custom { url: "https://www.example.com/old.pdf".to_owned() }),
+            "",
+            "is not described, and it stays: https://www.example.com/old.pdf",
+        ),
+        (
+            |it| {
+                let url = "https://aws-mp-offer-legal-artifacts.s3.amazonaws.com/1".to_owned();
+                it.offers[0].eula = Some(EulaAtAws::Custom { url });
+                it.catalog().eula = Some("https://www.example.com/eula.pdf".parse().unwrap());
+            },
+            "",
+            "its own copy of a license agreement",
+        ),
+    ];
+    for (change, sent, hint) in cases {
+        let plan = Case::same().but(|it| it.offers[0].is_released = false).but(change).plan();
+        assert_eq!(kinds(&plan), sent, "{hint}: {plan:#?}");
+        for wanted in [hint, "the offer stays a draft until what its buyers pay and agree to is as it is described"] {
+            assert!(plan.hints.iter().any(|said| said.contains(wanted)), "{wanted}: {:?}", plan.hints);
+        }
+    }
 }
 
 fn account(number: u32) -> AccountId {
