@@ -64,7 +64,7 @@ async fn ready_but(lacking: &[EvidenceKind]) -> World {
     for kind in EvidenceKind::ALL.into_iter().filter(|kind| !lacking.contains(kind)) {
         store.note_evidence(&product(), kind).await;
     }
-    for run in ["metering", "reconcile"] {
+    for run in ["metering", "reconcile", "readiness"] {
         store.note_run(run).await;
     }
     for (function, action) in ALLOWED {

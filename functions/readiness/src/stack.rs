@@ -1,6 +1,7 @@
 //! The stack itself, as AWS describes its parts.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -31,14 +32,6 @@ pub(crate) struct StackClients {
     queues: aws_sdk_sqs::Client,
 }
 
-/// What the functions noted of themselves in the table.
-pub(crate) struct Noted {
-    /// When they last ran, by the name of what runs by the clock.
-    pub(crate) runs: Look<BTreeMap<String, Timestamp>>,
-    /// What AWS allowed them.
-    pub(crate) outcomes: Look<Vec<PermissionSeen>>,
-}
-
 impl StackClients {
     pub(crate) fn new(config: &SdkConfig) -> Self {
         Self {
@@ -52,25 +45,38 @@ impl StackClients {
         }
     }
 
-    /// Looks at all parts at once.
-    pub(crate) async fn see(&self, deployment: &Deployment, table: &str, noted: Noted) -> StackSeen {
-        let (rules, subscriptions, dead_letters, schedules, alarms, point_in_time_recovery, audit_log) = tokio::join!(
+    /// Looks at all parts at once, and at what the functions noted of themselves in the table: when they last ran, by the
+    /// name of what runs by the clock, and what AWS allowed them.
+    pub(crate) async fn see(
+        &self,
+        deployment: &Deployment,
+        table: &str,
+        runs: impl Future<Output = Look<BTreeMap<String, Timestamp>>>,
+        outcomes: impl Future<Output = Look<Vec<PermissionSeen>>>,
+    ) -> StackSeen {
+        let (rules, subscriptions, dead_letters, schedules, runs, alarms, permissions, recovery, audit_log) = tokio::join!(
             self.rules(&deployment.news_rule),
             self.subscriptions(&deployment.subscriptions),
             self.dead_letters(&deployment.dead_letters),
-            self.schedules(&deployment.schedules, &noted.runs),
+            self.schedules(&deployment.schedules),
+            runs,
             self.alarms(&deployment.stack),
+            outcomes,
             self.point_in_time_recovery(table),
             self.audit_log(&deployment.audit_log),
         );
+        let schedules = schedules.map(|seen| {
+            let with_runs = seen.into_iter().zip(&deployment.schedules);
+            with_runs.map(|(is_enabled, schedule)| schedule_seen(schedule, is_enabled, &runs)).collect()
+        });
         StackSeen {
             rules,
             subscriptions,
             dead_letters,
             schedules,
             alarms,
-            permissions: noted.outcomes,
-            point_in_time_recovery,
+            permissions,
+            point_in_time_recovery: recovery,
             audit_log,
         }
     }
@@ -151,32 +157,23 @@ impl StackClients {
         })
     }
 
-    async fn schedules(
-        &self,
-        schedules: &[Schedule],
-        runs: &Look<BTreeMap<String, Timestamp>>,
-    ) -> Look<Vec<ScheduleSeen>> {
-        try_join_all(schedules.iter().map(|schedule| self.schedule(schedule, runs).boxed())).await
+    /// Whether each schedule is on.
+    async fn schedules(&self, schedules: &[Schedule]) -> Look<Vec<bool>> {
+        try_join_all(schedules.iter().map(|schedule| self.schedule(&schedule.name).boxed())).await
     }
 
-    async fn schedule(&self, schedule: &Schedule, runs: &Look<BTreeMap<String, Timestamp>>) -> Look<ScheduleSeen> {
+    async fn schedule(&self, name: &str) -> Look<bool> {
         let asked = async {
-            match self.schedules.get_schedule().name(&schedule.name).send().await {
-                Ok(seen) => Ok(Some(seen)),
+            match self.schedules.get_schedule().name(name).send().await {
+                // One that is gone runs nothing either.
+                Ok(seen) => Ok(seen.state() == Some(&ScheduleState::Enabled)),
                 Err(error) if is_gone(error.as_service_error(), |error| error.is_resource_not_found_exception()) => {
-                    Ok(None)
+                    Ok(false)
                 }
                 Err(error) => Err(error),
             }
         };
-        let seen = look("EventBridge Scheduler", "scheduler:GetSchedule", asked).await?;
-        Ok(ScheduleSeen {
-            name: schedule.name.clone(),
-            // One that is gone runs nothing either.
-            is_enabled: seen.is_some_and(|seen| seen.state() == Some(&ScheduleState::Enabled)),
-            patience: Duration::from_secs(schedule.patience_minutes.saturating_mul(60)),
-            last_run: runs.as_ref().map(|runs| runs.get(&schedule.runs).copied()).map_err(Clone::clone),
-        })
+        look("EventBridge Scheduler", "scheduler:GetSchedule", asked).await
     }
 
     async fn alarms(&self, stack: &str) -> Look<Vec<AlarmSeen>> {
@@ -219,6 +216,15 @@ impl StackClients {
             name: name.to_owned(),
             kept_days: group.retention_in_days().and_then(|days| u32::try_from(days).ok()),
         }))
+    }
+}
+
+fn schedule_seen(schedule: &Schedule, is_enabled: bool, runs: &Look<BTreeMap<String, Timestamp>>) -> ScheduleSeen {
+    ScheduleSeen {
+        name: schedule.name.clone(),
+        is_enabled,
+        patience: Duration::from_secs(schedule.patience_minutes.saturating_mul(60)),
+        last_run: runs.as_ref().map(|runs| runs.get(&schedule.runs).copied()).map_err(Clone::clone),
     }
 }
 
