@@ -158,6 +158,8 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
         (Wiring(json!({ "rule": { "pattern": { "source": ["aws.ec2"] } } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "schedules": { "metering": "DISABLED" } })), "wiring.schedules", Fail),
         (Wiring(json!({ "alarms": { "RefusedAlarm": "ALARM" } })), "wiring.alarms", Fail),
+        (Wiring(json!({ "alarms": { "RefusedAlarm": null } })), "wiring.alarms", Fail),
+        (Wiring(json!({ "mute_alarms": ["RefusedAlarm"] })), "wiring.alarms", Fail),
         (Wiring(json!({ "dead_letters": { "news": 1 } })), "wiring.queues_drained", Fail),
         (Wiring(json!({ "point_in_time_recovery": false })), "wiring.backups", Fail),
         (Wiring(json!({ "audit_log": { "retention_days": 30 } })), "wiring.audit_log", Fail),
