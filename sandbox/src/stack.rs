@@ -443,8 +443,10 @@ fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
         stack: name.to_owned(),
         registration_url: fulfillment_url(stage).parse().ok(),
         news_rule: names.news_rule.clone(),
+        news_queue: names.news_queue.clone(),
         schedules: schedules.collect(),
         dead_letters: names.dead_letters.values().cloned().collect(),
+        alarms: names.alarms.clone(),
         audit_log: names.audit_log.clone(),
         subscriptions: names.subscriptions.values().cloned().collect(),
     }

@@ -32,6 +32,7 @@ def main():
         metrics_exist,
         dimensions_are_what_is_written,
         every_alarm_and_metric_is_on_the_dashboard,
+        the_auditor_knows_every_alarm,
         asynchronous_ways_have_dead_letters,
         senders_may_fill_dead_letters,
         dead_letters_have_alarms,
@@ -190,6 +191,16 @@ def every_alarm_and_metric_is_on_the_dashboard():
     told = set(on_dashboard())
     ours = [(OURS, metric) for metric in COUNTED] + [(OF_LOGS["Fn::Sub"], metric) for metric in OF_FILTERS]
     yield from (f"{metric} is not on the dashboard" for space, metric in ours if (space, metric) not in told)
+
+
+def the_auditor_knows_every_alarm():
+    """What it is not told of, it does not miss. It is told by literal ids: alarms on its function refer to it already."""
+    text = properties("ReadinessFunction")["Environment"]["Variables"]["DEPLOYMENT"]["Fn::Sub"][0]
+    told = json.loads(re.search(r'"alarms": (\[[^]]*\])', text).group(1))
+    yield from (f"the auditor is not told of {name}" for name in ALARMS.keys() - set(told))
+    yield from (f"the auditor is told of {name}, which is no alarm" for name in set(told) - ALARMS.keys())
+    yield from (f"the auditor is told of {name} more than once" for name, times in Counter(told).items() if times > 1)
+    yield from (f"{name} is not there under some condition" for name in ALARMS if "Condition" in TEMPLATE["Resources"][name])
 
 
 def ways():

@@ -237,8 +237,8 @@ fn every_route_of_the_handlers_is_in_the_document() {
 /// A stack of which nothing is looked at.
 fn deployment() -> Deployment {
     let nothing = json!({
-        "stack": "any", "registration_url": null, "news_rule": "any", "schedules": [], "dead_letters": [],
-        "audit_log": "any", "subscriptions": [],
+        "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],
+        "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
     });
     serde_json::from_value(nothing).unwrap()
 }

@@ -64,7 +64,7 @@ async fn ready_but(lacking: &[EvidenceKind]) -> World {
     for kind in EvidenceKind::ALL.into_iter().filter(|kind| !lacking.contains(kind)) {
         store.note_evidence(&product(), kind).await;
     }
-    for run in ["metering", "reconcile"] {
+    for run in ["metering", "reconcile", "readiness"] {
         store.note_run(run).await;
     }
     for (function, action) in ALLOWED {
@@ -158,6 +158,8 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
         (Wiring(json!({ "rule": { "pattern": { "source": ["aws.ec2"] } } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "schedules": { "metering": "DISABLED" } })), "wiring.schedules", Fail),
         (Wiring(json!({ "alarms": { "RefusedAlarm": "ALARM" } })), "wiring.alarms", Fail),
+        (Wiring(json!({ "alarms": { "RefusedAlarm": null } })), "wiring.alarms", Fail),
+        (Wiring(json!({ "mute_alarms": ["RefusedAlarm"] })), "wiring.alarms", Fail),
         (Wiring(json!({ "dead_letters": { "news": 1 } })), "wiring.queues_drained", Fail),
         (Wiring(json!({ "point_in_time_recovery": false })), "wiring.backups", Fail),
         (Wiring(json!({ "audit_log": { "retention_days": 30 } })), "wiring.audit_log", Fail),

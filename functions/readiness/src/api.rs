@@ -11,7 +11,7 @@ use stallkeeper::texts::Language;
 use ulid::Ulid;
 use url::Url;
 
-use crate::{Readiness, html, text};
+use crate::{Readiness, html, in_time, text};
 
 /// How many reports a page of the history has where the caller does not say.
 const PAGE: i32 = 30;
@@ -135,7 +135,7 @@ impl Readiness {
         let language = language(request)?;
         let Wanted { product } = request.json()?;
         let listing = self.listing(product).await?;
-        let report = self.look_at(&listing, self.registration_of(request)).await?;
+        let report = self.look_at(&listing, self.registration_of(request), self.stack()).await?;
         self.told(request, StatusCode::CREATED, report, language).await
     }
 
@@ -191,7 +191,7 @@ impl Readiness {
     }
 
     async fn listing(&self, product: ProductCode) -> Result<Listing, Refusal> {
-        let listing = self.store.listing(&product).await?;
+        let listing = in_time(self.store.listing(&product)).await?;
         let unknown = || Problem::invalid("product", format!("this stack has no listing of {product}"));
         Ok(listing.ok_or_else(unknown)?)
     }

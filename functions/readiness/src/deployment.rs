@@ -11,10 +11,14 @@ pub struct Deployment {
     pub stack: String,
     /// The rule that brings AWS's news.
     pub news_rule: String,
+    /// The ARN of the queue that it brings them to.
+    pub news_queue: String,
     /// What runs by the clock.
     pub schedules: Vec<Schedule>,
     /// The URLs of the queues of dead letters.
     pub dead_letters: Vec<String>,
+    /// The alarms, by their logical ids in the template.
+    pub alarms: Vec<String>,
     /// The log group of what people did.
     pub audit_log: String,
     /// Where buyers are sent, where the stack knows that by itself: it has a domain.

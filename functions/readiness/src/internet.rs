@@ -134,7 +134,9 @@ impl Internet {
         if let Some(takes_mail) = self.known.mail.get(domain) {
             return Ok(*takes_mail);
         }
-        match self.resolver().await?.mx_lookup(domain).await {
+        // With the dot at its end it is the whole name, to which no search domain is added.
+        let whole = format!("{}.", domain.trim_end_matches('.'));
+        match self.resolver().await?.mx_lookup(whole).await {
             Ok(found) => Ok(found.answers().iter().any(|record| match &record.data {
                 RData::MX(mx) => !mx.exchange.is_root(),
                 _ => false,

@@ -15,7 +15,9 @@ mod probe;
 mod stack;
 pub mod text;
 
-use std::sync::OnceLock;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -26,20 +28,31 @@ use stallkeeper::http::{Request, Response};
 use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::Catalog;
-use stallkeeper::readiness::{Blind, Facts, Look, Report, ReviewSeen, assess};
+use stallkeeper::readiness::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess};
 use stallkeeper::registration::Door;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 pub use deployment::{Deployment, Schedule};
 pub use internet::{Internet, Known};
 
 use look::look;
-use stack::{Noted, StackClients};
+use stack::StackClients;
 
 /// The name under which the auditor's own runs are noted.
 const RUN: &str = "readiness";
+
+/// The table, as the auditor tells of it.
+const TABLE: &str = "the table";
+
+/// How long gathering may take, whatever hangs. Each source has less; what waits for another has what that one leaves. With
+/// what is read before and written after, a look ends in 25 seconds: API Gateway waits for 30, and Lambda for 29.
+const GATHERED: Duration = Duration::from_secs(14);
+
+/// How long the table may take to tell which listing is looked at, and to take the report.
+const TABLE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The function.
 #[derive(Debug)]
@@ -82,9 +95,13 @@ impl Readiness {
     ///
     /// When the table does not answer: of the first listing of which it did not.
     pub async fn run(&self, registration: Option<Url>) -> Result<Vec<Report>, StoreError> {
+        // Here alone, and before it looks: a look that somebody asked for says nothing of the schedule.
+        self.store.note_run(RUN).await;
         let registration = self.deployment.registration_url.clone().or(registration);
-        let listings = self.store.all_listings().await?;
-        let looks = listings.iter().map(|listing| self.look_at(listing, registration.clone()).boxed());
+        let listings = in_time(self.store.all_listings()).await?;
+        // The listings share the stack: it is looked at once.
+        let stack = self.stack().boxed().shared();
+        let looks = listings.iter().map(|listing| self.look_at(listing, registration.clone(), stack.clone()).boxed());
         let mut reports = Vec::new();
         let mut failed = None;
         for report in join_all(looks).await {
@@ -100,62 +117,75 @@ impl Readiness {
     }
 
     /// Looks at a listing, judges what was seen, and keeps the report.
-    async fn look_at(&self, listing: &Listing, registration: Option<Url>) -> Result<Report, StoreError> {
-        self.store.note_run(RUN).await;
+    async fn look_at(
+        &self,
+        listing: &Listing,
+        registration: Option<Url>,
+        stack: impl Future<Output = StackSeen> + Send,
+    ) -> Result<Report, StoreError> {
         let product = &listing.product_code;
         let (facts, attestations, earlier) = tokio::join!(
             // On the heap: it is larger than a thread's stack likes.
-            self.gather(listing, registration).boxed(),
+            self.gather(listing, registration, stack).boxed(),
             self.store.attestations(product),
             self.store.latest_report(product),
         );
         let report = assess(&facts, &attestations?, earlier?.as_ref());
-        self.store.put_report(&report).await?;
+        in_time(self.store.put_report(&report)).await?;
         let open = report.steps.iter().find(|step| step.next.is_some()).map_or("none", |step| step.step.as_str());
         tracing::info!(%product, report = %report.id, open, "looked at a listing");
         Ok(report)
     }
 
     /// Looks at everything at once.
-    async fn gather<'a>(&self, listing: &'a Listing, registration: Option<Url>) -> Facts<'a> {
-        let (catalog, stack) = self.clients();
-        let (product, table) = (&listing.product_code, "the table");
-        let page_and_application = async {
-            let made = lifecycle::make_probe(&self.store, listing, Door::SignUp);
-            let probe = look(table, "dynamodb:PutItem", made).await;
-            let address = registration.ok_or_else(|| Blind::Unreachable {
-                what: "the registration page".to_owned(),
-                reason: "its address is not known before the API is called once, or the stack has a domain".to_owned(),
-            });
-            tokio::join!(self.internet.registration_page(address, &probe), self.internet.application(listing, &probe))
-        };
-        let stack = async {
-            let (runs, outcomes) = tokio::join!(
-                look(table, "dynamodb:Query", self.store.runs()),
-                look(table, "dynamodb:Query", self.store.outcomes()),
-            );
-            stack.see(&self.deployment, &self.table, Noted { runs, outcomes }).await
-        };
+    async fn gather<'a>(
+        &self,
+        listing: &'a Listing,
+        registration: Option<Url>,
+        stack: impl Future<Output = StackSeen> + Send,
+    ) -> Facts<'a> {
+        let until = Instant::now() + GATHERED;
+        let (catalog, _) = self.clients();
+        let address = registration.ok_or_else(|| Blind::Unreachable {
+            what: "the registration page".to_owned(),
+            reason: "its address is not known before the API is called once, or the stack has a domain".to_owned(),
+        });
+        let made = lifecycle::make_probe(&self.store, listing, Door::SignUp);
+        let probe = look(TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
         let at_aws = "AWS Marketplace's catalog";
         let review = async {
             let asked = catalog.public_requested(&listing.product_id);
             let public_requested = look(at_aws, "aws-marketplace:ListChangeSets", asked).await?;
             Look::Ok(ReviewSeen { public_requested })
         };
-        let (product, offers, review, (page, application), stack, evidence) = tokio::join!(
+        let (product, offers, review, page, application, stack, evidence) = tokio::join!(
             look(at_aws, "aws-marketplace:DescribeEntity", catalog.product(&listing.product_id)),
             look(at_aws, "aws-marketplace:ListEntities", catalog.offers(&listing.product_id)),
             review,
-            page_and_application,
+            self.internet.registration_page(address, probe.clone(), until),
+            self.internet.application(listing, probe, until),
             stack,
-            look(table, "dynamodb:Query", self.store.evidence(product)),
+            look(TABLE, "dynamodb:Query", self.store.evidence(&listing.product_code)),
         );
         let now = self.store.clock().now();
         Facts { listing, now, product, offers, review, page, application, stack, evidence }
+    }
+
+    /// Looks at the stack.
+    async fn stack(&self) -> StackSeen {
+        let runs = look(TABLE, "dynamodb:Query", self.store.runs());
+        let outcomes = look(TABLE, "dynamodb:Query", self.store.outcomes());
+        let (_, stack) = self.clients();
+        stack.see(&self.deployment, &self.table, runs, outcomes).await
     }
 
     /// What AWS is asked with, built with the first look: a report that is read needs none of it.
     fn clients(&self) -> &(Catalog, StackClients) {
         self.clients.get_or_init(|| (Catalog::new(&self.config), StackClients::new(&self.config)))
     }
+}
+
+/// Asks the table for what a look cannot do without, within its time.
+async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(TABLE_PATIENCE, asked).await.unwrap_or_else(|late| Err(StoreError::Unavailable(Box::new(late))))
 }

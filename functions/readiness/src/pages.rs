@@ -1,22 +1,31 @@
 //! The pages that buyers meet, looked at from outside: the registration page and the seller's application.
 
+use std::future::Future;
+use std::sync::Arc;
+
 use stallkeeper::ids::PROBE_TENANTS;
 use stallkeeper::lifecycle::Probe;
 use stallkeeper::listing::Listing;
 use stallkeeper::readiness::{Answer, ApplicationSeen, Blind, Look, PageSeen};
 use stallkeeper::registration::{Door, SESSION_COOKIE};
+use tokio::time::{Instant, timeout, timeout_at};
 use ulid::Ulid;
 use url::Url;
 
 use crate::internet::{Internet, NoWay};
-use crate::probe::Ask;
+use crate::probe::{Ask, PATIENCE, place};
 
 /// The field of AWS's form with the token.
 const TOKEN: &str = "x-amzn-marketplace-token";
 
 impl Internet {
-    /// Looks at the registration page as AWS's reviewers do, and at its form by the visit of a probe.
-    pub(crate) async fn registration_page(&self, address: Look<Url>, probe: &Look<Probe>) -> PageSeen {
+    /// Looks at the registration page as AWS's reviewers do, and at its form by the visit of a probe, once that is made.
+    pub(crate) async fn registration_page(
+        &self,
+        address: Look<Url>,
+        probe: impl Future<Output = Look<Arc<Probe>>>,
+        until: Instant,
+    ) -> PageSeen {
         let there = match &address {
             Ok(there) => there,
             Err(blind) => {
@@ -31,38 +40,34 @@ impl Internet {
         };
         let made_up = format!("{TOKEN}=made-up-{}", Ulid::generate());
         let made_up = Ask::post(there.clone(), "application/x-www-form-urlencoded", made_up);
-        let form = async {
-            let probe = probe.as_ref().map_err(Clone::clone)?;
+        let form = within(until, there, async {
+            let probe = probe.await?;
             self.ask(Ask::get(there.clone()).cookie(SESSION_COOKIE, probe.session.reveal())).await
-        };
-        let (certificate, made_up_token, form) =
-            tokio::join!(self.certificate(there), self.ask(made_up), form);
+        });
+        let (certificate, made_up_token, form) = tokio::join!(self.certificate(there), self.ask(made_up), form);
         PageSeen { address, certificate, made_up_token, form }
     }
 
     /// Looks at the application where the listing says that its pages are.
-    pub(crate) async fn application(&self, listing: &Listing, probe: &Look<Probe>) -> ApplicationSeen {
+    pub(crate) async fn application(
+        &self,
+        listing: &Listing,
+        probe: impl Future<Output = Look<Arc<Probe>>>,
+        until: Instant,
+    ) -> ApplicationSeen {
         let urls = &listing.urls;
-        let sign_up = async {
-            let probe = probe.as_ref().map_err(Clone::clone)?;
+        let sign_up = within(until, &urls.sign_up, async {
+            let probe = probe.await?;
             self.ask(Ask::get(urls.way_in(Door::SignUp, &probe.code))).await
-        };
+        });
         let plan_change = async |tenant: String| {
             let url = described("urls.probe", urls.probe.as_ref())?;
             let body = serde_json::json!({ "tenant": tenant }).to_string();
             // What a redirect leads to is no answer to this.
             self.ask(Ask::post(url, "application/json", body).without_redirects()).await
         };
-        let mail = async {
-            let domain = listing.support.email.rsplit('@').next().unwrap_or_default();
-            self.takes_mail(domain).await.map_err(|no_way| {
-                let what = format!("the mail servers of {domain}");
-                match no_way {
-                    NoWay::Refused(reason) => Blind::Refused { what, reason: reason.to_owned() },
-                    NoWay::Unreachable(reason) => Blind::Unreachable { what, reason },
-                }
-            })
-        };
+        let domain = listing.support.email.rsplit('@').next().unwrap_or_default();
+        let mail = of_mail(domain, self.takes_mail(domain));
         let (sign_up, plan, support_page, support_takes_mail, plan_change, plan_change_of_nobody, data_policy) = tokio::join!(
             sign_up,
             self.described("urls.plan", urls.plan.as_ref()),
@@ -72,7 +77,15 @@ impl Internet {
             plan_change(format!("nobody-{}", Ulid::generate())),
             self.described("urls.data_policy", urls.data_policy.as_ref()),
         );
-        ApplicationSeen { sign_up, plan, support_page, support_takes_mail, plan_change, plan_change_of_nobody, data_policy }
+        ApplicationSeen {
+            sign_up,
+            plan,
+            support_page,
+            support_takes_mail,
+            plan_change,
+            plan_change_of_nobody,
+            data_policy,
+        }
     }
 
     /// Looks at a page that the listing may describe.
@@ -81,6 +94,50 @@ impl Internet {
     }
 }
 
+/// A look that waited for another, over at a moment that is the same for all.
+async fn within<T>(until: Instant, url: &Url, look: impl Future<Output = Look<T>>) -> Look<T> {
+    timeout_at(until, look).await.unwrap_or_else(|_| Err(Blind::TimedOut { what: place(url) }))
+}
+
+/// Whether a domain takes mail, asked within a page's time: a resolver's own limits are longer.
+async fn of_mail(domain: &str, asked: impl Future<Output = Result<bool, NoWay>>) -> Look<bool> {
+    let what = format!("the mail servers of {domain}");
+    match timeout(PATIENCE, asked).await {
+        Ok(Ok(takes_mail)) => Ok(takes_mail),
+        Ok(Err(NoWay::Refused(reason))) => Err(Blind::Refused { what, reason: reason.to_owned() }),
+        Ok(Err(NoWay::Unreachable(reason))) => Err(Blind::Unreachable { what, reason }),
+        Err(_) => Err(Blind::TimedOut { what }),
+    }
+}
+
 fn described(field: &str, url: Option<&Url>) -> Look<Url> {
     url.cloned().ok_or_else(|| Blind::NotDescribed { field: field.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_that_says_nothing_is_left_in_time() {
+        let what = || "the mail servers of example.com".to_owned();
+        let began = Instant::now();
+        let late = of_mail("example.com", pending()).await;
+        assert_eq!((late, began.elapsed()), (Err(Blind::TimedOut { what: what() }), PATIENCE));
+        assert_eq!(of_mail("example.com", ready(Ok(false))).await, Ok(false));
+        let broken = of_mail("example.com", ready(Err(NoWay::Unreachable("SERVFAIL".to_owned())))).await;
+        assert_eq!(broken, Err(Blind::Unreachable { what: what(), reason: "SERVFAIL".to_owned() }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_waited_for_another_is_over_with_all() {
+        let (began, until) = (Instant::now(), Instant::now() + PATIENCE);
+        let url: Url = "https://app.example.com/sign-up?code=secret".parse().unwrap();
+        let late: Look<()> = within(until, &url, pending()).await;
+        assert_eq!(late, Err(Blind::TimedOut { what: "https://app.example.com/sign-up".to_owned() }));
+        assert_eq!(began.elapsed(), PATIENCE);
+        assert_eq!(within(until, &url, ready(Ok(1))).await, Ok(1));
+    }
 }

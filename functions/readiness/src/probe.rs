@@ -258,7 +258,7 @@ fn unfit(error: &std::io::Error) -> Option<CertificateSeen> {
 }
 
 /// A page's address, without what may be secret in it.
-fn place(url: &Url) -> String {
+pub(crate) fn place(url: &Url) -> String {
     let mut place = url.clone();
     place.set_query(None);
     place.set_fragment(None);

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -157,7 +156,10 @@ async fn a_certificate_that_no_browser_takes_is_seen_and_not_gone_on_with() {
     let place = real.addresses(&at("/")).await.unwrap()[0];
     let roots = real.known.roots.clone();
     let internet = |host: &str, roots| {
-        Internet::new(Known { hosts: HashMap::from([(host.to_owned(), place)]), roots, ..Known::default() }, Clock::System)
+        Internet::new(
+            Known { hosts: HashMap::from([(host.to_owned(), place)]), roots, ..Known::default() },
+            Clock::System,
+        )
     };
     let nobody_signed = (internet(HOST, Vec::new()), at("/"), "UnknownIssuer");
     let of_another_name = (internet("other.example.com", roots), "https://other.example.com/".parse().unwrap(), "name");

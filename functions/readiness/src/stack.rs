@@ -1,19 +1,22 @@
 //! The stack itself, as AWS describes its parts.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_sdk_cloudwatch::types::{AlarmType, MetricAlarm, StateValue};
 use aws_sdk_dynamodb::types::PointInTimeRecoveryStatus;
 use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_scheduler::types::ScheduleState;
+use aws_sdk_sns::operation::get_subscription_attributes::GetSubscriptionAttributesOutput;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use stallkeeper::readiness::{
-    AlarmSeen, Blind, LogSeen, Look, PermissionSeen, QueueSeen, RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
+    AlarmSeen, AlarmState, Blind, LogSeen, Look, PermissionSeen, QueueSeen, RuleSeen, ScheduleSeen, StackSeen,
+    SubscriptionSeen, SubscriptionState,
 };
 
 use crate::deployment::{Deployment, Schedule};
@@ -31,14 +34,6 @@ pub(crate) struct StackClients {
     queues: aws_sdk_sqs::Client,
 }
 
-/// What the functions noted of themselves in the table.
-pub(crate) struct Noted {
-    /// When they last ran, by the name of what runs by the clock.
-    pub(crate) runs: Look<BTreeMap<String, Timestamp>>,
-    /// What AWS allowed them.
-    pub(crate) outcomes: Look<Vec<PermissionSeen>>,
-}
-
 impl StackClients {
     pub(crate) fn new(config: &SdkConfig) -> Self {
         Self {
@@ -52,30 +47,43 @@ impl StackClients {
         }
     }
 
-    /// Looks at all parts at once.
-    pub(crate) async fn see(&self, deployment: &Deployment, table: &str, noted: Noted) -> StackSeen {
-        let (rules, subscriptions, dead_letters, schedules, alarms, point_in_time_recovery, audit_log) = tokio::join!(
-            self.rules(&deployment.news_rule),
+    /// Looks at all parts at once, and at what the functions noted of themselves in the table: when they last ran, by the
+    /// name of what runs by the clock, and what AWS allowed them.
+    pub(crate) async fn see(
+        &self,
+        deployment: &Deployment,
+        table: &str,
+        runs: impl Future<Output = Look<BTreeMap<String, Timestamp>>>,
+        outcomes: impl Future<Output = Look<Vec<PermissionSeen>>>,
+    ) -> StackSeen {
+        let (rules, subscriptions, dead_letters, schedules, runs, alarms, permissions, recovery, audit_log) = tokio::join!(
+            self.rules(&deployment.news_rule, &deployment.news_queue),
             self.subscriptions(&deployment.subscriptions),
             self.dead_letters(&deployment.dead_letters),
-            self.schedules(&deployment.schedules, &noted.runs),
-            self.alarms(&deployment.stack),
+            self.schedules(&deployment.schedules),
+            runs,
+            self.alarms(&deployment.stack, &deployment.alarms),
+            outcomes,
             self.point_in_time_recovery(table),
             self.audit_log(&deployment.audit_log),
         );
+        let schedules = schedules.map(|seen| {
+            let with_runs = seen.into_iter().zip(&deployment.schedules);
+            with_runs.map(|(is_enabled, schedule)| schedule_seen(schedule, is_enabled, &runs)).collect()
+        });
         StackSeen {
             rules,
             subscriptions,
             dead_letters,
             schedules,
             alarms,
-            permissions: noted.outcomes,
-            point_in_time_recovery,
+            permissions,
+            point_in_time_recovery: recovery,
             audit_log,
         }
     }
 
-    async fn rules(&self, name: &str) -> Look<Vec<RuleSeen>> {
+    async fn rules(&self, name: &str, queue: &str) -> Look<Vec<RuleSeen>> {
         let what = "EventBridge";
         let (rule, targets) = tokio::join!(
             look(what, "events:DescribeRule", async {
@@ -91,7 +99,7 @@ impl StackClients {
             }),
             look(what, "events:ListTargetsByRule", async {
                 match self.rules.list_targets_by_rule().rule(name).send().await {
-                    Ok(targets) => Ok(!targets.targets().is_empty()),
+                    Ok(targets) => Ok(targets.targets().iter().any(|target| target.arn() == queue)),
                     Err(error)
                         if is_gone(error.as_service_error(), |error| error.is_resource_not_found_exception()) =>
                     {
@@ -119,14 +127,22 @@ impl StackClients {
     }
 
     async fn subscription(&self, arn: &str) -> Look<SubscriptionSeen> {
-        let asked = self.topics.get_subscription_attributes().subscription_arn(arn).send();
-        let seen = look("SNS", "sns:GetSubscriptionAttributes", asked).await?;
-        let attribute = |name| seen.attributes().and_then(|known| known.get(name)).map(String::as_str);
-        let topic = attribute("TopicArn").unwrap_or(arn);
-        Ok(SubscriptionSeen {
-            topic: topic.rsplit(':').next().unwrap_or(topic).to_owned(),
-            is_confirmed: attribute("PendingConfirmation") == Some("false"),
-        })
+        let asked = async {
+            match self.topics.get_subscription_attributes().subscription_arn(arn).send().await {
+                Ok(seen) if attribute(&seen, "PendingConfirmation") == Some("false") => {
+                    Ok(SubscriptionState::Confirmed)
+                }
+                Ok(_) => Ok(SubscriptionState::Pending),
+                Err(error) if is_gone(error.as_service_error(), |error| error.is_not_found_exception()) => {
+                    Ok(SubscriptionState::Gone)
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let state = look("SNS", "sns:GetSubscriptionAttributes", asked).await?;
+        // A subscription's ARN is that of its topic, and an id.
+        let topic = arn.rsplit(':').nth(1).unwrap_or(arn).to_owned();
+        Ok(SubscriptionSeen { topic, state })
     }
 
     async fn dead_letters(&self, urls: &[String]) -> Look<Vec<QueueSeen>> {
@@ -139,47 +155,46 @@ impl StackClients {
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
-        let asked = self.queues.get_queue_attributes().queue_url(url).set_attribute_names(Some(counts.clone().into()));
-        let seen = look("SQS", "sqs:GetQueueAttributes", asked.send()).await?;
+        let request = self.queues.get_queue_attributes().queue_url(url);
+        let request = request.set_attribute_names(Some(counts.clone().into()));
+        let asked = async {
+            match request.send().await {
+                Ok(seen) => Ok(Some(seen)),
+                Err(error) if is_gone(error.as_service_error(), |error| error.is_queue_does_not_exist()) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        let name = url.rsplit('/').next().unwrap_or(url).to_owned();
+        let Some(seen) = look("SQS", "sqs:GetQueueAttributes", asked).await? else {
+            return Ok(QueueSeen { name, messages: None });
+        };
         let count = |name| seen.attributes().and_then(|known| known.get(name)?.parse::<u64>().ok());
         let [Some(waiting), Some(taken)] = counts.each_ref().map(count) else {
             return Err(Blind::Unreachable { what: "SQS".to_owned(), reason: "no number of messages".to_owned() });
         };
-        Ok(QueueSeen {
-            name: url.rsplit('/').next().unwrap_or(url).to_owned(),
-            messages: waiting.saturating_add(taken),
-        })
+        Ok(QueueSeen { name, messages: Some(waiting.saturating_add(taken)) })
     }
 
-    async fn schedules(
-        &self,
-        schedules: &[Schedule],
-        runs: &Look<BTreeMap<String, Timestamp>>,
-    ) -> Look<Vec<ScheduleSeen>> {
-        try_join_all(schedules.iter().map(|schedule| self.schedule(schedule, runs).boxed())).await
+    /// Whether each schedule is on.
+    async fn schedules(&self, schedules: &[Schedule]) -> Look<Vec<bool>> {
+        try_join_all(schedules.iter().map(|schedule| self.schedule(&schedule.name).boxed())).await
     }
 
-    async fn schedule(&self, schedule: &Schedule, runs: &Look<BTreeMap<String, Timestamp>>) -> Look<ScheduleSeen> {
+    async fn schedule(&self, name: &str) -> Look<bool> {
         let asked = async {
-            match self.schedules.get_schedule().name(&schedule.name).send().await {
-                Ok(seen) => Ok(Some(seen)),
+            match self.schedules.get_schedule().name(name).send().await {
+                // One that is gone runs nothing either.
+                Ok(seen) => Ok(seen.state() == Some(&ScheduleState::Enabled)),
                 Err(error) if is_gone(error.as_service_error(), |error| error.is_resource_not_found_exception()) => {
-                    Ok(None)
+                    Ok(false)
                 }
                 Err(error) => Err(error),
             }
         };
-        let seen = look("EventBridge Scheduler", "scheduler:GetSchedule", asked).await?;
-        Ok(ScheduleSeen {
-            name: schedule.name.clone(),
-            // One that is gone runs nothing either.
-            is_enabled: seen.is_some_and(|seen| seen.state() == Some(&ScheduleState::Enabled)),
-            patience: Duration::from_secs(schedule.patience_minutes.saturating_mul(60)),
-            last_run: runs.as_ref().map(|runs| runs.get(&schedule.runs).copied()).map_err(Clone::clone),
-        })
+        look("EventBridge Scheduler", "scheduler:GetSchedule", asked).await
     }
 
-    async fn alarms(&self, stack: &str) -> Look<Vec<AlarmSeen>> {
+    async fn alarms(&self, stack: &str, wanted: &[String]) -> Look<Vec<AlarmSeen>> {
         let asked = async {
             let mut pages = self
                 .alarms
@@ -195,11 +210,7 @@ impl StackClients {
             Ok::<_, aws_sdk_cloudwatch::error::SdkError<_>>(alarms)
         };
         let alarms = look("CloudWatch", "cloudwatch:DescribeAlarms", asked).await?;
-        let seen = alarms.into_iter().map(|alarm| AlarmSeen {
-            rings: alarm.state_value() == Some(&StateValue::Alarm),
-            name: alarm.alarm_name.unwrap_or_default(),
-        });
-        Ok(seen.collect())
+        Ok(wanted.iter().map(|id| alarm_seen(stack, id, &alarms)).collect())
     }
 
     async fn point_in_time_recovery(&self, table: &str) -> Look<bool> {
@@ -222,7 +233,64 @@ impl StackClients {
     }
 }
 
+fn attribute<'a>(seen: &'a GetSubscriptionAttributesOutput, name: &str) -> Option<&'a str> {
+    seen.attributes().and_then(|known| known.get(name)).map(String::as_str)
+}
+
+/// An alarm by its logical id in the template, to which CloudFormation adds the stack's name before it and an id behind.
+fn alarm_seen(stack: &str, id: &str, alarms: &[MetricAlarm]) -> AlarmSeen {
+    let is_it = |name: &str| {
+        let rest = name.strip_prefix(stack).and_then(|name| name.strip_prefix('-')?.strip_prefix(id));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let alarm = alarms.iter().find(|alarm| alarm.alarm_name().is_some_and(is_it));
+    let state = match alarm {
+        None => AlarmState::Gone,
+        Some(alarm) if alarm.state_value() == Some(&StateValue::Alarm) => AlarmState::Rings,
+        Some(alarm) if alarm.actions_enabled() == Some(false) => AlarmState::Mute,
+        Some(_) => AlarmState::Watches,
+    };
+    AlarmSeen { name: alarm.and_then(MetricAlarm::alarm_name).unwrap_or(id).to_owned(), state }
+}
+
+fn schedule_seen(schedule: &Schedule, is_enabled: bool, runs: &Look<BTreeMap<String, Timestamp>>) -> ScheduleSeen {
+    ScheduleSeen {
+        name: schedule.name.clone(),
+        is_enabled,
+        patience: Duration::from_secs(schedule.patience_minutes.saturating_mul(60)),
+        last_run: runs.as_ref().map(|runs| runs.get(&schedule.runs).copied()).map_err(Clone::clone),
+    }
+}
+
 /// Whether AWS said that there is no such thing.
 fn is_gone<E>(error: Option<&E>, is_gone: impl FnOnce(&E) -> bool) -> bool {
     error.is_some_and(is_gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_is_known_by_its_logical_id_and_by_its_own_stack() {
+        let alarm = |name: &str, state: StateValue, tells: bool| {
+            MetricAlarm::builder().alarm_name(name).state_value(state).actions_enabled(tells).build()
+        };
+        let (ok, rings, unmeasured) = (StateValue::Ok, StateValue::Alarm, StateValue::InsufficientData);
+        for (seen, wanted) in [
+            (alarm("shop-PausedAlarm-1ABC", ok.clone(), true), AlarmState::Watches),
+            (alarm("shop-PausedAlarm-1ABC", unmeasured, true), AlarmState::Watches),
+            (alarm("shop-PausedAlarm", ok.clone(), true), AlarmState::Watches),
+            (alarm("shop-PausedAlarm-1ABC", rings.clone(), true), AlarmState::Rings),
+            (alarm("shop-PausedAlarm-1ABC", rings, false), AlarmState::Rings),
+            (alarm("shop-PausedAlarm-1ABC", ok.clone(), false), AlarmState::Mute),
+            (alarm("shop-PausedAlarmOld-1ABC", ok.clone(), true), AlarmState::Gone),
+            (alarm("shop-two-PausedAlarm-1ABC", ok, true), AlarmState::Gone),
+        ] {
+            let name = seen.alarm_name().unwrap().to_owned();
+            let is_there = wanted != AlarmState::Gone;
+            let wanted = AlarmSeen { name: if is_there { name } else { "PausedAlarm".to_owned() }, state: wanted };
+            assert_eq!(alarm_seen("shop", "PausedAlarm", &[seen]), wanted);
+        }
+    }
 }

@@ -50,7 +50,7 @@ async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
         review: unseen(),
         page: PageSeen {
             address: Ok(fulfillment_url(Stage::Staging).parse().unwrap()),
-            certificate_until: unseen(),
+            certificate: unseen(),
             made_up_token: unseen(),
             form: unseen(),
         },
@@ -60,6 +60,7 @@ async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
             support_page: unseen(),
             support_takes_mail: unseen(),
             plan_change: unseen(),
+            plan_change_of_nobody: unseen(),
             data_policy: unseen(),
         },
         stack: StackSeen {

@@ -165,7 +165,7 @@ pub struct StackSeen {
     pub dead_letters: Look<Vec<QueueSeen>>,
     /// What runs by the clock.
     pub schedules: Look<Vec<ScheduleSeen>>,
-    /// The alarms.
+    /// The alarms that the template has.
     pub alarms: Look<Vec<AlarmSeen>>,
     /// What the functions may do.
     pub permissions: Look<Vec<PermissionSeen>>,
@@ -184,7 +184,7 @@ pub struct RuleSeen {
     pub is_enabled: bool,
     /// What it matches.
     pub pattern: Value,
-    /// Whether it has a target.
+    /// Whether the stack's queue of news is a target of it.
     pub has_target: bool,
 }
 
@@ -193,8 +193,19 @@ pub struct RuleSeen {
 pub struct SubscriptionSeen {
     /// The topic's name.
     pub topic: String,
-    /// Whether it was confirmed.
-    pub is_confirmed: bool,
+    /// How far it is.
+    pub state: SubscriptionState,
+}
+
+/// How far a subscription is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// It hears what the topic says.
+    Confirmed,
+    /// It waits to be confirmed.
+    Pending,
+    /// The stack made it, and somebody has taken it away.
+    Gone,
 }
 
 /// A queue of dead letters.
@@ -202,8 +213,8 @@ pub struct SubscriptionSeen {
 pub struct QueueSeen {
     /// Its name.
     pub name: String,
-    /// How many messages it holds.
-    pub messages: u64,
+    /// How many messages it holds; none if it is gone.
+    pub messages: Option<u64>,
 }
 
 /// A schedule.
@@ -222,10 +233,23 @@ pub struct ScheduleSeen {
 /// An alarm of CloudWatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmSeen {
-    /// Its name.
+    /// Its name; of one that is gone, what the template calls it.
     pub name: String,
-    /// Whether it is in ALARM.
-    pub rings: bool,
+    /// How it is.
+    pub state: AlarmState,
+}
+
+/// How an alarm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmState {
+    /// It would tell if something were wrong.
+    Watches,
+    /// It is in ALARM.
+    Rings,
+    /// Its actions are switched off: it would tell nobody.
+    Mute,
+    /// The template has it, and CloudWatch does not.
+    Gone,
 }
 
 /// What AWS said when a function last asked for something.

@@ -196,7 +196,7 @@ mod tests {
         let mut facts = complete(&listing);
         let report = assess(&facts, &attested(facts.now), None);
         assert!(report.is_done() && report.step_to_see_to().is_none());
-        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = 3;
+        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = Some(3);
         // Nobody attests that the seller is registered, but AWS answers; the profile nobody attests.
         let report = assess(&facts, &BTreeMap::new(), None);
         let step = report.step_to_see_to().unwrap();

@@ -268,7 +268,7 @@ mod tests {
     fn what_broke_makes_its_step_fail_and_the_later_ones_wait_unless_they_are_done() {
         let listing = listing();
         let mut facts = complete(&listing);
-        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = 3;
+        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = Some(3);
         facts.product.as_mut().unwrap().as_mut().unwrap().logo_url.clear();
         let report = assess(&facts, &attested(facts.now), None);
         let prepared = step(&report, "test.product_prepared");

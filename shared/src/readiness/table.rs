@@ -161,7 +161,7 @@ mod tests {
     fn the_answer_comes_first_and_open_checks_say_what_to_do() {
         let listing = listing();
         let mut facts = complete(&listing);
-        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = 3;
+        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = Some(3);
         let report = assess(&facts, &attested(facts.now), None);
         let english = table(&report, Language::English, Shown::default());
         for said in [
@@ -200,7 +200,7 @@ mod tests {
     fn nothing_that_was_seen_acts_on_the_terminal() {
         let listing = listing();
         let mut facts = complete(&listing);
-        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = 1;
+        facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = Some(1);
         facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().name = "\x1b[2Jcleared".to_owned();
         let mut said = attested(facts.now);
         let note = Attestation { by: "\x1b[2J".to_owned(), at: facts.now, note: "\x1b[2J\r".to_owned() };

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::evidence::{Evidence, EvidenceKind};
 use super::facts::{
-    AlarmSeen, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
-    RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
+    AlarmSeen, AlarmState, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, PageSeen, PermissionSeen,
+    QueueSeen, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen, SubscriptionState,
 };
 use super::judgement::Verdict;
 use super::report::Said;
@@ -145,17 +145,17 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
             subscriptions: Ok(["subscription", "entitlement"]
                 .map(|kind| SubscriptionSeen {
                     topic: format!("aws-mp-{kind}-notification-exampleproductcode"),
-                    is_confirmed: true,
+                    state: SubscriptionState::Confirmed,
                 })
                 .into()),
-            dead_letters: Ok(vec![QueueSeen { name: "news-dead".to_owned(), messages: 0 }]),
+            dead_letters: Ok(vec![QueueSeen { name: "news-dead".to_owned(), messages: Some(0) }]),
             schedules: Ok(vec![ScheduleSeen {
                 name: "metering".to_owned(),
                 is_enabled: true,
                 patience: Duration::from_secs(24 * 3600),
                 last_run: Ok(Some(now)),
             }]),
-            alarms: Ok(vec![AlarmSeen { name: "dead-letters".to_owned(), rings: false }]),
+            alarms: Ok(vec![AlarmSeen { name: "dead-letters".to_owned(), state: AlarmState::Watches }]),
             permissions: Ok([
                 ("registration", "ResolveCustomer"),
                 ("subscription", "GetEntitlements"),
@@ -181,12 +181,8 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
     facts.product = Ok(None);
     facts.offers = Ok(Vec::new());
     facts.review = Ok(ReviewSeen { public_requested: None });
-    facts.page = PageSeen {
-        address: Err(blind()),
-        certificate: Err(blind()),
-        made_up_token: Err(blind()),
-        form: Err(blind()),
-    };
+    facts.page =
+        PageSeen { address: Err(blind()), certificate: Err(blind()), made_up_token: Err(blind()), form: Err(blind()) };
     facts.application = ApplicationSeen {
         sign_up: Err(blind()),
         plan: Err(blind()),

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::facts::{Facts, PermissionSeen, RuleSeen};
+use super::facts::{AlarmState, Facts, PermissionSeen, RuleSeen, SubscriptionState};
 use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
 use super::pattern::matches;
 use crate::listing::{Dimension, Listing};
@@ -74,8 +74,17 @@ pub(super) fn sns_subscription(facts: &Facts<'_>) -> Verdict {
         if !wanted.is_empty() {
             return missing("none", [("topics", listed(wanted))]);
         }
-        let waiting: Vec<_> = subscriptions.iter().filter(|one| !one.is_confirmed).map(|one| &one.topic).collect();
-        if waiting.is_empty() { pass("ok", []) } else { fail("unconfirmed", [("topics", listed(waiting))]) }
+        let of_state = |state| -> Vec<&String> {
+            subscriptions.iter().filter(|one| one.state == state).map(|one| &one.topic).collect()
+        };
+        let (gone, waiting) = (of_state(SubscriptionState::Gone), of_state(SubscriptionState::Pending));
+        if !gone.is_empty() {
+            fail("gone", [("topics", listed(gone))])
+        } else if !waiting.is_empty() {
+            fail("unconfirmed", [("topics", listed(waiting))])
+        } else {
+            pass("ok", [])
+        }
     })
 }
 
@@ -84,9 +93,16 @@ pub(super) fn queues_drained(facts: &Facts<'_>) -> Verdict {
         if queues.is_empty() {
             return missing("none", []);
         }
-        let full = queues.iter().filter(|queue| queue.messages > 0);
-        let full: Vec<String> = full.map(|queue| format!("{} ({})", queue.name, queue.messages)).collect();
-        if full.is_empty() { pass("ok", []) } else { fail("full", [("queues", listed(full))]) }
+        let gone: Vec<_> = queues.iter().filter(|queue| queue.messages.is_none()).map(|queue| &queue.name).collect();
+        let full = queues.iter().filter_map(|queue| Some((&queue.name, queue.messages.filter(|count| *count > 0)?)));
+        let full: Vec<String> = full.map(|(name, count)| format!("{name} ({count})")).collect();
+        if !full.is_empty() {
+            fail("full", [("queues", listed(full))])
+        } else if !gone.is_empty() {
+            fail("gone", [("queues", listed(gone))])
+        } else {
+            pass("ok", [])
+        }
     })
 }
 
@@ -127,12 +143,15 @@ pub(super) fn alarms(facts: &Facts<'_>) -> Verdict {
         if alarms.is_empty() {
             return missing("none", []);
         }
-        let ringing: Vec<_> = alarms.iter().filter(|alarm| alarm.rings).map(|alarm| &alarm.name).collect();
-        if ringing.is_empty() {
-            pass("ok", [("count", alarms.len().to_string())])
-        } else {
-            fail("ringing", [("alarms", listed(ringing))])
+        for (state, attribute) in
+            [(AlarmState::Rings, "ringing"), (AlarmState::Gone, "lacking"), (AlarmState::Mute, "mute")]
+        {
+            let of_state: Vec<_> = alarms.iter().filter(|one| one.state == state).map(|one| &one.name).collect();
+            if !of_state.is_empty() {
+                return fail(attribute, [("alarms", listed(of_state))]);
+            }
         }
+        pass("ok", [("count", alarms.len().to_string())])
     })
 }
 
@@ -247,7 +266,11 @@ mod tests {
                     facts.stack.subscriptions.as_mut().unwrap().first_mut().unwrap().topic.push('2');
                 }),
                 Case::fail("unconfirmed", |facts| {
-                    facts.stack.subscriptions.as_mut().unwrap().first_mut().unwrap().is_confirmed = false;
+                    let first = facts.stack.subscriptions.as_mut().unwrap().first_mut().unwrap();
+                    first.state = SubscriptionState::Pending;
+                }),
+                Case::fail("gone", |facts| {
+                    facts.stack.subscriptions.as_mut().unwrap().first_mut().unwrap().state = SubscriptionState::Gone;
                 }),
                 Case::blind(|facts| facts.stack.subscriptions = Err(blind())),
             ],
@@ -262,7 +285,10 @@ mod tests {
                 Case::pass("ok", |_| {}),
                 Case::missing("none", |facts| facts.stack.dead_letters = Ok(Vec::new())),
                 Case::fail("full", |facts| {
-                    facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = 1;
+                    facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = Some(1);
+                }),
+                Case::fail("gone", |facts| {
+                    facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = None;
                 }),
                 Case::blind(|facts| facts.stack.dead_letters = Err(blind())),
             ],
@@ -311,7 +337,8 @@ mod tests {
             permissions.iter_mut().find(|permission| permission.action.ends_with(action)).unwrap()
         }
         fn note(facts: &mut Facts<'_>, function: &str, action: &str, is_allowed: bool, days_ago: i64) {
-            let (action, at) = (format!("aws-marketplace:{action}"), facts.now - SignedDuration::from_hours(24 * days_ago));
+            let (action, at) =
+                (format!("aws-marketplace:{action}"), facts.now - SignedDuration::from_hours(24 * days_ago));
             let seen = PermissionSeen { function: function.to_owned(), action, is_allowed, at };
             facts.stack.permissions.as_mut().unwrap().push(seen);
         }
@@ -362,14 +389,17 @@ mod tests {
 
     #[test]
     fn the_stack_is_watched_kept_and_logged() {
+        fn alarm(facts: &mut Facts<'_>, state: AlarmState) {
+            facts.stack.alarms.as_mut().unwrap().first_mut().unwrap().state = state;
+        }
         table(
             "wiring.alarms",
             &[
                 Case::pass("ok", |_| {}),
                 Case::missing("none", |facts| facts.stack.alarms = Ok(Vec::new())),
-                Case::fail("ringing", |facts| {
-                    facts.stack.alarms.as_mut().unwrap().first_mut().unwrap().rings = true;
-                }),
+                Case::fail("ringing", |facts| alarm(facts, AlarmState::Rings)),
+                Case::fail("lacking", |facts| alarm(facts, AlarmState::Gone)),
+                Case::fail("mute", |facts| alarm(facts, AlarmState::Mute)),
                 Case::blind(|facts| facts.stack.alarms = Err(blind())),
             ],
         );

@@ -11,8 +11,9 @@ use stallkeeper::marketplace::{
     DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
 };
 use stallkeeper::readiness::{
-    ATTESTATION_LIFE, AlarmSeen, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen, Evidence, EvidenceKind, Facts,
-    LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, assess,
+    ATTESTATION_LIFE, AlarmSeen, AlarmState, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen,
+    Evidence, EvidenceKind, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen,
+    ScheduleSeen, StackSeen, assess,
 };
 
 /// Reports by the name of what they show; of each the newest is the last.
@@ -67,8 +68,8 @@ fn failing() -> Vec<Report> {
     let before = earlier.pop().unwrap();
     let mut facts = complete(&listing, start() + SignedDuration::from_hours(60 * 24));
     facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
-    facts.stack.dead_letters = Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: 12 }]);
-    facts.stack.alarms = Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), rings: true }]);
+    facts.stack.dead_letters = Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: Some(12) }]);
+    facts.stack.alarms = Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), state: AlarmState::Rings }]);
     facts.stack.permissions = Err(Blind::Forbidden { action: "iam:SimulatePrincipalPolicy".to_owned() });
     facts.page.certificate = Ok(CertificateSeen::Until(facts.now + SignedDuration::from_hours(9 * 24)));
     let broken = assess(&facts, &attested(start()), Some(&before));
@@ -116,7 +117,7 @@ fn hostile() -> Vec<Report> {
     listing.name = format!("Harbor {SCRIPT}");
     let mut facts = complete(&listing, start());
     facts.page.made_up_token.as_mut().unwrap().body = SCRIPT.to_owned();
-    facts.stack.alarms = Ok(vec![AlarmSeen { name: SCRIPT.to_owned(), rings: true }]);
+    facts.stack.alarms = Ok(vec![AlarmSeen { name: SCRIPT.to_owned(), state: AlarmState::Rings }]);
     facts.product.as_mut().unwrap().as_mut().unwrap().delivery_options =
         delivery_options(&format!("javascript:{SCRIPT}"));
     facts.evidence = Err(Blind::Unreachable { what: SCRIPT.to_owned(), reason: "x".repeat(200) });
@@ -250,14 +251,14 @@ fn stack(now: Timestamp) -> StackSeen {
             has_target: true,
         }]),
         subscriptions: Ok(Vec::new()),
-        dead_letters: Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: 0 }]),
+        dead_letters: Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: Some(0) }]),
         schedules: Ok(vec![ScheduleSeen {
             name: "metering".to_owned(),
             is_enabled: true,
             patience: Duration::from_secs(900),
             last_run: Ok(Some(now)),
         }]),
-        alarms: Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), rings: false }]),
+        alarms: Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), state: AlarmState::Watches }]),
         permissions: Ok([
             ("registration", "ResolveCustomer"),
             ("subscription", "GetEntitlements"),

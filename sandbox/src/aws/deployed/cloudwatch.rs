@@ -70,19 +70,21 @@ impl Stacks {
             })?,
             Err(bad) => return Err(refused(bad)),
         };
-        let mut alarms: Vec<(String, &'static str)> = Vec::new();
+        let mut alarms: Vec<(String, &'static str, bool)> = Vec::new();
         for stack in &self.stacks {
-            let states = stack.wiring().alarms.into_iter();
-            alarms.extend(states.map(|(alarm, state)| (stack.names.alarm(&alarm), state.as_str())));
+            let wiring = stack.wiring();
+            let tells = |alarm: &String| !wiring.mute_alarms.contains(alarm);
+            let states = wiring.alarms.iter();
+            alarms.extend(states.map(|(alarm, state)| (stack.names.alarm(alarm), state.as_str(), tells(alarm))));
         }
-        alarms.retain(|(name, state)| {
+        alarms.retain(|(name, state, _)| {
             asked.on_metrics
                 && asked.prefix.is_none_or(|prefix| name.starts_with(prefix))
                 && asked.names.as_ref().is_none_or(|names| names.contains(&name.as_str()))
                 && asked.state.is_none_or(|wanted| wanted == *state)
         });
         alarms.sort();
-        let described = alarms.into_iter().map(|(name, state)| self.alarm(&name, state)).collect();
+        let described = alarms.into_iter().map(|(name, state, tells)| self.alarm(&name, state, tells)).collect();
         let (page, next) = cursor.page(described, asked.size);
         Ok(Record::new()
             .with("MetricAlarms", page)
@@ -91,12 +93,12 @@ impl Stacks {
             .into())
     }
 
-    fn alarm(&self, name: &str, state: &str) -> Record {
+    fn alarm(&self, name: &str, state: &str, tells: bool) -> Record {
         Record::new()
             .with("AlarmName", name)
             .with("AlarmArn", format!("arn:aws:cloudwatch:us-east-1:{}:alarm:{name}", self.account))
             .with("AlarmConfigurationUpdatedTimestamp", self.since)
-            .with("ActionsEnabled", true)
+            .with("ActionsEnabled", tells)
             .with("StateValue", state)
             .with("StateUpdatedTimestamp", self.since)
     }

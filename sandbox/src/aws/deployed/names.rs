@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use stallkeeper::listing::Listing;
 
-use super::queues;
 use super::wiring::{DeadLetters, Schedule, topic_name};
+use super::{queues, template};
 use crate::aws::marketplace::topics;
 use crate::queue::uuid;
 
@@ -14,10 +14,14 @@ use crate::queue::uuid;
 pub struct DeployedNames {
     /// The rule that brings AWS's news, on the default bus.
     pub news_rule: String,
+    /// The ARN of the queue that it brings them to.
+    pub news_queue: String,
     /// What runs by the clock.
     pub schedules: BTreeMap<Schedule, String>,
     /// The URLs of the queues of dead letters.
     pub dead_letters: BTreeMap<DeadLetters, String>,
+    /// The alarms' logical ids in the template.
+    pub alarms: Vec<String>,
     /// What the names of all alarms begin with.
     pub alarm_prefix: String,
     /// The log group of what people did.
@@ -36,8 +40,10 @@ impl DeployedNames {
             .map(|topic| (topic_name(&topic).to_owned(), format!("{topic}:{}", uuid())));
         Self {
             news_rule: format!("{stack}-news"),
+            news_queue: format!("arn:aws:sqs:us-east-1:{account}:{stack}-news"),
             schedules: Schedule::ALL.map(|of| (of, format!("{stack}-{}", of.name()))).into(),
             dead_letters: DeadLetters::ALL.map(|of| (of, dead_letters(of))).into(),
+            alarms: template::alarms().map(str::to_owned).collect(),
             alarm_prefix: format!("{stack}-"),
             audit_log: format!("{stack}-audit"),
             subscriptions: subscriptions.collect(),

@@ -3,7 +3,7 @@
 //! A switch does what it says: a rule that is off brings no news, a subscription that is not confirmed hears none, and
 //! a schedule that is off runs nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -34,6 +34,9 @@ pub struct Wiring {
     /// The alarms, by their logical ids in the template.
     #[serde(default)]
     pub alarms: BTreeMap<String, AlarmState>,
+    /// The alarms whose actions are switched off, by their logical ids.
+    #[serde(default)]
+    pub mute_alarms: BTreeSet<String>,
     /// The subscriptions to AWS's topics for listings of the older kind, by the topic's name.
     #[serde(default)]
     pub subscriptions: BTreeMap<String, Subscription>,
@@ -212,6 +215,7 @@ impl Wiring {
             rule: Some(Rule { state: State::Enabled, pattern: bus::news_pattern(), has_target: true }),
             schedules: Schedule::ALL.map(|schedule| (schedule, State::Enabled)).into(),
             alarms: template::alarms().map(|alarm| (alarm.to_owned(), AlarmState::Ok)).collect(),
+            mute_alarms: BTreeSet::new(),
             subscriptions: topics.map(|topic| (topic_name(&topic).to_owned(), Subscription::Confirmed)).collect(),
             dead_letters: DeadLetters::ALL.map(|queue| (queue, 0)).into(),
             point_in_time_recovery: true,
@@ -236,6 +240,7 @@ impl Wiring {
 
     fn check(&self, deployed: &Self) -> Result<(), String> {
         known("alarm", &self.alarms, &deployed.alarms)?;
+        known("alarm", &self.mute_alarms.iter().map(|alarm| (alarm.clone(), ())).collect(), &deployed.alarms)?;
         known("subscription", &self.subscriptions, &deployed.subscriptions)?;
         if let Some(rule) = &self.rule
             && bus::matches(&rule.pattern, &Value::Null).is_none()
@@ -272,7 +277,7 @@ impl Wiring {
     }
 }
 
-fn known<T>(kind: &str, given: &BTreeMap<String, T>, known: &BTreeMap<String, T>) -> Result<(), String> {
+fn known<T, U>(kind: &str, given: &BTreeMap<String, T>, known: &BTreeMap<String, U>) -> Result<(), String> {
     match given.keys().find(|name| !known.contains_key(*name)) {
         None => Ok(()),
         Some(unknown) => {
