@@ -246,7 +246,7 @@ async fn a_free_trial_is_metered_as_ever() {
 
 #[tokio::test]
 async fn a_listing_can_do_without_records_of_zero() {
-    let mut listing = Listing::parse(include_str!("../../listings/demo-subscription.toml")).unwrap();
+    let mut listing = Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
     let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;

@@ -71,7 +71,7 @@ async fn b_one_failure_and_then_all_is_well() {
 #[tokio::test]
 async fn c_thirty_dimensions_in_an_hour() {
     let mut listing =
-        stallkeeper::listing::Listing::parse(include_str!("../../listings/demo-subscription.toml")).unwrap();
+        stallkeeper::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     let one = listing.dimensions[0].clone();
     let keys: Vec<String> = (0..30).map(|number| format!("dimension_{number:02}")).collect();
     listing.dimensions = keys
@@ -671,7 +671,7 @@ async fn no_condition_on_a_key_has_an_empty_text() {
 #[tokio::test]
 async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_window_is_closed() {
     let mut listing =
-        stallkeeper::listing::Listing::parse(include_str!("../../listings/demo-subscription.toml")).unwrap();
+        stallkeeper::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
     let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;

@@ -226,7 +226,7 @@ async fn a_lost_change_of_entitlements_is_made_good() {
 
 /// The demo contract as a product of the older kind.
 fn legacy_contract() -> Listings {
-    let text = include_str!("../../listings/demo-contract.toml");
+    let text = include_str!("../../../listings/demo-contract.toml");
     let listing = Listing::parse(&text.replacen("mode = \"license\"", "mode = \"customer\"", 1)).unwrap();
     assert_eq!(listing.mode, Mode::Customer);
     Listings::These(vec![DescribedListing { file: "legacy-contract".to_owned(), listing }])

@@ -302,7 +302,7 @@ async fn ah_a_license_of_one_tenant_is_not_given_to_another() {
 
 /// A contract listing with that many dimensions.
 fn broad_listing(dimensions: usize) -> Listing {
-    let mut listing = Listing::parse(include_str!("../../listings/demo-contract.toml")).unwrap();
+    let mut listing = Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap();
     let one = listing.dimensions[0].clone();
     listing.dimensions = (0..dimensions)
         .map(|number| {

@@ -15,7 +15,7 @@ use usage::UsageApi;
 const SIGNATURE: &str =
     "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261110/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
 
-const REPORT: &str = include_str!("../../events/usage/report.json");
+const REPORT: &str = include_str!("../../../events/usage/report.json");
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
