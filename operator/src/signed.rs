@@ -23,6 +23,10 @@ use crate::stack::REGION;
 /// What stands in a path or a query as it is (RFC 3986, unreserved).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// How long a connection may be silent. A function is waited for up to 15 minutes, and what translates addresses on the
+/// way forgets a silent connection earlier (AWS's own NAT gateways after 350 seconds).
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// A part of a path or a query, as a URL has it.
 pub(crate) fn encoded(text: &str) -> impl std::fmt::Display + '_ {
     utf8_percent_encode(text, ENCODED)
@@ -63,11 +67,15 @@ impl Answer {
 impl Signed {
     /// With the credentials of a configuration, which are asked for at every call.
     pub(crate) fn new(config: &SdkConfig) -> anyhow::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_keepalive(Some(KEEPALIVE));
+        // HTTPS as well, by what is around it.
+        tcp.enforce_http(false);
         let https = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(tcp);
         Ok(Self {
             credentials: config.credentials_provider().context("there are no credentials")?,
             http: Client::builder(TokioExecutor::new()).build(https),
@@ -109,5 +117,48 @@ impl Signed {
         let mut request = request.body(call.body.to_owned())?;
         signature.apply_to_request_http1x(&mut request);
         Ok(request)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use aws_credential_types::Credentials;
+
+    use super::*;
+
+    /// Whether the kernel keeps the connection alive that is open to this port on this machine: of its rows in
+    /// /proc/net/tcp one has the keepalive timer, 02, of an open connection, 01.
+    fn is_kept_alive(port: u16) -> bool {
+        let rows = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        let to = format!("0100007F:{port:04X}");
+        rows.lines().map(|row| row.split_whitespace().collect::<Vec<_>>()).any(|row| {
+            row.get(2) == Some(&to.as_str())
+                && row.get(3) == Some(&"01")
+                && row.get(5).is_some_and(|timer| timer.starts_with("02:"))
+        })
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_alive_while_its_answer_takes_long() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let credentials = Credentials::new("any", "any", None, None, "test");
+        let config = SdkConfig::builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+        let signed = Signed::new(&config).unwrap();
+        let url = format!("http://127.0.0.1:{port}/");
+        let time_limit = Duration::from_secs(10);
+        let call = Call { service: "lambda", method: Method::POST, url: &url, headers: &[], body: "{}", time_limit };
+        let looked = async {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 1024]).await.unwrap();
+            // Until what was sent is acknowledged there is another timer.
+            while !is_kept_alive(port) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = signed.call(&call) => panic!("it was not kept alive"),
+            () = looked => {}
+        }
     }
 }
