@@ -23,8 +23,11 @@ const LATER_LOOKS: Duration = Duration::from_secs(10);
 /// How long a change set is followed. AWS takes minutes for most.
 const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// How much of a text stands in a table.
+/// How much of a text stands in a table, in characters; of a long one how much before the first difference, and after it
+/// where it begins at the beginning.
 const WIDEST: usize = 60;
+const BEFORE: usize = 20;
+const AFTER: usize = 30;
 
 /// What the credentials must allow to read and to change the catalog.
 const READING: &str = "aws-marketplace:DescribeEntity, ListEntities, ListChangeSets and DescribeChangeSet";
@@ -323,13 +326,9 @@ fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
         let mut table = Table::of(&["CHANGE", "WHAT", "AT AWS", "DESCRIBED"]);
         for change in &change_set.changes {
             for difference in &change.differences {
-                let at_aws = if difference.at_aws.is_empty() { "-" } else { &difference.at_aws };
-                table.row([
-                    change.change_type.to_owned(),
-                    difference.what.clone(),
-                    short(at_aws),
-                    short(&difference.described),
-                ]);
+                let [at_aws, described] = beside([&difference.at_aws, &difference.described]);
+                let at_aws = if at_aws.is_empty() { "-".to_owned() } else { at_aws };
+                table.row([change.change_type.to_owned(), difference.what.clone(), at_aws, described]);
             }
         }
         say(format_args!("# {}{then}\n\n{table}\n", change_set.name))?;
@@ -340,9 +339,57 @@ fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The beginning of a long text.
-fn short(text: &str) -> String {
-    let mut characters = text.chars();
-    let beginning: String = characters.by_ref().take(WIDEST).collect();
-    if characters.next().is_some() { format!("{beginning}…") } else { beginning }
+/// Of long texts the part in which they begin to differ, from the same place in both.
+fn beside(texts: [&str; 2]) -> [String; 2] {
+    let [one, other] = texts;
+    let same = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    let skipped = if same + AFTER > WIDEST { same.saturating_sub(BEFORE) } else { 0 };
+    texts.map(|text| {
+        let mut characters = text.chars().skip(skipped);
+        let before = if skipped > 0 { "…" } else { "" };
+        let part: String = characters.by_ref().take(WIDEST).collect();
+        let after = if characters.next().is_some() { "…" } else { "" };
+        format!("{before}{part}{after}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_of_long_texts_is_seen() {
+        let long = "0123456789".repeat(10);
+        let with = |place: usize, text: &str| format!("{}{text}{}", &long[..place], &long[place..]);
+        let cases = [
+            (["".to_owned(), "short".to_owned()], ["", "short"].map(str::to_owned)),
+            // From the beginning, where the difference is seen there.
+            (
+                [long.clone(), with(30, "new")],
+                [format!("{}…", &long[..60]), format!("{}new{}…", &long[..30], &long[30..57])],
+            ),
+            // From shortly before it, to the end or as far as there is room.
+            (
+                [long.clone(), with(70, "new")],
+                [format!("…{}", &long[50..]), format!("…{}new{}", &long[50..70], &long[70..])],
+            ),
+            (
+                [long.clone(), with(35, "new")],
+                [format!("…{}…", &long[15..75]), format!("…{}new{}…", &long[15..35], &long[35..72])],
+            ),
+            // One that the other goes on from.
+            (
+                [long.clone(), with(100, ", and more")],
+                [format!("…{}", &long[80..]), format!("…{}, and more", &long[80..])],
+            ),
+            // Characters are counted, and no bytes.
+            (
+                ["席".repeat(70), format!("{}新", "席".repeat(69))],
+                ["席", "新"].map(|end| format!("…{}{end}", "席".repeat(20))),
+            ),
+        ];
+        for ([at_aws, described], wanted) in cases {
+            assert_eq!(beside([&at_aws, &described]), wanted);
+        }
+    }
 }

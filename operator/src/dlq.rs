@@ -5,7 +5,7 @@ mod queue;
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +48,9 @@ pub(crate) enum Command {
         per_second: i32,
         #[command(flatten)]
         stack: StackArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -123,7 +126,11 @@ const SOME: usize = 10;
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Show { peek, stack, json } => show(peek, &stack, json).await,
-        Command::Redrive { queue, yes, per_second, stack } => redrive(queue, yes, per_second, &stack).await,
+        Command::Redrive { queue, yes, per_second, stack, json } => {
+            ensure!(yes || !json, "--json asks nobody: say --yes");
+            let redriven = redrive(queue, yes, per_second, &stack).await?;
+            if json { say_json(&redriven) } else { redriven.say() }
+        }
     }
 }
 
@@ -190,7 +197,29 @@ fn table(all: &[Shown]) -> Table {
     table
 }
 
-async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments) -> anyhow::Result<()> {
+/// What was moved.
+#[derive(Debug, Serialize)]
+struct Redriven {
+    queue: &'static str,
+    moved: i64,
+    /// What is there afterwards.
+    messages: u64,
+}
+
+impl Redriven {
+    fn say(&self) -> anyhow::Result<()> {
+        match self {
+            Self { queue, moved: 0, messages: 0 } => say(format!("{queue} is empty: there is nothing to move")),
+            Self { queue, moved, messages: 0 } => say(format!("{moved} messages of {queue} are back on their queue")),
+            Self { queue, moved, messages } => say(format!(
+                "{moved} messages of {queue} are back on their queue\n{messages} are still there: they came since, or \
+                 somebody looked at them. The same again moves them"
+            )),
+        }
+    }
+}
+
+async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments) -> anyhow::Result<Redriven> {
     let Some(from) = name.from() else {
         bail!("what lies in {} is moved nowhere: {}", name.part(), name.mend());
     };
@@ -207,7 +236,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
             eprintln!("a move of them is under way already");
             None
         }
-        _ if counted.messages == 0 => return say(format!("{} is empty: there is nothing to move", name.part())),
+        _ if counted.messages == 0 => return Ok(Redriven { queue: name.part(), moved: 0, messages: 0 }),
         before => {
             if !yes {
                 let messages = counted.messages;
@@ -223,13 +252,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
         }
     };
     let moved = follow(&dead, &counted.arn, known).await?;
-    say(format!("{moved} messages of {} are back on their queue", name.part()))?;
-    match dead.counted().await?.messages {
-        0 => Ok(()),
-        left => say(format!(
-            "{left} are still there: they came since, or somebody looked at them. The same again moves them"
-        )),
-    }
+    Ok(Redriven { queue: name.part(), moved, messages: dead.counted().await?.messages })
 }
 
 /// Waits until what somebody has looked at just now is in sight again: a move would leave it out.

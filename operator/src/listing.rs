@@ -7,16 +7,23 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::{Listing, Stage};
+use stallkeeper::listing::{Listing, ListingError, Stage};
 
 use crate::catalog;
+use crate::print::{say, say_json};
 use crate::sheet;
 use crate::stack::{StackArguments, TableArguments};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Reads described listings, and says what is wrong with them.
-    Check(Files),
+    Check {
+        #[command(flatten)]
+        files: Files,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Loads described listings into a stack: it acts on these products from then on. The same again changes nothing.
     Push {
         #[command(flatten)]
@@ -66,6 +73,14 @@ pub(crate) struct Files {
     files: Vec<PathBuf>,
 }
 
+/// What a file is found to be: a listing, or what is wrong with it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Checked {
+    Fine { file: PathBuf, product_code: ProductCode, name: String, stage: Stage },
+    Wrong { file: PathBuf, line: Option<usize>, problem: String },
+}
+
 /// What became of a listing.
 #[derive(Debug, Serialize)]
 struct Pushed {
@@ -76,12 +91,7 @@ struct Pushed {
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Check(files) => {
-            for listing in files.read()? {
-                println!("{} {}: fine, for {}", listing.product_code, listing.name, listing.stage);
-            }
-            Ok(())
-        }
+        Command::Check { files, json } => check(&files, json),
         Command::Push { files, stack, json } => push(&files.read()?, &stack, json).await,
         Command::Sheet { files, stack, json } => {
             let listings = files.read()?;
@@ -95,15 +105,26 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 impl Files {
+    /// Each of them, or what is wrong with it.
+    fn parsed(&self) -> anyhow::Result<Vec<Result<Listing, ListingError>>> {
+        let parsed = |file: &PathBuf| {
+            let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            Ok(Listing::parse(&text))
+        };
+        self.files.iter().map(parsed).collect()
+    }
+
     /// All of them, or what is wrong with each that is none.
     fn read(&self) -> anyhow::Result<Vec<Listing>> {
+        self.all_fine(self.parsed()?)
+    }
+
+    fn all_fine(&self, parsed: Vec<Result<Listing, ListingError>>) -> anyhow::Result<Vec<Listing>> {
         let (mut listings, mut wrong) = (Vec::new(), Vec::new());
-        for file in &self.files {
-            let name = file.display();
-            let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
-            match Listing::parse(&text) {
+        for (file, parsed) in self.files.iter().zip(parsed) {
+            match parsed {
                 Ok(listing) => listings.push(listing),
-                Err(error) => wrong.push(format!("{name}: {error}")),
+                Err(error) => wrong.push(format!("{}: {error}", file.display())),
             }
         }
         ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -115,6 +136,25 @@ impl Files {
         }
         Ok(listings)
     }
+}
+
+/// Says what is wrong with files, or that nothing is.
+fn check(files: &Files, json: bool) -> anyhow::Result<()> {
+    let parsed = files.parsed()?;
+    if json {
+        let checked = files.files.iter().cloned().zip(&parsed).map(|(file, parsed)| match parsed {
+            Ok(Listing { product_code, name, stage, .. }) => {
+                Checked::Fine { file, product_code: product_code.clone(), name: name.clone(), stage: *stage }
+            }
+            Err(ListingError { line, problem }) => Checked::Wrong { file, line: *line, problem: problem.clone() },
+        });
+        say_json(&checked.collect::<Vec<_>>())?;
+    }
+    let listings = files.all_fine(parsed)?;
+    for Listing { product_code, name, stage, .. } in listings.iter().filter(|_| !json) {
+        say(format_args!("{product_code} {name}: fine, for {stage}"))?;
+    }
+    Ok(())
 }
 
 /// Whether all of them are the stage's.
@@ -146,11 +186,10 @@ async fn push(listings: &[Listing], stack: &TableArguments, json: bool) -> anyho
         pushed.push(Pushed { product_code: listing.product_code.clone(), name: listing.name.clone(), became });
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&pushed)?);
-    } else {
-        for Pushed { product_code, name, became } in &pushed {
-            println!("{became:<9}  {product_code}  {name}");
-        }
+        return say_json(&pushed);
+    }
+    for Pushed { product_code, name, became } in &pushed {
+        say(format_args!("{became:<9}  {product_code}  {name}"))?;
     }
     Ok(())
 }
@@ -158,13 +197,13 @@ async fn push(listings: &[Listing], stack: &TableArguments, json: bool) -> anyho
 async fn show(stack: &TableArguments, json: bool) -> anyhow::Result<()> {
     let listings = stack.store().await?.all_listings().await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&listings)?);
-    } else if listings.is_empty() {
-        println!("the stack has no listing; load one by `stallkeeper listing push`");
-    } else {
-        for listing in &listings {
-            println!("{}  {}  {}", listing.product_code, listing.product_id, listing.name);
-        }
+        return say_json(&listings);
+    }
+    if listings.is_empty() {
+        return say("the stack has no listing; load one by `stallkeeper listing push`");
+    }
+    for Listing { product_code, product_id, name, .. } in &listings {
+        say(format_args!("{product_code}  {product_id}  {name}"))?;
     }
     Ok(())
 }

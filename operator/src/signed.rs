@@ -129,7 +129,7 @@ mod tests {
     /// Whether the kernel keeps the connection alive that is open to this port on this machine: of its rows in
     /// /proc/net/tcp one has the keepalive timer, 02, of an open connection, 01.
     fn is_kept_alive(port: u16) -> bool {
-        let rows = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let to = format!("0100007F:{port:04X}");
         rows.lines().map(|row| row.split_whitespace().collect::<Vec<_>>()).any(|row| {
             row.get(2) == Some(&to.as_str())

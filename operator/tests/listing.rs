@@ -5,7 +5,7 @@
     reason = "what fails here fails the test; clippy knows test functions, but not what they share"
 )]
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use sandbox::{Listings, Options, Sandbox};
 use stallkeeper::listing::Stage;
@@ -79,10 +79,71 @@ async fn nothing_is_loaded_of_what_is_wrong_or_of_another_stage() {
 }
 
 #[tokio::test]
-async fn a_file_is_checked_without_a_stack() {
-    let output = stallkeeper(vec!["listing".into(), "check".into(), CONTRACT.into()]).await;
-    assert!(output.status.success());
-    assert!(String::from_utf8(output.stdout).unwrap().contains("fine, for staging"));
+async fn files_are_checked_without_a_stack() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = folder.path().join("wrong.toml");
+    let text = std::fs::read_to_string(CONTRACT).unwrap();
+    std::fs::write(&wrong, text.replacen("\"users\"", "\"users of the whole product\"", 1)).unwrap();
+    let wrong = wrong.to_str().unwrap();
+    let check = async |arguments: &[&str]| {
+        let output = stallkeeper(["listing", "check"].iter().chain(arguments).map(ToString::to_string).collect()).await;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    };
+    let (done, said, complaint) = check(&[CONTRACT, LEGACY]).await;
+    assert!(done && said.lines().count() == 2 && said.contains("fine, for staging"), "{said}{complaint}");
+    let (done, said, complaint) = check(&[CONTRACT, wrong]).await;
+    let problem = "`unit` of dimension `seats` must have 1 to 20 characters";
+    assert!(
+        !done && said.is_empty() && complaint.contains(&format!("{wrong}: line 9: {problem}")),
+        "{said}{complaint}"
+    );
+
+    // The programs are told of each, and all the same that it fails.
+    let (done, said, complaint) = check(&[CONTRACT, wrong, "--json"]).await;
+    let checked: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(!done && complaint.contains(problem), "{complaint}");
+    assert_eq!(
+        (&checked[0]["product_code"], &checked[0]["stage"]),
+        (&"4democontract0000000000ab".into(), &"staging".into())
+    );
+    assert_eq!(
+        (&checked[1]["file"], &checked[1]["line"], &checked[1]["problem"]),
+        (&wrong.into(), &9.into(), &problem.into())
+    );
+    assert!(check(&["nowhere.toml"]).await.2.contains("nowhere.toml cannot be read"));
+}
+
+#[tokio::test]
+async fn a_stack_shows_programs_its_listings_and_people_that_it_has_none() {
+    let (sandbox, _folder) = a_stack().await;
+    let (done, said) = listing(&sandbox, &["show", "--json"]).await;
+    let listings: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(done && listings.as_array().unwrap().len() == 1, "{said}");
+    assert_eq!(
+        (&listings[0]["product_code"], &listings[0]["mode"]),
+        (&"7demolegacy00000000000ab".into(), &"customer".into())
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::copy(CONTRACT.replace("contract", "production"), elsewhere.path().join("production.toml")).unwrap();
+    let options = Options { listings: Listings::Folder(elsewhere.path().to_owned()), ..Options::default() };
+    let empty = Sandbox::start(options).await.unwrap();
+    let (done, said) = listing(&empty, &["show"]).await;
+    assert!(done && said.contains("the stack has no listing; load one by `stallkeeper listing push`"), "{said}");
+    assert_eq!(listing(&empty, &["show", "--json"]).await, (true, "[]\n".to_owned()));
+}
+
+#[tokio::test]
+async fn a_reader_who_has_gone_has_read_enough() {
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
+        command.args(["listing", "check", CONTRACT, LEGACY]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut checking = command.spawn().unwrap();
+        drop(checking.stdout.take());
+        checking.wait_with_output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
     }
     let nothing = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
     assert!(nothing.contains("NewsDeadLetters is empty"), "{nothing}");
+    let nothing = world.run(&["dlq", "redrive", "news", "--yes", "--json"]).await.json();
+    assert_eq!(nothing, json!({ "queue": "NewsDeadLetters", "moved": 0, "messages": 0 }));
 
     unreadable_news(&world, r#"{"detail-type": "License Updated - Manufacturer", "detail": "kim@example.com"}"#).await;
     let shown = world.run(&["dlq", "show", "--peek"]).await.text();
@@ -41,6 +43,27 @@ async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
     let queues = world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
     assert_eq!(queues["staging"]["dead_letters"], json!([]));
     assert_eq!(queues["staging"]["in_flight"], 1, "it is tried again: {queues}");
+}
+
+#[tokio::test]
+async fn mails_that_could_not_be_sent_are_sent_once_the_cause_is_mended() {
+    let world = World::new().await;
+    world.fault("ses", "SendEmail", "access_denied", 1000).await;
+    let bought = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    world.people.register(&bought.token, "buyer@example.com").await.unwrap();
+    world.advance(4 * 60).await;
+    let queues = || world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null);
+    assert_eq!(queues().await.unwrap()["staging-mail"]["dead_letters"].as_array().unwrap().len(), 1);
+    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+
+    let asked = world.run(&["dlq", "redrive", "mail", "--json"]).await.error();
+    assert!(asked.contains("--json asks nobody: say --yes"), "{asked}");
+    let moved = world.run(&["dlq", "redrive", "mail", "--yes", "--json"]).await.json();
+    assert_eq!(moved, json!({ "queue": "MailDeadLetters", "moved": 1, "messages": 0 }));
+    world.advance(1).await;
+    assert_eq!(queues().await.unwrap()["staging-mail"]["dead_letters"], json!([]));
+    let outbox = world.people.control(reqwest::Method::GET, "/sandbox/outbox", Value::Null).await.unwrap();
+    assert_eq!(outbox["mails"].as_array().unwrap().len(), 1, "{outbox}");
 }
 
 #[tokio::test]

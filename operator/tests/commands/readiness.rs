@@ -1,6 +1,9 @@
 //! `stallkeeper readiness` and `stallkeeper attest`.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::fixture::{World, typed};
 
@@ -84,6 +87,29 @@ async fn a_listing_is_named_where_the_stack_has_several_whether_it_was_looked_at
         let strange = world.run(&[command, &["--product", "strange"]].concat()).await.error();
         assert!(strange.contains("this stack has no listing of strange"), "{strange}");
     }
+}
+
+#[tokio::test]
+async fn what_turns_while_somebody_watches_is_said() {
+    let world = World::of_one_listing().await;
+    let mut watching = tokio::process::Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
+    watching.args(["readiness", "--anew", "--watch", "--every", "10", "--stage", "staging"]);
+    watching.args(["--endpoint-url", world.sandbox.aws_url()]);
+    watching.envs([("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")]);
+    let mut watching = watching.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    // The report is there once its last line is: it has been looked at.
+    while !world.run(&["readiness"]).await.done {}
+    let logo = json!({ "PromotionalResources": { "LogoUrl": null } });
+    let entity = "/sandbox/catalog/prod-democontract01";
+    world.people.control(reqwest::Method::PATCH, entity, logo).await.unwrap();
+    let turned = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if line.contains(" UTC  ") {
+            break line;
+        }
+    };
+    assert!(turned.contains("The product has a logo: Passes → To do"), "{turned}");
 }
 
 #[tokio::test]

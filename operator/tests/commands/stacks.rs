@@ -94,6 +94,26 @@ async fn operators_sign_in_as_their_profile_says() {
 }
 
 #[tokio::test]
+async fn what_takes_long_says_for_how_long_it_does() {
+    let world = World::new().await;
+    // The catalog is asked again after 5 seconds: for the product, for its offers, for one of them.
+    for (operation, call) in [("DescribeEntity", 1), ("ListEntities", 1), ("DescribeEntity", 3)] {
+        let silent = json!({ "service": "catalog", "operation": operation, "call": call, "kind": "hang" });
+        world.control("/sandbox/faults", silent).await;
+    }
+    let slow = json!({ "service": "lambda", "operation": "Invoke", "kind": "before", "delay_ms": 11_500 });
+    world.control("/sandbox/faults", slow).await;
+    let (planned, reconciled) = tokio::join!(
+        world.run(&["listing", "plan", "--product", "6democonsumption0000000ab"]),
+        world.run(&["licenses", "reconcile", "--all"]),
+    );
+    assert!(planned.err.contains("reading AWS Marketplace's catalog, since 10 s"), "{planned:?}");
+    planned.text();
+    assert!(reconciled.err.contains("run 1 of the reconciliation, since 10 s"), "{reconciled:?}");
+    assert!(reconciled.error().contains("Lambda does not answer"));
+}
+
+#[tokio::test]
 async fn completions_are_scripts_of_the_shells() {
     let script = typed(["completions", "bash"].iter()).await.text();
     assert!(script.contains("stallkeeper__licenses") || script.contains("licenses"), "no command in it");
