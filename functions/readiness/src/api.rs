@@ -1,5 +1,6 @@
 //! Reports as they are asked for, looks on demand, and what people attest.
 
+use futures_util::FutureExt;
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -135,7 +136,7 @@ impl Readiness {
         let language = language(request)?;
         let Wanted { product } = request.json()?;
         let listing = self.listing(product).await?;
-        let report = self.look_at(&listing, self.registration_of(request), self.stack()).await?;
+        let report = self.look_at(&listing, self.registration_of(request), self.stack().boxed()).await?;
         self.told(request, StatusCode::CREATED, report, language).await
     }
 

@@ -210,8 +210,7 @@ impl<'a> Page<'a> {
     /// What attests an open check, where a person's word may do.
     fn command(&self, finding: &Finding) -> Option<String> {
         let Report { stage, product, .. } = self.report;
-        let is_attestable = check(&finding.check).is_some_and(|check| check.is_attestable);
-        let may = is_attestable && matches!(finding.sign(), Sign::ToDo | Sign::Unknown);
+        let may = check(&finding.check).is_some_and(|check| check.may_be_attested(finding));
         may.then(|| format!("stallkeeper attest {} --stage {stage} --product {product} --note \"…\"", finding.check))
     }
 

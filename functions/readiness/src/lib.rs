@@ -22,7 +22,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use stallkeeper::aws::chain;
 use stallkeeper::http::{Request, Response};
 use stallkeeper::lifecycle;
@@ -38,7 +38,7 @@ use url::Url;
 pub use deployment::{Deployment, Schedule};
 pub use internet::{Internet, Known};
 
-use look::look;
+use look::{look, within};
 use stack::StackClients;
 
 /// The name under which the auditor's own runs are noted.
@@ -101,7 +101,7 @@ impl Readiness {
         let listings = in_time(self.store.all_listings()).await?;
         // The listings share the stack: it is looked at once.
         let stack = self.stack().boxed().shared();
-        let looks = listings.iter().map(|listing| self.look_at(listing, registration.clone(), stack.clone()).boxed());
+        let looks = listings.iter().map(|listing| self.look_at(listing, registration.clone(), stack.clone().boxed()).boxed());
         let mut reports = Vec::new();
         let mut failed = None;
         for report in join_all(looks).await {
@@ -121,7 +121,7 @@ impl Readiness {
         &self,
         listing: &Listing,
         registration: Option<Url>,
-        stack: impl Future<Output = StackSeen> + Send,
+        stack: BoxFuture<'_, StackSeen>,
     ) -> Result<Report, StoreError> {
         let product = &listing.product_code;
         let (facts, attestations, earlier) = tokio::join!(
@@ -142,7 +142,7 @@ impl Readiness {
         &self,
         listing: &'a Listing,
         registration: Option<Url>,
-        stack: impl Future<Output = StackSeen> + Send,
+        stack: BoxFuture<'_, StackSeen>,
     ) -> Facts<'a> {
         let until = Instant::now() + GATHERED;
         let (catalog, _) = self.clients();
@@ -153,17 +153,25 @@ impl Readiness {
         let made = lifecycle::make_probe(&self.store, listing, Door::SignUp);
         let probe = look(TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
         let at_aws = "AWS Marketplace's catalog";
+        // Each action by itself: where AWS refuses one, the report names it.
+        let id = &listing.product_id;
+        let offers = async {
+            let ids = look(at_aws, "aws-marketplace:ListEntities", catalog.offer_ids(id)).await?;
+            look(at_aws, "aws-marketplace:DescribeEntity", catalog.offers_of(ids)).await
+        };
         let review = async {
-            let asked = catalog.public_requested(&listing.product_id);
-            let public_requested = look(at_aws, "aws-marketplace:ListChangeSets", asked).await?;
+            let asked = catalog.standing_change_sets(id);
+            let change_sets = look(at_aws, "aws-marketplace:ListChangeSets", asked).await?;
+            let asked = catalog.public_requested_by(id, change_sets);
+            let public_requested = look(at_aws, "aws-marketplace:DescribeChangeSet", asked).await?;
             Look::Ok(ReviewSeen { public_requested })
         };
         let (product, offers, review, page, application, stack, evidence) = tokio::join!(
-            look(at_aws, "aws-marketplace:DescribeEntity", catalog.product(&listing.product_id)),
-            look(at_aws, "aws-marketplace:ListEntities", catalog.offers(&listing.product_id)),
-            review,
-            self.internet.registration_page(address, probe.clone(), until),
-            self.internet.application(listing, probe, until),
+            look(at_aws, "aws-marketplace:DescribeEntity", catalog.product(id)),
+            within(until, at_aws, offers.boxed()),
+            within(until, at_aws, review.boxed()),
+            self.internet.registration_page(address, probe.clone(), until).boxed(),
+            self.internet.application(listing, probe, until).boxed(),
             stack,
             look(TABLE, "dynamodb:Query", self.store.evidence(&listing.product_code)),
         );

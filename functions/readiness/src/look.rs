@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use stallkeeper::marketplace::MarketplaceError;
 use stallkeeper::readiness::{Blind, Look};
 use stallkeeper::store::StoreError;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long one source may take. The client's own limit of an attempt is 5 seconds, so that a second one is made.
 const PATIENCE: Duration = Duration::from_secs(11);
@@ -72,5 +72,26 @@ pub(crate) async fn look<T, E: Excuse>(what: &str, action: &str, asked: impl Fut
     match timeout(PATIENCE, asked).await {
         Ok(answer) => answer.map_err(|error| error.blind(what, action)),
         Err(_) => Err(Blind::TimedOut { what: what.to_owned() }),
+    }
+}
+
+/// A look that takes more than one, over at a moment that is the same for all.
+pub(crate) async fn within<T>(until: Instant, what: &str, look: impl Future<Output = Look<T>>) -> Look<T> {
+    timeout_at(until, look).await.unwrap_or_else(|_| Err(Blind::TimedOut { what: what.to_owned() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_takes_several_is_over_with_all() {
+        let (began, until) = (Instant::now(), Instant::now() + PATIENCE);
+        let late: Look<()> = within(until, "the catalog", pending()).await;
+        assert_eq!(late, Err(Blind::TimedOut { what: "the catalog".to_owned() }));
+        assert_eq!(began.elapsed(), PATIENCE);
+        assert_eq!(within(until, "the catalog", ready(Ok(1))).await, Ok(1));
     }
 }

@@ -8,11 +8,12 @@ use stallkeeper::lifecycle::Probe;
 use stallkeeper::listing::Listing;
 use stallkeeper::readiness::{Answer, ApplicationSeen, Blind, Look, PageSeen};
 use stallkeeper::registration::{Door, SESSION_COOKIE};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use ulid::Ulid;
 use url::Url;
 
 use crate::internet::{Internet, NoWay};
+use crate::look::within;
 use crate::probe::{Ask, PATIENCE, place};
 
 /// The field of AWS's form with the token.
@@ -40,7 +41,8 @@ impl Internet {
         };
         let made_up = format!("{TOKEN}=made-up-{}", Ulid::generate());
         let made_up = Ask::post(there.clone(), "application/x-www-form-urlencoded", made_up);
-        let form = within(until, there, async {
+        let what = place(there);
+        let form = within(until, &what, async {
             let probe = probe.await?;
             self.ask(Ask::get(there.clone()).cookie(SESSION_COOKIE, probe.session.reveal())).await
         });
@@ -56,7 +58,8 @@ impl Internet {
         until: Instant,
     ) -> ApplicationSeen {
         let urls = &listing.urls;
-        let sign_up = within(until, &urls.sign_up, async {
+        let what = place(&urls.sign_up);
+        let sign_up = within(until, &what, async {
             let probe = probe.await?;
             self.ask(Ask::get(urls.way_in(Door::SignUp, &probe.code))).await
         });
@@ -94,11 +97,6 @@ impl Internet {
     }
 }
 
-/// A look that waited for another, over at a moment that is the same for all.
-async fn within<T>(until: Instant, url: &Url, look: impl Future<Output = Look<T>>) -> Look<T> {
-    timeout_at(until, look).await.unwrap_or_else(|_| Err(Blind::TimedOut { what: place(url) }))
-}
-
 /// Whether a domain takes mail, asked within a page's time: a resolver's own limits are longer.
 async fn of_mail(domain: &str, asked: impl Future<Output = Result<bool, NoWay>>) -> Look<bool> {
     let what = format!("the mail servers of {domain}");
@@ -129,15 +127,5 @@ mod tests {
         assert_eq!(of_mail("example.com", ready(Ok(false))).await, Ok(false));
         let broken = of_mail("example.com", ready(Err(NoWay::Unreachable("SERVFAIL".to_owned())))).await;
         assert_eq!(broken, Err(Blind::Unreachable { what: what(), reason: "SERVFAIL".to_owned() }));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_look_that_waited_for_another_is_over_with_all() {
-        let (began, until) = (Instant::now(), Instant::now() + PATIENCE);
-        let url: Url = "https://app.example.com/sign-up?code=secret".parse().unwrap();
-        let late: Look<()> = within(until, &url, pending()).await;
-        assert_eq!(late, Err(Blind::TimedOut { what: "https://app.example.com/sign-up".to_owned() }));
-        assert_eq!(began.elapsed(), PATIENCE);
-        assert_eq!(within(until, &url, ready(Ok(1))).await, Ok(1));
     }
 }

@@ -12,7 +12,7 @@ blind = It could not be looked at
 
 attested = Attested on { $at }.
     .old = It was attested on { $at }, more than 180 days ago. Look again, and attest it anew.
-    .wanted = No program can look at this. Attest it once it is so: stallkeeper attest { $check }
+    .wanted = No program can look at this. Attest it once it is so: stallkeeper attest { $check } --stage { $stage } --note "…"
 
 ### Steps
 
@@ -99,6 +99,7 @@ app-no-payment-data = No payment data is collected
 app-data-policy = Data handling, deletion and incidents are documented
     .mend = Publish how data is handled, deleted and how incidents are reported; name the page in the listing’s file, then attest what is on it.
     .elsewhere = The page sends to another site, where the auditor does not follow. Describe that site, or attest it.
+    .none = The listing’s file names no such page (urls.data_policy).
     .answers = The page answers. Attest that it says how data is handled and deleted, and how incidents are reported.
     .broken = The page answers { $status }.
 
@@ -284,12 +285,12 @@ evidence-token-resolved = A buyer’s token was resolved
     .mend = Buy the limited listing with a test account, and choose “Set up your account”.
     .ok = Last on { $at }.
     .none = Not seen yet.
-evidence-license-activated = A license came into force by AWS’s event
-    .mend = Buy the limited listing with a test account; “License Updated” follows within minutes.
+evidence-license-activated = A license came into force by AWS’s news
+    .mend = Buy the limited listing with a test account; AWS’s news of it follows within minutes (“License Updated”, or for a listing of the older kind “subscribe-success”).
     .ok = Last on { $at }.
     .none = Not seen yet.
 evidence-entitlement-read = Entitlements were read
-    .mend = Buy a contract with a test account, and have the application ask what the tenant may use. AWS’s reviewers look for successful GetEntitlements calls.
+    .mend = Buy a contract with a test account and register it: entitlements are read when AWS announces the license, when the buyer registers, and by the reconciliation. AWS’s reviewers look for successful GetEntitlements calls.
     .ok = Last on { $at }.
     .none = Not seen yet.
 evidence-usage-accepted = AWS took a usage record
@@ -297,19 +298,19 @@ evidence-usage-accepted = AWS took a usage record
     .ok = Last on { $at }.
     .none = Not seen yet.
 evidence-agreement-changed = A change of an agreement was followed
-    .mend = Change the contract of a test purchase at AWS Marketplace: another quantity, or its renewal.
+    .mend = Change the agreement of a test purchase at AWS Marketplace: another quantity of a contract, its renewal, or another offer.
     .ok = Last on { $at }.
     .none = Not seen yet.
-evidence-ending-flushed = An ending was followed, with its last usage
-    .mend = End a test purchase: a subscription is cancelled at AWS Marketplace, a contract by a request for cancellation. Its last usage is sent within the hour.
+evidence-ending-flushed = An ending was followed, and nothing used was left unsent
+    .mend = End a test purchase: a subscription is cancelled at AWS Marketplace, a contract by a request for cancellation. The license is closed about an hour later, once what was used until its end has been sent.
     .ok = Last on { $at }.
     .none = Not seen yet.
 evidence-bad-token-refused = A wrong token was refused
-    .mend = The auditor’s own run brings a made-up token; run it once more: stallkeeper readiness
+    .mend = The auditor’s own run brings a made-up token; run it once more: stallkeeper readiness --anew
     .ok = Last on { $at }.
     .none = Not seen yet.
 evidence-buyer-notified = A buyer was written to
-    .mend = Give MailFrom in samconfig.toml, deploy, and register a test purchase.
+    .mend = Give MailFrom in samconfig.toml, deploy, and register a test purchase. Where MailFrom is empty because your application writes to buyers, see that it does, then attest it.
     .ok = Last on { $at }.
     .none = Not seen yet.
 

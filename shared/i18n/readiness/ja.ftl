@@ -12,7 +12,7 @@ blind = 調べられませんでした
 
 attested = { $at } に申告されました。
     .old = { $at } の申告から 180 日が過ぎました。確認のうえ、あらためて申告してください。
-    .wanted = プログラムでは調べられません。確認のうえ申告してください: stallkeeper attest { $check }
+    .wanted = プログラムでは調べられません。確認のうえ申告してください: stallkeeper attest { $check } --stage { $stage } --note "…"
 
 ### 手順
 
@@ -99,6 +99,7 @@ app-no-payment-data = 支払い情報を収集していない
 app-data-policy = データの取り扱い、削除、インシデント対応が文書化されている
     .mend = データの取り扱いと削除、インシデントの連絡方法を公開し、そのページをリスティングのファイルに記述したうえで、内容を申告してください。
     .elsewhere = ページは別のサイトへ転送されます。監査機能はその先へは進みません。転送先を記述するか、確認のうえ申告してください。
+    .none = リスティングのファイルにページが記述されていません (urls.data_policy)。
     .answers = ページは応答します。データの取り扱いと削除、インシデントの連絡方法が書かれていることを申告してください。
     .broken = ページの応答は { $status } です。
 
@@ -284,12 +285,12 @@ evidence-token-resolved = 購入者のトークンを解決した
     .mend = テスト用アカウントで限定公開の製品を購入し、「Set up your account」を選んでください。
     .ok = 最終 { $at }
     .none = まだ実績がありません。
-evidence-license-activated = AWS のイベントでライセンスが有効になった
-    .mend = テスト用アカウントで限定公開の製品を購入してください。数分のうちに「License Updated」が届きます。
+evidence-license-activated = AWS からの通知でライセンスが有効になった
+    .mend = テスト用アカウントで限定公開の製品を購入してください。数分のうちに AWS から通知が届きます (「License Updated」、旧方式のリスティングでは「subscribe-success」)。
     .ok = 最終 { $at }
     .none = まだ実績がありません。
 evidence-entitlement-read = 利用権を取得した
-    .mend = テスト用アカウントで契約を購入し、アプリケーションからテナントの権利を照会してください。AWS の審査では GetEntitlements の成功が確認されます。
+    .mend = テスト用アカウントで契約を購入し、登録してください。利用権は、AWS からライセンスの通知が届いたとき、購入者が登録したとき、照合のときに取得します。AWS の審査では GetEntitlements の成功が確認されます。
     .ok = 最終 { $at }
     .none = まだ実績がありません。
 evidence-usage-accepted = AWS が利用量を受け付けた
@@ -297,19 +298,19 @@ evidence-usage-accepted = AWS が利用量を受け付けた
     .ok = 最終 { $at }
     .none = まだ実績がありません。
 evidence-agreement-changed = 契約の変更に追従した
-    .mend = AWS Marketplace でテスト購入の契約 (数量や更新) を変更してください。
+    .mend = AWS Marketplace でテスト購入の契約を変更してください (契約数量の変更、更新、別のオファーへの切り替え)。
     .ok = 最終 { $at }
     .none = まだ実績がありません。
-evidence-ending-flushed = 契約の終了に追従し、最後の利用量を送った
-    .mend = テスト購入を終了してください。サブスクリプションは AWS Marketplace で解約し、契約はキャンセルを申請します。最後の利用量は 1 時間以内に送られます。
+evidence-ending-flushed = 契約の終了に追従し、未送信の利用量が残っていない
+    .mend = テスト購入を終了してください。サブスクリプションは AWS Marketplace で解約し、契約はキャンセルを申請します。終了までの利用量を送った後、およそ 1 時間でライセンスが締め切られます。
     .ok = 最終 { $at }
     .none = まだ実績がありません。
 evidence-bad-token-refused = 誤ったトークンを拒否した
-    .mend = 監査機能は架空のトークンを送ります。もう一度実行してください: stallkeeper readiness
+    .mend = 監査機能は架空のトークンを送ります。もう一度実行してください: stallkeeper readiness --anew
     .ok = 最終 { $at }
     .none = まだ実績がありません。
 evidence-buyer-notified = 購入者に通知した
-    .mend = samconfig.toml に MailFrom を記述してデプロイし、テスト購入を登録してください。
+    .mend = samconfig.toml に MailFrom を記述してデプロイし、テスト購入を登録してください。アプリケーションから購入者にメールを送るために MailFrom を空にしている場合は、届くことを確かめて申告してください。
     .ok = 最終 { $at }
     .none = まだ実績がありません。
 

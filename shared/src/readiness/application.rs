@@ -93,6 +93,10 @@ pub(super) fn plan_locked(facts: &Facts<'_>) -> Verdict {
 }
 
 pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
+    if matches!(facts.application.data_policy, Err(Blind::NotDescribed { .. })) {
+        // Nobody's word does for a page that buyers cannot be told of.
+        return missing("none", []);
+    }
     of(&facts.application.data_policy, |answer| {
         if answer.is_ok() {
             // That there is a page does not say that deletion and incidents are on it.
@@ -260,6 +264,9 @@ mod tests {
                 Case::unsure("answers", |_| {}),
                 Case::unsure("elsewhere", |facts| facts.application.data_policy.as_mut().unwrap().status = 301),
                 Case::fail("broken", |facts| facts.application.data_policy.as_mut().unwrap().status = 404),
+                Case::missing("none", |facts| {
+                    facts.application.data_policy = Err(Blind::NotDescribed { field: "urls.data_policy".to_owned() });
+                }),
                 Case::blind(|facts| facts.application.data_policy = Err(blind())),
             ],
         );

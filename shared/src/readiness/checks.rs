@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::judgement::Verdict;
+use super::progress::Sign;
+use super::report::Finding;
 use super::steps::{Actor, Step};
 use super::{application, evidence, listing, page, seller, wiring};
 use crate::listing::{Dimension, Listing, Mode};
@@ -33,6 +35,8 @@ pub struct Check {
     pub source: &'static str,
     /// Whether a person's word does, where nothing was seen that says otherwise.
     pub is_attestable: bool,
+    /// Whether it does only beside what was seen.
+    needs_sight: bool,
     applies: fn(&Listing) -> bool,
     judge: fn(&Facts<'_>) -> Verdict,
 }
@@ -46,6 +50,26 @@ impl Check {
     /// Judges what was seen.
     pub(super) fn judge(&self, facts: &Facts<'_>) -> Verdict {
         (self.judge)(facts)
+    }
+
+    /// Whether a person's word does beside what was found: nothing was seen that says otherwise.
+    pub(super) fn takes_word_beside(&self, verdict: &Verdict) -> bool {
+        self.is_attestable
+            && match verdict {
+                Verdict::Pass(_) | Verdict::Fail(_) => false,
+                Verdict::Unsure(_) => true,
+                Verdict::Missing(_) | Verdict::Blind(_) | Verdict::OnlyAPersonCanSay => !self.needs_sight,
+            }
+    }
+
+    /// Whether a person's word would turn a finding of it.
+    pub fn may_be_attested(&self, finding: &Finding) -> bool {
+        let is_open = match finding.sign() {
+            Sign::ToDo => !self.needs_sight,
+            Sign::Unknown => !self.needs_sight || !finding.said.is_of_blindness(),
+            Sign::Passes | Sign::Fails | Sign::Attested => false,
+        };
+        self.is_attestable && is_open
     }
 
     /// The id of its texts.
@@ -62,7 +86,7 @@ impl Check {
         judge: fn(&Facts<'_>) -> Verdict,
     ) -> Self {
         let severity = Severity::Required;
-        Self { id, step, severity, actor, source, is_attestable: false, applies: |_| true, judge }
+        Self { id, step, severity, actor, source, is_attestable: false, needs_sight: false, applies: |_| true, judge }
     }
 
     const fn recommended(self) -> Self {
@@ -71,6 +95,11 @@ impl Check {
 
     const fn attestable(self) -> Self {
         Self { is_attestable: true, ..self }
+    }
+
+    /// Where something was seen that is not enough, and nowhere else.
+    const fn attestable_beside_what_is_seen(self) -> Self {
+        Self { is_attestable: true, needs_sight: true, ..self }
     }
 
     const fn only_for(self, applies: fn(&Listing) -> bool) -> Self {
@@ -202,10 +231,8 @@ pub static CHECKS: &[Check] = &[
         source::INTEGRATION,
         evidence::agreement_changed,
     )
-    .recommended()
-    .only_for(|listing| listing.pricing.has_entitlements()),
-    Check::new("evidence.ending_flushed", Step::Verified, Actor::Operator, source::EVENTS, evidence::ending_flushed)
-        .only_for(|listing| listing.dimensions.iter().any(Dimension::is_metered)),
+    .recommended(),
+    Check::new("evidence.ending_flushed", Step::Verified, Actor::Operator, source::EVENTS, evidence::ending_flushed),
     Check::new(
         "evidence.bad_token_refused",
         Step::Verified,
@@ -219,7 +246,9 @@ pub static CHECKS: &[Check] = &[
         Actor::Operator,
         source::GUIDELINES,
         evidence::buyer_notified,
-    ),
+    )
+    // The seller's application may write to buyers instead of the stack.
+    .attestable(),
     Check::new("app.self_signup", Step::Verified, Actor::Developer, source::GUIDELINES, application::self_signup)
         .attestable(),
     Check::new("app.plan_visible", Step::Verified, Actor::Developer, source::GUIDELINES, application::plan_visible)
@@ -251,7 +280,7 @@ pub static CHECKS: &[Check] = &[
     )
     .attestable(),
     Check::new("app.data_policy", Step::Verified, Actor::Developer, source::GUIDELINES, application::data_policy)
-        .attestable(),
+        .attestable_beside_what_is_seen(),
     Check::new(
         "production.final_review_requested",
         Step::ReviewRequested,
@@ -303,7 +332,8 @@ mod tests {
     #[test]
     fn only_what_a_person_can_know_is_attestable() {
         for check in CHECKS {
-            let is_personal = ["seller.", "app.", "production.final"].iter().any(|part| check.id.starts_with(part));
+            let personal = ["seller.", "app.", "production.final", "evidence.buyer_notified"];
+            let is_personal = personal.iter().any(|part| check.id.starts_with(part));
             assert_eq!(check.is_attestable, is_personal, "{}", check.id);
         }
     }

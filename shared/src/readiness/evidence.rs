@@ -126,3 +126,50 @@ pub(super) fn bad_token_refused(facts: &Facts<'_>) -> Verdict {
 pub(super) fn buyer_notified(facts: &Facts<'_>) -> Verdict {
     seen(facts, EvidenceKind::BuyerNotified)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readiness::testing::{Case, blind, table};
+
+    #[test]
+    fn what_was_done_passes_and_what_was_not_is_missing() {
+        macro_rules! of {
+            ($($id:literal: $kind:ident),* $(,)?) => {
+                $(table(
+                    $id,
+                    &[
+                        Case::pass("ok", |_| {}),
+                        // Once is enough, however long ago.
+                        Case::pass("ok", |facts| {
+                            let once = Evidence { first: Timestamp::UNIX_EPOCH, last: Timestamp::UNIX_EPOCH };
+                            facts.evidence = Ok([(EvidenceKind::$kind, once)].into());
+                        }),
+                        Case::missing("none", |facts| {
+                            facts.evidence.as_mut().unwrap().remove(&EvidenceKind::$kind);
+                        }),
+                        Case::blind(|facts| facts.evidence = Err(blind())),
+                    ],
+                );)*
+            };
+        }
+        of!(
+            "evidence.token_resolved": TokenResolved,
+            "evidence.license_activated": LicenseActivated,
+            "evidence.entitlement_read": EntitlementRead,
+            "evidence.usage_accepted": UsageAccepted,
+            "evidence.agreement_changed": AgreementChanged,
+            "evidence.ending_flushed": EndingFlushed,
+            "evidence.bad_token_refused": BadTokenRefused,
+            "evidence.buyer_notified": BuyerNotified,
+        );
+    }
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        for kind in EvidenceKind::ALL {
+            assert_eq!(EvidenceKind::named(kind.as_str()), Some(kind));
+        }
+        assert_eq!(EvidenceKind::named("another"), None);
+    }
+}

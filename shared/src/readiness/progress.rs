@@ -84,14 +84,6 @@ impl StepState {
             Self::Waiting => "report-state-waiting",
         }
     }
-
-    /// Whether somebody can see to it now.
-    pub fn is_open(self) -> bool {
-        match self {
-            Self::Ready | Self::Failing => true,
-            Self::Done | Self::Waiting => false,
-        }
-    }
 }
 
 impl Actor {

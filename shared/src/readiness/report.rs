@@ -104,6 +104,11 @@ impl Said {
         }
     }
 
+    /// Whether it says why nothing was seen.
+    pub(super) fn is_of_blindness(&self) -> bool {
+        self.text.starts_with("blind.")
+    }
+
     /// The sentence in a language; moments in it are told as that language tells them.
     pub fn in_language(&self, texts: &Texts) -> String {
         let told = |value: &String| match value.parse() {
@@ -167,12 +172,7 @@ fn first_to_see_to<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> O
 fn find(check: &Check, facts: &Facts<'_>, attestation: Option<&Attestation>, earlier: Option<&Report>) -> Finding {
     let attestation = attestation.filter(|_| check.is_attestable);
     let verdict = check.judge(facts);
-    // A person's word does where nothing was seen that says otherwise.
-    let may_attest = match verdict {
-        Verdict::Pass(_) | Verdict::Fail(_) => false,
-        Verdict::Missing(_) | Verdict::Unsure(_) | Verdict::Blind(_) | Verdict::OnlyAPersonCanSay => true,
-    };
-    let said_so = attestation.filter(|said| may_attest && said.stands(facts.now));
+    let said_so = attestation.filter(|said| check.takes_word_beside(&verdict) && said.stands(facts.now));
     let (outcome, is_broken, said) = match (said_so, verdict) {
         (Some(said), _) => (Outcome::Attested, false, Said::new("attested", [("at", said.at.to_string())])),
         (None, Verdict::Pass(words)) => (Outcome::Pass, false, Said::of(check, words)),
@@ -183,7 +183,10 @@ fn find(check: &Check, facts: &Facts<'_>, attestation: Option<&Attestation>, ear
         (None, Verdict::OnlyAPersonCanSay) => {
             let said = match attestation {
                 Some(old) => Said::new("attested.old", [("at", old.at.to_string())]),
-                None => Said::new("attested.wanted", [("check", check.id.to_owned())]),
+                None => {
+                    let stage = facts.listing.stage.to_string();
+                    Said::new("attested.wanted", [("check", check.id.to_owned()), ("stage", stage)])
+                }
             };
             (Outcome::Unknown, false, said)
         }
@@ -208,7 +211,7 @@ mod tests {
 
     use super::*;
     use crate::readiness::testing::{attested, blind, complete, listing, nothing};
-    use crate::readiness::{ATTESTATION_LIFE, texts};
+    use crate::readiness::{ATTESTATION_LIFE, check, texts};
     use crate::texts::Language;
 
     fn states(report: &Report) -> Vec<(&str, StepState)> {
@@ -256,7 +259,7 @@ mod tests {
         facts.evidence = Err(blind());
         facts.stack.alarms = Err(blind());
         let report = assess(&facts, &attested(facts.now), None);
-        for check in ["wiring.alarms", "evidence.token_resolved", "evidence.buyer_notified"] {
+        for check in ["wiring.alarms", "evidence.token_resolved", "evidence.license_activated"] {
             assert_eq!(finding(&report, check).outcome, Outcome::Unknown, "{check}");
         }
         // It waits for nobody, nothing is known to be wrong, and it is not done.
@@ -323,6 +326,32 @@ mod tests {
     }
 
     #[test]
+    fn a_word_about_a_page_does_where_the_page_was_seen() {
+        let listing = listing();
+        let mut facts = complete(&listing);
+        let may = |facts: &Facts<'_>| {
+            let unsaid = assess(facts, &BTreeMap::new(), None);
+            let finding = finding(&unsaid, "app.data_policy");
+            check("app.data_policy").unwrap().may_be_attested(finding)
+        };
+        let outcome =
+            |facts: &Facts<'_>| finding(&assess(facts, &attested(facts.now), None), "app.data_policy").outcome;
+        assert_eq!((outcome(&facts), may(&facts)), (Outcome::Attested, true));
+        facts.application.data_policy.as_mut().unwrap().status = 302;
+        assert_eq!((outcome(&facts), may(&facts)), (Outcome::Attested, true));
+        facts.application.data_policy.as_mut().unwrap().status = 404;
+        assert_eq!((outcome(&facts), may(&facts)), (Outcome::Fail, false));
+        facts.application.data_policy = Err(Blind::NotDescribed { field: "urls.data_policy".to_owned() });
+        assert_eq!((outcome(&facts), may(&facts)), (Outcome::Fail, false));
+        facts.application.data_policy = Err(blind());
+        assert_eq!((outcome(&facts), may(&facts)), (Outcome::Unknown, false));
+        // Other pages are behind a sign-in, and a word does for them.
+        facts.application.plan = Err(blind());
+        let report = assess(&facts, &attested(facts.now), None);
+        assert_eq!(finding(&report, "app.plan_visible").outcome, Outcome::Attested);
+    }
+
+    #[test]
     fn since_goes_on_while_nothing_changes() {
         let listing = listing();
         let mut facts = complete(&listing);
@@ -355,6 +384,8 @@ mod tests {
         let report = assess(&complete(&contract), &BTreeMap::new(), None);
         let has = |id: &str| report.checks.iter().any(|finding| finding.check == id);
         assert!(has("wiring.sns_subscription") && !has("wiring.eventbridge_rule") && !has("evidence.usage_accepted"));
+        // Every license ends once, and every agreement can change.
+        assert!(has("evidence.ending_flushed") && has("evidence.agreement_changed"));
     }
 
     #[test]

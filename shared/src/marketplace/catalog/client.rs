@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_marketplacecatalog::error::SdkError;
 use aws_sdk_marketplacecatalog::operation::describe_entity::DescribeEntityError;
 use aws_sdk_marketplacecatalog::types::{
-    ChangeSetSummaryListItem, ChangeStatus, ChangeSummary, EntitySummary, EntityTypeFilters, Filter, OfferFilters,
+    ChangeStatus, ChangeSummary, EntitySummary, EntityTypeFilters, Filter, OfferFilters,
     OfferProductIdFilter, Sort, SortOrder,
 };
 use aws_smithy_types::Document;
@@ -51,12 +51,21 @@ impl Catalog {
     }
 
     /// The offers of a product, drafts among them: every one that names no buyers, and some of those that do, at most
-    /// five. One whose end has come is among them, too ([`OfferAtAws::is_open`]).
+    /// five. One whose end has come is among them, too ([`OfferAtAws::is_public`]).
     ///
     /// # Errors
     ///
     /// See [`MarketplaceError`].
     pub async fn offers(&self, id: &ProductId) -> Result<Vec<OfferAtAws>, MarketplaceError> {
+        self.offers_of(self.offer_ids(id).await?).await
+    }
+
+    /// The ids of these offers: the first half of [`offers`](Self::offers), by ListEntities alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`MarketplaceError`].
+    pub async fn offer_ids(&self, id: &ProductId) -> Result<Vec<String>, MarketplaceError> {
         let of_product = OfferProductIdFilter::builder().value_list(id.as_str()).build();
         let filters = EntityTypeFilters::OfferFilters(OfferFilters::builder().product_id(of_product).build());
         let request = self.client.list_entities().catalog(CATALOG).entity_type("Offer").entity_type_filters(filters);
@@ -70,6 +79,15 @@ impl Catalog {
                 }
             }
         }
+        Ok(ids)
+    }
+
+    /// The offers of these ids that are there still: the second half, by DescribeEntity alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`MarketplaceError`].
+    pub async fn offers_of(&self, ids: Vec<String>) -> Result<Vec<OfferAtAws>, MarketplaceError> {
         let offers = stream::iter(ids).map(|id| self.offer(id).boxed());
         let offers: Vec<Option<OfferAtAws>> = offers.buffered(AT_ONCE).try_collect().await?;
         Ok(offers.into_iter().flatten().collect())
@@ -88,6 +106,16 @@ impl Catalog {
     ///
     /// See [`MarketplaceError`].
     pub async fn public_requested(&self, id: &ProductId) -> Result<Option<Timestamp>, MarketplaceError> {
+        self.public_requested_by(id, self.standing_change_sets(id).await?).await
+    }
+
+    /// The ids of these change sets, the newest first: the first half of [`public_requested`](Self::public_requested), by
+    /// ListChangeSets alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`MarketplaceError`].
+    pub async fn standing_change_sets(&self, id: &ProductId) -> Result<Vec<String>, MarketplaceError> {
         let standing = [ChangeStatus::Preparing, ChangeStatus::Applying, ChangeStatus::Succeeded];
         let standing = standing.iter().map(|status| status.as_str().to_owned()).collect();
         let request = self
@@ -98,21 +126,38 @@ impl Catalog {
             .filter_list(Filter::builder().name("Status").set_value_list(Some(standing)).build())
             .sort(Sort::builder().sort_by("StartTime").sort_order(SortOrder::Descending).build());
         let mut pages = request.into_paginator().send();
-        let mut seen = 0;
+        let mut ids: Vec<String> = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(read_error)?;
-            let newest = page.change_set_summary_list().iter().take(MOST_CHANGE_SETS.saturating_sub(seen));
-            seen += page.change_set_summary_list().len();
-            let asked: Vec<_> = newest.map(|change_set| self.asks_for_public(id, change_set).boxed()).collect();
-            // Ordered, and no more is asked than is needed for the first that is found.
-            let mut asked = stream::iter(asked).buffered(AT_ONCE);
-            while let Some(asked) = asked.next().await {
-                if let Some(at) = asked? {
-                    return Ok(Some(at));
-                }
+            for change_set in page.change_set_summary_list() {
+                let id = change_set.change_set_id().ok_or_else(|| odd("a change set without an id"))?;
+                ids.push(id.to_owned());
             }
-            if seen >= MOST_CHANGE_SETS {
+            if ids.len() >= MOST_CHANGE_SETS {
                 break;
+            }
+        }
+        ids.truncate(MOST_CHANGE_SETS);
+        Ok(ids)
+    }
+
+    /// When the first of these change sets that asks for it asked that the product becomes public: the second half, by
+    /// DescribeChangeSet alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`MarketplaceError`].
+    pub async fn public_requested_by(
+        &self,
+        id: &ProductId,
+        change_sets: Vec<String>,
+    ) -> Result<Option<Timestamp>, MarketplaceError> {
+        // Ordered, and no more is asked than is needed for the first that is found.
+        let asked = change_sets.into_iter().map(|change_set| self.asks_for_public(id, change_set).boxed());
+        let mut asked = stream::iter(asked).buffered(AT_ONCE);
+        while let Some(asked) = asked.next().await {
+            if let Some(at) = asked? {
+                return Ok(Some(at));
             }
         }
         Ok(None)
@@ -122,10 +167,9 @@ impl Catalog {
     async fn asks_for_public(
         &self,
         product: &ProductId,
-        change_set: &ChangeSetSummaryListItem,
+        id: String,
     ) -> Result<Option<Timestamp>, MarketplaceError> {
-        let id = change_set.change_set_id().ok_or_else(|| odd("a change set without an id"))?;
-        let described = self.describe_change_set(id).await?;
+        let described = self.describe_change_set(&id).await?;
         if !described.change_set().iter().any(|change| makes_public(product, change)) {
             return Ok(None);
         }
