@@ -101,7 +101,8 @@ impl Readiness {
         let listings = in_time(self.store.all_listings()).await?;
         // The listings share the stack: it is looked at once.
         let stack = self.stack().boxed().shared();
-        let looks = listings.iter().map(|listing| self.look_at(listing, registration.clone(), stack.clone().boxed()).boxed());
+        let looks =
+            listings.iter().map(|listing| self.look_at(listing, registration.clone(), stack.clone().boxed()).boxed());
         let mut reports = Vec::new();
         let mut failed = None;
         for report in join_all(looks).await {

@@ -68,10 +68,18 @@ impl Excuse for StoreError {
 }
 
 /// Asks a source for what an action of IAM allows, within its time.
-pub(crate) async fn look<T, E: Excuse>(what: &str, action: &str, asked: impl Future<Output = Result<T, E>>) -> Look<T> {
-    match timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(|error| error.blind(what, action)),
-        Err(_) => Err(Blind::TimedOut { what: what.to_owned() }),
+pub(crate) fn look<T, E: Excuse>(
+    what: &str,
+    action: &str,
+    asked: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Look<T>> {
+    // On the heap: many are asked at once, and a question to AWS is larger than a thread's stack likes.
+    let asked = timeout(PATIENCE, Box::pin(asked));
+    async move {
+        match asked.await {
+            Ok(answer) => answer.map_err(|error| error.blind(what, action)),
+            Err(_) => Err(Blind::TimedOut { what: what.to_owned() }),
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl Internet {
         let ask = Ask { url: self.place(&ask.url), ..ask };
         let what = place(&ask.url);
         let began = Instant::now();
-        match timeout(PATIENCE, self.follow(ask)).await {
+        match timeout(PATIENCE, Box::pin(self.follow(ask))).await {
             Ok(Ok(answer)) => Ok(Answer { took: began.elapsed(), ..answer }),
             Ok(Err(failed)) => Err(failed.blind(what)),
             Err(_) => Err(Blind::TimedOut { what }),
