@@ -321,6 +321,32 @@ async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
+    let world = ready_but(&[EvidenceKind::UsageAccepted]).await;
+    look(&world).await;
+    for (language, title, found, mends) in [
+        ("en", "AWS took a usage record", "Not seen yet.", "Report usage"),
+        ("ja", "AWS が利用量を受け付けた", "まだ実績がありません。", "利用量を報告し"),
+    ] {
+        let all = world.api(Method::GET, &format!("/v1/readiness?language={language}"), None).await.1;
+        let one = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}&language={language}"), None).await.1;
+        assert!(all["reports"].as_array().unwrap().contains(&one), "{all}");
+        let checks = one["checks"].as_array().unwrap();
+        for check in checks {
+            for told in ["title", "found", "mend", "source"] {
+                let text = check[told].as_str().unwrap_or_default();
+                assert!(!text.is_empty() && !text.contains("word-"), "{told} of {check}");
+            }
+        }
+        let usage = checks.iter().find(|check| check["check"] == "evidence.usage_accepted").unwrap();
+        assert_eq!((&usage["title"], &usage["found"]), (&json!(title), &json!(found)));
+        assert!(usage["mend"].as_str().unwrap().contains(mends), "{usage}");
+        let report: Report = serde_json::from_value(one.clone()).unwrap();
+        assert_eq!(report.checks.len(), checks.len(), "what is stored is read from what is told");
+    }
+}
+
+#[tokio::test]
 async fn where_nothing_answers_the_report_still_comes_in_time() {
     let world = ready_but(&[]).await;
     let began = Instant::now();

@@ -12,6 +12,7 @@ use stallkeeper::texts::Language;
 use ulid::Ulid;
 use url::Url;
 
+use crate::json::Told;
 use crate::{Readiness, html, in_time, text};
 
 /// How many reports a page of the history has where the caller does not say.
@@ -25,8 +26,8 @@ const EARLIER: i32 = 10;
 const LONGEST_NOTE: usize = 1000;
 
 #[derive(Serialize)]
-struct Reports {
-    reports: Vec<Report>,
+struct Reports<'a> {
+    reports: Vec<Told<'a>>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +118,10 @@ impl Readiness {
             reports.extend(self.store.latest_report(&listing.product_code).await?);
         }
         match format(request) {
-            Format::Json => Ok(Response::json(StatusCode::OK, &Reports { reports })),
+            Format::Json => {
+                let reports = reports.iter().map(|report| Told::of(report, language)).collect();
+                Ok(Response::json(StatusCode::OK, &Reports { reports }))
+            }
             Format::Html | Format::Text => {
                 let report = reports.pop().ok_or_else(not_looked)?;
                 self.told(request, StatusCode::OK, report, language).await
@@ -201,7 +205,7 @@ impl Readiness {
         language: Language,
     ) -> Result<Response, Refusal> {
         match format(request) {
-            Format::Json => Ok(Response::json(status, &report)),
+            Format::Json => Ok(Response::json(status, &Told::of(&report, language))),
             Format::Text => Ok(Response::text(status, text::table(&report, language))),
             Format::Html => {
                 let (earlier, _) = self.store.reports(&report.product, Some(report.id), EARLIER).await?;

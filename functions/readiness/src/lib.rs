@@ -9,6 +9,7 @@ mod api;
 mod deployment;
 pub mod html;
 mod internet;
+mod json;
 mod look;
 mod pages;
 mod probe;
