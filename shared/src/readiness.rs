@@ -20,6 +20,7 @@ mod steps;
 mod table;
 mod texts;
 mod wiring;
+pub mod word;
 
 #[cfg(test)]
 mod testing;
@@ -28,8 +29,8 @@ pub use attestation::{ATTESTATION_LIFE, Attestation};
 pub use checks::{CHECKS, Check, Severity, check};
 pub use evidence::{Evidence, EvidenceKind};
 pub use facts::{
-    AlarmSeen, AlarmState, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, ReviewSeen,
-    RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen, SubscriptionState,
+    AlarmSeen, AlarmState, Answer, ApplicationSeen, Blind, CertificateSeen, Facts, LogSeen, Look, PageSeen,
+    PermissionSeen, QueueSeen, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen, SubscriptionState,
 };
 pub use progress::{Sign, Turned, turned};
 pub use report::{Finding, Report, Said, StepFound, assess};

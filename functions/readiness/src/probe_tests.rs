@@ -96,7 +96,7 @@ async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
     }
     let half = internet.ask(Ask::get(at("/half"))).await.unwrap();
     assert_eq!(half.body, "half", "the beginning is read");
-    for (path, reason) in [("/round", "it redirects without end"), ("/noise", "invalid HTTP version parsed")] {
+    for (path, reason) in [("/round", word::ENDLESS), ("/noise", "invalid HTTP version parsed")] {
         let blind = internet.ask(Ask::get(at(path))).await.unwrap_err();
         assert_eq!(blind, Blind::Unreachable { what: at(path).into(), reason: reason.to_owned() });
     }
@@ -156,7 +156,10 @@ async fn a_certificate_that_no_browser_takes_is_seen_and_not_gone_on_with() {
     let place = real.addresses(&at("/")).await.unwrap()[0];
     let roots = real.known.roots.clone();
     let internet = |host: &str, roots| {
-        Internet::new(Known { hosts: HashMap::from([(host.to_owned(), place)]), roots, ..Known::default() }, Clock::System)
+        Internet::new(
+            Known { hosts: HashMap::from([(host.to_owned(), place)]), roots, ..Known::default() },
+            Clock::System,
+        )
     };
     let nobody_signed = (internet(HOST, Vec::new()), at("/"), "UnknownIssuer");
     let of_another_name = (internet("other.example.com", roots), "https://other.example.com/".parse().unwrap(), "name");

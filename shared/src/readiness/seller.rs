@@ -41,10 +41,10 @@ fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
         Err(blind) => return Some(Verdict::Blind(blind.clone())),
     };
     let at_aws: Vec<&PriceAtAws> = offers.flat_map(|offer| &offer.prices).collect();
-    let is_of = |known: &PriceAtAws, price: &Price| {
-        known.dimension == price.dimension.as_str() && known.months == price.months
-    };
-    let is_described = |known: &PriceAtAws| described.iter().any(|price| is_of(known, price) && known.amount == price.usd);
+    let is_of =
+        |known: &PriceAtAws, price: &Price| known.dimension == price.dimension.as_str() && known.months == price.months;
+    let is_described =
+        |known: &PriceAtAws| described.iter().any(|price| is_of(known, price) && known.amount == price.usd);
     // Also those of other lengths of a contract: buyers pay what AWS shows.
     let unlike = at_aws.iter().filter(|known| !is_described(known));
     let unlike: BTreeSet<String> = unlike.map(|known| named(&known.dimension, known.months)).collect();

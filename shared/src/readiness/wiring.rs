@@ -337,7 +337,8 @@ mod tests {
             permissions.iter_mut().find(|permission| permission.action.ends_with(action)).unwrap()
         }
         fn note(facts: &mut Facts<'_>, function: &str, action: &str, is_allowed: bool, days_ago: i64) {
-            let (action, at) = (format!("aws-marketplace:{action}"), facts.now - SignedDuration::from_hours(24 * days_ago));
+            let (action, at) =
+                (format!("aws-marketplace:{action}"), facts.now - SignedDuration::from_hours(24 * days_ago));
             let seen = PermissionSeen { function: function.to_owned(), action, is_allowed, at };
             facts.stack.permissions.as_mut().unwrap().push(seen);
         }

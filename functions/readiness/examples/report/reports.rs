@@ -11,8 +11,9 @@ use stallkeeper::marketplace::{
     DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
 };
 use stallkeeper::readiness::{
-    ATTESTATION_LIFE, AlarmSeen, AlarmState, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen, Evidence, EvidenceKind, Facts,
-    LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, assess,
+    ATTESTATION_LIFE, AlarmSeen, AlarmState, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen,
+    Evidence, EvidenceKind, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen,
+    ScheduleSeen, StackSeen, assess,
 };
 
 /// Reports by the name of what they show; of each the newest is the last.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use stallkeeper::listing::Listing;
 
-use super::{queues, template};
 use super::wiring::{DeadLetters, Schedule, topic_name};
+use super::{queues, template};
 use crate::aws::marketplace::topics;
 use crate::queue::uuid;
 

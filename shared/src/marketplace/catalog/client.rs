@@ -4,8 +4,8 @@ use aws_config::SdkConfig;
 use aws_sdk_marketplacecatalog::error::SdkError;
 use aws_sdk_marketplacecatalog::operation::describe_entity::DescribeEntityError;
 use aws_sdk_marketplacecatalog::types::{
-    ChangeStatus, ChangeSummary, EntitySummary, EntityTypeFilters, Filter, OfferFilters,
-    OfferProductIdFilter, Sort, SortOrder,
+    ChangeStatus, ChangeSummary, EntitySummary, EntityTypeFilters, Filter, OfferFilters, OfferProductIdFilter, Sort,
+    SortOrder,
 };
 use aws_smithy_types::Document;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -164,11 +164,7 @@ impl Catalog {
     }
 
     /// When a change set was started, if it asks that the product becomes public.
-    async fn asks_for_public(
-        &self,
-        product: &ProductId,
-        id: String,
-    ) -> Result<Option<Timestamp>, MarketplaceError> {
+    async fn asks_for_public(&self, product: &ProductId, id: String) -> Result<Option<Timestamp>, MarketplaceError> {
         let described = self.describe_change_set(&id).await?;
         if !described.change_set().iter().any(|change| makes_public(product, change)) {
             return Ok(None);
