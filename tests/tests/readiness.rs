@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use ::readiness::{Internet, Readiness};
 use jiff::SignedDuration;
 use reqwest::Method;
+use sandbox::aws::Service;
 use sandbox::web::{Spoil, WEBSITE};
 use serde_json::{Map, Value, json};
 use stallkeeper::ids::ProductCode;
@@ -318,6 +320,32 @@ async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
     assert_eq!(page["reports"][2]["id"], page["next"]);
     let (_, latest) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
     assert_eq!(latest["id"], page["reports"][0]["id"]);
+}
+
+#[tokio::test]
+async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_counts_as_one() {
+    let world = World::new().await;
+    let store = world.store(Stage::Staging);
+    look(&world).await;
+    assert_eq!(store.runs().await.unwrap().get("readiness"), None, "somebody asked for that look");
+    let deployment = json!({
+        "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],
+        "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
+    });
+    let clock = world.sandbox.clock();
+    let auditor = Readiness::new(
+        world.sandbox.sdk_config(),
+        world.sandbox.table(Stage::Staging).unwrap(),
+        serde_json::from_value(deployment).unwrap(),
+        Internet::new(world.sandbox.web().known(), clock.clone()),
+        clock.clone(),
+    );
+    let looks = || world.sandbox.aws().wire().calls(Service::EventBridge, "DescribeRule").len();
+    let before = looks();
+    let reports = auditor.run(None).await.unwrap();
+    assert!(reports.len() > 1, "the stack has several listings");
+    assert_eq!(looks() - before, 1);
+    assert_eq!(store.runs().await.unwrap().get("readiness"), Some(&world.now()));
 }
 
 #[tokio::test]
