@@ -20,6 +20,7 @@ mod steps;
 mod table;
 mod texts;
 mod wiring;
+pub mod word;
 
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,7 @@ use stallkeeper::texts::Language;
 use ulid::Ulid;
 use url::Url;
 
+use crate::json::Told;
 use crate::{Readiness, html, in_time, text};
 
 /// How many reports a page of the history has where the caller does not say.
@@ -25,10 +26,10 @@ const EARLIER: i32 = 10;
 const LONGEST_NOTE: usize = 1000;
 
 #[derive(Serialize)]
-struct Reports {
+struct Reports<'a> {
     /// All of the stack's, also those that nobody has looked at yet.
     products: Vec<ProductCode>,
-    reports: Vec<Report>,
+    reports: Vec<Told<'a>>,
 }
 
 #[derive(Serialize)]
@@ -121,6 +122,7 @@ impl Readiness {
         match format(request) {
             Format::Json => {
                 let products = listings.into_iter().map(|listing| listing.product_code).collect();
+                let reports = reports.iter().map(|report| Told::of(report, language)).collect();
                 Ok(Response::json(StatusCode::OK, &Reports { products, reports }))
             }
             Format::Html | Format::Text => {
@@ -206,7 +208,7 @@ impl Readiness {
         language: Language,
     ) -> Result<Response, Refusal> {
         match format(request) {
-            Format::Json => Ok(Response::json(status, &report)),
+            Format::Json => Ok(Response::json(status, &Told::of(&report, language))),
             Format::Text => Ok(Response::text(status, text::table(&report, language))),
             Format::Html => {
                 let (earlier, _) = self.store.reports(&report.product, Some(report.id), EARLIER).await?;

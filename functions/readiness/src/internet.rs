@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;
+use stallkeeper::readiness::word;
 use stallkeeper::time::Clock;
 use tokio::sync::OnceCell;
 use tokio_rustls::rustls::crypto::ring;
@@ -108,21 +109,21 @@ impl Internet {
     /// The addresses of a URL's host, each of which may be gone to.
     pub(crate) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, NoWay> {
         if url.scheme() != "https" {
-            return Err(NoWay::Refused("it is not https"));
+            return Err(NoWay::Refused(word::NOT_HTTPS));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(NoWay::Refused("it holds a user or a password"));
+            return Err(NoWay::Refused(word::WITH_USER));
         }
-        let Some(Host::Domain(host)) = url.host() else { return Err(NoWay::Refused("it has no host name")) };
+        let Some(Host::Domain(host)) = url.host() else { return Err(NoWay::Refused(word::NO_HOST)) };
         if let Some(place) = self.known.hosts.get(host) {
             return Ok(vec![*place]);
         }
         let port = url.port_or_known_default().unwrap_or(443);
         let found = self.resolver().await?.lookup_ip(host).await;
-        let found = found.map_err(|_| NoWay::Unreachable("its host has no address".to_owned()))?;
+        let found = found.map_err(|_| NoWay::Unreachable(word::NOT_FOUND.to_owned()))?;
         let found: Vec<IpAddr> = found.iter().collect();
         if found.iter().any(|address| !is_public(*address)) {
-            return Err(NoWay::Refused("its host has an address that is not public"));
+            return Err(NoWay::Refused(word::NOT_PUBLIC));
         }
         // Lambda has no way to IPv6 addresses outside of a VPC: those come last.
         let (four, six): (Vec<IpAddr>, Vec<IpAddr>) = found.into_iter().partition(IpAddr::is_ipv4);
@@ -250,12 +251,12 @@ mod tests {
     async fn the_auditor_goes_to_names_of_public_places_alone() {
         let internet = Internet::new(Known::default(), Clock::System);
         for (url, why) in [
-            ("http://www.example.com/", "it is not https"),
-            ("https://169.254.169.254/latest/meta-data/", "it has no host name"),
-            ("https://[::1]/", "it has no host name"),
-            ("https://0x7f000001/", "it has no host name"),
-            ("https://me:secret@www.example.com/", "it holds a user or a password"),
-            ("https://localhost/", "its host has an address that is not public"),
+            ("http://www.example.com/", word::NOT_HTTPS),
+            ("https://169.254.169.254/latest/meta-data/", word::NO_HOST),
+            ("https://[::1]/", word::NO_HOST),
+            ("https://0x7f000001/", word::NO_HOST),
+            ("https://me:secret@www.example.com/", word::WITH_USER),
+            ("https://localhost/", word::NOT_PUBLIC),
         ] {
             let refused = internet.addresses(&url.parse().unwrap()).await.unwrap_err();
             assert_eq!(refused, NoWay::Refused(why), "{url}");

@@ -9,6 +9,7 @@ mod api;
 mod deployment;
 pub mod html;
 mod internet;
+mod json;
 mod look;
 mod pages;
 mod probe;
@@ -28,7 +29,7 @@ use stallkeeper::http::{Request, Response};
 use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::Catalog;
-use stallkeeper::readiness::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess};
+use stallkeeper::readiness::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess, word};
 use stallkeeper::registration::Door;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
@@ -43,9 +44,6 @@ use stack::StackClients;
 
 /// The name under which the auditor's own runs are noted.
 const RUN: &str = "readiness";
-
-/// The table, as the auditor tells of it.
-const TABLE: &str = "the table";
 
 /// How long gathering may take, whatever hangs. Each source has less; what waits for another has what that one leaves. With
 /// what is read before and written after, a look ends in 25 seconds: API Gateway waits for 30, and Lambda for 29.
@@ -148,33 +146,32 @@ impl Readiness {
         let until = Instant::now() + GATHERED;
         let (catalog, _) = self.clients();
         let address = registration.ok_or_else(|| Blind::Unreachable {
-            what: "the registration page".to_owned(),
-            reason: "its address is not known before the API is called once, or the stack has a domain".to_owned(),
+            what: word::REGISTRATION_PAGE.to_owned(),
+            reason: word::NO_ADDRESS.to_owned(),
         });
         let made = lifecycle::make_probe(&self.store, listing, Door::SignUp);
-        let probe = look(TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
-        let at_aws = "AWS Marketplace's catalog";
+        let probe = look(word::TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
         // Each action by itself: where AWS refuses one, the report names it.
         let id = &listing.product_id;
         let offers = async {
-            let ids = look(at_aws, "aws-marketplace:ListEntities", catalog.offer_ids(id)).await?;
-            look(at_aws, "aws-marketplace:DescribeEntity", catalog.offers_of(ids)).await
+            let ids = look(word::CATALOG, "aws-marketplace:ListEntities", catalog.offer_ids(id)).await?;
+            look(word::CATALOG, "aws-marketplace:DescribeEntity", catalog.offers_of(ids)).await
         };
         let review = async {
             let asked = catalog.standing_change_sets(id);
-            let change_sets = look(at_aws, "aws-marketplace:ListChangeSets", asked).await?;
+            let change_sets = look(word::CATALOG, "aws-marketplace:ListChangeSets", asked).await?;
             let asked = catalog.public_requested_by(id, change_sets);
-            let public_requested = look(at_aws, "aws-marketplace:DescribeChangeSet", asked).await?;
+            let public_requested = look(word::CATALOG, "aws-marketplace:DescribeChangeSet", asked).await?;
             Look::Ok(ReviewSeen { public_requested })
         };
         let (product, offers, review, page, application, stack, evidence) = tokio::join!(
-            look(at_aws, "aws-marketplace:DescribeEntity", catalog.product(id)),
-            within(until, at_aws, offers.boxed()),
-            within(until, at_aws, review.boxed()),
+            look(word::CATALOG, "aws-marketplace:DescribeEntity", catalog.product(id)),
+            within(until, word::CATALOG, offers.boxed()),
+            within(until, word::CATALOG, review.boxed()),
             self.internet.registration_page(address, probe.clone(), until).boxed(),
             self.internet.application(listing, probe, until).boxed(),
             stack,
-            look(TABLE, "dynamodb:Query", self.store.evidence(&listing.product_code)),
+            look(word::TABLE, "dynamodb:Query", self.store.evidence(&listing.product_code)),
         );
         let now = self.store.clock().now();
         Facts { listing, now, product, offers, review, page, application, stack, evidence }
@@ -182,8 +179,8 @@ impl Readiness {
 
     /// Looks at the stack.
     async fn stack(&self) -> StackSeen {
-        let runs = look(TABLE, "dynamodb:Query", self.store.runs());
-        let outcomes = look(TABLE, "dynamodb:Query", self.store.outcomes());
+        let runs = look(word::TABLE, "dynamodb:Query", self.store.runs());
+        let outcomes = look(word::TABLE, "dynamodb:Query", self.store.outcomes());
         let (_, stack) = self.clients();
         stack.see(&self.deployment, &self.table, runs, outcomes).await
     }

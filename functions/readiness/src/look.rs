@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use stallkeeper::marketplace::MarketplaceError;
-use stallkeeper::readiness::{Blind, Look};
+use stallkeeper::readiness::{Blind, Look, word};
 use stallkeeper::store::StoreError;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -42,7 +42,7 @@ where
             (_, Self::TimeoutError(_)) => Blind::TimedOut { what: what.to_owned() },
             (code, _) => Blind::Unreachable {
                 what: what.to_owned(),
-                reason: code.map_or_else(|| "no answer".to_owned(), str::to_owned),
+                reason: code.map_or_else(|| word::NO_ANSWER.to_owned(), str::to_owned),
             },
         }
     }
@@ -55,15 +55,19 @@ impl Excuse for MarketplaceError {
                 Blind::Forbidden { action: action.to_owned() }
             }
             Self::Refused { code } => Blind::Unreachable { what: what.to_owned(), reason: code.clone() },
-            Self::Throttled => Blind::Unreachable { what: what.to_owned(), reason: "too many requests".to_owned() },
-            Self::Unavailable(_) => Blind::Unreachable { what: what.to_owned(), reason: "no answer".to_owned() },
+            Self::Throttled => Blind::Unreachable { what: what.to_owned(), reason: word::TOO_MANY.to_owned() },
+            Self::Unavailable(_) => Blind::Unreachable { what: what.to_owned(), reason: word::NO_ANSWER.to_owned() },
         }
     }
 }
 
 impl Excuse for StoreError {
     fn blind(&self, what: &str, _: &str) -> Blind {
-        Blind::Unreachable { what: what.to_owned(), reason: self.to_string() }
+        let reason = match self {
+            Self::Unavailable(_) => word::NO_ANSWER.to_owned(),
+            Self::Contended(_) | Self::Unreadable { .. } | Self::BadCursor => self.to_string(),
+        };
+        Blind::Unreachable { what: what.to_owned(), reason }
     }
 }
 

@@ -99,7 +99,7 @@ impl Internet {
 
 /// Whether a domain takes mail, asked within a page's time: a resolver's own limits are longer.
 async fn of_mail(domain: &str, asked: impl Future<Output = Result<bool, NoWay>>) -> Look<bool> {
-    let what = format!("the mail servers of {domain}");
+    let what = format!("DNS (MX {domain})");
     match timeout(PATIENCE, asked).await {
         Ok(Ok(takes_mail)) => Ok(takes_mail),
         Ok(Err(NoWay::Refused(reason))) => Err(Blind::Refused { what, reason: reason.to_owned() }),
@@ -120,7 +120,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_resolver_that_says_nothing_is_left_in_time() {
-        let what = || "the mail servers of example.com".to_owned();
+        let what = || "DNS (MX example.com)".to_owned();
         let began = Instant::now();
         let late = of_mail("example.com", pending()).await;
         assert_eq!((late, began.elapsed()), (Err(Blind::TimedOut { what: what() }), PATIENCE));

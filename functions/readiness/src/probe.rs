@@ -9,7 +9,7 @@ use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use stallkeeper::readiness::{Answer, Blind, CertificateSeen, Look};
+use stallkeeper::readiness::{Answer, Blind, CertificateSeen, Look, word};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -134,7 +134,7 @@ impl Internet {
             }
             ask.url = next;
         }
-        Err(Failed::Broken("it redirects without end".to_owned()))
+        Err(Failed::Broken(word::ENDLESS.to_owned()))
     }
 
     async fn once(&self, ask: &Ask) -> Result<Answer, Failed> {
@@ -171,7 +171,7 @@ impl Internet {
         let addresses = self.addresses(url).await?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let name = ServerName::try_from(host).map_err(|error| Failed::Broken(error.to_string()))?;
-        let mut last = Failed::Broken("its host has no address".to_owned());
+        let mut last = Failed::Broken(word::NOT_FOUND.to_owned());
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
@@ -242,7 +242,7 @@ fn not_after(stream: &TlsStream<TcpStream>) -> Result<Timestamp, Failed> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
     });
-    until.ok_or_else(|| Failed::Broken("its certificate cannot be read".to_owned()))
+    until.ok_or_else(|| Failed::Broken(word::UNREADABLE_CERTIFICATE.to_owned()))
 }
 
 /// What was seen of a certificate, if that is why a connection failed.

@@ -96,7 +96,7 @@ async fn a_page_is_read_as_a_browser_would_and_no_further_than_its_site() {
     }
     let half = internet.ask(Ask::get(at("/half"))).await.unwrap();
     assert_eq!(half.body, "half", "the beginning is read");
-    for (path, reason) in [("/round", "it redirects without end"), ("/noise", "invalid HTTP version parsed")] {
+    for (path, reason) in [("/round", word::ENDLESS), ("/noise", "invalid HTTP version parsed")] {
         let blind = internet.ask(Ask::get(at(path))).await.unwrap_err();
         assert_eq!(blind, Blind::Unreachable { what: at(path).into(), reason: reason.to_owned() });
     }

@@ -16,7 +16,7 @@ use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use stallkeeper::readiness::{
     AlarmSeen, AlarmState, Blind, LogSeen, Look, PermissionSeen, QueueSeen, RuleSeen, ScheduleSeen, StackSeen,
-    SubscriptionSeen, SubscriptionState,
+    SubscriptionSeen, SubscriptionState, word,
 };
 
 use crate::deployment::{Deployment, Schedule};
@@ -111,8 +111,7 @@ impl StackClients {
         );
         let Some(rule) = rule? else { return Ok(Vec::new()) };
         let pattern = serde_json::from_str(rule.event_pattern().unwrap_or("{}"));
-        let unread =
-            |_| Blind::Unreachable { what: what.to_owned(), reason: "an event pattern that is no JSON".to_owned() };
+        let unread = |_| Blind::Unreachable { what: what.to_owned(), reason: word::ODD_PATTERN.to_owned() };
         Ok(vec![RuleSeen {
             name: name.to_owned(),
             is_enabled: rule.state() == Some(&RuleState::Enabled),
@@ -170,7 +169,7 @@ impl StackClients {
         };
         let count = |name| seen.attributes().and_then(|known| known.get(name)?.parse::<u64>().ok());
         let [Some(waiting), Some(taken)] = counts.each_ref().map(count) else {
-            return Err(Blind::Unreachable { what: "SQS".to_owned(), reason: "no number of messages".to_owned() });
+            return Err(Blind::Unreachable { what: "SQS".to_owned(), reason: word::NO_COUNT.to_owned() });
         };
         Ok(QueueSeen { name, messages: Some(waiting.saturating_add(taken)) })
     }

@@ -5,14 +5,45 @@
 
 blind = It could not be looked at
     .forbidden = AWS does not permit { $action } to the auditor, so this could not be looked at.
-    .timed-out = { $what } did not answer in time, so this could not be looked at.
-    .unreachable = { $what } did not answer, so this could not be looked at: { $reason }
+    .timed-out = This could not be looked at: { $what } did not answer in time.
+    .unreachable = This could not be looked at, for { $what } gave no answer that tells: { $reason }
     .refused = The auditor does not go to { $what }: { $reason }
     .not-described = The listing’s file has no { $field }, so there is nowhere to look. Describe it, or attest that it is so.
 
 attested = Attested on { $at }.
     .old = It was attested on { $at }, more than 180 days ago. Look again, and attest it anew.
     .wanted = No program can look at this. Attest it once it is so: stallkeeper attest { $check } --stage { $stage } --note "…"
+
+### Words that fill sentences
+
+word-table = the table
+word-catalog = AWS Marketplace’s catalog
+word-registration-page = the registration page
+word-no-answer = the connection ended without an answer
+word-too-many = too many requests
+word-no-address = its address is not known until the API is called once, or the stack has a domain
+word-odd-pattern = its event pattern is no JSON
+word-no-count = it did not say how many messages there are
+word-not-https = it is not https
+word-with-user = it holds a user or a password
+word-no-host = it has no host name
+word-not-found = its host has no address
+word-not-public = its host has an address that is not public
+word-endless = it redirects without end
+word-unreadable-certificate = its certificate cannot be read
+word-title = title
+word-short-description = short description
+word-long-description = long description
+word-highlights = highlights
+word-search-keywords = search keywords
+word-categories = categories
+word-url-https = https
+word-url-host = host
+word-url-port = port
+word-url-query = query
+word-url-fragment = fragment
+word-url-user = user or password
+word-url-path = path
 
 ### Steps
 
@@ -257,7 +288,7 @@ wiring-schedules = What runs by the clock runs
     .late = These have not run on time (last run): { $schedules }
     .never = These have not run yet: { $schedules }
 wiring-alarms = Every alarm is there, tells somebody, and none rings
-    .mend = docs/OPERATIONS.md says of each alarm what it means and what to do. Deploy the stack again to get back one that is lacking or has its actions switched off.
+    .mend = docs/OPERATIONS.md says of each alarm what it means and what to do. Deploy the stack again to get back one that is lacking or has its actions switched off. ReporterStoppedAlarm has, while Reporter is off.
     .ok = None of { $count } rings.
     .none = The stack has no alarm.
     .ringing = These ring: { $alarms }

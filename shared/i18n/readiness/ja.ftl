@@ -14,6 +14,37 @@ attested = { $at } に申告されました。
     .old = { $at } の申告から 180 日が過ぎました。確認のうえ、あらためて申告してください。
     .wanted = プログラムでは調べられません。確認のうえ申告してください: stallkeeper attest { $check } --stage { $stage } --note "…"
 
+### 文に入る言葉
+
+word-table = テーブル
+word-catalog = AWS Marketplace のカタログ
+word-registration-page = 登録ページ
+word-no-answer = 応答なし
+word-too-many = リクエスト過多
+word-no-address = API が一度呼び出されるか、スタックにドメインを設定するまで、アドレスがわかりません
+word-odd-pattern = イベントパターンが JSON ではありません
+word-no-count = メッセージ数が返されませんでした
+word-not-https = https ではありません
+word-with-user = ユーザー名またはパスワードが含まれています
+word-no-host = ホスト名がありません
+word-not-found = ホストのアドレスが見つかりません
+word-not-public = ホストのアドレスが公開されたものではありません
+word-endless = リダイレクトが終わりません
+word-unreadable-certificate = 証明書を読み取れません
+word-title = タイトル
+word-short-description = 短い説明
+word-long-description = 詳しい説明
+word-highlights = ハイライト
+word-search-keywords = 検索キーワード
+word-categories = カテゴリー
+word-url-https = https で始まっていません
+word-url-host = ホスト名
+word-url-port = ポート
+word-url-query = クエリ
+word-url-fragment = フラグメント
+word-url-user = ユーザー名またはパスワード
+word-url-path = パス
+
 ### 手順
 
 step-registration = 出品者として登録する
@@ -257,7 +288,7 @@ wiring-schedules = 定期実行が動いている
     .late = 時間どおりに実行されていないもの (最終実行): { $schedules }
     .never = まだ一度も実行されていないもの: { $schedules }
 wiring-alarms = アラームがそろい、通知先があり、どれも鳴っていない
-    .mend = 各アラームの意味と対処は docs/OPERATIONS.md にあります。足りないものや通知が無効のものは、スタックをデプロイし直すと元に戻ります。
+    .mend = 各アラームの意味と対処は docs/OPERATIONS.md にあります。足りないものや通知が無効のものは、スタックをデプロイし直すと元に戻ります。ただし ReporterStoppedAlarm の通知は、Reporter が off の間は無効です。
     .ok = { $count } 件のうち、鳴っているものはありません。
     .none = アラームがありません。
     .ringing = 鳴っているもの: { $alarms }

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::facts::Facts;
 use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
+use super::word;
 use crate::ids::DimensionKey;
 use crate::listing::{DimensionType, Pricing};
 use crate::marketplace::{Life, OfferAtAws, ProductAtAws};
@@ -104,23 +105,23 @@ pub(super) fn description_complete(facts: &Facts<'_>) -> Verdict {
             texts.len() > most || texts.iter().any(|text| long(text, length))
         };
         let lacking: Vec<&str> = [
-            ("title", product.title.is_empty()),
-            ("short description", product.short_description.is_empty()),
-            ("long description", product.long_description.is_empty()),
-            ("highlights", product.highlights.is_empty()),
-            ("search keywords", product.search_keywords.is_empty()),
-            ("categories", product.categories.is_empty()),
+            (word::TITLE, product.title.is_empty()),
+            (word::SHORT_DESCRIPTION, product.short_description.is_empty()),
+            (word::LONG_DESCRIPTION, product.long_description.is_empty()),
+            (word::HIGHLIGHTS, product.highlights.is_empty()),
+            (word::SEARCH_KEYWORDS, product.search_keywords.is_empty()),
+            (word::CATEGORIES, product.categories.is_empty()),
         ]
         .into_iter()
         .filter_map(|(field, is_lacking)| is_lacking.then_some(field))
         .collect();
         let too_long: Vec<&str> = [
-            ("title", long(&product.title, 72)),
-            ("short description", long(&product.short_description, 1000)),
-            ("long description", long(&product.long_description, 5000)),
-            ("highlights", several(&product.highlights, 3, 500)),
-            ("search keywords", several(&product.search_keywords, 15, 50)),
-            ("categories", product.categories.len() > 3),
+            (word::TITLE, long(&product.title, 72)),
+            (word::SHORT_DESCRIPTION, long(&product.short_description, 1000)),
+            (word::LONG_DESCRIPTION, long(&product.long_description, 5000)),
+            (word::HIGHLIGHTS, several(&product.highlights, 3, 500)),
+            (word::SEARCH_KEYWORDS, several(&product.search_keywords, 15, 50)),
+            (word::CATEGORIES, product.categories.len() > 3),
         ]
         .into_iter()
         .filter_map(|(field, is_long)| is_long.then_some(field))

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::facts::{Answer, CertificateSeen, Facts};
 use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
+use super::word;
 use crate::listing::unfit_for_fulfillment;
 
 /// How long a certificate must still be good.
@@ -35,7 +36,7 @@ const SELLERS_SUPPORT: [&str; 2] = ["contact the seller you bought from", "è²©å£
 pub(super) fn https(facts: &Facts<'_>) -> Verdict {
     of(&facts.page.address, |address| {
         if let Some(problem) = unfit_for_fulfillment(address) {
-            return fail("unfit", [("url", address.to_string()), ("problem", problem.to_owned())]);
+            return fail("unfit", [("url", address.to_string()), ("problem", word::of_url(problem))]);
         }
         of(&facts.page.certificate, |certificate| match certificate {
             CertificateSeen::Until(until) => {

@@ -12,6 +12,7 @@ use super::facts::{Blind, Facts};
 use super::judgement::{Verdict, Words};
 use super::steps::{Actor, Outcome, Step, StepState};
 use super::texts::moment;
+use super::word;
 use crate::ids::ProductCode;
 use crate::listing::Stage;
 use crate::marketplace::Life;
@@ -109,11 +110,11 @@ impl Said {
         self.text.starts_with("blind.")
     }
 
-    /// The sentence in a language; moments in it are told as that language tells them.
+    /// The sentence in a language; moments and words in it are told as that language tells them.
     pub fn in_language(&self, texts: &Texts) -> String {
         let told = |value: &String| match value.parse() {
             Ok(at) => moment(at, texts.language),
-            Err(_) => value.clone(),
+            Err(_) => word::told(value, texts),
         };
         let with: Vec<(&str, String)> = self.with.iter().map(|(name, value)| (name.as_str(), told(value))).collect();
         texts.fill(&self.text, with.iter().map(|(name, value)| (*name, value.as_str())))
