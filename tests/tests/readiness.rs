@@ -272,11 +272,6 @@ async fn what_aws_refused_a_function_is_seen_until_it_is_allowed_again() {
     assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted("wiring.permissions", Outcome::Fail));
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", true).await;
     assert_eq!(turned(&ready, &outcomes(&look(&world).await)), []);
-    // A refusal of what nobody asks for any more does not tell for ever.
-    store.note_outcome("reconcile", "aws-marketplace:NoLongerAsked", false).await;
-    assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted("wiring.permissions", Outcome::Fail));
-    world.advance(SignedDuration::from_hours(8 * 24)).await;
-    assert_eq!(outcomes(&look(&world).await)["wiring.permissions"], Outcome::Unknown);
 }
 
 #[tokio::test]
