@@ -318,6 +318,23 @@ async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn a_refusal_names_the_action_that_aws_refused() {
+    let world = ready_but(&[]).await;
+    // The first entity that is described is the product; the others are its offers.
+    for (operation, call) in [("ListEntities", 1), ("DescribeEntity", 2)] {
+        let fault = json!({
+            "service": "catalog", "operation": operation, "call": call, "times": 1000, "kind": "access_denied",
+        });
+        world.fault(fault).await;
+        let report = look(&world).await;
+        let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
+        assert_eq!(eula.said.text, "blind.forbidden", "{operation}");
+        assert_eq!(eula.said.with["action"], format!("aws-marketplace:{operation}"));
+        mend(&world).await;
+    }
+}
+
+#[tokio::test]
 async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_counts_as_one() {
     let world = World::new().await;
     let store = world.store(Stage::Staging);
