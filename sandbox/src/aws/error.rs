@@ -131,7 +131,11 @@ impl ServiceError {
 
     /// The header `x-amzn-query-error` of a service that spoke awsQuery before: the code that it had there.
     pub(crate) fn query_error(&self) -> String {
-        format!("{};{}", self.code, self.kind())
+        let code = match self.code {
+            "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue", // SQS's model, awsQueryError
+            code => code,
+        };
+        format!("{code};{}", self.kind())
     }
 
     /// The body of the answer in awsQuery.

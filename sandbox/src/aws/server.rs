@@ -318,7 +318,7 @@ fn failure(protocol: Protocol, service: Option<Service>, error: &ServiceError, r
     {
         response.headers_mut().insert("x-amzn-errortype", shape);
     }
-    if service == Some(Service::CloudWatch)
+    if matches!(service, Some(Service::CloudWatch | Service::Sqs))
         && let Ok(query_error) = error.query_error().parse()
     {
         response.headers_mut().insert("x-amzn-query-error", query_error);

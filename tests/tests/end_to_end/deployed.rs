@@ -293,7 +293,7 @@ async fn what_is_not_there_is_not_found_and_what_is_not_served_is_refused() {
     assert_eq!(auditor.subscription("none").await, gone("InvalidParameter"));
     assert_eq!(
         auditor.messages(&format!("{}-none", names.dead_letters[&DeadLetters::Run])).await,
-        gone("QueueDoesNotExist")
+        gone("AWS.SimpleQueueService.NonExistentQueue")
     );
     assert_eq!(auditor.recovery("none").await, gone("TableNotFoundException"));
     assert_eq!(auditor.log("none").await, Ok(json!([])));

@@ -144,6 +144,18 @@ async fn a_renewal_and_a_legacy_purchase_leave_theirs() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_contract_that_meters_nothing_leaves_evidence_as_well() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    world.sandbox.settle().await;
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(10)).await;
+    assert!(!kinds(&world, CONTRACT).await.contains(&EvidenceKind::EndingFlushed), "its hour is not over");
+    world.advance(minutes(65)).await;
+    assert!(kinds(&world, CONTRACT).await.contains(&EvidenceKind::EndingFlushed));
+}
+
+#[tokio::test]
 async fn what_only_the_reconciliation_saw_was_no_news() {
     let world = World::new().await;
     world.deliver(json!({ "hold": true })).await;

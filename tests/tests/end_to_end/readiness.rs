@@ -16,6 +16,7 @@ use stallkeeper::readiness::{EvidenceKind, Outcome, Report, StepState};
 use tests::World;
 
 const PRODUCT: &str = "6democonsumption0000000ab";
+const LEGACY: &str = "7demolegacy00000000000ab";
 const ENTITY: &str = "prod-democonsumption01";
 const OFFER: &str = "offer-democonsumption01";
 const REGISTER: &str = "staging.register.example.com";
@@ -272,13 +273,6 @@ async fn what_aws_refused_a_function_is_seen_until_it_is_allowed_again() {
     assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted("wiring.permissions", Outcome::Fail));
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", true).await;
     assert_eq!(turned(&ready, &outcomes(&look(&world).await)), []);
-    // A refusal of what nobody asks for any more does not tell for ever.
-    store.note_outcome("reconcile", "aws-marketplace:NoLongerAsked", false).await;
-    assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted("wiring.permissions", Outcome::Fail));
-    let off = json!({ "metering": "DISABLED", "reconcile": "DISABLED", "readiness": "DISABLED" });
-    Break::Wiring(json!({ "schedules": off })).make(&world).await;
-    world.advance(SignedDuration::from_hours(8 * 24)).await;
-    assert_eq!(outcomes(&look(&world).await)["wiring.permissions"], Outcome::Unknown);
 }
 
 #[tokio::test]
@@ -333,23 +327,68 @@ async fn which_listings_there_are_is_told_before_anybody_has_looked() {
 }
 
 #[tokio::test]
+async fn a_refusal_names_the_action_that_aws_refused() {
+    let world = ready_but(&[]).await;
+    // The first entity that is described is the product; the others are its offers.
+    for (operation, call) in [("ListEntities", 1), ("DescribeEntity", 2)] {
+        let fault = json!({
+            "service": "catalog", "operation": operation, "call": call, "times": 1000, "kind": "access_denied",
+        });
+        world.fault(fault).await;
+        let report = look(&world).await;
+        let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
+        assert_eq!(eula.said.text, "blind.forbidden", "{operation}");
+        assert_eq!(eula.said.with["action"], format!("aws-marketplace:{operation}"));
+        mend(&world).await;
+    }
+}
+
+/// The auditor of a stack whose parts nobody has, but these.
+fn auditor(world: &World, parts: Value) -> Readiness {
+    let mut deployment = object(json!({
+        "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],
+        "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
+    }));
+    deployment.extend(object(parts));
+    let clock = world.sandbox.clock();
+    Readiness::new(
+        world.sandbox.sdk_config(),
+        world.sandbox.table(Stage::Staging).unwrap(),
+        serde_json::from_value(deployment.into()).unwrap(),
+        Internet::new(world.sandbox.web().known(), clock.clone()),
+        clock.clone(),
+    )
+}
+
+#[tokio::test]
+async fn what_somebody_deleted_is_seen_to_be_gone() {
+    let world = World::new().await;
+    let endpoint = world.sandbox.sdk_config().endpoint_url().unwrap().to_owned();
+    let topic = format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{LEGACY}");
+    let deleted = json!({
+        "dead_letters": [format!("{endpoint}/444455556666/deleted")],
+        "alarms": ["PausedAlarm"],
+        "subscriptions": [format!("{topic}:00000000-0000-0000-0000-000000000000")],
+    });
+    let reports = auditor(&world, deleted).run(None).await.unwrap();
+    let legacy = reports.iter().find(|report| report.product.as_str() == LEGACY).unwrap();
+    for (check, said) in [
+        ("wiring.queues_drained", "wiring-queues-drained.gone"),
+        ("wiring.alarms", "wiring-alarms.lacking"),
+        ("wiring.sns_subscription", "wiring-sns-subscription.gone"),
+    ] {
+        let finding = legacy.checks.iter().find(|finding| finding.check == check).unwrap();
+        assert_eq!((finding.outcome, finding.is_broken, finding.said.text.as_str()), (Outcome::Fail, true, said));
+    }
+}
+
+#[tokio::test]
 async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_counts_as_one() {
     let world = World::new().await;
     let store = world.store(Stage::Staging);
     look(&world).await;
     assert_eq!(store.runs().await.unwrap().get("readiness"), None, "somebody asked for that look");
-    let deployment = json!({
-        "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],
-        "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
-    });
-    let clock = world.sandbox.clock();
-    let auditor = Readiness::new(
-        world.sandbox.sdk_config(),
-        world.sandbox.table(Stage::Staging).unwrap(),
-        serde_json::from_value(deployment).unwrap(),
-        Internet::new(world.sandbox.web().known(), clock.clone()),
-        clock.clone(),
-    );
+    let auditor = auditor(&world, json!({}));
     let looks = || world.sandbox.aws().wire().calls(Service::EventBridge, "DescribeRule").len();
     let before = looks();
     let reports = auditor.run(None).await.unwrap();

@@ -124,6 +124,7 @@ async fn a_refusal_is_noted_at_once_and_so_is_its_mend() {
         one.note_outcome(function, action, expected).await;
         assert_eq!(notes(&world), 0);
     }
+    assert_eq!(one.outcomes().await.unwrap()[0].at, world.now());
     // Another process is refused while this one does nothing, and it is mended before that one comes again.
     other.note_outcome(function, action, false).await;
     assert!(!allowed(one.clone()).await);
