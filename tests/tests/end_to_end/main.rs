@@ -12,6 +12,7 @@ mod news_and_registrations;
 mod operator;
 mod pricing;
 mod readiness;
+mod readiness_listings;
 mod readiness_store;
 mod reconcile;
 mod registration;

@@ -39,10 +39,10 @@ async fn review(world: &World) -> Value {
 }
 
 /// Asks AWS that the product becomes public, as the portal does.
-async fn ask_for_the_public(world: &World) {
+pub(crate) async fn ask_for_the_public(world: &World, product: &str) {
     use aws_sdk_marketplacecatalog::types::{Change, Entity};
     let client = aws_sdk_marketplacecatalog::Client::new(world.sandbox.sdk_config());
-    let entity = Entity::builder().r#type("SaaSProduct@1.0").identifier("prod-democonsumption01").build().unwrap();
+    let entity = Entity::builder().r#type("SaaSProduct@1.0").identifier(product).build().unwrap();
     let change = Change::builder().change_type("UpdateVisibility").entity(entity);
     let change = change.details(json!({ "TargetVisibility": "Public" }).to_string()).build().unwrap();
     client.start_change_set().catalog("AWSMarketplace").change_set(change).send().await.unwrap();
@@ -51,7 +51,7 @@ async fn ask_for_the_public(world: &World) {
 #[tokio::test]
 async fn a_listing_that_works_is_approved_and_becomes_public() {
     let world = sold().await;
-    ask_for_the_public(&world).await;
+    ask_for_the_public(&world, "prod-democonsumption01").await;
     let review = review(&world).await;
     assert_eq!(review["approved"], true, "{review:#}");
     assert_eq!(with_opinion(&review, Opinion::Good).len(), review["points"].as_array().unwrap().len());
@@ -70,7 +70,7 @@ async fn a_listing_that_works_is_approved_and_becomes_public() {
 #[tokio::test]
 async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
     let world = World::new().await;
-    ask_for_the_public(&world).await;
+    ask_for_the_public(&world, "prod-democonsumption01").await;
     let first = review(&world).await;
     assert_eq!(first["approved"], false);
     assert_eq!(with_opinion(&first, Opinion::Objection), names(&[Point::EntitlementsRead, Point::UsageReported]));
