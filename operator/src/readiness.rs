@@ -229,6 +229,7 @@ mod tests {
                 actor: Actor::Seller,
                 outcome,
                 is_broken: outcome == Outcome::Fail,
+                takes_word: false,
                 said: Said { text: text.to_owned(), with: Default::default() },
                 attestation: None,
                 since: at,

@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use readiness::Known;
 use serde_json::{Map, Value};
 use stallkeeper::listing::Stage;
-use stallkeeper::readiness::Report;
 use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -308,11 +307,6 @@ impl Sandbox {
     /// The web around the stacks.
     pub fn web(&self) -> &Web {
         &self.inside.web
-    }
-
-    /// Lets the auditor of a stage look at its listings, now; none if it failed, or the stage has no stack here.
-    pub async fn look_at_readiness(&self, stage: Stage) -> Option<Vec<Report>> {
-        self.inside.stack(stage)?.look_at_readiness().await
     }
 
     /// What the parts of a stage's stack are called at AWS; none if the stage has no stack here.

@@ -34,7 +34,8 @@ def example_pages():
         # Of the whole workspace, so that it shares the build of the tests.
         build = ["cargo", "build", "--quiet", "--workspace", "--example", "report"]
         subprocess.run(build, cwd=ROOT, check=True)
-        program = os.path.join(ROOT, "target", "debug", "examples", "report")
+        target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+        program = os.path.join(target, "debug", "examples", "report")
         subprocess.run([program, folder], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         yield folder
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use stallkeeper::listing::Stage;
 use stallkeeper::marketplace::Life;
 use stallkeeper::readiness::{
-    Actor, Finding, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
+    Outcome,    Actor, Finding, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
 };
 use stallkeeper::texts::{Language, Texts};
 
@@ -210,7 +210,7 @@ impl<'a> Page<'a> {
     /// What attests an open check, where a person's word may do.
     fn command(&self, finding: &Finding) -> Option<String> {
         let Report { stage, product, .. } = self.report;
-        let may = check(&finding.check).is_some_and(|check| check.may_be_attested(finding));
+        let may = finding.takes_word && finding.outcome != Outcome::Attested;
         may.then(|| format!("stallkeeper attest {} --stage {stage} --product {product} --note \"…\"", finding.check))
     }
 

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::internet::{Internet, NoWay};
 use crate::look::within;
-use crate::probe::{Ask, PATIENCE, place};
+use crate::probe::{Ask, PATIENCE, without_secrets};
 
 /// The field of AWS's form with the token.
 const TOKEN: &str = "x-amzn-marketplace-token";
@@ -41,7 +41,7 @@ impl Internet {
         };
         let made_up = format!("{TOKEN}=made-up-{}", Ulid::generate());
         let made_up = Ask::post(there.clone(), "application/x-www-form-urlencoded", made_up);
-        let what = place(there);
+        let what = without_secrets(there);
         let form = within(until, &what, async {
             let probe = probe.await?;
             self.ask(Ask::get(there.clone()).cookie(SESSION_COOKIE, probe.session.reveal())).await
@@ -58,7 +58,7 @@ impl Internet {
         until: Instant,
     ) -> ApplicationSeen {
         let urls = &listing.urls;
-        let what = place(&urls.sign_up);
+        let what = without_secrets(&urls.sign_up);
         let sign_up = within(until, &what, async {
             let probe = probe.await?;
             self.ask(Ask::get(urls.way_in(Door::SignUp, &probe.code))).await

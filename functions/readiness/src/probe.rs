@@ -91,7 +91,7 @@ impl Internet {
     /// Asks, and follows redirects within the site; one that leaves it is the answer.
     pub(crate) async fn ask(&self, ask: Ask) -> Look<Answer> {
         let ask = Ask { url: self.place(&ask.url), ..ask };
-        let what = place(&ask.url);
+        let what = without_secrets(&ask.url);
         let began = Instant::now();
         match timeout(PATIENCE, Box::pin(self.follow(ask))).await {
             Ok(Ok(answer)) => Ok(Answer { took: began.elapsed(), ..answer }),
@@ -102,7 +102,7 @@ impl Internet {
 
     /// The certificate of a URL's host.
     pub(crate) async fn certificate(&self, url: &Url) -> Look<CertificateSeen> {
-        let what = place(url);
+        let what = without_secrets(url);
         let seen = async {
             match self.connect(url).await {
                 Ok(stream) => not_after(&stream).map(CertificateSeen::Until),
@@ -258,7 +258,7 @@ fn unfit(error: &std::io::Error) -> Option<CertificateSeen> {
 }
 
 /// A page's address, without what may be secret in it.
-pub(crate) fn place(url: &Url) -> String {
+pub(crate) fn without_secrets(url: &Url) -> String {
     let mut place = url.clone();
     place.set_query(None);
     place.set_fragment(None);

@@ -15,11 +15,14 @@ use stallkeeper::license::License;
 use stallkeeper::time::Clock;
 
 use super::figures::{Asked, Goal, Latency, Wanted, per, times_as_long};
-use super::requests::{Seen, TENANT, decision, http, mail, news, page, schedule, stream, usage};
+use super::requests::{Seen, TENANT, decision, history, http, mail, news, page, schedule, stream, usage};
 use super::runtime_api::{Idle, RuntimeApi};
 use super::world::{Sold, TABLE, World};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
+/// What the auditor is told of its stack; nothing of it is looked at.
+const DEPLOYMENT: &str = r#"{"stack": "stallkeeper-bench", "news_rule": "any", "news_queue": "any", "schedules": [],
+    "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": []}"#;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// How many invocations are made before those that count.
@@ -47,7 +50,7 @@ struct Function {
     event: fn(&Seen, u32) -> Value,
 }
 
-const FUNCTIONS: [Function; 8] = [
+const FUNCTIONS: [Function; 9] = [
     Function { name: "registration", clients: "dynamodb,metering,entitlement,agreement", event: page },
     Function { name: "subscription", clients: "dynamodb,metering,entitlement,agreement", event: news },
     Function { name: "entitlement", clients: "dynamodb,metering,entitlement,agreement,sns", event: decision },
@@ -56,6 +59,8 @@ const FUNCTIONS: [Function; 8] = [
     Function { name: "metering", clients: "dynamodb,metering,entitlement,agreement", event: schedule },
     Function { name: "notifier", clients: "sns", event: stream },
     Function { name: "mailer", clients: "dynamodb,ses", event: mail },
+    // What it looks with is built with its first look.
+    Function { name: "readiness", clients: "dynamodb", event: history },
 ];
 
 /// What was measured of a binary.
@@ -153,7 +158,9 @@ fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").context("run this by cargo, or name the folder by --binaries")?;
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    for package in ["registration", "subscription", "entitlement", "usage", "metering", "notifier", "mailer", "bare"] {
+    for package in
+        ["registration", "subscription", "entitlement", "usage", "metering", "notifier", "mailer", "readiness", "bare"]
+    {
         command.args(["--package", package]);
     }
     ensure!(command.status()?.success(), "the binaries were not built");
@@ -267,6 +274,7 @@ impl Bench<'_> {
                 ("MAIL_FROM", "no-reply@example.com"),
                 ("STAGE", "staging"),
                 ("REPORTER", "send"),
+                ("DEPLOYMENT", DEPLOYMENT),
                 ("RUST_LOG", "info"),
                 ("CLIENTS", clients),
             ])

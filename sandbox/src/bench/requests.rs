@@ -47,6 +47,12 @@ pub(super) fn decision(seen: &Seen, _: u32) -> Value {
     http("GET", &format!("/v1/tenants/{TENANT}/entitlements"), &query, "application/json", "")
 }
 
+/// An operator asks how far the listing's steps were.
+pub(super) fn history(seen: &Seen, _: u32) -> Value {
+    let query = format!("product={}", seen.license.product);
+    http("GET", "/v1/readiness/history", &query, "application/json", "")
+}
+
 /// One event of the running hour, each time another.
 pub(super) fn usage(seen: &Seen, number: u32) -> Value {
     let event = json!({

@@ -3,31 +3,28 @@
 //!
 //! It does what AWS's reviewers are known to do (seller guide, SaaS product guidelines and integration checklist;
 //! `aws-samples/sample-aws-marketplace-listing-tools`), and shares no code with the auditor, whose purpose is to object
-//! before: every point names the checks of the auditor that look at the same.
+//! before: points name the checks of the auditor that look at the same. What is read in AWS's own records is in `records`;
+//! here is the buyer's way.
 
 mod browser;
 mod form;
 mod points;
+mod records;
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 use stallkeeper::ids::AccountId;
-use stallkeeper::listing::{Dimension, Listing, Mode};
+use stallkeeper::listing::Listing;
 use ulid::Ulid;
 use url::Url;
 
 use crate::aws::{
-    Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, News, Purchase, Purchased, Service, Subscription,
-    Verdict,
+    Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, Purchase, Purchased, Service, Verdict,
 };
 use crate::sandbox::Inside;
 use crate::stack::Stack;
 use browser::{Browser, NoPage, PATIENCE, Page};
 use form::{Form, Person, forms, language, words};
 pub use points::{Looked, Opinion, Point, Review};
-
-/// How far back AWS looks for the calls of a seller.
-const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How many pages of the application somebody goes through before giving up.
 const MOST_PAGES: usize = 6;
@@ -122,116 +119,6 @@ impl Reviewer<'_> {
             tracing::warn!(%error, "the reviewer's subscription is left");
         }
         Ok(Some(purchased.account_id))
-    }
-
-    /// Answers the registration URL, if there is one.
-    fn reads_the_listing(&mut self, product: &EntityOverview) -> Option<Url> {
-        let details = Value::Object(product.details.clone());
-        let address = details.pointer("/Versions/0/DeliveryOptions/0/FulfillmentUrl").and_then(Value::as_str);
-        let address = address.and_then(|url| Url::parse(url).ok());
-        let wanted = [
-            "/Description/ProductTitle",
-            "/Description/ShortDescription",
-            "/Description/LongDescription",
-            "/Description/Highlights",
-            "/Description/SearchKeywords",
-            "/Description/Categories",
-            "/PromotionalResources/LogoUrl",
-            "/SupportInformation/Description",
-        ];
-        let is_there = |place: &&str| match details.pointer(place) {
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Array(items)) => !items.is_empty(),
-            _ => false,
-        };
-        let mut lacking: Vec<&str> = wanted.into_iter().filter(|place| !is_there(place)).collect();
-        if address.is_none() {
-            lacking.push("/Versions/0/DeliveryOptions/0/FulfillmentUrl");
-        }
-        match lacking.as_slice() {
-            [] => self.good(Point::ListingComplete, "nothing is missing"),
-            lacking => self.objects(Point::ListingComplete, format!("nothing at {}", lacking.join(", "))),
-        }
-        address
-    }
-
-    fn reads_the_offers(&mut self, entities: &[EntityOverview]) {
-        let of_product = |entity: &&EntityOverview| {
-            let text = |name: &str| entity.details.get(name).and_then(Value::as_str);
-            text("ProductId") == Some(self.listing.product_id.as_str()) && text("State") == Some("Released")
-        };
-        let is_public = |entity: &&EntityOverview| {
-            let rules = entity.details.get("Rules").and_then(Value::as_array);
-            rules.is_none_or(|rules| rules.iter().all(|rule| rule.get("PositiveTargeting").is_none()))
-        };
-        let Some(offer) = entities.iter().filter(of_product).find(is_public) else {
-            return self.objects(Point::OfferComplete, "there is no released offer to everyone");
-        };
-        let terms = offer.details.get("Terms").and_then(Value::as_array).cloned().unwrap_or_default();
-        let mut lacking: Vec<&str> = ["LegalTerm", "SupportTerm"]
-            .into_iter()
-            .filter(|kind| !terms.iter().any(|term| term.get("Type").and_then(Value::as_str) == Some(kind)))
-            .collect();
-        let entitled = self.listing.dimensions.iter().any(Dimension::is_entitled);
-        let metered = self.listing.dimensions.iter().any(Dimension::is_metered);
-        let wanted = [(entitled, "ConfigurableUpfrontPricingTerm"), (metered, "UsageBasedPricingTerm")];
-        for (_, kind) in wanted.into_iter().filter(|(is_wanted, _)| *is_wanted) {
-            let term = terms.iter().find(|term| term.get("Type").and_then(Value::as_str) == Some(kind));
-            if !term.is_some_and(has_a_price) {
-                lacking.push(kind);
-            }
-        }
-        match lacking.as_slice() {
-            [] => self.good(Point::OfferComplete, format!("{} has terms and prices", offer.id)),
-            lacking => self.objects(Point::OfferComplete, format!("{} lacks {}", offer.id, lacking.join(", "))),
-        }
-    }
-
-    fn looks_at_the_news(&mut self) {
-        let wiring = self.stack.wiring();
-        match self.listing.mode {
-            Mode::License => {
-                let news = ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer"];
-                let event = |kind: &str| json!({ "source": "aws.agreement-marketplace", "detail-type": kind });
-                let lost = news.into_iter().find(|kind| !wiring.hears(&News::EventBridge(event(kind))));
-                match lost {
-                    None => self.good(Point::NewsArrives, "a rule on the default bus matches it"),
-                    Some(kind) => self.objects(Point::NewsArrives, format!("no rule that is on takes `{kind}` on")),
-                }
-            }
-            Mode::Customer => {
-                let code = self.listing.product_code.as_str();
-                let topics = wiring.subscriptions.iter().filter(|(topic, _)| topic.ends_with(code));
-                let open = topics.filter(|(_, is)| **is != Subscription::Confirmed).map(|(topic, _)| topic.as_str());
-                match open.collect::<Vec<_>>().as_slice() {
-                    [] => self.good(Point::NewsArrives, "the topics are subscribed to"),
-                    open => {
-                        self.objects(Point::NewsArrives, format!("no confirmed subscription to {}", open.join(", ")))
-                    }
-                }
-            }
-        }
-    }
-
-    /// What AWS has in its own records of the seller's calls.
-    fn looks_at_the_calls(&mut self) {
-        let product = &self.listing.product_code;
-        let since = self.inside.clock.now().checked_sub(RECENT).unwrap_or(Timestamp::MIN);
-        if Point::EntitlementsRead.applies(self.listing) {
-            let calls = self.inside.aws.wire().calls(Service::Entitlement, "GetEntitlements");
-            let of_product = |call: &&crate::aws::WireCall| {
-                let code = call.body.get("ProductCode").and_then(Value::as_str);
-                call.at >= since && call.status == Some(200) && code == Some(product.as_str())
-            };
-            let count = calls.iter().filter(of_product).count();
-            self.note(Point::EntitlementsRead, count > 0, format!("{count} calls that were answered"));
-        }
-        if Point::UsageReported.applies(self.listing) {
-            let bill = self.inside.aws.marketplace().bill();
-            let of_product = bill.records.iter().filter(|record| record.product == *product && record.hour >= since);
-            let count = of_product.count();
-            self.note(Point::UsageReported, count > 0, format!("{count} records that were taken"));
-        }
     }
 
     /// Answers whether the page can be reached at all.
@@ -426,9 +313,10 @@ impl Reviewer<'_> {
     }
 
     /// How many tokens AWS was asked for and answered.
-    fn resolved(&self) -> usize {
-        let calls = self.inside.aws.wire().calls(Service::Metering, "ResolveCustomer");
-        calls.iter().filter(|call| call.status == Some(200)).count()
+    fn resolved(&self) -> u64 {
+        let counts = self.inside.aws.wire().counts();
+        let of_metering = counts.get(&Service::Metering);
+        of_metering.and_then(|counts| counts.get("ResolveCustomer")).map_or(0, |count| count.calls - count.failed)
     }
 }
 
@@ -440,15 +328,6 @@ async fn send(browser: &mut Browser, page: &Page, form: &Form, person: &Person) 
 
 fn token_field(token: &str) -> [(String, String); 1] {
     [("x-amzn-marketplace-token".to_owned(), token.to_owned())]
-}
-
-/// Whether a pricing term has a price above zero.
-fn has_a_price(term: &Value) -> bool {
-    let cards = term.get("RateCards").and_then(Value::as_array).into_iter().flatten();
-    let rates = cards.filter_map(|card| card.get("RateCard").and_then(Value::as_array)).flatten();
-    rates
-        .filter_map(|rate| rate.get("Price")?.as_str()?.parse::<rust_decimal::Decimal>().ok())
-        .any(|price| price > 0.into())
 }
 
 fn answered(page: &Page) -> String {

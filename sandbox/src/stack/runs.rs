@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use stallkeeper::readiness::Report;
 
 use super::Stack;
 use crate::aws::Schedule;
@@ -41,7 +40,7 @@ impl Stack {
             Schedule::Metering => self.report_usage().await,
             Schedule::Reconcile => drop(self.reconcile().await),
             Schedule::Readiness if at.as_second().div_euclid(3600).rem_euclid(24) == READINESS_HOUR => {
-                drop(self.look_at_readiness().await);
+                self.look_at_readiness().await;
             }
             Schedule::Readiness => {}
         }
@@ -94,12 +93,12 @@ impl Stack {
         None
     }
 
-    /// Lets the auditor look at the listings once, as its schedule does; none if it failed.
-    pub(crate) async fn look_at_readiness(&self) -> Option<Vec<Report>> {
+    /// Lets the auditor look at the listings once, as its schedule does.
+    async fn look_at_readiness(&self) {
         let readiness = self.running().readiness;
         let stage = self.stage.as_str();
         match self.within(READINESS_TIME_LIMIT, async move { readiness.run(None).await }).await {
-            Ok(Ok(reports)) => return Some(reports),
+            Ok(Ok(reports)) => tracing::info!(stage, reports = reports.len(), "the auditor has looked"),
             Ok(Err(error)) => {
                 tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the auditor failed");
                 self.bury_run(READINESS_FUNCTION, "StoreError");
@@ -109,7 +108,6 @@ impl Stack {
                 self.bury_run(READINESS_FUNCTION, "Runtime.ExitError");
             }
         }
-        None
     }
 
     /// What Lambda puts among the dead letters of a run that it gave up (Lambda developer guide, "Retaining records").

@@ -159,6 +159,8 @@ pub struct PriceAtAws {
     pub dimension: String,
     /// Of what is bought in advance: for how many months, where AWS says it so.
     pub months: Option<u8>,
-    /// How much, in the offer's currency.
+    /// The currency, as ISO 4217 has it; empty where AWS does not say.
+    pub currency: String,
+    /// How much.
     pub amount: Decimal,
 }

@@ -15,6 +15,9 @@ pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
             // To an identity provider, it may be: the auditor does not go there.
             return unsure("elsewhere", []);
         }
+        if is_closed(answer) {
+            return unsure("closed", [("status", answer.status.to_string())]);
+        }
         if !answer.is_ok() {
             return fail("broken", [("status", answer.status.to_string())]);
         }
@@ -103,6 +106,8 @@ pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
             unsure("answers", [])
         } else if answer.leaves_the_site() {
             unsure("elsewhere", [])
+        } else if is_closed(answer) {
+            unsure("closed", [("status", answer.status.to_string())])
         } else {
             fail("broken", [("status", answer.status.to_string())])
         }
@@ -129,6 +134,7 @@ mod tests {
                     answer(facts).body = "Coming soon <form><input name=q><button>Search</button></form>".to_owned();
                 }),
                 Case::unsure("elsewhere", |facts| answer(facts).status = 302),
+                Case::unsure("closed", |facts| answer(facts).status = 403),
                 Case::fail("broken", |facts| answer(facts).status = 404),
                 Case::blind(|facts| facts.application.sign_up = Err(blind())),
             ],
@@ -263,6 +269,7 @@ mod tests {
             &[
                 Case::unsure("answers", |_| {}),
                 Case::unsure("elsewhere", |facts| facts.application.data_policy.as_mut().unwrap().status = 301),
+                Case::unsure("closed", |facts| facts.application.data_policy.as_mut().unwrap().status = 403),
                 Case::fail("broken", |facts| facts.application.data_policy.as_mut().unwrap().status = 404),
                 Case::missing("none", |facts| {
                     facts.application.data_policy = Err(Blind::NotDescribed { field: "urls.data_policy".to_owned() });

@@ -4,8 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::judgement::Verdict;
-use super::progress::Sign;
-use super::report::Finding;
 use super::steps::{Actor, Step};
 use super::{application, evidence, listing, page, seller, wiring};
 use crate::listing::{Dimension, Listing, Mode};
@@ -56,20 +54,10 @@ impl Check {
     pub(super) fn takes_word_beside(&self, verdict: &Verdict) -> bool {
         self.is_attestable
             && match verdict {
-                Verdict::Pass(_) | Verdict::Fail(_) => false,
+                Verdict::Pass(_) | Verdict::Fail(_) | Verdict::NotYet(_) => false,
                 Verdict::Unsure(_) => true,
                 Verdict::Missing(_) | Verdict::Blind(_) | Verdict::OnlyAPersonCanSay => !self.needs_sight,
             }
-    }
-
-    /// Whether a person's word would turn a finding of it.
-    pub fn may_be_attested(&self, finding: &Finding) -> bool {
-        let is_open = match finding.sign() {
-            Sign::ToDo => !self.needs_sight,
-            Sign::Unknown => !self.needs_sight || !finding.said.is_of_blindness(),
-            Sign::Passes | Sign::Fails | Sign::Attested => false,
-        };
-        self.is_attestable && is_open
     }
 
     /// The id of its texts.

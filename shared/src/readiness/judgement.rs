@@ -11,6 +11,8 @@ pub(super) enum Verdict {
     Missing(Words),
     /// Seen, and wrong.
     Fail(Words),
+    /// Seen, and not yet as it must be in the end: no fault, but nobody's word outweighs it.
+    NotYet(Words),
     /// Seen, and not enough to tell.
     Unsure(Words),
     /// It could not be looked at.
@@ -47,6 +49,11 @@ pub(super) fn missing<const N: usize>(attribute: &'static str, with: [(&'static 
 /// Seen, and wrong.
 pub(super) fn fail<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
     Verdict::Fail(Words::new(attribute, with))
+}
+
+/// Seen, and not yet as it must be in the end.
+pub(super) fn not_yet<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
+    Verdict::NotYet(Words::new(attribute, with))
 }
 
 /// Seen, and not enough to tell.

@@ -69,6 +69,9 @@ pub struct Finding {
     pub outcome: Outcome,
     /// Whether a failure is of something that is there and wrong, and not merely still to be done.
     pub is_broken: bool,
+    /// Whether a person's word would do for it as it is.
+    #[serde(default)]
+    pub takes_word: bool,
     /// What there is to say about it.
     pub said: Said,
     /// What a person says, if anybody did.
@@ -103,11 +106,6 @@ impl Said {
             Blind::Refused { what, reason } => Self::new("blind.refused", [("what", what), ("reason", reason)]),
             Blind::NotDescribed { field } => Self::new("blind.not-described", [("field", field)]),
         }
-    }
-
-    /// Whether it says why nothing was seen.
-    pub(super) fn is_of_blindness(&self) -> bool {
-        self.text.starts_with("blind.")
     }
 
     /// The sentence in a language; moments and words in it are told as that language tells them.
@@ -173,11 +171,12 @@ fn first_to_see_to<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> O
 fn find(check: &Check, facts: &Facts<'_>, attestation: Option<&Attestation>, earlier: Option<&Report>) -> Finding {
     let attestation = attestation.filter(|_| check.is_attestable);
     let verdict = check.judge(facts);
-    let said_so = attestation.filter(|said| check.takes_word_beside(&verdict) && said.stands(facts.now));
+    let takes_word = check.takes_word_beside(&verdict);
+    let said_so = attestation.filter(|said| takes_word && said.stands(facts.now));
     let (outcome, is_broken, said) = match (said_so, verdict) {
         (Some(said), _) => (Outcome::Attested, false, Said::new("attested", [("at", said.at.to_string())])),
         (None, Verdict::Pass(words)) => (Outcome::Pass, false, Said::of(check, words)),
-        (None, Verdict::Missing(words)) => (Outcome::Fail, false, Said::of(check, words)),
+        (None, Verdict::Missing(words) | Verdict::NotYet(words)) => (Outcome::Fail, false, Said::of(check, words)),
         (None, Verdict::Fail(words)) => (Outcome::Fail, true, Said::of(check, words)),
         (None, Verdict::Unsure(words)) => (Outcome::Unknown, false, Said::of(check, words)),
         (None, Verdict::Blind(blind)) => (Outcome::Unknown, false, Said::blind(blind)),
@@ -200,6 +199,7 @@ fn find(check: &Check, facts: &Facts<'_>, attestation: Option<&Attestation>, ear
         actor: check.actor,
         outcome,
         is_broken,
+        takes_word,
         said,
         attestation: attestation.cloned(),
         since: before.filter(|before| before.outcome == outcome).map_or(facts.now, |before| before.since),
@@ -333,7 +333,7 @@ mod tests {
         let may = |facts: &Facts<'_>| {
             let unsaid = assess(facts, &BTreeMap::new(), None);
             let finding = finding(&unsaid, "app.data_policy");
-            check("app.data_policy").unwrap().may_be_attested(finding)
+            finding.takes_word
         };
         let outcome =
             |facts: &Facts<'_>| finding(&assess(facts, &attested(facts.now), None), "app.data_policy").outcome;

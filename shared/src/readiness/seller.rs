@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::Facts;
-use super::judgement::{Verdict, fail, listed, missing, of, pass};
+use super::facts::{Facts, ReviewSeen};
+use super::judgement::{Verdict, fail, listed, missing, not_yet, of, pass};
 use crate::listing::Price;
 use crate::marketplace::{Life, PriceAtAws};
 
@@ -43,15 +43,19 @@ fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
     let at_aws: Vec<&PriceAtAws> = offers.flat_map(|offer| &offer.prices).collect();
     let is_of =
         |known: &PriceAtAws, price: &Price| known.dimension == price.dimension.as_str() && known.months == price.months;
-    let is_described =
-        |known: &PriceAtAws| described.iter().any(|price| is_of(known, price) && known.amount == price.usd);
+    let is_described = |known: &PriceAtAws| {
+        known.currency == "USD" && described.iter().any(|price| is_of(known, price) && known.amount == price.usd)
+    };
     // Also those of other lengths of a contract: buyers pay what AWS shows.
     let unlike = at_aws.iter().filter(|known| !is_described(known));
     let unlike: BTreeSet<String> = unlike.map(|known| named(&known.dimension, known.months)).collect();
     let lacking = described.iter().filter(|price| !at_aws.iter().any(|known| is_of(known, price)));
     let lacking: Vec<String> = lacking.map(|price| named(price.dimension.as_str(), price.months)).collect();
+    let is_requested = matches!(facts.review, Ok(ReviewSeen { public_requested: Some(_) }));
     if !unlike.is_empty() {
-        Some(fail("prices", [("keys", listed(unlike))]))
+        // Prices are small while a listing is tried.
+        let judge = if is_requested { fail } else { not_yet };
+        Some(judge("prices", [("keys", listed(unlike))]))
     } else if !lacking.is_empty() {
         Some(missing("unpriced", [("keys", listed(lacking))]))
     } else {
@@ -75,7 +79,7 @@ pub(super) fn published(facts: &Facts<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::readiness::facts::{Blind, ReviewSeen};
+    use crate::readiness::facts::Blind;
     use crate::readiness::testing::{blind, complete, listing};
 
     #[test]
@@ -118,10 +122,18 @@ mod tests {
             &mut facts.offers.as_mut().unwrap().first_mut().unwrap().prices
         }
         type Change = fn(&mut Facts<'_>);
-        let table: [(Change, &str); 9] = [
+        let table: [(Change, &str); 11] = [
             (|_| {}, "pass ok"),
             (|facts| prices(facts).first_mut().unwrap().amount = 9.into(), "fail prices events_included (P12M)"),
             (|facts| prices(facts).last_mut().unwrap().amount = 9.into(), "fail prices events_extra"),
+            (|facts| prices(facts).last_mut().unwrap().currency = "EUR".to_owned(), "fail prices events_extra"),
+            (
+                |facts| {
+                    prices(facts).last_mut().unwrap().amount = 9.into();
+                    facts.review = Ok(ReviewSeen { public_requested: None });
+                },
+                "not yet prices events_extra",
+            ),
             // The same price of another length of a contract is another price.
             (|facts| prices(facts).first_mut().unwrap().months = Some(1), "fail prices events_included (P1M)"),
             (
@@ -144,6 +156,7 @@ mod tests {
                 Verdict::Pass(words) => ("pass", Some(words)),
                 Verdict::Missing(words) => ("missing", Some(words)),
                 Verdict::Fail(words) => ("fail", Some(words)),
+                Verdict::NotYet(words) => ("not yet", Some(words)),
                 Verdict::Blind(_) => ("blind", None),
                 other => panic!("{other:?}"),
             };

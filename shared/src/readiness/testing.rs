@@ -104,6 +104,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                 .map(|dimension| PriceAtAws {
                     dimension: dimension.key.to_string(),
                     months: dimension.is_entitled().then_some(12),
+                    currency: "USD".to_owned(),
                     amount: Decimal::new(1, 2),
                 })
                 .collect(),
@@ -268,6 +269,7 @@ pub(super) fn table(id: &str, cases: &[Case]) {
             Verdict::Pass(words) => ("pass", Some(words)),
             Verdict::Missing(words) => ("missing", Some(words)),
             Verdict::Fail(words) => ("fail", Some(words)),
+            Verdict::NotYet(words) => ("not yet", Some(words)),
             Verdict::Unsure(words) => ("unsure", Some(words)),
             Verdict::Blind(_) => ("blind", None),
             Verdict::OnlyAPersonCanSay => ("a person", None),

@@ -1,6 +1,6 @@
 //! What the client of the Catalog API says of products, offers and requests to become public.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stallkeeper::ids::ProductId;
@@ -40,24 +40,24 @@ async fn a_product_and_its_offers_are_read() {
     let unknown = "prod-unknown01".parse().unwrap();
     assert_eq!(catalog.product(&unknown).await.unwrap(), None);
     assert_eq!(catalog.offers(&unknown).await.unwrap(), []);
-    assert_eq!(catalog.public_requested(&unknown).await.unwrap(), None);
+    assert_eq!(public_requested(&catalog, &unknown).await, None);
 }
 
 #[tokio::test]
 async fn a_request_to_become_public_counts_until_it_is_refused() {
     let world = World::new().await;
     let catalog = catalog(&world);
-    assert_eq!(catalog.public_requested(&product()).await.unwrap(), None);
+    assert_eq!(public_requested(&catalog, &product()).await, None);
     let asked_at = world.now();
     change(&world, "UpdateVisibility", json!({ "TargetVisibility": "Public" })).await;
     world.advance(SignedDuration::from_hours(24)).await;
-    assert_eq!(catalog.public_requested(&product()).await.unwrap(), Some(asked_at));
+    assert_eq!(public_requested(&catalog, &product()).await, Some(asked_at));
 
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
     let id = change_sets["change_sets"][0]["id"].as_str().unwrap();
     let rejected = json!({ "verdict": "reject", "message": "No video" });
     world.control(Method::POST, &format!("/sandbox/change-sets/{id}"), rejected).await;
-    assert_eq!(catalog.public_requested(&product()).await.unwrap(), None);
+    assert_eq!(public_requested(&catalog, &product()).await, None);
 
     // Asked again, and other changes since.
     let asked_at = world.now();
@@ -70,7 +70,7 @@ async fn a_request_to_become_public_counts_until_it_is_refused() {
         world.advance(SignedDuration::from_hours(1)).await;
         change(&world, "UpdateInformation", json!({ "ShortDescription": format!("Number {hour}") })).await;
     }
-    assert_eq!(catalog.public_requested(&product()).await.unwrap(), Some(asked_at));
+    assert_eq!(public_requested(&catalog, &product()).await, Some(asked_at));
     assert_eq!(catalog.product(&product()).await.unwrap().unwrap().life, Life::Public);
 }
 
@@ -84,4 +84,10 @@ async fn what_the_catalog_refuses_is_told_apart() {
     let fault = json!({ "service": "catalog", "operation": "ListEntities", "kind": "throttle", "times": 9 });
     world.fault(fault).await;
     assert!(matches!(catalog(&world).offers(&product()).await, Err(MarketplaceError::Throttled)));
+}
+
+/// When it was last asked that a product becomes public.
+async fn public_requested(catalog: &Catalog, id: &ProductId) -> Option<Timestamp> {
+    let change_sets = catalog.standing_change_sets(id).await.unwrap();
+    catalog.public_requested_by(id, change_sets).await.unwrap()
 }

@@ -1,7 +1,7 @@
 //! The auditor against the sandbox: everything in it that can be broken turns the checks that it should and no others,
 //! and turns them back once it is mended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ::readiness::{Internet, Readiness};
@@ -12,7 +12,7 @@ use sandbox::web::{Spoil, WEBSITE};
 use serde_json::{Map, Value, json};
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Stage;
-use stallkeeper::readiness::{EvidenceKind, Outcome, Report, StepState};
+use stallkeeper::readiness::{CHECKS, EvidenceKind, Outcome, Report, StepState};
 use tests::World;
 
 const PRODUCT: &str = "6democonsumption0000000ab";
@@ -30,6 +30,20 @@ const ALLOWED: [(&str, &str); 3] = [
     ("registration", "aws-marketplace:ResolveCustomer"),
     ("subscription", "aws-marketplace:GetEntitlements"),
     ("metering", "aws-marketplace:BatchMeterUsage"),
+];
+
+/// What functions do, and the check that rests on it.
+const BY_EVIDENCE: [(EvidenceKind, &str); 10] = [
+    (EvidenceKind::TokenResolved, "evidence.token_resolved"),
+    (EvidenceKind::LicenseActivated, "evidence.license_activated"),
+    (EvidenceKind::EntitlementRead, "evidence.entitlement_read"),
+    (EvidenceKind::UsageAccepted, "evidence.usage_accepted"),
+    (EvidenceKind::AgreementChanged, "evidence.agreement_changed"),
+    (EvidenceKind::EndingFlushed, "evidence.ending_flushed"),
+    (EvidenceKind::BuyerNotified, "evidence.buyer_notified"),
+    (EvidenceKind::ExistingAccountLinked, "app.existing_account"),
+    (EvidenceKind::SecondClaimRefused, "app.existing_account"),
+    (EvidenceKind::EntitlementAsked, "app.plan_visible"),
 ];
 
 type Outcomes = BTreeMap<String, Outcome>;
@@ -140,8 +154,8 @@ fn replaced(what: &str, with: &str) -> Spoil {
     Spoil::Replace { what: what.to_owned(), with: with.to_owned() }
 }
 
-#[tokio::test]
-async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_back() {
+/// Everything that can be broken, with the checks that it turns, and to what.
+fn breaks() -> Vec<(Break, String, Outcome)> {
     use Break::{Certificate, Offer, Page, Product, Refused, Terms, Wiring};
     use Outcome::{Fail, Unknown};
     let on_the_form =
@@ -155,7 +169,7 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
     let register = |spoils| Page(REGISTER, "/register", spoils);
     let application = |path, spoil| Page(APPLICATION, path, vec![spoil]);
     let elsewhere = || Spoil::Redirect("https://elsewhere.example.com/".to_owned());
-    let table: Vec<(Break, &str, Outcome)> = vec![
+    let rows: Vec<(Break, &str, Outcome)> = vec![
         (Wiring(json!({ "rule": { "state": "DISABLED" } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "rule": { "has_target": false } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "rule": { "pattern": { "source": ["aws.ec2"] } } })), "wiring.eventbridge_rule", Fail),
@@ -218,11 +232,18 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
         (application("/plan/probe", Spoil::Redirect("/plan".to_owned())), "app.plan_locked", Unknown),
         (Page(WEBSITE, "/data", vec![Spoil::Status(404)]), "app.data_policy", Fail),
     ];
+    rows.into_iter().map(|(broken, checks, outcome)| (broken, checks.to_owned(), outcome)).collect()
+}
+
+#[tokio::test]
+async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_back() {
+    use Break::Certificate;
+    use Outcome::{Fail, Unknown};
     let world = ready_but(&[]).await;
     let ready = outcomes(&look(&world).await);
     let open: Vec<_> = ready.clone().into_iter().filter(|(_, outcome)| *outcome != Outcome::Pass).collect();
     assert_eq!(open, wanted(&BY_PEOPLE.join(" "), Unknown), "only what people say is open");
-    for (number, (broken, checks, outcome)) in table.iter().enumerate() {
+    for (number, (broken, checks, outcome)) in breaks().iter().enumerate() {
         broken.make(&world).await;
         let seen = turned(&ready, &outcomes(&look(&world).await));
         let mut wanted = wanted(checks, *outcome);
@@ -239,18 +260,7 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
 
 #[tokio::test]
 async fn what_no_function_did_yet_is_missing_until_it_does() {
-    for (kind, check) in [
-        (EvidenceKind::TokenResolved, "evidence.token_resolved"),
-        (EvidenceKind::LicenseActivated, "evidence.license_activated"),
-        (EvidenceKind::EntitlementRead, "evidence.entitlement_read"),
-        (EvidenceKind::UsageAccepted, "evidence.usage_accepted"),
-        (EvidenceKind::AgreementChanged, "evidence.agreement_changed"),
-        (EvidenceKind::EndingFlushed, "evidence.ending_flushed"),
-        (EvidenceKind::BuyerNotified, "evidence.buyer_notified"),
-        (EvidenceKind::ExistingAccountLinked, "app.existing_account"),
-        (EvidenceKind::SecondClaimRefused, "app.existing_account"),
-        (EvidenceKind::EntitlementAsked, "app.plan_visible"),
-    ] {
+    for (kind, check) in BY_EVIDENCE {
         let world = ready_but(&[kind]).await;
         let lacking = outcomes(&look(&world).await);
         world.store(Stage::Staging).note_evidence(&product(), kind).await;
@@ -463,4 +473,22 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
         let needs_nobody = ["wiring.permissions", "page.https"].contains(&check.as_str());
         assert!(!is_looked_at || needs_nobody || outcome == Outcome::Unknown, "{check}: {outcome:?}");
     }
+}
+
+#[test]
+fn every_check_is_turned_by_something() {
+    let elsewhere = [
+        "evidence.bad_token_refused",
+        "wiring.permissions",
+        "app.support_reachable",
+        "wiring.sns_subscription",
+        "production.final_review_requested",
+        "production.published",
+    ];
+    let mut turned: BTreeSet<String> = elsewhere.map(str::to_owned).into();
+    turned.extend(BY_EVIDENCE.map(|(_, check)| check.to_owned()));
+    turned.extend(BY_PEOPLE.map(str::to_owned));
+    turned.extend(breaks().iter().flat_map(|(_, checks, _)| checks.split(' ').map(str::to_owned)));
+    let all: BTreeSet<String> = CHECKS.iter().map(|check| check.id.to_owned()).collect();
+    assert_eq!(turned, all);
 }

@@ -192,6 +192,7 @@ fn report(id: u64, text: &str) -> Report {
         actor: Actor::Seller,
         outcome: Outcome::Fail,
         is_broken: true,
+        takes_word: false,
         said: Said {
             text: "listing-found.none".to_owned(),
             with: BTreeMap::from([("what".to_owned(), text.to_owned())]),

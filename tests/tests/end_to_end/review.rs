@@ -94,6 +94,19 @@ async fn a_product_that_is_not_at_aws_is_not_reached() {
     assert_eq!(review["account"], Value::Null);
 }
 
+#[tokio::test]
+async fn an_older_listing_needs_its_topics() {
+    let world = World::new().await;
+    let product = json!({ "product": "demo-legacy" });
+    let good = world.control(Method::POST, "/sandbox/review", product.clone()).await;
+    assert_eq!(with_opinion(&good, Opinion::Objection), names(&[Point::UsageReported]), "{good:#}");
+    let lost = json!({ "subscriptions": { "aws-mp-subscription-notification-7demolegacy00000000000ab": null } });
+    world.control(Method::PATCH, "/sandbox/deployed/staging", lost).await;
+    let deaf = world.control(Method::POST, "/sandbox/review", product).await;
+    let objections = names(&[Point::NewsArrives, Point::UsageReported]);
+    assert_eq!(with_opinion(&deaf, Opinion::Objection), objections, "{deaf:#}");
+}
+
 fn outcome(report: &Report, check: &str) -> Outcome {
     report.checks.iter().find(|finding| finding.check == check).unwrap().outcome
 }
@@ -135,6 +148,18 @@ async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
         ),
         (one(application("/sign-up", json!({ "status": 500 }))), vec![Point::Registers]),
         (one(application("/sign-up", replace("email", "mail"))), vec![Point::SignsUp]),
+        (
+            [
+                ("/", replace("ubscription", "…")),
+                ("/", replace("our plan", "…")),
+                ("/", replace("AWS Marketplace", "…")),
+            ]
+            .into_iter()
+            .chain([("/", replace("ontract", "…")), ("/plan", json!({ "status": 404 }))])
+            .map(|(path, answer)| application(path, answer))
+            .collect(),
+            vec![Point::ShowsSubscription],
+        ),
     ];
     let world = sold().await;
     for (broken, wanted) in table {

@@ -192,7 +192,7 @@ fn delivery_options(url: &str) -> Vec<DeliveryOptionAtAws> {
 /// Everything as it must be, as far as a program can see it.
 fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
     let email = &listing.support.email;
-    let price = |key: String| PriceAtAws { dimension: key, months: None, amount: Decimal::new(1, 2) };
+    let price = |key: String| PriceAtAws { dimension: key, months: None, currency: "USD".to_owned(), amount: Decimal::new(1, 2) };
     Facts {
         listing,
         now,

@@ -181,6 +181,8 @@ pub(super) struct Books {
     pub tokens: HashMap<String, Token>,
     /// What was metered: the first record of each key.
     pub ledger: HashMap<LedgerKey, Entry>,
+    /// When GetEntitlements was last answered for a product.
+    pub entitlements_read: BTreeMap<ProductCode, Timestamp>,
     /// The dimensions that the catalogue does not publish yet.
     pub unpublished: BTreeSet<(ProductCode, DimensionKey)>,
 }

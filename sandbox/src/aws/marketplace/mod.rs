@@ -140,6 +140,15 @@ impl Marketplace {
         self.0.empty_first_pages.store(pages, Ordering::SeqCst);
     }
 
+    /// When GetEntitlements was last answered for a product.
+    pub fn entitlements_read(&self, product: &ProductCode) -> Option<Timestamp> {
+        self.books().entitlements_read.get(product).copied()
+    }
+
+    pub(crate) fn note_entitlements_read(&self, product: &ProductCode, at: Timestamp) {
+        self.books().entitlements_read.insert(product.clone(), at);
+    }
+
     /// The buyer presses "Set up your account" again: a fresh registration token for an agreement.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     let shown = held.iter().filter_map(|license| Some((license, license.shown_grant(now, after)?)));
     let entitlements = shown.flat_map(|(license, grant)| asked.filter.entitlements(license, grant)).collect();
     let (page, next) = asked.cursor.page(entitlements, asked.size);
+    marketplace.note_entitlements_read(&listing.product_code, now);
     Ok(Record::new().with("Entitlements", page).with_some("NextToken", next).into())
 }
 

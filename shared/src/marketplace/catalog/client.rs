@@ -99,18 +99,8 @@ impl Catalog {
         details.map(|details| OfferAtAws::read(id, details)).transpose()
     }
 
-    /// When it was last asked that a product becomes public, and AWS has not refused it; none if it was not, among the
-    /// newest 100 change sets of the product that have neither failed nor been cancelled.
-    ///
-    /// # Errors
-    ///
-    /// See [`MarketplaceError`].
-    pub async fn public_requested(&self, id: &ProductId) -> Result<Option<Timestamp>, MarketplaceError> {
-        self.public_requested_by(id, self.standing_change_sets(id).await?).await
-    }
-
-    /// The ids of these change sets, the newest first: the first half of [`public_requested`](Self::public_requested), by
-    /// ListChangeSets alone.
+    /// The ids of the newest 100 change sets of a product that have neither failed nor been cancelled, newest first: what
+    /// [`public_requested_by`](Self::public_requested_by) goes through, by ListChangeSets alone.
     ///
     /// # Errors
     ///
@@ -141,7 +131,7 @@ impl Catalog {
         Ok(ids)
     }
 
-    /// When the first of these change sets that asks for it asked that the product becomes public: the second half, by
+    /// When the first of these change sets that asks that the product becomes public was started; none if none asks, by
     /// DescribeChangeSet alone.
     ///
     /// # Errors

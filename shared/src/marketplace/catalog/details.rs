@@ -185,6 +185,8 @@ struct Term {
     documents: Vec<TermDocument>,
     refund_policy: Option<String>,
     #[serde(default)]
+    currency_code: String,
+    #[serde(default)]
     rate_cards: Vec<RateCards>,
 }
 
@@ -220,15 +222,20 @@ struct Rate {
 
 impl RateCards {
     /// The prices on it, with how long what they buy lasts.
-    fn prices(&self) -> impl Iterator<Item = PriceAtAws> {
+    fn prices<'a>(&'a self, currency: &'a str) -> impl Iterator<Item = PriceAtAws> + 'a {
         let months = self.selector.as_ref().and_then(|selector| months(&selector.value));
-        let price = move |rate: &Rate| PriceAtAws { dimension: rate.dimension_key.clone(), months, amount: rate.price };
+        let price = move |rate: &Rate| PriceAtAws {
+            dimension: rate.dimension_key.clone(),
+            months,
+            currency: currency.to_owned(),
+            amount: rate.price,
+        };
         self.rate_card.iter().map(price)
     }
 }
 
 /// How many months a duration of ISO 8601 has, as AWS writes the lengths of contracts; none of other durations.
-fn months(duration: &str) -> Option<u8> {
+pub(super) fn months(duration: &str) -> Option<u8> {
     match duration.strip_prefix('P')? {
         "30D" => Some(1),
         "365D" | "1Y" => Some(12),
@@ -262,7 +269,8 @@ impl OfferAtAws {
                 _ => EulaAtAws::Other,
             }
         });
-        let prices = terms.iter().flat_map(|term| &term.rate_cards).flat_map(RateCards::prices).collect();
+        let prices = terms.iter().flat_map(|term| term.rate_cards.iter().flat_map(|card| card.prices(&term.currency_code)));
+        let prices = prices.collect();
         let refund_policy = of_kind("SupportTerm").find_map(|term| term.refund_policy.clone()).unwrap_or_default();
         let is_pricing = |term: &Term| term.kind.ends_with("PricingTerm");
         let mut pricing = terms.iter().filter(|term| is_pricing(term)).peekable();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Difference;
 use super::offer::Compared;
 use crate::listing::{Catalog, Listing, Price};
+use crate::marketplace::catalog::details::months;
 use crate::marketplace::{Life, OfferAtAws, ProductAtAws};
 
 const USAGE: &str = "UsageBasedPricingTerm";
@@ -59,14 +60,7 @@ struct Rate {
 impl RateCard {
     /// For how many months its prices are.
     fn months(&self) -> Option<u8> {
-        let length = self.selector.as_ref()?.value.strip_prefix('P')?;
-        match length {
-            "30D" => Some(1),
-            "365D" | "1Y" => Some(12),
-            "730D" | "2Y" => Some(24),
-            "1095D" | "3Y" => Some(36),
-            months => months.strip_suffix('M')?.parse().ok(),
-        }
+        months(&self.selector.as_ref()?.value)
     }
 }
 

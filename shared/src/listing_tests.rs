@@ -1,0 +1,101 @@
+use super::*;
+
+const GOOD: &str = include_str!("../../listings/demo-contract.toml");
+
+#[test]
+fn every_described_listing_is_good() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            Listing::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 4);
+}
+
+#[test]
+fn an_error_names_the_line_and_what_would_be_right() {
+    let cases = [
+        ("mode = \"license\"", "mode = \"licence\"", "unknown variant `licence`, expected `license` or `customer`"),
+        ("product_id = \"prod-", "product_id = \"product-", "a product id must be `prod-` and up to 100 letters"),
+        ("types = [\"Entitled\"]", "types = [\"Entitled\", \"Metered\"]", "has only Entitled dimensions"),
+        ("types = [\"Entitled\"]", "types = []", "needs at least one type"),
+        ("key = \"projects\"", "key = \"seats\"", "dimension `seats` is described twice"),
+        ("sign_up = \"https:", "sign_up = \"http:", "`urls.sign_up` must begin with https://"),
+        ("email = \"", "email = \"no address ", "`support.email` must be a mail address"),
+        ("name = \"Demo", "nam = \"Demo", "unknown field `nam`"),
+    ];
+    for (from, to, expected) in cases {
+        let bad = GOOD.replacen(from, to, 1);
+        assert_ne!(bad, GOOD, "the sample has no {from:?}");
+        let error = Listing::parse(&bad).unwrap_err();
+        assert!(error.problem.contains(expected), "{error}");
+        let line = error.line.unwrap();
+        assert!(line > 1 || to.starts_with("nam"), "{error}");
+    }
+}
+
+#[test]
+fn the_line_is_the_one_that_a_person_would_point_at() {
+    let bad = GOOD.replacen("product_id = \"prod-", "product_id = \"product-", 1);
+    let expected = 1 + bad.lines().position(|line| line.contains("product-")).unwrap();
+    assert_eq!(Listing::parse(&bad).unwrap_err().line, Some(expected));
+}
+
+#[test]
+fn a_contract_with_consumption_needs_both_kinds_of_dimension() {
+    let bad = GOOD.replacen("pricing = \"contract\"", "pricing = \"contract-with-consumption\"", 1);
+    assert!(Listing::parse(&bad).unwrap_err().problem.contains("an Entitled dimension and an ExternallyMetered one"));
+}
+
+#[test]
+fn an_overage_is_of_an_entitled_dimension_of_a_contract_with_consumption() {
+    let good = include_str!("../../listings/demo-consumption.toml");
+    let listing = Listing::parse(good).unwrap();
+    assert!(listing.dimensions.iter().any(|dimension| dimension.overage_of.is_some()));
+    for (from, to, expected) in [
+        ("overage_of = \"", "overage_of = \"no_", "which is no Entitled dimension"),
+        ("types = [\"ExternallyMetered\"]", "types = [\"Entitled\"]", "is not metered"),
+        ("pricing = \"contract-with-consumption\"", "pricing = \"contract\"", ""),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert_ne!(bad, good, "the sample has no {from:?}");
+        assert!(Listing::parse(&bad).unwrap_err().problem.contains(expected), "{from}");
+    }
+}
+
+#[test]
+fn the_texts_of_a_dimension_are_held_to_the_limits_of_the_catalog() {
+    let good = GOOD.parse::<toml::Table>().unwrap();
+    let parsed = |field: &str, text: &str| {
+        let mut listing = good.clone();
+        let dimension = listing["dimensions"].as_array_mut().unwrap()[0].as_table_mut().unwrap();
+        dimension.insert(field.to_owned(), text.into());
+        Listing::parse(&listing.to_string()).map_err(|error| error.problem)
+    };
+    for (field, most) in [("key", 100), ("name", 80), ("description", 1000), ("unit", 20)] {
+        // Characters are counted, and no bytes.
+        let letter = if field == "key" { "a" } else { "席" };
+        assert_eq!(parsed(field, &letter.repeat(most)).err(), None, "{field}");
+        for text in [letter.repeat(most + 1), " ".to_owned(), String::new()] {
+            let problem = parsed(field, &text).unwrap_err();
+            assert!(problem.contains(&format!("1 to {most} ")), "{field} {text:?}: {problem}");
+        }
+    }
+}
+
+#[test]
+fn mail_addresses_are_judged_loosely() {
+    for good in ["a@example.com", "o'neil+tag@sub.example.co.jp", "検証@example.jp"] {
+        assert!(is_mail_address(good), "{good}");
+    }
+    for bad in
+        ["", "a", "@example.com", "a@", "a@b", "a b@example.com", "a@b@example.com", "a@example..com", "a@x.com\n"]
+    {
+        assert!(!is_mail_address(bad), "{bad:?}");
+    }
+}
