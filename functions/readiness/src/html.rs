@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use stallkeeper::listing::Stage;
 use stallkeeper::marketplace::Life;
 use stallkeeper::readiness::{
-    Outcome,    Actor, Finding, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
+    Actor, Finding, Outcome, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
 };
 use stallkeeper::texts::{Language, Texts};
 

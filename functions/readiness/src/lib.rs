@@ -158,11 +158,11 @@ impl Readiness {
             look(word::CATALOG, "aws-marketplace:DescribeEntity", catalog.offers_of(ids)).await
         };
         let review = async {
-            let asked = catalog.standing_change_sets(id);
+            let asked = catalog.change_sets_of(id);
             let change_sets = look(word::CATALOG, "aws-marketplace:ListChangeSets", asked).await?;
-            let asked = catalog.public_requested_by(id, change_sets);
-            let public_requested = look(word::CATALOG, "aws-marketplace:DescribeChangeSet", asked).await?;
-            Look::Ok(ReviewSeen { public_requested })
+            let asked = catalog.public_request(id, change_sets);
+            let public_request = look(word::CATALOG, "aws-marketplace:DescribeChangeSet", asked).await?;
+            Look::Ok(ReviewSeen { public_request })
         };
         let (product, offers, review, page, application, stack, evidence) = tokio::join!(
             look(word::CATALOG, "aws-marketplace:DescribeEntity", catalog.product(id)),

@@ -152,6 +152,15 @@ pub enum EulaAtAws {
     Other,
 }
 
+/// That AWS was asked to make a product public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicRequest {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// What AWS said, if it refused; none while the request stands.
+    pub refused: Option<String>,
+}
+
 /// What one unit costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceAtAws {

@@ -17,7 +17,7 @@ use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
 pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
 pub use catalog::{
-    Catalog, DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
+    Catalog, DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
 };
 pub use metering::ResolveError;
 

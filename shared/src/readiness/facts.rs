@@ -10,7 +10,7 @@ use url::Url;
 
 use super::evidence::{Evidence, EvidenceKind};
 use crate::listing::Listing;
-use crate::marketplace::{OfferAtAws, ProductAtAws};
+use crate::marketplace::{OfferAtAws, ProductAtAws, PublicRequest};
 
 /// What was seen, or why nothing could be.
 pub type Look<T> = Result<T, Blind>;
@@ -74,10 +74,10 @@ pub struct Facts<'a> {
 }
 
 /// What was asked of AWS's reviewers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewSeen {
-    /// When it was asked that the product becomes public; none if it never was, or was refused since.
-    pub public_requested: Option<Timestamp>,
+    /// The newest request that the product becomes public, if there was any.
+    pub public_request: Option<PublicRequest>,
 }
 
 /// What a web server answered.

@@ -184,6 +184,7 @@ pub(super) fn not_private_only(facts: &Facts<'_>) -> Verdict {
         of(&facts.offers, |offers| match offers.as_slice() {
             [] => missing("no_offer", []),
             offers if offers.iter().any(|offer| offer.is_public(facts.now)) => pass("ok", []),
+            offers if offers.iter().any(|offer| offer.is_for_everyone && !offer.is_released) => missing("draft", []),
             _ => fail("private", []),
         })
     })
@@ -341,6 +342,7 @@ mod tests {
             "listing.not_private_only",
             &[
                 Case::missing("no_offer", |facts| facts.offers = Ok(Vec::new())),
+                Case::missing("draft", |facts| offer(facts).is_released = false),
                 Case::fail("private", |facts| offer(facts).is_for_everyone = false),
                 Case::blind(|facts| facts.offers = Err(blind())),
             ],

@@ -14,7 +14,7 @@ use super::steps::{Actor, Outcome, Step, StepState};
 use super::texts::moment;
 use super::word;
 use crate::ids::ProductCode;
-use crate::listing::Stage;
+use crate::listing::{Listing, Stage};
 use crate::marketplace::Life;
 use crate::texts::Texts;
 
@@ -184,8 +184,9 @@ fn find(check: &Check, facts: &Facts<'_>, attestation: Option<&Attestation>, ear
             let said = match attestation {
                 Some(old) => Said::new("attested.old", [("at", old.at.to_string())]),
                 None => {
-                    let stage = facts.listing.stage.to_string();
-                    Said::new("attested.wanted", [("check", check.id.to_owned()), ("stage", stage)])
+                    let Listing { stage, product_code, .. } = facts.listing;
+                    let with = [("check", check.id.to_owned()), ("stage", stage.to_string())];
+                    Said::new("attested.wanted", with.into_iter().chain([("product", product_code.to_string())]))
                 }
             };
             (Outcome::Unknown, false, said)

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, ReviewSeen};
-use super::judgement::{Verdict, fail, listed, missing, not_yet, of, pass};
+use super::facts::Facts;
+use super::judgement::{Verdict, fail, listed, missing, not_yet, of, pass, unsure};
 use crate::listing::Price;
-use crate::marketplace::{Life, PriceAtAws};
+use crate::marketplace::{Life, PriceAtAws, PublicRequest};
 
 pub(super) fn registration(facts: &Facts<'_>) -> Verdict {
     // The Catalog API answers sellers only; that it has no product of ours says nothing of the account.
     match &facts.product {
         Ok(Some(_)) => pass("ok", []),
-        Ok(None) => Verdict::OnlyAPersonCanSay,
+        Ok(None) => unsure("no_product", []),
         Err(blind) => Verdict::Blind(blind.clone()),
     }
 }
@@ -26,8 +26,11 @@ pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
         return pass("done", []);
     }
     of_prices(facts).unwrap_or_else(|| {
-        of(&facts.review, |review| match review.public_requested {
-            Some(at) => pass("ok", [("at", at.to_string())]),
+        of(&facts.review, |review| match &review.public_request {
+            Some(PublicRequest { at, refused: None }) => pass("ok", [("at", at.to_string())]),
+            Some(PublicRequest { at, refused: Some(why) }) => {
+                missing("refused", [("at", at.to_string()), ("why", why.clone())])
+            }
             None => missing("none", []),
         })
     })
@@ -51,7 +54,8 @@ fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
     let unlike: BTreeSet<String> = unlike.map(|known| named(&known.dimension, known.months)).collect();
     let lacking = described.iter().filter(|price| !at_aws.iter().any(|known| is_of(known, price)));
     let lacking: Vec<String> = lacking.map(|price| named(price.dimension.as_str(), price.months)).collect();
-    let is_requested = matches!(facts.review, Ok(ReviewSeen { public_requested: Some(_) }));
+    let request = facts.review.as_ref().ok().and_then(|review| review.public_request.as_ref());
+    let is_requested = request.is_some_and(|request| request.refused.is_none());
     if !unlike.is_empty() {
         // Prices are small while a listing is tried.
         let judge = if is_requested { fail } else { not_yet };
@@ -78,8 +82,10 @@ pub(super) fn published(facts: &Facts<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
-    use crate::readiness::facts::Blind;
+    use crate::readiness::facts::{Blind, ReviewSeen};
     use crate::readiness::testing::{blind, complete, listing};
 
     #[test]
@@ -88,7 +94,7 @@ mod tests {
         let mut facts = complete(&listing);
         assert!(matches!(registration(&facts), Verdict::Pass(_)));
         facts.product = Ok(None);
-        assert_eq!(registration(&facts), Verdict::OnlyAPersonCanSay);
+        assert_eq!(registration(&facts), unsure("no_product", []));
         facts.product = Err(blind());
         assert_eq!(registration(&facts), Verdict::Blind(blind()));
     }
@@ -104,7 +110,10 @@ mod tests {
             (Err(()), Life::Restricted, Some("done")),
             (Err(()), Life::Limited, None),
         ] {
-            facts.review = requested.map_err(|()| blind()).map(|public_requested| ReviewSeen { public_requested });
+            let request = |at| PublicRequest { at, refused: None };
+            facts.review = requested
+                .map_err(|()| blind())
+                .map(|at: Option<Timestamp>| ReviewSeen { public_request: at.map(request) });
             facts.product.as_mut().unwrap().as_mut().unwrap().life = life;
             let got = match final_review_requested(&facts) {
                 Verdict::Pass(words) => Some(words.attribute),
@@ -122,7 +131,7 @@ mod tests {
             &mut facts.offers.as_mut().unwrap().first_mut().unwrap().prices
         }
         type Change = fn(&mut Facts<'_>);
-        let table: [(Change, &str); 11] = [
+        let table: [(Change, &str); 12] = [
             (|_| {}, "pass ok"),
             (|facts| prices(facts).first_mut().unwrap().amount = 9.into(), "fail prices events_included (P12M)"),
             (|facts| prices(facts).last_mut().unwrap().amount = 9.into(), "fail prices events_extra"),
@@ -130,7 +139,7 @@ mod tests {
             (
                 |facts| {
                     prices(facts).last_mut().unwrap().amount = 9.into();
-                    facts.review = Ok(ReviewSeen { public_requested: None });
+                    facts.review = Ok(ReviewSeen { public_request: None });
                 },
                 "not yet prices events_extra",
             ),
@@ -146,7 +155,14 @@ mod tests {
             (|facts| drop(prices(facts).pop()), "missing unpriced events_extra"),
             (|facts| facts.offers = Ok(Vec::new()), "missing unpriced events_included (P12M), events_extra"),
             (|facts| facts.offers = Err(blind()), "blind"),
-            (|facts| facts.review.as_mut().unwrap().public_requested = None, "missing none"),
+            (|facts| facts.review.as_mut().unwrap().public_request = None, "missing none"),
+            (
+                |facts| {
+                    let request = facts.review.as_mut().unwrap().public_request.as_mut().unwrap();
+                    request.refused = Some("No video.".to_owned());
+                },
+                "missing refused",
+            ),
         ];
         let listing = crate::listing::Listing::parse(DESCRIBED).unwrap();
         for (change, wanted) in table {

@@ -16,7 +16,9 @@ use super::judgement::Verdict;
 use super::report::Said;
 use super::{Attestation, CHECKS, check, texts};
 use crate::listing::Listing;
-use crate::marketplace::{DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
+use crate::marketplace::{
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
+};
 use crate::texts::Language;
 
 /// A contract with consumption, in the test phase.
@@ -110,7 +112,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
                 .collect(),
             pricing_terms: Vec::new(),
         }]),
-        review: Ok(ReviewSeen { public_requested: Some(now) }),
+        review: Ok(ReviewSeen { public_request: Some(PublicRequest { at: now, refused: None }) }),
         page: PageSeen {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
             certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),
@@ -181,7 +183,7 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
     let mut facts = complete(listing);
     facts.product = Ok(None);
     facts.offers = Ok(Vec::new());
-    facts.review = Ok(ReviewSeen { public_requested: None });
+    facts.review = Ok(ReviewSeen { public_request: None });
     facts.page =
         PageSeen { address: Err(blind()), certificate: Err(blind()), made_up_token: Err(blind()), form: Err(blind()) };
     facts.application = ApplicationSeen {

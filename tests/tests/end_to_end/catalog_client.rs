@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stallkeeper::ids::ProductId;
-use stallkeeper::marketplace::{Catalog, EulaAtAws, Life, MarketplaceError};
+use stallkeeper::marketplace::{Catalog, EulaAtAws, Life, MarketplaceError, PublicRequest};
 use tests::World;
 
 fn product() -> ProductId {
@@ -57,6 +57,8 @@ async fn a_request_to_become_public_counts_until_it_is_refused() {
     let id = change_sets["change_sets"][0]["id"].as_str().unwrap();
     let rejected = json!({ "verdict": "reject", "message": "No video" });
     world.control(Method::POST, &format!("/sandbox/change-sets/{id}"), rejected).await;
+    let refused = PublicRequest { at: asked_at, refused: Some("No video".to_owned()) };
+    assert_eq!(public_request(&catalog, &product()).await, Some(refused));
     assert_eq!(public_requested(&catalog, &product()).await, None);
 
     // Asked again, and other changes since.
@@ -86,8 +88,12 @@ async fn what_the_catalog_refuses_is_told_apart() {
     assert!(matches!(catalog(&world).offers(&product()).await, Err(MarketplaceError::Throttled)));
 }
 
-/// When it was last asked that a product becomes public.
+/// When it was last asked that a product becomes public, unless AWS has refused it.
 async fn public_requested(catalog: &Catalog, id: &ProductId) -> Option<Timestamp> {
-    let change_sets = catalog.standing_change_sets(id).await.unwrap();
-    catalog.public_requested_by(id, change_sets).await.unwrap()
+    public_request(catalog, id).await.filter(|request| request.refused.is_none()).map(|request| request.at)
+}
+
+async fn public_request(catalog: &Catalog, id: &ProductId) -> Option<PublicRequest> {
+    let change_sets = catalog.change_sets_of(id).await.unwrap();
+    catalog.public_request(id, change_sets).await.unwrap()
 }

@@ -88,7 +88,10 @@ async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
     let path = format!("/sandbox/change-sets/{}", change_sets["change_sets"][0]["id"].as_str().unwrap());
     world.control(Method::POST, &path, json!({ "verdict": "reject", "message": "No video." })).await;
-    assert_eq!(turned(&priced, &look(&world, PRODUCTION).await), [], "what was refused is asked again");
+    let refused = look(&world, PRODUCTION).await;
+    assert_eq!(turned(&priced, &refused), [], "what was refused is asked again");
+    let told = refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
+    assert_eq!(told.said.with["why"], "No video.");
 
     ask_for_the_public(&world, "prod-demoproduction01").await;
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use stallkeeper::listing::{Listing, Stage};
 use stallkeeper::marketplace::{
-    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws,
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
 };
 use stallkeeper::readiness::{
     ATTESTATION_LIFE, AlarmSeen, AlarmState, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen,
@@ -97,7 +97,9 @@ fn test_phase_done() -> Vec<Report> {
 fn in_review() -> Vec<Report> {
     let listing = listing(Stage::Production);
     let mut facts = complete(&listing, start());
-    facts.review = Ok(ReviewSeen { public_requested: Some(start() - SignedDuration::from_hours(30)) });
+    facts.review = Ok(ReviewSeen {
+        public_request: Some(PublicRequest { at: start() - SignedDuration::from_hours(30), refused: None }),
+    });
     vec![assess(&facts, &seller_and_application_attested(start()), None)]
 }
 
@@ -192,7 +194,12 @@ fn delivery_options(url: &str) -> Vec<DeliveryOptionAtAws> {
 /// Everything as it must be, as far as a program can see it.
 fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
     let email = &listing.support.email;
-    let price = |key: String| PriceAtAws { dimension: key, months: None, currency: "USD".to_owned(), amount: Decimal::new(1, 2) };
+    let price = |key: String| PriceAtAws {
+        dimension: key,
+        months: None,
+        currency: "USD".to_owned(),
+        amount: Decimal::new(1, 2),
+    };
     Facts {
         listing,
         now,
@@ -209,7 +216,7 @@ fn complete(listing: &Listing, now: Timestamp) -> Facts<'_> {
             prices: listing.dimensions.iter().map(|dimension| price(dimension.key.to_string())).collect(),
             pricing_terms: Vec::new(),
         }]),
-        review: Ok(ReviewSeen { public_requested: None }),
+        review: Ok(ReviewSeen { public_request: None }),
         page: PageSeen {
             address: Ok("https://marketplace.example.com/register".parse().unwrap()),
             certificate: Ok(CertificateSeen::Until(now + SignedDuration::from_hours(60 * 24))),

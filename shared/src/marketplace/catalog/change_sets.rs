@@ -209,7 +209,7 @@ fn sent(change: &Change) -> Result<SentChange, MarketplaceError> {
     sent.build().map_err(odd)
 }
 
-fn errors(change: &ChangeSummary) -> impl Iterator<Item = ChangeError> {
+pub(super) fn errors(change: &ChangeSummary) -> impl Iterator<Item = ChangeError> {
     let change_type = change.change_type().unwrap_or_default();
     change.error_detail_list().iter().map(move |error| ChangeError {
         change_type: change_type.to_owned(),

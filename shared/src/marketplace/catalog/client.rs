@@ -9,10 +9,10 @@ use aws_sdk_marketplacecatalog::types::{
 };
 use aws_smithy_types::Document;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
-use super::{MarketplaceError, OfferAtAws, ProductAtAws, odd, read_error};
+use super::change_sets::errors;
+use super::{MarketplaceError, OfferAtAws, ProductAtAws, PublicRequest, odd, read_error};
 use crate::ids::ProductId;
 
 /// The catalog that sellers' products are in.
@@ -99,21 +99,21 @@ impl Catalog {
         details.map(|details| OfferAtAws::read(id, details)).transpose()
     }
 
-    /// The ids of the newest 100 change sets of a product that have neither failed nor been cancelled, newest first: what
-    /// [`public_requested_by`](Self::public_requested_by) goes through, by ListChangeSets alone.
+    /// The ids of the newest 100 change sets of a product that nobody has cancelled, newest first: what
+    /// [`public_request`](Self::public_request) goes through, by ListChangeSets alone.
     ///
     /// # Errors
     ///
     /// See [`MarketplaceError`].
-    pub async fn standing_change_sets(&self, id: &ProductId) -> Result<Vec<String>, MarketplaceError> {
-        let standing = [ChangeStatus::Preparing, ChangeStatus::Applying, ChangeStatus::Succeeded];
-        let standing = standing.iter().map(|status| status.as_str().to_owned()).collect();
+    pub async fn change_sets_of(&self, id: &ProductId) -> Result<Vec<String>, MarketplaceError> {
+        let wanted = [ChangeStatus::Preparing, ChangeStatus::Applying, ChangeStatus::Succeeded, ChangeStatus::Failed];
+        let wanted = wanted.iter().map(|status| status.as_str().to_owned()).collect();
         let request = self
             .client
             .list_change_sets()
             .catalog(CATALOG)
             .filter_list(Filter::builder().name("EntityId").value_list(id.as_str()).build())
-            .filter_list(Filter::builder().name("Status").set_value_list(Some(standing)).build())
+            .filter_list(Filter::builder().name("Status").set_value_list(Some(wanted)).build())
             .sort(Sort::builder().sort_by("StartTime").sort_order(SortOrder::Descending).build());
         let mut pages = request.into_paginator().send();
         let mut ids: Vec<String> = Vec::new();
@@ -131,36 +131,46 @@ impl Catalog {
         Ok(ids)
     }
 
-    /// When the first of these change sets that asks that the product becomes public was started; none if none asks, by
-    /// DescribeChangeSet alone.
+    /// The first of these change sets that asks that the product becomes public; none if none asks, by DescribeChangeSet
+    /// alone.
     ///
     /// # Errors
     ///
     /// See [`MarketplaceError`].
-    pub async fn public_requested_by(
+    pub async fn public_request(
         &self,
         id: &ProductId,
         change_sets: Vec<String>,
-    ) -> Result<Option<Timestamp>, MarketplaceError> {
+    ) -> Result<Option<PublicRequest>, MarketplaceError> {
         // Ordered, and no more is asked than is needed for the first that is found.
         let asked = change_sets.into_iter().map(|change_set| self.asks_for_public(id, change_set).boxed());
         let mut asked = stream::iter(asked).buffered(AT_ONCE);
         while let Some(asked) = asked.next().await {
-            if let Some(at) = asked? {
-                return Ok(Some(at));
+            if let Some(request) = asked? {
+                return Ok(Some(request));
             }
         }
         Ok(None)
     }
 
-    /// When a change set was started, if it asks that the product becomes public.
-    async fn asks_for_public(&self, product: &ProductId, id: String) -> Result<Option<Timestamp>, MarketplaceError> {
+    /// What a change set asks, if that is that the product becomes public.
+    async fn asks_for_public(
+        &self,
+        product: &ProductId,
+        id: String,
+    ) -> Result<Option<PublicRequest>, MarketplaceError> {
         let described = self.describe_change_set(&id).await?;
         if !described.change_set().iter().any(|change| makes_public(product, change)) {
             return Ok(None);
         }
         let started = described.start_time().and_then(|at| at.parse().ok());
-        started.map(Some).ok_or_else(|| odd(format!("no start of the change set {id}")))
+        let at = started.ok_or_else(|| odd(format!("no start of the change set {id}")))?;
+        let refused = (described.status() == Some(&ChangeStatus::Failed)).then(|| {
+            let errors = described.change_set().iter().flat_map(errors).map(|error| error.message);
+            let said: Vec<String> = errors.chain(described.failure_description().map(str::to_owned)).collect();
+            said.join(" ")
+        });
+        Ok(Some(PublicRequest { at, refused }))
     }
 
     /// The details of an entity; none if this account has none of that id.

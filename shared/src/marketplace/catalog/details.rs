@@ -269,7 +269,8 @@ impl OfferAtAws {
                 _ => EulaAtAws::Other,
             }
         });
-        let prices = terms.iter().flat_map(|term| term.rate_cards.iter().flat_map(|card| card.prices(&term.currency_code)));
+        let prices =
+            terms.iter().flat_map(|term| term.rate_cards.iter().flat_map(|card| card.prices(&term.currency_code)));
         let prices = prices.collect();
         let refund_policy = of_kind("SupportTerm").find_map(|term| term.refund_policy.clone()).unwrap_or_default();
         let is_pricing = |term: &Term| term.kind.ends_with("PricingTerm");
