@@ -213,7 +213,7 @@ mod tests {
 
     use super::*;
     use crate::readiness::testing::{attested, blind, complete, listing, nothing};
-    use crate::readiness::{ATTESTATION_LIFE, check, texts};
+    use crate::readiness::{ATTESTATION_LIFE, texts};
     use crate::texts::Language;
 
     fn states(report: &Report) -> Vec<(&str, StepState)> {
