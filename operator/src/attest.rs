@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use http::Method;
 use serde_json::json;
+use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{ATTESTATION_LIFE, Attestation, CHECKS, check, texts};
 use stallkeeper::texts::Language;
 
@@ -18,7 +19,7 @@ pub(crate) struct Arguments {
     /// The check, as `stallkeeper readiness` lists it: app.no_payment_data.
     check: String,
     /// What you looked at; it stands in the report.
-    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
+    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw", value_parser = note)]
     note: Option<String>,
     /// Takes the attestation back.
     #[arg(long, conflicts_with = "note")]
@@ -30,11 +31,20 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// Dots, as commands that are shown have them in its place, tell nobody anything.
+fn note(text: &str) -> Result<String, &'static str> {
+    match text.contains(char::is_alphanumeric) {
+        true => Ok(text.to_owned()),
+        false => Err("it must say what you looked at, since it stands in the report"),
+    }
+}
+
 pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: Arguments) -> anyhow::Result<()> {
-    is_attestable(&id)?;
+    is_attestable(&id, product.api.stack().stage())?;
     let api = product.api.api().await?;
     let code = product.product(&api).await?;
     let path = format!("/v1/readiness/attestations/{}", encoded(&id));
+    let in_the_report = format!("It stands in the report from the next look on: {}", product.look_now(&code));
     if withdraw {
         let path = format!("{path}?product={}", encoded(&code));
         let answer = api.ask(Method::DELETE, &path, "application/json", "").await?;
@@ -43,7 +53,7 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
         }
         return match json {
             true => say_json(&json!({ "product": code, "check": id, "attested": false })),
-            false => say(format!("nobody attests {id} of {code} any more")),
+            false => say(format!("nobody attests {id} of {code} any more\n{in_the_report}")),
         };
     }
     let body = json!({ "product": code, "note": note.unwrap_or_default() }).to_string();
@@ -54,18 +64,19 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
     let said: Attestation =
         serde_json::from_value(answer).context("the API answers something else than it was said")?;
     let until = said.at.checked_add(ATTESTATION_LIFE)?.strftime("%Y-%m-%d");
-    say(format!("{id} of {code} is attested by {}, until {until}", plain(&said.by)))
+    say(format!("{id} of {code} is attested by {}, until {until}\n{in_the_report}", plain(&said.by)))
 }
 
-/// Whether a person's word does for the check; if not, for which it does.
-fn is_attestable(id: &str) -> anyhow::Result<()> {
+/// Whether a person's word does for the check in that stage; if not, for which it does.
+fn is_attestable(id: &str, stage: Stage) -> anyhow::Result<()> {
     let why = match check(id) {
-        Some(check) if check.is_attestable => return Ok(()),
-        Some(_) => "is looked at by the auditor, and nobody's word does for it",
-        None => "is no check",
+        Some(check) if check.is_attestable && check.step.is_in(stage) => return Ok(()),
+        Some(check) if check.is_attestable => format!("is of another stage, and no report of {stage} has it"),
+        Some(_) => "is looked at by the auditor, and nobody's word does for it".to_owned(),
+        None => "is no check".to_owned(),
     };
     let texts = texts(Language::English);
-    let those = CHECKS.iter().filter(|check| check.is_attestable);
+    let those = CHECKS.iter().filter(|check| check.is_attestable && check.step.is_in(stage));
     let those = those.map(|check| format!("\n  {:<36}{}", check.id, texts.say(&check.message())));
     bail!("{id} {why}. Those that can be attested:{}", those.collect::<String>())
 }

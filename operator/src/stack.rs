@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use aws_config::{Region, SdkConfig};
 use clap::Args;
-use stallkeeper::aws::chain;
 use stallkeeper::listing::Stage;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
+
+use crate::failure::{Failure, SIGN_IN};
 
 /// The only region that a stack can be in.
 pub(crate) const REGION: &str = "us-east-1";
@@ -46,6 +47,22 @@ pub(crate) struct Described {
     outputs: BTreeMap<String, String>,
 }
 
+/// Nobody was there to answer.
+pub(crate) struct Nobody {
+    /// Why.
+    pub(crate) says: String,
+    /// What to do about it.
+    pub(crate) mend: String,
+}
+
+/// CloudFormation's code for what it does not have.
+const NOT_THERE: &str = "ValidationError";
+
+/// Whether it is the stack that CloudFormation does not have, and not one of its parts: "Stack with id … does not exist".
+fn is_of_a_stack(message: &str) -> bool {
+    message.starts_with("Stack ") && message.contains("does not exist")
+}
+
 impl StackArguments {
     /// The stage that is meant.
     pub(crate) fn stage(&self) -> Stage {
@@ -55,6 +72,15 @@ impl StackArguments {
     /// The name that the stack has at CloudFormation.
     pub(crate) fn name(&self) -> String {
         self.stack_name.clone().unwrap_or_else(|| format!("stallkeeper-{}", self.stage()))
+    }
+
+    /// The options that say which stack is meant, as they are typed.
+    pub(crate) fn typed(&self) -> String {
+        let option = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!(" --{name} {value}")).unwrap_or_default()
+        };
+        let (name, endpoint) = (option("stack-name", &self.stack_name), option("endpoint-url", &self.endpoint_url));
+        format!("--stage {}{name}{endpoint}", self.stage)
     }
 
     /// The configuration of clients of the stack's AWS.
@@ -72,11 +98,18 @@ impl StackArguments {
         let client = aws_sdk_cloudformation::Client::new(config);
         let described = match client.describe_stacks().stack_name(&name).send().await {
             Ok(described) => described,
-            Err(error) => bail!(
-                "CloudFormation does not tell of the stack {name} in {REGION}: {}. Is it deployed, and are these its \
-                 account's credentials? Another name goes into --stack-name",
-                chain(&error)
-            ),
+            Err(error) => match Failure::of(&error) {
+                Failure::Refused { code, message } if code == NOT_THERE && is_of_a_stack(&message) => {
+                    return Err(self.is_not_there());
+                }
+                failure => match self.nobody(config, &failure) {
+                    Some(Nobody { says, mend }) => bail!("{says}: {mend}"),
+                    None => bail!(
+                        "CloudFormation does not tell of the stack {name} in {REGION}: {failure}. Are these its \
+                         account's credentials, and do they allow cloudformation:DescribeStacks?"
+                    ),
+                },
+            },
         };
         let stack = described.stacks.unwrap_or_default().into_iter().next();
         let stack = stack.with_context(|| format!("CloudFormation describes no stack {name}"))?;
@@ -93,13 +126,58 @@ impl StackArguments {
         let described = client.describe_stack_resource().stack_name(&name).logical_resource_id(part).send().await;
         let resource = match described {
             Ok(described) => described.stack_resource_detail.and_then(|detail| detail.physical_resource_id),
-            Err(error) => bail!(
-                "CloudFormation does not tell of {part} of the stack {name} in {REGION}: {}. Do the credentials allow \
-                 cloudformation:DescribeStackResource?",
-                chain(&error)
-            ),
+            Err(error) => match Failure::of(&error) {
+                Failure::Refused { code, message } if code == NOT_THERE && is_of_a_stack(&message) => {
+                    return Err(self.is_not_there());
+                }
+                Failure::Refused { code, message } if code == NOT_THERE && message.contains("does not exist") => None,
+                failure => match self.nobody(config, &failure) {
+                    Some(Nobody { says, mend }) => bail!("{says}: {mend}"),
+                    None => bail!(
+                        "CloudFormation does not tell of {part} of the stack {name} in {REGION}: {failure}. Do the \
+                         credentials allow cloudformation:DescribeStackResource?"
+                    ),
+                },
+            },
         };
         resource.with_context(|| format!("the stack {name} has no {part}"))
+    }
+
+    fn is_not_there(&self) -> anyhow::Error {
+        anyhow!(
+            "there is no stack {} in {REGION} in this account: is it deployed, and are these the right credentials? \
+             Another name goes into --stack-name",
+            self.name()
+        )
+    }
+
+    /// Why nobody was there to answer, if it was that: there are no credentials to ask with, or nothing answers.
+    pub(crate) fn nobody(&self, config: &SdkConfig, failure: &Failure) -> Option<Nobody> {
+        match failure {
+            Failure::NoCredentials(_) => Some(Nobody { says: failure.to_string(), mend: SIGN_IN.to_owned() }),
+            Failure::Silent(cause) => Some(match config.endpoint_url() {
+                Some(url) => {
+                    let by = self.endpoint_is_named_by();
+                    Nobody {
+                        says: format!("{url} ({by}) does not answer ({cause})"),
+                        mend: format!("start the sandbox, if it is to be one, or mend {by}"),
+                    }
+                }
+                None => Nobody {
+                    says: format!("AWS in {REGION} does not answer ({cause})"),
+                    mend: "see whether this machine reaches it, by its proxy if it has one".to_owned(),
+                },
+            }),
+            Failure::Refused { .. } | Failure::Other(_) => None,
+        }
+    }
+
+    fn endpoint_is_named_by(&self) -> &'static str {
+        match (&self.endpoint_url, std::env::var_os("AWS_ENDPOINT_URL")) {
+            (Some(_), _) => "--endpoint-url",
+            (None, Some(_)) => "AWS_ENDPOINT_URL",
+            (None, None) => "endpoint_url of the profile",
+        }
     }
 }
 

@@ -11,11 +11,19 @@ use crate::fixture::{World, typed};
 async fn only_what_no_program_can_see_is_attested() {
     // It is told without asking anybody.
     let nowhere = ["--stage", "staging", "--endpoint-url", "http://127.0.0.1:9"];
-    for (check, why) in [("page.https", "nobody's word does for it"), ("page.strange", "is no check")] {
+    for (check, why) in [
+        ("page.https", "nobody's word does for it"),
+        ("page.strange", "is no check"),
+        ("production.final_review_requested", "is of another stage, and no report of staging has it"),
+    ] {
         let error = typed(["attest", check, "--note", "I saw it"].iter().chain(&nowhere)).await.error();
         assert!(error.contains(why), "{error}");
         assert!(error.contains("\n  app.no_payment_data") && error.contains("No payment data is collected"), "{error}");
-        assert!(!error.contains("\n  page."), "{error}");
+        assert!(!error.contains("\n  page.") && !error.contains("\n  production."), "{error}");
+    }
+    for nothing in ["…", "...", " - "] {
+        let error = typed(["attest", "app.no_payment_data", "--note", nothing].iter().chain(&nowhere)).await.error();
+        assert!(error.contains("it must say what you looked at"), "{error}");
     }
     let silent = typed(["attest", "app.no_payment_data"].iter().chain(&nowhere)).await.error();
     assert!(silent.contains("--note"), "{silent}");
@@ -34,10 +42,11 @@ fn outcome(report: &Value, check: &str) -> String {
 async fn the_report_is_shown_told_to_programs_and_written_as_a_page() {
     let world = World::of_one_listing().await;
     let none = world.run(&["readiness"]).await.error();
-    let mend = format!("readiness --anew --product {CONTRACT}");
-    assert!(none.contains("there is no report on") && none.contains(&mend), "{none}");
+    assert!(none.contains("there is no report on"), "{none}");
 
-    let shown = world.run(&["readiness", "--anew"]).await.text();
+    // What is said to do about it is a command that can be typed as it is.
+    let (_, look_now) = none.trim_end().split_once("Look now: stallkeeper ").unwrap();
+    let shown = typed(look_now.split(' ')).await.text();
     assert!(shown.contains(CONTRACT) && shown.contains("of 7 steps done") && shown.contains("[seller."), "{shown}");
     assert!(!shown.contains('\x1b'), "no colour where no terminal is");
     let every = world.run(&["readiness", "--all", "--language", "ja"]).await.text();
@@ -84,9 +93,14 @@ async fn a_listing_is_named_where_the_stack_has_several_whether_it_was_looked_at
     let withdrawn = world.run(&[&attest[..], &["--withdraw", "--json"]].concat()).await.json();
     assert_eq!((&withdrawn["product"], &withdrawn["attested"]), (&json!("5demosubscription000000ab"), &json!(false)));
     for command in [&["readiness"][..], &["attest", "app.no_payment_data", "--note", "I looked."]] {
-        let strange = world.run(&[command, &["--product", "strange"]].concat()).await.error();
-        assert!(strange.contains("this stack has no listing of strange"), "{strange}");
+        for product in ["strange", "prod-strange"] {
+            let strange = world.run(&[command, &["--product", product]].concat()).await.error();
+            assert!(strange.contains(&format!("the stack has no listing of {product}, only of:\n  ")), "{strange}");
+            assert!(strange.contains(&format!("{CONTRACT}  Demo Contract\n")), "{strange}");
+        }
     }
+    let report = world.run(&["readiness", "--product", "prod-democontract01", "--json"]).await.json();
+    assert_eq!(report["product"], CONTRACT);
 }
 
 #[tokio::test]
@@ -96,10 +110,10 @@ async fn what_turns_while_somebody_watches_is_said() {
     watching.args(["readiness", "--anew", "--watch", "--every", "10", "--stage", "staging"]);
     watching.args(["--endpoint-url", world.sandbox.aws_url()]);
     watching.envs([("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")]);
-    let mut watching = watching.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut watching = watching.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut told = BufReader::new(watching.stderr.take().unwrap()).lines();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
-    // The report is there once its last line is: it has been looked at.
-    while !world.run(&["readiness"]).await.done {}
+    while !told.next_line().await.unwrap().unwrap().contains("looking every 10 s; Ctrl-C ends") {}
     let logo = json!({ "PromotionalResources": { "LogoUrl": null } });
     let entity = "/sandbox/catalog/prod-democontract01";
     world.people.control(reqwest::Method::PATCH, entity, logo).await.unwrap();
@@ -110,6 +124,8 @@ async fn what_turns_while_somebody_watches_is_said() {
         }
     };
     assert!(turned.contains("The product has a logo: Passes → To do"), "{turned}");
+    let often = world.run(&["readiness", "--watch", "--every", "3"]).await.error();
+    assert!(often.contains("at least 10 seconds"), "{often}");
 }
 
 #[tokio::test]
@@ -120,6 +136,8 @@ async fn an_attestation_stands_in_the_next_report_until_it_is_withdrawn() {
     let attest = ["attest", "app.no_payment_data", "--note", "Looked at every form."];
     let said = world.run(&attest).await.text();
     assert!(said.contains("is attested by arn:aws:") && said.contains(", until 20"), "{said}");
+    let next = "\nIt stands in the report from the next look on: stallkeeper readiness --anew --stage staging ";
+    assert!(said.contains(next) && said.contains(&format!(" --product {CONTRACT}")), "{said}");
     let report = world.run(&anew).await.json();
     assert_eq!(outcome(&report, "app.no_payment_data"), "attested");
     let shown = world.run(&["readiness", "--all"]).await.text();
@@ -127,7 +145,7 @@ async fn an_attestation_stands_in_the_next_report_until_it_is_withdrawn() {
 
     let withdraw = ["attest", "app.no_payment_data", "--withdraw"];
     let said = world.run(&withdraw).await.text();
-    assert!(said.contains("nobody attests app.no_payment_data"), "{said}");
+    assert!(said.contains("nobody attests app.no_payment_data") && said.contains(next), "{said}");
     assert_eq!(outcome(&world.run(&anew).await.json(), "app.no_payment_data"), "unknown");
     assert!(world.run(&withdraw).await.error().contains("attestation_unknown"));
 }
