@@ -52,7 +52,10 @@ impl ApiArguments {
             Some(url) => url.clone(),
             None => self.stack.described(&config).await?.output("ApiUrl")?.to_owned(),
         };
-        Ok(Api::new(&url, Signed::new(&config)?))
+        let signed = Signed::new(&config)?;
+        // Said before the API is called, which would be told as its silence.
+        signed.credentials().await?;
+        Ok(Api::new(&url, signed))
     }
 }
 

@@ -6,6 +6,7 @@ mod catalog;
 mod dlq;
 mod doctor;
 mod events;
+mod failure;
 mod lambda;
 mod licenses;
 mod listing;
@@ -20,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::failure::{Failure, SIGN_IN};
 
 /// Runs a stack of Stallkeeper.
 #[derive(Debug, Parser)]
@@ -72,8 +75,11 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // What went wrong and why, in a line; as `Debug` it would bring its backtrace along.
-            eprintln!("error: {error:#}");
+            match Failure::of(error.as_ref()) {
+                failure @ Failure::NoCredentials(_) => eprintln!("error: {failure}: {SIGN_IN}"),
+                // What went wrong and why, in a line; as `Debug` it would bring its backtrace along.
+                _ => eprintln!("error: {error:#}"),
+            }
             ExitCode::FAILURE
         }
     }

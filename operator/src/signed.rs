@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow};
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
@@ -18,6 +19,7 @@ use jiff::fmt::rfc2822;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use stallkeeper::aws::chain;
 
+use crate::failure::{Failure, SIGN_IN};
 use crate::stack::REGION;
 
 /// What stands in a path or a query as it is (RFC 3986, unreserved).
@@ -96,9 +98,14 @@ impl Signed {
         answered.unwrap_or_else(|_| Err(anyhow!("no answer within {} seconds", limit.as_secs())))
     }
 
-    async fn sign(&self, call: &Call<'_>) -> anyhow::Result<Request<String>> {
+    /// Whose credentials sign.
+    pub(crate) async fn credentials(&self) -> anyhow::Result<Credentials> {
         let credentials = self.credentials.provide_credentials().await;
-        let identity = credentials.map_err(|error| anyhow!("there are no credentials: {}", chain(&error)))?.into();
+        credentials.map_err(|error| anyhow!("{}: {SIGN_IN}", Failure::of(&error)))
+    }
+
+    async fn sign(&self, call: &Call<'_>) -> anyhow::Result<Request<String>> {
+        let identity = self.credentials().await?.into();
         let parameters = SigningParams::builder()
             .identity(&identity)
             .region(REGION)
@@ -122,8 +129,6 @@ impl Signed {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use aws_credential_types::Credentials;
-
     use super::*;
 
     /// Whether the kernel keeps the connection alive that is open to this port on this machine: of its rows in

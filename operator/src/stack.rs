@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use aws_config::{Region, SdkConfig};
 use clap::Args;
-use stallkeeper::aws::chain;
 use stallkeeper::listing::Stage;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
+
+use crate::failure::{Failure, SIGN_IN};
 
 /// The only region that a stack can be in.
 pub(crate) const REGION: &str = "us-east-1";
@@ -46,6 +47,24 @@ pub(crate) struct Described {
     outputs: BTreeMap<String, String>,
 }
 
+/// Nobody was there to answer.
+pub(crate) struct Nobody {
+    /// Why.
+    pub(crate) says: String,
+    /// What to do about it.
+    pub(crate) mend: String,
+}
+
+/// Whether CloudFormation has none of what it calls so: "Stack with id … does not exist".
+fn lacks(failure: &Failure, what: &str) -> bool {
+    match failure {
+        Failure::Refused { code, message } => {
+            code == "ValidationError" && message.starts_with(what) && message.contains("does not exist")
+        }
+        Failure::NoCredentials(_) | Failure::Silent(_) | Failure::Other(_) => false,
+    }
+}
+
 impl StackArguments {
     /// The stage that is meant.
     pub(crate) fn stage(&self) -> Stage {
@@ -72,11 +91,7 @@ impl StackArguments {
         let client = aws_sdk_cloudformation::Client::new(config);
         let described = match client.describe_stacks().stack_name(&name).send().await {
             Ok(described) => described,
-            Err(error) => bail!(
-                "CloudFormation does not tell of the stack {name} in {REGION}: {}. Is it deployed, and are these its \
-                 account's credentials? Another name goes into --stack-name",
-                chain(&error)
-            ),
+            Err(error) => bail!(self.silence(config, &Failure::of(&error), "the stack", "DescribeStacks")),
         };
         let stack = described.stacks.unwrap_or_default().into_iter().next();
         let stack = stack.with_context(|| format!("CloudFormation describes no stack {name}"))?;
@@ -93,13 +108,59 @@ impl StackArguments {
         let described = client.describe_stack_resource().stack_name(&name).logical_resource_id(part).send().await;
         let resource = match described {
             Ok(described) => described.stack_resource_detail.and_then(|detail| detail.physical_resource_id),
-            Err(error) => bail!(
-                "CloudFormation does not tell of {part} of the stack {name} in {REGION}: {}. Do the credentials allow \
-                 cloudformation:DescribeStackResource?",
-                chain(&error)
-            ),
+            Err(error) => match Failure::of(&error) {
+                failure if lacks(&failure, "Resource ") => None,
+                failure => bail!(self.silence(config, &failure, part, "DescribeStackResource")),
+            },
         };
         resource.with_context(|| format!("the stack {name} has no {part}"))
+    }
+
+    /// Why CloudFormation does not tell of something, and what to do.
+    fn silence(&self, config: &SdkConfig, failure: &Failure, of: &str, permission: &str) -> String {
+        let name = self.name();
+        if lacks(failure, "Stack ") {
+            return format!(
+                "there is no stack {name} in {REGION} in this account: is it deployed, and are these the right \
+                 credentials? Another name goes into --stack-name"
+            );
+        }
+        match self.nobody(config, failure) {
+            Some(Nobody { says, mend }) => format!("{says}: {mend}"),
+            None => format!(
+                "CloudFormation does not tell of {of} ({name} in {REGION}): {failure}. Are these its account's \
+                 credentials, and do they allow cloudformation:{permission}?"
+            ),
+        }
+    }
+
+    /// Why nobody was there to answer, if it was that: there are no credentials to ask with, or nothing answers.
+    pub(crate) fn nobody(&self, config: &SdkConfig, failure: &Failure) -> Option<Nobody> {
+        match failure {
+            Failure::NoCredentials(_) => Some(Nobody { says: failure.to_string(), mend: SIGN_IN.to_owned() }),
+            Failure::Silent(cause) => Some(match config.endpoint_url() {
+                Some(url) => {
+                    let by = self.endpoint_is_named_by();
+                    Nobody {
+                        says: format!("{url} ({by}) does not answer ({cause})"),
+                        mend: format!("start the sandbox, if it is to be one, or mend {by}"),
+                    }
+                }
+                None => Nobody {
+                    says: format!("AWS in {REGION} does not answer ({cause})"),
+                    mend: "see whether this machine reaches it, by its proxy if it has one".to_owned(),
+                },
+            }),
+            Failure::Refused { .. } | Failure::Other(_) => None,
+        }
+    }
+
+    fn endpoint_is_named_by(&self) -> &'static str {
+        match (&self.endpoint_url, std::env::var_os("AWS_ENDPOINT_URL")) {
+            (Some(_), _) => "--endpoint-url",
+            (None, Some(_)) => "AWS_ENDPOINT_URL",
+            (None, None) => "endpoint_url of the profile",
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use jiff::Timestamp;
 use serde::Serialize;
-use stallkeeper::aws::chain;
 
 use super::kind::kind;
+use crate::failure::Failure;
 
 /// For how long a message that was looked at is out of sight, in seconds: nobody looks at a queue of dead letters but an
 /// operator, and a move leaves out what is out of sight.
@@ -141,7 +141,7 @@ impl<'a> Queue<'a> {
     }
 
     fn failed(&self, permissions: &str, error: &(dyn std::error::Error + 'static)) -> anyhow::Error {
-        let error = chain(error);
+        let error = Failure::of(error);
         anyhow::anyhow!("SQS does not do it for {}: {error}. Do the credentials allow {permissions}?", self.name)
     }
 }

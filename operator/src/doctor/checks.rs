@@ -3,7 +3,6 @@
 use aws_config::SdkConfig;
 use http::Method;
 use jiff::Timestamp;
-use stallkeeper::aws::chain;
 use stallkeeper::ids::ProductId;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::Catalog;
@@ -14,25 +13,26 @@ use super::judge;
 use super::{Line, Verdict};
 use crate::api::Api;
 use crate::dlq::{Name, Queue};
+use crate::failure::Failure;
 use crate::lambda::Lambda;
 use crate::licenses::RECONCILE_FUNCTION;
 use crate::print::Progress;
 use crate::signed::Signed;
-use crate::stack::{Described, REGION, StackArguments};
+use crate::stack::{Described, Nobody, REGION, StackArguments};
 
 /// All of it. What rests on something that is not there could not be looked at.
 pub(super) async fn all(stack: &StackArguments, progress: &mut Progress) -> Vec<Line> {
     progress.say("whose credentials are these?");
     let surroundings = stallkeeper::aws::config().await;
     let config = stack.config().await;
-    let mut lines = vec![credentials(&config).await, region(&surroundings)];
+    let mut lines = vec![credentials(&config, stack).await, region(&surroundings)];
     let of_stack =
         ["stack", "table", "catalog", "API", "dead letters", "reconciliation", "permissions", "versions", "clock"];
     let skipped = |from: usize, why: &'static str| {
         of_stack.into_iter().skip(from).map(move |check| Line::could_not_look(check, why))
     };
     if lines.iter().any(|line| line.result != Verdict::Ok) {
-        lines.extend(skipped(0, "without credentials nobody answers"));
+        lines.extend(skipped(0, "nobody is asked before it is known who asks"));
         return lines;
     }
     progress.say("is the stack there?");
@@ -64,17 +64,23 @@ pub(super) async fn all(stack: &StackArguments, progress: &mut Progress) -> Vec<
     lines
 }
 
-async fn credentials(config: &SdkConfig) -> Line {
+async fn credentials(config: &SdkConfig, stack: &StackArguments) -> Line {
     match aws_sdk_sts::Client::new(config).get_caller_identity().send().await {
         Ok(caller) => {
             let (arn, account) = (caller.arn.unwrap_or_default(), caller.account.unwrap_or_default());
             Line::ok("credentials", format!("{arn}, of the account {account}"))
         }
-        Err(error) => Line::not_ok(
-            "credentials",
-            format!("STS does not say whose they are: {}", chain(&error)),
-            "sign in (`aws sso login`), or name a profile in AWS_PROFILE, of the account that the stack is in",
-        ),
+        Err(error) => {
+            let failure = Failure::of(&error);
+            match stack.nobody(config, &failure) {
+                Some(Nobody { says, mend }) => Line::not_ok("credentials", says, mend),
+                None => Line::not_ok(
+                    "credentials",
+                    format!("STS does not say whose they are: {failure}"),
+                    "sign in (`aws sso login`), or name a profile in AWS_PROFILE, of the account that the stack is in",
+                ),
+            }
+        }
     }
 }
 
@@ -116,7 +122,7 @@ async fn table_and_catalog(config: &SdkConfig, described: &Described) -> (Line, 
         Ok(listings) => Line::ok("table", format!("{table} answers, and has {} listings", listings.len())),
         Err(error) => Line::not_ok(
             "table",
-            format!("{table} does not answer: {}", chain(&error)),
+            format!("{table} does not answer: {}", Failure::of(&error)),
             "the credentials need dynamodb:Query on it; was it deleted, or restored under another name?",
         ),
     };
@@ -134,7 +140,7 @@ async fn catalog(config: &SdkConfig, product: &ProductId) -> Line {
         ),
         Err(error) => Line::not_ok(
             "catalog",
-            format!("AWS Marketplace does not show {product}: {}", chain(&error)),
+            format!("AWS Marketplace does not show {product}: {}", Failure::of(&error)),
             "`stallkeeper listing plan` and `apply` need aws-marketplace:DescribeEntity (listings/README.md has the rest)",
         ),
     };

@@ -34,7 +34,7 @@ async fn a_stack_that_is_not_there_is_told_with_the_mend_and_the_rest_is_not_gue
     let world = World::new().await;
     let at = ["doctor", "--stage", "production", "--endpoint-url", world.sandbox.aws_url()];
     let said = typed(at.iter()).await;
-    assert!(said.out.contains("stallkeeper-production does not exist"), "{said:?}");
+    assert!(said.out.contains("there is no stack stallkeeper-production in us-east-1"), "{said:?}");
     assert!(said.out.contains("to mend stack: deploy it by `sam deploy --config-env production`"), "{said:?}");
     assert!(said.error().contains("1 of 11 are not ok"));
     let said = typed(at.iter().chain(&["--json"])).await;

@@ -94,13 +94,16 @@ impl World {
 
 /// The command, with no more than is typed.
 pub(crate) async fn typed(arguments: impl Iterator<Item = impl ToString>) -> Said {
-    let arguments: Vec<String> = arguments.map(|argument| argument.to_string()).collect();
-    let run = move || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
-        command.env_remove("AWS_ENDPOINT_URL").env("AWS_EC2_METADATA_DISABLED", "true");
-        command.envs([("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"), ("AWS_SECRET_ACCESS_KEY", "any")]);
-        command.stdin(std::process::Stdio::null()).args(arguments).output().unwrap()
-    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
+    command.env_remove("AWS_ENDPOINT_URL").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.envs([("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"), ("AWS_SECRET_ACCESS_KEY", "any")]);
+    command.args(arguments.map(|argument| argument.to_string()));
+    run(command).await
+}
+
+/// A command, with what is around it, and nobody at the keyboard.
+pub(crate) async fn run(mut command: Command) -> Said {
+    let run = move || command.stdin(std::process::Stdio::null()).output().unwrap();
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { done: output.status.success(), out: text(output.stdout), err: text(output.stderr) }

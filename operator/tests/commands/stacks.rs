@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use sandbox::aws::Service;
 use serde_json::json;
 
-use crate::fixture::{World, typed};
+use crate::fixture::{Said, World, run, typed};
 
 #[tokio::test]
 async fn a_stack_is_found_by_its_stage_or_its_name_or_its_api_by_its_address() {
@@ -35,7 +35,8 @@ async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
     ] {
         let production = ["--stage", "production", "--endpoint-url", aws];
         let error = typed(command.iter().chain(&production)).await.error();
-        assert!(error.contains("stallkeeper-production does not exist") && error.contains("--stack-name"), "{error}");
+        let not_there = "there is no stack stallkeeper-production in us-east-1 in this account: is it deployed";
+        assert!(error.contains(not_there) && error.contains("--stack-name") && !error.contains("{"), "{error}");
         let nobody = ["--stage", "staging", "--endpoint-url", aws, "--api-url", "http://127.0.0.1:9"];
         let said = typed(command.iter().chain(&nobody)).await;
         assert!(!said.done, "{said:?}");
@@ -48,7 +49,45 @@ async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
     assert!(error.contains("is it the address of a stack's API?"), "{error}");
     world.fault("cloudformation", "DescribeStacks", "access_denied", 10).await;
     let denied = world.run(&["dlq", "show"]).await.error();
-    assert!(denied.contains("AccessDenied") && denied.contains("credentials"), "{denied}");
+    assert!(
+        denied.contains("(stallkeeper-staging in us-east-1): AccessDenied: ")
+            && denied.contains("cloudformation:DescribeStacks"),
+        "{denied}"
+    );
+}
+
+#[tokio::test]
+async fn that_nobody_signed_in_and_that_nothing_answers_are_told_in_a_line() {
+    let api = ["licenses", "--api-url", "http://127.0.0.1:9"];
+    let table = ["listing", "show", "--table", "any"];
+    for command in [&["readiness"][..], &["dlq", "show"], &["listing", "show"], &["licenses", "reconcile", "--all"]] {
+        let silent = around(command, &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), KEY[0], KEY[1]]).await.error();
+        assert!(silent.contains("error: http://127.0.0.1:9 (AWS_ENDPOINT_URL) does not answer ("), "{silent}");
+        let given = around(&[command, &["--endpoint-url", "http://127.0.0.1:9"]].concat(), &KEY).await.error();
+        assert!(given.contains("http://127.0.0.1:9 (--endpoint-url) does not answer ("), "{given}");
+    }
+    for command in [&["readiness"][..], &["dlq", "show"], &["licenses", "reconcile", "--all"], &api, &table] {
+        let nobody = around(command, &[]).await.error();
+        assert!(nobody.starts_with("error: there are no credentials (no credentials found in chain): "), "{nobody}");
+        assert!(nobody.contains("AWS_PROFILE") && nobody.lines().count() == 1, "{nobody}");
+    }
+    let nobody = around(&["doctor"], &[]).await;
+    assert!(nobody.out.contains("credentials     there are no credentials ("), "{nobody:?}");
+    assert!(nobody.out.contains("to mend credentials: sign in"), "{nobody:?}");
+    let silent = around(&["doctor"], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), KEY[0], KEY[1]]).await;
+    assert!(silent.out.contains("http://127.0.0.1:9 (AWS_ENDPOINT_URL) does not answer"), "{silent:?}");
+    assert!(silent.out.contains("mend AWS_ENDPOINT_URL") && !silent.out.contains("sign in"), "{silent:?}");
+}
+
+/// Somebody's credentials.
+const KEY: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
+
+/// A command on the staging stack, with nothing around it but this.
+async fn around(arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
+    command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nowhere");
+    command.envs(variables.iter().copied()).args(arguments).args(["--stage", "staging"]);
+    run(command).await
 }
 
 #[tokio::test]

@@ -1,0 +1,82 @@
+//! Why AWS did not do what it was asked, for people: in one line, and without what its SDK says of itself.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_cloudformation::error::{ConnectorError, ErrorMetadata};
+use stallkeeper::aws::chain;
+
+/// How to come by credentials.
+pub(crate) const SIGN_IN: &str = "sign in (`aws sso login`), or name a profile in AWS_PROFILE; for the sandbox set the \
+                                  variables that README.md names (AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any)";
+
+/// Why AWS did not do what it was asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// There is nobody to sign as.
+    NoCredentials(String),
+    /// Nothing answers there.
+    Silent(String),
+    /// AWS says why, in a way that the SDK has no type for.
+    Refused { code: String, message: String },
+    /// Anything else.
+    Other(String),
+}
+
+impl Failure {
+    /// What an error comes from.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let causes = || std::iter::successors(Some(error), |&error| Error::source(error));
+        // The chain of providers says in the lines after the first what each of them lacks.
+        let root = causes().last().map(ToString::to_string).unwrap_or_default();
+        let root = root.lines().next().unwrap_or_default().trim_end_matches(". Attempted:").to_owned();
+        if causes().any(|cause| cause.is::<CredentialsError>()) {
+            return Self::NoCredentials(root);
+        }
+        let is_silent = |error: &ConnectorError| error.is_io() || error.is_timeout();
+        if causes().filter_map(|cause| cause.downcast_ref()).any(is_silent) {
+            return Self::Silent(root);
+        }
+        match causes().find_map(|cause| cause.downcast_ref::<ErrorMetadata>()) {
+            Some(said) => Self::Refused {
+                code: said.code().unwrap_or("an error without a code").to_owned(),
+                message: said.message().unwrap_or("AWS does not say why").to_owned(),
+            },
+            None => Self::Other(chain(error)),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredentials(cause) => write!(f, "there are no credentials ({cause})"),
+            Self::Silent(cause) => write!(f, "it does not answer ({cause})"),
+            Self::Refused { code, message } => write!(f, "{code}: {}", message.trim_end_matches('.')),
+            Self::Other(chain) => f.write_str(chain),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_sdk_says_of_itself_is_left_out() {
+        let providers = "no credentials found in chain. Attempted:\n  Environment: the environment variable is not set";
+        let none = ConnectorError::other(CredentialsError::not_loaded(providers).into(), None);
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let denied = ErrorMetadata::builder().code("AccessDenied").message("You may not.").build();
+        let cases: [(Box<dyn Error>, &str); 4] = [
+            (Box::new(none), "there are no credentials (no credentials found in chain)"),
+            (Box::new(ConnectorError::io(refused.into())), "it does not answer (connection refused)"),
+            (Box::new(denied), "AccessDenied: You may not"),
+            (Box::new(fmt::Error), "an error occurred when formatting an argument"),
+        ];
+        for (error, said) in cases {
+            assert_eq!(Failure::of(error.as_ref()).to_string(), said);
+        }
+    }
+}
