@@ -45,6 +45,12 @@ impl ApiArguments {
         &self.stack
     }
 
+    /// The options that say which API is meant, as they are typed.
+    pub(crate) fn typed(&self) -> String {
+        let url = self.api_url.as_ref().map(|url| format!(" --api-url {url}")).unwrap_or_default();
+        format!("{}{url}", self.stack.typed())
+    }
+
     /// The API that is meant.
     pub(crate) async fn api(&self) -> anyhow::Result<Api> {
         let config = self.stack.config().await;

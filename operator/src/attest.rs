@@ -35,6 +35,7 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
     let api = product.api.api().await?;
     let code = product.product(&api).await?;
     let path = format!("/v1/readiness/attestations/{}", encoded(&id));
+    let in_the_report = format!("It stands in the report from the next look on: {}", product.look_now(&code));
     if withdraw {
         let path = format!("{path}?product={}", encoded(&code));
         let answer = api.ask(Method::DELETE, &path, "application/json", "").await?;
@@ -43,7 +44,7 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
         }
         return match json {
             true => say_json(&json!({ "product": code, "check": id, "attested": false })),
-            false => say(format!("nobody attests {id} of {code} any more")),
+            false => say(format!("nobody attests {id} of {code} any more\n{in_the_report}")),
         };
     }
     let body = json!({ "product": code, "note": note.unwrap_or_default() }).to_string();
@@ -54,7 +55,7 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
     let said: Attestation =
         serde_json::from_value(answer).context("the API answers something else than it was said")?;
     let until = said.at.checked_add(ATTESTATION_LIFE)?.strftime("%Y-%m-%d");
-    say(format!("{id} of {code} is attested by {}, until {until}", plain(&said.by)))
+    say(format!("{id} of {code} is attested by {}, until {until}\n{in_the_report}", plain(&said.by)))
 }
 
 /// Whether a person's word does for the check; if not, for which it does.

@@ -8,8 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
+use stallkeeper::ids::ProductId;
 use stallkeeper::readiness::{Report, Shown, Turned, table, texts, turned};
+use stallkeeper::store::Store;
 use stallkeeper::texts::Language;
+use stallkeeper::time::Clock;
 
 use crate::api::{Api, ApiArguments};
 use crate::print::{Progress, plain, say, say_json};
@@ -56,7 +59,7 @@ pub(crate) struct Arguments {
 /// Which listing is meant.
 #[derive(Debug, Args)]
 pub(crate) struct ProductArguments {
-    /// The product code of the listing, where the stack has several.
+    /// The listing's product code or product id, where the stack has several.
     #[arg(long, value_name = "CODE")]
     product: Option<String>,
     #[command(flatten)]
@@ -68,33 +71,50 @@ fn language(tag: &str) -> Result<Language, String> {
 }
 
 impl ProductArguments {
-    /// The product code that is meant: the one that is said, or that of the only listing of the stack.
+    /// The command that looks at a product of this stack.
+    pub(crate) fn look_now(&self, product: &str) -> String {
+        format!("stallkeeper readiness --anew {} --product {product}", self.api.typed())
+    }
+
+    /// The product code that is meant: of the listing that is said, or of the only one of the stack.
     pub(crate) async fn product(&self, api: &Api) -> anyhow::Result<String> {
-        if let Some(product) = &self.product {
-            return Ok(product.clone());
-        }
+        let said = match &self.product {
+            Some(id) if id.parse::<ProductId>().is_ok() => Some(self.code_of(id).await?),
+            said => said.clone(),
+        };
         let mut answer = api.get("/v1/readiness").await?;
         let products: Vec<String> = member(&mut answer, "products", api)?;
-        match products.as_slice() {
-            [] => bail!("the stack has no listing; load one by `stallkeeper listing push`"),
-            [only] => Ok(only.clone()),
-            several => {
-                let reports: Vec<Report> = member(&mut answer, "reports", api)?;
-                let name = |code: &str| {
-                    let of_it = reports.iter().find(|report| report.product.as_str() == code);
-                    of_it.map_or_else(|| "no report yet".to_owned(), |report| plain(&report.name))
-                };
-                let names = several.iter().map(|code| format!("\n  {code}  {}", name(code)));
-                bail!("the stack has several listings, say which by --product:{}", names.collect::<String>())
-            }
-        }
+        let (why, known) = match (said, products.as_slice()) {
+            (_, []) => bail!("the stack has no listing; load one by `stallkeeper listing push`"),
+            (Some(said), known) if known.contains(&said) => return Ok(said),
+            (Some(said), known) => (format!("the stack has no listing of {said}, only of:"), known),
+            (None, [only]) => return Ok(only.clone()),
+            (None, several) => ("the stack has several listings, say which by --product:".to_owned(), several),
+        };
+        let reports: Vec<Report> = member(&mut answer, "reports", api)?;
+        let name = |code: &str| {
+            let of_it = reports.iter().find(|report| report.product.as_str() == code);
+            of_it.map_or_else(|| "no report yet".to_owned(), |report| plain(&report.name))
+        };
+        let names = known.iter().map(|code| format!("\n  {code}  {}", name(code)));
+        bail!("{why}{}", names.collect::<String>())
+    }
+
+    /// The product code of the listing with that product id, which the API does not tell of, but the table does.
+    async fn code_of(&self, id: &str) -> anyhow::Result<String> {
+        let config = self.api.stack().config().await;
+        let table = self.api.stack().described(&config).await?.output("TableName")?.to_owned();
+        let listings = Store::new(&config, table, Clock::System).all_listings().await?;
+        let listing = listings.into_iter().find(|listing| listing.product_id.as_str() == id);
+        Ok(listing.map_or_else(|| id.to_owned(), |listing| listing.product_code.to_string()))
     }
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let api = arguments.product.api.api().await?;
     let product = arguments.product.product(&api).await?;
-    let looker = Looker { api: &api, product: &product };
+    let look_now = arguments.product.look_now(&product);
+    let looker = Looker { api: &api, product: &product, look_now: &look_now };
     let mut report = looker.report(arguments.anew).await?;
     match &arguments.html {
         Some(file) => {
@@ -121,12 +141,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 struct Looker<'a> {
     api: &'a Api,
     product: &'a str,
+    /// The command that looks at it.
+    look_now: &'a str,
 }
 
 impl Looker<'_> {
     /// The report: what a look finds now, or what the last one found.
     async fn report(&self, anew: bool) -> anyhow::Result<Report> {
-        let Self { api, product } = self;
+        let Self { api, product, look_now } = self;
         let answer = if anew {
             let body = json!({ "product": product });
             let look = api.post("/v1/readiness/runs", &body);
@@ -136,7 +158,7 @@ impl Looker<'_> {
             api.get_unless("not_looked_yet", &path).await?.with_context(|| {
                 format!(
                     "there is no report on {product} yet: the stack looks at each of its listings once a day. Look now: \
-                     stallkeeper readiness --anew --product {product}"
+                     {look_now}"
                 )
             })?
         };

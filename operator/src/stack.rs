@@ -76,6 +76,15 @@ impl StackArguments {
         self.stack_name.clone().unwrap_or_else(|| format!("stallkeeper-{}", self.stage()))
     }
 
+    /// The options that say which stack is meant, as they are typed.
+    pub(crate) fn typed(&self) -> String {
+        let option = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!(" --{name} {value}")).unwrap_or_default()
+        };
+        let (name, endpoint) = (option("stack-name", &self.stack_name), option("endpoint-url", &self.endpoint_url));
+        format!("--stage {}{name}{endpoint}", self.stage)
+    }
+
     /// The configuration of clients of the stack's AWS.
     pub(crate) async fn config(&self) -> SdkConfig {
         let mut config = stallkeeper::aws::config().await.to_builder().region(Region::from_static(REGION));
