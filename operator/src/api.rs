@@ -177,8 +177,14 @@ impl Api {
         let document: Value = serde_json::from_slice(body).unwrap_or_default();
         let of = |member: &str| document.get(member).and_then(Value::as_str).unwrap_or_default();
         if !of("code").is_empty() {
-            let parts = [of("title"), of("detail"), of("action")].into_iter().filter(|part| !part.is_empty());
-            return anyhow!("{} ({})", parts.collect::<Vec<_>>().join(" "), of("code"));
+            let action = match of("code") {
+                // What is advised to who writes requests; the detail says to a command's user what was wrong with it.
+                "parameter_invalid" | "body_unreadable" => "",
+                "unavailable" => "The same again, in a while.",
+                _ => of("action"),
+            };
+            let sentences = [of("title"), of("detail"), action].into_iter().filter(|part| !part.is_empty());
+            return anyhow!("{} ({})", sentences.map(sentence).collect::<Vec<_>>().join(" "), of("code"));
         }
         match *status {
             StatusCode::FORBIDDEN => anyhow!(
@@ -197,6 +203,50 @@ impl Api {
     }
 }
 
+/// A text with a full stop, where none stands.
+fn sentence(text: &str) -> String {
+    let ends = text.ends_with(['.', '?', '!']);
+    format!("{text}{}", if ends { "" } else { "." })
+}
+
 fn may_go_well_later(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::SdkConfig;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use http::HeaderMap;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_sentences_with_what_a_commands_user_can_do() {
+        let credentials = Credentials::new("any", "any", None, None, "test");
+        let config = SdkConfig::builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+        let api = Api::new("https://api.example.com", Signed::new(&config).unwrap());
+        for (code, detail, action, said) in [
+            (
+                "parameter_invalid",
+                "limit: too many",
+                "Send the request again.",
+                "No. limit: too many. (parameter_invalid)",
+            ),
+            ("body_invalid", "Too long.", "Mend the file.", "No. Too long. Mend the file. (body_invalid)"),
+            ("unavailable", "", "Send the same request again.", "No. The same again, in a while. (unavailable)"),
+            (
+                "license_unknown",
+                "nothing of l-1 yet",
+                "Check the id.",
+                "No. nothing of l-1 yet. Check the id. (license_unknown)",
+            ),
+        ] {
+            let body = json!({ "title": "No.", "detail": detail, "action": action, "code": code }).to_string();
+            let answer = Answer { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body: body.into() };
+            assert_eq!(api.refusal(&answer).to_string(), said);
+        }
+    }
 }
