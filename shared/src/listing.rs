@@ -271,7 +271,7 @@ struct ListingFile {
     #[serde(default)]
     page: Option<Spanned<Page>>,
     #[serde(default)]
-    catalog: Option<Spanned<Catalog>>,
+    catalog: Option<Catalog>,
 }
 
 impl Listing {
@@ -345,8 +345,8 @@ impl Listing {
         if let Some(problem) = missing(file.pricing, &dimensions) {
             return Err(at(dimensions_at, problem.to_owned()));
         }
-        if let Some(problem) = file.catalog.as_ref().and_then(|catalog| catalog.get_ref().problem(&dimensions)) {
-            return Err(at(file.catalog.as_ref().map_or(0, |catalog| catalog.span().start), problem));
+        if let Some((part, problem)) = file.catalog.as_ref().and_then(|catalog| catalog.problem(&dimensions)) {
+            return Err(ListingError { line: part.offset(text).map(|offset| line_at(text, offset)), problem });
         }
 
         Ok(Self {
@@ -361,7 +361,7 @@ impl Listing {
             urls,
             support,
             page,
-            catalog: file.catalog.map(Spanned::into_inner),
+            catalog: file.catalog,
         })
     }
 

@@ -1,7 +1,10 @@
 //! What AWS Marketplace is to show of a listing and to ask for it: what `stallkeeper listing sheet` writes out.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::Dimension;
@@ -54,12 +57,41 @@ pub struct Price {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub months: Option<u8>,
     /// How much.
+    #[serde(deserialize_with = "amount")]
     pub usd: Decimal,
 }
 
+fn amount<'de, D: Deserializer<'de>>(written: D) -> Result<Decimal, D::Error> {
+    let usd: Result<Decimal, D::Error> = Deserialize::deserialize(written);
+    usd.map_err(|_| D::Error::custom("`usd` must be a price such as \"0.01\""))
+}
+
+/// A part of what is described, which a problem is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A field of that name.
+    Field(&'static str),
+    /// The price that stands there, from 0.
+    Price(usize),
+}
+
+impl Part {
+    /// Where it begins in the listing's file, in bytes.
+    pub(super) fn offset(self, file: &str) -> Option<usize> {
+        let file = DeTable::parse(file).ok()?;
+        let catalog = file.get_ref().get("catalog")?.get_ref().as_table()?;
+        let value = |field: &str| -> Option<&Spanned<DeValue<'_>>> { catalog.get(field) };
+        let part = match self {
+            Self::Field(field) => value(field)?,
+            Self::Price(number) => value("prices")?.get_ref().as_array()?.get(number)?,
+        };
+        Some(part.span().start)
+    }
+}
+
 impl Catalog {
-    /// What is wrong with it, beside these dimensions.
-    pub(super) fn problem(&self, dimensions: &[Dimension]) -> Option<String> {
+    /// What is wrong with it, beside these dimensions, and with which part of it.
+    pub(super) fn problem(&self, dimensions: &[Dimension]) -> Option<(Part, String)> {
         let texts = [
             ("short_description", &self.short_description, 1000),
             ("long_description", &self.long_description, 5000),
@@ -68,7 +100,7 @@ impl Catalog {
         ];
         for (field, text, most) in texts {
             if !fits(text, most) {
-                return Some(format!("`catalog.{field}` must have 1 to {most} characters"));
+                return Some((Part::Field(field), format!("`catalog.{field}` must have 1 to {most} characters")));
             }
         }
         let lists = [
@@ -78,49 +110,34 @@ impl Catalog {
         ];
         for (field, list, most, longest) in lists {
             if list.is_empty() || list.len() > most || !list.iter().all(|text| fits(text, longest)) {
-                return Some(format!(
-                    "`catalog.{field}` must have 1 to {most} texts, each of 1 to {longest} characters"
-                ));
+                let problem =
+                    format!("`catalog.{field}` must have 1 to {most} texts, each of 1 to {longest} characters");
+                return Some((Part::Field(field), problem));
             }
         }
         for (field, url) in [("logo", Some(&self.logo)), ("eula", self.eula.as_ref())] {
             if url.is_some_and(|url| url.scheme() != "https") {
-                return Some(format!("`catalog.{field}` must begin with https://"));
+                return Some((Part::Field(field), format!("`catalog.{field}` must begin with https://")));
             }
         }
         if self.allowed_accounts.len() > 100 {
-            return Some("`catalog.allowed_accounts` must be at most 100".to_owned());
+            let problem = "`catalog.allowed_accounts` must be at most 100".to_owned();
+            return Some((Part::Field("allowed_accounts"), problem));
         }
-        self.prices_problem(dimensions)
+        for (number, price) in self.prices.iter().enumerate() {
+            let is_same = |other: &Price| (&other.dimension, other.months) == (&price.dimension, price.months);
+            if self.prices.iter().take(number).any(is_same) {
+                return Some((Part::Price(number), format!("the price of `{}` stands twice", price.dimension)));
+            }
+            if let Some(problem) = price.problem(dimensions) {
+                return Some((Part::Price(number), problem));
+            }
+        }
+        self.prices_problem(dimensions).map(|problem| (Part::Field("prices"), problem))
     }
 
+    /// What the prices together lack.
     fn prices_problem(&self, dimensions: &[Dimension]) -> Option<String> {
-        for (place, price) in self.prices.iter().enumerate() {
-            let key = &price.dimension;
-            let Some(dimension) = dimensions.iter().find(|dimension| dimension.key == *key) else {
-                return Some(format!("`catalog.prices` names `{key}`, which is no dimension of this listing"));
-            };
-            let is_bought_in_advance = !dimension.is_metered();
-            match price.months {
-                Some(_) if !dimension.is_entitled() => {
-                    return Some(format!("the price of `{key}` has `months`, but usage is paid as it is made"));
-                }
-                Some(months) if !CONTRACTS.contains(&months) => {
-                    return Some(format!("the price of `{key}` must be for 1, 12, 24 or 36 `months`"));
-                }
-                None if is_bought_in_advance => {
-                    return Some(format!("the price of `{key}` needs `months`: how long what it buys lasts"));
-                }
-                Some(_) | None => {}
-            }
-            if price.usd.is_sign_negative() || price.usd.normalize().scale() > MOST_DECIMALS {
-                return Some(format!("the price of `{key}` must be 0 or more, with at most {MOST_DECIMALS} decimals"));
-            }
-            let is_same = |other: &Price| (&other.dimension, other.months) == (key, price.months);
-            if self.prices.iter().skip(place + 1).any(is_same) {
-                return Some(format!("the price of `{key}` stands twice"));
-            }
-        }
         let priced = |dimension: &&Dimension| self.prices.iter().any(|price| price.dimension == dimension.key);
         if let Some(unpriced) = dimensions.iter().find(|dimension| !priced(dimension)) {
             return Some(format!("`catalog.prices` has none for `{}`", unpriced.key));
@@ -130,6 +147,30 @@ impl Catalog {
             return Some("at least one of `catalog.prices` must be above 0".to_owned());
         }
         None
+    }
+}
+
+impl Price {
+    fn problem(&self, dimensions: &[Dimension]) -> Option<String> {
+        let key = &self.dimension;
+        let Some(dimension) = dimensions.iter().find(|dimension| dimension.key == *key) else {
+            return Some(format!("`catalog.prices` names `{key}`, which is no dimension of this listing"));
+        };
+        let is_bought_in_advance = !dimension.is_metered();
+        match self.months {
+            Some(_) if !dimension.is_entitled() => {
+                return Some(format!("the price of `{key}` has `months`, but usage is paid as it is made"));
+            }
+            Some(months) if !CONTRACTS.contains(&months) => {
+                return Some(format!("the price of `{key}` must be for 1, 12, 24 or 36 `months`"));
+            }
+            None if is_bought_in_advance => {
+                return Some(format!("the price of `{key}` needs `months`: how long what it buys lasts"));
+            }
+            Some(_) | None => {}
+        }
+        let is_odd = self.usd.is_sign_negative() || self.usd.normalize().scale() > MOST_DECIMALS;
+        is_odd.then(|| format!("the price of `{key}` must be 0 or more, with at most {MOST_DECIMALS} decimals"))
     }
 }
 
@@ -191,19 +232,25 @@ mod tests {
             ("usd = \"0.01\"", "usd = \"0.123456789\"".to_owned(), "at most 8 decimals"),
             ("prices = [", "prices = [{ dimension = \"events_extra\", usd = \"1\" }, ".to_owned(), "stands twice"),
             ("111122223301", "11112222330".to_owned(), "12 digits"),
+            ("usd = \"0.01\"", "usd = \"free\"".to_owned(), "`usd` must be a price such as \"0.01\""),
         ] {
             let bad = GOOD.replacen(from, &to, 1);
             assert_ne!(bad, GOOD, "the sample has no {from:?}");
             let error = Listing::parse(&bad).unwrap_err();
             assert!(error.problem.contains(expected), "{from}: {error}");
-            assert!(error.line.is_some_and(|line| line > 1), "{error}");
+            // The line that was changed; of what stands twice, the second.
+            let changed = 1 + GOOD.lines().zip(bad.lines()).take_while(|(good, bad)| good == bad).count();
+            let line = if expected == "stands twice" { changed + 2 } else { changed };
+            assert_eq!(error.line, Some(line), "{error}");
         }
     }
 
     #[test]
     fn every_dimension_has_a_price_and_one_is_above_zero() {
         let unpriced = GOOD.replacen("    { dimension = \"events_extra\", usd = \"0.01\" },\n", "", 1);
-        assert!(Listing::parse(&unpriced).unwrap_err().problem.contains("has none for `events_extra`"));
+        let error = Listing::parse(&unpriced).unwrap_err();
+        assert!(error.problem.contains("has none for `events_extra`"), "{error}");
+        assert_eq!(error.line, GOOD.lines().position(|line| line == "prices = [").map(|before| before + 1));
         let free = GOOD.replace("usd = \"0.01\"", "usd = \"0\"");
         assert!(Listing::parse(&free).unwrap_err().problem.contains("above 0"));
     }
