@@ -1,9 +1,10 @@
 //! Attestations: what a person says of what no program can look at.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use http::Method;
 use serde_json::json;
+use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{ATTESTATION_LIFE, Attestation, CHECKS, check, texts};
 use stallkeeper::texts::Language;
 
@@ -31,7 +32,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: Arguments) -> anyhow::Result<()> {
-    is_attestable(&id)?;
+    is_attestable(&id, product.api.stack().stage())?;
+    // Dots, as commands that are shown have them in its place, tell nobody anything.
+    let says_something = note.as_ref().is_none_or(|note| note.contains(char::is_alphanumeric));
+    ensure!(says_something, "--note must say what you looked at, since it stands in the report");
     let api = product.api.api().await?;
     let code = product.product(&api).await?;
     let path = format!("/v1/readiness/attestations/{}", encoded(&id));
@@ -58,15 +62,16 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
     say(format!("{id} of {code} is attested by {}, until {until}\n{in_the_report}", plain(&said.by)))
 }
 
-/// Whether a person's word does for the check; if not, for which it does.
-fn is_attestable(id: &str) -> anyhow::Result<()> {
+/// Whether a person's word does for the check in that stage; if not, for which it does.
+fn is_attestable(id: &str, stage: Stage) -> anyhow::Result<()> {
     let why = match check(id) {
-        Some(check) if check.is_attestable => return Ok(()),
-        Some(_) => "is looked at by the auditor, and nobody's word does for it",
-        None => "is no check",
+        Some(check) if check.is_attestable && check.step.is_in(stage) => return Ok(()),
+        Some(check) if check.is_attestable => format!("is of another stage, and no report of {stage} has it"),
+        Some(_) => "is looked at by the auditor, and nobody's word does for it".to_owned(),
+        None => "is no check".to_owned(),
     };
     let texts = texts(Language::English);
-    let those = CHECKS.iter().filter(|check| check.is_attestable);
+    let those = CHECKS.iter().filter(|check| check.is_attestable && check.step.is_in(stage));
     let those = those.map(|check| format!("\n  {:<36}{}", check.id, texts.say(&check.message())));
     bail!("{id} {why}. Those that can be attested:{}", those.collect::<String>())
 }

@@ -11,11 +11,19 @@ use crate::fixture::{World, typed};
 async fn only_what_no_program_can_see_is_attested() {
     // It is told without asking anybody.
     let nowhere = ["--stage", "staging", "--endpoint-url", "http://127.0.0.1:9"];
-    for (check, why) in [("page.https", "nobody's word does for it"), ("page.strange", "is no check")] {
+    for (check, why) in [
+        ("page.https", "nobody's word does for it"),
+        ("page.strange", "is no check"),
+        ("production.final_review_requested", "is of another stage, and no report of staging has it"),
+    ] {
         let error = typed(["attest", check, "--note", "I saw it"].iter().chain(&nowhere)).await.error();
         assert!(error.contains(why), "{error}");
         assert!(error.contains("\n  app.no_payment_data") && error.contains("No payment data is collected"), "{error}");
-        assert!(!error.contains("\n  page."), "{error}");
+        assert!(!error.contains("\n  page.") && !error.contains("\n  production."), "{error}");
+    }
+    for nothing in ["…", "...", " - "] {
+        let error = typed(["attest", "app.no_payment_data", "--note", nothing].iter().chain(&nowhere)).await.error();
+        assert!(error.contains("--note must say what you looked at"), "{error}");
     }
     let silent = typed(["attest", "app.no_payment_data"].iter().chain(&nowhere)).await.error();
     assert!(silent.contains("--note"), "{silent}");
