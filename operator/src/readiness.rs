@@ -38,9 +38,8 @@ pub(crate) struct Arguments {
     /// Goes on looking, and says what turns, until every step is done.
     #[arg(long, conflicts_with_all = ["json", "html"])]
     watch: bool,
-    /// How many seconds are between two looks.
-    #[arg(long, value_name = "SECONDS", requires = "watch", default_value_t = 60,
-        value_parser = clap::value_parser!(u64).range(MOST_OFTEN..))]
+    /// How many seconds are between two looks, at least 10.
+    #[arg(long, value_name = "SECONDS", requires = "watch", default_value_t = 60, value_parser = seconds)]
     every: u64,
     /// Writes the report as a page that can be sent to a colleague; it is one file, and loads nothing.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
@@ -64,6 +63,11 @@ pub(crate) struct ProductArguments {
     product: Option<String>,
     #[command(flatten)]
     pub(crate) api: ApiArguments,
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let wanted = text.parse().ok().filter(|seconds| *seconds >= MOST_OFTEN);
+    wanted.ok_or_else(|| format!("at least {MOST_OFTEN} seconds"))
 }
 
 fn language(tag: &str) -> Result<Language, String> {
@@ -168,6 +172,9 @@ impl Looker<'_> {
 
 /// Goes on looking until every step is done. A look that fails is told of, and the next one comes all the same.
 async fn watch(looker: &Looker<'_>, mut report: Report, arguments: &Arguments) -> anyhow::Result<Report> {
+    if !report.is_done() {
+        eprintln!("looking every {} s; Ctrl-C ends", arguments.every);
+    }
     while !report.is_done() {
         tokio::time::sleep(Duration::from_secs(arguments.every)).await;
         match looker.report(true).await {

@@ -110,10 +110,10 @@ async fn what_turns_while_somebody_watches_is_said() {
     watching.args(["readiness", "--anew", "--watch", "--every", "10", "--stage", "staging"]);
     watching.args(["--endpoint-url", world.sandbox.aws_url()]);
     watching.envs([("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")]);
-    let mut watching = watching.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut watching = watching.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut told = BufReader::new(watching.stderr.take().unwrap()).lines();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
-    // The report is there once its last line is: it has been looked at.
-    while !world.run(&["readiness"]).await.done {}
+    while !told.next_line().await.unwrap().unwrap().contains("looking every 10 s; Ctrl-C ends") {}
     let logo = json!({ "PromotionalResources": { "LogoUrl": null } });
     let entity = "/sandbox/catalog/prod-democontract01";
     world.people.control(reqwest::Method::PATCH, entity, logo).await.unwrap();
@@ -124,6 +124,8 @@ async fn what_turns_while_somebody_watches_is_said() {
         }
     };
     assert!(turned.contains("The product has a logo: Passes → To do"), "{turned}");
+    let often = world.run(&["readiness", "--watch", "--every", "3"]).await.error();
+    assert!(often.contains("at least 10 seconds"), "{often}");
 }
 
 #[tokio::test]
