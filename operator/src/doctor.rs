@@ -89,6 +89,7 @@ pub(crate) async fn run(Arguments { stack, json }: &Arguments) -> anyhow::Result
         }
     }
     let wrong = lines.iter().filter(|line| line.result == Verdict::NotOk).count();
-    ensure!(wrong == 0, "{wrong} of {} are not ok", lines.len());
+    let are = if wrong == 1 { "is" } else { "are" };
+    ensure!(wrong == 0, "{wrong} of {} {are} not ok", lines.len());
     Ok(())
 }

@@ -74,6 +74,11 @@ pub(crate) fn cell(document: &Value, path: &str) -> String {
     }
 }
 
+/// So many of what is called so, of which there is one, or several with an s.
+pub(crate) fn counted(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
 /// How long ago something was, in words.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     long(now.duration_since(then))
@@ -167,6 +172,11 @@ mod tests {
         let mut table = Table::of(&["A", "LONG"]);
         table.row(["äöü".to_owned(), "\x1b[2J".to_owned()]);
         assert_eq!(table.to_string(), "A    LONG\näöü   [2J");
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        assert_eq!([0, 1, 2].map(|number| counted(number, "listing")), ["0 listings", "1 listing", "2 listings"]);
     }
 
     #[test]

@@ -83,7 +83,10 @@ async fn problems(kind: Option<ProblemKind>, api: &ApiArguments, json: bool) -> 
         return say_json(&problems);
     }
     if problems.is_empty() {
-        return say("there is no such problem");
+        return say(match kind {
+            Some(kind) => format!("there are no problems of the kind {}", kind.name()),
+            None => "there are no problems".to_owned(),
+        });
     }
     let mut table = Table::of(&["KIND", "ABOUT", "QUANTITY", "REASON", "AWS TAKES IT UNTIL", "REQUEUE"]);
     for problem in &problems {

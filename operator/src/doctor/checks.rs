@@ -16,7 +16,7 @@ use crate::dlq::{Name, Queue};
 use crate::failure::Failure;
 use crate::lambda::Lambda;
 use crate::licenses::RECONCILE_FUNCTION;
-use crate::print::Progress;
+use crate::print::{Progress, counted};
 use crate::signed::Signed;
 use crate::stack::{Described, Nobody, REGION, StackArguments};
 
@@ -119,7 +119,7 @@ async fn table_and_catalog(config: &SdkConfig, described: &Described) -> (Line, 
             format!("{table} answers, and has no listing"),
             "load what is sold by `stallkeeper listing push`",
         ),
-        Ok(listings) => Line::ok("table", format!("{table} answers, and has {} listings", listings.len())),
+        Ok(listings) => Line::ok("table", format!("{table} answers, and has {}", counted(listings.len(), "listing"))),
         Err(error) => Line::not_ok(
             "table",
             format!("{table} does not answer: {}", Failure::of(&error)),

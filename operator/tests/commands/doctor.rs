@@ -36,7 +36,7 @@ async fn a_stack_that_is_not_there_is_told_with_the_mend_and_the_rest_is_not_gue
     let said = typed(at.iter()).await;
     assert!(said.out.contains("there is no stack stallkeeper-production in us-east-1"), "{said:?}");
     assert!(said.out.contains("to mend stack: deploy it by `sam deploy --config-env production`"), "{said:?}");
-    assert!(said.error().contains("1 of 11 are not ok"));
+    assert!(said.error().contains("1 of 11 is not ok"));
     let said = typed(at.iter().chain(&["--json"])).await;
     let lines: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((result(&lines, "credentials"), result(&lines, "stack")), (&"ok".into(), &"not_ok".into()));
@@ -78,5 +78,5 @@ async fn aws_that_does_not_answer_is_told_and_nothing_is_a_pass() {
     let said = typed(["doctor", "--stage", "staging", "--endpoint-url", "http://127.0.0.1:9", "--json"].iter()).await;
     let lines: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((result(&lines, "credentials"), result(&lines, "stack")), (&"not_ok".into(), &"could_not_look".into()));
-    assert!(said.error().contains("1 of 11 are not ok"));
+    assert!(said.error().contains("1 of 11 is not ok"));
 }

@@ -11,7 +11,9 @@ async fn what_is_on_its_way_and_what_holds_it_up_is_listed() {
     let nothing = world.run(&["usage", "pending"]).await.text();
     assert!(nothing.contains("nothing is on its way"), "{nothing}");
     let none = world.run(&["usage", "problems"]).await.text();
-    assert!(none.contains("no such problem"), "{none}");
+    assert_eq!(none, "there are no problems\n");
+    let none = world.run(&["usage", "problems", "--kind", "refused"]).await.text();
+    assert_eq!(none, "there are no problems of the kind refused\n");
 
     let bought = world.buy("demo-subscription", json!({})).await;
     world.people.report(json!([world.usage(&bought.license, 7)])).await.unwrap();
