@@ -1,6 +1,6 @@
 //! Attestations: what a person says of what no program can look at.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use http::Method;
 use serde_json::json;
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// The check, as `stallkeeper readiness` lists it: app.no_payment_data.
     check: String,
     /// What you looked at; it stands in the report.
-    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw", value_parser = note)]
+    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
     note: Option<String>,
     /// Takes the attestation back.
     #[arg(long, conflicts_with = "note")]
@@ -31,16 +31,11 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Dots, as commands that are shown have them in its place, tell nobody anything.
-fn note(text: &str) -> Result<String, &'static str> {
-    match text.contains(char::is_alphanumeric) {
-        true => Ok(text.to_owned()),
-        false => Err("it must say what you looked at, since it stands in the report"),
-    }
-}
-
 pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: Arguments) -> anyhow::Result<()> {
     is_attestable(&id, product.api.stack().stage())?;
+    // Dots, as commands that are shown have them in its place, tell nobody anything.
+    let says_something = note.as_ref().is_none_or(|note| note.contains(char::is_alphanumeric));
+    ensure!(says_something, "--note must say what you looked at, since it stands in the report");
     let api = product.api.api().await?;
     let code = product.product(&api).await?;
     let path = format!("/v1/readiness/attestations/{}", encoded(&id));

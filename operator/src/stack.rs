@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use aws_config::{Region, SdkConfig};
 use clap::Args;
 use stallkeeper::listing::Stage;
@@ -55,12 +55,14 @@ pub(crate) struct Nobody {
     pub(crate) mend: String,
 }
 
-/// CloudFormation's code for what it does not have.
-const NOT_THERE: &str = "ValidationError";
-
-/// Whether it is the stack that CloudFormation does not have, and not one of its parts: "Stack with id … does not exist".
-fn is_of_a_stack(message: &str) -> bool {
-    message.starts_with("Stack ") && message.contains("does not exist")
+/// Whether CloudFormation has none of what it calls so: "Stack with id … does not exist".
+fn lacks(failure: &Failure, what: &str) -> bool {
+    match failure {
+        Failure::Refused { code, message } => {
+            code == "ValidationError" && message.starts_with(what) && message.contains("does not exist")
+        }
+        Failure::NoCredentials(_) | Failure::Silent(_) | Failure::Other(_) => false,
+    }
 }
 
 impl StackArguments {
@@ -98,18 +100,7 @@ impl StackArguments {
         let client = aws_sdk_cloudformation::Client::new(config);
         let described = match client.describe_stacks().stack_name(&name).send().await {
             Ok(described) => described,
-            Err(error) => match Failure::of(&error) {
-                Failure::Refused { code, message } if code == NOT_THERE && is_of_a_stack(&message) => {
-                    return Err(self.is_not_there());
-                }
-                failure => match self.nobody(config, &failure) {
-                    Some(Nobody { says, mend }) => bail!("{says}: {mend}"),
-                    None => bail!(
-                        "CloudFormation does not tell of the stack {name} in {REGION}: {failure}. Are these its \
-                         account's credentials, and do they allow cloudformation:DescribeStacks?"
-                    ),
-                },
-            },
+            Err(error) => bail!(self.silence(config, &Failure::of(&error), "the stack", "DescribeStacks")),
         };
         let stack = described.stacks.unwrap_or_default().into_iter().next();
         let stack = stack.with_context(|| format!("CloudFormation describes no stack {name}"))?;
@@ -127,28 +118,29 @@ impl StackArguments {
         let resource = match described {
             Ok(described) => described.stack_resource_detail.and_then(|detail| detail.physical_resource_id),
             Err(error) => match Failure::of(&error) {
-                Failure::Refused { code, message } if code == NOT_THERE && is_of_a_stack(&message) => {
-                    return Err(self.is_not_there());
-                }
-                Failure::Refused { code, message } if code == NOT_THERE && message.contains("does not exist") => None,
-                failure => match self.nobody(config, &failure) {
-                    Some(Nobody { says, mend }) => bail!("{says}: {mend}"),
-                    None => bail!(
-                        "CloudFormation does not tell of {part} of the stack {name} in {REGION}: {failure}. Do the \
-                         credentials allow cloudformation:DescribeStackResource?"
-                    ),
-                },
+                failure if lacks(&failure, "Resource ") => None,
+                failure => bail!(self.silence(config, &failure, part, "DescribeStackResource")),
             },
         };
         resource.with_context(|| format!("the stack {name} has no {part}"))
     }
 
-    fn is_not_there(&self) -> anyhow::Error {
-        anyhow!(
-            "there is no stack {} in {REGION} in this account: is it deployed, and are these the right credentials? \
-             Another name goes into --stack-name",
-            self.name()
-        )
+    /// Why CloudFormation does not tell of something, and what to do.
+    fn silence(&self, config: &SdkConfig, failure: &Failure, of: &str, permission: &str) -> String {
+        let name = self.name();
+        if lacks(failure, "Stack ") {
+            return format!(
+                "there is no stack {name} in {REGION} in this account: is it deployed, and are these the right \
+                 credentials? Another name goes into --stack-name"
+            );
+        }
+        match self.nobody(config, failure) {
+            Some(Nobody { says, mend }) => format!("{says}: {mend}"),
+            None => format!(
+                "CloudFormation does not tell of {of} ({name} in {REGION}): {failure}. Are these its account's \
+                 credentials, and do they allow cloudformation:{permission}?"
+            ),
+        }
     }
 
     /// Why nobody was there to answer, if it was that: there are no credentials to ask with, or nothing answers.

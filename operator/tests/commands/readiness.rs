@@ -23,7 +23,7 @@ async fn only_what_no_program_can_see_is_attested() {
     }
     for nothing in ["…", "...", " - "] {
         let error = typed(["attest", "app.no_payment_data", "--note", nothing].iter().chain(&nowhere)).await.error();
-        assert!(error.contains("it must say what you looked at"), "{error}");
+        assert!(error.contains("--note must say what you looked at"), "{error}");
     }
     let silent = typed(["attest", "app.no_payment_data"].iter().chain(&nowhere)).await.error();
     assert!(silent.contains("--note"), "{silent}");

@@ -50,7 +50,8 @@ async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
     world.fault("cloudformation", "DescribeStacks", "access_denied", 10).await;
     let denied = world.run(&["dlq", "show"]).await.error();
     assert!(
-        denied.contains("us-east-1: AccessDenied: ") && denied.contains("cloudformation:DescribeStacks"),
+        denied.contains("(stallkeeper-staging in us-east-1): AccessDenied: ")
+            && denied.contains("cloudformation:DescribeStacks"),
         "{denied}"
     );
 }
