@@ -4,6 +4,7 @@ import email.utils
 import json
 
 from ministack import app
+from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, scheduler
 
@@ -27,6 +28,19 @@ def enforce_by_sender(method, path, headers, body, query, request_id):
     return app._enforce_data_plane("sesv2", "ses:SendEmail", headers, query, request_id, identity, context)
 
 
+def resource_by_name(service, method, path, headers, body, *others):
+    """Rules and log groups have ARNs, which policies name. Here everything is asked of them."""
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    place = f"{get_region()}:{get_account_id()}"
+    if operation in ("DescribeRule", "ListTargetsByRule"):
+        asked = json.loads(body)
+        return f"arn:aws:events:{place}:rule/{asked.get('Name') or asked.get('Rule')}"
+    if operation == "DescribeLogGroups":
+        return f"arn:aws:logs:{place}:log-group:*"
+    return resource_of(service, method, path, headers, body, *others)
+
+
+resource_of, iam_actions.extract_resource_arn = iam_actions.extract_resource_arn, resource_by_name
 apigateway._invoke_lambda_proxy = invoke_for_a_body
 app._enforce_ses_v2 = enforce_by_sender
 # It looks at its schedules every 10 seconds, and a rehearsal waits for them three times.
