@@ -1,4 +1,4 @@
-"""The deployment, rehearsed: python tests/rehearsal/rehearse.py (needs ministack, boto3 and aws-sam-translator, and
+"""The deployment, rehearsed: python tests/rehearsal/rehearse.py (needs ministack, boto3, aws-sam-translator and cbor2, and
 `cargo build --workspace --exclude fuzz --bins` before it).
 
 template.yaml is transformed as AWS transforms it and deployed by CloudFormation, with the real binaries, into a local
