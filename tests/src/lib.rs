@@ -3,6 +3,7 @@
 //! Buyers come in by the registration URL, the seller's application by signed calls of `/v1`, AWS's news by its event
 //! bus. Nothing here reaches past those.
 
+pub mod audit;
 pub mod log;
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,7 +1,7 @@
 //! The auditor against the sandbox: everything in it that can be broken turns the checks that it should and no others,
 //! and turns them back once it is mended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ::readiness::{Internet, Readiness};
@@ -14,6 +14,7 @@ use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{CHECKS, EvidenceKind, Outcome, Report, StepState};
 use tests::World;
+use tests::audit::{Outcomes, each, outcomes, turned};
 
 const PRODUCT: &str = "6democonsumption0000000ab";
 const LEGACY: &str = "7demolegacy00000000000ab";
@@ -46,32 +47,8 @@ const BY_EVIDENCE: [(EvidenceKind, &str); 10] = [
     (EvidenceKind::EntitlementAsked, "app.plan_visible"),
 ];
 
-type Outcomes = BTreeMap<String, Outcome>;
-
-fn outcomes(report: &Report) -> Outcomes {
-    report.checks.iter().map(|finding| (finding.check.clone(), finding.outcome)).collect()
-}
-
-/// The checks that came to something else.
-fn turned(before: &Outcomes, after: &Outcomes) -> Vec<(String, Outcome)> {
-    assert!(before.keys().eq(after.keys()));
-    after.iter().filter(|(check, now)| before[*check] != **now).map(|(check, now)| (check.clone(), *now)).collect()
-}
-
-fn wanted(checks: &str, outcome: Outcome) -> Vec<(String, Outcome)> {
-    let mut wanted: Vec<_> = checks.split(' ').map(|check| (check.to_owned(), outcome)).collect();
-    wanted.sort_by(|one, other| one.0.cmp(&other.0));
-    wanted
-}
-
 fn product() -> ProductCode {
     PRODUCT.parse().unwrap()
-}
-
-async fn look(world: &World) -> Report {
-    let (status, report) = world.api(Method::POST, "/v1/readiness/runs", Some(json!({ "product": PRODUCT }))).await;
-    assert_eq!(status, 201, "{report}");
-    serde_json::from_value(report).unwrap()
 }
 
 /// A stack of which everything was seen to work, but these.
@@ -240,21 +217,20 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
     use Break::Certificate;
     use Outcome::{Fail, Unknown};
     let world = ready_but(&[]).await;
-    let ready = outcomes(&look(&world).await);
-    let open: Vec<_> = ready.clone().into_iter().filter(|(_, outcome)| *outcome != Outcome::Pass).collect();
-    assert_eq!(open, wanted(&BY_PEOPLE.join(" "), Unknown), "only what people say is open");
+    let ready = world.outcomes(PRODUCT).await;
+    let open: Outcomes = ready.clone().into_iter().filter(|(_, outcome)| *outcome != Outcome::Pass).collect();
+    assert_eq!(open, each(&BY_PEOPLE.join(" "), Unknown), "only what people say is open");
     for (number, (broken, checks, outcome)) in breaks().iter().enumerate() {
         broken.make(&world).await;
-        let seen = turned(&ready, &outcomes(&look(&world).await));
-        let mut wanted = wanted(checks, *outcome);
+        let seen = turned(&ready, &world.outcomes(PRODUCT).await);
+        let mut wanted = each(checks, *outcome);
         if matches!(broken, Certificate(_)) && *outcome == Unknown {
             // Nobody goes on where the certificate has ended; that it has is seen.
-            wanted.push(("page.https".to_owned(), Fail));
-            wanted.sort_by(|one, other| one.0.cmp(&other.0));
+            wanted.insert("page.https".to_owned(), Fail);
         }
         assert_eq!(seen, wanted, "break {number}");
         mend(&world).await;
-        assert_eq!(turned(&ready, &outcomes(&look(&world).await)), [], "mend {number}");
+        assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new(), "mend {number}");
     }
 }
 
@@ -262,64 +238,64 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
 async fn what_no_function_did_yet_is_missing_until_it_does() {
     for (kind, check) in BY_EVIDENCE {
         let world = ready_but(&[kind]).await;
-        let lacking = outcomes(&look(&world).await);
+        let lacking = world.outcomes(PRODUCT).await;
         world.store(Stage::Staging).note_evidence(&product(), kind).await;
-        let there = outcomes(&look(&world).await);
-        assert_eq!(turned(&there, &lacking), wanted(check, Outcome::Fail), "{kind:?}");
+        let there = world.outcomes(PRODUCT).await;
+        assert_eq!(turned(&there, &lacking), each(check, Outcome::Fail), "{kind:?}");
         assert_eq!(there[check], Outcome::Pass);
     }
     // The auditor's own made-up token is refused by AWS as anybody's.
     let world = ready_but(&[EvidenceKind::BadTokenRefused]).await;
-    look(&world).await;
-    assert_eq!(outcomes(&look(&world).await)["evidence.bad_token_refused"], Outcome::Pass);
+    world.audit(PRODUCT).await;
+    assert_eq!(world.outcomes(PRODUCT).await["evidence.bad_token_refused"], Outcome::Pass);
 }
 
 #[tokio::test]
 async fn what_aws_refused_a_function_is_seen_until_it_is_allowed_again() {
     let world = ready_but(&[]).await;
-    let ready = outcomes(&look(&world).await);
+    let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", false).await;
-    assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted("wiring.permissions", Outcome::Fail));
+    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), each("wiring.permissions", Outcome::Fail));
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", true).await;
-    assert_eq!(turned(&ready, &outcomes(&look(&world).await)), []);
+    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
 }
 
 #[tokio::test]
 async fn support_must_take_mail_where_it_has_no_page() {
     let world = ready_but(&[]).await;
-    let ready = outcomes(&look(&world).await);
+    let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
     let listing = store.listing(&product()).await.unwrap().unwrap();
     let mut deaf = listing.clone();
     deaf.support.email = "support@nomail.example.com".to_owned();
-    for (pushed, wanted) in [(&deaf, wanted("app.support_reachable", Outcome::Fail)), (&listing, Vec::new())] {
+    for (pushed, wanted) in [(&deaf, each("app.support_reachable", Outcome::Fail)), (&listing, Outcomes::new())] {
         store.put_listing(pushed).await.unwrap();
         // What a function has read of a listing is good for a minute.
         world.advance(SignedDuration::from_mins(2)).await;
-        assert_eq!(turned(&ready, &outcomes(&look(&world).await)), wanted);
+        assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), wanted);
     }
 }
 
 #[tokio::test]
 async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
     let world = ready_but(&[]).await;
-    let ready = outcomes(&look(&world).await);
+    let ready = world.outcomes(PRODUCT).await;
     for check in BY_PEOPLE {
         let path = format!("/v1/readiness/attestations/{check}");
         let said = json!({ "product": PRODUCT, "note": "Looked at by hand." });
         let (status, attested) = world.api(Method::PUT, &path, Some(said)).await;
         assert_eq!((status, &attested["note"]), (200, &json!("Looked at by hand.")), "{attested}");
-        assert_eq!(outcomes(&look(&world).await)[check], Outcome::Attested);
+        assert_eq!(world.outcomes(PRODUCT).await[check], Outcome::Attested);
     }
-    let all = look(&world).await;
+    let all = world.audit(PRODUCT).await;
     assert!(all.steps.iter().all(|step| step.state == StepState::Done), "{:?}", all.steps);
     for check in BY_PEOPLE {
         let path = format!("/v1/readiness/attestations/{check}?product={PRODUCT}");
         assert_eq!(world.api(Method::DELETE, &path, None).await.0, 204);
         assert_eq!(world.api(Method::DELETE, &path, None).await.1["code"], "attestation_unknown");
     }
-    assert_eq!(turned(&ready, &outcomes(&look(&world).await)), []);
+    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
     let history = format!("/v1/readiness/history?product={PRODUCT}&limit=3");
     let (_, page) = world.api(Method::GET, &history, None).await;
     assert_eq!(page["reports"].as_array().unwrap().len(), 3, "{page}");
@@ -345,7 +321,7 @@ async fn a_refusal_names_the_action_that_aws_refused() {
             "service": "catalog", "operation": operation, "call": call, "times": 1000, "kind": "access_denied",
         });
         world.fault(fault).await;
-        let report = look(&world).await;
+        let report = world.audit(PRODUCT).await;
         let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
         assert_eq!(eula.said.text, "blind.forbidden", "{operation}");
         assert_eq!(eula.said.with["action"], format!("aws-marketplace:{operation}"));
@@ -396,7 +372,7 @@ async fn what_somebody_deleted_is_seen_to_be_gone() {
 async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_counts_as_one() {
     let world = World::new().await;
     let store = world.store(Stage::Staging);
-    look(&world).await;
+    world.audit(PRODUCT).await;
     assert_eq!(store.runs().await.unwrap().get("readiness"), None, "somebody asked for that look");
     let auditor = auditor(&world, json!({}));
     let looks = || world.sandbox.aws().wire().calls(Service::EventBridge, "DescribeRule").len();
@@ -410,7 +386,7 @@ async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_co
 #[tokio::test]
 async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
     let world = ready_but(&[EvidenceKind::UsageAccepted]).await;
-    look(&world).await;
+    world.audit(PRODUCT).await;
     for (language, title, found, mends) in [
         ("en", "AWS took a usage record", "Not seen yet.", "Report usage"),
         ("ja", "AWS が利用量を受け付けた", "まだ実績がありません。", "利用量を報告し"),
@@ -437,7 +413,7 @@ async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
 async fn where_nothing_answers_the_report_still_comes_in_time() {
     let world = ready_but(&[]).await;
     let began = Instant::now();
-    look(&world).await;
+    world.audit(PRODUCT).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 
     for (service, operation) in [
@@ -466,7 +442,7 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
         world.sandbox.web().spoil(host, path, Spoil::Hang);
     }
     let began = Instant::now();
-    let report = look(&world).await;
+    let report = world.audit(PRODUCT).await;
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     for (check, outcome) in outcomes(&report) {
         let is_looked_at = ["wiring.", "listing.", "page."].iter().any(|part| check.starts_with(part));

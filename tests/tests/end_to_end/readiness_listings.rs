@@ -7,59 +7,42 @@ use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{Outcome, Report};
 use tests::World;
+use tests::audit::{Outcomes, each, outcomes, turned};
 
 use super::review::ask_for_the_public;
 
 const LEGACY: &str = "7demolegacy00000000000ab";
 const PRODUCTION: &str = "8demoproduction00000000ab";
 
-async fn look(world: &World, product: &str) -> Report {
-    let (status, report) = world.api(Method::POST, "/v1/readiness/runs", Some(json!({ "product": product }))).await;
-    assert_eq!(status, 201, "{report}");
-    serde_json::from_value(report).unwrap()
-}
-
-/// The checks that came to something else, and to what.
-fn turned(before: &Report, after: &Report) -> Vec<(String, Outcome)> {
-    let both = before.checks.iter().zip(&after.checks);
-    both.filter(|(before, after)| before.outcome != after.outcome)
-        .map(|(_, after)| (after.check.clone(), after.outcome))
-        .collect()
-}
-
-fn one(check: &str, outcome: Outcome) -> Vec<(String, Outcome)> {
-    vec![(check.to_owned(), outcome)]
-}
-
 #[tokio::test]
 async fn a_listing_of_the_older_kind_rests_on_its_topics_and_not_on_the_rule() {
     let world = World::new().await;
     // The auditor's own made-up token is the first that is refused.
-    look(&world, LEGACY).await;
-    let before = look(&world, LEGACY).await;
+    world.audit(LEGACY).await;
+    let before = world.outcomes(LEGACY).await;
     let topic = format!("aws-mp-subscription-notification-{LEGACY}");
     for (patch, wanted) in [
-        (json!({ "subscriptions": { &topic: "PENDING" } }), one("wiring.sns_subscription", Outcome::Fail)),
-        (json!({ "subscriptions": { &topic: null } }), one("wiring.sns_subscription", Outcome::Fail)),
-        (json!({ "rule": { "state": "DISABLED" } }), Vec::new()),
+        (json!({ "subscriptions": { &topic: "PENDING" } }), each("wiring.sns_subscription", Outcome::Fail)),
+        (json!({ "subscriptions": { &topic: null } }), each("wiring.sns_subscription", Outcome::Fail)),
+        (json!({ "rule": { "state": "DISABLED" } }), Outcomes::new()),
     ] {
         world.control(Method::PATCH, "/sandbox/deployed/staging", patch).await;
-        assert_eq!(turned(&before, &look(&world, LEGACY).await), wanted);
+        assert_eq!(turned(&before, &world.outcomes(LEGACY).await), wanted);
         world.control(Method::POST, "/sandbox/deployed/staging/reset", json!({})).await;
-        assert_eq!(turned(&before, &look(&world, LEGACY).await), []);
+        assert_eq!(turned(&before, &world.outcomes(LEGACY).await), Outcomes::new());
     }
     let fault =
         json!({ "service": "sns", "operation": "GetSubscriptionAttributes", "times": 9, "kind": "access_denied" });
     world.fault(fault).await;
-    let blind = turned(&before, &look(&world, LEGACY).await);
-    assert_eq!(blind, one("wiring.sns_subscription", Outcome::Unknown));
+    let blind = turned(&before, &world.outcomes(LEGACY).await);
+    assert_eq!(blind, each("wiring.sns_subscription", Outcome::Unknown));
 }
 
 #[tokio::test]
 async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
     let world = World::with(|options: &mut Options| options.stages = vec![Stage::Production]).await;
     // The sandbox's own prices are not those that the listing's file describes.
-    let unlike = look(&world, PRODUCTION).await;
+    let unlike = world.audit(PRODUCTION).await;
     let found = |report: &Report, check: &str| {
         let finding = report.checks.iter().find(|finding| finding.check == check).unwrap();
         (finding.outcome, finding.is_broken)
@@ -79,17 +62,20 @@ async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
         ] }]);
     }
     world.control(Method::PATCH, "/sandbox/catalog/offer-demoproduction01", json!({ "Terms": terms })).await;
-    let priced = look(&world, PRODUCTION).await;
+    let priced = world.audit(PRODUCTION).await;
     assert_eq!(found(&priced, "production.final_review_requested"), (Outcome::Fail, false), "it is only to be done");
 
     ask_for_the_public(&world, "prod-demoproduction01").await;
-    let requested = look(&world, PRODUCTION).await;
-    assert_eq!(turned(&priced, &requested), one("production.final_review_requested", Outcome::Pass));
+    let requested = world.audit(PRODUCTION).await;
+    assert_eq!(
+        turned(&outcomes(&priced), &outcomes(&requested)),
+        each("production.final_review_requested", Outcome::Pass)
+    );
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
     let path = format!("/sandbox/change-sets/{}", change_sets["change_sets"][0]["id"].as_str().unwrap());
     world.control(Method::POST, &path, json!({ "verdict": "reject", "message": "No video." })).await;
-    let refused = look(&world, PRODUCTION).await;
-    assert_eq!(turned(&priced, &refused), [], "what was refused is asked again");
+    let refused = world.audit(PRODUCTION).await;
+    assert_eq!(turned(&outcomes(&priced), &outcomes(&refused)), Outcomes::new(), "what was refused is asked again");
     let told = refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
     assert_eq!(told.said.with["why"], "No video.");
 
@@ -97,8 +83,8 @@ async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
     let path = format!("/sandbox/change-sets/{}", change_sets["change_sets"][1]["id"].as_str().unwrap());
     world.control(Method::POST, &path, json!({ "verdict": "approve" })).await;
-    let published = look(&world, PRODUCTION).await;
-    assert_eq!(turned(&requested, &published), one("production.published", Outcome::Pass));
+    let published = world.audit(PRODUCTION).await;
+    assert_eq!(turned(&outcomes(&requested), &outcomes(&published)), each("production.published", Outcome::Pass));
 }
 
 #[tokio::test]

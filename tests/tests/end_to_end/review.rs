@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::review::{Opinion, Point};
 use serde_json::{Value, json};
-use stallkeeper::readiness::{Outcome, Report};
+use stallkeeper::readiness::Outcome;
 use tests::World;
 
 /// A call of the control API.
@@ -77,9 +77,7 @@ async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
     assert_eq!(first["change_set"]["status"], "FAILED");
     let why = first["change_set"]["changes"][0]["errors"][0]["message"].as_str().unwrap();
     assert!(why.starts_with("Action required: GetEntitlements was called"), "{why}");
-    let (_, report) = world.api(Method::POST, "/v1/readiness/runs", Some(json!({ "product": PRODUCT }))).await;
-    let report: Report = serde_json::from_value(report).unwrap();
-    assert_eq!(outcome(&report, "evidence.usage_accepted"), Outcome::Fail);
+    assert_eq!(world.outcomes(PRODUCT).await["evidence.usage_accepted"], Outcome::Fail);
     // Nothing waits any more.
     assert_eq!(review(&world).await["change_set"], Value::Null);
 }
@@ -105,10 +103,6 @@ async fn an_older_listing_needs_its_topics() {
     let deaf = world.control(Method::POST, "/sandbox/review", product).await;
     let objections = names(&[Point::NewsArrives, Point::UsageReported]);
     assert_eq!(with_opinion(&deaf, Opinion::Objection), objections, "{deaf:#}");
-}
-
-fn outcome(report: &Report, check: &str) -> Outcome {
-    report.checks.iter().find(|finding| finding.check == check).unwrap().outcome
 }
 
 #[tokio::test]
@@ -169,11 +163,10 @@ async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
         let review = review(&world).await;
         let objections = with_opinion(&review, Opinion::Objection);
         assert_eq!(objections, names(&wanted), "{broken:?}: {review:#}");
-        let (_, report) = world.api(Method::POST, "/v1/readiness/runs", Some(json!({ "product": PRODUCT }))).await;
-        let report: Report = serde_json::from_value(report).unwrap();
+        let said = world.outcomes(PRODUCT).await;
         for looked in review["points"].as_array().unwrap().iter().filter(|it| objections.contains(&it["point"])) {
             let mut checks = looked["checks"].as_array().unwrap().iter().map(|check| check.as_str().unwrap());
-            let says_so = |check: &str| report.checks.iter().any(|it| it.check == check && !it.outcome.holds());
+            let says_so = |check: &str| !said[check].holds();
             assert!(checks.any(says_so), "the auditor says nothing of {looked:#}");
         }
         world.control(Method::POST, "/sandbox/catalog/demo-consumption/reset", json!({})).await;
