@@ -95,7 +95,7 @@ async fn files_are_checked_without_a_stack() {
     let (done, said, complaint) = check(&[CONTRACT, wrong]).await;
     let problem = "`unit` of dimension `seats` must have 1 to 20 characters";
     assert!(
-        !done && said.is_empty() && complaint.contains(&format!("{wrong}: line 9: {problem}")),
+        !done && said.is_empty() && complaint.contains(&format!("{wrong}: line 12: {problem}")),
         "{said}{complaint}"
     );
 
@@ -109,7 +109,7 @@ async fn files_are_checked_without_a_stack() {
     );
     assert_eq!(
         (&checked[1]["file"], &checked[1]["line"], &checked[1]["problem"]),
-        (&wrong.into(), &9.into(), &problem.into())
+        (&wrong.into(), &12.into(), &problem.into())
     );
     assert!(check(&["nowhere.toml"]).await.2.contains("nowhere.toml cannot be read"));
 }

@@ -5,17 +5,19 @@
 
 mod catalog;
 mod page;
+mod problem;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use toml::Spanned;
 use url::Url;
 
 use crate::ids::{DimensionKey, ProductCode, ProductId};
 use crate::registration::{Door, Secret};
+use problem::Problem;
+use problem::Step::{Field, Item};
 
 pub use catalog::{Catalog, Price, unfit_for_fulfillment};
 pub use page::{Choice, Colour, ExtraField, FieldKind, Page, Words, WrongAnswer};
@@ -222,6 +224,19 @@ impl Urls {
         url.query_pairs_mut().append_pair("code", code.reveal());
         url
     }
+
+    fn problem(&self) -> Option<Problem> {
+        let urls = [
+            ("sign_up", Some(&self.sign_up)),
+            ("sign_in", Some(&self.sign_in)),
+            ("product", self.product.as_ref()),
+            ("plan", self.plan.as_ref()),
+            ("probe", self.probe.as_ref()),
+            ("data_policy", self.data_policy.as_ref()),
+        ];
+        let (field, _) = urls.into_iter().find(|(_, url)| url.is_some_and(|url| url.scheme() != "https"))?;
+        Some(Problem::of(field, format!("`urls.{field}` must begin with https://")))
+    }
 }
 
 /// Whom buyers of a listing ask.
@@ -233,6 +248,12 @@ pub struct Support {
     /// A page with help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<Url>,
+}
+
+impl Support {
+    fn problem(&self) -> Option<Problem> {
+        (!is_mail_address(&self.email)).then(|| Problem::of("email", "`support.email` must be a mail address"))
+    }
 }
 
 /// What is wrong with a described listing, and where.
@@ -253,11 +274,11 @@ impl fmt::Display for ListingError {
     }
 }
 
-/// The file as it is written, with the places of what is checked across fields.
+/// The file as it is written: nothing in it may be unknown, while a later version may have written more into the table.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListingFile {
-    name: Spanned<String>,
+    name: String,
     stage: Stage,
     product_code: ProductCode,
     product_id: ProductId,
@@ -265,13 +286,32 @@ struct ListingFile {
     pricing: Pricing,
     #[serde(default = "yes")]
     zero_records: bool,
-    dimensions: Spanned<Vec<Spanned<Dimension>>>,
-    urls: Spanned<Urls>,
-    support: Spanned<Support>,
+    dimensions: Vec<Dimension>,
+    urls: Urls,
+    support: Support,
     #[serde(default)]
-    page: Option<Spanned<Page>>,
+    page: Page,
     #[serde(default)]
     catalog: Option<Catalog>,
+}
+
+impl From<ListingFile> for Listing {
+    fn from(file: ListingFile) -> Self {
+        Self {
+            name: file.name,
+            stage: file.stage,
+            product_code: file.product_code,
+            product_id: file.product_id,
+            mode: file.mode,
+            pricing: file.pricing,
+            zero_records: file.zero_records,
+            dimensions: file.dimensions,
+            urls: file.urls,
+            support: file.support,
+            page: file.page,
+            catalog: file.catalog,
+        }
+    }
 }
 
 impl Listing {
@@ -287,82 +327,50 @@ impl Listing {
             line: error.span().map(|span| line_at(text, span.start)),
             problem: error.message().to_owned(),
         })?;
-        let at = |offset: usize, problem: String| ListingError { line: Some(line_at(text, offset)), problem };
-
-        let name_at = file.name.span().start;
-        let name = file.name.into_inner();
-        if name.trim().is_empty() || name.chars().count() > 72 {
-            return Err(at(name_at, "`name` must have 1 to 72 characters, as the product title at AWS".to_owned()));
+        let listing = Self::from(file);
+        match listing.problem() {
+            Some(problem) => {
+                let line = problem.offset(text).map(|offset| line_at(text, offset));
+                Err(ListingError { line, problem: problem.what })
+            }
+            None => Ok(listing),
         }
+    }
 
-        let urls_at = file.urls.span().start;
-        let urls = file.urls.into_inner();
-        for (field, url) in [
-            ("sign_up", Some(&urls.sign_up)),
-            ("sign_in", Some(&urls.sign_in)),
-            ("product", urls.product.as_ref()),
-            ("plan", urls.plan.as_ref()),
-            ("probe", urls.probe.as_ref()),
-            ("data_policy", urls.data_policy.as_ref()),
-        ] {
-            if url.is_some_and(|url| url.scheme() != "https") {
-                return Err(at(urls_at, format!("`urls.{field}` must begin with https://")));
+    /// The first thing that is wrong with what its fields say.
+    fn problem(&self) -> Option<Problem> {
+        if self.name.trim().is_empty() || self.name.chars().count() > 72 {
+            return Some(Problem::of("name", "`name` must have 1 to 72 characters, as the product title at AWS"));
+        }
+        let urls = self.urls.problem().map(|problem| problem.within(&[Field("urls")]));
+        let support = || self.support.problem().map(|problem| problem.within(&[Field("support")]));
+        let page = || self.page.problem().map(|problem| problem.within(&[Field("page")]));
+        let catalog = || {
+            let problem = self.catalog.as_ref().and_then(|catalog| catalog.problem(&self.dimensions));
+            problem.map(|problem| problem.within(&[Field("catalog")]))
+        };
+        urls.or_else(support).or_else(page).or_else(|| self.problem_of_dimensions()).or_else(catalog)
+    }
+
+    fn problem_of_dimensions(&self) -> Option<Problem> {
+        let all = &self.dimensions;
+        let at = |number, field, what| Problem::at([Field("dimensions"), Item(number), Field(field)], what);
+        for (number, dimension) in all.iter().enumerate() {
+            if all.iter().take(number).any(|earlier| earlier.key == dimension.key) {
+                return Some(at(number, "key", format!("dimension `{}` is described twice", dimension.key)));
+            }
+            if let Some((field, what)) = unfit_text(dimension) {
+                return Some(at(number, field, what));
+            }
+            if let Some(what) = mismatch(self.pricing, dimension) {
+                return Some(at(number, "types", what));
             }
         }
-
-        let support_at = file.support.span().start;
-        let support = file.support.into_inner();
-        if !is_mail_address(&support.email) {
-            return Err(at(support_at, "`support.email` must be a mail address".to_owned()));
-        }
-
-        let page_at = file.page.as_ref().map_or(0, |page| page.span().start);
-        let page = file.page.map(Spanned::into_inner).unwrap_or_default();
-        if let Some(problem) = page.problem() {
-            return Err(at(page_at, problem));
-        }
-
-        let dimensions_at = file.dimensions.span().start;
-        let mut dimensions: Vec<Dimension> = Vec::new();
-        let mut places = Vec::new();
-        for dimension in file.dimensions.into_inner() {
-            let offset = dimension.span().start;
-            let dimension = dimension.into_inner();
-            if dimensions.iter().any(|earlier| earlier.key == dimension.key) {
-                return Err(at(offset, format!("dimension `{}` is described twice", dimension.key)));
-            }
-            if let Some(problem) = unfit_text(&dimension).or_else(|| mismatch(file.pricing, &dimension)) {
-                return Err(at(offset, problem));
-            }
-            dimensions.push(dimension);
-            places.push(offset);
-        }
-        for (offset, dimension) in places.into_iter().zip(&dimensions) {
-            if let Some(problem) = bad_overage((file.pricing, file.mode), dimension, &dimensions) {
-                return Err(at(offset, problem));
-            }
-        }
-        if let Some(problem) = missing(file.pricing, &dimensions) {
-            return Err(at(dimensions_at, problem.to_owned()));
-        }
-        if let Some((part, problem)) = file.catalog.as_ref().and_then(|catalog| catalog.problem(&dimensions)) {
-            return Err(ListingError { line: part.offset(text).map(|offset| line_at(text, offset)), problem });
-        }
-
-        Ok(Self {
-            name,
-            stage: file.stage,
-            product_code: file.product_code,
-            product_id: file.product_id,
-            mode: file.mode,
-            pricing: file.pricing,
-            zero_records: file.zero_records,
-            dimensions,
-            urls,
-            support,
-            page,
-            catalog: file.catalog,
-        })
+        let overages = all.iter().enumerate().find_map(|(number, dimension)| {
+            let what = bad_overage((self.pricing, self.mode), dimension, all)?;
+            Some(at(number, "overage_of", what))
+        });
+        overages.or_else(|| missing(self.pricing, all).map(|what| Problem::of("dimensions", what)))
     }
 
     /// The dimension of that key.
@@ -386,14 +394,16 @@ pub fn is_mail_address(text: &str) -> bool {
 }
 
 /// Which of a dimension's texts the catalog would not take (`AddDimensions` of `SaaSProduct@1.0`).
-fn unfit_text(dimension: &Dimension) -> Option<String> {
+fn unfit_text(dimension: &Dimension) -> Option<(&'static str, String)> {
     let texts = [
         ("name", Some(&dimension.name), 80),
         ("description", dimension.description.as_ref(), 1000),
         ("unit", dimension.unit.as_ref(), 20),
     ];
     let unfit = texts.into_iter().find(|(_, text, most)| text.is_some_and(|text| !catalog::fits(text, *most)));
-    unfit.map(|(field, _, most)| format!("`{field}` of dimension `{}` must have 1 to {most} characters", dimension.key))
+    unfit.map(|(field, _, most)| {
+        (field, format!("`{field}` of dimension `{}` must have 1 to {most} characters", dimension.key))
+    })
 }
 
 /// What the catalog would not allow in one dimension under this pricing.

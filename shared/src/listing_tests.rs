@@ -34,16 +34,35 @@ fn an_error_names_the_line_and_what_would_be_right() {
         assert_ne!(bad, GOOD, "the sample has no {from:?}");
         let error = Listing::parse(&bad).unwrap_err();
         assert!(error.problem.contains(expected), "{error}");
-        let line = error.line.unwrap();
-        assert!(line > 1 || to.starts_with("nam"), "{error}");
+        let changed = 1 + GOOD.lines().zip(bad.lines()).take_while(|(good, bad)| good == bad).count();
+        assert_eq!(error.line, Some(changed), "{error}");
     }
 }
 
 #[test]
-fn the_line_is_the_one_that_a_person_would_point_at() {
-    let bad = GOOD.replacen("product_id = \"prod-", "product_id = \"product-", 1);
-    let expected = 1 + bad.lines().position(|line| line.contains("product-")).unwrap();
-    assert_eq!(Listing::parse(&bad).unwrap_err().line, Some(expected));
+fn the_line_of_a_field_of_the_page_is_its_own() {
+    for (from, to, expected) in [
+        ("accent = \"", "logo = \"http://www.example.com/logo.png\"\naccent = \"", "`page.logo`"),
+        ("accent = \"#0a6b57\"", "accent = \"#ffcc00\"", "`page.accent`"),
+        ("accent_dark = \"#7fd1bd\"", "accent_dark = \"#0b5cad\"", "`page.accent_dark`"),
+        ("key = \"order_number\"", "key = \"team_size\"", "described twice"),
+        ("key = \"order_number\"", "key = \"Order\"", "small letters"),
+        ("ja = \"貴社の発注番号\"", "ja = \"\"", "in English and Japanese"),
+        ("longest = 40", "longest = 201", "must be 1 to 200"),
+        ("en = \"More than 100\"", "en = \" \"", "in English and Japanese"),
+        ("value = \"101+\"", "value = \"1-10\"", "have the same value"),
+        ("value = \"101+\"", "value = \" 101+\"", "without blanks around it"),
+    ] {
+        let bad = GOOD.replacen(from, to, 1);
+        assert_ne!(bad, GOOD, "the sample has no {from:?}");
+        let error = Listing::parse(&bad).unwrap_err();
+        assert!(error.problem.contains(expected), "{error}");
+        let changed = 1 + GOOD.lines().zip(bad.lines()).take_while(|(good, bad)| good == bad).count();
+        assert_eq!(error.line, Some(changed), "{error}");
+    }
+    let kindless = GOOD.replacen("kind = \"choice\"\n", "", 1);
+    let choices = kindless.lines().position(|line| line == "choices = [");
+    assert_eq!(Listing::parse(&kindless).unwrap_err().line, choices.map(|before| before + 1));
 }
 
 #[test]

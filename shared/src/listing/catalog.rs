@@ -3,11 +3,11 @@
 use rust_decimal::Decimal;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::Dimension;
+use super::problem::Problem;
+use super::problem::Step::{Field, Item};
 use crate::ids::{AccountId, DimensionKey};
 
 /// The decimals that a price may have.
@@ -66,32 +66,9 @@ fn amount<'de, D: Deserializer<'de>>(written: D) -> Result<Decimal, D::Error> {
     usd.map_err(|_| D::Error::custom("`usd` must be a price such as \"0.01\""))
 }
 
-/// A part of what is described, which a problem is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// A field of that name.
-    Field(&'static str),
-    /// The price that stands there, from 0.
-    Price(usize),
-}
-
-impl Part {
-    /// Where it begins in the listing's file, in bytes.
-    pub(super) fn offset(self, file: &str) -> Option<usize> {
-        let file = DeTable::parse(file).ok()?;
-        let catalog = file.get_ref().get("catalog")?.get_ref().as_table()?;
-        let value = |field: &str| -> Option<&Spanned<DeValue<'_>>> { catalog.get(field) };
-        let part = match self {
-            Self::Field(field) => value(field)?,
-            Self::Price(number) => value("prices")?.get_ref().as_array()?.get(number)?,
-        };
-        Some(part.span().start)
-    }
-}
-
 impl Catalog {
-    /// What is wrong with it, beside these dimensions, and with which part of it.
-    pub(super) fn problem(&self, dimensions: &[Dimension]) -> Option<(Part, String)> {
+    /// What is wrong with it, beside these dimensions.
+    pub(super) fn problem(&self, dimensions: &[Dimension]) -> Option<Problem> {
         let texts = [
             ("short_description", &self.short_description, 1000),
             ("long_description", &self.long_description, 5000),
@@ -100,7 +77,7 @@ impl Catalog {
         ];
         for (field, text, most) in texts {
             if !fits(text, most) {
-                return Some((Part::Field(field), format!("`catalog.{field}` must have 1 to {most} characters")));
+                return Some(Problem::of(field, format!("`catalog.{field}` must have 1 to {most} characters")));
             }
         }
         let lists = [
@@ -112,28 +89,28 @@ impl Catalog {
             if list.is_empty() || list.len() > most || !list.iter().all(|text| fits(text, longest)) {
                 let problem =
                     format!("`catalog.{field}` must have 1 to {most} texts, each of 1 to {longest} characters");
-                return Some((Part::Field(field), problem));
+                return Some(Problem::of(field, problem));
             }
         }
         for (field, url) in [("logo", Some(&self.logo)), ("eula", self.eula.as_ref())] {
             if url.is_some_and(|url| url.scheme() != "https") {
-                return Some((Part::Field(field), format!("`catalog.{field}` must begin with https://")));
+                return Some(Problem::of(field, format!("`catalog.{field}` must begin with https://")));
             }
         }
         if self.allowed_accounts.len() > 100 {
-            let problem = "`catalog.allowed_accounts` must be at most 100".to_owned();
-            return Some((Part::Field("allowed_accounts"), problem));
+            return Some(Problem::of("allowed_accounts", "`catalog.allowed_accounts` must be at most 100"));
         }
         for (number, price) in self.prices.iter().enumerate() {
+            let at = |what| Problem::at([Field("prices"), Item(number)], what);
             let is_same = |other: &Price| (&other.dimension, other.months) == (&price.dimension, price.months);
             if self.prices.iter().take(number).any(is_same) {
-                return Some((Part::Price(number), format!("the price of `{}` stands twice", price.dimension)));
+                return Some(at(format!("the price of `{}` stands twice", price.dimension)));
             }
             if let Some(problem) = price.problem(dimensions) {
-                return Some((Part::Price(number), problem));
+                return Some(at(problem));
             }
         }
-        self.prices_problem(dimensions).map(|problem| (Part::Field("prices"), problem))
+        self.prices_problem(dimensions).map(|what| Problem::of("prices", what))
     }
 
     /// What the prices together lack.

@@ -7,6 +7,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::problem::Problem;
+use super::problem::Step::{Field, Item};
+
 /// How many fields a form may have of its own.
 const MOST_FIELDS: usize = 10;
 
@@ -117,32 +120,33 @@ pub enum WrongAnswer {
 
 impl Page {
     /// What is wrong with it as it is described, if anything is.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Problem> {
         if self.logo.as_ref().is_some_and(|logo| logo.scheme() != "https") {
-            return Some("`page.logo` must begin with https://".to_owned());
+            return Some(Problem::of("logo", "`page.logo` must begin with https://"));
         }
-        let unreadable = |name: &str, accent: Option<Colour>, others: &[Colour]| {
+        let unreadable = |name: &'static str, accent: Option<Colour>, others: &[Colour]| {
             let accent = accent?;
             let least = others.iter().map(|other| accent.contrast(*other)).fold(f64::INFINITY, f64::min);
             let what =
                 format!("`page.{name}` cannot be read: its contrast is {least:.2} to 1, and at least 4.5 is needed");
-            (least < LEAST_CONTRAST).then_some(what)
+            (least < LEAST_CONTRAST).then(|| Problem::of(name, what))
         };
         unreadable("accent", self.accent, &[WHITE])
             .or_else(|| unreadable("accent_dark", self.accent_dark, &[DARK_CARD, DARK_ON_ACCENT]))
             .or_else(|| self.problem_of_fields())
     }
 
-    fn problem_of_fields(&self) -> Option<String> {
+    fn problem_of_fields(&self) -> Option<Problem> {
         if self.fields.len() > MOST_FIELDS {
-            return Some(format!("`page.fields` has {} fields; at most {MOST_FIELDS} may be asked", self.fields.len()));
+            let what = format!("`page.fields` has {} fields; at most {MOST_FIELDS} may be asked", self.fields.len());
+            return Some(Problem::at([Field("fields"), Item(MOST_FIELDS)], what));
         }
         let mut keys = BTreeSet::new();
-        let twice = self.fields.iter().find(|field| !keys.insert(field.key.as_str()));
-        if let Some(field) = twice {
-            return Some(format!("field `{}` is described twice", field.key));
-        }
-        self.fields.iter().find_map(ExtraField::problem)
+        self.fields.iter().enumerate().find_map(|(number, field)| {
+            let is_twice = !keys.insert(field.key.as_str());
+            let twice = is_twice.then(|| Problem::of("key", format!("field `{}` is described twice", field.key)));
+            twice.or_else(|| field.problem()).map(|problem| problem.within(&[Field("fields"), Item(number)]))
+        })
     }
 }
 
@@ -183,6 +187,13 @@ impl FromStr for Colour {
         let number = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex).ok_or(BadColour)?;
         let [_, red, green, blue] = number.to_be_bytes();
         Ok(Self([red, green, blue]))
+    }
+}
+
+impl Words {
+    /// Whether they say something in each language.
+    fn are_there(&self) -> bool {
+        !self.en.trim().is_empty() && !self.ja.trim().is_empty()
     }
 }
 
@@ -234,30 +245,45 @@ impl ExtraField {
         self.longest.unwrap_or(LONGEST_ANSWER)
     }
 
-    fn problem(&self) -> Option<String> {
+    fn problem(&self) -> Option<Problem> {
         let key = &self.key;
         let is_key = (1..=40).contains(&key.len())
             && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        let has_words = |words: &Words| !words.en.trim().is_empty() && !words.ja.trim().is_empty();
-        let labels = std::iter::once(&self.label).chain(self.choices.iter().map(|choice| &choice.label));
-        let (is_text, is_choice) = (self.kind == FieldKind::Text, self.kind == FieldKind::Choice);
         if !is_key {
-            Some(format!("the key of field `{key}` must be 1 to 40 small letters, digits and underscores"))
-        } else if !labels.into_iter().all(has_words) {
-            Some(format!("field `{key}` needs its texts in English and Japanese"))
-        } else if self.longest.is_some_and(|longest| !is_text || !(1..=LONGEST_ANSWER).contains(&longest)) {
-            Some(format!("`longest` of field `{key}` must be 1 to {LONGEST_ANSWER}, and only a text has it"))
-        } else if is_choice == self.choices.is_empty() {
-            Some(format!("field `{key}` must be a choice with its `choices`, or neither"))
-        } else if !self.choices.iter().all(Choice::can_be_answered) {
-            Some(format!("each choice of field `{key}` needs a value of 1 to 100 characters, without blanks around it"))
-        } else if self.choices.iter().map(|choice| &choice.value).collect::<BTreeSet<_>>().len() < self.choices.len() {
-            Some(format!("two choices of field `{key}` have the same value"))
-        } else if self.document.as_ref().is_some_and(|url| self.kind != FieldKind::Consent || url.scheme() != "https") {
-            Some(format!("`document` of field `{key}` must begin with https://, and only a consent has it"))
-        } else {
-            None
+            let what = format!("the key of field `{key}` must be 1 to 40 small letters, digits and underscores");
+            return Some(Problem::of("key", what));
         }
+        let (is_text, is_choice) = (self.kind == FieldKind::Text, self.kind == FieldKind::Choice);
+        if !self.label.are_there() {
+            Some(Problem::of("label", format!("field `{key}` needs its texts in English and Japanese")))
+        } else if self.longest.is_some_and(|longest| !is_text || !(1..=LONGEST_ANSWER).contains(&longest)) {
+            let what = format!("`longest` of field `{key}` must be 1 to {LONGEST_ANSWER}, and only a text has it");
+            Some(Problem::of("longest", what))
+        } else if is_choice == self.choices.is_empty() {
+            Some(Problem::of("choices", format!("field `{key}` must be a choice with its `choices`, or neither")))
+        } else if self.document.as_ref().is_some_and(|url| self.kind != FieldKind::Consent || url.scheme() != "https") {
+            let what = format!("`document` of field `{key}` must begin with https://, and only a consent has it");
+            Some(Problem::of("document", what))
+        } else {
+            self.problem_of_choices()
+        }
+    }
+
+    fn problem_of_choices(&self) -> Option<Problem> {
+        let key = &self.key;
+        let mut values = BTreeSet::new();
+        self.choices.iter().enumerate().find_map(|(number, choice)| {
+            let what = if !choice.label.are_there() {
+                format!("field `{key}` needs its texts in English and Japanese")
+            } else if !choice.can_be_answered() {
+                format!("each choice of field `{key}` needs a value of 1 to 100 characters, without blanks around it")
+            } else if !values.insert(&choice.value) {
+                format!("two choices of field `{key}` have the same value")
+            } else {
+                return None;
+            };
+            Some(Problem::at([Field("choices"), Item(number)], what))
+        })
     }
 }
 
@@ -266,7 +292,7 @@ mod tests {
     use super::*;
 
     fn page(text: &str) -> Option<String> {
-        toml::from_str::<Page>(text).unwrap().problem()
+        toml::from_str::<Page>(text).unwrap().problem().map(|problem| problem.what)
     }
 
     #[test]
