@@ -234,8 +234,7 @@ impl Urls {
             ("probe", self.probe.as_ref()),
             ("data_policy", self.data_policy.as_ref()),
         ];
-        let (field, _) = urls.into_iter().find(|(_, url)| url.is_some_and(|url| url.scheme() != "https"))?;
-        Some(Problem::of(field, format!("`urls.{field}` must begin with https://")))
+        Problem::of_https("urls", urls)
     }
 }
 
@@ -274,9 +273,9 @@ impl fmt::Display for ListingError {
     }
 }
 
-/// The file as it is written: nothing in it may be unknown, while a later version may have written more into the table.
+/// A listing as its file has it: without fields that are unknown, which the table's rows may have.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Listing", deny_unknown_fields)]
 struct ListingFile {
     name: String,
     stage: Stage,
@@ -295,25 +294,6 @@ struct ListingFile {
     catalog: Option<Catalog>,
 }
 
-impl From<ListingFile> for Listing {
-    fn from(file: ListingFile) -> Self {
-        Self {
-            name: file.name,
-            stage: file.stage,
-            product_code: file.product_code,
-            product_id: file.product_id,
-            mode: file.mode,
-            pricing: file.pricing,
-            zero_records: file.zero_records,
-            dimensions: file.dimensions,
-            urls: file.urls,
-            support: file.support,
-            page: file.page,
-            catalog: file.catalog,
-        }
-    }
-}
-
 impl Listing {
     /// Reads a described listing.
     ///
@@ -323,11 +303,11 @@ impl Listing {
     /// characters, a dimension twice, dimension types that the pricing model does not have, a URL without https, texts and
     /// prices for AWS Marketplace, of dimensions too, beyond its limits.
     pub fn parse(text: &str) -> Result<Self, ListingError> {
-        let file: ListingFile = toml::from_str(text).map_err(|error| ListingError {
+        let file = toml::Deserializer::parse(text).and_then(ListingFile::deserialize);
+        let listing = file.map_err(|error| ListingError {
             line: error.span().map(|span| line_at(text, span.start)),
             problem: error.message().to_owned(),
         })?;
-        let listing = Self::from(file);
         match listing.problem() {
             Some(problem) => {
                 let line = problem.offset(text).map(|offset| line_at(text, offset));

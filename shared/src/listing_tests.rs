@@ -2,6 +2,14 @@ use super::*;
 
 const GOOD: &str = include_str!("../../listings/demo-contract.toml");
 
+/// What is told of a listing in which a text is replaced, and the first line, from 1, that is another than before.
+pub(super) fn refused(good: &str, from: &str, to: &str) -> (ListingError, usize) {
+    let bad = good.replacen(from, to, 1);
+    assert_ne!(bad, good, "the sample has no {from:?}");
+    let changed = 1 + good.lines().zip(bad.lines()).take_while(|(good, bad)| good == bad).count();
+    (Listing::parse(&bad).unwrap_err(), changed)
+}
+
 #[test]
 fn every_described_listing_is_good() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings");
@@ -30,11 +38,8 @@ fn an_error_names_the_line_and_what_would_be_right() {
         ("name = \"Demo", "nam = \"Demo", "unknown field `nam`"),
     ];
     for (from, to, expected) in cases {
-        let bad = GOOD.replacen(from, to, 1);
-        assert_ne!(bad, GOOD, "the sample has no {from:?}");
-        let error = Listing::parse(&bad).unwrap_err();
+        let (error, changed) = refused(GOOD, from, to);
         assert!(error.problem.contains(expected), "{error}");
-        let changed = 1 + GOOD.lines().zip(bad.lines()).take_while(|(good, bad)| good == bad).count();
         assert_eq!(error.line, Some(changed), "{error}");
     }
 }
@@ -53,11 +58,8 @@ fn the_line_of_a_field_of_the_page_is_its_own() {
         ("value = \"101+\"", "value = \"1-10\"", "have the same value"),
         ("value = \"101+\"", "value = \" 101+\"", "without blanks around it"),
     ] {
-        let bad = GOOD.replacen(from, to, 1);
-        assert_ne!(bad, GOOD, "the sample has no {from:?}");
-        let error = Listing::parse(&bad).unwrap_err();
+        let (error, changed) = refused(GOOD, from, to);
         assert!(error.problem.contains(expected), "{error}");
-        let changed = 1 + GOOD.lines().zip(bad.lines()).take_while(|(good, bad)| good == bad).count();
         assert_eq!(error.line, Some(changed), "{error}");
     }
     let kindless = GOOD.replacen("kind = \"choice\"\n", "", 1);

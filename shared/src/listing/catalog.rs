@@ -92,10 +92,9 @@ impl Catalog {
                 return Some(Problem::of(field, problem));
             }
         }
-        for (field, url) in [("logo", Some(&self.logo)), ("eula", self.eula.as_ref())] {
-            if url.is_some_and(|url| url.scheme() != "https") {
-                return Some(Problem::of(field, format!("`catalog.{field}` must begin with https://")));
-            }
+        let urls = Problem::of_https("catalog", [("logo", Some(&self.logo)), ("eula", self.eula.as_ref())]);
+        if urls.is_some() {
+            return urls;
         }
         if self.allowed_accounts.len() > 100 {
             return Some(Problem::of("allowed_accounts", "`catalog.allowed_accounts` must be at most 100"));
@@ -181,6 +180,7 @@ pub(super) fn fits(text: &str, most: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::listing::Listing;
+    use crate::listing::tests::refused;
 
     const GOOD: &str = include_str!("../../../listings/demo-consumption.toml");
 
@@ -211,12 +211,9 @@ mod tests {
             ("111122223301", "11112222330".to_owned(), "12 digits"),
             ("usd = \"0.01\"", "usd = \"free\"".to_owned(), "`usd` must be a price such as \"0.01\""),
         ] {
-            let bad = GOOD.replacen(from, &to, 1);
-            assert_ne!(bad, GOOD, "the sample has no {from:?}");
-            let error = Listing::parse(&bad).unwrap_err();
+            let (error, changed) = refused(GOOD, from, &to);
             assert!(error.problem.contains(expected), "{from}: {error}");
             // The line that was changed; of what stands twice, the second.
-            let changed = 1 + GOOD.lines().zip(bad.lines()).take_while(|(good, bad)| good == bad).count();
             let line = if expected == "stands twice" { changed + 2 } else { changed };
             assert_eq!(error.line, Some(line), "{error}");
         }

@@ -121,9 +121,6 @@ pub enum WrongAnswer {
 impl Page {
     /// What is wrong with it as it is described, if anything is.
     pub(super) fn problem(&self) -> Option<Problem> {
-        if self.logo.as_ref().is_some_and(|logo| logo.scheme() != "https") {
-            return Some(Problem::of("logo", "`page.logo` must begin with https://"));
-        }
         let unreadable = |name: &'static str, accent: Option<Colour>, others: &[Colour]| {
             let accent = accent?;
             let least = others.iter().map(|other| accent.contrast(*other)).fold(f64::INFINITY, f64::min);
@@ -131,7 +128,8 @@ impl Page {
                 format!("`page.{name}` cannot be read: its contrast is {least:.2} to 1, and at least 4.5 is needed");
             (least < LEAST_CONTRAST).then(|| Problem::of(name, what))
         };
-        unreadable("accent", self.accent, &[WHITE])
+        Problem::of_https("page", [("logo", self.logo.as_ref())])
+            .or_else(|| unreadable("accent", self.accent, &[WHITE]))
             .or_else(|| unreadable("accent_dark", self.accent_dark, &[DARK_CARD, DARK_ON_ACCENT]))
             .or_else(|| self.problem_of_fields())
     }

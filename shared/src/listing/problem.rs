@@ -1,6 +1,7 @@
 //! What is wrong with a described listing, and where in its file.
 
 use toml::de::DeTable;
+use url::Url;
 
 /// One step into what is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,15 @@ impl Problem {
     /// Something wrong with a field.
     pub(super) fn of(field: &'static str, what: impl Into<String>) -> Self {
         Self::at([Step::Field(field)], what)
+    }
+
+    /// The first of a table's URLs that is not of https.
+    pub(super) fn of_https<'a>(
+        table: &str,
+        urls: impl IntoIterator<Item = (&'static str, Option<&'a Url>)>,
+    ) -> Option<Self> {
+        let (field, _) = urls.into_iter().find(|(_, url)| url.is_some_and(|url| url.scheme() != "https"))?;
+        Some(Self::of(field, format!("`{table}.{field}` must begin with https://")))
     }
 
     /// The same, of what these steps lead to.
