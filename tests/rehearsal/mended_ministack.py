@@ -29,14 +29,11 @@ def enforce_by_sender(method, path, headers, body, query, request_id):
 
 
 def resource_by_name(service, method, path, headers, body, *others):
-    """Rules and log groups have ARNs, which policies name. Here everything is asked of them."""
+    """Rules have ARNs, which policies name. Here everything is asked of them."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
-    place = f"{get_region()}:{get_account_id()}"
     if operation in ("DescribeRule", "ListTargetsByRule"):
         asked = json.loads(body)
-        return f"arn:aws:events:{place}:rule/{asked.get('Name') or asked.get('Rule')}"
-    if operation == "DescribeLogGroups":
-        return f"arn:aws:logs:{place}:log-group:*"
+        return f"arn:aws:events:{get_region()}:{get_account_id()}:rule/{asked.get('Name') or asked.get('Rule')}"
     return resource_of(service, method, path, headers, body, *others)
 
 

@@ -244,3 +244,10 @@ async fn a_file_keeps_the_tables() {
     assert_eq!(visit.get("/sandbox/events").await, kept);
     assert_eq!(visit.get("/sandbox/purchases").await["agreements"], json!([]), "what was bought is in memory only");
 }
+
+/// Else one test's faults use up what another may try again.
+#[tokio::test]
+async fn sandboxes_of_one_process_have_their_retries_for_themselves() {
+    let (one, other) = (Visit::begin().await, Visit::begin().await);
+    assert_ne!(one.sandbox.sdk_config().region(), other.sandbox.sdk_config().region());
+}

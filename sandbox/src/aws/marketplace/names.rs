@@ -49,10 +49,9 @@ impl Names {
         self.text(length, "0123456789abcdef")
     }
 
-    /// A registration token: 256 bits.
+    /// A registration token. Letters and digits alone: one that began with `-` would be an option to the AWS CLI.
     pub(super) fn token(&self) -> String {
-        use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.draw())
+        self.text(32, LETTERS_AND_DIGITS)
     }
 
     pub(super) fn agreement(&self) -> Result<AgreementId, InvalidId> {
@@ -86,14 +85,14 @@ impl Names {
     }
 
     pub(super) fn customer(&self) -> Result<CustomerIdentifier, InvalidId> {
-        self.text(11, CUSTOMER_ALPHABET).parse()
+        self.text(11, LETTERS_AND_DIGITS).parse()
     }
 
     /// The key that a buyer of a product has beside their licenses: the same each time.
     pub(super) fn customer_beside_licenses(&self, product: &ProductCode, account: &AccountId) -> String {
         let buyer = format!("{product}/{account}");
         let drawn = Sha256::new().chain_update(self.secret).chain_update(buyer).finalize().into();
-        spell(drawn, 11, CUSTOMER_ALPHABET)
+        spell(drawn, 11, LETTERS_AND_DIGITS)
     }
 
     /// A random UUID (version 4).
@@ -103,7 +102,7 @@ impl Names {
     }
 }
 
-const CUSTOMER_ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const LETTERS_AND_DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 fn spell(drawn: [u8; 32], length: usize, alphabet: &str) -> String {
     let letters: Vec<char> = alphabet.chars().collect();
@@ -118,7 +117,7 @@ mod tests {
     #[test]
     fn names_have_their_forms_and_never_repeat() {
         let names = Names::new().unwrap();
-        assert_eq!(names.token().len(), 43);
+        assert_eq!(names.token().len(), 32);
         assert_eq!(names.license().len(), 34);
         assert_eq!(names.uuid().len(), 36);
         names.account().unwrap();
@@ -126,5 +125,6 @@ mod tests {
         names.agreement().unwrap();
         let drawn: std::collections::BTreeSet<String> = (0..1000).map(|_| names.token()).collect();
         assert_eq!(drawn.len(), 1000);
+        assert!(drawn.iter().flat_map(|token| token.chars()).all(|letter| letter.is_ascii_alphanumeric()));
     }
 }
