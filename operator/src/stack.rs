@@ -85,13 +85,14 @@ impl StackArguments {
         format!("--stage {}{name}{endpoint}", self.stage)
     }
 
-    /// The configuration of clients of the stack's AWS.
+    /// The configuration of clients of the stack's AWS. What is typed outweighs the environment and the profile: set
+    /// after they are loaded, an endpoint would not.
     pub(crate) async fn config(&self) -> SdkConfig {
-        let mut config = stallkeeper::aws::config().await.to_builder().region(Region::from_static(REGION));
-        if let Some(url) = &self.endpoint_url {
-            config = config.endpoint_url(url);
+        let loader = stallkeeper::aws::loader().region(Region::from_static(REGION));
+        match &self.endpoint_url {
+            Some(url) => loader.endpoint_url(url).load().await,
+            None => loader.load().await,
         }
-        config.build()
     }
 
     /// The stack.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::metrics::Metrics;
@@ -19,13 +19,13 @@ pub struct MissingSetting(pub &'static str);
 /// A call is given up after 5 seconds and tried up to three times within 10, so that a buyer is answered before API
 /// Gateway's 30 seconds are over. `AWS_ENDPOINT_URL` points every client somewhere else, such as the sandbox.
 pub async fn config() -> SdkConfig {
+    loader().load().await
+}
+
+/// What [`config`] loads, for who says more than the environment.
+pub fn loader() -> ConfigLoader {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .retry_config(retries())
-        .timeout_config(timeouts())
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(retries()).timeout_config(timeouts())
 }
 
 /// The time limits of [`config`].

@@ -10,8 +10,9 @@ use stallkeeper::readiness::{Blind, Look, word};
 use stallkeeper::store::StoreError;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long one source may take. The client's own limit of an attempt is 5 seconds, so that a second one is made.
-const PATIENCE: Duration = Duration::from_secs(11);
+/// How long one source may take. The client's own limit of an attempt is 5 seconds, so that a second one is made, and of
+/// all its attempts 10: this one comes before, for it tells what came too late from what was not answered.
+const PATIENCE: Duration = Duration::from_millis(9_500);
 
 /// AWS's codes for "you may not".
 const REFUSALS: [&str; 8] = [

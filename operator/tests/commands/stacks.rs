@@ -79,6 +79,24 @@ async fn that_nobody_signed_in_and_that_nothing_answers_are_told_in_a_line() {
     assert!(silent.out.contains("mend AWS_ENDPOINT_URL") && !silent.out.contains("sign in"), "{silent:?}");
 }
 
+#[tokio::test]
+async fn the_endpoint_that_is_typed_is_asked_whatever_else_names_one() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    std::fs::write(&config, "[default]\nendpoint_url = http://127.0.0.1:9\n").unwrap();
+    let profile = ("AWS_CONFIG_FILE", config.to_str().unwrap());
+    for elsewhere in [profile, ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")] {
+        for command in [&["listing", "show"][..], &["licenses"], &["dlq", "show"], &["doctor"]] {
+            let typed = [command, &["--endpoint-url", world.sandbox.aws_url()]].concat();
+            around(&typed, &[elsewhere, KEY[0], KEY[1]]).await.text();
+        }
+        let nothing = ["listing", "show", "--endpoint-url", "http://127.0.0.1:7"];
+        let given = around(&nothing, &[elsewhere, KEY[0], KEY[1]]).await.error();
+        assert!(given.contains("http://127.0.0.1:7 (--endpoint-url) does not answer ("), "{given}");
+    }
+}
+
 /// Somebody's credentials.
 const KEY: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
 

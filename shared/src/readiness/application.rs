@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::evidence::{self, EvidenceKind};
 use super::facts::{Answer, Blind, Facts};
 use super::judgement::{Verdict, fail, missing, of, pass, unsure};
+use super::page;
 
 /// How long ago the application may have asked what a tenant may use, to show its plan.
 const ASKED_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -21,10 +22,9 @@ pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
         if !answer.is_ok() {
             return fail("broken", [("status", answer.status.to_string())]);
         }
-        let page = answer.body.to_lowercase();
-        let has_entry = page.contains("type=\"email\"")
-            || page.contains("name=\"email\"")
-            || ["continue with", "sign up with", "sign in with"].iter().any(|words| page.contains(words));
+        let is_provider =
+            |to: String| ["continue with", "sign up with", "sign in with"].iter().any(|words| to.contains(words));
+        let has_entry = page::asks_for_email(&answer.body) || page::leads(&answer.body).any(is_provider);
         if has_entry { pass("ok", []) } else { unsure("no_form", []) }
     })
 }
@@ -132,6 +132,10 @@ mod tests {
                 Case::pass("ok", |facts| answer(facts).body = "<button>Continue with Example ID</button>".to_owned()),
                 Case::unsure("no_form", |facts| {
                     answer(facts).body = "Coming soon <form><input name=q><button>Search</button></form>".to_owned();
+                }),
+                Case::unsure("no_form", |facts| {
+                    let says = "<p>By invitation. To continue with your order, call us.</p>";
+                    answer(facts).body = format!("{says}<input type=\"hidden\" name=\"email\"><a href=\"/\">Home</a>");
                 }),
                 Case::unsure("elsewhere", |facts| answer(facts).status = 302),
                 Case::unsure("closed", |facts| answer(facts).status = 403),

@@ -185,6 +185,7 @@ pub(super) fn not_private_only(facts: &Facts<'_>) -> Verdict {
             [] => missing("no_offer", []),
             offers if offers.iter().any(|offer| offer.is_public(facts.now)) => pass("ok", []),
             offers if offers.iter().any(|offer| offer.is_for_everyone && !offer.is_released) => missing("draft", []),
+            offers if offers.iter().any(|offer| offer.is_for_everyone) => fail("over", []),
             _ => fail("private", []),
         })
     })
@@ -344,6 +345,7 @@ mod tests {
                 Case::missing("no_offer", |facts| facts.offers = Ok(Vec::new())),
                 Case::missing("draft", |facts| offer(facts).is_released = false),
                 Case::fail("private", |facts| offer(facts).is_for_everyone = false),
+                Case::fail("over", |facts| offer(facts).available_until = Some(facts.now)),
                 Case::blind(|facts| facts.offers = Err(blind())),
             ],
         );

@@ -84,10 +84,21 @@ pub(super) fn bad_token_is_kind(facts: &Facts<'_>) -> Verdict {
 }
 
 pub(super) fn email_field(facts: &Facts<'_>) -> Verdict {
-    on_the_form(facts, |answer| {
-        let asks = |tag: String| tag.contains("type=\"email\"") || tag.contains("name=\"email\"");
-        tags(&answer.body, "input").filter(|tag| !tag.contains("type=\"hidden\"")).any(asks)
-    })
+    on_the_form(facts, |answer| asks_for_email(&answer.body))
+}
+
+/// Whether a page has a field for a mail address.
+pub(super) fn asks_for_email(page: &str) -> bool {
+    let asks = |tag: String| tag.contains("type=\"email\"") || tag.contains("name=\"email\"");
+    tags(page, "input").filter(|tag| !tag.contains("type=\"hidden\"")).any(asks)
+}
+
+/// The links and buttons of a page, each with its attributes and all that is in it, in small letters.
+pub(super) fn leads(page: &str) -> impl Iterator<Item = String> {
+    let ended = |end: &'static str| move |rest: String| rest.split(end).next().unwrap_or_default().to_owned();
+    let buttons = after(page, "button").map(ended("</button"));
+    let inputs = tags(page, "input").filter(|tag| tag.contains("type=\"submit\"") || tag.contains("type=\"button\""));
+    after(page, "a").map(ended("</a")).chain(buttons).chain(inputs)
 }
 
 pub(super) fn support_contact(facts: &Facts<'_>) -> Verdict {
@@ -107,10 +118,11 @@ pub(super) fn english(facts: &Facts<'_>) -> Verdict {
 
 pub(super) fn existing_account_link(facts: &Facts<'_>) -> Verdict {
     on_the_form(facts, |answer| {
-        let text = answer.body.to_lowercase();
-        ["sign in", "sign-in", "log in", "login", "existing account", "already have an account", "サインイン"]
-            .iter()
-            .any(|words| text.contains(words))
+        leads(&answer.body).any(|to| {
+            ["sign in", "sign-in", "log in", "login", "existing account", "already have an account", "サインイン"]
+                .iter()
+                .any(|words| to.contains(words))
+        })
     })
 }
 
@@ -158,13 +170,17 @@ fn names_support(facts: &Facts<'_>, answer: &Answer) -> bool {
 
 /// The opening tags of that name in an HTML page, in small letters.
 fn tags(page: &str, name: &str) -> impl Iterator<Item = String> {
-    let page = page.to_ascii_lowercase();
-    let begin = format!("<{name}");
+    after(page, name).filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag.replace('\'', "\"")))
+}
+
+/// What follows each opening of a tag of that name in an HTML page, up to the next, in small letters.
+fn after(page: &str, name: &str) -> impl Iterator<Item = String> {
+    let page = page.to_lowercase();
     let found: Vec<String> = page
-        .split(&begin)
+        .split(&format!("<{name}"))
         .skip(1)
         .filter(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/'))
-        .filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag.replace('\'', "\"")))
+        .map(str::to_owned)
         .collect();
     found.into_iter()
 }
@@ -287,6 +303,21 @@ mod tests {
             ],
         );
         table("page.support_contact", &[Case::pass("ok", |facts| say(facts, "https://www.example.com/support"))]);
+        table(
+            "page.existing_account_link",
+            &[
+                Case::pass("ok", |facts| {
+                    say(facts, "<button class='b' name='account'>I already have an account</button>")
+                }),
+                Case::pass("ok", |facts| say(facts, "<A HREF='/sign-in'><img alt=''></A>")),
+                Case::pass("ok", |facts| say(facts, "<a href=\"/x\"><span>サインイン</span></a>")),
+                Case::pass("ok", |facts| say(facts, "<input type=\"submit\" value=\"Log in\">")),
+                // What a page says of signing in is no way there.
+                Case::fail("none", |facts| {
+                    say(facts, "<p>Or sign in.</p><a href=\"/\">Home</a> Login Manager <article>login</article>")
+                }),
+            ],
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
         of(&facts.review, |review| match &review.public_request {
             Some(PublicRequest { at, refused: None }) => pass("ok", [("at", at.to_string())]),
             Some(PublicRequest { at, refused: Some(why) }) => {
-                missing("refused", [("at", at.to_string()), ("why", why.clone())])
+                fail("refused", [("at", at.to_string()), ("why", why.clone())])
             }
             None => missing("none", []),
         })
@@ -56,12 +56,12 @@ fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
     let lacking: Vec<String> = lacking.map(|price| named(price.dimension.as_str(), price.months)).collect();
     let request = facts.review.as_ref().ok().and_then(|review| review.public_request.as_ref());
     let is_requested = request.is_some_and(|request| request.refused.is_none());
+    // Prices are small while a listing is tried.
+    let judge = if is_requested { fail } else { not_yet };
     if !unlike.is_empty() {
-        // Prices are small while a listing is tried.
-        let judge = if is_requested { fail } else { not_yet };
         Some(judge("prices", [("keys", listed(unlike))]))
     } else if !lacking.is_empty() {
-        Some(missing("unpriced", [("keys", listed(lacking))]))
+        Some(judge("unpriced", [("keys", listed(lacking))]))
     } else {
         None
     }
@@ -152,8 +152,8 @@ mod tests {
                 },
                 "fail prices events_included (P1M)",
             ),
-            (|facts| drop(prices(facts).pop()), "missing unpriced events_extra"),
-            (|facts| facts.offers = Ok(Vec::new()), "missing unpriced events_included (P12M), events_extra"),
+            (|facts| drop(prices(facts).pop()), "fail unpriced events_extra"),
+            (|facts| facts.offers = Ok(Vec::new()), "fail unpriced events_included (P12M), events_extra"),
             (|facts| facts.offers = Err(blind()), "blind"),
             (|facts| facts.review.as_mut().unwrap().public_request = None, "missing none"),
             (
@@ -161,7 +161,7 @@ mod tests {
                     let request = facts.review.as_mut().unwrap().public_request.as_mut().unwrap();
                     request.refused = Some("No video.".to_owned());
                 },
-                "missing refused",
+                "fail refused",
             ),
         ];
         let listing = crate::listing::Listing::parse(DESCRIBED).unwrap();

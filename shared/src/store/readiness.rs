@@ -8,6 +8,7 @@ use ulid::Ulid;
 
 use super::{Store, StoreError, keys, read, unavailable, write};
 use crate::audit::AuditEntry;
+use crate::aws::chain;
 use crate::ids::ProductCode;
 use crate::readiness::{Attestation, Report};
 
@@ -104,16 +105,24 @@ impl Store {
         Ok(())
     }
 
-    /// The newest report of a listing.
+    /// The newest report of a listing that can be read.
     ///
     /// # Errors
     ///
     /// When the table does not answer.
     pub async fn latest_report(&self, product: &ProductCode) -> Result<Option<Report>, StoreError> {
-        Ok(self.reports(product, None, 1).await?.0.pop())
+        let mut before = None;
+        loop {
+            let (mut reports, next) = self.reports(product, before, 1).await?;
+            if !reports.is_empty() || next.is_none() {
+                return Ok(reports.pop());
+            }
+            before = next;
+        }
     }
 
-    /// Reports of a listing, newest first, from those before one on; and the one before which the next page begins.
+    /// Reports of a listing, newest first, from those before one on; and the one before which the next page begins. One
+    /// that cannot be read is passed over: a newer version wrote it, and the next look replaces it.
     ///
     /// # Errors
     ///
@@ -138,8 +147,13 @@ impl Store {
             .send()
             .await
             .map_err(unavailable)?;
-        let reports: Vec<Report> = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
-        let next = answer.last_evaluated_key.and_then(|_| reports.last().map(|report| report.id));
-        Ok((reports, next))
+        let reports = answer.items.unwrap_or_default().into_iter().map(read).filter_map(|report| {
+            report.inspect_err(|error| tracing::warn!(error = %chain(error), "a report cannot be read")).ok()
+        });
+        let next = answer.last_evaluated_key.and_then(|key| {
+            let sk = key.get("sk").and_then(|sk| sk.as_s().ok())?;
+            sk.strip_prefix(keys::REPORT_PREFIX)?.parse().ok()
+        });
+        Ok((reports.collect(), next))
     }
 }
