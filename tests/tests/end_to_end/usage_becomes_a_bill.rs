@@ -416,7 +416,7 @@ async fn al_a_duplicate_after_a_lost_answer_is_ours() {
 }
 
 /// Books something at AWS behind Stallkeeper's back, by the real client.
-async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
+pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
     let record = json!({
         "Timestamp": at.as_second(), "Dimension": "requests", "Quantity": quantity,
         "CustomerAWSAccountId": purchase.account,
