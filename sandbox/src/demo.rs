@@ -40,7 +40,7 @@ pub async fn run() -> Result<()> {
     subscription(&mut story).await?;
     consumption(&mut story).await?;
     legacy(&mut story).await?;
-    moving::tell(&mut story).await?;
+    moving::run(&mut story).await?;
     phases::tell(&mut story.steps).await?;
     println!("\n{} steps, all as they should be, in {:.1} s", story.steps.0, began.elapsed().as_secs_f64());
     story.settle_accounts().await

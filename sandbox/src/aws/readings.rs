@@ -46,7 +46,7 @@ pub struct Readings {
     pub final_window: FinalWindow,
     /// What BatchMeterUsage says to usage from before its license was ready, or from after its end.
     pub usage_outside_license: UsageOutsideLicense,
-    /// Whether a license takes usage that is stamped with the start of the hour of its purchase, which lies before it.
+    /// The answer to usage that is stamped with the start of the hour of its license's purchase, and so before it.
     pub start_of_purchase_hour: StartOfPurchaseHour,
 }
 
@@ -207,15 +207,14 @@ pub enum UsageOutsideLicense {
     InvalidLicense,
 }
 
-/// Whether a license takes usage that is stamped with the start of the hour of its purchase. AWS does not say.
+/// The answer to usage that is stamped with the start of the hour of its license's purchase. AWS does not document it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartOfPurchaseHour {
-    /// No: a license takes usage from the second in which it is ready, and [`UsageOutsideLicense`] says what is answered
-    /// to usage from before that.
+    /// The one of [`UsageOutsideLicense`]: a license takes usage from the second in which it is ready.
     OutsideLicense,
-    /// Yes: AWS's metering skill (aws/agent-toolkit-for-aws) stamps all usage with the start of its hour, that of the
-    /// purchase too.
+    /// `Success`, once the license is ready: AWS's metering skill (aws/agent-toolkit-for-aws) stamps all usage with the
+    /// start of its hour, that of the purchase too.
     Accepted,
 }
 

@@ -17,8 +17,8 @@ const DIMENSION: &str = "requests";
 /// A minute past the time at which the move has been made.
 const MADE: SignedDuration = SignedDuration::from_mins(16);
 
-/// Tells the chapter.
-pub(super) async fn tell(story: &mut Story) -> Result<()> {
+/// Runs the chapter.
+pub(super) async fn run(story: &mut Story) -> Result<()> {
     story.chapter("A legacy buyer who moves to a license key");
     let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
     let cookie = story.arrive(&purchase.token).await?;
@@ -94,7 +94,7 @@ impl Mover<'_> {
         self.story.sandbox.clock().now()
     }
 
-    /// Something is used, and the application reports it.
+    /// Uses something, and has the application report it.
     async fn uses(&mut self, id: Id, quantity: i64, at: Timestamp) -> Result<()> {
         self.reported += 1;
         let event = self.event(id, quantity, at, &format!("move {}", self.reported));
@@ -135,7 +135,7 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// AWS has booked each hour in one style, the one that the buyer had in it.
+    /// Checks that AWS has booked each hour in one style, the one that the buyer had in it.
     async fn expect_one_style(&self, moved: Timestamp) -> Result<()> {
         let mut styles: BTreeMap<Timestamp, BTreeSet<String>> = BTreeMap::new();
         for record in self.story.people.bill().await? {

@@ -14,7 +14,7 @@ use crate::fixture::{CONTRACT, LEGACY, LEGACY_CONTRACT, SUBSCRIPTION, Sandbox, s
 /// The members of an event's envelope. A member is a text, or has the type behind the colon; `null` is a text or null.
 const ENVELOPE: &str = "version id detail-type source account time region resources:array";
 
-/// What the details of all events about agreements and licenses have.
+/// The members that the details of all events about agreements and licenses have.
 const COMMON: &str = "requestId catalog agreement.id acceptor.accountId proposer.accountId";
 
 const OFFER: &str = "offer.id";
@@ -73,7 +73,7 @@ const NOTIFICATIONS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// What the local AWS does not send.
+/// The events and notifications that the local AWS does not send.
 const NEVER_SENT: [&str; 4] = [
     "Purchase Agreement Created - Manufacturer NEW",
     "Purchase Agreement Ending - Proposer",
@@ -81,14 +81,14 @@ const NEVER_SENT: [&str; 4] = [
     "aws-mp-subscription-notification subscribe-fail",
 ];
 
-/// What a text documents of members: their types by their paths.
+/// Returns the documented types of members by their paths.
 fn documented(parts: &[&str]) -> BTreeMap<String, String> {
     let members = parts.iter().flat_map(|part| part.split_whitespace());
     let typed = members.map(|member| member.split_once(':').unwrap_or((member, "string")));
     typed.map(|(path, kind)| (path.to_owned(), kind.to_owned())).collect()
 }
 
-/// The types of a document's members by their paths, as far as they are no objects.
+/// Returns the types of a document's members by their paths, as far as they are no objects.
 fn members(path: &str, value: &Value) -> BTreeMap<String, String> {
     let kind = match value {
         Value::Object(members) => {
@@ -117,7 +117,7 @@ fn assert_members(name: &str, document: &Value, documented: BTreeMap<String, Str
     assert_eq!(members, documented, "{name}: {document:#}");
 }
 
-/// Compares an event with what AWS documents, and answers the name of what it is compared with.
+/// Compares an event with AWS's example, and returns the name of that.
 fn compare_event(event: &Value) -> &'static str {
     let intent = event.pointer("/detail/agreement/intent").and_then(Value::as_str).unwrap_or_default();
     let wanted = format!("{} {intent}", text(event, "/detail-type"));
@@ -134,7 +134,7 @@ fn compare_event(event: &Value) -> &'static str {
     name
 }
 
-/// The same of a notification, as it comes from a topic.
+/// Compares a notification of a topic with AWS's example, and returns the name of that.
 fn compare_notification(topic: &str, message: &Value) -> &'static str {
     let topic = topic.strip_prefix("arn:aws:sns:us-east-1:287250355862:").unwrap();
     let (topic, product) = topic.rsplit_once('-').unwrap();
@@ -146,7 +146,7 @@ fn compare_notification(topic: &str, message: &Value) -> &'static str {
     name
 }
 
-/// Has everything happen to a purchase that the local AWS tells of.
+/// Has everything happen to a purchase that the local AWS sends events of.
 fn live_through(sandbox: &Sandbox, product: &str, dimensions: &Value) {
     let market = sandbox.aws.marketplace();
     let mut agreement = sandbox.buy(product, dimensions.clone()).agreement_id;

@@ -149,12 +149,12 @@ impl Marketplace {
     /// AWS's word about a risk on the buyer's account: `what` became of it, and the member that says when.
     pub(super) fn announce_advisory(&self, subject: &Subject<'_>, what: &str, when: &str) -> Changed {
         let Subject { listing, agreement, license, now } = *subject;
-        let told = json!({
+        let own = json!({
             "agreement": { "id": agreement.id },
             "product": { "id": listing.product_id },
             "advisory": with(json!({}), when, second(now).into()),
         });
-        let detail = self.detail(agreement, told);
+        let detail = self.detail(agreement, own);
         let detail_type = format!("Purchase Agreement Advisory {what} - Manufacturer");
         self.agreement_event(now, &detail_type, agreement, detail);
         changed(agreement, license)
@@ -201,12 +201,12 @@ impl Marketplace {
                 format!("aws:license-manager:us-east-1:{}:{}", self.0.seller, license.arn.id())
             }
         };
-        let told = json!({
+        let own = json!({
             "agreement": { "id": agreement.id },
             "product": { "code": listing.product_code, "id": listing.product_id },
             "license": { "arn": arn },
         });
-        let detail = self.detail(agreement, told);
+        let detail = self.detail(agreement, own);
         self.agreement_event(at, detail_type, agreement, detail);
     }
 
