@@ -174,6 +174,28 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
     assert_eq!(answer.status, 400);
 }
 
+#[tokio::test]
+async fn rows_that_the_table_does_not_confirm_are_answered_beside_those_that_are_imported() {
+    let world = World::new().await;
+    let csv = "product,tenant,customer_identifier\n7demolegacy00000000000ab,a,XA\n7demolegacy00000000000ab,b,XB\n\
+               7demolegacy00000000000ab,c,XC\n";
+    let statuses = |answer: &Value| -> Vec<String> {
+        let results = answer["results"].as_array().unwrap().iter();
+        results.map(|result| result["status"].as_str().unwrap().to_owned()).collect()
+    };
+    let fault = json!({ "service": "dynamodb", "operation": "TransactWriteItems", "kind": "error500" });
+    let mut from_the_second = fault;
+    (from_the_second["call"], from_the_second["times"]) = (json!(2), json!(1000));
+    world.fault(from_the_second).await;
+    let broken = import_as(&world, csv, "/v1/imports").await;
+    world.control(Method::DELETE, "/sandbox/faults", json!({})).await;
+    assert_eq!(statuses(&broken), ["imported", "retry", "retry"], "{broken}");
+    assert_eq!((&broken["imported"], &broken["retry"]), (&json!(1), &json!(2)));
+    let of_second = &broken["results"][1];
+    assert_eq!((&of_second["code"], of_second["action"].is_string()), (&json!("not_confirmed"), true));
+    assert_eq!(statuses(&import_as(&world, csv, "/v1/imports").await), ["unchanged", "imported", "imported"]);
+}
+
 /// A legacy buyer who is served by Stallkeeper and moves at 10:00.
 async fn mover(world: &World) -> (Bought, String, String) {
     mover_at(world, "2026-11-10T10:00:00Z").await
