@@ -179,6 +179,11 @@ async fn take_over(
     );
     Ok(match lifecycle::import(store, &customer, &entry, dry_run).await? {
         Imported::Done { license, changed } => Ok((*license, changed)),
+        Imported::AccountMismatch(known) => Err(Refused {
+            code: "account_mismatch",
+            detail: format!("account: {} is known with the account {known}", customer.license),
+            action: "Check that the row's cells belong to one customer. If they do, leave the account empty, or correct it.",
+        }),
         Imported::LinkedElsewhere => Err(Refused {
             code: "license_linked_elsewhere",
             detail: format!("{} belongs to another tenant", customer.license),

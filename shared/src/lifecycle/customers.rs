@@ -51,6 +51,8 @@ pub enum Imported {
     },
     /// It belongs to another tenant, and stays there.
     LinkedElsewhere,
+    /// The license is known with this account, which is not the customer's.
+    AccountMismatch(AccountId),
     /// It moves to another license, or at another hour.
     MovesElsewhere,
     /// It is over, so that it cannot move.
@@ -146,9 +148,10 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
         return Err(Imported::LinkedElsewhere);
     }
-    let is_anothers = |moving: &Moving| license.account.as_ref().is_some_and(|account| *account != moving.account);
-    if customer.moving.as_ref().is_some_and(is_anothers) {
-        return Err(Imported::Another);
+    if let (Some(known), Some(given)) = (&license.account, &customer.account)
+        && known != given
+    {
+        return Err(Imported::AccountMismatch(known.clone()));
     }
     license.tenant = Some(customer.tenant.clone());
     license.customer = license.customer.take().or_else(|| customer.identifier.clone());

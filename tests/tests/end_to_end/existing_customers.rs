@@ -196,6 +196,40 @@ async fn rows_that_the_table_does_not_confirm_are_answered_beside_those_that_are
     assert_eq!(statuses(&import_as(&world, csv, "/v1/imports").await), ["unchanged", "imported", "imported"]);
 }
 
+#[tokio::test]
+async fn a_row_with_another_account_than_the_licenses_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let legacy = world.buy("demo-legacy", json!({})).await;
+    let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    for purchase in [&legacy, &contract] {
+        world.register(&purchase.token, "buyer@example.com").await;
+    }
+    let key = legacy.customer.as_deref().unwrap();
+    let (own, other) = (arn_of(&world, &legacy).await, arn_of(&world, &contract).await);
+    let header = "product,tenant,customer_identifier,license_arn,agreement_id,account,email";
+    for (license, row) in [
+        (&legacy.license, format!("{},acme,{key},,,210987654321,other@example.com", legacy.product)),
+        (&legacy.license, format!("{},acme,{key},{own},{},210987654321,", legacy.product, legacy.agreement)),
+        (&contract.license, format!("{},acme,,{other},{},210987654321,", contract.product, contract.agreement)),
+    ] {
+        let before = world.license(license).await;
+        for path in ["/v1/imports?dry_run=true", "/v1/imports"] {
+            let refused = import_as(&world, &format!("{header}\n{row}\n"), path).await["results"][0].clone();
+            assert_eq!(refused["code"], "account_mismatch", "{path} {row}: {refused}");
+            let detail = refused["detail"].as_str().unwrap();
+            assert!(detail.contains(before["account"].as_str().unwrap()), "{detail}");
+        }
+        assert_eq!(world.license(license).await, before, "{row}");
+    }
+    let name = own.rsplit(':').next().unwrap();
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{name}"), None).await.0, 404, "nothing is prepared");
+    // The right account, or none, is taken.
+    let right = format!("{header}\n{},acme,{key},,,{},\n", legacy.product, legacy.account);
+    assert_eq!(import(&world, &right).await[0]["status"], "imported");
+    let none = format!("{header}\n{},acme,,{other},{},,\n", contract.product, contract.agreement);
+    assert_eq!(import(&world, &none).await[0]["status"], "imported");
+}
+
 /// A legacy buyer who is served by Stallkeeper and moves at 10:00.
 async fn mover(world: &World) -> (Bought, String, String) {
     mover_at(world, "2026-11-10T10:00:00Z").await
@@ -336,7 +370,7 @@ async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused()
         stranger.agreement,
         stranger.account
     );
-    assert_eq!(import(&world, &csv).await[0]["code"], "license_another_buyers");
+    assert_eq!(import(&world, &csv).await[0]["code"], "account_mismatch");
     assert_eq!(move_to(&own, "2026-12-01T05:00:00Z").await["code"], "row_invalid");
     assert_eq!(move_to(&own, "").await["moves_at"], "2026-11-30T23:00:00Z");
     assert_eq!(move_to(&own, "2026-12-02T00:00:00Z").await["code"], "license_moves_elsewhere");
