@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::tenants::{Linking, link_tenant, may_link};
 use super::{change, follow_agreement, inherit};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
@@ -84,6 +85,11 @@ pub async fn import(
     let contact = customer.contact.as_ref().filter(|_| known_contact.is_none());
     let before = store.license(&customer.license).await?;
     let taken = |license: Option<License>| taken_over(license, customer, now);
+    if let Some(license) = &before
+        && !may_link(store, license, &customer.tenant).await?
+    {
+        return Ok(Imported::LinkedElsewhere);
+    }
     if dry_run {
         return Ok(taken(before.clone()).map_or_else(
             |refused| refused,
@@ -93,11 +99,20 @@ pub async fn import(
             },
         ));
     }
+    // Whose a license is that others took over from, they decide with it; so that is settled first.
+    let is_free = |license: &License| license.tenant.is_none() && license.successor().is_some();
+    let is_given = before.as_ref().is_some_and(is_free) && taken(before.clone()).is_ok();
+    if is_given {
+        let linking = link_tenant(store, &customer.license, &customer.tenant, None).await?;
+        if matches!(linking, Linking::LinkedElsewhere(_)) {
+            return Ok(Imported::LinkedElsewhere);
+        }
+    }
     let (mut refused, mut changed) = (None, false);
     let written = store
         .change_license(&customer.license, |before| match taken(before.clone()) {
             Ok(license) => {
-                changed = before.as_ref() != Some(&license) || contact.is_some();
+                changed = is_given || before.as_ref() != Some(&license) || contact.is_some();
                 let also = contact.cloned().map(Also::Contact).into_iter();
                 let also = also.chain(changed.then(|| Also::Audit(entry.clone()))).collect();
                 changed.then_some(Change { license, told: Vec::new(), also })
