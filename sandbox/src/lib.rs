@@ -11,6 +11,7 @@ pub mod aws;
 pub mod bench;
 pub mod bus;
 mod control;
+mod data;
 pub mod demo;
 mod event;
 mod gateway;
