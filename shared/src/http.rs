@@ -14,7 +14,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::ser::Serialize;
 
@@ -28,7 +27,8 @@ const LONGEST_BODY: usize = 1024 * 1024;
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The path below the API's stage, not decoded.
+    /// The path below the API's stage. API Gateway hands `rawPath` on percent-decoded, once, and the query as it was sent;
+    /// so nothing here decodes it again.
     pub path: String,
     /// The query, in order.
     pub query: Vec<(String, String)>,
@@ -88,12 +88,6 @@ impl Request {
     /// The parts of the path between its slashes.
     pub fn segments(&self) -> Vec<&str> {
         self.path.trim_start_matches('/').split('/').collect()
-    }
-
-    /// The parts of the path between its slashes, decoded.
-    pub fn decoded_segments(&self) -> Vec<String> {
-        let decode = |segment| percent_decode_str(segment).decode_utf8_lossy().into_owned();
-        self.segments().into_iter().map(decode).collect()
     }
 
     /// Refuses every other method.
