@@ -17,7 +17,7 @@ use stallkeeper::listing::is_mail_address;
 use stallkeeper::registration::{Contact, LONGEST_NAME};
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::texts::Language;
-use stallkeeper::time::UsageHour;
+use stallkeeper::time::{Rfc3339, UsageHour};
 
 /// How many customers a request may bring.
 const MOST_ROWS: usize = 200;
@@ -265,7 +265,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     let arn: Option<LicenseArn> = cells.optional("license_arn")?;
     let agreement: Option<AgreementId> = cells.optional("agreement_id")?;
     let account: Option<AccountId> = cells.optional("account")?;
-    let since: Option<Timestamp> = cells.optional("since")?;
+    let since = cells.optional("since")?.map(|Rfc3339(since)| since);
     if since.is_some_and(|since| since > now) {
         return Err(Refused::cell("since", "is still to come"));
     }
@@ -375,7 +375,7 @@ impl Cells<'_> {
     fn hour(&self, column: &str, now: Timestamp) -> Result<UsageHour, Refused> {
         let earliest = now.checked_add(NOTICE).unwrap_or(now);
         let next = UsageHour::of(earliest).next();
-        let Some(said) = self.optional::<Timestamp>(column)? else { return Ok(next) };
+        let Some(Rfc3339(said)) = self.optional(column)? else { return Ok(next) };
         let hour = UsageHour::of(said);
         if hour.start() != said || said < earliest {
             return Err(Refused::cell(column, "must be the first moment of an hour, 10 minutes from now or later"));
