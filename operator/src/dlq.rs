@@ -9,6 +9,7 @@ use anyhow::{bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
+use stallkeeper::terminal::note_line;
 
 use crate::print::{Progress, Table, ago, ask, say, say_json};
 use crate::stack::StackArguments;
@@ -233,7 +234,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
     // The move that is waited for is the one that was not there before.
     let known = match before {
         Some(Move { stands: Stands::Running, .. }) => {
-            eprintln!("a move of them is under way already");
+            note_line("a move of them is under way already");
             None
         }
         _ if counted.messages == 0 => return Ok(Redriven { queue: name.part(), moved: 0, messages: 0 }),

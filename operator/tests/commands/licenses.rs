@@ -228,3 +228,33 @@ async fn an_import_that_breaks_off_says_which_rows_are_imported_and_the_same_fil
     let whole = world.run(&["licenses", "import", &file, "--json"]).await.json();
     assert_eq!(counts(&whole), [110, 300, 0, 0, 0]);
 }
+
+#[tokio::test]
+async fn a_reader_who_has_gone_ends_a_command_without_a_word() {
+    let world = World::new().await;
+    world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let stack = ["--stage", "staging", "--endpoint-url", world.sandbox.aws_url()];
+    for (arguments, closes_err, expected) in [
+        (&["licenses"][..], false, 141),
+        (&["licenses", "--json"], false, 141),
+        (&["completions", "bash"], false, 141),
+        // What goes to stderr, nobody reads either: progress, and the error.
+        (&["licenses", "reconcile", "l-1"], true, 141),
+        (&["licenses", "show", "l-1"], true, 1),
+    ] {
+        let mut command = crate::fixture::command();
+        command.args(arguments).args(if arguments[0] == "completions" { &[][..] } else { &stack });
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let run = move || {
+            let mut child = command.spawn().unwrap();
+            drop(child.stdout.take());
+            if closes_err {
+                drop(child.stderr.take());
+            }
+            child.wait_with_output().unwrap()
+        };
+        let ended = tokio::task::spawn_blocking(run).await.unwrap();
+        assert_eq!(ended.status.code(), Some(expected), "{arguments:?}: {ended:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), "", "{arguments:?}");
+    }
+}

@@ -82,3 +82,23 @@ fn a_file_keeps_the_tables_of_one_sandbox_at_a_time() {
     drop(first);
     drop(Serving::start(&["--data", file]));
 }
+
+#[test]
+fn a_reader_who_has_gone_ends_it_without_a_word() {
+    for arguments in [&["demo"][..], &["serve", "--port", "0", "--aws-port", "0"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(141), "{arguments:?}: {ended:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_error_that_nobody_reads_is_no_panic() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    let mut child = command.args(["serve", "--stages", "staging,staging"]).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
