@@ -146,6 +146,7 @@ async fn show(peek: bool, stack: &StackArguments, json: bool) -> anyhow::Result<
         progress.say(&format!("looking into {}", name.part()));
         let queue = Queue::new(&client, name.part(), url);
         let messages = queue.counted().await?.messages;
+        in_sight(&queue).await?;
         let mut letters = if messages == 0 { Vec::new() } else { queue.look().await? };
         letters.sort_by_key(|letter| letter.sent);
         let oldest = letters.first().map(|letter| letter.sent);
@@ -256,7 +257,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
     Ok(Redriven { queue: name.part(), moved, messages: dead.counted().await?.messages })
 }
 
-/// Waits until what somebody has looked at just now is in sight again: a move would leave it out.
+/// Waits until what somebody looks at just now is in sight again: a look or a move would leave it out.
 async fn in_sight(dead: &Queue<'_>) -> anyhow::Result<()> {
     let mut progress = Progress::begin();
     for _ in 0..=HIDDEN {
