@@ -117,6 +117,9 @@ pub(crate) async fn import(store: &Store, request: &Request) -> Result<Response,
         table_answers = !matches!(result, Err(Refused { code: NOT_CONFIRMED, .. }));
         report.add(line, result);
     }
+    if report.retry == report.results.len() {
+        return Err(Problem::unavailable().into());
+    }
     let Report { imported, unchanged, refused, retry, .. } = report;
     tracing::info!(
         dry_run,
