@@ -41,10 +41,27 @@ impl Bus {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
+    /// A buyer who subscribes again at once gets no `unsubscribe-success` (AWS Marketplace user guide, saas-notification).
+    fn forget_what_a_new_subscription_replaces(&mut self, news: &News) {
+        let Some((topic, "subscribe-success", customer)) = said(news) else { return };
+        self.waiting.retain(|_, waiting| said(waiting) != Some((topic, "unsubscribe-success", customer)));
+    }
+
     fn gather(&mut self) {
         while let Ok(announcement) = self.announced.try_recv() {
+            self.forget_what_a_new_subscription_replaces(&announcement.news);
             self.waiting.insert((announcement.at, self.heard), announcement.news);
             self.heard += 1;
+        }
+    }
+}
+
+/// What a message of an SNS topic says: the topic, the action and the customer.
+fn said(news: &News) -> Option<(&str, &str, &Value)> {
+    match news {
+        News::EventBridge(_) => None,
+        News::Sns { topic_arn, message } => {
+            Some((topic_arn, message.get("action")?.as_str()?, message.get("customer-identifier")?))
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, License
 use crate::registration::{Door, SecretHash};
 use crate::time::UsageHour;
 
-pub use moving::{Key, Moving};
+pub use moving::{Key, Moving, Return};
 pub use news::{AgreementNews, LicenseEvent, Mark, Naming, News, SeenInForce, Succession};
 pub use purchase::{Purchase, Resolved};
 pub use state::told;

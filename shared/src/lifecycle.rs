@@ -85,7 +85,7 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
         change(store, &purchase.license, &purchase.product, |license| license.register(purchase, now)).await?;
     let license = follow_agreement(store, license).await?;
     // A buyer who has moved to a license key comes back by the customer key as well.
-    let moved = license.moving.as_ref().filter(|moving| moving.done_at.is_some() && moving.cancelled_at.is_none());
+    let moved = license.moving.as_ref().filter(|moving| moving.is_in_effect());
     match moved {
         Some(moving) => Ok(store.license(moving.arn.id()).await?.unwrap_or(license)),
         None => Ok(license),

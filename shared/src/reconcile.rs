@@ -218,10 +218,11 @@ impl<'a> Reconciler<'a> {
             if self.waits_for_its_move(&before).await? {
                 return Ok(outcome);
             }
-            self.by_agreement(&listing, &before, &mut outcome).await?;
+            // On the heap: its caller's stack has no room for all that is under way in it.
+            Box::pin(self.by_agreement(&listing, &before, &mut outcome)).await?;
         } else {
-            self.by_planned_move(&before).await?;
-            self.by_customer(&listing, &before, &mut outcome).await?;
+            Box::pin(self.by_planned_move(&before)).await?;
+            Box::pin(self.by_customer(&listing, &before, &mut outcome)).await?;
         }
         if let Some(after) = self.store.license(id).await? {
             outcome.compare(Some(&before), &after, self.store);
@@ -271,9 +272,15 @@ impl<'a> Reconciler<'a> {
         };
         let view = View { license, looked_at, described: described.as_ref(), found: &[], is_provisioned: false };
         let lacks_arn = !license.arn.as_ref().is_some_and(LicenseArn::is_sendable);
-        let found = if view.needs_search() || lacks_arn { self.of_buyer(listing, license).await? } else { Vec::new() };
+        let mut found = match view.needs_search() || lacks_arn {
+            true => self.of_buyer(listing, license).await?,
+            false => Vec::new(),
+        };
+        if view.goes_on() {
+            Box::pin(self.name_licenses(&mut found)).await?;
+        }
         if lacks_arn {
-            self.learn_arn(license, &found).await?;
+            Box::pin(self.learn_arn(license, &found)).await?;
         }
         let view = View { found: &found, ..view };
         let is_provisioned = match view.needs_proof() {
@@ -330,6 +337,23 @@ impl<'a> Reconciler<'a> {
         let at_aws = self.marketplace.agreement(&moving.agreement).await?;
         if let Some(ending) = at_aws.and_then(|at_aws| at_aws.ending(&moving.agreement, looked_at)) {
             lifecycle::see_agreement(self.store, &ending).await?;
+        }
+        Ok(())
+    }
+
+    /// Names the licenses of agreements in force for which SearchAgreements names none: those of listings that are keyed by
+    /// customer, whose buyer has moved to a license key.
+    async fn name_licenses(&self, found: &mut [FoundAgreement]) -> Result<(), MarketplaceError> {
+        let is_nameless = |agreement: &&mut FoundAgreement| {
+            agreement.licenses.is_empty() && agreement.at_aws.status == AgreementStatus::Active
+        };
+        for agreement in found.iter_mut().filter(is_nameless) {
+            self.turn().await;
+            match self.marketplace.provisioned_licenses(&agreement.id).await {
+                Ok(licenses) => agreement.licenses = licenses,
+                Err(MarketplaceError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

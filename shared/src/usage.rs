@@ -241,7 +241,8 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
     }
     let before = license.metered_from.filter(|from| event.hour() < *from);
     let has_moved = license.predecessor.as_ref().is_some_and(LicenseId::is_legacy);
-    if before.is_some() && !has_moved {
+    let has_returned = license.moving.as_ref().is_some_and(|moving| moving.returned.is_some());
+    if before.is_some() && !has_moved && !has_returned {
         // Also of one that is over: it is another's to bill.
         return Intake::Refused(Refusal::NotMeteredYet);
     }

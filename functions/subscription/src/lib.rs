@@ -131,7 +131,7 @@ impl Subscription {
         let Some(listing) = self.store.listing(&news.product).await? else { return Ok(Heard::OtherProduct) };
         // What comes in the other style is of a buyer who has moved, or it would make a twin.
         if !lifecycle::fits(&listing, news) && self.store.license(&news.license).await?.is_none() {
-            match lifecycle::continues_moved_license(&self.store, news).await? {
+            match Box::pin(lifecycle::continues_moved_license(&self.store, news)).await? {
                 Continues::Yes => {}
                 Continues::NotYetKnown if receives < BELIEVED_FROM => return Err(Failure::AgreementTooEarly),
                 Continues::NotYetKnown | Continues::No => return Ok(Heard::OtherMode),

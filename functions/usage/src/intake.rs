@@ -128,6 +128,10 @@ impl UsageApi {
                     judged.results.push((place, EventResult::moving()));
                     continue;
                 }
+                Resolved::Unread => {
+                    judged.results.push((place, EventResult::retry()));
+                    continue;
+                }
             };
             if event.license != named && named.is_legacy() {
                 judged.moved.insert(place, event.license.clone());

@@ -75,18 +75,18 @@ impl Licenses {
         let (old, moving) = match self.moving(&named.license) {
             Ok(Some(found)) => found,
             Ok(None) => return Resolved::As(named),
-            Err(Unread) => return Resolved::NotNow,
+            Err(Unread) => return Resolved::Unread,
         };
         let under = |license: &LicenseId| UsageEvent { license: license.clone(), ..named.clone() };
         let (customer, license) = (under(&old.id), under(moving.arn.id()));
         // What was billed before Stallkeeper is refused under either key.
-        if old.metered_from.is_some_and(|from| named.hour() < from) {
+        if moving.returned.is_none() && old.metered_from.is_some_and(|from| named.hour() < from) {
             return Resolved::As(customer);
         }
         match moving.key_of(named.time, now) {
             Key::Customer if named.license == customer.license => Resolved::As(customer),
             // The license may have been metered before its buyer's move was planned.
-            Key::Customer => Resolved::UnlessKnown { event: customer, other: license },
+            Key::Customer | Key::CustomerUnlessKnown => Resolved::UnlessKnown { event: customer, other: license },
             Key::License => Resolved::As(license),
             Key::LicenseUnlessKnown => Resolved::UnlessKnown { event: license, other: customer },
             Key::NotNow => Resolved::NotNow,
@@ -107,8 +107,7 @@ impl Licenses {
             Some(_) if license.moving.is_some() => Some(license),
             Some(old) => self.licenses.get(&old).ok_or(Unread)?.as_ref(),
         };
-        let moving = old.and_then(|old| Some((old, old.moving.as_ref()?)));
-        Ok(moving.filter(|(_, moving)| moving.cancelled_at.is_none()))
+        Ok(old.and_then(|old| Some((old, old.moving.as_ref()?))))
     }
 
     /// Judges an event; none if what it is judged by could not be read.
@@ -164,6 +163,8 @@ pub(crate) enum Resolved {
     },
     /// It cannot be taken in now.
     NotNow,
+    /// The key cannot be told, since the buyer's other license could not be read.
+    Unread,
 }
 
 /// A license that could not be read.

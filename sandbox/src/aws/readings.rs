@@ -22,7 +22,8 @@ pub struct Readings {
     /// it shows it at once. What a license no longer grants is gone at once all the same.
     #[serde(serialize_with = "duration::required", deserialize_with = "not_negative")]
     pub entitlements: SignedDuration,
-    /// Whether License events are published for products of the older kind too. They are; a backend that keys such
+    /// Whether AWS names the licenses of products of the older kind too: by License events, and in
+    /// GetAgreementEntitlements. It does; a backend that keys such
     /// buyers by customer must not take them for new ones.
     pub legacy_license_events: bool,
     /// Whether a license stays the same when its agreement is renewed or replaced. AWS does not say;

@@ -63,7 +63,9 @@ pub(super) async fn run(story: &mut Story) -> Result<()> {
     buyer.uses(Id::New, 7, now).await?;
     buyer.uses(Id::Old, 8, early).await?;
     buyer.repeats(Id::New, 20, early).await?;
-    buyer.story.say("uses 21 more, some of it before the move; what is sent again under the other id is a duplicate")?;
+    buyer
+        .story
+        .say("uses 21 more, some of it before the move; what is sent again under the other id is a duplicate")?;
 
     buyer.story.advance(SignedDuration::from_mins(150)).await?;
     buyer.story.expect_billed(&buyer.old, 65).await?;

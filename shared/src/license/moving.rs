@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::License;
+use super::{INTAKE_HAS_SEEN, License};
 use crate::ids::{AccountId, AgreementId, LicenseArn};
 use crate::time::UsageHour;
 
@@ -24,9 +24,21 @@ pub struct Moving {
     /// When it was done; none as long as it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
-    /// When it was cancelled, because the buyer left before the hour or the license ended; none otherwise.
+    /// When it was cancelled before it was made, because the buyer left or the license ended; none otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<Timestamp>,
+    /// That the buyer has left by the license and subscribed again, by the customer key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Return>,
+}
+
+/// The return of a buyer who had moved to the customer key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    /// When they subscribed again: usage from then on is under the customer key.
+    pub at: Timestamp,
+    /// The first hour that is billed under the customer key again, so that none is billed under both.
+    pub metered_from: UsageHour,
 }
 
 /// The key of a moving buyer under which usage is taken in.
@@ -34,6 +46,8 @@ pub struct Moving {
 pub enum Key {
     /// The customer key.
     Customer,
+    /// The customer key, unless the usage is known under the license already, from before the move was cancelled.
+    CustomerUnlessKnown,
     /// The license.
     License,
     /// The license, unless the usage is known under the customer key already.
@@ -53,13 +67,24 @@ impl Moving {
         self.at.previous().summed_from()
     }
 
+    /// Returns `true` once the buyer is served by the license, and not by the customer key.
+    pub fn is_in_effect(&self) -> bool {
+        self.done_at.is_some() && self.returned.is_none()
+    }
+
     /// Returns the key for usage of `time` that arrives at `now`.
     ///
     /// The clock alone decides, so that every instance that knows the plan decides the same, whether the move is made or
     /// has to wait for AWS. Usage from before the hour of the move goes by the customer key until its own hour closes.
     /// Once every such write has arrived, what comes later is billed under the license, unless it came before.
     pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
-        if time >= self.at.start() {
+        if self.cancelled_at.is_some_and(|cancelled| cancelled + INTAKE_HAS_SEEN <= time) {
+            Key::Customer
+        } else if self.cancelled_at.is_some() {
+            Key::CustomerUnlessKnown
+        } else if self.returned.as_ref().is_some_and(|back| back.at <= time) {
+            Key::Customer
+        } else if time >= self.at.start() {
             Key::License
         } else if now < self.at.start() || now < UsageHour::of(time).open_until() {
             Key::Customer
@@ -74,7 +99,10 @@ impl Moving {
 impl License {
     /// Returns `true` if an hour is billed under this key, and not under the license that its buyer moves to.
     pub fn bills(&self, hour: UsageHour) -> bool {
-        self.moving.as_ref().is_none_or(|moving| moving.cancelled_at.is_some() || hour < moving.at)
+        self.moving.as_ref().is_none_or(|moving| {
+            let is_back = moving.returned.as_ref().is_some_and(|back| back.metered_from <= hour);
+            moving.cancelled_at.is_some() || hour < moving.at || is_back
+        })
     }
 
     /// Cancels a planned move of a buyer who left before its hour.

@@ -1,13 +1,10 @@
 //! The state of a license: a pure function of the newest events and the time, and what a change of it tells.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, Mark, News, State};
+use super::{EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, State};
 use crate::notification::Told;
 use crate::time::UsageHour;
-
-/// How much later than an hour after its `unsubscribe-pending` an `unsubscribe-success` comes at most.
-const SUCCESS_IS_LATE: SignedDuration = SignedDuration::from_mins(10);
 
 impl License {
     /// The state at a moment, from the newest events alone.
@@ -110,21 +107,9 @@ impl License {
             deprovisioned.map(|mark| Ending::revoking(mark.at, EndReason::Deprovisioned)),
             self.agreement_ending().map(|(reason, at)| Ending::announced(at, reason)),
             news.unsubscribing.as_ref().map(|mark| Ending::announced(mark.at, EndReason::Unsubscribed)),
-            self.unsubscribed().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
+            news.unsubscribed.as_ref().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
         ];
         all.into_iter().flatten().filter(|ending| self.lasts(ending.at)).collect()
-    }
-
-    /// The newest `unsubscribe-success`, unless it closes a subscription before the newest one: it comes an hour after its
-    /// `unsubscribe-pending`, and the buyer may have subscribed again in between.
-    fn unsubscribed(&self) -> Option<&Mark> {
-        let News { subscribed, unsubscribing, unsubscribed, .. } = &self.news;
-        let closes_an_earlier_one = |success: &Mark| {
-            let pending = unsubscribing.as_ref().map(|pending| pending.at);
-            let between = pending < subscribed.as_ref().map(|subscribed| subscribed.at);
-            between && pending.is_some_and(|at| success.at.duration_since(at) <= FINAL_REPORTING + SUCCESS_IS_LATE)
-        };
-        unsubscribed.as_ref().filter(|success| !closes_an_earlier_one(success))
     }
 
     /// The moment at which the license ended by itself, whatever took over from it; none while it has not.

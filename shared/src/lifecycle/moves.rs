@@ -10,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::{LicenseNews, change, follow_agreement, inherit, licenses_following, see_agreement};
 use crate::agreement::{Agreement, AgreementLook, AgreementStatus, SeenStanding};
 use crate::ids::LicenseId;
-use crate::license::{License, LicenseEvent, Mark, Moving, SeenInForce, State, Succession};
+use crate::license::{License, LicenseEvent, Mark, Moving, Return, SeenInForce, State, Succession};
 use crate::marketplace::{Marketplace, MarketplaceError};
 use crate::metering::window_of;
 use crate::store::{Store, StoreError};
+use crate::time::UsageHour;
 
 /// How long before AWS's window for a move's first hour closes the move waits no longer for AWS to say how the
 /// agreement stands.
@@ -85,7 +86,7 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     let target = prepare_move(store, &old, &moving).await?;
     // What AWS says of the agreement may have ended the customer key, and so cancelled the move.
     let Some((old, moving)) = planned(store, id).await? else { return Ok(()) };
-    if ending.is_none() && is_over(&target, now) && !is_over(&old, now) {
+    if (ending.is_some() || is_over(&target, now)) && !is_over(&old, now) {
         return Ok(cancel_move(store, id, &moving, "the license that it moves to has ended").await?);
     }
     let in_force = ending.is_none().then(|| SeenInForce {
@@ -209,7 +210,7 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
         return subscribe_again(store, &old.id).await;
     }
     let Some(at) = license.agreement_ended_at().filter(|_| moving.is_planned()) else { return Ok(()) };
-    if has_subscribed_again(store, old, moving).await? {
+    if has_subscribed_again(store, old, moving, at).await? {
         return cancel_move(store, &old.id, moving, "the buyer has another agreement").await;
     }
     let left = Mark { at, event: format!("agreement {}", moving.agreement) };
@@ -222,8 +223,16 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
 }
 
 /// Reports whether a customer key is in force by a later subscription than the one whose agreement a move named.
-async fn has_subscribed_again(store: &Store, old: &License, moving: &Moving) -> Result<bool, StoreError> {
+async fn has_subscribed_again(
+    store: &Store,
+    old: &License,
+    moving: &Moving,
+    ended_at: Timestamp,
+) -> Result<bool, StoreError> {
     let Some(subscribed) = &old.news.subscribed else { return Ok(false) };
+    if subscribed.at > ended_at {
+        return Ok(true);
+    }
     let agreement = store.agreement(&moving.agreement).await?;
     let started = agreement.and_then(|agreement| agreement.starts_at);
     Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > SUBSCRIBED_BY_NOW))
@@ -234,16 +243,17 @@ async fn has_subscribed_again(store: &Store, old: &License, moving: &Moving) -> 
 async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
     let now = store.clock().now();
     let Some(old) = store.license(id).await? else { return Ok(()) };
-    let Some(moving) = old.moving.as_ref().filter(|it| it.done_at.is_some() && it.cancelled_at.is_none()) else {
-        return Ok(());
-    };
+    let Some(moving) = old.moving.as_ref().filter(|moving| moving.is_in_effect()) else { return Ok(()) };
     let license = store.license(moving.arn.id()).await?;
-    let Some(left) = license.and_then(|license| license.usage_until()) else { return Ok(()) };
+    let Some(left) = license.and_then(|license| license.ended_by_itself_at()) else { return Ok(()) };
     let again = |row: Option<License>| {
         let mut row = row.filter(|row| row.moving.as_ref() == Some(moving))?;
-        row.news.subscribed.as_ref().filter(|subscribed| subscribed.at > left)?;
+        let at = row.news.subscribed.as_ref().map(|subscribed| subscribed.at).filter(|at| *at > left)?;
+        // The hours up to this one may have records under the license.
+        let metered_from = UsageHour::of(at.max(now)).next();
         row.news.succeeded = None;
-        row.moving = Some(Moving { cancelled_at: Some(now), ..moving.clone() });
+        row.metered_from = Some(metered_from);
+        row.moving = Some(Moving { returned: Some(Return { at, metered_from }), ..moving.clone() });
         Some(row.into())
     };
     store.change_license(id, again).await.map(drop)

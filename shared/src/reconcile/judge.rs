@@ -127,8 +127,10 @@ fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
     let described = view.described.filter(|described| described.status != AgreementStatus::Unknown);
     let (Some(id), Some(at_aws)) = (view.license.agreement(), described) else { return };
     let at = match (view.believed(), at_aws.status.end_reason().is_some()) {
+        // One that goes on in another is shown by that one, if it is in force.
         (Some((status, at)), false) if status.end_reason().is_some() => {
-            is_settled(Some(at), view.looked_at).then_some(view.looked_at)
+            let is_back = at_aws.status == AgreementStatus::Active && is_settled(Some(at), view.looked_at);
+            is_back.then_some(view.looked_at)
         }
         // A license that was provisioned after the word of its end, and is left open by it.
         (Some((status, _)), true) if status.end_reason().is_some() && !is_left_open(view) => None,

@@ -50,6 +50,24 @@ async fn is_in_one_style_an_hour(world: &World, legacy: &str, expected: i64) {
     assert!(styles.values().all(|styles| styles.len() == 1), "{styles:?}");
 }
 
+/// The event of an agreement that renews another, as EventBridge sends it.
+fn renewal(next: &Bought, previous: &str, time: Timestamp) -> Value {
+    json!({
+        "version": "0", "id": "created", "detail-type": "Purchase Agreement Created - Proposer",
+        "source": "aws.agreement-marketplace", "account": "444455556666", "time": time.to_string(),
+        "region": "us-east-1", "resources": [],
+        "detail": {
+            "requestId": "r", "catalog": "AWSMarketplace",
+            "agreement": {
+                "id": next.agreement, "intent": "RENEW", "status": "ACTIVE", "acceptanceTime": time.to_string(),
+                "startTime": time.to_string(), "endTime": "9999-01-01T00:00:00Z", "previousAgreementId": previous,
+            },
+            "product": { "id": "prod-any", "title": "any" }, "acceptor": { "accountId": next.account },
+            "proposer": { "name": "seller", "accountId": "444455556666" }, "offer": { "id": "offer-any" },
+        },
+    })
+}
+
 #[tokio::test]
 async fn an_event_under_both_ids_is_billed_once_whatever_intake_remembers() {
     let world = World::new().await;
@@ -175,7 +193,8 @@ async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key()
     let license = world.license(&old).await;
     assert_eq!((&license["state"], &license["tenant"]), (&json!("active"), &json!("acme")), "{license}");
     assert_eq!(world.report(json!([usage(&old, 5, "by the key", world.now())])).await, ["accepted"]);
-    world.advance(minutes(120)).await;
+    assert_eq!(world.report(json!([usage(&new, 5, "by the key", world.now())])).await, ["duplicate"]);
+    world.advance(minutes(180)).await;
     is_in_one_style_an_hour(&world, &old, 5 + 3).await;
     let hours: BTreeSet<String> = booked(&world, &old).await.1.into_values().flatten().collect();
     assert_eq!(hours, BTreeSet::from(["customer".to_owned(), "license".to_owned()]));
@@ -193,5 +212,63 @@ async fn what_was_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_la
         assert_eq!(world.report(json!([usage(license, 8, "lost answer", time)])).await, ["conflict"]);
         let unknown = world.results(json!([usage(license, 6, "never sent", time)])).await;
         assert_eq!((&unknown[0]["status"], &unknown[0]["code"]), (&json!("refused"), &json!("too_old")));
+    }
+}
+
+#[tokio::test]
+async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
+    for seed in 0..2 {
+        let world = World::new().await;
+        let (purchase, arn, new) = mover(&world).await;
+        world.sandbox.set(at("10T10:20")).await;
+        let next = Bought { agreement: "agmt-next".to_owned(), ..purchase.clone() };
+        let heir = new.replace("l-", "l-f");
+        let created = renewal(&next, &purchase.agreement, world.now());
+        let updated = tests::license_event("Updated", &next, &arn.replace(&new, &heir), "provisioned", world.now());
+        let events = if seed == 0 { [created, updated] } else { [updated, created] };
+        for event in &events {
+            world.send_news(event).await;
+        }
+        world.advance(minutes(5)).await;
+        let license = world.license(&heir).await;
+        assert_eq!((&license["state"], &license["tenant"]), (&json!("active"), &json!("acme")), "{license}");
+        assert_eq!(world.license(&new).await["successor"], heir);
+    }
+    // One that continues nothing would be a twin of the customer key.
+    let world = World::new().await;
+    let (purchase, arn, new) = mover(&world).await;
+    world.sandbox.set(at("10T10:20")).await;
+    let stranger = Bought { agreement: "agmt-other".to_owned(), ..purchase };
+    let other = arn.replace(&new, &new.replace("l-", "l-f"));
+    world.send_news(&tests::license_event("Updated", &stranger, &other, "provisioned", world.now())).await;
+    world.advance(minutes(10)).await;
+    let (status, _) = world.api(Method::GET, &format!("/v1/licenses/{}", new.replace("l-", "l-f")), None).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn who_left_and_subscribed_again_before_the_hour_keeps_the_customer_key() {
+    for seed in 0..3 {
+        let world = World::new().await;
+        let (purchase, _, new) = mover(&world).await;
+        let old = purchase.license.clone();
+        world.advance(minutes(2)).await;
+        world.deliver(json!({ "hold": true })).await;
+        world.end(&purchase.agreement).await;
+        world.advance(minutes(5)).await;
+        world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+        world.advance(minutes(3)).await;
+        world.deliver(json!({ "reorder": seed, "release": true })).await;
+        world.sandbox.set(at("10T12:00")).await;
+        let license = world.license(&old).await;
+        assert_eq!(
+            (&license["state"], &license["successor"]),
+            (&json!("active"), &Value::Null),
+            "seed {seed}: {license}"
+        );
+        assert_eq!(world.license(&new).await["grants_access"], false);
+        assert_eq!(world.report(json!([usage(&old, 6, "k", world.now())])).await, ["accepted"]);
+        world.advance(minutes(80)).await;
+        is_in_one_style_an_hour(&world, &old, 6).await;
     }
 }
