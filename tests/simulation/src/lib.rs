@@ -8,18 +8,31 @@
 //! after a third [`oracle`] judges by what the application was told, what AWS has booked and what the records say.
 //! [`network`] is what lies between the real handlers and AWS; [`story`] tells a world again.
 
+pub mod api;
 pub mod application;
+pub mod booking;
 pub mod buyers;
+pub mod changes;
+pub mod delivery;
 pub mod faults;
+pub mod final_hour;
+pub mod imports;
 pub mod life;
+pub mod moves;
 pub mod network;
+pub mod operator;
 pub mod oracle;
+pub mod outages;
 pub mod plot;
+pub mod reconciler;
+pub mod reporter;
 pub mod scene;
+pub mod schedule;
 pub mod stack;
 pub mod story;
 pub mod tally;
 mod telling;
+pub mod tenants;
 pub mod time;
 pub mod usage_of;
 pub mod watch;

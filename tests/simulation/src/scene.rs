@@ -26,6 +26,8 @@ pub struct Scene {
     pub readings: Readings,
     /// How long AWS's news takes.
     pub delays: Delays,
+    /// Whether the reporter runs alone. Without it a second run may begin beside a first.
+    pub has_reserved_concurrency: bool,
 }
 
 const LISTINGS: [&str; 4] = [
@@ -59,7 +61,9 @@ impl Scene {
             }
         }
         let stages = if rng.f64() < 0.2 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
-        Ok(Self { start, month_end, stages, listings, readings: readings(rng), delays: delays(rng) })
+        let (readings, delays) = (readings(rng), delays(rng));
+        let has_reserved_concurrency = rng.f64() < 0.85;
+        Ok(Self { start, month_end, stages, listings, readings, delays, has_reserved_concurrency })
     }
 
     /// When nothing goes wrong any more.

@@ -1,5 +1,6 @@
-//! Judges a world that has come to its end: by what the application was told, what AWS has booked, and what the
-//! records say; never by how the product comes to it.
+//! Money: what was accepted is billed once, or a record or a note names what became of it.
+//!
+//! A buyer who moves from a customer key to a license key has one ledger: the sums are by buyer, dimension and month.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,18 +13,10 @@ use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
 use stallkeeper::store::{Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
+use super::Difference;
 use crate::buyers::Holding;
 use crate::watch::{named, records, state};
 use crate::world::World;
-
-/// What is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The license that it is about, if it is about one.
-    pub license: Option<String>,
-    /// What it is.
-    pub what: String,
-}
 
 /// A license's dimension in a billing month.
 type Account = (LicenseId, DimensionKey, String);
@@ -39,11 +32,9 @@ struct Sums {
     included: Decimal,
 }
 
-/// See the module.
-pub async fn judge(world: &World) -> Vec<Difference> {
+/// Judges the bill.
+pub(super) async fn judge(world: &World) -> Vec<Difference> {
     let mut judged = Judged::default();
-    let seen = world.network.seen();
-    judged.add_all(seen.broken);
     let bill = world.aws.marketplace().bill().records;
     let strange = world.watch().strange.clone();
     let bill = judged.read_bill(world, bill, &strange);
@@ -56,10 +47,10 @@ pub async fn judge(world: &World) -> Vec<Difference> {
                 format!("{} {:?}{doubt}", version.quantity, version.known)
             });
             let (hour, said) = (UsageHour::of(fact.time), said.collect::<Vec<_>>().join(", "));
-            format!("in the end: {} {hour} {} {}: {said}", fact.license, fact.dimension, fact.key)
+            format!("in the end: {} {hour} {} {}: {said}", fact.buyer, fact.dimension, fact.key)
         });
-        let sum =
-            sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
+        let of = (fact.buyer.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)));
+        let sum = sums.entry(of).or_default();
         sum.least += least;
         sum.most += most;
         if least != most {
@@ -67,17 +58,19 @@ pub async fn judge(world: &World) -> Vec<Difference> {
         }
     }
     for (name, quantity) in &bill {
-        sums.entry(account(name)).or_default().billed += quantity;
+        sums.entry(account(world, name)).or_default().billed += quantity;
         world.count("units billed", usize::try_from(quantity.trunc()).unwrap_or_default());
     }
     let holdings = world.buyers().holdings.clone();
     let mut kept = BTreeSet::new();
     for holding in &holdings {
-        let records = judged.records_of(world, holding).await;
-        judged.judge_overages(world, holding, &records).await;
-        for record in records {
-            judged.judge_record(world, &record, &bill, &strange, &mut sums);
-            kept.insert(record.name);
+        for id in holding.ids() {
+            let records = judged.records_of(world, holding, id).await;
+            judged.judge_overages(world, holding, id, &records).await;
+            for record in records {
+                judged.judge_record(world, &record, &bill, &strange, &mut sums);
+                kept.insert(record.name);
+            }
         }
     }
     judged.read_notes(world, &mut sums).await;
@@ -97,7 +90,6 @@ pub async fn judge(world: &World) -> Vec<Difference> {
             );
         }
     }
-    judged.add_all(std::mem::take(&mut world.watch().differences));
     judged.0
 }
 
@@ -106,14 +98,11 @@ struct Judged(Vec<Difference>);
 
 impl Judged {
     fn add(&mut self, license: &LicenseId, what: String) {
-        self.0.push(Difference { license: Some(license.to_string()), what });
+        self.0.push(Difference::about(license, what));
     }
 
-    fn add_all(&mut self, differences: Vec<String>) {
-        self.0.extend(differences.into_iter().map(|what| Difference { license: None, what }));
-    }
-
-    /// What AWS has booked of ours, by record: in one style each, and only for stages that have a stack.
+    /// What AWS has booked of ours, by record: in the style of its hour, in no hour in two, and only for stages that have a
+    /// stack.
     fn read_bill(
         &mut self,
         world: &World,
@@ -121,19 +110,31 @@ impl Judged {
         strange: &BTreeSet<RecordName>,
     ) -> BTreeMap<RecordName, Decimal> {
         let mut booked = BTreeMap::new();
+        let mut styles: BTreeMap<(LicenseId, UsageHour), BillingStyle> = BTreeMap::new();
         for billed in bill {
-            let BilledRecord { license, product, dimension, hour, quantity, style, .. } = billed;
-            let name = RecordName { license, dimension, hour: UsageHour::of(hour) };
+            let BilledRecord { license: buyer, product, dimension, hour, quantity, style, .. } = billed;
+            let hour = UsageHour::of(hour);
+            let holding = world.buyers().holding(&buyer).cloned();
+            let moved = holding.as_ref().and_then(|holding| holding.move_to.as_ref());
+            let moved = moved.filter(|_| style == BillingStyle::License);
+            let license = moved.map_or_else(|| buyer.clone(), |to| to.arn.id().clone());
+            let name = RecordName { license, dimension, hour };
+            if strange.contains(&name) {
+                continue;
+            }
             let listing = world.listing(product.as_str());
             let wanted = match listing.map(|listing| listing.mode) {
-                Some(Mode::Customer) => BillingStyle::Customer,
-                Some(Mode::License) | None => BillingStyle::License,
+                Some(Mode::Customer) if moved.is_none() => BillingStyle::Customer,
+                Some(Mode::Customer | Mode::License) | None => BillingStyle::License,
             };
             if style != wanted {
                 self.add(&name.license, format!("{} is billed in the style {style:?}", named(&name)));
             }
-            if strange.contains(&name) {
-                continue;
+            if moved.is_some() {
+                world.count("records billed after a move", 1);
+            }
+            if let Some(first) = styles.insert((buyer, hour), style).filter(|first| *first != style) {
+                self.add(&name.license, format!("the hour of {} is billed as {first:?} and {style:?}", named(&name)));
             }
             if listing.is_none_or(|listing| world.stack(listing.stage).is_none()) {
                 self.add(&name.license, format!("{} is billed, and no stack has its listing", named(&name)));
@@ -152,14 +153,17 @@ impl Judged {
             loop {
                 let page = match stack.store.problems(Some(ProblemKind::Uncarried), cursor.as_deref(), 1000).await {
                     Ok(page) => page,
-                    Err(error) => return self.add_all(vec![format!("the notes cannot be read: {error}")]),
+                    Err(error) => {
+                        let what = format!("the notes cannot be read: {error}");
+                        return self.0.push(Difference::of_world(what));
+                    }
                 };
                 for problem in page.found {
                     let Problem::Note(note) = problem else { continue };
                     world.count("uncarried notes", 1);
                     world
                         .tell(|| format!("in the end: {} of {} could not be carried", note.amount, named(&note.about)));
-                    sums.entry(account(&note.about)).or_default().named += note.amount;
+                    sums.entry(account(world, &note.about)).or_default().named += note.amount;
                 }
                 cursor = page.next;
                 if cursor.is_none() {
@@ -170,9 +174,9 @@ impl Judged {
     }
 
     /// Of each agreement, what exceeds the contract is in records, and no more.
-    async fn judge_overages(&mut self, world: &World, holding: &Holding, records: &[HourlyRecord]) {
+    async fn judge_overages(&mut self, world: &World, holding: &Holding, id: &LicenseId, records: &[HourlyRecord]) {
         let Some(stack) = world.stack(holding.stage) else { return };
-        let overages = match stack.store.overages(&holding.license).await {
+        let overages = match stack.store.overages(id).await {
             Ok(overages) => overages,
             Err(error) => return self.add(&holding.license, format!("its overages cannot be read: {error}")),
         };
@@ -198,11 +202,11 @@ impl Judged {
         }
     }
 
-    async fn records_of(&mut self, world: &World, holding: &Holding) -> Vec<HourlyRecord> {
+    async fn records_of(&mut self, world: &World, holding: &Holding, id: &LicenseId) -> Vec<HourlyRecord> {
         let Some(stack) = world.stack(holding.stage) else { return Vec::new() };
         let from = UsageHour::of(world.scene.start - SignedDuration::from_hours(80));
         let to = UsageHour::of(world.now() + SignedDuration::from_hours(2));
-        match records(stack, &holding.license, (from, to)).await {
+        match records(stack, id, (from, to)).await {
             Ok(records) => {
                 world.watch().look(&records);
                 records
@@ -236,9 +240,9 @@ impl Judged {
         let (billed, quantity) = (bill.get(&record.name), record.quantity.amount());
         let is_strange = strange.contains(&record.name);
         if let Some(counted) = record.counted {
-            sums.entry(account(&record.name)).or_default().included += counted - quantity;
+            sums.entry(account(world, &record.name)).or_default().included += counted - quantity;
         }
-        let mut name_it = || sums.entry(account(&record.name)).or_default().named += quantity;
+        let mut name_it = || sums.entry(account(world, &record.name)).or_default().named += quantity;
         let said = named(&record.name);
         match &record.state {
             _ if is_strange => {
@@ -279,8 +283,8 @@ impl Judged {
     }
 }
 
-fn account(name: &RecordName) -> Account {
-    (name.license.clone(), name.dimension.clone(), month(name.hour))
+fn account(world: &World, name: &RecordName) -> Account {
+    (world.buyers().key_of(&name.license), name.dimension.clone(), month(name.hour))
 }
 
 /// The billing month of an hour, such as `2027-03`.

@@ -1,0 +1,144 @@
+//! What becomes of agreements: they end, and are renewed, replaced and amended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use sandbox::aws::{Change, EndStatus, Purchased};
+use stallkeeper::ids::{AccountId, AgreementId, LicenseId};
+use stallkeeper::listing::Listing;
+
+use crate::buyers::{buy, holds, register, some_time};
+use crate::final_hour::last_hour;
+use crate::world::World;
+
+/// What becomes of an agreement in the time that is left.
+pub fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
+    let left = world.scene.over().duration_since(world.now()).as_secs();
+    if left <= 120 {
+        return;
+    }
+    let mut at = world.later(SignedDuration::from_secs(world.draw(|rng| rng.i64(60..left))));
+    if let Some(end) = world.scene.month_end.filter(|end| *end > world.now() && world.chance(0.3)) {
+        // Around the end of the month.
+        at = end + SignedDuration::from_mins(world.draw(|rng| rng.i64(-70..7 * 60)));
+    }
+    let (listing, account, here) = (listing.clone(), account.clone(), Arc::clone(world));
+    world.act_at(at.max(world.now()), "buyer", async move {
+        let kind = here.draw(|rng| rng.u8(0..10));
+        match kind {
+            0..=5 => leave(&here, &listing, &agreement, &account),
+            6..=7 => change(&here, &listing, &agreement, &account),
+            _ => {}
+        }
+    });
+}
+
+/// A buyer ends an agreement, and perhaps buys again.
+pub fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
+    let statuses = [EndStatus::Cancelled, EndStatus::Expired, EndStatus::Terminated];
+    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or_default();
+    let Some(license) = end(world, agreement, status) else { return };
+    world.tell(|| format!("{account} ends its agreement on {}", listing.product_code));
+    world.count("endings", 1);
+    last_hour(world, Some(&license));
+    if world.chance(0.5) {
+        let mut at = world.later(some_time(world, 30, 6 * 3600));
+        if world.chance(0.3) {
+            at = world.later(some_time(world, 30, 600));
+        }
+        let (here, product, account) = (Arc::clone(world), listing.product_code.clone(), account.clone());
+        world.act_at(at, "buyer", async move {
+            if !here.is_over() && buy(&here, &product, Some(account)).is_some() {
+                here.count("subscribed again", 1);
+            }
+        });
+    }
+}
+
+/// Ends an agreement at AWS. Returns the license that it granted; none if it had ended before.
+fn end(world: &World, agreement: &AgreementId, status: EndStatus) -> Option<LicenseId> {
+    match world.aws.marketplace().change(agreement, Change::End { status }) {
+        Ok(_) => {
+            let now = world.now();
+            let mut buyers = world.buyers();
+            let license = buyers.holdings.iter().find(|holding| holding.agreement == *agreement)?.license.clone();
+            buyers.endings.insert((license.clone(), now));
+            Some(license)
+        }
+        Err(refused) => {
+            world.tell(|| format!("an ending is refused: {refused}"));
+            None
+        }
+    }
+}
+
+/// Every buyer with an agreement in force ends it.
+pub fn everyone_leaves(world: &World) {
+    let agreements = world.buyers().agreements.clone();
+    for (agreement, _) in agreements {
+        // One that has ended before is refused.
+        let _ = end(world, &agreement, EndStatus::default());
+    }
+}
+
+/// Renews, replaces or amends an agreement.
+pub fn change(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
+    let (kind, new_license) = world.draw(|rng| (rng.u8(0..3), rng.choice([None, Some(true), Some(false)]).flatten()));
+    let change = match kind {
+        0 if listing.pricing.has_entitlements() => Change::Renew { new_license },
+        1 => Change::Amend { dimensions: BTreeMap::new() },
+        _ => Change::Replace { dimensions: BTreeMap::new(), new_license },
+    };
+    world.tell(|| format!("{account}: {change:?} of {}", listing.product_code));
+    let name = format!("changes: {}", kind_of(&change));
+    let changed = match world.aws.marketplace().change(agreement, change) {
+        Ok(changed) => changed,
+        Err(refused) => return world.tell(|| format!("it is refused: {refused}")),
+    };
+    world.count(&name, 1);
+    let before = {
+        let buyers = world.buyers();
+        buyers.holdings.iter().find(|holding| holding.agreement == *agreement).cloned()
+    };
+    let bought = Purchased {
+        token: String::new(),
+        license_arn: changed.license_arn,
+        agreement_id: changed.agreement_id.clone(),
+        account_id: account.clone(),
+        customer_identifier: changed.customer_identifier,
+        product_code: listing.product_code.clone(),
+    };
+    let included = before.as_ref().and_then(|before| before.included);
+    let license = holds(world, listing, &bought, included);
+    if let (Some(before), Some(license)) = (before, license)
+        && before.license != license
+    {
+        world.count("renewals with a new license", 1);
+        let over = world.later(world.scene.delays.provision);
+        world.buyers().endings.insert((before.license, over));
+    }
+    if world.chance(0.3)
+        && let Ok(token) = world.aws.marketplace().new_token(&changed.agreement_id)
+    {
+        let at = world.later(some_time(world, 5, 3 * 3600));
+        register(world, at, listing.stage, token);
+    }
+    live_on(world, listing, changed.agreement_id, account);
+}
+
+fn kind_of(change: &Change) -> &'static str {
+    match change {
+        Change::Amend { .. } => "amend",
+        Change::Renew { .. } => "renew",
+        Change::Replace { .. } => "replace",
+        Change::End { .. } => "end",
+        Change::Advise {} => "advise",
+        Change::Resolve {} => "resolve",
+    }
+}
+
+/// The end of a month that is near, as a moment to do something around.
+pub fn around(moment: Timestamp, world: &World, before_secs: i64, after_secs: i64) -> Timestamp {
+    moment + SignedDuration::from_secs(world.draw(|rng| rng.i64(-before_secs..after_secs)))
+}

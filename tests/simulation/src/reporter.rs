@@ -1,0 +1,54 @@
+//! The reporter, on its schedule.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use metering::Metering;
+
+use crate::schedule::{REPORTER, Stretch};
+use crate::stack::Stack;
+use crate::world::World;
+
+/// Plans the runs of the reporter in every stack. In some worlds its schedule stands still for hours.
+pub fn plan_reporter(world: &Arc<World>) {
+    let storm = (world.scene.start, world.scene.over());
+    for stack in &world.stacks {
+        let outages: Vec<Stretch> = (0..world.draw(|rng| rng.usize(0..3)))
+            .map(|_| {
+                let from = world.some_second(storm);
+                (from, from + SignedDuration::from_secs(world.draw(|rng| rng.i64(600..7 * 3600))))
+            })
+            .collect();
+        for at in REPORTER.starts(world, storm, &outages) {
+            report_usage_at(world, at, stack);
+        }
+    }
+}
+
+fn report_usage_at(world: &Arc<World>, at: Timestamp, stack: &Arc<Stack>) {
+    let (here, stack) = (Arc::clone(world), Arc::clone(stack));
+    world.act_at(at, "reporter", async move { report_usage(&here, &stack).await });
+}
+
+/// One invocation of the reporter: it waits for the one reserved execution, unless the world has none.
+pub async fn report_usage(world: &Arc<World>, stack: &Arc<Stack>) {
+    let execution = match world.scene.has_reserved_concurrency {
+        true => stack.reporting.queue(world, &REPORTER).await,
+        false => {
+            world.count("runs beside another", usize::from(stack.reporting.is_taken()));
+            Some(stack.reporting.start())
+        }
+    };
+    let Some(_execution) = execution else { return };
+    world.tell(|| format!("run of {}", stack.stage.as_str()));
+    let run = async move |function: Arc<Metering>| function.run(REPORTER.time_limit).await;
+    match world.run_in(&stack.metering, REPORTER.time_limit, (0.12, 500), run).await {
+        Some(Ok(report)) => world.tell(|| format!("run is done: {report:?}")),
+        Some(Err(error)) => {
+            world.tell(|| format!("run failed: {}", stallkeeper::aws::chain(&error)));
+            world.count("runs that failed", 1);
+        }
+        None => world.tell(|| "run is cut short".to_owned()),
+    }
+    world.count("runs", 1);
+}
