@@ -138,8 +138,9 @@ impl World {
         let process = self.draw(|rng| rng.choice(stack.entitlement.iter()))?;
         self.tell(|| format!("{} {} {}", call.method, call.path, call.body));
         let fragile = (0.08, 40);
-        let answer =
-            self.run_in(process, TIME_LIMIT, fragile, async move |function: Arc<EntitlementApi>| function.handle(event).await);
+        let answer = self.run_in(process, TIME_LIMIT, fragile, async move |function: Arc<EntitlementApi>| {
+            function.handle(event).await
+        });
         let answer = Answer::read(&answer.await?);
         self.tell(|| format!("is answered {} {}", answer.status, answer.body));
         (answer.status < 500).then_some(answer)

@@ -87,4 +87,3 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
         world.watch().strange.insert(name);
     }
 }
-

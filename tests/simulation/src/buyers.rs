@@ -130,11 +130,7 @@ pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>
 }
 
 /// A purchase at AWS. Returns what was bought, and what its contract includes.
-pub fn purchase(
-    world: &World,
-    listing: &Listing,
-    account: Option<AccountId>,
-) -> Option<(Purchased, Option<u32>)> {
+pub fn purchase(world: &World, listing: &Listing, account: Option<AccountId>) -> Option<(Purchased, Option<u32>)> {
     let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
     let included: Vec<(DimensionKey, u32)> =
         entitled.map(|dimension| (dimension.key.clone(), world.draw(|rng| rng.u32(1..100)))).collect();

@@ -146,14 +146,22 @@ fn hand_on(world: &Arc<World>, stack: &Arc<Stack>) {
                 let bodies = event.records.iter().filter_map(|record| record.body.as_deref()).map(in_short);
                 format!("receives {}", bodies.collect::<Vec<_>>().join(" | "))
             });
+            let ends = event.records.iter().filter_map(|record| record.body.as_deref()).any(is_about_an_end);
             let handled = async move |function: Arc<Subscription>| function.handle(event).await;
             let answer = here.run_in(&stack.subscription, TIME_LIMIT, (0.12, 60), handled).await;
+            if ends {
+                stack.attend(here.later(SignedDuration::from_mins(15)));
+            }
             if let Some(answer) = &answer {
                 here.tell(|| format!("{} of the batch come again", answer.batch_item_failures.len()));
             }
             stack.queue.finish(&batch, answer);
         });
     }
+}
+
+fn is_about_an_end(body: &str) -> bool {
+    ["Ended", "Deprovisioned", "unsubscribe"].into_iter().any(|word| body.contains(word))
 }
 
 /// A message in few words.

@@ -15,6 +15,9 @@ fn seconds(seconds: i64) -> SignedDuration {
 
 /// A license ends now: its usage is still sent for some minutes, and its events arrive.
 pub fn last_hour(world: &Arc<World>, license: Option<&LicenseId>) {
+    for stack in &world.stacks {
+        stack.attend(world.later(seconds(25 * 60)));
+    }
     for _ in 0..world.draw(|rng| rng.usize(0..4)) {
         use_at(world, world.draw(|rng| rng.i64(0..300)), license);
     }

@@ -72,7 +72,7 @@ pub fn plan_imports(world: &Arc<World>) {
     let stages = &world.scene.stages;
     let listings: Vec<Listing> =
         world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).cloned().collect();
-    let most = if world.chance(0.5) { 3 } else { 0 };
+    let most = if world.chance(0.4) { world.draw(|rng| rng.usize(1..3)) } else { 0 };
     for _ in 0..most {
         let Some(listing) = world.draw(|rng| rng.choice(listings.iter().cloned())) else { return };
         let at = world.some_second((world.scene.start, world.scene.start + SignedDuration::from_hours(24)));
@@ -117,7 +117,8 @@ fn import_holding(world: &Arc<World>, license: &LicenseId) {
         return;
     }
     let now = world.now();
-    let hour = |ahead: i64| (UsageHour::of(now + SignedDuration::from_mins(70)).start()) + SignedDuration::from_hours(ahead);
+    let hour =
+        |ahead: i64| (UsageHour::of(now + SignedDuration::from_mins(70)).start()) + SignedDuration::from_hours(ahead);
     let times = Times {
         since: Some(holding.since).filter(|_| world.chance(0.6)),
         metered_from: Some(hour(world.draw(|rng| rng.i64(0..4)))).filter(|_| world.chance(0.4)),
@@ -183,7 +184,8 @@ async fn send(world: &Arc<World>, stage: Stage, text: String, rows: &[Row]) -> b
 
 /// The answer names the license that a customer key moves to: from now on the application may use either id.
 fn learn_of_move(world: &Arc<World>, license: &LicenseId, result: &Answer) {
-    let (Ok(id), Ok(at)) = (result.text("/moves_to").parse::<LicenseId>(), result.text("/moves_at").parse::<Timestamp>())
+    let (Ok(id), Ok(at)) =
+        (result.text("/moves_to").parse::<LicenseId>(), result.text("/moves_at").parse::<Timestamp>())
     else {
         return;
     };

@@ -71,7 +71,9 @@ fn move_now(world: &Arc<World>, license: &LicenseId) {
 
 /// What happens around the hour of a move.
 pub fn around_the_move(world: &Arc<World>, license: &LicenseId, at: Timestamp) {
-    for (from, until) in [(-1500, -300), (-300, 0), (0, 60), (60, 300), (300, 660), (600, 1200), (1200, 4000), (4000, 30_000)] {
+    for (from, until) in
+        [(-1500, -300), (-300, 0), (0, 60), (60, 300), (300, 660), (600, 1200), (1200, 4000), (4000, 30_000)]
+    {
         for _ in 0..world.draw(|rng| rng.usize(1..3)) {
             use_around(world, at + seconds(world.draw(|rng| rng.i64(from..until))), license, at);
         }

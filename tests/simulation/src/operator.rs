@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use stallkeeper::ids::LicenseId;
 use usage::UsageApi;
@@ -72,7 +73,8 @@ pub async fn reconcile(world: &Arc<World>, license: &LicenseId) {
 
 /// Requeues every record that can be.
 pub async fn requeue_problems(world: &Arc<World>, stack: &Arc<Stack>) {
-    let Some(problems) = ask_usage(world, stack, &Call::get("/v1/usage/problems?limit=100")).await else { return };
+    let call = Call::get("/v1/usage/problems?limit=100");
+    let Some(problems) = ask_usage(world, stack, &call).await else { return };
     let mut records = Vec::new();
     for problem in problems.list("/problems") {
         let kind = problem.get("kind").and_then(Value::as_str).unwrap_or_default();
@@ -81,6 +83,7 @@ pub async fn requeue_problems(world: &Arc<World>, stack: &Arc<Stack>) {
             records.extend(problem.get("record").and_then(Value::as_str).map(str::to_owned));
         }
     }
+    stack.attend(world.later(SignedDuration::from_mins(11)));
     for record in records {
         let path = format!("/v1/usage/{}/requeue", record.replace('@', "%40").replace('~', "%7E"));
         let outcome = match ask_usage(world, stack, &Call::post(path, "application/json", "")).await {

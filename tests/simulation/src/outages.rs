@@ -32,7 +32,8 @@ pub fn plan_faults(world: &Arc<World>) {
     }
     // Every world has some.
     for hour in 0..12 {
-        let at = world.scene.start + SignedDuration::from_secs((hour * 4 + 1) * 3600 - world.draw(|rng| rng.i64(0..3000)));
+        let at =
+            world.scene.start + SignedDuration::from_secs((hour * 4 + 1) * 3600 - world.draw(|rng| rng.i64(0..3000)));
         let common: Vec<Pair> = pairs.iter().copied().filter(Pair::is_of_every_run).collect();
         let pair = world.draw(|rng| rng.choice(common));
         plan(world, at, pair);

@@ -62,7 +62,7 @@ pub async fn play(world: &Arc<World>) {
 fn plan_purchases(world: &Arc<World>) {
     let stages = &world.scene.stages;
     let sold: Vec<_> = world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).collect();
-    let times = [(3, 1), (world.draw(|rng| rng.usize(0..2)), 36)];
+    let times = [(2, 1), (world.draw(|rng| rng.usize(0..2)), 36)];
     for (count, within) in times {
         for _ in 0..count {
             let Some(product) = world.draw(|rng| rng.choice(sold.iter())).map(|listing| listing.product_code.clone())

@@ -41,6 +41,9 @@ pub async fn reconcile_all(world: &Arc<World>, stack: &Arc<Stack>, anew: bool) {
             world.tell(|| format!("reconciliation is done: {report:?}"));
             count(world, "repair", &report.repairs);
             count(world, "finding", &report.findings);
+            if !report.repairs.is_empty() {
+                stack.attend(world.later(SignedDuration::from_mins(15)));
+            }
         }
         Some(Err(error)) => {
             world.tell(|| format!("reconciliation failed: {}", stallkeeper::aws::chain(&error)));

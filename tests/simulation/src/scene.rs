@@ -28,6 +28,8 @@ pub struct Scene {
     pub delays: Delays,
     /// Whether the reporter runs alone. Without it a second run may begin beside a first.
     pub has_reserved_concurrency: bool,
+    /// Whether the reporter also runs when it has nothing to do.
+    pub has_idle_runs: bool,
 }
 
 const LISTINGS: [&str; 4] = [
@@ -63,7 +65,8 @@ impl Scene {
         let stages = if rng.f64() < 0.2 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
         let (readings, delays) = (readings(rng), delays(rng));
         let has_reserved_concurrency = rng.f64() < 0.85;
-        Ok(Self { start, month_end, stages, listings, readings, delays, has_reserved_concurrency })
+        let has_idle_runs = rng.f64() < 0.05;
+        Ok(Self { start, month_end, stages, listings, readings, delays, has_reserved_concurrency, has_idle_runs })
     }
 
     /// When nothing goes wrong any more.

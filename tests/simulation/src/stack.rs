@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use entitlement::{EntitlementApi, Reconciliation};
+use jiff::Timestamp;
 use metering::Metering;
 use registration::Registration;
 use sandbox::queue::{Queue, Redelivery};
@@ -41,6 +42,8 @@ pub struct Stack {
     pub metering: Process<Metering>,
     /// The invocations of the reporter.
     pub reporting: Concurrency,
+    /// Up to when each scheduled run of the reporter is likely to find something.
+    attention: Mutex<Timestamp>,
     /// The scheduled reconciliation.
     pub reconciliation: Process<Reconciliation>,
     /// The invocations of the reconciliation.
@@ -111,11 +114,25 @@ impl Stack {
             observer: EntitlementApi::new(direct, &name, TOPIC, clock.clone()),
             metering: functions.process(Metering::new),
             reporting: Concurrency::default(),
+            attention: Mutex::new(Timestamp::MIN),
             reconciliation: functions.process(Reconciliation::new),
             reconciling: Concurrency::default(),
             subscription: functions.process(Subscription::new),
             registration: functions.process(Registration::new),
         })
+    }
+}
+
+impl Stack {
+    /// Has every scheduled run of the reporter made up to a moment.
+    pub fn attend(&self, until: Timestamp) {
+        let mut attention = self.attention.lock().unwrap_or_else(PoisonError::into_inner);
+        *attention = until.max(*attention);
+    }
+
+    /// Whether a run at a moment is likely to find something.
+    pub fn has_attention(&self, at: Timestamp) -> bool {
+        at <= *self.attention.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

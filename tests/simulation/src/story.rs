@@ -35,7 +35,10 @@ impl Story {
     /// A story that is told, or one that nobody hears.
     pub fn new(told: bool) -> Self {
         let actors = vec!["world".to_owned()];
-        Self { told, inside: Arc::new(Mutex::new(Inside { actors, lines: Vec::new(), names: Vec::new(), joined: Vec::new() })) }
+        Self {
+            told,
+            inside: Arc::new(Mutex::new(Inside { actors, lines: Vec::new(), names: Vec::new(), joined: Vec::new() })),
+        }
     }
 
     /// Whether anybody hears it.

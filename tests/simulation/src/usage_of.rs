@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::listing::Stage;
+use stallkeeper::time::UsageHour;
 use usage::UsageApi;
 
-use crate::application::{Known, Said, Sent, Version, read_answer};
 use crate::api::Call;
+use crate::application::{Known, Said, Sent, Version, read_answer};
 use crate::buyers::{Holding, some_time};
 use crate::oracle::Difference;
 use crate::tally::EVENTS;
@@ -163,6 +164,9 @@ pub fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times
             None => vec![Said::Nothing; sent.len()],
         };
         here.tell(|| format!("is told {said:?}"));
+        if has_late(&here, &sent) {
+            stack.attend(here.later(SignedDuration::from_mins(6)));
+        }
         count_answers(&here, &said, &before);
         check_moving(&here, &sent, &said);
         let mut again = here.application().hears(&sent, &before, &said);
@@ -175,6 +179,13 @@ pub fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times
         let at = here.later(some_time(&here, 2, longest));
         report(&here, at, stage, again, times + 1);
     });
+}
+
+/// Whether any of these happened in an hour that is summed already.
+fn has_late(world: &World, sent: &Sent) -> bool {
+    let open = UsageHour::of(world.now() - SignedDuration::from_mins(5)).start();
+    let application = world.application();
+    sent.iter().filter_map(|(fact, _)| application.facts.get(*fact)).any(|fact| fact.time < open)
 }
 
 fn count_answers(world: &World, said: &[Said], before: &[bool]) {

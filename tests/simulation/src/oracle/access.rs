@@ -110,12 +110,8 @@ async fn judge_tenants(world: &World, stack: &Stack, granting: &BTreeMap<String,
         };
         let is_allowed = shown.list("/decisions").any(|decision| decision.get("allowed") == Some(&Value::Bool(true)));
         let standings = granting.get(&tenant).map(Vec::as_slice).unwrap_or_default();
-        let is_served = |standing: &Standing| {
-            matches!(standing, Standing::Served { since } if now.duration_since(*since) > SETTLED)
-        };
-        let is_over = |standing: &Standing| {
-            matches!(standing, Standing::Revoked { since } if now.duration_since(*since) > FINAL_HOUR)
-        };
+        let is_served = |standing: &Standing| matches!(standing, Standing::Served { since } if now.duration_since(*since) > SETTLED);
+        let is_over = |standing: &Standing| matches!(standing, Standing::Revoked { since } if now.duration_since(*since) > FINAL_HOUR);
         world.count("looks at decisions of tenants", 1);
         if standings.iter().any(is_served) && !is_allowed {
             world.differ(&license, format!("{tenant} may use nothing, and AWS serves it: {}", shown.body));
@@ -138,7 +134,9 @@ fn standing_of(world: &World, holding: &Holding, now: Timestamp) -> Standing {
         return Standing::Served { since };
     }
     match theirs.iter().map(|license| license.revoked).max().flatten() {
-        Some(since) if since <= now && theirs.iter().all(|license| license.revoked.is_some()) => Standing::Revoked { since },
+        Some(since) if since <= now && theirs.iter().all(|license| license.revoked.is_some()) => {
+            Standing::Revoked { since }
+        }
         Some(_) | None => Standing::Between,
     }
 }

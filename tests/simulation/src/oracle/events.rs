@@ -16,7 +16,8 @@ pub(super) async fn judge(world: &World) -> Vec<Difference> {
         let Some(stack) = world.stack(holding.stage) else { continue };
         for id in holding.ids() {
             let wrong = judge_license(world, stack, holding, id).await;
-            differences.extend(wrong.into_iter().map(|what| Difference::about(&holding.license, format!("{id}: {what}"))));
+            differences
+                .extend(wrong.into_iter().map(|what| Difference::about(&holding.license, format!("{id}: {what}"))));
         }
     }
     differences
@@ -60,7 +61,9 @@ fn judge_causes(world: &World, holding: &Holding, events: &[OutboundEvent]) -> V
                 let is_cause = |at: &&jiff::Timestamp| **at <= event.at && endings.iter().any(|end| end < *at);
                 if !activations.iter().any(|at| is_cause(&at)) {
                     let (sequence, at) = (event.sequence, event.at);
-                    wrong.push(format!("license.activated ({sequence}) at {at} follows an ending, and AWS did nothing after it"));
+                    wrong.push(format!(
+                        "license.activated ({sequence}) at {at} follows an ending, and AWS did nothing after it"
+                    ));
                 }
                 has_ended = false;
             }
