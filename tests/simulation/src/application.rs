@@ -31,12 +31,23 @@ pub struct Fact {
 /// What the application says of a fact: the first word, or a correction.
 #[derive(Debug, Clone)]
 pub struct Version {
+    /// Its number; two versions of one number contradict each other, which is the application's mistake.
+    pub revision: usize,
     /// How much.
     pub quantity: Decimal,
     /// What intake made of it, as far as the application knows.
     pub known: Known,
     /// Whether it was sent and not answered for certain.
     pub in_doubt: bool,
+    /// Whether another version of its number was accepted before it was sent: then it counts never.
+    pub is_second: bool,
+}
+
+impl Version {
+    /// A version that was not sent yet.
+    pub fn new(revision: usize, quantity: Decimal) -> Self {
+        Self { revision, quantity, known: Known::Open, in_doubt: false, is_second: false }
+    }
 }
 
 /// What the application knows of a version.
@@ -92,7 +103,7 @@ impl Application {
         let number = self.keys.entry((buyer.clone(), dimension.clone(), UsageHour::of(time))).or_default();
         *number += 1;
         let key = format!("key-{number}");
-        let versions = vec![Version { quantity, known: Known::Open, in_doubt: false }];
+        let versions = vec![Version::new(0, quantity)];
         self.facts.push(Fact { stage, buyer, dimension, time, key, versions, under_way: 0 });
         self.facts.len() - 1
     }
@@ -108,7 +119,7 @@ impl Application {
         let events = sent.iter().zip(ids).filter_map(|((fact, version), id)| {
             let fact = self.facts.get_mut(*fact)?;
             fact.under_way += 1;
-            let quantity = fact.versions.get(*version)?.quantity;
+            let Version { revision, quantity, .. } = *fact.versions.get(*version)?;
             // Numbers of JSON and texts are both taken.
             let quantity = match u32::try_from(quantity) {
                 Ok(whole) if quantity.is_integer() && whole.is_multiple_of(2) => json!(whole),
@@ -116,7 +127,7 @@ impl Application {
             };
             Some(json!({
                 "license": id.as_str(), "dimension": fact.dimension.as_str(), "quantity": quantity,
-                "time": fact.time.to_string(), "key": fact.key, "revision": version,
+                "time": fact.time.to_string(), "key": fact.key, "revision": revision,
             }))
         });
         json!({ "events": events.collect::<Vec<_>>() })
@@ -176,14 +187,32 @@ impl Application {
 impl Fact {
     /// The least and the most that may be billed for it.
     ///
-    /// What was taken counts, of several versions the newest; one that was sent later and never answered for certain
-    /// may count instead.
+    /// What was taken counts, of several versions the newest, of two of one number the first; one that was sent later and
+    /// never answered for certain may count instead.
     pub fn billable(&self) -> (Decimal, Decimal) {
-        let taken = self.versions.iter().rposition(|version| version.known == Known::Taken);
-        let base = taken.and_then(|taken| self.versions.get(taken)).map_or(Decimal::ZERO, |version| version.quantity);
-        let later = self.versions.iter().skip(taken.map_or(0, |taken| taken + 1));
-        let doubtful = later.filter(|version| version.in_doubt).map(|version| version.quantity);
-        doubtful.fold((base, base), |(least, most), quantity| (least.min(quantity), most.max(quantity)))
+        let counting = || self.versions.iter().filter(|version| !version.is_second);
+        let taken = counting().filter(|version| version.known == Known::Taken).map(|version| version.revision).max();
+        let may_count = |version: &&Version| match taken {
+            Some(taken) if version.revision == taken => version.known == Known::Taken || version.in_doubt,
+            Some(taken) => version.revision > taken && version.in_doubt,
+            None => version.in_doubt,
+        };
+        let base = counting().find(|version| Some(version.revision) == taken && version.known == Known::Taken);
+        let base = base.map_or(Decimal::ZERO, |version| version.quantity);
+        let may = counting().filter(may_count).map(|version| version.quantity);
+        may.fold((base, base), |(least, most), quantity| (least.min(quantity), most.max(quantity)))
+    }
+
+    /// Adds a version of the newest number with another quantity, if nothing of it is under way. Returns its place.
+    pub fn contradict(&mut self, by: Decimal) -> Option<usize> {
+        let newest = self.versions.last()?;
+        if self.under_way > 0 {
+            return None;
+        }
+        let is_second = newest.known == Known::Taken;
+        let quantity = newest.quantity + by;
+        self.versions.push(Version { is_second, ..Version::new(newest.revision, quantity) });
+        Some(self.versions.len() - 1)
     }
 }
 

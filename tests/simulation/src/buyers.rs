@@ -26,6 +26,8 @@ pub struct Buyers {
     pub holdings: Vec<Holding>,
     /// Every agreement that was made, with its listing's stage.
     pub agreements: Vec<(AgreementId, Stage)>,
+    /// The agreements of renewals with a new license, whose buyers need not register again.
+    pub unregistered: BTreeSet<AgreementId>,
     /// When AWS's events say that a license came into force, or came into force again.
     pub activations: BTreeSet<(LicenseId, Timestamp)>,
     /// When AWS's events say that a license ended.
@@ -187,10 +189,14 @@ pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Opt
     Some(license)
 }
 
-/// Every buyer with an agreement in force registers: what is held for want of a buyer's name continues then.
+/// Every buyer with an agreement in force registers: what is held for want of a buyer's name continues then. Who has only
+/// renewed does not.
 pub fn everyone_registers(world: &Arc<World>) {
-    let agreements = world.buyers().agreements.clone();
-    for (agreement, stage) in agreements {
+    let (agreements, unregistered) = {
+        let buyers = world.buyers();
+        (buyers.agreements.clone(), buyers.unregistered.clone())
+    };
+    for (agreement, stage) in agreements.into_iter().filter(|(agreement, _)| !unregistered.contains(agreement)) {
         if let Ok(token) = world.aws.marketplace().new_token(&agreement) {
             let at = world.later(SignedDuration::from_secs(90));
             register(world, at, stage, token);

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sandbox::aws::{Change, EndStatus, Purchased};
 use stallkeeper::ids::{AccountId, AgreementId, LicenseId};
 use stallkeeper::listing::Listing;
 
 use crate::buyers::{buy, holds, register, some_time};
 use crate::final_hour::last_hour;
+use crate::tenants::link_later;
 use crate::world::World;
 
 /// What becomes of an agreement in the time that is left.
@@ -20,8 +21,9 @@ pub fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, ac
     }
     let mut at = world.later(SignedDuration::from_secs(world.draw(|rng| rng.i64(60..left))));
     if let Some(end) = world.scene.month_end.filter(|end| *end > world.now() && world.chance(0.3)) {
-        // Around the end of the month.
-        at = end + SignedDuration::from_mins(world.draw(|rng| rng.i64(-70..7 * 60)));
+        // Around the end of the month, and as often in its last hour.
+        let until = if world.chance(0.5) { -2 } else { 7 * 60 };
+        at = end + SignedDuration::from_mins(world.draw(|rng| rng.i64(-60..until)));
     }
     let (listing, account, here) = (listing.clone(), account.clone(), Arc::clone(world));
     world.act_at(at.max(world.now()), "buyer", async move {
@@ -117,6 +119,10 @@ pub fn change(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, ac
         world.count("renewals with a new license", 1);
         let over = world.later(world.scene.delays.provision);
         world.buyers().endings.insert((before.license, over));
+        world.buyers().unregistered.insert(changed.agreement_id.clone());
+        if world.chance(0.4) {
+            link_later(world, world.now(), &license);
+        }
     }
     if world.chance(0.3)
         && let Ok(token) = world.aws.marketplace().new_token(&changed.agreement_id)
@@ -136,9 +142,4 @@ fn kind_of(change: &Change) -> &'static str {
         Change::Advise {} => "advise",
         Change::Resolve {} => "resolve",
     }
-}
-
-/// The end of a month that is near, as a moment to do something around.
-pub fn around(moment: Timestamp, world: &World, before_secs: i64, after_secs: i64) -> Timestamp {
-    moment + SignedDuration::from_secs(world.draw(|rng| rng.i64(-before_secs..after_secs)))
 }

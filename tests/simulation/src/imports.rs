@@ -67,20 +67,21 @@ impl Row {
     }
 }
 
-/// Plans the purchases of buyers whom the seller had before.
-pub fn plan_imports(world: &Arc<World>) {
+/// Plans the purchases of buyers whom the seller had before. Returns how many.
+pub fn plan_imports(world: &Arc<World>) -> usize {
     let stages = &world.scene.stages;
     let listings: Vec<Listing> =
         world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).cloned().collect();
     let most = if world.chance(0.4) { world.draw(|rng| rng.usize(1..3)) } else { 0 };
     for _ in 0..most {
-        let Some(listing) = world.draw(|rng| rng.choice(listings.iter().cloned())) else { return };
+        let Some(listing) = world.draw(|rng| rng.choice(listings.iter().cloned())) else { return 0 };
         let at = world.some_second((world.scene.start, world.scene.start + SignedDuration::from_hours(24)));
         let here = Arc::clone(world);
         world.act_at(at, "buyer", async move {
             had_before(&here, &listing, None);
         });
     }
+    most
 }
 
 /// A buyer whom another backend serves until the import: AWS's events go there. Returns the license's key, and when it is

@@ -19,16 +19,17 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// Plans the buyers that move in a world.
-pub fn plan_moves(world: &Arc<World>) {
+/// Plans the buyers that move in a world. Returns how many.
+pub fn plan_moves(world: &Arc<World>) -> usize {
     let is_sold = |listing: &&Listing| listing.mode == Mode::Customer && world.stack(listing.stage).is_some();
-    let Some(listing) = world.scene.listings.iter().find(is_sold).cloned() else { return };
+    let Some(listing) = world.scene.listings.iter().find(is_sold).cloned() else { return 0 };
     let count = world.draw(|rng| rng.usize(0..3));
     for _ in 0..count {
         let at = world.some_second((world.scene.start, world.scene.start + SignedDuration::from_hours(20)));
         let (here, listing) = (Arc::clone(world), listing.clone());
         world.act_at(at, "buyer", async move { buy_and_move(&here, &listing) });
     }
+    count
 }
 
 /// Someone buys by a customer key, and is moved some hours later.

@@ -32,9 +32,8 @@ fn seconds(seconds: i64) -> SignedDuration {
 
 /// Plays it to the end.
 pub async fn play(world: &Arc<World>) {
-    plan_purchases(world);
-    plan_imports(world);
-    plan_moves(world);
+    let special = plan_imports(world) + plan_moves(world);
+    plan_purchases(world, 3_usize.saturating_sub(special).max(1));
     plan_usage(world);
     plan_reporter(world);
     plan_reconciliation(world);
@@ -54,15 +53,17 @@ pub async fn play(world: &Arc<World>) {
     everyone_registers(world);
     come_to_rest(world).await;
     oracle::access::judge_all(world).await;
+    oracle::held::judge(world).await;
     everyone_leaves(world);
     come_to_an_end(world).await;
     oracle::access::judge_all(world).await;
 }
 
-fn plan_purchases(world: &Arc<World>) {
+/// Plans purchases: so many in the first hour, and perhaps a later one.
+fn plan_purchases(world: &Arc<World>, first: usize) {
     let stages = &world.scene.stages;
     let sold: Vec<_> = world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).collect();
-    let times = [(2, 1), (world.draw(|rng| rng.usize(0..2)), 36)];
+    let times = [(first, 1), (world.draw(|rng| rng.usize(0..2)), 36)];
     for (count, within) in times {
         for _ in 0..count {
             let Some(product) = world.draw(|rng| rng.choice(sold.iter())).map(|listing| listing.product_code.clone())

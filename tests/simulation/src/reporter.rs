@@ -29,33 +29,33 @@ pub fn plan_reporter(world: &Arc<World>) {
 fn report_usage_at(world: &Arc<World>, at: Timestamp, stack: &Arc<Stack>) {
     let (here, stack) = (Arc::clone(world), Arc::clone(stack));
     world.act_at(at, "reporter", async move {
-        if is_likely_idle(&here, &stack) && here.chance(IDLE_RUNS_LEFT_OUT) {
-            here.count("idle runs left out", 1);
+        if !here.scene.has_all_runs && here.chance(left_out(&here, &stack)) {
+            here.count("runs left out", 1);
             return;
         }
         report_usage(&here, &stack).await;
     });
 }
 
-/// The share of the runs without anything to do that are left out. Nothing follows from one but the time that it takes: it
-/// writes nothing, and another run follows in five minutes. Some worlds have all of them.
-const IDLE_RUNS_LEFT_OUT: f64 = 0.92;
-
-/// Reports whether a scheduled run has nothing to do, as far as the simulation knows: no hour or month is to be summed, no
-/// license ends or moves, no usage came late, and the run before left nothing.
-fn is_likely_idle(world: &World, stack: &Stack) -> bool {
-    if world.scene.has_idle_runs || stack.has_attention(world.now()) {
-        return false;
-    }
+/// The chance with which a run is left out, since each costs as much as all usage of an hour.
+///
+/// What a run without anything to do is left out for is time alone: it writes nothing, and another follows in five minutes.
+/// Some worlds have all of them.
+fn left_out(world: &World, stack: &Stack) -> f64 {
     let now = world.now();
     let into_hour = now.duration_since(UsageHour::of(now).start());
-    let sums = into_hour >= minutes(10) && into_hour < minutes(20);
     let closes_month = world.scene.month_end.is_some_and(|end| now >= end + minutes(320) && now < end + minutes(365));
     let moves = world.buyers().holdings.iter().filter_map(|holding| holding.move_to.as_ref()).any(|to| {
         let since = now.duration_since(to.at);
         since > minutes(-6) && since < minutes(40)
     });
-    !sums && !closes_month && !moves
+    if closes_month || moves || stack.has_attention(now) {
+        0.0
+    } else if into_hour >= minutes(10) && into_hour < minutes(20) {
+        0.3
+    } else {
+        0.95
+    }
 }
 
 fn minutes(minutes: i64) -> SignedDuration {

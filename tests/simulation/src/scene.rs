@@ -28,8 +28,8 @@ pub struct Scene {
     pub delays: Delays,
     /// Whether the reporter runs alone. Without it a second run may begin beside a first.
     pub has_reserved_concurrency: bool,
-    /// Whether the reporter also runs when it has nothing to do.
-    pub has_idle_runs: bool,
+    /// Whether no run of the reporter is left out.
+    pub has_all_runs: bool,
 }
 
 const LISTINGS: [&str; 4] = [
@@ -65,8 +65,8 @@ impl Scene {
         let stages = if rng.f64() < 0.2 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
         let (readings, delays) = (readings(rng), delays(rng));
         let has_reserved_concurrency = rng.f64() < 0.85;
-        let has_idle_runs = rng.f64() < 0.05;
-        Ok(Self { start, month_end, stages, listings, readings, delays, has_reserved_concurrency, has_idle_runs })
+        let has_all_runs = rng.f64() < 0.05;
+        Ok(Self { start, month_end, stages, listings, readings, delays, has_reserved_concurrency, has_all_runs })
     }
 
     /// When nothing goes wrong any more.

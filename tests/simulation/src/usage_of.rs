@@ -13,7 +13,7 @@ use stallkeeper::time::UsageHour;
 use usage::UsageApi;
 
 use crate::api::Call;
-use crate::application::{Known, Said, Sent, Version, read_answer};
+use crate::application::{Said, Sent, Version, read_answer};
 use crate::buyers::{Holding, some_time};
 use crate::oracle::Difference;
 use crate::tally::EVENTS;
@@ -73,6 +73,29 @@ fn report_with_repeats(world: &Arc<World>, stage: Stage, sent: &Sent) {
         let at = world.later(some_time(world, 1, 4500));
         correct(world, at, stage, sent.clone());
     }
+    if world.chance(0.03) {
+        let at = world.later(some_time(world, 1, 4500));
+        contradict(world, at, stage, sent.clone());
+    }
+}
+
+/// The application's mistake: the same key and revision with another quantity. What was accepted first counts.
+fn contradict(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
+    let here = Arc::clone(world);
+    world.act_at(at, "application", async move {
+        let mut sent = Sent::new();
+        for (number, _) in of {
+            let by = Decimal::from(here.draw(|rng| rng.i64(1..1000)));
+            let mut application = here.application();
+            let small = |quantity: Decimal| quantity < Decimal::from(2_147_000_000);
+            let fact = application.facts.get_mut(number);
+            let fact = fact.filter(|fact| fact.versions.last().is_some_and(|newest| small(newest.quantity)));
+            sent.extend(fact.and_then(|fact| Some((number, fact.contradict(by)?))));
+        }
+        here.count("contradictions", sent.len());
+        let now = here.now();
+        report(&here, now, stage, sent, 0);
+    });
 }
 
 /// The answer was lost for more than a day, or until the month was closed: what was accepted is sent again.
@@ -131,7 +154,8 @@ fn correct(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
             let most = fact.versions.iter().map(|version| version.quantity).max().unwrap_or_default();
             let quantity =
                 if most < Decimal::from(2_147_000_000) { most + Decimal::from(by) } else { Decimal::from(by) };
-            fact.versions.push(Version { quantity, known: Known::Open, in_doubt: false });
+            let revision = fact.versions.last().map_or(0, |newest| newest.revision + 1);
+            fact.versions.push(Version::new(revision, quantity));
             sent.push((number, fact.versions.len() - 1));
         }
         here.count("corrections", sent.len());
@@ -164,7 +188,7 @@ pub fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times
             None => vec![Said::Nothing; sent.len()],
         };
         here.tell(|| format!("is told {said:?}"));
-        if has_late(&here, &sent) {
+        if has_late(&here, &sent) && here.chance(0.5) {
             stack.attend(here.later(SignedDuration::from_mins(6)));
         }
         count_answers(&here, &said, &before);
@@ -208,15 +232,32 @@ const MOVING_MAX: SignedDuration = SignedDuration::from_mins(15);
 fn check_moving(world: &World, sent: &Sent, said: &[Said]) {
     let now = world.now();
     for ((number, _), said) in sent.iter().zip(said) {
-        if *said != Said::Retry("license_moving".to_owned()) {
+        let Some((buyer, time)) = world.application().facts.get(*number).map(|fact| (fact.buyer.clone(), fact.time))
+        else {
             continue;
-        }
-        let Some(buyer) = world.application().facts.get(*number).map(|fact| fact.buyer.clone()) else { continue };
+        };
         let at = world.buyers().holding(&buyer).and_then(|holding| Some(holding.move_to.as_ref()?.at));
-        if at.is_some_and(|at| now.duration_since(at) > MOVING_MAX) {
-            let what = format!("{buyer} is answered license_moving at {now}, long after its move");
-            world.application().differences.push((buyer, what));
+        let Some(at) = at else { continue };
+        world.count(&format!("usage of who moves: {}", key_of((time, now, at), said)), 1);
+        if *said == Said::Retry("license_moving".to_owned()) && now.duration_since(at) > MOVING_MAX {
+            world.differ(&buyer, format!("{buyer} is answered license_moving more than 15 minutes after {at}"));
         }
+    }
+}
+
+/// The cases of usage around a move: when it happened, when it is sent, and what is answered.
+fn key_of((time, now, at): (Timestamp, Timestamp, Timestamp), said: &Said) -> &'static str {
+    let open_until = UsageHour::of(time).open_until();
+    match said {
+        Said::Retry(code) if code == "license_moving" => "not now",
+        Said::Taken | Said::Conflict if time >= at && now < at => "of after it, before it",
+        Said::Taken | Said::Conflict if time >= at => "of after it",
+        Said::Taken | Said::Conflict if now < at => "of before it, before it",
+        Said::Taken | Said::Conflict if now < open_until => "of before it, in the open hour",
+        Said::Taken => "of before it, taken in later",
+        Said::Conflict => "of before it, in conflict later",
+        Said::Refused(_) => "refused",
+        Said::Retry(_) | Said::Nothing => "not answered",
     }
 }
 

@@ -122,6 +122,11 @@ async fn judge_tenants(world: &World, stack: &Stack, granting: &BTreeMap<String,
     }
 }
 
+/// Whether AWS serves a holding's buyer for certain.
+pub(super) fn is_served(world: &World, holding: &Holding) -> bool {
+    matches!(standing_of(world, holding, world.now()), Standing::Served { .. })
+}
+
 fn standing_of(world: &World, holding: &Holding, now: Timestamp) -> Standing {
     let overview = world.aws.marketplace().overview();
     let theirs: Vec<LicenseOverview> = overview.licenses.into_iter().filter(|it| is_theirs(it, holding)).collect();

@@ -3,6 +3,7 @@
 
 pub mod access;
 mod events;
+pub mod held;
 mod money;
 
 use stallkeeper::ids::LicenseId;
