@@ -121,3 +121,35 @@ impl Concurrency {
         Some(self.start())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+    /// The part of the template from a resource's name to the next resource.
+    fn resource(name: &str) -> &'static str {
+        let begin = TEMPLATE.find(&format!("\n  {name}:\n")).unwrap() + 1;
+        let rest = &TEMPLATE[begin..];
+        let end = rest.match_indices("\n  ").find(|(at, _)| !rest[at + 3..].starts_with([' ', '#', '\n']));
+        &rest[..end.map_or(rest.len(), |(at, _)| at)]
+    }
+
+    #[test]
+    fn the_schedules_are_the_templates() {
+        for (schedule, cron, name) in
+            [(REPORTER, "cron(0/5 * * * ? *)", "Metering"), (RECONCILIATION, "cron(0 * * * ? *)", "Reconcile")]
+        {
+            let planned = resource(&format!("{name}Schedule"));
+            assert!(planned.contains(&format!("ScheduleExpression: {cron}\n")), "{planned}");
+            assert!(planned.contains("Mode: \"OFF\"") && planned.contains("MaximumRetryAttempts: 0"), "{planned}");
+            let function = resource(&format!("{name}Function"));
+            assert!(function.contains(&format!("Timeout: {}\n", schedule.time_limit.as_secs())), "{function}");
+            assert!(function.contains("ReservedConcurrentExecutions: 1"), "{function}");
+            let retries = resource(&format!("{name}Retries"));
+            let age = format!("MaximumEventAgeInSeconds: {}\n", schedule.event_age_max.as_secs());
+            assert!(retries.contains(&age) && retries.contains("MaximumRetryAttempts: 0"), "{retries}");
+        }
+    }
+}

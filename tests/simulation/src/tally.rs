@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
+
 use crate::faults::{Pair, is_called};
 
 /// The states that a record can be in, as the table has them; an acceptance by how it is known.
@@ -99,7 +101,7 @@ pub const EVENTS: &str = "usage events";
 pub type Counts = BTreeMap<String, u64>;
 
 /// See the module.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Tally {
     /// What happened, in numbers.
     pub counts: Counts,
