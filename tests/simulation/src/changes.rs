@@ -27,11 +27,25 @@ pub fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, ac
     }
     let (listing, account, here) = (listing.clone(), account.clone(), Arc::clone(world));
     world.act_at(at.max(world.now()), "buyer", async move {
-        let kind = here.draw(|rng| rng.u8(0..10));
-        match kind {
-            0..=5 => leave(&here, &listing, &agreement, &account),
-            6..=7 => change(&here, &listing, &agreement, &account),
+        match here.draw(|rng| rng.u8(0..20)) {
+            0..12 => leave(&here, &listing, &agreement, &account),
+            12..16 => change(&here, &listing, &agreement, &account),
+            16..18 => advise(&here, &agreement),
             _ => {}
+        }
+    });
+}
+
+/// AWS advises of a risk on the buyer's account, and perhaps takes that back. Nothing else changes.
+fn advise(world: &Arc<World>, agreement: &AgreementId) {
+    if world.aws.marketplace().change(agreement, Change::Advise {}).is_err() {
+        return;
+    }
+    world.count("changes: advise", 1);
+    let (at, here, agreement) = (world.later(some_time(world, 30, 6 * 3600)), Arc::clone(world), agreement.clone());
+    world.act_at(at, "buyer", async move {
+        if !here.is_over() && here.aws.marketplace().change(&agreement, Change::Resolve {}).is_ok() {
+            here.count("changes: resolve", 1);
         }
     });
 }

@@ -28,7 +28,7 @@ pub struct Losses {
 }
 
 /// The share of the events that a bad time loses.
-const LOST: f64 = 0.5;
+const LOST: f64 = 0.6;
 
 impl Losses {
     /// Sends the events that hold a text elsewhere, up to a moment.
@@ -64,7 +64,7 @@ pub fn plan_deliveries(world: &Arc<World>) {
             hold_events(world, stack, (from, from + seconds(world.draw(|rng| rng.i64(60..5 * 3600)))));
         }
     }
-    if world.chance(0.35) {
+    if world.chance(0.45) {
         let from = world.some_second(storm);
         let until = from + seconds(world.draw(|rng| rng.i64(1800..8 * 3600)));
         world.losses().bad_times.push((from, until.min(world.scene.over())));

@@ -133,7 +133,9 @@ pub fn send_file(world: &Arc<World>, stage: Stage, rows: Vec<Row>) {
     let now = world.now();
     if world.chance(0.2) {
         let text = file(&rows);
+        let is_header_alone = world.chance(0.15);
         let end = world.draw(|rng| rng.usize(COLUMNS.len()..text.len()));
+        let end = if is_header_alone { COLUMNS.len() } else { end };
         let here = Arc::clone(world);
         let rows = rows.clone();
         world.act_at(now, "operator", async move {

@@ -22,12 +22,15 @@ const STATES: [&str; 10] = [
 ];
 
 /// What must happen in some seed.
-const REACHED: [&str; 64] = [
+const REACHED: [&str; 68] = [
     "bookings of another system",
     "buyers of another backend",
+    "changes: advise",
     "changes: amend",
     "changes: renew",
     "changes: replace",
+    "changes: resolve",
+    "contradictions",
     "corrections",
     "endings",
     "events in conflict",
@@ -71,12 +74,13 @@ const REACHED: [&str; 64] = [
     "repair: found",
     "repair: handed_over",
     "repair: renewed",
-    "repair: reopened",
+    "repeats after a day or a month",
     "requeue: done",
     "runs beside another",
-    "runs that took too long",
     "subscribed again",
     "told license.activated",
+    "told license.advisory_issued",
+    "told license.advisory_resolved",
     "told license.ended",
     "told license.ending",
     "told license.entitlements_changed",
