@@ -20,6 +20,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lists the records that count as booked by AWS's DuplicateRecord after an attempt that it did not answer.
+    Unverified {
+        #[command(flatten)]
+        api: ApiArguments,
+        /// Says it for programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Lists what a person must look at, with the reason and what to do.
     Problems {
         /// Only those of this kind.
@@ -51,19 +59,24 @@ fn kinds() -> impl TypedValueParser<Value = ProblemKind> {
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Pending { api, json } => pending(&api, json).await,
+        Command::Pending { api, json } => {
+            let nothing = "nothing is on its way to AWS: all usage of hours that are over is booked, or a problem";
+            list("pending", nothing, &api, json).await
+        }
+        Command::Unverified { api, json } => list("unverified", "every booking is verified", &api, json).await,
         Command::Problems { kind, api, json } => problems(kind, &api, json).await,
         Command::Requeue { records, api, json } => requeue(&records, &api, json).await,
     }
 }
 
-async fn pending(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
-    let records = api.api().await?.list("/v1/usage/pending?limit=500", "records").await?;
+/// Lists records, or says that there are none.
+async fn list(which: &str, nothing: &str, api: &ApiArguments, json: bool) -> anyhow::Result<()> {
+    let records = api.api().await?.list(&format!("/v1/usage/{which}?limit=500"), "records").await?;
     if json {
         return say_json(&records);
     }
     if records.is_empty() {
-        return say("nothing is on its way to AWS: all usage of hours that are over is booked, or a problem");
+        return say(nothing);
     }
     let mut table = Table::of(&["RECORD", "QUANTITY", "STATE", "ATTEMPTS"]);
     for record in &records {

@@ -3,6 +3,7 @@
 //! Everything goes over HTTP and AWS's wires: the registration URL, AWS's event bus, the application's signed calls.
 //! Only time is made up: the clock stands, and is moved on where the story says so.
 
+mod moving;
 mod phases;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ pub async fn run() -> Result<()> {
     subscription(&mut story).await?;
     consumption(&mut story).await?;
     legacy(&mut story).await?;
+    moving::run(&mut story).await?;
     phases::tell(&mut story.steps).await?;
     println!("\n{} steps, all as they should be, in {:.1} s", story.steps.0, began.elapsed().as_secs_f64());
     story.settle_accounts().await

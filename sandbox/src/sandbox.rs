@@ -413,16 +413,15 @@ async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
     Ok(doors)
 }
 
-/// As `stallkeeper::aws::config` makes it, but for this AWS: the environment has no say. Each endpoint has a region of
-/// its own: the SDK keeps account of its retries by region, for the whole process.
+/// As `stallkeeper::aws::config` makes it, but for this AWS: the environment has no say. Each endpoint has a name
+/// of its own for the region, so that no sandbox spends the retries of another.
 pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
-    let region: String = endpoint.chars().filter(char::is_ascii_alphanumeric).collect();
     let credentials = Credentials::new("AKIASANDBOX", "not-verified", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(endpoint)
-        .region(Region::new(region))
+        .region(Region::new(crate::aws::Region::alias_of_home(endpoint)))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(stallkeeper::aws::retries())
         .timeout_config(stallkeeper::aws::timeouts())

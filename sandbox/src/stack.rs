@@ -123,6 +123,8 @@ pub(crate) struct Stack {
     /// What its parts are called at AWS.
     pub(crate) names: DeployedNames,
     wiring: Mutex<Wiring>,
+    /// When the reporter runs again besides its schedule.
+    next_run: Mutex<Option<Timestamp>>,
     /// Changes whenever a planned fault lets what runs die.
     crashes: watch::Receiver<u64>,
     store: Store,
@@ -193,6 +195,7 @@ impl Stack {
             known: (*known).clone(),
             names,
             wiring,
+            next_run: Mutex::default(),
             crashes: crashes.clone(),
             store,
             cloudwatch,

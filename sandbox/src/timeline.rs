@@ -101,7 +101,7 @@ impl Timeline {
     }
 
     fn next_due(&self, due: &mut Due) -> Option<Timestamp> {
-        let stacks = self.stacks.iter().filter_map(|stack| stack.next_due());
+        let stacks = self.stacks.iter().flat_map(|stack| [stack.next_due(), stack.next_run()]).flatten();
         stacks.chain(due.bus.next_due()).chain(due.schedules.next_due()).min()
     }
 
@@ -116,6 +116,10 @@ impl Timeline {
             let mut delivered = false;
             for stack in &self.stacks {
                 while stack.deliver(now).await {
+                    delivered = true;
+                }
+                if stack.next_run().is_some_and(|at| at <= now) {
+                    stack.report_usage().await;
                     delivered = true;
                 }
                 while stack.tell(now).await || stack.mail(&self.outbox, now).await {

@@ -230,6 +230,12 @@ impl Agreement {
         }
     }
 
+    /// The moment at which it ended, as far as anything says so; none while it has not.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let (status, at) = standing_of(self.newest.as_ref(), self.seen.as_ref())?;
+        status.end_reason().map(|_| at)
+    }
+
     /// Takes in when it began. An amendment may name its own beginning, so the earliest counts.
     pub fn know_start(&mut self, start: Timestamp) {
         self.starts_at = Some(self.starts_at.map_or(start, |known| known.min(start)));

@@ -104,7 +104,7 @@ mod tests {
 
     fn sum(amount: i64, tagged: &[(&[(&str, &str)], i64)]) -> HourSum {
         let tagged = tagged.iter().map(|(pairs, amount)| (tags(pairs), Decimal::from(*amount))).collect();
-        HourSum { amount: Decimal::from(amount), tagged }
+        HourSum { amount: Decimal::from(amount), tagged, ..HourSum::default() }
     }
 
     fn parts(sum: &HourSum, quantity: i64) -> Vec<(Tags, String)> {
@@ -150,7 +150,7 @@ mod tests {
     fn more_sets_of_tags_than_a_record_holds_are_folded() {
         let many = |count: i64| {
             let tagged = (0..count).map(|n| (tags(&[("n", &n.to_string())]), Decimal::ONE)).collect();
-            HourSum { amount: Decimal::from(count), tagged }
+            HourSum { amount: Decimal::from(count), tagged, ..HourSum::default() }
         };
         let exact = allocate(&many(2500), Quantity::capped(Decimal::from(2500)));
         assert_eq!((exact.parts.len(), exact.folded), (2500, 0));
@@ -171,7 +171,7 @@ mod tests {
                 tagged.into_iter().map(|(tags, n)| (Tags::try_from(tags).unwrap(), Decimal::new(i64::from(n), 3))).collect();
             let amount = tagged.values().sum::<Decimal>() + Decimal::from(untagged);
             let quantity = Quantity::capped(amount - Decimal::from(cut));
-            let allocated = allocate(&HourSum { amount, tagged }, quantity);
+            let allocated = allocate(&HourSum { amount, tagged, ..HourSum::default() }, quantity);
             if !allocated.parts.is_empty() {
                 prop_assert_eq!(total(&allocated.parts), quantity.amount());
             }

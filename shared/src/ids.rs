@@ -211,6 +211,12 @@ impl LicenseArn {
         &self.id
     }
 
+    /// The ARN of another license of the same issuer, in the form that AWS takes back; none if this one is not in it.
+    pub fn of_sibling(&self, id: &LicenseId) -> Option<Self> {
+        let issuer = self.text.strip_suffix(self.id.as_str()).filter(|_| self.is_sendable())?;
+        format!("{issuer}{id}").parse().ok()
+    }
+
     /// Whether AWS takes this form back in a request: it has the `arn:aws…:service:` form of the API's pattern.
     pub fn is_sendable(&self) -> bool {
         let mut parts = self.text.split(':');

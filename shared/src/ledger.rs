@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::allocation::Allocation;
 use crate::ids::DimensionKey;
@@ -30,6 +32,8 @@ pub enum Source {
         key: KeyHash,
         /// Which correction it is.
         revision: u32,
+        /// When intake received it.
+        received_at: Timestamp,
         /// What it was tagged with.
         tags: Tags,
     },
@@ -51,7 +55,35 @@ pub struct HourSum {
     pub amount: Decimal,
     /// What of it is tagged.
     pub tagged: BTreeMap<Tags, Decimal>,
+    /// Keys that were reported with several contents in one revision.
+    pub contested: Vec<ContestedKey>,
 }
+
+/// A key that was reported in one revision with several contents: the one that was received first counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContestedKey {
+    /// The idempotency key.
+    pub key: KeyHash,
+    /// The revision.
+    pub revision: u32,
+    /// Its contents, the one that counts first.
+    pub contents: Vec<Content>,
+}
+
+/// The content of a usage event: what is billed for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Content {
+    /// When intake received it first.
+    pub received_at: Timestamp,
+    /// How much.
+    pub quantity: Decimal,
+    /// The tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+/// How many contents of one key and revision are told apart; a program that sends more is told of these.
+const MOST_CONTENTS: usize = 10;
 
 impl HourSum {
     fn add(&mut self, amount: Decimal, tags: &Tags) {
@@ -75,7 +107,7 @@ impl HourSum {
     /// before, its tags are no longer known.
     #[must_use]
     pub fn beyond(&self, record: &HourlyRecord, difference: Decimal) -> Self {
-        let mut beyond = Self { amount: difference, tagged: BTreeMap::new() };
+        let mut beyond = Self { amount: difference, ..Self::default() };
         if !record.carried.is_zero() || record.counted.is_some() {
             return beyond;
         }
@@ -95,7 +127,8 @@ impl HourSum {
 
 /// Sums an hour per dimension, item by item, without keeping the items.
 ///
-/// Of a key's revisions the highest counts. What came late under a key that was reported in the open hour too does not
+/// Of a key's revisions the highest counts, and of several contents of one revision the one that was received first,
+/// however often each was sent again. What came late under a key that was reported in the open hour too does not
 /// count beside it. The items of one key must come one after the other, as they stand in the ledger.
 #[derive(Debug, Default)]
 pub struct Summing {
@@ -110,17 +143,39 @@ struct Counted {
     key: KeyHash,
     /// None for what came late.
     revision: Option<u32>,
-    amount: Decimal,
-    tags: Tags,
+    contents: Vec<Content>,
+}
+
+impl Counted {
+    /// Takes in another item of the same key.
+    fn add(&mut self, next: Self) {
+        if self.revision < next.revision {
+            *self = next;
+        } else if self.revision == next.revision {
+            for content in next.contents {
+                self.add_content(content);
+            }
+        }
+    }
+
+    fn add_content(&mut self, content: Content) {
+        let is_same = |known: &&mut Content| known.quantity == content.quantity && known.tags == content.tags;
+        match self.contents.iter_mut().find(is_same) {
+            Some(known) => known.received_at = known.received_at.min(content.received_at),
+            None => self.contents.push(content),
+        }
+        self.contents.sort();
+        self.contents.truncate(MOST_CONTENTS);
+    }
 }
 
 impl Summing {
     /// Takes in the next item.
     pub fn add(&mut self, item: LedgerItem) {
         let LedgerItem { dimension, source, amount } = item;
-        let (key, revision, tags) = match source {
-            Source::Open { key, revision, tags } => (key, Some(revision), tags),
-            Source::Late { key, tags } => (key, None, tags),
+        let (key, revision, received_at, tags) = match source {
+            Source::Open { key, revision, received_at, tags } => (key, Some(revision), received_at, tags),
+            Source::Late { key, tags } => (key, None, Timestamp::MIN, tags),
             Source::Carried(parts) => {
                 let sum = self.sums.entry(dimension).or_default();
                 sum.amount += amount;
@@ -130,13 +185,10 @@ impl Summing {
                 return;
             }
         };
-        let next = Counted { dimension, key, revision, amount, tags };
+        let contents = vec![Content { received_at, quantity: amount, tags }];
+        let next = Counted { dimension, key, revision, contents };
         match &mut self.current {
-            Some(current) if current.dimension == next.dimension && current.key == next.key => {
-                if current.revision <= next.revision {
-                    *current = next;
-                }
-            }
+            Some(current) if current.dimension == next.dimension && current.key == next.key => current.add(next),
             _ => {
                 self.count_current();
                 self.current = Some(next);
@@ -151,8 +203,12 @@ impl Summing {
     }
 
     fn count_current(&mut self) {
-        if let Some(counted) = self.current.take() {
-            self.sums.entry(counted.dimension).or_default().add(counted.amount, &counted.tags);
+        let Some(Counted { dimension, key, revision, contents }) = self.current.take() else { return };
+        let Some(counts) = contents.first() else { return };
+        let sum = self.sums.entry(dimension).or_default();
+        sum.add(counts.quantity, &counts.tags);
+        if let Some(revision) = revision.filter(|_| contents.len() > 1) {
+            sum.contested.push(ContestedKey { key, revision, contents });
         }
     }
 }

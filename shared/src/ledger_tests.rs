@@ -4,7 +4,13 @@ use super::*;
 use crate::usage::Quantity;
 
 fn open(key: &str, revision: u32, amount: i64) -> LedgerItem {
-    item(Source::Open { key: KeyHash::of(key), revision, tags: Tags::default() }, amount)
+    open_at(key, revision, 0, amount)
+}
+
+/// An item that intake received at that second.
+fn open_at(key: &str, revision: u32, second: i64, amount: i64) -> LedgerItem {
+    let received_at = Timestamp::from_second(second).unwrap();
+    item(Source::Open { key: KeyHash::of(key), revision, received_at, tags: Tags::default() }, amount)
 }
 
 fn late(key: &str, amount: i64) -> LedgerItem {
@@ -40,9 +46,25 @@ fn the_highest_revision_counts_and_what_came_late_not_beside_it() {
 }
 
 #[test]
+fn of_several_contents_of_one_revision_the_first_counts_however_often_each_is_sent_again() {
+    let sum_of = |items: &[LedgerItem]| sum(items.to_vec());
+    let contested = sum_of(&[open_at("a", 0, 5, 10), open_at("a", 0, 9, 10), open_at("a", 0, 7, 12)]);
+    assert_eq!(contested.amount, Decimal::from(10));
+    let [key] = contested.contested.as_slice() else { panic!("{contested:?}") };
+    let contents: Vec<_> =
+        key.contents.iter().map(|content| (content.received_at.as_second(), content.quantity)).collect();
+    assert_eq!(contents, [(5, Decimal::from(10)), (7, Decimal::from(12))]);
+    assert_eq!(sum_of(&[open_at("a", 0, 5, 10), open_at("a", 0, 9, 10)]).contested, []);
+    // A correction settles it.
+    let corrected = sum_of(&[open_at("a", 0, 5, 10), open_at("a", 0, 7, 12), open_at("a", 1, 8, 11)]);
+    assert_eq!((corrected.amount, corrected.contested.len()), (Decimal::from(11), 0));
+}
+
+#[test]
 fn tags_are_summed_apart() {
     let tagged = |key: &str, revision, value: &str, amount| {
-        item(Source::Open { key: KeyHash::of(key), revision, tags: tags(value) }, amount)
+        let received_at = Timestamp::UNIX_EPOCH;
+        item(Source::Open { key: KeyHash::of(key), revision, received_at, tags: tags(value) }, amount)
     };
     let carried = Allocation { tags: tags("b"), quantity: Quantity::capped(Decimal::from(4)) };
     let items = [
@@ -61,11 +83,13 @@ fn tags_are_summed_apart() {
 fn what_is_beyond_a_record_has_the_tags_that_the_record_lacks() {
     let hour: crate::time::UsageHour = "2026-11-10T09".parse().unwrap();
     let license = crate::license::License::new("l-1".parse().unwrap(), "p".parse().unwrap());
-    let before = HourSum { amount: Decimal::from(10), tagged: BTreeMap::from([(tags("a"), Decimal::from(6))]) };
+    let tagged = BTreeMap::from([(tags("a"), Decimal::from(6))]);
+    let before = HourSum { amount: Decimal::from(10), tagged, ..HourSum::default() };
     let record = HourlyRecord::freeze(&license, hour, "requests".parse().unwrap(), &before, hour.summed_from());
     let after = HourSum {
         amount: Decimal::from(18),
         tagged: BTreeMap::from([(tags("a"), Decimal::from(9)), (tags("b"), Decimal::from(4))]),
+        ..HourSum::default()
     };
     let beyond = after.beyond(&record, Decimal::from(8));
     assert_eq!(beyond.amount, Decimal::from(8));

@@ -85,6 +85,10 @@ pub struct License {
     /// stays when the license is active again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_through: Option<UsageHour>,
+    /// When an ending was last written that closed hours. Until [`INTAKE_HAS_SEEN`] later an instance of intake that
+    /// remembers the license from before may still take usage in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<Timestamp>,
     /// When the reporter has to look at it: to sum what is left and to close it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush_at: Option<Timestamp>,
@@ -216,6 +220,7 @@ impl License {
             entitlements: Vec::new(),
             entitlements_read_at: None,
             sealed_through: None,
+            sealed_at: None,
             flush_at: None,
             metered_from: None,
             moving: None,

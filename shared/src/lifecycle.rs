@@ -5,6 +5,7 @@
 //! writes hold only on the row that they were made from.
 
 mod customers;
+mod moves;
 mod probe;
 mod tenants;
 
@@ -14,18 +15,19 @@ use futures_util::future::join;
 use jiff::Timestamp;
 
 use crate::agreement::{Advisory, Agreement, AgreementEvent, AgreementLook};
-use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
 use crate::license::{License, LicenseEvent, Purchase, State, Succession};
 use crate::listing::{Listing, Mode};
-use crate::marketplace::{Marketplace, MarketplaceError};
+use crate::marketplace::{Grants, Marketplace, MarketplaceError};
 use crate::readiness::EvidenceKind;
 use crate::store::{Change, Store, StoreError};
 
-pub use customers::{Customer, Imported, import, move_if_due};
+pub use customers::{Customer, Imported, import};
+pub use moves::{Continues, MoveError, continues_moved_license, move_if_due};
 pub use probe::{Probe, make_probe};
 pub use tenants::{Linking, erase_contact, link_tenant, move_license};
 
+use moves::follow_other_key;
 use tenants::give;
 
 /// A license event, with what it says about whose license it is.
@@ -67,7 +69,9 @@ pub async fn hear_of_license(store: &Store, news: &LicenseNews) -> Result<Licens
             store.note_evidence(&news.product, EvidenceKind::LicenseActivated).await;
         }
     };
-    join(Box::pin(follow_agreement(store, license)), noted).await.0
+    let license = join(Box::pin(follow_agreement(store, license)), noted).await.0?;
+    follow_other_key(store, &license).await?;
+    Ok(license)
 }
 
 /// Takes in a buyer's registration, and answers the license as it then is.
@@ -81,7 +85,7 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
         change(store, &purchase.license, &purchase.product, |license| license.register(purchase, now)).await?;
     let license = follow_agreement(store, license).await?;
     // A buyer who has moved to a license key comes back by the customer key as well.
-    let moved = license.moving.as_ref().filter(|moving| moving.done_at.is_some());
+    let moved = license.moving.as_ref().filter(|moving| moving.done_at.is_some() && moving.cancelled_at.is_none());
     match moved {
         Some(moving) => Ok(store.license(moving.arn.id()).await?.unwrap_or(license)),
         None => Ok(license),
@@ -125,7 +129,10 @@ async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<BTreeSet<
     let mut products = BTreeSet::new();
     for license in store.licenses_of_agreement(&agreement.id).await? {
         let told = |license: Option<License>| license.map(|license| following(license, agreement));
-        products.extend(store.change_license(&license, told).await?.map(|license| license.product));
+        if let Some(license) = store.change_license(&license, told).await? {
+            follow_other_key(store, &license).await?;
+            products.insert(license.product);
+        }
     }
     if let Some(previous) = &agreement.previous {
         store.change_agreement(previous, |previous| previous.hear_of_next(&agreement.id)).await?;
@@ -169,9 +176,9 @@ pub async fn refresh_entitlements(
     believe_empty: bool,
 ) -> Result<Refreshed, RefreshError> {
     let began = store.clock().now();
-    let entitlements = marketplace.entitlements(license).await?;
+    let grants = marketplace.grants(license).await?;
     let read = store.note_evidence(&license.product, EvidenceKind::EntitlementRead);
-    let kept = Box::pin(keep_entitlements(store, license, began, entitlements, believe_empty));
+    let kept = Box::pin(keep_entitlements(store, license, began, grants, believe_empty));
     let (refreshed, ()) = join(kept, read).await;
     Ok(refreshed?)
 }
@@ -180,7 +187,7 @@ async fn keep_entitlements(
     store: &Store,
     license: &License,
     began: Timestamp,
-    entitlements: Vec<Entitlement>,
+    Grants { entitlements, arn }: Grants,
     believe_empty: bool,
 ) -> Result<Refreshed, StoreError> {
     let is_over = matches!(license.state_at(began), State::Ending { .. } | State::Ended { .. });
@@ -196,6 +203,7 @@ async fn keep_entitlements(
         is_change = !is_beginning_or_end && license.entitlements != entitlements;
         license.entitlements.clone_from(&entitlements);
         license.entitlements_read_at = Some(began);
+        license.know_buyer(None, arn.as_ref());
         Some(license.into())
     });
     kept.await?;
@@ -295,6 +303,9 @@ async fn inherit(store: &Store, old: &License, succession: Succession) -> Result
             let mut license = license?;
             license.predecessor.get_or_insert_with(|| old.id.clone());
             license.registered_at = license.registered_at.or(old.registered_at);
+            // An event may name it only in a form that AWS does not take back.
+            let arn = old.arn.as_ref().and_then(|arn| arn.of_sibling(&license.id));
+            license.know_buyer(old.account.as_ref(), arn.as_ref());
             Some(license.into())
         })
         .await?;

@@ -36,6 +36,17 @@ pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// How long before its window closes a record goes before others.
 const PRESSING: SignedDuration = SignedDuration::from_hours(2);
 
+/// How long before its last chance ends a record is tried all the time.
+pub const CLOSING: SignedDuration = SignedDuration::from_mins(10);
+
+/// From one attempt at a record to the next, while its last chance ends.
+pub const CLOSING_PACE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The moment from which AWS takes no more usage of an hour.
+pub fn window_of(hour: UsageHour) -> Timestamp {
+    (hour.start() + WINDOW).min(hour.month().window_closes())
+}
+
 /// For how long a claim is its run's alone. A call takes 20 seconds at most.
 pub const CLAIM: SignedDuration = SignedDuration::from_secs(60);
 
@@ -78,6 +89,9 @@ pub struct HourlyRecord {
     /// Whether its license is ending: then it is sent first.
     #[serde(default)]
     pub urgent: bool,
+    /// When the final hour of its license ends, if that is ending: AWS may take the record no longer then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_until: Option<Timestamp>,
     /// When it is to be sent again.
     pub not_before: Timestamp,
     /// When it came into its state.
@@ -283,6 +297,7 @@ impl HourlyRecord {
             attempts: 0,
             unanswered: false,
             urgent: license.usage_until().is_some(),
+            final_until: license.final_hour_ends(),
             not_before: now,
             since: now,
         };
@@ -323,6 +338,19 @@ impl HourlyRecord {
     pub fn window_closes(&self) -> Timestamp {
         let day = self.timestamp.checked_add(WINDOW).unwrap_or(Timestamp::MAX);
         day.min(self.name.hour.month().window_closes())
+    }
+
+    /// The moment after which AWS may refuse it: its window closes, or its license's final hour ends.
+    pub fn last_chance(&self) -> Timestamp {
+        self.final_until.map_or(self.window_closes(), |until| until.min(self.window_closes()))
+    }
+
+    /// Returns when it is tried again, if it would be at `wanted`: every half minute in the last ten minutes of its last
+    /// chance.
+    pub fn tried_again_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
+        let last = self.last_chance();
+        let closing = last.checked_sub(CLOSING).unwrap_or(last).max(now.checked_add(CLOSING_PACE).unwrap_or(now));
+        if now < last { wanted.min(closing) } else { wanted }
     }
 
     /// About how many bytes it takes in a request.

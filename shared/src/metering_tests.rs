@@ -19,7 +19,7 @@ fn license() -> License {
 }
 
 fn sum(amount: i64) -> HourSum {
-    HourSum { amount: amount.into(), tagged: Default::default() }
+    HourSum { amount: amount.into(), ..HourSum::default() }
 }
 
 fn record(hour: &str) -> HourlyRecord {

@@ -93,9 +93,6 @@ pub enum FindingKind {
     NoSuccessor,
     /// AWS has revoked the license, and still shows its agreement as active or its entitlements.
     ClosedButActive,
-    /// AWS shows the agreement as over, and the license was provisioned after the word of its end: one that it was revoked
-    /// is missing.
-    OpenButOver,
     /// AWS shows the agreement as active and grants nothing by it. What was known last is kept.
     EntitlementsEmpty,
     /// AWS names a license of a buyer who is still served by a customer key: the buyer is to be moved.
@@ -110,7 +107,6 @@ impl FindingKind {
             Self::Unproven => "unproven",
             Self::NoSuccessor => "no_successor",
             Self::ClosedButActive => "closed_but_active",
-            Self::OpenButOver => "open_but_over",
             Self::EntitlementsEmpty => "entitlements_empty",
             Self::NotMoved => "not_moved",
         }
@@ -219,8 +215,12 @@ impl<'a> Reconciler<'a> {
         let Some(listing) = self.store.listing(&before.product).await? else { return Ok(outcome) };
         // By its own key: a buyer of a customer-keyed listing may have moved to a license key.
         if before.customer.is_none() {
+            if self.waits_for_its_move(&before).await? {
+                return Ok(outcome);
+            }
             self.by_agreement(&listing, &before, &mut outcome).await?;
         } else {
+            self.by_planned_move(&before).await?;
             self.by_customer(&listing, &before, &mut outcome).await?;
         }
         if let Some(after) = self.store.license(id).await? {
@@ -270,7 +270,11 @@ impl<'a> Reconciler<'a> {
             None => None,
         };
         let view = View { license, looked_at, described: described.as_ref(), found: &[], is_provisioned: false };
-        let found = if view.needs_search() { self.of_buyer(listing, license).await? } else { Vec::new() };
+        let lacks_arn = !license.arn.as_ref().is_some_and(LicenseArn::is_sendable);
+        let found = if view.needs_search() || lacks_arn { self.of_buyer(listing, license).await? } else { Vec::new() };
+        if lacks_arn {
+            self.learn_arn(license, &found).await?;
+        }
         let view = View { found: &found, ..view };
         let is_provisioned = match view.needs_proof() {
             Some(agreement) => self.is_provisioned(listing, license, agreement, outcome).await?,
@@ -309,6 +313,37 @@ impl<'a> Reconciler<'a> {
             outcome.find(FindingKind::EntitlementsEmpty, Some(&row.id), row.agreement());
         }
         Ok(())
+    }
+
+    /// Reports whether a license waits for a buyer's move to it; until then the customer key stands for both.
+    async fn waits_for_its_move(&self, license: &License) -> Result<bool, StoreError> {
+        let Some(before) = license.predecessor.as_ref().filter(|before| before.is_legacy()) else { return Ok(false) };
+        let old = self.store.license(before).await?.and_then(|old| old.moving);
+        Ok(old.is_some_and(|moving| moving.arn.id() == &license.id && moving.is_planned()))
+    }
+
+    /// Ends a customer key whose buyer is to move and whose agreement has ended at AWS.
+    async fn by_planned_move(&self, license: &License) -> Result<(), ReconcileError> {
+        let Some(moving) = license.moving.as_ref().filter(|moving| moving.is_planned()) else { return Ok(()) };
+        let looked_at = self.store.clock().now();
+        self.turn().await;
+        let at_aws = self.marketplace.agreement(&moving.agreement).await?;
+        if let Some(ending) = at_aws.and_then(|at_aws| at_aws.ending(&moving.agreement, looked_at)) {
+            lifecycle::see_agreement(self.store, &ending).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the ARN of a license in the form that AWS takes back, where an agreement shows it.
+    async fn learn_arn(&self, license: &License, found: &[FoundAgreement]) -> Result<(), StoreError> {
+        let named = found.iter().flat_map(|agreement| &agreement.licenses).find(|arn| *arn.id() == license.id);
+        let Some(arn) = named.filter(|arn| arn.is_sendable()) else { return Ok(()) };
+        let learned = |row: Option<License>| {
+            let mut row = row?;
+            row.know_buyer(None, Some(arn));
+            Some(row.into())
+        };
+        self.store.change_license(&license.id, learned).await.map(drop)
     }
 
     /// A license of the older kind: all that AWS shows of it is what it grants.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{DimensionKey, LicenseId};
-use crate::license::{License, State};
+use crate::license::{INTAKE_HAS_SEEN, License, State};
 use crate::listing::Listing;
 use crate::tags::Tags;
 use crate::time::UsageHour;
@@ -23,6 +23,10 @@ pub const LARGEST: Decimal = Decimal::from_parts(2_147_483_647, 0, 0, false, 0);
 
 /// For how long after it happened usage can still be reported.
 pub const LATEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// For how long after a deadline a write that began before it may still be on its way: a request takes 30 seconds at
+/// most, and the rest is margin.
+const FENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How much was used: 0 to 2147483647, at most 6 decimal places (BatchMeterUsage, `QuantityAsDecimal`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,6 +136,18 @@ impl UsageEvent {
     pub fn hour(&self) -> UsageHour {
         UsageHour::of(self.time)
     }
+
+    /// Returns `true` if both bill the same.
+    pub fn has_same_content(&self, other: &Self) -> bool {
+        self.quantity == other.quantity && self.tags == other.tags
+    }
+
+    /// A short text that differs for events that bill something else, without a `#`.
+    pub fn content_hash(&self) -> String {
+        let tags = serde_json::to_vec(&self.tags).unwrap_or_default();
+        let digest = Sha256::new().chain_update(self.quantity.to_string()).chain_update(tags).finalize();
+        URL_SAFE_NO_PAD.encode(digest.get(..12).unwrap_or_default())
+    }
 }
 
 /// How an event is taken in.
@@ -168,9 +184,33 @@ pub enum Refusal {
     TooOld,
     /// Its billing month is closed for it.
     MonthClosed,
+    /// An ending closed its hour, and its billing month has no later hour.
+    HourClosed,
 }
 
 impl Refusal {
+    /// Returns `true` while an earlier attempt to report the event, made before this refusal applied, may still be on
+    /// its way into the ledger.
+    pub fn is_recent(self, event: &UsageEvent, license: Option<&License>, now: Timestamp) -> bool {
+        let within = |since: Timestamp, fence: SignedDuration| now.duration_since(since) < fence;
+        match self {
+            Self::TooOld => within(event.time, LATEST + FENCE),
+            Self::MonthClosed => within(event.hour().month().intake_closes(), FENCE),
+            Self::LicenseEnded => {
+                let sealed_at = license.and_then(|license| license.sealed_at);
+                sealed_at.is_some_and(|at| within(at, INTAKE_HAS_SEEN))
+            }
+            Self::LicenseUnknown
+            | Self::LicenseFailed
+            | Self::LicenseProbe
+            | Self::NotMeteredYet
+            | Self::HourClosed
+            | Self::DimensionUnknown
+            | Self::DimensionNotMetered
+            | Self::TimeInFuture => false,
+        }
+    }
+
     /// The stable code in the API.
     pub fn code(self) -> &'static str {
         match self {
@@ -184,6 +224,7 @@ impl Refusal {
             Self::TimeInFuture => "time_in_future",
             Self::TooOld => "too_old",
             Self::MonthClosed => "month_closed",
+            Self::HourClosed => "hour_closed",
         }
     }
 }
@@ -229,7 +270,7 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
     } else if !sealed && now < hour.open_until() {
         Intake::Open
     } else if carry_target(license, hour, now).is_none() {
-        Intake::Refused(Refusal::MonthClosed)
+        Intake::Refused(if sealed { Refusal::HourClosed } else { Refusal::MonthClosed })
     } else {
         Intake::Late
     }
@@ -240,8 +281,7 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
 pub fn carry_target(license: &License, origin: UsageHour, now: Timestamp) -> Option<UsageHour> {
     let running = UsageHour::of(now).min(origin.month().last_hour());
     let free = license.sealed_through.map_or(running, |sealed| running.max(sealed.next()));
-    let is_its_own = license.moving.as_ref().is_none_or(|moving| free < moving.at);
-    (free.month() == origin.month() && is_its_own).then_some(free)
+    (free.month() == origin.month() && license.bills(free)).then_some(free)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn what_an_ending_has_sealed_is_late_and_goes_to_the_next_hour() {
 
     let now = at("2026-11-30T23:40:00Z");
     license.sealed_through = Some("2026-11-30T23".parse().unwrap());
-    let refused = Intake::Refused(Refusal::MonthClosed);
+    let refused = Intake::Refused(Refusal::HourClosed);
     assert_eq!(judge(&event("2026-11-30T23:35:00Z"), Some(&license), Some(&listing), now), refused);
 }
 

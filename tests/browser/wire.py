@@ -1,5 +1,7 @@
 """What the browsers saw on the wire, over all walks."""
 
+from urllib.parse import unquote
+
 HEADERS = {
     "strict-transport-security": "max-age=63072000",
     "x-content-type-options": "nosniff",
@@ -51,7 +53,8 @@ def nothing_secret_in_addresses(world, browsers, tally):
     urls = [url for browser in browsers.values() for _, url in browser.requests]
     urls += [answer.url for browser in browsers.values() for answer in browser.answers]
     typed = ["example.com%", "kim@", "kim%40", "lee@", "Kim", "PO-7"]
-    wrong = [url for url in urls if any(secret in url for secret in world.tokens + typed)]
+    wrong = [url for url in urls if any(secret in url for secret in typed)]
+    wrong += [url for url in urls if any(token in form for token in world.tokens for form in (url, unquote(url)))]
     tally.check(f"none of {len(urls)} addresses has a token or a detail of a buyer", urls and not wrong, wrong)
     with_code = {url.split("?")[0] for url in urls if "code=" in url}
     doors = {world.elsewhere.url + path for path in ("/sign-up", "/sign-in")}

@@ -45,8 +45,13 @@ pub fn watch() {
     });
 }
 
-/// A text that must not be logged.
+/// A text that must not be logged, as it is or encoded for a form.
 pub fn keep_secret(text: &str) {
+    keep_secret_as_it_is(text);
+    keep_secret_as_it_is(&form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+}
+
+fn keep_secret_as_it_is(text: &str) {
     let head: &[u8; HEAD] = text.as_bytes().first_chunk().expect("a secret that short cannot be told from other words");
     let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
     secrets.begins[place(head[0], head[1], head[2])] = true;

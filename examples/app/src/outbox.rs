@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::stallkeeper::{CallFailed, EventResult, MOST_EVENTS, Stallkeeper, UsageEvent};
+use crate::stallkeeper::{EventResult, MOST_EVENTS, Stallkeeper, UsageEvent};
 
 /// How long what was taken in is still shown.
 const SHOWN: SignedDuration = SignedDuration::from_hours(24);
@@ -30,8 +30,6 @@ pub struct Report {
     pub event: UsageEvent,
     /// How far it is.
     pub state: State,
-    /// Whether it was sent once without an answer. Then it may have been taken in.
-    unanswered: bool,
 }
 
 /// How far an event is.
@@ -71,7 +69,7 @@ impl Outbox {
         let mut reports = self.lock();
         let oldest = event.time - SHOWN;
         reports.retain(|report| report.state != State::TakenIn || report.event.time > oldest);
-        reports.push(Report { tenant: tenant.to_owned(), event, state: State::Waiting, unanswered: false });
+        reports.push(Report { tenant: tenant.to_owned(), event, state: State::Waiting });
     }
 
     /// Corrects the quantity of an event, while its hour runs. Stallkeeper keeps an hour open for five minutes more:
@@ -114,9 +112,6 @@ impl Outbox {
                 Err(error) => {
                     // Everything stays, and is sent again with the next.
                     tracing::warn!(%error, events = events.len(), "usage was not taken in");
-                    if matches!(error, CallFailed::NoAnswer(_)) {
-                        self.note_unanswered(events);
-                    }
                     return;
                 }
             }
@@ -129,15 +124,13 @@ impl Outbox {
         let Some(report) = reports.iter_mut().find(|report| report.event == *sent) else { return };
         match result {
             EventResult::Accepted | EventResult::Duplicate => report.state = State::TakenIn,
-            EventResult::Retry => report.unanswered = true,
+            EventResult::Retry => {}
             EventResult::Refused { code, .. } if code == "time_in_future" => {
                 tracing::warn!("this machine's clock is ahead; the event waits until its time has come");
             }
-            // The license was renewed as another. Usage that certainly was not taken in under the old one is the new
-            // one's: any other would be billed twice.
-            EventResult::Refused { successor: Some(successor), .. } if sent.revision == 0 && !report.unanswered => {
-                report.event.license = successor;
-            }
+            // The license was renewed as another. What is refused is not taken in under the old one, however often it was
+            // sent before, so it is the new one's.
+            EventResult::Refused { successor: Some(successor), .. } => report.event.license = successor,
             EventResult::Refused { code, .. } | EventResult::Conflict { code } => {
                 tracing::error!(
                     license = sent.license,
@@ -147,12 +140,6 @@ impl Outbox {
                 );
                 report.state = State::Stuck(code);
             }
-        }
-    }
-
-    fn note_unanswered(&self, events: &[UsageEvent]) {
-        for report in self.lock().iter_mut() {
-            report.unanswered |= events.iter().any(|event| event.key == report.event.key);
         }
     }
 

@@ -6,6 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use stallkeeper::aws::chain;
 use stallkeeper::ids::ProductCode;
 use stallkeeper::license::{FINAL_REPORTING, State};
 use stallkeeper::metering::{
@@ -84,6 +85,7 @@ pub(crate) async fn attempt(
                     None => Outcome::Again { unanswered: true },
                 };
                 let change = settled(run, record, outcome);
+                note_foreign_booking(run, &change.1).await;
                 answered.booked += usize::from(matches!(change.1.state, RecordState::Accepted { .. }));
                 changes.push(change);
             }
@@ -110,6 +112,23 @@ pub(crate) async fn attempt(
         }
     }
     Ok(answered)
+}
+
+/// Keeps that something else has booked a record of ours. An acceptance that may be about such a booking is told as a
+/// problem then; that it cannot be kept or read stops nothing.
+async fn note_foreign_booking(run: &Run<'_>, record: &HourlyRecord) {
+    let noted = if record.state == RecordState::Conflict {
+        run.store.note_foreign_booking(record).await.map(|()| false)
+    } else if matches!(record.state, RecordState::Accepted { by: AcceptedBy::Duplicate, .. }) {
+        run.store.has_foreign_booking(&record.product).await
+    } else {
+        return;
+    };
+    match noted {
+        Ok(true) => run.problem(Metric::RecordsConflict, &record.name, "AWS may have another's booking of it"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(run = run.id, error = chain(&error), "Failed to note whose booking it is"),
+    }
 }
 
 /// A record before and after its outcome, counted.

@@ -12,13 +12,13 @@ use stallkeeper::aws::chain;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, StateName};
-use stallkeeper::metering::{BATCH, HourlyRecord};
+use stallkeeper::metering::{BATCH, HourlyRecord, window_of};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Closing, Dirty, Place, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
-use crate::hour::{Settled, freeze, may_wait, new_records, settle, window_of, with_zeros};
+use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
 use crate::run::{Run, together};
 
 /// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
@@ -188,7 +188,7 @@ impl Walking<'_, '_> {
         }
         let summed = async {
             let zeros = zero_dimensions(self.run, license, self.hour).await?;
-            let sums = self.run.store.sums_of_hour(&license.id, self.hour).await?;
+            let sums = sums_of_hour(self.run, &license.id, self.hour).await?;
             new_records(self.run, license, self.hour, with_zeros(sums, &zeros)).await
         };
         let (records, settled) = summed.await.unwrap_or_else(|error| {
@@ -310,8 +310,7 @@ pub(crate) async fn zero_dimensions(
 
 /// Whether a license was in force in an hour, and is billed under its own key there.
 fn is_metered_in(license: &License, hour: UsageHour) -> bool {
-    license.metered_since().is_some_and(|since| since < hour.end())
-        && license.moving.as_ref().is_none_or(|moving| hour < moving.at)
+    license.metered_since().is_some_and(|since| since < hour.end()) && license.bills(hour)
 }
 
 /// The records of 0 of a license that has no usage in the hour; none if they depend on more than that.

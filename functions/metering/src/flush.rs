@@ -1,13 +1,12 @@
-//! Buyers who move to a license key, and licenses that are over: once every intake has seen that, all that is left of their usage is summed at once, and
-//! sent while AWS's 60 minutes run; then they are closed.
+//! Licenses that are over: once every intake has seen that, all that is left of their usage is summed at once, and sent
+//! while AWS's 60 minutes run; then they are closed.
 
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{FINAL_REPORTING, License, State};
-use stallkeeper::lifecycle;
-use stallkeeper::metering::{HourlyRecord, RecordState, WINDOW};
+use stallkeeper::metering::{CLOSING, CLOSING_PACE, HourlyRecord, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
@@ -35,23 +34,6 @@ pub(crate) async fn flush_ending_licenses(run: &Run<'_>) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Moves the buyers whose hour has come to their license keys. One holds up no other.
-pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
-    let due = run.store.licenses_to_move(run.now).await?;
-    together(AT_ONCE, due.iter().map(|id| move_alone(run, id).boxed()).collect()).await;
-    Ok(())
-}
-
-async fn move_alone(run: &Run<'_>, id: &LicenseId) {
-    if run.must_send() {
-        return;
-    }
-    if let Err(error) = lifecycle::move_if_due(run.store, id).await {
-        run.count(Metric::HoursNotSettled, 1);
-        tracing::error!(run = run.id, license = %id, error = chain(&error), "it is moved in the next run");
-    }
-}
-
 async fn flush_alone(run: &Run<'_>, license: &LicenseId) {
     if let Err(error) = flush_if_due(run, license).await {
         run.count(Metric::HoursNotSettled, 1);
@@ -66,8 +48,9 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     let settled = flush(run, &license, UsageHour::of(until)).await?;
     let now = run.now;
     let closes = until.checked_add(FINAL_REPORTING).unwrap_or(now);
+    let is_closing = now < closes && closes.duration_since(now) <= CLOSING;
     let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
-    let again = now.checked_add(AGAIN).unwrap_or(now);
+    let again = now.checked_add(if is_closing { CLOSING_PACE } else { AGAIN }).unwrap_or(now);
     let change = |row: Option<License>| {
         // One that was in force again meanwhile has another flush before it, or none.
         let mut row = row.filter(|row| row.flush_at == license.flush_at)?;
@@ -130,7 +113,8 @@ async fn hurry(run: &Run<'_>, license: &License, newest: UsageHour) -> Result<()
     let waiting = records.into_iter().filter(|record| record.state == RecordState::Sealed && !record.urgent);
     let changes: Vec<_> = waiting
         .map(|record| {
-            let urgent = HourlyRecord { urgent: true, not_before: run.now, ..record.clone() };
+            let final_until = license.final_hour_ends();
+            let urgent = HourlyRecord { urgent: true, final_until, not_before: run.now, ..record.clone() };
             (record, urgent)
         })
         .collect();

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use rust_decimal::Decimal;
-use stallkeeper::ids::DimensionKey;
+use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, State};
-use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, WINDOW};
+use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, window_of};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
 use stallkeeper::time::UsageHour;
@@ -52,7 +52,7 @@ pub(crate) async fn settle(
     hour: UsageHour,
     zeros: &[DimensionKey],
 ) -> Result<Settled, StoreError> {
-    let mut sums = with_zeros(run.store.sums_of_hour(&license.id, hour).await?, zeros);
+    let mut sums = with_zeros(sums_of_hour(run, &license.id, hour).await?, zeros);
     let mut settled = Settled::Done;
     for record in run.store.records_of_hour(&license.id, hour).await? {
         let sum = sums.remove(&record.name.dimension).unwrap_or_default();
@@ -62,6 +62,23 @@ pub(crate) async fn settle(
     let is_there = freeze(run, &records).await?;
     let raced = if is_there.is_empty() { Settled::Done } else { Settled::Wait };
     Ok(settled.and(rest).and(raced))
+}
+
+/// What a license's hour holds. Keys that were reported with several contents are listed first, so that none is frozen
+/// before it is.
+pub(crate) async fn sums_of_hour(run: &Run<'_>, license: &LicenseId, hour: UsageHour) -> Result<Sums, StoreError> {
+    let sums = run.store.sums_of_hour(license, hour).await?;
+    for (dimension, sum) in &sums {
+        let about = RecordName { license: license.clone(), hour, dimension: dimension.clone() };
+        for contested in &sum.contested {
+            if run.store.list_contested(&about, contested).await? {
+                run.count(Metric::UsageConflict, 1);
+                let (run, key) = (run.id.as_str(), contested.key.as_str());
+                tracing::error!(run, %license, %hour, %dimension, key, "One key and revision has several contents");
+            }
+        }
+    }
+    Ok(sums)
 }
 
 /// The sums, with 0 for the dimensions that have none.
@@ -187,11 +204,6 @@ pub(crate) fn may_wait(run: &Run<'_>, hour: UsageHour) -> bool {
     hour.month().window_closes().duration_since(run.now) > LAST_CHANCE
 }
 
-/// Until when AWS takes usage of an hour.
-pub(crate) fn window_of(hour: UsageHour) -> Timestamp {
-    (hour.start() + WINDOW).min(hour.month().window_closes())
-}
-
 /// Carries all of an hour's usage of a dimension to another hour; a record of 0 says where it went.
 async fn fold(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, into: UsageHour) -> Result<Settled, StoreError> {
     let record = HourlyRecord {
@@ -245,7 +257,7 @@ pub(crate) async fn note(
     kind: NoteKind,
     amount: Decimal,
 ) -> Result<Settled, StoreError> {
-    let note = Note { about: about.clone(), note: kind, amount, since: run.now };
+    let note = Note { about: about.clone(), note: kind, amount, since: run.now, contested: None };
     if !run.store.write_note(&note, record).await? {
         return Ok(Settled::Wait);
     }
@@ -254,6 +266,7 @@ pub(crate) async fn note(
         NoteKind::Uncarried => (Metric::UsageUncarried, "nothing that is still to be sent can take it"),
         NoteKind::PeriodUnknown => (Metric::UsageHeld, "the start of its agreement is not known"),
         NoteKind::IncludedUnknown => (Metric::UsageHeld, "what the contract includes is not known"),
+        NoteKind::KeyReused => (Metric::UsageConflict, "one key and revision has several contents"),
     };
     run.problem(metric, about, reason);
     Ok(Settled::Done)
@@ -261,7 +274,7 @@ pub(crate) async fn note(
 
 /// The first hour, of those that may bill an hour's usage, that has no record of the dimension yet: the preferred one; the
 /// last hour of a license that is being flushed, or of the month, if its end lies in the next; the one that late usage
-/// goes to; the last of the month, if that has begun.
+/// goes to; the last of the month, if that has begun. None lies after the end of a license: AWS would refuse it.
 async fn home(
     run: &Run<'_>,
     license: &License,
@@ -272,9 +285,11 @@ async fn home(
     let last = license.usage_until().filter(|_| license.flush_at.is_some());
     let last = last.map(|until| UsageHour::of(until).min(origin.month().last_hour()));
     let late = carry_target(license, origin, run.now);
-    // From the hour of its move on the buyer is billed under the license alone.
-    let is_its_own = |hour: UsageHour| license.moving.as_ref().is_none_or(|moving| hour < moving.at);
-    let fits = |hour: &UsageHour| *hour != origin && hour.month() == origin.month() && is_its_own(*hour);
+    let ends = license.usage_until().map(UsageHour::of);
+    let is_too_late = |hour: UsageHour| ends.is_some_and(|ends| hour > ends);
+    let fits = |hour: &UsageHour| {
+        *hour != origin && hour.month() == origin.month() && license.bills(*hour) && !is_too_late(*hour)
+    };
     let last_of_month = Some(origin.month().last_hour()).filter(|hour| hour.start() <= run.now);
     for hour in preferred.into_iter().chain(last).chain(late).chain(last_of_month).filter(fits) {
         if run.store.record(&RecordName { hour, ..name.clone() }).await?.is_none() {

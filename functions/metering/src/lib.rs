@@ -1,7 +1,7 @@
 //! The reporter: makes hours of usage into records, and gets the records booked at AWS.
 //!
-//! It runs every 5 minutes, alone. A run moves the buyers whose hour has come and looks at licenses that are over ([`flush`]), at hours that got late usage and
-//! at the hours that are over ([`close`]), all by the one procedure that settles a license's hour ([`hour`]); then it
+//! It runs every 5 minutes, alone. A run looks at licenses that are over ([`flush`]), moves the buyers whose hour has come
+//! ([`moves`]), looks at hours that got late usage and at the hours that are over ([`close`]), all by the one procedure that settles a license's hour ([`hour`]); then it
 //! sends what is to be sent ([`send`]), each call for itself ([`call`]). Every step can be done again: what decides is
 //! in the table, on condition of what was read. `docs/METERING.md` explains the ledger.
 
@@ -10,6 +10,8 @@ mod close;
 mod evidence;
 mod flush;
 mod hour;
+mod last_chance;
+mod moves;
 mod overage;
 mod pause;
 mod run;
@@ -87,7 +89,8 @@ impl Metering {
         Self { mode, ..self }
     }
 
-    /// Runs once, within a time limit.
+    /// Runs once, within a time limit. The report says if another run is to follow at once; see
+    /// [`invoke`](Self::invoke).
     ///
     /// # Errors
     ///
@@ -99,7 +102,10 @@ impl Metering {
         if done.is_ok() {
             self.store.note_run("metering").await;
         }
-        run.end(&self.metrics, done).await
+        let sends = !self.mode.dry_run && self.mode.parts != Parts::Closing;
+        let again_at = if sends && done.is_ok() { last_chance::next_run(&run).await? } else { None };
+        let report = run.end(&self.metrics, done).await?;
+        Ok(Report { again_at, ..report })
     }
 }
 
@@ -111,9 +117,9 @@ async fn all_parts(run: &Run<'_>) -> Result<(), StoreError> {
 }
 
 async fn close_all(run: &Run<'_>) -> Result<(), StoreError> {
-    // First: nothing may be summed under a key that its buyer has left.
-    flush::move_licenses(run).await?;
+    // First what AWS takes for an hour only.
     flush::flush_ending_licenses(run).await?;
+    moves::move_licenses(run).await?;
     let unsettled = close::look_at_late_hours(run).await?;
     close::close_hours(run, &unsettled).await
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use stallkeeper::aws;
 use stallkeeper::time::Clock;
 
-/// How long a run may take, as the template has it.
-const TIME_LIMIT: Duration = Duration::from_secs(290);
+/// How long an invocation may take, as the template has it.
+const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     let function = &function;
     let handler = |event: LambdaEvent<Value>| async move {
         let left = aws::time_left(event.context.deadline(), TIME_LIMIT);
-        Ok::<Report, Error>(function.run(left).await?)
+        Ok::<Report, Error>(function.invoke(left).await?)
     };
     run(service_fn(handler)).await
 }

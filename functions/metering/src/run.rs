@@ -86,6 +86,24 @@ pub struct Report {
     pub unfinished: bool,
     /// Whether nothing was sent on purpose.
     pub dry_run: bool,
+    /// When the next run is to follow at once, because AWS takes something only for minutes more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<Timestamp>,
+}
+
+impl Report {
+    /// Adds what the next run of the same invocation has done.
+    pub(crate) fn add(&mut self, next: &Self) {
+        self.frozen += next.frozen;
+        self.carried += next.carried;
+        self.calls += next.calls;
+        self.sent += next.sent;
+        self.accepted += next.accepted;
+        self.problems += next.problems;
+        self.unfinished = next.unfinished;
+        self.dry_run = next.dry_run;
+        self.again_at = next.again_at;
+    }
 }
 
 impl<'a> Run<'a> {
@@ -203,6 +221,7 @@ impl<'a> Run<'a> {
             problems: PROBLEMS.into_iter().map(value).sum(),
             unfinished,
             dry_run: self.mode.dry_run,
+            again_at: None,
         };
         match done {
             Ok(()) => {

@@ -316,7 +316,7 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
                 },
                 None => HourlyRecord {
                     state: RecordState::Held { reason: HoldReason::BuyerUnknown },
-                    not_before: run.now.checked_add(WAITING).unwrap_or(run.now),
+                    not_before: waits_until(run, &record),
                     ..record.clone()
                 },
             }
@@ -350,11 +350,14 @@ fn is_held_by_a_run(record: &HourlyRecord, run: &Run<'_>) -> bool {
 
 /// Leaves records for a later run, so that they do not stand in the way of others.
 pub(crate) async fn put_off(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<(), StoreError> {
-    let not_before = run.now.checked_add(WAITING).unwrap_or(run.now);
     let changes: Vec<_> = records
         .into_iter()
         .filter(|record| record.state == RecordState::Sealed)
-        .map(|record| (record.clone(), HourlyRecord { not_before, ..record }))
+        .map(|record| (record.clone(), HourlyRecord { not_before: waits_until(run, &record), ..record }))
         .collect();
     run.store.settle(&changes).await
+}
+
+fn waits_until(run: &Run<'_>, record: &HourlyRecord) -> Timestamp {
+    record.tried_again_at(run.now.checked_add(WAITING).unwrap_or(run.now), run.now)
 }

@@ -13,7 +13,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use futures_util::future::join_all;
 use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
 use stallkeeper::aws::chain;
-use stallkeeper::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
+use stallkeeper::lifecycle::{self, Continues, LicenseNews, RefreshError, Refreshed};
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::store::{Store, StoreError};
@@ -64,6 +64,8 @@ enum Failure {
     EntitlementsTooEarly,
     #[error("the agreement is said to have ended, and AWS still shows it as active")]
     EndTooEarly,
+    #[error("a license of a buyer who moved to a license key, and its agreement is not known yet")]
+    AgreementTooEarly,
 }
 
 impl Failure {
@@ -76,6 +78,7 @@ impl Failure {
             Self::TookTooLong => "took_too_long",
             Self::EntitlementsTooEarly => "entitlements_too_early",
             Self::EndTooEarly => "end_too_early",
+            Self::AgreementTooEarly => "agreement_too_early",
         }
     }
 }
@@ -128,7 +131,11 @@ impl Subscription {
         let Some(listing) = self.store.listing(&news.product).await? else { return Ok(Heard::OtherProduct) };
         // What comes in the other style is of a buyer who has moved, or it would make a twin.
         if !lifecycle::fits(&listing, news) && self.store.license(&news.license).await?.is_none() {
-            return Ok(Heard::OtherMode);
+            match lifecycle::continues_moved_license(&self.store, news).await? {
+                Continues::Yes => {}
+                Continues::NotYetKnown if receives < BELIEVED_FROM => return Err(Failure::AgreementTooEarly),
+                Continues::NotYetKnown | Continues::No => return Ok(Heard::OtherMode),
+            }
         }
         let license = lifecycle::hear_of_license(&self.store, news).await?;
         if !entitlements || !listing.pricing.has_entitlements() {

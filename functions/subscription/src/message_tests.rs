@@ -55,6 +55,7 @@ fn agreement_events_leave_a_status() {
         ("agreement-created-reseller", AgreementStatus::Active, None),
         ("agreement-amended", AgreementStatus::Active, None),
         ("agreement-created-renewal", AgreementStatus::Active, Some("agmt-5f0example1")),
+        ("agreement-created-replacement", AgreementStatus::Active, Some("agmt-5f0example1")),
         ("agreement-ended", AgreementStatus::Cancelled, None),
     ];
     for (name, status, previous) in cases {

@@ -11,13 +11,13 @@ use http::StatusCode;
 use stallkeeper::aws::chain;
 use stallkeeper::http::{Refusal as Answer, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::store::LatePut;
+use stallkeeper::store::{LatePut, StoreError};
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{Intake, KeyHash, Refusal, UsageEvent};
+use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
 
 use crate::UsageApi;
 use crate::body::{self, Brought};
-use crate::licenses::{Keyed, Licenses};
+use crate::licenses::{Licenses, Resolved};
 use crate::result::{EventResult, Report};
 
 /// How many facts of a request that came late are written at once.
@@ -31,15 +31,44 @@ pub(crate) type Placed<T> = Vec<(usize, T)>;
 struct Judged {
     open: Placed<UsageEvent>,
     late: Placed<UsageEvent>,
-    /// Refused since the license is over, unless they were taken in before.
-    over: Placed<(UsageEvent, EventResult)>,
+    /// To be refused, unless they were taken in before.
+    refused: Placed<(UsageEvent, Refused)>,
     results: Placed<EventResult>,
     /// The key that their buyer has now, of events that came under the one before.
     moved: BTreeMap<usize, LicenseId>,
 }
 
+/// An event that is to be refused.
+struct Refused {
+    /// The same event under the other key of its buyer, where it may have been taken in.
+    under_other_key: Option<UsageEvent>,
+    /// Whether an earlier attempt, which met no such refusal, may still be on its way into the ledger.
+    may_be_on_its_way: bool,
+    result: EventResult,
+}
+
 /// What makes two events the same fact.
 type Fact = (LicenseId, UsageHour, DimensionKey, KeyHash);
+
+/// Splits events of open hours into those that are written and the results of those whose key and revision another
+/// event of the request has with another content: which was received first cannot be told of two of one request later.
+fn first_of_each_revision(events: Placed<UsageEvent>) -> (Placed<UsageEvent>, Placed<EventResult>) {
+    let mut first: BTreeMap<(Fact, u32), UsageEvent> = BTreeMap::new();
+    let (mut written, mut contested) = (Vec::new(), Vec::new());
+    for (place, event) in events {
+        let known = first.entry((fact_of(&event), event.revision)).or_insert_with(|| event.clone());
+        if known.has_same_content(&event) {
+            written.push((place, event));
+        } else {
+            contested.push((place, EventResult::same_revision()));
+        }
+    }
+    (written, contested)
+}
+
+fn fact_of(event: &UsageEvent) -> Fact {
+    (event.license.clone(), event.hour(), event.dimension.clone(), event.key.clone())
+}
 
 impl UsageApi {
     /// `POST /v1/usage?dry_run=` with `{"events": [{"license", "dimension", "quantity", "time", "key", "revision"?,
@@ -50,15 +79,17 @@ impl UsageApi {
         let brought = body::read(request)?;
         let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
 
-        let Judged { open, late, over, results, moved } = self.judge_all(brought, dry_run).await;
+        let Judged { open, late, refused, results, moved } = self.judge_all(brought, dry_run).await;
         let mut results: BTreeMap<usize, EventResult> = results.into_iter().collect();
+        let (open, contested) = first_of_each_revision(open);
+        results.extend(contested);
         if dry_run {
             results.extend(open.into_iter().map(|(place, _)| (place, EventResult::accepted())));
         } else {
             results.extend(self.write_open(open).await);
         }
         results.extend(self.take_in_late(late, dry_run).await);
-        results.extend(self.known_before_the_end(over, dry_run).await);
+        results.extend(self.refuse_unless_known(refused, dry_run).await);
 
         let result_of = |(place, line)| {
             let result = results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
@@ -84,16 +115,16 @@ impl UsageApi {
         let licenses = Licenses::of(&readable, &self.store, &self.known, now).await;
         for (place, event) in readable {
             let named = event.license.clone();
-            let event = match licenses.keyed(event, now) {
-                Keyed::As(event) => event,
-                Keyed::UnlessKnown { event, before } => match self.known_of(&before, dry_run).await {
+            let event = match licenses.resolve(event, now) {
+                Resolved::As(event) => event,
+                Resolved::UnlessKnown { event, other } => match self.known_of(&other, dry_run).await {
                     None => event,
                     Some(result) => {
                         judged.results.push((place, result));
                         continue;
                     }
                 },
-                Keyed::NotNow => {
+                Resolved::NotNow => {
                     judged.results.push((place, EventResult::moving()));
                     continue;
                 }
@@ -106,12 +137,12 @@ impl UsageApi {
                 Some(Intake::Late) => judged.late.push((place, event)),
                 Some(Intake::Refused(refusal)) => {
                     let license = licenses.get(&event.license);
-                    let result = EventResult::refused(refusal, &event, license);
-                    if refusal == Refusal::LicenseEnded {
-                        judged.over.push((place, (event, result)));
-                    } else {
-                        judged.results.push((place, result));
-                    }
+                    let refused = Refused {
+                        under_other_key: licenses.under_other_key(&event),
+                        may_be_on_its_way: refusal.is_recent(&event, license, now),
+                        result: EventResult::refused(refusal, &event, license),
+                    };
+                    judged.refused.push((place, (event, refused)));
                 }
                 None => judged.results.push((place, EventResult::retry())),
             }
@@ -119,37 +150,42 @@ impl UsageApi {
         judged
     }
 
-    /// An event whose answer was lost may come again after its license is over. It must not be reported to the license
-    /// that took over, so it is told that it was taken in.
-    async fn known_before_the_end(
-        &self,
-        events: Placed<(UsageEvent, EventResult)>,
-        dry_run: bool,
-    ) -> Placed<EventResult> {
-        let results = stream::iter(events)
-            .map(async |(place, (event, refused))| (place, self.known_of(&event, dry_run).await.unwrap_or(refused)));
+    /// Refuses events, unless they were taken in before: an event whose answer was lost may come again when it would be
+    /// refused, and a refusal promises that it is not billed.
+    async fn refuse_unless_known(&self, events: Placed<(UsageEvent, Refused)>, dry_run: bool) -> Placed<EventResult> {
+        let results = stream::iter(events).map(async |(place, (event, refused))| {
+            for event in [Some(&event), refused.under_other_key.as_ref()].into_iter().flatten() {
+                if let Some(known) = self.known_of(event, dry_run).await {
+                    return (place, known);
+                }
+            }
+            (place, if refused.may_be_on_its_way { refused.result.not_yet() } else { refused.result })
+        });
         results.buffer_unordered(LATE_AT_ONCE).collect().await
     }
 
-    /// What is answered to an event of a key that takes no more usage, if it was taken in under it; none if it was not.
+    /// What is answered to an event that was taken in under its key; none if it was not, or that cannot be told.
     ///
-    /// Its hour's marker may be what was not confirmed, so the hour is looked at again.
+    /// It counts once a record or a note of its hour stands for it. Its hour's marker may be what was not confirmed, and
+    /// such an hour is summed without it, so the hour is looked at again.
     async fn known_of(&self, event: &UsageEvent, dry_run: bool) -> Option<EventResult> {
-        let known = match self.store.usage_of_key(event).await {
-            Ok(known) => known?,
+        match self.find(event, dry_run).await {
+            Ok(found) => found,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
-                return Some(EventResult::retry());
+                tracing::warn!(error = %chain(&error), "Failed to read what is known under a key");
+                Some(EventResult::retry())
             }
-        };
-        if known.in_open_hour
-            && !dry_run
-            && let Err(error) = self.store.mark_dirty(&event.license, event.hour()).await
-        {
-            tracing::warn!(error = %chain(&error), "an hour could not be marked");
-            return Some(EventResult::retry());
         }
-        Some(EventResult::beside(&known, event))
+    }
+
+    async fn find(&self, event: &UsageEvent, dry_run: bool) -> Result<Option<EventResult>, StoreError> {
+        let Some(known) = self.store.usage_of_key(event).await? else { return Ok(None) };
+        let is_accounted_for = self.store.is_accounted_for(event).await?;
+        if !dry_run && (known.in_open_hour || !is_accounted_for) {
+            self.store.mark_dirty(&event.license, event.hour()).await?;
+        }
+        let is_summed = self.store.clock().now() >= event.hour().swept_from();
+        Ok(Some(if is_summed && !is_accounted_for { EventResult::retry() } else { EventResult::beside(&known, event) }))
     }
 
     async fn write_open(&self, events: Placed<UsageEvent>) -> Placed<EventResult> {
@@ -172,8 +208,7 @@ impl UsageApi {
     async fn take_in_late(&self, events: Placed<UsageEvent>, dry_run: bool) -> Placed<EventResult> {
         let mut facts: BTreeMap<Fact, Placed<UsageEvent>> = BTreeMap::new();
         for (place, event) in events {
-            let fact = (event.license.clone(), event.hour(), event.dimension.clone(), event.key.clone());
-            facts.entry(fact).or_default().push((place, event));
+            facts.entry(fact_of(&event)).or_default().push((place, event));
         }
         let results = stream::iter(facts.into_values()).map(async |reported: Placed<UsageEvent>| {
             if dry_run { self.try_late(reported).await } else { self.write_late(reported).await }

@@ -85,6 +85,10 @@ impl UsageApi {
                 request.only_method(&Method::GET)?;
                 self.pending(request).await
             }
+            ["v1", "usage", "unverified"] => {
+                request.only_method(&Method::GET)?;
+                self.unverified(request).await
+            }
             ["v1", "usage", "problems"] => {
                 request.only_method(&Method::GET)?;
                 self.problems(request).await

@@ -44,8 +44,7 @@ impl Licenses {
             }
         }
         licenses.read(unknown, store, known, now).await;
-        let others = licenses.licenses.values().flatten().filter_map(other_key);
-        let others: BTreeSet<LicenseId> = others.filter(|id| !licenses.licenses.contains_key(id)).collect();
+        let others = licenses.unread_other_keys();
         licenses.read(others, store, known, now).await;
         let doubtful = events.iter().filter(|(_, event)| {
             remembered.contains(&event.license) && licenses.judge(event, now).is_some_and(is_for_its_license)
@@ -60,31 +59,44 @@ impl Licenses {
         self.licenses.get(id)?.as_ref()
     }
 
-    /// The event under the key that its buyer has at its time, of one who moves from a customer key to a license key; any
-    /// other stays as it is.
-    pub(crate) fn keyed(&self, mut event: UsageEvent, now: Timestamp) -> Keyed {
-        let (old, moving) = match self.moving(&event.license) {
-            // What was billed before Stallkeeper is refused under either key.
-            Ok(Some((old, _))) if old.metered_from.is_some_and(|from| event.hour() < from) => {
-                event.license = old.id.clone();
-                return Keyed::As(event);
-            }
-            Ok(Some((old, moving))) => (old.id.clone(), moving.clone()),
-            Ok(None) => return Keyed::As(event),
-            Err(Unread) => return Keyed::NotNow,
+    /// The other keys of buyers who move that are still to be read: also one that does not lead back, since it may be
+    /// remembered from before the move was planned.
+    fn unread_other_keys(&self) -> BTreeSet<LicenseId> {
+        let pairs = self.licenses.values().flatten().filter_map(|license| Some((license, other_key(license)?)));
+        let leads_back = |license: &License, other: &LicenseId| {
+            self.get(other).is_some_and(|other| other_key(other).as_ref() == Some(&license.id))
         };
-        let new = moving.arn.id();
-        match moving.key_of(event.time, now) {
-            Key::Customer => event.license = old,
-            Key::License => event.license = new.clone(),
-            Key::LicenseUnlessKnown => {
-                let before = UsageEvent { license: old, ..event.clone() };
-                event.license = new.clone();
-                return Keyed::UnlessKnown { event, before };
-            }
-            Key::NotNow => return Keyed::NotNow,
+        pairs.filter(|(license, other)| !leads_back(license, other)).map(|(_, other)| other).collect()
+    }
+
+    /// Resolves the key that the buyer of an event has at its time, where they move from a customer key to a license key;
+    /// any other event stays as it is.
+    pub(crate) fn resolve(&self, named: UsageEvent, now: Timestamp) -> Resolved {
+        let (old, moving) = match self.moving(&named.license) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Resolved::As(named),
+            Err(Unread) => return Resolved::NotNow,
+        };
+        let under = |license: &LicenseId| UsageEvent { license: license.clone(), ..named.clone() };
+        let (customer, license) = (under(&old.id), under(moving.arn.id()));
+        // What was billed before Stallkeeper is refused under either key.
+        if old.metered_from.is_some_and(|from| named.hour() < from) {
+            return Resolved::As(customer);
         }
-        Keyed::As(event)
+        match moving.key_of(named.time, now) {
+            Key::Customer if named.license == customer.license => Resolved::As(customer),
+            // The license may have been metered before its buyer's move was planned.
+            Key::Customer => Resolved::UnlessKnown { event: customer, other: license },
+            Key::License => Resolved::As(license),
+            Key::LicenseUnlessKnown => Resolved::UnlessKnown { event: license, other: customer },
+            Key::NotNow => Resolved::NotNow,
+        }
+    }
+
+    /// The same event under the other key of its buyer, if they move or have moved.
+    pub(crate) fn under_other_key(&self, event: &UsageEvent) -> Option<UsageEvent> {
+        let license = other_key(self.get(&event.license)?)?;
+        Some(UsageEvent { license, ..event.clone() })
     }
 
     /// The customer key of a buyer who moves, and where to, by either of the keys.
@@ -95,7 +107,8 @@ impl Licenses {
             Some(_) if license.moving.is_some() => Some(license),
             Some(old) => self.licenses.get(&old).ok_or(Unread)?.as_ref(),
         };
-        Ok(old.and_then(|old| Some((old, old.moving.as_ref()?))))
+        let moving = old.and_then(|old| Some((old, old.moving.as_ref()?)));
+        Ok(moving.filter(|(_, moving)| moving.cancelled_at.is_none()))
     }
 
     /// Judges an event; none if what it is judged by could not be read.
@@ -139,17 +152,17 @@ impl Licenses {
 
 /// An event under the key that its buyer has.
 #[derive(Debug)]
-pub(crate) enum Keyed {
+pub(crate) enum Resolved {
     /// It is taken in as this.
     As(UsageEvent),
-    /// It is taken in, unless it is known under the key that its buyer had before.
+    /// It is taken in, unless it is known under the buyer's other key.
     UnlessKnown {
-        /// As what it is taken in.
+        /// The event as it is taken in.
         event: UsageEvent,
-        /// As what it would be known.
-        before: UsageEvent,
+        /// The event as it would be known.
+        other: UsageEvent,
     },
-    /// It cannot be said now.
+    /// It cannot be taken in now.
     NotNow,
 }
 
@@ -174,6 +187,7 @@ fn is_for_its_license(intake: Intake) -> bool {
             | Refusal::NotMeteredYet
             | Refusal::TimeInFuture
             | Refusal::TooOld
+            | Refusal::HourClosed
             | Refusal::MonthClosed => false,
         },
     }

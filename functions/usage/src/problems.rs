@@ -1,5 +1,7 @@
 //! What is not billed yet, what a person must look at, and sending a record again after a mend.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -7,10 +9,12 @@ use serde::Serialize;
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::http::{Problem as ProblemDocument, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId, ProductCode};
+use stallkeeper::ledger::{Content, ContestedKey};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::{Note, NoteKind, Pause, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
+use stallkeeper::usage::KeyHash;
 
 use crate::UsageApi;
 use crate::query::{RecordView, page_size, view};
@@ -51,6 +55,9 @@ struct ProblemView {
     /// How much usage it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity: Option<Decimal>,
+    /// The key that was reported with several contents, the one that counts first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported: Option<ReportedView>,
     reason: String,
     since: Timestamp,
     /// Until when AWS takes the record.
@@ -60,6 +67,22 @@ struct ProblemView {
     requeue: bool,
     /// What to do.
     action: &'static str,
+}
+
+/// A key and revision that was reported with several contents.
+#[derive(Debug, Serialize)]
+struct ReportedView {
+    /// The SHA-256 of the idempotency key, as Base64 for URLs without padding: the key itself is not kept.
+    key_hash: KeyHash,
+    revision: u32,
+    /// What was reported under it; the first counts.
+    contents: Vec<Content>,
+}
+
+impl From<ContestedKey> for ReportedView {
+    fn from(ContestedKey { key, revision, contents }: ContestedKey) -> Self {
+        Self { key_hash: key, revision, contents }
+    }
 }
 
 impl UsageApi {
@@ -79,8 +102,34 @@ impl UsageApi {
         let limit = page_size(request)?;
         let page = self.store.problems(kind, request.parameter("cursor"), limit).await?;
         let now = self.store.clock().now();
-        let problems = page.found.into_iter().map(|problem| problem_view(problem, now)).collect();
+        let found = self.without_verified_products(page.found).await?;
+        let problems = found.into_iter().map(|problem| problem_view(problem, now)).collect();
         Ok(Response::json(StatusCode::OK, &Listed { list: Problems { problems }, next: page.next }))
+    }
+
+    /// `GET /v1/usage/unverified?limit=&cursor=`: the records that count as booked by AWS's `DuplicateRecord` after an
+    /// attempt without an answer.
+    pub(crate) async fn unverified(&self, request: &Request) -> Result<Response, Refusal> {
+        request.only_parameters(&["limit", "cursor"])?;
+        let limit = page_size(request)?;
+        let page = self.store.unverified_records(request.parameter("cursor"), limit).await?;
+        let list = Pending { records: page.found.iter().map(view).collect() };
+        Ok(Response::json(StatusCode::OK, &Listed { list, next: page.next }))
+    }
+
+    /// Leaves out the unverified records of products of which AWS has shown no booking but ours: they are ours.
+    async fn without_verified_products(&self, found: Vec<Problem>) -> Result<Vec<Problem>, Refusal> {
+        let unverified = found.iter().filter_map(unverified_product);
+        let products: BTreeSet<ProductCode> = unverified.cloned().collect();
+        let mut foreign = BTreeSet::new();
+        for product in products {
+            if self.store.has_foreign_booking(&product).await? {
+                foreign.insert(product);
+            }
+        }
+        let is_problem =
+            |problem: &Problem| unverified_product(problem).is_none_or(|product| foreign.contains(product));
+        Ok(found.into_iter().filter(is_problem).collect())
     }
 
     /// `POST /v1/usage/{record}/requeue`: sends a record again that AWS refused, as it is. Its hour and quantity stay.
@@ -148,6 +197,14 @@ impl UsageApi {
     }
 }
 
+/// The product of an unverified record; none of any other problem.
+fn unverified_product(problem: &Problem) -> Option<&ProductCode> {
+    match problem {
+        Problem::Record(record) => matches!(record.state, RecordState::Accepted { .. }).then_some(&record.product),
+        Problem::Note(_) | Problem::Pause(_) => None,
+    }
+}
+
 fn read_kind(text: &str) -> Result<ProblemKind, ProblemDocument> {
     text.parse().map_err(|error| ProblemDocument::invalid("kind", error))
 }
@@ -167,7 +224,7 @@ fn problem_view(problem: Problem, now: Timestamp) -> ProblemView {
 }
 
 fn record_view(record: &HourlyRecord, now: Timestamp) -> ProblemView {
-    let is_open = now < record.window_closes();
+    let is_open = now < record.last_chance();
     let (requeue, action) = match &record.state {
         RecordState::Held { .. } => (
             false,
@@ -183,14 +240,18 @@ fn record_view(record: &HourlyRecord, now: Timestamp) -> ProblemView {
         }
         RecordState::Unconfirmed { .. } => (false, "Look it up in the buyer's bill: AWS may have booked it."),
         RecordState::Expired => (false, "AWS takes it no more: settle it with the buyer, and find what kept it."),
-        RecordState::Sealed
-        | RecordState::Claimed { .. }
-        | RecordState::Accepted { .. }
-        | RecordState::Folded { .. }
-        | RecordState::DryRun => (false, "Nothing: it is on its way."),
+        RecordState::Accepted { .. } => (
+            false,
+            "Something else reports this listing's usage. Compare the quantity with the buyer's bill: AWS may have booked \
+             the other's.",
+        ),
+        RecordState::Sealed | RecordState::Claimed { .. } | RecordState::Folded { .. } | RecordState::DryRun => {
+            (false, "Nothing: it is on its way.")
+        }
     };
+    let is_unverified = matches!(record.state, RecordState::Accepted { .. });
     ProblemView {
-        kind: record.state.name(),
+        kind: if is_unverified { ProblemKind::Unverified.name() } else { record.state.name() },
         record: Some(record.name.to_string()),
         product: Some(record.product.clone()),
         quantity: Some(record.quantity.amount()),
@@ -209,12 +270,10 @@ fn reason_of(state: &RecordState) -> String {
         RecordState::Held { .. } => "buyer_unknown".to_owned(),
         RecordState::Refused { reason } | RecordState::Unconfirmed { reason } => reason.clone(),
         RecordState::Expired => "window_closed".to_owned(),
-        RecordState::Conflict => "DuplicateRecord".to_owned(),
-        RecordState::Sealed
-        | RecordState::Claimed { .. }
-        | RecordState::Accepted { .. }
-        | RecordState::Folded { .. }
-        | RecordState::DryRun => state.name().to_owned(),
+        RecordState::Conflict | RecordState::Accepted { .. } => "DuplicateRecord".to_owned(),
+        RecordState::Sealed | RecordState::Claimed { .. } | RecordState::Folded { .. } | RecordState::DryRun => {
+            state.name().to_owned()
+        }
     }
 }
 
@@ -231,6 +290,11 @@ fn note_view(note: Note) -> ProblemView {
             "agreement_start_unknown",
             "It is billed as soon as AWS tells when the agreement began; check DescribeAgreement.",
         ),
+        NoteKind::KeyReused => (
+            "several_contents_under_one_key",
+            "The content that came first counts. Correct it with a higher revision while its hour is open, or report what \
+             is missing as an event of its own.",
+        ),
         NoteKind::IncludedUnknown => (
             "entitlement_unknown",
             "It is billed as soon as AWS tells what the contract includes; check GetEntitlements.",
@@ -239,6 +303,7 @@ fn note_view(note: Note) -> ProblemView {
     ProblemView {
         kind: note.note.problem().name(),
         quantity: Some(note.amount),
+        reported: note.contested.map(ReportedView::from),
         reason: reason.to_owned(),
         since: note.since,
         action,

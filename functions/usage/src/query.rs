@@ -7,7 +7,7 @@ use serde::Serialize;
 use stallkeeper::allocation::Allocation;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::metering::{HourlyRecord, RecordState};
+use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordState};
 use stallkeeper::store::Store;
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::Quantity;
@@ -50,6 +50,9 @@ pub(crate) struct RecordView<'a> {
     /// What the hour holds beyond that, and a later hour bills.
     carried: Decimal,
     state: &'a RecordState,
+    /// That AWS answered DuplicateRecord after an attempt without an answer: most likely it had booked that attempt.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unverified: bool,
     /// How often it was sent.
     attempts: u32,
 }
@@ -86,6 +89,7 @@ pub(crate) fn view(record: &HourlyRecord) -> RecordView<'_> {
         used: record.counted,
         carried: record.carried,
         state: &record.state,
+        unverified: matches!(record.state, RecordState::Accepted { by: AcceptedBy::Duplicate, .. }),
         attempts: record.attempts,
     }
 }

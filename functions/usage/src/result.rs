@@ -129,7 +129,21 @@ impl EventResult {
     /// An event of a buyer whose key changes at this moment.
     pub(crate) fn moving() -> Self {
         let detail = "its buyer is moving to a license key, and what was reported before is still being written";
-        Self::told(Status::Retry, "license_moving", detail, "Send the same event again in five minutes.")
+        Self::told(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
+    }
+
+    /// The refusal of an event of which an earlier attempt may still be on its way into the ledger: until that is known,
+    /// nothing is refused.
+    pub(crate) fn not_yet(self) -> Self {
+        let why = self.detail.unwrap_or_default();
+        let detail = Some(format!("{why}, but an earlier attempt to report the event may still be on its way"));
+        Self { status: Status::Retry, detail, action: Some("Send the same event again in three minutes."), ..self }
+    }
+
+    /// An event whose key and revision an earlier event of the same request has with another content.
+    pub(crate) fn same_revision() -> Self {
+        let detail = "another quantity or other tags stand under this key and revision in the same request";
+        Self::told(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
     }
 
     /// The same, with the license that stands for the one that the event named.
@@ -202,6 +216,10 @@ fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
             "Set the clock right, or send the event when its time is there.",
         ),
         Refusal::TooOld => (format!("{} is more than 24 hours ago", event.time), "AWS takes no usage that old."),
+        Refusal::HourClosed => (
+            format!("the hour of {} was billed when the license ended, and its month has no later hour", event.time),
+            "Settle it with the buyer outside of AWS's metering, or report what is used from 00:00 UTC on the 1st.",
+        ),
         Refusal::MonthClosed => (
             format!("the billing month of {} is closed", event.time),
             "Report usage of a month until 05:30 UTC on the 1st of the next.",

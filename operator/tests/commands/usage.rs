@@ -8,6 +8,7 @@ use crate::fixture::World;
 #[tokio::test]
 async fn what_is_on_its_way_and_what_holds_it_up_is_listed() {
     let world = World::new().await;
+    assert_eq!(world.run(&["usage", "unverified"]).await.text(), "every booking is verified\n");
     let nothing = world.run(&["usage", "pending"]).await.text();
     assert!(nothing.contains("nothing is on its way"), "{nothing}");
     let none = world.run(&["usage", "problems"]).await.text();

@@ -32,6 +32,7 @@ mod protocol;
 mod readings;
 mod recording;
 mod refused;
+mod region;
 mod replays;
 mod server;
 mod service;
@@ -66,10 +67,11 @@ pub use marketplace::{
 pub use outbox::{Left, Mailed, Outbox, Published};
 pub use readings::{
     Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
-    ResolveCustomerSends, TokenLife, UsageOutsideLicense,
+    ResolveCustomerSends, StartOfPurchaseHour, TokenLife, UsageOutsideLicense,
 };
 pub(crate) use recording::named;
 pub use refused::Refused;
+pub use region::Region;
 pub use service::Service;
 pub use wire_log::{Count, Counts, WireCall, WireLog};
 

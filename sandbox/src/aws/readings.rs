@@ -46,6 +46,8 @@ pub struct Readings {
     pub final_window: FinalWindow,
     /// What BatchMeterUsage says to usage from before its license was ready, or from after its end.
     pub usage_outside_license: UsageOutsideLicense,
+    /// The answer to usage that is stamped with the start of the hour of its license's purchase, and so before it.
+    pub start_of_purchase_hour: StartOfPurchaseHour,
 }
 
 impl Default for Readings {
@@ -63,6 +65,7 @@ impl Default for Readings {
             empty_customer_identifier: EmptyCustomerIdentifier::Refused,
             final_window: FinalWindow::AgreementEnded,
             usage_outside_license: UsageOutsideLicense::CustomerNotSubscribed,
+            start_of_purchase_hour: StartOfPurchaseHour::OutsideLicense,
         }
     }
 }
@@ -202,6 +205,17 @@ pub enum UsageOutsideLicense {
     /// InvalidLicenseException for the whole call: "Ensure … usage is within the license activation period" (the same,
     /// InvalidLicenseException). A record that names no license is not subscribed even so.
     InvalidLicense,
+}
+
+/// The answer to usage that is stamped with the start of the hour of its license's purchase. AWS does not document it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartOfPurchaseHour {
+    /// The one of [`UsageOutsideLicense`]: a license takes usage from the second in which it is ready.
+    OutsideLicense,
+    /// `Success`, once the license is ready: AWS's metering skill (aws/agent-toolkit-for-aws) stamps all usage with the
+    /// start of its hour, that of the purchase too.
+    Accepted,
 }
 
 /// How long AWS takes between a change and its effect, or the news of it.

@@ -22,6 +22,7 @@ use super::operations;
 use super::outbox::Outbox;
 use super::protocol::{Document, Malformed, Protocol, Record};
 use super::recording::Recording;
+use super::region::Region;
 use super::service::{Call, Service};
 use super::wire_log::WireLog;
 
@@ -271,7 +272,16 @@ impl Services {
                         let (now, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
                         self.deployed.answer(address, &asked.headers, request, now)
                     }
-                    _ => operations::call(&self.marketplace, call.service, &call.operation, request, unprocessed),
+                    _ => {
+                        let region = Region::of_request(&asked.headers);
+                        operations::call(
+                            &self.marketplace,
+                            (call.service, &call.operation),
+                            request,
+                            &region,
+                            unprocessed,
+                        )
+                    }
                 },
             )
         };

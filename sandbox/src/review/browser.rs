@@ -13,6 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
+use percent_encoding::percent_decode_str;
 use readiness::{Internet, Known};
 use stallkeeper::time::Clock;
 use tower::util::BoxCloneSyncService;
@@ -106,8 +107,8 @@ impl Browser {
 
     /// Whether a secret is in a cookie, or in an address that the browser was at.
     pub(super) fn shows(&self, secret: &str) -> bool {
-        let in_cookie = self.cookies.values().any(|value| value.contains(secret));
-        in_cookie || self.history.iter().any(|url| url.as_str().contains(secret))
+        let addresses = self.history.iter().map(Url::as_str);
+        self.cookies.values().map(String::as_str).chain(addresses).any(|text| holds(text, secret))
     }
 
     async fn go(&mut self, url: &Url, mut form: Option<(String, String)>) -> Result<Page, NoPage> {
@@ -174,8 +175,26 @@ impl Browser {
     }
 }
 
+/// Returns `true` if a cookie or an address holds a secret, as it is or percent-encoded.
+fn holds(text: &str, secret: &str) -> bool {
+    text.contains(secret) || percent_decode_str(text).decode_utf8_lossy().contains(secret)
+}
+
 fn no_page(url: &Url, why: &str) -> NoPage {
     let mut place = url.clone();
     place.set_query(None);
     NoPage(format!("{place} cannot be opened: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn a_secret_is_found_in_every_form_that_an_address_may_have() {
+        for text in ["https://a.example/?t=a+b/c==", "https://a.example/?t=a%2Bb%2Fc%3D%3D", "a%2bb/c%3d="] {
+            assert!(holds(text, "a+b/c=="), "{text}");
+        }
+        assert!(!holds("https://a.example/?t=a%20b", "a+b/c=="));
+    }
 }

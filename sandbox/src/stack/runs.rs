@@ -1,5 +1,6 @@
 //! What runs by the clock, and not for a caller: the reporter, the reconciliation and the auditor.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ const READINESS_FUNCTION: &str = "ReadinessFunction";
 /// How long the auditor may take, as the template has it.
 const READINESS_TIME_LIMIT: Duration = Duration::from_secs(29);
 
-/// How long the reporter may take, as the template has it.
+/// How long a run of the reporter may take. An invocation of several runs may take 900 seconds, as the template has it.
 const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
 
 /// How long the reconciliation may take, as the template has it.
@@ -50,8 +51,12 @@ impl Stack {
     pub(crate) async fn report_usage(&self) {
         let metering = self.running().metering;
         let stage = self.stage.as_str();
+        self.set_next_run(None);
         match self.within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
-            Ok(Ok(report)) => tracing::info!(stage, ?report, "the reporter has run"),
+            Ok(Ok(report)) => {
+                tracing::info!(stage, ?report, "the reporter has run");
+                self.set_next_run(report.again_at);
+            }
             Ok(Err(error)) => {
                 tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed");
                 self.bury_run(METERING_FUNCTION, "StoreError");
@@ -61,6 +66,17 @@ impl Stack {
                 self.bury_run(METERING_FUNCTION, "Runtime.ExitError");
             }
         }
+    }
+
+    /// When the reporter is to run again at once, as its invocation goes on while AWS takes something only for minutes
+    /// more; none if it is not.
+    pub(crate) fn next_run(&self) -> Option<Timestamp> {
+        let next = *self.next_run.lock().unwrap_or_else(PoisonError::into_inner);
+        next.filter(|_| self.runs_by(Schedule::Metering))
+    }
+
+    fn set_next_run(&self, at: Option<Timestamp>) {
+        *self.next_run.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
     /// Runs the reconciliation once, as its schedule does; none if it failed.

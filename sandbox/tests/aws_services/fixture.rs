@@ -77,9 +77,13 @@ fn listings() -> Vec<Listing> {
 
 impl Sandbox {
     pub(crate) fn config(&self) -> SdkConfig {
+        self.config_in("us-east-1")
+    }
+
+    fn config_in(&self, region: &'static str) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
+            .region(Region::new(region))
             .endpoint_url(self.aws.url())
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
                 "AKIDSANDBOX",
@@ -119,7 +123,18 @@ impl Sandbox {
         product: Option<&str>,
         records: &[UsageRecord],
     ) -> Result<BatchMeterUsageOutput, SdkError<BatchMeterUsageError>> {
-        let request = self.metering().batch_meter_usage().set_product_code(product.map(str::to_owned));
+        self.meter_in("us-east-1", product, records).await
+    }
+
+    /// Meters usage in a region.
+    pub(crate) async fn meter_in(
+        &self,
+        region: &'static str,
+        product: Option<&str>,
+        records: &[UsageRecord],
+    ) -> Result<BatchMeterUsageOutput, SdkError<BatchMeterUsageError>> {
+        let client = aws_sdk_marketplacemetering::Client::new(&self.config_in(region));
+        let request = client.batch_meter_usage().set_product_code(product.map(str::to_owned));
         let stripped = request.set_usage_records(Some(records.to_vec())).customize().mutate_request(|request| {
             let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
             for record in body["UsageRecords"].as_array_mut().unwrap() {

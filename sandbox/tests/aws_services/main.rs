@@ -11,6 +11,7 @@ mod agreements;
 mod catalog_change_sets;
 mod catalog_course;
 mod catalog_entities;
+mod documented_events;
 mod entitlements;
 mod events;
 mod faults;

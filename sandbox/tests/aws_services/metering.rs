@@ -38,6 +38,26 @@ async fn the_first_write_of_an_hour_wins() {
 }
 
 #[tokio::test]
+async fn the_same_record_is_billed_once_in_each_region_that_it_is_sent_to() {
+    let readings = Readings { identical_repeat: IdenticalRepeat::DuplicateRecord, ..Readings::default() };
+    let sandbox = start_with(readings, Delays::none()).await;
+    let bought = sandbox.buy(SUBSCRIPTION, json!({}));
+    let record = usage(&bought, "requests", 17, sandbox.now());
+    let meter_in = async |region| {
+        let answer = sandbox.meter_in(region, None, std::slice::from_ref(&record)).await.unwrap();
+        answer.results()[0].status().unwrap().clone()
+    };
+    for region in ["us-east-1", "eu-west-1"] {
+        assert_eq!(meter_in(region).await, Status::Success, "{region}");
+        assert_eq!(meter_in(region).await, Status::DuplicateRecord, "{region}");
+    }
+    let bill = sandbox.aws.marketplace().bill();
+    let booked: Vec<_> = bill.records.iter().map(|it| (it.region.to_string(), it.quantity.to_string())).collect();
+    assert_eq!(booked, [("eu-west-1".to_owned(), "17".to_owned()), ("us-east-1".to_owned(), "17".to_owned())]);
+    assert_eq!(bill.totals[0].quantity.to_string(), "34");
+}
+
+#[tokio::test]
 async fn an_identical_repeat_is_a_duplicate_by_the_other_reading() {
     let readings = Readings { identical_repeat: IdenticalRepeat::DuplicateRecord, ..Readings::default() };
     let sandbox = start_with(readings, Delays::none()).await;

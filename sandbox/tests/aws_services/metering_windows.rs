@@ -2,7 +2,9 @@
 
 use aws_sdk_marketplacemetering::types::UsageRecordResultStatus as Status;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Change, Delays, EndStatus, FinalWindow, Purchased, Readings, UsageOutsideLicense};
+use sandbox::aws::{
+    Change, Delays, EndStatus, FinalWindow, Purchased, Readings, StartOfPurchaseHour, UsageOutsideLicense,
+};
 use serde_json::json;
 
 use crate::fixture::{LEGACY, SUBSCRIPTION, Sandbox, start_with, usage, usage_of};
@@ -69,6 +71,20 @@ async fn usage_is_taken_when_the_license_is_ready() {
     let records = [usage(&bought, "storage_gb", 1, ready), usage(&bought, "requests", 1, start)];
     assert_eq!(sandbox.refusal(None, &records).await, "InvalidLicenseException");
     assert_eq!(sandbox.sum(), "1");
+}
+
+#[tokio::test]
+async fn by_the_other_reading_usage_is_taken_from_the_start_of_the_hour_of_the_purchase() {
+    let readings = Readings { start_of_purchase_hour: StartOfPurchaseHour::Accepted, ..Readings::default() };
+    let sandbox = unlimited(readings).await;
+    sandbox.clock.set(at("2026-11-30T12:59:30Z"));
+    let bought = sandbox.buy(SUBSCRIPTION, json!({}));
+    let meter = async |of: &str| sandbox.meter_one(None, usage(&bought, "requests", 1, at(of))).await.0;
+    assert_eq!(meter("2026-11-30T12:00:00Z").await, Status::CustomerNotSubscribed, "it is not ready yet");
+    sandbox.clock.set(at("2026-11-30T13:00:31Z"));
+    assert_eq!(meter("2026-11-30T11:59:59Z").await, Status::CustomerNotSubscribed, "the hour before the purchase");
+    assert_eq!(meter("2026-11-30T12:00:00Z").await, Status::Success, "the hour of the purchase");
+    assert_eq!(meter("2026-11-30T13:00:00Z").await, Status::Success, "the hour in which it is ready");
 }
 
 /// Ends a license at 12:18 and meters its last hour at every interesting moment.

@@ -78,6 +78,23 @@ async fn a_buyers_form_and_cookie_reach_the_registration_and_its_answers_come_ba
 }
 
 #[tokio::test]
+async fn a_form_that_does_not_encode_its_token_is_refused() {
+    let visit = Visit::begin().await;
+    let bought = visit.buy("demo-subscription").await;
+    let post = async |token: &str| {
+        let request = visit.client.post(visit.url("/register"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(format!("x-amzn-marketplace-token={token}")).send().await.unwrap();
+        let code = answer.headers().get("x-stallkeeper-code").map(|code| code.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), code)
+    };
+    let token = bought["token"].as_str().unwrap();
+    assert_eq!(post(token).await, (400, Some("token_invalid".to_owned())));
+    let encoded = token.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    assert_eq!(post(&encoded).await, (303, None));
+}
+
+#[tokio::test]
 async fn buyers_go_on_to_the_sample_application_which_is_of_another_site_than_the_registration_page() {
     let visit = Visit::begin().await;
     let application = visit.sandbox.app_url(Stage::Staging).unwrap();

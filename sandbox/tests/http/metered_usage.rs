@@ -33,6 +33,7 @@ async fn the_bill_shows_what_was_booked() {
             "dimension": "requests",
             "hour": START,
             "quantity": "17",
+            "region": "us-east-1",
             "style": "license",
             "metering_record_id": answer["Results"][0]["MeteringRecordId"],
         }],

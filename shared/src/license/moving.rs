@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::INTAKE_HAS_SEEN;
+use super::License;
 use crate::ids::{AccountId, AgreementId, LicenseArn};
 use crate::time::UsageHour;
 
@@ -24,35 +24,66 @@ pub struct Moving {
     /// When it was done; none as long as it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
+    /// When it was cancelled, because the buyer left before the hour or the license ended; none otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
 }
 
-/// Under which of a moving buyer's two keys usage is taken in.
+/// The key of a moving buyer under which usage is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
-    /// Under the customer key.
+    /// The customer key.
     Customer,
-    /// Under the license.
+    /// The license.
     License,
-    /// Under the license, unless it is known under the customer key already.
+    /// The license, unless the usage is known under the customer key already.
     LicenseUnlessKnown,
-    /// Not now: what is written under the customer key may not all be there yet.
+    /// None for now: a write under the customer key may still be on its way.
     NotNow,
 }
 
 impl Moving {
-    /// Under which key usage of that time is taken in at a moment.
+    /// Returns `true` while the move is still to be made.
+    pub fn is_planned(&self) -> bool {
+        self.done_at.is_none() && self.cancelled_at.is_none()
+    }
+
+    /// The moment from which the move is made: no write of usage under the customer key is on its way any more.
+    pub fn due_at(&self) -> Timestamp {
+        self.at.previous().summed_from()
+    }
+
+    /// Returns the key for usage of `time` that arrives at `now`.
     ///
-    /// What was before the hour of the move goes by the customer key as long as that takes usage. Then its hours are
-    /// summed, and what comes later is billed under the license; but the same usage may have come before.
+    /// The clock alone decides, so that every instance that knows the plan decides the same, whether the move is made or
+    /// has to wait for AWS. Usage from before the hour of the move goes by the customer key until its own hour closes.
+    /// Once every such write has arrived, what comes later is billed under the license, unless it came before.
     pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
         if time >= self.at.start() {
-            return Key::License;
+            Key::License
+        } else if now < self.at.start() || now < UsageHour::of(time).open_until() {
+            Key::Customer
+        } else if now < self.due_at() {
+            Key::NotNow
+        } else {
+            Key::LicenseUnlessKnown
         }
-        match self.done_at {
-            Some(done) if now.duration_since(done) >= INTAKE_HAS_SEEN => Key::LicenseUnlessKnown,
-            Some(_) => Key::NotNow,
-            None if now < self.at.start() || now < UsageHour::of(time).open_until() => Key::Customer,
-            None => Key::NotNow,
+    }
+}
+
+impl License {
+    /// Returns `true` if an hour is billed under this key, and not under the license that its buyer moves to.
+    pub fn bills(&self, hour: UsageHour) -> bool {
+        self.moving.as_ref().is_none_or(|moving| moving.cancelled_at.is_some() || hour < moving.at)
+    }
+
+    /// Cancels a planned move of a buyer who left before its hour.
+    pub(super) fn cancel_move_of_one_who_left(&mut self, now: Timestamp) {
+        let usage_until = self.usage_until();
+        if let Some(moving) = self.moving.as_mut().filter(|moving| moving.is_planned())
+            && usage_until.is_some_and(|until| until < moving.at.start())
+        {
+            moving.cancelled_at = Some(now);
         }
     }
 }

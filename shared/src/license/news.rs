@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::EndReason;
 use crate::agreement::{Advisory, AgreementStatus, SeenStanding, Standing, standing_of};
 use crate::ids::{AgreementId, LicenseId};
 
@@ -34,6 +35,15 @@ pub enum LicenseEvent {
 }
 
 impl LicenseEvent {
+    /// The agreement that it names.
+    pub fn agreement(&self) -> Option<&AgreementId> {
+        match self {
+            Self::Updated(naming) | Self::Deprovisioned(naming) => Some(&naming.agreement),
+            Self::SeenInForce(seen) => seen.agreement.as_ref(),
+            Self::Subscribed { .. } | Self::SubscribeFailed(_) | Self::Unsubscribing(_) | Self::Unsubscribed(_) => None,
+        }
+    }
+
     /// When the license came into force by it; none if it is no such event of AWS's.
     pub fn activated_at(&self) -> Option<Timestamp> {
         match self {
@@ -146,6 +156,17 @@ impl AgreementNews {
     /// As what the agreement counts, and since when.
     pub fn standing(&self) -> Option<(AgreementStatus, Timestamp)> {
         standing_of(self.standing.as_ref(), self.seen.as_ref())
+    }
+
+    /// Returns why and when the agreement ended, of the endings that last; none if it did not.
+    ///
+    /// The event of an ending knows the time and counts alone. Where a later activating event lifted it, and AWS showed
+    /// the agreement as ended even after that, what AWS showed counts: an event of an ending never reopens a license.
+    pub(super) fn ending(&self, lasts: impl Fn(Timestamp) -> bool) -> Option<(EndReason, Timestamp)> {
+        let (status, at) = self.standing()?;
+        let reason = status.end_reason()?;
+        let observed = || self.seen.as_ref().and_then(|seen| Some((seen.status.end_reason()?, seen.at)));
+        Some((reason, at)).filter(|_| lasts(at)).or_else(observed).filter(|(_, at)| lasts(*at))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The state of a license: a pure function of the newest events and the time, and what a change of it tells.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{AgreementNews, EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, State};
+use super::{EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, Mark, News, State};
 use crate::notification::Told;
 use crate::time::UsageHour;
+
+/// How much later than an hour after its `unsubscribe-pending` an `unsubscribe-success` comes at most.
+const SUCCESS_IS_LATE: SignedDuration = SignedDuration::from_mins(10);
 
 impl License {
     /// The state at a moment, from the newest events alone.
@@ -67,27 +70,66 @@ impl License {
         }
     }
 
-    /// Every ending that the newest activating event did not lift.
+    /// Every ending that the newest activating event did not lift, and that another license took over.
+    ///
+    /// What took over for good is not lifted by later events of the same agreement.
+    fn endings(&self) -> Vec<Ending> {
+        let succeeded = self.news.succeeded.as_ref();
+        let succeeded = succeeded.filter(|succession| succession.from.as_ref() == self.agreement());
+        let succeeded = succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded));
+        self.endings_of_its_own().into_iter().chain(succeeded).collect()
+    }
+
+    /// The moment at which AWS takes no more of its usage; none while it has not ended.
+    pub fn final_hour_ends(&self) -> Option<Timestamp> {
+        self.usage_until().map(|until| until.checked_add(FINAL_REPORTING).unwrap_or(until))
+    }
+
+    /// The moment at which the agreement that the license follows ended; none while it has not.
+    pub(crate) fn agreement_ended_at(&self) -> Option<Timestamp> {
+        self.agreement_ending().map(|(_, at)| at)
+    }
+
+    fn agreement_ending(&self) -> Option<(EndReason, Timestamp)> {
+        let known = self.news.agreement.as_ref().filter(|known| Some(&known.agreement) == self.agreement())?;
+        known.ending(|at| self.lasts(at))
+    }
+
+    /// Returns `true` if no activating event lifts an ending at that moment.
+    fn lasts(&self, ending: Timestamp) -> bool {
+        Some(ending) >= self.endings_lifted_before()
+    }
+
+    /// Every ending of the license itself that the newest activating event did not lift.
     ///
     /// The end of an agreement that the license no longer follows means nothing to it.
-    fn endings(&self) -> Vec<Ending> {
+    fn endings_of_its_own(&self) -> Vec<Ending> {
         let news = &self.news;
-        let current = self.agreement();
-        let deprovisioned = current.and_then(|current| news.deprovisioned.get(current));
-        let agreement = news.agreement.as_ref().filter(|known| Some(&known.agreement) == current);
+        let deprovisioned = self.agreement().and_then(|current| news.deprovisioned.get(current));
         let all = [
             deprovisioned.map(|mark| Ending::revoking(mark.at, EndReason::Deprovisioned)),
-            agreement
-                .and_then(AgreementNews::standing)
-                .and_then(|(status, at)| Some(Ending::announced(at, status.end_reason()?))),
+            self.agreement_ending().map(|(reason, at)| Ending::announced(at, reason)),
             news.unsubscribing.as_ref().map(|mark| Ending::announced(mark.at, EndReason::Unsubscribed)),
-            news.unsubscribed.as_ref().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
+            self.unsubscribed().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
         ];
-        let lifted_before = self.endings_lifted_before();
-        let lasting = all.into_iter().flatten().filter(|ending| Some(ending.at) >= lifted_before);
-        // What took over for good is not lifted by later news of the same agreement.
-        let succeeded = news.succeeded.as_ref().filter(|succession| succession.from.as_ref() == current);
-        lasting.chain(succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded))).collect()
+        all.into_iter().flatten().filter(|ending| self.lasts(ending.at)).collect()
+    }
+
+    /// The newest `unsubscribe-success`, unless it closes a subscription before the newest one: it comes an hour after its
+    /// `unsubscribe-pending`, and the buyer may have subscribed again in between.
+    fn unsubscribed(&self) -> Option<&Mark> {
+        let News { subscribed, unsubscribing, unsubscribed, .. } = &self.news;
+        let closes_an_earlier_one = |success: &Mark| {
+            let pending = unsubscribing.as_ref().map(|pending| pending.at);
+            let between = pending < subscribed.as_ref().map(|subscribed| subscribed.at);
+            between && pending.is_some_and(|at| success.at.duration_since(at) <= FINAL_REPORTING + SUCCESS_IS_LATE)
+        };
+        unsubscribed.as_ref().filter(|success| !closes_an_earlier_one(success))
+    }
+
+    /// The moment at which the license ended by itself, whatever took over from it; none while it has not.
+    pub(crate) fn ended_by_itself_at(&self) -> Option<Timestamp> {
+        self.endings_of_its_own().iter().map(|ending| ending.at).min()
     }
 }
 
@@ -97,11 +139,13 @@ impl License {
 /// again, the reporter is called off and the seal stays.
 pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Vec<Told> {
     after.state = after.state_at(now);
+    after.cancel_move_of_one_who_left(now);
     let state_before = before.map_or(State::Pending, |license| license.state.clone());
     match (&state_before, &after.state) {
         (State::Ending { .. } | State::Ended { .. }, State::Ending { .. } | State::Ended { .. }) => {}
         (_, State::Ending { .. } | State::Ended { .. }) => {
             after.sealed_through = after.sealed_through.max(after.usage_until().map(UsageHour::of));
+            after.sealed_at = Some(now);
             after.flush_at = now.checked_add(INTAKE_HAS_SEEN).ok();
         }
         (State::Ending { .. } | State::Ended { .. }, State::Pending | State::Failed | State::Active) => {

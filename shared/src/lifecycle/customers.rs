@@ -1,11 +1,12 @@
 //! Customers whom the seller had before Stallkeeper: taken over, and moved from customer keys to license keys.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{change, follow_agreement, inherit};
+use super::follow_agreement;
+use super::moves::prepare_move;
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::license::{INTAKE_HAS_SEEN, License, LicenseEvent, Moving, SeenInForce, State, Succession};
+use crate::license::{License, LicenseEvent, Moving, SeenInForce, State};
 use crate::registration::Contact;
 use crate::store::{Also, Change, Store, StoreError};
 use crate::time::UsageHour;
@@ -110,7 +111,7 @@ pub async fn import(
         (Some(refused), _) => Ok(refused),
         (None, Some(license)) => {
             let license = follow_agreement(store, license).await?;
-            if let Some(moving) = license.moving.as_ref().filter(|moving| moving.done_at.is_none()) {
+            if let Some(moving) = license.moving.as_ref().filter(|moving| moving.is_planned()) {
                 prepare_move(store, &license, moving).await?;
             }
             Ok(Imported::Done { license: Box::new(license), changed })
@@ -126,18 +127,6 @@ fn may_become(target: &License, customer: &Customer, moving: &Moving) -> bool {
         && target.account.as_ref().is_none_or(|account| *account == moving.account)
         && target.tenant.as_ref().is_none_or(|tenant| *tenant == customer.tenant)
         && target.predecessor.as_ref().is_none_or(|before| *before == customer.license)
-}
-
-/// Makes the row of the license that a customer key moves to, so that both keys lead to each other from now on. It waits,
-/// and takes no tenant and no usage of its own before the move.
-async fn prepare_move(store: &Store, old: &License, moving: &Moving) -> Result<License, StoreError> {
-    change(store, moving.arn.id(), &old.product, |license| {
-        license.know_buyer(Some(&moving.account), Some(&moving.arn));
-        license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
-        license.metered_from.get_or_insert(moving.at);
-        license.predecessor.get_or_insert_with(|| old.id.clone());
-    })
-    .await
 }
 
 /// A license as its import makes it, or why it stays as it is.
@@ -167,7 +156,7 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
             let same_hour = !customer.says_when || known.at == moving.at;
             known.arn.id() == moving.arn.id() && known.agreement == moving.agreement && same_hour
         };
-        match &license.moving {
+        match license.moving.as_ref().filter(|known| known.cancelled_at.is_none()) {
             Some(known) if !is_the_same(known) => return Err(Imported::MovesElsewhere),
             Some(_) => {}
             None if matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. }) => {
@@ -177,68 +166,4 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
         }
     }
     Ok(license)
-}
-
-/// Moves a buyer from a customer key to a license key, if that is due. Done again it changes nothing.
-///
-/// The license begins, with the tenant and what it is known to grant, before the customer key ends, so that its tenant is
-/// never without either. The customer key's last hour is the one before the move.
-///
-/// # Errors
-///
-/// When the table does not answer. Some of it may have changed then; done again the rest follows.
-pub async fn move_if_due(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
-    let now = store.clock().now();
-    let Some(old) = store.license(id).await? else { return Ok(()) };
-    let is_due = |moving: &&Moving| moving.done_at.is_none() && moving.at.start() <= now;
-    let Some(moving) = old.moving.as_ref().filter(is_due) else { return Ok(()) };
-    let begins = moving.at.start();
-    // One that ended after the hour has moved before that.
-    let was_in_force =
-        old.first_active().is_some_and(|at| at <= now) && old.usage_until().is_none_or(|until| until >= begins);
-    if !was_in_force {
-        return give_up_move(store, id, moving, "it was not in force in that hour").await;
-    }
-    let target = prepare_move(store, &old, moving).await?;
-    if matches!(target.state_at(now), State::Ending { .. } | State::Ended { .. }) {
-        return give_up_move(store, id, moving, "the license that it moves to is over").await;
-    }
-    let new = change(store, moving.arn.id(), &old.product, |license| {
-        license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
-        if license.entitlements_read_at.is_none() {
-            license.entitlements.clone_from(&old.entitlements);
-            license.entitlements_read_at = old.entitlements_read_at;
-        }
-        // What AWS has said of it counts for more.
-        if license.first_active().is_none() {
-            let agreement = license.registered_agreement.clone();
-            license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: Some(begins), at: begins }));
-        }
-    })
-    .await?;
-    follow_agreement(store, new).await?;
-    let last_moment = begins.checked_sub(SignedDuration::from_secs(1)).unwrap_or(begins);
-    let succession = Succession { undated: false, at: last_moment, by: moving.arn.id().clone(), from: None };
-    let done = |license: Option<License>| {
-        let mut license = license.filter(|license| license.moving.as_ref() == Some(moving))?;
-        license.moving = Some(Moving { done_at: Some(now), ..moving.clone() });
-        license.succeed(succession.clone());
-        // One that was over already is summed anew once every intake has seen the move.
-        let seen = now.checked_add(INTAKE_HAS_SEEN).unwrap_or(now);
-        license.flush_at = license.flush_at.map(|at| at.max(seen));
-        Some(license.into())
-    };
-    let Some(old) = store.change_license(id, done).await? else { return Ok(()) };
-    inherit(store, &old, succession).await?;
-    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
-    Ok(())
-}
-
-async fn give_up_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) -> Result<(), StoreError> {
-    let given_up = |license: Option<License>| {
-        license.map(|license| License { moving: license.moving.filter(|now| now != moving), ..license }.into())
-    };
-    store.change_license(id, given_up).await?;
-    tracing::error!(license = %id, to = %moving.arn.id(), why, "a buyer does not move to a license key");
-    Ok(())
 }

@@ -9,7 +9,7 @@ use aws_sdk_marketplaceagreement::types::{
 use jiff::Timestamp;
 
 use super::{Marketplace, MarketplaceError, odd, read_error};
-use crate::agreement::AgreementStatus;
+use crate::agreement::{AgreementLook, AgreementStatus, SeenStanding};
 use crate::ids::{AccountId, AgreementId, LicenseArn, ProductId};
 
 /// How an agreement stands at AWS.
@@ -21,6 +21,18 @@ pub struct AgreementAtAws {
     pub starts_at: Option<Timestamp>,
     /// When it ends or has ended; none for one that is paid by use.
     pub ends_at: Option<Timestamp>,
+}
+
+impl AgreementAtAws {
+    /// Returns what is to be kept of an agreement that AWS showed as ended when it was asked; none for any other.
+    ///
+    /// It has not outlived its end date, and had ended when AWS was asked.
+    pub fn ending(&self, agreement: &AgreementId, looked_at: Timestamp) -> Option<AgreementLook> {
+        self.status.end_reason()?;
+        let at = self.ends_at.map_or(looked_at, |ends_at| ends_at.min(looked_at));
+        let seen = SeenStanding { looked_at, status: self.status, at };
+        Some(AgreementLook { agreement: agreement.clone(), seen, previous: None, starts_at: self.starts_at })
+    }
 }
 
 /// An agreement among those that were searched for.

@@ -9,8 +9,27 @@ use crate::entitlement::{Entitlement, Value};
 use crate::ids::{LicenseArn, LicenseId};
 use crate::license::License;
 
+/// What AWS shows of a license when it is asked for its entitlements.
+#[derive(Debug, Default)]
+pub struct Grants {
+    /// What it grants.
+    pub entitlements: Vec<Entitlement>,
+    /// Its ARN as AWS writes it there; none if it grants nothing, or AWS names none.
+    pub arn: Option<LicenseArn>,
+}
+
 impl Marketplace {
-    /// Everything that AWS says a license grants: every page, also those behind an empty one that has a NextToken.
+    /// Everything that AWS says a license grants; see [`grants`](Self::grants).
+    ///
+    /// # Errors
+    ///
+    /// As [`grants`](Self::grants).
+    pub async fn entitlements(&self, license: &License) -> Result<Vec<Entitlement>, MarketplaceError> {
+        Ok(self.grants(license).await?.entitlements)
+    }
+
+    /// Everything that AWS says a license grants, and its ARN: every page, also those behind an empty one that has a
+    /// NextToken.
     ///
     /// Asked by the license's ARN. A legacy license is asked for by its CustomerIdentifier; one whose ARN is known
     /// only in the form that AWS does not take back, by its account, keeping what names the license.
@@ -18,7 +37,7 @@ impl Marketplace {
     /// # Errors
     ///
     /// See [`MarketplaceError`]; also when the license has nothing that it could be asked for by.
-    pub async fn entitlements(&self, license: &License) -> Result<Vec<Entitlement>, MarketplaceError> {
+    pub async fn grants(&self, license: &License) -> Result<Grants, MarketplaceError> {
         let (name_of_filter, value) = match (&license.customer, &license.arn, &license.account) {
             (Some(customer), _, _) => (GetEntitlementFilterName::CustomerIdentifier, customer.as_str()),
             (_, Some(arn), _) if arn.is_sendable() => (GetEntitlementFilterName::LicenseArn, arn.as_str()),
@@ -33,18 +52,19 @@ impl Marketplace {
             .into_paginator()
             .send();
         let by_account = matches!(name_of_filter, GetEntitlementFilterName::CustomerAwsAccountId);
-        let mut found = Vec::new();
+        let mut found = Grants::default();
         while let Some(page) = pages.next().await {
             self.outcomes.hear("aws-marketplace:GetEntitlements", &page);
             let page = page.map_err(read_error)?;
             for entitlement in page.entitlements() {
                 let named = entitlement.license_arn().and_then(|arn| arn.parse::<LicenseArn>().ok());
-                let is_of_license = match named {
+                let is_of_license = match &named {
                     Some(arn) => license.customer.is_some() || *arn.id() == license.id,
                     None => !by_account,
                 };
                 if is_of_license {
-                    found.extend(read(entitlement, &license.id));
+                    found.arn = named.filter(|arn| *arn.id() == license.id).or(found.arn);
+                    found.entitlements.extend(read(entitlement, &license.id));
                 }
             }
         }

@@ -19,6 +19,7 @@ pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
 pub use catalog::{
     Catalog, DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
 };
+pub use entitlement::Grants;
 pub use metering::ResolveError;
 
 use outcomes::Outcomes;

@@ -109,9 +109,11 @@ pub fn expired(record: &HourlyRecord) -> RecordState {
     }
 }
 
-/// When a record that was not decided goes again: soon at first, every 15 minutes in the end.
+/// When a record that was not decided goes again: soon at first, every 15 minutes in the end, and every half minute in
+/// the last minutes before AWS refuses it.
 pub fn next_attempt(record: &HourlyRecord, now: Timestamp) -> Timestamp {
     let minutes = i64::from(record.attempts).clamp(1, 15);
     let wait = if record.is_pressing(now) { minutes.min(3) } else { minutes };
-    now.checked_add(SignedDuration::from_mins(wait)).unwrap_or(Timestamp::MAX)
+    let wanted = now.checked_add(SignedDuration::from_mins(wait)).unwrap_or(Timestamp::MAX);
+    record.tried_again_at(wanted, now)
 }

@@ -48,7 +48,7 @@ impl View<'_> {
         match self.described.map(|described| described.status) {
             _ if self.license.successor().is_some() => false,
             None | Some(AgreementStatus::Active) => self.license.first_active().is_none(),
-            Some(status) if status.end_reason().is_some() => !self.is_believed_over(),
+            Some(status) if status.end_reason().is_some() => !self.is_believed_over() || is_left_open(self),
             Some(_) => true,
         }
     }
@@ -126,12 +126,12 @@ fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
     // A word that is new at AWS says nothing: an event that says "Ended" beside it does.
     let described = view.described.filter(|described| described.status != AgreementStatus::Unknown);
     let (Some(id), Some(at_aws)) = (view.license.agreement(), described) else { return };
-    let is_over = at_aws.status.end_reason().is_some();
-    let at = match (view.believed(), is_over) {
+    let at = match (view.believed(), at_aws.status.end_reason().is_some()) {
         (Some((status, at)), false) if status.end_reason().is_some() => {
             is_settled(Some(at), view.looked_at).then_some(view.looked_at)
         }
-        (Some((status, _)), true) if status.end_reason().is_some() => None,
+        // A license that was provisioned after the word of its end, and is left open by it.
+        (Some((status, _)), true) if status.end_reason().is_some() && !is_left_open(view) => None,
         (_, true) => {
             let found = view.found.iter().find(|found| found.id == *id);
             // What was heard of it as active is older than AWS's word that it is over. What was only seen may be stale.
@@ -146,12 +146,12 @@ fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
         judged.looks.push(AgreementLook { agreement: id.clone(), seen, previous: None, starts_at });
     } else if at_aws.status == AgreementStatus::Active && !view.is_believed_over() && is_closed(view) {
         judged.findings.push(FindingKind::ClosedButActive);
-    } else if is_over
-        && !self::is_over(view.license, view.looked_at)
-        && is_settled(view.license.active_since(), view.looked_at)
-    {
-        judged.findings.push(FindingKind::OpenButOver);
     }
+}
+
+/// Returns `true` if the license has been in force for so long that AWS must have caught up with what provisioned it.
+fn is_left_open(view: &View<'_>) -> bool {
+    !is_over(view.license, view.looked_at) && is_settled(view.license.active_since(), view.looked_at)
 }
 
 /// Whether the license has been over for so long that AWS must know.

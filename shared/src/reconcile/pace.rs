@@ -20,7 +20,7 @@ impl Pace {
     }
 
     /// Waits for the turn of one request.
-    pub(crate) async fn turn(&self) {
+    pub async fn turn(&self) {
         tokio::time::sleep_until(self.take(Instant::now())).await;
     }
 

@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use ulid::Ulid;
 
 use crate::ids::{AccountId, AgreementId, DimensionKey, LicenseId, ProductCode, TenantId};
+use crate::ledger::ContestedKey;
 use crate::license::StateName;
 use crate::metering::{HourlyRecord, RecordName};
 use crate::readiness::EvidenceKind;
 use crate::registration::SecretHash;
 use crate::time::UsageHour;
-use crate::usage::KeyHash;
+use crate::usage::{KeyHash, UsageEvent};
 
 /// The index of licenses by tenant.
 pub const TENANT_INDEX: &str = "tenant";
@@ -46,6 +47,8 @@ pub enum Work {
     Pending(u8),
     /// What a person must look at, of the licenses of one shard.
     Problem(u8),
+    /// Records that count as booked by an answer that may be about another's booking, of the licenses of one shard.
+    Unverified(u8),
     /// Products and dimensions of which nothing gets through.
     Paused,
     /// Licenses that are over and have hours to sum.
@@ -201,6 +204,7 @@ pub(crate) fn work(work: Work) -> String {
     match work {
         Work::Pending(shard) => format!("WORK#pending#{shard}"),
         Work::Problem(shard) => format!("WORK#problem#{shard}"),
+        Work::Unverified(shard) => format!("WORK#unverified#{shard}"),
         Work::Paused => "WORK#paused".to_owned(),
         Work::Flush => "WORK#flush".to_owned(),
         Work::Move => "WORK#move".to_owned(),
@@ -234,6 +238,11 @@ pub(crate) fn all_pending() -> (String, String) {
     (rank(Rank::Pressing).to_owned(), format!("{}~", rank(Rank::Held)))
 }
 
+/// What sorts before and after the pending records that go before others.
+pub(crate) fn all_pressing() -> (String, String) {
+    (rank(Rank::Pressing).to_owned(), rank(Rank::Usual).to_owned())
+}
+
 /// What sorts before and after the records of one rank that are due.
 pub(crate) fn pending_due(rank: Rank, now: Timestamp) -> (String, String) {
     (self::rank(rank).to_owned(), format!("{}{}#~", self::rank(rank), moment(now)))
@@ -254,8 +263,12 @@ pub(crate) fn usage_of_key(dimension: &DimensionKey, key: &KeyHash) -> String {
     format!("{dimension}#{}#", key.as_str())
 }
 
-pub(crate) fn usage_open(dimension: &DimensionKey, key: &KeyHash, revision: u32) -> String {
-    format!("{}{revision:010}", usage_of_key(dimension, key))
+/// The key of an event of an open hour. Each content that is reported, and each time that intake received it, is an
+/// item of its own: a later write takes nothing of an earlier one back.
+pub(crate) fn usage_open(event: &UsageEvent, received_at: Timestamp) -> String {
+    let UsageEvent { dimension, key, revision, .. } = event;
+    let (content, received) = (event.content_hash(), received_at.as_millisecond());
+    format!("{}{revision:010}#{content}#{received:015}", usage_of_key(dimension, key))
 }
 
 pub(crate) fn usage_late(dimension: &DimensionKey, key: &KeyHash) -> String {
@@ -309,6 +322,17 @@ pub(crate) fn record(name: &RecordName) -> Key {
 /// Something about a record that its state does not tell.
 pub(crate) fn note(name: &RecordName) -> Key {
     Key::new(format!("NOTE#{}", name.license), format!("{}#{}", name.hour, name.dimension))
+}
+
+/// A key that was reported with several contents in one revision.
+pub(crate) fn contested(about: &RecordName, key: &ContestedKey) -> Key {
+    let Key { pk, sk } = note(about);
+    Key { pk, sk: format!("{sk}#{}#{:010}", key.key.as_str(), key.revision) }
+}
+
+/// That AWS has shown a booking of a product that is not ours.
+pub(crate) fn foreign_booking(product: &ProductCode) -> Key {
+    Key::new(listing(product).pk, "FOREIGN_BOOKING")
 }
 
 /// What people did, by month.

@@ -305,8 +305,8 @@ impl Store {
         if let Some(account) = &license.account {
             index(keys::ACCOUNT_KEY, keys::account(account));
         }
-        let moves = license.moving.as_ref().filter(|moving| moving.done_at.is_none());
-        let moves = moves.map(|moving| (moving.at.start(), keys::Work::Move));
+        let moves = license.moving.as_ref().filter(|moving| moving.is_planned());
+        let moves = moves.map(|moving| (moving.due_at(), keys::Work::Move));
         let flushes = license.flush_at.map(|at| (at, keys::Work::Flush));
         // Whichever comes first; the other is listed when that is done.
         if let Some((at, work)) = moves.into_iter().chain(flushes).min_by_key(|(at, _)| *at) {

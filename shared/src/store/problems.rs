@@ -14,8 +14,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{Rank, SHARDS, Work};
-use super::{IndexKey, Item, Pause, Store, StoreError, keys, read, write};
+use super::records::KEPT;
+use super::usage::after;
+use super::{IndexKey, Item, Pause, Store, StoreError, keys, read, unavailable, write};
 use crate::audit::AuditEntry;
+use crate::ids::ProductCode;
+use crate::ledger::ContestedKey;
 use crate::metering::{HourlyRecord, RecordName};
 
 /// Something about a license's hour and dimension that no record's state tells.
@@ -30,6 +34,9 @@ pub struct Note {
     pub amount: Decimal,
     /// Since when.
     pub since: Timestamp,
+    /// The key, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contested: Option<ContestedKey>,
 }
 
 /// What a note says.
@@ -44,6 +51,8 @@ pub enum NoteKind {
     PeriodUnknown,
     /// It waits for what the contract includes to be known.
     IncludedUnknown,
+    /// One key and revision was reported with several contents.
+    KeyReused,
 }
 
 impl NoteKind {
@@ -53,6 +62,7 @@ impl NoteKind {
             Self::Overbilled => ProblemKind::Overbilled,
             Self::Uncarried => ProblemKind::Uncarried,
             Self::PeriodUnknown | Self::IncludedUnknown => ProblemKind::Held,
+            Self::KeyReused => ProblemKind::KeyReused,
         }
     }
 }
@@ -75,13 +85,17 @@ pub enum ProblemKind {
     Overbilled,
     /// Usage that no hour can take any more.
     Uncarried,
+    /// Something was reported twice with different content under one key and revision.
+    KeyReused,
+    /// It counts as booked, and the booking may be of something else that meters the product.
+    Unverified,
     /// Nothing of a product or dimension gets through.
     Paused,
 }
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Held,
         Self::Conflict,
         Self::Refused,
@@ -89,6 +103,8 @@ impl ProblemKind {
         Self::Unconfirmed,
         Self::Overbilled,
         Self::Uncarried,
+        Self::KeyReused,
+        Self::Unverified,
         Self::Paused,
     ];
 
@@ -102,6 +118,8 @@ impl ProblemKind {
             Self::Unconfirmed => "unconfirmed",
             Self::Overbilled => "overbilled",
             Self::Uncarried => "uncarried",
+            Self::KeyReused => "key_reused",
+            Self::Unverified => "unverified",
             Self::Paused => "paused",
         }
     }
@@ -129,6 +147,14 @@ pub enum Problem {
     Note(Note),
     /// A pause.
     Pause(Pause),
+}
+
+/// That AWS has shown a booking of a product that is not ours.
+#[derive(Debug, Serialize, Deserialize)]
+struct ForeignBooking {
+    /// The record that AWS has another quantity of.
+    record: String,
+    at: Timestamp,
 }
 
 /// A page of what an index lists.
@@ -162,6 +188,70 @@ impl Store {
             TransactWriteItem::builder().condition_check(self.is_as_read(&note.about, record)?).build(),
         ];
         self.write_unless_lost(writes).await
+    }
+
+    /// Lists a key that was reported with several contents, and answers whether it is listed anew.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn list_contested(&self, about: &RecordName, contested: &ContestedKey) -> Result<bool, StoreError> {
+        let key = keys::contested(about, contested);
+        let before: Option<Note> = self.get(&key).await?;
+        if before.as_ref().is_some_and(|before| before.contested.as_ref() == Some(contested)) {
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let note = Note {
+            about: about.clone(),
+            note: NoteKind::KeyReused,
+            amount: contested.contents.first().map(|counts| counts.quantity).unwrap_or_default(),
+            since: before.map_or(now, |before| before.since),
+            contested: Some(contested.clone()),
+        };
+        let mut item = write(&key, &note)?;
+        let sort = keys::problem_sort(ProblemKind::KeyReused.name(), note.since, about);
+        item.insert(
+            keys::WORK_KEY.to_owned(),
+            AttributeValue::S(keys::work(Work::Problem(keys::shard(&about.license)))),
+        );
+        item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(sort));
+        item.insert("expires_at".to_owned(), AttributeValue::N(after(now, KEPT).to_string()));
+        self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.map_err(unavailable)?;
+        Ok(true)
+    }
+
+    /// Keeps that AWS has shown a booking of a product that is not ours.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn note_foreign_booking(&self, record: &HourlyRecord) -> Result<(), StoreError> {
+        let seen = ForeignBooking { record: record.name.to_string(), at: self.clock.now() };
+        self.put(&keys::foreign_booking(&record.product), &seen).await
+    }
+
+    /// Reports whether AWS has ever shown a booking of a product that is not ours.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn has_foreign_booking(&self, product: &ProductCode) -> Result<bool, StoreError> {
+        let seen: Option<ForeignBooking> = self.get(&keys::foreign_booking(product)).await?;
+        Ok(seen.is_some())
+    }
+
+    /// A page of the records that count as booked by a DuplicateRecord after an attempt without an answer, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer, or the cursor is not one of this list's.
+    pub async fn unverified_records(
+        &self,
+        cursor: Option<&str>,
+        limit: i32,
+    ) -> Result<Listed<HourlyRecord>, StoreError> {
+        self.walk(&unverified(), cursor, limit, read).await
     }
 
     /// Takes the note about a record's name back, if there is one.
@@ -284,8 +374,10 @@ fn segments(kind: Option<ProblemKind>) -> Vec<Segment> {
         None => shards()
             .map(|shard| Segment::all(Work::Problem(shard)))
             .chain(held())
+            .chain(unverified())
             .chain([Segment::all(Work::Paused)])
             .collect(),
+        Some(ProblemKind::Unverified) => unverified(),
         Some(ProblemKind::Paused) => vec![Segment::all(Work::Paused)],
         Some(kind) => {
             let prefix = format!("{}#", kind.name());
@@ -293,6 +385,11 @@ fn segments(kind: Option<ProblemKind>) -> Vec<Segment> {
             of_kind.chain(held().filter(|_| kind == ProblemKind::Held)).collect()
         }
     }
+}
+
+/// Where the records stand that count as booked and are not verified.
+fn unverified() -> Vec<Segment> {
+    (0..SHARDS).map(|shard| Segment::all(Work::Unverified(shard))).collect()
 }
 
 fn read_problem(item: Item) -> Result<Problem, StoreError> {

@@ -12,13 +12,15 @@ use serde::Deserialize;
 
 use super::keys::{Rank, Work};
 use super::usage::after;
-use super::{IndexKey, Item, Store, StoreError, attribute, is_race, keys, read, unavailable, values, write};
+use super::{
+    IndexKey, Item, ProblemKind, Store, StoreError, attribute, is_race, keys, read, unavailable, values, write,
+};
 use crate::ids::LicenseId;
-use crate::metering::{BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
+use crate::metering::{AcceptedBy, BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
 use crate::time::UsageHour;
 
 /// How long a record is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// How many bytes of records are written together. A transaction takes 4 MB, and several are under way at once.
 const LARGEST_TRANSACTION: usize = 500_000;
@@ -164,6 +166,16 @@ impl Store {
         let between = keys::pending_due(rank, now);
         let (items, next) = self.work_items(Work::Pending(shard), between, from, DUE_PAGE).await?;
         Ok(due_page(items, next))
+    }
+
+    /// A page of the pending records of one shard that go before others, also of those that wait for their time.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn pressing_records(&self, shard: u8) -> Result<Vec<HourlyRecord>, StoreError> {
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pressing(), None, DUE_PAGE).await?;
+        Ok(due_page(items, next).records)
     }
 
     /// The records of a shard that are pending, counted.
@@ -327,6 +339,9 @@ impl Store {
         if after.urgent != before.urgent {
             change("urgent", AttributeValue::Bool(after.urgent));
         }
+        if let Some(until) = after.final_until.as_ref().filter(|until| before.final_until.as_ref() != Some(*until)) {
+            change("final_until", attribute(until)?);
+        }
         if after.not_before != before.not_before {
             change("not_before", attribute(&after.not_before)?);
         }
@@ -402,7 +417,13 @@ fn work_of(record: &HourlyRecord) -> Option<Item> {
             let sort = keys::problem_sort(record.state.name(), record.since, &record.name);
             (Work::Problem(shard), sort)
         }
-        RecordState::Accepted { .. } | RecordState::Folded { .. } | RecordState::DryRun => return None,
+        RecordState::Accepted { by: AcceptedBy::Duplicate, .. } => {
+            let sort = keys::problem_sort(ProblemKind::Unverified.name(), record.since, &record.name);
+            (Work::Unverified(shard), sort)
+        }
+        RecordState::Accepted { by: AcceptedBy::Success, .. } | RecordState::Folded { .. } | RecordState::DryRun => {
+            return None;
+        }
     };
     Some(Item::from([
         (keys::WORK_KEY.to_owned(), AttributeValue::S(keys::work(work))),

@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::{Item, Store, StoreError, is_race, keys, pause, read, unavailable, wr
 use crate::allocation::{Allocation, allocate};
 use crate::ids::{DimensionKey, LicenseId};
 use crate::ledger::{HourSum, LedgerItem, Source, Summing};
+use crate::metering::RecordName;
 use crate::tags::Tags;
 use crate::time::UsageHour;
 use crate::usage::{KeyHash, Quantity, UsageEvent};
@@ -53,13 +55,25 @@ struct UsageItem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     allocations: Vec<Allocation>,
     at: Timestamp,
+    /// In the item of an event: when intake received it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    received_at: Option<Timestamp>,
     expires_at: i64,
+}
+
+impl UsageItem {
+    /// What counts first among the items of one key: the highest revision, and of that what was received first.
+    fn precedence(&self) -> (Option<u32>, Reverse<Option<Timestamp>>) {
+        (self.revision, Reverse(self.received_at))
+    }
 }
 
 impl From<UsageItem> for LedgerItem {
     fn from(item: UsageItem) -> Self {
         let source = match (item.key, item.revision) {
-            (Some(key), Some(revision)) => Source::Open { key, revision, tags: item.tags },
+            (Some(key), Some(revision)) => {
+                Source::Open { key, revision, received_at: item.received_at.unwrap_or(item.at), tags: item.tags }
+            }
             (Some(key), None) => Source::Late { key, tags: item.tags },
             (None, _) => Source::Carried(item.allocations),
         };
@@ -109,7 +123,7 @@ pub enum LatePut {
 
 impl Store {
     /// Writes events of open hours and the markers of their hours, all without reading, and answers for each event
-    /// whether it is written. Of two with the same key and revision the later one stands.
+    /// whether it is written. Of several contents of one key and revision all stand, and the first counts.
     ///
     /// `marked` holds the markers that are known to be there already; those that were written are added to it.
     ///
@@ -125,7 +139,7 @@ impl Store {
         let mut items: BTreeMap<Place, Item> = BTreeMap::new();
         let mut places = Vec::new();
         for event in events {
-            let key = usage_key(event, &keys::usage_open(&event.dimension, &event.key, event.revision));
+            let key = usage_key(event, &keys::usage_open(event, now));
             let place = (key.pk.clone(), key.sk.clone());
             items.insert(place.clone(), write(&key, &item_of(event, Some(event.revision), now))?);
             let of = (event.license.clone(), event.hour());
@@ -148,7 +162,7 @@ impl Store {
             .collect())
     }
 
-    /// What was reported under an event's key in its hour: the highest revision, or what came late.
+    /// What counts of what was reported under an event's key in its hour: the highest revision, or what came late.
     ///
     /// # Errors
     ///
@@ -156,8 +170,22 @@ impl Store {
     pub async fn usage_of_key(&self, event: &UsageEvent) -> Result<Option<ReportedUsage>, StoreError> {
         let prefix = keys::usage_of_key(&event.dimension, &event.key);
         let items: Vec<UsageItem> = self.query(&keys::usage(&event.license, event.hour()), &prefix).await?;
-        let counted = items.into_iter().max_by_key(|item| item.revision);
+        let counted = items.into_iter().max_by_key(UsageItem::precedence);
         Ok(counted.map(ReportedUsage::from))
+    }
+
+    /// Reports whether something stands for the usage of an event's hour and dimension: a record, a note, or a note that
+    /// the hour is to be looked at again. What amounts to nothing needs none.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer.
+    pub async fn is_accounted_for(&self, event: &UsageEvent) -> Result<bool, StoreError> {
+        let (license, hour) = (event.license.clone(), event.hour());
+        let name = RecordName { license, hour, dimension: event.dimension.clone() };
+        let keys = [keys::record(&name), keys::note(&name), keys::dirty(&event.license, hour)];
+        let found = self.get_many(keys.map(|key| key.attributes()).to_vec()).await?;
+        Ok(!found.is_empty() || event.quantity == Quantity::ZERO)
     }
 
     /// Writes an event whose hour may be summed already, unless its key has one: first that the hour is to be looked
@@ -233,6 +261,7 @@ impl Store {
             tags: Tags::default(),
             allocations: allocate(amount, Quantity::capped(amount.amount)).parts,
             at: now,
+            received_at: None,
             expires_at: after(now, KEPT),
         }
     }
@@ -302,6 +331,7 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
         tags: event.tags.clone(),
         allocations: Vec::new(),
         at: event.time,
+        received_at: Some(now),
         expires_at: after(now, KEPT),
     }
 }

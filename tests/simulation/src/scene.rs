@@ -4,7 +4,7 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use sandbox::aws::{
     Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
-    ResolveCustomerSends, TokenLife, UsageOutsideLicense,
+    ResolveCustomerSends, StartOfPurchaseHour, TokenLife, UsageOutsideLicense,
 };
 use stallkeeper::listing::{Listing, Stage};
 
@@ -98,6 +98,7 @@ fn readings(rng: &mut Rng) -> Readings {
             UsageOutsideLicense::CustomerNotSubscribed,
             UsageOutsideLicense::InvalidLicense,
         ),
+        start_of_purchase_hour: one(rng, StartOfPurchaseHour::OutsideLicense, StartOfPurchaseHour::Accepted),
     }
 }
 

@@ -80,7 +80,7 @@ impl World {
         };
         let aws = Aws::without_ports(options)?;
         let network = Network::new(aws.in_process(), &time, &story, rng.u64(..));
-        let config = sdk_config(network.clone(), &aws, &format!("seed-{seed}"));
+        let config = sdk_config(network.clone(), &aws, &format!("seed {seed}"));
         let direct = sdk_config(aws.in_process().past_faults(), &aws, "direct");
         let mut stacks = Vec::new();
         for stage in &scene.stages {
@@ -230,15 +230,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As the functions have it, but for this AWS. Each seed has a region of its own: the SDK keeps account of its retries
-/// by region, for the whole process.
-fn sdk_config(client: impl HttpClient + 'static, aws: &Aws, region: &str) -> SdkConfig {
+/// As the functions have it, but for this AWS. Each seed has a name of its own for the region, so that no
+/// world spends the retries of another.
+fn sdk_config(client: impl HttpClient + 'static, aws: &Aws, name: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASIMULATION", "not-verified", None, None, "simulation");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(client)
         .endpoint_url(aws.url())
-        .region(Region::new(region.to_owned()))
+        .region(Region::new(sandbox::aws::Region::alias_of_home(name)))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(stallkeeper::aws::retries())
         .timeout_config(stallkeeper::aws::timeouts())

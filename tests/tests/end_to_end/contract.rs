@@ -360,6 +360,9 @@ fn a_code_of_an_events_result_is_in_the_document_where_a_source_has_it_and_nowhe
     let (_, judged) = judged.split_once("pub fn code(self)").unwrap();
     let (judged, _) = judged.split_once("\n}").unwrap();
     in_sources.entry("refused").or_default().extend(found(r#"=> "([a-z_]+)","#, judged));
+    // `Refusal::is_recent`: what is not refused before a while has passed.
+    let not_yet = ["license_ended", "month_closed", "too_old"].map(str::to_owned);
+    in_sources.entry("retry").or_default().extend(not_yet);
 
     let document = document();
     let mut documented: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

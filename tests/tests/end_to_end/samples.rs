@@ -32,6 +32,7 @@ async fn what_is_right_is_done() {
         "agreement-created",
         "agreement-created-reseller",
         "agreement-created-renewal",
+        "agreement-created-replacement",
         "agreement-amended",
         "agreement-ending-notice",
         "agreement-advisory",

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
+use sandbox::aws::{StartOfPurchaseHour, UsageOutsideLicense};
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
@@ -416,7 +417,7 @@ async fn al_a_duplicate_after_a_lost_answer_is_ours() {
 }
 
 /// Books something at AWS behind Stallkeeper's back, by the real client.
-async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
+pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
     let record = json!({
         "Timestamp": at.as_second(), "Dimension": "requests", "Quantity": quantity,
         "CustomerAWSAccountId": purchase.account,
@@ -555,6 +556,42 @@ async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
     assert_eq!(world.billed(&purchase.license).await, [booked("10", "140")]);
     let folded = world.records(&purchase.license).await;
     assert!(folded.iter().any(|record| record["state"]["name"] == "folded" && record["hour"] == "2026-11-10T09"));
+}
+
+/// AWS does not say whether it takes a record that is stamped with the start of the hour of the purchase.
+#[tokio::test]
+async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_takes_of_it() {
+    use StartOfPurchaseHour::{Accepted, OutsideLicense};
+    use UsageOutsideLicense::{CustomerNotSubscribed, InvalidLicense};
+    let readings =
+        [(OutsideLicense, CustomerNotSubscribed), (OutsideLicense, InvalidLicense), (Accepted, CustomerNotSubscribed)];
+    // It is ready in the hour of the purchase, or in the next.
+    let times = [("2026-11-10T09:20:30Z", "09"), ("2026-11-10T09:58:30Z", "10")];
+    for ((start_of_purchase_hour, usage_outside_license), (purchased, billed)) in
+        readings.into_iter().flat_map(|readings| times.map(|times| (readings, times)))
+    {
+        let world = World::with(|options| {
+            options.clock = Clock::standing_at(purchased.parse().unwrap());
+            options.delays.provision = minutes(5);
+            options.readings.start_of_purchase_hour = start_of_purchase_hour;
+            options.readings.usage_outside_license = usage_outside_license;
+        })
+        .await;
+        let case = format!("{start_of_purchase_hour:?}, {usage_outside_license:?}, purchased at {purchased}");
+        let purchases = [world.buy("demo-subscription", json!({})).await, world.buy("demo-legacy", json!({})).await];
+        for purchase in &purchases {
+            world.arrive(&purchase.token).await;
+            accepted(&world, json!([usage(&world, purchase, 100, "before it is ready")])).await;
+        }
+        world.advance(minutes(6)).await;
+        for purchase in &purchases {
+            accepted(&world, json!([usage(&world, purchase, 40, "after it is ready")])).await;
+        }
+        world.advance(minutes(80)).await;
+        for purchase in &purchases {
+            assert_eq!(world.billed(&purchase.license).await, [booked(billed, "140")], "{}: {case}", purchase.product);
+        }
+    }
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ async fn a_dry_run_judges_everything_and_writes_nothing() {
         texts(&judged, "status"),
         [
             "accepted",
-            "accepted",
+            "conflict",
             "duplicate",
             "conflict",
             "conflict",
@@ -293,6 +293,7 @@ async fn a_license_that_cannot_be_read_again_is_no_refusal() {
     let (world, purchase) = subscribed().await;
     world.end(&purchase.agreement).await;
     let events = json!([event(&purchase, 5, "a", world.now())]);
+    world.advance(SignedDuration::from_mins(3)).await;
     assert_eq!(world.report(events.clone()).await, ["refused"]);
     world.fault(json!({ "service": "dynamodb", "operation": "GetItem", "kind": "access_denied" })).await;
     assert_eq!(world.report(events.clone()).await, ["retry"]);

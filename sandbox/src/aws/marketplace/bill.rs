@@ -10,14 +10,15 @@ use stallkeeper::ids::{AccountId, DimensionKey, LicenseId, ProductCode};
 
 use super::Marketplace;
 use super::usage::{Allocation, Buyer};
+use crate::aws::region::Region;
 
 /// Everything that was booked, and its sums.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Bill {
     /// What was booked, oldest hour first.
     pub records: Vec<BilledRecord>,
-    /// The sums for each license, dimension and billing month. Records of every style are in them, so usage that was
-    /// sent in two styles stands here twice, as it would on the buyer's bill.
+    /// The sums for each license, dimension and billing month. Records of every style and region are in them, so
+    /// usage that was sent in two styles or to two regions stands here twice, as it would on the buyer's bill.
     pub totals: Vec<BillTotal>,
 }
 
@@ -36,6 +37,8 @@ pub struct BilledRecord {
     pub hour: Timestamp,
     /// How much; in JSON a text, so that no decimal is lost on the way.
     pub quantity: Decimal,
+    /// The region that it was sent to. AWS keeps the regions apart: what is sent to two is billed twice.
+    pub region: Region,
     /// How the request named the buyer.
     pub style: BillingStyle,
     /// The parts by tags, if the record has any.
@@ -123,6 +126,7 @@ impl Marketplace {
                 dimension: key.dimension.clone(),
                 hour: key.hour,
                 quantity: entry.quantity.normalize(),
+                region: key.region.clone(),
                 style: style(&key.buyer),
                 allocations: entry.allocations.iter().map(BilledAllocation::from).collect(),
                 metering_record_id: entry.id.clone(),
@@ -146,8 +150,8 @@ fn style(buyer: &Buyer) -> BillingStyle {
     }
 }
 
-fn order(record: &BilledRecord) -> (Timestamp, &LicenseId, &DimensionKey, BillingStyle, &str) {
-    (record.hour, &record.license, &record.dimension, record.style, &record.metering_record_id)
+fn order(record: &BilledRecord) -> (Timestamp, &LicenseId, &DimensionKey, BillingStyle, &Region, &str) {
+    (record.hour, &record.license, &record.dimension, record.style, &record.region, &record.metering_record_id)
 }
 
 fn month_of(hour: Timestamp) -> String {

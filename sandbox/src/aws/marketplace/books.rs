@@ -119,6 +119,8 @@ pub(crate) struct License {
     pub account: AccountId,
     /// Only for a product of the older kind.
     pub customer: Option<CustomerIdentifier>,
+    /// When the agreement was accepted that it was issued for.
+    pub purchased: Timestamp,
     /// What it grants and has granted, oldest first.
     pub grants: Vec<Grant>,
     /// From when on it grants nothing.

@@ -176,7 +176,7 @@ impl Marketplace {
         let license = if new_license {
             let arn: LicenseArn =
                 format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.names.license()).parse()?;
-            License { arn, grants: Vec::new(), revoked: None, ..subject.license.clone() }
+            License { arn, purchased: subject.now, grants: Vec::new(), revoked: None, ..subject.license.clone() }
         } else {
             subject.license.clone()
         };

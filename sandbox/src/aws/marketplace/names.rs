@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::anyhow;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId, ProductCode};
 
@@ -49,9 +51,15 @@ impl Names {
         self.text(length, "0123456789abcdef")
     }
 
-    /// A registration token. Letters and digits alone: one that began with `-` would be an option to the AWS CLI.
+    /// A registration token: Base64, as AWS's are. Each has a `+`, a `/` and an `=`, so that a caller who puts it into a
+    /// form without encoding it is refused every time.
     pub(super) fn token(&self) -> String {
-        self.text(32, LETTERS_AND_DIGITS)
+        loop {
+            let token = STANDARD.encode([self.draw(), self.draw()].as_flattened());
+            if token.contains('+') && token.contains('/') {
+                return token;
+            }
+        }
     }
 
     pub(super) fn agreement(&self) -> Result<AgreementId, InvalidId> {
@@ -117,7 +125,6 @@ mod tests {
     #[test]
     fn names_have_their_forms_and_never_repeat() {
         let names = Names::new().unwrap();
-        assert_eq!(names.token().len(), 32);
         assert_eq!(names.license().len(), 34);
         assert_eq!(names.uuid().len(), 36);
         names.account().unwrap();
@@ -125,6 +132,10 @@ mod tests {
         names.agreement().unwrap();
         let drawn: std::collections::BTreeSet<String> = (0..1000).map(|_| names.token()).collect();
         assert_eq!(drawn.len(), 1000);
-        assert!(drawn.iter().flat_map(|token| token.chars()).all(|letter| letter.is_ascii_alphanumeric()));
+        for token in drawn {
+            assert_eq!(STANDARD.decode(&token).unwrap().len(), 64);
+            assert!(['+', '/', '='].into_iter().all(|letter| token.contains(letter)), "{token}");
+            assert!(!token.starts_with('-'), "the AWS CLI takes it for an option: {token}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What AWS tells the seller: the events on the bus, and the messages of the two SNS topics.
 //!
-//! Agreement and License events: AWS Marketplace user guide, saas-eventbridge-integration, and events as they were
-//! observed where they differ from it. SNS: saas-notification.
+//! Agreement and License events have the members of the examples in the AWS Marketplace user guide,
+//! notifications-eventbridge, and the ARNs of events as they were observed; SNS messages those of saas-notification.
+//! `sandbox/tests/aws_services/documented_events.rs` compares them.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -75,7 +76,8 @@ enum Topic {
 
 impl Marketplace {
     pub(super) fn announce_purchase(&self, listing: &Listing, agreement: &Agreement, license: &License) {
-        let detail = self.agreement_detail(agreement, "NEW");
+        let created = json!({ "agreement": terms(agreement, "NEW"), "resaleAuthorization": { "id": null } });
+        let detail = self.detail(agreement, created);
         self.agreement_event(agreement.start, "Purchase Agreement Created - Proposer", agreement, detail);
         self.license_event(agreement.provisioned, LICENSE_UPDATED, listing, agreement, license);
         self.subscription_message(agreement.provisioned, "subscribe-success", listing, agreement, license);
@@ -89,13 +91,13 @@ impl Marketplace {
         license: &License,
         now: Timestamp,
     ) {
-        let mut detail = self.agreement_detail(agreement, "AMEND");
-        if let Some(members) = detail.get_mut("agreement").and_then(Value::as_object_mut) {
-            let renewal = json!({ "lockoutStartTime": null, "disabledBy": null });
-            members.insert("autoRenewalEnabled".to_owned(), agreement.end.is_some().into());
-            members.insert("renewalSummary".to_owned(), renewal);
-        }
-        with_product(&mut detail, listing);
+        let amended = json!({
+            "agreement": with(terms(agreement, "AMEND"), "autoRenewalEnabled", agreement.end.is_some().into()),
+            "renewalSummary": { "lockoutStartTime": null, "disabledBy": null },
+            "product": product(listing),
+            "resaleAuthorization": { "id": null },
+        });
+        let detail = self.detail(agreement, amended);
         self.agreement_event(now, "Purchase Agreement Amended - Proposer", agreement, detail);
         self.license_event(agreement.provisioned, LICENSE_UPDATED, listing, agreement, license);
         self.entitlement_message(agreement.provisioned, listing, license);
@@ -111,14 +113,14 @@ impl Marketplace {
         revoked: Option<Timestamp>,
     ) {
         let Subject { listing, agreement, .. } = *subject;
-        let mut detail = self.agreement_detail(successor, succession.intent());
-        if let Some(members) = detail.get_mut("agreement").and_then(Value::as_object_mut) {
-            members.insert("previousAgreementId".to_owned(), agreement.id.as_str().into());
-        }
-        if let Some(proposer) = detail.get_mut("proposer").and_then(Value::as_object_mut) {
-            proposer.insert("name".to_owned(), "The Sandbox's Seller".into());
-        }
-        with_product(&mut detail, listing);
+        // AWS shows no example of a replacement; here it has the members of a renewal, which follows another too.
+        let terms = terms(successor, succession.intent());
+        let created = json!({
+            "agreement": with(terms, "previousAgreementId", agreement.id.as_str().into()),
+            "product": product(listing),
+            "proposer": { "name": "The Sandbox's Seller", "accountId": self.0.seller },
+        });
+        let detail = self.detail(successor, created);
         self.agreement_event(successor.start, "Purchase Agreement Created - Proposer", successor, detail);
         self.license_event(successor.provisioned, LICENSE_UPDATED, listing, successor, license);
         match succession {
@@ -147,50 +149,37 @@ impl Marketplace {
     /// AWS's word about a risk on the buyer's account: `what` became of it, and the member that says when.
     pub(super) fn announce_advisory(&self, subject: &Subject<'_>, what: &str, when: &str) -> Changed {
         let Subject { listing, agreement, license, now } = *subject;
-        let mut advisory = serde_json::Map::new();
-        advisory.insert(when.to_owned(), second(now).into());
-        let detail = json!({
-            "requestId": self.0.names.uuid(),
-            "catalog": "AWSMarketplace",
+        let own = json!({
             "agreement": { "id": agreement.id },
-            "advisory": advisory,
             "product": { "id": listing.product_id },
+            "advisory": with(json!({}), when, second(now).into()),
         });
+        let detail = self.detail(agreement, own);
         let detail_type = format!("Purchase Agreement Advisory {what} - Manufacturer");
         self.agreement_event(now, &detail_type, agreement, detail);
         changed(agreement, license)
     }
 
-    /// What Created and Amended say of an agreement.
-    fn agreement_detail(&self, agreement: &Agreement, intent: &str) -> Value {
-        let start = second(agreement.start);
-        json!({
+    /// Returns an event's detail: what all events say of an agreement, and these members of its own.
+    fn detail(&self, agreement: &Agreement, own: Value) -> Value {
+        let common = json!({
             "requestId": self.0.names.uuid(),
             "catalog": "AWSMarketplace",
-            "agreement": {
-                "id": agreement.id,
-                "intent": intent,
-                "status": "ACTIVE",
-                "acceptanceTime": start,
-                "startTime": start,
-                "endTime": agreement.end.map_or_else(|| NO_END.to_owned(), second),
-            },
-            "resaleAuthorization": { "id": null },
             "acceptor": { "accountId": agreement.account },
             "proposer": { "accountId": self.0.seller },
             "offer": { "id": agreement.offer },
-        })
+        });
+        let own = own.as_object().into_iter().flatten();
+        own.fold(common, |detail, (name, value)| with(detail, name, value.clone()))
     }
 
-    /// Ended says the least: not even the product or the offer.
+    /// Ended says the least: not even the product.
     fn ended_event(&self, at: Timestamp, agreement: &Agreement, status: AgreementStatus) {
-        let detail = json!({
-            "requestId": self.0.names.uuid(),
-            "catalog": "AWSMarketplace",
+        let ended = json!({
             "agreement": { "id": agreement.id, "status": status.as_str() },
-            "acceptor": { "accountId": agreement.account },
-            "proposer": { "accountId": self.0.seller },
+            "resaleAuthorization": { "id": null },
         });
+        let detail = self.detail(agreement, ended);
         self.agreement_event(at, "Purchase Agreement Ended - Proposer", agreement, detail);
     }
 
@@ -212,16 +201,12 @@ impl Marketplace {
                 format!("aws:license-manager:us-east-1:{}:{}", self.0.seller, license.arn.id())
             }
         };
-        let detail = json!({
-            "requestId": self.0.names.uuid(),
-            "catalog": "AWSMarketplace",
+        let own = json!({
             "agreement": { "id": agreement.id },
             "product": { "code": listing.product_code, "id": listing.product_id },
             "license": { "arn": arn },
-            "acceptor": { "accountId": agreement.account },
-            "proposer": { "accountId": self.0.seller },
-            "offer": { "id": agreement.offer },
         });
+        let detail = self.detail(agreement, own);
         self.agreement_event(at, detail_type, agreement, detail);
     }
 
@@ -309,10 +294,29 @@ pub(crate) fn topics(listing: &Listing) -> Vec<String> {
 const LICENSE_UPDATED: &str = "License Updated - Manufacturer";
 const LICENSE_DEPROVISIONED: &str = "License Deprovisioned - Manufacturer";
 
-fn with_product(detail: &mut Value, listing: &Listing) {
-    if let Some(members) = detail.as_object_mut() {
-        members.insert("product".to_owned(), json!({ "id": listing.product_id, "title": listing.name }));
+/// Returns what Created and Amended say of an agreement.
+fn terms(agreement: &Agreement, intent: &str) -> Value {
+    let start = second(agreement.start);
+    json!({
+        "id": agreement.id,
+        "intent": intent,
+        "status": "ACTIVE",
+        "acceptanceTime": start,
+        "startTime": start,
+        "endTime": agreement.end.map_or_else(|| NO_END.to_owned(), second),
+    })
+}
+
+fn product(listing: &Listing) -> Value {
+    json!({ "id": listing.product_id, "title": listing.name })
+}
+
+/// Returns a JSON object with one member more, or with another value for it.
+fn with(mut object: Value, name: &str, value: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
+    object
 }
 
 /// EventBridge writes times to the second.

@@ -101,6 +101,7 @@ impl Marketplace {
             product: purchase.product.clone(),
             account: account.clone(),
             customer: customer.clone(),
+            purchased: now,
             grants: vec![grant(&agreement)],
             revoked: None,
         };

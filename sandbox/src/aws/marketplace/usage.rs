@@ -11,8 +11,9 @@ use stallkeeper::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, 
 
 use super::books::{Books, License};
 use super::{Marketplace, after};
-use crate::aws::readings::{FinalWindow, IdenticalRepeat, Readings, UsageOutsideLicense};
+use crate::aws::readings::{FinalWindow, IdenticalRepeat, Readings, StartOfPurchaseHour, UsageOutsideLicense};
 use crate::aws::refused::Refused;
+use crate::aws::region::Region;
 
 /// How long usage is taken after the end.
 const FINAL_WINDOW: SignedDuration = SignedDuration::from_hours(1);
@@ -66,9 +67,11 @@ pub(crate) enum Booked {
 #[derive(Debug)]
 pub(crate) struct OutsideLicense;
 
-/// What is booked once.
+/// What is booked once. The regions know nothing of each other: what is sent to two is booked in each (AWS's metering
+/// skill, aws/agent-toolkit-for-aws: records are deduplicated per region).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LedgerKey {
+    pub region: Region,
     pub buyer: Buyer,
     pub dimension: DimensionKey,
     /// The start of the hour, UTC.
@@ -96,9 +99,9 @@ enum Standing {
 }
 
 impl Marketplace {
-    /// Books usages in their order, all of them or, where one makes the call fail, none. Of several with one key the
+    /// Books usages in a region, in their order, all of them or, where one makes the call fail, none. Of several with one key the
     /// first counts.
-    pub(crate) fn book(&self, usages: Vec<Usage>) -> Result<Vec<Booked>, OutsideLicense> {
+    pub(crate) fn book(&self, region: &Region, usages: Vec<Usage>) -> Result<Vec<Booked>, OutsideLicense> {
         let (now, readings) = (self.now(), self.readings());
         let mut books = self.books();
         let standings: Vec<_> = usages.iter().map(|usage| books.standing(usage, now, &readings)).collect();
@@ -112,28 +115,15 @@ impl Marketplace {
             UsageOutsideLicense::InvalidLicense | UsageOutsideLicense::CustomerNotSubscribed => {}
         }
         let booked = usages.into_iter().zip(standings).map(|(usage, standing)| match standing {
-            (Standing::Taken, Some(license)) => self.book_one(&mut books, usage, license, readings.identical_repeat),
+            (Standing::Taken, Some(license)) => {
+                let Usage { buyer, dimension, at, quantity, allocations } = usage;
+                let key = LedgerKey { region: region.clone(), buyer, dimension, hour: hour_of(at) };
+                let entry = Entry { id: self.0.names.uuid(), license, quantity, allocations };
+                book_one(&mut books, key, entry, readings.identical_repeat)
+            }
             _ => Booked::NotSubscribed,
         });
         Ok(booked.collect())
-    }
-
-    fn book_one(&self, books: &mut Books, usage: Usage, license: LicenseId, repeat: IdenticalRepeat) -> Booked {
-        let key = LedgerKey { buyer: usage.buyer, dimension: usage.dimension, hour: hour_of(usage.at) };
-        match books.ledger.entry(key) {
-            hash_map::Entry::Vacant(free) => {
-                let id = self.0.names.uuid();
-                let Usage { quantity, allocations, .. } = usage;
-                free.insert(Entry { id: id.clone(), license, quantity, allocations });
-                Booked::Success { id }
-            }
-            hash_map::Entry::Occupied(taken) => match repeat {
-                IdenticalRepeat::Success if taken.get().quantity == usage.quantity => {
-                    Booked::Success { id: taken.get().id.clone() }
-                }
-                IdenticalRepeat::Success | IdenticalRepeat::DuplicateRecord => Booked::Duplicate,
-            },
-        }
     }
 
     /// Says that the catalogue does not publish a metered dimension, or that it does now. While it does not,
@@ -201,7 +191,7 @@ impl Books {
             }
         };
         let standings = theirs.into_iter().map(|license| {
-            let standing = self.takes(license, usage.at, now, readings.final_window);
+            let standing = self.takes(license, usage.at, now, readings);
             (standing, Some(license.arn.id().clone()))
         });
         // Of equals the newest.
@@ -209,11 +199,15 @@ impl Books {
     }
 
     /// Whether a license takes usage from a moment. Events tell times to the second, so a second is not split here.
-    fn takes(&self, license: &License, at: Timestamp, now: Timestamp, window: FinalWindow) -> Standing {
+    fn takes(&self, license: &License, at: Timestamp, now: Timestamp, readings: &Readings) -> Standing {
         let Some(ready) = license.grants.first().map(|grant| grant.from) else { return Standing::Closed };
-        let end = self.end(license, window);
+        let end = self.end(license, readings.final_window);
         let closed = now < ready || end.is_some_and(|end| now >= after(end, FINAL_WINDOW));
-        let from_then = at.as_second() >= ready.as_second();
+        let first = match readings.start_of_purchase_hour {
+            StartOfPurchaseHour::OutsideLicense => ready,
+            StartOfPurchaseHour::Accepted => hour_of(license.purchased),
+        };
+        let from_then = at.as_second() >= first.as_second();
         let until_then = end.is_none_or(|end| at.as_second() <= end.as_second());
         match (closed, from_then && until_then) {
             (true, _) => Standing::Closed,
@@ -244,6 +238,19 @@ impl Books {
             None => license.arn.id().clone(),
         };
         Some((id, license.account.clone(), license.product.clone()))
+    }
+}
+
+/// Books an entry, unless there is one under its key.
+fn book_one(books: &mut Books, key: LedgerKey, entry: Entry, repeat: IdenticalRepeat) -> Booked {
+    match books.ledger.entry(key) {
+        hash_map::Entry::Vacant(free) => Booked::Success { id: free.insert(entry).id.clone() },
+        hash_map::Entry::Occupied(taken) => match repeat {
+            IdenticalRepeat::Success if taken.get().quantity == entry.quantity => {
+                Booked::Success { id: taken.get().id.clone() }
+            }
+            IdenticalRepeat::Success | IdenticalRepeat::DuplicateRecord => Booked::Duplicate,
+        },
     }
 }
 

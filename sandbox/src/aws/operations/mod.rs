@@ -14,20 +14,22 @@ mod search_agreements;
 use super::error::ServiceError;
 use super::marketplace::Marketplace;
 use super::protocol::Document;
+use super::region::Region;
 use super::service::Service;
 
 /// Answers a call of an AWS Marketplace service. No document makes it fail but with an error of the service.
 ///
-/// The first `unprocessed` records of a BatchMeterUsage come back unprocessed; no other operation has such.
+/// The first `unprocessed` records of a BatchMeterUsage come back unprocessed; no other operation has such, and no other
+/// depends on the region.
 pub(crate) fn call(
     marketplace: &Marketplace,
-    service: Service,
-    operation: &str,
+    address: (Service, &str),
     request: &Document,
+    region: &Region,
     unprocessed: usize,
 ) -> Result<Document, ServiceError> {
-    match (service, operation) {
-        (Service::Metering, "BatchMeterUsage") => batch_meter_usage::answer(marketplace, request, unprocessed),
+    match address {
+        (Service::Metering, "BatchMeterUsage") => batch_meter_usage::answer(marketplace, request, region, unprocessed),
         (Service::Metering, "ResolveCustomer") => resolve_customer::answer(marketplace, request),
         (Service::Entitlement, "GetEntitlements") => get_entitlements::answer(marketplace, request),
         (Service::Agreement, "DescribeAgreement") => describe_agreement::answer(marketplace, request),
@@ -122,7 +124,7 @@ mod tests {
             for service in Service::ALL {
                 for operation in service.operations() {
                     product(&marketplace, service, operation, &request);
-                    if let Err(error) = call(&marketplace, service, operation, &request, 0) {
+                    if let Err(error) = call(&marketplace, (service, operation), &request, &Region::default(), 0) {
                         prop_assert!((400..500).contains(&error.status), "{:?}", error);
                     }
                 }
@@ -186,7 +188,8 @@ mod tests {
             }),
             unprocessed in 0..30_usize,
         ) {
-            match call(&marketplace, Service::Metering, "BatchMeterUsage", &request, unprocessed) {
+            let address = (Service::Metering, "BatchMeterUsage");
+            match call(&marketplace, address, &request, &Region::default(), unprocessed) {
                 Ok(_) => {}
                 Err(error) => {
                     prop_assert!((400..500).contains(&error.status), "{:?}", error);

@@ -432,6 +432,8 @@ async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dro
     shop.world.end(&purchase.agreement).await;
     // The gate has its answer from before, and does not know yet.
     browser.send("/work", &[("dimension", "requests"), ("quantity", "4")]).await;
+    // Until then an earlier attempt to report it may be on its way.
+    shop.world.advance(SignedDuration::from_mins(3)).await;
     let page = send_all(&mut browser).await;
     assert!(page.shows("Not billed") && page.shows("4 requests: license_ended"), "{page:?}");
     shop.world.advance(SignedDuration::from_mins(70)).await;
@@ -462,6 +464,7 @@ async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
     let heir = renew(&shop, &purchase).await;
     // The gate has its answer from before.
     browser.send("/work", &RECORD_EVENTS).await;
+    shop.world.advance(SignedDuration::from_mins(3)).await;
     send_all(&mut browser).await;
     shop.next_hour().await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::ZERO);

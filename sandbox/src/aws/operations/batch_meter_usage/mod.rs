@@ -15,6 +15,7 @@ use crate::aws::error::ServiceError;
 use crate::aws::input::{BadInput, Input};
 use crate::aws::marketplace::{Booked, Marketplace, OutsideLicense, Usage};
 use crate::aws::protocol::{Document, Record};
+use crate::aws::region::Region;
 use crate::aws::service::Service;
 use record::UsageRecord;
 
@@ -29,6 +30,7 @@ pub(super) const LARGEST_BODY: usize = 1_000_000;
 pub(super) fn answer(
     marketplace: &Marketplace,
     request: &Document,
+    region: &Region,
     unprocessed: usize,
 ) -> Result<Document, ServiceError> {
     if !marketplace.admits_metering_request() {
@@ -38,7 +40,7 @@ pub(super) fn answer(
     let usages = usages(marketplace, request, &records)?;
     let left = unprocessed.min(usages.len());
     let booked = marketplace
-        .book(usages.into_iter().skip(left).collect())
+        .book(region, usages.into_iter().skip(left).collect())
         .map_err(|OutsideLicense| invalid_license("The usage is not within the license's activation period."))?;
     let results = records.iter().skip(left).zip(booked).map(|(record, booked)| result(record, booked)).collect();
     let unprocessed: Vec<Document> = records.iter().take(left).map(UsageRecord::echo).collect();

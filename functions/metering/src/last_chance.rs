@@ -1,0 +1,102 @@
+//! The last ten minutes before AWS refuses a record: a run is followed by another at once, as long as one is to be sent
+//! or made in them.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use stallkeeper::license::License;
+use stallkeeper::metering::{CLOSING, CLOSING_PACE};
+use stallkeeper::store::StoreError;
+use stallkeeper::store::keys::SHARDS;
+use tokio::time::Instant;
+
+use crate::run::Run;
+use crate::{Metering, Report};
+
+/// How long before a last chance ends the last call begins: it takes 20 seconds at most, and its answer is to be true.
+const LAST_CALL: SignedDuration = SignedDuration::from_secs(25);
+
+/// From one run to the next while something has its last chance, at most: another record may join it.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+
+/// For how long an invocation goes on after a run that failed: then the schedule begins the next.
+const RETRIES_FAILURES: Duration = Duration::from_secs(230);
+
+/// How long one run of an invocation may take.
+const RUN_TIME_LIMIT: Duration = Duration::from_secs(290);
+
+/// The time that a run needs at least.
+const SHORTEST_RUN: Duration = Duration::from_secs(60);
+
+impl Metering {
+    /// Handles one invocation: runs, and runs again as long as a record has its last chance within ten minutes, so that
+    /// no minute passes without an attempt, until the last call whose answer comes in time.
+    ///
+    /// # Errors
+    ///
+    /// When the table does not answer. What was done stays done, and the next run goes on from there.
+    pub async fn invoke(&self, time_limit: Duration) -> Result<Report, StoreError> {
+        let (began, mut all) = (Instant::now(), Report::default());
+        loop {
+            let left = time_limit.saturating_sub(began.elapsed());
+            let now = || self.store.clock().now();
+            let again_at = match self.run(left.min(RUN_TIME_LIMIT)).await {
+                Ok(report) => {
+                    all.add(&report);
+                    report.again_at
+                }
+                Err(error) if began.elapsed() >= RETRIES_FAILURES => return Err(error),
+                Err(_) => now().checked_add(CLOSING_PACE).ok(),
+            };
+            let pause = again_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
+            let ends = |pause: &Duration| began.elapsed() + *pause + SHORTEST_RUN > time_limit;
+            let Some(pause) = pause.filter(|pause| !ends(pause)) else { return Ok(all) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// When the next run is to follow this one at once, because something has its last chance; none if nothing has.
+pub(crate) async fn next_run(run: &Run<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let now = run.store.clock().now();
+    let waiting = try_join_all((0..SHARDS).map(|shard| run.store.pressing_records(shard))).await?;
+    let records = waiting.iter().flatten().map(|record| (record.not_before, record.last_chance()));
+    let flushes = flushes(run, now).await?;
+    let due = records.chain(flushes).filter_map(|(wanted, ends)| in_its_last_chance(wanted, ends, now));
+    Ok(due.min())
+}
+
+/// The licenses that are to be flushed before their final hour ends: when, and when it does.
+async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+    let soon = now.checked_add(CLOSING).unwrap_or(now);
+    let due = run.store.licenses_to_flush(soon).await?;
+    let licenses = run.store.licenses(&due).await?;
+    Ok(licenses.iter().filter_map(|license: &License| Some((license.flush_at?, license.final_hour_ends()?))).collect())
+}
+
+/// When something that is wanted at a moment is tried next, if its last chance ends within ten minutes and it is wanted
+/// before the last call.
+fn in_its_last_chance(wanted: Timestamp, ends: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let last_call = ends.checked_sub(LAST_CALL).ok().filter(|last| *last > now && *last >= wanted)?;
+    let is_near = ends.duration_since(now) <= CLOSING;
+    let next = wanted.max(now.checked_add(CLOSING_PACE).ok()?).min(last_call);
+    is_near.then(|| next.min(now.checked_add(LONGEST_PAUSE).unwrap_or(next)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_its_last_chance_is_tried_until_the_last_call() {
+        let at = |text: &str| format!("2026-12-01T{text}Z").parse::<Timestamp>().unwrap();
+        let next = |wanted: &str, now: &str| in_its_last_chance(at(wanted), at("06:00:00"), at(now));
+        assert_eq!(next("05:48:00", "05:49:59"), None, "more than ten minutes are left");
+        assert_eq!(next("05:50:00", "05:50:00"), Some(at("05:50:30")));
+        assert_eq!(next("05:57:00", "05:50:00"), Some(at("05:51:00")), "no minute passes without a look");
+        assert_eq!(next("05:59:20", "05:59:10"), Some(at("05:59:35")), "the last call");
+        assert_eq!(next("05:59:35", "05:59:35"), None);
+        assert_eq!(next("06:00:00", "05:59:00"), None, "it is wanted too late");
+    }
+}

@@ -1,0 +1,185 @@
+//! A legacy buyer moves to a license key, and uses the product all the while.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail, ensure};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::Story;
+use crate::people::{Bought, text};
+
+const TENANT: &str = "stark";
+const DIMENSION: &str = "requests";
+
+/// A minute past the time at which the move has been made.
+const MADE: SignedDuration = SignedDuration::from_mins(16);
+
+/// Runs the chapter.
+pub(super) async fn run(story: &mut Story) -> Result<()> {
+    story.chapter("A legacy buyer who moves to a license key");
+    let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
+    let cookie = story.arrive(&purchase.token).await?;
+    story.leave_contact(&cookie).await?;
+    story.link(&purchase.license, TENANT).await?;
+    // The move is planned ten minutes ahead or more.
+    let hour = next_hour(story.sandbox.clock().now() + SignedDuration::from_mins(40))?;
+    story.sandbox.set(hour - SignedDuration::from_mins(40)).await;
+    let (arn, new) = license_of(story, &purchase).await?;
+    let mut buyer = Mover { story, old: purchase.license.clone(), new, unsent: Vec::new(), reported: 0 };
+    let early = buyer.now();
+    buyer.uses(Id::Old, 20, early).await?;
+    buyer.story.expect_license(&buyer.old, json!({ "state": "active", "tenant": TENANT })).await?;
+    buyer.story.say("subscribes by a customer key and uses 20 requests");
+
+    import(&buyer, &purchase, &arn, hour).await?;
+    buyer.story.say(format!("POST /v1/imports plans the move to the license for {hour}"));
+
+    buyer.story.sandbox.set(hour - SignedDuration::from_mins(1)).await;
+    let before = buyer.now();
+    buyer.uses(Id::Old, 10, before).await?;
+    buyer.story.sandbox.set(hour + SignedDuration::from_secs(30)).await;
+    let after = buyer.now();
+    buyer.uses(Id::Old, 3, after).await?;
+    buyer.uses(Id::New, 2, after).await?;
+    buyer.uses(Id::Old, 4, before).await?;
+    buyer.uses(Id::New, 5, before).await?;
+    let waiting = buyer.unsent.len();
+    buyer
+        .story
+        .say(format!("uses 24 more around the hour, reported under either id: {waiting} are told to come again"));
+
+    buyer.story.sandbox.set(hour + MADE).await;
+    buyer.send().await?;
+    ensure!(buyer.unsent.is_empty(), "the move is made, and yet not accepted: {:?}", buyer.unsent);
+    buyer.story.expect_license(&buyer.new, json!({ "state": "active", "tenant": TENANT })).await?;
+    buyer.story.expect_license(&buyer.old, json!({ "successor": buyer.new })).await?;
+    buyer.story.say("the move is made: the license has the tenant, and accepts what is sent again");
+
+    let now = buyer.now();
+    buyer.uses(Id::Old, 6, now).await?;
+    buyer.uses(Id::New, 7, now).await?;
+    buyer.uses(Id::Old, 8, early).await?;
+    buyer.repeats(Id::New, 20, early).await?;
+    buyer.story.say("uses 21 more, some of it before the move; what is sent again under the other id is a duplicate");
+
+    buyer.story.advance(SignedDuration::from_mins(150)).await?;
+    buyer.story.expect_billed(&buyer.old, 65).await?;
+    buyer.expect_one_style(hour).await?;
+    buyer.story.say("65 are billed: by customer key before the hour, by license from then on, no hour in both");
+    Ok(())
+}
+
+/// The id that an event names.
+#[derive(Debug, Clone, Copy)]
+enum Id {
+    Old,
+    New,
+}
+
+/// The buyer, and the application's outbox.
+struct Mover<'a> {
+    story: &'a mut Story,
+    /// The customer key, by which the bill names the buyer all along.
+    old: String,
+    new: String,
+    unsent: Vec<Value>,
+    reported: usize,
+}
+
+impl Mover<'_> {
+    fn now(&self) -> Timestamp {
+        self.story.sandbox.clock().now()
+    }
+
+    /// Uses something, and has the application report it.
+    async fn uses(&mut self, id: Id, quantity: i64, at: Timestamp) -> Result<()> {
+        self.reported += 1;
+        let event = self.event(id, quantity, at, &format!("move {}", self.reported));
+        self.unsent.push(event);
+        *self.story.used.entry((self.old.clone(), DIMENSION.to_owned())).or_default() += Decimal::from(quantity);
+        self.send().await
+    }
+
+    /// Reports the first usage once more, under another id.
+    async fn repeats(&self, id: Id, quantity: i64, at: Timestamp) -> Result<()> {
+        let results = self.story.people.report(json!([self.event(id, quantity, at, "move 1")])).await?;
+        let status = results.first().and_then(|result| result.get("status"));
+        ensure!(status == Some(&json!("duplicate")), "what was reported before was answered {results:?}");
+        Ok(())
+    }
+
+    fn event(&self, id: Id, quantity: i64, at: Timestamp, key: &str) -> Value {
+        let license = match id {
+            Id::Old => &self.old,
+            Id::New => &self.new,
+        };
+        json!({
+            "license": license, "dimension": DIMENSION, "quantity": quantity, "time": at.to_string(), "key": key,
+        })
+    }
+
+    /// Reports what is in the outbox. What is to be sent again stays in it.
+    async fn send(&mut self) -> Result<()> {
+        let events = std::mem::take(&mut self.unsent);
+        let results = self.story.people.report(events.clone().into()).await?;
+        for (event, result) in events.into_iter().zip(results) {
+            match result.get("status").and_then(Value::as_str) {
+                Some("accepted") => {}
+                Some("retry") => self.unsent.push(event),
+                _ => bail!("{event} was answered {result}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that AWS has booked each hour in one style, the one that the buyer had in it.
+    async fn expect_one_style(&self, moved: Timestamp) -> Result<()> {
+        let mut styles: BTreeMap<Timestamp, BTreeSet<String>> = BTreeMap::new();
+        for record in self.story.people.bill().await? {
+            if text(&record, "license")? == self.old {
+                styles.entry(text(&record, "hour")?.parse()?).or_default().insert(text(&record, "style")?);
+            }
+        }
+        for (hour, styles) in styles {
+            let expected = if hour < moved { "customer" } else { "license" };
+            ensure!(
+                styles == BTreeSet::from([expected.to_owned()]),
+                "{hour} is booked by {styles:?}, not by {expected}"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Plans the move, with the file that a seller sends.
+async fn import(buyer: &Mover<'_>, purchase: &Bought, arn: &str, hour: Timestamp) -> Result<()> {
+    let customer = purchase.customer.as_deref().context("the buyer has no customer key")?;
+    let csv = format!(
+        "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},{TENANT},{customer},{arn},{},{}\n",
+        purchase.product, purchase.agreement, purchase.account
+    );
+    let answer = buyer.story.people.send_raw(Method::POST, "/v1/imports", "text/csv", csv.into_bytes()).await?;
+    let page: Value = serde_json::from_str(&answer.page)?;
+    let result = page.pointer("/results/0").cloned().unwrap_or_default();
+    let planned = [("status", json!("imported")), ("moves_to", json!(buyer.new)), ("moves_at", json!(hour))];
+    ensure!(planned.iter().all(|(name, value)| result.get(*name) == Some(value)), "the import was answered {page}");
+    Ok(())
+}
+
+/// The license that AWS has for a legacy buyer: its ARN, and its id.
+async fn license_of(story: &Story, purchase: &Bought) -> Result<(String, String)> {
+    let bought = story.people.control(Method::GET, "/sandbox/purchases", Value::Null).await?;
+    let mut licenses = bought.get("licenses").and_then(Value::as_array).into_iter().flatten();
+    let theirs = licenses.find(|license| license.get("agreement_id") == Some(&json!(purchase.agreement)));
+    let arn = text(theirs.context("AWS has no license for the buyer")?, "license_arn")?;
+    let id = arn.rsplit(':').next().unwrap_or_default().to_owned();
+    Ok((arn, id))
+}
+
+/// The first full hour after a time.
+fn next_hour(time: Timestamp) -> Result<Timestamp> {
+    Ok(Timestamp::from_second((time.as_second().div_euclid(3600) + 1) * 3600)?)
+}

@@ -1,0 +1,284 @@
+//! The move of a buyer from a customer key to a license key, and how the two keys stay in step.
+//!
+//! Usage changes its key by the clock alone ([`Moving::key_of`]). The rest is here: the license takes over tenant and
+//! access once AWS was asked, and an ending that is known of one key ends the other.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{LicenseNews, change, follow_agreement, inherit, licenses_following, see_agreement};
+use crate::agreement::{Agreement, AgreementLook, AgreementStatus, SeenStanding};
+use crate::ids::LicenseId;
+use crate::license::{License, LicenseEvent, Mark, Moving, SeenInForce, State, Succession};
+use crate::marketplace::{Marketplace, MarketplaceError};
+use crate::metering::window_of;
+use crate::store::{Store, StoreError};
+
+/// How long before AWS's window for a move's first hour closes the move waits no longer for AWS to say how the
+/// agreement stands.
+const STOPS_WAITING: SignedDuration = SignedDuration::from_hours(4);
+
+/// How long after an agreement began its `subscribe-success` comes at most.
+const SUBSCRIBED_BY_NOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// An error of a move. What was planned stays planned, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// AWS did not say how the agreement stands; see [`MarketplaceError`].
+    #[error(transparent)]
+    Marketplace(#[from] MarketplaceError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes the row of the license that a customer key moves to, so that both keys lead to each other from now on. It waits,
+/// and takes no tenant and no usage of its own before the move.
+pub(super) async fn prepare_move(store: &Store, old: &License, moving: &Moving) -> Result<License, StoreError> {
+    let license = change(store, moving.arn.id(), &old.product, |license| {
+        license.know_buyer(Some(&moving.account), Some(&moving.arn));
+        license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
+        license.predecessor.get_or_insert_with(|| old.id.clone());
+        if license.metered_from.is_none() || license.first_active().is_none() {
+            license.metered_from = Some(moving.at);
+        }
+    })
+    .await?;
+    let license = follow_agreement(store, license).await?;
+    follow_other_key(store, &license).await?;
+    Ok(license)
+}
+
+/// Moves a buyer from a customer key to a license key, if that is due. Done again it changes nothing.
+///
+/// AWS is asked how the agreement stands (DescribeAgreement). The license begins, with the tenant and the entitlements,
+/// before the customer key ends, so that the tenant is never without either. Where the agreement has ended, the license
+/// ends with it and never begins. While AWS does not answer, the customer key keeps tenant and access, until four hours
+/// before AWS would refuse the usage that waits; then the move is made as the seller planned it. The customer key's last
+/// hour is the one before the move.
+///
+/// # Errors
+///
+/// When AWS or the table does not answer. Some of it may have changed then; done again the rest follows.
+pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseId) -> Result<(), MoveError> {
+    let now = store.clock().now();
+    let Some((old, moving)) = planned(store, id).await?.filter(|(_, moving)| moving.due_at() <= now) else {
+        return Ok(());
+    };
+    if old.first_active().is_none() {
+        return Ok(cancel_move(store, id, &moving, "the customer key was never in force").await?);
+    }
+    let at_aws = match marketplace.agreement(&moving.agreement).await {
+        Ok(at_aws) => at_aws,
+        Err(error) if now < waits_until(&moving) => return Err(error.into()),
+        Err(error) => {
+            let error = crate::aws::chain(&error);
+            tracing::error!(license = %id, error, "AWS did not answer; moving the buyer as the seller planned it");
+            None
+        }
+    };
+    let ending = at_aws.as_ref().and_then(|at_aws| at_aws.ending(&moving.agreement, now));
+    if let Some(ending) = &ending {
+        see_agreement(store, ending).await?;
+    }
+    let target = prepare_move(store, &old, &moving).await?;
+    // What AWS says of the agreement may have ended the customer key, and so cancelled the move.
+    let Some((old, moving)) = planned(store, id).await? else { return Ok(()) };
+    if ending.is_none() && is_over(&target, now) && !is_over(&old, now) {
+        return Ok(cancel_move(store, id, &moving, "the license that it moves to has ended").await?);
+    }
+    let in_force = ending.is_none().then(|| SeenInForce {
+        agreement: Some(moving.agreement.clone()),
+        // It lifts no ending: one from before the hour of the move counts, whenever its event arrives.
+        starts_at: at_aws.and_then(|at_aws| at_aws.starts_at),
+        at: moving.at.start(),
+    });
+    begin_license(store, &old, &moving, in_force).await?;
+    end_customer_key(store, &old, &moving).await?;
+    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
+    Ok(())
+}
+
+/// The customer key with its planned move, as the table has it at this moment.
+async fn planned(store: &Store, id: &LicenseId) -> Result<Option<(License, Moving)>, StoreError> {
+    let old = store.license(id).await?;
+    Ok(old.and_then(|old| Some((old.clone(), old.moving.filter(Moving::is_planned)?))))
+}
+
+/// The moment until which a move waits for AWS to answer.
+fn waits_until(moving: &Moving) -> Timestamp {
+    let closes = window_of(moving.at);
+    closes.checked_sub(STOPS_WAITING).unwrap_or(closes)
+}
+
+fn is_over(license: &License, now: Timestamp) -> bool {
+    matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. })
+}
+
+/// Gives the license tenant and entitlements, and has it in force, unless AWS's events say more of that.
+async fn begin_license(
+    store: &Store,
+    old: &License,
+    moving: &Moving,
+    in_force: Option<SeenInForce>,
+) -> Result<(), StoreError> {
+    let agreement = store.agreement(&moving.agreement).await?;
+    let license = change(store, moving.arn.id(), &old.product, |license| {
+        license.tenant = license.tenant.take().or_else(|| old.tenant.clone());
+        if license.entitlements_read_at.is_none() {
+            license.entitlements.clone_from(&old.entitlements);
+            license.entitlements_read_at = old.entitlements_read_at;
+        }
+        if let Some(in_force) = in_force.as_ref().filter(|_| license.first_active().is_none()) {
+            license.hear(LicenseEvent::SeenInForce(in_force.clone()));
+        }
+        if let Some(agreement) = &agreement {
+            license.follow(agreement);
+        }
+    })
+    .await?;
+    follow_agreement(store, license).await.map(drop)
+}
+
+async fn end_customer_key(store: &Store, old: &License, moving: &Moving) -> Result<(), StoreError> {
+    let (now, begins) = (store.clock().now(), moving.at.start());
+    let last_moment = begins.checked_sub(SignedDuration::from_secs(1)).unwrap_or(begins);
+    let succession = Succession { undated: false, at: last_moment, by: moving.arn.id().clone(), from: None };
+    let done = |license: Option<License>| {
+        let mut license = license.filter(|license| license.moving.as_ref() == Some(moving))?;
+        license.moving = Some(Moving { done_at: Some(now), ..moving.clone() });
+        license.succeed(succession.clone());
+        Some(license.into())
+    };
+    match store.change_license(&old.id, done).await? {
+        Some(old) => inherit(store, &old, succession).await,
+        None => Ok(()),
+    }
+}
+
+async fn cancel_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) -> Result<(), StoreError> {
+    let now = store.clock().now();
+    let cancelled = |license: Option<License>| {
+        let mut license = license.filter(|license| license.moving.as_ref() == Some(moving))?;
+        license.moving = Some(Moving { cancelled_at: Some(now), ..moving.clone() });
+        Some(license.into())
+    };
+    store.change_license(id, cancelled).await?;
+    tracing::error!(license = %id, to = %moving.arn.id(), why, "the move of a buyer to a license key is cancelled");
+    Ok(())
+}
+
+/// Brings the other key of a buyer who moves, or has moved, up to date with what became of this one: an ending that is
+/// known of one key, by whichever kind of event, ends the other.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub(super) fn follow_other_key<'a>(store: &'a Store, license: &'a License) -> BoxFuture<'a, Result<(), StoreError>> {
+    async move {
+        match (&license.moving, &license.predecessor) {
+            (Some(moving), _) => customer_key_changed(store, license, moving).await,
+            (None, Some(old)) if old.is_legacy() => match store.license(old).await? {
+                Some(old) => license_changed(store, &old, license).await,
+                None => Ok(()),
+            },
+            (None, _) => Ok(()),
+        }
+    }
+    .boxed()
+}
+
+/// The agreement of a buyer who left by the customer key has ended.
+async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> Result<(), StoreError> {
+    let Some(at) = old.ended_by_itself_at() else { return subscribe_again(store, &old.id).await };
+    let agreement = store.agreement(&moving.agreement).await?;
+    if agreement.as_ref().and_then(Agreement::ended_at).is_some() {
+        return Ok(());
+    }
+    let seen = SeenStanding { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
+    let look = AgreementLook { agreement: moving.agreement.clone(), seen, previous: None, starts_at: None };
+    see_agreement(store, &look).await
+}
+
+/// The customer key of a buyer whose agreement ended before the move was made has ended too, unless the buyer subscribed
+/// again since: that is another agreement, and the move is cancelled.
+async fn license_changed(store: &Store, old: &License, license: &License) -> Result<(), StoreError> {
+    let Some(moving) = old.moving.as_ref().filter(|moving| moving.arn.id() == &license.id) else { return Ok(()) };
+    if moving.done_at.is_some() {
+        return subscribe_again(store, &old.id).await;
+    }
+    let Some(at) = license.agreement_ended_at().filter(|_| moving.is_planned()) else { return Ok(()) };
+    if has_subscribed_again(store, old, moving).await? {
+        return cancel_move(store, &old.id, moving, "the buyer has another agreement").await;
+    }
+    let left = Mark { at, event: format!("agreement {}", moving.agreement) };
+    let ended = |row: Option<License>| {
+        let mut row = row.filter(|row| row.ended_by_itself_at().is_none())?;
+        row.hear(LicenseEvent::Unsubscribing(left.clone()));
+        Some(row.into())
+    };
+    store.change_license(&old.id, ended).await.map(drop)
+}
+
+/// Reports whether a customer key is in force by a later subscription than the one whose agreement a move named.
+async fn has_subscribed_again(store: &Store, old: &License, moving: &Moving) -> Result<bool, StoreError> {
+    let Some(subscribed) = &old.news.subscribed else { return Ok(false) };
+    let agreement = store.agreement(&moving.agreement).await?;
+    let started = agreement.and_then(|agreement| agreement.starts_at);
+    Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > SUBSCRIBED_BY_NOW))
+}
+
+/// Has the customer key of a buyer who has moved, left and subscribed again in force again: the new subscription has an
+/// agreement and a license of its own.
+async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
+    let now = store.clock().now();
+    let Some(old) = store.license(id).await? else { return Ok(()) };
+    let Some(moving) = old.moving.as_ref().filter(|it| it.done_at.is_some() && it.cancelled_at.is_none()) else {
+        return Ok(());
+    };
+    let license = store.license(moving.arn.id()).await?;
+    let Some(left) = license.and_then(|license| license.usage_until()) else { return Ok(()) };
+    let again = |row: Option<License>| {
+        let mut row = row.filter(|row| row.moving.as_ref() == Some(moving))?;
+        row.news.subscribed.as_ref().filter(|subscribed| subscribed.at > left)?;
+        row.news.succeeded = None;
+        row.moving = Some(Moving { cancelled_at: Some(now), ..moving.clone() });
+        Some(row.into())
+    };
+    store.change_license(id, again).await.map(drop)
+}
+
+/// The relation of a license that the table does not know to one that a buyer moved to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continues {
+    /// Its agreement renews or replaces the one of a license that its buyer moved to.
+    Yes,
+    /// Its buyer has moved, and nothing is known of its agreement yet.
+    NotYetKnown,
+    /// It has to do with no license that a buyer moved to.
+    No,
+}
+
+/// Says whether a license of a listing that is keyed by customer continues one that its buyer has moved to. Any other
+/// would be a twin of the buyer's customer key.
+///
+/// # Errors
+///
+/// When the table does not answer.
+pub async fn continues_moved_license(store: &Store, news: &LicenseNews) -> Result<Continues, StoreError> {
+    let is_moved = |license: &License| {
+        license.product == news.product && license.predecessor.as_ref().is_some_and(LicenseId::is_legacy)
+    };
+    let agreement = news.event.as_ref().and_then(LicenseEvent::agreement);
+    let (Some(agreement), Some(account)) = (agreement, &news.account) else { return Ok(Continues::No) };
+    let theirs = store.licenses_of_account(account, None, 100).await?.licenses;
+    if !theirs.iter().any(is_moved) {
+        return Ok(Continues::No);
+    }
+    let Some(row) = store.agreement(agreement).await? else { return Ok(Continues::NotYetKnown) };
+    let Some(previous) = &row.previous else { return Ok(Continues::No) };
+    let continued = licenses_following(store, previous).await?;
+    let line = |license: &License| license.product == news.product && !license.id.is_legacy();
+    Ok(if continued.iter().any(line) { Continues::Yes } else { Continues::No })
+}

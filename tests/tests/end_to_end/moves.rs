@@ -1,0 +1,197 @@
+//! A buyer's move from a customer key to a license key, with everything that may come between: each unit is billed once,
+//! and access follows AWS.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use tests::{Bought, World};
+
+use crate::existing_customers::{arn_of, booked, import, mover, usage};
+
+fn at(time: &str) -> Timestamp {
+    format!("2026-11-{time}:00Z").parse().unwrap()
+}
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+/// The row that moves a legacy buyer to a license key at the next hour.
+async fn row(world: &World, purchase: &Bought) -> (String, String) {
+    let arn = arn_of(world, purchase).await;
+    let csv = format!(
+        "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{arn},{},{}\n",
+        purchase.product,
+        purchase.customer.as_deref().unwrap(),
+        purchase.agreement,
+        purchase.account
+    );
+    (csv, arn.rsplit(':').next().unwrap().to_owned())
+}
+
+/// AWS does not say how agreements stand.
+async fn agreements_do_not_answer(world: &World) {
+    let fault = json!({
+        "service": "agreement", "operation": "DescribeAgreement", "kind": "error500", "times": 100_000,
+    });
+    world.fault(fault).await;
+}
+
+async fn faults_are_over(world: &World) {
+    world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+}
+
+async fn is_in_one_style_an_hour(world: &World, legacy: &str, expected: i64) {
+    let (units, styles) = booked(world, legacy).await;
+    assert_eq!(units, Decimal::from(expected), "{styles:?}");
+    assert!(styles.values().all(|styles| styles.len() == 1), "{styles:?}");
+}
+
+#[tokio::test]
+async fn an_event_under_both_ids_is_billed_once_whatever_intake_remembers() {
+    let world = World::new().await;
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    world.link(&purchase.license, "acme").await;
+    let (csv, new) = row(&world, &purchase).await;
+    let (old, now) = (purchase.license.clone(), world.now());
+    // From here on intake remembers the customer key without its move.
+    assert_eq!(world.report(json!([usage(&old, 10, "k1", now)])).await, ["accepted"]);
+    assert_eq!(import(&world, &csv).await[0]["status"], "imported");
+    let both = json!([usage(&old, 1, "other", now), usage(&new, 10, "k1", now)]);
+    assert_eq!(world.report(both).await, ["accepted", "accepted"]);
+    let mut corrected = usage(&new, 12, "k1", now);
+    corrected["revision"] = json!(1);
+    assert_eq!(world.report(json!([usage(&old, 1, "other", now), corrected])).await, ["accepted", "accepted"]);
+    world.advance(minutes(120)).await;
+    is_in_one_style_an_hour(&world, &old, 12 + 1).await;
+}
+
+#[tokio::test]
+async fn a_buyer_who_left_before_the_hour_and_whose_event_comes_after_it_is_never_activated() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let old = purchase.license.clone();
+    world.sandbox.set(at("10T09:35")).await;
+    assert_eq!(world.report(json!([usage(&old, 7, "before", world.now())])).await, ["accepted"]);
+    world.deliver(json!({ "hold": true })).await;
+    world.end(&purchase.agreement).await;
+    world.sandbox.set(at("10T10:20")).await;
+    for license in [&old, &new] {
+        let row = world.license(license).await;
+        assert_eq!(row["grants_access"], false, "AWS was asked at the hour of the move: {row}");
+    }
+    world.deliver(json!({ "release": true })).await;
+    world.advance(minutes(2)).await;
+    assert_eq!(world.told(&new).await.iter().filter(|told| *told == "license.activated").count(), 0);
+    let refused = world.results(json!([usage(&new, 1, "after", world.now())])).await;
+    assert_eq!(refused[0]["code"], "license_ended", "{refused:?}");
+    world.advance(minutes(60)).await;
+    for license in [&old, &new] {
+        assert_eq!(world.license(license).await["state"], "ended");
+    }
+    is_in_one_style_an_hour(&world, &old, 7).await;
+}
+
+#[tokio::test]
+async fn a_move_waits_for_aws_and_refuses_no_usage_meanwhile() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let (old, before) = (purchase.license.clone(), world.now());
+    agreements_do_not_answer(&world).await;
+    world.sandbox.set(at("10T10:09")).await;
+    let late = world.results(json!([usage(&old, 2, "late", before)])).await;
+    assert_eq!((&late[0]["status"], &late[0]["code"]), (&json!("retry"), &json!("license_moving")));
+    world.sandbox.set(at("10T10:11")).await;
+    let events =
+        json!([usage(&old, 2, "late", before), usage(&new, 2, "late", before), usage(&old, 4, "now", world.now())]);
+    assert_eq!(world.report(events).await, ["accepted", "duplicate", "accepted"]);
+    world.sandbox.set(at("10T13:00")).await;
+    assert_eq!(world.license(&old).await["state"], "active", "the customer key stands for both until AWS answers");
+    assert_eq!(world.license(&new).await["state"], "pending");
+    let (_, tenant) = world.api(Method::GET, "/v1/tenants/acme", None).await;
+    assert_eq!(tenant["managed"], true, "{tenant}");
+    faults_are_over(&world).await;
+    world.advance(minutes(30)).await;
+    assert_eq!(world.license(&new).await["state"], "active");
+    assert_eq!(world.license(&old).await["successor"], new);
+    world.advance(minutes(120)).await;
+    is_in_one_style_an_hour(&world, &old, 2 + 4).await;
+}
+
+#[tokio::test]
+async fn an_ending_from_before_a_move_that_was_made_without_an_answer_ends_the_license_for_good() {
+    for reconciled in [false, true] {
+        let world = World::new().await;
+        let (purchase, _, new) = mover(&world).await;
+        agreements_do_not_answer(&world).await;
+        world.deliver(json!({ "hold": true })).await;
+        world.sandbox.set(at("10T09:35")).await;
+        world.end(&purchase.agreement).await;
+        // Four hours before AWS would refuse what waits, the move is made as it was planned.
+        world.sandbox.set(at("11T06:20")).await;
+        assert_eq!(world.license(&new).await["state"], "active");
+        faults_are_over(&world).await;
+        if reconciled {
+            let (_, looked) = world.api(Method::POST, &format!("/v1/licenses/{new}/reconcile"), None).await;
+            assert_eq!(looked["repairs"][0]["kind"], "ended", "{looked}");
+        }
+        world.deliver(json!({ "release": true })).await;
+        world.advance(minutes(70)).await;
+        let told = world.told(&new).await;
+        let place = |kind: &str| told.iter().rposition(|told| told == kind);
+        assert!(place("license.activated") < place("license.ended"), "{told:?}");
+        let license = world.license(&new).await;
+        assert_eq!((&license["state"], &license["end_reason"]), (&json!("ended"), &json!("cancelled")));
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_by_the_customer_key_after_the_move_leaves_by_the_license_too() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    world.sandbox.set(at("10T10:20")).await;
+    assert_eq!(world.license(&new).await["state"], "active");
+    world.send_news(&tests::notification("unsubscribe-pending", &purchase, "leaves", world.now())).await;
+    assert_eq!(world.license(&new).await["state"], "ending");
+}
+
+#[tokio::test]
+async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let old = purchase.license.clone();
+    world.sandbox.set(at("10T10:20")).await;
+    assert_eq!(world.report(json!([usage(&old, 3, "by the license", world.now())])).await, ["accepted"]);
+    world.end(&purchase.agreement).await;
+    world.sandbox.set(at("10T12:30")).await;
+    assert_eq!(world.license(&new).await["state"], "ended");
+    let again = world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+    assert_eq!(again.license, old, "AWS knows the buyer by the same key");
+    world.advance(minutes(5)).await;
+    let license = world.license(&old).await;
+    assert_eq!((&license["state"], &license["tenant"]), (&json!("active"), &json!("acme")), "{license}");
+    assert_eq!(world.report(json!([usage(&old, 5, "by the key", world.now())])).await, ["accepted"]);
+    world.advance(minutes(120)).await;
+    is_in_one_style_an_hour(&world, &old, 5 + 3).await;
+    let hours: BTreeSet<String> = booked(&world, &old).await.1.into_values().flatten().collect();
+    assert_eq!(hours, BTreeSet::from(["customer".to_owned(), "license".to_owned()]));
+}
+
+#[tokio::test]
+async fn what_was_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_later() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let (old, time) = (purchase.license.clone(), world.now());
+    assert_eq!(world.report(json!([usage(&old, 6, "lost answer", time)])).await, ["accepted"]);
+    world.sandbox.set(at("11T10:00")).await;
+    for license in [&old, &new] {
+        assert_eq!(world.report(json!([usage(license, 6, "lost answer", time)])).await, ["duplicate"]);
+        assert_eq!(world.report(json!([usage(license, 8, "lost answer", time)])).await, ["conflict"]);
+        let unknown = world.results(json!([usage(license, 6, "never sent", time)])).await;
+        assert_eq!((&unknown[0]["status"], &unknown[0]["code"]), (&json!("refused"), &json!("too_old")));
+    }
+}
