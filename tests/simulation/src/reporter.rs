@@ -74,7 +74,7 @@ pub async fn report_usage(world: &Arc<World>, stack: &Arc<Stack>) {
     let Some(_execution) = execution else { return };
     let next_runs = world.later(minutes(6));
     world.tell(|| format!("run of {}", stack.stage.as_str()));
-    let run = async move |function: Arc<Metering>| function.run(REPORTER.time_limit).await;
+    let run = async move |function: Arc<Metering>| function.invoke(REPORTER.time_limit).await;
     match world.run_in(&stack.metering, REPORTER.time_limit, (0.12, 500), run).await {
         Some(Ok(report)) => {
             world.tell(|| format!("run is done: {report:?}"));

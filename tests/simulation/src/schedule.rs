@@ -28,11 +28,11 @@ pub struct Schedule {
     missed: f64,
 }
 
-/// `MeteringSchedule`: `cron(0/5 * * * ? *)`, a function of 290 seconds, events up to 240 seconds old.
+/// `MeteringSchedule`: `cron(0/5 * * * ? *)`, a function of 900 seconds, events up to 1200 seconds old.
 pub const REPORTER: Schedule = Schedule {
     every_minutes: 5,
-    time_limit: Duration::from_secs(290),
-    event_age_max: Duration::from_secs(240),
+    time_limit: Duration::from_secs(900),
+    event_age_max: Duration::from_secs(1200),
     doubled: 0.04,
     missed: 0.03,
 };
