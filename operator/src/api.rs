@@ -115,11 +115,6 @@ impl Api {
         self.read(self.ask(Method::POST, path, "application/json", &body).await?)
     }
 
-    /// Sends CSV, once.
-    pub(crate) async fn post_csv(&self, path: &str, body: &str) -> anyhow::Result<Value> {
-        self.read(self.ask(Method::POST, path, "text/csv; charset=utf-8", body).await?)
-    }
-
     /// Reads a list to its end. `path` may have a query; `member` is what the list is called in its pages.
     pub(crate) async fn list(&self, path: &str, member: &str) -> anyhow::Result<Vec<Value>> {
         let mut progress = Progress::begin();

@@ -11,6 +11,7 @@ use stallkeeper::aws::chain;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::MarketplaceError;
 use stallkeeper::marketplace::catalog::{Catalog, ChangeSet, ChangeSetAtAws, Failure, NotStarted, Plan, Status, plan};
+use stallkeeper::terminal::note_line;
 use url::Url;
 
 use crate::print::{Progress, Table, ask, plain, say, say_json};
@@ -88,7 +89,7 @@ pub(crate) async fn show_plan(which: &Which) -> anyhow::Result<()> {
     }
     show(&compared.listing, &plan)?;
     if !plan.change_sets.is_empty() {
-        eprintln!("nothing was sent: `stallkeeper listing apply` sends it");
+        note_line("nothing was sent: `stallkeeper listing apply` sends it");
     }
     Ok(())
 }

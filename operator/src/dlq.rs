@@ -9,6 +9,7 @@ use anyhow::{bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
+use stallkeeper::terminal::note_line;
 
 use crate::print::{Progress, Table, ago, ask, say, say_json};
 use crate::stack::StackArguments;
@@ -145,6 +146,7 @@ async fn show(peek: bool, stack: &StackArguments, json: bool) -> anyhow::Result<
         progress.say(&format!("looking into {}", name.part()));
         let queue = Queue::new(&client, name.part(), url);
         let messages = queue.counted().await?.messages;
+        in_sight(&queue).await?;
         let mut letters = if messages == 0 { Vec::new() } else { queue.look().await? };
         letters.sort_by_key(|letter| letter.sent);
         let oldest = letters.first().map(|letter| letter.sent);
@@ -233,7 +235,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
     // The move that is waited for is the one that was not there before.
     let known = match before {
         Some(Move { stands: Stands::Running, .. }) => {
-            eprintln!("a move of them is under way already");
+            note_line("a move of them is under way already");
             None
         }
         _ if counted.messages == 0 => return Ok(Redriven { queue: name.part(), moved: 0, messages: 0 }),
@@ -255,7 +257,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
     Ok(Redriven { queue: name.part(), moved, messages: dead.counted().await?.messages })
 }
 
-/// Waits until what somebody has looked at just now is in sight again: a move would leave it out.
+/// Waits until what somebody looks at just now is in sight again: a look or a move would leave it out.
 async fn in_sight(dead: &Queue<'_>) -> anyhow::Result<()> {
     let mut progress = Progress::begin();
     for _ in 0..=HIDDEN {

@@ -1,5 +1,7 @@
 //! `stallkeeper`: the command for who runs a stack.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod api;
 mod attest;
 mod catalog;
@@ -21,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use stallkeeper::terminal::{READER_GONE, is_reader_gone, note_line};
 
 use crate::failure::{Failure, SIGN_IN};
 
@@ -74,11 +77,12 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_reader_gone(error.as_ref()) => READER_GONE.into(),
         Err(error) => {
             match Failure::of(error.as_ref()) {
-                failure @ Failure::NoCredentials(_) => eprintln!("error: {failure}: {SIGN_IN}"),
+                failure @ Failure::NoCredentials(_) => note_line(format_args!("error: {failure}: {SIGN_IN}")),
                 // What went wrong and why, in a line; as `Debug` it would bring its backtrace along.
-                _ => eprintln!("error: {error:#}"),
+                _ => note_line(format_args!("error: {error:#}")),
             }
             ExitCode::FAILURE
         }

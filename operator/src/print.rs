@@ -1,7 +1,7 @@
 //! What people and programs read: tables and JSON on stdout, and how far it is on stderr.
 
 use std::fmt;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
+use stallkeeper::terminal::{self, note, note_line};
 
 /// How often who looks on is told how long it takes.
 const TICK: Duration = Duration::from_secs(1);
@@ -16,12 +17,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often a log is told how far it is.
 const NOW_AND_THEN: Duration = Duration::from_secs(10);
 
-/// Says something on stdout, and ends the line. A reader who has gone, such as `head`, has read enough.
+/// Says something on stdout, and ends the line.
 pub(crate) fn say(text: impl fmt::Display) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        said => Ok(said?),
-    }
+    Ok(terminal::say(text)?)
 }
 
 /// Says it for programs.
@@ -110,11 +108,11 @@ impl Progress {
     /// Says how far it is.
     pub(crate) fn say(&mut self, text: &str) {
         if self.looked_at {
-            eprint!("\r\x1b[K{text}");
+            note(format_args!("\r\x1b[K{text}"));
         } else if self.said.unwrap_or(self.began).elapsed() < NOW_AND_THEN {
             return;
         } else {
-            eprintln!("{text}");
+            note_line(text);
         }
         self.said = Some(Instant::now());
     }
@@ -122,7 +120,7 @@ impl Progress {
     /// Says something that stays there.
     pub(crate) fn note(&self, text: &str) {
         let cleared = if self.looked_at { "\r\x1b[K" } else { "" };
-        eprintln!("{cleared}{text}");
+        note_line(format_args!("{cleared}{text}"));
     }
 
     /// Waits for something slow, and says again and again what it is and for how long it lasts.
@@ -146,7 +144,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.looked_at && self.said.is_some() {
-            eprint!("\r\x1b[K");
+            note("\r\x1b[K");
         }
     }
 }
@@ -154,7 +152,7 @@ impl Drop for Progress {
 /// Asks whoever sits at the terminal.
 pub(crate) fn ask(question: &str) -> anyhow::Result<()> {
     ensure!(std::io::stdin().is_terminal(), "{question} Nobody can be asked here: say --yes");
-    eprint!("{question} [y/N] ");
+    note(format_args!("{question} [y/N] "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     match answer.trim() {

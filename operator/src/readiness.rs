@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use stallkeeper::ids::ProductId;
 use stallkeeper::readiness::{Report, Shown, Turned, table, texts, turned};
 use stallkeeper::store::Store;
+use stallkeeper::terminal::note_line;
 use stallkeeper::texts::Language;
 use stallkeeper::time::Clock;
 
@@ -173,7 +174,7 @@ impl Looker<'_> {
 /// Goes on looking until every step is done. A look that fails is told of, and the next one comes all the same.
 async fn watch(looker: &Looker<'_>, mut report: Report, arguments: &Arguments) -> anyhow::Result<Report> {
     if !report.is_done() {
-        eprintln!("looking every {} s; Ctrl-C ends", arguments.every);
+        note_line(format_args!("looking every {} s; Ctrl-C ends", arguments.every));
     }
     while !report.is_done() {
         tokio::time::sleep(Duration::from_secs(arguments.every)).await;
@@ -184,7 +185,7 @@ async fn watch(looker: &Looker<'_>, mut report: Report, arguments: &Arguments) -
                 }
                 report = newer;
             }
-            Err(error) => eprintln!("{error:#}"),
+            Err(error) => note_line(format_args!("{error:#}")),
         }
     }
     Ok(report)

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use stallkeeper::listing::{Dimension, Listing, Price, Pricing};
+use stallkeeper::terminal::note_line;
 
 use crate::print::{Table, say, say_json};
 use crate::stack::StackArguments;
@@ -42,10 +43,10 @@ pub(crate) async fn write(listings: &[Listing], stack: &StackArguments, json: bo
         if let Some(known) = sheet.prices {
             say(format_args!("Prices of the public offer, in USD:\n{}\n", prices(known)))?;
         } else {
-            eprintln!(
+            note_line(format_args!(
                 "{}: what buyers read and pay is not described: add [catalog] to its file (listings/README.md)",
                 sheet.name
-            );
+            ));
         }
     }
     Ok(())

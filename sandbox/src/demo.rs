@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use stallkeeper::terminal::{SayError, say};
 use stallkeeper::time::Clock;
 
 use crate::aws::Delays;
@@ -35,47 +36,47 @@ pub async fn run() -> Result<()> {
     let sandbox = Sandbox::start(options).await?;
     let people = People::at(sandbox.url())?;
     let mut story = Story { sandbox, people, steps: Steps::default(), used: BTreeMap::new(), included: Decimal::ZERO };
-    println!("Stallkeeper on one machine: API {}, AWS {}\n", story.sandbox.url(), story.sandbox.aws_url());
+    say(format_args!("Stallkeeper on one machine: API {}, AWS {}\n", story.sandbox.url(), story.sandbox.aws_url()))?;
     contract(&mut story).await?;
     subscription(&mut story).await?;
     consumption(&mut story).await?;
     legacy(&mut story).await?;
     moving::run(&mut story).await?;
     phases::tell(&mut story.steps).await?;
-    println!("\n{} steps, all as they should be, in {:.1} s", story.steps.0, began.elapsed().as_secs_f64());
+    say(format_args!("\n{} steps, all as they should be, in {:.1} s", story.steps.0, began.elapsed().as_secs_f64()))?;
     story.settle_accounts().await
 }
 
 /// A contract buyer: registered before AWS has provisioned anything, changed, renewed, gone.
 async fn contract(story: &mut Story) -> Result<()> {
-    story.chapter("A contract buyer");
+    story.chapter("A contract buyer")?;
     let purchase =
         story.people.buy(json!({ "product": "demo-contract", "dimensions": { "seats": 5, "projects": 2 } })).await?;
-    story.say(format!("buys 5 seats; AWS makes agreement {}", purchase.agreement));
+    story.say(format!("buys 5 seats; AWS makes agreement {}", purchase.agreement))?;
 
     let throttle = json!({ "service": "metering", "operation": "ResolveCustomer", "kind": "throttle" });
     story.people.control(Method::POST, "/sandbox/faults", throttle).await?;
     let cookie = story.arrive(&purchase.token).await?;
-    story.say("arrives at the registration page, though AWS throttled the first ResolveCustomer");
+    story.say("arrives at the registration page, though AWS throttled the first ResolveCustomer")?;
 
     let location = story.leave_contact(&cookie).await?;
     let code = location.split_once("/sign-up?code=").map(|(_, code)| code.to_owned());
     let code = code.with_context(|| format!("handed on to {location}"))?;
-    story.say("leaves a mail address and is sent to the application's sign-up page with a one-time code");
+    story.say("leaves a mail address and is sent to the application's sign-up page with a one-time code")?;
 
     let (status, handoff) = story.people.redeem("demo", &code).await?;
     ensure!(status == 200 && handoff.get("license") == Some(&json!(purchase.license)), "{status} {handoff}");
-    story.say("the application redeems the code and learns whom it signs up, for which license");
+    story.say("the application redeems the code and learns whom it signs up, for which license")?;
 
     story.expect_license(&purchase.license, json!({ "state": "pending", "tenant": null })).await?;
     story.link(&purchase.license, "acme").await?;
     story.expect_decision("acme", "seats", json!({ "allowed": false, "reason": "no_active_license" })).await?;
-    story.say("is linked to tenant acme by the application; the license is pending, so nothing is allowed yet");
+    story.say("is linked to tenant acme by the application; the license is pending, so nothing is allowed yet")?;
 
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "acme" })).await?;
     story.expect_decision("acme", "seats", json!({ "allowed": true, "reason": "entitled", "held": "5" })).await?;
-    story.say("61 seconds later AWS says License Updated: active, 5 seats allowed");
+    story.say("61 seconds later AWS says License Updated: active, 5 seats allowed")?;
 
     let other = story
         .people
@@ -85,54 +86,54 @@ async fn contract(story: &mut Story) -> Result<()> {
     story.link(&other.license, "acme").await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_decision("acme", "seats", json!({ "allowed": true, "held": "8" })).await?;
-    story.say("buys a second license with 3 seats on the same account: 8 seats, two licenses, kept apart");
+    story.say("buys a second license with 3 seats on the same account: 8 seats, two licenses, kept apart")?;
 
     story.people.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 10 } })).await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_decision("acme", "seats", json!({ "held": "13" })).await?;
-    story.say("amends the first agreement to 10 seats: 13 seats");
+    story.say("amends the first agreement to 10 seats: 13 seats")?;
 
     let renewed = story.people.change(&purchase.agreement, json!({ "action": "renew" })).await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     let next = text(&renewed, "agreement_id")?;
     let expected = json!({ "state": "active", "tenant": "acme", "agreement": next });
     story.expect_license(&purchase.license, expected).await?;
-    story.say("renews: the license follows the new agreement, and the end of the old one means nothing to it");
+    story.say("renews: the license follows the new agreement, and the end of the old one means nothing to it")?;
 
     story.people.change(&next, json!({ "action": "end" })).await?;
     story.advance(SignedDuration::from_secs(31)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ending", "grants_access": false })).await?;
     story.expect_decision("acme", "seats", json!({ "allowed": true, "held": "3" })).await?;
-    story.say("ends it: AWS revokes the license, the hour for the last usage begins; the second license lives on");
+    story.say("ends it: AWS revokes the license, the hour for the last usage begins; the second license lives on")?;
 
     story.advance(SignedDuration::from_mins(65)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended", "end_reason": "cancelled" })).await?;
     story
         .expect_told(&purchase.license, &["license.linked", "license.activated", "license.ending", "license.ended"])
         .await?;
-    story.say("an hour later the license has ended; the application was told of each change");
+    story.say("an hour later the license has ended; the application was told of each change")?;
     Ok(())
 }
 
 /// A subscription buyer, whose news comes before the registration, and whose usage is billed through AWS's failures.
 async fn subscription(story: &mut Story) -> Result<()> {
-    story.chapter("A subscription buyer");
+    story.chapter("A subscription buyer")?;
     let purchase = story.people.buy(json!({ "product": "demo-subscription" })).await?;
     story.advance(SignedDuration::from_mins(5)).await?;
     story.expect_license(&purchase.license, json!({ "state": "active", "registered_at": null })).await?;
-    story.say("subscribes and does something else first: AWS's news makes the license active without them");
+    story.say("subscribes and does something else first: AWS's news makes the license active without them")?;
 
     let cookie = story.arrive(&purchase.token).await?;
     story.leave_contact(&cookie).await?;
     story.link(&purchase.license, "globex").await?;
     story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "globex" })).await?;
     story.expect_decision("globex", "requests", json!({ "allowed": true, "reason": "metered" })).await?;
-    story.say("registers later: still active, now with a tenant; usage of any amount is allowed");
+    story.say("registers later: still active, now with a tenant; usage of any amount is allowed")?;
 
     let (status, problem) = story.people.link(&purchase.license, "initech").await?;
     ensure!(status == 409 && problem.get("code") == Some(&json!("license_linked_elsewhere")), "{status} {problem}");
     story.expect_license(&purchase.license, json!({ "tenant": "globex" })).await?;
-    story.say("somebody else's tenant claims the license: 409, and it stays where it is");
+    story.say("somebody else's tenant claims the license: 409, and it stays where it is")?;
 
     let report = story.uses(&purchase.license, "requests", 100).await?;
     let again = story.people.report(json!([report])).await?;
@@ -140,13 +141,13 @@ async fn subscription(story: &mut Story) -> Result<()> {
     story.fault("metering", "BatchMeterUsage", "throttle").await?;
     story.advance(SignedDuration::from_mins(80)).await?;
     story.expect_billed(&purchase.license, 100).await?;
-    story.say("uses 100 requests, reported twice by the application and throttled once by AWS: 100 billed");
+    story.say("uses 100 requests, reported twice by the application and throttled once by AWS: 100 billed")?;
 
     story.uses(&purchase.license, "requests", 40).await?;
     story.fault("metering", "BatchMeterUsage", "after").await?;
     story.advance(SignedDuration::from_mins(80)).await?;
     story.expect_billed(&purchase.license, 140).await?;
-    story.say("uses 40 more; AWS books them and its answer is lost: sent again, billed once");
+    story.say("uses 40 more; AWS books them and its answer is lost: sent again, billed once")?;
 
     story.uses(&purchase.license, "requests", 7).await?;
     story.uses(&purchase.license, "storage_gb", 3).await?;
@@ -154,18 +155,18 @@ async fn subscription(story: &mut Story) -> Result<()> {
     story.advance(SignedDuration::from_mins(15)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ending" })).await?;
     story.expect_billed(&purchase.license, 150).await?;
-    story.say("leaves with usage in the running hour: summed and billed within minutes");
+    story.say("leaves with usage in the running hour: summed and billed within minutes")?;
 
     story.advance(SignedDuration::from_mins(60)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended" })).await?;
     story.expect_told(&purchase.license, &["license.linked", "license.ending", "license.ended"]).await?;
-    story.say("an hour later the license is closed, and the application was told");
+    story.say("an hour later the license is closed, and the application was told")?;
     Ok(())
 }
 
 /// A contract buyer who uses more than the contract has.
 async fn consumption(story: &mut Story) -> Result<()> {
-    story.chapter("A buyer of a contract with consumption");
+    story.chapter("A buyer of a contract with consumption")?;
     let order = json!({ "product": "demo-consumption", "dimensions": { "events_included": 1000 } });
     let purchase = story.people.buy(order).await?;
     let cookie = story.arrive(&purchase.token).await?;
@@ -178,44 +179,44 @@ async fn consumption(story: &mut Story) -> Result<()> {
     story.are_included(&purchase.license, "events_extra", 1000);
     story.advance(SignedDuration::from_mins(80)).await?;
     story.expect_billed(&purchase.license, 12).await?;
-    story.say("holds 1000 events and uses 1012: the 12 beyond the contract are billed");
+    story.say("holds 1000 events and uses 1012: the 12 beyond the contract are billed")?;
     Ok(())
 }
 
 /// A buyer of a product of the older kind, by SNS.
 async fn legacy(story: &mut Story) -> Result<()> {
-    story.chapter("A legacy buyer");
+    story.chapter("A legacy buyer")?;
     let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
     let cookie = story.arrive(&purchase.token).await?;
     story.leave_contact(&cookie).await?;
     story.link(&purchase.license, "hooli").await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "hooli" })).await?;
-    story.say("subscribes and registers; subscribe-success over SNS makes the license active");
+    story.say("subscribes and registers; subscribe-success over SNS makes the license active")?;
 
     story.uses(&purchase.license, "requests", 25).await?;
     story.advance(SignedDuration::from_mins(80)).await?;
     story.expect_billed(&purchase.license, 25).await?;
-    story.say("uses 25 requests: billed by product code and customer identifier");
+    story.say("uses 25 requests: billed by product code and customer identifier")?;
 
     story.uses(&purchase.license, "requests", 5).await?;
     story.people.change(&purchase.agreement, json!({ "action": "end" })).await?;
     story.advance(SignedDuration::from_mins(10)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ending", "grants_access": true })).await?;
     story.expect_billed(&purchase.license, 30).await?;
-    story.say("unsubscribes: access stays for the last hour, and its usage is billed");
+    story.say("unsubscribes: access stays for the last hour, and its usage is billed")?;
 
     story.advance(SignedDuration::from_mins(62)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended", "end_reason": "unsubscribed" })).await?;
     story.people.control(Method::POST, "/sandbox/deliver", json!({ "redeliver": 20 })).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended" })).await?;
-    story.say("an hour later it has ended, and stays so when the queue delivers everything once more");
+    story.say("an hour later it has ended, and stays so when the queue delivers everything once more")?;
 
     let forged = story.people.arrive("forged").await?;
     ensure!(forged.status == 400, "a forged token was answered {forged:?}");
     let queues = story.people.control(Method::GET, "/sandbox/queues", Value::Null).await?;
     ensure!(queues.pointer("/staging/dead_letters") == Some(&json!([])), "dead letters: {queues}");
-    story.say("a forged token gets a page that says what to do; no news was lost on the way");
+    story.say("a forged token gets a page that says what to do; no news was lost on the way")?;
     Ok(())
 }
 
@@ -224,14 +225,14 @@ async fn legacy(story: &mut Story) -> Result<()> {
 struct Steps(usize);
 
 impl Steps {
-    fn chapter(&self, what: &str) {
-        println!("{what}");
+    fn chapter(&self, what: &str) -> Result<(), SayError> {
+        say(what)
     }
 
     /// Tells a step that was checked.
-    fn say(&mut self, what: impl std::fmt::Display) {
+    fn say(&mut self, what: impl std::fmt::Display) -> Result<(), SayError> {
         self.0 += 1;
-        println!("  ok  {what}");
+        say(format_args!("  ok  {what}"))
     }
 }
 
@@ -247,12 +248,12 @@ struct Story {
 }
 
 impl Story {
-    fn chapter(&self, who: &str) {
-        self.steps.chapter(who);
+    fn chapter(&self, who: &str) -> Result<(), SayError> {
+        self.steps.chapter(who)
     }
 
-    fn say(&mut self, what: impl std::fmt::Display) {
-        self.steps.say(what);
+    fn say(&mut self, what: impl std::fmt::Display) -> Result<(), SayError> {
+        self.steps.say(what)
     }
 
     async fn advance(&self, by: SignedDuration) -> Result<()> {
@@ -342,10 +343,10 @@ impl Story {
         let total = |side: &BTreeMap<_, Decimal>| side.values().sum::<Decimal>();
         let used = total(&self.used) + self.included;
         let included = self.included;
-        println!(
+        say(format_args!(
             "billed {} of {used} units used, {included} included in a contract, {lost} lost, {doubled} doubled",
             total(&billed)
-        );
+        ))?;
         ensure!(lost.is_zero() && doubled.is_zero(), "the bill is not what was used");
         Ok(())
     }

@@ -6,11 +6,14 @@
 //! `timeline` is where time passes. `control` and `storefront` are for those who play with it, over HTTP. `application`
 //! is what the buyers are sold.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod application;
 pub mod aws;
 pub mod bench;
 pub mod bus;
 mod control;
+mod data;
 pub mod demo;
 mod event;
 mod gateway;

@@ -1,5 +1,7 @@
 //! The sandbox as a program.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +11,7 @@ use jiff::Timestamp;
 use sandbox::aws::Delays;
 use sandbox::{Listings, Options, Sandbox};
 use stallkeeper::listing::Stage;
+use stallkeeper::terminal::{READER_GONE, SayError, is_reader_gone, note_line, say};
 use stallkeeper::time::Clock;
 use url::Url;
 
@@ -93,9 +96,10 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_reader_gone(error.as_ref()) => READER_GONE.into(),
         Err(error) => {
             // What went wrong and why, in a line; as `Debug` it would bring its backtrace along.
-            eprintln!("error: {error:#}");
+            note_line(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -124,28 +128,30 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         ..Options::default()
     })
     .await?;
-    greet(&sandbox);
+    greet(&sandbox)?;
     tokio::signal::ctrl_c().await.context("Ctrl-C cannot be heard")?;
-    println!("\nThe sandbox stops.");
-    Ok(())
+    Ok(say("\nThe sandbox stops.")?)
 }
 
 /// Says what listens where, and what one does with it.
-fn greet(sandbox: &Sandbox) {
+fn greet(sandbox: &Sandbox) -> Result<(), SayError> {
     let (url, aws) = (sandbox.url(), sandbox.aws_url());
-    println!("storefront   {url}/");
-    println!("control API  {url}/sandbox/listings");
+    say(format_args!("storefront   {url}/"))?;
+    say(format_args!("control API  {url}/sandbox/listings"))?;
     for stage in sandbox.stages() {
         let api = sandbox.stage_url(stage).unwrap_or_default();
         let name = stage.as_str();
-        println!("{name:<12} {api}/register and {api}/v1 (table {})", sandbox.table(stage).unwrap_or_default());
+        say(format_args!(
+            "{name:<12} {api}/register and {api}/v1 (table {})",
+            sandbox.table(stage).unwrap_or_default()
+        ))?;
         if let Some(application) = sandbox.app_url(stage) {
-            println!("application  {application} (buyers of {name} go on to it)");
+            say(format_args!("application  {application} (buyers of {name} go on to it)"))?;
         }
     }
-    println!("AWS          {aws} (signatures are not verified: let nobody else reach it)");
-    println!();
-    println!("Open {url}/ and subscribe to something, or buy by the control API:");
-    println!("  curl {url}/sandbox/purchases -d '{{\"product\": \"demo-subscription\"}}'");
-    println!("Point your own SDK or the AWS CLI here: export AWS_ENDPOINT_URL={aws} AWS_REGION=us-east-1");
+    say(format_args!("AWS          {aws} (signatures are not verified: let nobody else reach it)"))?;
+    say("")?;
+    say(format_args!("Open {url}/ and subscribe to something, or buy by the control API:"))?;
+    say(format_args!("  curl {url}/sandbox/purchases -d '{{\"product\": \"demo-subscription\"}}'"))?;
+    say(format_args!("Point your own SDK or the AWS CLI here: export AWS_ENDPOINT_URL={aws} AWS_REGION=us-east-1"))
 }

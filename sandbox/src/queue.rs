@@ -203,6 +203,14 @@ impl Queue {
         .collect()
     }
 
+    /// Hides a dead letter for another time, by its id and which receive of it that was; a later one has outdated it.
+    /// Answers whether it was so.
+    pub fn hide_dead(&self, (id, receive): (&str, u32), now: Timestamp, hidden: SignedDuration) -> bool {
+        let mut on_it = self.lock();
+        let received = on_it.dead.iter_mut().find(|message| message.id == id && message.receives == receive);
+        received.map(|message| message.in_flight_until = Some(now + hidden)).is_some()
+    }
+
     /// Keeps so many dead letters, the oldest, and loses the others.
     pub fn keep_dead(&self, most: usize) {
         self.lock().dead.truncate(most);

@@ -22,6 +22,7 @@ use url::Url;
 
 use crate::aws::{Aws, AwsOptions, Delays, DeployedNames, Readings, Refused, Schedule, Wiring};
 use crate::bus::Bus;
+use crate::data::DataLock;
 use crate::gateway::{self, Api};
 use crate::listings::{DescribedListing, Listings};
 use crate::stack::{Setting, Stack};
@@ -97,6 +98,7 @@ impl Default for Options {
 pub struct Sandbox {
     inside: Arc<Inside>,
     _running: watch::Sender<()>,
+    _lock: Option<DataLock>,
 }
 
 /// What the sandbox's servers share.
@@ -147,6 +149,7 @@ impl Sandbox {
             Clock::System => Clock::ticking_from(Timestamp::now()),
             settable @ Clock::Settable(_) => settable,
         };
+        let lock = data.as_deref().map(DataLock::of).transpose()?;
         let doors = open_doors(port, &stages).await?;
         let applications = application::for_stages(&stages, app_url.as_ref(), app_port).await?;
         let mut listings = listings.load()?;
@@ -246,7 +249,7 @@ impl Sandbox {
         if ticks(&clock).await {
             tokio::spawn(keep_settling(Arc::clone(&inside), stop));
         }
-        Ok(Self { inside, _running: running })
+        Ok(Self { inside, _running: running, _lock: lock })
     }
 
     /// Where the first stage's API, the control API and the storefront are.

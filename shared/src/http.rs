@@ -14,7 +14,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::ser::Serialize;
 
@@ -28,7 +27,8 @@ const LONGEST_BODY: usize = 1024 * 1024;
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The path below the API's stage, not decoded.
+    /// The path below the API's stage. API Gateway hands `rawPath` on percent-decoded, once, and the query as it was sent;
+    /// so nothing here decodes it again.
     pub path: String,
     /// The query, in order.
     pub query: Vec<(String, String)>,
@@ -49,7 +49,7 @@ pub enum BodyError {
     #[error("the body is not the base64 that it is said to be")]
     NotBase64,
     /// It is longer than anything asked for here.
-    #[error("the body is larger than 1 MB")]
+    #[error("the body is larger than 1 MiB, which is 1048576 bytes")]
     TooLarge,
     /// It is not UTF-8.
     #[error("the body is not UTF-8 text")]
@@ -88,12 +88,6 @@ impl Request {
     /// The parts of the path between its slashes.
     pub fn segments(&self) -> Vec<&str> {
         self.path.trim_start_matches('/').split('/').collect()
-    }
-
-    /// The parts of the path between its slashes, decoded.
-    pub fn decoded_segments(&self) -> Vec<String> {
-        let decode = |segment| percent_decode_str(segment).decode_utf8_lossy().into_owned();
-        self.segments().into_iter().map(decode).collect()
     }
 
     /// Refuses every other method.
@@ -276,14 +270,12 @@ pub fn shortened(name: &str) -> String {
 }
 
 fn decode(body: String, is_base64: bool) -> Result<Vec<u8>, BodyError> {
-    let longest = if is_base64 { LONGEST_BODY / 3 * 4 + 4 } else { LONGEST_BODY };
+    let longest = if is_base64 { LONGEST_BODY.div_ceil(3) * 4 } else { LONGEST_BODY };
     if body.len() > longest {
-        Err(BodyError::TooLarge)
-    } else if is_base64 {
-        STANDARD.decode(body).map_err(|_| BodyError::NotBase64)
-    } else {
-        Ok(body.into_bytes())
+        return Err(BodyError::TooLarge);
     }
+    let bytes = if is_base64 { STANDARD.decode(body).map_err(|_| BodyError::NotBase64)? } else { body.into_bytes() };
+    if bytes.len() > LONGEST_BODY { Err(BodyError::TooLarge) } else { Ok(bytes) }
 }
 
 /// An answer.
@@ -392,6 +384,15 @@ mod tests {
         assert_eq!(form(&"a".repeat(LONGEST_BODY + 1), false), Err(BodyError::TooLarge));
         let plain = request(json!({ "headers": { "content-type": "text/plain" }, "body": "a=1" }));
         assert_eq!(plain.form(), Err(BodyError::WrongType("application/x-www-form-urlencoded")));
+    }
+
+    #[test]
+    fn a_body_is_as_large_as_what_was_sent_plain_or_in_base64() {
+        for (size, expected) in [(LONGEST_BODY, Ok(())), (LONGEST_BODY + 1, Err(BodyError::TooLarge))] {
+            for (body, base64) in [("a".repeat(size), false), (STANDARD.encode("a".repeat(size)), true)] {
+                assert_eq!(form(&body, base64).map(drop), expected, "{size} {base64}");
+            }
+        }
     }
 
     #[test]

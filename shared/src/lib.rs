@@ -2,7 +2,7 @@
 //!
 //! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace`, `store` and `topic` talk to AWS, `http` speaks API
-//! Gateway's language, `csv_file` reads the seller's files, `texts` speaks people's languages, `lifecycle` is where news and registrations become changes of the table,
+//! Gateway's language, `csv_file` reads the seller's files, `texts` speaks people's languages, `terminal` is what programs say, `lifecycle` is where news and registrations become changes of the table,
 //! `reconcile` makes good what news left out, and `readiness` judges whether the listing is ready for AWS's review.
 
 pub mod agreement;
@@ -27,6 +27,7 @@ pub mod reconcile;
 pub mod registration;
 pub mod store;
 pub mod tags;
+pub mod terminal;
 pub mod texts;
 pub mod time;
 pub mod topic;

@@ -318,7 +318,7 @@ async fn inherit(store: &Store, old: &License, succession: Succession) -> Result
         // Were the old one moved by hand meanwhile, the new one goes after it.
         let moved = store.license(&old.id).await?.and_then(|old| old.tenant);
         if moved.as_ref() != Some(tenant) {
-            Box::pin(give(store, new, (Some(tenant), moved.as_ref()), None)).await?;
+            give(store, new, tenant, moved.as_ref()).await?;
         }
     }
     Ok(())

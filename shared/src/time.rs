@@ -3,6 +3,8 @@
 //! Deployed functions read the system's clock. The sandbox and the tests hand out one that can be set, so that an
 //! hour passes in a moment; it is the same type, so no code knows the difference.
 
+mod rfc3339;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+pub use rfc3339::{InvalidTime, Rfc3339};
 
 /// Tells the time.
 #[derive(Debug, Clone, Default)]

@@ -2,13 +2,13 @@
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::aws::chain;
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::notification::OutboundEvent;
 use stallkeeper::store::{Store, StoreError};
+use stallkeeper::time::Rfc3339;
 use stallkeeper::topic::{Message, Topic, TopicError};
 
 use crate::licenses::{known, page_over_states};
@@ -112,8 +112,8 @@ pub(crate) async fn replay_license(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfTime {
-    from: Timestamp,
-    to: Timestamp,
+    from: Rfc3339,
+    to: Rfc3339,
     #[serde(default)]
     cursor: Option<String>,
 }
@@ -123,7 +123,7 @@ struct OfTime {
 /// `cursor`. For an operator; it stands in the audit log.
 pub(crate) async fn replay_time(store: &Store, topic: &Topic, request: &Request) -> Result<Response, Refusal> {
     request.only_parameters(&[])?;
-    let OfTime { from, to, cursor } = request.json()?;
+    let OfTime { from: Rfc3339(from), to: Rfc3339(to), cursor } = request.json()?;
     if from > to {
         return Err(Problem::invalid("from", "must not be after `to`").into());
     }

@@ -5,7 +5,8 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use stallkeeper::audit::AuditEntry;
-use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row};
+use stallkeeper::aws::chain;
+use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row, WrongLength};
 use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{
     AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, PROBE_TENANTS, ProductCode, TenantId,
@@ -14,9 +15,9 @@ use stallkeeper::license::{License, Moving};
 use stallkeeper::lifecycle::{self, Customer, Imported};
 use stallkeeper::listing::is_mail_address;
 use stallkeeper::registration::{Contact, LONGEST_NAME};
-use stallkeeper::store::Store;
+use stallkeeper::store::{Store, StoreError};
 use stallkeeper::texts::Language;
-use stallkeeper::time::UsageHour;
+use stallkeeper::time::{Rfc3339, UsageHour};
 
 /// How many customers a request may bring.
 const MOST_ROWS: usize = 200;
@@ -48,6 +49,7 @@ struct Report {
     imported: usize,
     unchanged: usize,
     refused: usize,
+    retry: usize,
     results: Vec<RowResult>,
 }
 
@@ -90,6 +92,11 @@ impl Refused {
     fn row(detail: String, action: &'static str) -> Self {
         Self { code: "row_invalid", detail, action }
     }
+
+    fn in_line(self, line: usize, status: &'static str) -> RowResult {
+        let Self { code, detail, action } = self;
+        RowResult { code: Some(code), detail: Some(detail), action: Some(action), ..RowResult::plain(line, status) }
+    }
 }
 
 /// `POST /v1/imports?dry_run=` with CSV: each row a customer whom the seller has already. Each is answered for itself; the
@@ -99,32 +106,57 @@ pub(crate) async fn import(store: &Store, request: &Request) -> Result<Response,
     request.only_parameters(&["dry_run"])?;
     let dry_run = request.flag("dry_run")?;
     let file = CsvFile::read(request.csv()?, &COLUMNS, MOST_ROWS).map_err(|error| unreadable(&error))?;
-    let now = store.clock().now();
-    let mut report = Report { dry_run, imported: 0, unchanged: 0, refused: 0, results: Vec::new() };
+    let mut report = Report { dry_run, imported: 0, unchanged: 0, refused: 0, retry: 0, results: Vec::new() };
+    let mut table_answers = true;
     for (line, row) in file.rows() {
-        let row = row.map_err(|wrong| Refused::row(wrong.to_string(), "Mend the row and send it again."));
-        let imported = match row.and_then(|row| customer(Cells(row), now)) {
-            Ok(customer) => take_over(store, request, customer, dry_run).await?,
-            Err(refused) => Err(refused),
+        // Were each of 200 rows tried against a table that does not answer, the caller would not be answered either.
+        let result = match table_answers {
+            true => import_row(store, request, row, dry_run).await,
+            false => Err(not_confirmed()),
         };
-        let result = match imported {
-            Ok((license, changed)) => {
-                let (count, status) =
-                    if changed { (&mut report.imported, "imported") } else { (&mut report.unchanged, "unchanged") };
-                *count += 1;
-                done(line, status, &license)
-            }
-            Err(Refused { code, detail, action }) => {
-                report.refused += 1;
-                let (detail, action) = (Some(detail), Some(action));
-                RowResult { code: Some(code), detail, action, ..RowResult::plain(line, "refused") }
-            }
-        };
-        report.results.push(result);
+        table_answers = !matches!(result, Err(Refused { code: NOT_CONFIRMED, .. }));
+        report.add(line, result);
     }
-    let Report { imported, unchanged, refused, .. } = report;
-    tracing::info!(dry_run, imported, unchanged, refused, counter = "customers_imported", "customers were imported");
+    if report.retry == report.results.len() {
+        return Err(Problem::unavailable().into());
+    }
+    let Report { imported, unchanged, refused, retry, .. } = report;
+    tracing::info!(
+        dry_run,
+        imported,
+        unchanged,
+        refused,
+        retry,
+        counter = "customers_imported",
+        "customers were imported"
+    );
     Ok(Response::json(StatusCode::OK, &report))
+}
+
+/// Imports one row. Returns the license as it then is, and whether that changed it.
+async fn import_row(
+    store: &Store,
+    request: &Request,
+    row: Result<Row<'_>, WrongLength>,
+    dry_run: bool,
+) -> Result<(License, bool), Refused> {
+    let row = row.map_err(|wrong| Refused::row(wrong.to_string(), "Mend the row and send it again."))?;
+    let customer = customer(Cells(row), store.clock().now())?;
+    take_over(store, request, customer, dry_run).await.unwrap_or_else(|error| {
+        tracing::error!(error = %chain(&error), counter = "api_unavailable", "failed to import a row: no answer from the table");
+        Err(not_confirmed())
+    })
+}
+
+/// The code of a row that may or may not be imported.
+const NOT_CONFIRMED: &str = "not_confirmed";
+
+fn not_confirmed() -> Refused {
+    Refused {
+        code: NOT_CONFIRMED,
+        detail: "the table did not confirm it".to_owned(),
+        action: "Send the same row again, in a while. What is imported already stays as it is.",
+    }
 }
 
 /// Takes one customer over. Answers the license as it then is, and whether that changed it.
@@ -133,7 +165,7 @@ async fn take_over(
     request: &Request,
     customer: Customer,
     dry_run: bool,
-) -> Result<Result<(License, bool), Refused>, Refusal> {
+) -> Result<Result<(License, bool), Refused>, StoreError> {
     if store.listing(&customer.product).await?.is_none() {
         return Ok(Err(Refused {
             code: "product_unknown",
@@ -150,6 +182,11 @@ async fn take_over(
     );
     Ok(match lifecycle::import(store, &customer, &entry, dry_run).await? {
         Imported::Done { license, changed } => Ok((*license, changed)),
+        Imported::AccountMismatch(known) => Err(Refused {
+            code: "account_mismatch",
+            detail: format!("account: {} is known with the account {known}", customer.license),
+            action: "Check that the row's cells belong to one customer. If they do, leave the account empty, or correct it.",
+        }),
         Imported::LinkedElsewhere => Err(Refused {
             code: "license_linked_elsewhere",
             detail: format!("{} belongs to another tenant", customer.license),
@@ -172,6 +209,20 @@ async fn take_over(
             action: "Import the license alone, or leave it out.",
         }),
     })
+}
+
+impl Report {
+    /// Adds what became of the row that begins in a line.
+    fn add(&mut self, line: usize, result: Result<(License, bool), Refused>) {
+        let (count, result) = match result {
+            Ok((license, true)) => (&mut self.imported, done(line, "imported", &license)),
+            Ok((license, false)) => (&mut self.unchanged, done(line, "unchanged", &license)),
+            Err(refused) if refused.code == NOT_CONFIRMED => (&mut self.retry, refused.in_line(line, "retry")),
+            Err(refused) => (&mut self.refused, refused.in_line(line, "refused")),
+        };
+        *count += 1;
+        self.results.push(result);
+    }
 }
 
 fn done(line: usize, status: &'static str, license: &License) -> RowResult {
@@ -217,7 +268,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     let arn: Option<LicenseArn> = cells.optional("license_arn")?;
     let agreement: Option<AgreementId> = cells.optional("agreement_id")?;
     let account: Option<AccountId> = cells.optional("account")?;
-    let since: Option<Timestamp> = cells.optional("since")?;
+    let since = cells.optional("since")?.map(|Rfc3339(since)| since);
     if since.is_some_and(|since| since > now) {
         return Err(Refused::cell("since", "is still to come"));
     }
@@ -327,7 +378,7 @@ impl Cells<'_> {
     fn hour(&self, column: &str, now: Timestamp) -> Result<UsageHour, Refused> {
         let earliest = now.checked_add(NOTICE).unwrap_or(now);
         let next = UsageHour::of(earliest).next();
-        let Some(said) = self.optional::<Timestamp>(column)? else { return Ok(next) };
+        let Some(Rfc3339(said)) = self.optional(column)? else { return Ok(next) };
         let hour = UsageHour::of(said);
         if hour.start() != said || said < earliest {
             return Err(Refused::cell(column, "must be the first moment of an hour, 10 minutes from now or later"));

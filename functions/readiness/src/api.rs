@@ -69,8 +69,7 @@ enum Format {
 
 impl Readiness {
     pub(crate) async fn answer(&self, request: &Request) -> Result<Response, Refusal> {
-        let segments = request.decoded_segments();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments = request.segments();
         match segments.as_slice() {
             ["v1", "readiness"] => {
                 request.only_method(&Method::GET)?;

@@ -45,8 +45,10 @@ pub(crate) enum Failure {
     FormStale,
     #[error("the form came from another site")]
     CrossSite,
+    #[error("the form is too large")]
+    BodyTooLarge,
     #[error("the form cannot be read")]
-    BodyUnreadable(#[from] BodyError),
+    BodyUnreadable(#[source] BodyError),
     /// A form has a field with a value that none of our pages sends.
     #[error("the field {0} has no value that is known")]
     FieldUnreadable(&'static str),
@@ -61,7 +63,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Every code that there is.
     #[cfg(test)]
-    pub(crate) const CODES: [&str; 14] = [
+    pub(crate) const CODES: [&str; 15] = [
         "token_missing",
         "token_invalid",
         "token_expired",
@@ -72,6 +74,7 @@ impl Failure {
         "session_missing",
         "form_stale",
         "cross_site",
+        "body_too_large",
         "body_unreadable",
         "unavailable",
         "route_unknown",
@@ -91,6 +94,7 @@ impl Failure {
             Self::SessionMissing => ("session_missing", StatusCode::BAD_REQUEST, WayOn::Marketplace),
             Self::FormStale => ("form_stale", StatusCode::CONFLICT, WayOn::Register),
             Self::CrossSite => ("cross_site", StatusCode::FORBIDDEN, WayOn::Register),
+            Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, WayOn::None),
             Self::BodyUnreadable(_) | Self::FieldUnreadable(_) => {
                 ("body_unreadable", StatusCode::BAD_REQUEST, WayOn::None)
             }
@@ -113,6 +117,7 @@ impl Failure {
             | Self::SessionMissing
             | Self::FormStale
             | Self::CrossSite
+            | Self::BodyTooLarge
             | Self::BodyUnreadable(_)
             | Self::FieldUnreadable(_)
             | Self::RouteUnknown
@@ -135,6 +140,15 @@ impl From<ResolveError> for Failure {
             ResolveError::Marketplace(error @ (MarketplaceError::Throttled | MarketplaceError::Unavailable(_))) => {
                 Self::AwsUnavailable(error)
             }
+        }
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::NotBase64 | BodyError::NotText | BodyError::WrongType(_) => Self::BodyUnreadable(error),
         }
     }
 }

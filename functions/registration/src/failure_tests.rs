@@ -17,6 +17,7 @@ fn every_failure() -> Vec<(Failure, &'static str, u16)> {
         (Failure::SessionMissing, "session_missing", 400),
         (Failure::FormStale, "form_stale", 409),
         (Failure::CrossSite, "cross_site", 403),
+        (BodyError::TooLarge.into(), "body_too_large", 413),
         (Failure::BodyUnreadable(BodyError::NotText), "body_unreadable", 400),
         (Failure::FieldUnreadable("account"), "body_unreadable", 400),
         (StoreError::BadCursor.into(), "unavailable", 503),

@@ -162,9 +162,13 @@ fn a_body_that_cannot_be_read_is_refused_with_a_page() {
     let not_utf8 = STANDARD.encode([0xff, 0xfe, 0x00]);
     let too_large = "x".repeat(10 * 1024 * 1024);
     for path in ["/register", "/register/details"] {
-        for (body, base64) in [("%%%", true), (not_utf8.as_str(), true), (too_large.as_str(), false)] {
+        for (body, base64, status, expected) in [
+            ("%%%", true, 400, "body_unreadable"),
+            (not_utf8.as_str(), true, 400, "body_unreadable"),
+            (too_large.as_str(), false, 413, "body_too_large"),
+        ] {
             let answer = handle(request("POST", path, "", body, base64)).unwrap();
-            assert_eq!((answer.status_code, code(&answer)), (400, "body_unreadable"));
+            assert_eq!((answer.status_code, code(&answer)), (status, expected));
         }
         let mut json = request("POST", path, "", "{}", false);
         json["headers"]["content-type"] = json!("application/json");

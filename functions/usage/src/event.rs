@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 use stallkeeper::http::shortened;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::tags::Tags;
+use stallkeeper::time::Rfc3339;
 use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
 
 /// The longest idempotency key, in bytes.
@@ -42,9 +42,8 @@ pub(crate) fn read_fields(fields: &Map<String, Value>) -> Result<UsageEvent, Unr
     let license: LicenseId = text(fields, "license")?.parse().map_err(|error| unreadable("license_invalid", error))?;
     let dimension: DimensionKey =
         text(fields, "dimension")?.parse().map_err(|error| unreadable("dimension_invalid", error))?;
-    let time: Timestamp = text(fields, "time")?
-        .parse()
-        .map_err(|_| unreadable("time_invalid", "`time` is written like 2026-11-10T09:20:00Z"))?;
+    let Rfc3339(time) =
+        text(fields, "time")?.parse().map_err(|error| unreadable("time_invalid", format!("`time` {error}")))?;
     let key = text(fields, "key")?;
     if key.is_empty() || key.len() > LONGEST_KEY {
         return Err(unreadable("key_invalid", format!("`key` has 1 to {LONGEST_KEY} bytes")));
@@ -158,6 +157,7 @@ mod tests {
             (json!({ "dimension": "a#b" }), "dimension_invalid"),
             (json!({ "time": "yesterday" }), "time_invalid"),
             (json!({ "time": "2026-11-10T09:20:00" }), "time_invalid"),
+            (json!({ "time": "2026-11-10T09:20:00Z[UTC]" }), "time_invalid"),
             (json!({ "key": "" }), "key_invalid"),
             (json!({ "key": "k".repeat(257) }), "key_invalid"),
             (json!({ "revision": -1 }), "revision_invalid"),

@@ -74,8 +74,7 @@ impl UsageApi {
     }
 
     async fn answer(&self, request: &Request) -> Result<Response, Refusal> {
-        let segments = request.decoded_segments();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments = request.segments();
         match segments.as_slice() {
             ["v1", "usage"] => {
                 request.only_method(&Method::POST)?;

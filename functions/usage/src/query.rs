@@ -9,7 +9,7 @@ use stallkeeper::http::{Problem, Refusal, Request, Response};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordState};
 use stallkeeper::store::Store;
-use stallkeeper::time::UsageHour;
+use stallkeeper::time::{Rfc3339, UsageHour};
 use stallkeeper::usage::Quantity;
 
 /// How long a page is where the caller does not say.
@@ -95,8 +95,9 @@ pub(crate) fn view(record: &HourlyRecord) -> RecordView<'_> {
 }
 
 fn moment(request: &Request, name: &str) -> Result<Option<Timestamp>, Problem> {
-    let read = |text: &str| text.parse().map_err(|_| Problem::invalid(name, "is written like 2026-11-10T09:00:00Z"));
-    request.parameter(name).map(read).transpose()
+    let moment: Option<Rfc3339> =
+        request.parameter(name).map(str::parse).transpose().map_err(|error| Problem::invalid(name, error))?;
+    Ok(moment.map(|Rfc3339(moment)| moment))
 }
 
 /// How many records or problems a page has at most.

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
 use jiff::Timestamp;
 use serde::Serialize;
+use stallkeeper::terminal::note_line;
 
 use super::kind::kind;
 use crate::failure::Failure;
 
-/// For how long a message that was looked at is out of sight, in seconds: nobody looks at a queue of dead letters but an
-/// operator, and a move leaves out what is out of sight.
+/// For how long a message is out of sight while it is looked at, in seconds, so that the next receive brings others. It is
+/// shown again after the look; this is for a look that breaks off.
 pub(super) const HIDDEN: i32 = 5;
 
 /// How often a queue is asked for messages at most, for ten each time.
@@ -84,8 +85,16 @@ impl<'a> Queue<'a> {
         Ok(Counted { arn, messages: visible + hidden, hidden })
     }
 
-    /// Messages of the queue, up to a hundred. They stay there.
+    /// Messages of the queue, up to a hundred. They stay there, in sight for whoever looks next.
     pub(super) async fn look(&self) -> anyhow::Result<Vec<DeadLetter>> {
+        let mut handles = Vec::new();
+        let looked = self.receive(&mut handles).await;
+        self.show_again(&handles).await;
+        looked
+    }
+
+    /// Receives messages until no more are in sight, with the handles of all that were received.
+    async fn receive(&self, handles: &mut Vec<String>) -> anyhow::Result<Vec<DeadLetter>> {
         let mut letters = BTreeMap::new();
         for _ in 0..LOOKS {
             let asked = self
@@ -99,6 +108,7 @@ impl<'a> Queue<'a> {
             let answer = asked.send().await.map_err(|error| self.failed("sqs:ReceiveMessage", &error))?;
             let known = letters.len();
             for message in answer.messages.unwrap_or_default() {
+                handles.extend(message.receipt_handle);
                 let attributes = message.attributes.unwrap_or_default();
                 let number = |name| attributes.get(&name).and_then(|number: &String| number.parse::<i64>().ok());
                 let sent = number(MessageSystemAttributeName::SentTimestamp);
@@ -114,6 +124,24 @@ impl<'a> Queue<'a> {
             }
         }
         Ok(letters.into_values().collect())
+    }
+
+    /// Brings messages that were received back into sight. Those that it cannot bring back come by themselves, in
+    /// [`HIDDEN`] seconds.
+    async fn show_again(&self, handles: &[String]) {
+        for handles in handles.chunks(10) {
+            let entries = handles.iter().enumerate().map(|(number, handle)| {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(number.to_string());
+                entry.receipt_handle(handle).visibility_timeout(0).build()
+            });
+            let Ok(entries) = entries.collect::<Result<Vec<_>, _>>() else { continue };
+            let asked = self.client.change_message_visibility_batch().queue_url(self.url).set_entries(Some(entries));
+            if let Err(error) = asked.send().await {
+                let error = self.failed("sqs:ChangeMessageVisibility", &error);
+                note_line(format_args!("{error} What was looked at is in sight again after {HIDDEN} seconds"));
+                return;
+            }
+        }
     }
 
     /// Begins to move its messages.

@@ -1,11 +1,13 @@
-//! Customers from a file, taken over by the API: 200 rows a request, and what became of each with its line in the file.
+//! Customers from a file, imported by the API: 200 rows a request, and what became of each row with its line in the file,
+//! also where the import broke off.
 
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use csv::ReaderBuilder;
+use http::Method;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stallkeeper::csv_file::{Columns, CsvFile};
 
 use crate::api::{Api, ApiArguments};
@@ -24,6 +26,10 @@ struct Imported {
     imported: u64,
     unchanged: u64,
     refused: u64,
+    /// The rows that may or may not be imported: the API did not confirm or did not answer them.
+    unconfirmed: u64,
+    /// The rows that are not imported because the import broke off before them.
+    not_imported: u64,
     results: Vec<Value>,
 }
 
@@ -37,25 +43,75 @@ pub(super) async fn run(file: &Path, dry_run: bool, api: &ApiArguments, json: bo
     let sent = send(&parts, &api, &mut imported).await;
     if json {
         say_json(&imported)?;
-    } else if !imported.results.is_empty() {
+    } else {
         say(table(&imported.results))?;
-        let Imported { imported, unchanged, refused, .. } = imported;
-        let would = if dry_run { "would be " } else { "" };
-        say(format!("{imported} {would}imported, {unchanged} unchanged, {refused} refused"))?;
+        say(imported.summary())?;
     }
-    sent.with_context(|| match imported.results.len() {
-        0 => "nothing was imported".to_owned(),
-        rows => format!("{rows} rows were answered, and the rest was not: the same file again is safe"),
-    })?;
+    sent.with_context(|| imported.break_off())?;
+    ensure!(imported.unconfirmed == 0 && imported.not_imported == 0, "{}", imported.break_off());
     ensure!(imported.refused == 0, "{} rows were refused: mend them, and send the same file again", imported.refused);
     Ok(())
+}
+
+impl Imported {
+    /// Counts a row under its status, and keeps what is known of it.
+    fn add(&mut self, line: usize, mut result: Value) {
+        let count = match cell(&result, "/status").as_str() {
+            "imported" => &mut self.imported,
+            "unchanged" => &mut self.unchanged,
+            "refused" => &mut self.refused,
+            "not_imported" => &mut self.not_imported,
+            _ => &mut self.unconfirmed,
+        };
+        *count += 1;
+        if let Some(row) = result.as_object_mut() {
+            row.insert("line".to_owned(), line.into());
+        }
+        self.results.push(result);
+    }
+
+    fn summary(&self) -> String {
+        let Self { dry_run, imported, unchanged, refused, unconfirmed, not_imported, .. } = self;
+        let would = if *dry_run { "would be " } else { "" };
+        let whole = format!("{imported} {would}imported, {unchanged} unchanged, {refused} refused");
+        match (unconfirmed, not_imported) {
+            (0, 0) => whole,
+            (unconfirmed, not_imported) => format!("{whole}, {unconfirmed} not confirmed, {not_imported} not imported"),
+        }
+    }
+
+    /// Says what an import that broke off leaves behind, and what to do.
+    fn break_off(&self) -> String {
+        let answered = self.imported + self.unchanged + self.refused;
+        let begin = format!("the import broke off after {answered} of {} rows", self.results.len());
+        if self.dry_run {
+            return format!("{begin}. A dry run imports nothing: send the same file again");
+        }
+        let lines = |status: &[&str]| {
+            let mut rows = self.results.iter().filter(|result| status.contains(&cell(result, "/status").as_str()));
+            let first = rows.next().map(|row| cell(row, "/line")).unwrap_or_default();
+            rows.next_back()
+                .map_or_else(|| format!("line {first}"), |last| format!("lines {first} to {}", cell(last, "/line")))
+        };
+        let mut parts = vec![begin];
+        if self.unconfirmed > 0 {
+            parts.push(format!("{} may be imported or not ({})", self.unconfirmed, lines(&["retry", "unanswered"])));
+        }
+        if self.not_imported > 0 {
+            parts.push(format!("{} are not imported ({})", self.not_imported, lines(&["not_imported"])));
+        }
+        format!(
+            "{}. Send the same file again: that is safe, rows that are imported already stay as they are",
+            parts.join(", ")
+        )
+    }
 }
 
 /// A part of the file that one request takes.
 #[derive(Debug, PartialEq, Eq)]
 struct Part {
-    /// The line of the file that its first row begins in.
-    line: usize,
+    /// The lines of the file that its rows begin in.
+    lines: Vec<usize>,
     /// The header, and the rows.
     text: String,
 }
@@ -76,34 +132,52 @@ fn parts(text: &str) -> anyhow::Result<Vec<Part>> {
         let next = begins.get((number + 1) * MOST_ROWS).copied().unwrap_or(text.len());
         let first = rows.first().copied().unwrap_or_default();
         let rows = text.get(first..next).unwrap_or_default();
-        Part { line: lines.get(number * MOST_ROWS).copied().unwrap_or_default(), text: format!("{header}{rows}") }
+        let lines = lines.iter().skip(number * MOST_ROWS).take(MOST_ROWS).copied().collect();
+        Part { lines, text: format!("{header}{rows}") }
     };
     Ok(begins.chunks(MOST_ROWS).enumerate().map(part).collect())
 }
 
-/// Sends the parts in order, and adds up what became of them.
+/// Sends the parts in order, and adds what became of their rows. After the first part that is not answered in full the
+/// others are not sent.
 async fn send(parts: &[Part], api: &Api, imported: &mut Imported) -> anyhow::Result<()> {
     let mut progress = Progress::begin();
+    let mut outcome = Ok(());
     for part in parts {
-        let answer = api.post_csv(&format!("/v1/imports?dry_run={}", imported.dry_run), &part.text).await?;
-        let count = |member: &str| answer.get(member).and_then(Value::as_u64).unwrap_or_default();
-        imported.imported += count("imported");
-        imported.unchanged += count("unchanged");
-        imported.refused += count("refused");
-        let results = answer.get("results").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let line_of = |result: &Value| result.get("line").and_then(Value::as_u64).unwrap_or_default();
-        let first = results.first().map(line_of).unwrap_or_default();
-        for result in results {
-            let mut result = result.clone();
-            let line = (line_of(&result) + part.line as u64).saturating_sub(first);
-            if let Some(line_in_file) = result.get_mut("line") {
-                *line_in_file = line.into();
-            }
-            imported.results.push(result);
+        let is_broken_off = outcome.is_err() || imported.unconfirmed > 0;
+        let results = match is_broken_off {
+            true => part.without_results("not_imported"),
+            false => post(part, api, imported.dry_run).await.unwrap_or_else(|(status, error)| {
+                outcome = Err(error);
+                part.without_results(status)
+            }),
+        };
+        for (line, result) in part.lines.iter().zip(results) {
+            imported.add(*line, result);
         }
         progress.say(&format!("{} rows so far", imported.results.len()));
     }
-    Ok(())
+    outcome
+}
+
+/// Sends one part. Without results, says why, and with which status that leaves its rows.
+async fn post(part: &Part, api: &Api, dry_run: bool) -> Result<Vec<Value>, (&'static str, anyhow::Error)> {
+    let path = format!("/v1/imports?dry_run={dry_run}");
+    let unanswered = |error| ("unanswered", error);
+    let answer = api.ask(Method::POST, &path, "text/csv; charset=utf-8", &part.text).await.map_err(unanswered)?;
+    let status = if answer.status.is_client_error() { "not_imported" } else { "unanswered" };
+    let document = api.read(answer).map_err(|error| (status, error))?;
+    let mut results = document.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
+    // A row that the answer leaves out may be imported all the same.
+    results.resize_with(part.lines.len(), || json!({ "status": "unanswered" }));
+    Ok(results)
+}
+
+impl Part {
+    /// The results of rows of which nothing but a status is known.
+    fn without_results(&self, status: &str) -> Vec<Value> {
+        vec![json!({ "status": status }); self.lines.len()]
+    }
 }
 
 fn table(results: &[Value]) -> Table {
@@ -127,7 +201,7 @@ mod tests {
             let rows: Vec<String> = (0..450).map(|row| format!("p,t{row},\"a{end}b\"")).collect();
             let text = format!("\u{feff}product,tenant,company{end}{}{end}", rows.join(end));
             let parts = parts(&text).unwrap();
-            let lines: Vec<usize> = parts.iter().map(|part| part.line).collect();
+            let lines: Vec<usize> = parts.iter().map(|part| part.lines[0]).collect();
             assert_eq!(lines, [2, 402, 802]);
             for (number, part) in parts.iter().enumerate() {
                 let file = CsvFile::read(&part.text, &COLUMNS, MOST_ROWS).unwrap();

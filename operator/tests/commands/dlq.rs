@@ -37,12 +37,35 @@ async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
 
     let asked = world.run(&["dlq", "redrive", "news"]).await.error();
     assert!(asked.contains("Move 1 messages of NewsDeadLetters") && asked.contains("say --yes"), "{asked}");
-    // It is out of sight for some seconds, as it was looked at.
     let moved = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
     assert!(moved.contains("1 messages of NewsDeadLetters are back on their queue"), "{moved}");
     let queues = world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
     assert_eq!(queues["staging"]["dead_letters"], json!([]));
     assert_eq!(queues["staging"]["in_flight"], 1, "it is tried again: {queues}");
+}
+
+#[tokio::test]
+async fn a_look_hides_nothing_from_the_next_one() {
+    let world = World::new().await;
+    let body = r#"{"detail-type": "License Updated - Manufacturer"}"#;
+    unreadable_news(&world, body).await;
+    for number in 1..12 {
+        world.control("/sandbox/deliver", json!({ "message": format!("{body}{number}") })).await;
+    }
+    world.advance(30).await;
+    for look in
+        [&["dlq", "show", "--json"][..], &["dlq", "show", "--peek", "--json"], &["dlq", "show", "--peek", "--json"]]
+    {
+        let shown = world.run(look).await.json();
+        let news = &shown[0];
+        assert_eq!((&news["messages"], &news["looked_at"]), (&json!(12), &json!(12)), "{look:?}: {shown}");
+        assert_eq!(news["some"].as_array().map(Vec::len), look.contains(&"--peek").then_some(10), "{shown}");
+    }
+    // Who may not show them again is told, and the next look waits for them.
+    world.fault("sqs", "ChangeMessageVisibilityBatch", "access_denied", 1).await;
+    let shown = world.run(&["dlq", "show", "--json"]).await;
+    assert!(shown.err.contains("sqs:ChangeMessageVisibility"), "{shown:?}");
+    assert_eq!(world.run(&["dlq", "show", "--peek", "--json"]).await.json()[0]["looked_at"], 12);
 }
 
 #[tokio::test]

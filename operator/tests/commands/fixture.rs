@@ -94,11 +94,17 @@ impl World {
 
 /// The command, with no more than is typed.
 pub(crate) async fn typed(arguments: impl Iterator<Item = impl ToString>) -> Said {
+    let mut command = command();
+    command.args(arguments.map(|argument| argument.to_string()));
+    run(command).await
+}
+
+/// The program, with credentials and nothing else of the machine's.
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
     command.env_remove("AWS_ENDPOINT_URL").env("AWS_EC2_METADATA_DISABLED", "true");
     command.envs([("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"), ("AWS_SECRET_ACCESS_KEY", "any")]);
-    command.args(arguments.map(|argument| argument.to_string()));
-    run(command).await
+    command
 }
 
 /// A command, with what is around it, and nobody at the keyboard.

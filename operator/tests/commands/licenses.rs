@@ -177,3 +177,84 @@ async fn a_file_of_customers_is_imported_with_the_lines_that_it_has() {
     let missing = world.run(&["licenses", "import", "nowhere.csv"]).await.error();
     assert!(missing.contains("nowhere.csv cannot be read"), "{missing}");
 }
+
+#[tokio::test]
+async fn an_import_that_breaks_off_says_which_rows_are_imported_and_the_same_file_again_imports_the_rest() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("customers.csv").to_str().unwrap().to_owned();
+    let rows: Vec<String> = (0..410).map(|row| format!("7demolegacy00000000000ab,t{row},X{row}EXAMPLEX")).collect();
+    std::fs::write(&file, format!("product,tenant,customer_identifier\n{}\n", rows.join("\n"))).unwrap();
+    let fails_from_call = async |call: u32, kind: &str, times: u32| {
+        let operation = "TransactWriteItems";
+        let fault =
+            json!({ "service": "dynamodb", "operation": operation, "call": call, "times": times, "kind": kind });
+        world.control("/sandbox/faults", fault).await;
+    };
+    let counts = |imported: &Value| {
+        ["imported", "unchanged", "refused", "unconfirmed", "not_imported"]
+            .map(|count| imported[count].as_u64().unwrap_or_default())
+    };
+
+    // The function dies in the second of three requests, after it has imported four rows more.
+    fails_from_call(205, "crash_before", 1).await;
+    let broken = world.run(&["licenses", "import", &file, "--json"]).await;
+    let imported: Value = serde_json::from_str(&broken.out).unwrap();
+    assert_eq!(counts(&imported), [200, 0, 0, 200, 10], "{}", broken.err);
+    for (row, line, status) in [(0, 2, "imported"), (200, 202, "unanswered"), (409, 411, "not_imported")] {
+        let result = &imported["results"][row];
+        assert_eq!((&result["line"], &result["status"]), (&json!(line), &json!(status)));
+    }
+    let error = broken.error();
+    for part in [
+        "broke off after 200 of 410 rows",
+        "200 may be imported or not (lines 202 to 401)",
+        "10 are not imported (lines 402 to 411)",
+        "Send the same file again: that is safe",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+
+    // The table stops answering within a request, which says so row by row.
+    fails_from_call(97, "error500", 1000).await;
+    let broken = world.run(&["licenses", "import", &file]).await;
+    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+    let summary = "96 imported, 204 unchanged, 0 refused, 100 not confirmed, 10 not imported";
+    assert!(broken.out.contains(summary), "{broken:?}");
+    assert!(broken.out.contains("not_confirmed") && !broken.out.contains("nothing was imported"), "{broken:?}");
+    let error = broken.error();
+    assert!(error.contains("100 may be imported or not (lines 302 to 401)"), "{error}");
+
+    let whole = world.run(&["licenses", "import", &file, "--json"]).await.json();
+    assert_eq!(counts(&whole), [110, 300, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_reader_who_has_gone_ends_a_command_without_a_word() {
+    let world = World::new().await;
+    world.buy("demo-contract", json!({ "seats": 5 })).await;
+    let stack = ["--stage", "staging", "--endpoint-url", world.sandbox.aws_url()];
+    for (arguments, closes_err, expected) in [
+        (&["licenses"][..], false, 141),
+        (&["licenses", "--json"], false, 141),
+        (&["completions", "bash"], false, 141),
+        // What goes to stderr, nobody reads either: progress, and the error.
+        (&["licenses", "reconcile", "l-1"], true, 141),
+        (&["licenses", "show", "l-1"], true, 1),
+    ] {
+        let mut command = crate::fixture::command();
+        command.args(arguments).args(if arguments[0] == "completions" { &[][..] } else { &stack });
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let run = move || {
+            let mut child = command.spawn().unwrap();
+            drop(child.stdout.take());
+            if closes_err {
+                drop(child.stderr.take());
+            }
+            child.wait_with_output().unwrap()
+        };
+        let ended = tokio::task::spawn_blocking(run).await.unwrap();
+        assert_eq!(ended.status.code(), Some(expected), "{arguments:?}: {ended:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), "", "{arguments:?}");
+    }
+}

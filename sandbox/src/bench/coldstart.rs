@@ -12,6 +12,7 @@ use entitlement::EntitlementApi;
 use registration::Registration;
 use serde_json::{Value, json};
 use stallkeeper::license::License;
+use stallkeeper::terminal::say;
 use stallkeeper::time::Clock;
 
 use super::figures::{Asked, Goal, Latency, Wanted, per, times_as_long};
@@ -85,22 +86,22 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let world = World::make(1, 1, Sold::ByUse, false, None).await?;
     let seen = settle(&world).await?;
     let mut runtime = RuntimeApi::start().await?;
-    println!(
+    say(format_args!(
         "each started {} times, then {} invocations; medians; {} CPUs",
         arguments.starts,
         arguments.invocations,
         std::thread::available_parallelism()?,
-    );
+    ))?;
     let mut bench = Bench { arguments, binaries: &binaries, world: &world, seen: &seen, runtime: &mut runtime };
     let nothing = |_: &Seen, _| json!({});
     let bare = bench.run("bare", "", nothing).await?;
-    println!("a bare Lambda: {} ms to ready, {:.1} MiB resident", millis(bare.ready.p50), bare.resident);
-    println!();
-    println!(
+    say(format_args!("a bare Lambda: {} ms to ready, {:.1} MiB resident", millis(bare.ready.p50), bare.resident))?;
+    say("")?;
+    say(format_args!(
         "| function | binary, MB | to ready, ms | p99 | bare with the same clients, ms | times | resident at ready, MiB | \
          peak, MiB | warm invocation, ms | AWS calls in it | AWS's part, ms | the rest, ms |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    ))?;
+    say(format_args!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"))?;
     let mut worst: BTreeMap<&'static str, f64> = BTreeMap::new();
     for Function { name, clients, event } in FUNCTIONS {
         let bare = bench.run("bare", clients, nothing).await?;
@@ -108,7 +109,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         let size = std::fs::metadata(binaries.join(name))?.len() as f64 / 1e6;
         let rest = ours.invocation.p50.saturating_sub(ours.aws);
         let times = times_as_long(ours.ready.p50, bare.ready.p50);
-        println!(
+        say(format_args!(
             "| {name} | {size:.2} | {} | {} | {} | {times:.2} | {:.1} | {:.1} | {} | {:.1} | {} | {} |",
             millis(ours.ready.p50),
             millis(ours.ready.p99),
@@ -119,7 +120,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
             ours.calls,
             millis(ours.aws),
             millis(rest),
-        );
+        ))?;
         for (what, got) in [
             (READY, in_millis(ours.ready.p50)),
             (TIMES, times),
@@ -131,10 +132,10 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
             *known = known.max(got);
         }
     }
-    println!();
+    say("")?;
     for (what, most) in [(READY, 10.0), (TIMES, 1.5), (RESIDENT, 20.0), (SIZE, 12.0), (REST, 1.0)] {
         let got = worst.get(what).copied().context("nothing was measured")?;
-        println!("{}", Goal { what, wanted: Wanted::AtMost(most), got });
+        say(format_args!("{}", Goal { what, wanted: Wanted::AtMost(most), got }))?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stallkeeper::ids::LicenseId;
 use stallkeeper::store::keys;
+use stallkeeper::terminal::say;
 use stallkeeper::time::Clock;
 
 use super::child::{Job, Where, ask};
@@ -76,19 +77,19 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let world = World::make(TENANTS, DIMENSIONS, Sold::InAdvance, false, None).await?;
     let dimension = world.dimensions.first().context("the listing has no dimension")?.to_string();
     link(&world).await?;
-    println!(
+    say(format_args!(
         "{} decisions for {TENANTS} tenants and as many bare queries, in turn, one at a time; {} CPUs",
         grouped(arguments.decisions.into()),
         std::thread::available_parallelism()?,
-    );
+    ))?;
     let place = world.place(TABLE);
     let job = Deciding { place, licenses: world.licenses.clone(), dimension, decisions: arguments.decisions };
     let counts = world.aws.wire().counts();
     let decided: Decided = ask(&Job::Decide(job)).await?;
     let asked = Asked::since(&counts, &world.aws.wire().counts());
 
-    println!("a decision: {}", decided.decision);
-    println!("a bare query: {}", decided.query);
+    say(format_args!("a decision: {}", decided.decision))?;
+    say(format_args!("a bare query: {}", decided.query))?;
     // Beside each decision, those of the warm-up too, there was a bare query.
     let made = u64::from(arguments.decisions) + u64::from(WARM_UP);
     let queries = asked.count(Service::DynamoDb, "Query").calls.saturating_sub(made);
@@ -97,7 +98,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let marketplace = of_services(&[Service::Metering, Service::Entitlement, Service::Agreement]);
     let notes = asked.count(Service::DynamoDb, "UpdateItem").calls;
     let others = of_services(&Service::ALL).saturating_sub(made + queries + listings + notes + marketplace);
-    println!(
+    say(format_args!(
         "a decision asks {:.3} Query of DynamoDB and {:.3} of AWS Marketplace; {} decisions with the warm-up: {} Query, \
          {listings} GetItem of the listing, {notes} UpdateItem for the auditor, {marketplace} of AWS Marketplace, \
          {others} else",
@@ -105,13 +106,13 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         per(marketplace, made),
         grouped(made),
         grouped(queries),
-    );
+    ))?;
     let Decided { decision, query, .. } = &decided;
     for (what, decision, query) in [
         ("p50 of a decision beside a bare query's", decision.p50, query.p50),
         ("p99 of a decision beside a bare query's", decision.p99, query.p99),
     ] {
-        println!("{}", Goal { what, wanted: Wanted::AtMost(GOAL), got: times_as_long(decision, query) });
+        say(format_args!("{}", Goal { what, wanted: Wanted::AtMost(GOAL), got: times_as_long(decision, query) }))?;
     }
     ensure!(decided.wrong == 0, "{} decisions are wrong", decided.wrong);
     // A listing is kept for a minute. The first decision of a day leaves evidence for the auditor.

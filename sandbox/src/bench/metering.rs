@@ -13,6 +13,7 @@ use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::store::Progress;
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::tags::Tags;
+use stallkeeper::terminal::{SayError, say};
 use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
 
 use super::child::{Job, Part, Ran, Reporting, Spent, ask};
@@ -84,9 +85,9 @@ impl Phase {
         self.runs.iter().map(|run| run.ran.spent.peak_kib).max().unwrap_or_default() as f64 / 1024.0
     }
 
-    fn print(&self, records: u64) {
+    fn print(&self, records: u64) -> Result<(), SayError> {
         let took = self.took();
-        println!(
+        say(format_args!(
             "{}: {:.1} s, {} records/s, {} DynamoDB requests ({:.3} a record), {} run(s), peak memory {:.0} MiB",
             self.name,
             took.as_secs_f64(),
@@ -95,27 +96,28 @@ impl Phase {
             per(self.dynamodb(), records),
             self.runs.len(),
             self.peak_mib(),
-        );
+        ))?;
         for (number, run) in self.runs.iter().enumerate() {
-            println!(
+            say(format_args!(
                 "  run {}: {:.1} s; on CPUs the reporter {:.1} s, AWS and the store {:.1} s; {}",
                 number + 1,
                 run.ran.took.as_secs_f64(),
                 run.ran.spent.cpu.as_secs_f64(),
                 run.aws_cpu.as_secs_f64(),
                 run.asked.operations(),
-            );
+            ))?;
             let calls = run.asked.count(Service::Metering, "BatchMeterUsage");
             if calls.calls > 0 {
-                println!(
+                say(format_args!(
                     "    {} calls of BatchMeterUsage, {:.2} a second, {} throttled; {:.2} records a call",
                     grouped(calls.calls),
                     a_second(calls.calls, run.ran.took),
                     calls.failed,
                     per(run.ran.sent, calls.calls),
-                );
+                ))?;
             }
         }
+        Ok(())
     }
 }
 
@@ -127,29 +129,29 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let records = u64::from(arguments.records);
     let world = World::make(licenses, dimensions, Sold::ByUse, !arguments.no_quota, arguments.data.as_deref()).await?;
     let used = use_all(&world).await?;
-    println!(
+    say(format_args!(
         "{} records of {} licenses, one event each; the quota is {}; {} CPUs",
         grouped(records),
         grouped(licenses as u64),
         if arguments.no_quota { "off" } else { "on" },
         std::thread::available_parallelism()?,
-    );
+    ))?;
 
     world.store.set_closed_through(world.hour.previous()).await?;
     world.clock.set(world.hour.start() + SignedDuration::from_mins(70));
     let close = close(&world, arguments, "close", Progress::Summed).await?;
-    close.print(records);
+    close.print(records)?;
     let send = send(&world, arguments).await?;
-    send.print(records);
+    send.print(records)?;
     let swept_from = world.hour.start() + SignedDuration::from_mins(75);
     world.clock.set(swept_from.max(world.clock.now()));
     let sweep = self::close(&world, arguments, "sweep", Progress::Swept).await?;
-    sweep.print(records);
+    sweep.print(records)?;
     let rates = world.store_rates(Duration::from_millis(arguments.probe)).await?;
-    println!("the store alone, a second, to the same client: {rates}");
+    say(format_args!("the store alone, a second, to the same client: {rates}"))?;
 
     let is_right = is_billed_once(&world, &used);
-    println!("the bill is {}", if is_right { "exactly what was used" } else { "NOT what was used" });
+    say(format_args!("the bill is {}", if is_right { "exactly what was used" } else { "NOT what was used" }))?;
     let together = a_second(records, close.took() + send.took());
     let mut goals = vec![
         Goal { what: "records a call", wanted: Wanted::AtLeast(24.5), got: per(send.sent(), send.calls()) },
@@ -171,7 +173,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         Goal { what: "% of the quota of calls used", wanted: Wanted::AtLeast(95.0), got: share }
     });
     for goal in goals {
-        println!("{goal}");
+        say(format_args!("{goal}"))?;
     }
     ensure!(is_right, "the bill is not exactly what was used");
     Ok(())

@@ -12,6 +12,7 @@ use clap::Args;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use stallkeeper::terminal::say;
 use stallkeeper::time::Clock;
 use tokio::task::JoinSet;
 use usage::UsageApi;
@@ -71,14 +72,14 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let world = World::make(arguments.licenses as usize, 1, Sold::ByUse, true, arguments.data.as_deref()).await?;
     let dimension = world.dimensions.first().context("the listing has no dimension")?;
     let events = u64::from(arguments.events);
-    println!(
+    say(format_args!(
         "{} events of {} licenses in requests of {}, {} instances of the function in a process of their own; {} CPUs",
         grouped(events),
         grouped(arguments.licenses.into()),
         arguments.batch,
         arguments.instances,
         std::thread::available_parallelism()?,
-    );
+    ))?;
     let job = TakingIn {
         place: world.place(TABLE),
         licenses: world.licenses.iter().map(ToString::to_string).collect(),
@@ -92,30 +93,33 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let asked = Asked::since(&counts, &world.aws.wire().counts());
     let aws_cpu = Spent::by_now()?.cpu.saturating_sub(cpu);
     let rate = a_second(events, taken.took);
-    println!(
+    say(format_args!(
         "intake: {:.1} s, {} events/s, {} DynamoDB requests ({:.3} an event), peak memory {:.0} MiB",
         taken.took.as_secs_f64(),
         rounded(rate),
         grouped(asked.dynamodb()),
         per(asked.dynamodb(), events),
         taken.spent.peak_kib as f64 / 1024.0,
-    );
-    println!(
+    ))?;
+    say(format_args!(
         "  on CPUs the function {:.1} s, AWS and the store {:.1} s; {}",
         taken.cpu.as_secs_f64(),
         aws_cpu.as_secs_f64(),
         asked.operations(),
-    );
+    ))?;
     let rates = world.store_rates(Duration::from_millis(arguments.probe)).await?;
-    println!("the store alone, a second, to one client: {rates}");
+    say(format_args!("the store alone, a second, to one client: {rates}"))?;
 
     let is_right = taken.accepted == arguments.events as usize && is_summed_once(&world, arguments.events).await?;
-    println!("the ledger has {}", if is_right { "exactly what was reported" } else { "NOT what was reported" });
+    say(format_args!(
+        "the ledger has {}",
+        if is_right { "exactly what was reported" } else { "NOT what was reported" }
+    ))?;
     for goal in [
         Goal { what: "events a second", wanted: Wanted::AtLeast(20_000.0), got: rate },
         Goal { what: "DynamoDB requests an event", wanted: Wanted::AtMost(0.1), got: per(asked.dynamodb(), events) },
     ] {
-        println!("{goal}");
+        say(format_args!("{goal}"))?;
     }
     ensure!(is_right, "the ledger has not exactly what was reported");
     Ok(())

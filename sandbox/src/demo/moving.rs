@@ -19,7 +19,7 @@ const MADE: SignedDuration = SignedDuration::from_mins(16);
 
 /// Runs the chapter.
 pub(super) async fn run(story: &mut Story) -> Result<()> {
-    story.chapter("A legacy buyer who moves to a license key");
+    story.chapter("A legacy buyer who moves to a license key")?;
     let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
     let cookie = story.arrive(&purchase.token).await?;
     story.leave_contact(&cookie).await?;
@@ -32,15 +32,15 @@ pub(super) async fn run(story: &mut Story) -> Result<()> {
     let early = buyer.now();
     buyer.uses(Id::Old, 20, early).await?;
     buyer.story.expect_license(&buyer.old, json!({ "state": "active", "tenant": TENANT })).await?;
-    buyer.story.say("subscribes by a customer key and uses 20 requests");
+    buyer.story.say("subscribes by a customer key and uses 20 requests")?;
 
     import(&buyer, &purchase, &arn, hour).await?;
-    buyer.story.say(format!("POST /v1/imports plans the move to the license for {hour}"));
+    buyer.story.say(format!("POST /v1/imports plans the move to the license for {hour}"))?;
 
     buyer.story.sandbox.set(hour - SignedDuration::from_mins(1)).await;
     let before = buyer.now();
     buyer.uses(Id::Old, 10, before).await?;
-    buyer.story.sandbox.set(hour + SignedDuration::from_secs(30)).await;
+    buyer.story.sandbox.set(hour + SignedDuration::from_mins(6)).await;
     let after = buyer.now();
     buyer.uses(Id::Old, 3, after).await?;
     buyer.uses(Id::New, 2, after).await?;
@@ -49,26 +49,26 @@ pub(super) async fn run(story: &mut Story) -> Result<()> {
     let waiting = buyer.unsent.len();
     buyer
         .story
-        .say(format!("uses 24 more around the hour, reported under either id: {waiting} are told to come again"));
+        .say(format!("uses 24 more around the hour, reported under either id: {waiting} are told to come again"))?;
 
     buyer.story.sandbox.set(hour + MADE).await;
     buyer.send().await?;
     ensure!(buyer.unsent.is_empty(), "the move is made, and yet not accepted: {:?}", buyer.unsent);
     buyer.story.expect_license(&buyer.new, json!({ "state": "active", "tenant": TENANT })).await?;
     buyer.story.expect_license(&buyer.old, json!({ "successor": buyer.new })).await?;
-    buyer.story.say("the move is made: the license has the tenant, and accepts what is sent again");
+    buyer.story.say("the move is made: the license has the tenant, and accepts what is sent again")?;
 
     let now = buyer.now();
     buyer.uses(Id::Old, 6, now).await?;
     buyer.uses(Id::New, 7, now).await?;
     buyer.uses(Id::Old, 8, early).await?;
     buyer.repeats(Id::New, 20, early).await?;
-    buyer.story.say("uses 21 more, some of it before the move; what is sent again under the other id is a duplicate");
+    buyer.story.say("uses 21 more, some of it before the move; what is sent again under the other id is a duplicate")?;
 
     buyer.story.advance(SignedDuration::from_mins(150)).await?;
     buyer.story.expect_billed(&buyer.old, 65).await?;
     buyer.expect_one_style(hour).await?;
-    buyer.story.say("65 are billed: by customer key before the hour, by license from then on, no hour in both");
+    buyer.story.say("65 are billed: by customer key before the hour, by license from then on, no hour in both")?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use stallkeeper::listing::{Listing, Stage};
 use stallkeeper::marketplace::catalog::{Catalog, Change, ChangeSet, Status, Target, plan};
 use stallkeeper::readiness::{Report, StepState};
 use stallkeeper::store::Store;
+use stallkeeper::terminal::say;
 use stallkeeper::time::Clock;
 
 use super::Steps;
@@ -40,11 +41,11 @@ pub(super) async fn tell(steps: &mut Steps) -> Result<()> {
     };
     let sandbox = Sandbox::start(options).await?;
     let mut test = Phase::begin(&sandbox, Stage::Staging, "demo-subscription").await?;
-    steps.chapter("A listing, the test phase: from nothing to a product that was seen to work");
+    steps.chapter("A listing, the test phase: from nothing to a product that was seen to work")?;
     test.through_the_steps(steps).await?;
 
     let mut production = Phase::begin(&sandbox, Stage::Production, "demo-production").await?;
-    steps.chapter("The production phase: the real listing, from nothing to published");
+    steps.chapter("The production phase: the real listing, from nothing to published")?;
     production.through_the_steps(steps).await?;
     production.become_public(steps).await?;
     ensure!(test.look().await?.is_done() && production.look().await?.is_done(), "a phase is not done");
@@ -87,7 +88,7 @@ impl<'a> Phase<'a> {
         let of_phase = |step: &str| format!("{}.{step}", if is_test { "test" } else { "production" });
         if is_test {
             ensure!(self.report.steps_done() == 0, "done from the start: {:?}", self.done());
-            steps.say(format!("the auditor looks: none of {} steps is done", self.report.steps.len()));
+            steps.say(format!("the auditor looks: none of {} steps is done", self.report.steps.len()))?;
         }
         for (check, note) in BY_PEOPLE {
             let body = json!({ "product": self.listing.product_code, "note": note });
@@ -137,11 +138,11 @@ impl<'a> Phase<'a> {
         let failing = report.steps.iter().find(|step| step.state == StepState::Failing);
         let next = failing.and_then(|step| step.next.as_deref());
         ensure!(next == Some("app.self_signup"), "a broken page is told as {failing:?}");
-        steps.say("the application's sign-up page breaks: `app.self_signup` fails in the auditor's next look");
+        steps.say("the application's sign-up page breaks: `app.self_signup` fails in the auditor's next look")?;
         let review = self.review().await?;
         let message = review.pointer("/change_set/changes/0/errors/0/message").and_then(Value::as_str);
         let message = message.with_context(|| format!("the review did not object: {review:#}"))?;
-        steps.say(format!("AWS's reviewer comes by and rejects it: {}", message));
+        steps.say(format!("AWS's reviewer comes by and rejects it: {}", message))?;
 
         self.people.control(Method::DELETE, "/sandbox/web", Value::Null).await?;
         self.ask_for_the_public().await?;
@@ -233,9 +234,9 @@ impl<'a> Phase<'a> {
             let open: Vec<_> = open.map(|finding| (&finding.check, &finding.said)).collect();
             anyhow::bail!("{what}: {after:?} turned done, and not {expected:?}; open are {open:?}");
         }
-        steps.say(what);
+        steps.say(what)?;
         for (step, done) in after.iter().zip(before.len() + 1..) {
-            println!("      -> {step} is done ({done} of {})", self.report.steps.len());
+            say(format_args!("      -> {step} is done ({done} of {})", self.report.steps.len()))?;
         }
         Ok(())
     }

@@ -37,6 +37,27 @@ async fn the_path_of_a_legacy_license_may_be_encoded() {
 }
 
 #[tokio::test]
+async fn a_path_is_decoded_once() {
+    let visit = Visit::begin().await;
+    let get = async |path: &str| {
+        let answer = visit.client.get(visit.url(path)).header("authorization", SIGNED).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    for path in ["/v1/tenants/ab", "/v1/tenants/a%62"] {
+        let (status, tenant) = get(path).await;
+        assert_eq!((status, &tenant["tenant"]), (200, &json!("ab")), "{path}");
+    }
+    // `%62` itself, which is no tenant id, and no route is called `%75sage`.
+    let (status, refused) = get("/v1/tenants/a%2562").await;
+    assert_eq!((status, &refused["code"]), (400, &json!("parameter_invalid")), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("a%62"), "{refused}");
+    let (status, refused) = get("/v1/licenses/l-1/%2575sage").await;
+    assert_eq!((status, &refused["code"]), (404, &json!("route_unknown")), "{refused}");
+    let (status, refused) = get("/v1/readiness/%2568istory").await;
+    assert_eq!((status, &refused["code"]), (404, &json!("route_unknown")), "{refused}");
+}
+
+#[tokio::test]
 async fn a_body_that_lambda_would_not_take_never_reaches_a_function() {
     let visit = Visit::begin().await;
     let megabyte = 1024 * 1024;

@@ -1,7 +1,8 @@
-//! The sandbox as a program that cannot start.
+//! The sandbox as a program: what keeps it from starting, and how it ends.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 fn sandbox(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_sandbox");
@@ -34,4 +35,70 @@ fn what_keeps_it_from_starting_is_said_in_a_line() {
 fn its_help_says_what_a_file_does_not_keep() {
     let help = String::from_utf8(sandbox(&["serve", "--help"]).stdout).unwrap();
     assert!(help.contains("What was bought is kept in memory only"), "{help}");
+}
+
+/// A sandbox that runs, until it is dropped.
+struct Serving(Child);
+
+impl Serving {
+    /// Starts one, and waits until it says where it listens.
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+        let ports = ["serve", "--port", "0", "--aws-port", "0"];
+        let mut child = command.args(ports).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.starts_with("storefront"), "{said}");
+        Self(child)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_keeps_the_tables_of_one_sandbox_at_a_time() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("a_file_for_one_sandbox");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("tables.db");
+    let file = path.to_str().unwrap();
+    let first = Serving::start(&["--data", file]);
+    let link = folder.join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for name in [file, link.to_str().unwrap()] {
+        let second = sandbox(&["serve", "--port", "0", "--aws-port", "0", "--data", name]);
+        assert_eq!(second.status.code(), Some(1));
+        let said = String::from_utf8(second.stderr).unwrap();
+        let expected =
+            format!("error: {name} is in use by another sandbox: stop that one, or name another file with --data\n");
+        assert_eq!(said, expected);
+    }
+    drop(first);
+    drop(Serving::start(&["--data", file]));
+}
+
+#[test]
+fn a_reader_who_has_gone_ends_it_without_a_word() {
+    for arguments in [&["demo"][..], &["serve", "--port", "0", "--aws-port", "0"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(141), "{arguments:?}: {ended:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_error_that_nobody_reads_is_no_panic() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    let mut child = command.args(["serve", "--stages", "staging,staging"]).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -91,9 +91,22 @@ impl Problem {
     }
 
     pub(super) fn body(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::body_too_large(error),
+            BodyError::NotBase64 | BodyError::NotText | BodyError::WrongType(_) => Self::body_unreadable(error),
+        }
+    }
+
+    fn body_too_large(error: BodyError) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
+            .detail(error)
+            .action("Send it in several requests of at most 1 MiB each. Nothing of this one was taken in.")
+    }
+
+    fn body_unreadable(error: BodyError) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body cannot be read.")
             .detail(error)
-            .action("Send UTF-8 of the content type that is asked for, at most 1 MB.")
+            .action("Send UTF-8 of the content type that is asked for.")
     }
 }
 

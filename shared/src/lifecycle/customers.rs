@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::follow_agreement;
 use super::moves::prepare_move;
+use super::tenants::{Linking, link_tenant, may_link};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
 use crate::license::{License, LicenseEvent, Moving, SeenInForce, State};
@@ -52,6 +53,8 @@ pub enum Imported {
     },
     /// It belongs to another tenant, and stays there.
     LinkedElsewhere,
+    /// The license is known with this account, which is not the customer's.
+    AccountMismatch(AccountId),
     /// It moves to another license, or at another hour.
     MovesElsewhere,
     /// It is over, so that it cannot move.
@@ -83,6 +86,11 @@ pub async fn import(
     let contact = customer.contact.as_ref().filter(|_| known_contact.is_none());
     let before = store.license(&customer.license).await?;
     let taken = |license: Option<License>| taken_over(license, customer, now);
+    if let Some(license) = &before
+        && !may_link(store, license, &customer.tenant).await?
+    {
+        return Ok(Imported::LinkedElsewhere);
+    }
     if dry_run {
         return Ok(taken(before.clone()).map_or_else(
             |refused| refused,
@@ -92,11 +100,20 @@ pub async fn import(
             },
         ));
     }
+    // Whose a license is that others took over from, they decide with it; so that is settled first.
+    let is_free = |license: &License| license.tenant.is_none() && license.successor().is_some();
+    let is_given = before.as_ref().is_some_and(is_free) && taken(before.clone()).is_ok();
+    if is_given {
+        let linking = link_tenant(store, &customer.license, &customer.tenant, None).await?;
+        if matches!(linking, Linking::LinkedElsewhere(_)) {
+            return Ok(Imported::LinkedElsewhere);
+        }
+    }
     let (mut refused, mut changed) = (None, false);
     let written = store
         .change_license(&customer.license, |before| match taken(before.clone()) {
             Ok(license) => {
-                changed = before.as_ref() != Some(&license) || contact.is_some();
+                changed = is_given || before.as_ref() != Some(&license) || contact.is_some();
                 let also = contact.cloned().map(Also::Contact).into_iter();
                 let also = also.chain(changed.then(|| Also::Audit(entry.clone()))).collect();
                 changed.then_some(Change { license, told: Vec::new(), also })
@@ -135,9 +152,10 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
         return Err(Imported::LinkedElsewhere);
     }
-    let is_anothers = |moving: &Moving| license.account.as_ref().is_some_and(|account| *account != moving.account);
-    if customer.moving.as_ref().is_some_and(is_anothers) {
-        return Err(Imported::Another);
+    if let (Some(known), Some(given)) = (&license.account, &customer.account)
+        && known != given
+    {
+        return Err(Imported::AccountMismatch(known.clone()));
     }
     license.tenant = Some(customer.tenant.clone());
     license.customer = license.customer.take().or_else(|| customer.identifier.clone());

@@ -174,6 +174,62 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
     assert_eq!(answer.status, 400);
 }
 
+#[tokio::test]
+async fn rows_that_the_table_does_not_confirm_are_answered_beside_those_that_are_imported() {
+    let world = World::new().await;
+    let csv = "product,tenant,customer_identifier\n7demolegacy00000000000ab,a,XA\n7demolegacy00000000000ab,b,XB\n\
+               7demolegacy00000000000ab,c,XC\n";
+    let statuses = |answer: &Value| -> Vec<String> {
+        let results = answer["results"].as_array().unwrap().iter();
+        results.map(|result| result["status"].as_str().unwrap().to_owned()).collect()
+    };
+    let fault = json!({ "service": "dynamodb", "operation": "TransactWriteItems", "kind": "error500" });
+    let mut from_the_second = fault;
+    (from_the_second["call"], from_the_second["times"]) = (json!(2), json!(1000));
+    world.fault(from_the_second).await;
+    let broken = import_as(&world, csv, "/v1/imports").await;
+    world.control(Method::DELETE, "/sandbox/faults", json!({})).await;
+    assert_eq!(statuses(&broken), ["imported", "retry", "retry"], "{broken}");
+    assert_eq!((&broken["imported"], &broken["retry"]), (&json!(1), &json!(2)));
+    let of_second = &broken["results"][1];
+    assert_eq!((&of_second["code"], of_second["action"].is_string()), (&json!("not_confirmed"), true));
+    assert_eq!(statuses(&import_as(&world, csv, "/v1/imports").await), ["unchanged", "imported", "imported"]);
+}
+
+#[tokio::test]
+async fn a_row_with_another_account_than_the_licenses_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let legacy = world.buy("demo-legacy", json!({})).await;
+    let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
+    for purchase in [&legacy, &contract] {
+        world.register(&purchase.token, "buyer@example.com").await;
+    }
+    let key = legacy.customer.as_deref().unwrap();
+    let (own, other) = (arn_of(&world, &legacy).await, arn_of(&world, &contract).await);
+    let header = "product,tenant,customer_identifier,license_arn,agreement_id,account,email";
+    for (license, row) in [
+        (&legacy.license, format!("{},acme,{key},,,210987654321,other@example.com", legacy.product)),
+        (&legacy.license, format!("{},acme,{key},{own},{},210987654321,", legacy.product, legacy.agreement)),
+        (&contract.license, format!("{},acme,,{other},{},210987654321,", contract.product, contract.agreement)),
+    ] {
+        let before = world.license(license).await;
+        for path in ["/v1/imports?dry_run=true", "/v1/imports"] {
+            let refused = import_as(&world, &format!("{header}\n{row}\n"), path).await["results"][0].clone();
+            assert_eq!(refused["code"], "account_mismatch", "{path} {row}: {refused}");
+            let detail = refused["detail"].as_str().unwrap();
+            assert!(detail.contains(before["account"].as_str().unwrap()), "{detail}");
+        }
+        assert_eq!(world.license(license).await, before, "{row}");
+    }
+    let name = own.rsplit(':').next().unwrap();
+    assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{name}"), None).await.0, 404, "nothing is prepared");
+    // The right account, or none, is taken.
+    let right = format!("{header}\n{},acme,{key},,,{},\n", legacy.product, legacy.account);
+    assert_eq!(import(&world, &right).await[0]["status"], "imported");
+    let none = format!("{header}\n{},acme,,{other},{},,\n", contract.product, contract.agreement);
+    assert_eq!(import(&world, &none).await[0]["status"], "imported");
+}
+
 /// A legacy buyer who is served by Stallkeeper and moves at 10:00.
 pub(crate) async fn mover(world: &World) -> (Bought, String, String) {
     mover_at(world, "2026-11-10T10:00:00Z").await
@@ -320,7 +376,7 @@ async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused()
         stranger.agreement,
         stranger.account
     );
-    assert_eq!(import(&world, &csv).await[0]["code"], "license_another_buyers");
+    assert_eq!(import(&world, &csv).await[0]["code"], "account_mismatch");
     assert_eq!(move_to(&own, "2026-12-01T05:00:00Z").await["code"], "row_invalid");
     assert_eq!(move_to(&own, "").await["moves_at"], "2026-11-30T23:00:00Z");
     assert_eq!(move_to(&own, "2026-12-02T00:00:00Z").await["code"], "license_moves_elsewhere");

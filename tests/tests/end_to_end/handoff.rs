@@ -226,6 +226,79 @@ async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or
     assert_eq!(tenants, ["acme", "acme"], "each says from whom: {events}");
 }
 
+/// A line of licenses that nobody has: three years of one buyer.
+async fn unlinked_line(world: &World) -> (Bought, Vec<String>) {
+    let (purchase, _) = registered(world).await;
+    let mut line = vec![purchase.license.clone()];
+    let mut agreement = purchase.agreement.clone();
+    for _ in 0..2 {
+        world.advance(SignedDuration::from_mins(5)).await;
+        let renewed = world.change(&agreement, json!({ "action": "renew", "new_license": true })).await;
+        agreement = renewed["agreement_id"].as_str().unwrap().to_owned();
+        line.push(renewed["license"].as_str().unwrap().to_owned());
+    }
+    for (old, new) in line.iter().zip(&line[1..]) {
+        assert_eq!(world.license(new).await["predecessor"], old.as_str());
+    }
+    (purchase, line)
+}
+
+#[tokio::test]
+async fn one_tenant_gets_a_line_of_licenses_whichever_of_it_is_linked_first() {
+    for first in 0..3 {
+        let world = World::new().await;
+        let (purchase, line) = unlinked_line(&world).await;
+        assert_eq!(world.link(&line[first], "acme").await.0, 200);
+        for license in &line {
+            let (status, refused) = world.link(license, "globex").await;
+            assert_eq!((status, &refused["code"]), (409, &json!("license_linked_elsewhere")), "{first}: {license}");
+        }
+        let (_, tenant) = world.api(Method::GET, "/v1/tenants/globex", None).await;
+        assert_eq!(tenant["licenses"], json!([]), "{tenant}");
+        // Nor by an import.
+        let arn = format!("arn:aws:license-manager::294406891311:license:{}", line[0]);
+        let csv = format!("product,tenant,license_arn\n{},globex,{arn}\n", purchase.product);
+        for path in ["/v1/imports?dry_run=true", "/v1/imports"] {
+            let answer = world.send_raw(Method::POST, path, "text/csv", csv.clone().into_bytes()).await;
+            assert!(answer.page.contains("license_linked_elsewhere"), "{first}: {}", answer.page);
+        }
+        for license in &line {
+            assert_eq!(world.link(license, "acme").await.0, 200, "{first}: {license}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_tenants_that_want_one_line_at_the_same_time_one_gets_it() {
+    let world = World::new().await;
+    let (_, line) = unlinked_line(&world).await;
+    for round in 0..30 {
+        let (old, new) = (&line[round % 3], &line[(round + 1 + round % 2) % 3]);
+        let ((first, _), (second, _)) = tokio::join!(world.link(old, "acme"), world.link(new, "globex"));
+        let winner = match (first, second) {
+            (200, 409) => "acme",
+            (409, 200) => "globex",
+            both => panic!("round {round}: {both:?}"),
+        };
+        let newest = world.license(&line[2]).await;
+        assert_eq!(newest["tenant"], winner, "round {round}");
+        for license in &line {
+            let tenant = &world.license(license).await["tenant"];
+            assert!(tenant.is_null() || *tenant == winner, "round {round}: {license} is {tenant}'s");
+        }
+        // Taken away while the winner links it again, whatever of the line: it belongs to the winner, or to nobody.
+        let unlink = json!({ "from": winner, "reason": "linked by mistake" });
+        let path = format!("/v1/licenses/{}/tenant/unlink", line[2]);
+        tokio::join!(world.api(Method::POST, &path, Some(unlink.clone())), world.link(old, winner));
+        let owner = world.license(&line[2]).await["tenant"].clone();
+        for license in &line {
+            let tenant = &world.license(license).await["tenant"];
+            assert!(tenant.is_null() || *tenant == owner, "round {round}: {license} is {tenant}'s, not {owner}'s");
+        }
+        assert_eq!(world.api(Method::POST, &path, Some(unlink)).await.0, 200, "round {round}");
+    }
+}
+
 #[tokio::test]
 async fn a_code_brings_what_was_left_in_its_own_visit_and_nobody_elses() {
     let world = World::new().await;

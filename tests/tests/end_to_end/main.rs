@@ -4,6 +4,7 @@ mod application;
 mod catalog_client;
 mod contract;
 mod deployed;
+mod documents;
 mod doors;
 mod evidence;
 mod exactly_once;

@@ -163,9 +163,23 @@ async fn m_usage_that_nobody_can_read() {
         let (status, problem) = world.api(Method::POST, "/v1/usage", Some(envelope)).await;
         assert_eq!((status, &problem["code"]), (400, &json!("body_invalid")), "{problem}");
     }
-    for body in [vec![0xff, 0xfe], b"{".to_vec(), vec![b' '; 4 * 1024 * 1024]] {
+    for body in [vec![0xff, 0xfe], b"{".to_vec()] {
         let answer = world.send_raw(Method::POST, "/v1/usage", "application/json", body).await;
         assert_eq!(answer.status, 400);
+    }
+    // More than a megabyte of events.
+    let long =
+        json!({ "events": vec![json!({ "license": purchase.license, "key": "k".repeat(2700) }); 500] }).to_string();
+    assert!(long.len() > 1_340_000, "{}", long.len());
+    for (path, content_type, body) in [
+        ("/v1/usage", "application/json", long.into_bytes()),
+        ("/v1/usage?dry_run=true", "text/csv", vec![b'x'; 2 * 1024 * 1024]),
+        ("/v1/imports", "text/csv", vec![b'x'; 1024 * 1024 + 1]),
+        ("/v1/events/replay", "application/json", vec![b' '; 1024 * 1024 + 1]),
+    ] {
+        let answer = world.send_raw(Method::POST, path, content_type, body).await;
+        let problem: Value = serde_json::from_str(&answer.page).unwrap();
+        assert_eq!((answer.status, &problem["code"]), (413, &json!("body_too_large")), "{path}: {problem}");
     }
     let header = "license,dimension,quantity,time,key";
     let row = format!("{},requests,1,{},k", purchase.license, world.now());
@@ -184,11 +198,10 @@ async fn m_usage_that_nobody_can_read() {
         let problem: Value = serde_json::from_str(&answer.page).unwrap();
         assert_eq!((answer.status, &problem["code"]), (400, &json!("body_invalid")), "{problem}");
     }
-    for body in [[format!("{header}\n").as_bytes(), &[0xff, 0xfe]].concat(), vec![b'x'; 2 * 1024 * 1024]] {
-        let answer = world.send_raw(Method::POST, "/v1/usage", "text/csv", body).await;
-        let problem: Value = serde_json::from_str(&answer.page).unwrap();
-        assert_eq!((answer.status, &problem["code"]), (400, &json!("body_unreadable")), "{problem}");
-    }
+    let no_text = [format!("{header}\n").as_bytes(), &[0xff, 0xfe]].concat();
+    let answer = world.send_raw(Method::POST, "/v1/usage", "text/csv", no_text).await;
+    let problem: Value = serde_json::from_str(&answer.page).unwrap();
+    assert_eq!((answer.status, &problem["code"]), (400, &json!("body_unreadable")), "{problem}");
     let results = world.results(json!([5, good, { "license": purchase.license }, null, "x"])).await;
     let statuses: Vec<&str> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["refused", "accepted", "refused", "refused", "refused"]);

@@ -100,6 +100,51 @@ async fn a_file_is_answered_row_by_row_and_billed() {
 }
 
 #[tokio::test]
+async fn a_time_is_written_as_rfc_3339_says_wherever_the_api_takes_one() {
+    let (world, purchase) = subscribed().await;
+    let path = format!("/v1/licenses/{}/usage", purchase.license);
+    // Each names 09:00 of that day, or would.
+    for (time, is_right) in [
+        ("2026-11-10T09:00:00Z", true),
+        ("2026-11-10T18:00:00.000+09:00", true),
+        ("2026-11-10 09:00Z", false),
+        ("2026-11-10T09:00Z", false),
+        ("20261110T090000Z", false),
+        ("2026-11-10T09:00:00Z[UTC]", false),
+        ("2026-11-10T09:00:00+09", false),
+    ] {
+        let fields =
+            json!({ "license": purchase.license, "dimension": "requests", "quantity": 1, "key": time, "time": time });
+        let of_json = &world.results(json!([fields])).await[0];
+        let file = format!("license,dimension,quantity,time,key\n{},requests,1,{time},{time}\n", purchase.license);
+        let of_csv = &send_csv(&world, "/v1/usage", file).await.1["results"][0];
+        for result in [of_json, of_csv] {
+            let expected = if is_right { Value::Null } else { json!("time_invalid") };
+            assert_eq!(result["code"], expected, "{time}: {result}");
+        }
+        let status = if is_right { 200 } else { 400 };
+        for name in ["from", "to"] {
+            let query = format!("{path}?{name}={}", time.replace('+', "%2B").replace(' ', "%20"));
+            let (answered, answer) = world.api(Method::GET, &query, None).await;
+            assert_eq!(answered, status, "{query}: {answer}");
+        }
+        let replay = json!({ "from": time, "to": "2026-11-10T10:00:00Z" });
+        let (answered, answer) = world.api(Method::POST, "/v1/events/replay", Some(replay)).await;
+        assert_eq!(answered, status, "{time}: {answer}");
+        for column in ["since", "metered_from", "move_at"] {
+            let file = format!(
+                "product,tenant,customer_identifier,license_arn,agreement_id,account,{column}\n7demolegacy00000000000ab,\
+                 acme,X1,arn:aws:license-manager::1:license:l-0123456789abcdef0123456789abcdef,agmt-1,111122223333,{time}\n"
+            );
+            let (_, answer) = send_csv(&world, "/v1/imports?dry_run=true", file).await;
+            let detail = answer["results"][0]["detail"].as_str().unwrap_or_default();
+            let is_read = !detail.contains("RFC 3339");
+            assert_eq!(is_read, is_right, "{column} {time}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_same_in_json_and_csv_is_one_fact() {
     let (world, purchase) = subscribed().await;
     let late = event(&purchase, 5, "late", world.now());

@@ -84,6 +84,7 @@ impl Deployed {
             (Service::DynamoDb, "DescribeContinuousBackups") => all.continuous_backups(request, now),
             (Service::Sqs, "GetQueueAttributes") => all.queue_attributes(request, now),
             (Service::Sqs, "ReceiveMessage") => all.receive_message(request, now),
+            (Service::Sqs, "ChangeMessageVisibilityBatch") => all.change_visibility(request, now),
             (Service::Sqs, "StartMessageMoveTask") => self.start_move(all, request, now),
             (Service::Sqs, "ListMessageMoveTasks") => self.list_moves(all, request),
             _ => Err(ServiceError::unknown_operation()),
@@ -119,6 +120,17 @@ fn text<'a>(request: &'a Document, name: &str) -> Option<&'a str> {
     match request {
         Document::Map(members) => match members.get(name)? {
             Document::Text(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A member of a request that is a list.
+fn list<'a>(request: &'a Document, name: &str) -> Option<&'a [Document]> {
+    match request {
+        Document::Map(members) => match members.get(name)? {
+            Document::List(values) => Some(values),
             _ => None,
         },
         _ => None,

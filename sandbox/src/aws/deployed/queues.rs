@@ -4,7 +4,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Deployed, Stacks, number, text};
+use super::{Deployed, Stacks, list, number, text};
 use crate::aws::error::ServiceError;
 use crate::aws::protocol::{Document, Record};
 use crate::queue::{DeadLetter, Queue};
@@ -69,6 +69,37 @@ impl Stacks {
         let hidden = number(request, "VisibilityTimeout").unwrap_or(HIDDEN).clamp(0, 43_200);
         let messages = queue.look_at_dead(now, most, SignedDuration::from_secs(hidden));
         Ok(Record::new().with("Messages", messages.iter().map(message).collect::<Vec<_>>()).into())
+    }
+
+    /// Brings dead letters that were handed out into sight after another time. Each entry is answered for itself.
+    pub(super) fn change_visibility(&self, request: &Document, now: Timestamp) -> Result<Document, ServiceError> {
+        let (queue, side) = self.queue(text(request, "QueueUrl").unwrap_or_default())?;
+        let entries = list(request, "Entries").unwrap_or_default();
+        if entries.is_empty() {
+            let message = "There should be at least one ChangeMessageVisibilityBatchRequestEntry in the request.";
+            return Err(ServiceError::modelled("EmptyBatchRequest", 400, message));
+        }
+        if entries.len() > 10 {
+            let message = "Maximum number of entries per request are 10.";
+            return Err(ServiceError::modelled("TooManyEntriesInBatchRequest", 400, message));
+        }
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let id = text(entry, "Id").unwrap_or_default();
+            let hidden = number(entry, "VisibilityTimeout").unwrap_or(0).clamp(0, 43_200);
+            let handle = text(entry, "ReceiptHandle").and_then(|handle| handle.split_once('#'));
+            let handle = handle.and_then(|(id, receive)| Some((id, receive.parse().ok()?)));
+            let is_done = handle.is_some_and(|handle| {
+                matches!(side, Side::Dead) && queue.hide_dead(handle, now, SignedDuration::from_secs(hidden))
+            });
+            if is_done {
+                successful.push(Record::new().with("Id", id));
+            } else {
+                let why = Record::new().with("Id", id).with("SenderFault", true).with("Code", "ReceiptHandleIsInvalid");
+                failed.push(why.with("Message", "The input receipt handle is invalid."));
+            }
+        }
+        Ok(Record::new().with("Successful", successful).with("Failed", failed).into())
     }
 
     /// A queue by its URL or its ARN.
