@@ -115,7 +115,7 @@ impl World {
     where
         W: Future,
     {
-        let chance = if self.is_over() { 0.0 } else { chance };
+        let chance = if self.is_over() || self.scene.is_last_chance(self.now()) { 0.0 } else { chance };
         let life = self.draw(|rng| Life::drawn(rng, chance, steps));
         match life.of(limit, work(process.function())).await {
             End::Answer(answer) => return Some(answer),

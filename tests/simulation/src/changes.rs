@@ -73,7 +73,14 @@ pub fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, acc
 }
 
 /// Ends an agreement at AWS. Returns the license that it granted; none if it had ended before.
+///
+/// A buyer with a customer key does not leave before AWS has provisioned the subscription: its notifications name no
+/// agreement, so that nobody could tell a `subscribe-success` after the end from that of the next subscription.
 fn end(world: &World, agreement: &AgreementId, status: EndStatus) -> Option<LicenseId> {
+    if is_on_its_way(world, agreement) {
+        world.tell(|| format!("{agreement} is not provisioned yet"));
+        return None;
+    }
     match world.aws.marketplace().change(agreement, Change::End { status }) {
         Ok(_) => {
             let now = world.now();
@@ -87,6 +94,14 @@ fn end(world: &World, agreement: &AgreementId, status: EndStatus) -> Option<Lice
             None
         }
     }
+}
+
+fn is_on_its_way(world: &World, agreement: &AgreementId) -> bool {
+    let (buyers, now) = (world.buyers(), world.now());
+    let holding = buyers.holdings.iter().find(|holding| holding.agreement == *agreement);
+    let holding = holding.filter(|holding| holding.has_customer_key());
+    holding
+        .is_some_and(|holding| buyers.activations.iter().any(|(license, at)| *license == holding.license && *at > now))
 }
 
 /// Every buyer with an agreement in force ends it.

@@ -123,6 +123,14 @@ pub fn agreement_outage(rng: &mut Rng) -> Fault {
     Fault { times: u32::MAX / 2, ..pair.fault() }
 }
 
+/// BatchMeterUsage books nothing, and says so.
+pub fn refusal(rng: &mut Rng) -> Fault {
+    let kind =
+        rng.choice([FaultKind::Throttle, FaultKind::Error500, FaultKind::Unprocessed]).unwrap_or(FaultKind::Throttle);
+    let pair = Pair { service: Service::Metering, operation: "BatchMeterUsage", kind };
+    Fault { times: u32::MAX / 2, ..pair.fault() }
+}
+
 /// The next calls of the reporter have no answer and no effect.
 pub fn lost_answer(rng: &mut Rng) -> Fault {
     let kind = rng.choice([FaultKind::Before, FaultKind::Timeout]).unwrap_or(FaultKind::Before);

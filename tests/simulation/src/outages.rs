@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::Fault;
 
 use crate::buyers::some_time;
-use crate::faults::{Pair, agreement_outage, outage, struck};
+use crate::faults::{Pair, agreement_outage, outage, refusal, struck};
 use crate::oracle::Difference;
 use crate::tally::add;
 use crate::world::World;
@@ -16,6 +16,7 @@ const FAULTS: usize = 40;
 
 /// Plans the faults of a world.
 pub fn plan_faults(world: &Arc<World>) {
+    plan_last_chance(world);
     let storm = (world.scene.start, world.scene.over());
     let pairs = Pair::all();
     for _ in 0..FAULTS {
@@ -40,11 +41,30 @@ pub fn plan_faults(world: &Arc<World>) {
     }
 }
 
+/// Plans that AWS refuses every record until some minutes before the month's window closes, where the world has that. All
+/// other faults are forgotten before.
+fn plan_last_chance(world: &Arc<World>) {
+    let Some(until) = world.scene.refused_until else { return };
+    let fault = world.draw(refusal);
+    let here = Arc::clone(world);
+    world.act_at(until - SignedDuration::from_mins(64), "fault", async move {
+        clear_faults(&here);
+        here.tell(|| format!("AWS refuses every record: {fault:?}"));
+        add_fault(&here, fault);
+    });
+    let here = Arc::clone(world);
+    world.act_at(until, "fault", async move {
+        here.tell(|| "AWS takes records again".to_owned());
+        clear_faults(&here);
+        here.count("last chances", 1);
+    });
+}
+
 /// Plans that a call fails in a way, from a moment on.
 fn plan(world: &Arc<World>, at: Timestamp, pair: Option<Pair>) {
     let here = Arc::clone(world);
     world.act_at(at, "fault", async move {
-        if let Some(pair) = pair {
+        if let Some(pair) = pair.filter(|_| !here.scene.is_last_chance(here.now())) {
             let fault = here.draw(|rng| pair.drawn(rng));
             here.tell(|| format!("{fault:?} is planned"));
             add_fault(&here, fault);
@@ -57,12 +77,18 @@ fn plan_outage(world: &Arc<World>, fault: Fault, longest_secs: i64) {
     let from = world.some_second((world.scene.start, world.scene.over()));
     let here = Arc::clone(world);
     world.act_at(from, "fault", async move {
+        if here.scene.is_last_chance(here.now()) {
+            return;
+        }
         here.tell(|| format!("AWS is out: {fault:?}"));
         add_fault(&here, fault);
     });
     let until = from + some_time(world, 300, longest_secs);
     let here = Arc::clone(world);
     world.act_at(until, "fault", async move {
+        if here.scene.is_last_chance(here.now()) {
+            return;
+        }
         here.tell(|| "AWS is there again".to_owned());
         clear_faults(&here);
     });

@@ -20,10 +20,16 @@ pub fn plan_reporter(world: &Arc<World>) {
                 (from, from + SignedDuration::from_secs(world.draw(|rng| rng.i64(600..7 * 3600))))
             })
             .collect();
+        let outages: Vec<Stretch> = outages.into_iter().filter(|outage| !is_in_last_chance(world, *outage)).collect();
         for at in REPORTER.starts(world, storm, &outages) {
             report_usage_at(world, at, stack);
         }
     }
+}
+
+/// Whether a stretch of time touches the last hour of the month's window in a world whose reporter must run then.
+fn is_in_last_chance(world: &World, (from, until): Stretch) -> bool {
+    world.scene.refused_until.is_some_and(|refused| from < refused + minutes(5) && until > refused - minutes(65))
 }
 
 fn report_usage_at(world: &Arc<World>, at: Timestamp, stack: &Arc<Stack>) {

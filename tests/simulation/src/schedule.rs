@@ -60,7 +60,9 @@ impl Schedule {
             let late = world.draw(|rng| rng.i64(0..59_999));
             let start = Timestamp::from_millisecond(due * 1000 + late).unwrap_or(until);
             due += every;
-            if is_within(outages, start) || world.chance(self.missed) {
+            if is_within(outages, start)
+                || world.chance(if world.scene.is_last_chance(start) { 0.0 } else { self.missed })
+            {
                 continue;
             }
             starts.push(start);

@@ -101,6 +101,10 @@ async fn judge_line(stack: &Stack, id: &LicenseId) -> Vec<String> {
     let Ok(Some(license)) = stack.store.license(id).await else { return Vec::new() };
     let Some(before) = &license.predecessor else { return Vec::new() };
     let Ok(Some(before)) = stack.store.license(before).await else { return Vec::new() };
+    if before.successor() != Some(id) {
+        // A move to it was planned, and never made.
+        return Vec::new();
+    }
     match (&before.tenant, &license.tenant) {
         (Some(old), Some(new)) if old != new => {
             vec![format!("it belongs to {new}, and {}, from which it took over, to {old}", before.id)]

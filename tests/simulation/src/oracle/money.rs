@@ -10,11 +10,13 @@ use sandbox::aws::{BilledRecord, BillingStyle};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::listing::Mode;
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
-use stallkeeper::store::{Problem, ProblemKind};
+use stallkeeper::store::{Note, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
 use super::Difference;
+use crate::application::{Fact, Known};
 use crate::buyers::Holding;
+use crate::stack::Stack;
 use crate::watch::{named, records, state};
 use crate::world::World;
 
@@ -74,6 +76,9 @@ pub(super) async fn judge(world: &World) -> Vec<Difference> {
         }
     }
     judged.read_notes(world, &mut sums).await;
+    for stack in &world.stacks {
+        judged.judge_contradictions(world, stack).await;
+    }
     for name in bill.keys().filter(|name| !kept.contains(*name)) {
         judged.add(&name.license, format!("{} is billed and has no record", named(name)));
     }
@@ -173,6 +178,41 @@ impl Judged {
         }
     }
 
+    /// Every key that was accepted with two contents in one revision is listed.
+    async fn judge_contradictions(&mut self, world: &World, stack: &Stack) {
+        let mut listed: BTreeSet<(LicenseId, UsageHour, DimensionKey)> = BTreeSet::new();
+        let mut cursor = None;
+        loop {
+            let Ok(page) = stack.store.problems(Some(ProblemKind::KeyReused), cursor.as_deref(), 1000).await else {
+                return self.0.push(Difference::of_world("the reused keys cannot be read".to_owned()));
+            };
+            for problem in page.found {
+                if let Problem::Note(Note { about, .. }) = problem {
+                    listed.insert((world.buyers().key_of(&about.license), about.hour, about.dimension));
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        for fact in world.application().facts.iter().filter(|fact| fact.stage == stack.stage) {
+            let is_accepted_twice = fact.versions.iter().any(|it| it.is_second && it.known == Known::Taken);
+            let hour = UsageHour::of(fact.time);
+            if !is_accepted_twice {
+                continue;
+            }
+            world.count("contradictions accepted", 1);
+            if !listed.contains(&(fact.buyer.clone(), hour, fact.dimension.clone())) {
+                let Fact { buyer, dimension, key, .. } = fact;
+                self.add(
+                    buyer,
+                    format!("{buyer} {dimension} {hour} {key}: accepted with two contents, and not listed"),
+                );
+            }
+        }
+    }
+
     /// Of each agreement, what exceeds the contract is in records, and no more.
     async fn judge_overages(&mut self, world: &World, holding: &Holding, id: &LicenseId, records: &[HourlyRecord]) {
         let Some(stack) = world.stack(holding.stage) else { return };
@@ -258,6 +298,13 @@ impl Judged {
             RecordState::Refused { .. } | RecordState::Expired if billed.is_some() => {
                 self.add(&record.name.license, format!("{said} is {name} with {quantity}, and billed: {billed:?}"));
             }
+            RecordState::Expired if had_its_last_chance(world, record) => {
+                name_it();
+                self.add(
+                    &record.name.license,
+                    format!("{said} is expired, and AWS would have taken it in the last minutes"),
+                );
+            }
             RecordState::Refused { .. } | RecordState::Expired => name_it(),
             RecordState::Unconfirmed { .. } => match billed {
                 None => name_it(),
@@ -281,6 +328,19 @@ impl Judged {
             }
         }
     }
+}
+
+/// How long before AWS's window closes AWS takes records again in a world of last chances, and a record must be made, for
+/// the reporter to have to send it.
+const LAST_CHANCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether a record of the old month expired though AWS would have taken it in the last minutes of the month's window.
+fn had_its_last_chance(world: &World, record: &HourlyRecord) -> bool {
+    let Some(until) = world.scene.refused_until else { return false };
+    let closes = record.name.hour.month().window_closes();
+    let is_of_old_month = closes > until && closes.duration_since(until) < LAST_CHANCE;
+    let is_open = record.window_closes() == closes;
+    is_of_old_month && is_open && record.attempts > 0
 }
 
 fn account(world: &World, name: &RecordName) -> Account {
