@@ -203,6 +203,13 @@ impl Fact {
         may.fold((base, base), |(least, most), quantity| (least.min(quantity), most.max(quantity)))
     }
 
+    /// Whether the revision that counts for certain was accepted with two contents.
+    pub fn counts_after_a_contradiction(&self) -> bool {
+        let newest = self.versions.iter().map(|version| version.revision).max();
+        let mut of_newest = self.versions.iter().filter(|version| Some(version.revision) == newest);
+        of_newest.any(|version| version.is_second && version.known == Known::Taken)
+    }
+
     /// Adds a version of the newest number with another quantity, if nothing of it is under way. Returns its place.
     pub fn contradict(&mut self, by: Decimal) -> Option<usize> {
         let newest = self.versions.last()?;

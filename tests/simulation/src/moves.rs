@@ -57,7 +57,9 @@ fn move_now(world: &Arc<World>, license: &LicenseId) {
     let agreements = world.aws.marketplace().overview().agreements;
     let agreement = agreements.into_iter().find(|agreement| agreement.agreement_id == holding.agreement);
     let Some(arn) = agreement.and_then(|agreement| agreement.license_arn) else { return };
-    if world.aws.marketplace().new_token(&holding.agreement).is_err() {
+    // A buyer who has come back since the first move was planned has another license, and is not moved again here.
+    let is_another = holding.move_to.as_ref().is_some_and(|to| to.arn != arn);
+    if is_another || world.aws.marketplace().new_token(&holding.agreement).is_err() {
         return;
     }
     let next = UsageHour::of(world.now() + SignedDuration::from_mins(70)).start();

@@ -14,7 +14,7 @@ use stallkeeper::store::{Note, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
 use super::Difference;
-use crate::application::{Fact, Known};
+use crate::application::Fact;
 use crate::buyers::Holding;
 use crate::stack::Stack;
 use crate::watch::{named, records, state};
@@ -178,7 +178,7 @@ impl Judged {
         }
     }
 
-    /// Every key that was accepted with two contents in one revision is listed.
+    /// Every key that was accepted with two contents in the revision that counts is listed.
     async fn judge_contradictions(&mut self, world: &World, stack: &Stack) {
         let mut listed: BTreeSet<(LicenseId, UsageHour, DimensionKey)> = BTreeSet::new();
         let mut cursor = None;
@@ -197,7 +197,7 @@ impl Judged {
             }
         }
         for fact in world.application().facts.iter().filter(|fact| fact.stage == stack.stage) {
-            let is_accepted_twice = fact.versions.iter().any(|it| it.is_second && it.known == Known::Taken);
+            let is_accepted_twice = fact.counts_after_a_contradiction();
             let hour = UsageHour::of(fact.time);
             if !is_accepted_twice {
                 continue;
