@@ -1,21 +1,22 @@
-//! Buyers: they buy, register, change what they have, leave, and come back.
+//! Buyers: they buy, register, and come back. What becomes of an agreement afterwards is in [`changes`](crate::changes).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Change, EndStatus, Purchase};
+use registration::Registration;
+use sandbox::aws::{Purchase, Purchased};
 use serde_json::{Value, json};
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
+use stallkeeper::ids::{AccountId, AgreementId, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use stallkeeper::listing::{Listing, Stage};
 
-use crate::life::{End, Life};
-use crate::plot::last_hour;
+use crate::api::Call;
+use crate::changes::live_on;
+use crate::tenants::link_later;
 use crate::world::World;
 
-/// What the registration function may take, as the template has it.
+/// The registration function's time limit in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(25);
 
 /// Everyone who has bought something.
@@ -24,28 +25,83 @@ pub struct Buyers {
     /// What they hold or held, oldest first.
     pub holdings: Vec<Holding>,
     /// Every agreement that was made, with its listing's stage.
-    agreements: Vec<(AgreementId, Stage)>,
+    pub agreements: Vec<(AgreementId, Stage)>,
+    /// The agreements of renewals with a new license, whose buyers need not register again.
+    pub unregistered: BTreeSet<AgreementId>,
+    /// When AWS's events say that a license came into force, or came into force again.
+    pub activations: BTreeSet<(LicenseId, Timestamp)>,
+    /// When AWS's events say that a license ended.
+    pub endings: BTreeSet<(LicenseId, Timestamp)>,
 }
 
 /// A license that somebody bought.
 #[derive(Debug, Clone)]
 pub struct Holding {
-    /// Its key.
+    /// Its key: the license, or the customer key of a buyer who has one.
     pub license: LicenseId,
     /// The product.
     pub product: ProductCode,
     /// The listing's stage.
     pub stage: Stage,
-    /// How AWS is told of it: by ARN, or by the customer's key.
+    /// The ARN that AWS bills it by; none of a customer key.
     pub arn: Option<LicenseArn>,
     /// The buyer.
     pub account: AccountId,
+    /// The newest agreement that grants it.
+    pub agreement: AgreementId,
     /// The metered dimensions.
     pub dimensions: Vec<DimensionKey>,
     /// What its contract includes, where it is one; changes of an agreement leave it as it is.
     pub included: Option<u32>,
     /// Since when.
     pub since: Timestamp,
+    /// The license that the customer key moves to, once an import has planned that.
+    pub move_to: Option<Move>,
+    /// The tenants that the application or an operator wanted to give it to, the newest last.
+    pub tenants: Vec<String>,
+}
+
+/// A planned move of a customer key to a license key.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// The ARN of the license.
+    pub arn: LicenseArn,
+    /// The first moment that is billed under the license.
+    pub at: Timestamp,
+}
+
+impl Holding {
+    /// The ids under which the product knows its buyer.
+    pub fn ids(&self) -> impl Iterator<Item = &LicenseId> {
+        std::iter::once(&self.license).chain(self.move_to.as_ref().map(|to| to.arn.id()))
+    }
+
+    /// Whether its buyer has a customer key.
+    pub fn has_customer_key(&self) -> bool {
+        self.license.is_legacy()
+    }
+
+    /// The customer key of its buyer, if it has one.
+    pub fn customer(&self) -> Option<&str> {
+        self.license.as_str().split_once('~').map(|(_, customer)| customer)
+    }
+}
+
+impl Buyers {
+    /// The holding that the product knows by an id.
+    pub fn holding(&self, id: &LicenseId) -> Option<&Holding> {
+        self.holdings.iter().find(|holding| holding.ids().any(|known| known == id))
+    }
+
+    /// The same, to change.
+    pub fn holding_mut(&mut self, id: &LicenseId) -> Option<&mut Holding> {
+        self.holdings.iter_mut().find(|holding| holding.ids().any(|known| known == id))
+    }
+
+    /// The one key of a buyer who is known by two ids.
+    pub fn key_of(&self, id: &LicenseId) -> LicenseId {
+        self.holding(id).map_or_else(|| id.clone(), |holding| holding.license.clone())
+    }
 }
 
 /// A random time, as often seconds as hours.
@@ -58,9 +114,25 @@ pub fn some_time(world: &World, shortest: i64, longest: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// Someone buys a product, new or once more.
-pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>) {
-    let Some(listing) = world.listing(product.as_str()).cloned() else { return };
+/// Someone buys a product, new or once more. Returns the license's key.
+pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>) -> Option<LicenseId> {
+    let listing = world.listing(product.as_str()).cloned()?;
+    let (bought, included) = purchase(world, &listing, account)?;
+    let license = holds(world, &listing, &bought, included)?;
+    if world.chance(0.85) {
+        let times = if world.chance(0.2) { 2 } else { 1 };
+        for _ in 0..times {
+            let at = world.later(some_time(world, 5, 3 * 3600));
+            register(world, at, listing.stage, bought.token.clone());
+            link_later(world, at, &license);
+        }
+    }
+    live_on(world, &listing, bought.agreement_id, &bought.account_id);
+    Some(license)
+}
+
+/// A purchase at AWS. Returns what was bought, and what its contract includes.
+pub fn purchase(world: &World, listing: &Listing, account: Option<AccountId>) -> Option<(Purchased, Option<u32>)> {
     let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
     let included: Vec<(DimensionKey, u32)> =
         entitled.map(|dimension| (dimension.key.clone(), world.draw(|rng| rng.u32(1..100)))).collect();
@@ -68,62 +140,63 @@ pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>
         included.iter().map(|(dimension, amount)| (dimension.clone(), json!(amount))).collect();
     let included = included.first().map(|(_, amount)| *amount);
     let free_trial = world.chance(0.1);
-    let purchase = Purchase { product: product.clone(), account, dimensions, free_trial };
-    let bought = match world.aws.marketplace().purchase(purchase) {
-        Ok(bought) => bought,
-        Err(refused) => return world.tell(|| format!("a purchase is refused: {refused}")),
-    };
-    let keys = (bought.license_arn.as_ref(), bought.customer_identifier.as_ref());
-    holds(world, &listing, &bought.account_id, keys, included);
-    world.count("purchases", 1);
-    if world.chance(0.85) {
-        let times = if world.chance(0.2) { 2 } else { 1 };
-        for _ in 0..times {
-            let at = world.later(some_time(world, 5, 3 * 3600));
-            register(world, at, listing.stage, bought.token.clone());
+    let purchase = Purchase { product: listing.product_code.clone(), account, dimensions, free_trial };
+    match world.aws.marketplace().purchase(purchase) {
+        Ok(bought) => {
+            world.count("purchases", 1);
+            Some((bought, included))
+        }
+        Err(refused) => {
+            world.tell(|| format!("a purchase is refused: {refused}"));
+            None
         }
     }
-    live_on(world, &listing, bought.agreement_id, &bought.account_id);
 }
 
-/// A license is somebody's.
-fn holds(
-    world: &World,
-    listing: &Listing,
-    account: &AccountId,
-    (arn, customer): (Option<&LicenseArn>, Option<&CustomerIdentifier>),
-    included: Option<u32>,
-) {
-    let license = match (arn, customer) {
+/// A license belongs to a buyer since now. Returns its key.
+pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Option<u32>) -> Option<LicenseId> {
+    let arn = bought.license_arn.as_ref();
+    let license = match (arn, &bought.customer_identifier) {
         (Some(arn), _) => arn.id().clone(),
         (None, Some(customer)) => LicenseId::legacy(&listing.product_code, customer),
-        (None, None) => return,
+        (None, None) => return None,
     };
     let kind =
         listing.product_id.as_str().trim_start_matches("prod-demo").trim_end_matches(char::is_numeric).to_owned();
     world.story.call(license.as_str(), |number| format!("{kind}-{number}"));
-    world.tell(|| format!("{license} is bought by {account}"));
+    world.tell(|| format!("{license} is bought by {} ({})", bought.account_id, bought.agreement_id));
     let mut buyers = world.buyers();
-    if buyers.holdings.iter().any(|holding| holding.license == license) {
-        return;
+    buyers.agreements.push((bought.agreement_id.clone(), listing.stage));
+    buyers.activations.insert((license.clone(), world.later(world.scene.delays.provision)));
+    if let Some(known) = buyers.holding_mut(&license) {
+        known.agreement = bought.agreement_id.clone();
+        return Some(license);
     }
     let dimensions = listing.dimensions.iter().filter(|dimension| dimension.is_metered());
     buyers.holdings.push(Holding {
-        license,
+        license: license.clone(),
         product: listing.product_code.clone(),
         stage: listing.stage,
         arn: arn.cloned(),
-        account: account.clone(),
+        account: bought.account_id.clone(),
+        agreement: bought.agreement_id.clone(),
         dimensions: dimensions.map(|dimension| dimension.key.clone()).collect(),
         included,
         since: world.now(),
+        move_to: None,
+        tenants: Vec::new(),
     });
+    Some(license)
 }
 
-/// Whoever still has an agreement registers, if they never did: what is held for want of a buyer's name goes on then.
+/// Every buyer with an agreement in force registers: what is held for want of a buyer's name continues then. Who has only
+/// renewed does not.
 pub fn everyone_registers(world: &Arc<World>) {
-    let agreements = world.buyers().agreements.clone();
-    for (agreement, stage) in agreements {
+    let (agreements, unregistered) = {
+        let buyers = world.buyers();
+        (buyers.agreements.clone(), buyers.unregistered.clone())
+    };
+    for (agreement, stage) in agreements.into_iter().filter(|(agreement, _)| !unregistered.contains(agreement)) {
         if let Ok(token) = world.aws.marketplace().new_token(&agreement) {
             let at = world.later(SignedDuration::from_secs(90));
             register(world, at, stage, token);
@@ -131,133 +204,18 @@ pub fn everyone_registers(world: &Arc<World>) {
     }
 }
 
-/// Whoever still has an agreement ends it.
-pub fn everyone_leaves(world: &Arc<World>) {
-    let agreements = world.buyers().agreements.clone();
-    for (agreement, _) in agreements {
-        // One that has ended before is refused, which is as well.
-        let _ = world.aws.marketplace().change(&agreement, Change::End { status: EndStatus::default() });
-    }
-}
-
-/// What becomes of an agreement in the time that is left.
-fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
-    world.buyers().agreements.push((agreement.clone(), listing.stage));
-    let left = world.scene.over().duration_since(world.now()).as_secs();
-    if left <= 120 {
-        return;
-    }
-    let mut at = world.later(SignedDuration::from_secs(world.draw(|rng| rng.i64(60..left))));
-    if let Some(end) = world.scene.month_end.filter(|end| *end > world.now() && world.chance(0.3)) {
-        // Around the end of the month.
-        at = end + SignedDuration::from_mins(world.draw(|rng| rng.i64(-70..7 * 60)));
-    }
-    let (listing, account, here) = (listing.clone(), account.clone(), Arc::clone(world));
-    world.act_at(at.max(world.now()), "buyer", async move {
-        let kind = here.draw(|rng| rng.u8(0..10));
-        match kind {
-            0..=5 => leave(&here, &listing, &agreement, &account),
-            6..=7 => change(&here, &listing, &agreement, &account),
-            _ => {}
-        }
-    });
-}
-
-fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
-    let statuses = ["CANCELLED", "EXPIRED", "TERMINATED"];
-    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or("CANCELLED");
-    let end = serde_json::from_value(json!({ "action": "end", "status": status }));
-    let Ok(end) = end.or_else(|_| serde_json::from_value(json!({ "action": "end" }))) else { return };
-    match world.aws.marketplace().change(agreement, end) {
-        Ok(_) => world.tell(|| format!("{account} ends its agreement on {}", listing.product_code)),
-        Err(refused) => return world.tell(|| format!("an ending is refused: {refused}")),
-    }
-    world.count("endings", 1);
-    let license = {
-        let buyers = world.buyers();
-        let theirs = |it: &&Holding| it.account == *account && it.product == listing.product_code;
-        buyers.holdings.iter().rev().find(theirs).map(|holding| holding.license.clone())
-    };
-    last_hour(world, license.as_ref());
-    if world.chance(0.5) {
-        let at = world.later(some_time(world, 30, 6 * 3600));
-        let (here, product, account) = (Arc::clone(world), listing.product_code.clone(), account.clone());
-        world.act_at(at, "buyer", async move {
-            if !here.is_over() {
-                buy(&here, &product, Some(account));
-            }
-        });
-    }
-}
-
-/// Renews, replaces or amends.
-fn change(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
-    let (kind, new_license) = world.draw(|rng| (rng.u8(0..3), rng.choice([None, Some(true), Some(false)]).flatten()));
-    let change = match kind {
-        0 if listing.pricing.has_entitlements() => Change::Renew { new_license },
-        1 => Change::Amend { dimensions: BTreeMap::new() },
-        _ => Change::Replace { dimensions: BTreeMap::new(), new_license },
-    };
-    world.tell(|| format!("{account}: {change:?} of {}", listing.product_code));
-    match world.aws.marketplace().change(agreement, change) {
-        Ok(changed) => {
-            world.count("renewals and changes", 1);
-            let theirs = |it: &&Holding| it.account == *account && it.product == listing.product_code;
-            let included = world.buyers().holdings.iter().rev().find(theirs).and_then(|holding| holding.included);
-            let keys = (changed.license_arn.as_ref(), changed.customer_identifier.as_ref());
-            holds(world, listing, account, keys, included);
-            live_on(world, listing, changed.agreement_id, account);
-        }
-        Err(refused) => world.tell(|| format!("it is refused: {refused}")),
-    }
-}
-
 /// The buyer's browser posts the token.
-fn register(world: &Arc<World>, at: Timestamp, stage: Stage, token: String) {
+pub fn register(world: &Arc<World>, at: Timestamp, stage: Stage, token: String) {
     let here = Arc::clone(world);
     world.act_at(at, "registration", async move {
         let Some(stack) = here.stack(stage) else { return };
         let body: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let body = format!("x-amzn-marketplace-token={body}");
-        let Some(event) = request("/register", "application/x-www-form-urlencoded", &body) else { return };
-        let chance = if here.is_over() { 0.0 } else { 0.15 };
-        let life = here.draw(|rng| Life::drawn(rng, chance, 30));
-        let function = stack.registration.function();
-        let end = life.of(TIME_LIMIT, async move { function.handle(event).await }).await;
-        match end {
-            End::Answer(answer) => here.tell(|| format!("it is answered {}", answer.status_code)),
-            End::Crash | End::TimeLimit => {
-                here.tell(|| "its process died".to_owned());
-                here.count("crashes", 1);
-                stack.registration.dies();
-            }
+        let Some(event) = Call::post("/register", "application/x-www-form-urlencoded", body).event() else { return };
+        let handled = async move |function: Arc<Registration>| function.handle(event).await;
+        let answer = here.run_in(&stack.registration, TIME_LIMIT, (0.15, 30), handled).await;
+        if let Some(answer) = answer {
+            here.tell(|| format!("it is answered {}", answer.status_code));
         }
     });
-}
-
-/// A POST, as API Gateway hands it on.
-pub fn request(path: &str, content_type: &str, body: &str) -> Option<ApiGatewayV2httpRequest> {
-    let event = json!({
-        "version": "2.0",
-        "routeKey": format!("ANY {path}"),
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": { "accept": "*/*", "content-type": content_type, "host": "api.example.com" },
-        "requestContext": {
-            "accountId": "444455556666",
-            "apiId": "simulation",
-            "domainName": "api.example.com",
-            "http": {
-                "method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "simulation",
-            },
-            "requestId": "simulation",
-            "routeKey": format!("ANY {path}"),
-            "stage": "$default",
-            "time": "20/Aug/2026:12:00:00 +0000",
-            "timeEpoch": 0,
-        },
-        "isBase64Encoded": false,
-        "body": body,
-    });
-    serde_json::from_value(event).ok()
 }

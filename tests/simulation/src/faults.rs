@@ -22,7 +22,7 @@ const CALLED: [(Service, &[&str]); 4] = [
     ),
     (Service::Metering, &["BatchMeterUsage", "ResolveCustomer"]),
     (Service::Entitlement, &["GetEntitlements"]),
-    (Service::Agreement, &["DescribeAgreement"]),
+    (Service::Agreement, &["DescribeAgreement", "GetAgreementEntitlements", "SearchAgreements"]),
 ];
 
 const KINDS: [FaultKind; 9] = [
@@ -113,6 +113,29 @@ pub fn outage(rng: &mut Rng) -> Fault {
     let kind = rng.choice(kinds).unwrap_or(FaultKind::Before);
     let pair = Pair { service: Service::Metering, operation: "BatchMeterUsage", kind };
     Fault { times: u32::MAX / 2, ..pair.fault() }
+}
+
+/// The agreement service does not answer, until the fault is cleared: an ending cannot be confirmed, a move cannot ask.
+pub fn agreement_outage(rng: &mut Rng) -> Fault {
+    let kinds = [FaultKind::Before, FaultKind::Throttle, FaultKind::Error500, FaultKind::AccessDenied];
+    let kind = rng.choice(kinds).unwrap_or(FaultKind::Before);
+    let pair = Pair { service: Service::Agreement, operation: "DescribeAgreement", kind };
+    Fault { times: u32::MAX / 2, ..pair.fault() }
+}
+
+/// BatchMeterUsage books nothing, and says so.
+pub fn refusal(rng: &mut Rng) -> Fault {
+    let kind =
+        rng.choice([FaultKind::Throttle, FaultKind::Error500, FaultKind::Unprocessed]).unwrap_or(FaultKind::Throttle);
+    let pair = Pair { service: Service::Metering, operation: "BatchMeterUsage", kind };
+    Fault { times: u32::MAX / 2, ..pair.fault() }
+}
+
+/// The next calls of the reporter have no answer and no effect.
+pub fn lost_answer(rng: &mut Rng) -> Fault {
+    let kind = rng.choice([FaultKind::Before, FaultKind::Timeout]).unwrap_or(FaultKind::Before);
+    let pair = Pair { service: Service::Metering, operation: "BatchMeterUsage", kind };
+    Fault { times: rng.u32(1..5), ..pair.fault() }
 }
 
 /// Whether an operation is one of those that are made to fail.

@@ -2,24 +2,41 @@
 //! was billed.
 //!
 //! A seed makes a world ([`scene`], [`world`]): AWS without sockets, under a clock that stands until everybody waits,
-//! so that days pass in a second and the same seed is the same world each time. In it [`plot`] lets buyers buy and
-//! leave, the application report, correct and repeat, news come late, twice and in another order, calls fail in every
-//! way ([`faults`]) and processes die between any two steps ([`life`]). After two days nothing goes wrong any more, and
-//! after a third [`oracle`] judges by what the application was told, what AWS has booked and what the records say.
-//! [`network`] is what lies between the real handlers and AWS; [`story`] tells a world again.
+//! so that days pass in a second and the same seed is the same world each time. In it [`plot`] lets buyers buy, change and
+//! leave ([`buyers`], [`changes`]), the application report, correct and repeat ([`usage_of`]), operators import, move, link
+//! and requeue ([`imports`], [`moves`], [`tenants`], [`operator`]), events come late, twice, in another order or never
+//! ([`delivery`]), calls fail in every way ([`faults`], [`outages`]) and processes die between any two steps ([`life`]). The
+//! reporter and the reconciliation run on the template's schedules ([`schedule`]). After two days nothing goes wrong any
+//! more, and after a third [`oracle`] judges money, access and the application's events: by what the application was told,
+//! what AWS has booked and whom it serves, and what the records say. [`network`] is what lies between the real functions and
+//! AWS; [`story`] tells a world again; [`search`] plays thousands.
 
+pub mod api;
 pub mod application;
+pub mod booking;
 pub mod buyers;
+pub mod changes;
+pub mod delivery;
 pub mod faults;
+pub mod final_hour;
+pub mod imports;
 pub mod life;
+pub mod moves;
 pub mod network;
+pub mod operator;
 pub mod oracle;
+pub mod outages;
 pub mod plot;
+pub mod reconciler;
+pub mod reporter;
 pub mod scene;
+pub mod schedule;
+pub mod search;
 pub mod stack;
 pub mod story;
 pub mod tally;
 mod telling;
+pub mod tenants;
 pub mod time;
 pub mod usage_of;
 pub mod watch;

@@ -1,12 +1,12 @@
 //! Plays seeds: `simulation --seeds 500`, or one with its story: `simulation --seed 17`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
-use simulation::tally::{Tally, add};
+use simulation::search::Search;
 use simulation::{Telling, Told, play};
 
 /// Worlds are made of small things that come and go.
@@ -34,6 +34,9 @@ struct Arguments {
     /// Does not mind what was never reached: for a few seeds.
     #[arg(long)]
     any_coverage: bool,
+    /// Writes how far the search is into this file, and resumes it from there.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
     /// Ends at the first seed that differs, and tells no story.
     #[arg(long)]
     first: bool,
@@ -65,48 +68,51 @@ fn print_differences(told: &Told) {
 fn play_all(arguments: &Arguments) -> ExitCode {
     let began = Instant::now();
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-    let next = AtomicU64::new(arguments.from);
-    let end = arguments.from + arguments.seeds;
-    let together: Mutex<(Tally, Vec<Told>)> = Mutex::default();
+    let search = match Search::begin(arguments.from, arguments.seeds, arguments.resume.as_deref()) {
+        Ok(search) => Mutex::new(search),
+        Err(error) => {
+            eprintln!("the search cannot be resumed: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    let told = play(seed, Telling::None);
-                    let Ok(mut together) = together.lock() else { return };
-                    together.0.merge(&told.tally);
-                    add(&mut together.0.counts, "seeds", 1);
-                    if !told.differences.is_empty() {
-                        print_differences(&told);
-                        together.1.push(told);
-                        if arguments.first {
-                            next.store(end, Ordering::Relaxed);
-                        }
-                    }
-                }
-            });
+            scope.spawn(|| play_some(&search, arguments.first));
         }
     });
-    let (tally, mut failed) = together.into_inner().unwrap_or_default();
-    failed.sort_by_key(|told| told.seed);
-    println!("{}", tally.table());
+    let Ok(search) = search.into_inner() else { return ExitCode::FAILURE };
+    println!("{}", search.tally.table());
     println!("{:.1} s on {threads} threads", began.elapsed().as_secs_f64());
-    let missing = if arguments.any_coverage { Vec::new() } else { tally.missing() };
+    let missing = if arguments.any_coverage { Vec::new() } else { search.tally.missing() };
     for missing in &missing {
         println!("never reached: {missing}");
     }
+    let failed = search.failed();
     if let Some(first) = failed.first() {
-        println!("{} seeds differ: {:?}", failed.len(), failed.iter().map(|told| told.seed).collect::<Vec<_>>());
+        println!("{} seeds differ: {failed:?}", failed.len());
         if !arguments.first {
-            println!("\nthe story of seed {}:", first.seed);
-            let told = play(first.seed, Telling::Differences);
+            println!("\nthe story of seed {first}:");
+            let told = play(*first, Telling::Differences);
             print!("{}", told.story.as_deref().unwrap_or_default());
             print_differences(&told);
         }
     }
     if failed.is_empty() && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Plays seeds until none is left; if only the first difference is wanted, until there is one.
+fn play_some(search: &Mutex<Search>, only_first: bool) {
+    loop {
+        let Some(seed) = search.lock().ok().and_then(|mut search| search.take()) else { return };
+        let told = play(seed, Telling::None);
+        print_differences(&told);
+        let Ok(mut search) = search.lock() else { return };
+        if let Err(error) = search.note(&told) {
+            eprintln!("the search cannot be written down: {error}");
+            return;
+        }
+        if only_first && !told.differences.is_empty() {
+            search.stop();
+        }
+    }
 }

@@ -26,6 +26,13 @@ pub struct Scene {
     pub readings: Readings,
     /// How long AWS's news takes.
     pub delays: Delays,
+    /// Whether the reporter runs alone. Without it a second run may begin beside a first.
+    pub has_reserved_concurrency: bool,
+    /// Whether no run of the reporter is left out.
+    pub has_all_runs: bool,
+    /// Until when AWS refuses every record in the last hour before the month's window closes, if it does. Nothing else goes
+    /// wrong then.
+    pub refused_until: Option<Timestamp>,
 }
 
 const LISTINGS: [&str; 4] = [
@@ -59,12 +66,38 @@ impl Scene {
             }
         }
         let stages = if rng.f64() < 0.2 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
-        Ok(Self { start, month_end, stages, listings, readings: readings(rng), delays: delays(rng) })
+        let (readings, delays) = (readings(rng), delays(rng));
+        let has_reserved_concurrency = rng.f64() < 0.85;
+        let has_all_runs = rng.f64() < 0.05;
+        let closes = month_end.map(|end: Timestamp| end + minutes(6 * 60));
+        let refused_until =
+            closes.filter(|_| rng.f64() < 0.25).map(|closes| closes - SignedDuration::from_secs(rng.i64(70..260)));
+        Ok(Self {
+            start,
+            month_end,
+            stages,
+            listings,
+            readings,
+            delays,
+            has_reserved_concurrency,
+            has_all_runs,
+            refused_until,
+        })
     }
 
     /// When nothing goes wrong any more.
     pub fn over(&self) -> Timestamp {
         self.start + STORM
+    }
+}
+
+impl Scene {
+    /// Whether a moment belongs to the last hour of the month's window, in which only BatchMeterUsage fails.
+    pub fn is_last_chance(&self, at: Timestamp) -> bool {
+        self.refused_until.is_some_and(|until| {
+            let since = at.duration_since(until);
+            since > SignedDuration::from_mins(-65) && since < SignedDuration::from_mins(5)
+        })
     }
 }
 

@@ -20,6 +20,8 @@ struct Inside {
     lines: Vec<Line>,
     /// Long names and the short ones that stand for them.
     names: Vec<(String, String)>,
+    /// Long names that are about the same buyer.
+    joined: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,10 @@ impl Story {
     /// A story that is told, or one that nobody hears.
     pub fn new(told: bool) -> Self {
         let actors = vec!["world".to_owned()];
-        Self { told, inside: Arc::new(Mutex::new(Inside { actors, lines: Vec::new(), names: Vec::new() })) }
+        Self {
+            told,
+            inside: Arc::new(Mutex::new(Inside { actors, lines: Vec::new(), names: Vec::new(), joined: Vec::new() })),
+        }
     }
 
     /// Whether anybody hears it.
@@ -60,6 +65,11 @@ impl Story {
         }
     }
 
+    /// Two long names are about the same buyer: what is told of the one is told of the other.
+    pub fn join(&self, one: &str, other: &str) {
+        self.lock().joined.push((one.to_owned(), other.to_owned()));
+    }
+
     /// The short name of a long one.
     pub fn short(&self, long: &str) -> String {
         let inside = self.lock();
@@ -77,6 +87,12 @@ impl Story {
     /// The lines that name one of these, or no license at all; all of them if none is given.
     pub fn text(&self, about: &[String]) -> String {
         let inside = self.lock();
+        let mut about = about.to_vec();
+        for (one, other) in &inside.joined {
+            if about.contains(one) || about.contains(other) {
+                about.extend([one.clone(), other.clone()]);
+            }
+        }
         let mut text = String::new();
         for (long, short) in &inside.names {
             let _ = writeln!(text, "{short} is {long}");

@@ -10,10 +10,12 @@ use rust_decimal::Decimal;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::listing::Stage;
 use stallkeeper::time::UsageHour;
+use usage::UsageApi;
 
-use crate::application::{Known, Said, Sent, Version, read_answer};
-use crate::buyers::{Holding, request, some_time};
-use crate::life::{End, Life};
+use crate::api::Call;
+use crate::application::{Said, Sent, Version, read_answer};
+use crate::buyers::{Holding, some_time};
+use crate::oracle::Difference;
 use crate::tally::EVENTS;
 use crate::world::World;
 
@@ -31,27 +33,82 @@ pub fn use_some(world: &Arc<World>, of: Option<&LicenseId>) {
     let mut sent = Sent::new();
     for _ in 0..world.draw(|rng| rng.usize(1..=6)) {
         let Some(holding) = world.draw(|rng| rng.choice(holdings.iter())) else { return };
-        let Some(dimension) = world.draw(|rng| rng.choice(holding.dimensions.iter().cloned())) else { return };
-        let (time, quantity) = (some_moment(world, holding), some_quantity(world));
-        let of = (stack.stage, holding.license.clone(), dimension);
-        sent.push((world.application().uses(of, time, quantity), 0));
+        sent.extend(use_one(world, holding, some_moment(world, holding)));
     }
-    world.count(EVENTS, sent.len());
+    report_with_repeats(world, stack.stage, &sent);
+}
+
+/// Something is used of a license at about some moments.
+pub fn use_at(world: &Arc<World>, holding: &Holding, moments: &[Timestamp]) {
+    let sent: Sent = moments.iter().filter_map(|at| use_one(world, holding, *at)).collect();
+    report_with_repeats(world, holding.stage, &sent);
+}
+
+fn use_one(world: &World, holding: &Holding, at: Timestamp) -> Option<(usize, usize)> {
+    let dimension = world.draw(|rng| rng.choice(holding.dimensions.iter().cloned()))?;
+    let of = (holding.stage, holding.license.clone(), dimension);
+    let quantity = some_quantity(world);
+    world.count(EVENTS, 1);
+    Some((world.application().uses(of, at, quantity), 0))
+}
+
+/// Reports events; some of them more than once, some of them a day later, some with a correction.
+fn report_with_repeats(world: &Arc<World>, stage: Stage, sent: &Sent) {
     let now = world.now();
-    report(world, now, stack.stage, sent.clone(), 0);
+    report(world, now, stage, sent.clone(), 0);
     if world.chance(0.1) {
         // The same at the same time, by another process.
-        report(world, now, stack.stage, sent.clone(), 0);
+        report(world, now, stage, sent.clone(), 0);
         world.count("repeats", sent.len());
     }
     if world.chance(0.15) {
         let at = world.later(some_time(world, 5, 5 * 3600));
-        report(world, at, stack.stage, sent.clone(), 0);
+        report(world, at, stage, sent.clone(), 0);
         world.count("repeats", sent.len());
+    }
+    if world.chance(0.12) {
+        repeat_much_later(world, stage, sent);
     }
     if world.chance(0.25) {
         let at = world.later(some_time(world, 1, 4500));
-        correct(world, at, stack.stage, sent);
+        correct(world, at, stage, sent.clone());
+    }
+    if world.chance(0.03) {
+        let at = world.later(some_time(world, 1, 4500));
+        contradict(world, at, stage, sent.clone());
+    }
+}
+
+/// The application's mistake: the same key and revision with another quantity. What was accepted first counts.
+fn contradict(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
+    let here = Arc::clone(world);
+    world.act_at(at, "application", async move {
+        let mut sent = Sent::new();
+        for (number, _) in of {
+            let by = Decimal::from(here.draw(|rng| rng.i64(1..1000)));
+            let mut application = here.application();
+            let small = |quantity: Decimal| quantity < Decimal::from(2_147_000_000);
+            let fact = application.facts.get_mut(number);
+            let fact = fact.filter(|fact| fact.versions.last().is_some_and(|newest| small(newest.quantity)));
+            sent.extend(fact.and_then(|fact| Some((number, fact.contradict(by)?))));
+        }
+        here.count("contradictions", sent.len());
+        let now = here.now();
+        report(&here, now, stage, sent, 0);
+    });
+}
+
+/// The answer was lost for more than a day, or until the month was closed: what was accepted is sent again.
+fn repeat_much_later(world: &Arc<World>, stage: Stage, sent: &Sent) {
+    let minutes = SignedDuration::from_mins;
+    let closes = world.scene.month_end.map(|end| end + minutes(5 * 60 + 30)).filter(|closes| *closes > world.now());
+    let at = match closes.filter(|_| world.chance(0.5)) {
+        Some(closes) => closes + minutes(world.draw(|rng| rng.i64(-5..150))),
+        None => world.later(minutes(world.draw(|rng| rng.i64(24 * 60 - 10..30 * 60)))),
+    };
+    if at < world.scene.over() {
+        world.count("repeats after a day or a month", sent.len());
+        report(world, at, stage, sent.clone(), 0);
     }
 }
 
@@ -97,7 +154,8 @@ fn correct(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
             let most = fact.versions.iter().map(|version| version.quantity).max().unwrap_or_default();
             let quantity =
                 if most < Decimal::from(2_147_000_000) { most + Decimal::from(by) } else { Decimal::from(by) };
-            fact.versions.push(Version { quantity, known: Known::Open, in_doubt: false });
+            let revision = fact.versions.last().map_or(0, |newest| newest.revision + 1);
+            fact.versions.push(Version::new(revision, quantity));
             sent.push((number, fact.versions.len() - 1));
         }
         here.count("corrections", sent.len());
@@ -107,41 +165,35 @@ fn correct(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
 }
 
 /// The application sends events, and those that are not answered for certain again.
-fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times: u32) {
+pub fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times: u32) {
     if sent.is_empty() {
         return;
     }
     let here = Arc::clone(world);
     world.act_at(at, "application", async move {
         let Some(stack) = here.stack(stage) else { return };
-        let events = here.application().events(&sent);
-        here.tell(|| format!("reports {events}"));
-        let Some(event) = request("/v1/usage", "application/json", &events.to_string()) else { return };
-        let chance = if here.is_over() { 0.0 } else { 0.12 };
-        let (process, life) = here.draw(|rng| (rng.usize(0..2), Life::drawn(rng, chance, 40)));
-        let Some(process) = stack.usage.get(process) else { return };
-        let function = process.function();
+        let Some(ids) = sent.iter().map(|(fact, _)| here.id_of(*fact)).collect::<Option<Vec<LicenseId>>>() else {
+            return;
+        };
+        let before = here.application().accepted_before(&sent);
+        let events = here.application().events(&sent, &ids);
+        let process = here.instance();
+        here.tell(|| format!("reports to instance {process}: {events}"));
+        let call = Call::post("/v1/usage", "application/json", events.to_string());
+        let (Some(event), Some(process)) = (call.event(), stack.usage.get(process)) else { return };
         here.count("requests of usage", 1);
-        let said = match life.of(TIME_LIMIT, async move { function.handle(event).await }).await {
-            End::Answer(answer) => here.understand(&answer, sent.len()),
-            End::Crash | End::TimeLimit => {
-                process.dies();
-                here.count("crashes", 1);
-                here.tell(|| "the process of intake died".to_owned());
-                vec![Said::Nothing; sent.len()]
-            }
+        let handled = async move |function: Arc<UsageApi>| function.handle(event).await;
+        let said = match here.run_in(process, TIME_LIMIT, (0.12, 40), handled).await {
+            Some(answer) => here.understand(&answer, sent.len()),
+            None => vec![Said::Nothing; sent.len()],
         };
         here.tell(|| format!("is told {said:?}"));
-        for said in &said {
-            let name = match said {
-                Said::Taken => "taken in".to_owned(),
-                Said::Conflict => "in conflict".to_owned(),
-                Said::Refused(code) => format!("refused as {code}"),
-                Said::Nothing => "not answered for certain".to_owned(),
-            };
-            here.count(&format!("events {name}"), 1);
+        if has_late(&here, &sent) && here.chance(0.5) {
+            stack.attend(here.later(SignedDuration::from_mins(6)));
         }
-        let mut again = here.application().hears(&sent, &said);
+        count_answers(&here, &said, &before);
+        check_moving(&here, &sent, &said);
+        let mut again = here.application().hears(&sent, &before, &said);
         let unknown = |said: &Said| *said == Said::Refused("license_unknown".to_owned());
         if times < 6 && !here.is_over() {
             let unknown = sent.iter().zip(&said).filter(|(_, said)| unknown(said)).map(|(sent, _)| *sent);
@@ -153,7 +205,79 @@ fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times: u3
     });
 }
 
+/// Whether any of these happened in an hour that is summed already.
+fn has_late(world: &World, sent: &Sent) -> bool {
+    let open = UsageHour::of(world.now() - SignedDuration::from_mins(5)).start();
+    let application = world.application();
+    sent.iter().filter_map(|(fact, _)| application.facts.get(*fact)).any(|fact| fact.time < open)
+}
+
+fn count_answers(world: &World, said: &[Said], before: &[bool]) {
+    for (said, before) in said.iter().zip(before) {
+        let name = match said {
+            Said::Taken if *before => "taken in before".to_owned(),
+            Said::Taken => "taken in".to_owned(),
+            Said::Conflict => "in conflict".to_owned(),
+            Said::Refused(code) => format!("refused as {code}"),
+            Said::Retry(code) => format!("to be sent again: {code}"),
+            Said::Nothing => "not answered".to_owned(),
+        };
+        world.count(&format!("events {name}"), 1);
+    }
+}
+
+/// How long after the hour of a move usage may be answered `license_moving`.
+const MOVING_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+fn check_moving(world: &World, sent: &Sent, said: &[Said]) {
+    let now = world.now();
+    for ((number, _), said) in sent.iter().zip(said) {
+        let Some((buyer, time)) = world.application().facts.get(*number).map(|fact| (fact.buyer.clone(), fact.time))
+        else {
+            continue;
+        };
+        let at = world.buyers().holding(&buyer).and_then(|holding| Some(holding.move_to.as_ref()?.at));
+        let Some(at) = at else { continue };
+        world.count(&format!("usage of who moves: {}", key_of((time, now, at), said)), 1);
+        if *said == Said::Retry("license_moving".to_owned()) && now.duration_since(at) > MOVING_MAX {
+            world.differ(&buyer, format!("{buyer} is answered license_moving more than 15 minutes after {at}"));
+        }
+    }
+}
+
+/// The cases of usage around a move: when it happened, when it is sent, and what is answered.
+fn key_of((time, now, at): (Timestamp, Timestamp, Timestamp), said: &Said) -> &'static str {
+    let open_until = UsageHour::of(time).open_until();
+    match said {
+        Said::Retry(code) if code == "license_moving" => "not now",
+        Said::Taken | Said::Conflict if time >= at && now < at => "of after it, before it",
+        Said::Taken | Said::Conflict if time >= at => "of after it",
+        Said::Taken | Said::Conflict if now < at => "of before it, before it",
+        Said::Taken | Said::Conflict if now < open_until => "of before it, in the open hour",
+        Said::Taken => "of before it, taken in later",
+        Said::Conflict => "of before it, in conflict later",
+        Said::Refused(_) => "refused",
+        Said::Retry(_) | Said::Nothing => "not answered",
+    }
+}
+
 impl World {
+    /// An id that a fact's buyer is known by: of one who moves either.
+    fn id_of(&self, fact: usize) -> Option<LicenseId> {
+        let buyer = self.application().facts.get(fact)?.buyer.clone();
+        let ids: Vec<LicenseId> = self.buyers().holding(&buyer)?.ids().cloned().collect();
+        if ids.len() > 1 { self.draw(|rng| rng.choice(ids)) } else { Some(buyer) }
+    }
+
+    /// An instance of intake: the first takes most requests, so that the others remember what is old.
+    fn instance(&self) -> usize {
+        match self.draw(|rng| rng.u8(0..10)) {
+            0..6 => 0,
+            6..9 => 1,
+            _ => 2,
+        }
+    }
+
     fn understand(&self, answer: &ApiGatewayV2httpResponse, count: usize) -> Vec<Said> {
         let body = match &answer.body {
             Some(Body::Text(text)) => text.as_str(),
@@ -161,16 +285,10 @@ impl World {
         };
         read_answer(answer.status_code, body, count).unwrap_or_else(|| {
             if answer.status_code < 500 {
-                self.watch().differences.push(format!("intake answered {} {body}", answer.status_code));
+                let what = format!("intake answered {} {body}", answer.status_code);
+                self.watch().differences.push(Difference::of_world(what));
             }
             vec![Said::Nothing; count]
         })
     }
-}
-
-/// The hour that is running, of somebody's license: another system books it at AWS under the same name.
-pub fn strange_booking(world: &Arc<World>) -> Option<(Holding, UsageHour)> {
-    let holdings = world.buyers().holdings.clone();
-    let holding = world.draw(|rng| rng.choice(holdings))?;
-    Some((holding, UsageHour::of(world.now())))
 }

@@ -1,21 +1,27 @@
 //! Keeps an eye on the records while the world goes on: what a record bills must never change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordName, RecordState};
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
 
+use crate::oracle;
+use crate::oracle::Difference;
 use crate::stack::Stack;
+use crate::tally::add;
+use crate::world::World;
 
 /// What each record was when it was seen first.
 #[derive(Debug, Default)]
 pub struct Watch {
     first: BTreeMap<RecordName, Decimal>,
     /// What was not as it should be, such as a record that was something else later.
-    pub differences: Vec<String>,
+    pub differences: Vec<Difference>,
     /// The records that another system has booked at AWS.
     pub strange: BTreeSet<RecordName>,
 }
@@ -27,8 +33,8 @@ impl Watch {
             let quantity = record.quantity.amount();
             let first = *self.first.entry(record.name.clone()).or_insert(quantity);
             if first != quantity {
-                let name = named(&record.name);
-                self.differences.push(format!("{name} was frozen with {first} and has {quantity}"));
+                let what = format!("{} was frozen with {first} and has {quantity}", named(&record.name));
+                self.differences.push(Difference::about(&record.name.license, what));
             }
         }
     }
@@ -75,5 +81,38 @@ pub fn state(state: &RecordState) -> &'static str {
         RecordState::Unconfirmed { .. } => "unconfirmed",
         RecordState::Folded { .. } => "folded",
         RecordState::DryRun => "dry_run",
+    }
+}
+
+/// Plans that somebody looks at the records from time to time.
+pub fn plan_looks(world: &Arc<World>) {
+    for _ in 0..9 {
+        let (at, here) = (world.some_second((world.scene.start, world.scene.over())), Arc::clone(world));
+        world.act_at(at, "watch", async move {
+            look(&here, 5).await;
+            oracle::access::judge_all(&here).await;
+        });
+    }
+}
+
+/// Looks at all records of the last hours.
+pub async fn look(world: &World, hours: i64) {
+    let from = UsageHour::of(world.now() - SignedDuration::from_hours(hours));
+    let to = UsageHour::of(world.now() + SignedDuration::from_hours(1));
+    let holdings = world.buyers().holdings.clone();
+    for holding in holdings {
+        let Some(stack) = world.stack(holding.stage) else { continue };
+        for license in holding.ids() {
+            match records(stack, license, (from, to)).await {
+                Ok(records) => {
+                    let mut tally = world.tally();
+                    for record in &records {
+                        add(&mut tally.states, state(&record.state), 1);
+                    }
+                    world.watch().look(&records);
+                }
+                Err(error) => world.differ(license, format!("records cannot be read: {error}")),
+            }
+        }
     }
 }

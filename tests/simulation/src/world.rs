@@ -11,14 +11,18 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::{Aws, AwsOptions};
 use sandbox::bus::Bus;
+use stallkeeper::ids::LicenseId;
 use stallkeeper::listing::{Listing, Stage};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::application::Application;
 use crate::buyers::Buyers;
+use crate::delivery::Losses;
 use crate::network::Network;
+use crate::oracle::Difference;
 use crate::scene::Scene;
+use crate::schedule::Stretch;
 use crate::stack::Stack;
 use crate::story::Story;
 use crate::tally::{Tally, add};
@@ -46,6 +50,7 @@ pub struct World {
     rng: Mutex<Rng>,
     application: Mutex<Application>,
     buyers: Mutex<Buyers>,
+    losses: Mutex<Losses>,
     watch: Mutex<Watch>,
     tally: Mutex<Tally>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -94,6 +99,7 @@ impl World {
             rng: Mutex::new(rng),
             application: Mutex::default(),
             buyers: Mutex::default(),
+            losses: Mutex::default(),
             watch: Mutex::default(),
             tally: Mutex::default(),
             tasks: Mutex::default(),
@@ -120,6 +126,11 @@ impl World {
         draw(&mut lock(&self.rng))
     }
 
+    /// A random second of a stretch of time.
+    pub fn some_second(&self, (from, until): Stretch) -> Timestamp {
+        from + SignedDuration::from_secs(self.draw(|rng| rng.i64(1..until.duration_since(from).as_secs().max(2))))
+    }
+
     /// Happens with that chance.
     pub fn chance(&self, chance: f64) -> bool {
         self.draw(|rng| rng.f64() < chance)
@@ -135,6 +146,11 @@ impl World {
         lock(&self.buyers)
     }
 
+    /// The events that never arrive.
+    pub fn losses(&self) -> MutexGuard<'_, Losses> {
+        lock(&self.losses)
+    }
+
     /// The bus.
     pub fn bus(&self) -> MutexGuard<'_, Bus> {
         lock(&self.bus)
@@ -148,6 +164,16 @@ impl World {
     /// What is counted.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         lock(&self.tally)
+    }
+
+    /// Notes that something is not as it must be.
+    pub fn differ(&self, license: &LicenseId, what: String) {
+        self.tell(|| format!("!!! {what}"));
+        let difference = Difference::about(license, what);
+        let mut watch = self.watch();
+        if !watch.differences.contains(&difference) {
+            watch.differences.push(difference);
+        }
     }
 
     /// Counts something that happened.

@@ -1,5 +1,6 @@
-//! Judges a world that has come to its end: by what the application was told, what AWS has booked, and what the
-//! records say; never by how the product comes to it.
+//! Money: what was accepted is billed once, or a record or a note names what became of it.
+//!
+//! A buyer who moves from a customer key to a license key has one ledger: the sums are by buyer, dimension and month.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +10,15 @@ use sandbox::aws::{BilledRecord, BillingStyle};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::listing::Mode;
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
-use stallkeeper::store::{Problem, ProblemKind};
+use stallkeeper::store::{Note, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
+use super::Difference;
+use crate::application::Fact;
 use crate::buyers::Holding;
+use crate::stack::Stack;
 use crate::watch::{named, records, state};
 use crate::world::World;
-
-/// What is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The license that it is about, if it is about one.
-    pub license: Option<String>,
-    /// What it is.
-    pub what: String,
-}
 
 /// A license's dimension in a billing month.
 type Account = (LicenseId, DimensionKey, String);
@@ -39,11 +34,9 @@ struct Sums {
     included: Decimal,
 }
 
-/// See the module.
-pub async fn judge(world: &World) -> Vec<Difference> {
+/// Judges the bill.
+pub(super) async fn judge(world: &World) -> Vec<Difference> {
     let mut judged = Judged::default();
-    let seen = world.network.seen();
-    judged.add_all(seen.broken);
     let bill = world.aws.marketplace().bill().records;
     let strange = world.watch().strange.clone();
     let bill = judged.read_bill(world, bill, &strange);
@@ -56,10 +49,10 @@ pub async fn judge(world: &World) -> Vec<Difference> {
                 format!("{} {:?}{doubt}", version.quantity, version.known)
             });
             let (hour, said) = (UsageHour::of(fact.time), said.collect::<Vec<_>>().join(", "));
-            format!("in the end: {} {hour} {} {}: {said}", fact.license, fact.dimension, fact.key)
+            format!("in the end: {} {hour} {} {}: {said}", fact.buyer, fact.dimension, fact.key)
         });
-        let sum =
-            sums.entry((fact.license.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)))).or_default();
+        let of = (fact.buyer.clone(), fact.dimension.clone(), month(UsageHour::of(fact.time)));
+        let sum = sums.entry(of).or_default();
         sum.least += least;
         sum.most += most;
         if least != most {
@@ -67,20 +60,25 @@ pub async fn judge(world: &World) -> Vec<Difference> {
         }
     }
     for (name, quantity) in &bill {
-        sums.entry(account(name)).or_default().billed += quantity;
+        sums.entry(account(world, name)).or_default().billed += quantity;
         world.count("units billed", usize::try_from(quantity.trunc()).unwrap_or_default());
     }
     let holdings = world.buyers().holdings.clone();
     let mut kept = BTreeSet::new();
     for holding in &holdings {
-        let records = judged.records_of(world, holding).await;
-        judged.judge_overages(world, holding, &records).await;
-        for record in records {
-            judged.judge_record(world, &record, &bill, &strange, &mut sums);
-            kept.insert(record.name);
+        for id in holding.ids() {
+            let records = judged.records_of(world, holding, id).await;
+            judged.judge_overages(world, holding, id, &records).await;
+            for record in records {
+                judged.judge_record(world, &record, &bill, &strange, &mut sums);
+                kept.insert(record.name);
+            }
         }
     }
     judged.read_notes(world, &mut sums).await;
+    for stack in &world.stacks {
+        judged.judge_contradictions(world, stack).await;
+    }
     for name in bill.keys().filter(|name| !kept.contains(*name)) {
         judged.add(&name.license, format!("{} is billed and has no record", named(name)));
     }
@@ -97,7 +95,6 @@ pub async fn judge(world: &World) -> Vec<Difference> {
             );
         }
     }
-    judged.add_all(std::mem::take(&mut world.watch().differences));
     judged.0
 }
 
@@ -106,14 +103,11 @@ struct Judged(Vec<Difference>);
 
 impl Judged {
     fn add(&mut self, license: &LicenseId, what: String) {
-        self.0.push(Difference { license: Some(license.to_string()), what });
+        self.0.push(Difference::about(license, what));
     }
 
-    fn add_all(&mut self, differences: Vec<String>) {
-        self.0.extend(differences.into_iter().map(|what| Difference { license: None, what }));
-    }
-
-    /// What AWS has booked of ours, by record: in one style each, and only for stages that have a stack.
+    /// What AWS has booked of ours, by record: in the style of its hour, in no hour in two, and only for stages that have a
+    /// stack.
     fn read_bill(
         &mut self,
         world: &World,
@@ -121,19 +115,31 @@ impl Judged {
         strange: &BTreeSet<RecordName>,
     ) -> BTreeMap<RecordName, Decimal> {
         let mut booked = BTreeMap::new();
+        let mut styles: BTreeMap<(LicenseId, UsageHour), BillingStyle> = BTreeMap::new();
         for billed in bill {
-            let BilledRecord { license, product, dimension, hour, quantity, style, .. } = billed;
-            let name = RecordName { license, dimension, hour: UsageHour::of(hour) };
+            let BilledRecord { license: buyer, product, dimension, hour, quantity, style, .. } = billed;
+            let hour = UsageHour::of(hour);
+            let holding = world.buyers().holding(&buyer).cloned();
+            let moved = holding.as_ref().and_then(|holding| holding.move_to.as_ref());
+            let moved = moved.filter(|_| style == BillingStyle::License);
+            let license = moved.map_or_else(|| buyer.clone(), |to| to.arn.id().clone());
+            let name = RecordName { license, dimension, hour };
+            if strange.contains(&name) {
+                continue;
+            }
             let listing = world.listing(product.as_str());
             let wanted = match listing.map(|listing| listing.mode) {
-                Some(Mode::Customer) => BillingStyle::Customer,
-                Some(Mode::License) | None => BillingStyle::License,
+                Some(Mode::Customer) if moved.is_none() => BillingStyle::Customer,
+                Some(Mode::Customer | Mode::License) | None => BillingStyle::License,
             };
             if style != wanted {
                 self.add(&name.license, format!("{} is billed in the style {style:?}", named(&name)));
             }
-            if strange.contains(&name) {
-                continue;
+            if moved.is_some() {
+                world.count("records billed after a move", 1);
+            }
+            if let Some(first) = styles.insert((buyer, hour), style).filter(|first| *first != style) {
+                self.add(&name.license, format!("the hour of {} is billed as {first:?} and {style:?}", named(&name)));
             }
             if listing.is_none_or(|listing| world.stack(listing.stage).is_none()) {
                 self.add(&name.license, format!("{} is billed, and no stack has its listing", named(&name)));
@@ -152,14 +158,17 @@ impl Judged {
             loop {
                 let page = match stack.store.problems(Some(ProblemKind::Uncarried), cursor.as_deref(), 1000).await {
                     Ok(page) => page,
-                    Err(error) => return self.add_all(vec![format!("the notes cannot be read: {error}")]),
+                    Err(error) => {
+                        let what = format!("the notes cannot be read: {error}");
+                        return self.0.push(Difference::of_world(what));
+                    }
                 };
                 for problem in page.found {
                     let Problem::Note(note) = problem else { continue };
                     world.count("uncarried notes", 1);
                     world
                         .tell(|| format!("in the end: {} of {} could not be carried", note.amount, named(&note.about)));
-                    sums.entry(account(&note.about)).or_default().named += note.amount;
+                    sums.entry(account(world, &note.about)).or_default().named += note.amount;
                 }
                 cursor = page.next;
                 if cursor.is_none() {
@@ -169,10 +178,45 @@ impl Judged {
         }
     }
 
+    /// Every key that was accepted with two contents in the revision that counts is listed.
+    async fn judge_contradictions(&mut self, world: &World, stack: &Stack) {
+        let mut listed: BTreeSet<(LicenseId, UsageHour, DimensionKey)> = BTreeSet::new();
+        let mut cursor = None;
+        loop {
+            let Ok(page) = stack.store.problems(Some(ProblemKind::KeyReused), cursor.as_deref(), 1000).await else {
+                return self.0.push(Difference::of_world("the reused keys cannot be read".to_owned()));
+            };
+            for problem in page.found {
+                if let Problem::Note(Note { about, .. }) = problem {
+                    listed.insert((world.buyers().key_of(&about.license), about.hour, about.dimension));
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        for fact in world.application().facts.iter().filter(|fact| fact.stage == stack.stage) {
+            let is_accepted_twice = fact.counts_after_a_contradiction();
+            let hour = UsageHour::of(fact.time);
+            if !is_accepted_twice {
+                continue;
+            }
+            world.count("contradictions accepted", 1);
+            if !listed.contains(&(fact.buyer.clone(), hour, fact.dimension.clone())) {
+                let Fact { buyer, dimension, key, .. } = fact;
+                self.add(
+                    buyer,
+                    format!("{buyer} {dimension} {hour} {key}: accepted with two contents, and not listed"),
+                );
+            }
+        }
+    }
+
     /// Of each agreement, what exceeds the contract is in records, and no more.
-    async fn judge_overages(&mut self, world: &World, holding: &Holding, records: &[HourlyRecord]) {
+    async fn judge_overages(&mut self, world: &World, holding: &Holding, id: &LicenseId, records: &[HourlyRecord]) {
         let Some(stack) = world.stack(holding.stage) else { return };
-        let overages = match stack.store.overages(&holding.license).await {
+        let overages = match stack.store.overages(id).await {
             Ok(overages) => overages,
             Err(error) => return self.add(&holding.license, format!("its overages cannot be read: {error}")),
         };
@@ -198,11 +242,11 @@ impl Judged {
         }
     }
 
-    async fn records_of(&mut self, world: &World, holding: &Holding) -> Vec<HourlyRecord> {
+    async fn records_of(&mut self, world: &World, holding: &Holding, id: &LicenseId) -> Vec<HourlyRecord> {
         let Some(stack) = world.stack(holding.stage) else { return Vec::new() };
         let from = UsageHour::of(world.scene.start - SignedDuration::from_hours(80));
         let to = UsageHour::of(world.now() + SignedDuration::from_hours(2));
-        match records(stack, &holding.license, (from, to)).await {
+        match records(stack, id, (from, to)).await {
             Ok(records) => {
                 world.watch().look(&records);
                 records
@@ -236,9 +280,9 @@ impl Judged {
         let (billed, quantity) = (bill.get(&record.name), record.quantity.amount());
         let is_strange = strange.contains(&record.name);
         if let Some(counted) = record.counted {
-            sums.entry(account(&record.name)).or_default().included += counted - quantity;
+            sums.entry(account(world, &record.name)).or_default().included += counted - quantity;
         }
-        let mut name_it = || sums.entry(account(&record.name)).or_default().named += quantity;
+        let mut name_it = || sums.entry(account(world, &record.name)).or_default().named += quantity;
         let said = named(&record.name);
         match &record.state {
             _ if is_strange => {
@@ -253,6 +297,13 @@ impl Judged {
             }
             RecordState::Refused { .. } | RecordState::Expired if billed.is_some() => {
                 self.add(&record.name.license, format!("{said} is {name} with {quantity}, and billed: {billed:?}"));
+            }
+            RecordState::Expired if had_its_last_chance(world, record) => {
+                name_it();
+                self.add(
+                    &record.name.license,
+                    format!("{said} is expired, and AWS would have taken it in the last minutes"),
+                );
             }
             RecordState::Refused { .. } | RecordState::Expired => name_it(),
             RecordState::Unconfirmed { .. } => match billed {
@@ -279,8 +330,21 @@ impl Judged {
     }
 }
 
-fn account(name: &RecordName) -> Account {
-    (name.license.clone(), name.dimension.clone(), month(name.hour))
+/// How long before AWS's window closes AWS takes records again in a world of last chances, and a record must be made, for
+/// the reporter to have to send it.
+const LAST_CHANCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether a record of the old month expired though AWS would have taken it in the last minutes of the month's window.
+fn had_its_last_chance(world: &World, record: &HourlyRecord) -> bool {
+    let Some(until) = world.scene.refused_until else { return false };
+    let closes = record.name.hour.month().window_closes();
+    let is_of_old_month = closes > until && closes.duration_since(until) < LAST_CHANCE;
+    let is_open = record.window_closes() == closes;
+    is_of_old_month && is_open && record.attempts > 0
+}
+
+fn account(world: &World, name: &RecordName) -> Account {
+    (world.buyers().key_of(&name.license), name.dimension.clone(), month(name.hour))
 }
 
 /// The billing month of an hour, such as `2027-03`.

@@ -1,0 +1,154 @@
+//! Requests to the functions, as API Gateway hands them on, in processes that may die.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use entitlement::EntitlementApi;
+use serde_json::{Value, json};
+
+use crate::life::{End, Life};
+use crate::stack::{Process, Stack};
+use crate::world::World;
+
+/// The time limit of the seller's API (`Globals: Function: Timeout`).
+const TIME_LIMIT: Duration = Duration::from_secs(25);
+
+/// A request.
+#[derive(Debug, Clone)]
+pub struct Call {
+    method: &'static str,
+    path: String,
+    content_type: &'static str,
+    body: String,
+}
+
+/// What was answered: the status, and the body as far as it is JSON.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: i64,
+    /// The body; null if it is no JSON.
+    pub body: Value,
+}
+
+impl Call {
+    /// A GET.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: "GET", path: path.into(), content_type: "application/json", body: String::new() }
+    }
+
+    /// A POST.
+    pub fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { method: "POST", path: path.into(), content_type, body: body.into() }
+    }
+
+    /// A PUT of JSON.
+    pub fn put(path: impl Into<String>, body: &Value) -> Self {
+        Self { method: "PUT", path: path.into(), content_type: "application/json", body: body.to_string() }
+    }
+
+    /// The event that API Gateway makes of it.
+    pub fn event(&self) -> Option<ApiGatewayV2httpRequest> {
+        let Self { method, path, content_type, body } = self;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let event = json!({
+            "version": "2.0",
+            "routeKey": format!("ANY {path}"),
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": { "accept": "*/*", "content-type": content_type, "host": "api.example.com" },
+            "requestContext": {
+                "accountId": "444455556666",
+                "apiId": "simulation",
+                "domainName": "api.example.com",
+                "http": {
+                    "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                    "userAgent": "simulation",
+                },
+                "requestId": "simulation",
+                "routeKey": format!("ANY {path}"),
+                "stage": "$default",
+                "time": "20/Aug/2026:12:00:00 +0000",
+                "timeEpoch": 0,
+            },
+            "isBase64Encoded": false,
+            "body": body,
+        });
+        serde_json::from_value(event).ok()
+    }
+}
+
+impl Answer {
+    /// Reads an answer.
+    pub fn read(answer: &ApiGatewayV2httpResponse) -> Self {
+        let body = match &answer.body {
+            Some(Body::Text(text)) => serde_json::from_str(text).unwrap_or_default(),
+            _ => Value::Null,
+        };
+        Self { status: answer.status_code, body }
+    }
+
+    /// A text of the body, or nothing.
+    pub fn text(&self, pointer: &str) -> &str {
+        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The elements of a list of the body.
+    pub fn list(&self, pointer: &str) -> impl Iterator<Item = &Value> {
+        self.body.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    }
+}
+
+impl World {
+    /// Runs a function in its process, which dies with that chance within about so many steps. Returns none if it did,
+    /// or took longer than it may.
+    pub async fn run_in<F, W>(
+        self: &Arc<Self>,
+        process: &Process<F>,
+        limit: Duration,
+        (chance, steps): (f64, u32),
+        work: impl FnOnce(Arc<F>) -> W,
+    ) -> Option<W::Output>
+    where
+        W: Future,
+    {
+        let chance = if self.is_over() || self.scene.is_last_chance(self.now()) { 0.0 } else { chance };
+        let life = self.draw(|rng| Life::drawn(rng, chance, steps));
+        match life.of(limit, work(process.function())).await {
+            End::Answer(answer) => return Some(answer),
+            End::Crash => {
+                self.tell(|| "the process died".to_owned());
+                self.count("crashes", 1);
+            }
+            End::TimeLimit => {
+                self.tell(|| "the process took too long".to_owned());
+                self.count("runs that took too long", 1);
+            }
+        }
+        process.dies();
+        None
+    }
+
+    /// Asks the seller's API. Returns none without an answer, which includes every status from 500 on.
+    pub async fn ask(self: &Arc<Self>, stack: &Stack, call: &Call) -> Option<Answer> {
+        let event = call.event()?;
+        let process = self.draw(|rng| rng.choice(stack.entitlement.iter()))?;
+        self.tell(|| format!("{} {} {}", call.method, call.path, call.body));
+        let fragile = (0.08, 40);
+        let answer = self.run_in(process, TIME_LIMIT, fragile, async move |function: Arc<EntitlementApi>| {
+            function.handle(event).await
+        });
+        let answer = Answer::read(&answer.await?);
+        self.tell(|| format!("is answered {} {}", answer.status, answer.body));
+        (answer.status < 500).then_some(answer)
+    }
+
+    /// Asks the seller's API without faults.
+    pub async fn observe(&self, stack: &Stack, path: &str) -> Option<Answer> {
+        let event = Call::get(path).event()?;
+        Some(Answer::read(&stack.observer.handle(event).await)).filter(|answer| answer.status < 500)
+    }
+}

@@ -1,0 +1,89 @@
+//! Another system that meters the same licenses: an older backend, or another stack with the same listing.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use stallkeeper::metering::RecordName;
+use stallkeeper::time::UsageHour;
+
+use crate::buyers::Holding;
+use crate::faults::lost_answer;
+use crate::usage_of::use_some;
+use crate::world::World;
+
+/// Plans the bookings of another system in a world. Some of them meet a lost answer of the reporter.
+pub fn plan_bookings(world: &Arc<World>) {
+    let count = if world.chance(0.3) { world.draw(|rng| rng.usize(1..4)) } else { 0 };
+    for _ in 0..count {
+        let (at, here) = (world.some_second((world.scene.start, world.scene.over())), Arc::clone(world));
+        world.act_at(at, "another system", async move {
+            let Some(holding) = some_holding(&here) else { return };
+            use_some(&here, Some(&holding.license));
+            let hour = UsageHour::of(here.now());
+            match here.chance(0.5) {
+                true => book(&here, &holding, hour).await,
+                false => book_after_a_lost_answer(&here, holding, hour),
+            }
+        });
+    }
+}
+
+/// The reporter's call about an hour has no answer and no effect, and the other system books the hour before the next.
+fn book_after_a_lost_answer(world: &Arc<World>, holding: Holding, hour: UsageHour) {
+    let sent = hour.end() + SignedDuration::from_mins(10);
+    let here = Arc::clone(world);
+    world.act_at(sent - SignedDuration::from_secs(1), "fault", async move {
+        let fault = here.draw(lost_answer);
+        here.tell(|| format!("{fault:?} is planned"));
+        // What is planned here fits.
+        let _ = here.aws.faults().add(fault);
+    });
+    let here = Arc::clone(world);
+    let at = sent + SignedDuration::from_secs(world.draw(|rng| rng.i64(60..420)));
+    world.act_at(at, "another system", async move { book(&here, &holding, hour).await });
+}
+
+fn some_holding(world: &World) -> Option<Holding> {
+    let holdings = world.buyers().holdings.clone();
+    world.draw(|rng| rng.choice(holdings))
+}
+
+/// Another system books an hour of a license with a quantity of its own, under the key that the buyer has in that hour.
+async fn book(world: &World, holding: &Holding, hour: UsageHour) {
+    let Some(dimension) = holding.dimensions.first() else { return };
+    let at = world.now().min(hour.end() - SignedDuration::from_secs(1)).as_second();
+    let mut record = json!({ "Timestamp": at, "Dimension": dimension.as_str(), "Quantity": 987_654 });
+    let mut call = json!({});
+    let moved = holding.move_to.as_ref().filter(|to| to.at <= hour.start()).map(|to| &to.arn);
+    let license = match (moved.or(holding.arn.as_ref()), holding.customer()) {
+        (Some(arn), _) => {
+            record["LicenseArn"] = json!(arn.as_str());
+            record["CustomerAWSAccountId"] = json!(holding.account.as_str());
+            arn.id().clone()
+        }
+        (None, Some(customer)) => {
+            call["ProductCode"] = json!(holding.product);
+            record["CustomerIdentifier"] = json!(customer);
+            holding.license.clone()
+        }
+        (None, None) => return,
+    };
+    call["UsageRecords"] = json!([record]);
+    let mut request = HttpRequest::new(call.to_string().into());
+    if request.set_method("POST").is_err() {
+        return;
+    }
+    request.headers_mut().insert("x-amz-target", "AWSMPMeteringService.BatchMeterUsage");
+    request.headers_mut().insert("content-type", "application/x-amz-json-1.1");
+    let answer = world.aws.in_process().past_faults().ask(request).await;
+    let body = answer.ok().and_then(|answer| serde_json::from_slice::<Value>(answer.body().bytes()?).ok());
+    let status = body.as_ref().and_then(|body| body.pointer("/Results/0/Status")).and_then(Value::as_str);
+    if status == Some("Success") {
+        world.tell(|| format!("another system books {} {hour} {dimension}", holding.license));
+        world.count("bookings of another system", 1);
+        let name = RecordName { license, hour, dimension: dimension.clone() };
+        world.watch().strange.insert(name);
+    }
+}

@@ -1,0 +1,114 @@
+//! The application's events: numbered without a gap, each with a cause at AWS or an operator behind it.
+
+use stallkeeper::ids::LicenseId;
+use stallkeeper::notification::{OutboundEvent, Told};
+
+use super::Difference;
+use crate::buyers::Holding;
+use crate::stack::Stack;
+use crate::world::World;
+
+/// Judges the events of every license.
+pub(super) async fn judge(world: &World) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let holdings = world.buyers().holdings.clone();
+    for holding in &holdings {
+        let Some(stack) = world.stack(holding.stage) else { continue };
+        for id in holding.ids() {
+            let wrong = judge_license(world, stack, holding, id).await;
+            differences
+                .extend(wrong.into_iter().map(|what| Difference::about(&holding.license, format!("{id}: {what}"))));
+        }
+    }
+    differences
+}
+
+async fn judge_license(world: &World, stack: &Stack, holding: &Holding, id: &LicenseId) -> Vec<String> {
+    let events = match stack.store.events_of_license(id).await {
+        Ok(events) => events,
+        Err(error) => return vec![format!("its events cannot be read: {error}")],
+    };
+    for event in &events {
+        world.count(&format!("told {}", event.told.name()), 1);
+        world.tell(|| format!("in the end: {id} was told {} {} {:?}", event.sequence, event.at, event.told));
+    }
+    let mut wrong = judge_numbers(&events);
+    wrong.extend(judge_causes(world, holding, &events));
+    wrong.extend(judge_tenants(&events));
+    wrong.extend(judge_line(stack, id).await);
+    wrong
+}
+
+fn judge_numbers(events: &[OutboundEvent]) -> Vec<String> {
+    let numbers: Vec<u64> = events.iter().map(|event| event.sequence).collect();
+    let expected: Vec<u64> = (1..=events.len() as u64).collect();
+    if numbers == expected { Vec::new() } else { vec![format!("its events have the numbers {numbers:?}")] }
+}
+
+/// A license that has ended is activated only by what AWS did after an ending.
+fn judge_causes(world: &World, holding: &Holding, events: &[OutboundEvent]) -> Vec<String> {
+    let buyers = world.buyers();
+    let times = |of: &std::collections::BTreeSet<(LicenseId, jiff::Timestamp)>| -> Vec<jiff::Timestamp> {
+        of.iter().filter(|(license, _)| *license == holding.license).map(|(_, at)| *at).collect()
+    };
+    let (activations, endings) = (times(&buyers.activations), times(&buyers.endings));
+    let mut has_ended = false;
+    let mut wrong = Vec::new();
+    for event in events {
+        match &event.told {
+            Told::LicenseEnding { .. } | Told::LicenseEnded { .. } => has_ended = true,
+            Told::LicenseActivated if has_ended => {
+                let is_cause = |at: &&jiff::Timestamp| **at <= event.at && endings.iter().any(|end| end < *at);
+                if !activations.iter().any(|at| is_cause(&at)) {
+                    let (sequence, at) = (event.sequence, event.at);
+                    wrong.push(format!(
+                        "license.activated ({sequence}) at {at} follows an ending, and AWS did nothing after it"
+                    ));
+                }
+                has_ended = false;
+            }
+            _ => {}
+        }
+    }
+    wrong
+}
+
+/// Links and unlinks take turns.
+fn judge_tenants(events: &[OutboundEvent]) -> Vec<String> {
+    let mut tenant = None;
+    let mut wrong = Vec::new();
+    for event in events {
+        match &event.told {
+            Told::LicenseLinked { tenant: to } => {
+                if let Some(known) = tenant.replace(to.clone()) {
+                    wrong.push(format!("it was linked to {to} while it was linked to {known}"));
+                }
+            }
+            Told::LicenseUnlinked { tenant: from } => {
+                let known = tenant.take();
+                if known.as_ref() != Some(from) {
+                    wrong.push(format!("it was unlinked from {from} while it was linked to {known:?}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    wrong
+}
+
+/// A license and the one that it took over from never belong to two tenants.
+async fn judge_line(stack: &Stack, id: &LicenseId) -> Vec<String> {
+    let Ok(Some(license)) = stack.store.license(id).await else { return Vec::new() };
+    let Some(before) = &license.predecessor else { return Vec::new() };
+    let Ok(Some(before)) = stack.store.license(before).await else { return Vec::new() };
+    if before.successor() != Some(id) {
+        // A move to it was planned, and never made.
+        return Vec::new();
+    }
+    match (&before.tenant, &license.tenant) {
+        (Some(old), Some(new)) if old != new => {
+            vec![format!("it belongs to {new}, and {}, from which it took over, to {old}", before.id)]
+        }
+        _ => Vec::new(),
+    }
+}

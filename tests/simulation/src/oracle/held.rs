@@ -1,0 +1,31 @@
+//! Held records: of a buyer whom AWS serves and who has registered, now or before a renewal, nothing is held for want of
+//! the buyer's name.
+
+use jiff::SignedDuration;
+use stallkeeper::metering::RecordState;
+use stallkeeper::time::UsageHour;
+
+use super::access::is_served;
+use crate::watch::{named, records};
+use crate::world::World;
+
+/// How long a record may be held once AWS names its buyer.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(61);
+
+/// Judges that nothing has been held for long.
+pub async fn judge(world: &World) {
+    let now = world.now();
+    let hours = (UsageHour::of(now - SignedDuration::from_hours(30)), UsageHour::of(now).next());
+    let holdings = world.buyers().holdings.clone();
+    for holding in &holdings {
+        let Some(stack) = world.stack(holding.stage).filter(|_| is_served(world, holding)) else { continue };
+        for id in holding.ids() {
+            for record in records(stack, id, hours).await.unwrap_or_default() {
+                let is_held = matches!(record.state, RecordState::Held { .. });
+                if is_held && now.duration_since(record.since) > PATIENCE {
+                    world.differ(id, format!("{} is held since {}", named(&record.name), record.since));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The schedules and the reserved concurrency of the template (`template.yaml`).
+//!
+//! EventBridge Scheduler starts a run within the minute that it is due in (`FlexibleTimeWindow: OFF`), at least once.
+//! The invocation is asynchronous: while the one reserved execution is taken, Lambda tries again, waiting longer each
+//! time, until the event is as old as `MaximumEventAgeInSeconds` allows. A run that fails is not repeated
+//! (`MaximumRetryAttempts: 0`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::world::World;
+
+/// A schedule of the template with the function that it starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    /// From one run to the next, in minutes from the start of the hour.
+    every_minutes: i64,
+    /// The function's `Timeout`.
+    pub time_limit: Duration,
+    /// The function's `MaximumEventAgeInSeconds`.
+    event_age_max: Duration,
+    /// The share of runs that are started twice, since a schedule is delivered at least once.
+    doubled: f64,
+    /// The share of runs that are never started.
+    missed: f64,
+}
+
+/// `MeteringSchedule`: `cron(0/5 * * * ? *)`, a function of 900 seconds, events up to 1200 seconds old.
+pub const REPORTER: Schedule = Schedule {
+    every_minutes: 5,
+    time_limit: Duration::from_secs(900),
+    event_age_max: Duration::from_secs(1200),
+    doubled: 0.04,
+    missed: 0.03,
+};
+
+/// `ReconcileSchedule`: `cron(0 * * * ? *)`, a function of 900 seconds, events up to 900 seconds old.
+pub const RECONCILIATION: Schedule = Schedule {
+    every_minutes: 60,
+    time_limit: Duration::from_secs(900),
+    event_age_max: Duration::from_secs(900),
+    doubled: 0.04,
+    missed: 0.1,
+};
+
+/// A stretch of time from one moment up to another.
+pub type Stretch = (Timestamp, Timestamp);
+
+impl Schedule {
+    /// The moments of a stretch of time at which a run starts, but for outages.
+    pub fn starts(&self, world: &World, stretch: Stretch, outages: &[Stretch]) -> Vec<Timestamp> {
+        let (from, until) = stretch;
+        let every = self.every_minutes * 60;
+        let mut due = from.as_second().div_euclid(every) * every + every;
+        let mut starts = Vec::new();
+        while due < until.as_second() {
+            let late = world.draw(|rng| rng.i64(0..59_999));
+            let start = Timestamp::from_millisecond(due * 1000 + late).unwrap_or(until);
+            due += every;
+            if is_within(outages, start)
+                || world.chance(if world.scene.is_last_chance(start) { 0.0 } else { self.missed })
+            {
+                continue;
+            }
+            starts.push(start);
+            if world.chance(self.doubled) {
+                starts.push(start + SignedDuration::from_millis(world.draw(|rng| rng.i64(0..20_000))));
+            }
+        }
+        starts
+    }
+}
+
+fn is_within(outages: &[Stretch], at: Timestamp) -> bool {
+    outages.iter().any(|(from, until)| *from <= at && at < *until)
+}
+
+/// The executions of a function with a reserved concurrency of 1.
+#[derive(Debug, Default)]
+pub struct Concurrency {
+    under_way: AtomicU32,
+}
+
+/// An execution that is under way.
+#[derive(Debug)]
+pub struct Execution<'a>(&'a Concurrency);
+
+impl Drop for Execution<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Concurrency {
+    /// Whether an execution is under way.
+    pub fn is_taken(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+
+    /// Starts an execution, beside whatever is under way.
+    pub fn start(&self) -> Execution<'_> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        Execution(self)
+    }
+
+    /// Waits as Lambda's queue of asynchronous invocations does for the one execution to be free, and starts another.
+    /// Returns none if the event gets too old.
+    pub async fn queue(&self, world: &Arc<World>, schedule: &Schedule) -> Option<Execution<'_>> {
+        let (mut waited, mut pause) = (Duration::ZERO, Duration::from_secs(1));
+        while self.is_taken() {
+            if waited + pause > schedule.event_age_max {
+                world.count("invocations that grew too old", 1);
+                return None;
+            }
+            world.count("invocations throttled", 1);
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause *= 2;
+        }
+        Some(self.start())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+    /// The part of the template from a resource's name to the next resource.
+    fn resource(name: &str) -> &'static str {
+        let begin = TEMPLATE.find(&format!("\n  {name}:\n")).unwrap() + 1;
+        let rest = &TEMPLATE[begin..];
+        let end = rest.match_indices("\n  ").find(|(at, _)| !rest[at + 3..].starts_with([' ', '#', '\n']));
+        &rest[..end.map_or(rest.len(), |(at, _)| at)]
+    }
+
+    #[test]
+    fn the_schedules_are_the_templates() {
+        for (schedule, cron, name) in
+            [(REPORTER, "cron(0/5 * * * ? *)", "Metering"), (RECONCILIATION, "cron(0 * * * ? *)", "Reconcile")]
+        {
+            let planned = resource(&format!("{name}Schedule"));
+            assert!(planned.contains(&format!("ScheduleExpression: {cron}\n")), "{planned}");
+            assert!(planned.contains("Mode: \"OFF\"") && planned.contains("MaximumRetryAttempts: 0"), "{planned}");
+            let function = resource(&format!("{name}Function"));
+            assert!(function.contains(&format!("Timeout: {}\n", schedule.time_limit.as_secs())), "{function}");
+            assert!(function.contains("ReservedConcurrentExecutions: 1"), "{function}");
+            let retries = resource(&format!("{name}Retries"));
+            let age = format!("MaximumEventAgeInSeconds: {}\n", schedule.event_age_max.as_secs());
+            assert!(retries.contains(&age) && retries.contains("MaximumRetryAttempts: 0"), "{retries}");
+        }
+    }
+}

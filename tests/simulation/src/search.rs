@@ -1,0 +1,127 @@
+//! A search through many seeds, which can be stopped and resumed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Told;
+use crate::tally::{Tally, add};
+
+/// How far a search is. It is written to a file after each seed, if it has one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Search {
+    /// The first seed.
+    pub from: u64,
+    /// The seed after the last.
+    pub end: u64,
+    /// Every seed before this one is played.
+    next: u64,
+    /// Later seeds that are played.
+    played: BTreeSet<u64>,
+    /// The seeds that are being played.
+    #[serde(skip)]
+    under_way: BTreeSet<u64>,
+    /// What all seeds have reached together.
+    pub tally: Tally,
+    /// The seeds that differ, with what is not as it must be.
+    pub differences: Vec<(u64, String)>,
+    /// Whether no more seeds are taken.
+    #[serde(skip)]
+    is_stopped: bool,
+    #[serde(skip)]
+    file: Option<PathBuf>,
+}
+
+impl Search {
+    /// Starts a search, or resumes the one of the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or is of a search through other seeds.
+    pub fn begin(from: u64, seeds: u64, file: Option<&Path>) -> io::Result<Self> {
+        let end = from + seeds;
+        if let Some(file) = file.filter(|file| file.exists()) {
+            let known: Self = serde_json::from_slice(&fs::read(file)?)?;
+            if (known.from, known.end) != (from, end) {
+                let what = format!("{} is of seeds {} to {}", file.display(), known.from, known.end - 1);
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+            }
+            return Ok(Self { file: Some(file.to_owned()), ..known });
+        }
+        let file = file.map(Path::to_owned);
+        Ok(Self {
+            from,
+            end,
+            next: from,
+            played: BTreeSet::new(),
+            under_way: BTreeSet::new(),
+            tally: Tally::default(),
+            differences: Vec::new(),
+            is_stopped: false,
+            file,
+        })
+    }
+
+    /// Takes the next seed to play.
+    pub fn take(&mut self) -> Option<u64> {
+        let is_free = |seed: &u64| !self.played.contains(seed) && !self.under_way.contains(seed);
+        let seed = (self.next..self.end).find(is_free).filter(|_| !self.is_stopped)?;
+        self.under_way.insert(seed);
+        Some(seed)
+    }
+
+    /// Takes no more seeds.
+    pub fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
+    /// Notes how a seed went.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn note(&mut self, told: &Told) -> io::Result<()> {
+        self.tally.merge(&told.tally);
+        add(&mut self.tally.counts, "seeds", 1);
+        self.differences.extend(told.differences.iter().map(|difference| (told.seed, difference.what.clone())));
+        self.under_way.remove(&told.seed);
+        self.played.insert(told.seed);
+        while self.played.remove(&self.next) {
+            self.next += 1;
+        }
+        let Some(file) = &self.file else { return Ok(()) };
+        let written = file.with_extension("part");
+        fs::write(&written, serde_json::to_vec(self)?)?;
+        fs::rename(written, file)
+    }
+
+    /// The seeds that differ.
+    pub fn failed(&self) -> BTreeSet<u64> {
+        self.differences.iter().map(|(seed, _)| *seed).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(seed: u64) -> Told {
+        Told { seed, differences: Vec::new(), tally: Tally::default(), digest: 0, story: None }
+    }
+
+    #[test]
+    fn a_search_that_was_stopped_resumes_with_the_seeds_that_are_left() {
+        let file = std::env::temp_dir().join(format!("search-{}.json", std::process::id()));
+        let mut search = Search::begin(1, 4, Some(&file)).unwrap();
+        assert_eq!((search.take(), search.take(), search.take()), (Some(1), Some(2), Some(3)));
+        search.note(&told(1)).unwrap();
+        search.note(&told(3)).unwrap();
+        let mut resumed = Search::begin(1, 4, Some(&file)).unwrap();
+        assert_eq!((resumed.take(), resumed.take(), resumed.take()), (Some(2), Some(4), None));
+        assert!(Search::begin(2, 4, Some(&file)).is_err());
+        std::fs::remove_file(file).unwrap();
+    }
+}
