@@ -112,7 +112,9 @@ enum Place {
 /// Where the usage of a license's hour belongs, by when the license was in force.
 fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
     let is_over = matches!(license.state_at(run.now), State::Ending { .. } | State::Ended { .. });
-    let Some(begun) = license.metered_since().map(UsageHour::of) else {
+    // One that ended before it ever was in force: its first hour is the one that it was to be metered from.
+    let begun = license.metered_since().map(UsageHour::of).or(license.metered_from.filter(|_| is_over));
+    let Some(begun) = begun else {
         let too_late = run.now >= window_of(hour);
         return match (is_over, too_late) {
             (true, _) => Place::Here,
@@ -122,6 +124,8 @@ fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
     };
     let until = license.usage_until().filter(|_| is_over).map(UsageHour::of);
     match until {
+        // It ended before its first hour: another key billed what was before, and AWS takes nothing after it.
+        Some(until) if until < begun => Place::TooLate,
         _ if hour < begun && hour.month() == begun.month() => Place::In(begun),
         _ if hour < begun => Place::TooLate,
         Some(until) if hour > until && hour.month() == until.month() => Place::In(until),

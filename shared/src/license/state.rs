@@ -112,6 +112,12 @@ impl License {
         all.into_iter().flatten().filter(|ending| self.lasts(ending.at)).collect()
     }
 
+    /// The newest moment since another at which the buyer of a legacy product unsubscribed, also if they subscribed again.
+    pub(crate) fn unsubscribed_since(&self, since: Timestamp) -> Option<Timestamp> {
+        let left = self.news.unsubscribing.as_ref().or(self.news.unsubscribed.as_ref());
+        left.map(|mark| mark.at).filter(|at| *at >= since)
+    }
+
     /// The moment at which the license ended by itself, whatever took over from it; none while it has not.
     pub(crate) fn ended_by_itself_at(&self) -> Option<Timestamp> {
         self.endings_of_its_own().iter().map(|ending| ending.at).min()

@@ -190,16 +190,23 @@ pub(super) fn follow_other_key<'a>(store: &'a Store, license: &'a License) -> Bo
     .boxed()
 }
 
-/// The agreement of a buyer who left by the customer key has ended.
+/// The agreement of a buyer who left by the customer key has ended; of one who has moved also where they subscribed again.
 async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> Result<(), StoreError> {
-    let Some(at) = old.ended_by_itself_at() else { return subscribe_again(store, &old.id).await };
-    let agreement = store.agreement(&moving.agreement).await?;
-    if agreement.as_ref().and_then(Agreement::ended_at).is_some() {
-        return Ok(());
+    let left = match moving.is_in_effect() {
+        true => old.unsubscribed_since(moving.at.start()),
+        false => old.ended_by_itself_at(),
+    };
+    if let Some(at) = left {
+        let license = store.license(moving.arn.id()).await?;
+        let followed = license.as_ref().and_then(License::agreement).unwrap_or(&moving.agreement);
+        let agreement = store.agreement(followed).await?;
+        if agreement.as_ref().and_then(Agreement::ended_at).is_none() {
+            let seen = SeenStanding { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
+            let look = AgreementLook { agreement: followed.clone(), seen, previous: None, starts_at: None };
+            see_agreement(store, &look).await?;
+        }
     }
-    let seen = SeenStanding { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
-    let look = AgreementLook { agreement: moving.agreement.clone(), seen, previous: None, starts_at: None };
-    see_agreement(store, &look).await
+    subscribe_again(store, &old.id).await
 }
 
 /// The customer key of a buyer whose agreement ended before the move was made has ended too, unless the buyer subscribed
