@@ -12,6 +12,7 @@ use crate::changes::{change, leave};
 use crate::delivery::{deliver_events_at, hold_events};
 use crate::imports::{Row, Times, had_before, send_file};
 use crate::operator::reconcile;
+use crate::oracle::access;
 use crate::usage_of::use_at;
 use crate::world::World;
 
@@ -89,11 +90,25 @@ pub fn around_the_move(world: &Arc<World>, license: &LicenseId, at: Timestamp) {
             hold_events(world, stack, (from, until));
         }
         deliver_events_at(world, until + seconds(1));
+        if world.chance(0.4) {
+            // The buyer leaves before the hour, and the events of that arrive after it.
+            let held = at.duration_since(from).as_secs();
+            let (here, key) = (Arc::clone(world), license.clone());
+            let when = from + seconds(world.draw(|rng| rng.i64(1..held)));
+            world.act_at(when.max(world.now()), "buyer", async move { turn(&here, &key) });
+        }
     }
     if world.chance(0.5) {
         let (here, key) = (Arc::clone(world), license.clone());
         let when = at + seconds(world.draw(|rng| rng.i64(-4500..4500)));
         world.act_at(when.max(world.now()), "buyer", async move { turn(&here, &key) });
+    }
+    // Before the next reconciliation repairs what the move may have done to access.
+    for after in [75, 100, 150, 240] {
+        let here = Arc::clone(world);
+        world.act_at((at + SignedDuration::from_mins(after)).min(world.scene.over()), "watch", async move {
+            access::judge_all(&here).await;
+        });
     }
     for _ in 0..world.draw(|rng| rng.usize(0..3)) {
         let (here, key) = (Arc::clone(world), license.clone());
