@@ -69,7 +69,8 @@ impl Scene {
         let (readings, delays) = (readings(rng), delays(rng));
         let has_reserved_concurrency = rng.f64() < 0.85;
         let has_all_runs = rng.f64() < 0.05;
-        let closes = month_end.map(|end: Timestamp| end + minutes(6 * 60));
+        // The deployed schedule runs until the storm is over.
+        let closes = month_end.map(|end: Timestamp| end + minutes(6 * 60)).filter(|closes| *closes <= start + STORM);
         let refused_until =
             closes.filter(|_| rng.f64() < 0.25).map(|closes| closes - SignedDuration::from_secs(rng.i64(70..260)));
         Ok(Self {

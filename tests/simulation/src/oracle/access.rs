@@ -70,15 +70,21 @@ async fn judge_holding(
 ) {
     let now = world.now();
     let standing = standing_of(world, holding, now);
+    let mut linked: Vec<(String, bool)> = Vec::new();
     let mut has_access = false;
     for id in holding.ids() {
         let Some(shown) = world.observe(stack, &format!("/v1/licenses/{id}")).await else {
             return world.differ(&holding.license, format!("{id} cannot be shown"));
         };
-        has_access |= shown.body.get("grants_access") == Some(&Value::Bool(true));
+        let grants = shown.body.get("grants_access") == Some(&Value::Bool(true));
+        has_access |= grants;
         if shown.status == 200 && !shown.text("/tenant").is_empty() {
-            granting.entry(shown.text("/tenant").to_owned()).or_default().push(standing);
+            linked.push((shown.text("/tenant").to_owned(), grants));
         }
+    }
+    // A buyer is served by the key that grants access: the other one's tenant may be another, or one that it was taken from.
+    for (tenant, _) in linked.into_iter().filter(|(_, grants)| *grants || !has_access) {
+        granting.entry(tenant).or_default().push(standing);
     }
     let license = &holding.license;
     match standing {
