@@ -340,15 +340,22 @@ impl HourlyRecord {
         day.min(self.name.hour.month().window_closes())
     }
 
-    /// The moment after which AWS may refuse it: its window closes, or its license's final hour ends.
-    pub fn last_chance(&self) -> Timestamp {
-        self.final_until.map_or(self.window_closes(), |until| until.min(self.window_closes()))
+    /// The next moment after which AWS may refuse it: its license's final hour ends, or its window closes. Where AWS takes
+    /// it after the final hour, since the license is in force again, only the window is left.
+    pub fn last_chance(&self, now: Timestamp) -> Timestamp {
+        let final_until = self.final_until.filter(|until| *until > now);
+        final_until.map_or(self.window_closes(), |until| until.min(self.window_closes()))
+    }
+
+    /// Returns `true` if AWS may still take it.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        now < self.window_closes() && self.final_until.is_none_or(|until| now < until)
     }
 
     /// Returns when it is tried again, if it would be at `wanted`: every half minute in the last ten minutes of its last
     /// chance.
     pub fn tried_again_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
-        let last = self.last_chance();
+        let last = self.last_chance(now);
         let closing = last.checked_sub(CLOSING).unwrap_or(last).max(now.checked_add(CLOSING_PACE).unwrap_or(now));
         if now < last { wanted.min(closing) } else { wanted }
     }

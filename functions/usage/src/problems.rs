@@ -224,7 +224,7 @@ fn problem_view(problem: Problem, now: Timestamp) -> ProblemView {
 }
 
 fn record_view(record: &HourlyRecord, now: Timestamp) -> ProblemView {
-    let is_open = now < record.last_chance();
+    let is_open = record.is_open(now);
     let (requeue, action) = match &record.state {
         RecordState::Held { .. } => (
             false,
