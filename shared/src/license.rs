@@ -146,6 +146,11 @@ impl State {
             Self::Ended { .. } => StateName::Ended,
         }
     }
+
+    /// Returns `true` if the license has ended, though AWS may still take its usage.
+    pub fn has_ended(&self) -> bool {
+        matches!(self, Self::Ending { .. } | Self::Ended { .. })
+    }
 }
 
 /// A state without its details.

@@ -190,10 +190,10 @@ async fn keep_entitlements(
     Grants { entitlements, arn }: Grants,
     believe_empty: bool,
 ) -> Result<Refreshed, StoreError> {
-    let is_over = matches!(license.state_at(began), State::Ending { .. } | State::Ended { .. });
+    let has_ended = license.state_at(began).has_ended();
     let read_in_force = license.active_since().is_some_and(|since| license.entitlements_read_at >= Some(since));
     let known_empty = license.entitlements.is_empty() && read_in_force;
-    if entitlements.is_empty() && !is_over && !believe_empty && !known_empty {
+    if entitlements.is_empty() && !has_ended && !believe_empty && !known_empty {
         return Ok(Refreshed::EmptyTooEarly);
     }
     let mut is_change = false;

@@ -55,6 +55,8 @@ pub(crate) struct Answered {
     pub(crate) product: ProductCode,
     /// How many records AWS has booked.
     pub(crate) booked: usize,
+    /// Whether AWS has judged records one by one: then nothing stands against their product and dimensions.
+    pub(crate) is_judged: bool,
     /// If AWS refused the call as a whole: why, and the records, which are free to go again.
     pub(crate) rejected: Option<(Rejection, Vec<HourlyRecord>)>,
 }
@@ -66,7 +68,7 @@ pub(crate) async fn attempt(
     product: ProductCode,
     call: Vec<HourlyRecord>,
 ) -> Result<Answered, StoreError> {
-    let mut answered = Answered { product, booked: 0, rejected: None };
+    let mut answered = Answered { product, booked: 0, is_judged: false, rejected: None };
     let Some(call) = claim(run, call).await? else { return Ok(answered) };
     pace.turn().await;
     let answer = run.marketplace.batch_meter_usage(&call).await;
@@ -84,11 +86,12 @@ pub(crate) async fn attempt(
                     Some(status) => read_status(&record, status, true),
                     None => Outcome::Again { unanswered: true },
                 };
+                answered.is_judged |= status.is_some_and(|status| *status != Status::Unprocessed);
                 let change = settled(run, record, outcome);
-                note_foreign_booking(run, &change.1).await;
                 answered.booked += usize::from(matches!(change.1.state, RecordState::Accepted { .. }));
                 changes.push(change);
             }
+            note_foreign_bookings(run, &answered.product, changes.iter().map(|(_, after)| after)).await;
             run.store.settle(&changes).await?;
         }
         Answer::NotBooked(code) => {
@@ -114,18 +117,29 @@ pub(crate) async fn attempt(
     Ok(answered)
 }
 
-/// Keeps that something else has booked a record of ours. An acceptance that may be about such a booking is told as a
-/// problem then; that it cannot be kept or read stops nothing.
-async fn note_foreign_booking(run: &Run<'_>, record: &HourlyRecord) {
-    let noted = if record.state == RecordState::Conflict {
-        run.store.note_foreign_booking(record).await.map(|()| false)
-    } else if matches!(record.state, RecordState::Accepted { by: AcceptedBy::Duplicate, .. }) {
-        run.store.has_foreign_booking(&record.product).await
-    } else {
-        return;
+/// Keeps which records of a product something else has booked. An acceptance that may be about such a booking is told as
+/// a problem then; that this cannot be kept or read stops nothing.
+async fn note_foreign_bookings(run: &Run<'_>, product: &ProductCode, records: impl Iterator<Item = &HourlyRecord>) {
+    let (mut in_conflict, mut unverified) = (Vec::new(), Vec::new());
+    for record in records {
+        match &record.state {
+            RecordState::Conflict => in_conflict.push(record),
+            RecordState::Accepted { by: AcceptedBy::Duplicate, .. } => unverified.push(record),
+            _ => {}
+        }
+    }
+    let noted = async {
+        for record in in_conflict {
+            run.store.note_foreign_booking(record).await?;
+        }
+        Ok::<_, StoreError>(!unverified.is_empty() && run.store.has_foreign_booking(product).await?)
     };
-    match noted {
-        Ok(true) => run.problem(Metric::RecordsConflict, &record.name, "AWS may have another's booking of it"),
+    match noted.await {
+        Ok(true) => {
+            for record in unverified {
+                run.problem(Metric::RecordsConflict, &record.name, "AWS may have another's booking of it");
+            }
+        }
         Ok(false) => {}
         Err(error) => tracing::warn!(run = run.id, error = chain(&error), "Failed to note whose booking it is"),
     }

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
-use stallkeeper::license::{FINAL_REPORTING, License, State};
+use stallkeeper::license::{License, State};
 use stallkeeper::metering::{CLOSING, CLOSING_PACE, HourlyRecord, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
@@ -44,10 +44,10 @@ async fn flush_alone(run: &Run<'_>, license: &LicenseId) {
 async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     let Some(license) = run.store.license(id).await?.filter(|_| !run.must_send()) else { return Ok(()) };
     let is_due = license.flush_at.is_some_and(|at| at <= run.now);
-    let Some(until) = license.usage_until().filter(|_| is_due) else { return Ok(()) };
+    let ends = license.usage_until().zip(license.final_hour_ends());
+    let Some((until, closes)) = ends.filter(|_| is_due) else { return Ok(()) };
     let settled = flush(run, &license, UsageHour::of(until)).await?;
     let now = run.now;
-    let closes = until.checked_add(FINAL_REPORTING).unwrap_or(now);
     let is_closing = now < closes && closes.duration_since(now) <= CLOSING;
     let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
     let again = now.checked_add(if is_closing { CLOSING_PACE } else { AGAIN }).unwrap_or(now);
@@ -71,7 +71,7 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
 
 /// Whether there is still time for another look before AWS takes no more of a license that is over.
 fn is_early(run: &Run<'_>, license: &License) -> bool {
-    license.usage_until().is_some_and(|until| run.now.duration_since(until) < FINAL_REPORTING - 3 * AGAIN)
+    license.final_hour_ends().is_some_and(|closes| closes.duration_since(run.now) > 3 * AGAIN)
 }
 
 /// Sums every hour of a license that holds something no record has: first what lies after its end, then what came late,

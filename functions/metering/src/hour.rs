@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::ledger::HourSum;
-use stallkeeper::license::{License, State};
+use stallkeeper::license::License;
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, window_of};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
@@ -111,18 +111,18 @@ enum Place {
 
 /// Where the usage of a license's hour belongs, by when the license was in force.
 fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
-    let is_over = matches!(license.state_at(run.now), State::Ending { .. } | State::Ended { .. });
+    let has_ended = license.state_at(run.now).has_ended();
     // One that ended before it ever was in force: its first hour is the one that it was to be metered from.
-    let begun = license.metered_since().map(UsageHour::of).or(license.metered_from.filter(|_| is_over));
+    let begun = license.metered_since().map(UsageHour::of).or(license.metered_from.filter(|_| has_ended));
     let Some(begun) = begun else {
         let too_late = run.now >= window_of(hour);
-        return match (is_over, too_late) {
+        return match (has_ended, too_late) {
             (true, _) => Place::Here,
             (false, true) => Place::TooLate,
             (false, false) => Place::Waiting,
         };
     };
-    let until = license.usage_until().filter(|_| is_over).map(UsageHour::of);
+    let until = license.usage_until().filter(|_| has_ended).map(UsageHour::of);
     match until {
         // It ended before its first hour: another key billed what was before, and AWS takes nothing after it.
         Some(until) if until < begun => Place::TooLate,

@@ -138,12 +138,12 @@ impl<'r, 'a> Sending<'r, 'a> {
                 self.hear_next().await?;
             }
             let answered = attempt(self.run, self.pace, product.clone(), vec![probe]).await?;
-            let is_accepted = answered.booked > 0;
+            let is_judged = answered.is_judged;
             self.hear(answered).await?;
-            if is_accepted {
+            if is_judged {
                 self.run.store.lift_pause(&pause).await?;
                 self.product(product).lift(&pause);
-                tracing::info!(run = self.run.id, %product, "a pause is lifted: a probe was accepted");
+                tracing::info!(run = self.run.id, %product, "a pause is lifted: AWS has judged a probe");
             }
         }
         let state = self.product(product);
@@ -192,7 +192,7 @@ impl<'r, 'a> Sending<'r, 'a> {
 
     /// Does what a call left to do.
     async fn hear(&mut self, answered: Answered) -> Result<(), StoreError> {
-        let Answered { product, booked, rejected } = answered;
+        let Answered { product, booked, is_judged: _, rejected } = answered;
         if booked > 0 {
             self.product(&product).gets_through = true;
             self.run.booked(&product);

@@ -83,10 +83,14 @@ impl Licenses {
         if moving.returned.is_none() && old.metered_from.is_some_and(|from| named.hour() < from) {
             return Resolved::As(customer);
         }
+        let has_ended = |id| self.get(id).is_some_and(|license| license.state_at(now).has_ended());
+        // The buyer has left and subscribed again before the move was made: they return to the customer key with it.
+        let returns = moving.is_planned() && has_ended(&license.license) && !has_ended(&customer.license);
         match moving.key_of(named.time, now) {
             Key::Customer if named.license == customer.license => Resolved::As(customer),
             // The license may have been metered before its buyer's move was planned.
             Key::Customer | Key::CustomerUnlessKnown => Resolved::UnlessKnown { event: customer, other: license },
+            Key::License if returns => Resolved::NotNow,
             Key::License => Resolved::As(license),
             Key::LicenseUnlessKnown => Resolved::UnlessKnown { event: license, other: customer },
             Key::NotNow => Resolved::NotNow,

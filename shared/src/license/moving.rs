@@ -37,6 +37,8 @@ pub struct Moving {
 pub struct Return {
     /// When they subscribed again: usage from then on is under the customer key.
     pub at: Timestamp,
+    /// When that was noted. Until then usage was taken in under the license.
+    pub noted_at: Timestamp,
     /// The first hour that is billed under the customer key again, so that none is billed under both.
     pub metered_from: UsageHour,
 }
@@ -46,13 +48,14 @@ pub struct Return {
 pub enum Key {
     /// The customer key.
     Customer,
-    /// The customer key, unless the usage is known under the license already, from before the move was cancelled.
+    /// The customer key, unless the usage is known under the license already, from before the move was cancelled or the
+    /// buyer's return was noted.
     CustomerUnlessKnown,
     /// The license.
     License,
     /// The license, unless the usage is known under the customer key already.
     LicenseUnlessKnown,
-    /// None for now: a write under the customer key may still be on its way.
+    /// None for now: a write under the other key may still be on its way.
     NotNow,
 }
 
@@ -77,13 +80,19 @@ impl Moving {
     /// The clock alone decides, so that every instance that knows the plan decides the same, whether the move is made or
     /// has to wait for AWS. Usage from before the hour of the move goes by the customer key until its own hour closes.
     /// Once every such write has arrived, what comes later is billed under the license, unless it came before.
+    ///
+    /// A cancelled move and a return are planned by nobody: what may still be taken in under the license, by an instance
+    /// that does not know of it, has to wait.
     pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
-        if self.cancelled_at.is_some_and(|cancelled| cancelled + INTAKE_HAS_SEEN <= time) {
-            Key::Customer
-        } else if self.cancelled_at.is_some() {
-            Key::CustomerUnlessKnown
-        } else if self.returned.as_ref().is_some_and(|back| back.at <= time) {
-            Key::Customer
+        let back_since = |noted: Timestamp| match noted + INTAKE_HAS_SEEN {
+            seen if now < seen => Key::NotNow,
+            seen if time < seen => Key::CustomerUnlessKnown,
+            _ => Key::Customer,
+        };
+        if let Some(cancelled) = self.cancelled_at {
+            if now < self.at.start() { Key::Customer } else { back_since(cancelled) }
+        } else if let Some(back) = self.returned.as_ref().filter(|back| back.at <= time) {
+            back_since(back.noted_at)
         } else if time >= self.at.start() {
             Key::License
         } else if now < self.at.start() || now < UsageHour::of(time).open_until() {
@@ -113,5 +122,48 @@ impl License {
         {
             moving.cancelled_at = Some(now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-11-10T{time}Z").parse().unwrap()
+    }
+
+    fn moving() -> Moving {
+        Moving {
+            arn: "arn:aws:license-manager::294406891311:license:l-new".parse().unwrap(),
+            agreement: "agmt-1".parse().unwrap(),
+            account: "111122223333".parse().unwrap(),
+            at: UsageHour::of(at("10:00:00")),
+            done_at: None,
+            cancelled_at: None,
+            returned: None,
+        }
+    }
+
+    #[test]
+    fn usage_waits_until_every_instance_knows_of_a_cancelled_move() {
+        let before = Moving { cancelled_at: Some(at("09:40:00")), ..moving() };
+        assert_eq!(before.key_of(at("09:39:00"), at("09:41:00")), Key::Customer, "nothing went by the license yet");
+        assert_eq!(before.key_of(at("10:05:00"), at("10:06:00")), Key::Customer);
+        let after = Moving { cancelled_at: Some(at("10:11:00")), ..moving() };
+        assert_eq!(after.key_of(at("10:09:00"), at("10:12:00")), Key::NotNow);
+        assert_eq!(after.key_of(at("10:09:00"), at("10:14:00")), Key::CustomerUnlessKnown);
+        assert_eq!(after.key_of(at("10:14:00"), at("10:15:00")), Key::Customer);
+    }
+
+    #[test]
+    fn usage_waits_until_every_instance_knows_of_a_return() {
+        let metered_from = UsageHour::of(at("13:00:00"));
+        let returned = Some(Return { at: at("12:12:00"), noted_at: at("12:20:00"), metered_from });
+        let moving = Moving { done_at: Some(at("10:11:00")), returned, ..moving() };
+        assert_eq!(moving.key_of(at("12:11:59"), at("12:21:00")), Key::License, "from before they subscribed again");
+        assert_eq!(moving.key_of(at("12:15:00"), at("12:21:00")), Key::NotNow);
+        assert_eq!(moving.key_of(at("12:15:00"), at("12:23:00")), Key::CustomerUnlessKnown);
+        assert_eq!(moving.key_of(at("12:23:00"), at("12:24:00")), Key::Customer);
     }
 }

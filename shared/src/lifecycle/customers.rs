@@ -7,7 +7,7 @@ use super::moves::prepare_move;
 use super::tenants::{Linking, link_tenant, may_link};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::license::{License, LicenseEvent, Moving, SeenInForce, State};
+use crate::license::{License, LicenseEvent, Moving, SeenInForce};
 use crate::registration::Contact;
 use crate::store::{Also, Change, Store, StoreError};
 use crate::time::UsageHour;
@@ -177,9 +177,7 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
         match license.moving.as_ref().filter(|known| known.cancelled_at.is_none()) {
             Some(known) if !is_the_same(known) => return Err(Imported::MovesElsewhere),
             Some(_) => {}
-            None if matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. }) => {
-                return Err(Imported::NotInForce);
-            }
+            None if license.state_at(now).has_ended() => return Err(Imported::NotInForce),
             None => license.moving = Some(moving.clone()),
         }
     }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{LicenseNews, change, follow_agreement, inherit, licenses_following, see_agreement};
 use crate::agreement::{Agreement, AgreementLook, AgreementStatus, SeenStanding};
 use crate::ids::LicenseId;
-use crate::license::{License, LicenseEvent, Mark, Moving, Return, SeenInForce, State, Succession};
+use crate::license::{License, LicenseEvent, Mark, Moving, Return, SeenInForce, Succession};
 use crate::marketplace::{Marketplace, MarketplaceError};
 use crate::metering::window_of;
 use crate::store::{Store, StoreError};
@@ -55,7 +55,8 @@ pub(super) async fn prepare_move(store: &Store, old: &License, moving: &Moving) 
 ///
 /// AWS is asked how the agreement stands (DescribeAgreement). The license begins, with the tenant and the entitlements,
 /// before the customer key ends, so that the tenant is never without either. Where the agreement has ended, the license
-/// ends with it and never begins. While AWS does not answer, the customer key keeps tenant and access, until four hours
+/// ends with it and never begins; a buyer who has subscribed again since stays with the customer key, or returns to it if
+/// the license had an hour. While AWS does not answer, the customer key keeps tenant and access, until four hours
 /// before AWS would refuse the usage that waits; then the move is made as the seller planned it. The customer key's last
 /// hour is the one before the move.
 ///
@@ -86,7 +87,8 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     let target = prepare_move(store, &old, &moving).await?;
     // What AWS says of the agreement may have ended the customer key, and so cancelled the move.
     let Some((old, moving)) = planned(store, id).await? else { return Ok(()) };
-    if (ending.is_some() || is_over(&target, now)) && !is_over(&old, now) {
+    let ended_at = target.usage_until().or(ending.as_ref().map(|ending| ending.seen.at));
+    if ended_at.is_some_and(|ended_at| ended_at < moving.at.start()) && !old.state_at(now).has_ended() {
         return Ok(cancel_move(store, id, &moving, "the license that it moves to has ended").await?);
     }
     let in_force = ending.is_none().then(|| SeenInForce {
@@ -98,7 +100,7 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     begin_license(store, &old, &moving, in_force).await?;
     end_customer_key(store, &old, &moving).await?;
     tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
-    Ok(())
+    Ok(subscribe_again(store, id).await?)
 }
 
 /// The customer key with its planned move, as the table has it at this moment.
@@ -111,10 +113,6 @@ async fn planned(store: &Store, id: &LicenseId) -> Result<Option<(License, Movin
 fn waits_until(moving: &Moving) -> Timestamp {
     let closes = window_of(moving.at);
     closes.checked_sub(STOPS_WAITING).unwrap_or(closes)
-}
-
-fn is_over(license: &License, now: Timestamp) -> bool {
-    matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. })
 }
 
 /// Gives the license tenant and entitlements, and has it in force, unless AWS's events say more of that.
@@ -218,7 +216,11 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
     }
     let Some(at) = license.agreement_ended_at().filter(|_| moving.is_planned()) else { return Ok(()) };
     if has_subscribed_again(store, old, moving, at).await? {
-        return cancel_move(store, &old.id, moving, "the buyer has another agreement").await;
+        return match at < moving.at.start() {
+            true => cancel_move(store, &old.id, moving, "the buyer has another agreement").await,
+            // The license has the hours until then: the move is made, and the buyer returns.
+            false => Ok(()),
+        };
     }
     let left = Mark { at, event: format!("agreement {}", moving.agreement) };
     let ended = |row: Option<License>| {
@@ -260,7 +262,7 @@ async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError
         let metered_from = UsageHour::of(at.max(now)).next();
         row.news.succeeded = None;
         row.metered_from = Some(metered_from);
-        row.moving = Some(Moving { returned: Some(Return { at, metered_from }), ..moving.clone() });
+        row.moving = Some(Moving { returned: Some(Return { at, noted_at: now, metered_from }), ..moving.clone() });
         Some(row.into())
     };
     store.change_license(id, again).await.map(drop)

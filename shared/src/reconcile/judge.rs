@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::FindingKind;
 use crate::agreement::{AWS_HAS_CAUGHT_UP, AgreementLook, AgreementStatus, SeenStanding};
 use crate::ids::LicenseArn;
-use crate::license::{License, LicenseEvent, SeenInForce, State};
+use crate::license::{License, LicenseEvent, SeenInForce};
 use crate::marketplace::{AgreementAtAws, FoundAgreement};
 
 /// A license as the table has it, and what AWS answered.
@@ -31,6 +31,8 @@ pub(super) struct Judged<'a> {
     pub(super) in_force: Option<SeenInForce>,
     /// Licenses that may have taken over, each by its agreement, the next first. The first that is known, or in force, has.
     pub(super) heirs: Vec<Heir<'a>>,
+    /// The last agreement of the chain, where that is over: the license is too, if no heir has taken over.
+    pub(super) over: Option<(AgreementLook, SeenInForce)>,
     pub(super) findings: Vec<FindingKind>,
 }
 
@@ -153,7 +155,7 @@ fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
 
 /// Returns `true` if the license has been in force for so long that AWS must have caught up with what provisioned it.
 fn is_left_open(view: &View<'_>) -> bool {
-    !is_over(view.license, view.looked_at) && is_settled(view.license.active_since(), view.looked_at)
+    !view.license.state_at(view.looked_at).has_ended() && is_settled(view.license.active_since(), view.looked_at)
 }
 
 /// Whether the license has been over for so long that AWS must know.
@@ -185,7 +187,7 @@ fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     judged.in_force = Some(seen);
 }
 
-/// The license of the next agreement, where AWS made a new one.
+/// The license of the next agreement, where AWS made a new one; or how the chain ended.
 fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
     let license = view.license;
     if !view.goes_on() || judged.in_force.is_some() || license.successor().is_some() {
@@ -193,6 +195,12 @@ fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
     }
     let mut later: Vec<&FoundAgreement> = view.found.iter().filter(|found| follows(view, found)).collect();
     later.sort_by_key(|found| found.at_aws.starts_at);
+    let over = later.last().filter(|last| last.at_aws.status.end_reason().is_some());
+    judged.over = over.map(|last| {
+        let (look, starts_at) = (look_at(view, last), last.at_aws.starts_at);
+        let seen = SeenInForce { agreement: Some(last.id.clone()), starts_at, at: look.seen.at };
+        (look, seen)
+    });
     for agreement in later {
         let others = agreement.licenses.iter().filter(|arn| *arn.id() != license.id);
         judged.heirs.extend(others.map(|arn| Heir { agreement, arn, look: look_at(view, agreement) }));
@@ -209,10 +217,6 @@ fn follows(view: &View<'_>, found: &FoundAgreement) -> bool {
             && found.at_aws.starts_at >= current.at_aws.starts_at
             && has_begun(found, view.looked_at)
     })
-}
-
-pub(super) fn is_over(license: &License, now: Timestamp) -> bool {
-    matches!(license.state_at(now), State::Ending { .. } | State::Ended { .. })
 }
 
 /// What was found of an agreement, which comes after the one that the license follows if it is of its chain.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use subscription::Subscription;
 
+use crate::buyers::Holding;
 use crate::schedule::Stretch;
 use crate::stack::Stack;
 use crate::world::World;
@@ -39,6 +40,12 @@ impl Losses {
     /// Whether events may have been lost by a moment.
     pub fn has_lost(&self, at: Timestamp) -> bool {
         self.bad_times.iter().any(|(from, _)| *from <= at)
+    }
+
+    /// Whether the events of a buyer's purchase went elsewhere at a moment.
+    pub fn went_elsewhere(&self, holding: &Holding, at: Timestamp) -> bool {
+        let names = [Some(holding.agreement.as_str()), holding.customer()];
+        self.elsewhere.iter().any(|(text, until)| at <= *until && names.contains(&Some(text.as_str())))
     }
 
     fn goes_elsewhere(&self, body: &str, at: Timestamp) -> bool {

@@ -65,6 +65,13 @@ impl Row {
         .join(",");
         Self { license: holding.license.clone(), text }
     }
+
+    /// The row with its move at the hour that the stack chooses.
+    fn moving_when_possible(&self) -> Self {
+        let cells = COLUMNS.split(',').zip(self.text.split(','));
+        let cells: Vec<&str> = cells.map(|(column, cell)| if column == "move_at" { "" } else { cell }).collect();
+        Self { license: self.license.clone(), text: cells.join(",") }
+    }
 }
 
 /// Plans the purchases of buyers whom the seller had before. Returns how many.
@@ -180,6 +187,10 @@ async fn send(world: &Arc<World>, stage: Stage, text: String, rows: &[Row]) -> b
     for (row, result) in rows.iter().zip(results) {
         let (status, code) = (result.text("/status"), result.text("/code"));
         world.count(&format!("import: {}", if code.is_empty() { status } else { code }), 1);
+        if result.text("/detail").starts_with("move_at") {
+            world.count("import: move at an hour that is refused", 1);
+            send_at(world, world.later(some_time(world, 5, 90)), stage, vec![row.moving_when_possible()]);
+        }
         learn_of_move(world, &row.license, &result);
     }
     true

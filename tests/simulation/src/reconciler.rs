@@ -6,7 +6,7 @@ use std::sync::Arc;
 use entitlement::Reconciliation;
 use jiff::SignedDuration;
 
-use crate::schedule::{RECONCILIATION, Stretch};
+use crate::schedule::RECONCILIATION;
 use crate::stack::Stack;
 use crate::world::World;
 
@@ -14,12 +14,7 @@ use crate::world::World;
 pub fn plan_reconciliation(world: &Arc<World>) {
     let storm = (world.scene.start, world.scene.over());
     for stack in &world.stacks {
-        let outages: Vec<Stretch> = (0..world.draw(|rng| rng.usize(0..2)))
-            .map(|_| {
-                let from = world.some_second(storm);
-                (from, from + SignedDuration::from_secs(world.draw(|rng| rng.i64(3600..20 * 3600))))
-            })
-            .collect();
+        let outages = world.some_stretches(storm, 2, 3600..20 * 3600);
         for at in RECONCILIATION.starts(world, storm, &outages) {
             let (here, stack) = (Arc::clone(world), Arc::clone(stack));
             world.act_at(at, "reconciliation", async move { reconcile_all(&here, &stack, false).await });

@@ -14,13 +14,8 @@ use crate::world::World;
 pub fn plan_reporter(world: &Arc<World>) {
     let storm = (world.scene.start, world.scene.over());
     for stack in &world.stacks {
-        let outages: Vec<Stretch> = (0..world.draw(|rng| rng.usize(0..3)))
-            .map(|_| {
-                let from = world.some_second(storm);
-                (from, from + SignedDuration::from_secs(world.draw(|rng| rng.i64(600..7 * 3600))))
-            })
-            .collect();
-        let outages: Vec<Stretch> = outages.into_iter().filter(|outage| !is_in_last_chance(world, *outage)).collect();
+        let mut outages = world.some_stretches(storm, 3, 600..7 * 3600);
+        outages.retain(|outage| !is_in_last_chance(world, *outage));
         for at in REPORTER.starts(world, storm, &outages) {
             report_usage_at(world, at, stack);
         }

@@ -1,6 +1,7 @@
 //! One world: AWS, the stacks around it, and everyone who acts there.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -129,6 +130,16 @@ impl World {
     /// A random second of a stretch of time.
     pub fn some_second(&self, (from, until): Stretch) -> Timestamp {
         from + SignedDuration::from_secs(self.draw(|rng| rng.i64(1..until.duration_since(from).as_secs().max(2))))
+    }
+
+    /// Fewer than so many stretches of time that begin within another, each of some seconds.
+    pub fn some_stretches(&self, within: Stretch, fewer_than: usize, seconds: Range<i64>) -> Vec<Stretch> {
+        let count = self.draw(|rng| rng.usize(0..fewer_than));
+        let stretch = |_| {
+            let from = self.some_second(within);
+            (from, from + SignedDuration::from_secs(self.draw(|rng| rng.i64(seconds.clone()))))
+        };
+        (0..count).map(stretch).collect()
     }
 
     /// Happens with that chance.

@@ -201,6 +201,35 @@ async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key()
 }
 
 #[tokio::test]
+async fn who_leaves_after_the_hour_and_subscribes_again_before_the_move_is_made_returns() {
+    let world = World::new().await;
+    let (purchase, _, new) = mover(&world).await;
+    let old = purchase.license.clone();
+    world.sandbox.set(at("10T10:01")).await;
+    assert_eq!(world.report(json!([usage(&new, 3, "by the license", world.now())])).await, ["accepted"]);
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(4)).await;
+    world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+    world.advance(minutes(2)).await;
+    let results = world.results(json!([usage(&old, 5, "by the key", world.now())])).await;
+    assert_eq!(
+        (&results[0]["status"], &results[0]["code"]),
+        (&json!("retry"), &json!("license_moving")),
+        "{results:?}"
+    );
+    world.sandbox.set(at("10T10:12")).await;
+    let license = world.license(&old).await;
+    assert_eq!((&license["state"], &license["successor"]), (&json!("active"), &Value::Null), "{license}");
+    assert_eq!(world.license(&new).await["grants_access"], false);
+    world.advance(minutes(8)).await;
+    assert_eq!(world.report(json!([usage(&old, 5, "by the key", world.now())])).await, ["accepted"]);
+    world.advance(minutes(180)).await;
+    is_in_one_style_an_hour(&world, &old, 5 + 3).await;
+    let hours: BTreeSet<String> = booked(&world, &old).await.1.into_values().flatten().collect();
+    assert_eq!(hours, BTreeSet::from(["customer".to_owned(), "license".to_owned()]));
+}
+
+#[tokio::test]
 async fn what_was_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_later() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;

@@ -285,20 +285,27 @@ async fn a_lost_renewal_with_the_same_license_goes_on() {
 
 #[tokio::test]
 async fn a_renewal_and_its_end_that_were_both_lost_end_the_license() {
-    let world = World::new().await;
-    let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
-    world.advance(minutes(10)).await;
-    world.deliver(json!({ "hold": true })).await;
-    let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
-    world.advance(minutes(10)).await;
-    world.end(renewed["agreement_id"].as_str().unwrap()).await;
-    let ended_at = world.now();
-    world.deliver(json!({ "lose": "", "release": true })).await;
-    world.advance(minutes(10)).await;
-    assert!(repairs(&world, &purchase.license).await.contains(&"ended".to_owned()));
-    let license = world.license(&purchase.license).await;
-    assert_eq!((&license["state"], &license["usage_until"]), (&json!("ending"), &json!(ended_at.to_string())));
-    is_at_rest(&world, &purchase.license).await;
+    for new_license in [false, true] {
+        let world = World::new().await;
+        let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
+        world.advance(minutes(10)).await;
+        world.deliver(json!({ "hold": true })).await;
+        let renew = json!({ "action": "renew", "new_license": new_license });
+        let renewed = world.change(&purchase.agreement, renew).await;
+        world.advance(minutes(10)).await;
+        world.end(renewed["agreement_id"].as_str().unwrap()).await;
+        let ended_at = world.now();
+        world.deliver(json!({ "lose": "", "release": true })).await;
+        world.advance(minutes(10)).await;
+        assert!(repairs(&world, &purchase.license).await.contains(&"ended".to_owned()), "{new_license}");
+        let license = world.license(&purchase.license).await;
+        assert_eq!(
+            (&license["state"], &license["usage_until"]),
+            (&json!("ending"), &json!(ended_at.to_string())),
+            "{new_license}"
+        );
+        is_at_rest(&world, &purchase.license).await;
+    }
 }
 
 #[tokio::test]

@@ -517,6 +517,23 @@ async fn v_what_an_operator_must_mend_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_pause_is_lifted_once_aws_judges_a_record_though_it_takes_none() {
+    let (world, purchase) = subscribed().await;
+    accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
+    let fault = json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "disabled_api", "times": 1000 });
+    world.fault(fault).await;
+    world.advance(minutes(70)).await;
+    assert_eq!(world.measured(Metric::Paused), Some(1));
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(70)).await;
+    assert_eq!(world.measured(Metric::Paused), Some(1), "its final hour passed meanwhile");
+    world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
+    world.advance(minutes(20)).await;
+    assert!(world.states(&purchase.license).await.iter().all(|state| state == "refused"));
+    assert_eq!(world.measured(Metric::Paused), Some(0), "the next buyer's usage need not wait");
+}
+
+#[tokio::test]
 async fn am_a_dimension_that_aws_does_not_know_yet_waits() {
     let (world, purchase) = subscribed().await;
     let mut storage = usage(&world, &purchase, 8, "k");

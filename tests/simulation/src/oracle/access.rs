@@ -88,6 +88,8 @@ async fn judge_holding(
     }
     let license = &holding.license;
     match standing {
+        // Only the reconciliation knows of an end that another backend was told of.
+        Standing::Revoked { since } if !world.is_over() && world.losses().went_elsewhere(holding, since) => {}
         Standing::Revoked { since } if has_access && now.duration_since(since) > FINAL_HOUR => {
             world.differ(license, format!("{license} has access, and AWS has not served its buyer since {since}"));
         }
@@ -131,6 +133,15 @@ async fn judge_tenants(world: &World, stack: &Stack, granting: &BTreeMap<String,
 /// Whether AWS serves a holding's buyer for certain.
 pub(super) fn is_served(world: &World, holding: &Holding) -> bool {
     matches!(standing_of(world, holding, world.now()), Standing::Served { .. })
+}
+
+/// Whether AWS takes usage of a license at a moment: one of its buyer's licenses is in force then, or has its final hour.
+pub(super) fn takes_usage(world: &World, license: &LicenseId, at: Timestamp) -> bool {
+    let buyers = world.buyers();
+    let Some(holding) = buyers.holdings.iter().find(|holding| holding.license == *license) else { return false };
+    let overview = world.aws.marketplace().overview();
+    let mut theirs = overview.licenses.iter().filter(|license| is_theirs(license, holding));
+    theirs.any(|license| license.revoked.is_none_or(|revoked| at.duration_since(revoked) < FINAL_HOUR))
 }
 
 fn standing_of(world: &World, holding: &Holding, now: Timestamp) -> Standing {

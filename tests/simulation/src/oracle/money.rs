@@ -14,6 +14,7 @@ use stallkeeper::store::{Note, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
 use super::Difference;
+use super::access::takes_usage;
 use crate::application::Fact;
 use crate::buyers::Holding;
 use crate::stack::Stack;
@@ -340,7 +341,9 @@ fn had_its_last_chance(world: &World, record: &HourlyRecord) -> bool {
     let closes = record.name.hour.month().window_closes();
     let is_of_old_month = closes > until && closes.duration_since(until) < LAST_CHANCE;
     let is_open = record.window_closes() == closes;
-    is_of_old_month && is_open && record.attempts > 0
+    // Two minutes of a final hour are enough to send what is left of it.
+    let sent_by = until + SignedDuration::from_mins(3);
+    is_of_old_month && is_open && record.attempts > 0 && takes_usage(world, &record.name.license, sent_by)
 }
 
 fn account(world: &World, name: &RecordName) -> Account {
