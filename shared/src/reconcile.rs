@@ -165,10 +165,14 @@ impl<'a> Reconciler<'a> {
                 Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
             }
         }
-        if let Some((look, seen)) = judged.over.filter(|_| !has_successor) {
+        if let Some((look, seen)) = judged.over {
             has_successor = true;
-            lifecycle::see_agreement(self.store, &look).await?;
-            lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
+            let row = self.store.license(&license.id).await?;
+            let is_open = |row: &License| row.successor().is_none() && !row.state_at(looked_at).has_ended();
+            if row.as_ref().is_some_and(is_open) {
+                lifecycle::see_agreement(self.store, &look).await?;
+                lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
+            }
         }
         if view.goes_on() && !has_successor && !license.state_at(looked_at).has_ended() {
             outcome.find(FindingKind::NoSuccessor, Some(&license.id), license.agreement());

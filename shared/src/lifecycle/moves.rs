@@ -11,7 +11,7 @@ use super::{LicenseNews, change, follow_agreement, inherit, licenses_following, 
 use crate::agreement::{Agreement, AgreementLook, AgreementStatus, SeenStanding};
 use crate::ids::LicenseId;
 use crate::license::{License, LicenseEvent, Mark, Moving, Return, SeenInForce, Succession};
-use crate::marketplace::{Marketplace, MarketplaceError};
+use crate::marketplace::{AgreementAtAws, Marketplace, MarketplaceError};
 use crate::metering::window_of;
 use crate::store::{Store, StoreError};
 use crate::time::UsageHour;
@@ -71,15 +71,10 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     if old.first_active().is_none() {
         return Ok(cancel_move(store, id, &moving, "the customer key was never in force").await?);
     }
-    let at_aws = match marketplace.agreement(&moving.agreement).await {
-        Ok(at_aws) => at_aws,
-        Err(error) if now < waits_until(&moving) => return Err(error.into()),
-        Err(error) => {
-            let error = crate::aws::chain(&error);
-            tracing::error!(license = %id, error, "AWS did not answer; moving the buyer as the seller planned it");
-            None
-        }
-    };
+    let license = store.license(moving.arn.id()).await?;
+    let has_ended = license.is_some_and(|license| license.state_at(now).has_ended());
+    // Of what is known to have ended AWS is not asked: a buyer who returns need not wait for its answer.
+    let at_aws = if has_ended { None } else { ask_aws(marketplace, id, &moving, now).await? };
     let ending = at_aws.as_ref().and_then(|at_aws| at_aws.ending(&moving.agreement, now));
     if let Some(ending) = &ending {
         see_agreement(store, ending).await?;
@@ -91,7 +86,7 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     if ended_at.is_some_and(|ended_at| ended_at < moving.at.start()) && !old.state_at(now).has_ended() {
         return Ok(cancel_move(store, id, &moving, "the license that it moves to has ended").await?);
     }
-    let in_force = ending.is_none().then(|| SeenInForce {
+    let in_force = (ending.is_none() && !has_ended).then(|| SeenInForce {
         agreement: Some(moving.agreement.clone()),
         // It lifts no ending: one from before the hour of the move counts, whenever its event arrives.
         starts_at: at_aws.and_then(|at_aws| at_aws.starts_at),
@@ -101,6 +96,23 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     end_customer_key(store, &old, &moving).await?;
     tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
     Ok(subscribe_again(store, id).await?)
+}
+
+/// Asks AWS how the agreement of a move stands; none if AWS does not say, and the move is to be made all the same.
+async fn ask_aws(
+    marketplace: &Marketplace,
+    id: &LicenseId,
+    moving: &Moving,
+    now: Timestamp,
+) -> Result<Option<AgreementAtAws>, MarketplaceError> {
+    match marketplace.agreement(&moving.agreement).await {
+        Err(error) if now >= waits_until(moving) => {
+            let error = crate::aws::chain(&error);
+            tracing::error!(license = %id, error, "AWS did not answer; moving the buyer as the seller planned it");
+            Ok(None)
+        }
+        answer => answer,
+    }
 }
 
 /// The customer key with its planned move, as the table has it at this moment.

@@ -31,7 +31,7 @@ pub(super) struct Judged<'a> {
     pub(super) in_force: Option<SeenInForce>,
     /// Licenses that may have taken over, each by its agreement, the next first. The first that is known, or in force, has.
     pub(super) heirs: Vec<Heir<'a>>,
-    /// The last agreement of the chain, where that is over: the license is too, if no heir has taken over.
+    /// The last agreement of the chain, where that is over: then the license is over too, whichever license it had.
     pub(super) over: Option<(AgreementLook, SeenInForce)>,
     pub(super) findings: Vec<FindingKind>,
 }
