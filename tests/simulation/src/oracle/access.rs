@@ -135,15 +135,6 @@ pub(super) fn is_served(world: &World, holding: &Holding) -> bool {
     matches!(standing_of(world, holding, world.now()), Standing::Served { .. })
 }
 
-/// Whether AWS takes usage of a license at a moment: one of its buyer's licenses is in force then, or has its final hour.
-pub(super) fn takes_usage(world: &World, license: &LicenseId, at: Timestamp) -> bool {
-    let buyers = world.buyers();
-    let Some(holding) = buyers.holdings.iter().find(|holding| holding.license == *license) else { return false };
-    let overview = world.aws.marketplace().overview();
-    let mut theirs = overview.licenses.iter().filter(|license| is_theirs(license, holding));
-    theirs.any(|license| license.revoked.is_none_or(|revoked| at.duration_since(revoked) < FINAL_HOUR))
-}
-
 fn standing_of(world: &World, holding: &Holding, now: Timestamp) -> Standing {
     let overview = world.aws.marketplace().overview();
     let theirs: Vec<LicenseOverview> = overview.licenses.into_iter().filter(|it| is_theirs(it, holding)).collect();

@@ -35,7 +35,7 @@ async fn judge_license(world: &World, stack: &Stack, holding: &Holding, id: &Lic
     let mut wrong = judge_numbers(&events);
     wrong.extend(judge_causes(world, holding, &events));
     wrong.extend(judge_tenants(&events));
-    wrong.extend(judge_line(stack, id).await);
+    wrong.extend(judge_line(stack, id, &events).await);
     wrong
 }
 
@@ -96,8 +96,9 @@ fn judge_tenants(events: &[OutboundEvent]) -> Vec<String> {
     wrong
 }
 
-/// A license and the one that it took over from never belong to two tenants.
-async fn judge_line(stack: &Stack, id: &LicenseId) -> Vec<String> {
+/// A license and the one that it took over from never belong to two tenants, unless each had its own before AWS's events
+/// made them one line.
+async fn judge_line(stack: &Stack, id: &LicenseId, events: &[OutboundEvent]) -> Vec<String> {
     let Ok(Some(license)) = stack.store.license(id).await else { return Vec::new() };
     let Some(before) = &license.predecessor else { return Vec::new() };
     let Ok(Some(before)) = stack.store.license(before).await else { return Vec::new() };
@@ -105,8 +106,12 @@ async fn judge_line(stack: &Stack, id: &LicenseId) -> Vec<String> {
         // A move to it was planned, and never made.
         return Vec::new();
     }
+    let Ok(told_before) = stack.store.events_of_license(&before.id).await else { return Vec::new() };
+    let ended = told_before.iter().find(|it| matches!(it.told, Told::LicenseEnding { .. } | Told::LicenseEnded { .. }));
+    let linked = events.iter().find(|it| matches!(it.told, Told::LicenseLinked { .. }));
+    let was_linked = linked.zip(ended).is_some_and(|(linked, ended)| linked.at < ended.at);
     match (&before.tenant, &license.tenant) {
-        (Some(old), Some(new)) if old != new => {
+        (Some(old), Some(new)) if old != new && !was_linked => {
             vec![format!("it belongs to {new}, and {}, from which it took over, to {old}", before.id)]
         }
         _ => Vec::new(),

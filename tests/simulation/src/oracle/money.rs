@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use sandbox::aws::{BilledRecord, BillingStyle};
 use stallkeeper::ids::{DimensionKey, LicenseId};
@@ -14,7 +14,6 @@ use stallkeeper::store::{Note, Problem, ProblemKind};
 use stallkeeper::time::UsageHour;
 
 use super::Difference;
-use super::access::takes_usage;
 use crate::application::Fact;
 use crate::buyers::Holding;
 use crate::stack::Stack;
@@ -341,9 +340,12 @@ fn had_its_last_chance(world: &World, record: &HourlyRecord) -> bool {
     let closes = record.name.hour.month().window_closes();
     let is_of_old_month = closes > until && closes.duration_since(until) < LAST_CHANCE;
     let is_open = record.window_closes() == closes;
-    // Two minutes of a final hour are enough to send what is left of it.
-    let sent_by = until + SignedDuration::from_mins(3);
-    is_of_old_month && is_open && record.attempts > 0 && takes_usage(world, &record.name.license, sent_by)
+    // Of who has left since, AWS takes it for an hour; two minutes of that are enough to send it.
+    let is_too_late = |ending: Timestamp| until.duration_since(ending) > SignedDuration::from_mins(58);
+    let buyers = world.buyers();
+    let mut endings = buyers.endings.iter().filter(|(license, _)| *license == record.name.license);
+    let is_served = !endings.any(|(_, ending)| *ending >= record.timestamp && is_too_late(*ending));
+    is_of_old_month && is_open && record.attempts > 0 && is_served
 }
 
 fn account(world: &World, name: &RecordName) -> Account {
