@@ -83,9 +83,9 @@ impl Licenses {
         if moving.returned.is_none() && old.metered_from.is_some_and(|from| named.hour() < from) {
             return Resolved::As(customer);
         }
-        let has_ended = |id| self.get(id).is_some_and(|license| license.state_at(now).has_ended());
         // The buyer has left and subscribed again before the move was made: they return to the customer key with it.
-        let returns = moving.is_planned() && has_ended(&license.license) && !has_ended(&customer.license);
+        let left = self.get(&license.license).and_then(License::usage_until).filter(|_| moving.is_planned());
+        let returns = left.is_some_and(|left| old.active_since() > Some(left)) && !old.state_at(now).has_ended();
         match moving.key_of(named.time, now) {
             Key::Customer if named.license == customer.license => Resolved::As(customer),
             // The license may have been metered before its buyer's move was planned.

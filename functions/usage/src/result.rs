@@ -128,7 +128,7 @@ impl EventResult {
 
     /// An event of a buyer whose key changes at this moment.
     pub(crate) fn moving() -> Self {
-        let detail = "its buyer is moving to a license key, and what was reported before is still being written";
+        let detail = "its buyer is changing keys, and what was reported under the other one is still being written";
         Self::told(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
     }
 
