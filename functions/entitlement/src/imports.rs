@@ -292,8 +292,16 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
             if at < metered_from {
                 return Err(Refused::cell("move_at", "must not be before metered_from"));
             }
-            let moving =
-                Moving { arn: arn.clone(), agreement, account, at, done_at: None, cancelled_at: None, returned: None };
+            let moving = Moving {
+                arn: arn.clone(),
+                agreement,
+                account,
+                at,
+                left_at: None,
+                done_at: None,
+                cancelled_at: None,
+                returned: None,
+            };
             (LicenseId::legacy(&product, identifier), Some(moving))
         }
     };

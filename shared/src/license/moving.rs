@@ -21,6 +21,10 @@ pub struct Moving {
     pub account: AccountId,
     /// The first hour that is billed under the license.
     pub at: UsageHour,
+    /// When the agreement ended, as far as AWS's answers and its agreement events tell, where that is known before the move is
+    /// made: then the customer key has ended too. What AWS shows is later than the end; the event corrects it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Timestamp>,
     /// When it was done; none as long as it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
@@ -139,6 +143,7 @@ mod tests {
             agreement: "agmt-1".parse().unwrap(),
             account: "111122223333".parse().unwrap(),
             at: UsageHour::of(at("10:00:00")),
+            left_at: None,
             done_at: None,
             cancelled_at: None,
             returned: None,

@@ -106,6 +106,7 @@ impl License {
         let all = [
             deprovisioned.map(|mark| Ending::revoking(mark.at, EndReason::Deprovisioned)),
             self.agreement_ending().map(|(reason, at)| Ending::announced(at, reason)),
+            self.moving.as_ref().and_then(|it| it.left_at).map(|at| Ending::announced(at, EndReason::Unsubscribed)),
             news.unsubscribing.as_ref().map(|mark| Ending::announced(mark.at, EndReason::Unsubscribed)),
             news.unsubscribed.as_ref().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
         ];

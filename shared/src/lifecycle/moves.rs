@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{LicenseNews, change, follow_agreement, inherit, licenses_following, see_agreement};
 use crate::agreement::{Agreement, AgreementLook, AgreementStatus, SeenStanding};
 use crate::ids::LicenseId;
-use crate::license::{License, LicenseEvent, Mark, Moving, Return, SeenInForce, Succession};
+use crate::license::{License, LicenseEvent, Moving, Return, SeenInForce, Succession};
 use crate::marketplace::{AgreementAtAws, Marketplace, MarketplaceError};
 use crate::metering::window_of;
 use crate::store::{Store, StoreError};
@@ -75,8 +75,11 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     let has_ended = license.is_some_and(|license| license.state_at(now).has_ended());
     // Of what is known to have ended AWS is not asked: a buyer who returns need not wait for its answer.
     let at_aws = if has_ended { None } else { ask_aws(marketplace, id, &moving, now).await? };
-    let ending = at_aws.as_ref().and_then(|at_aws| at_aws.ending(&moving.agreement, now));
-    if let Some(ending) = &ending {
+    let mut ending = at_aws.as_ref().and_then(|at_aws| at_aws.ending(&moving.agreement, now));
+    if let Some(ending) = &mut ending {
+        // AWS says that it has ended, and the customer key may know when.
+        let left = ending.starts_at.and_then(|began| old.unsubscribed_since(began));
+        ending.seen.at = left.unwrap_or(ending.seen.at).min(ending.seen.at);
         see_agreement(store, ending).await?;
     }
     let target = prepare_move(store, &old, &moving).await?;
@@ -202,19 +205,20 @@ pub(super) fn follow_other_key<'a>(store: &'a Store, license: &'a License) -> Bo
 
 /// The agreement of a buyer who left by the customer key has ended; of one who has moved also where they subscribed again.
 async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> Result<(), StoreError> {
+    let license = store.license(moving.arn.id()).await?;
+    let followed = license.as_ref().and_then(License::agreement).unwrap_or(&moving.agreement);
+    let agreement = store.agreement(followed).await?;
+    let began = agreement.as_ref().and_then(|agreement| agreement.starts_at);
     let left = match moving.is_in_effect() {
-        true => old.unsubscribed_since(moving.at.start()),
-        false => old.ended_by_itself_at(),
+        true => old.unsubscribed_since(began.unwrap_or(moving.at.start())),
+        false => began.and_then(|began| old.unsubscribed_since(began)).or(old.ended_by_itself_at()),
     };
-    if let Some(at) = left {
-        let license = store.license(moving.arn.id()).await?;
-        let followed = license.as_ref().and_then(License::agreement).unwrap_or(&moving.agreement);
-        let agreement = store.agreement(followed).await?;
-        if agreement.as_ref().and_then(Agreement::ended_at).is_none() {
-            let seen = SeenStanding { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
-            let look = AgreementLook { agreement: followed.clone(), seen, previous: None, starts_at: None };
-            see_agreement(store, &look).await?;
-        }
+    // What AWS only showed as ended, ended when the buyer left.
+    let ended_at = agreement.as_ref().and_then(Agreement::ended_at);
+    if let Some(at) = left.filter(|left| ended_at.is_none_or(|ended_at| *left < ended_at)) {
+        let seen = SeenStanding { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
+        let look = AgreementLook { agreement: followed.clone(), seen, previous: None, starts_at: None };
+        see_agreement(store, &look).await?;
     }
     subscribe_again(store, &old.id).await
 }
@@ -223,10 +227,14 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
 /// again since: that is another agreement, and the move is cancelled.
 async fn license_changed(store: &Store, old: &License, license: &License) -> Result<(), StoreError> {
     let Some(moving) = old.moving.as_ref().filter(|moving| moving.arn.id() == &license.id) else { return Ok(()) };
+    let ended_at = license.agreement_ended_at();
+    if let Some(at) = ended_at.filter(|at| moving.left_at.is_some_and(|known| known != *at)) {
+        leave_at(store, &old.id, at).await?;
+    }
     if moving.done_at.is_some() {
         return subscribe_again(store, &old.id).await;
     }
-    let Some(at) = license.agreement_ended_at().filter(|_| moving.is_planned()) else { return Ok(()) };
+    let Some(at) = ended_at.filter(|_| moving.is_planned()) else { return Ok(()) };
     if has_subscribed_again(store, old, moving, at).await? {
         return match at < moving.at.start() {
             true => cancel_move(store, &old.id, moving, "the buyer has another agreement").await,
@@ -234,13 +242,17 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
             false => Ok(()),
         };
     }
-    let left = Mark { at, event: format!("agreement {}", moving.agreement) };
-    let ended = |row: Option<License>| {
-        let mut row = row.filter(|row| row.ended_by_itself_at().is_none())?;
-        row.hear(LicenseEvent::Unsubscribing(left.clone()));
+    if old.ended_by_itself_at().is_none() { leave_at(store, &old.id, at).await } else { Ok(()) }
+}
+
+/// Keeps when the agreement behind a customer key ended.
+async fn leave_at(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), StoreError> {
+    let left = |row: Option<License>| {
+        let mut row = row?;
+        row.moving.as_mut()?.left_at = Some(at);
         Some(row.into())
     };
-    store.change_license(&old.id, ended).await.map(drop)
+    store.change_license(id, left).await.map(drop)
 }
 
 /// Reports whether a customer key is in force by a later subscription than the one whose agreement a move named.

@@ -85,7 +85,7 @@ pub async fn requeue_problems(world: &Arc<World>, stack: &Arc<Stack>) {
     }
     stack.attend(world.later(SignedDuration::from_mins(11)));
     for record in records {
-        let path = format!("/v1/usage/{}/requeue", record.replace('@', "%40").replace('~', "%7E"));
+        let path = format!("/v1/usage/{record}/requeue");
         let outcome = match ask_usage(world, stack, &Call::post(path, "application/json", "")).await {
             None => "not answered".to_owned(),
             Some(answer) if answer.status == 200 => "done".to_owned(),

@@ -240,7 +240,7 @@ fn check_moving(world: &World, sent: &Sent, said: &[Said]) {
             let buyers = world.buyers();
             let at = buyers.holding(&buyer).and_then(|holding| Some(holding.move_to.as_ref()?.at));
             let Some(at) = at else { continue };
-            (at, buyers.activations.iter().any(|(license, activated)| *license == buyer && *activated > at))
+            (at, buyers.activations.iter().filter(|(license, _)| *license == buyer).count() > 1)
         };
         world.count(&format!("usage of who moves: {}", key_of((time, now, at), said)), 1);
         let is_moving = *said == Said::Retry("license_moving".to_owned());

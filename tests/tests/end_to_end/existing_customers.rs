@@ -36,7 +36,7 @@ pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value
 }
 
 /// The ARN of the license that a legacy buyer has at AWS.
-pub(crate) async fn arn_of(world: &World, purchase: &Bought) -> String {
+async fn arn_of(world: &World, purchase: &Bought) -> String {
     let bought = world.control(Method::GET, "/sandbox/purchases", json!({})).await;
     let mut licenses = bought["licenses"].as_array().unwrap().iter();
     let of_agreement = licenses.find(|license| license["agreement_id"] == purchase.agreement.as_str()).unwrap();
@@ -235,13 +235,9 @@ pub(crate) async fn mover(world: &World) -> (Bought, String, String) {
     mover_at(world, "2026-11-10T10:00:00Z").await
 }
 
-/// One who moves at another hour.
-pub(crate) async fn mover_at(world: &World, at: &str) -> (Bought, String, String) {
-    let purchase = world.buy("demo-legacy", json!({})).await;
-    world.register(&purchase.token, "buyer@example.com").await;
-    world.link(&purchase.license, "acme").await;
-    let arn = arn_of(world, &purchase).await;
-    let new = arn.rsplit(':').next().unwrap().to_owned();
+/// The file that moves a legacy buyer to a license key at the next hour, with the license's ARN and id.
+pub(crate) async fn move_of(world: &World, purchase: &Bought) -> (String, String, String) {
+    let arn = arn_of(world, purchase).await;
     let csv = format!(
         "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{arn},{},{}\n",
         purchase.product,
@@ -249,6 +245,16 @@ pub(crate) async fn mover_at(world: &World, at: &str) -> (Bought, String, String
         purchase.agreement,
         purchase.account
     );
+    let license = arn.rsplit(':').next().unwrap().to_owned();
+    (csv, arn, license)
+}
+
+/// One who moves at another hour.
+pub(crate) async fn mover_at(world: &World, at: &str) -> (Bought, String, String) {
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    world.register(&purchase.token, "buyer@example.com").await;
+    world.link(&purchase.license, "acme").await;
+    let (csv, arn, new) = move_of(world, &purchase).await;
     let results = import(world, &csv).await;
     assert_eq!((&results[0]["status"], &results[0]["moves_to"]), (&json!("imported"), &json!(new)), "{results:?}");
     assert_eq!(results[0]["moves_at"], at);

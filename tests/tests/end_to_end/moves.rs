@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tests::{Bought, World};
 
-use crate::existing_customers::{arn_of, booked, import, mover, usage};
+use crate::existing_customers::{booked, import, move_of, mover, usage};
 
 fn at(time: &str) -> Timestamp {
     format!("2026-11-{time}:00Z").parse().unwrap()
@@ -17,19 +17,6 @@ fn at(time: &str) -> Timestamp {
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
-}
-
-/// The row that moves a legacy buyer to a license key at the next hour.
-async fn row(world: &World, purchase: &Bought) -> (String, String) {
-    let arn = arn_of(world, purchase).await;
-    let csv = format!(
-        "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{arn},{},{}\n",
-        purchase.product,
-        purchase.customer.as_deref().unwrap(),
-        purchase.agreement,
-        purchase.account
-    );
-    (csv, arn.rsplit(':').next().unwrap().to_owned())
 }
 
 /// AWS does not say how agreements stand.
@@ -74,7 +61,7 @@ async fn an_event_under_both_ids_is_billed_once_whatever_intake_remembers() {
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
-    let (csv, new) = row(&world, &purchase).await;
+    let (csv, _, new) = move_of(&world, &purchase).await;
     let (old, now) = (purchase.license.clone(), world.now());
     // From here on intake remembers the customer key without its move.
     assert_eq!(world.report(json!([usage(&old, 10, "k1", now)])).await, ["accepted"]);
@@ -273,6 +260,34 @@ async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
     world.advance(minutes(10)).await;
     let (status, _) = world.api(Method::GET, &format!("/v1/licenses/{}", new.replace("l-", "l-f")), None).await;
     assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn who_left_and_subscribed_again_before_the_hour_and_is_heard_of_after_it_returns() {
+    for seed in 0..3 {
+        let world = World::new().await;
+        let (purchase, _, new) = mover(&world).await;
+        let old = purchase.license.clone();
+        world.advance(minutes(2)).await;
+        world.deliver(json!({ "hold": true })).await;
+        world.end(&purchase.agreement).await;
+        world.advance(minutes(5)).await;
+        world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+        world.sandbox.set(at("10T10:23")).await;
+        assert_eq!(world.license(&new).await["grants_access"], false, "seed {seed}");
+        world.deliver(json!({ "reorder": seed, "release": true })).await;
+        world.advance(minutes(2)).await;
+        let license = world.license(&old).await;
+        assert_eq!(
+            (&license["state"], &license["successor"]),
+            (&json!("active"), &Value::Null),
+            "seed {seed}: {license}"
+        );
+        world.advance(minutes(5)).await;
+        assert_eq!(world.report(json!([usage(&old, 6, "k", world.now())])).await, ["accepted"]);
+        world.advance(minutes(180)).await;
+        is_in_one_style_an_hour(&world, &old, 6).await;
+    }
 }
 
 #[tokio::test]

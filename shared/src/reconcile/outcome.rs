@@ -1,0 +1,149 @@
+//! What came of a look at a license: what was made good, and what a person must look at.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ids::{AgreementId, LicenseId};
+use crate::license::{License, State, StateName};
+use crate::store::Store;
+
+/// What was made good on a license.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    /// The license.
+    pub license: LicenseId,
+    /// What.
+    pub kind: RepairKind,
+    /// Its state before; none if the table did not know it.
+    pub before: Option<StateName>,
+    /// Its state now.
+    pub after: StateName,
+}
+
+/// A kind of repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepairKind {
+    /// The table did not know the license.
+    Found,
+    /// It is in force, and was believed to wait.
+    Activated,
+    /// It is over, and was believed to be in force, or to have ended otherwise.
+    Ended,
+    /// It is in force, and was believed to be over.
+    Reopened,
+    /// Its agreement was followed by another.
+    Renewed,
+    /// Another license took over from it, with its tenant.
+    HandedOver,
+    /// It grants something else.
+    Entitlements,
+}
+
+impl RepairKind {
+    /// The name in logs and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Activated => "activated",
+            Self::Ended => "ended",
+            Self::Reopened => "reopened",
+            Self::Renewed => "renewed",
+            Self::HandedOver => "handed_over",
+            Self::Entitlements => "entitlements",
+        }
+    }
+}
+
+/// Something that does not fit together and that no rule makes good: a person must look at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What.
+    pub kind: FindingKind,
+    /// The license that it is about; none if none is known.
+    pub license: Option<LicenseId>,
+    /// The agreement that it is about.
+    pub agreement: Option<AgreementId>,
+}
+
+/// A kind of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// AWS has an agreement in force of which the table has no license and AWS names none.
+    UnknownAgreement,
+    /// AWS has the agreement in force, and does not tell this account whether its license is provisioned.
+    Unproven,
+    /// AWS says that the agreement goes on in another, and shows none.
+    NoSuccessor,
+    /// AWS has revoked the license, and still shows its agreement as active or its entitlements.
+    ClosedButActive,
+    /// AWS shows the agreement as active and grants nothing by it. What was known last is kept.
+    EntitlementsEmpty,
+    /// AWS names a license of a buyer who is still served by a customer key: the buyer is to be moved.
+    NotMoved,
+}
+
+impl FindingKind {
+    /// The name in logs and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownAgreement => "unknown_agreement",
+            Self::Unproven => "unproven",
+            Self::NoSuccessor => "no_successor",
+            Self::ClosedButActive => "closed_but_active",
+            Self::EntitlementsEmpty => "entitlements_empty",
+            Self::NotMoved => "not_moved",
+        }
+    }
+}
+
+/// What came of a look.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// What was made good, on this license and on those that took over from it.
+    pub repairs: Vec<Repair>,
+    /// What a person must look at.
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    pub(super) fn take_in(&mut self, other: Self) {
+        self.repairs.extend(other.repairs);
+        self.findings.extend(other.findings);
+    }
+
+    pub(super) fn find(&mut self, kind: FindingKind, license: Option<&LicenseId>, agreement: Option<&AgreementId>) {
+        let (named, of) = (license.map(LicenseId::as_str), agreement.map(AgreementId::as_str));
+        tracing::error!(license = named, agreement = of, finding = kind.as_str(), "a person must look at it");
+        self.findings.push(Finding { kind, license: license.cloned(), agreement: agreement.cloned() });
+    }
+
+    /// Tells a license apart from what it was: that is what was made good.
+    pub(super) fn compare(&mut self, before: Option<&License>, after: &License, store: &Store) {
+        let now = store.clock().now();
+        let was = before.map(|before| before.state_at(now).name());
+        let is = after.state_at(now).name();
+        for kind in differences(before, after, now) {
+            let (before, after_is) = (was.map(StateName::as_str), is.as_str());
+            let (license, repair) = (&after.id, kind.as_str());
+            tracing::warn!(%license, repair, before, after = after_is, counter = "reconcile_repair", "made good");
+            self.repairs.push(Repair { license: after.id.clone(), kind, before: was, after: is });
+        }
+    }
+}
+
+fn differences(before: Option<&License>, after: &License, now: Timestamp) -> Vec<RepairKind> {
+    let Some(before) = before else { return vec![RepairKind::Found] };
+    let (was, is) = (before.state_at(now), after.state_at(now));
+    let of_state = match (&was, &is) {
+        (was, State::Active) if was.has_ended() => Some(RepairKind::Reopened),
+        (State::Pending | State::Failed, State::Active) => Some(RepairKind::Activated),
+        (was, is) if is.has_ended() && was != is => Some(RepairKind::Ended),
+        _ => None,
+    };
+    let renewed = (before.agreement() != after.agreement()).then_some(RepairKind::Renewed);
+    let granted = (before.entitlements != after.entitlements).then_some(RepairKind::Entitlements);
+    let handed_over = (before.successor() != after.successor()).then_some(RepairKind::HandedOver);
+    of_state.into_iter().chain(renewed).chain(handed_over).chain(granted).collect()
+}
