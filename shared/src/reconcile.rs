@@ -17,7 +17,7 @@ use crate::listing::Listing;
 use crate::marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
 use crate::store::{Store, StoreError};
 
-use judge::{Heir, View, is_settled, judge};
+use judge::{Heir, View, is_settled, judge, seen_by};
 
 pub use outcome::{Finding, FindingKind, Outcome, Repair, RepairKind};
 pub use pace::Pace;
@@ -165,13 +165,13 @@ impl<'a> Reconciler<'a> {
                 Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
             }
         }
-        if let Some((look, seen)) = judged.over {
+        if let Some(look) = judged.over {
             has_successor = true;
             let row = self.store.license(&license.id).await?;
             let is_open = |row: &License| row.successor().is_none() && !row.state_at(looked_at).has_ended();
             if row.as_ref().is_some_and(is_open) {
                 lifecycle::see_agreement(self.store, &look).await?;
-                lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
+                lifecycle::hear_of_license(self.store, &seen_news(license, seen_by(&look))).await?;
             }
         }
         if view.goes_on() && !has_successor && !license.state_at(looked_at).has_ended() {

@@ -55,7 +55,7 @@ pub(crate) struct Answered {
     pub(crate) product: ProductCode,
     /// How many records AWS has booked.
     pub(crate) booked: usize,
-    /// Whether AWS has judged records one by one: then nothing stands against their product and dimensions.
+    /// Set if AWS has judged records one by one: then nothing stands against their product and dimensions.
     pub(crate) is_judged: bool,
     /// If AWS refused the call as a whole: why, and the records, which are free to go again.
     pub(crate) rejected: Option<(Rejection, Vec<HourlyRecord>)>,
@@ -117,8 +117,8 @@ pub(crate) async fn attempt(
     Ok(answered)
 }
 
-/// Keeps which records of a product something else has booked. An acceptance that may be about such a booking is told as
-/// a problem then; that this cannot be kept or read stops nothing.
+/// Keeps that something else has booked records of a product, and reports each acceptance that may be about such a booking
+/// as a problem. A failure of the table is logged and stops nothing.
 async fn note_foreign_bookings(run: &Run<'_>, product: &ProductCode, records: impl Iterator<Item = &HourlyRecord>) {
     let (mut in_conflict, mut unverified) = (Vec::new(), Vec::new());
     for record in records {

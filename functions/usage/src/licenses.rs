@@ -83,18 +83,22 @@ impl Licenses {
         if moving.returned.is_none() && old.metered_from.is_some_and(|from| named.hour() < from) {
             return Resolved::As(customer);
         }
-        // The buyer has left and subscribed again before the move was made: they return to the customer key with it.
-        let left = self.get(&license.license).and_then(License::usage_until).filter(|_| moving.is_planned());
-        let returns = left.is_some_and(|left| old.active_since() > Some(left)) && !old.state_at(now).has_ended();
         match moving.key_of(named.time, now) {
             Key::Customer if named.license == customer.license => Resolved::As(customer),
             // The license may have been metered before its buyer's move was planned.
             Key::Customer | Key::CustomerUnlessKnown => Resolved::UnlessKnown { event: customer, other: license },
-            Key::License if returns => Resolved::NotNow,
+            Key::License if self.returns(old, moving, now) => Resolved::NotNow,
             Key::License => Resolved::As(license),
             Key::LicenseUnlessKnown => Resolved::UnlessKnown { event: license, other: customer },
             Key::NotNow => Resolved::NotNow,
         }
+    }
+
+    /// Returns `true` if a buyer has left by the license and subscribed again before the move to it was made: they return
+    /// to the customer key with the move.
+    fn returns(&self, old: &License, moving: &Moving, now: Timestamp) -> bool {
+        let left = self.get(moving.arn.id()).and_then(License::usage_until).filter(|_| moving.is_planned());
+        left.is_some_and(|left| old.active_since() > Some(left)) && !old.state_at(now).has_ended()
     }
 
     /// The same event under the other key of its buyer, if they move or have moved.

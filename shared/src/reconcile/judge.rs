@@ -32,7 +32,7 @@ pub(super) struct Judged<'a> {
     /// Licenses that may have taken over, each by its agreement, the next first. The first that is known, or in force, has.
     pub(super) heirs: Vec<Heir<'a>>,
     /// The last agreement of the chain, where that is over: then the license is over too, whichever license it had.
-    pub(super) over: Option<(AgreementLook, SeenInForce)>,
+    pub(super) over: Option<AgreementLook>,
     pub(super) findings: Vec<FindingKind>,
 }
 
@@ -168,12 +168,11 @@ fn is_closed(view: &View<'_>) -> bool {
 fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     let license = view.license;
     let Some(granting) = view.granting() else { return };
-    let starts_at = granting.at_aws.starts_at;
+    let look = look_at(view, granting);
     let is_over = granting.at_aws.status.end_reason().is_some();
     // What is over grants nothing any more: only its end is taken in.
     let is_proven = is_over || view.is_provisioned;
-    let at = if is_over { view.over_by(&granting.at_aws, Some(granting)) } else { view.looked_at };
-    let seen = SeenInForce { agreement: Some(granting.id.clone()), starts_at, at };
+    let seen = seen_by(&look);
     let mut after = license.clone();
     after.hear(LicenseEvent::SeenInForce(seen.clone()));
     let is_next = after.agreement() != license.agreement();
@@ -182,7 +181,7 @@ fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
         return;
     }
     if is_next {
-        judged.looks.push(look_at(view, granting));
+        judged.looks.push(look);
     }
     judged.in_force = Some(seen);
 }
@@ -196,11 +195,7 @@ fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
     let mut later: Vec<&FoundAgreement> = view.found.iter().filter(|found| follows(view, found)).collect();
     later.sort_by_key(|found| found.at_aws.starts_at);
     let over = later.last().filter(|last| last.at_aws.status.end_reason().is_some());
-    judged.over = over.map(|last| {
-        let (look, starts_at) = (look_at(view, last), last.at_aws.starts_at);
-        let seen = SeenInForce { agreement: Some(last.id.clone()), starts_at, at: look.seen.at };
-        (look, seen)
-    });
+    judged.over = over.map(|last| look_at(view, last));
     for agreement in later {
         let others = agreement.licenses.iter().filter(|arn| *arn.id() != license.id);
         judged.heirs.extend(others.map(|arn| Heir { agreement, arn, look: look_at(view, agreement) }));
@@ -229,6 +224,11 @@ fn look_at(view: &View<'_>, found: &FoundAgreement) -> AgreementLook {
         previous: view.license.agreement().filter(|_| follows(view, found)).cloned(),
         starts_at: found.at_aws.starts_at,
     }
+}
+
+/// Reads what was found of an agreement as word that a license was in force by it.
+pub(super) fn seen_by(look: &AgreementLook) -> SeenInForce {
+    SeenInForce { agreement: Some(look.agreement.clone()), starts_at: look.starts_at, at: look.seen.at }
 }
 
 #[cfg(test)]

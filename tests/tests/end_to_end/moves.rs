@@ -37,6 +37,25 @@ async fn is_in_one_style_an_hour(world: &World, legacy: &str, expected: i64) {
     assert!(styles.values().all(|styles| styles.len() == 1), "{styles:?}");
 }
 
+async fn is_billed_under_both_keys(world: &World, legacy: &str) {
+    let keys: BTreeSet<String> = booked(world, legacy).await.1.into_values().flatten().collect();
+    assert_eq!(keys, BTreeSet::from(["customer".to_owned(), "license".to_owned()]));
+}
+
+async fn is_served_by_the_customer_key(world: &World, legacy: &str, seed: i32) {
+    let license = world.license(legacy).await;
+    assert_eq!((&license["state"], &license["successor"]), (&json!("active"), &Value::Null), "seed {seed}: {license}");
+}
+
+/// The buyer leaves and subscribes again, and the events of both are held back.
+async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &Bought) {
+    world.advance(minutes(2)).await;
+    world.deliver(json!({ "hold": true })).await;
+    world.end(&purchase.agreement).await;
+    world.advance(minutes(5)).await;
+    world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+}
+
 /// The event of an agreement that renews another, as EventBridge sends it.
 fn renewal(next: &Bought, previous: &str, time: Timestamp) -> Value {
     json!({
@@ -183,8 +202,7 @@ async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key()
     assert_eq!(world.report(json!([usage(&new, 5, "by the key", world.now())])).await, ["duplicate"]);
     world.advance(minutes(180)).await;
     is_in_one_style_an_hour(&world, &old, 5 + 3).await;
-    let hours: BTreeSet<String> = booked(&world, &old).await.1.into_values().flatten().collect();
-    assert_eq!(hours, BTreeSet::from(["customer".to_owned(), "license".to_owned()]));
+    is_billed_under_both_keys(&world, &old).await;
 }
 
 #[tokio::test]
@@ -212,8 +230,7 @@ async fn who_leaves_after_the_hour_and_subscribes_again_before_the_move_is_made_
     assert_eq!(world.report(json!([usage(&old, 5, "by the key", world.now())])).await, ["accepted"]);
     world.advance(minutes(180)).await;
     is_in_one_style_an_hour(&world, &old, 5 + 3).await;
-    let hours: BTreeSet<String> = booked(&world, &old).await.1.into_values().flatten().collect();
-    assert_eq!(hours, BTreeSet::from(["customer".to_owned(), "license".to_owned()]));
+    is_billed_under_both_keys(&world, &old).await;
 }
 
 #[tokio::test]
@@ -268,21 +285,12 @@ async fn who_left_and_subscribed_again_before_the_hour_and_is_heard_of_after_it_
         let world = World::new().await;
         let (purchase, _, new) = mover(&world).await;
         let old = purchase.license.clone();
-        world.advance(minutes(2)).await;
-        world.deliver(json!({ "hold": true })).await;
-        world.end(&purchase.agreement).await;
-        world.advance(minutes(5)).await;
-        world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+        leaves_and_subscribes_again_unheard(&world, &purchase).await;
         world.sandbox.set(at("10T10:23")).await;
         assert_eq!(world.license(&new).await["grants_access"], false, "seed {seed}");
         world.deliver(json!({ "reorder": seed, "release": true })).await;
         world.advance(minutes(2)).await;
-        let license = world.license(&old).await;
-        assert_eq!(
-            (&license["state"], &license["successor"]),
-            (&json!("active"), &Value::Null),
-            "seed {seed}: {license}"
-        );
+        is_served_by_the_customer_key(&world, &old, seed).await;
         world.advance(minutes(5)).await;
         assert_eq!(world.report(json!([usage(&old, 6, "k", world.now())])).await, ["accepted"]);
         world.advance(minutes(180)).await;
@@ -296,20 +304,11 @@ async fn who_left_and_subscribed_again_before_the_hour_keeps_the_customer_key() 
         let world = World::new().await;
         let (purchase, _, new) = mover(&world).await;
         let old = purchase.license.clone();
-        world.advance(minutes(2)).await;
-        world.deliver(json!({ "hold": true })).await;
-        world.end(&purchase.agreement).await;
-        world.advance(minutes(5)).await;
-        world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
+        leaves_and_subscribes_again_unheard(&world, &purchase).await;
         world.advance(minutes(3)).await;
         world.deliver(json!({ "reorder": seed, "release": true })).await;
         world.sandbox.set(at("10T12:00")).await;
-        let license = world.license(&old).await;
-        assert_eq!(
-            (&license["state"], &license["successor"]),
-            (&json!("active"), &Value::Null),
-            "seed {seed}: {license}"
-        );
+        is_served_by_the_customer_key(&world, &old, seed).await;
         assert_eq!(world.license(&new).await["grants_access"], false);
         assert_eq!(world.report(json!([usage(&old, 6, "k", world.now())])).await, ["accepted"]);
         world.advance(minutes(80)).await;
