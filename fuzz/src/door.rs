@@ -76,12 +76,17 @@ impl Answer {
     }
 }
 
+/// Runs a future to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
 /// Asks a function that is made on AWS, and answers what AWS was asked.
 pub(crate) fn ask<T, F: Future<Output = T>>(function: impl FnOnce(SdkConfig, Clock) -> F) -> (T, Vec<Call>) {
     let aws = Aws::default();
     let clock = Clock::standing_at(now());
     let config = aws.config();
-    let answer = RUNTIME.with(|runtime| runtime.block_on(async { function(config, clock).await }));
+    let answer = block_on(async { function(config, clock).await });
     (answer, aws.calls())
 }
 

@@ -417,9 +417,12 @@ impl Functions {
             registration: Arc::new(Registration::new(&of("registration"), table, clock.clone())),
             subscription: Arc::new(Subscription::new(&of("subscription"), table, clock.clone())),
             entitlement: Arc::new(EntitlementApi::new(&of("entitlement"), table, topic, clock.clone())),
-            usage: Arc::new(
-                UsageApi::new(&of("usage"), table, clock.clone()).reporting_to(metrics.clone()).in_dry_run(dry_run),
-            ),
+            usage: Arc::new(UsageApi::with_settings(
+                &of("usage"),
+                table,
+                clock.clone(),
+                usage::Settings { metrics: metrics.clone(), dry_run },
+            )),
             metering: Arc::new(metering),
             notifier: Arc::new(Notifier::new(&of("notifier"), topic, clock.clone()).reporting_to(metrics.clone())),
             mailer: Arc::new(Mailer::new(&of("mailer"), table, MAIL_FROM, clock.clone()).reporting_to(metrics)),

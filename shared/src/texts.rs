@@ -2,14 +2,17 @@
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
+use serde::Deserialize;
 use unic_langid::LanguageIdentifier;
 
 /// A language that texts are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Language {
     /// English.
+    #[serde(rename = "en")]
     English,
     /// Japanese.
+    #[serde(rename = "ja")]
     Japanese,
 }
 

@@ -1,17 +1,21 @@
-//! Contacts: what a buyer left on the registration page. Personal data, so each reading of it is a call of its own.
+//! Contacts: the personal data that a buyer entered on the registration page. Each read is a request of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use stallkeeper::audit::AuditEntry;
-use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::http::extract::{Caller, NoParameters, Path, Query};
+use stallkeeper::http::{ApiError, Problem};
+use stallkeeper::ids::LicenseId;
 use stallkeeper::lifecycle;
 use stallkeeper::registration::Contact;
-use stallkeeper::store::Store;
 
-use crate::licenses::known;
+use crate::Context;
 
 /// A contact as the API shows it.
 #[derive(Serialize)]
@@ -19,9 +23,9 @@ pub(crate) struct ContactView {
     email: String,
     name: Option<String>,
     company: Option<String>,
-    /// What else the listing's form asked, by the fields' keys.
+    /// The answers to the other questions of the listing's form, by the keys of the form's fields.
     answers: BTreeMap<String, String>,
-    /// The language of the page that it was left on, `en` or `ja`.
+    /// The language of the page that the buyer filled in, `en` or `ja`.
     language: String,
     saved_at: Timestamp,
 }
@@ -33,25 +37,33 @@ impl From<Contact> for ContactView {
     }
 }
 
-/// `GET /v1/licenses/{license}/contact`: all that is kept of the buyer as a person.
-pub(crate) async fn show(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let license = known(store, license).await?;
-    let contact = store.contact(&license.id).await?.ok_or_else(|| {
+/// `GET /v1/licenses/{license}/contact`: all personal data that is stored of the buyer.
+pub(crate) async fn show(
+    State(context): State<Arc<Context>>,
+    Path(license): Path<LicenseId>,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Result<Json<ContactView>, ApiError> {
+    let license = context.license(&license).await?;
+    let contact = context.store.contact(&license.id).await?.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "contact_unknown", "Nothing is kept of the buyer.")
             .detail(format!("{} has no contact: none was left, or it was erased", license.id))
             .action("Ask the buyer, or go without.")
     })?;
-    Ok(Response::json(StatusCode::OK, &ContactView::from(contact)))
+    Ok(Json(ContactView::from(contact)))
 }
 
-/// `DELETE /v1/licenses/{license}/contact`: erases it, with what the licenses before and after this one have of it. Done
-/// again it changes nothing.
-pub(crate) async fn erase(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let license = known(store, license).await?;
-    let entry = AuditEntry::new(request.caller.as_deref(), "contact.erase", &license.id, [], store.clock().now());
-    let was_there = lifecycle::erase_contact(store, &license, &entry).await?;
-    tracing::info!(license = %license.id, was_there, audit = %entry.id, "a contact is erased");
-    Ok(Response::empty(StatusCode::NO_CONTENT))
+/// `DELETE /v1/licenses/{license}/contact`: erases the contact, also where the license's predecessors and successors have
+/// it. Repeating the request changes nothing.
+pub(crate) async fn erase(
+    State(context): State<Arc<Context>>,
+    Path(license): Path<LicenseId>,
+    Query(NoParameters {}): Query<NoParameters>,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    let store = &context.store;
+    let license = context.license(&license).await?;
+    let entry = AuditEntry::new(caller.arn(), "contact.erase", &license.id, [], store.clock().now());
+    let existed = lifecycle::erase_contact(store, &license, &entry).await?;
+    tracing::info!(license = %license.id, existed, audit = %entry.id, "Erased a contact");
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,67 +1,75 @@
-//! Handoffs: the application redeems the code that a buyer brings from the registration page.
+//! Handoffs: the application redeems the code with which the registration page sends a buyer to it.
 
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::http::extract::{self, Caller, IdempotencyKey, NoParameters, Query};
+use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{AccountId, CustomerIdentifier, LicenseId, ProductCode};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::registration::{Door, Handoff, Redeemed, Secret, redeemer};
 use stallkeeper::store::{Store, StoreError};
 
+use crate::Context;
 use crate::contacts::ContactView;
 
+/// The code to redeem. It is a secret, so it has no `Debug`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Redemption {
+pub(crate) struct Redemption {
     code: String,
 }
 
-/// What the application learns of a buyer whom it is about to sign up or in.
+/// A buyer whom the application is about to sign up or sign in.
 #[derive(Serialize)]
-struct HandoffView<'a> {
-    license: &'a LicenseId,
-    product: &'a ProductCode,
-    /// The buyer's AWS account: shown masked and confirmed by the user before the license is linked.
-    account: Option<&'a AccountId>,
-    customer_identifier: Option<&'a CustomerIdentifier>,
+pub(crate) struct HandoffView {
+    license: LicenseId,
+    product: ProductCode,
+    /// The buyer's AWS account. The application shows it masked, and the user confirms it before the license is linked.
+    account: Option<AccountId>,
+    customer_identifier: Option<CustomerIdentifier>,
     state: StateName,
     grants_access: bool,
-    /// Whether the user wants a new account (`sign_up`) or has one (`sign_in`).
+    /// The page that the user chose: `sign_up` for a new account, `sign_in` for an existing one.
     door: Door,
-    /// Whether the license belongs to a tenant already. Then only a user of that tenant may go on.
+    /// The license belongs to a tenant already. Then only a user of that tenant may continue.
     linked: bool,
-    /// Whether it is a probe: no buyer, but somebody who looks at the application.
+    /// The license is a probe: there is no buyer, and an operator tests the application.
     probe: bool,
-    /// What the buyer left in this visit, to fill in the sign-up form with; never that of a license that is linked.
+    /// The contact that the buyer entered in this visit, to fill in the sign-up form with; none if the license is linked.
     contact: Option<ContactView>,
-    /// Until when the same answer is given again to the same caller with the same key, if the license is not linked.
+    /// The end of the time in which the same caller with the same key gets this answer again, if the license is not
+    /// linked.
     expires_at: Timestamp,
 }
 
-/// `POST /v1/handoffs` with `{"code": "…"}` and a key in the header `Idempotency-Key`: what the code stands for.
+/// `POST /v1/handoffs` with `{"code": "…"}` and a key in the header `Idempotency-Key`: redeems the code.
 ///
-/// A code is good for 15 minutes, for one caller and one key: an answer that was lost is given again to the same caller
-/// with the same key until the license is linked. Whoever else brings it is answered 410, as one that is too old,
-/// replaced by a newer one of the same visit, or was never made.
-pub(crate) async fn redeem(store: &Store, request: &Request) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let key = request.idempotency_key()?;
-    let Redemption { code } = request.json()?;
-    let by = redeemer(request.caller.as_deref().unwrap_or("unknown"), key);
+/// A code is valid for 15 minutes, for one caller and one key: the same caller with the same key gets a lost answer again
+/// until the license is linked. Everybody else gets 410, the answer to a code that is too old, was replaced by a newer one
+/// of the same visit, or was never made.
+pub(crate) async fn redeem(
+    State(context): State<Arc<Context>>,
+    Query(NoParameters {}): Query<NoParameters>,
+    IdempotencyKey(key): IdempotencyKey,
+    caller: Caller,
+    extract::Json(Redemption { code }): extract::Json<Redemption>,
+) -> Result<Json<HandoffView>, ApiError> {
+    let store = &context.store;
+    let by = redeemer(caller.arn().unwrap_or("unknown"), &key);
     let code = Secret::presented(&code).ok_or_else(gone)?;
     let (handoff, license) = redeemed(store, &code, by).await?.ok_or_else(gone)?;
     let linked = license.tenant.is_some();
-    // What another visit has left may be another person's.
+    // The contact of another visit may be another person's.
     let contact = if linked { None } else { store.contact(&license.id).await? };
     let contact = contact.filter(|contact| contact.session.as_ref() == Some(&handoff.session));
     let now = store.clock().now();
-    tracing::info!(license = %license.id, door = ?handoff.door, linked, counter = "handoff_redeemed", "a handoff is redeemed");
-    let view = HandoffView {
-        license: &license.id,
-        product: &license.product,
-        account: license.account.as_ref(),
-        customer_identifier: license.customer.as_ref(),
+    tracing::info!(license = %license.id, door = ?handoff.door, linked, counter = "handoff_redeemed", "Redeemed a handoff");
+    Ok(Json(HandoffView {
         state: license.state_at(now).name(),
         grants_access: license.grants_access_at(now),
         door: handoff.door,
@@ -69,11 +77,14 @@ pub(crate) async fn redeem(store: &Store, request: &Request) -> Result<Response,
         probe: license.id.is_probe(),
         contact: contact.map(ContactView::from),
         expires_at: Timestamp::from_second(handoff.expires_at).unwrap_or(now),
-    };
-    Ok(Response::json(StatusCode::OK, &view))
+        license: license.id,
+        product: license.product,
+        account: license.account,
+        customer_identifier: license.customer,
+    }))
 }
 
-/// The handoff of a code with its license, once it is this redeemer's; none if it is not to be had.
+/// Redeems a code. Returns its handoff and its license; none if this redeemer cannot have it.
 async fn redeemed(store: &Store, code: &Secret, by: String) -> Result<Option<(Handoff, License)>, StoreError> {
     loop {
         let Some(handoff) = store.handoff(code).await? else { return Ok(None) };
@@ -82,7 +93,7 @@ async fn redeemed(store: &Store, code: &Secret, by: String) -> Result<Option<(Ha
         if !handoff.is_open_to(&by, was_linked) {
             return Ok(None);
         }
-        // Where another comes between, the handoff tells who it was.
+        // If another redeemer was faster, the handoff names it: read it again.
         if handoff.redeemed.is_some() || store.redeem(code, &Redeemed { by: by.clone(), was_linked }).await? {
             return Ok(Some((handoff, license)));
         }
@@ -93,7 +104,7 @@ fn gone() -> Problem {
     Problem::new(StatusCode::GONE, "handoff_gone", "The code can no longer be redeemed.")
         .detail("it is used, replaced by a newer one, older than 15 minutes, or was never made")
         .action(
-            "Have the buyer go on from the registration page again, or choose “Set up your account” at AWS Marketplace: \
+            "Have the buyer continue from the registration page again, or choose “Set up your account” on AWS Marketplace: \
              that makes a new code.",
         )
 }

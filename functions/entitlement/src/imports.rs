@@ -1,13 +1,18 @@
-//! Customers whom the seller had before Stallkeeper: taken over with their tenants, from CSV, and moved from customer keys
-//! to license keys.
+//! Customers whom the seller had before Stallkeeper: imported from CSV with their tenants, and moved from customer keys to
+//! license keys.
 
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::aws::chain;
 use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row, WrongLength};
-use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::http::extract::{Caller, Csv, Query};
+use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{
     AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, PROBE_TENANTS, ProductCode, TenantId,
 };
@@ -15,12 +20,14 @@ use stallkeeper::license::{License, Moving};
 use stallkeeper::lifecycle::{self, Customer, Imported};
 use stallkeeper::listing::is_mail_address;
 use stallkeeper::registration::{Contact, LONGEST_NAME};
-use stallkeeper::store::{Store, StoreError};
+use stallkeeper::store::StoreError;
 use stallkeeper::texts::Language;
 use stallkeeper::time::{Rfc3339, UsageHour};
 
-/// How many customers a request may bring.
-const MOST_ROWS: usize = 200;
+use crate::Context;
+
+/// The most customers of one request.
+const ROWS_MAX: usize = 200;
 
 const COLUMNS: Columns = Columns {
     required: &["product", "tenant"],
@@ -43,8 +50,18 @@ const COLUMNS: Columns = Columns {
 /// How long before an hour begins what is to begin with it must be known: every intake has seen it by then.
 const NOTICE: SignedDuration = SignedDuration::from_mins(10);
 
-#[derive(Serialize)]
-struct Report {
+/// The parameters of an import.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ImportQuery {
+    /// Judges the rows and writes nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// The result of an import: how many rows had which status, and the result of each.
+#[derive(Debug, Serialize)]
+pub(crate) struct ImportReport {
     dry_run: bool,
     imported: usize,
     unchanged: usize,
@@ -53,20 +70,21 @@ struct Report {
     results: Vec<RowResult>,
 }
 
-/// What became of a row.
-#[derive(Serialize)]
+/// The result of a row.
+#[derive(Debug, Serialize)]
 struct RowResult {
-    /// The line that it begins in.
+    /// The line that the row begins in.
     line: usize,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     license: Option<LicenseId>,
-    /// From when on its usage is billed by Stallkeeper.
+    /// The moment from which Stallkeeper bills the license's usage.
     #[serde(skip_serializing_if = "Option::is_none")]
     metered_from: Option<Timestamp>,
-    /// The license that it becomes, and from when on.
+    /// The license that replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
     moves_to: Option<LicenseId>,
+    /// The moment from which the other license replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
     moves_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +95,7 @@ struct RowResult {
     action: Option<&'static str>,
 }
 
-/// What is wrong with a row.
+/// A reason to refuse a row.
 struct Refused {
     code: &'static str,
     detail: String,
@@ -86,7 +104,7 @@ struct Refused {
 
 impl Refused {
     fn cell(column: &str, why: impl std::fmt::Display) -> Self {
-        Self::row(format!("{column}: {why}"), "Mend the cell and send the row again.")
+        Self::row(format!("{column}: {why}"), "Correct the cell and send the row again.")
     }
 
     fn row(detail: String, action: &'static str) -> Self {
@@ -99,19 +117,22 @@ impl Refused {
     }
 }
 
-/// `POST /v1/imports?dry_run=` with CSV: each row a customer whom the seller has already. Each is answered for itself; the
-/// same again changes nothing. A row with a customer identifier and a license moves the customer from the one to the other
-/// at an hour. For an operator; what changes stands in the audit log.
-pub(crate) async fn import(store: &Store, request: &Request) -> Result<Response, Refusal> {
-    request.only_parameters(&["dry_run"])?;
-    let dry_run = request.flag("dry_run")?;
-    let file = CsvFile::read(request.csv()?, &COLUMNS, MOST_ROWS).map_err(|error| unreadable(&error))?;
-    let mut report = Report { dry_run, imported: 0, unchanged: 0, refused: 0, retry: 0, results: Vec::new() };
+/// `POST /v1/imports?dry_run=` with CSV: imports a customer of the seller from each row. Each row has its own result;
+/// repeating the request changes nothing. A row with a customer identifier and a license moves the customer from the one
+/// to the other at an hour. For an operator; the audit log has the changes.
+pub(crate) async fn import(
+    State(context): State<Arc<Context>>,
+    Query(ImportQuery { dry_run }): Query<ImportQuery>,
+    caller: Caller,
+    Csv(text): Csv,
+) -> Result<Json<ImportReport>, ApiError> {
+    let file = CsvFile::read(&text, &COLUMNS, ROWS_MAX).map_err(|error| unreadable(&error))?;
+    let mut report = ImportReport { dry_run, imported: 0, unchanged: 0, refused: 0, retry: 0, results: Vec::new() };
     let mut table_answers = true;
     for (line, row) in file.rows() {
-        // Were each of 200 rows tried against a table that does not answer, the caller would not be answered either.
+        // Trying each of 200 rows against a table that does not answer would take longer than the caller waits.
         let result = match table_answers {
-            true => import_row(store, request, row, dry_run).await,
+            true => context.import_row(&caller, row, dry_run).await,
             false => Err(not_confirmed()),
         };
         table_answers = !matches!(result, Err(Refused { code: NOT_CONFIRMED, .. }));
@@ -120,32 +141,9 @@ pub(crate) async fn import(store: &Store, request: &Request) -> Result<Response,
     if report.retry == report.results.len() {
         return Err(Problem::unavailable().into());
     }
-    let Report { imported, unchanged, refused, retry, .. } = report;
-    tracing::info!(
-        dry_run,
-        imported,
-        unchanged,
-        refused,
-        retry,
-        counter = "customers_imported",
-        "customers were imported"
-    );
-    Ok(Response::json(StatusCode::OK, &report))
-}
-
-/// Imports one row. Returns the license as it then is, and whether that changed it.
-async fn import_row(
-    store: &Store,
-    request: &Request,
-    row: Result<Row<'_>, WrongLength>,
-    dry_run: bool,
-) -> Result<(License, bool), Refused> {
-    let row = row.map_err(|wrong| Refused::row(wrong.to_string(), "Mend the row and send it again."))?;
-    let customer = customer(Cells(row), store.clock().now())?;
-    take_over(store, request, customer, dry_run).await.unwrap_or_else(|error| {
-        tracing::error!(error = %chain(&error), counter = "api_unavailable", "failed to import a row: no answer from the table");
-        Err(not_confirmed())
-    })
+    let ImportReport { imported, unchanged, refused, retry, .. } = report;
+    tracing::info!(dry_run, imported, unchanged, refused, retry, counter = "customers_imported", "Imported customers");
+    Ok(Json(report))
 }
 
 /// The code of a row that may or may not be imported.
@@ -155,64 +153,81 @@ fn not_confirmed() -> Refused {
     Refused {
         code: NOT_CONFIRMED,
         detail: "the table did not confirm it".to_owned(),
-        action: "Send the same row again, in a while. What is imported already stays as it is.",
+        action: "Send the same row again later. Rows that were imported already stay as they are.",
     }
 }
 
-/// Takes one customer over. Answers the license as it then is, and whether that changed it.
-async fn take_over(
-    store: &Store,
-    request: &Request,
-    customer: Customer,
-    dry_run: bool,
-) -> Result<Result<(License, bool), Refused>, StoreError> {
-    if store.listing(&customer.product).await?.is_none() {
-        return Ok(Err(Refused {
-            code: "product_unknown",
-            detail: format!("this stack has no listing of {}", customer.product),
-            action: "Check the product code, and that the listing is in this stack.",
-        }));
+impl Context {
+    /// Imports one row. Returns the license after the import, and `true` if the import changed it.
+    async fn import_row(
+        &self,
+        caller: &Caller,
+        row: Result<Row<'_>, WrongLength>,
+        dry_run: bool,
+    ) -> Result<(License, bool), Refused> {
+        let row = row.map_err(|wrong| Refused::row(wrong.to_string(), "Correct the row and send it again."))?;
+        let customer = customer(Cells(row), self.store.clock().now())?;
+        self.import_customer(caller, customer, dry_run).await.unwrap_or_else(|error| {
+            tracing::error!(error = %chain(&error), counter = "api_unavailable", "Failed to import a row: the table did not answer");
+            Err(not_confirmed())
+        })
     }
-    let entry = AuditEntry::new(
-        request.caller.as_deref(),
-        "license.import",
-        &customer.license,
-        [("tenant", customer.tenant.to_string())],
-        store.clock().now(),
-    );
-    Ok(match lifecycle::import(store, &customer, &entry, dry_run).await? {
-        Imported::Done { license, changed } => Ok((*license, changed)),
-        Imported::AccountMismatch(known) => Err(Refused {
-            code: "account_mismatch",
-            detail: format!("account: {} is known with the account {known}", customer.license),
-            action: "Check that the row's cells belong to one customer. If they do, leave the account empty, or correct it.",
-        }),
-        Imported::LinkedElsewhere => Err(Refused {
-            code: "license_linked_elsewhere",
-            detail: format!("{} belongs to another tenant", customer.license),
-            action: "Check the tenant. To give the license to another, move it.",
-        }),
-        Imported::MovesElsewhere => Err(Refused {
-            code: "license_moves_elsewhere",
-            detail: format!("{} moves to another license, or at another hour", customer.license),
-            action: "Look at the license. What was said about its move before stays.",
-        }),
-        Imported::Another => Err(Refused {
-            code: "license_another_buyers",
-            detail: "the license that it moves to is known with another account, product, tenant or predecessor"
-                .to_owned(),
-            action: "Check the ARN. Nobody is moved to a license of somebody else.",
-        }),
-        Imported::NotInForce => Err(Refused {
-            code: "license_not_in_force",
-            detail: format!("{} is over, so it cannot move", customer.license),
-            action: "Import the license alone, or leave it out.",
-        }),
-    })
+
+    /// Imports one customer. Returns the license after the import, and `true` if the import changed it.
+    async fn import_customer(
+        &self,
+        caller: &Caller,
+        customer: Customer,
+        dry_run: bool,
+    ) -> Result<Result<(License, bool), Refused>, StoreError> {
+        if self.store.listing(&customer.product).await?.is_none() {
+            return Ok(Err(Refused {
+                code: "product_unknown",
+                detail: format!("this stack has no listing of {}", customer.product),
+                action: "Check the product code, and that the listing is in this stack.",
+            }));
+        }
+        let entry = AuditEntry::new(
+            caller.arn(),
+            "license.import",
+            &customer.license,
+            [("tenant", customer.tenant.to_string())],
+            self.store.clock().now(),
+        );
+        Ok(match lifecycle::import(&self.store, &customer, &entry, dry_run).await? {
+            Imported::Done { license, changed } => Ok((*license, changed)),
+            Imported::AccountMismatch(known) => Err(Refused {
+                code: "account_mismatch",
+                detail: format!("account: {} is known with the account {known}", customer.license),
+                action: "Check that the row's cells belong to one customer. If they do, leave the account empty, or correct it.",
+            }),
+            Imported::LinkedElsewhere => Err(Refused {
+                code: "license_linked_elsewhere",
+                detail: format!("{} belongs to another tenant", customer.license),
+                action: "Check the tenant. To give the license to another, move it.",
+            }),
+            Imported::MovesElsewhere => Err(Refused {
+                code: "license_moves_elsewhere",
+                detail: format!("{} moves to another license, or at another hour", customer.license),
+                action: "Read the license. The move that an earlier import set stays as it is.",
+            }),
+            Imported::Another => Err(Refused {
+                code: "license_another_buyers",
+                detail: "the license that it moves to is known with another account, product, tenant or predecessor"
+                    .to_owned(),
+                action: "Check the ARN. Nobody is moved to a license of somebody else.",
+            }),
+            Imported::NotInForce => Err(Refused {
+                code: "license_not_in_force",
+                detail: format!("{} has ended, so it cannot move", customer.license),
+                action: "Import the license alone, or leave it out.",
+            }),
+        })
+    }
 }
 
-impl Report {
-    /// Adds what became of the row that begins in a line.
+impl ImportReport {
+    /// Adds the result of the row that begins in a line.
     fn add(&mut self, line: usize, result: Result<(License, bool), Refused>) {
         let (count, result) = match result {
             Ok((license, true)) => (&mut self.imported, done(line, "imported", &license)),
@@ -254,7 +269,9 @@ impl RowResult {
 fn unreadable(why: &InvalidCsv) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
         .detail(why.to_string())
-        .action("Mend the file as the detail says and send it again, with 1 to 200 rows. Nothing of it was taken over.")
+        .action(
+            "Correct the file as the detail says and send it again, with 1 to 200 rows. Nothing of it was imported.",
+        )
 }
 
 /// Reads the customer of a row.

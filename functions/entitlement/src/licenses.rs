@@ -1,10 +1,15 @@
 //! Licenses: the list, one of them, and its link to a tenant.
 
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
 use http::StatusCode;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use stallkeeper::audit::AuditEntry;
-use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::http::extract::{self, Caller, Limit, NoParameters, Path, Query};
+use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{AccountId, LicenseId, TenantId};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::lifecycle::{self, Linking};
@@ -12,40 +17,62 @@ use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::registration::Door;
 use stallkeeper::store::{Page, Store, StoreError};
 
+use crate::Context;
 use crate::probes::may_belong;
 use crate::view::LicenseView;
 
-/// How many licenses a page has where the caller does not say.
-const PAGE: usize = 50;
-const LONGEST_PAGE: usize = 200;
+/// The longest reason of a change by an operator, in characters.
+const REASON_CHARS_MAX: usize = 500;
 
-/// The longest reason of a change by hand, in characters.
-const LONGEST_REASON: usize = 500;
+/// The most reads of the table in one request, where what they find is not in the state asked for.
+const READS_MAX: usize = 20;
 
-/// How often one request looks for more, where what it finds is not in the state asked for.
-const MOST_LOOKS: usize = 20;
+/// The parameters of the list of licenses.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LicensesQuery {
+    /// Lists only the licenses of this AWS account.
+    account: Option<AccountId>,
+    /// Lists only the licenses in this state.
+    #[serde(default, deserialize_with = "state_name")]
+    state: Option<StateName>,
+    #[serde(default)]
+    limit: Limit<50, 200>,
+    cursor: Option<String>,
+}
 
-#[derive(Serialize)]
-struct List<'a> {
-    licenses: Vec<LicenseView<'a>>,
+/// Reads the name of a state; an error lists the names.
+fn state_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StateName>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let known = StateName::ALL.into_iter().find(|state| state.as_str() == text);
+    known.map(Some).ok_or_else(|| {
+        let names: Vec<&str> = StateName::ALL.into_iter().map(StateName::as_str).collect();
+        D::Error::custom(format_args!("must be one of {}", names.join(", ")))
+    })
+}
+
+/// A page of licenses.
+#[derive(Debug, Serialize)]
+pub(crate) struct Licenses {
+    licenses: Vec<LicenseView>,
     /// Where the next page begins; none after the last. A page may be shorter than asked for and still have
     /// a next one.
     next: Option<String>,
 }
 
-/// `GET /v1/licenses?account=&state=&limit=&cursor=`: those of an account, in a state, both, or all.
-pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, Refusal> {
-    request.only_parameters(&["account", "state", "limit", "cursor"])?;
-    let account: Option<AccountId> = parse(request, "account")?;
-    let state = request.parameter("state").map(read_state).transpose()?;
-    let limit = request.limit(PAGE, LONGEST_PAGE)?;
+/// `GET /v1/licenses?account=&state=&limit=&cursor=`: the licenses of an account, in a state, both, or all.
+pub(crate) async fn list(
+    State(context): State<Arc<Context>>,
+    Query(LicensesQuery { account, state, limit, cursor }): Query<LicensesQuery>,
+) -> Result<Json<Licenses>, ApiError> {
+    let store = &context.store;
     let now = store.clock().now();
-    let mut page = Page { licenses: Vec::new(), next: request.parameter("cursor").map(str::to_owned) };
-    for look in 0..MOST_LOOKS {
-        if look > 0 && (page.next.is_none() || page.licenses.len() >= limit) {
+    let mut page = Page { licenses: Vec::new(), next: cursor };
+    for read in 0..READS_MAX {
+        let left = limit.get() - i32::try_from(page.licenses.len()).unwrap_or(limit.get());
+        if read > 0 && (page.next.is_none() || left <= 0) {
             break;
         }
-        let left = i32::try_from(limit - page.licenses.len()).unwrap_or(1);
         let more = match &account {
             Some(account) => store.licenses_of_account(account, page.next.as_deref(), left).await?,
             None => page_over_states(store, state, page.next.as_deref(), left).await?,
@@ -54,15 +81,12 @@ pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, R
         page.licenses.extend(more.licenses.into_iter().filter(is_wanted));
         page.next = more.next;
     }
-    Ok(shown(&page, now))
+    let licenses = page.licenses.into_iter().map(|license| LicenseView::at(license, now)).collect();
+    Ok(Json(Licenses { licenses, next: page.next }))
 }
 
-fn shown(page: &Page, now: Timestamp) -> Response {
-    let licenses = page.licenses.iter().map(|license| LicenseView::at(license, now)).collect();
-    Response::json(StatusCode::OK, &List { licenses, next: page.next.clone() })
-}
-
-/// A page of the index by state, one state after the other. Its cursor is the state's place and the index's cursor.
+/// Returns a page of the index by state, one state after the other. Its cursor is the state's position and the index's
+/// cursor.
 ///
 /// A license is indexed by the state that it was written in, and time alone makes an ending one ended. One that changes
 /// its state between two pages may be missing or come twice.
@@ -94,150 +118,151 @@ pub(crate) async fn page_over_states(
 }
 
 /// `GET /v1/licenses/{license}`.
-pub(crate) async fn show(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let license = known(store, license).await?;
-    Ok(one(&license, store.clock().now()))
+pub(crate) async fn show(
+    State(context): State<Arc<Context>>,
+    Path(license): Path<LicenseId>,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Result<Json<LicenseView>, ApiError> {
+    let license = context.license(&license).await?;
+    Ok(Json(LicenseView::at(license, context.store.clock().now())))
 }
 
-#[derive(Deserialize)]
+/// The tenant that a license is linked to.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Link {
+pub(crate) struct Link {
     tenant: TenantId,
 }
 
 /// `PUT /v1/licenses/{license}/tenant` with `{"tenant": "…"}`: the license belongs to the tenant from now on.
 ///
-/// The same again changes nothing. A license that belongs to another tenant stays there: 409, which does not say to
-/// whom.
-pub(crate) async fn link(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let id = read_license(license)?;
-    let Link { tenant } = request.json()?;
+/// Repeating the request changes nothing. A license that belongs to another tenant stays there: 409, which does not name
+/// that tenant.
+pub(crate) async fn link(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<LicenseId>,
+    Query(NoParameters {}): Query<NoParameters>,
+    caller: Caller,
+    extract::Json(Link { tenant }): extract::Json<Link>,
+) -> Result<Json<LicenseView>, ApiError> {
+    let store = &context.store;
     may_belong(&id, &tenant)?;
     let to = [("to", tenant.to_string())];
-    let entry = AuditEntry::new(request.caller.as_deref(), "license.link", &id, to, store.clock().now());
+    let entry = AuditEntry::new(caller.arn(), "license.link", &id, to, store.clock().now());
     let linking = lifecycle::link_tenant(store, &id, &tenant, Some(&entry)).await?;
-    note_link(store, &id, &linking).await;
-    linked(store, &id, linking, || {
+    context.note_link(&id, &linking).await;
+    context.linked(&id, linking, || {
         Problem::new(StatusCode::CONFLICT, "license_linked_elsewhere", "The license belongs to another tenant.")
             .detail(format!("{id} was linked before and stays where it is"))
             .action("Have the buyer sign in to the account that the license was registered with.")
     })
 }
 
-/// What an application's wish to link a license proves of it.
-async fn note_link(store: &Store, id: &LicenseId, linking: &Linking) {
-    let proven = match linking {
-        Linking::Linked(license) if license.door == Some(Door::SignIn) => {
-            Some((&license.product, EvidenceKind::ExistingAccountLinked))
-        }
-        Linking::LinkedElsewhere(product) => Some((product, EvidenceKind::SecondClaimRefused)),
-        Linking::Linked(_) | Linking::Unknown => None,
-    };
-    if let Some((product, kind)) = proven.filter(|_| !id.is_probe()) {
-        store.note_evidence(product, kind).await;
-    }
-}
-
-#[derive(Deserialize)]
+/// The tenant that a license belongs to, and why it no longer should.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Unlink {
+pub(crate) struct Unlink {
     from: TenantId,
     reason: String,
 }
 
-/// `POST /v1/licenses/{license}/tenant/unlink` with `{"from": "…", "reason": "…"}`: the license belongs to nobody from
-/// now on, and the next who registers may link it. For an operator; the reason stands in the audit log.
-pub(crate) async fn unlink(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let id = read_license(license)?;
-    let Unlink { from, reason } = request.json()?;
-    give(store, request, &id, ("license.unlink", &from, None), &reason).await
+/// `POST /v1/licenses/{license}/tenant/unlink` with `{"from": "…", "reason": "…"}`: the license belongs to no tenant from
+/// now on, and the next buyer who registers it may link it. For an operator; the reason is in the audit log.
+pub(crate) async fn unlink(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<LicenseId>,
+    Query(NoParameters {}): Query<NoParameters>,
+    caller: Caller,
+    extract::Json(Unlink { from, reason }): extract::Json<Unlink>,
+) -> Result<Json<LicenseView>, ApiError> {
+    context.reassign(&caller, &id, ("license.unlink", &from, None), &reason).await
 }
 
-#[derive(Deserialize)]
+/// The tenant that a license belongs to, the tenant that it should belong to, and why.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Move {
+pub(crate) struct Move {
     from: TenantId,
     to: TenantId,
     reason: String,
 }
 
 /// `POST /v1/licenses/{license}/tenant/move` with `{"from": "…", "to": "…", "reason": "…"}`: the license belongs to the
-/// other tenant from now on. For an operator; the reason stands in the audit log.
-pub(crate) async fn move_on(store: &Store, request: &Request, license: &str) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let id = read_license(license)?;
-    let Move { from, to, reason } = request.json()?;
+/// other tenant from now on. For an operator; the reason is in the audit log.
+pub(crate) async fn move_to_tenant(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<LicenseId>,
+    Query(NoParameters {}): Query<NoParameters>,
+    caller: Caller,
+    extract::Json(Move { from, to, reason }): extract::Json<Move>,
+) -> Result<Json<LicenseView>, ApiError> {
     if from == to {
         return Err(Problem::invalid("to", "is the same tenant as `from`").into());
     }
     may_belong(&id, &to)?;
-    give(store, request, &id, ("license.move", &from, Some(&to)), &reason).await
+    context.reassign(&caller, &id, ("license.move", &from, Some(&to)), &reason).await
 }
 
-async fn give(
-    store: &Store,
-    request: &Request,
-    id: &LicenseId,
-    (action, from, to): (&str, &TenantId, Option<&TenantId>),
-    reason: &str,
-) -> Result<Response, Refusal> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        return Err(Problem::invalid("reason", format!("must be 1 to {LONGEST_REASON} characters")).into());
+impl Context {
+    /// Returns a license.
+    ///
+    /// # Errors
+    ///
+    /// Fails with a problem document where the table has no such license.
+    pub(crate) async fn license(&self, id: &LicenseId) -> Result<License, ApiError> {
+        let license = self.store.license(id).await?;
+        license.ok_or_else(|| Problem::license_unknown(id).into())
     }
-    let to_whom = to.map_or_else(|| "nobody".to_owned(), TenantId::to_string);
-    let was = [("from", from.to_string()), ("to", to_whom), ("reason", reason.to_owned())];
-    let entry = AuditEntry::new(request.caller.as_deref(), action, id, was, store.clock().now());
-    let linking = lifecycle::move_license(store, id, from, to, &entry).await?;
-    tracing::info!(license = %id, audit = %entry.id, action, "asked for by hand");
-    linked(store, id, linking, || {
-        Problem::new(StatusCode::CONFLICT, "license_not_of_tenant", "The license does not belong to that tenant.")
-            .detail(format!("{id} does not belong to {from}, and stays where it is"))
-            .action("Look at the license, and name the tenant that it belongs to.")
-    })
-}
 
-fn linked(
-    store: &Store,
-    id: &LicenseId,
-    linking: Linking,
-    elsewhere: impl Fn() -> Problem,
-) -> Result<Response, Refusal> {
-    match linking {
-        Linking::Linked(license) => Ok(one(&license, store.clock().now())),
-        Linking::Unknown => Err(Problem::license_unknown(id).into()),
-        Linking::LinkedElsewhere(_) => Err(elsewhere().into()),
+    /// Notes for the auditor what an application's request to link a license proves.
+    async fn note_link(&self, id: &LicenseId, linking: &Linking) {
+        let proven = match linking {
+            Linking::Linked(license) if license.door == Some(Door::SignIn) => {
+                Some((&license.product, EvidenceKind::ExistingAccountLinked))
+            }
+            Linking::LinkedElsewhere(product) => Some((product, EvidenceKind::SecondClaimRefused)),
+            Linking::Linked(_) | Linking::Unknown => None,
+        };
+        if let Some((product, kind)) = proven.filter(|_| !id.is_probe()) {
+            self.store.note_evidence(product, kind).await;
+        }
     }
-}
 
-/// The license that a path names.
-pub(crate) async fn known(store: &Store, license: &str) -> Result<License, Refusal> {
-    let id = read_license(license)?;
-    Ok(store.license(&id).await?.ok_or_else(|| Problem::license_unknown(&id))?)
-}
+    /// Moves a license from one tenant to another, or to none, for an operator.
+    async fn reassign(
+        &self,
+        caller: &Caller,
+        id: &LicenseId,
+        (action, from, to): (&str, &TenantId, Option<&TenantId>),
+        reason: &str,
+    ) -> Result<Json<LicenseView>, ApiError> {
+        let reason = reason.trim();
+        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+            return Err(Problem::invalid("reason", format!("must be 1 to {REASON_CHARS_MAX} characters")).into());
+        }
+        let to_whom = to.map_or_else(|| "nobody".to_owned(), TenantId::to_string);
+        let was = [("from", from.to_string()), ("to", to_whom), ("reason", reason.to_owned())];
+        let entry = AuditEntry::new(caller.arn(), action, id, was, self.store.clock().now());
+        let linking = lifecycle::move_license(&self.store, id, from, to, &entry).await?;
+        tracing::info!(license = %id, audit = %entry.id, action, "An operator asked to move a license between tenants");
+        self.linked(id, linking, || {
+            Problem::new(StatusCode::CONFLICT, "license_not_of_tenant", "The license does not belong to that tenant.")
+                .detail(format!("{id} does not belong to {from}, and stays where it is"))
+                .action("Read the license, and name the tenant that it belongs to.")
+        })
+    }
 
-fn one(license: &License, now: Timestamp) -> Response {
-    Response::json(StatusCode::OK, &LicenseView::at(license, now))
-}
-
-fn read_license(text: &str) -> Result<LicenseId, Problem> {
-    text.parse().map_err(|error| Problem::invalid("license", error))
-}
-
-fn parse<T: std::str::FromStr>(request: &Request, name: &str) -> Result<Option<T>, Problem>
-where
-    T::Err: std::fmt::Display,
-{
-    request.parameter(name).map(str::parse).transpose().map_err(|error: T::Err| Problem::invalid(name, error))
-}
-
-fn read_state(text: &str) -> Result<StateName, Problem> {
-    let known = StateName::ALL.into_iter().find(|state| state.as_str() == text);
-    known.ok_or_else(|| {
-        let names: Vec<&str> = StateName::ALL.into_iter().map(StateName::as_str).collect();
-        Problem::invalid("state", format!("must be one of {}", names.join(", ")))
-    })
+    /// Returns the license after a link, or the problem that there was.
+    fn linked(
+        &self,
+        id: &LicenseId,
+        linking: Linking,
+        elsewhere: impl Fn() -> Problem,
+    ) -> Result<Json<LicenseView>, ApiError> {
+        match linking {
+            Linking::Linked(license) => Ok(Json(LicenseView::at(*license, self.store.clock().now()))),
+            Linking::Unknown => Err(Problem::license_unknown(id).into()),
+            Linking::LinkedElsewhere(_) => Err(elsewhere().into()),
+        }
+    }
 }

@@ -1,17 +1,24 @@
-//! Probes: licenses that are made to look at the seller's application with, as a buyer does, and are of nobody.
+//! Probes: licenses without a buyer, with which an operator tests the seller's application as a buyer would.
 
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use stallkeeper::http::{Problem, Refusal, Request, Response};
+use stallkeeper::http::extract::{self, NoParameters, Query};
+use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
 use stallkeeper::lifecycle::{self, Probe};
 use stallkeeper::registration::{Door, HANDOFF_LIFE};
-use stallkeeper::store::Store;
 
-#[derive(Deserialize)]
+use crate::Context;
+
+/// The product and the page of the application that a probe is for.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(crate) struct ProbeRequest {
     product: ProductCode,
     #[serde(default = "sign_up")]
     door: Door,
@@ -21,41 +28,43 @@ fn sign_up() -> Door {
     Door::SignUp
 }
 
+/// A new probe. Its `url` has a secret, so it has no `Debug`.
 #[derive(Serialize)]
-struct ProbeView<'a> {
-    license: &'a LicenseId,
-    /// Where a buyer would arrive, with a code that can be redeemed once.
-    url: &'a str,
-    /// Until when.
+pub(crate) struct ProbeView {
+    license: LicenseId,
+    /// The page of the application to which a buyer would be sent, with a code that can be redeemed once.
+    url: String,
+    /// The end of the code.
     code_expires_at: Timestamp,
-    /// What the tenant's id must begin with that it is linked to.
+    /// The beginning of the id of every tenant that the probe can be linked to.
     tenant_prefix: &'static str,
-    /// When the probe is gone.
+    /// The end of the probe.
     expires_at: Timestamp,
 }
 
-/// `POST /v1/probes` with `{"product": "…", "door": "sign_up"}`: makes a license that is in force for a day, with a code to
-/// arrive at the application by. It is never metered, told or listed, and belongs only to tenants of its own. Each request
-/// makes another.
-pub(crate) async fn make(store: &Store, request: &Request) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let Wanted { product, door } = request.json()?;
-    let listing = store
-        .listing(&product)
-        .await?
-        .ok_or_else(|| Problem::invalid("product", format!("this stack has no listing of {product}")))?;
+/// `POST /v1/probes` with `{"product": "…", "door": "sign_up"}`: creates a license that is in force for a day, with a code
+/// to redeem in the application. It is never metered, published or listed, and belongs only to tenants that are kept for
+/// probes. Each request creates another.
+pub(crate) async fn create(
+    State(context): State<Arc<Context>>,
+    Query(NoParameters {}): Query<NoParameters>,
+    extract::Json(ProbeRequest { product, door }): extract::Json<ProbeRequest>,
+) -> Result<(StatusCode, Json<ProbeView>), ApiError> {
+    let store = &context.store;
+    let listing = store.listing(&product).await?;
+    let listing =
+        listing.ok_or_else(|| Problem::invalid("product", format!("this stack has no listing of {product}")))?;
     let now = store.clock().now();
     let Probe { license, code, .. } = lifecycle::make_probe(store, &listing, door).await?;
-    tracing::info!(license = %license.id, %product, "a probe is made");
-    let url = listing.urls.way_in(door, &code);
+    tracing::info!(license = %license.id, %product, "Created a probe");
     let view = ProbeView {
-        license: &license.id,
-        url: url.as_str(),
+        license: license.id,
+        url: listing.urls.way_in(door, &code).into(),
         code_expires_at: now.saturating_add(HANDOFF_LIFE).unwrap_or(Timestamp::MAX),
         tenant_prefix: PROBE_TENANTS,
         expires_at: license.expires_at.and_then(|at| Timestamp::from_second(at).ok()).unwrap_or(now),
     };
-    Ok(Response::json(StatusCode::CREATED, &view))
+    Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// Refuses a tenant that a license may not belong to: probes have tenants of their own, and those have nothing else.

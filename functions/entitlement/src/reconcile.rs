@@ -1,58 +1,60 @@
-//! One license held against what AWS Marketplace shows, on demand.
+//! Reconciliation of one license with what AWS Marketplace shows, on demand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use axum::Json;
+use axum::extract::State;
 use serde::Serialize;
 use stallkeeper::aws::chain;
-use stallkeeper::http::{Problem, Refusal, Request, Response};
-use stallkeeper::marketplace::Marketplace;
+use stallkeeper::http::extract::{NoParameters, Path, Query};
+use stallkeeper::http::{ApiError, Problem};
+use stallkeeper::ids::LicenseId;
 use stallkeeper::reconcile::{Finding, Pace, ReconcileError, Reconciler, Repair};
-use stallkeeper::store::Store;
 
-use crate::licenses::known;
+use crate::Context;
 use crate::view::LicenseView;
 
-/// How long AWS may take over all: less than the function has.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The limit on all calls to AWS of one request: less than the function's timeout.
+const AWS_TIMEOUT: Duration = Duration::from_secs(20);
 
-#[derive(Serialize)]
-struct ReconciledView<'a> {
-    license: LicenseView<'a>,
-    /// What was made good, on it and on the licenses that took over from it.
+/// A license after its reconciliation.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReconciledView {
+    license: LicenseView,
+    /// The repairs of the license and of those that succeeded it.
     repairs: Vec<Repair>,
-    /// What a person must look at.
+    /// The findings that an operator must resolve.
     findings: Vec<Finding>,
 }
 
-/// `POST /v1/licenses/{license}/reconcile`: asks AWS how it stands, and makes good what news left out. Done again it
-/// changes nothing. Nobody decides anything here, so no audit log has it; the function's log has each repair.
-pub(crate) async fn now(
-    store: &Store,
-    marketplace: &Marketplace,
-    request: &Request,
-    license: &str,
-) -> Result<Response, Refusal> {
-    request.only_parameters(&[])?;
-    let license = known(store, license).await?;
+/// `POST /v1/licenses/{license}/reconcile`: reads the license's state in AWS and repairs what the events left out.
+/// Repeating the request changes nothing. The caller decides nothing here, so the audit log has no entry; the function's
+/// log has each repair.
+pub(crate) async fn reconcile(
+    State(context): State<Arc<Context>>,
+    Path(license): Path<LicenseId>,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Result<Json<ReconciledView>, ApiError> {
+    let Context { store, marketplace, .. } = &*context;
+    let license = context.license(&license).await?;
     if license.id.is_probe() {
-        // AWS has never heard of it.
+        // AWS does not know it.
         return Err(Problem::license_unknown(&license.id).into());
     }
     let pace = Pace::of(Duration::ZERO);
     let reconciler = Reconciler::new(store, marketplace, &pace);
-    let reconciled = tokio::time::timeout(PATIENCE, reconciler.reconcile(&license.id)).await;
+    let reconciled = tokio::time::timeout(AWS_TIMEOUT, reconciler.reconcile(&license.id)).await;
     let outcome = match reconciled {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(ReconcileError::Store(error))) => return Err(error.into()),
         Ok(Err(ReconcileError::Marketplace(error))) => {
-            tracing::error!(license = %license.id, error = %chain(&error), "AWS Marketplace did not answer");
+            tracing::error!(license = %license.id, error = %chain(&error), "Failed to reconcile a license: AWS Marketplace did not answer");
             return Err(Problem::unavailable().detail(error).into());
         }
         Err(_) => return Err(Problem::unavailable().detail("AWS Marketplace took too long").into()),
     };
     let license = store.license(&license.id).await?.unwrap_or(license);
-    let view = LicenseView::at(&license, store.clock().now());
-    let view = ReconciledView { license: view, repairs: outcome.repairs, findings: outcome.findings };
-    Ok(Response::json(StatusCode::OK, &view))
+    let license = LicenseView::at(license, store.clock().now());
+    Ok(Json(ReconciledView { license, repairs: outcome.repairs, findings: outcome.findings }))
 }

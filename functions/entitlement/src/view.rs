@@ -8,31 +8,31 @@ use stallkeeper::license::{EndReason, License, State, StateName};
 
 /// A license, with its state at the moment of the answer.
 #[derive(Debug, Serialize)]
-pub(crate) struct LicenseView<'a> {
-    id: &'a LicenseId,
-    product: &'a ProductCode,
-    arn: Option<&'a LicenseArn>,
-    account: Option<&'a AccountId>,
-    customer_identifier: Option<&'a CustomerIdentifier>,
-    agreement: Option<&'a AgreementId>,
+pub(crate) struct LicenseView {
+    id: LicenseId,
+    product: ProductCode,
+    arn: Option<LicenseArn>,
+    account: Option<AccountId>,
+    customer_identifier: Option<CustomerIdentifier>,
+    agreement: Option<AgreementId>,
     state: StateName,
-    /// While it is ending: the moment after which usage is no longer the license's.
+    /// The moment after which usage is no longer the license's, while it is ending.
     usage_until: Option<Timestamp>,
-    /// Once it has ended.
+    /// The reason of an ended license.
     end_reason: Option<EndReason>,
-    /// Whether the tenant may use the product.
+    /// The tenant may use the product.
     grants_access: bool,
-    tenant: Option<&'a TenantId>,
+    tenant: Option<TenantId>,
     registered_at: Option<Timestamp>,
-    /// Whether it began as a free trial; unknown for products of the newer kind.
+    /// The license started as a free trial; unknown for products that use license keys.
     free_trial: Option<bool>,
-    /// A risk on the buyer's account that AWS advises of; none if it does not.
+    /// The risk on the buyer's account that AWS reports; none if it reports none.
     advisory: Option<AdvisoryView>,
-    entitlements: &'a [Entitlement],
+    entitlements: Vec<Entitlement>,
     entitlements_read_at: Option<Timestamp>,
-    predecessor: Option<&'a LicenseId>,
-    successor: Option<&'a LicenseId>,
-    /// The number of the newest event told of it.
+    predecessor: Option<LicenseId>,
+    successor: Option<LicenseId>,
+    /// The number of the license's newest published event.
     sequence: u64,
 }
 
@@ -42,9 +42,9 @@ struct AdvisoryView {
     since: Timestamp,
 }
 
-impl<'a> LicenseView<'a> {
-    /// The license at a moment.
-    pub(crate) fn at(license: &'a License, now: Timestamp) -> Self {
+impl LicenseView {
+    /// Returns the view of a license at a moment.
+    pub(crate) fn at(license: License, now: Timestamp) -> Self {
         let state = license.state_at(now);
         let (usage_until, end_reason) = match &state {
             State::Ending { usage_until } => (Some(*usage_until), None),
@@ -52,24 +52,24 @@ impl<'a> LicenseView<'a> {
             State::Pending | State::Failed | State::Active => (None, None),
         };
         Self {
-            id: &license.id,
-            product: &license.product,
-            arn: license.arn.as_ref(),
-            account: license.account.as_ref(),
-            customer_identifier: license.customer.as_ref(),
-            agreement: license.agreement().or(license.registered_agreement.as_ref()),
+            agreement: license.agreement().or(license.registered_agreement.as_ref()).cloned(),
             state: state.name(),
             usage_until,
             end_reason,
             grants_access: license.grants_access_at(now),
-            tenant: license.tenant.as_ref(),
-            registered_at: license.registered_at,
             free_trial: license.customer.is_some().then_some(license.free_trial),
             advisory: license.advisory_since().map(|since| AdvisoryView { since }),
-            entitlements: &license.entitlements,
+            successor: license.successor().cloned(),
+            id: license.id,
+            product: license.product,
+            arn: license.arn,
+            account: license.account,
+            customer_identifier: license.customer,
+            tenant: license.tenant,
+            registered_at: license.registered_at,
+            entitlements: license.entitlements,
             entitlements_read_at: license.entitlements_read_at,
-            predecessor: license.predecessor.as_ref(),
-            successor: license.successor(),
+            predecessor: license.predecessor,
             sequence: license.sequence,
         }
     }

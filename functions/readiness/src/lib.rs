@@ -22,10 +22,11 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use axum::Router;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use stallkeeper::aws::chain;
-use stallkeeper::http::{Request, Response};
+use stallkeeper::http::gateway;
 use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::Catalog;
@@ -55,6 +56,13 @@ const TABLE_PATIENCE: Duration = Duration::from_secs(5);
 /// The function.
 #[derive(Debug)]
 pub struct Readiness {
+    auditor: Arc<Auditor>,
+    routes: Router,
+}
+
+/// What the handlers share.
+#[derive(Debug)]
+struct Auditor {
     store: Store,
     table: String,
     config: SdkConfig,
@@ -64,35 +72,36 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// The function on the table of that name, for a stack whose parts are called so.
+    /// Creates the function on the table of that name, for a stack whose parts are called so.
     pub fn new(config: &SdkConfig, table: &str, deployment: Deployment, internet: Internet, clock: Clock) -> Self {
-        Self {
+        let auditor = Arc::new(Auditor {
             store: Store::new(config, table, clock),
             table: table.to_owned(),
             config: config.clone(),
             clients: OnceLock::new(),
             deployment,
             internet,
-        }
+        });
+        Self { routes: api::routes().with_state(Arc::clone(&auditor)), auditor }
     }
 
     /// Answers one request.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        let request = Request::read(event);
-        let response: Response = self.answer(&request).await.unwrap_or_else(Response::from);
-        // Not the path: who calls may have put anything there.
-        let (method, status) = (request.method.as_str(), response.status.as_u16());
-        tracing::info!(method, status, counter = "api", "answered");
-        response.into()
+        gateway::answer_api(&self.routes, event).await
     }
 
-    /// Looks at every listing of the stack, as it does by the clock. One of which the report cannot be kept holds up no
-    /// other.
+    /// Audits every listing of the stack, as the schedule has it. A listing whose report cannot be kept holds up no other.
     ///
     /// # Errors
     ///
-    /// When the table does not answer: of the first listing of which it did not.
+    /// Fails when the table does not answer, with the error of the first listing for which it did not.
     pub async fn run(&self, registration: Option<Url>) -> Result<Vec<Report>, StoreError> {
+        self.auditor.run(registration).await
+    }
+}
+
+impl Auditor {
+    async fn run(&self, registration: Option<Url>) -> Result<Vec<Report>, StoreError> {
         // Here alone, and before it looks: a look that somebody asked for says nothing of the schedule.
         self.store.note_run(RUN).await;
         let registration = self.deployment.registration_url.clone().or(registration);

@@ -1,13 +1,16 @@
 //! `POST /register`: a buyer arrives from AWS Marketplace with a registration token.
 //!
-//! The token is resolved at once and goes nowhere else. Everything may happen again with the same token: the same
-//! license, another session.
+//! The token is resolved once and passed to nothing else. A buyer may send the same token again: the license is the same,
+//! the session another.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::future::join;
+use http::header;
 use stallkeeper::aws::chain;
-use stallkeeper::http::{Request, Response};
 use stallkeeper::license::{License, Resolved};
 use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
@@ -15,40 +18,42 @@ use stallkeeper::marketplace::ResolveError;
 use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::registration::{HANDOFF_LIFE, SESSION_COOKIE, SESSION_LIFE, Secret, Session};
 
-use crate::Registration;
+use crate::Context;
 use crate::failure::{Failed, Failure};
+use crate::form::FormFields;
 
-/// The form's field with the token. What else stands in the form is the browser's word alone and is not used.
+/// The field of the form with the token. The other fields are not used: nothing but the browser vouches for them.
 const TOKEN: &str = "x-amzn-marketplace-token";
 
-/// Longer than any token: nothing of this size is worth a call to AWS.
-const LONGEST_TOKEN: usize = 16 * 1024;
+/// The longest token that AWS is asked about, in bytes. It is longer than any token.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
-/// How long a buyer waits for the entitlements to be read.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest time that a buyer waits for the entitlements to be read.
+const ENTITLEMENTS_TIMEOUT: Duration = Duration::from_secs(3);
 
-impl Registration {
-    pub(crate) async fn arrive(&self, request: &Request) -> Result<Response, Failed> {
-        let token = token(request)?;
-        let resolved = match self.marketplace.resolve_customer(&token).await {
-            Ok(resolved) => resolved,
-            Err(error) => {
-                if matches!(error, ResolveError::Expired | ResolveError::Invalid) {
-                    // Whose product it was to be for, nobody says.
-                    self.store.note_evidence_of_all(EvidenceKind::BadTokenRefused).await;
-                }
-                return Err(error.into());
+/// `POST /register`: resolves the token, opens a session, and redirects the buyer to the registration page.
+pub(crate) async fn arrive(State(context): State<Arc<Context>>, form: FormFields) -> Result<Response, Failed> {
+    let token = token(form)?;
+    let resolved = match context.marketplace.resolve_customer(&token).await {
+        Ok(resolved) => resolved,
+        Err(error) => {
+            if matches!(error, ResolveError::Expired | ResolveError::Invalid) {
+                // AWS does not answer which product the token was for.
+                context.store.note_evidence_of_all(EvidenceKind::BadTokenRefused).await;
             }
-        };
-        let Some(listing) = self.store.listing(&resolved.product).await? else {
-            return Err(Failure::ProductUnknown(resolved.product).into());
-        };
-        let noted =
-            join(self.store.note_evidence(&listing.product_code, EvidenceKind::TokenResolved), self.note_outcomes());
-        join(self.let_in(&listing, resolved), noted).await.0
-    }
+            return Err(error.into());
+        }
+    };
+    let Some(listing) = context.store.listing(&resolved.product).await? else {
+        return Err(Failure::ProductUnknown(resolved.product).into());
+    };
+    let noted =
+        join(context.store.note_evidence(&listing.product_code, EvidenceKind::TokenResolved), context.note_outcomes());
+    join(context.open_session(&listing, resolved), noted).await.0
+}
 
-    async fn let_in(&self, listing: &Listing, resolved: Resolved) -> Result<Response, Failed> {
+impl Context {
+    async fn open_session(&self, listing: &Listing, resolved: Resolved) -> Result<Response, Failed> {
         let Some(purchase) = resolved.purchase(listing.mode) else {
             return Err(Failed::of(listing, Failure::PurchaseIncomplete(listing.product_code.clone())));
         };
@@ -65,38 +70,40 @@ impl Registration {
         };
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;
         self.read_entitlements(listing, &license).await;
-        tracing::info!(license = %license.id, product = %license.product, counter = "arrived", "a buyer has arrived");
-        Ok(Response::see_other("/register").cookie(session_cookie(&secret)))
+        let (license, product) = (&license.id, &license.product);
+        tracing::info!(%license, %product, counter = "arrived", "Opened a session for a buyer");
+        Ok(([(header::SET_COOKIE, session_cookie(&secret))], Redirect::to("/register")).into_response())
     }
 
-    /// Has the entitlements at hand when the application asks. The news of its activation reads them too, so neither
-    /// a failure nor a slow answer holds up the buyer.
+    /// Reads the entitlements before the application asks for them. Neither a failure nor a slow answer stops the buyer:
+    /// they are read again when AWS announces that the license is active.
     async fn read_entitlements(&self, listing: &Listing, license: &License) {
         if !listing.pricing.has_entitlements() {
             return;
         }
         let reading = lifecycle::refresh_entitlements(&self.store, &self.marketplace, license, false);
-        let error = match tokio::time::timeout(PATIENCE, reading).await {
+        let error = match tokio::time::timeout(ENTITLEMENTS_TIMEOUT, reading).await {
             Ok(Ok(_)) => return,
             Ok(Err(error)) => chain(&error),
-            Err(_) => "it took too long".to_owned(),
+            Err(_) => format!("no answer within {} seconds", ENTITLEMENTS_TIMEOUT.as_secs()),
         };
-        tracing::warn!(license = %license.id, error, counter = "entitlements_not_read", "the news will bring them");
+        let (license, counter) = (&license.id, "entitlements_not_read");
+        tracing::warn!(%license, error, counter, "Failed to read entitlements; AWS's next event will have them read again");
     }
 }
 
-/// The token of the form. AWS makes tokens without blanks, and would find one with them malformed.
-fn token(request: &Request) -> Result<String, Failure> {
-    let form = request.form()?;
-    let token = form.into_iter().find(|(name, value)| name == TOKEN && !value.trim().is_empty());
+/// Returns the token of the form. A token of AWS has no whitespace, and AWS calls one with whitespace malformed.
+fn token(FormFields(fields): FormFields) -> Result<String, Failure> {
+    let token = fields.into_iter().find(|(name, value)| name == TOKEN && !value.trim().is_empty());
     let (_, token) = token.ok_or(Failure::TokenMissing)?;
-    if token.len() > LONGEST_TOKEN || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if token.len() > TOKEN_BYTES_MAX || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Failure::TokenInvalid);
     }
     Ok(token)
 }
 
-/// `Lax`, since the redirect that follows the POST of another site would not carry a `Strict` one.
+/// Returns the cookie of a session. It is `Lax`, since the redirect that follows the POST of another site would not carry
+/// a `Strict` one.
 fn session_cookie(secret: &Secret) -> String {
     let life = SESSION_LIFE.as_secs();
     format!("{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life}", secret.reveal())
@@ -104,35 +111,38 @@ fn session_cookie(secret: &Secret) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::FromRequest;
+
     use super::*;
     use crate::request_for_tests;
 
-    fn token_of(body: &str) -> Result<String, &'static str> {
-        let form =
-            request_for_tests("POST", "/register", &[("content-type", "application/x-www-form-urlencoded")], body);
-        token(&form).map_err(|failure| match failure {
+    async fn token_of(body: &str) -> Result<String, &'static str> {
+        let request = request_for_tests(&[("content-type", "application/x-www-form-urlencoded")], body);
+        let form = FormFields::from_request(request, &()).await.unwrap();
+        token(form).map_err(|failure| match failure {
             Failure::TokenMissing => "missing",
             Failure::TokenInvalid => "invalid",
             _ => "something else",
         })
     }
 
-    #[test]
-    fn the_token_is_taken_from_among_whatever_else_comes() {
+    #[tokio::test]
+    async fn the_token_is_taken_from_among_whatever_else_comes() {
         let body = "x-amzn-marketplace-offer-type=free-trial&x-amzn-marketplace-product-id=forged\
             &x-amzn-marketplace-token=abc%2B%2F%3D&x-amzn-marketplace-agreement-id=forged";
-        assert_eq!(token_of(body).as_deref(), Ok("abc+/="));
+        assert_eq!(token_of(body).await.as_deref(), Ok("abc+/="));
     }
 
-    #[test]
-    fn what_cannot_be_a_token_costs_no_call() {
-        assert_eq!(token_of(""), Err("missing"));
-        assert_eq!(token_of("x-amzn-marketplace-token="), Err("missing"));
-        assert_eq!(token_of("x-amzn-marketplace-token=%20%09"), Err("missing"));
-        assert_eq!(token_of("token=abc"), Err("missing"));
-        assert_eq!(token_of("x-amzn-marketplace-token=a%00b"), Err("invalid"));
-        assert_eq!(token_of("x-amzn-marketplace-token=a+b"), Err("invalid"));
-        assert_eq!(token_of(&format!("x-amzn-marketplace-token={}", "x".repeat(16 * 1024 + 1))), Err("invalid"));
+    #[tokio::test]
+    async fn what_cannot_be_a_token_costs_no_call() {
+        assert_eq!(token_of("").await, Err("missing"));
+        assert_eq!(token_of("x-amzn-marketplace-token=").await, Err("missing"));
+        assert_eq!(token_of("x-amzn-marketplace-token=%20%09").await, Err("missing"));
+        assert_eq!(token_of("token=abc").await, Err("missing"));
+        assert_eq!(token_of("x-amzn-marketplace-token=a%00b").await, Err("invalid"));
+        assert_eq!(token_of("x-amzn-marketplace-token=a+b").await, Err("invalid"));
+        let too_long = format!("x-amzn-marketplace-token={}", "x".repeat(16 * 1024 + 1));
+        assert_eq!(token_of(&too_long).await, Err("invalid"));
     }
 
     #[test]

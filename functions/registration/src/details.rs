@@ -1,12 +1,15 @@
-//! `POST /register/details`: the buyer leaves a contact and goes on into the application.
+//! `POST /register/details`: the buyer enters a contact and continues in the application.
 //!
-//! What is asked, in order: does the form come from our own page, can it be read, is there a session, is it this
-//! session's form about this license, is what was entered right. Only then is anything written.
+//! The checks, in order: the form comes from our own page, it can be read, there is a session, it is the form of this
+//! session about this license, the entered values are valid. Nothing is written before all of them pass.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
-use stallkeeper::http::{Request, Response};
+use stallkeeper::http::extract::ReceivedAt;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
 use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
@@ -14,43 +17,62 @@ use stallkeeper::notification::Told;
 use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
 
-use crate::Registration;
+use crate::Context;
 use crate::failure::{CODE, Failed, Failure};
-use crate::same_origin;
+use crate::form::FormFields;
+use crate::preferences::Preferences;
+use crate::same_origin::SameOrigin;
 use crate::texts::{Language, MessageId, texts};
 use crate::view;
+use crate::visit::{SessionCookie, Visit};
 
-/// What the names of a listing's own fields begin with, so that they are no other's.
+/// The prefix of the names of a listing's own fields, which keeps them apart from the page's.
 const ANSWER: &str = "answer-";
 
-/// The code of a form that has to be corrected. It is no [`Failure`]: its page is the form itself.
+/// The code of a form that has errors. It is not a [`Failure`]: the answer is the form itself.
 const DETAILS_INVALID: &str = "details_invalid";
 
-impl Registration {
-    pub(crate) async fn details(&self, request: &Request, language: Language) -> Result<Response, Failed> {
-        if !same_origin::is_own_form(request) {
-            return Err(Failure::CrossSite.into());
+/// `POST /register/details`: saves the contact and redirects the buyer to the application.
+pub(crate) async fn details(
+    State(context): State<Arc<Context>>,
+    _: SameOrigin,
+    Preferences { language, .. }: Preferences,
+    session: SessionCookie,
+    ReceivedAt(received_at): ReceivedAt,
+    FormFields(fields): FormFields,
+) -> Result<Response, Failed> {
+    let form = Posted::read(&fields)?;
+    let visit = context.visit(session).await?;
+    if form.token != visit.form_token {
+        return Err(Failed::of(&visit.listing, Failure::FormStale));
+    }
+    let contact = if visit.license.tenant.is_some() {
+        None
+    } else {
+        let errors = form.entered.errors(&visit.listing, language);
+        if !errors.is_empty() {
+            let (license, code) = (&visit.license.id, DETAILS_INVALID);
+            tracing::info!(%license, code, fields = errors.len(), "Returned a form with errors to the buyer");
+            let page = view::register(language, visit.form(), &form.entered, &errors);
+            return Ok(([(CODE, DETAILS_INVALID)], page).into_response());
         }
-        let form = Posted::read(&request.form().map_err(Failure::from)?)?;
-        let visit = self.visit(request).await?;
+        let now = context.store.clock().now();
+        let contact = form.entered.contact(&visit.license.id, &visit.listing, language, now);
+        Some(Contact { session: Some(visit.session.clone()), ..contact })
+    };
+    context.hand_off(&visit, contact.as_ref(), form.door, received_at).await
+}
+
+impl Context {
+    /// Writes the contact and a handoff, and redirects the buyer to the application with the code of the handoff.
+    async fn hand_off(
+        &self,
+        visit: &Visit,
+        contact: Option<&Contact>,
+        asked: Door,
+        received_at: Timestamp,
+    ) -> Result<Response, Failed> {
         let of_listing = |error| Failed::of(&visit.listing, error);
-        if form.token != visit.form_token {
-            return Err(Failed::of(&visit.listing, Failure::FormStale));
-        }
-        let contact = if visit.license.tenant.is_some() {
-            None
-        } else {
-            let errors = form.entered.errors(&visit.listing, language);
-            if !errors.is_empty() {
-                tracing::info!(license = %visit.license.id, code = DETAILS_INVALID, fields = errors.len(), "a buyer must correct");
-                let page = view::register(language, visit.form(), &form.entered, &errors);
-                return Ok(page.header(CODE, DETAILS_INVALID));
-            }
-            let mut contact =
-                form.entered.contact(&visit.license.id, &visit.listing, language, self.store.clock().now());
-            contact.session = Some(visit.session.clone());
-            Some(contact)
-        };
         let id = &visit.license.id;
         let code = Secret::random().map_err(|error| Failed::of(&visit.listing, error))?;
         let expires_at = self.store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
@@ -61,18 +83,18 @@ impl Registration {
             let written = self.store.change_license(id, |license| {
                 let license = license?;
                 if license.version != version {
-                    // The contact was read with another row: a second click may have saved the same meanwhile.
+                    // The contact was read with another version of the license: a second click may have saved the same.
                     newer = Some(license.version);
                     return None;
                 }
                 let (mut license, session) = (license, visit.session.clone());
                 if license.tenant.is_none() {
-                    license.door = Some(form.door);
+                    license.door = Some(asked);
                 }
-                let door = door(&license, form.door);
+                let door = door(&license, asked);
                 let handoff = Handoff { license: license.id.clone(), session, door, expires_at, redeemed: None };
                 let handoff = Also::Handoff(code.hash(), handoff);
-                Some(complete(license, contact.as_ref(), known.as_ref(), &visit.session, handoff))
+                Some(complete(license, contact, known.as_ref(), &visit.session, handoff))
             });
             let written = written.await.map_err(of_listing)?;
             match newer {
@@ -82,23 +104,24 @@ impl Registration {
         };
         let license = written.ok_or_else(|| Failed::of(&visit.listing, Failure::SessionMissing))?;
         let hash = code.hash();
-        self.store.use_handoff(&visit.session, &hash, request.arrived_at).await.map_err(of_listing)?;
-        let door = door(&license, form.door);
-        tracing::info!(license = %license.id, product = %license.product, ?door, counter = "registered", "a buyer goes on");
-        Ok(Response::see_other(visit.listing.urls.way_in(door, &code).as_str()))
+        self.store.use_handoff(&visit.session, &hash, received_at).await.map_err(of_listing)?;
+        let door = door(&license, asked);
+        let (license, product) = (&license.id, &license.product);
+        tracing::info!(%license, %product, ?door, counter = "registered", "Redirected a buyer to the application");
+        Ok(Redirect::to(visit.listing.urls.way_in(door, &code).as_str()).into_response())
     }
 }
 
-/// Which door the buyer goes through: the one that they asked for, but a license that belongs to a tenant opens none
-/// but to those who can sign in.
+/// Returns the page of the application that the buyer is redirected to: the one that they asked for, but for a license
+/// that belongs to a tenant always the one to sign in.
 fn door(license: &License, asked: Door) -> Door {
     if license.tenant.is_some() { Door::SignIn } else { asked }
 }
 
-/// What is written as the buyer goes on, by the row as it is in that moment: were the license linked since the form was
-/// read, the contact is left alone. One that says what was saved before is written, as this visit's, and not told again,
-/// so that a form sent twice brings one mail. A visit to a license that belongs to a tenant is told once, unless it is
-/// the one that the license was registered in.
+/// Decides what is written when the form is complete, by the current version of the license. If the license was linked
+/// since the form was read, the contact stays as it is. A contact with the saved values is written as that of this visit,
+/// without an event, so that a form sent twice sends one mail. A visit to a license that belongs to a tenant publishes one
+/// event, unless the license was registered in this visit.
 fn complete(
     mut license: License,
     contact: Option<&Contact>,
@@ -158,13 +181,13 @@ impl Posted {
     }
 }
 
-/// What the buyer typed. It has no `Debug`: it is personal.
+/// The values that the buyer entered. It has no `Debug`: it is personal.
 #[derive(Default)]
 pub(crate) struct Entered {
     email: String,
     name: String,
     company: String,
-    /// What was answered to the listing's own fields, by their keys; what it does not ask is passed over.
+    /// The answers to the listing's own fields, by their keys. Those to fields that it does not have are ignored.
     answers: BTreeMap<String, String>,
 }
 
@@ -181,7 +204,7 @@ impl Entered {
         self.answers.get(&field.key).map_or("", String::as_str)
     }
 
-    /// What is wrong with it, in the order of the form; at most one error a field.
+    /// Returns the errors, in the order of the form, at most one per field.
     fn errors(&self, listing: &Listing, language: Language) -> Vec<FieldError> {
         let of_listing = listing.page.fields.iter().filter_map(|field| {
             let wrong = field.judge(self.answer(field)).err()?;
@@ -237,7 +260,7 @@ pub(crate) fn answer_id(field: &ExtraField) -> String {
     format!("{ANSWER}{}", field.key)
 }
 
-/// A listing's words in a language.
+/// Returns a text of a listing in a language.
 pub(crate) fn words(words: &Words, language: Language) -> &str {
     match language {
         Language::English => &words.en,
@@ -258,7 +281,7 @@ fn wrong_answer(field: &ExtraField, wrong: WrongAnswer, language: Language) -> S
     texts(language).say_with(id.0, [("field", label), ("longest", &field.longest().to_string())])
 }
 
-/// What is wrong with one field.
+/// The error of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldError {
     /// The field's id on the page.
@@ -275,10 +298,10 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    /// In the order of the form.
+    /// All fields, in the order of the form.
     pub(crate) const ALL: [Self; 3] = [Self::Email, Self::Name, Self::Company];
 
-    /// Its name in the form and its id on the page.
+    /// Returns the name in the form, which is the id on the page.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Email => "email",

@@ -31,7 +31,7 @@ fn handoff() -> Also {
     Also::Handoff(Secret::random().unwrap().hash(), handoff)
 }
 
-/// What is written: whether a contact, whether a handoff, how much is told.
+/// Returns whether a change writes a contact and a handoff, and the number of its events.
 fn written(change: &Change) -> (bool, bool, usize) {
     let has = |matches: fn(&Also) -> bool| change.also.iter().any(matches);
     let contact = has(|also| matches!(also, Also::Contact(_)));

@@ -1,29 +1,34 @@
-//! Everything that can go wrong on a buyer's way, and the one place that turns it into an answer.
+//! Every error of a registration, and the one place that turns it into an answer.
 //!
-//! A [`Failure`] says what happened; [`Failed`] adds the listing, once it is known, so that the page can name its
-//! support. The code of a failure is stable: it stands on the page, in the `x-stallkeeper-code` header, in the problem
-//! document and in the log.
+//! A [`Failure`] is what happened; [`Failed`] adds the listing, once it is known, so that the page can name its support.
+//! A handler returns it, and `finished` renders it. The code of a failure is stable: it stands on the page, in the
+//! `x-stallkeeper-code` header, in the problem document and in the log.
 
 use std::error::Error;
+use std::sync::Arc;
 
-use http::{HeaderName, StatusCode, header};
-use stallkeeper::http::{BodyError, Problem, Response};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use stallkeeper::http::Problem;
+use stallkeeper::http::extract::BodyError;
+use stallkeeper::http::gateway::InvalidEvent;
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::{MarketplaceError, ResolveError};
 use stallkeeper::registration::NoRandomness;
 use stallkeeper::store::StoreError;
 
+use crate::preferences::Preferences;
 use crate::texts::{Language, texts};
-use crate::view::{self, WayOn};
+use crate::view::{self, NextStep};
 
-/// Carries the code of a failure.
+/// The header with the code of a failure.
 pub(crate) const CODE: HeaderName = HeaderName::from_static("x-stallkeeper-code");
 
-/// What went wrong.
+/// The cause of an answer that is not what the buyer asked for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("no registration token came along")]
+    #[error("the registration token is missing")]
     TokenMissing,
     #[error("the registration token is not valid")]
     TokenInvalid,
@@ -31,8 +36,8 @@ pub(crate) enum Failure {
     TokenExpired,
     #[error("there is no listing of the product {0}")]
     ProductUnknown(ProductCode),
-    /// AWS resolved the token to a purchase without an account or key, or keyed in the other style than the
-    /// listing's `mode`. A 502, for the buyer can do nothing: AWS's answer and this stack's listing do not fit.
+    /// AWS resolved the token to a purchase without an account or key, or with a key that the listing's `mode` does not
+    /// use. The status is 502, since the buyer can do nothing: AWS's answer and this stack's listing do not match.
     #[error("the purchase of {0} lacks what the listing's mode needs")]
     PurchaseIncomplete(ProductCode),
     #[error("AWS Marketplace did not resolve the token")]
@@ -48,16 +53,16 @@ pub(crate) enum Failure {
     #[error("the form is too large")]
     BodyTooLarge,
     #[error("the form cannot be read")]
-    BodyUnreadable(#[source] BodyError),
+    BodyUnreadable(#[source] Box<dyn Error + Send + Sync>),
     /// A form has a field with a value that none of our pages sends.
-    #[error("the field {0} has no value that is known")]
+    #[error("the value of the field {0} is unknown")]
     FieldUnreadable(&'static str),
-    #[error("something that this stack rests on does not answer")]
+    #[error("the table or the random source does not answer")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     #[error("there is nothing at this path")]
     RouteUnknown,
-    #[error("the path takes {0}")]
-    MethodNotAllowed(&'static str),
+    #[error("the path does not have this method")]
+    MethodNotAllowed,
 }
 
 impl Failure {
@@ -81,30 +86,30 @@ impl Failure {
         "method_not_allowed",
     ];
 
-    /// The stable code, the status, and where the buyer goes on.
-    fn kind(&self) -> (&'static str, StatusCode, WayOn) {
+    /// Returns the stable code, the status, and the next step of the buyer.
+    fn kind(&self) -> (&'static str, StatusCode, NextStep) {
         match self {
-            Self::TokenMissing => ("token_missing", StatusCode::BAD_REQUEST, WayOn::Marketplace),
-            Self::TokenInvalid => ("token_invalid", StatusCode::BAD_REQUEST, WayOn::Marketplace),
-            Self::TokenExpired => ("token_expired", StatusCode::GONE, WayOn::Marketplace),
-            Self::ProductUnknown(_) => ("product_unknown", StatusCode::NOT_FOUND, WayOn::None),
-            Self::PurchaseIncomplete(_) => ("purchase_incomplete", StatusCode::BAD_GATEWAY, WayOn::None),
-            Self::AwsUnavailable(_) => ("aws_unavailable", StatusCode::SERVICE_UNAVAILABLE, WayOn::None),
-            Self::Misconfigured(_) => ("misconfigured", StatusCode::SERVICE_UNAVAILABLE, WayOn::None),
-            Self::SessionMissing => ("session_missing", StatusCode::BAD_REQUEST, WayOn::Marketplace),
-            Self::FormStale => ("form_stale", StatusCode::CONFLICT, WayOn::Register),
-            Self::CrossSite => ("cross_site", StatusCode::FORBIDDEN, WayOn::Register),
-            Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, WayOn::None),
+            Self::TokenMissing => ("token_missing", StatusCode::BAD_REQUEST, NextStep::Marketplace),
+            Self::TokenInvalid => ("token_invalid", StatusCode::BAD_REQUEST, NextStep::Marketplace),
+            Self::TokenExpired => ("token_expired", StatusCode::GONE, NextStep::Marketplace),
+            Self::ProductUnknown(_) => ("product_unknown", StatusCode::NOT_FOUND, NextStep::None),
+            Self::PurchaseIncomplete(_) => ("purchase_incomplete", StatusCode::BAD_GATEWAY, NextStep::None),
+            Self::AwsUnavailable(_) => ("aws_unavailable", StatusCode::SERVICE_UNAVAILABLE, NextStep::None),
+            Self::Misconfigured(_) => ("misconfigured", StatusCode::SERVICE_UNAVAILABLE, NextStep::None),
+            Self::SessionMissing => ("session_missing", StatusCode::BAD_REQUEST, NextStep::Marketplace),
+            Self::FormStale => ("form_stale", StatusCode::CONFLICT, NextStep::Register),
+            Self::CrossSite => ("cross_site", StatusCode::FORBIDDEN, NextStep::Register),
+            Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, NextStep::None),
             Self::BodyUnreadable(_) | Self::FieldUnreadable(_) => {
-                ("body_unreadable", StatusCode::BAD_REQUEST, WayOn::None)
+                ("body_unreadable", StatusCode::BAD_REQUEST, NextStep::None)
             }
-            Self::Unavailable(_) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, WayOn::None),
-            Self::RouteUnknown => ("route_unknown", StatusCode::NOT_FOUND, WayOn::Register),
-            Self::MethodNotAllowed(_) => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, WayOn::Register),
+            Self::Unavailable(_) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, NextStep::None),
+            Self::RouteUnknown => ("route_unknown", StatusCode::NOT_FOUND, NextStep::Register),
+            Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, NextStep::Register),
         }
     }
 
-    /// The seconds after which the same request may go through, where waiting mends it.
+    /// Returns the seconds after which the same request may succeed, if waiting helps.
     fn retry_after(&self) -> Option<u32> {
         match self {
             Self::AwsUnavailable(_) | Self::Unavailable(_) => Some(5),
@@ -121,7 +126,7 @@ impl Failure {
             | Self::BodyUnreadable(_)
             | Self::FieldUnreadable(_)
             | Self::RouteUnknown
-            | Self::MethodNotAllowed(_) => None,
+            | Self::MethodNotAllowed => None,
         }
     }
 }
@@ -148,7 +153,16 @@ impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge => Self::BodyTooLarge,
-            BodyError::NotBase64 | BodyError::NotText | BodyError::WrongType(_) => Self::BodyUnreadable(error),
+            BodyError::Incomplete | BodyError::NotText | BodyError::WrongType(_) => Self::BodyUnreadable(error.into()),
+        }
+    }
+}
+
+impl From<InvalidEvent> for Failure {
+    fn from(invalid: InvalidEvent) -> Self {
+        match invalid {
+            InvalidEvent::BodyNotBase64 => Self::BodyUnreadable(invalid.into()),
+            InvalidEvent::PathNotNormal | InvalidEvent::UrlInvalid => Self::RouteUnknown,
         }
     }
 }
@@ -165,7 +179,7 @@ impl From<NoRandomness> for Failure {
     }
 }
 
-/// A failure, with the listing whose buyer it met.
+/// A failure, with the listing of the buyer who met it.
 #[derive(Debug)]
 pub(crate) struct Failed {
     why: Box<Failure>,
@@ -178,47 +192,60 @@ impl<E: Into<Failure>> From<E> for Failed {
     }
 }
 
+impl IntoResponse for Failed {
+    /// Leaves the failure in the response, which has no page yet.
+    fn into_response(self) -> Response {
+        let (_, status, _) = self.why.kind();
+        let mut response = status.into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
 impl Failed {
-    /// A failure that met a buyer of that listing.
+    /// Creates a failure that a buyer of that listing met.
     pub(crate) fn of(listing: &Listing, why: impl Into<Failure>) -> Self {
         Self { why: Box::new(why.into()), listing: Some(Box::new(listing.clone())) }
     }
 
-    /// Writes it down, and makes the page or the problem document that answers it.
-    pub(crate) fn answer(self, language: Language, as_json: bool) -> Response {
-        self.log();
-        let listing = self.listing.as_deref();
-        let (code, status, way_on) = self.why.kind();
-        let response = if as_json {
-            let texts = texts(language);
-            let action = match listing {
-                Some(listing) => {
-                    let support = texts.say_of("support-of-product", &listing.name);
-                    format!("{} {support} {}", texts.say(&format!("problem-{code}.action")), listing.support.email)
-                }
-                None => {
-                    format!("{} {}", texts.say(&format!("problem-{code}.action")), texts.say("support-of-seller"))
-                }
-            };
-            Problem::new(status, code, texts.say(&format!("problem-{code}")))
-                .detail(texts.say(&format!("problem-{code}.explanation")))
-                .action(action)
-                .into()
-        } else {
-            view::problem(status, code, way_on, language, listing)
-        };
-        let response = response.header(CODE, code);
-        let response = match &*self.why {
-            Failure::MethodNotAllowed(allowed) => response.header(header::ALLOW, allowed),
-            _ => response,
-        };
-        match self.why.retry_after() {
-            Some(seconds) => response.header(header::RETRY_AFTER, &seconds.to_string()),
-            None => response,
-        }
+    /// Takes the failure out of the response that a handler returned, if it returned one.
+    pub(crate) fn take(response: &mut Response) -> Option<Arc<Self>> {
+        response.extensions_mut().remove()
     }
 
-    /// Level by who must act: an operator, nobody yet, or the buyer alone.
+    /// Logs the failure, and renders it as a page or a problem document.
+    pub(crate) fn answer(&self, Preferences { language, prefers_json }: Preferences) -> Response {
+        self.log();
+        let (code, status, next_step) = self.why.kind();
+        let mut response = if prefers_json {
+            self.document(language).into_response()
+        } else {
+            view::problem(status, code, next_step, language, self.listing.as_deref())
+        };
+        response.headers_mut().insert(CODE, HeaderValue::from_static(code));
+        if let Some(seconds) = self.why.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    fn document(&self, language: Language) -> Problem {
+        let (code, status, _) = self.why.kind();
+        let texts = texts(language);
+        let action = texts.say(&format!("problem-{code}.action"));
+        let action = match &self.listing {
+            Some(listing) => {
+                let support = texts.say_of("support-of-product", &listing.name);
+                format!("{action} {support} {}", listing.support.email)
+            }
+            None => format!("{action} {}", texts.say("support-of-seller")),
+        };
+        Problem::new(status, code, texts.say(&format!("problem-{code}")))
+            .detail(texts.say(&format!("problem-{code}.explanation")))
+            .action(action)
+    }
+
+    /// Logs an error if an operator must act, a warning if a retry may help, and otherwise what the buyer must correct.
     fn log(&self) {
         let (code, status, _) = self.why.kind();
         let product = self.listing.as_ref().map(|listing| listing.product_code.as_str());
@@ -226,16 +253,18 @@ impl Failed {
         let counter = "registration_failed";
         match &*self.why {
             Failure::Misconfigured(_) | Failure::PurchaseIncomplete(_) => {
-                tracing::error!(code, product, error, counter, "an operator must mend this");
+                tracing::error!(code, product, error, counter, "Registration failed; an operator must fix the setup");
             }
-            _ if status.is_server_error() => tracing::warn!(code, product, error, counter, "a buyer must try again"),
-            _ => tracing::info!(code, product, error, counter, "a buyer was refused"),
+            _ if status.is_server_error() => {
+                tracing::warn!(code, product, error, counter, "Registration failed; the buyer must try again");
+            }
+            _ => tracing::info!(code, product, error, counter, "Refused a request of a buyer"),
         }
     }
 }
 
-/// An error and what caused it, down to the SDK's name for it, which has AWS's code. Not further: the message of a
-/// service may repeat what it was sent, and that was the token.
+/// Returns an error and its causes, down to the SDK's name for it, which has AWS's code. Not further: the message of a
+/// service may repeat its input, which was the token.
 fn causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source()).take(4);
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

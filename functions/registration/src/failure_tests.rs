@@ -1,7 +1,5 @@
-use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use aws_lambda_events::encodings::Body;
-
 use super::*;
+use crate::{finished, text_for_tests};
 
 fn every_failure() -> Vec<(Failure, &'static str, u16)> {
     let product = || "demo".parse::<ProductCode>().unwrap();
@@ -18,20 +16,21 @@ fn every_failure() -> Vec<(Failure, &'static str, u16)> {
         (Failure::FormStale, "form_stale", 409),
         (Failure::CrossSite, "cross_site", 403),
         (BodyError::TooLarge.into(), "body_too_large", 413),
-        (Failure::BodyUnreadable(BodyError::NotText), "body_unreadable", 400),
+        (BodyError::NotText.into(), "body_unreadable", 400),
+        (InvalidEvent::BodyNotBase64.into(), "body_unreadable", 400),
         (Failure::FieldUnreadable("account"), "body_unreadable", 400),
         (StoreError::BadCursor.into(), "unavailable", 503),
         (NoRandomness.into(), "unavailable", 503),
         (Failure::RouteUnknown, "route_unknown", 404),
-        (Failure::MethodNotAllowed("POST"), "method_not_allowed", 405),
+        (InvalidEvent::PathNotNormal.into(), "route_unknown", 404),
+        (InvalidEvent::UrlInvalid.into(), "route_unknown", 404),
+        (Failure::MethodNotAllowed, "method_not_allowed", 405),
     ]
 }
 
-fn text(answer: &ApiGatewayV2httpResponse) -> &str {
-    match &answer.body {
-        Some(Body::Text(text)) => text,
-        _ => "",
-    }
+/// Answers a failure as the routes do.
+fn answer(failed: Failed, language: Language, prefers_json: bool) -> Response {
+    finished(failed.into_response(), Preferences { language, prefers_json })
 }
 
 #[test]
@@ -43,12 +42,11 @@ fn each_way_to_go_wrong_has_its_code_its_status_and_a_page_in_both_languages() {
         let waits = why.retry_after().is_some();
         let mut failed = Failed { why, listing: None };
         for language in Language::ALL {
-            let answer: ApiGatewayV2httpResponse = failed.answer(language, false).into();
-            assert_eq!(answer.status_code, i64::from(status), "{code}");
-            assert_eq!(answer.headers[CODE], code);
-            assert_eq!(answer.headers.contains_key(header::RETRY_AFTER), waits);
-            assert_eq!(answer.headers.contains_key(header::ALLOW), status == 405);
-            let page = text(&answer);
+            let answer = answer(failed, language, false);
+            assert_eq!(answer.status(), status, "{code}");
+            assert_eq!(answer.headers()[CODE], code);
+            assert_eq!(answer.headers().contains_key(header::RETRY_AFTER), waits);
+            let page = text_for_tests(answer);
             assert!(page.contains(&format!("<html lang=\"{}\">", language.tag())));
             assert!(page.contains(&format!("<code>{code}</code>")));
             for language in Language::ALL {
@@ -71,11 +69,10 @@ fn what_an_aws_that_is_down_answers_can_be_tried_again() {
 #[test]
 fn programs_are_answered_a_problem_document() {
     let listing = Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap();
-    let answer: ApiGatewayV2httpResponse =
-        Failed::of(&listing, Failure::FormStale).answer(Language::English, true).into();
-    assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json");
-    assert_eq!(answer.headers[CODE], "form_stale");
-    let document: serde_json::Value = serde_json::from_str(text(&answer)).unwrap();
+    let answer = answer(Failed::of(&listing, Failure::FormStale), Language::English, true);
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+    assert_eq!(answer.headers()[CODE], "form_stale");
+    let document: serde_json::Value = serde_json::from_str(&text_for_tests(answer)).unwrap();
     assert_eq!(document["code"], "form_stale");
     assert_eq!(document["status"], 409);
     assert_eq!(document["title"], "Another registration was opened in this browser");

@@ -1,96 +1,127 @@
-//! The registration URL: what a buyer meets between "Set up your account" at AWS Marketplace and the application.
+//! The registration URL: the pages between "Set up your account" on AWS Marketplace and the application.
 //!
-//! A buyer's way, file by file: `arrive` takes the token and opens a session, `visit` shows the page, `details`
-//! takes the contact and sends the buyer on, `status` tells whether the license is active. `failure` is every way to
-//! go wrong, `view` the pages with their headers, `texts` what they say.
+//! The steps of a registration, file by file: `arrive` resolves the token and opens a session, `visit` shows the page,
+//! `details` takes the contact and redirects the buyer to the application, `status` shows the state of the license.
+//! `form`, `same_origin` and `preferences` read the parts of a request; `failure` has every error and its answer, `view`
+//! the pages with their headers, `texts` their messages.
 //!
-//! A token proves a purchase, never a person: nothing that someone left is shown to whoever comes next, and a license
-//! that belongs to a tenant offers signing in and nothing else. No token, address, name, cookie or code is logged.
+//! A token proves a purchase, not an identity: no page shows what an earlier visitor entered, and a license that belongs
+//! to a tenant offers only to sign in. No token, address, name, cookie or code is logged.
 
 mod arrive;
 mod details;
 mod failure;
+mod form;
+mod preferences;
 mod same_origin;
 mod status;
 mod texts;
 mod view;
 mod visit;
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::encodings::Body;
-use http::{Method, header};
-use stallkeeper::http::{Request, Response, negotiate};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::Method;
+use stallkeeper::http::{BODY_BYTES_MAX, gateway};
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 
 use failure::{Failed, Failure};
-use texts::Language;
+use preferences::Preferences;
 
 /// The function.
 #[derive(Debug)]
 pub struct Registration {
+    context: Arc<Context>,
+    routes: Router,
+}
+
+/// The state that the handlers share.
+#[derive(Debug)]
+struct Context {
     store: Store,
     marketplace: Marketplace,
 }
 
+fn routes() -> Router<Arc<Context>> {
+    Router::new()
+        .route("/register", get(visit::show).post(arrive::arrive))
+        .route("/register/details", post(details::details))
+        .route("/register/status", get(status::status))
+        .fallback(async || Failed::from(Failure::RouteUnknown))
+        .method_not_allowed_fallback(async || Failed::from(Failure::MethodNotAllowed))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(finish))
+}
+
 impl Registration {
-    /// The function on the table of that name.
+    /// Creates the function on the table of that name.
     pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
-        Self { store: Store::new(config, table, clock), marketplace: Marketplace::new(config) }
+        let store = Store::new(config, table, clock);
+        let context = Arc::new(Context { store, marketplace: Marketplace::new(config) });
+        Self { routes: routes().with_state(Arc::clone(&context)), context }
     }
 
-    /// Answers one event. Whatever it holds, there is an answer, with the security headers.
+    /// Answers one request. Every event has an answer, with the security headers.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        let request = Request::read(event);
-        let language = texts::language_of(&request);
-        let as_json = negotiate::prefers_json(request.header(header::ACCEPT).unwrap_or_default());
-        let response = match self.route(&request, language).await {
-            Ok(response) => response,
-            Err(failed) => failed.answer(language, as_json),
+        let preferences = Preferences::of(event.raw_query_string.as_deref(), &event.headers);
+        let is_head = event.request_context.http.method == Method::HEAD;
+        let answer = match gateway::answer(&self.routes, event).await {
+            Ok(answer) => answer,
+            Err(invalid) => {
+                let response = finished(Failed::from(invalid).into_response(), preferences);
+                let mut answer = gateway::response(response).await;
+                if is_head {
+                    answer.body = None;
+                }
+                answer
+            }
         };
-        self.note_outcomes().await;
-        let mut answer = ApiGatewayV2httpResponse::from(response);
-        view::secure(&mut answer.headers, language);
-        if request.method == Method::HEAD {
-            answer.body = Some(Body::Empty);
-        }
+        self.context.note_outcomes().await;
         answer
-    }
-
-    /// Leaves for the auditor what AWS let this function do.
-    async fn note_outcomes(&self) {
-        self.store.note_outcomes("registration", self.marketplace.take_outcomes()).await;
-    }
-
-    async fn route(&self, request: &Request, language: Language) -> Result<Response, Failed> {
-        match (request.path.as_str(), &request.method) {
-            ("/register", &Method::POST) => self.arrive(request).await,
-            ("/register", &Method::GET | &Method::HEAD) => self.show(request, language).await,
-            ("/register", _) => Err(Failure::MethodNotAllowed("GET, HEAD, POST").into()),
-            ("/register/details", &Method::POST) => self.details(request, language).await,
-            ("/register/details", _) => Err(Failure::MethodNotAllowed("POST").into()),
-            ("/register/status", &Method::GET | &Method::HEAD) => self.status(request, language).await,
-            ("/register/status", _) => Err(Failure::MethodNotAllowed("GET, HEAD").into()),
-            _ => Err(Failure::RouteUnknown.into()),
-        }
     }
 }
 
-/// A request of that form, as API Gateway would hand it over.
+impl Context {
+    /// Records for the auditor which calls AWS has allowed.
+    async fn note_outcomes(&self) {
+        self.store.note_outcomes("registration", self.marketplace.take_outcomes()).await;
+    }
+}
+
+async fn finish(preferences: Preferences, request: Request, next: Next) -> Response {
+    finished(next.run(request).await, preferences)
+}
+
+/// Renders the failure that a handler returned, and adds the headers that every answer has.
+fn finished(mut response: Response, preferences: Preferences) -> Response {
+    if let Some(failed) = Failed::take(&mut response) {
+        response = failed.answer(preferences);
+    }
+    view::secure(response.headers_mut(), preferences.language);
+    response
+}
+
+/// Builds a request with these headers and this body.
 #[cfg(test)]
-fn request_for_tests(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Request {
-    let headers: serde_json::Map<_, _> =
-        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-    let event = serde_json::json!({
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": headers,
-        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default", "timeEpoch": 0},
-        "body": body,
-        "isBase64Encoded": false,
-    });
-    Request::read(serde_json::from_value(event).unwrap())
+fn request_for_tests(headers: &[(&str, &str)], body: &str) -> Request {
+    let request = headers.iter().fold(http::Request::post("/"), |request, (name, value)| request.header(*name, *value));
+    request.body(body.to_owned().into()).unwrap()
+}
+
+/// Returns the body of a response, which is complete from the start.
+#[cfg(test)]
+fn text_for_tests(response: Response) -> String {
+    use futures_util::FutureExt;
+
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).now_or_never().unwrap().unwrap();
+    String::from_utf8(bytes.into()).unwrap()
 }

@@ -1,23 +1,39 @@
-//! Whether a form was sent by one of our own pages.
+//! The check that one of our own pages sent a form.
 
-use http::header;
-use stallkeeper::http::Request;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use stallkeeper::http::extract::{Host, text_of};
 use url::Url;
 
-/// Whether the browser says that one of our own pages sent this form.
-///
-/// A browser that sends `Sec-Fetch-Site` knows it best, also where a proxy asks us by another host than the browser
-/// did. Of others the `Origin` must name the host that was asked. One that says neither, or hides where it comes from
-/// (`Origin: null`), is refused.
-pub(crate) fn is_own_form(request: &Request) -> bool {
-    match (request.header(header::ORIGIN), request.header("sec-fetch-site")) {
-        (Some("null"), _) | (None, None) => false,
-        (_, Some(site)) => site == "same-origin",
-        (Some(origin), None) => request.host().is_some_and(|host| is_origin_of(origin, host)),
+use crate::failure::{Failed, Failure};
+
+/// A form that one of our own pages sent, as the browser states.
+pub(crate) struct SameOrigin;
+
+impl<S: Send + Sync> FromRequestParts<S> for SameOrigin {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        let Ok(Host(host)) = Host::from_request_parts(parts, state).await;
+        if is_own_form(&parts.headers, host.as_deref()) { Ok(Self) } else { Err(Failure::CrossSite.into()) }
     }
 }
 
-/// Whether an origin is that of a host, with its port; a scheme's own port may be left out on either side.
+/// Returns `true` if the browser states that one of our own pages sent this form.
+///
+/// `Sec-Fetch-Site` decides where the browser sends it: it is right even behind a proxy that requests another host than
+/// the browser did. Without it, the `Origin` must name the requested host. A request with neither header, or with
+/// `Origin: null`, is refused.
+fn is_own_form(headers: &HeaderMap, host: Option<&str>) -> bool {
+    match (text_of(headers, header::ORIGIN), text_of(headers, "sec-fetch-site")) {
+        (Some("null"), _) | (None, None) => false,
+        (_, Some(site)) => site == "same-origin",
+        (Some(origin), None) => host.is_some_and(|host| is_origin_of(origin, host)),
+    }
+}
+
+/// Returns `true` if an origin is that of a host, with its port. Either side may leave out the default port of the scheme.
 fn is_origin_of(origin: &str, host: &str) -> bool {
     let Ok(origin) = Url::parse(origin) else { return false };
     let asked = Url::parse(&format!("{}://{host}", origin.scheme()));
@@ -29,8 +45,8 @@ mod tests {
     use super::*;
     use crate::request_for_tests;
 
-    #[test]
-    fn only_a_form_of_our_own_page_is_taken() {
+    #[tokio::test]
+    async fn only_a_form_of_our_own_page_is_taken() {
         let cases: [(&[(&str, &str)], bool); 15] = [
             (&[("origin", "https://register.example.com")], true),
             (&[("origin", "https://REGISTER.example.com")], true),
@@ -50,8 +66,9 @@ mod tests {
         ];
         for (headers, expected) in cases {
             let headers = [&[("host", "register.example.com")], headers].concat();
-            let request = request_for_tests("POST", "/register/details", &headers, "");
-            assert_eq!(is_own_form(&request), expected, "{headers:?}");
+            let (mut parts, _) = request_for_tests(&headers, "").into_parts();
+            let form = SameOrigin::from_request_parts(&mut parts, &()).await;
+            assert_eq!(form.is_ok(), expected, "{headers:?}");
         }
     }
 

@@ -1,15 +1,18 @@
-//! `GET /register/status`: whether the license is active yet.
+//! `GET /register/status`: the state of the license.
 
-use http::{StatusCode, header};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use stallkeeper::http::{Request, Response};
 use stallkeeper::license::StateName;
 
-use crate::Registration;
+use crate::Context;
 use crate::failure::Failed;
-use crate::texts::Language;
+use crate::preferences::{Preferences, parameter};
 use crate::view::{self, Reload};
-use stallkeeper::http::negotiate;
+use crate::visit::SessionCookie;
 
 /// The status as a document.
 #[derive(Serialize)]
@@ -18,18 +21,24 @@ struct Status<'a> {
     product: &'a str,
 }
 
-impl Registration {
-    pub(crate) async fn status(&self, request: &Request, language: Language) -> Result<Response, Failed> {
-        let visit = self.visit(request).await?;
-        let state = visit.license.state_at(self.store.clock().now()).name();
-        if negotiate::prefers_json(request.header(header::ACCEPT).unwrap_or_default()) {
-            return Ok(Response::json(StatusCode::OK, &Status { state, product: &visit.listing.name }));
-        }
-        Ok(view::status(language, &visit.listing, state, reload(state, request.parameter("reload"))))
+/// `GET /register/status?reload=`: the state of the license, as a page or as JSON. With `reload=off`, the page does not
+/// reload itself.
+pub(crate) async fn status(
+    State(context): State<Arc<Context>>,
+    Preferences { language, prefers_json }: Preferences,
+    RawQuery(query): RawQuery,
+    session: SessionCookie,
+) -> Result<Response, Failed> {
+    let visit = context.visit(session).await?;
+    let state = visit.license.state_at(context.store.clock().now()).name();
+    if prefers_json {
+        return Ok(Json(Status { state, product: &visit.listing.name }).into_response());
     }
+    let reload = reload(state, parameter(query.as_deref(), "reload").as_deref());
+    Ok(view::status(language, &visit.listing, state, reload))
 }
 
-/// Only what may change by itself within minutes is looked at again.
+/// Reloads only the page of a state that may change by itself within minutes.
 fn reload(state: StateName, asked: Option<&str>) -> Reload {
     match (state, asked) {
         (StateName::Pending, Some("off")) => Reload::Off,

@@ -1,17 +1,10 @@
-//! What buyers read, in the languages of the pages (`i18n/*.ftl`).
+//! The messages of the pages, in their languages (`i18n/*.ftl`).
 
 use std::sync::LazyLock;
 
-use stallkeeper::http::{Request, negotiate};
 pub(crate) use stallkeeper::texts::{Language, Texts};
 
-/// The language of an answer: the one that the link says, or else the one that the browser prefers.
-pub(crate) fn language_of(request: &Request) -> Language {
-    let said = request.parameter("lang").and_then(Language::tagged);
-    said.unwrap_or_else(|| negotiate::language(request.header(http::header::ACCEPT_LANGUAGE).unwrap_or_default()))
-}
-
-/// What is written in a language.
+/// Returns the messages of a language.
 pub(crate) fn texts(language: Language) -> &'static Texts {
     static ENGLISH: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::English, include_str!("../i18n/en.ftl")));
     static JAPANESE: LazyLock<Texts> =
@@ -22,7 +15,7 @@ pub(crate) fn texts(language: Language) -> &'static Texts {
     }
 }
 
-/// The id of a message that code names and a page says later.
+/// The id of a message that code names and a page shows later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MessageId(pub(crate) &'static str);
 

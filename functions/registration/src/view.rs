@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
-use stallkeeper::http::Response;
 use stallkeeper::license::StateName;
 use stallkeeper::listing::{Colour, FieldKind, Listing, Words};
 use url::Url;
@@ -19,7 +19,7 @@ use crate::texts::{Language, Texts, texts};
 /// The style that stands in every page.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
-/// What every page has around its own part.
+/// The parts that every page has around its own.
 struct Frame<'a> {
     texts: &'static Texts,
     listing: Option<&'a Listing>,
@@ -63,7 +63,7 @@ fn accents(listing: &Listing) -> Option<String> {
     (!style.is_empty()).then_some(style)
 }
 
-/// Whose page it is, and the proof that its form comes from it.
+/// The listing of a page, and the token that proves that a form comes from it.
 #[derive(Clone, Copy)]
 pub(crate) struct Form<'a> {
     pub(crate) listing: &'a Listing,
@@ -98,7 +98,7 @@ impl RegisterPage<'_> {
     }
 }
 
-/// The registration page, with what was entered before and what is wrong with it.
+/// Renders the registration page, with the entered values and their errors.
 pub(crate) fn register(language: Language, form: Form<'_>, entered: &Entered, errors: &[FieldError]) -> Response {
     let Form { listing, token: form_token } = form;
     let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register") };
@@ -114,18 +114,18 @@ struct LinkedPage<'a> {
     form_token: &'a str,
 }
 
-/// The page of a license that belongs to a tenant already: no contact, only the way to sign in.
+/// Renders the page of a license that already belongs to a tenant. It asks for no contact and only offers to sign in.
 pub(crate) fn linked(language: Language, form: Form<'_>) -> Response {
     let Form { listing, token: form_token } = form;
     let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register") };
     page(StatusCode::OK, &LinkedPage { frame, listing, form_token }, Some(listing), true)
 }
 
-/// After how many seconds the status page loads itself again: those in which it can be stopped (WCAG 2.2, success
-/// criterion 2.2.1, asks for 20). It is a header, since checkers refuse every `meta` of this kind unseen.
+/// The seconds after which the status page reloads itself, in which the buyer can stop it (WCAG 2.2, success criterion
+/// 2.2.1, requires 20). It is a header, since checkers refuse every `meta` of this kind without reading it.
 const RELOAD_SECONDS: &str = "20";
 
-/// Whether the status page loads itself again.
+/// The reloading of the status page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reload {
     On,
@@ -140,12 +140,12 @@ struct StatusPage<'a> {
     listing: &'a Listing,
     state: String,
     explanation: String,
-    /// Whether it stays as it is until the buyer does something at AWS Marketplace.
+    /// The state does not change until the buyer acts on AWS Marketplace.
     needs_the_buyer: bool,
     reload: Reload,
 }
 
-/// How far the license is.
+/// Renders the status page.
 pub(crate) fn status(language: Language, listing: &Listing, state: StateName, reload: Reload) -> Response {
     let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register/status") };
     let needs_the_buyer = matches!(state, StateName::Failed | StateName::Ended);
@@ -154,14 +154,14 @@ pub(crate) fn status(language: Language, listing: &Listing, state: StateName, re
     let template = StatusPage { frame, listing, state, explanation, needs_the_buyer, reload };
     let page = page(StatusCode::OK, &template, Some(listing), false);
     match reload {
-        Reload::On => page.header(header::REFRESH, RELOAD_SECONDS),
+        Reload::On => ([(header::REFRESH, RELOAD_SECONDS)], page).into_response(),
         Reload::Off | Reload::NotNeeded => page,
     }
 }
 
-/// Where a page of something that went wrong leads on to.
+/// The link on the page of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WayOn {
+pub(crate) enum NextStep {
     /// AWS Marketplace, for another "Set up your account".
     Marketplace,
     /// The registration page of the session that there may be.
@@ -177,7 +177,7 @@ struct ProblemPage<'a> {
     /// The other language stands folded on the same page: most of these pages answer a POST, which no link repeats.
     other: &'static Texts,
     code: &'static str,
-    way_on: WayOn,
+    next_step: NextStep,
 }
 
 impl ProblemPage<'_> {
@@ -194,25 +194,27 @@ impl ProblemPage<'_> {
     }
 }
 
-/// The page of something that went wrong.
+/// Renders the page of a failure.
 pub(crate) fn problem(
     status: StatusCode,
     code: &'static str,
-    way_on: WayOn,
+    next_step: NextStep,
     language: Language,
     listing: Option<&Listing>,
 ) -> Response {
     let frame = Frame { texts: texts(language), listing, here: None };
-    page(status, &ProblemPage { frame, other: texts(language.other()), code, way_on }, listing, false)
+    page(status, &ProblemPage { frame, other: texts(language.other()), code, next_step }, listing, false)
 }
 
 /// Renders a page; `has_doors` if a form on it leads to the listing's doors.
 fn page(status: StatusCode, template: &impl Template, listing: Option<&Listing>, has_doors: bool) -> Response {
     match template.render() {
-        Ok(html) => Response::html(status, html)
-            .header(header::CONTENT_SECURITY_POLICY, &content_security_policy(listing, has_doors)),
-        // Writing into a string does not fail; were it to, the status says so.
-        Err(_) => Response::empty(StatusCode::INTERNAL_SERVER_ERROR),
+        Ok(html) => {
+            let policy = (header::CONTENT_SECURITY_POLICY, content_security_policy(listing, has_doors));
+            (status, [policy], Html(html)).into_response()
+        }
+        // Writing into a string does not fail. If it did, the status would show it.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

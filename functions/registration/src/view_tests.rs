@@ -1,10 +1,8 @@
-use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use aws_lambda_events::encodings::Body;
-
 use stallkeeper::listing::SUBSCRIPTIONS_PAGE;
 
 use super::*;
 use crate::details::entered_for_tests;
+use crate::text_for_tests;
 
 const DESCRIBED: &str = include_str!("../../../listings/demo-contract.toml");
 
@@ -33,10 +31,7 @@ fn hostile_listing() -> Listing {
 
 /// A page's text, without the style that all of them share.
 fn html(response: Response) -> String {
-    match ApiGatewayV2httpResponse::from(response).body {
-        Some(Body::Text(text)) => text.replace(STYLE, "…"),
-        _ => String::new(),
-    }
+    text_for_tests(response).replace(STYLE, "…")
 }
 
 fn form(listing: &Listing) -> Form<'_> {
@@ -72,7 +67,7 @@ fn the_registration_page_with_errors_keeps_what_was_typed_and_says_what_is_wrong
             message: texts(language).say_with(message, [("field", "<order>"), ("longest", "40")]),
         });
         let response = register(language, form(&listing), &entered, &errors);
-        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         let page = html(response);
         assert!(!page.contains("<script>") && !page.contains("\"><b>"), "{page}");
         insta::assert_snapshot!(format!("register-errors-{}", language.tag()), page);
@@ -105,17 +100,17 @@ fn the_status_page() {
         assert!(page.contains(SUBSCRIPTIONS_PAGE) && !page.contains("href=\"/register?"), "{page}");
     }
     for (reload, seconds) in [(Reload::On, Some("20")), (Reload::Off, None), (Reload::NotNeeded, None)] {
-        let page = ApiGatewayV2httpResponse::from(status(Language::English, &listing, StateName::Pending, reload));
-        assert_eq!(page.headers.get(header::REFRESH).map(|value| value.to_str().unwrap()), seconds);
+        let page = status(Language::English, &listing, StateName::Pending, reload);
+        assert_eq!(page.headers().get(header::REFRESH).map(|value| value.to_str().unwrap()), seconds);
     }
 }
 
 #[test]
 fn the_page_of_something_that_went_wrong() {
     let (status, listing) = (StatusCode::GONE, listing());
-    let unknown = problem(status, "token_expired", WayOn::Marketplace, Language::English, None);
+    let unknown = problem(status, "token_expired", NextStep::Marketplace, Language::English, None);
     insta::assert_snapshot!("problem-en", html(unknown));
-    let known = problem(StatusCode::CONFLICT, "form_stale", WayOn::Register, Language::Japanese, Some(&listing));
+    let known = problem(StatusCode::CONFLICT, "form_stale", NextStep::Register, Language::Japanese, Some(&listing));
     insta::assert_snapshot!("problem-ja", html(known));
 }
 
@@ -127,7 +122,7 @@ fn no_text_of_a_listing_breaks_out_of_a_page() {
             register(language, form(&listing), &Entered::default(), &[]),
             linked(language, form(&listing)),
             status(language, &listing, StateName::Pending, Reload::On),
-            problem(StatusCode::NOT_FOUND, "product_unknown", WayOn::None, language, Some(&listing)),
+            problem(StatusCode::NOT_FOUND, "product_unknown", NextStep::None, language, Some(&listing)),
         ] {
             let page = html(response);
             for broken in ["<script", "<img", "javascript:"] {
@@ -152,20 +147,20 @@ fn the_policy_names_the_doors_of_the_application_and_the_hash_of_the_style() {
              https://id.example.com:8443; base-uri 'none'; frame-ancestors 'none'; img-src 'none'"
         )
     );
-    let page = ApiGatewayV2httpResponse::from(linked(Language::English, form(&listing)));
-    let Some(Body::Text(html)) = page.body else { panic!("no page") };
+    let page = linked(Language::English, form(&listing));
+    assert_eq!(page.headers()[header::CONTENT_SECURITY_POLICY], policy.as_str());
+    let html = text_for_tests(page);
     assert!(html.contains(&format!("<style>{STYLE}</style>")) && html.contains(&format!("<style>{colours}</style>")));
-    assert_eq!(page.headers[header::CONTENT_SECURITY_POLICY], policy.as_str());
 }
 
 #[test]
 fn a_listing_brings_its_logo_and_its_colours_and_nothing_else_is_loaded() {
     let mut listing = listing();
     listing.page.logo = Some("https://cdn.example.com/logo.svg?v=2&x=1".parse().unwrap());
-    let page = ApiGatewayV2httpResponse::from(register(Language::English, form(&listing), &Entered::default(), &[]));
-    let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+    let page = register(Language::English, form(&listing), &Entered::default(), &[]);
+    let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
     assert!(policy.ends_with("; img-src https://cdn.example.com"), "{policy}");
-    let Some(Body::Text(html)) = page.body else { panic!("no page") };
+    let html = text_for_tests(page);
     assert!(html.contains("<img src=\"https://cdn.example.com/logo.svg?v=2&#38;x=1\" alt=\"Demo"), "{html}");
     for colour in ["--accent:#0a6b57", "--accent:#7fd1bd"] {
         assert!(html.contains(colour), "{html}");
@@ -174,7 +169,7 @@ fn a_listing_brings_its_logo_and_its_colours_and_nothing_else_is_loaded() {
     assert_eq!(accents(&plain), None);
     let status = status(Language::English, &plain, StateName::Active, Reload::NotNeeded);
     let policy = content_security_policy(Some(&plain), false);
-    assert_eq!(ApiGatewayV2httpResponse::from(status).headers[header::CONTENT_SECURITY_POLICY], policy.as_str());
+    assert_eq!(status.headers()[header::CONTENT_SECURITY_POLICY], policy.as_str());
     assert!(policy.contains("form-action 'self';") && policy.ends_with("img-src 'none'"), "{policy}");
 }
 

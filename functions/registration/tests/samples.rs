@@ -57,6 +57,7 @@ fn handle(event: Value) -> Option<ApiGatewayV2httpResponse> {
     assert_eq!(header("vary"), "Accept, Accept-Language, Cookie");
     assert!(["en", "ja"].contains(&header("content-language")));
     assert!(header("permissions-policy").contains("camera=()"));
+    assert_eq!(answer.headers.contains_key("allow"), answer.status_code == 405);
     Some(answer)
 }
 
@@ -180,7 +181,7 @@ fn a_body_that_cannot_be_read_is_refused_with_a_page() {
 #[test]
 fn a_method_that_a_path_does_not_take_is_told_which_it_takes() {
     for (path, allowed) in
-        [("/register", "GET, HEAD, POST"), ("/register/details", "POST"), ("/register/status", "GET, HEAD")]
+        [("/register", "GET,HEAD,POST"), ("/register/details", "POST"), ("/register/status", "GET,HEAD")]
     {
         let answer = handle(request("OPTIONS", path, "", "", false)).unwrap();
         assert_eq!(answer.status_code, 405);
@@ -196,6 +197,45 @@ fn head_is_answered_like_get_without_a_body() {
         assert_eq!((get.status_code, get.headers.clone()), (head.status_code, head.headers.clone()));
         assert!(!text(&get).is_empty() && text(&head).is_empty());
         assert_eq!(get.headers["content-language"], "ja");
+    }
+}
+
+#[test]
+fn an_event_that_no_route_can_take_is_answered_with_a_page() {
+    let unreadable = request("POST", "/register", "lang=ja", "%%%", true);
+    let not_normal = request("GET", "/register/../register", "lang=ja", "", false);
+    let mut invalid = request("GET", "/register", "lang=ja", "", false);
+    invalid["headers"]["host"] = json!("a b");
+    for (mut event, status, expected) in
+        [(unreadable, 400, "body_unreadable"), (not_normal, 404, "route_unknown"), (invalid, 404, "route_unknown")]
+    {
+        let page = handle(event.clone()).unwrap();
+        assert_eq!((page.status_code, code(&page)), (status, expected));
+        assert!(text(&page).contains("<html lang=\"ja\">"), "{expected}");
+        event["headers"]["accept"] = json!("application/json");
+        let document = handle(event.clone()).unwrap();
+        assert_eq!(document.headers["content-type"], "application/problem+json");
+        event["requestContext"]["http"]["method"] = json!("HEAD");
+        assert_eq!(text(&handle(event).unwrap()), "");
+    }
+}
+
+#[test]
+fn a_form_of_another_site_is_refused_before_it_is_read() {
+    let mut event = request("POST", "/register/details", "", &"x".repeat(2 * 1024 * 1024), false);
+    event["headers"]["sec-fetch-site"] = json!("cross-site");
+    let answer = handle(event).unwrap();
+    assert_eq!((answer.status_code, code(&answer)), (403, "cross_site"));
+}
+
+#[test]
+fn a_form_of_exactly_the_largest_size_is_read() {
+    for (bytes, status, expected) in [(1024 * 1024, 400, "token_missing"), (1024 * 1024 + 1, 413, "body_too_large")] {
+        let body = "x".repeat(bytes);
+        for (body, base64) in [(STANDARD.encode(&body), true), (body, false)] {
+            let answer = handle(request("POST", "/register", "", &body, base64)).unwrap();
+            assert_eq!((answer.status_code, code(&answer)), (status, expected), "{bytes}");
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use http::{StatusCode, header};
 use serde_json::{Map, Value};
-use stallkeeper::http::{Problem, Request, shortened};
+use stallkeeper::http::extract::TextBody;
+use stallkeeper::http::{Problem, shortened};
 use stallkeeper::usage::UsageEvent;
 
 use crate::event::{self, Unreadable};
@@ -23,21 +24,21 @@ pub(crate) struct Brought {
 }
 
 /// Reads the events of a request, 1 to 500; what is wrong with one of them is said in its place.
-pub(crate) fn read(request: &Request) -> Result<Vec<Brought>, Problem> {
-    match request.content_type().as_str() {
-        "application/json" => read_envelope(request),
-        "text/csv" => read_csv(request),
+pub(crate) fn read(body: &TextBody) -> Result<Vec<Brought>, Problem> {
+    match body.content_type().as_str() {
+        "application/json" => read_envelope(body),
+        "text/csv" => read_csv(body),
         "" => Err(unsupported("the request does not say what its body is")),
         other => Err(unsupported(&format!("`{}` is not taken", shortened(other)))),
     }
 }
 
-fn read_envelope(request: &Request) -> Result<Vec<Brought>, Problem> {
+fn read_envelope(body: &TextBody) -> Result<Vec<Brought>, Problem> {
     let invalid = |detail: String| {
         let action = "Send {\"events\": [...]} with 1 to 500 events. Nothing of this request was taken in.";
         body_invalid(&detail, action)
     };
-    let mut envelope: Map<String, Value> = request.json()?;
+    let mut envelope: Map<String, Value> = body.json()?;
     let events = envelope.remove("events");
     if let Some(unknown) = envelope.keys().next() {
         return Err(invalid(format!("`{}` is not known here", shortened(unknown))));
@@ -51,15 +52,15 @@ fn read_envelope(request: &Request) -> Result<Vec<Brought>, Problem> {
     }
 }
 
-fn read_csv(request: &Request) -> Result<Vec<Brought>, Problem> {
-    let parameter = |name| request.content_type_parameter(name).map(str::to_ascii_lowercase);
+fn read_csv(body: &TextBody) -> Result<Vec<Brought>, Problem> {
+    let parameter = |name| body.content_type_parameter(name).map(str::to_ascii_lowercase);
     if parameter("charset").is_some_and(|charset| !["utf-8", "utf8", "us-ascii"].contains(&charset.as_str())) {
         return Err(unsupported("CSV is taken in UTF-8 only"));
     }
     if parameter("header").is_some_and(|header| header == "absent") {
         return Err(unsupported("CSV is taken with a header row only"));
     }
-    rows::read(request.csv()?).map_err(|error| {
+    rows::read(body.csv()?).map_err(|error| {
         let action = "Send a header row with license, dimension, quantity, time and key, optionally revision and \
                       tag:<key>, and 1 to 500 rows below it. Nothing of this request was taken in.";
         body_invalid(&error.to_string(), action)

@@ -5,17 +5,21 @@
 //! goes the same way and stops before everything that writes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::State;
 use futures_util::{StreamExt, stream};
-use http::StatusCode;
+use serde::Deserialize;
 use stallkeeper::aws::chain;
-use stallkeeper::http::{Refusal as Answer, Request, Response};
+use stallkeeper::http::Problem;
+use stallkeeper::http::extract::{Query, TextBody};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::store::{LatePut, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
 
-use crate::UsageApi;
+use crate::Context;
 use crate::body::{self, Brought};
 use crate::licenses::{Licenses, Resolved};
 use crate::result::{EventResult, Report};
@@ -70,13 +74,27 @@ fn fact_of(event: &UsageEvent) -> Fact {
     (event.license.clone(), event.hour(), event.dimension.clone(), event.key.clone())
 }
 
-impl UsageApi {
-    /// `POST /v1/usage?dry_run=` with `{"events": [{"license", "dimension", "quantity", "time", "key", "revision"?,
-    /// "tags"?}, …]}`, or the same as CSV.
-    pub(crate) async fn take_in(&self, request: &Request) -> Result<Response, Answer> {
-        request.only_parameters(&["dry_run"])?;
-        let dry_run = request.flag("dry_run")?;
-        let brought = body::read(request)?;
+/// The parameters of a report.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReportQuery {
+    /// Judges the events and writes nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /v1/usage?dry_run=` with `{"events": [{"license", "dimension", "quantity", "time", "key", "revision"?,
+/// "tags"?}, …]}`, or the same as CSV.
+pub(crate) async fn report(
+    State(context): State<Arc<Context>>,
+    Query(ReportQuery { dry_run }): Query<ReportQuery>,
+    body: TextBody,
+) -> Result<Json<Report>, Problem> {
+    Ok(Json(context.ingest(body::read(&body)?, dry_run).await))
+}
+
+impl Context {
+    async fn ingest(&self, brought: Vec<Brought>, dry_run: bool) -> Report {
         let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
 
         let Judged { open, late, refused, results, moved } = self.judge_all(brought, dry_run).await;
@@ -88,7 +106,7 @@ impl UsageApi {
         } else {
             results.extend(self.write_open(open).await);
         }
-        results.extend(self.take_in_late(late, dry_run).await);
+        results.extend(self.ingest_late(late, dry_run).await);
         results.extend(self.refuse_unless_known(refused, dry_run).await);
 
         let result_of = |(place, line)| {
@@ -98,7 +116,7 @@ impl UsageApi {
         let report = Report::new(dry_run, lines.into_iter().enumerate().map(result_of).collect());
         report.log();
         self.count(&report.counted());
-        Ok(Response::json(StatusCode::OK, &report))
+        report
     }
 
     /// Judges what a request brings by the licenses and the time.
@@ -209,7 +227,7 @@ impl UsageApi {
 
     /// Takes in late events, those of one fact in the order that they came in: the first of them makes the others
     /// duplicates or conflicts.
-    async fn take_in_late(&self, events: Placed<UsageEvent>, dry_run: bool) -> Placed<EventResult> {
+    async fn ingest_late(&self, events: Placed<UsageEvent>, dry_run: bool) -> Placed<EventResult> {
         let mut facts: BTreeMap<Fact, Placed<UsageEvent>> = BTreeMap::new();
         for (place, event) in events {
             facts.entry(fact_of(&event)).or_default().push((place, event));
@@ -237,7 +255,7 @@ impl UsageApi {
         results
     }
 
-    /// What [`UsageApi::write_late`] would answer, as far as the table tells now.
+    /// What [`Context::write_late`] would answer, as far as the table tells now.
     async fn try_late(&self, reported: Placed<UsageEvent>) -> Placed<EventResult> {
         let Some((_, first)) = reported.first() else { return Vec::new() };
         let mut known = match self.store.usage_of_key(first).await {

@@ -15,10 +15,14 @@ mod query;
 mod result;
 mod rows;
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use http::{HeaderName, Method};
-use stallkeeper::http::{Problem, Refusal, Request, Response};
+use axum::Router;
+use axum::routing::{get, post};
+use http::{HeaderName, HeaderValue};
+use stallkeeper::http::{api, gateway};
 use stallkeeper::metrics::{Metric, Metrics};
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
@@ -28,6 +32,28 @@ use known::Known;
 /// The function.
 #[derive(Debug)]
 pub struct UsageApi {
+    routes: Router,
+    dry_run: bool,
+}
+
+/// What distinguishes the function of one stack from that of another.
+#[derive(Debug)]
+pub struct Settings {
+    /// The destination of the metrics.
+    pub metrics: Metrics,
+    /// The stack's reporter sends nothing, and every answer says so.
+    pub dry_run: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { metrics: Metrics::unread(), dry_run: false }
+    }
+}
+
+/// What the handlers share.
+#[derive(Debug)]
+struct Context {
     store: Store,
     known: Known,
     metrics: Metrics,
@@ -37,70 +63,45 @@ pub struct UsageApi {
 /// The header that every answer has in a stack whose reporter sends nothing.
 const REPORTER: HeaderName = HeaderName::from_static("x-stallkeeper-reporter");
 
+fn routes() -> Router<Arc<Context>> {
+    api(Router::new()
+        .route("/v1/usage", post(intake::report))
+        .route("/v1/usage/pending", get(problems::pending))
+        .route("/v1/usage/unverified", get(problems::unverified))
+        .route("/v1/usage/problems", get(problems::problems))
+        .route("/v1/usage/{record}/requeue", post(problems::requeue))
+        .route("/v1/licenses/{license}/usage", get(query::records)))
+}
+
 impl UsageApi {
-    /// The function on the table of that name. Nobody reads its metrics, unless [`reporting_to`](Self::reporting_to)
-    /// says where they go.
+    /// Creates the function on the table of that name, with the settings of a stack that bills and has no metrics.
     pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
+        Self::with_settings(config, table, clock, Settings::default())
+    }
+
+    /// Creates the function on the table of that name.
+    pub fn with_settings(config: &SdkConfig, table: &str, clock: Clock, settings: Settings) -> Self {
+        let Settings { metrics, dry_run } = settings;
         let store = Store::new(config, table, clock);
-        Self { store, known: Known::default(), metrics: Metrics::unread(), dry_run: false }
-    }
-
-    /// The function with its metrics going there.
-    #[must_use]
-    pub fn reporting_to(self, metrics: Metrics) -> Self {
-        Self { metrics, ..self }
-    }
-
-    /// The function of a stack whose reporter sends nothing; every answer says so.
-    #[must_use]
-    pub fn in_dry_run(self, dry_run: bool) -> Self {
-        Self { dry_run, ..self }
+        let context = Context { store, known: Known::default(), metrics, dry_run };
+        Self { routes: routes().with_state(Arc::new(context)), dry_run }
     }
 
     /// Answers one request.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        let request = Request::read(event);
-        let response: Response = self.answer(&request).await.unwrap_or_else(Response::from);
-        let (method, status) = (request.method.as_str(), response.status.as_u16());
-        tracing::info!(method, status, "answered");
-        if self.dry_run { response.header(REPORTER, "dry_run").into() } else { response.into() }
+        let mut response = gateway::answer_api(&self.routes, event).await;
+        if self.dry_run {
+            response.headers.insert(REPORTER, HeaderValue::from_static("dry_run"));
+        }
+        response
     }
+}
 
+impl Context {
     /// Counts what is not zero.
     fn count(&self, counted: &[(Metric, usize)]) {
         let values = counted.iter().filter(|(_, count)| *count > 0);
         let values = values.map(|(metric, count)| (*metric, u64::try_from(*count).unwrap_or(u64::MAX))).collect();
         self.metrics.write(self.store.clock().now(), &values);
-    }
-
-    async fn answer(&self, request: &Request) -> Result<Response, Refusal> {
-        let segments = request.segments();
-        match segments.as_slice() {
-            ["v1", "usage"] => {
-                request.only_method(&Method::POST)?;
-                self.take_in(request).await
-            }
-            ["v1", "usage", "pending"] => {
-                request.only_method(&Method::GET)?;
-                self.pending(request).await
-            }
-            ["v1", "usage", "unverified"] => {
-                request.only_method(&Method::GET)?;
-                self.unverified(request).await
-            }
-            ["v1", "usage", "problems"] => {
-                request.only_method(&Method::GET)?;
-                self.problems(request).await
-            }
-            ["v1", "usage", record, "requeue"] => {
-                request.only_method(&Method::POST)?;
-                self.requeue(request, record).await
-            }
-            ["v1", "licenses", license, "usage"] => {
-                request.only_method(&Method::GET)?;
-                query::records(&self.store, request, license).await
-            }
-            _ => Err(Problem::no_route(request).into()),
-        }
     }
 }

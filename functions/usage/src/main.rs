@@ -5,14 +5,13 @@
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use stallkeeper::aws;
 use stallkeeper::time::Clock;
-use usage::UsageApi;
+use usage::{Settings, UsageApi};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     aws::start_log();
-    let function = UsageApi::new(&aws::config().await, &aws::table_name()?, Clock::System)
-        .reporting_to(aws::metrics()?)
-        .in_dry_run(aws::is_dry_run());
+    let settings = Settings { metrics: aws::metrics()?, dry_run: aws::is_dry_run() };
+    let function = UsageApi::with_settings(&aws::config().await, &aws::table_name()?, Clock::System, settings);
     let handler = |event: LambdaEvent<_>| async { Ok::<_, Error>(function.handle(event.payload).await) };
     run(service_fn(handler)).await
 }

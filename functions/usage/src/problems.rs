@@ -1,40 +1,48 @@
 //! What is not billed yet, what a person must look at, and sending a record again after a mend.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stallkeeper::audit::AuditEntry;
-use stallkeeper::http::{Problem as ProblemDocument, Refusal, Request, Response};
+use stallkeeper::http::extract::{Caller, NoParameters, Parsed, Path, Query};
+use stallkeeper::http::{ApiError, Problem as ProblemDocument};
 use stallkeeper::ids::{DimensionKey, LicenseId, ProductCode};
 use stallkeeper::ledger::{Content, ContestedKey};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
 use stallkeeper::metrics::Metric;
-use stallkeeper::store::{Note, NoteKind, Pause, Problem, ProblemKind};
+use stallkeeper::store::{Listed, Note, NoteKind, Pause, Problem, ProblemKind, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::KeyHash;
 
-use crate::UsageApi;
-use crate::query::{RecordView, page_size, view};
+use crate::Context;
+use crate::query::{PageLimit, RecordView};
 
-#[derive(Serialize)]
-struct Listed<T> {
-    #[serde(flatten)]
-    list: T,
+/// A page of records.
+#[derive(Debug, Serialize)]
+pub(crate) struct Records {
+    records: Vec<RecordView>,
     /// Where the next page begins; none after the last.
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Pending<'a> {
-    records: Vec<RecordView<'a>>,
+impl Records {
+    fn of(page: Listed<HourlyRecord>) -> Self {
+        Self { records: page.found.into_iter().map(RecordView::from).collect(), next: page.next }
+    }
 }
 
-#[derive(Serialize)]
-struct Problems {
+/// A page of problems.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problems {
     problems: Vec<ProblemView>,
+    /// Where the next page begins; none after the last.
+    next: Option<String>,
 }
 
 /// One thing that a person must look at.
@@ -85,40 +93,87 @@ impl From<ContestedKey> for ReportedView {
     }
 }
 
-impl UsageApi {
-    /// `GET /v1/usage/pending?limit=&cursor=`: the records that are not decided yet.
-    pub(crate) async fn pending(&self, request: &Request) -> Result<Response, Refusal> {
-        request.only_parameters(&["limit", "cursor"])?;
-        let limit = page_size(request)?;
-        let page = self.store.pending_records(request.parameter("cursor"), limit).await?;
-        let list = Pending { records: page.found.iter().map(view).collect() };
-        Ok(Response::json(StatusCode::OK, &Listed { list, next: page.next }))
-    }
+/// The parameters of a list of records.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordsQuery {
+    #[serde(default)]
+    limit: PageLimit,
+    cursor: Option<String>,
+}
 
-    /// `GET /v1/usage/problems?kind=&limit=&cursor=`: what a person must look at, with the reason and what to do.
-    pub(crate) async fn problems(&self, request: &Request) -> Result<Response, Refusal> {
-        request.only_parameters(&["kind", "limit", "cursor"])?;
-        let kind = request.parameter("kind").map(read_kind).transpose()?;
-        let limit = page_size(request)?;
-        let page = self.store.problems(kind, request.parameter("cursor"), limit).await?;
-        let now = self.store.clock().now();
-        let found = self.without_verified_products(page.found).await?;
-        let problems = found.into_iter().map(|problem| problem_view(problem, now)).collect();
-        Ok(Response::json(StatusCode::OK, &Listed { list: Problems { problems }, next: page.next }))
-    }
+/// The parameters of the list of problems.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProblemsQuery {
+    /// Only those of this kind.
+    kind: Option<ProblemKind>,
+    #[serde(default)]
+    limit: PageLimit,
+    cursor: Option<String>,
+}
 
-    /// `GET /v1/usage/unverified?limit=&cursor=`: the records that count as booked by AWS's `DuplicateRecord` after an
-    /// attempt without an answer.
-    pub(crate) async fn unverified(&self, request: &Request) -> Result<Response, Refusal> {
-        request.only_parameters(&["limit", "cursor"])?;
-        let limit = page_size(request)?;
-        let page = self.store.unverified_records(request.parameter("cursor"), limit).await?;
-        let list = Pending { records: page.found.iter().map(view).collect() };
-        Ok(Response::json(StatusCode::OK, &Listed { list, next: page.next }))
-    }
+/// `GET /v1/usage/pending?limit=&cursor=`: the records that are not decided yet.
+pub(crate) async fn pending(
+    State(context): State<Arc<Context>>,
+    Query(RecordsQuery { limit, cursor }): Query<RecordsQuery>,
+) -> Result<Json<Records>, ApiError> {
+    let page = context.store.pending_records(cursor.as_deref(), limit.get()).await?;
+    Ok(Json(Records::of(page)))
+}
 
+/// `GET /v1/usage/unverified?limit=&cursor=`: the records that count as booked by AWS's `DuplicateRecord` after an
+/// attempt without an answer.
+pub(crate) async fn unverified(
+    State(context): State<Arc<Context>>,
+    Query(RecordsQuery { limit, cursor }): Query<RecordsQuery>,
+) -> Result<Json<Records>, ApiError> {
+    let page = context.store.unverified_records(cursor.as_deref(), limit.get()).await?;
+    Ok(Json(Records::of(page)))
+}
+
+/// `GET /v1/usage/problems?kind=&limit=&cursor=`: what an operator must look at, with the reason and what to do.
+pub(crate) async fn problems(
+    State(context): State<Arc<Context>>,
+    Query(ProblemsQuery { kind, limit, cursor }): Query<ProblemsQuery>,
+) -> Result<Json<Problems>, ApiError> {
+    let page = context.store.problems(kind, cursor.as_deref(), limit.get()).await?;
+    let now = context.store.clock().now();
+    let found = context.without_verified_products(page.found).await?;
+    let problems = found.into_iter().map(|problem| problem_view(problem, now)).collect();
+    Ok(Json(Problems { problems, next: page.next }))
+}
+
+/// `POST /v1/usage/{record}/requeue`: sends a record again that AWS refused, as it is. Its hour and quantity stay.
+pub(crate) async fn requeue(
+    State(context): State<Arc<Context>>,
+    Path(Parsed(name)): Path<Parsed<RecordName>>,
+    Query(NoParameters {}): Query<NoParameters>,
+    caller: Caller,
+) -> Result<Json<RecordView>, ApiError> {
+    let now = context.store.clock().now();
+    let before = context.store.record(&name).await?.ok_or_else(|| record_unknown(&name))?;
+    context.may_be_requeued(&before, now)?;
+    let after = HourlyRecord { not_before: now, ..before.become_at(RecordState::Sealed, now) };
+    let was = [
+        ("state", before.state.name().to_owned()),
+        ("reason", reason_of(&before.state)),
+        ("attempts", before.attempts.to_string()),
+    ];
+    let entry = AuditEntry::new(caller.arn(), "usage.requeue", &name, was, now);
+    if !context.store.requeue(&before, &after, &entry).await? {
+        let changed = ProblemDocument::new(StatusCode::CONFLICT, "record_changed", "The record changed meanwhile.");
+        return Err(changed.detail(&name).action("Look at the record again.").into());
+    }
+    context.count(&[(Metric::RecordsRequeued, 1)]);
+    let (license, hour, dimension) = (&name.license, &name.hour, &name.dimension);
+    tracing::info!(%license, %hour, %dimension, audit = %entry.id, "a record was requeued");
+    Ok(Json(RecordView::from(after)))
+}
+
+impl Context {
     /// Leaves out the unverified records of products of which AWS has shown no booking but ours: they are ours.
-    async fn without_verified_products(&self, found: Vec<Problem>) -> Result<Vec<Problem>, Refusal> {
+    async fn without_verified_products(&self, found: Vec<Problem>) -> Result<Vec<Problem>, StoreError> {
         let unverified = found.iter().filter_map(unverified_product);
         let products: BTreeSet<ProductCode> = unverified.cloned().collect();
         let mut foreign = BTreeSet::new();
@@ -130,30 +185,6 @@ impl UsageApi {
         let is_problem =
             |problem: &Problem| unverified_product(problem).is_none_or(|product| foreign.contains(product));
         Ok(found.into_iter().filter(is_problem).collect())
-    }
-
-    /// `POST /v1/usage/{record}/requeue`: sends a record again that AWS refused, as it is. Its hour and quantity stay.
-    pub(crate) async fn requeue(&self, request: &Request, record: &str) -> Result<Response, Refusal> {
-        request.only_parameters(&[])?;
-        let name: RecordName = record.parse().map_err(|error| ProblemDocument::invalid("record", error))?;
-        let now = self.store.clock().now();
-        let before = self.store.record(&name).await?.ok_or_else(|| record_unknown(&name))?;
-        self.may_be_requeued(&before, now)?;
-        let after = HourlyRecord { not_before: now, ..before.become_at(RecordState::Sealed, now) };
-        let was = [
-            ("state", before.state.name().to_owned()),
-            ("reason", reason_of(&before.state)),
-            ("attempts", before.attempts.to_string()),
-        ];
-        let entry = AuditEntry::new(request.caller.as_deref(), "usage.requeue", &name, was, now);
-        if !self.store.requeue(&before, &after, &entry).await? {
-            let changed = ProblemDocument::new(StatusCode::CONFLICT, "record_changed", "The record changed meanwhile.");
-            return Err(changed.detail(&name).action("Look at the record again.").into());
-        }
-        self.count(&[(Metric::RecordsRequeued, 1)]);
-        let (license, hour, dimension) = (&name.license, &name.hour, &name.dimension);
-        tracing::info!(%license, %hour, %dimension, audit = %entry.id, "a record was requeued");
-        Ok(Response::json(StatusCode::OK, &view(&after)))
     }
 
     fn may_be_requeued(&self, record: &HourlyRecord, now: Timestamp) -> Result<(), ProblemDocument> {
@@ -203,10 +234,6 @@ fn unverified_product(problem: &Problem) -> Option<&ProductCode> {
         Problem::Record(record) => matches!(record.state, RecordState::Accepted { .. }).then_some(&record.product),
         Problem::Note(_) | Problem::Pause(_) => None,
     }
-}
-
-fn read_kind(text: &str) -> Result<ProblemKind, ProblemDocument> {
-    text.parse().map_err(|error| ProblemDocument::invalid("kind", error))
 }
 
 fn record_unknown(name: &RecordName) -> ProblemDocument {

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use sandbox::people::{Bought, People};
 use sandbox::{Listings, Options, Sandbox};
 use serde_json::{Value, json};
+use stallkeeper::time::Clock;
 
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
@@ -38,6 +39,11 @@ impl Said {
         assert!(!self.done && self.err.contains("error: "), "{self:?}");
         self.err
     }
+}
+
+/// A sandbox in the middle of a month: records of a month's last hours are held back for late usage.
+pub(crate) fn mid_month() -> Options {
+    Options { clock: Clock::ticking_from("2026-11-10T09:20:00Z".parse().unwrap()), ..Options::default() }
 }
 
 impl World {

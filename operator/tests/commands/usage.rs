@@ -3,11 +3,11 @@
 use sandbox::Options;
 use serde_json::{Value, json};
 
-use crate::fixture::World;
+use crate::fixture::{World, mid_month};
 
 #[tokio::test]
 async fn what_is_on_its_way_and_what_holds_it_up_is_listed() {
-    let world = World::new().await;
+    let world = World::with(mid_month()).await;
     assert_eq!(world.run(&["usage", "unverified"]).await.text(), "every booking is verified\n");
     let nothing = world.run(&["usage", "pending"]).await.text();
     assert!(nothing.contains("nothing is on its way"), "{nothing}");
@@ -61,7 +61,7 @@ async fn refused(world: &World) -> String {
 
 #[tokio::test]
 async fn a_refused_record_is_sent_again_and_another_holds_it_up_in_no_way() {
-    let world = World::new().await;
+    let world = World::with(mid_month()).await;
     let record = refused(&world).await;
     let said = world.run(&["usage", "requeue", "l-1@2026-11-10T09@requests", &record]).await;
     assert!(said.out.contains(&format!("{record} is sealed")), "{said:?}");
@@ -75,7 +75,7 @@ async fn a_refused_record_is_sent_again_and_another_holds_it_up_in_no_way() {
 
 #[tokio::test]
 async fn a_stack_that_sends_nothing_says_so() {
-    let world = World::with(Options { dry_run: true, ..Options::default() }).await;
+    let world = World::with(Options { dry_run: true, ..mid_month() }).await;
     let bought = world.buy("demo-subscription", json!({})).await;
     world.people.report(json!([world.usage(&bought.license, 7)])).await.unwrap();
     world.advance(130).await;

@@ -17,18 +17,16 @@ mod web;
 
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
 use axum::{Json, Router};
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use stallkeeper::http::Problem;
 use stallkeeper::listing::Stage;
 use stallkeeper::store::StoreError;
 
 use crate::aws::Refused;
-use crate::event::http_response;
 use crate::listings::{DescribedListing, find};
 use crate::sandbox::Inside;
 use crate::stack::Stack;
@@ -190,8 +188,8 @@ impl From<StoreError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let response = stallkeeper::http::Response::from(*self.0);
-        http_response(ApiGatewayV2httpResponse::from(response))
-            .unwrap_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        let mut response = self.0.into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 }

@@ -1,15 +1,19 @@
-//! What is answered when something is wrong: problem documents, and the one place that makes them of errors.
+//! Problem documents, and the one place that makes them of errors.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{BodyError, Request, Response};
+use super::extract::BodyError;
 use crate::aws::chain;
 use crate::ids::LicenseId;
 use crate::store::StoreError;
+
+/// The longest detail about a parameter, in characters.
+const DETAIL_CHARS_MAX: usize = 300;
 
 /// A problem document (RFC 9457), with a stable code and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,18 +66,23 @@ impl Problem {
         self
     }
 
-    /// There is nothing at this path, or not by this method.
-    pub fn no_route(request: &Request) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing here.")
-            .detail(format!("{} {}", request.method, request.path))
+    /// No handler is at this path.
+    pub fn route_unknown(method: &Method, path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing at this path.")
+            .detail(format_args!("{method} {path}"))
             .action("Look the path and the method up in the documentation.")
     }
 
     /// A parameter of the path or query, or a field, that is not what it must be.
     pub fn invalid(what: &str, why: impl fmt::Display) -> Self {
+        Self::parameter_invalid(&format_args!("{what}: {why}"))
+    }
+
+    /// The same, where the detail names the parameter itself.
+    pub(super) fn parameter_invalid(detail: &dyn fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", "A parameter is not what it must be.")
-            .detail(format!("{what}: {why}"))
-            .action("Mend the parameter and send the request again.")
+            .detail(beginning(&detail.to_string()))
+            .action("Correct the parameter and send the request again.")
     }
 
     /// Nothing was heard of a license.
@@ -93,7 +102,7 @@ impl Problem {
     pub(super) fn body(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge => Self::body_too_large(error),
-            BodyError::NotBase64 | BodyError::NotText | BodyError::WrongType(_) => Self::body_unreadable(error),
+            BodyError::Incomplete | BodyError::NotText | BodyError::WrongType(_) => Self::body_unreadable(error),
         }
     }
 
@@ -103,47 +112,57 @@ impl Problem {
             .action("Send it in several requests of at most 1 MiB each. Nothing of this one was taken in.")
     }
 
-    fn body_unreadable(error: BodyError) -> Self {
+    pub(super) fn body_unreadable(error: impl fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body cannot be read.")
             .detail(error)
             .action("Send UTF-8 of the content type that is asked for.")
     }
 }
 
-impl From<Problem> for Response {
-    fn from(problem: Problem) -> Self {
-        let response = Self::document(problem.status, "application/problem+json", &problem);
-        problem.headers.into_iter().fold(response, |response, (name, value)| response.header(name, &value))
+/// Returns as much of a text as an answer repeats: what the caller sent may be a part of it.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(DETAIL_CHARS_MAX).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = serde_json::to_string(&self).unwrap_or_default();
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (self.status, [content_type], document).into_response();
+        // A value that is not a header's is left out.
+        let headers = self.headers.into_iter().filter_map(|(name, value)| Some((name, value.parse().ok()?)));
+        response.headers_mut().extend(headers);
+        response
     }
 }
 
-/// Why a request to an API has no other answer. This is the one place that turns it into one.
+/// Why a request to an API has no other answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// What was wrong with the request.
+pub enum ApiError {
+    /// Something is wrong with the request.
     #[error("the request was refused")]
     Problem(Problem),
-    /// What was wrong with the table.
+    /// Something is wrong with the table.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<Refusal> for Response {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Problem(problem) => problem.into(),
-            Refusal::Store(StoreError::BadCursor) => {
-                Problem::invalid("cursor", "not one that this query has handed out").into()
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Store(StoreError::BadCursor) => {
+                Problem::invalid("cursor", "not one that this query has returned").into_response()
             }
-            Refusal::Store(error) => {
+            Self::Store(error) => {
                 tracing::error!(error = %chain(&error), counter = "api_unavailable", "the table did not answer");
-                Problem::unavailable().into()
+                Problem::unavailable().into_response()
             }
         }
     }

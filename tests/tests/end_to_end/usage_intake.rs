@@ -246,7 +246,7 @@ async fn dry_run_is_true_or_false() {
         assert_eq!((status, &problem["code"]), (400, &json!("parameter_invalid")), "{query}");
     }
     let (_, problem) = world.api(Method::POST, "/v1/usage?dry_run=yes", Some(body)).await;
-    assert_eq!(problem["detail"], "dry_run: is `true` or `false`");
+    assert_eq!(problem["detail"], "dry_run: provided string was not `true` or `false`");
     assert!(only_read(&world));
 }
 
