@@ -9,7 +9,7 @@ use crate::door::{TABLE, ask};
 use crate::table::{CONTRACT, SUBSCRIPTION, written};
 
 /// Which of the messages have to come again, and what AWS was asked for them.
-fn hear(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
+fn deliver(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
     let records: Vec<Value> = bodies
         .iter()
         .enumerate()
@@ -24,7 +24,7 @@ fn hear(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
 /// What is no event of AWS Marketplace, or of a product without a listing here, writes nothing of a license.
 pub fn news(input: &[u8]) {
     let Ok(body) = std::str::from_utf8(input) else { return };
-    let (again, calls) = hear(&[body]);
+    let (again, calls) = deliver(&[body]);
     assert!(again.is_empty() || again == ["0"]);
     for ((pk, sk), item) in written(&calls) {
         if pk.starts_with("LICENSE#") && sk == "LICENSE" {
@@ -41,7 +41,7 @@ pub fn news(input: &[u8]) {
     if !document.is_some_and(|document| is_notification(&document) || is_event(&document)) {
         assert!(calls.is_empty());
     }
-    let (beside, _) = hear(&["{}", body, body]);
+    let (beside, _) = deliver(&["{}", body, body]);
     let expected: &[&str] = if again.is_empty() { &["0"] } else { &["0", "1", "2"] };
     assert_eq!(beside, expected);
 }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn what_is_right_gets_through() {
-        let (again, calls) = hear(&[include_str!("../corpus/news/license-updated-subscription")]);
+        let (again, calls) = deliver(&[include_str!("../corpus/news/license-updated-subscription")]);
         assert!(again.is_empty() && written(&calls).keys().any(|(_, sk)| sk == "LICENSE"));
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use stallkeeper::ids::LicenseId;
-use stallkeeper::license::{License, LicenseEvent, Mark, Naming};
+use stallkeeper::license::{AgreementRef, EventStamp, License, LicenseEvent};
 use stallkeeper::listing::Listing;
 use stallkeeper::registration::{Contact, Door, Handoff, Secret, Session};
 
@@ -81,8 +81,8 @@ fn license(name: &str) -> Option<License> {
     let mut license = License::new(id(name), product.parse().expect("a product code"));
     license.arn = format!("arn:aws:license-manager::294406891311:license:{name}").parse().ok();
     license.account = "111122223333".parse().ok();
-    let mark = Mark { at: "2026-11-01T00:00:00Z".parse().expect("a moment"), event: "updated".to_owned() };
-    license.hear(LicenseEvent::Updated(Naming { mark, agreement: "agmt-1".parse().expect("an agreement") }));
+    let stamp = EventStamp { at: "2026-11-01T00:00:00Z".parse().expect("a moment"), event: "updated".to_owned() };
+    license.apply(LicenseEvent::Updated(AgreementRef { stamp, agreement: "agmt-1".parse().expect("an agreement") }));
     license.state = license.state_at(now());
     Some(license)
 }

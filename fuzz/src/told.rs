@@ -70,7 +70,7 @@ pub fn topic_message(input: &[u8]) {
     let mails: Vec<_> = calls.iter().filter(|call| call.operation == "SendEmail").collect();
     assert!(mails.len() <= 1);
     for mail in mails {
-        assert!(MAILED.contains(&told.told.name()) && told.license.as_str().starts_with("l-ca"));
+        assert!(MAILED.contains(&told.kind.name()) && told.license.as_str().starts_with("l-ca"));
         assert_eq!(mail.body["Destination"], json!({ "ToAddresses": [ADDRESS] }));
     }
 }

@@ -22,7 +22,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(500);
 const LATER_LOOKS: Duration = Duration::from_secs(10);
 
 /// How long a change set is followed. AWS takes minutes for most.
-const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+const CHANGE_SET_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How much of a text stands in a table, in characters; of a long one how much before the first difference, and after it
 /// where it begins at the beginning.
@@ -237,9 +237,9 @@ impl Compared {
                 }
             }
             ensure!(
-                waited < PATIENCE,
+                waited < CHANGE_SET_TIMEOUT,
                 "{id} has not ended after {} minutes. AWS goes on with it; `stallkeeper listing plan` shows what is left",
-                PATIENCE.as_secs() / 60
+                CHANGE_SET_TIMEOUT.as_secs() / 60
             );
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LATER_LOOKS);

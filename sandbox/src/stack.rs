@@ -175,8 +175,9 @@ impl Stack {
         let names = DeployedNames::new(&name, aws, account, &listings);
         let wiring = Mutex::new(Wiring::deployed(&listings));
         let dry_run = *dry_run;
-        let place = Place { stage, config, table: &name, topic: &topic, clock, dry_run, names: &names, known };
-        let functions = Mutex::new(Functions::start(&place, &cloudwatch));
+        let environment =
+            Environment { stage, config, table: &name, topic: &topic, clock, dry_run, names: &names, known };
+        let functions = Mutex::new(Functions::start(&environment, &cloudwatch));
         Ok(Self {
             stage,
             url,
@@ -208,9 +209,9 @@ impl Stack {
         self.lock().clone()
     }
 
-    fn place(&self) -> Place<'_> {
+    fn environment(&self) -> Environment<'_> {
         let Self { stage, config, table, topic, clock, dry_run, names, known, .. } = self;
-        Place { stage: *stage, config, table, topic, clock, dry_run: *dry_run, names, known }
+        Environment { stage: *stage, config, table, topic, clock, dry_run: *dry_run, names, known }
     }
 
     fn lock(&self) -> MutexGuard<'_, Functions> {
@@ -225,13 +226,13 @@ impl Stack {
     ) -> Result<T, NoAnswer> {
         let answer = within(limit, self.crashes.clone(), run).await;
         if matches!(answer, Err(NoAnswer::Crashed)) {
-            *self.lock() = Functions::start(&self.place(), &self.cloudwatch);
+            *self.lock() = Functions::start(&self.environment(), &self.cloudwatch);
         }
         answer
     }
 
     /// Puts a piece of news on the queue, if the stack is told of it.
-    pub(crate) fn hear(&self, at: Timestamp, news: &News) {
+    pub(crate) fn receive(&self, at: Timestamp, news: &News) {
         if self.hears(news) {
             self.queue.put(bus::body(at, news), at);
         }
@@ -393,7 +394,7 @@ impl Stack {
 }
 
 /// What functions are started with.
-struct Place<'a> {
+struct Environment<'a> {
     stage: Stage,
     config: &'a SdkConfig,
     table: &'a str,
@@ -405,8 +406,8 @@ struct Place<'a> {
 }
 
 impl Functions {
-    fn start(place: &Place<'_>, cloudwatch: &CloudWatch) -> Self {
-        let &Place { stage, config, table, topic, clock, dry_run, names, known } = place;
+    fn start(environment: &Environment<'_>, cloudwatch: &CloudWatch) -> Self {
+        let &Environment { stage, config, table, topic, clock, dry_run, names, known } = environment;
         let metrics = Metrics::new(stage.as_str(), dry_run, cloudwatch.clone());
         let of = |function| named(config, function);
         let metering = Metering::new(&of("metering"), table, clock.clone())

@@ -24,12 +24,12 @@ const READ: usize = 1000;
 pub(crate) struct Stream {
     client: reqwest::Client,
     url: String,
-    place: Mutex<Place>,
+    place: Mutex<ShardPosition>,
 }
 
 /// How far it is read.
 #[derive(Debug)]
-struct Place {
+struct ShardPosition {
     iterator: String,
     /// What was read and is not done with, oldest first.
     waiting: Vec<Value>,
@@ -57,7 +57,7 @@ impl Stream {
         let start = json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "LATEST" });
         let started = ask("GetShardIterator", start).await?;
         let iterator = text(&started, "/ShardIterator").context("there is no iterator")?;
-        let place = Place { iterator, waiting: Vec::new(), again_at: None };
+        let place = ShardPosition { iterator, waiting: Vec::new(), again_at: None };
         Ok(Self { url: url.to_owned(), client: client.clone(), place: Mutex::new(place) })
     }
 
@@ -108,7 +108,7 @@ impl Stream {
         self.lock().again_at
     }
 
-    fn lock(&self) -> MutexGuard<'_, Place> {
+    fn lock(&self) -> MutexGuard<'_, ShardPosition> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

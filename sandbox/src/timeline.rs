@@ -110,7 +110,7 @@ impl Timeline {
             let now = self.clock.now();
             while let Some((at, news)) = due.bus.take_due(now) {
                 for stack in &self.stacks {
-                    stack.hear(at, &news);
+                    stack.receive(at, &news);
                 }
             }
             let mut delivered = false;

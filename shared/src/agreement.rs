@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AgreementId;
-use crate::license::{EndReason, Mark};
+use crate::license::{EndReason, EventStamp};
 
 /// What is known of an agreement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Agreement {
     pub newest: Option<Standing>,
     /// What the newest look at AWS found that its events did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<SeenStanding>,
+    pub seen: Option<ObservedStatus>,
     /// What AWS has advised about the buyer's account.
     #[serde(default, skip_serializing_if = "Advisory::is_none")]
     pub advisory: Advisory,
@@ -43,7 +43,7 @@ pub struct Agreement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The event's place among others.
-    pub mark: Mark,
+    pub stamp: EventStamp,
     /// The status.
     pub status: AgreementStatus,
 }
@@ -52,7 +52,7 @@ pub struct Standing {
 ///
 /// It is weaker than an event: see [`standing_of`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct SeenStanding {
+pub struct ObservedStatus {
     /// When AWS was asked.
     pub looked_at: Timestamp,
     /// The status.
@@ -68,10 +68,10 @@ pub const AWS_HAS_CAUGHT_UP: SignedDuration = SignedDuration::from_mins(15);
 ///
 /// An ending that was only seen counts until the event of it arrives, which knows the exact time. That AWS shows it as
 /// active lifts an ending only where AWS has had the time to catch up with its own event.
-pub fn standing_of(newest: Option<&Standing>, seen: Option<&SeenStanding>) -> Option<(AgreementStatus, Timestamp)> {
-    let heard = newest.map(|standing| (standing.status, standing.mark.at));
-    let Some(seen) = seen else { return heard };
-    let Some((status, at)) = heard else { return Some((seen.status, seen.at)) };
+pub fn standing_of(newest: Option<&Standing>, seen: Option<&ObservedStatus>) -> Option<(AgreementStatus, Timestamp)> {
+    let given = newest.map(|standing| (standing.status, standing.stamp.at));
+    let Some(seen) = seen else { return given };
+    let Some((status, at)) = given else { return Some((seen.status, seen.at)) };
     let counts = match (status.end_reason(), seen.status.end_reason()) {
         (None, Some(_)) => seen.at >= at,
         (Some(_), None) => seen.at.duration_since(at) >= AWS_HAS_CAUGHT_UP,
@@ -99,7 +99,7 @@ impl Advisory {
     }
 
     /// Takes in what is known elsewhere: of each kind the newest counts, in whatever order it comes.
-    pub fn hear(&mut self, other: &Self) {
+    pub fn apply(&mut self, other: &Self) {
         self.issued_at = self.issued_at.max(other.issued_at);
         self.resolved_at = self.resolved_at.max(other.resolved_at);
     }
@@ -178,7 +178,7 @@ pub struct AgreementEvent {
     /// The agreement.
     pub agreement: AgreementId,
     /// Its place among others.
-    pub mark: Mark,
+    pub stamp: EventStamp,
     /// What it left the agreement as.
     pub status: AgreementStatus,
     /// The agreement that this one renews or replaces.
@@ -193,7 +193,7 @@ pub struct AgreementLook {
     /// The agreement.
     pub agreement: AgreementId,
     /// What it was found to be.
-    pub seen: SeenStanding,
+    pub seen: ObservedStatus,
     /// The agreement that it renews or replaces, as their chain shows.
     pub previous: Option<AgreementId>,
     /// When it began or begins.
@@ -209,10 +209,10 @@ impl Agreement {
 
     /// Takes in an event: the newest standing wins, of two at the same time the ending one; an older one changes
     /// nothing but what was not known.
-    pub fn hear(&mut self, event: &AgreementEvent) {
-        let heard = Standing { mark: event.mark.clone(), status: event.status };
-        if self.newest.as_ref().is_none_or(|known| known.is_older_than(&heard)) {
-            self.newest = Some(heard);
+    pub fn apply(&mut self, event: &AgreementEvent) {
+        let given = Standing { stamp: event.stamp.clone(), status: event.status };
+        if self.newest.as_ref().is_none_or(|known| known.is_older_than(&given)) {
+            self.newest = Some(given);
         }
         // What an event names is more than what a look at AWS made of the chain.
         self.previous = event.previous.clone().or_else(|| self.previous.take());
@@ -242,7 +242,7 @@ impl Agreement {
     }
 
     /// Takes in that another agreement names this one as its previous.
-    pub fn hear_of_next(&mut self, next: &AgreementId) {
+    pub fn apply_successor(&mut self, next: &AgreementId) {
         self.next.insert(next.clone());
     }
 }
@@ -251,10 +251,10 @@ impl Standing {
     /// Whether `other` is what counts of the two: time first, then ending over running, then the event's id. Of the
     /// same event the first word counts, since that was confirmed at AWS.
     pub fn is_older_than(&self, other: &Self) -> bool {
-        if self.mark == other.mark {
+        if self.stamp == other.stamp {
             return false;
         }
-        let rank = |standing: &Self| (standing.mark.at, standing.status != AgreementStatus::Active, standing.status);
-        (rank(self), &self.mark.event) < (rank(other), &other.mark.event)
+        let rank = |standing: &Self| (standing.stamp.at, standing.status != AgreementStatus::Active, standing.status);
+        (rank(self), &self.stamp.event) < (rank(other), &other.stamp.event)
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::license::{LicenseEvent, Mark, Naming};
+use crate::license::{AgreementRef, EventStamp, LicenseEvent};
 
 const CONTRACT: &str = include_str!("../../listings/demo-contract.toml");
 const SUBSCRIPTION: &str = include_str!("../../listings/demo-subscription.toml");
@@ -20,16 +20,16 @@ fn seats(amount: i64, expires: i64) -> Entitlement {
 fn holding(listing: &str, id: &str, entitlements: Vec<Entitlement>) -> Holding {
     let listing = Listing::parse(listing).unwrap();
     let mut license = License::new(id.parse().unwrap(), listing.product_code.clone());
-    let mark = Mark { at: at(0), event: "e".to_owned() };
-    license.hear(LicenseEvent::Updated(Naming { mark, agreement: "agmt-a".parse().unwrap() }));
+    let stamp = EventStamp { at: at(0), event: "e".to_owned() };
+    license.apply(LicenseEvent::Updated(AgreementRef { stamp, agreement: "agmt-a".parse().unwrap() }));
     license.entitlements = entitlements;
     license.entitlements_read_at = Some(at(1));
     Holding { license, listing: Some(listing) }
 }
 
 fn ended(mut holding: Holding) -> Holding {
-    let mark = Mark { at: at(2), event: "e".to_owned() };
-    holding.license.hear(LicenseEvent::Deprovisioned(Naming { mark, agreement: "agmt-a".parse().unwrap() }));
+    let stamp = EventStamp { at: at(2), event: "e".to_owned() };
+    holding.license.apply(LicenseEvent::Deprovisioned(AgreementRef { stamp, agreement: "agmt-a".parse().unwrap() }));
     holding
 }
 

@@ -7,8 +7,8 @@
 //! Changes go one way: take the row, let it [hear](License::hear) something, and hand both to [`told`], which says
 //! what the world must be told. The store writes the row and those events in one transaction.
 
+mod history;
 mod moving;
-mod news;
 mod purchase;
 mod state;
 
@@ -21,12 +21,14 @@ use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, License
 use crate::registration::{Door, SecretHash};
 use crate::time::UsageHour;
 
+pub use history::{
+    AgreementHistory, AgreementRef, EventHistory, EventStamp, LicenseEvent, ObservedInForce, Succession,
+};
 pub use moving::{Key, Moving, Return};
-pub use news::{AgreementNews, LicenseEvent, Mark, Naming, News, SeenInForce, Succession};
 pub use purchase::{Purchase, Resolved};
-pub use state::told;
+pub use state::transition;
 
-use news::keep_newest;
+use history::keep_newest;
 
 /// For how long after an ending the last usage may be reported (AWS Marketplace user guide,
 /// saas-eventbridge-integration).
@@ -57,7 +59,7 @@ pub struct License {
     pub registered_agreement: Option<AgreementId>,
     /// The newest events of each kind.
     #[serde(default)]
-    pub news: News,
+    pub history: EventHistory,
     /// The state when the row was written; [`License::state_at`] tells the state now.
     pub state: State,
     /// The account in the seller's application that it belongs to.
@@ -215,7 +217,7 @@ impl License {
             account: None,
             customer: None,
             registered_agreement: None,
-            news: News::default(),
+            history: EventHistory::default(),
             state: State::Pending,
             tenant: None,
             registered_at: None,
@@ -237,28 +239,29 @@ impl License {
     }
 
     /// Takes in an event. An event that was heard before, or is older than one of its kind, changes nothing.
-    pub fn hear(&mut self, event: LicenseEvent) {
-        let news = &mut self.news;
+    pub fn apply(&mut self, event: LicenseEvent) {
+        let history = &mut self.history;
         match event {
-            LicenseEvent::Updated(naming) => {
-                news.keep_first(naming.mark.at);
-                keep_newest(&mut news.updated, naming);
+            LicenseEvent::Updated(agreement_ref) => {
+                history.keep_first(agreement_ref.stamp.at);
+                keep_newest(&mut history.updated, agreement_ref);
             }
-            LicenseEvent::Deprovisioned(naming) => {
-                let known = news.deprovisioned.entry(naming.agreement).or_insert_with(|| naming.mark.clone());
-                *known = known.clone().max(naming.mark);
+            LicenseEvent::Deprovisioned(agreement_ref) => {
+                let known =
+                    history.deprovisioned.entry(agreement_ref.agreement).or_insert_with(|| agreement_ref.stamp.clone());
+                *known = known.clone().max(agreement_ref.stamp);
             }
-            LicenseEvent::Subscribed { mark, free_trial } => {
+            LicenseEvent::Subscribed { stamp, free_trial } => {
                 self.free_trial |= free_trial;
-                news.keep_first(mark.at);
-                keep_newest(&mut news.subscribed, mark);
+                history.keep_first(stamp.at);
+                keep_newest(&mut history.subscribed, stamp);
             }
-            LicenseEvent::SubscribeFailed(mark) => keep_newest(&mut news.failed, mark),
-            LicenseEvent::Unsubscribing(mark) => keep_newest(&mut news.unsubscribing, mark),
-            LicenseEvent::Unsubscribed(mark) => keep_newest(&mut news.unsubscribed, mark),
-            LicenseEvent::SeenInForce(seen) => {
-                news.first_seen = Some(news.first_seen.map_or(seen.at, |first| first.min(seen.at)));
-                news.seen = Some(match news.seen.take() {
+            LicenseEvent::SubscribeFailed(stamp) => keep_newest(&mut history.failed, stamp),
+            LicenseEvent::Unsubscribing(stamp) => keep_newest(&mut history.unsubscribing, stamp),
+            LicenseEvent::Unsubscribed(stamp) => keep_newest(&mut history.unsubscribed, stamp),
+            LicenseEvent::ObservedInForce(seen) => {
+                history.first_seen = Some(history.first_seen.map_or(seen.at, |first| first.min(seen.at)));
+                history.seen = Some(match history.seen.take() {
                     Some(known) => known.or_newer(seen),
                     None => seen,
                 });
@@ -291,9 +294,9 @@ impl License {
             return None;
         }
         let seen = self.seen_in_force().and_then(|seen| seen.agreement.as_ref());
-        let updated = self.news.updated.as_ref().map(|naming| &naming.agreement);
+        let updated = self.history.updated.as_ref().map(|agreement_ref| &agreement_ref.agreement);
         let deprovisioned =
-            || self.news.deprovisioned.iter().max_by_key(|(_, mark)| *mark).map(|(agreement, _)| agreement);
+            || self.history.deprovisioned.iter().max_by_key(|(_, stamp)| *stamp).map(|(agreement, _)| agreement);
         seen.or(updated).or_else(deprovisioned).or(self.registered_agreement.as_ref())
     }
 
@@ -301,16 +304,16 @@ impl License {
     /// advised about its buyer.
     pub fn follow(&mut self, agreement: &Agreement) {
         if !agreement.advisory.is_none() {
-            self.news.advisories.entry(agreement.id.clone()).or_default().hear(&agreement.advisory);
+            self.history.advisories.entry(agreement.id.clone()).or_default().apply(&agreement.advisory);
         }
         let says_something = agreement.newest.is_some() || agreement.seen.is_some();
         if !says_something || self.agreement() != Some(&agreement.id) {
             return;
         }
-        let known = self.news.agreement.take().filter(|known| known.agreement == agreement.id);
+        let known = self.history.agreement.take().filter(|known| known.agreement == agreement.id);
         let (standing, seen) = known.map_or((None, None), |known| (known.standing, known.seen));
         let is_news = |heard: &&Standing| standing.as_ref().is_none_or(|known| known.is_older_than(heard));
-        self.news.agreement = Some(AgreementNews {
+        self.history.agreement = Some(AgreementHistory {
             agreement: agreement.id.clone(),
             seen: seen.max(agreement.seen.clone()),
             standing: agreement.newest.as_ref().filter(is_news).cloned().or(standing),
@@ -320,7 +323,7 @@ impl License {
     /// When the license first was in force, as far as anything says so.
     pub fn first_active(&self) -> Option<Timestamp> {
         // Also where an event knows better by now: what was billed since it was seen stays billed.
-        self.news.first_active.into_iter().chain(self.news.first_seen).min()
+        self.history.first_active.into_iter().chain(self.history.first_seen).min()
     }
 
     /// From when on its usage is billed under it, as far as it was in force.
@@ -333,21 +336,21 @@ impl License {
     /// beginning of its agreement is taken: the older one must not be billed for what is this one's.
     pub(crate) fn first_in_force(&self) -> Option<(Timestamp, bool)> {
         let seen = || self.seen_in_force().map(|seen| (seen.starts_at.unwrap_or(seen.at), true));
-        self.news.first_active.map(|at| (at, false)).or_else(seen)
+        self.history.first_active.map(|at| (at, false)).or_else(seen)
     }
 
     /// Since when AWS advises of a risk on the buyer's account; none if it does not. The state is not changed by it.
     pub fn advisory_since(&self) -> Option<Timestamp> {
-        self.news.advisories.values().filter_map(Advisory::since).min()
+        self.history.advisories.values().filter_map(Advisory::since).min()
     }
 
     /// That it was seen in force, as long as no event knows better.
-    pub(crate) fn seen_in_force(&self) -> Option<&SeenInForce> {
-        let news = &self.news;
-        news.seen.as_ref().filter(|seen| match (&news.updated, &news.subscribed) {
+    pub(crate) fn seen_in_force(&self) -> Option<&ObservedInForce> {
+        let history = &self.history;
+        history.seen.as_ref().filter(|seen| match (&history.updated, &history.subscribed) {
             (None, None) => true,
             (Some(updated), None) => {
-                seen.agreement.as_ref() != Some(&updated.agreement) && seen.starts_at > Some(updated.mark.at)
+                seen.agreement.as_ref() != Some(&updated.agreement) && seen.starts_at > Some(updated.stamp.at)
             }
             (_, Some(_)) => false,
         })
@@ -355,23 +358,23 @@ impl License {
 
     /// Takes in that another license took over; the earliest such word counts.
     pub fn succeed(&mut self, succession: Succession) {
-        let earliest = match self.news.succeeded.take() {
+        let earliest = match self.history.succeeded.take() {
             Some(known) => known.min(succession),
             None => succession,
         };
-        self.news.succeeded = Some(earliest);
+        self.history.succeeded = Some(earliest);
     }
 
     /// The license that took over from this one.
     pub fn successor(&self) -> Option<&LicenseId> {
-        self.news.succeeded.as_ref().map(|succession| &succession.by)
+        self.history.succeeded.as_ref().map(|succession| &succession.by)
     }
 
     /// Forgets what it heard of an agreement that it no longer follows.
     fn follow_only_current_agreement(&mut self) {
         let current = self.agreement().cloned();
-        if self.news.agreement.as_ref().map(|known| &known.agreement) != current.as_ref() {
-            self.news.agreement = None;
+        if self.history.agreement.as_ref().map(|known| &known.agreement) != current.as_ref() {
+            self.history.agreement = None;
         }
     }
 }

@@ -3,24 +3,24 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::agreement::{AgreementEvent, AgreementLook, AgreementStatus, SeenStanding};
-use crate::notification::Told;
+use crate::agreement::{AgreementEvent, AgreementLook, AgreementStatus, ObservedStatus};
+use crate::notification::OutboundEventKind;
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + minute * 60).unwrap()
 }
 
-fn mark(minute: i64) -> Mark {
-    Mark { at: at(minute), event: format!("e-{minute}") }
+fn stamp(minute: i64) -> EventStamp {
+    EventStamp { at: at(minute), event: format!("e-{minute}") }
 }
 
-fn naming(minute: i64, agreement: &str) -> Naming {
-    Naming { mark: mark(minute), agreement: agreement.parse().unwrap() }
+fn agreement_ref(minute: i64, agreement: &str) -> AgreementRef {
+    AgreementRef { stamp: stamp(minute), agreement: agreement.parse().unwrap() }
 }
 
 /// What may be heard of one license, whichever door it comes through.
 #[derive(Debug, Clone)]
-enum Heard {
+enum Step {
     License(LicenseEvent),
     Agreement(AgreementEvent),
     Seen(AgreementLook),
@@ -29,57 +29,57 @@ enum Heard {
     Registered,
 }
 
-fn updated(minute: i64, agreement: &str) -> Heard {
-    Heard::License(LicenseEvent::Updated(naming(minute, agreement)))
+fn updated(minute: i64, agreement: &str) -> Step {
+    Step::License(LicenseEvent::Updated(agreement_ref(minute, agreement)))
 }
 
-fn deprovisioned(minute: i64, agreement: &str) -> Heard {
-    Heard::License(LicenseEvent::Deprovisioned(naming(minute, agreement)))
+fn deprovisioned(minute: i64, agreement: &str) -> Step {
+    Step::License(LicenseEvent::Deprovisioned(agreement_ref(minute, agreement)))
 }
 
-fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Heard {
-    let mark = Mark { at: at(minute), event: format!("e-{minute}-{id}-{status:?}") };
-    Heard::Agreement(AgreementEvent { agreement: id.parse().unwrap(), mark, status, previous: None, starts_at: None })
+fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Step {
+    let stamp = EventStamp { at: at(minute), event: format!("e-{minute}-{id}-{status:?}") };
+    Step::Agreement(AgreementEvent { agreement: id.parse().unwrap(), stamp, status, previous: None, starts_at: None })
 }
 
 /// What a look at AWS found an agreement to be.
-fn seen(minute: i64, id: &str, status: AgreementStatus) -> Heard {
-    let seen = SeenStanding { looked_at: at(minute), status, at: at(minute) };
-    Heard::Seen(AgreementLook { agreement: id.parse().unwrap(), seen, previous: None, starts_at: None })
+fn seen(minute: i64, id: &str, status: AgreementStatus) -> Step {
+    let seen = ObservedStatus { looked_at: at(minute), status, at: at(minute) };
+    Step::Seen(AgreementLook { agreement: id.parse().unwrap(), seen, previous: None, starts_at: None })
 }
 
-fn seen_in_force(minute: i64, id: &str, starts: i64) -> Heard {
+fn seen_in_force(minute: i64, id: &str, starts: i64) -> Step {
     let (agreement, starts_at) = (id.parse().ok(), Some(at(starts)));
-    Heard::License(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at, at: at(minute) }))
+    Step::License(LicenseEvent::ObservedInForce(ObservedInForce { agreement, starts_at, at: at(minute) }))
 }
 
-fn advised(minute: i64, id: &str, is_issued: bool) -> Heard {
+fn advised(minute: i64, id: &str, is_issued: bool) -> Step {
     let at = Some(at(minute));
     let advisory = match is_issued {
         true => Advisory { issued_at: at, resolved_at: None },
         false => Advisory { issued_at: None, resolved_at: at },
     };
-    Heard::Advised(id.parse().unwrap(), advisory)
+    Step::Advised(id.parse().unwrap(), advisory)
 }
 
-fn subscribed(minute: i64) -> Heard {
-    Heard::License(LicenseEvent::Subscribed { mark: mark(minute), free_trial: false })
+fn subscribed(minute: i64) -> Step {
+    Step::License(LicenseEvent::Subscribed { stamp: stamp(minute), free_trial: false })
 }
 
-fn failed(minute: i64) -> Heard {
-    Heard::License(LicenseEvent::SubscribeFailed(mark(minute)))
+fn failed(minute: i64) -> Step {
+    Step::License(LicenseEvent::SubscribeFailed(stamp(minute)))
 }
 
-fn unsubscribing(minute: i64) -> Heard {
-    Heard::License(LicenseEvent::Unsubscribing(mark(minute)))
+fn unsubscribing(minute: i64) -> Step {
+    Step::License(LicenseEvent::Unsubscribing(stamp(minute)))
 }
 
-fn unsubscribed(minute: i64) -> Heard {
-    Heard::License(LicenseEvent::Unsubscribed(mark(minute)))
+fn unsubscribed(minute: i64) -> Step {
+    Step::License(LicenseEvent::Unsubscribed(stamp(minute)))
 }
 
-fn succeeded(minute: i64) -> Heard {
-    Heard::Succeeded(Succession {
+fn succeeded(minute: i64) -> Step {
+    Step::Succeeded(Succession {
         undated: false,
         at: at(minute),
         by: "l-next".parse().unwrap(),
@@ -88,7 +88,7 @@ fn succeeded(minute: i64) -> Heard {
 }
 
 /// A license and the agreements beside it, fed as the store feeds them: an agreement's row first, then the license.
-fn after(heard: &[Heard]) -> License {
+fn after(heard: &[Step]) -> License {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
     let mut agreements: BTreeMap<AgreementId, Agreement> = BTreeMap::new();
     let row = |agreements: &mut BTreeMap<AgreementId, Agreement>, id: &AgreementId, change: &dyn Fn(&mut Agreement)| {
@@ -96,12 +96,12 @@ fn after(heard: &[Heard]) -> License {
     };
     for item in heard {
         match item {
-            Heard::License(event) => license.hear(event.clone()),
-            Heard::Agreement(event) => row(&mut agreements, &event.agreement, &|known| known.hear(event)),
-            Heard::Seen(look) => row(&mut agreements, &look.agreement, &|known| known.see(look)),
-            Heard::Advised(id, advisory) => row(&mut agreements, id, &|known| known.advisory.hear(advisory)),
-            Heard::Succeeded(succession) => license.succeed(succession.clone()),
-            Heard::Registered => license.register(
+            Step::License(event) => license.apply(event.clone()),
+            Step::Agreement(event) => row(&mut agreements, &event.agreement, &|known| known.apply(event)),
+            Step::Seen(look) => row(&mut agreements, &look.agreement, &|known| known.see(look)),
+            Step::Advised(id, advisory) => row(&mut agreements, id, &|known| known.advisory.apply(advisory)),
+            Step::Succeeded(succession) => license.succeed(succession.clone()),
+            Step::Registered => license.register(
                 &Purchase {
                     license: license.id.clone(),
                     product: license.product.clone(),
@@ -122,10 +122,10 @@ fn after(heard: &[Heard]) -> License {
 fn the_state_follows_from_what_was_heard() {
     use AgreementStatus::{Active, Cancelled, Expired, Renewed};
     let ended = |reason| State::Ended { reason };
-    let cases: Vec<(&str, Vec<Heard>, i64, State)> = vec![
+    let cases: Vec<(&str, Vec<Step>, i64, State)> = vec![
         ("nothing heard", vec![], 0, State::Pending),
-        ("registered only", vec![Heard::Registered], 9, State::Pending),
-        ("created only", vec![agreement(0, "agmt-a", Active), Heard::Registered], 9, State::Pending),
+        ("registered only", vec![Step::Registered], 9, State::Pending),
+        ("created only", vec![agreement(0, "agmt-a", Active), Step::Registered], 9, State::Pending),
         ("updated", vec![updated(1, "agmt-a")], 9, State::Active),
         (
             "agreement ended, then deprovisioned: the earlier is the limit",
@@ -284,7 +284,7 @@ fn registration_overwrites_nothing_that_an_event_wrote() {
         at(2),
     );
     assert_eq!(license.account, before.account);
-    assert_eq!(license.news, before.news);
+    assert_eq!(license.history, before.history);
     assert_eq!(license.agreement(), before.agreement());
     assert!(license.arn.is_some());
 }
@@ -303,29 +303,35 @@ fn the_arn_that_aws_takes_back_wins_over_the_documented_form() {
 #[test]
 fn each_change_is_told_once() {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
-    assert_eq!(told(None, &mut license, at(0)), []);
+    assert_eq!(transition(None, &mut license, at(0)), []);
 
     let before = license.clone();
-    license.hear(LicenseEvent::Updated(naming(1, "agmt-a")));
+    license.apply(LicenseEvent::Updated(agreement_ref(1, "agmt-a")));
     license.tenant = Some("acme".parse().unwrap());
-    let said = told(Some(&before), &mut license, at(1));
-    assert_eq!(said, [Told::LicenseActivated, Told::LicenseLinked { tenant: "acme".parse().unwrap() }]);
+    let events = transition(Some(&before), &mut license, at(1));
+    assert_eq!(
+        events,
+        [OutboundEventKind::LicenseActivated, OutboundEventKind::LicenseLinked { tenant: "acme".parse().unwrap() }]
+    );
 
     let before = license.clone();
-    license.hear(LicenseEvent::Updated(naming(1, "agmt-a")));
-    assert_eq!(told(Some(&before), &mut license, at(2)), []);
+    license.apply(LicenseEvent::Updated(agreement_ref(1, "agmt-a")));
+    assert_eq!(transition(Some(&before), &mut license, at(2)), []);
     assert_eq!(license, before);
 
     let before = license.clone();
-    license.hear(LicenseEvent::Deprovisioned(naming(20, "agmt-a")));
-    assert_eq!(told(Some(&before), &mut license, at(21)), [Told::LicenseEnding { usage_until: at(20) }]);
+    license.apply(LicenseEvent::Deprovisioned(agreement_ref(20, "agmt-a")));
+    assert_eq!(
+        transition(Some(&before), &mut license, at(21)),
+        [OutboundEventKind::LicenseEnding { usage_until: at(20) }]
+    );
 
     let before = license.clone();
-    let said = told(Some(&before), &mut license, at(90));
-    assert_eq!(said, [Told::LicenseEnded { reason: EndReason::Deprovisioned, successor: None }]);
+    let events = transition(Some(&before), &mut license, at(90));
+    assert_eq!(events, [OutboundEventKind::LicenseEnded { reason: EndReason::Deprovisioned, successor: None }]);
 }
 
-fn anything_heard() -> impl Strategy<Value = Heard> {
+fn anything_heard() -> impl Strategy<Value = Step> {
     let minute = 0i64..6;
     let id = prop_oneof![Just("agmt-a"), Just("agmt-b")];
     let status = prop_oneof![
@@ -346,7 +352,7 @@ fn anything_heard() -> impl Strategy<Value = Heard> {
         minute.clone().prop_map(unsubscribing),
         minute.clone().prop_map(unsubscribed),
         minute.prop_map(succeeded),
-        Just(Heard::Registered),
+        Just(Step::Registered),
     ]
 }
 
@@ -355,13 +361,13 @@ proptest! {
     #[test]
     fn af_the_state_is_the_same_in_every_order_and_with_every_duplicate(
         (heard, shuffled) in prop::collection::vec(anything_heard(), 0..12).prop_flat_map(|heard| {
-            let doubled: Vec<Heard> = heard.iter().chain(&heard).cloned().collect();
+            let doubled: Vec<Step> = heard.iter().chain(&heard).cloned().collect();
             (Just(heard), Just(doubled).prop_shuffle())
         }),
         minute in 0i64..90,
     ) {
         let (one, other) = (after(&heard), after(&shuffled));
-        prop_assert_eq!(&one.news, &other.news);
+        prop_assert_eq!(&one.history, &other.history);
         prop_assert_eq!(one.state_at(at(minute)), other.state_at(at(minute)));
         prop_assert_eq!(one.grants_access_at(at(minute)), other.grants_access_at(at(minute)));
         prop_assert_eq!(one.advisory_since(), other.advisory_since());
@@ -373,7 +379,7 @@ proptest! {
         let before = after(&heard);
         prop_assume!(before.agreement().is_some());
         for end in [deprovisioned(5, "agmt-other"), agreement(5, "agmt-other", AgreementStatus::Cancelled)] {
-            let more: Vec<Heard> = heard.iter().cloned().chain([end]).collect();
+            let more: Vec<Step> = heard.iter().cloned().chain([end]).collect();
             let license = after(&more);
             if license.agreement() == before.agreement() {
                 prop_assert_eq!(license.state_at(at(minute)), before.state_at(at(minute)));

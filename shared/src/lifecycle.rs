@@ -32,7 +32,7 @@ use tenants::give;
 
 /// A license event, with what it says about whose license it is.
 #[derive(Debug, Clone)]
-pub struct LicenseNews {
+pub struct LicenseUpdate {
     /// The license.
     pub license: LicenseId,
     /// Its product.
@@ -52,21 +52,21 @@ pub struct LicenseNews {
 /// # Errors
 ///
 /// When the table does not answer.
-pub async fn hear_of_license(store: &Store, news: &LicenseNews) -> Result<License, StoreError> {
-    let license = change(store, &news.license, &news.product, |license| {
-        license.customer = license.customer.take().or_else(|| news.customer.clone());
-        license.know_buyer(news.account.as_ref(), news.arn.as_ref());
-        if let Some(event) = &news.event {
-            license.hear(event.clone());
+pub async fn apply_license_update(store: &Store, update: &LicenseUpdate) -> Result<License, StoreError> {
+    let license = change(store, &update.license, &update.product, |license| {
+        license.customer = license.customer.take().or_else(|| update.customer.clone());
+        license.know_buyer(update.account.as_ref(), update.arn.as_ref());
+        if let Some(event) = &update.event {
+            license.apply(event.clone());
         }
     })
     .await?;
-    let activated_at = news.event.as_ref().and_then(LicenseEvent::activated_at);
+    let activated_at = update.event.as_ref().and_then(LicenseEvent::activated_at);
     let came_into_force =
-        license.state == State::Active && activated_at.is_some() && activated_at == license.news.first_active;
+        license.state == State::Active && activated_at.is_some() && activated_at == license.history.first_active;
     let noted = async {
         if came_into_force {
-            store.note_evidence(&news.product, EvidenceKind::LicenseActivated).await;
+            store.note_evidence(&update.product, EvidenceKind::LicenseActivated).await;
         }
     };
     let license = join(Box::pin(follow_agreement(store, license)), noted).await.0?;
@@ -98,12 +98,12 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
 /// # Errors
 ///
 /// When the table does not answer.
-pub async fn hear_of_agreement(store: &Store, event: &AgreementEvent) -> Result<BTreeSet<ProductCode>, StoreError> {
-    let agreement = store.change_agreement(&event.agreement, |agreement| agreement.hear(event)).await?;
+pub async fn apply_agreement_event(store: &Store, event: &AgreementEvent) -> Result<BTreeSet<ProductCode>, StoreError> {
+    let agreement = store.change_agreement(&event.agreement, |agreement| agreement.apply(event)).await?;
     tell_licenses(store, &agreement).await
 }
 
-/// Takes in what AWS showed of an agreement when it was asked, as [`hear_of_agreement`] takes in an event.
+/// Takes in what AWS showed of an agreement when it was asked, as [`apply_agreement_event`] takes in an event.
 ///
 /// # Errors
 ///
@@ -118,8 +118,8 @@ pub async fn see_agreement(store: &Store, look: &AgreementLook) -> Result<(), St
 /// # Errors
 ///
 /// When the table does not answer.
-pub async fn hear_of_advisory(store: &Store, id: &AgreementId, advisory: &Advisory) -> Result<(), StoreError> {
-    let agreement = store.change_agreement(id, |agreement| agreement.advisory.hear(advisory)).await?;
+pub async fn apply_advisory(store: &Store, id: &AgreementId, advisory: &Advisory) -> Result<(), StoreError> {
+    let agreement = store.change_agreement(id, |agreement| agreement.advisory.apply(advisory)).await?;
     tell_licenses(store, &agreement).await.map(drop)
 }
 
@@ -128,14 +128,14 @@ pub async fn hear_of_advisory(store: &Store, id: &AgreementId, advisory: &Adviso
 async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<BTreeSet<ProductCode>, StoreError> {
     let mut products = BTreeSet::new();
     for license in store.licenses_of_agreement(&agreement.id).await? {
-        let told = |license: Option<License>| license.map(|license| following(license, agreement));
-        if let Some(license) = store.change_license(&license, told).await? {
+        let follow = |license: Option<License>| license.map(|license| following(license, agreement));
+        if let Some(license) = store.change_license(&license, follow).await? {
             follow_other_key(store, &license).await?;
             products.insert(license.product);
         }
     }
     if let Some(previous) = &agreement.previous {
-        store.change_agreement(previous, |previous| previous.hear_of_next(&agreement.id)).await?;
+        store.change_agreement(previous, |previous| previous.apply_successor(&agreement.id)).await?;
         hand_over(store, previous, &agreement.id).await?;
     }
     Ok(products)
@@ -215,10 +215,10 @@ async fn keep_entitlements(
 
 /// Whether news is in the style of its listing: what comes in the other belongs to a product in the middle of its move,
 /// and must make no twin.
-pub fn fits(listing: &Listing, news: &LicenseNews) -> bool {
+pub fn fits(listing: &Listing, update: &LicenseUpdate) -> bool {
     match listing.mode {
-        Mode::License => news.arn.is_some(),
-        Mode::Customer => news.customer.is_some(),
+        Mode::License => update.arn.is_some(),
+        Mode::Customer => update.customer.is_some(),
     }
 }
 

@@ -324,7 +324,7 @@ impl HourlyRecord {
     }
 
     /// Whether it goes before others: its license is ending, or its window is about to close.
-    pub fn is_pressing(&self, now: Timestamp) -> bool {
+    pub fn is_urgent(&self, now: Timestamp) -> bool {
         self.urgent || self.window_closes().duration_since(now) < PRESSING
     }
 

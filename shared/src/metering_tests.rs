@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::license::{LicenseEvent, Mark, Naming};
+use crate::license::{AgreementRef, EventStamp, LicenseEvent};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -9,8 +9,8 @@ fn at(text: &str) -> Timestamp {
 
 fn license() -> License {
     let mut license = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
-    let mark = Mark { at: at("2026-11-10T08:30:00Z"), event: "e".to_owned() };
-    license.hear(LicenseEvent::Updated(Naming { mark, agreement: "agmt-a".parse().unwrap() }));
+    let stamp = EventStamp { at: at("2026-11-10T08:30:00Z"), event: "e".to_owned() };
+    license.apply(LicenseEvent::Updated(AgreementRef { stamp, agreement: "agmt-a".parse().unwrap() }));
     license.know_buyer(
         Some(&"111122223333".parse().unwrap()),
         Some(&"arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()),
@@ -72,8 +72,8 @@ fn the_time_of_the_first_hour_is_not_before_the_license() {
     assert_eq!(record("2026-11-10T08").timestamp, at("2026-11-10T08:30:00Z"));
     assert_eq!(record("2026-11-10T09").timestamp, at("2026-11-10T09:00:00Z"));
     let mut amended = license();
-    let mark = Mark { at: at("2026-11-10T09:40:00Z"), event: "amended".to_owned() };
-    amended.hear(LicenseEvent::Updated(Naming { mark, agreement: "agmt-a".parse().unwrap() }));
+    let stamp = EventStamp { at: at("2026-11-10T09:40:00Z"), event: "amended".to_owned() };
+    amended.apply(LicenseEvent::Updated(AgreementRef { stamp, agreement: "agmt-a".parse().unwrap() }));
     let hour: UsageHour = "2026-11-10T08".parse().unwrap();
     let record = HourlyRecord::freeze(&amended, hour, "requests".parse().unwrap(), &sum(1), hour.summed_from());
     assert_eq!(record.timestamp, at("2026-11-10T08:30:00Z"));

@@ -13,7 +13,7 @@ use crate::license::{EndReason, License};
 /// What happened to a license.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "detail")]
-pub enum Told {
+pub enum OutboundEventKind {
     /// The buyer's payment failed; a later success is possible.
     #[serde(rename = "license.failed")]
     LicenseFailed,
@@ -73,7 +73,7 @@ pub enum Told {
     RegistrationReturned,
 }
 
-impl Told {
+impl OutboundEventKind {
     /// What happened, as `type` says it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -113,18 +113,19 @@ pub struct OutboundEvent {
     pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]
-    pub told: Told,
+    pub kind: OutboundEventKind,
 }
 
 impl OutboundEvent {
     /// Numbers what is told of a license, and counts the license's sequence on.
-    pub fn number(told: Vec<Told>, license: &mut License, now: Timestamp) -> Vec<Self> {
-        told.into_iter()
-            .map(|told| {
+    pub fn number(kinds: Vec<OutboundEventKind>, license: &mut License, now: Timestamp) -> Vec<Self> {
+        kinds
+            .into_iter()
+            .map(|kind| {
                 license.sequence += 1;
                 // It concerns the tenant that it was taken from.
-                let tenant = match &told {
-                    Told::LicenseUnlinked { tenant } => Some(tenant.clone()),
+                let tenant = match &kind {
+                    OutboundEventKind::LicenseUnlinked { tenant } => Some(tenant.clone()),
                     _ => license.tenant.clone(),
                 };
                 Self {
@@ -134,7 +135,7 @@ impl OutboundEvent {
                     tenant,
                     sequence: license.sequence,
                     at: now,
-                    told,
+                    kind,
                 }
             })
             .collect()

@@ -11,8 +11,8 @@ mod pace;
 
 use crate::agreement::AgreementStatus;
 use crate::ids::{LicenseArn, LicenseId};
-use crate::license::{License, LicenseEvent, SeenInForce, State};
-use crate::lifecycle::{self, LicenseNews, RefreshError, Refreshed};
+use crate::license::{License, LicenseEvent, ObservedInForce, State};
+use crate::lifecycle::{self, LicenseUpdate, RefreshError, Refreshed};
 use crate::listing::Listing;
 use crate::marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
 use crate::store::{Store, StoreError};
@@ -152,7 +152,7 @@ impl<'a> Reconciler<'a> {
         }
         let mut has_successor = license.successor().is_some() || judged.in_force.is_some();
         if let Some(seen) = judged.in_force {
-            lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
+            lifecycle::apply_license_update(self.store, &seen_news(license, seen)).await?;
         }
         for Heir { agreement, arn, look } in judged.heirs {
             if has_successor {
@@ -171,7 +171,7 @@ impl<'a> Reconciler<'a> {
             let is_open = |row: &License| row.successor().is_none() && !row.state_at(looked_at).has_ended();
             if row.as_ref().is_some_and(is_open) {
                 lifecycle::see_agreement(self.store, &look).await?;
-                lifecycle::hear_of_license(self.store, &seen_news(license, seen_by(&look))).await?;
+                lifecycle::apply_license_update(self.store, &seen_news(license, seen_by(&look))).await?;
             }
         }
         if view.goes_on() && !has_successor && !license.state_at(looked_at).has_ended() {
@@ -263,8 +263,8 @@ impl<'a> Reconciler<'a> {
         let row = self.store.license(&license.id).await?;
         let is_entitled = kept && row.is_some_and(|row| !row.entitlements.is_empty());
         if is_entitled && matches!(state, State::Pending | State::Failed) {
-            let seen = SeenInForce { agreement: None, starts_at: None, at: looked_at };
-            lifecycle::hear_of_license(self.store, &seen_news(license, seen)).await?;
+            let seen = ObservedInForce { agreement: None, starts_at: None, at: looked_at };
+            lifecycle::apply_license_update(self.store, &seen_news(license, seen)).await?;
         }
         Ok(())
     }
@@ -279,7 +279,7 @@ impl<'a> Reconciler<'a> {
         outcome: &mut Outcome,
     ) -> Result<(), ReconcileError> {
         if self.store.license(arn.id()).await?.is_some() {
-            outcome.take_in(Box::pin(self.reconcile(arn.id())).await?);
+            outcome.merge(Box::pin(self.reconcile(arn.id())).await?);
             return Ok(());
         }
         let at = self.store.clock().now();
@@ -294,8 +294,8 @@ impl<'a> Reconciler<'a> {
             return Ok(());
         }
         let starts_at = agreement.at_aws.starts_at;
-        let seen = SeenInForce { agreement: Some(agreement.id.clone()), starts_at, at };
-        let license = lifecycle::hear_of_license(self.store, &seen_news(&license, seen)).await?;
+        let seen = ObservedInForce { agreement: Some(agreement.id.clone()), starts_at, at };
+        let license = lifecycle::apply_license_update(self.store, &seen_news(&license, seen)).await?;
         if listing.pricing.has_entitlements() {
             self.refresh(&license, true).await?;
         }
@@ -372,13 +372,13 @@ impl<'a> Reconciler<'a> {
 }
 
 /// What was seen of a license, as news that says no more than that.
-fn seen_news(license: &License, seen: SeenInForce) -> LicenseNews {
-    LicenseNews {
+fn seen_news(license: &License, seen: ObservedInForce) -> LicenseUpdate {
+    LicenseUpdate {
         license: license.id.clone(),
         product: license.product.clone(),
         arn: license.arn.clone(),
         account: license.account.clone(),
         customer: license.customer.clone(),
-        event: Some(LicenseEvent::SeenInForce(seen)),
+        event: Some(LicenseEvent::ObservedInForce(seen)),
     }
 }

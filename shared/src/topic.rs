@@ -76,7 +76,7 @@ impl Topic {
         let tenant = event.tenant.as_ref().map(|tenant| ("tenant", tenant.as_str().to_owned()));
         let texts = [
             ("event_id", event.id.to_string()),
-            ("type", event.told.name().to_owned()),
+            ("type", event.kind.name().to_owned()),
             ("license", event.license.to_string()),
             ("product", event.product.to_string()),
         ];

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::license::{LicenseEvent, Mark, Naming};
+use crate::license::{AgreementRef, EventStamp, LicenseEvent};
 
 const SUBSCRIPTION: &str = include_str!("../../listings/demo-subscription.toml");
 
@@ -9,13 +9,13 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn naming(time: &str) -> Naming {
-    Naming { mark: Mark { at: at(time), event: "e".to_owned() }, agreement: "agmt-a".parse().unwrap() }
+fn agreement_ref(time: &str) -> AgreementRef {
+    AgreementRef { stamp: EventStamp { at: at(time), event: "e".to_owned() }, agreement: "agmt-a".parse().unwrap() }
 }
 
 fn active() -> License {
     let mut license = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
-    license.hear(LicenseEvent::Updated(naming("2026-11-01T00:00:00Z")));
+    license.apply(LicenseEvent::Updated(agreement_ref("2026-11-01T00:00:00Z")));
     license
 }
 
@@ -67,10 +67,10 @@ fn the_license_and_the_dimension_decide_too() {
     let pending = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
     assert_eq!(judged(Some(&pending), "requests"), Intake::Open);
     let mut ending = active();
-    ending.hear(LicenseEvent::Deprovisioned(naming("2026-11-10T09:18:00Z")));
+    ending.apply(LicenseEvent::Deprovisioned(agreement_ref("2026-11-10T09:18:00Z")));
     assert_eq!(judged(Some(&ending), "requests"), Intake::Refused(Refusal::LicenseEnded));
     let mut failed = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
-    failed.hear(LicenseEvent::SubscribeFailed(Mark { at: at(now), event: "e".to_owned() }));
+    failed.apply(LicenseEvent::SubscribeFailed(EventStamp { at: at(now), event: "e".to_owned() }));
     assert_eq!(judged(Some(&failed), "requests"), Intake::Refused(Refusal::LicenseFailed));
     let contract = Listing::parse(include_str!("../../listings/demo-contract.toml")).unwrap();
     let seats = UsageEvent { dimension: "seats".parse().unwrap(), ..event(now) };

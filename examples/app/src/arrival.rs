@@ -17,7 +17,7 @@ use crate::page::{Answer, Frame, Posted, Stop, Visitor, html, set_cookie};
 use crate::stallkeeper::Handoff;
 
 #[derive(Deserialize)]
-pub(crate) struct Brought {
+pub(crate) struct ArrivalQuery {
     code: Option<String>,
 }
 
@@ -37,7 +37,7 @@ struct Sign {
 pub(crate) async fn show_sign_up(
     State(application): State<Arc<Application>>,
     headers: HeaderMap,
-    Query(brought): Query<Brought>,
+    Query(brought): Query<ArrivalQuery>,
 ) -> Answer {
     enter(&application, &headers, brought, true).await
 }
@@ -45,14 +45,14 @@ pub(crate) async fn show_sign_up(
 pub(crate) async fn show_sign_in(
     State(application): State<Arc<Application>>,
     headers: HeaderMap,
-    Query(brought): Query<Brought>,
+    Query(brought): Query<ArrivalQuery>,
 ) -> Answer {
     enter(&application, &headers, brought, false).await
 }
 
 /// First the code goes into the visitor's session and out of the address, so that no history and no log has it. Then it
 /// is redeemed, and the form is shown.
-async fn enter(application: &Application, headers: &HeaderMap, brought: Brought, is_new: bool) -> Answer {
+async fn enter(application: &Application, headers: &HeaderMap, brought: ArrivalQuery, is_new: bool) -> Answer {
     let visitor = Visitor::read_or_begin(headers, application)?;
     let cookie = set_cookie(application, &visitor.secret);
     if let Some(code) = brought.code {
@@ -122,7 +122,7 @@ pub(crate) async fn sign_up(State(application): State<Arc<Application>>, posted:
     if !application.accounts.add_user(&email, hashed) {
         return Ok(again(&posted, true, "There is an account with this mail address. Please sign in instead."));
     }
-    let_in(&application, &posted.visitor, &email)
+    start_session(&application, &posted.visitor, &email)
 }
 
 /// A real application limits how often somebody may try.
@@ -133,10 +133,10 @@ pub(crate) async fn sign_in(State(application): State<Arc<Application>>, posted:
     if !is_theirs {
         return Ok(again(&posted, false, "The mail address and the password do not belong together."));
     }
-    let_in(&application, &posted.visitor, &email)
+    start_session(&application, &posted.visitor, &email)
 }
 
-fn let_in(application: &Application, visitor: &Visitor, email: &str) -> Answer {
+fn start_session(application: &Application, visitor: &Visitor, email: &str) -> Answer {
     let secret = application.accounts.sign_in(&visitor.secret, email, application.now())?;
     let to = if visitor.session.arrival.is_some() { "/tenants" } else { "/" };
     Ok((set_cookie(application, &secret), Redirect::to(to)).into_response())

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use stallkeeper::license::EndReason;
 use stallkeeper::listing::{Listing, SUBSCRIPTIONS_PAGE};
-use stallkeeper::notification::Told;
+use stallkeeper::notification::OutboundEventKind;
 use stallkeeper::texts::{Language, Texts};
 
 /// How many bytes of a name go into one encoded word: 75 characters are allowed (RFC 2047, section 2).
@@ -28,21 +28,21 @@ pub(crate) enum Occasion {
 
 impl Occasion {
     /// The occasion of an event; none if buyers get no mail about it.
-    pub(crate) fn of(told: &Told) -> Option<Self> {
-        match told {
-            Told::RegistrationCompleted => Some(Self::Completed),
-            Told::RegistrationReturned => Some(Self::Returned),
+    pub(crate) fn of(kind: &OutboundEventKind) -> Option<Self> {
+        match kind {
+            OutboundEventKind::RegistrationCompleted => Some(Self::Completed),
+            OutboundEventKind::RegistrationReturned => Some(Self::Returned),
             // For the buyer it goes on, under the license that took over.
-            Told::LicenseEnded { reason: EndReason::Succeeded, .. } => None,
-            Told::LicenseEnded { reason, .. } => Some(Self::Ended(*reason)),
-            Told::LicenseFailed
-            | Told::LicenseActivated
-            | Told::LicenseEnding { .. }
-            | Told::LicenseLinked { .. }
-            | Told::LicenseUnlinked { .. }
-            | Told::EntitlementsChanged { .. }
-            | Told::AdvisoryIssued { .. }
-            | Told::AdvisoryResolved { .. } => None,
+            OutboundEventKind::LicenseEnded { reason: EndReason::Succeeded, .. } => None,
+            OutboundEventKind::LicenseEnded { reason, .. } => Some(Self::Ended(*reason)),
+            OutboundEventKind::LicenseFailed
+            | OutboundEventKind::LicenseActivated
+            | OutboundEventKind::LicenseEnding { .. }
+            | OutboundEventKind::LicenseLinked { .. }
+            | OutboundEventKind::LicenseUnlinked { .. }
+            | OutboundEventKind::EntitlementsChanged { .. }
+            | OutboundEventKind::AdvisoryIssued { .. }
+            | OutboundEventKind::AdvisoryResolved { .. } => None,
         }
     }
 }

@@ -78,9 +78,10 @@ fn a_name_becomes_words_of_ascii_that_are_no_longer_than_allowed() {
 
 #[test]
 fn what_is_mailed_is_what_the_queue_listens_for() {
-    let ended = |reason| Told::LicenseEnded { reason, successor: None };
-    let told = [ended(EndReason::Expired), Told::RegistrationCompleted, Told::RegistrationReturned];
-    assert_eq!(told.each_ref().map(Told::name), crate::MAILED);
-    assert!(told.iter().all(|told| Occasion::of(told).is_some()));
+    let ended = |reason| OutboundEventKind::LicenseEnded { reason, successor: None };
+    let kinds =
+        [ended(EndReason::Expired), OutboundEventKind::RegistrationCompleted, OutboundEventKind::RegistrationReturned];
+    assert_eq!(kinds.each_ref().map(OutboundEventKind::name), crate::MAILED);
+    assert!(kinds.iter().all(|kind| Occasion::of(kind).is_some()));
     assert_eq!(Occasion::of(&ended(EndReason::Succeeded)), None);
 }

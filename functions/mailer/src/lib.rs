@@ -23,7 +23,7 @@ use stallkeeper::aws::chain;
 use stallkeeper::license::StateName;
 use stallkeeper::listing::Listing;
 use stallkeeper::metrics::{Metric, Metrics};
-use stallkeeper::notification::{OutboundEvent, Told};
+use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
 use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::registration::Contact;
 use stallkeeper::store::{Store, StoreError};
@@ -115,7 +115,7 @@ impl Mailer {
 
     async fn answer(&self, message: &SqsMessage) -> Result<Outcome, Failure> {
         let event: OutboundEvent = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
-        let Some(occasion) = Occasion::of(&event.told) else { return Ok(Outcome::NoMail) };
+        let Some(occasion) = Occasion::of(&event.kind) else { return Ok(Outcome::NoMail) };
         if self.store.clock().now().duration_since(event.at) > OLDEST_NEWS {
             return Ok(Outcome::NoMail);
         }
@@ -138,7 +138,7 @@ impl Mailer {
 
     /// Whether a license of which an end was told is over still: news that came late may have taken it back.
     async fn still_holds(&self, event: &OutboundEvent) -> Result<bool, StoreError> {
-        if !matches!(event.told, Told::LicenseEnded { .. }) {
+        if !matches!(event.kind, OutboundEventKind::LicenseEnded { .. }) {
             return Ok(true);
         }
         let license = self.store.license(&event.license).await?;

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::run::Run;
 
 /// After how many attempts a call that fails for an unknown reason is halved, so that one record holds up no others.
-const PATIENCE: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// The pace of calls. Clones of a turn are given out one after the other, whoever asks.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub(crate) async fn attempt(
             run.count(Metric::MeteringThrottles, 1);
             again(run, &answered.product, call, false, &code).await?;
         }
-        Answer::NotKnown(code) if call.len() > 1 && call.iter().any(|record| record.attempts > PATIENCE) => {
+        Answer::NotKnown(code) if call.len() > 1 && call.iter().any(|record| record.attempts > MAX_ATTEMPTS) => {
             answered.rejected = Some((Rejection::Data(code), not_booked(run, call).await?));
         }
         Answer::NotKnown(code) => {

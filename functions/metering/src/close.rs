@@ -15,7 +15,7 @@ use stallkeeper::license::{License, StateName};
 use stallkeeper::metering::{BATCH, HourlyRecord, window_of};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::SHARDS;
-use stallkeeper::store::{Closing, Dirty, Place, Progress, StoreError, Walk};
+use stallkeeper::store::{Closing, Dirty, Position, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
 use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
@@ -53,7 +53,7 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
     let mut through = closed;
     for hour in hours {
         let is_due = now >= hour.summed_from();
-        if is_due && run.must_send() {
+        if is_due && run.closing_deadline_passed() {
             tell_behind(run, hour);
             break;
         }
@@ -109,17 +109,17 @@ impl Walking<'_, '_> {
     /// Freezes the records of every license that has usage in the hour, then those of 0 of the licenses that were in
     /// force without. Answers whether there was time for all of them.
     async fn sum(&self, closing: &mut Closing) -> Result<bool, StoreError> {
-        let first = Place { walk: Walk::Used(0), after: None };
+        let first = Position { walk: Walk::Used(0), after: None };
         let mut place = closing.at.clone().unwrap_or(first);
         loop {
-            if self.run.must_send() {
+            if self.run.closing_deadline_passed() {
                 return Ok(false);
             }
             let next = match place.walk {
                 Walk::Used(shard) => {
                     let (licenses, after) = self.used(shard, place.after.as_deref()).await?;
                     self.sum_page(&licenses).await?;
-                    Some(after_shard(shard, after).unwrap_or(Place { walk: Walk::InForce, after: None }))
+                    Some(after_shard(shard, after).unwrap_or(Position { walk: Walk::InForce, after: None }))
                 }
                 Walk::InForce => self.sum_in_force(place.after).await?,
             };
@@ -131,10 +131,10 @@ impl Walking<'_, '_> {
 
     /// Settles every license that has usage in the hour once more. Answers whether there was time for all of them.
     async fn sweep(&self, closing: &mut Closing) -> Result<bool, StoreError> {
-        let first = Place { walk: Walk::Used(0), after: None };
+        let first = Position { walk: Walk::Used(0), after: None };
         let mut place = Some(closing.at.clone().unwrap_or(first));
-        while let Some(Place { walk: Walk::Used(shard), after }) = &place {
-            if self.run.must_send() {
+        while let Some(Position { walk: Walk::Used(shard), after }) = &place {
+            if self.run.closing_deadline_passed() {
                 return Ok(false);
             }
             let (licenses, next) = self.used(*shard, after.as_deref()).await?;
@@ -153,7 +153,7 @@ impl Walking<'_, '_> {
     }
 
     /// Writes down how far the walk is. Where it ended a shard without anything in it, that is not worth a write.
-    async fn leave_at(&self, closing: &mut Closing, place: &Place) -> Result<(), StoreError> {
+    async fn leave_at(&self, closing: &mut Closing, place: &Position) -> Result<(), StoreError> {
         closing.at = Some(place.clone());
         if place.after.is_none() {
             return Ok(());
@@ -207,7 +207,7 @@ impl Walking<'_, '_> {
 
     /// A page of the licenses in force: a record of 0 for each of their metered dimensions, where they had no usage.
     /// Answers where the next page begins, if there is one.
-    async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Place>, StoreError> {
+    async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Position>, StoreError> {
         let store = self.run.store;
         let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE).await?;
         let used = store.which_have_usage(self.hour, &names).await?;
@@ -228,7 +228,7 @@ impl Walking<'_, '_> {
         self.settle_all(&apart).await?;
         let licenses = idle.iter().map(|license| (&license.id, license)).collect();
         self.freeze_all(records, &licenses).await?;
-        Ok(next.map(|next| Place { walk: Walk::InForce, after: Some(next) }))
+        Ok(next.map(|next| Position { walk: Walk::InForce, after: Some(next) }))
     }
 
     /// Freezes new records, 25 of whichever licenses together; those whose names have one already are settled by
@@ -273,10 +273,12 @@ impl Walking<'_, '_> {
 }
 
 /// The place after a page of a shard: in the shard, in the next one, or none.
-fn after_shard(shard: u8, after: Option<String>) -> Option<Place> {
+fn after_shard(shard: u8, after: Option<String>) -> Option<Position> {
     match after {
-        Some(after) => Some(Place { walk: Walk::Used(shard), after: Some(after) }),
-        None => Some(shard + 1).filter(|next| *next < SHARDS).map(|next| Place { walk: Walk::Used(next), after: None }),
+        Some(after) => Some(Position { walk: Walk::Used(shard), after: Some(after) }),
+        None => {
+            Some(shard + 1).filter(|next| *next < SHARDS).map(|next| Position { walk: Walk::Used(next), after: None })
+        }
     }
 }
 
@@ -356,7 +358,7 @@ async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Resu
     };
     let mut all = Settled::Done;
     for note in notes {
-        if run.must_send() {
+        if run.closing_deadline_passed() {
             return Ok(Some(id));
         }
         if all == Settled::Wait && note.hour.closes_month() && may_wait(run, note.hour) {

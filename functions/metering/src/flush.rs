@@ -42,7 +42,7 @@ async fn flush_alone(run: &Run<'_>, license: &LicenseId) {
 }
 
 async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
-    let Some(license) = run.store.license(id).await?.filter(|_| !run.must_send()) else { return Ok(()) };
+    let Some(license) = run.store.license(id).await?.filter(|_| !run.closing_deadline_passed()) else { return Ok(()) };
     let is_due = license.flush_at.is_some_and(|at| at <= run.now);
     let ends = license.usage_until().zip(license.final_hour_ends());
     let Some((until, closes)) = ends.filter(|_| is_due) else { return Ok(()) };

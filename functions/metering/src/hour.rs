@@ -98,7 +98,7 @@ pub(crate) async fn freeze(run: &Run<'_>, records: &[HourlyRecord]) -> Result<Ve
 
 /// Where an hour's usage belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Destination {
     /// In its own record.
     Here,
     /// In the record of another hour, if that is not frozen yet.
@@ -110,26 +110,26 @@ enum Place {
 }
 
 /// Where the usage of a license's hour belongs, by when the license was in force.
-fn place(run: &Run<'_>, license: &License, hour: UsageHour) -> Place {
+fn destination(run: &Run<'_>, license: &License, hour: UsageHour) -> Destination {
     let has_ended = license.state_at(run.now).has_ended();
     // One that ended before it ever was in force: its first hour is the one that it was to be metered from.
     let begun = license.metered_since().map(UsageHour::of).or(license.metered_from.filter(|_| has_ended));
     let Some(begun) = begun else {
         let too_late = run.now >= window_of(hour);
         return match (has_ended, too_late) {
-            (true, _) => Place::Here,
-            (false, true) => Place::TooLate,
-            (false, false) => Place::Waiting,
+            (true, _) => Destination::Here,
+            (false, true) => Destination::TooLate,
+            (false, false) => Destination::Waiting,
         };
     };
     let until = license.usage_until().filter(|_| has_ended).map(UsageHour::of);
     match until {
         // It ended before its first hour: another key billed what was before, and AWS takes nothing after it.
-        Some(until) if until < begun => Place::TooLate,
-        _ if hour < begun && hour.month() == begun.month() => Place::In(begun),
-        _ if hour < begun => Place::TooLate,
-        Some(until) if hour > until && hour.month() == until.month() => Place::In(until),
-        _ => Place::Here,
+        Some(until) if until < begun => Destination::TooLate,
+        _ if hour < begun && hour.month() == begun.month() => Destination::In(begun),
+        _ if hour < begun => Destination::TooLate,
+        Some(until) if hour > until && hour.month() == until.month() => Destination::In(until),
+        _ => Destination::Here,
     }
 }
 
@@ -141,19 +141,19 @@ pub(crate) async fn new_records(
     hour: UsageHour,
     sums: Sums,
 ) -> Result<(Vec<HourlyRecord>, Settled), StoreError> {
-    let place = place(run, license, hour);
-    if sums.is_empty() || place == Place::Waiting {
-        return Ok((Vec::new(), if place == Place::Waiting { Settled::Wait } else { Settled::Done }));
+    let destination = destination(run, license, hour);
+    if sums.is_empty() || destination == Destination::Waiting {
+        return Ok((Vec::new(), if destination == Destination::Waiting { Settled::Wait } else { Settled::Done }));
     }
     let listing = run.store.listing(&license.product).await?;
     let (mut records, mut settled) = (Vec::new(), Settled::Done);
     for (dimension, sum) in sums {
         let record = HourlyRecord::freeze(license, hour, dimension, &sum, run.now);
-        if let Some(into) = elsewhere(run, license, &record, place, sum.amount).await? {
+        if let Some(into) = elsewhere(run, license, &record, destination, sum.amount).await? {
             settled = settled.and(fold(run, record, &sum, into).await?);
-        } else if matches!(place, Place::In(_)) && sum.amount.is_zero() {
+        } else if matches!(destination, Destination::In(_)) && sum.amount.is_zero() {
             // There is nothing to bill before or after the license's time.
-        } else if place == Place::TooLate {
+        } else if destination == Destination::TooLate {
             run.problem(Metric::RecordsExpired, &record.name, "the license was not active in time");
             records.push(record.become_at(RecordState::Expired, run.now));
         } else if let Some(of) = listing.as_ref().and_then(|listing| overage::of(listing, &record.name.dimension)) {
@@ -178,20 +178,20 @@ async fn elsewhere(
     run: &Run<'_>,
     license: &License,
     record: &HourlyRecord,
-    place: Place,
+    destination: Destination,
     amount: Decimal,
 ) -> Result<Option<UsageHour>, StoreError> {
     if amount.is_zero() {
         return Ok(None);
     }
-    match place {
-        Place::In(into) => {
+    match destination {
+        Destination::In(into) => {
             // What lies after a license's end goes into no other hour after it: that would send it on for ever. Where
             // its last hour has a record already, it stays where it is, and AWS says what becomes of it.
             let home = home(run, license, &record.name, Some(into)).await?;
             Ok(home.filter(|home| record.name.hour < into || *home <= into))
         }
-        Place::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
+        Destination::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
             if overage::unknown(run, license, &record.name).await?.is_some() {
                 // It expires where it is: in a later hour it would only wait longer.
                 return Ok(None);
@@ -199,7 +199,7 @@ async fn elsewhere(
             let home = home(run, license, &record.name, None).await?;
             Ok(home.filter(|into| window_of(*into) > record.window_closes()))
         }
-        Place::Here | Place::Waiting | Place::TooLate => Ok(None),
+        Destination::Here | Destination::Waiting | Destination::TooLate => Ok(None),
     }
 }
 

@@ -60,7 +60,7 @@ impl Metering {
 /// When the next run is to follow this one at once, because something has its last chance; none if nothing has.
 pub(crate) async fn next_run(run: &Run<'_>) -> Result<Option<Timestamp>, StoreError> {
     let now = run.store.clock().now();
-    let waiting = try_join_all((0..SHARDS).map(|shard| run.store.pressing_records(shard))).await?;
+    let waiting = try_join_all((0..SHARDS).map(|shard| run.store.urgent_records(shard))).await?;
     let records = waiting.iter().flatten().map(|record| (record.not_before, record.last_chance(now)));
     let flushes = flushes(run, now).await?;
     let due = records.chain(flushes).filter_map(|(wanted, ends)| in_its_last_chance(wanted, ends, now));

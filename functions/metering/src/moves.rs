@@ -29,7 +29,7 @@ pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
     let moving = due.iter().map(|id| {
         let pace = &pace;
         async move {
-            if !run.must_send() && Instant::now() < until {
+            if !run.closing_deadline_passed() && Instant::now() < until {
                 pace.turn().await;
                 move_alone(run, id).await;
             }

@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether no more hours may be begun. Asked where there are more.
-    pub(crate) fn must_send(&self) -> bool {
+    pub(crate) fn closing_deadline_passed(&self) -> bool {
         self.is_past(self.closes_until)
     }
 

@@ -76,7 +76,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             run.count(Metric::RecordsUnreadable, page.unreadable);
             due.extend(page.records);
         }
-        due.sort_by_key(|record| (!record.is_pressing(run.now), record.name.hour));
+        due.sort_by_key(|record| (!record.is_urgent(run.now), record.name.hour));
         self.take(due).await?;
         if large.is_empty() {
             return Ok(());
@@ -108,7 +108,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             of_product.entry(record.product.clone()).or_default().push(record);
         }
         for (product, records) in of_product {
-            let free = self.past_pauses(&product, records).await?;
+            let free = self.filter_paused(&product, records).await?;
             for record in free {
                 if let Some(call) = self.packer.add(record) {
                     self.waiting.push_back(call);
@@ -120,7 +120,7 @@ impl<'r, 'a> Sending<'r, 'a> {
     }
 
     /// The records of a product that no pause holds back; each pause is probed once. The others are put off.
-    async fn past_pauses(
+    async fn filter_paused(
         &mut self,
         product: &ProductCode,
         mut records: Vec<HourlyRecord>,
@@ -135,11 +135,11 @@ impl<'r, 'a> Sending<'r, 'a> {
             }
             // A probe is waited for, and no claimed call may stand still meanwhile.
             while !self.under_way.is_empty() {
-                self.hear_next().await?;
+                self.await_next_call().await?;
             }
             let answered = attempt(self.run, self.pace, product.clone(), vec![probe]).await?;
             let is_judged = answered.is_judged;
-            self.hear(answered).await?;
+            self.record_answer(answered).await?;
             if is_judged {
                 self.run.store.lift_pause(&pause).await?;
                 self.product(product).lift(&pause);
@@ -166,7 +166,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             if self.waiting.len() <= left || self.under_way.is_empty() {
                 return Ok(());
             }
-            self.hear_next().await?;
+            self.await_next_call().await?;
         }
     }
 
@@ -183,15 +183,15 @@ impl<'r, 'a> Sending<'r, 'a> {
         Ok(())
     }
 
-    async fn hear_next(&mut self) -> Result<(), StoreError> {
+    async fn await_next_call(&mut self) -> Result<(), StoreError> {
         match self.under_way.next().await {
-            Some(answered) => self.hear(answered?).await,
+            Some(answered) => self.record_answer(answered?).await,
             None => Ok(()),
         }
     }
 
     /// Does what a call left to do.
-    async fn hear(&mut self, answered: Answered) -> Result<(), StoreError> {
+    async fn record_answer(&mut self, answered: Answered) -> Result<(), StoreError> {
         let Answered { product, booked, is_judged: _, rejected } = answered;
         if booked > 0 {
             self.product(&product).gets_through = true;
@@ -211,13 +211,13 @@ impl<'r, 'a> Sending<'r, 'a> {
             return Ok(());
         }
         for record in records {
-            self.hear_rejected(&product, record, &rejection).await?;
+            self.record_rejected(&product, record, &rejection).await?;
         }
         Ok(())
     }
 
     /// AWS rejects this one record.
-    async fn hear_rejected(
+    async fn record_rejected(
         &mut self,
         product: &ProductCode,
         record: HourlyRecord,
@@ -253,7 +253,7 @@ impl<'r, 'a> Sending<'r, 'a> {
                 break;
             }
             // What is heard may have to be sent in halves.
-            finished = finished.and(self.hear_next().await);
+            finished = finished.and(self.await_next_call().await);
         }
         finished?;
         for (product, state) in &mut self.products {

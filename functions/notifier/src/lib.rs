@@ -87,7 +87,7 @@ impl Notifier {
                 return Outcome::PassedOver;
             }
         };
-        let (id, license, kind) = (event.id.to_string(), &event.license, event.told.name());
+        let (id, license, kind) = (event.id.to_string(), &event.license, event.kind.name());
         match self.topic.publish(&event).await {
             Ok(()) => {
                 tracing::info!(event = id, %license, kind, sequence = event.sequence, "the application is told");

@@ -51,7 +51,7 @@ const RUN: &str = "readiness";
 const GATHERED: Duration = Duration::from_secs(14);
 
 /// How long the table may take to tell which listing is looked at, and to take the report.
-const TABLE_PATIENCE: Duration = Duration::from_secs(5);
+const TABLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The function.
 #[derive(Debug)]
@@ -202,5 +202,5 @@ impl Auditor {
 
 /// Asks the table for what a look cannot do without, within its time.
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    timeout(TABLE_PATIENCE, asked).await.unwrap_or_else(|late| Err(StoreError::Unavailable(Box::new(late))))
+    timeout(TABLE_TIMEOUT, asked).await.unwrap_or_else(|late| Err(StoreError::Unavailable(Box::new(late))))
 }

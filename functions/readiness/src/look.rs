@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long one source may take. The client's own limit of an attempt is 5 seconds, so that a second one is made, and of
 /// all its attempts 10: this one comes before, for it tells what came too late from what was not answered.
-const PATIENCE: Duration = Duration::from_millis(9_500);
+const SOURCE_TIMEOUT: Duration = Duration::from_millis(9_500);
 
 /// AWS's codes for "you may not".
 const REFUSALS: [&str; 8] = [
@@ -79,7 +79,7 @@ pub(crate) fn look<T, E: Excuse>(
     asked: impl Future<Output = Result<T, E>>,
 ) -> impl Future<Output = Look<T>> {
     // On the heap: many are asked at once, and a question to AWS is larger than a thread's stack likes.
-    let asked = timeout(PATIENCE, Box::pin(asked));
+    let asked = timeout(SOURCE_TIMEOUT, Box::pin(asked));
     async move {
         match asked.await {
             Ok(answer) => answer.map_err(|error| error.blind(what, action)),
@@ -101,10 +101,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_look_that_takes_several_is_over_with_all() {
-        let (began, until) = (Instant::now(), Instant::now() + PATIENCE);
+        let (began, until) = (Instant::now(), Instant::now() + SOURCE_TIMEOUT);
         let late: Look<()> = within(until, "the catalog", pending()).await;
         assert_eq!(late, Err(Blind::TimedOut { what: "the catalog".to_owned() }));
-        assert_eq!(began.elapsed(), PATIENCE);
+        assert_eq!(began.elapsed(), SOURCE_TIMEOUT);
         assert_eq!(within(until, "the catalog", ready(Ok(1))).await, Ok(1));
     }
 }

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::internet::{Internet, NoWay};
 use crate::look::within;
-use crate::probe::{Ask, PATIENCE, without_secrets};
+use crate::probe::{Ask, REQUEST_TIMEOUT, without_secrets};
 
 /// The field of AWS's form with the token.
 const TOKEN: &str = "x-amzn-marketplace-token";
@@ -100,7 +100,7 @@ impl Internet {
 /// Whether a domain takes mail, asked within a page's time: a resolver's own limits are longer.
 async fn of_mail(domain: &str, asked: impl Future<Output = Result<bool, NoWay>>) -> Look<bool> {
     let what = format!("DNS (MX {domain})");
-    match timeout(PATIENCE, asked).await {
+    match timeout(REQUEST_TIMEOUT, asked).await {
         Ok(Ok(takes_mail)) => Ok(takes_mail),
         Ok(Err(NoWay::Refused(reason))) => Err(Blind::Refused { what, reason: reason.to_owned() }),
         Ok(Err(NoWay::Unreachable(reason))) => Err(Blind::Unreachable { what, reason }),
@@ -123,7 +123,7 @@ mod tests {
         let what = || "DNS (MX example.com)".to_owned();
         let began = Instant::now();
         let late = of_mail("example.com", pending()).await;
-        assert_eq!((late, began.elapsed()), (Err(Blind::TimedOut { what: what() }), PATIENCE));
+        assert_eq!((late, began.elapsed()), (Err(Blind::TimedOut { what: what() }), REQUEST_TIMEOUT));
         assert_eq!(of_mail("example.com", ready(Ok(false))).await, Ok(false));
         let broken = of_mail("example.com", ready(Err(NoWay::Unreachable("SERVFAIL".to_owned())))).await;
         assert_eq!(broken, Err(Blind::Unreachable { what: what(), reason: "SERVFAIL".to_owned() }));

@@ -22,7 +22,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::internet::{Internet, NoWay};
 
 /// How long a look may take. AWS's own checks wait 10 seconds; what takes longer is told as slow, if it comes at all.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// How many redirects within the site are followed.
 const REDIRECTS: usize = 5;
@@ -93,7 +93,7 @@ impl Internet {
         let ask = Ask { url: self.place(&ask.url), ..ask };
         let what = without_secrets(&ask.url);
         let began = Instant::now();
-        match timeout(PATIENCE, Box::pin(self.follow(ask))).await {
+        match timeout(REQUEST_TIMEOUT, Box::pin(self.follow(ask))).await {
             Ok(Ok(answer)) => Ok(Answer { took: began.elapsed(), ..answer }),
             Ok(Err(failed)) => Err(failed.blind(what)),
             Err(_) => Err(Blind::TimedOut { what }),
@@ -110,7 +110,7 @@ impl Internet {
                 Err(failed) => Err(failed),
             }
         };
-        match timeout(PATIENCE, seen).await {
+        match timeout(REQUEST_TIMEOUT, seen).await {
             Ok(seen) => seen.map_err(|failed| failed.blind(what)),
             Err(_) => Err(Blind::TimedOut { what }),
         }

@@ -13,7 +13,7 @@ use stallkeeper::http::extract::ReceivedAt;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
 use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
-use stallkeeper::notification::Told;
+use stallkeeper::notification::OutboundEventKind;
 use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
 
@@ -130,17 +130,17 @@ fn complete(
     handoff: Also,
 ) -> Change {
     let contact = contact.filter(|_| license.tenant.is_none());
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if contact.is_some_and(|contact| !known.is_some_and(|known| says_the_same(known, contact))) {
-        told.push(Told::RegistrationCompleted);
+        events.push(OutboundEventKind::RegistrationCompleted);
     }
     let registered_it = known.is_some_and(|known| known.session.as_ref() == Some(session));
     if license.tenant.is_some() && !registered_it && license.returned.as_ref() != Some(session) {
         license.returned = Some(session.clone());
-        told.push(Told::RegistrationReturned);
+        events.push(OutboundEventKind::RegistrationReturned);
     }
     let also = contact.into_iter().cloned().map(Also::Contact).chain([handoff]).collect();
-    Change { license, told, also }
+    Change { license, events, also }
 }
 
 fn says_the_same(one: &Contact, other: &Contact) -> bool {

@@ -36,7 +36,7 @@ fn written(change: &Change) -> (bool, bool, usize) {
     let has = |matches: fn(&Also) -> bool| change.also.iter().any(matches);
     let contact = has(|also| matches!(also, Also::Contact(_)));
     let handoff = has(|also| matches!(also, Also::Handoff(..)));
-    (contact, handoff, change.told.len())
+    (contact, handoff, change.events.len())
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_contact_is_saved_and_told_once() {
 fn a_license_that_was_linked_meanwhile_keeps_its_contact() {
     let change = complete(license(Some("acme")), Some(&contact("a@example.com", 10)), None, &session(), handoff());
     assert_eq!(written(&change), (false, true, 1));
-    assert_eq!(change.told, [Told::RegistrationReturned]);
+    assert_eq!(change.events, [OutboundEventKind::RegistrationReturned]);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_visit_to_a_license_of_a_tenant_is_told_once_and_not_its_own_visitors() {
     let mut known = contact("a@example.com", 9);
     known.session = Some(other.clone());
     let first = complete(license(Some("acme")), None, Some(&known), &visit, handoff());
-    assert_eq!(first.told, [Told::RegistrationReturned]);
+    assert_eq!(first.events, [OutboundEventKind::RegistrationReturned]);
     let again = complete(first.license, None, Some(&known), &visit, handoff());
     assert_eq!(written(&again), (false, true, 0));
     assert_eq!(written(&complete(again.license, None, Some(&known), &other, handoff())), (false, true, 0));

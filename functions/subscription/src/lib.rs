@@ -13,7 +13,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use futures_util::future::join_all;
 use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
 use stallkeeper::aws::chain;
-use stallkeeper::lifecycle::{self, Continues, LicenseNews, RefreshError, Refreshed};
+use stallkeeper::lifecycle::{self, Continues, LicenseUpdate, RefreshError, Refreshed};
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::store::{Store, StoreError};
@@ -22,12 +22,12 @@ use stallkeeper::time::Clock;
 use message::{Message, Unreadable};
 
 /// From this receive of a message on, what AWS answers is believed even where it looked too early to be true. With
-/// the queue's visibility timeout that is a few minutes after the news.
+/// the queue's visibility timeout that is a few minutes after the update.
 const BELIEVED_FROM: u32 = 3;
 
 /// How long one message may take: less than the function, so that a slow one is reported for itself and does not bring
 /// the whole batch back.
-const PATIENCE: Duration = Duration::from_secs(45);
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The function.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Subscription {
 
 /// What became of a message that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
+enum Outcome {
     /// The table is up to date with it.
     Kept,
     /// This stack has no listing of the product.
@@ -92,8 +92,9 @@ impl Subscription {
     /// Takes in a batch of messages, and answers which of them have to come again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
-        let hearing = event.records.iter().map(|message| tokio::time::timeout(PATIENCE, self.hear(message)));
-        let heard = join_all(hearing).await;
+        let processing =
+            event.records.iter().map(|message| tokio::time::timeout(MESSAGE_TIMEOUT, self.process(message)));
+        let heard = join_all(processing).await;
         self.store.note_outcomes("subscription", self.marketplace.take_outcomes()).await;
         for (message, heard) in event.records.iter().zip(heard) {
             let id = message.message_id.clone().unwrap_or_default();
@@ -111,59 +112,66 @@ impl Subscription {
         response
     }
 
-    async fn hear(&self, message: &SqsMessage) -> Result<Heard, Failure> {
+    async fn process(&self, message: &SqsMessage) -> Result<Outcome, Failure> {
         let receives = receives(message);
         match message::read(message.body.as_deref().unwrap_or_default())? {
-            Message::License { news, entitlements } => self.hear_of_license(&news, entitlements, receives).await,
-            Message::Agreement { event, amends } => self.hear_of_agreement(event, amends, receives).await,
+            Message::License { update, entitlements } => {
+                self.apply_license_update(&update, entitlements, receives).await
+            }
+            Message::Agreement { event, amends } => self.apply_agreement_event(event, amends, receives).await,
             Message::Advisory(agreement, advisory) => {
-                lifecycle::hear_of_advisory(&self.store, &agreement, &advisory).await?;
-                Ok(Heard::Kept)
+                lifecycle::apply_advisory(&self.store, &agreement, &advisory).await?;
+                Ok(Outcome::Kept)
             }
             Message::Other(name) => {
                 tracing::info!(name, counter = "news_not_heeded", "news that no license depends on");
-                Ok(Heard::NotHeeded)
+                Ok(Outcome::NotHeeded)
             }
         }
     }
 
-    async fn hear_of_license(&self, news: &LicenseNews, entitlements: bool, receives: u32) -> Result<Heard, Failure> {
-        let Some(listing) = self.store.listing(&news.product).await? else { return Ok(Heard::OtherProduct) };
+    async fn apply_license_update(
+        &self,
+        update: &LicenseUpdate,
+        entitlements: bool,
+        receives: u32,
+    ) -> Result<Outcome, Failure> {
+        let Some(listing) = self.store.listing(&update.product).await? else { return Ok(Outcome::OtherProduct) };
         // What comes in the other style is of a buyer who has moved, or it would make a twin.
-        if !lifecycle::fits(&listing, news) && self.store.license(&news.license).await?.is_none() {
-            match Box::pin(lifecycle::continues_moved_license(&self.store, news)).await? {
+        if !lifecycle::fits(&listing, update) && self.store.license(&update.license).await?.is_none() {
+            match Box::pin(lifecycle::continues_moved_license(&self.store, update)).await? {
                 Continues::Yes => {}
                 Continues::NotYetKnown if receives < BELIEVED_FROM => return Err(Failure::AgreementTooEarly),
-                Continues::NotYetKnown | Continues::No => return Ok(Heard::OtherMode),
+                Continues::NotYetKnown | Continues::No => return Ok(Outcome::OtherMode),
             }
         }
-        let license = lifecycle::hear_of_license(&self.store, news).await?;
+        let license = lifecycle::apply_license_update(&self.store, update).await?;
         if !entitlements || !listing.pricing.has_entitlements() {
-            return Ok(Heard::Kept);
+            return Ok(Outcome::Kept);
         }
         let believe_empty = receives >= BELIEVED_FROM;
         match lifecycle::refresh_entitlements(&self.store, &self.marketplace, &license, believe_empty).await? {
-            Refreshed::Kept => Ok(Heard::Kept),
+            Refreshed::Kept => Ok(Outcome::Kept),
             Refreshed::EmptyTooEarly => Err(Failure::EntitlementsTooEarly),
         }
     }
 
-    async fn hear_of_agreement(
+    async fn apply_agreement_event(
         &self,
         mut event: AgreementEvent,
         amends: bool,
         receives: u32,
-    ) -> Result<Heard, Failure> {
+    ) -> Result<Outcome, Failure> {
         if event.status.end_reason().is_some() {
             event.status = self.confirm_end(&event, receives).await?;
         }
-        let products = lifecycle::hear_of_agreement(&self.store, &event).await?;
+        let products = lifecycle::apply_agreement_event(&self.store, &event).await?;
         if amends || event.status.goes_on() {
             let noted =
                 products.iter().map(|product| self.store.note_evidence(product, EvidenceKind::AgreementChanged));
             join_all(noted).await;
         }
-        Ok(Heard::Kept)
+        Ok(Outcome::Kept)
     }
 
     /// What AWS says of an agreement that is said to have ended, before any license ends by it.

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stallkeeper::agreement::{Advisory, AgreementEvent, AgreementStatus};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
-use stallkeeper::license::{LicenseEvent, Mark, Naming};
-use stallkeeper::lifecycle::LicenseNews;
+use stallkeeper::license::{AgreementRef, EventStamp, LicenseEvent};
+use stallkeeper::lifecycle::LicenseUpdate;
 
 /// The EventBridge source of agreement and license events.
 const SOURCE: &str = "aws.agreement-marketplace";
@@ -21,7 +21,7 @@ pub(crate) enum Message {
     /// Something about one license; `entitlements` if they may have changed.
     License {
         /// What.
-        news: LicenseNews,
+        update: LicenseUpdate,
         /// Whether to read the entitlements again.
         entitlements: bool,
     },
@@ -152,30 +152,30 @@ struct AdvisoryPart {
 
 fn read_event(event: Event) -> Result<Message, Unreadable> {
     let known = (event.source == SOURCE).then(|| event.detail_type.rsplit_once(" - ")).flatten();
-    let mark = Mark { at: event.time, event: event.id };
+    let stamp = EventStamp { at: event.time, event: event.id };
     match known {
         Some(("License Updated", "Manufacturer" | "Proposer")) => {
-            license(event.detail, true, |agreement| LicenseEvent::Updated(Naming { mark, agreement }))
+            license(event.detail, true, |agreement| LicenseEvent::Updated(AgreementRef { stamp, agreement }))
         }
         Some(("License Deprovisioned", "Manufacturer" | "Proposer")) => {
-            license(event.detail, false, |agreement| LicenseEvent::Deprovisioned(Naming { mark, agreement }))
+            license(event.detail, false, |agreement| LicenseEvent::Deprovisioned(AgreementRef { stamp, agreement }))
         }
         Some((kind @ ("Purchase Agreement Created" | "Purchase Agreement Amended"), "Manufacturer" | "Proposer")) => {
-            let event = agreement(event.detail, mark, AgreementStatus::Active)?;
+            let event = agreement(event.detail, stamp, AgreementStatus::Active)?;
             Ok(Message::Agreement { event, amends: kind == "Purchase Agreement Amended" })
         }
         Some(("Purchase Agreement Ended", "Manufacturer" | "Proposer")) => {
-            let event = agreement(event.detail, mark, AgreementStatus::Unknown)?;
+            let event = agreement(event.detail, stamp, AgreementStatus::Unknown)?;
             Ok(Message::Agreement { event, amends: false })
         }
         Some(("Purchase Agreement Advisory Issued", "Manufacturer" | "Proposer")) => {
             let (agreement, told) = advisory(event.detail)?;
-            let issued_at = told.issued_at.or(Some(mark.at));
+            let issued_at = told.issued_at.or(Some(stamp.at));
             Ok(Message::Advisory(agreement, Advisory { issued_at, resolved_at: None }))
         }
         Some(("Purchase Agreement Advisory Resolved", "Manufacturer" | "Proposer")) => {
             let (agreement, told) = advisory(event.detail)?;
-            let resolved_at = told.resolved_at.or(Some(mark.at));
+            let resolved_at = told.resolved_at.or(Some(stamp.at));
             Ok(Message::Advisory(agreement, Advisory { issued_at: None, resolved_at }))
         }
         _ => Ok(Message::Other(event.detail_type)),
@@ -193,7 +193,7 @@ fn license(
     event: impl FnOnce(AgreementId) -> LicenseEvent,
 ) -> Result<Message, Unreadable> {
     let detail: LicenseDetail = part("detail", detail)?;
-    let news = LicenseNews {
+    let update = LicenseUpdate {
         license: detail.license.arn.id().clone(),
         product: detail.product.code,
         arn: Some(detail.license.arn),
@@ -201,16 +201,16 @@ fn license(
         customer: None,
         event: Some(event(detail.agreement.id)),
     };
-    Ok(Message::License { news, entitlements })
+    Ok(Message::License { update, entitlements })
 }
 
 /// An agreement event; `otherwise` is the status where it names none, or an ending one that says `ACTIVE`.
-fn agreement(detail: Value, mark: Mark, otherwise: AgreementStatus) -> Result<AgreementEvent, Unreadable> {
+fn agreement(detail: Value, stamp: EventStamp, otherwise: AgreementStatus) -> Result<AgreementEvent, Unreadable> {
     let AgreementDetail { agreement } = part("detail", detail)?;
     let said = agreement.status.as_deref().map(AgreementStatus::read);
     Ok(AgreementEvent {
         agreement: agreement.id,
-        mark,
+        stamp,
         status: said.filter(|status| *status != AgreementStatus::Active).unwrap_or(otherwise),
         previous: agreement.previous_agreement_id,
         starts_at: agreement.start_time,
@@ -243,17 +243,17 @@ fn read_notification(notification: Notification) -> Result<Message, Unreadable> 
     let change: Change = part("Message", message)?;
     let customer: CustomerIdentifier = trimmed("customer-identifier", &change.customer_identifier)?;
     let product: ProductCode = trimmed("product-code", &change.product_code)?;
-    let mark = Mark { at: notification.timestamp, event: notification.message_id };
+    let stamp = EventStamp { at: notification.timestamp, event: notification.message_id };
     let event = match change.action.trim() {
-        "subscribe-success" => Some(LicenseEvent::Subscribed { mark, free_trial: is_true(&change.free_trial) }),
-        "subscribe-fail" => Some(LicenseEvent::SubscribeFailed(mark)),
-        "unsubscribe-pending" => Some(LicenseEvent::Unsubscribing(mark)),
-        "unsubscribe-success" => Some(LicenseEvent::Unsubscribed(mark)),
+        "subscribe-success" => Some(LicenseEvent::Subscribed { stamp, free_trial: is_true(&change.free_trial) }),
+        "subscribe-fail" => Some(LicenseEvent::SubscribeFailed(stamp)),
+        "unsubscribe-pending" => Some(LicenseEvent::Unsubscribing(stamp)),
+        "unsubscribe-success" => Some(LicenseEvent::Unsubscribed(stamp)),
         "entitlement-updated" => None,
         other => return Ok(Message::Other(other.chars().take(80).collect())),
     };
     let entitlements = matches!(event, None | Some(LicenseEvent::Subscribed { .. }));
-    let news = LicenseNews {
+    let update = LicenseUpdate {
         license: LicenseId::legacy(&product, &customer),
         product,
         arn: None,
@@ -261,7 +261,7 @@ fn read_notification(notification: Notification) -> Result<Message, Unreadable> 
         customer: Some(customer),
         event,
     };
-    Ok(Message::License { news, entitlements })
+    Ok(Message::License { update, entitlements })
 }
 
 fn trimmed<T: std::str::FromStr>(part: &'static str, text: &str) -> Result<T, Unreadable>

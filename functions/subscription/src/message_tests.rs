@@ -6,9 +6,9 @@ fn sample(name: &str) -> String {
     batch["Records"][0]["body"].as_str().unwrap().to_owned()
 }
 
-fn license_news(name: &str) -> (LicenseNews, bool) {
+fn license_update(name: &str) -> (LicenseUpdate, bool) {
     match read(&sample(name)).unwrap() {
-        Message::License { news, entitlements } => (news, entitlements),
+        Message::License { update, entitlements } => (update, entitlements),
         other => panic!("{name} was read as {other:?}"),
     }
 }
@@ -25,24 +25,24 @@ fn agreement_event(name: &str) -> AgreementEvent {
 
 #[test]
 fn license_events_name_license_product_account_and_agreement() {
-    let (news, entitlements) = license_news("license-updated");
-    assert_eq!(news.license.as_str(), "l-0123456789abcdef0123456789abcdef");
-    assert_eq!(news.product.as_str(), "4democontract0000000000ab");
-    assert_eq!(news.account.unwrap().as_str(), "111122223333");
+    let (update, entitlements) = license_update("license-updated");
+    assert_eq!(update.license.as_str(), "l-0123456789abcdef0123456789abcdef");
+    assert_eq!(update.product.as_str(), "4democontract0000000000ab");
+    assert_eq!(update.account.unwrap().as_str(), "111122223333");
     assert!(entitlements);
-    let Some(LicenseEvent::Updated(naming)) = news.event else { panic!("not an update") };
-    assert_eq!(naming.agreement.as_str(), "agmt-5f0example1");
-    assert_eq!(naming.mark.at.to_string(), "2026-08-20T12:00:00Z");
+    let Some(LicenseEvent::Updated(agreement_ref)) = update.event else { panic!("not an update") };
+    assert_eq!(agreement_ref.agreement.as_str(), "agmt-5f0example1");
+    assert_eq!(agreement_ref.stamp.at.to_string(), "2026-08-20T12:00:00Z");
 
-    let (news, entitlements) = license_news("license-deprovisioned");
-    assert!(matches!(news.event, Some(LicenseEvent::Deprovisioned(_))));
+    let (update, entitlements) = license_update("license-deprovisioned");
+    assert!(matches!(update.event, Some(LicenseEvent::Deprovisioned(_))));
     assert!(!entitlements);
 }
 
 #[test]
 fn both_forms_of_the_arn_are_the_same_license() {
-    let (documented, _) = license_news("license-updated-documented-arn");
-    let (real, _) = license_news("license-updated");
+    let (documented, _) = license_update("license-updated-documented-arn");
+    let (real, _) = license_update("license-updated");
     assert_eq!(documented.license, real.license);
     assert!(!documented.arn.unwrap().is_sendable());
     assert!(real.arn.unwrap().is_sendable());
@@ -108,16 +108,16 @@ fn an_event_of_another_source_is_none_of_ours() {
 #[test]
 fn notifications_are_read_with_and_without_blanks() {
     for name in ["subscribe-success", "subscribe-success-with-blanks"] {
-        let (news, entitlements) = license_news(name);
-        assert_eq!(news.license.as_str(), "7demolegacy00000000000ab~X01EXAMPLEX", "{name}");
-        assert!(matches!(news.event, Some(LicenseEvent::Subscribed { free_trial: true, .. })), "{name}");
+        let (update, entitlements) = license_update(name);
+        assert_eq!(update.license.as_str(), "7demolegacy00000000000ab~X01EXAMPLEX", "{name}");
+        assert!(matches!(update.event, Some(LicenseEvent::Subscribed { free_trial: true, .. })), "{name}");
         assert!(entitlements);
     }
-    assert!(matches!(license_news("subscribe-fail").0.event, Some(LicenseEvent::SubscribeFailed(_))));
-    assert!(matches!(license_news("unsubscribe-pending").0.event, Some(LicenseEvent::Unsubscribing(_))));
-    assert!(matches!(license_news("unsubscribe-success").0.event, Some(LicenseEvent::Unsubscribed(_))));
-    let (news, entitlements) = license_news("entitlement-updated");
-    assert!(news.event.is_none() && entitlements);
+    assert!(matches!(license_update("subscribe-fail").0.event, Some(LicenseEvent::SubscribeFailed(_))));
+    assert!(matches!(license_update("unsubscribe-pending").0.event, Some(LicenseEvent::Unsubscribing(_))));
+    assert!(matches!(license_update("unsubscribe-success").0.event, Some(LicenseEvent::Unsubscribed(_))));
+    let (update, entitlements) = license_update("entitlement-updated");
+    assert!(update.event.is_none() && entitlements);
 }
 
 #[test]

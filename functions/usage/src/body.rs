@@ -17,14 +17,14 @@ const ACCEPTED: &str = "application/json, text/csv";
 
 /// One event of a request, as far as it can be read.
 #[derive(Debug)]
-pub(crate) struct Brought {
+pub(crate) struct ParsedEvent {
     /// The line of the file that it begins in, of CSV.
     pub(crate) line: Option<usize>,
     pub(crate) event: Result<UsageEvent, Unreadable>,
 }
 
-/// Reads the events of a request, 1 to 500; what is wrong with one of them is said in its place.
-pub(crate) fn read(body: &TextBody) -> Result<Vec<Brought>, Problem> {
+/// Reads the events of a request, 1 to 500; what is wrong with one of them is said in its index.
+pub(crate) fn read(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
     match body.content_type().as_str() {
         "application/json" => read_envelope(body),
         "text/csv" => read_csv(body),
@@ -33,7 +33,7 @@ pub(crate) fn read(body: &TextBody) -> Result<Vec<Brought>, Problem> {
     }
 }
 
-fn read_envelope(body: &TextBody) -> Result<Vec<Brought>, Problem> {
+fn read_envelope(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
     let invalid = |detail: String| {
         let action = "Send {\"events\": [...]} with 1 to 500 events. Nothing of this request was taken in.";
         body_invalid(&detail, action)
@@ -45,14 +45,14 @@ fn read_envelope(body: &TextBody) -> Result<Vec<Brought>, Problem> {
     }
     match events {
         Some(Value::Array(events)) if (1..=MOST_EVENTS).contains(&events.len()) => {
-            Ok(events.iter().map(|event| Brought { line: None, event: event::read(event) }).collect())
+            Ok(events.iter().map(|event| ParsedEvent { line: None, event: event::read(event) }).collect())
         }
         Some(Value::Array(events)) => Err(invalid(format!("there are {} events", events.len()))),
         _ => Err(invalid("`events` is not a list".to_owned())),
     }
 }
 
-fn read_csv(body: &TextBody) -> Result<Vec<Brought>, Problem> {
+fn read_csv(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
     let parameter = |name| body.content_type_parameter(name).map(str::to_ascii_lowercase);
     if parameter("charset").is_some_and(|charset| !["utf-8", "utf8", "us-ascii"].contains(&charset.as_str())) {
         return Err(unsupported("CSV is taken in UTF-8 only"));

@@ -20,24 +20,24 @@ use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
 
 use crate::Context;
-use crate::body::{self, Brought};
+use crate::body::{self, ParsedEvent};
 use crate::licenses::{Licenses, Resolved};
 use crate::result::{EventResult, Report};
 
 /// How many facts of a request that came late are written at once.
 const LATE_AT_ONCE: usize = 16;
 
-/// Things with the place in the request of the event that each is of.
-pub(crate) type Placed<T> = Vec<(usize, T)>;
+/// Things with the index in the request of the event that each is of.
+pub(crate) type Indexed<T> = Vec<(usize, T)>;
 
 /// The readable events of a request by what is to be done with them, and the results of the others.
 #[derive(Default)]
 struct Judged {
-    open: Placed<UsageEvent>,
-    late: Placed<UsageEvent>,
+    open: Indexed<UsageEvent>,
+    late: Indexed<UsageEvent>,
     /// To be refused, unless they were taken in before.
-    refused: Placed<(UsageEvent, Refused)>,
-    results: Placed<EventResult>,
+    refused: Indexed<(UsageEvent, Refused)>,
+    results: Indexed<EventResult>,
     /// The key that their buyer has now, of events that came under the one before.
     moved: BTreeMap<usize, LicenseId>,
 }
@@ -56,15 +56,15 @@ type Fact = (LicenseId, UsageHour, DimensionKey, KeyHash);
 
 /// Splits events of open hours into those that are written and the results of those whose key and revision another
 /// event of the request has with another content: which was received first cannot be told of two of one request later.
-fn first_of_each_revision(events: Placed<UsageEvent>) -> (Placed<UsageEvent>, Placed<EventResult>) {
+fn first_of_each_revision(events: Indexed<UsageEvent>) -> (Indexed<UsageEvent>, Indexed<EventResult>) {
     let mut first: BTreeMap<(Fact, u32), UsageEvent> = BTreeMap::new();
     let (mut written, mut contested) = (Vec::new(), Vec::new());
-    for (place, event) in events {
+    for (index, event) in events {
         let known = first.entry((fact_of(&event), event.revision)).or_insert_with(|| event.clone());
         if known.has_same_content(&event) {
-            written.push((place, event));
+            written.push((index, event));
         } else {
-            contested.push((place, EventResult::same_revision()));
+            contested.push((index, EventResult::same_revision()));
         }
     }
     (written, contested)
@@ -94,24 +94,24 @@ pub(crate) async fn report(
 }
 
 impl Context {
-    async fn ingest(&self, brought: Vec<Brought>, dry_run: bool) -> Report {
-        let lines: Vec<Option<usize>> = brought.iter().map(|brought| brought.line).collect();
+    async fn ingest(&self, parsed: Vec<ParsedEvent>, dry_run: bool) -> Report {
+        let lines: Vec<Option<usize>> = parsed.iter().map(|parsed| parsed.line).collect();
 
-        let Judged { open, late, refused, results, moved } = self.judge_all(brought, dry_run).await;
+        let Judged { open, late, refused, results, moved } = self.judge_all(parsed, dry_run).await;
         let mut results: BTreeMap<usize, EventResult> = results.into_iter().collect();
         let (open, contested) = first_of_each_revision(open);
         results.extend(contested);
         if dry_run {
-            results.extend(open.into_iter().map(|(place, _)| (place, EventResult::accepted())));
+            results.extend(open.into_iter().map(|(index, _)| (index, EventResult::accepted())));
         } else {
             results.extend(self.write_open(open).await);
         }
         results.extend(self.ingest_late(late, dry_run).await);
         results.extend(self.refuse_unless_known(refused, dry_run).await);
 
-        let result_of = |(place, line)| {
-            let result = results.remove(&place).unwrap_or_else(EventResult::retry).in_line(line);
-            result.moved_to(moved.get(&place))
+        let result_of = |(index, line)| {
+            let result = results.remove(&index).unwrap_or_else(EventResult::retry).in_line(line);
+            result.moved_to(moved.get(&index))
         };
         let report = Report::new(dry_run, lines.into_iter().enumerate().map(result_of).collect());
         report.log();
@@ -120,43 +120,43 @@ impl Context {
     }
 
     /// Judges what a request brings by the licenses and the time.
-    async fn judge_all(&self, brought: Vec<Brought>, dry_run: bool) -> Judged {
+    async fn judge_all(&self, parsed: Vec<ParsedEvent>, dry_run: bool) -> Judged {
         let now = self.store.clock().now();
         let mut judged = Judged::default();
-        let mut readable: Placed<UsageEvent> = Vec::new();
-        for (place, brought) in brought.into_iter().enumerate() {
-            match brought.event {
-                Ok(event) => readable.push((place, event)),
-                Err(unreadable) => judged.results.push((place, unreadable.into())),
+        let mut readable: Indexed<UsageEvent> = Vec::new();
+        for (index, parsed) in parsed.into_iter().enumerate() {
+            match parsed.event {
+                Ok(event) => readable.push((index, event)),
+                Err(unreadable) => judged.results.push((index, unreadable.into())),
             }
         }
         let licenses = Licenses::of(&readable, &self.store, &self.known, now).await;
-        for (place, event) in readable {
+        for (index, event) in readable {
             let named = event.license.clone();
             let event = match licenses.resolve(event, now) {
                 Resolved::As(event) => event,
                 Resolved::UnlessKnown { event, other } => match self.known_of(&other, dry_run).await {
                     None => event,
                     Some(result) => {
-                        judged.results.push((place, result));
+                        judged.results.push((index, result));
                         continue;
                     }
                 },
                 Resolved::NotNow => {
-                    judged.results.push((place, EventResult::moving()));
+                    judged.results.push((index, EventResult::moving()));
                     continue;
                 }
                 Resolved::Unread => {
-                    judged.results.push((place, EventResult::retry()));
+                    judged.results.push((index, EventResult::retry()));
                     continue;
                 }
             };
             if event.license != named && named.is_legacy() {
-                judged.moved.insert(place, event.license.clone());
+                judged.moved.insert(index, event.license.clone());
             }
             match licenses.judge(&event, now) {
-                Some(Intake::Open) => judged.open.push((place, event)),
-                Some(Intake::Late) => judged.late.push((place, event)),
+                Some(Intake::Open) => judged.open.push((index, event)),
+                Some(Intake::Late) => judged.late.push((index, event)),
                 Some(Intake::Refused(refusal)) => {
                     let license = licenses.get(&event.license);
                     let refused = Refused {
@@ -164,9 +164,9 @@ impl Context {
                         may_be_on_its_way: refusal.is_recent(&event, license, now),
                         result: EventResult::refused(refusal, &event, license),
                     };
-                    judged.refused.push((place, (event, refused)));
+                    judged.refused.push((index, (event, refused)));
                 }
-                None => judged.results.push((place, EventResult::retry())),
+                None => judged.results.push((index, EventResult::retry())),
             }
         }
         judged
@@ -174,14 +174,14 @@ impl Context {
 
     /// Refuses events, unless they were taken in before: an event whose answer was lost may come again when it would be
     /// refused, and a refusal promises that it is not billed.
-    async fn refuse_unless_known(&self, events: Placed<(UsageEvent, Refused)>, dry_run: bool) -> Placed<EventResult> {
-        let results = stream::iter(events).map(async |(place, (event, refused))| {
+    async fn refuse_unless_known(&self, events: Indexed<(UsageEvent, Refused)>, dry_run: bool) -> Indexed<EventResult> {
+        let results = stream::iter(events).map(async |(index, (event, refused))| {
             for event in [Some(&event), refused.under_other_key.as_ref()].into_iter().flatten() {
                 if let Some(known) = self.known_of(event, dry_run).await {
-                    return (place, known);
+                    return (index, known);
                 }
             }
-            (place, if refused.may_be_on_its_way { refused.result.not_yet() } else { refused.result })
+            (index, if refused.may_be_on_its_way { refused.result.not_yet() } else { refused.result })
         });
         results.buffer_unordered(LATE_AT_ONCE).collect().await
     }
@@ -210,8 +210,8 @@ impl Context {
         Ok(Some(if is_summed && !is_accounted_for { EventResult::retry() } else { EventResult::beside(&known, event) }))
     }
 
-    async fn write_open(&self, events: Placed<UsageEvent>) -> Placed<EventResult> {
-        let (places, events): (Vec<usize>, Vec<UsageEvent>) = events.into_iter().unzip();
+    async fn write_open(&self, events: Indexed<UsageEvent>) -> Indexed<EventResult> {
+        let (indexes, events): (Vec<usize>, Vec<UsageEvent>) = events.into_iter().unzip();
         let mut marked = self.known.marked(&events);
         let written = match self.store.write_open_usage(&events, &mut marked).await {
             Ok(written) => written,
@@ -222,26 +222,26 @@ impl Context {
         };
         self.known.remember(marked);
         let result_of = |written| if written { EventResult::accepted() } else { EventResult::retry() };
-        places.into_iter().zip(written.into_iter().map(result_of)).collect()
+        indexes.into_iter().zip(written.into_iter().map(result_of)).collect()
     }
 
     /// Takes in late events, those of one fact in the order that they came in: the first of them makes the others
     /// duplicates or conflicts.
-    async fn ingest_late(&self, events: Placed<UsageEvent>, dry_run: bool) -> Placed<EventResult> {
-        let mut facts: BTreeMap<Fact, Placed<UsageEvent>> = BTreeMap::new();
-        for (place, event) in events {
-            facts.entry(fact_of(&event)).or_default().push((place, event));
+    async fn ingest_late(&self, events: Indexed<UsageEvent>, dry_run: bool) -> Indexed<EventResult> {
+        let mut facts: BTreeMap<Fact, Indexed<UsageEvent>> = BTreeMap::new();
+        for (index, event) in events {
+            facts.entry(fact_of(&event)).or_default().push((index, event));
         }
-        let results = stream::iter(facts.into_values()).map(async |reported: Placed<UsageEvent>| {
+        let results = stream::iter(facts.into_values()).map(async |reported: Indexed<UsageEvent>| {
             if dry_run { self.try_late(reported).await } else { self.write_late(reported).await }
         });
         results.buffer_unordered(LATE_AT_ONCE).concat().await
     }
 
     /// Writes the late events of one fact.
-    async fn write_late(&self, reported: Placed<UsageEvent>) -> Placed<EventResult> {
+    async fn write_late(&self, reported: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let mut results = Vec::new();
-        for (place, event) in reported {
+        for (index, event) in reported {
             let result = match self.store.write_late_usage(&event).await {
                 Ok(LatePut::Written) => EventResult::accepted(),
                 Ok(LatePut::Known(known)) => EventResult::beside(&known, &event),
@@ -250,26 +250,26 @@ impl Context {
                     EventResult::retry()
                 }
             };
-            results.push((place, result));
+            results.push((index, result));
         }
         results
     }
 
     /// What [`Context::write_late`] would answer, as far as the table tells now.
-    async fn try_late(&self, reported: Placed<UsageEvent>) -> Placed<EventResult> {
+    async fn try_late(&self, reported: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let Some((_, first)) = reported.first() else { return Vec::new() };
         let mut known = match self.store.usage_of_key(first).await {
             Ok(known) => known,
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
-                return reported.into_iter().map(|(place, _)| (place, EventResult::retry())).collect();
+                return reported.into_iter().map(|(index, _)| (index, EventResult::retry())).collect();
             }
         };
         let mut results = Vec::new();
-        for (place, event) in reported {
+        for (index, event) in reported {
             let result = known.as_ref().map_or_else(EventResult::accepted, |known| EventResult::beside(known, &event));
             known.get_or_insert_with(|| (&event).into());
-            results.push((place, result));
+            results.push((index, result));
         }
         results
     }

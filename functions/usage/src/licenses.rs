@@ -11,7 +11,7 @@ use stallkeeper::listing::Listing;
 use stallkeeper::store::Store;
 use stallkeeper::usage::{Intake, Refusal, UsageEvent, judge};
 
-use crate::intake::Placed;
+use crate::intake::Indexed;
 use crate::known::Known;
 
 /// How many licenses of a request are read at once.
@@ -30,7 +30,7 @@ impl Licenses {
     ///
     /// Nothing is refused by the state of a license that was only remembered: it may be in force again since. Each of
     /// those is read once more, so that a refusal costs one read a license and request.
-    pub(crate) async fn of(events: &Placed<UsageEvent>, store: &Store, known: &Known, now: Timestamp) -> Self {
+    pub(crate) async fn of(events: &Indexed<UsageEvent>, store: &Store, known: &Known, now: Timestamp) -> Self {
         let ids: BTreeSet<&LicenseId> = events.iter().map(|(_, event)| &event.license).collect();
         let mut remembered = BTreeSet::new();
         let mut unknown = BTreeSet::new();

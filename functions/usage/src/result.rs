@@ -108,7 +108,7 @@ impl EventResult {
         Self { line: None, status, code: None, detail: None, action: None, successor: None }
     }
 
-    fn told(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
+    fn explained(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
         let (code, detail, action) = (Some(code), Some(detail.to_string()), Some(action));
         Self { code, detail, action, ..Self::plain(status) }
     }
@@ -123,13 +123,13 @@ impl EventResult {
     }
 
     pub(crate) fn retry() -> Self {
-        Self::told(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
+        Self::explained(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
     }
 
     /// An event of a buyer whose key changes at this moment.
     pub(crate) fn moving() -> Self {
         let detail = "its buyer is changing keys, and what was reported under the other one is still being written";
-        Self::told(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
+        Self::explained(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
     }
 
     /// The refusal of an event of which an earlier attempt may still be on its way into the ledger: until that is known,
@@ -143,7 +143,7 @@ impl EventResult {
     /// An event whose key and revision an earlier event of the same request has with another content.
     pub(crate) fn same_revision() -> Self {
         let detail = "another quantity or other tags stand under this key and revision in the same request";
-        Self::told(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
+        Self::explained(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
     }
 
     /// The same, with the license that stands for the one that the event named.
@@ -154,14 +154,14 @@ impl EventResult {
     /// A late event beside what is known under its key: a duplicate, or in conflict with it.
     pub(crate) fn beside(known: &ReportedUsage, event: &UsageEvent) -> Self {
         if known.amount != event.quantity.amount() {
-            Self::told(
+            Self::explained(
                 Status::Conflict,
                 "quantity_conflict",
                 format!("{} was reported under this key, and its hour is closed for corrections", known.amount),
                 "Report what is missing as an event of its own. What is too much cannot be taken back at AWS.",
             )
         } else if known.tags != event.tags {
-            Self::told(
+            Self::explained(
                 Status::Conflict,
                 "tags_conflict",
                 "this quantity was reported under this key, but its tags differ, and its hour is closed for corrections",
@@ -175,14 +175,14 @@ impl EventResult {
     pub(crate) fn refused(refusal: Refusal, event: &UsageEvent, license: Option<&License>) -> Self {
         let (detail, action) = explain(refusal, event);
         let successor = license.filter(|_| refusal == Refusal::LicenseEnded).and_then(|l| l.successor().cloned());
-        Self { successor, ..Self::told(Status::Refused, refusal.code(), detail, action) }
+        Self { successor, ..Self::explained(Status::Refused, refusal.code(), detail, action) }
     }
 }
 
 impl From<Unreadable> for EventResult {
     fn from(unreadable: Unreadable) -> Self {
         let action = "Mend the event and send it again.";
-        Self::told(Status::Refused, unreadable.code, unreadable.detail, action)
+        Self::explained(Status::Refused, unreadable.code, unreadable.detail, action)
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row};
 
-use crate::body::{Brought, MOST_EVENTS};
+use crate::body::{MOST_EVENTS, ParsedEvent};
 use crate::event::{Unreadable, read_fields};
 
 /// The columns: the fields of an event, and tags.
@@ -22,16 +22,16 @@ const REVISION: &str = "revision";
 const TAG: &str = "tag:";
 
 /// Reads the events of a file.
-pub(crate) fn read(text: &str) -> Result<Vec<Brought>, InvalidCsv> {
+pub(crate) fn read(text: &str) -> Result<Vec<ParsedEvent>, InvalidCsv> {
     let file = CsvFile::read(text, &COLUMNS, MOST_EVENTS)?;
-    let brought = file.rows().map(|(line, row)| {
+    let parsed = file.rows().map(|(line, row)| {
         let event = match row {
             Ok(row) => read_fields(&fields(row)),
             Err(wrong) => Err(Unreadable { code: "row_invalid", detail: wrong.to_string() }),
         };
-        Brought { line: Some(line), event }
+        ParsedEvent { line: Some(line), event }
     });
-    Ok(brought.collect())
+    Ok(parsed.collect())
 }
 
 /// The fields of a row as an event in JSON has them.

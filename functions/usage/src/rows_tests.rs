@@ -10,8 +10,8 @@ const ROW: &str = "l-1,requests,5,2026-11-10T09:20:00Z,k";
 
 /// What each row is: its line, and its event or the code of what is wrong with it.
 fn rows(text: &str) -> Vec<(usize, Result<UsageEvent, &'static str>)> {
-    let brought = read(text).unwrap();
-    brought.into_iter().map(|row| (row.line.unwrap(), row.event.map_err(|unreadable| unreadable.code))).collect()
+    let parsed = read(text).unwrap();
+    parsed.into_iter().map(|row| (row.line.unwrap(), row.event.map_err(|unreadable| unreadable.code))).collect()
 }
 
 fn the_event() -> UsageEvent {
@@ -167,8 +167,8 @@ proptest! {
                 "key": key, "tags": tags,
             })));
         }
-        let brought = read(&written(&table)).unwrap();
-        prop_assert_eq!(brought.into_iter().map(|row| row.event).collect::<Vec<_>>(), events);
+        let parsed = read(&written(&table)).unwrap();
+        prop_assert_eq!(parsed.into_iter().map(|row| row.event).collect::<Vec<_>>(), events);
     }
 
     #[test]

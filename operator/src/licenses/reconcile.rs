@@ -21,7 +21,7 @@ pub(crate) const FUNCTION: &str = "ReconcileFunction";
 const TIME_LIMIT: Duration = Duration::from_secs(930);
 
 /// How long it is waited until no other run is under way: longer than one may take.
-const PATIENCE: Duration = Duration::from_secs(16 * 60);
+const RECONCILE_TIMEOUT: Duration = Duration::from_secs(16 * 60);
 
 /// How long is waited before it is tried again while another run is under way, at first; later longer.
 const FIRST_TRY: Duration = Duration::from_secs(1);
@@ -213,11 +213,11 @@ async fn run_once(lambda: &Lambda, function: &str, payload: &Value, run: u32) ->
         let invoked = lambda.invoke(function, payload, TIME_LIMIT);
         match progress.wait(&format!("run {run} of the reconciliation"), invoked).await? {
             Invoked::Answered(answer) => return Ok(answer),
-            Invoked::Busy if began.elapsed() < PATIENCE => {}
+            Invoked::Busy if began.elapsed() < RECONCILE_TIMEOUT => {}
             Invoked::Busy => bail!(
                 "{function} cannot run: another run is under way since {} minutes, as one runs at a time, or the function \
                  was stopped. Try again in some minutes",
-                PATIENCE.as_secs() / 60
+                RECONCILE_TIMEOUT.as_secs() / 60
             ),
         }
         if pause == FIRST_TRY {

@@ -18,7 +18,7 @@ use axum::body::to_bytes;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::server::{Asked, Outcome, Services};
+use super::server::{AwsRequest, Outcome, Services};
 use super::service::Call;
 
 /// See the module. Clones lead to the same AWS.
@@ -55,7 +55,7 @@ impl InProcess {
         let body = request.body().bytes().ok_or_else(|| lost("a body that streams does not get here"))?.to_vec();
         let call = Call::read(request.method(), request.uri(), &headers, &body)
             .ok_or_else(|| lost("AWS has no such service here"))?;
-        let asked = Asked::new(call, headers, body);
+        let asked = AwsRequest::new(call, headers, body);
         let outcome = match self.meets_faults {
             true => self.services.answer(asked).await,
             false => self.services.answer_plainly(asked).await,

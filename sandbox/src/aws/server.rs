@@ -61,14 +61,14 @@ pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>) {
 }
 
 /// A request that names a service of ours.
-pub(crate) struct Asked {
+pub(crate) struct AwsRequest {
     call: Call,
     headers: HeaderMap,
     body: Vec<u8>,
     document: OnceLock<Result<Document, Malformed>>,
 }
 
-impl Asked {
+impl AwsRequest {
     pub(crate) fn new(call: Call, headers: HeaderMap, body: Vec<u8>) -> Self {
         Self { call, headers, body, document: OnceLock::new() }
     }
@@ -108,7 +108,8 @@ async fn answer(
         return not_served(&services, &head.headers);
     };
     // A task of its own: as at AWS, what a caller has sent is done even if the caller hangs up.
-    let answering = tokio::spawn(async move { services.answer(Asked::new(call, head.headers, body.to_vec())).await });
+    let answering =
+        tokio::spawn(async move { services.answer(AwsRequest::new(call, head.headers, body.to_vec())).await });
     match answering.await {
         Ok(Outcome::Answer(response)) => response,
         Ok(Outcome::Lost) => {
@@ -150,9 +151,9 @@ impl Services {
         Arc::new(Self { marketplace, catalog, dynamodb, outbox, deployed, faults, wire, recording, crashes, stop })
     }
 
-    pub(crate) async fn answer(&self, asked: Asked) -> Outcome {
+    pub(crate) async fn answer(&self, asked: AwsRequest) -> Outcome {
         let began = Instant::now();
-        let Asked { call, .. } = &asked;
+        let AwsRequest { call, .. } = &asked;
         let is_watched = self.wire.is_kept() || self.recording.is_some();
         let seen = is_watched.then(|| asked.document().map_or(serde_json::Value::Null, Document::to_json));
         if let (Some(recording), Some(seen)) = (&self.recording, &seen) {
@@ -179,12 +180,12 @@ impl Services {
     }
 
     /// An answer that no fault strikes, and that stands in no log.
-    pub(crate) async fn answer_plainly(&self, asked: Asked) -> Outcome {
+    pub(crate) async fn answer_plainly(&self, asked: AwsRequest) -> Outcome {
         Outcome::Answer(self.perform(&asked, 0).await)
     }
 
     /// The call, failing as it was planned.
-    async fn fail(&self, fault: &Fault, asked: &Asked) -> Outcome {
+    async fn fail(&self, fault: &Fault, asked: &AwsRequest) -> Outcome {
         let call = &asked.call;
         let error = match fault.kind {
             FaultKind::Before | FaultKind::Timeout => {
@@ -234,8 +235,8 @@ impl Services {
     }
 
     /// The call itself. Its first `unprocessed` records come back unprocessed, if it has such.
-    async fn perform(&self, asked: &Asked, unprocessed: usize) -> Response {
-        let Asked { call, body, .. } = asked;
+    async fn perform(&self, asked: &AwsRequest, unprocessed: usize) -> Response {
+        let AwsRequest { call, body, .. } = asked;
         if call.service == Service::DynamoDb && call.operation != "DescribeContinuousBackups" {
             // What is malformed is passed on too: DynamoDB has its own words for it.
             return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(
@@ -298,7 +299,7 @@ impl Services {
     }
 
     /// A call of Lambda: its answer is the function's own.
-    async fn invoke(&self, asked: &Asked, function: &str, request_id: &str) -> Response {
+    async fn invoke(&self, asked: &AwsRequest, function: &str, request_id: &str) -> Response {
         let (protocol, service) = (asked.call.protocol, asked.call.service);
         let invoked = match asked.document() {
             Ok(payload) => self.deployed.invoke(function, &asked.headers, payload).await,

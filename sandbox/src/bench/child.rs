@@ -22,7 +22,7 @@ pub(super) enum Job {
     /// Runs the reporter once.
     Report(Reporting),
     /// Takes in usage.
-    TakeIn(usage::TakingIn),
+    TakeIn(usage::Ingestion),
     /// Decides what tenants may use.
     Decide(entitlement::Deciding),
     /// Measures the store.
@@ -77,7 +77,7 @@ pub(super) fn work() -> anyhow::Result<()> {
     std::io::stdin().read_to_end(&mut job)?;
     match serde_json::from_slice(&job).context("the job cannot be read")? {
         Job::Report(job) => tell(&one_thread()?.block_on(report(job))?),
-        Job::TakeIn(job) => tell(&runtime::Runtime::new()?.block_on(usage::take_in(job))?),
+        Job::TakeIn(job) => tell(&runtime::Runtime::new()?.block_on(usage::ingest(job))?),
         Job::Decide(job) => tell(&one_thread()?.block_on(entitlement::decide(job))?),
         Job::Probe(job) => tell(&one_thread()?.block_on(probe::rates(&job))?),
     }

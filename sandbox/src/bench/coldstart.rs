@@ -15,7 +15,7 @@ use stallkeeper::license::License;
 use stallkeeper::terminal::say;
 use stallkeeper::time::Clock;
 
-use super::figures::{Asked, Goal, Latency, Wanted, per, times_as_long};
+use super::figures::{Goal, Latency, RequestCounts, Wanted, per, times_as_long};
 use super::requests::{Seen, TENANT, decision, history, http, mail, news, page, schedule, stream, usage};
 use super::runtime_api::{Idle, RuntimeApi};
 use super::world::{Sold, TABLE, World};
@@ -244,7 +244,7 @@ impl Bench<'_> {
             }
             idle = self.runtime.idle().await?.1;
         }
-        let asked = Asked::since(&before, &self.world.aws.wire().counts());
+        let asked = RequestCounts::since(&before, &self.world.aws.wire().counts());
         Ok(Measured {
             ready: Latency::of(ready),
             resident,

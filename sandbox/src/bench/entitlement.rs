@@ -21,7 +21,7 @@ use stallkeeper::terminal::say;
 use stallkeeper::time::Clock;
 
 use super::child::{Job, Where, ask};
-use super::figures::{Asked, Goal, Latency, Wanted, grouped, per, times_as_long};
+use super::figures::{Goal, Latency, RequestCounts, Wanted, grouped, per, times_as_long};
 use super::world::{Sold, TABLE, World};
 use crate::aws::Service;
 use crate::event::{Arrived, Caller, read};
@@ -86,7 +86,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let job = Deciding { place, licenses: world.licenses.clone(), dimension, decisions: arguments.decisions };
     let counts = world.aws.wire().counts();
     let decided: Decided = ask(&Job::Decide(job)).await?;
-    let asked = Asked::since(&counts, &world.aws.wire().counts());
+    let asked = RequestCounts::since(&counts, &world.aws.wire().counts());
 
     say(format_args!("a decision: {}", decided.decision))?;
     say(format_args!("a bare query: {}", decided.query))?;

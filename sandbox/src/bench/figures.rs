@@ -9,11 +9,11 @@ use crate::aws::{Count, Counts, Service};
 
 /// What AWS was asked from one moment to another, and how long that took.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct RequestCounts {
     counts: Counts,
 }
 
-impl Asked {
+impl RequestCounts {
     /// What was asked beyond what had been asked before.
     pub(super) fn since(before: &Counts, after: &Counts) -> Self {
         let mut counts = after.clone();
@@ -187,12 +187,12 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_meanwhile_counts() {
-        let asked = Asked::since(&counts(1000, 0), &counts(2500, 1));
+        let asked = RequestCounts::since(&counts(1000, 0), &counts(2500, 1));
         assert_eq!(asked.dynamodb(), 3000);
         assert_eq!(asked.requests(Service::Metering), 0);
         assert_eq!(asked.operations(), "PutItem 1,500, Query 1,500");
         assert_eq!(asked.count(Service::Metering, "BatchMeterUsage"), Count::default());
-        let all = Asked::since(&Counts::new(), &counts(7, 1));
+        let all = RequestCounts::since(&Counts::new(), &counts(7, 1));
         assert_eq!((all.dynamodb(), all.requests(Service::Metering)), (14, 4));
         assert_eq!(
             all.count(Service::Metering, "BatchMeterUsage"),

@@ -17,7 +17,7 @@ use stallkeeper::terminal::{SayError, say};
 use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
 
 use super::child::{Job, Part, Ran, Reporting, Spent, ask};
-use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
+use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
 use super::world::{Sold, TABLE, World, for_chunks};
 use crate::aws::{BilledRecord, BillingStyle, Service};
 
@@ -59,7 +59,7 @@ struct Phase {
 /// One run of the reporter, and what it asked.
 struct Run {
     ran: Ran,
-    asked: Asked,
+    asked: RequestCounts,
     /// The time that AWS spent on CPUs meanwhile.
     aws_cpu: Duration,
 }
@@ -247,7 +247,7 @@ async fn run_once(world: &World, arguments: &Arguments, part: Part) -> anyhow::R
         Reporting { place: world.place(TABLE), part, pace, time_limit: Duration::from_secs(arguments.time_limit) };
     let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
     let ran = ask(&Job::Report(job)).await?;
-    let asked = Asked::since(&counts, &world.aws.wire().counts());
+    let asked = RequestCounts::since(&counts, &world.aws.wire().counts());
     Ok(Run { ran, asked, aws_cpu: Spent::by_now()?.cpu.saturating_sub(cpu) })
 }
 

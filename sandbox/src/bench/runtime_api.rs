@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
 /// How long a function may take to ask for work, and to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a function has done.
 enum Did {
@@ -94,7 +94,7 @@ impl RuntimeApi {
     }
 
     async fn next(&mut self) -> anyhow::Result<Did> {
-        let did = timeout(PATIENCE, self.did.recv()).await.context("it does not stir")?;
+        let did = timeout(START_TIMEOUT, self.did.recv()).await.context("it does not stir")?;
         did.context("nobody serves the Runtime API any more")
     }
 }

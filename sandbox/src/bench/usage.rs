@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use usage::UsageApi;
 
 use super::child::{Job, Spent, Where, ask};
-use super::figures::{Asked, Goal, Wanted, a_second, grouped, per, rounded};
+use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
 use super::world::{Sold, TABLE, World};
 use crate::sandbox::sdk_config;
 
@@ -47,7 +47,7 @@ pub(super) struct Arguments {
 
 /// What a child takes in.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct TakingIn {
+pub(super) struct Ingestion {
     place: Where,
     licenses: Vec<String>,
     dimension: String,
@@ -58,7 +58,7 @@ pub(super) struct TakingIn {
 
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct TakenIn {
+pub(super) struct Ingested {
     took: Duration,
     accepted: usize,
     /// With the writing of the requests and the reading of the answers.
@@ -80,7 +80,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.instances,
         std::thread::available_parallelism()?,
     ))?;
-    let job = TakingIn {
+    let job = Ingestion {
         place: world.place(TABLE),
         licenses: world.licenses.iter().map(ToString::to_string).collect(),
         dimension: dimension.to_string(),
@@ -89,8 +89,8 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         instances: arguments.instances,
     };
     let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
-    let taken: TakenIn = ask(&Job::TakeIn(job)).await?;
-    let asked = Asked::since(&counts, &world.aws.wire().counts());
+    let taken: Ingested = ask(&Job::TakeIn(job)).await?;
+    let asked = RequestCounts::since(&counts, &world.aws.wire().counts());
     let aws_cpu = Spent::by_now()?.cpu.saturating_sub(cpu);
     let rate = a_second(events, taken.took);
     say(format_args!(
@@ -137,7 +137,7 @@ async fn is_summed_once(world: &World, events: u32) -> anyhow::Result<bool> {
 
 /// Hands requests to instances of the function until all are answered. They are written before the time begins, and
 /// their answers are read after it ends.
-pub(super) async fn take_in(job: TakingIn) -> anyhow::Result<TakenIn> {
+pub(super) async fn ingest(job: Ingestion) -> anyhow::Result<Ingested> {
     let requests: Arc<[ApiGatewayV2httpRequest]> = requests(&job)?.into();
     let next = Arc::new(AtomicUsize::new(0));
     let clock = Clock::ticking_from(job.place.at);
@@ -159,11 +159,11 @@ pub(super) async fn take_in(job: TakingIn) -> anyhow::Result<TakenIn> {
     let took = began.elapsed();
     let cpu = Spent::by_now()?.cpu.saturating_sub(spent_before);
     let accepted = answers.iter().flatten().map(accepted).sum();
-    Ok(TakenIn { took, accepted, spent: Spent::by_now()?, cpu })
+    Ok(Ingested { took, accepted, spent: Spent::by_now()?, cpu })
 }
 
 /// The requests as API Gateway hands them over. The events of each are of as many licenses as there are, in turn.
-fn requests(job: &TakingIn) -> anyhow::Result<Vec<ApiGatewayV2httpRequest>> {
+fn requests(job: &Ingestion) -> anyhow::Result<Vec<ApiGatewayV2httpRequest>> {
     let event = |number: u32| {
         let license = job.licenses.get(number as usize % job.licenses.len().max(1));
         json!({

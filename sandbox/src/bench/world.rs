@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use stallkeeper::ids::{AccountId, AgreementId, DimensionKey, LicenseArn, LicenseId};
-use stallkeeper::license::{License, LicenseEvent, Mark, Naming};
+use stallkeeper::license::{AgreementRef, EventStamp, License, LicenseEvent};
 use stallkeeper::listing::Listing;
 use stallkeeper::store::Store;
 use stallkeeper::time::{Clock, UsageHour};
@@ -164,11 +164,11 @@ async fn fill(
 ) -> anyhow::Result<()> {
     let Some((first, others)) = bought.split_first() else { return Ok(()) };
     let id = first.arn.id();
-    let mark = Mark { at: active_since, event: "bench".to_owned() };
+    let stamp = EventStamp { at: active_since, event: "bench".to_owned() };
     let active = |_| {
         let mut license = License::new(id.clone(), listing.product_code.clone());
         license.know_buyer(Some(&first.account), Some(&first.arn));
-        license.hear(LicenseEvent::Updated(Naming { mark: mark.clone(), agreement: first.agreement.clone() }));
+        license.apply(LicenseEvent::Updated(AgreementRef { stamp: stamp.clone(), agreement: first.agreement.clone() }));
         Some(license.into())
     };
     store.change_license(id, active).await?;

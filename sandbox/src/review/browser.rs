@@ -20,7 +20,7 @@ use tower::util::BoxCloneSyncService;
 use url::{Url, form_urlencoded};
 
 /// How long AWS's own checks wait for a page.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest page.
 const LONGEST_PAGE: usize = 4 * 1024 * 1024;
@@ -116,7 +116,7 @@ impl Browser {
         let mut url = self.known.place(url);
         for _ in 0..=REDIRECTS {
             self.history.push(url.clone());
-            let asked = tokio::time::timeout(PATIENCE, self.ask(&url, form.as_ref()));
+            let asked = tokio::time::timeout(REQUEST_TIMEOUT, self.ask(&url, form.as_ref()));
             let (status, headers, text) =
                 asked.await.map_err(|_| no_page(&url, "nothing came within 10 seconds"))??;
             self.keep_cookies(&url, &headers);

@@ -22,7 +22,7 @@ use crate::aws::{
 };
 use crate::sandbox::Inside;
 use crate::stack::Stack;
-use browser::{Browser, NoPage, PATIENCE, Page};
+use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
 use form::{Form, Person, forms, language, words};
 pub use points::{Looked, Opinion, Point, Review};
 
@@ -141,7 +141,7 @@ impl Reviewer<'_> {
         match trace {
             Some(trace) => self.objects(Point::MadeUpToken, format!("the answer says `{trace}`")),
             None if page.status.is_server_error() => self.objects(Point::MadeUpToken, answered(&page)),
-            None if page.took > PATIENCE => self.objects(Point::MadeUpToken, slow(&page)),
+            None if page.took > REQUEST_TIMEOUT => self.objects(Point::MadeUpToken, slow(&page)),
             None if !ADVICE.into_iter().any(|advice| text.contains(advice)) => {
                 self.objects(Point::MadeUpToken, "the answer does not say what to do");
             }
@@ -189,7 +189,7 @@ impl Reviewer<'_> {
                 self.objects(Point::TokenTaken, answered(&page));
                 return Ok(());
             }
-            Ok(page) if page.took > PATIENCE => {
+            Ok(page) if page.took > REQUEST_TIMEOUT => {
                 self.objects(Point::TokenTaken, slow(&page));
                 return Ok(());
             }

@@ -204,7 +204,7 @@ impl KnownLicense {
 
 impl Event {
     fn of(event: &OutboundEvent) -> Self {
-        let kind = serde_json::to_value(&event.told).ok().and_then(|told| told.get("type").map(plain));
+        let kind = serde_json::to_value(&event.kind).ok().and_then(|told| told.get("type").map(plain));
         Self {
             at: minute(event.at),
             kind: kind.unwrap_or_default(),

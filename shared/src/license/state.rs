@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, State};
-use crate::notification::Told;
+use crate::notification::OutboundEventKind;
 use crate::time::UsageHour;
 
 impl License {
@@ -23,7 +23,7 @@ impl License {
                 if closed { State::Ended { reason: ending.reason } } else { State::Ending { usage_until } }
             }
             (Some(_), _, _) => State::Active,
-            (None, _, _) if self.news.failed.is_some() => State::Failed,
+            (None, _, _) if self.history.failed.is_some() => State::Failed,
             (None, _, _) => State::Pending,
         }
     }
@@ -50,11 +50,11 @@ impl License {
     /// One that was only seen in force is so since AWS was asked, so that no hour before is taken for its own; one that
     /// was in force before by an older agreement goes on when the newer one begins.
     pub fn active_since(&self) -> Option<Timestamp> {
-        let heard = self.news.updated.as_ref().map(|naming| naming.mark.at);
-        let heard = heard.max(self.news.subscribed.as_ref().map(|mark| mark.at));
+        let activated = self.history.updated.as_ref().map(|agreement_ref| agreement_ref.stamp.at);
+        let activated = activated.max(self.history.subscribed.as_ref().map(|stamp| stamp.at));
         match self.seen_in_force() {
-            Some(seen) => Some(heard.and(seen.starts_at).unwrap_or(seen.at)),
-            None => heard,
+            Some(seen) => Some(activated.and(seen.starts_at).unwrap_or(seen.at)),
+            None => activated,
         }
     }
 
@@ -71,7 +71,7 @@ impl License {
     ///
     /// What took over for good is not lifted by later events of the same agreement.
     fn endings(&self) -> Vec<Ending> {
-        let succeeded = self.news.succeeded.as_ref();
+        let succeeded = self.history.succeeded.as_ref();
         let succeeded = succeeded.filter(|succession| succession.from.as_ref() == self.agreement());
         let succeeded = succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded));
         self.endings_of_its_own().into_iter().chain(succeeded).collect()
@@ -88,7 +88,7 @@ impl License {
     }
 
     fn agreement_ending(&self) -> Option<(EndReason, Timestamp)> {
-        let known = self.news.agreement.as_ref().filter(|known| Some(&known.agreement) == self.agreement())?;
+        let known = self.history.agreement.as_ref().filter(|known| Some(&known.agreement) == self.agreement())?;
         known.ending(|at| self.lasts(at))
     }
 
@@ -101,22 +101,22 @@ impl License {
     ///
     /// The end of an agreement that the license no longer follows means nothing to it.
     fn endings_of_its_own(&self) -> Vec<Ending> {
-        let news = &self.news;
-        let deprovisioned = self.agreement().and_then(|current| news.deprovisioned.get(current));
+        let history = &self.history;
+        let deprovisioned = self.agreement().and_then(|current| history.deprovisioned.get(current));
         let all = [
-            deprovisioned.map(|mark| Ending::revoking(mark.at, EndReason::Deprovisioned)),
+            deprovisioned.map(|stamp| Ending::revoking(stamp.at, EndReason::Deprovisioned)),
             self.agreement_ending().map(|(reason, at)| Ending::announced(at, reason)),
             self.moving.as_ref().and_then(|it| it.left_at).map(|at| Ending::announced(at, EndReason::Unsubscribed)),
-            news.unsubscribing.as_ref().map(|mark| Ending::announced(mark.at, EndReason::Unsubscribed)),
-            news.unsubscribed.as_ref().map(|mark| Ending::closing(mark.at, EndReason::Unsubscribed)),
+            history.unsubscribing.as_ref().map(|stamp| Ending::announced(stamp.at, EndReason::Unsubscribed)),
+            history.unsubscribed.as_ref().map(|stamp| Ending::closing(stamp.at, EndReason::Unsubscribed)),
         ];
         all.into_iter().flatten().filter(|ending| self.lasts(ending.at)).collect()
     }
 
     /// The newest moment since another at which the buyer of a legacy product unsubscribed, also if they subscribed again.
     pub(crate) fn unsubscribed_since(&self, since: Timestamp) -> Option<Timestamp> {
-        let left = self.news.unsubscribing.as_ref().or(self.news.unsubscribed.as_ref());
-        left.map(|mark| mark.at).filter(|at| *at >= since)
+        let left = self.history.unsubscribing.as_ref().or(self.history.unsubscribed.as_ref());
+        left.map(|stamp| stamp.at).filter(|at| *at >= since)
     }
 
     /// The moment at which the license ended by itself, whatever took over from it; none while it has not.
@@ -129,7 +129,7 @@ impl License {
 ///
 /// Where a license is over now and was not, its hours are sealed and the reporter is called; where it is in force
 /// again, the reporter is called off and the seal stays.
-pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Vec<Told> {
+pub fn transition(before: Option<&License>, after: &mut License, now: Timestamp) -> Vec<OutboundEventKind> {
     after.state = after.state_at(now);
     after.cancel_move_of_one_who_left(now);
     let state_before = before.map_or(State::Pending, |license| license.state.clone());
@@ -147,36 +147,38 @@ pub fn told(before: Option<&License>, after: &mut License, now: Timestamp) -> Ve
         }
         (_, State::Pending | State::Failed | State::Active) => after.flush_at = None,
     }
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if state_before.name() != after.state.name() {
         match &after.state {
             State::Pending => {}
-            State::Failed => told.push(Told::LicenseFailed),
-            State::Active => told.push(Told::LicenseActivated),
-            State::Ending { usage_until } => told.push(Told::LicenseEnding { usage_until: *usage_until }),
+            State::Failed => events.push(OutboundEventKind::LicenseFailed),
+            State::Active => events.push(OutboundEventKind::LicenseActivated),
+            State::Ending { usage_until } => {
+                events.push(OutboundEventKind::LicenseEnding { usage_until: *usage_until })
+            }
             State::Ended { reason } => {
-                told.push(Told::LicenseEnded { reason: *reason, successor: after.successor().cloned() });
+                events.push(OutboundEventKind::LicenseEnded { reason: *reason, successor: after.successor().cloned() });
             }
         }
     }
     let tenant_before = before.and_then(|license| license.tenant.as_ref());
     if let Some(tenant) = tenant_before.filter(|tenant| after.tenant.as_ref() != Some(*tenant)) {
-        told.push(Told::LicenseUnlinked { tenant: tenant.clone() });
+        events.push(OutboundEventKind::LicenseUnlinked { tenant: tenant.clone() });
     }
     if let Some(tenant) = after.tenant.as_ref().filter(|tenant| Some(*tenant) != tenant_before) {
-        told.push(Told::LicenseLinked { tenant: tenant.clone() });
+        events.push(OutboundEventKind::LicenseLinked { tenant: tenant.clone() });
     }
     let advised_before = before.and_then(License::advisory_since);
     match (advised_before, after.advisory_since()) {
-        (known, Some(since)) if known != Some(since) => told.push(Told::AdvisoryIssued { since }),
-        (Some(since), None) => told.push(Told::AdvisoryResolved { since }),
+        (known, Some(since)) if known != Some(since) => events.push(OutboundEventKind::AdvisoryIssued { since }),
+        (Some(since), None) => events.push(OutboundEventKind::AdvisoryResolved { since }),
         _ => {}
     }
     let entitlements_before = before.map_or(&[][..], |license| &license.entitlements);
     if entitlements_before != after.entitlements {
-        told.push(Told::EntitlementsChanged { entitlements: after.entitlements.clone() });
+        events.push(OutboundEventKind::EntitlementsChanged { entitlements: after.entitlements.clone() });
     }
-    told
+    events
 }
 
 /// One thing that AWS said by which a license is over.

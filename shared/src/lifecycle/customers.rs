@@ -7,7 +7,7 @@ use super::moves::prepare_move;
 use super::tenants::{Linking, link_tenant, may_link};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::license::{License, LicenseEvent, Moving, SeenInForce};
+use crate::license::{License, LicenseEvent, Moving, ObservedInForce};
 use crate::registration::Contact;
 use crate::store::{Also, Change, Store, StoreError};
 use crate::time::UsageHour;
@@ -116,7 +116,7 @@ pub async fn import(
                 changed = is_given || before.as_ref() != Some(&license) || contact.is_some();
                 let also = contact.cloned().map(Also::Contact).into_iter();
                 let also = also.chain(changed.then(|| Also::Audit(entry.clone()))).collect();
-                changed.then_some(Change { license, told: Vec::new(), also })
+                changed.then_some(Change { license, events: Vec::new(), also })
             }
             Err(why) => {
                 refused = Some(why);
@@ -163,11 +163,11 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
     license.registered_at = license.registered_at.or(customer.since).or(Some(now));
     // Nothing has said that it is in force, or that it is over.
-    let says_nothing = license.news.failed.is_none() && license.usage_until().is_none();
+    let says_nothing = license.history.failed.is_none() && license.usage_until().is_none();
     if license.first_active().is_none() && says_nothing {
         license.metered_from = Some(customer.metered_from);
         let agreement = license.registered_agreement.clone().filter(|_| license.customer.is_none());
-        license.hear(LicenseEvent::SeenInForce(SeenInForce { agreement, starts_at: customer.since, at: now }));
+        license.apply(LicenseEvent::ObservedInForce(ObservedInForce { agreement, starts_at: customer.since, at: now }));
     }
     if let Some(moving) = &customer.moving {
         let is_the_same = |known: &Moving| {

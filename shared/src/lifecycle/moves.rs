@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{LicenseNews, change, follow_agreement, inherit, licenses_following, see_agreement};
-use crate::agreement::{Agreement, AgreementLook, AgreementStatus, SeenStanding};
+use super::{LicenseUpdate, change, follow_agreement, inherit, licenses_following, see_agreement};
+use crate::agreement::{Agreement, AgreementLook, AgreementStatus, ObservedStatus};
 use crate::ids::LicenseId;
-use crate::license::{License, LicenseEvent, Moving, Return, SeenInForce, Succession};
+use crate::license::{License, LicenseEvent, Moving, ObservedInForce, Return, Succession};
 use crate::marketplace::{AgreementAtAws, Marketplace, MarketplaceError};
 use crate::metering::window_of;
 use crate::store::{Store, StoreError};
@@ -89,7 +89,7 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     if ended_at.is_some_and(|ended_at| ended_at < moving.at.start()) && !old.state_at(now).has_ended() {
         return Ok(cancel_move(store, id, &moving, "the license that it moves to has ended").await?);
     }
-    let in_force = (ending.is_none() && !has_ended).then(|| SeenInForce {
+    let in_force = (ending.is_none() && !has_ended).then(|| ObservedInForce {
         agreement: Some(moving.agreement.clone()),
         // It lifts no ending: one from before the hour of the move counts, whenever its event arrives.
         starts_at: at_aws.and_then(|at_aws| at_aws.starts_at),
@@ -135,7 +135,7 @@ async fn begin_license(
     store: &Store,
     old: &License,
     moving: &Moving,
-    in_force: Option<SeenInForce>,
+    in_force: Option<ObservedInForce>,
 ) -> Result<(), StoreError> {
     let agreement = store.agreement(&moving.agreement).await?;
     let license = change(store, moving.arn.id(), &old.product, |license| {
@@ -145,7 +145,7 @@ async fn begin_license(
             license.entitlements_read_at = old.entitlements_read_at;
         }
         if let Some(in_force) = in_force.as_ref().filter(|_| license.first_active().is_none()) {
-            license.hear(LicenseEvent::SeenInForce(in_force.clone()));
+            license.apply(LicenseEvent::ObservedInForce(in_force.clone()));
         }
         if let Some(agreement) = &agreement {
             license.follow(agreement);
@@ -216,7 +216,7 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
     // What AWS only showed as ended, ended when the buyer left.
     let ended_at = agreement.as_ref().and_then(Agreement::ended_at);
     if let Some(at) = left.filter(|left| ended_at.is_none_or(|ended_at| *left < ended_at)) {
-        let seen = SeenStanding { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
+        let seen = ObservedStatus { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
         let look = AgreementLook { agreement: followed.clone(), seen, previous: None, starts_at: None };
         see_agreement(store, &look).await?;
     }
@@ -262,7 +262,7 @@ async fn has_subscribed_again(
     moving: &Moving,
     ended_at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let Some(subscribed) = &old.news.subscribed else { return Ok(false) };
+    let Some(subscribed) = &old.history.subscribed else { return Ok(false) };
     if subscribed.at > ended_at {
         return Ok(true);
     }
@@ -281,10 +281,10 @@ async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError
     let Some(left) = license.and_then(|license| license.ended_by_itself_at()) else { return Ok(()) };
     let again = |row: Option<License>| {
         let mut row = row.filter(|row| row.moving.as_ref() == Some(moving))?;
-        let at = row.news.subscribed.as_ref().map(|subscribed| subscribed.at).filter(|at| *at > left)?;
+        let at = row.history.subscribed.as_ref().map(|subscribed| subscribed.at).filter(|at| *at > left)?;
         // The hours up to this one may have records under the license.
         let metered_from = UsageHour::of(at.max(now)).next();
-        row.news.succeeded = None;
+        row.history.succeeded = None;
         row.metered_from = Some(metered_from);
         row.moving = Some(Moving { returned: Some(Return { at, noted_at: now, metered_from }), ..moving.clone() });
         Some(row.into())
@@ -309,12 +309,12 @@ pub enum Continues {
 /// # Errors
 ///
 /// When the table does not answer.
-pub async fn continues_moved_license(store: &Store, news: &LicenseNews) -> Result<Continues, StoreError> {
+pub async fn continues_moved_license(store: &Store, update: &LicenseUpdate) -> Result<Continues, StoreError> {
     let is_moved = |license: &License| {
-        license.product == news.product && license.predecessor.as_ref().is_some_and(LicenseId::is_legacy)
+        license.product == update.product && license.predecessor.as_ref().is_some_and(LicenseId::is_legacy)
     };
-    let agreement = news.event.as_ref().and_then(LicenseEvent::agreement);
-    let (Some(agreement), Some(account)) = (agreement, &news.account) else { return Ok(Continues::No) };
+    let agreement = update.event.as_ref().and_then(LicenseEvent::agreement);
+    let (Some(agreement), Some(account)) = (agreement, &update.account) else { return Ok(Continues::No) };
     let theirs = store.licenses_of_account(account, None, 100).await?.licenses;
     if !theirs.iter().any(is_moved) {
         return Ok(Continues::No);
@@ -322,6 +322,6 @@ pub async fn continues_moved_license(store: &Store, news: &LicenseNews) -> Resul
     let Some(row) = store.agreement(agreement).await? else { return Ok(Continues::NotYetKnown) };
     let Some(previous) = &row.previous else { return Ok(Continues::No) };
     let continued = licenses_following(store, previous).await?;
-    let line = |license: &License| license.product == news.product && !license.id.is_legacy();
+    let line = |license: &License| license.product == update.product && !license.id.is_legacy();
     Ok(if continued.iter().any(line) { Continues::Yes } else { Continues::No })
 }

@@ -5,7 +5,7 @@ use ulid::Ulid;
 
 use crate::entitlement::{Entitlement, Value};
 use crate::ids::LicenseId;
-use crate::license::{License, LicenseEvent, SeenInForce};
+use crate::license::{License, LicenseEvent, ObservedInForce};
 use crate::listing::Listing;
 use crate::registration::{Door, HANDOFF_LIFE, Handoff, Secret, Session};
 use crate::store::{Also, Change, Store, StoreError};
@@ -36,7 +36,7 @@ pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<
     let now = store.clock().now();
     let id = LicenseId::probe(Ulid::from_datetime(now.into()));
     let mut probe = License::new(id.clone(), listing.product_code.clone());
-    probe.hear(LicenseEvent::SeenInForce(SeenInForce { agreement: None, starts_at: Some(now), at: now }));
+    probe.apply(LicenseEvent::ObservedInForce(ObservedInForce { agreement: None, starts_at: Some(now), at: now }));
     let granted = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
     probe.entitlements = granted
         .map(|dimension| Entitlement { dimension: dimension.key.clone(), value: Value::Integer(1), expires_at: None })
@@ -47,7 +47,7 @@ pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<
     let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
     let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
     let handoff = Also::Handoff(code.hash(), handoff);
-    let made = |_| Some(Change { license: probe.clone(), told: Vec::new(), also: vec![handoff.clone()] });
+    let made = |_| Some(Change { license: probe.clone(), events: Vec::new(), also: vec![handoff.clone()] });
     let license = store.change_license(&id, made).await?.unwrap_or(probe.clone());
     let visit = Session {
         license: id,

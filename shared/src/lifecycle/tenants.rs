@@ -162,7 +162,7 @@ fn given(
 ) -> Option<Change> {
     let mut license = license.filter(|license| license.tenant.as_ref() == from && from != to)?;
     license.tenant = to.cloned();
-    Some(Change { license, told: Vec::new(), also: entry.into_iter().cloned().map(Also::Audit).collect() })
+    Some(Change { license, events: Vec::new(), also: entry.into_iter().cloned().map(Also::Audit).collect() })
 }
 
 /// A license and those that took over from it, one after the other.

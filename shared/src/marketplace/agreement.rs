@@ -9,7 +9,7 @@ use aws_sdk_marketplaceagreement::types::{
 use jiff::Timestamp;
 
 use super::{Marketplace, MarketplaceError, odd, read_error};
-use crate::agreement::{AgreementLook, AgreementStatus, SeenStanding};
+use crate::agreement::{AgreementLook, AgreementStatus, ObservedStatus};
 use crate::ids::{AccountId, AgreementId, LicenseArn, ProductId};
 
 /// How an agreement stands at AWS.
@@ -30,7 +30,7 @@ impl AgreementAtAws {
     pub fn ending(&self, agreement: &AgreementId, looked_at: Timestamp) -> Option<AgreementLook> {
         self.status.end_reason()?;
         let at = self.ends_at.map_or(looked_at, |ends_at| ends_at.min(looked_at));
-        let seen = SeenStanding { looked_at, status: self.status, at };
+        let seen = ObservedStatus { looked_at, status: self.status, at };
         Some(AgreementLook { agreement: agreement.clone(), seen, previous: None, starts_at: self.starts_at })
     }
 }
@@ -131,7 +131,7 @@ impl Marketplace {
             .set_next_token(page)
             .send()
             .await;
-        self.outcomes.hear("aws-marketplace:SearchAgreements", &answer);
+        self.outcomes.record("aws-marketplace:SearchAgreements", &answer);
         let answer = answer.map_err(read_error)?;
         let agreements = answer.agreement_view_summaries().iter().filter_map(found).collect();
         Ok(AgreementPage { agreements, next: answer.next_token().map(str::to_owned) })
@@ -147,7 +147,7 @@ impl Marketplace {
         let mut pages = request.into_paginator().send();
         let mut provisioned = Vec::new();
         while let Some(page) = pages.next().await {
-            self.outcomes.hear("aws-marketplace:GetAgreementEntitlements", &page);
+            self.outcomes.record("aws-marketplace:GetAgreementEntitlements", &page);
             let page = page.map_err(read_error)?;
             let is_provisioned =
                 |it: &&AgreementEntitlement| it.status() == Some(&AgreementEntitlementStatus::Provisioned);
@@ -160,7 +160,7 @@ impl Marketplace {
     /// None where AWS does not know the agreement.
     async fn describe(&self, id: &AgreementId) -> Result<Option<DescribeAgreementOutput>, MarketplaceError> {
         let answer = self.agreement_client().describe_agreement().agreement_id(id.as_str()).send().await;
-        self.outcomes.hear("aws-marketplace:DescribeAgreement", &answer);
+        self.outcomes.record("aws-marketplace:DescribeAgreement", &answer);
         match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if is_unknown(error.as_service_error()) => Ok(None),

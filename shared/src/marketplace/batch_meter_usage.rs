@@ -54,7 +54,7 @@ impl Marketplace {
             })
             .send()
             .await;
-        self.outcomes.hear("aws-marketplace:BatchMeterUsage", &answer);
+        self.outcomes.record("aws-marketplace:BatchMeterUsage", &answer);
         match answer {
             Ok(answer) => read_answer(records, &answer),
             Err(error) => read_refusal(&error),

@@ -54,7 +54,7 @@ impl Marketplace {
         let by_account = matches!(name_of_filter, GetEntitlementFilterName::CustomerAwsAccountId);
         let mut found = Grants::default();
         while let Some(page) = pages.next().await {
-            self.outcomes.hear("aws-marketplace:GetEntitlements", &page);
+            self.outcomes.record("aws-marketplace:GetEntitlements", &page);
             let page = page.map_err(read_error)?;
             for entitlement in page.entitlements() {
                 let named = entitlement.license_arn().and_then(|arn| arn.parse::<LicenseArn>().ok());

@@ -31,7 +31,7 @@ impl Marketplace {
     /// Tells an expired and an invalid token apart from an AWS that does not answer.
     pub async fn resolve_customer(&self, token: &str) -> Result<Resolved, ResolveError> {
         let answer = self.metering_client().resolve_customer().registration_token(token).send().await;
-        self.outcomes.hear("aws-marketplace:ResolveCustomer", &answer);
+        self.outcomes.record("aws-marketplace:ResolveCustomer", &answer);
         let answer = answer.map_err(|error| match error.as_service_error() {
             Some(ResolveCustomerError::ExpiredTokenException(_)) => ResolveError::Expired,
             Some(ResolveCustomerError::InvalidTokenException(_)) => ResolveError::Invalid,

@@ -11,7 +11,7 @@ pub(super) struct Outcomes(Arc<Mutex<BTreeMap<&'static str, bool>>>);
 
 impl Outcomes {
     /// Hears what a call of an action came to.
-    pub(super) fn hear<T, E: ProvideErrorMetadata>(&self, action: &'static str, answer: &Result<T, SdkError<E>>) {
+    pub(super) fn record<T, E: ProvideErrorMetadata>(&self, action: &'static str, answer: &Result<T, SdkError<E>>) {
         if let Some(is_allowed) = is_allowed(answer) {
             let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             *heard.entry(action).or_default() |= is_allowed;

@@ -13,7 +13,7 @@ use crate::listing::unfit_for_fulfillment;
 const CERTIFICATE_LEFT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// How long AWS's own checks wait for the page.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What an answer shows that was not made for people.
 const TRACES: [&str; 8] = [
@@ -58,7 +58,7 @@ pub(super) fn accepts_post(facts: &Facts<'_>) -> Verdict {
             fail("broken", with)
         } else if matches!(answer.status, 404 | 405) {
             missing("none", with)
-        } else if answer.took > PATIENCE {
+        } else if answer.took > PAGE_TIMEOUT {
             fail("slow", with)
         } else {
             pass("ok", with)

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::FindingKind;
-use crate::agreement::{AWS_HAS_CAUGHT_UP, AgreementLook, AgreementStatus, SeenStanding};
+use crate::agreement::{AWS_HAS_CAUGHT_UP, AgreementLook, AgreementStatus, ObservedStatus};
 use crate::ids::LicenseArn;
-use crate::license::{License, LicenseEvent, SeenInForce};
+use crate::license::{License, LicenseEvent, ObservedInForce};
 use crate::marketplace::{AgreementAtAws, FoundAgreement};
 
 /// A license as the table has it, and what AWS answered.
@@ -28,7 +28,7 @@ pub(super) struct Judged<'a> {
     /// What agreements were found to be.
     pub(super) looks: Vec<AgreementLook>,
     /// That the license is in force.
-    pub(super) in_force: Option<SeenInForce>,
+    pub(super) in_force: Option<ObservedInForce>,
     /// Licenses that may have taken over, each by its agreement, the next first. The first that is known, or in force, has.
     pub(super) heirs: Vec<Heir<'a>>,
     /// The last agreement of the chain, where that is over: then the license is over too, whichever license it had.
@@ -73,15 +73,15 @@ impl View<'_> {
 
     /// As what the agreement that the license follows counts in the table.
     fn believed(&self) -> Option<(AgreementStatus, Timestamp)> {
-        let news = self.license.news.agreement.as_ref();
-        news.filter(|news| Some(&news.agreement) == self.license.agreement())?.standing()
+        let history = self.license.history.agreement.as_ref();
+        history.filter(|known| Some(&known.agreement) == self.license.agreement())?.standing()
     }
 
     /// When the newest event of the agreement that the license follows was.
     fn heard_at(&self) -> Option<Timestamp> {
-        let news = self.license.news.agreement.as_ref();
-        let followed = news.filter(|news| Some(&news.agreement) == self.license.agreement())?;
-        followed.standing.as_ref().map(|standing| standing.mark.at)
+        let history = self.license.history.agreement.as_ref();
+        let followed = history.filter(|known| Some(&known.agreement) == self.license.agreement())?;
+        followed.standing.as_ref().map(|standing| standing.stamp.at)
     }
 
     /// The newest agreement that has begun and grants the license.
@@ -145,7 +145,7 @@ fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
         (_, false) => None,
     };
     if let Some(at) = at {
-        let seen = SeenStanding { looked_at: view.looked_at, status: at_aws.status, at };
+        let seen = ObservedStatus { looked_at: view.looked_at, status: at_aws.status, at };
         let starts_at = at_aws.starts_at;
         judged.looks.push(AgreementLook { agreement: id.clone(), seen, previous: None, starts_at });
     } else if at_aws.status == AgreementStatus::Active && !view.is_believed_over() && is_closed(view) {
@@ -174,7 +174,7 @@ fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     let is_proven = is_over || view.is_provisioned;
     let seen = seen_by(&look);
     let mut after = license.clone();
-    after.hear(LicenseEvent::SeenInForce(seen.clone()));
+    after.apply(LicenseEvent::ObservedInForce(seen.clone()));
     let is_next = after.agreement() != license.agreement();
     let is_begun = license.first_active().is_none() && granting.at_aws.status == AgreementStatus::Active;
     if !is_proven || !(is_next || is_begun) {
@@ -220,15 +220,15 @@ fn look_at(view: &View<'_>, found: &FoundAgreement) -> AgreementLook {
     let at = if is_over { view.over_by(&found.at_aws, Some(found)) } else { view.looked_at };
     AgreementLook {
         agreement: found.id.clone(),
-        seen: SeenStanding { looked_at: view.looked_at, status: found.at_aws.status, at },
+        seen: ObservedStatus { looked_at: view.looked_at, status: found.at_aws.status, at },
         previous: view.license.agreement().filter(|_| follows(view, found)).cloned(),
         starts_at: found.at_aws.starts_at,
     }
 }
 
 /// Reads what was found of an agreement as word that a license was in force by it.
-pub(super) fn seen_by(look: &AgreementLook) -> SeenInForce {
-    SeenInForce { agreement: Some(look.agreement.clone()), starts_at: look.starts_at, at: look.seen.at }
+pub(super) fn seen_by(look: &AgreementLook) -> ObservedInForce {
+    ObservedInForce { agreement: Some(look.agreement.clone()), starts_at: look.starts_at, at: look.seen.at }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::agreement::{Agreement, AgreementEvent};
-use crate::license::{Mark, Naming, Purchase};
+use crate::license::{AgreementRef, EventStamp, Purchase};
 
 const ENDS: i64 = 400_000;
 
@@ -24,7 +24,7 @@ struct Life {
 
 /// What AWS tells.
 #[derive(Debug, Clone)]
-enum News {
+enum AwsEvent {
     License(LicenseEvent),
     Agreement(AgreementEvent),
 }
@@ -36,15 +36,16 @@ impl Life {
     }
 
     /// Everything that AWS tells, with the minute that it happened in.
-    fn news(&self) -> Vec<(i64, News)> {
-        let mark = |minute: i64, what: &str| Mark { at: at(minute), event: format!("{what}-{minute}") };
-        let naming =
-            |minute, agreement: &str| Naming { mark: mark(minute, "l"), agreement: agreement.parse().unwrap() };
-        let updated = |minute, agreement| (minute, News::License(LicenseEvent::Updated(naming(minute, agreement))));
+    fn news(&self) -> Vec<(i64, AwsEvent)> {
+        let stamp = |minute: i64, what: &str| EventStamp { at: at(minute), event: format!("{what}-{minute}") };
+        let agreement_ref =
+            |minute, agreement: &str| AgreementRef { stamp: stamp(minute, "l"), agreement: agreement.parse().unwrap() };
+        let updated =
+            |minute, agreement| (minute, AwsEvent::License(LicenseEvent::Updated(agreement_ref(minute, agreement))));
         let agreement = |minute, id: &str, status, previous: Option<&str>| {
             let (agreement, previous) = (id.parse().unwrap(), previous.map(|id| id.parse().unwrap()));
-            let mark = mark(minute, &format!("a-{id}-{status:?}"));
-            (minute, News::Agreement(AgreementEvent { agreement, mark, status, previous, starts_at: None }))
+            let stamp = stamp(minute, &format!("a-{id}-{status:?}"));
+            (minute, AwsEvent::Agreement(AgreementEvent { agreement, stamp, status, previous, starts_at: None }))
         };
         let mut news = vec![agreement(0, "agmt-a", AgreementStatus::Active, None), updated(self.provisioned, "agmt-a")];
         if let Some(minute) = self.amended {
@@ -58,7 +59,10 @@ impl Life {
         }
         if let Some(minute) = self.ended {
             news.push(agreement(minute, self.last(), AgreementStatus::Cancelled, None));
-            news.push((minute + 1, News::License(LicenseEvent::Deprovisioned(naming(minute + 1, self.last())))));
+            news.push((
+                minute + 1,
+                AwsEvent::License(LicenseEvent::Deprovisioned(agreement_ref(minute + 1, self.last()))),
+            ));
         }
         news
     }
@@ -129,10 +133,10 @@ impl Table {
         self.agreements.iter().for_each(|agreement| self.license.follow(agreement));
     }
 
-    fn hear(&mut self, news: &News) {
+    fn apply(&mut self, news: &AwsEvent) {
         match news {
-            News::License(event) => self.license.hear(event.clone()),
-            News::Agreement(event) => self.agreement(&event.agreement, |agreement| agreement.hear(event)),
+            AwsEvent::License(event) => self.license.apply(event.clone()),
+            AwsEvent::Agreement(event) => self.agreement(&event.agreement, |agreement| agreement.apply(event)),
         }
         self.follow();
     }
@@ -151,7 +155,7 @@ impl Table {
         }
         self.follow();
         if let Some(seen) = judged.in_force {
-            self.license.hear(LicenseEvent::SeenInForce(seen));
+            self.license.apply(LicenseEvent::ObservedInForce(seen));
         }
         self.follow();
         assert!(judged.heirs.is_empty(), "there is one license");
@@ -190,7 +194,7 @@ fn any_way() -> impl Strategy<Value = (Vec<i64>, Vec<(i64, i64)>)> {
 
 /// What happens in the table, in the order of time.
 enum Step<'a> {
-    Hear(&'a News),
+    Apply(&'a AwsEvent),
     Look(i64, i64),
 }
 
@@ -198,13 +202,13 @@ fn play(life: &Life, delays: &[i64], looks: &[(i64, i64)], lost: &[bool]) -> Tab
     let news = life.news();
     let heard = news.iter().zip(delays).zip(lost).filter(|(_, lost)| !**lost);
     let mut steps: Vec<(i64, Step<'_>)> =
-        heard.map(|(((minute, news), delay), _)| (minute + delay, Step::Hear(news))).collect();
+        heard.map(|(((minute, news), delay), _)| (minute + delay, Step::Apply(news))).collect();
     steps.extend(looks.iter().map(|(minute, stale)| (*minute, Step::Look(*minute, *stale))));
     steps.sort_by_key(|(minute, _)| *minute);
     let mut table = Table::new();
     for (_, step) in steps {
         match step {
-            Step::Hear(news) => table.hear(news),
+            Step::Apply(news) => table.apply(news),
             Step::Look(minute, stale) => {
                 table.look(life, minute, stale);
             }

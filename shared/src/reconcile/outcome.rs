@@ -108,7 +108,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn take_in(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         self.repairs.extend(other.repairs);
         self.findings.extend(other.findings);
     }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::{RACES, Store, StoreError, give_way, is_race, keys, unavailable, write};
+use super::{RACES, Store, StoreError, backoff, is_race, keys, unavailable, write};
 use crate::agreement::Agreement;
 use crate::ids::{AgreementId, LicenseId};
 
@@ -35,7 +35,7 @@ impl Store {
     ) -> Result<Agreement, StoreError> {
         let key = keys::agreement(id);
         for race in 0..RACES {
-            give_way(race).await;
+            backoff(race).await;
             let known = self.agreement(id).await?;
             let mut agreement = known.clone().unwrap_or_else(|| Agreement::new(id.clone()));
             change(&mut agreement);

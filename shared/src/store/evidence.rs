@@ -22,7 +22,7 @@ use crate::ids::ProductCode;
 use crate::readiness::{Evidence, EvidenceKind, PermissionSeen};
 
 /// How long a note may take that is written beside the work.
-const PATIENCE: Duration = Duration::from_secs(1);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// When a note is tried again that was not written, or of which that is not known.
 const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
@@ -91,7 +91,7 @@ impl Store {
         if !self.noted.take_on(&about, true, now) {
             return;
         }
-        match tokio::time::timeout(PATIENCE, Box::pin(self.all_listings())).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(self.all_listings())).await {
             Ok(Ok(listings)) => {
                 join_all(listings.iter().map(|listing| self.note_evidence(&listing.product_code, kind))).await;
                 self.noted.done(&about, true, after(now, ALL_ARE_NOTED));
@@ -201,7 +201,7 @@ impl Store {
             return;
         }
         // On the heap: what a note is written beside has no room for it on its stack.
-        match tokio::time::timeout(PATIENCE, Box::pin(request().send())).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(request().send())).await {
             Ok(Ok(_)) => self.noted.done(&about, said, until),
             Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
                 self.noted.done(&about, said, until);

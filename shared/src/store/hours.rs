@@ -32,12 +32,12 @@ pub struct Closing {
     pub progress: Progress,
     /// How far the next one is; none if it has not begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Place>,
+    pub at: Option<Position>,
 }
 
 /// A place in a walk through all licenses of an hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Position {
     /// Which licenses are being walked through.
     pub walk: Walk,
     /// The last page that is done ended here; none before the first.

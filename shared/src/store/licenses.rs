@@ -8,11 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Item, RACES, Store, StoreError, give_way, keys, read, unavailable, write};
+use super::{Item, RACES, Store, StoreError, backoff, keys, read, unavailable, write};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, LicenseId, TenantId};
-use crate::license::{License, StateName, told};
-use crate::notification::{OutboundEvent, Told};
+use crate::license::{License, StateName, transition};
+use crate::notification::{OutboundEvent, OutboundEventKind};
 use crate::registration::{Contact, Handoff, SecretHash};
 
 /// A change of a license, as a function of the row makes it.
@@ -21,7 +21,7 @@ pub struct Change {
     /// The license as it shall be.
     pub license: License,
     /// What the world is told beyond what the license itself shows.
-    pub told: Vec<Told>,
+    pub events: Vec<OutboundEventKind>,
     /// What is written with it, or not at all.
     pub also: Vec<Also>,
 }
@@ -39,12 +39,12 @@ pub enum Also {
 
 impl From<License> for Change {
     fn from(license: License) -> Self {
-        Self { license, told: Vec::new(), also: Vec::new() }
+        Self { license, events: Vec::new(), also: Vec::new() }
     }
 }
 
 /// Which page of an index is asked for.
-struct Asked {
+struct PageQuery {
     /// Where the last one ended.
     from: Option<Item>,
     limit: Option<i32>,
@@ -102,14 +102,14 @@ impl Store {
         mut change: impl FnMut(Option<License>) -> Option<Change>,
     ) -> Result<Option<License>, StoreError> {
         for race in 0..RACES {
-            give_way(race).await;
+            backoff(race).await;
             let before = self.license(id).await?;
-            let Some(Change { mut license, told: mut said, also }) = change(before.clone()) else {
+            let Some(Change { mut license, events: mut asked_for, also }) = change(before.clone()) else {
                 return Ok(before);
             };
             let now = self.clock.now();
-            let mut events = told(before.as_ref(), &mut license, now);
-            events.append(&mut said);
+            let mut events = transition(before.as_ref(), &mut license, now);
+            events.append(&mut asked_for);
             if license.id.is_probe() {
                 events.clear();
             }
@@ -142,7 +142,7 @@ impl Store {
         let mut licenses = Vec::new();
         let mut from = None;
         loop {
-            let page = Asked { from, limit: None, only: None };
+            let page = PageQuery { from, limit: None, only: None };
             let answer = self.index_page(keys::TENANT_INDEX, keys::TENANT_KEY, keys::tenant(tenant), page).await?;
             for item in answer.0 {
                 licenses.push(read(item)?);
@@ -201,7 +201,7 @@ impl Store {
         }
         let value = keys::state(state);
         let from = cursor.map(|cursor| read_cursor(cursor, keys::STATE_KEY, &value)).transpose()?;
-        let page = Asked { from, limit: Some(limit), only: Some("id") };
+        let page = PageQuery { from, limit: Some(limit), only: Some("id") };
         let (items, last) = self.index_page(keys::STATE_INDEX, keys::STATE_KEY, value, page).await?;
         let names = items.into_iter().map(read::<Name>).map(|name| name.map(|name| name.id));
         Ok((names.collect::<Result<_, _>>()?, last.as_ref().and_then(write_cursor)))
@@ -262,7 +262,7 @@ impl Store {
         limit: i32,
     ) -> Result<Page, StoreError> {
         let from = cursor.map(|cursor| read_cursor(cursor, attribute, &value)).transpose()?;
-        let page = Asked { from, limit: Some(limit), only: None };
+        let page = PageQuery { from, limit: Some(limit), only: None };
         let (items, last) = self.index_page(index, attribute, value, page).await?;
         let licenses = items.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page { licenses, next: last.as_ref().and_then(write_cursor) })
@@ -273,7 +273,7 @@ impl Store {
         index: &str,
         attribute: &str,
         value: String,
-        Asked { from, limit, only }: Asked,
+        PageQuery { from, limit, only }: PageQuery,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
         let answer = self
             .client

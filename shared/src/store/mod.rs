@@ -39,7 +39,7 @@ use crate::time::Clock;
 use keys::Key;
 
 pub use carry::{Carry, Origin};
-pub use hours::{Closing, Dirty, Place, Progress, Walk};
+pub use hours::{Closing, Dirty, Position, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
 pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind, UnknownKind};
@@ -136,7 +136,7 @@ impl Store {
     async fn get_batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for race in 0..RACES {
-            give_way(race).await;
+            backoff(race).await;
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let request =
                 self.client.batch_get_item().request_items(&self.table, wanted.map_err(licenses::unbuildable)?);
@@ -306,7 +306,7 @@ fn is_lost_race(error: &TransactWriteItemsError) -> bool {
 }
 
 /// Waits before a write is made again, longer each time.
-async fn give_way(race: u32) {
+async fn backoff(race: u32) {
     pause(Duration::from_millis(u64::from(5 * race * race).min(200))).await;
 }
 

@@ -173,7 +173,7 @@ impl Store {
     /// # Errors
     ///
     /// When the table does not answer.
-    pub async fn pressing_records(&self, shard: u8) -> Result<Vec<HourlyRecord>, StoreError> {
+    pub async fn urgent_records(&self, shard: u8) -> Result<Vec<HourlyRecord>, StoreError> {
         let (items, next) = self.work_items(Work::Pending(shard), keys::all_pressing(), None, DUE_PAGE).await?;
         Ok(due_page(items, next).records)
     }
@@ -406,8 +406,7 @@ fn work_of(record: &HourlyRecord) -> Option<Item> {
     let (work, sort) = match &record.state {
         RecordState::Held { .. } => (Work::Pending(shard), keys::pending_sort(Rank::Held, record)),
         RecordState::Sealed | RecordState::Claimed { .. } => {
-            let rank =
-                if record.is_pressing(record.since.max(record.not_before)) { Rank::Pressing } else { Rank::Usual };
+            let rank = if record.is_urgent(record.since.max(record.not_before)) { Rank::Pressing } else { Rank::Usual };
             (Work::Pending(shard), keys::pending_sort(rank, record))
         }
         RecordState::Conflict

@@ -36,7 +36,7 @@ const ROUNDS: u32 = 5;
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Where an item is: its pk and sk.
-pub(super) type Place = (String, String);
+pub(super) type PrimaryKey = (String, String);
 
 /// What is kept of usage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ impl Store {
         marked: &mut HashSet<(LicenseId, UsageHour)>,
     ) -> Result<Vec<bool>, StoreError> {
         let now = self.clock.now();
-        let mut items: BTreeMap<Place, Item> = BTreeMap::new();
+        let mut items: BTreeMap<PrimaryKey, Item> = BTreeMap::new();
         let mut places = Vec::new();
         for event in events {
             let key = usage_key(event, &keys::usage_open(event, now));
@@ -271,8 +271,8 @@ impl Store {
     }
 
     /// Writes items 25 at a time, several such batches at once, and answers which are written.
-    async fn write_batches(&self, items: BTreeMap<Place, Item>) -> BTreeSet<Place> {
-        let mut written: BTreeSet<Place> = items.keys().cloned().collect();
+    async fn write_batches(&self, items: BTreeMap<PrimaryKey, Item>) -> BTreeSet<PrimaryKey> {
+        let mut written: BTreeSet<PrimaryKey> = items.keys().cloned().collect();
         let items: Vec<Item> = items.into_values().collect();
         let batches: Vec<Vec<Item>> = items.chunks(BATCH).map(<[Item]>::to_vec).collect();
         let mut under_way =
@@ -341,7 +341,7 @@ pub(super) fn after(now: Timestamp, by: SignedDuration) -> i64 {
     now.as_second().saturating_add(by.as_secs())
 }
 
-pub(super) fn place(item: &Item) -> Place {
+pub(super) fn place(item: &Item) -> PrimaryKey {
     let part = |name: &str| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
     (part("pk").unwrap_or_default(), part("sk").unwrap_or_default())
 }

@@ -11,7 +11,7 @@ use stallkeeper::entitlement::{Entitlement, Value as Amount};
 use stallkeeper::license::{EndReason, License};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
-use stallkeeper::notification::{OutboundEvent, Told};
+use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
 use stallkeeper::topic::Message;
 use tests::{Bought, World};
 
@@ -134,11 +134,11 @@ fn the_schemas_know_every_reason_and_every_kind_of_value() {
         EndReason::Unsubscribed,
         EndReason::Succeeded,
     ];
-    let told = reasons.map(|reason| Told::LicenseEnded { reason, successor: None }).into_iter();
-    let told = told.chain([Told::EntitlementsChanged { entitlements: values.map(entitlement).to_vec() }]);
+    let told = reasons.map(|reason| OutboundEventKind::LicenseEnded { reason, successor: None }).into_iter();
+    let told = told.chain([OutboundEventKind::EntitlementsChanged { entitlements: values.map(entitlement).to_vec() }]);
     let mut license = License::new("l-a".parse().unwrap(), "4democontract0000000000ab".parse().unwrap());
     for event in OutboundEvent::number(told.collect(), &mut license, "2026-11-10T09:20:00Z".parse().unwrap()) {
-        let file = folder.join(format!("{}.schema.json", event.told.name()));
+        let file = folder.join(format!("{}.schema.json", event.kind.name()));
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.enable_format_assertions();
         let compiled = compiler.compile(file.to_str().unwrap(), &mut schemas).unwrap();

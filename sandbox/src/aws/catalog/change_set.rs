@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::start::Asked;
+use super::start::RequestedChangeSet;
 use super::{EntityKind, ErrorDetail};
 
 /// What was asked to change together, all or nothing.
@@ -18,7 +18,7 @@ pub(crate) struct ChangeSet {
     /// How it fails whatever it asks, if a control call has said so.
     pub doom: Option<Failure>,
     /// As it was asked: the same with the same token is the same change set.
-    pub asked: Asked,
+    pub asked: RequestedChangeSet,
 }
 
 /// One change of one entity.

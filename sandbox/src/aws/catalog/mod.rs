@@ -33,7 +33,7 @@ pub use control::{ChangeOverview, ChangeSetOverview, Decision, EntityOverview, N
 pub(crate) use course::NotCancelled;
 pub use described::fulfillment_url;
 pub(crate) use members::merge_patch;
-pub(crate) use start::{Asked, AskedChange, NotStarted};
+pub(crate) use start::{NotStarted, RequestedChange, RequestedChangeSet};
 
 /// The seller's catalog. Clones are the same catalog.
 #[derive(Debug, Clone)]

@@ -15,15 +15,15 @@ use super::{Catalog, EntityKind, State};
 
 /// A change set as it is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Asked {
+pub(crate) struct RequestedChangeSet {
     pub name: Option<String>,
     pub token: Option<String>,
-    pub changes: Vec<AskedChange>,
+    pub changes: Vec<RequestedChange>,
 }
 
 /// A change as it is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct AskedChange {
+pub(crate) struct RequestedChange {
     pub change_type: String,
     pub entity_type: String,
     /// An entity's id, perhaps with `@` and its revision, or `$name.Entity.Identifier` of a change that creates one.
@@ -46,7 +46,7 @@ pub(crate) enum NotStarted {
 
 impl Catalog {
     /// Starts a change set and answers its id. The same request with the same token starts none anew.
-    pub(crate) fn start(&self, asked: Asked) -> Result<String, NotStarted> {
+    pub(crate) fn start(&self, asked: RequestedChangeSet) -> Result<String, NotStarted> {
         let mut state = self.settled();
         let earlier = asked.token.as_ref().and_then(|token| {
             state.change_sets.iter().find(|change_set| change_set.asked.token.as_ref() == Some(token))
@@ -72,7 +72,7 @@ impl Catalog {
     }
 
     /// Reads the changes: their types, the entities that they name, their details.
-    fn read(&self, asked: &[AskedChange], state: &State) -> Result<Vec<Change>, NotStarted> {
+    fn read(&self, asked: &[RequestedChange], state: &State) -> Result<Vec<Change>, NotStarted> {
         let mut created = BTreeMap::new();
         let mut kinds = Vec::new();
         for change in asked {
@@ -92,7 +92,7 @@ impl Catalog {
             }
             kinds.push((kind, id));
         }
-        let read = |(change, (kind, id)): (&AskedChange, (EntityKind, Option<String>))| {
+        let read = |(change, (kind, id)): (&RequestedChange, (EntityKind, Option<String>))| {
             let details = resolve(&change.details, &created);
             change_types::check(kind, &change.change_type, &details).map_err(|unfit| match unfit {
                 Unfit::UnknownType => {
@@ -152,7 +152,7 @@ fn invalid(sentence: impl Into<String>) -> NotStarted {
     NotStarted::Invalid(sentence.into())
 }
 
-fn creates(change: &AskedChange) -> bool {
+fn creates(change: &RequestedChange) -> bool {
     matches!(change.change_type.as_str(), "CreateProduct" | "CreateOffer")
 }
 

@@ -19,7 +19,7 @@ const MOST: usize = 100;
 const STANDARD: usize = 50;
 
 /// What is asked for.
-struct Asked<'a> {
+struct MetricsRequest<'a> {
     prefix: Option<&'a str>,
     names: Option<Vec<&'a str>>,
     state: Option<&'a str>,
@@ -28,7 +28,7 @@ struct Asked<'a> {
     size: usize,
 }
 
-fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
+fn read(request: &Document) -> Result<MetricsRequest<'_>, BadInput> {
     let input = Input::of(request, "request")?;
     only(input, "request", &SERVED)?;
     let texts = |member: &'static str| {
@@ -57,7 +57,7 @@ fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
         None => STANDARD,
         Some(_) => input.page_size("MaxRecords", MOST)?,
     };
-    Ok(Asked { prefix, names, state, on_metrics, size })
+    Ok(MetricsRequest { prefix, names, state, on_metrics, size })
 }
 
 impl Stacks {

@@ -75,14 +75,14 @@ struct Group {
     kept_days: Option<u32>,
 }
 
-struct Asked<'a> {
+struct LogsRequest<'a> {
     prefix: Option<&'a str>,
     identifiers: Option<Vec<&'a str>>,
     size: usize,
     cursor: Cursor,
 }
 
-fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
+fn read(request: &Document) -> Result<LogsRequest<'_>, BadInput> {
     let input = Input::of(request, "request")?;
     only(input, "request", &["logGroupNamePrefix", "logGroupIdentifiers", "limit", "nextToken"])?;
     let prefix = input.text("logGroupNamePrefix", &NAME)?;
@@ -99,7 +99,7 @@ fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
         Some(token) => Cursor::read(token, query(request))
             .ok_or_else(|| BadInput::breaks("nextToken", "come from the previous answer"))?,
     };
-    Ok(Asked { prefix, identifiers, size: input.page_size("limit", MOST)?, cursor })
+    Ok(LogsRequest { prefix, identifiers, size: input.page_size("limit", MOST)?, cursor })
 }
 
 fn refused(bad: BadInput) -> ServiceError {

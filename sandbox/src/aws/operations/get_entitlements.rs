@@ -42,14 +42,14 @@ fn invalid(message: String) -> ServiceError {
     ServiceError::modelled("InvalidParameterException", 400, message)
 }
 
-struct Asked<'a> {
+struct GetEntitlementsInput<'a> {
     product: &'a str,
     filter: Filter<'a>,
     size: usize,
     cursor: Cursor,
 }
 
-fn read<'a>(marketplace: &Marketplace, request: &'a Document) -> Result<Asked<'a>, BadInput> {
+fn read<'a>(marketplace: &Marketplace, request: &'a Document) -> Result<GetEntitlementsInput<'a>, BadInput> {
     let input = Input::of(request, "request")?;
     let product = input.required_text("ProductCode", &PRODUCT_CODE)?;
     let filter = Filter::read(input)?;
@@ -59,7 +59,7 @@ fn read<'a>(marketplace: &Marketplace, request: &'a Document) -> Result<Asked<'a
         Some(token) => Cursor::read(token, query(request))
             .ok_or_else(|| BadInput::breaks("NextToken", "come from the previous answer to the same request"))?,
     };
-    Ok(Asked { product, filter, size, cursor })
+    Ok(GetEntitlementsInput { product, filter, size, cursor })
 }
 
 /// "Filtered requests are unioned for each value in the value list, and then intersected for each filter key." A key

@@ -48,14 +48,14 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     Ok(Record::new().with("agreementViewSummaries", page).with_some("nextToken", next).into())
 }
 
-struct Asked<'a> {
+struct SearchAgreementsInput<'a> {
     filters: Vec<Filter<'a>>,
     sort: Sort,
     size: usize,
     cursor: Cursor,
 }
 
-fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
+fn read(request: &Document) -> Result<SearchAgreementsInput<'_>, BadInput> {
     let input = Input::of(request, "request")?;
     if input.text("catalog", &CATALOG)?.is_some_and(|catalog| catalog != "AWSMarketplace") {
         return Err(BadInput::breaks("catalog", "be AWSMarketplace"));
@@ -67,7 +67,7 @@ fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
     let filters = filters.unwrap_or_default().iter().map(Filter::read).collect::<Result<_, _>>()?;
     let sort = Sort::read(input)?;
     let (size, cursor) = page(input, request)?;
-    Ok(Asked { filters, sort, size, cursor })
+    Ok(SearchAgreementsInput { filters, sort, size, cursor })
 }
 
 /// The caller's side of the agreements that it searches.

@@ -1,7 +1,7 @@
 //! The application's events: numbered without a gap, each with a cause at AWS or an operator behind it.
 
 use stallkeeper::ids::LicenseId;
-use stallkeeper::notification::{OutboundEvent, Told};
+use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
 
 use super::Difference;
 use crate::buyers::Holding;
@@ -29,8 +29,8 @@ async fn judge_license(world: &World, stack: &Stack, holding: &Holding, id: &Lic
         Err(error) => return vec![format!("its events cannot be read: {error}")],
     };
     for event in &events {
-        world.count(&format!("told {}", event.told.name()), 1);
-        world.tell(|| format!("in the end: {id} was told {} {} {:?}", event.sequence, event.at, event.told));
+        world.count(&format!("told {}", event.kind.name()), 1);
+        world.tell(|| format!("in the end: {id} was told {} {} {:?}", event.sequence, event.at, event.kind));
     }
     let mut wrong = judge_numbers(&events);
     wrong.extend(judge_causes(world, holding, &events));
@@ -55,9 +55,9 @@ fn judge_causes(world: &World, holding: &Holding, events: &[OutboundEvent]) -> V
     let mut has_ended = false;
     let mut wrong = Vec::new();
     for event in events {
-        match &event.told {
-            Told::LicenseEnding { .. } | Told::LicenseEnded { .. } => has_ended = true,
-            Told::LicenseActivated if has_ended => {
+        match &event.kind {
+            OutboundEventKind::LicenseEnding { .. } | OutboundEventKind::LicenseEnded { .. } => has_ended = true,
+            OutboundEventKind::LicenseActivated if has_ended => {
                 let is_cause = |at: &&jiff::Timestamp| **at <= event.at && endings.iter().any(|end| end < *at);
                 if !activations.iter().any(|at| is_cause(&at)) {
                     let (sequence, at) = (event.sequence, event.at);
@@ -78,13 +78,13 @@ fn judge_tenants(events: &[OutboundEvent]) -> Vec<String> {
     let mut tenant = None;
     let mut wrong = Vec::new();
     for event in events {
-        match &event.told {
-            Told::LicenseLinked { tenant: to } => {
+        match &event.kind {
+            OutboundEventKind::LicenseLinked { tenant: to } => {
                 if let Some(known) = tenant.replace(to.clone()) {
                     wrong.push(format!("it was linked to {to} while it was linked to {known}"));
                 }
             }
-            Told::LicenseUnlinked { tenant: from } => {
+            OutboundEventKind::LicenseUnlinked { tenant: from } => {
                 let known = tenant.take();
                 if known.as_ref() != Some(from) {
                     wrong.push(format!("it was unlinked from {from} while it was linked to {known:?}"));
@@ -107,8 +107,10 @@ async fn judge_line(stack: &Stack, id: &LicenseId, events: &[OutboundEvent]) -> 
         return Vec::new();
     }
     let Ok(told_before) = stack.store.events_of_license(&before.id).await else { return Vec::new() };
-    let ended = told_before.iter().find(|it| matches!(it.told, Told::LicenseEnding { .. } | Told::LicenseEnded { .. }));
-    let linked = events.iter().find(|it| matches!(it.told, Told::LicenseLinked { .. }));
+    let ended = told_before
+        .iter()
+        .find(|it| matches!(it.kind, OutboundEventKind::LicenseEnding { .. } | OutboundEventKind::LicenseEnded { .. }));
+    let linked = events.iter().find(|it| matches!(it.kind, OutboundEventKind::LicenseLinked { .. }));
     let was_linked = linked.zip(ended).is_some_and(|(linked, ended)| linked.at < ended.at);
     match (&before.tenant, &license.tenant) {
         (Some(old), Some(new)) if old != new && !was_linked => {

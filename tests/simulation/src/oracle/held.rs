@@ -10,7 +10,7 @@ use crate::watch::{named, records};
 use crate::world::World;
 
 /// How long a record may be held once AWS names its buyer.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(61);
+const RECONCILED_WITHIN: SignedDuration = SignedDuration::from_mins(61);
 
 /// Judges that nothing has been held for long.
 pub async fn judge(world: &World) {
@@ -22,7 +22,7 @@ pub async fn judge(world: &World) {
         for id in holding.ids() {
             for record in records(stack, id, hours).await.unwrap_or_default() {
                 let is_held = matches!(record.state, RecordState::Held { .. });
-                if is_held && now.duration_since(record.since) > PATIENCE {
+                if is_held && now.duration_since(record.since) > RECONCILED_WITHIN {
                     world.differ(id, format!("{} is held since {}", named(&record.name), record.since));
                 }
             }

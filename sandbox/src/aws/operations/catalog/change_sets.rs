@@ -97,7 +97,7 @@ pub(super) fn list(catalog: &Catalog, request: &Document) -> Result<Document, Se
     Ok(Record::new().with("ChangeSetSummaryList", page).with_some("NextToken", next).into())
 }
 
-struct Asked<'a> {
+struct ListChangeSetsInput<'a> {
     filters: Vec<Filter<'a>>,
     by_end: bool,
     ascends: bool,
@@ -105,7 +105,7 @@ struct Asked<'a> {
     cursor: Cursor,
 }
 
-fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
+fn read(request: &Document) -> Result<ListChangeSetsInput<'_>, BadInput> {
     let input = of_catalog(request, "Catalog")?;
     let filters = filters(input)?.iter().map(Filter::read).collect::<Result<_, _>>()?;
     let order = structure(input, "Sort")?;
@@ -115,7 +115,7 @@ fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
         Some(_) => return Err(BadInput::breaks("SortBy", "be StartTime or EndTime")),
     };
     let (size, cursor) = page(input, request, MOST)?;
-    Ok(Asked { filters, by_end, ascends: ascends(order)?, size, cursor })
+    Ok(ListChangeSetsInput { filters, by_end, ascends: ascends(order)?, size, cursor })
 }
 
 /// What a change set must be like.

@@ -44,7 +44,7 @@ pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, 
     Ok(Record::new().with("EntitySummaryList", page).with_some("NextToken", next).into())
 }
 
-struct Asked<'a> {
+struct ListEntitiesInput<'a> {
     /// None for a kind that the seller has none of.
     kind: Option<EntityKind>,
     /// Whether the seller's own are asked for.
@@ -56,7 +56,7 @@ struct Asked<'a> {
     cursor: Cursor,
 }
 
-fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
+fn read(request: &Document) -> Result<ListEntitiesInput<'_>, BadInput> {
     let input = of_catalog(request, "Catalog")?;
     let name = input.required_text("EntityType", &NAME)?;
     let kind = EntityKind::ALL.into_iter().find(|kind| kind.name() == name);
@@ -92,7 +92,7 @@ fn read(request: &Document) -> Result<Asked<'_>, BadInput> {
         }
     };
     let (size, cursor) = page(input, request, MOST)?;
-    Ok(Asked { kind, owns, filters, sort, ascends: ascends(order)?, size, cursor })
+    Ok(ListEntitiesInput { kind, owns, filters, sort, ascends: ascends(order)?, size, cursor })
 }
 
 /// The member of a union that belongs to a kind of entities.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::requests::{invalid, not_found, of_catalog, refused};
-use crate::aws::catalog::{Asked, AskedChange, Catalog, NotStarted};
+use crate::aws::catalog::{Catalog, NotStarted, RequestedChange, RequestedChangeSet};
 use crate::aws::error::ServiceError;
 use crate::aws::input::{BadInput, Input, TextRule};
 use crate::aws::protocol::{Document, Record};
@@ -49,7 +49,7 @@ pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, 
     Ok(Record::new().with("ChangeSetId", id).with("ChangeSetArn", arn).into())
 }
 
-fn read(request: &Document) -> Result<Asked, BadInput> {
+fn read(request: &Document) -> Result<RequestedChangeSet, BadInput> {
     let input = of_catalog(request, "Catalog")?;
     let changes = input.required_list("ChangeSet")?;
     if changes.is_empty() || changes.len() > MOST_CHANGES {
@@ -61,14 +61,14 @@ fn read(request: &Document) -> Result<Asked, BadInput> {
         Some("VALIDATE") => return Err(BadInput::breaks("Intent", "be APPLY for these entities")),
         Some(_) => return Err(BadInput::breaks("Intent", "satisfy enum value set: [VALIDATE, APPLY]")),
     }
-    Ok(Asked {
+    Ok(RequestedChangeSet {
         name: input.text("ChangeSetName", &CHANGE_SET_NAME)?.map(str::to_owned),
         token: input.text("ClientRequestToken", &TOKEN)?.map(str::to_owned),
         changes: changes.iter().map(read_change).collect::<Result<_, _>>()?,
     })
 }
 
-fn read_change(change: &Document) -> Result<AskedChange, BadInput> {
+fn read_change(change: &Document) -> Result<RequestedChange, BadInput> {
     let input = Input::of(change, "ChangeSet")?;
     let entity = input.value("Entity").ok_or_else(|| super::requests::missing("Entity"))?;
     let entity = Input::of(entity, "Entity")?;
@@ -83,7 +83,7 @@ fn read_change(change: &Document) -> Result<AskedChange, BadInput> {
         (None, Some(document)) => document.to_json(),
         (None, None) => Value::Object(serde_json::Map::new()),
     };
-    Ok(AskedChange {
+    Ok(RequestedChange {
         change_type: input.required_text("ChangeType", &CHANGE_TYPE)?.to_owned(),
         entity_type: entity.required_text("Type", &ENTITY_TYPE)?.to_owned(),
         identifier: entity.text("Identifier", &IDENTIFIER)?.map(str::to_owned),

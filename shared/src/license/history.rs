@@ -7,39 +7,39 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::EndReason;
-use crate::agreement::{Advisory, AgreementStatus, SeenStanding, Standing, standing_of};
+use crate::agreement::{Advisory, AgreementStatus, ObservedStatus, Standing, standing_of};
 use crate::ids::{AgreementId, LicenseId};
 
 /// What AWS says about one license.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LicenseEvent {
     /// `License Updated`: provisioned or changed.
-    Updated(Naming),
+    Updated(AgreementRef),
     /// `License Deprovisioned`: revoked.
-    Deprovisioned(Naming),
+    Deprovisioned(AgreementRef),
     /// `subscribe-success`.
     Subscribed {
         /// Its place among others.
-        mark: Mark,
+        stamp: EventStamp,
         /// Whether the offer has a free trial.
         free_trial: bool,
     },
     /// `subscribe-fail`.
-    SubscribeFailed(Mark),
+    SubscribeFailed(EventStamp),
     /// `unsubscribe-pending`.
-    Unsubscribing(Mark),
+    Unsubscribing(EventStamp),
     /// `unsubscribe-success`.
-    Unsubscribed(Mark),
+    Unsubscribed(EventStamp),
     /// No event: AWS showed the license in force when it was asked.
-    SeenInForce(SeenInForce),
+    ObservedInForce(ObservedInForce),
 }
 
 impl LicenseEvent {
     /// The agreement that it names.
     pub fn agreement(&self) -> Option<&AgreementId> {
         match self {
-            Self::Updated(naming) | Self::Deprovisioned(naming) => Some(&naming.agreement),
-            Self::SeenInForce(seen) => seen.agreement.as_ref(),
+            Self::Updated(agreement_ref) | Self::Deprovisioned(agreement_ref) => Some(&agreement_ref.agreement),
+            Self::ObservedInForce(seen) => seen.agreement.as_ref(),
             Self::Subscribed { .. } | Self::SubscribeFailed(_) | Self::Unsubscribing(_) | Self::Unsubscribed(_) => None,
         }
     }
@@ -47,50 +47,50 @@ impl LicenseEvent {
     /// When the license came into force by it; none if it is no such event of AWS's.
     pub fn activated_at(&self) -> Option<Timestamp> {
         match self {
-            Self::Updated(naming) => Some(naming.mark.at),
-            Self::Subscribed { mark, .. } => Some(mark.at),
+            Self::Updated(agreement_ref) => Some(agreement_ref.stamp.at),
+            Self::Subscribed { stamp, .. } => Some(stamp.at),
             Self::Deprovisioned(_)
             | Self::SubscribeFailed(_)
             | Self::Unsubscribing(_)
             | Self::Unsubscribed(_)
-            | Self::SeenInForce(_) => None,
+            | Self::ObservedInForce(_) => None,
         }
     }
 }
 
 /// The newest that AWS said about a license, one place a kind of event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct News {
+pub struct EventHistory {
     /// The newest `License Updated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub updated: Option<Naming>,
+    pub updated: Option<AgreementRef>,
     /// The time of the oldest activating event: when the license first was in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_active: Option<Timestamp>,
     /// The newest `License Deprovisioned` of each agreement: that of an older one must not hide that of a newer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub deprovisioned: BTreeMap<AgreementId, Mark>,
+    pub deprovisioned: BTreeMap<AgreementId, EventStamp>,
     /// The newest of the agreement that the license follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agreement: Option<AgreementNews>,
+    pub agreement: Option<AgreementHistory>,
     /// The newest `subscribe-success`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscribed: Option<Mark>,
+    pub subscribed: Option<EventStamp>,
     /// The newest `subscribe-fail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Mark>,
+    pub failed: Option<EventStamp>,
     /// The newest `unsubscribe-pending`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unsubscribing: Option<Mark>,
+    pub unsubscribing: Option<EventStamp>,
     /// The newest `unsubscribe-success`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unsubscribed: Option<Mark>,
+    pub unsubscribed: Option<EventStamp>,
     /// The license of the next agreement, where AWS made a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeded: Option<Succession>,
     /// That AWS showed it in force when it was asked, where no event had said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<SeenInForce>,
+    pub seen: Option<ObservedInForce>,
     /// When it was first seen so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Timestamp>,
@@ -99,7 +99,7 @@ pub struct News {
     pub advisories: BTreeMap<AgreementId, Advisory>,
 }
 
-impl News {
+impl EventHistory {
     pub(super) fn keep_first(&mut self, at: Timestamp) {
         self.first_active = Some(self.first_active.map_or(at, |first| first.min(at)));
     }
@@ -107,7 +107,7 @@ impl News {
 
 /// What places an event among others of its kind: its time at AWS, and its id where two have the same time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Mark {
+pub struct EventStamp {
     /// When AWS says that it happened.
     pub at: Timestamp,
     /// The event's own id.
@@ -116,9 +116,9 @@ pub struct Mark {
 
 /// A license event, with the agreement that it named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Naming {
+pub struct AgreementRef {
     /// Its place among others.
-    pub mark: Mark,
+    pub stamp: EventStamp,
     /// The agreement.
     pub agreement: AgreementId,
 }
@@ -128,7 +128,7 @@ pub struct Naming {
 /// It is weaker than an event, which knows the moment: it lifts no ending of its own agreement, and counts for nothing
 /// as soon as an activating event of that agreement or of a later one is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenInForce {
+pub struct ObservedInForce {
     /// The agreement that it is in force by; none for a legacy license.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<AgreementId>,
@@ -141,7 +141,7 @@ pub struct SeenInForce {
 
 /// What is known of the agreement that a license follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgreementNews {
+pub struct AgreementHistory {
     /// The agreement.
     pub agreement: AgreementId,
     /// What its newest event left it as.
@@ -149,10 +149,10 @@ pub struct AgreementNews {
     pub standing: Option<Standing>,
     /// What the newest look at AWS found that its events did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<SeenStanding>,
+    pub seen: Option<ObservedStatus>,
 }
 
-impl AgreementNews {
+impl AgreementHistory {
     /// As what the agreement counts, and since when.
     pub fn standing(&self) -> Option<(AgreementStatus, Timestamp)> {
         standing_of(self.standing.as_ref(), self.seen.as_ref())
@@ -185,7 +185,7 @@ pub struct Succession {
     pub from: Option<AgreementId>,
 }
 
-impl SeenInForce {
+impl ObservedInForce {
     /// That of the later agreement; of the same one, the earlier look.
     pub(super) fn or_newer(self, other: Self) -> Self {
         let of = |seen: &Self| (seen.starts_at, seen.agreement.clone(), Reverse(seen.at));
@@ -193,9 +193,9 @@ impl SeenInForce {
     }
 }
 
-/// Keeps what was heard, if it is newer than what is known.
-pub(super) fn keep_newest<T: Ord>(known: &mut Option<T>, heard: T) {
-    if known.as_ref().is_none_or(|known| *known < heard) {
-        *known = Some(heard);
+/// Keeps what was given, if it is newer than what is known.
+pub(super) fn keep_newest<T: Ord>(known: &mut Option<T>, given: T) {
+    if known.as_ref().is_none_or(|known| *known < given) {
+        *known = Some(given);
     }
 }
