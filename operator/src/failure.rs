@@ -9,7 +9,7 @@ use stallkeeper::aws::chain;
 
 /// How to come by credentials.
 pub(crate) const SIGN_IN: &str = "sign in (`aws sso login`), or name a profile in AWS_PROFILE; for the sandbox set the \
-                                  variables that README.md names (AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any)";
+                                  variables that docs/SANDBOX.md names (AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any)";
 
 /// Why AWS did not do what it was asked.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-"""Each function by `cargo lambda watch` and `cargo lambda invoke`, as the README says, on the sandbox's AWS:
+"""Each function by `cargo lambda watch` and `cargo lambda invoke`, as docs/SANDBOX.md says, on the sandbox's AWS:
 python tests/wire/check_cargo_lambda.py (needs cargo-lambda in the path, and the sandbox's program).
 """
 
@@ -21,8 +21,8 @@ START = "2026-08-20T12:01:00Z"
 
 
 def readme():
-    """What the README has typed where `cargo lambda watch` runs, and the invocations that it names."""
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+    """What docs/SANDBOX.md has typed where `cargo lambda watch` runs, and the invocations that it names."""
+    with open(os.path.join(ROOT, "docs", "SANDBOX.md"), encoding="utf-8") as file:
         text = file.read()
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     (watch,) = (block for block in blocks if "cargo lambda watch\n" in block)
@@ -148,7 +148,7 @@ def main():
 
     samples = set(os.listdir(os.path.join(ROOT, "events")))
     tally.check("every function with samples was invoked", {function for function, _ in invoked} == samples, samples)
-    tally.check("and so was what the README names", named and set(named) <= invoked, named)
+    tally.check("and so was what docs/SANDBOX.md names", named and set(named) <= invoked, named)
     tally.close()
 
 

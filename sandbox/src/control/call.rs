@@ -95,7 +95,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
 fn too_large() -> Failure {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
         .detail("the body is larger than 2 MB, or it breaks off")
-        .action("Send what the README asks for here, which is far less.")
+        .action("Send the body that docs/SANDBOX.md describes, which is far smaller.")
         .into()
 }
 

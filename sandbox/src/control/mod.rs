@@ -82,7 +82,7 @@ pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) 
     if uri.path() == "/sandbox" || uri.path().starts_with("/sandbox/") {
         let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has nothing here.")
             .detail(format!("{method} {}", uri.path()))
-            .action("Look the path and the method up in the README.");
+            .action("Look up the path and the method in docs/SANDBOX.md.");
         Failure::from(problem).into_response()
     } else {
         (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], r#"{"message":"Not Found"}"#)
