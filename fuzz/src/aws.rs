@@ -1,7 +1,8 @@
-//! AWS as far as a door needs answers: it keeps what it was asked, and answers the same whatever was before.
+//! A stand-in for AWS: records the calls that it receives, and answers each call without regard to earlier ones.
 //!
-//! It stands for AWS alone, and decides nothing: no condition fails and no write is seen again. What depends on that is
-//! the end-to-end tests', which have the sandbox. Here an input meets the same world thousands of times a second.
+//! It decides nothing: no condition fails, and no write is visible to a later read. The end-to-end tests, which use the
+//! sandbox, cover the behaviour that depends on state. Here every input meets the same state, thousands of times a
+//! second.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::table::item_at;
 
-/// The operations that change something, or tell somebody.
+/// The operations that change something or send a message.
 const WRITES: [&str; 8] = [
     "BatchMeterUsage",
     "BatchWriteItem",
@@ -32,21 +33,21 @@ const WRITES: [&str; 8] = [
     "UpdateItem",
 ];
 
-/// See the module. Clones keep the same calls.
+/// The stand-in for AWS. Clones share the recorded calls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Aws(Arc<Mutex<Vec<Call>>>);
 
-/// What AWS was asked.
+/// A call that AWS received.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     /// The operation's name.
     pub(crate) operation: String,
-    /// The request: JSON as it is, a form as an object of texts.
+    /// The request: a JSON document as it is, a form as an object of strings.
     pub(crate) body: Value,
 }
 
 impl Call {
-    /// Whether it changes something, or tells somebody.
+    /// Returns `true` if the call changes something or sends a message.
     pub(crate) fn is_write(&self) -> bool {
         WRITES.contains(&self.operation.as_str())
     }
@@ -67,7 +68,7 @@ impl Call {
         Self { operation: operation.unwrap_or_else(in_path), body: form.into() }
     }
 
-    /// The status and the document of the answer.
+    /// Returns the status and the document of the answer.
     fn answer(&self) -> (u16, String) {
         let document = match self.operation.as_str() {
             "GetItem" => json!({ "Item": item_at(&self.body["Key"]) }).to_string(),
@@ -86,7 +87,7 @@ impl Call {
             .to_string(),
             "BatchGetItem" | "BatchWriteItem" | "DeleteItem" | "PutItem" | "Query" | "TransactWriteItems"
             | "UpdateItem" => "{}".to_owned(),
-            // What it is said to grant and how its agreement stands is not known: the door goes by what it has.
+            // The entitlements and the state of the agreement are unknown: the function uses what it has stored.
             _ => return (400, json!({ "__type": "InternalServiceErrorException" }).to_string()),
         };
         (200, document)
@@ -94,7 +95,7 @@ impl Call {
 }
 
 impl Aws {
-    /// What an SDK needs to ask it.
+    /// Returns the SDK configuration with which a client calls this stand-in.
     pub(crate) fn config(&self) -> SdkConfig {
         let credentials = Credentials::new("none", "none", None, None, "fuzz");
         SdkConfig::builder()
@@ -106,7 +107,7 @@ impl Aws {
             .build()
     }
 
-    /// What it was asked, in order; it forgets that.
+    /// Returns the recorded calls in order, and clears the record.
     pub(crate) fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

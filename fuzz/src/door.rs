@@ -1,4 +1,5 @@
-//! The doors: requests as API Gateway hands them over, and the answers with what AWS was asked for them.
+//! The entry points of the functions: requests as API Gateway passes them on, and the answers with the calls that the
+//! function made to AWS.
 
 use std::future::Future;
 
@@ -18,17 +19,17 @@ use crate::aws::{Aws, Call};
 pub(crate) const TABLE: &str = "fuzz";
 
 thread_local! {
-    /// Under a paused clock what is waited for passes at once.
+    /// A runtime with a paused clock, in which every wait ends immediately.
     static RUNTIME: Runtime =
         Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
 }
 
-/// The moment that everything happens at: the hour of 09 is still open.
+/// The current time of every run. The hour that starts at 09:00 is still open.
 pub(crate) fn now() -> Timestamp {
     "2026-11-10T10:02:00Z".parse().expect("a moment")
 }
 
-/// What came of a request.
+/// The answer to a request, with the calls that it caused.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: i64,
@@ -37,7 +38,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The body.
+    /// Returns the body.
     pub(crate) fn text(&self) -> &str {
         match &self.http.body {
             Some(Body::Text(text)) => text,
@@ -45,18 +46,20 @@ impl Answer {
         }
     }
 
-    /// The value of a header; empty if there is none.
+    /// Returns the value of a header, or an empty string if the header is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.http.headers.get(name).map_or("", |value| value.to_str().expect("a text"))
     }
 
-    /// Whether AWS was asked to change something.
+    /// Returns `true` if the request changed something in AWS or sent a message.
     pub(crate) fn has_written(&self) -> bool {
         self.calls.iter().any(Call::is_write)
     }
 
-    /// The document that the API answers with: it is what its content type says, nothing keeps it, and where it is a
-    /// refusal nothing was written.
+    /// Returns the document of an API answer, and `null` for status 204.
+    ///
+    /// Panics unless the body matches its content type and forbids caching, and unless a refused request has written
+    /// nothing.
     pub(crate) fn document(&self) -> Value {
         assert!((200..=503).contains(&self.status), "{}", self.status);
         if self.status == 204 {
@@ -76,12 +79,12 @@ impl Answer {
     }
 }
 
-/// Runs a future to its end.
+/// Runs a future to completion.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// Asks a function that is made on AWS, and answers what AWS was asked.
+/// Runs a function against a new stand-in for AWS. Returns its result, with the calls that it made.
 pub(crate) fn ask<T, F: Future<Output = T>>(function: impl FnOnce(SdkConfig, Clock) -> F) -> (T, Vec<Call>) {
     let aws = Aws::default();
     let clock = Clock::standing_at(now());
@@ -90,7 +93,7 @@ pub(crate) fn ask<T, F: Future<Output = T>>(function: impl FnOnce(SdkConfig, Clo
     (answer, aws.calls())
 }
 
-/// Has a request answered.
+/// Runs the function on a request and returns the answer.
 pub(crate) fn answer<F>(function: impl FnOnce(SdkConfig, Clock, ApiGatewayV2httpRequest) -> F, event: Value) -> Answer
 where
     F: Future<Output = ApiGatewayV2httpResponse>,
@@ -100,7 +103,7 @@ where
     Answer { status: http.status_code, http, calls }
 }
 
-/// A request of an HTTP API, with its body in base64 as API Gateway hands on what may be no text.
+/// Returns a request event of an HTTP API. The body is in base64, as API Gateway passes on a body that may be binary.
 pub(crate) fn event(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Value {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let headers: serde_json::Map<String, Value> =

@@ -1,4 +1,4 @@
-//! The seller's API under `/v1`: documents, paths, queries, cursors, and files of customers.
+//! The seller's API under `/v1`: documents, paths, queries, cursors, and CSV files of customers.
 
 use ::entitlement::EntitlementApi;
 use ::usage::UsageApi;
@@ -10,7 +10,7 @@ use crate::usage::records;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:fuzz";
 
-/// Asks the function that the path belongs to.
+/// Calls the function that serves the path.
 fn call(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let of_usage = path.starts_with("/v1/usage") || path.split('?').next().is_some_and(|path| path.ends_with("/usage"));
     let event = event(method, path, headers, body);
@@ -23,8 +23,11 @@ fn call(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answ
     }
 }
 
-/// A call: a line of method and path, a line with the content type, a line with the idempotency key, and the body. What is
-/// refused is refused by a problem document and has written nothing; what is written is where it may be.
+/// Fuzzes a call: a line with method and path, a line with the content type, a line with the idempotency key, and the
+/// body.
+///
+/// A refused call has a problem document and has written nothing. Every written item has a key that is valid for its
+/// kind.
 pub fn api(input: &[u8]) {
     let mut parts = input.splitn(4, |byte| *byte == b'\n');
     let mut next = || parts.next().unwrap_or_default();
@@ -45,7 +48,7 @@ pub fn api(input: &[u8]) {
     }
 }
 
-/// What API Gateway lets through as a method.
+/// Returns `true` if API Gateway accepts the method.
 fn is_token(method: &str) -> bool {
     (1..=20).contains(&method.len()) && method.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
@@ -54,7 +57,7 @@ fn is_header(value: &str) -> bool {
     value.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// A cursor, given to each list. One that is taken goes on in the list that was asked for, and in no other.
+/// Fuzzes a cursor, passed to each list. An accepted cursor continues the list of the request and no other.
 pub fn cursors(input: &[u8]) {
     let cursor: String = form_urlencoded::byte_serialize(input).collect();
     for list in [
@@ -83,7 +86,7 @@ pub fn cursors(input: &[u8]) {
     }
 }
 
-/// That a query begins in the partition that it is about.
+/// Asserts that a query with a start key stays in the partition that it asks for.
 fn assert_goes_on(query: &Value) {
     let start = &query["ExclusiveStartKey"];
     if start.is_null() {
@@ -100,7 +103,8 @@ fn assert_goes_on(query: &Value) {
     assert!(asked.values().any(|value| *value == start[hashed_by]), "{query}");
 }
 
-/// A file of customers. Every row has a result under its line; a dry run says the same and writes nothing.
+/// Fuzzes a CSV file of customers. Every row has a result under its line. A dry run has the same results and writes
+/// nothing.
 pub fn import_csv(input: &[u8]) {
     let headers = [("content-type", "text/csv")];
     let tried = call("POST", "/v1/imports?dry_run=true", &headers, input);

@@ -1,8 +1,9 @@
-//! What comes in at each door, as bytes, and what must hold whatever they are.
+//! The inputs of each entry point as bytes, with the properties that hold for every input.
 //!
-//! A target is a plain function that panics where its claim does not hold. `cargo fuzz run <target>` looks for bytes that
-//! make it; the test below gives each target again what is kept of that, under `corpus/<target>/`. SECURITY.md says how
-//! to fuzz. The doors are the functions themselves, in front of an AWS that answers and decides nothing (`aws`).
+//! A target is a plain function that panics if its property does not hold. `cargo fuzz run <target>` searches for bytes
+//! that make it panic. The test below runs each target on the inputs that are kept under `corpus/<target>/`.
+//! SECURITY.md describes how to fuzz. The entry points are the functions themselves, in front of a stand-in for AWS
+//! that answers and decides nothing (`aws`).
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +24,8 @@ pub use told::{stream, topic_message};
 pub use usage::{quantity, usage_csv, usage_json};
 pub use values::{ids, listing, request};
 
-/// The `main` of a target: libFuzzer's where cargo-fuzz builds it, and else one that gives it the files that are named.
+/// Defines the `main` of a target: libFuzzer's if cargo-fuzz builds it, otherwise one that runs the target on the files
+/// named as arguments.
 #[macro_export]
 macro_rules! target {
     ($target:ident) => {
@@ -80,7 +82,7 @@ mod tests {
             let mut kept = 0;
             for entry in fs::read_dir(here.join("corpus").join(name)).unwrap() {
                 let path = entry.unwrap().path();
-                // The last one that is told is the one that fails.
+                // The last path that is printed is the one that fails.
                 println!("{}", path.display());
                 target(&fs::read(path).unwrap());
                 kept += 1;

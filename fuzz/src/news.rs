@@ -1,4 +1,4 @@
-//! What comes through the news queue, which EventBridge and SNS write to.
+//! The marketplace events queue, to which EventBridge and SNS send messages.
 
 use aws_lambda_events::sqs::SqsEvent;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::aws::Call;
 use crate::door::{TABLE, ask};
 use crate::table::{CONTRACT, SUBSCRIPTION, written};
 
-/// Which of the messages have to come again, and what AWS was asked for them.
+/// Delivers messages. Returns the ids of those that have to be delivered again, and the calls to AWS.
 fn deliver(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
     let records: Vec<Value> = bodies
         .iter()
@@ -20,8 +20,11 @@ fn deliver(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
     (response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect(), calls)
 }
 
-/// A message. It stands for itself: the same message beside it fares the same, and one that cannot be read holds up none.
-/// What is no event of AWS Marketplace, or of a product without a listing here, writes nothing of a license.
+/// Fuzzes a message.
+///
+/// Messages of a batch do not affect each other: the same message beside it has the same outcome, and an unreadable one
+/// delays no other. A message that is not an event of AWS Marketplace, or is about a product without a listing here,
+/// writes no license.
 pub fn news(input: &[u8]) {
     let Ok(body) = std::str::from_utf8(input) else { return };
     let (again, calls) = deliver(&[body]);

@@ -1,4 +1,4 @@
-//! What a buyer's browser sends to the registration page.
+//! The forms that a buyer's browser sends to the registration page.
 
 use ::registration::Registration;
 use serde_json::Value;
@@ -31,8 +31,10 @@ fn form(fields: &[(String, String)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-/// A form to `/register`. Without a token nothing is asked and nothing written. A token is asked about as it came, and
-/// the answer shows nothing of it: it is the same for another.
+/// Fuzzes a form for `/register`.
+///
+/// Without a token the function calls nothing and writes nothing. A token is passed to ResolveCustomer unchanged, and
+/// the answer contains no part of it: another token has the same answer.
 pub fn registration_token(input: &[u8]) {
     let given = post("/register", &[], input);
     if std::str::from_utf8(input).is_err() {
@@ -66,20 +68,22 @@ pub fn registration_token(input: &[u8]) {
     assert_eq!(kinds(&given), kinds(&other));
 }
 
-/// Posts the form of the one session's page.
+/// Posts the form of the page of the one session.
 fn post_details(fields: &[(String, String)]) -> Answer {
     let cookie = format!("__Host-stallkeeper={SECRET}");
     let headers = [("origin", "https://register.example.com"), ("cookie", cookie.as_str())];
     post("/register/details", &headers, form(fields).as_bytes())
 }
 
-/// The token that the form has.
+/// Returns the form's token as a field.
 fn form_token() -> (String, String) {
     ("form_token".to_owned(), secret().form_token(&VISITED.parse().expect("a license id")))
 }
 
-/// A form to `/register/details`. From another page, or without the form's token, it writes nothing. What is shown again
-/// of it is text and never markup; what is kept is what may be kept, and the buyer goes nowhere but to the application.
+/// Fuzzes a form for `/register/details`.
+///
+/// A form from another origin, or without the form's token, writes nothing. Input that the page shows again is text and
+/// never markup. Every stored value is valid, and the buyer is redirected only to the application.
 pub fn registration_details(input: &[u8]) {
     let foreign = post("/register/details", &[("origin", "https://evil.example")], input);
     assert_eq!((foreign.status, foreign.calls.len()), (403, 0));
@@ -128,7 +132,8 @@ fn assert_goes_on(given: &Answer) {
     }
 }
 
-/// The same with other characters in the place of those that HTML heeds: as many, and as right or wrong in an address.
+/// Replaces the characters that are special in HTML with others. The number of characters stays the same, and so does
+/// the validity of an address.
 fn without_markup(mut fields: Vec<(String, String)>) -> Vec<(String, String)> {
     for (_, value) in &mut fields {
         *value = value.replace(['<', '>', '"'], ";").replace(['&', '\''], "-");

@@ -1,4 +1,4 @@
-//! What is in the table of [`Aws`](crate::aws::Aws), and what may be written into it.
+//! The items in the table of [`Aws`](crate::aws::Aws), and the keys that written items may have.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,20 +14,20 @@ use stallkeeper::registration::{Contact, Door, Handoff, Secret, Session};
 use crate::aws::Call;
 use crate::door::now;
 
-/// The listing that licenses are of whose name begins with `l-c`.
+/// The product of the licenses whose name starts with `l-c`.
 pub(crate) const CONTRACT: &str = "4democontract0000000000ab";
-/// The listing of all others.
+/// The product of all other licenses.
 pub(crate) const SUBSCRIPTION: &str = "5demosubscription000000ab";
 
-/// The address that the contact of every license whose name begins with `l-ca` has.
+/// The address in the contact of every license whose name starts with `l-ca`.
 pub(crate) const ADDRESS: &str = "buyer@example.com";
 
-/// The secret of the one session, and the code of the one handoff. Both are of the license [`VISITED`].
+/// The secret of the one session, which is also the code of the one handoff. Both belong to the license [`VISITED`].
 pub(crate) const SECRET: &str = "fuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuzzfuz";
-/// See [`SECRET`].
+/// The license of the session and the handoff. See [`SECRET`].
 pub(crate) const VISITED: &str = "l-c1";
 
-/// A listing that the table has.
+/// Returns a listing of the table.
 pub(crate) fn listing(product: &str) -> Option<&'static Listing> {
     static LISTINGS: LazyLock<[Listing; 2]> = LazyLock::new(|| {
         let texts =
@@ -37,13 +37,13 @@ pub(crate) fn listing(product: &str) -> Option<&'static Listing> {
     LISTINGS.iter().find(|listing| listing.product_code.as_str() == product)
 }
 
-/// The secret, as who has it presents it.
+/// Returns the secret, parsed as a request presents it.
 pub(crate) fn secret() -> Secret {
     Secret::presented(SECRET).expect("it has the form of one")
 }
 
-/// What is at a key; null for nothing. Every license of the newer kind is known and in force, unless its name begins with
-/// `l-x`.
+/// Returns the item at a key, or `null` if there is none. Every license of the newer kind exists and is in force,
+/// unless its name starts with `l-x` or `l-probe`.
 pub(crate) fn item_at(key: &Value) -> Value {
     let text = |name: &str| key[name]["S"].as_str().unwrap_or_default().to_owned();
     let (pk, sk) = (text("pk"), text("sk"));
@@ -105,7 +105,7 @@ fn item(value: &impl Serialize) -> Value {
     serde_json::to_value(item).expect("JSON")
 }
 
-/// The items that calls write whole, by their keys; each of them is where an item of its kind may be.
+/// Returns the items that calls write as a whole, by key. Panics if a key is not valid for its kind of item.
 pub(crate) fn written(calls: &[Call]) -> BTreeMap<(String, String), Value> {
     let mut written = BTreeMap::new();
     for call in calls {
@@ -132,7 +132,7 @@ pub(crate) fn written(calls: &[Call]) -> BTreeMap<(String, String), Value> {
     written
 }
 
-/// That a key has the parts that it is to have and no more: nothing that came in breaks one apart.
+/// Asserts that a key has exactly the expected number of parts, so that no input splits one.
 fn assert_place(pk: &str, sk: &str) {
     let parts = |key: &str| key.matches('#').count();
     let of_sk = |kind: &str| sk == kind || sk.starts_with(&format!("{kind}#"));
@@ -142,7 +142,7 @@ fn assert_place(pk: &str, sk: &str) {
         "AGREEMENT" if of_sk("LICENSE") => (1, 1),
         "AGREEMENT" if of_sk("STATE") => (1, 0),
         "REGISTRATION" | "HANDOFF" => (1, 1),
-        // A note on a key that came late has neither revision nor content in its name.
+        // A note on a late key has neither revision nor content in its name.
         "USAGE" if sk.ends_with("#late") => (2, 2),
         "USAGE" => (2, 4),
         "HOUR" => (2, 0),

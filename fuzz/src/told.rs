@@ -1,4 +1,4 @@
-//! What comes from our own table and topic: it was written by us, and is read as if it were not.
+//! Input from Stallkeeper's own table and topic. Stallkeeper wrote it, and the functions still treat it as untrusted.
 
 use aws_lambda_events::dynamodb::Event;
 use aws_lambda_events::sqs::SqsEvent;
@@ -14,8 +14,8 @@ use crate::table::{ADDRESS, written};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:fuzz";
 
-/// The event that the image of an item holds, how many records have to come again, and what AWS was asked; none if it is
-/// no image.
+/// Passes the image of an item to the notifier. Returns the event in the image, the number of records that have to be
+/// delivered again, and the calls to AWS. Returns `None` if the input is not an image.
 fn publish(image: &[u8]) -> Option<(Option<OutboundEvent>, usize, Vec<Call>)> {
     let image: Value = serde_json::from_slice(image).ok()?;
     let change = json!({
@@ -31,7 +31,8 @@ fn publish(image: &[u8]) -> Option<(Option<OutboundEvent>, usize, Vec<Call>)> {
     Some((told, response.batch_item_failures.len(), calls))
 }
 
-/// How many messages have to come again, and what AWS was asked.
+/// Passes a message to the mailer. Returns the number of messages that have to be delivered again, and the calls to
+/// AWS.
 fn mail(body: &str) -> (usize, Vec<Call>) {
     let event = json!({ "Records": [{ "messageId": "0", "body": body }] });
     let event: SqsEvent = serde_json::from_value(event).expect("an event of SQS");
@@ -40,8 +41,8 @@ fn mail(body: &str) -> (usize, Vec<Call>) {
     (response.batch_item_failures.len(), calls)
 }
 
-/// The image of an item in the table's stream. If it is an event it is published as that, once, and nothing else is
-/// published.
+/// Fuzzes the image of an item in the table's stream. An image that is an event is published once, unchanged. Nothing
+/// else is published.
 pub fn stream(input: &[u8]) {
     let Some((told, again, calls)) = publish(input) else { return };
     assert_eq!(again, 0, "no repetition helps, and the topic answers");
@@ -55,8 +56,10 @@ pub fn stream(input: &[u8]) {
     assert_eq!(serde_json::from_str::<OutboundEvent>(message).expect("an event"), told);
 }
 
-/// A message of the topic, as the mailer's queue brings it. Mail goes to the contact of the license and to nobody else,
-/// and only for the types of events that there are mails about; what is no event has none, and comes again.
+/// Fuzzes a message of the topic, as the mailer's queue delivers it.
+///
+/// Mail goes only to the contact of the license, and only for the event types that have a mail. A message that is not
+/// an event causes no mail and is delivered again.
 pub fn topic_message(input: &[u8]) {
     let Ok(body) = std::str::from_utf8(input) else { return };
     let (again, calls) = mail(body);

@@ -1,4 +1,4 @@
-//! What the seller's application reports: JSON and CSV, which are two spellings of the same.
+//! The usage that the seller's application reports, as JSON and as CSV, which are two forms of the same report.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use stallkeeper::usage::Quantity;
 use crate::door::{Answer, TABLE, answer, event};
 use crate::table::written;
 
-/// The largest body that is read.
+/// The largest body that the function reads, in bytes.
 const LONGEST_BODY: usize = 1024 * 1024;
 
 fn report(content_type: &str, body: &[u8]) -> Answer {
@@ -17,7 +17,7 @@ fn report(content_type: &str, body: &[u8]) -> Answer {
     answer(async |config, clock, event| UsageApi::new(&config, TABLE, clock).handle(event).await, event)
 }
 
-/// What became of each event, in the order of the request; none if the request was refused as a whole.
+/// Returns the result of each event, in the order of the request, or `None` if the whole request was refused.
 fn results(answer: &Answer) -> Option<Vec<Value>> {
     let document = answer.document();
     match answer.status {
@@ -27,7 +27,7 @@ fn results(answer: &Answer) -> Option<Vec<Value>> {
     }
 }
 
-/// What was written, without what is random in it.
+/// Returns the written items without their random parts.
 fn facts(answer: &Answer) -> BTreeMap<(String, String), Value> {
     let mut written = written(&answer.calls);
     for item in written.values_mut() {
@@ -36,7 +36,7 @@ fn facts(answer: &Answer) -> BTreeMap<(String, String), Value> {
     written
 }
 
-/// Quantities are written as they are read: numbers in their normal form.
+/// Asserts that the stored quantities are in their normal form.
 fn assert_quantities(answer: &Answer) {
     for ((pk, _), item) in written(&answer.calls) {
         if pk.starts_with("USAGE#") {
@@ -47,7 +47,7 @@ fn assert_quantities(answer: &Answer) {
     }
 }
 
-/// A body of JSON. Every event has a result, in its place; the order of the events changes nothing about them.
+/// Fuzzes a JSON body. Every event has a result, in its position. The order of the events does not change the results.
 pub fn usage_json(input: &[u8]) {
     let given = report("application/json", input);
     let Some(results) = results(&given) else { return };
@@ -62,7 +62,7 @@ pub fn usage_json(input: &[u8]) {
     assert_eq!(results, turned);
 }
 
-/// An amount. Written as a text, as a number and in a cell of CSV it is the same quantity, not a millionth more or less.
+/// Fuzzes a quantity. As a string, as a number and in a CSV cell it is exactly the same quantity.
 pub fn quantity(input: &[u8]) {
     let Some(text) = std::str::from_utf8(input).ok().filter(|text| text.parse::<Quantity>().is_ok()) else { return };
     let [before, behind] = [
@@ -80,7 +80,8 @@ pub fn quantity(input: &[u8]) {
     }
 }
 
-/// A CSV file. Every row has a result under its line, and the same rows as JSON have the same results and write the same.
+/// Fuzzes a CSV file. Every row has a result under its line. The same rows as JSON have the same results and write the
+/// same items.
 pub fn usage_csv(input: &[u8]) {
     let given = report("text/csv", input);
     let Some(results) = results(&given) else { return };
@@ -111,7 +112,7 @@ pub fn usage_csv(input: &[u8]) {
     assert_quantities(&given);
 }
 
-/// A row as the event that it stands for.
+/// Converts a row to its JSON event.
 fn as_json(header: &[String], row: &[String]) -> Value {
     let (mut event, mut tags) = (Map::new(), Map::new());
     for (column, cell) in header.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
@@ -127,7 +128,7 @@ fn as_json(header: &[String], row: &[String]) -> Value {
     Value::Object(event)
 }
 
-/// The records of a well quoted CSV file, read in another way than the function does (RFC 4180).
+/// Parses the records of a correctly quoted CSV file (RFC 4180), independently of the function's own parser.
 pub(crate) fn records(text: &str) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     let mut record = Vec::new();
@@ -136,7 +137,7 @@ pub(crate) fn records(text: &str) -> Vec<Vec<String>> {
     let mut characters = text.trim_start_matches('\u{feff}').chars().peekable();
     while let Some(character) = characters.next() {
         match character {
-            // Behind a closing quote nothing but a comma or an end comes: the function refuses the file else.
+            // Only a comma or the end of the line follows a closing quote: the function refuses any other file.
             '"' if field.is_empty() => {
                 is_begun = true;
                 while let Some(quoted) = characters.next() {

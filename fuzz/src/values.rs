@@ -1,4 +1,4 @@
-//! What is read into a type: ids, amounts, described listings, and requests as API Gateway hands them over.
+//! Values that are parsed into a type: ids, quantities, listings, and requests as API Gateway passes them on.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -26,8 +26,10 @@ use url::Url;
 
 use crate::door::block_on;
 
-/// A text that may name something, or be an amount. What parses is written as it was read, also by serde, which refuses
-/// what is refused; an id breaks no key apart and stands in a URL as it is.
+/// Fuzzes a string that may be an id or a quantity.
+///
+/// A parsed value has the same text as the input, also through serde, which refuses the same inputs. An id contains no
+/// character that separates the parts of a key, and needs no encoding in a URL.
 pub fn ids(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     id::<AccountId>(text);
@@ -61,7 +63,7 @@ pub fn ids(input: &[u8]) {
     }
 }
 
-/// Whether it is read, and then written as it was.
+/// Returns `true` if the text parses. Asserts that the value displays as the text.
 fn name<T: FromStr + Display>(text: &str) -> bool {
     text.parse::<T>().is_ok_and(|read| {
         assert_eq!(read.to_string(), text);
@@ -69,7 +71,7 @@ fn name<T: FromStr + Display>(text: &str) -> bool {
     })
 }
 
-/// The same, by serde too.
+/// Returns `true` if the text parses. Asserts the properties of [`name`], and that serde agrees.
 fn same<T>(text: &str) -> bool
 where
     T: FromStr + Display + Serialize + DeserializeOwned + PartialEq + Debug,
@@ -82,7 +84,7 @@ where
     name::<T>(text)
 }
 
-/// The same of what stands in a key.
+/// Returns `true` if the text parses. Asserts the properties of [`same`], and that the id is valid as a part of a key.
 fn id<T>(text: &str) -> bool
 where
     T: FromStr + Display + Serialize + DeserializeOwned + PartialEq + Debug,
@@ -92,14 +94,14 @@ where
     is_one
 }
 
-/// Whether a URL has it as a part of its path as it is.
+/// Returns `true` if the text is one path segment of a URL without encoding.
 fn in_path(part: &str) -> bool {
     let url = Url::parse(&format!("https://api.example.com/v1/{part}/end")).expect("a URL");
     url.path_segments().is_some_and(|path| path.eq(["v1", part, "end"])) && url.query().is_none()
 }
 
-/// A described listing. What is taken is the same once it is written as TOML, as JSON or as an item of the table; what is
-/// refused is refused at a line of the file.
+/// Fuzzes the file of a listing. An accepted listing stays the same through TOML, JSON and an item of the table. An
+/// error names a line of the file, if it names one.
 pub fn listing(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let listing = match Listing::parse(text) {
@@ -117,9 +119,11 @@ pub fn listing(input: &[u8]) {
     assert!([&listing.urls.sign_up, &listing.urls.sign_in].iter().all(|url| url.scheme() == "https"));
 }
 
-/// What stands in a request beside its body: a line each of path, query, cookies, content type and idempotency key. A
-/// handler is given the path as API Gateway decoded it, the query as it was sent, and the same cookies whether they come in
-/// their header or apart; or the event is refused.
+/// Fuzzes the parts of a request beside its body: a line each for path, query, cookies, content type and idempotency
+/// key.
+///
+/// A handler receives the path as API Gateway decoded it, the query as it was sent, and the same cookies from the
+/// header as from the separate list. Otherwise the event is refused.
 pub fn request(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let mut lines = text.split('\n');
@@ -131,7 +135,7 @@ pub fn request(input: &[u8]) {
         serde_json::from_value::<ApiGatewayV2httpRequest>(event).ok()
     };
     let headers = json!({ "content-type": content_type, "idempotency-key": key, "cookie": cookies });
-    // What no header may hold does not get here.
+    // An event with a value that no header may contain ends here.
     let Some(in_header) = event(path, "$default", &headers, None) else { return };
     let has_dots = path.split('/').any(|segment| [".", ".."].contains(&segment));
     let Some(request) = handed_over(in_header) else {
@@ -151,7 +155,7 @@ pub fn request(input: &[u8]) {
     }
 }
 
-/// What a handler is given.
+/// The parts of a request as a handler receives them.
 #[derive(Debug, Clone, Default)]
 struct HandedOver {
     path: String,
@@ -159,7 +163,8 @@ struct HandedOver {
     cookies: String,
 }
 
-/// Hands an event to a handler of any path. Returns what the handler was given; none if the event is refused.
+/// Passes an event to a handler that accepts every path. Returns what the handler received, or `None` if the event is
+/// refused.
 fn handed_over(event: ApiGatewayV2httpRequest) -> Option<HandedOver> {
     let given = Arc::new(Mutex::new(HandedOver::default()));
     let here = Arc::clone(&given);

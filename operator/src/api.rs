@@ -11,26 +11,26 @@ use crate::print::Progress;
 use crate::signed::{Answer, Call, Signed, encoded};
 use crate::stack::StackArguments;
 
-/// How long an answer is waited for: API Gateway gives up after 30 seconds.
+/// The time that one request may take: API Gateway gives up after 30 seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(35);
 
-/// How often what changes nothing is asked at most, until it is answered.
+/// The most attempts of a request that changes nothing.
 const ATTEMPTS: u32 = 3;
 
-/// How long is waited before it is asked again; twice as long after the second time.
+/// The pause before the second attempt; before the third it is twice as long.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Which stack's API is meant.
+/// The options that select a stack's API.
 #[derive(Debug, Args)]
 pub(crate) struct ApiArguments {
     #[command(flatten)]
     stack: StackArguments,
-    /// The address of the stack's API. CloudFormation is not asked for it then.
+    /// Use this URL of the stack's API instead of asking CloudFormation for it.
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
 }
 
-/// A stack's API.
+/// A client of a stack's API.
 pub(crate) struct Api {
     url: String,
     signed: Signed,
@@ -45,13 +45,13 @@ impl ApiArguments {
         &self.stack
     }
 
-    /// The options that say which API is meant, as they are typed.
+    /// Returns the options that select the API, as they are typed.
     pub(crate) fn typed(&self) -> String {
         let url = self.api_url.as_ref().map(|url| format!(" --api-url {url}")).unwrap_or_default();
         format!("{}{url}", self.stack.typed())
     }
 
-    /// The API that is meant.
+    /// Returns the API that the options select.
     pub(crate) async fn api(&self) -> anyhow::Result<Api> {
         let config = self.stack.config().await;
         let url = match &self.api_url {
@@ -59,7 +59,7 @@ impl ApiArguments {
             None => self.stack.described(&config).await?.output("ApiUrl")?.to_owned(),
         };
         let signed = Signed::new(&config)?;
-        // Said before the API is called, which would be told as its silence.
+        // Missing credentials are reported here: in a call they would be reported as an API that does not answer.
         signed.credentials().await?;
         Ok(Api::new(&url, signed))
     }
@@ -75,7 +75,7 @@ impl Api {
         self.read(self.until_answered(path, &[]).await?)
     }
 
-    /// Reads a document that may not be there yet, which the API says by that code.
+    /// Reads a document; `None` if the API answers with the given code.
     pub(crate) async fn get_unless(&self, code: &str, path: &str) -> anyhow::Result<Option<Value>> {
         let answer = self.until_answered(path, &[]).await?;
         let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -85,7 +85,7 @@ impl Api {
         }
     }
 
-    /// Reads what is there in another form than JSON.
+    /// Reads a resource in another format than JSON.
     pub(crate) async fn get_text(&self, path: &str, accept: &str) -> anyhow::Result<String> {
         let answer = self.until_answered(path, &[("accept", accept)]).await?;
         if !answer.status.is_success() {
@@ -95,7 +95,7 @@ impl Api {
         String::from_utf8(answer.body).with_context(is_other)
     }
 
-    /// Asks what changes nothing, a few times if it must be.
+    /// Sends a GET request, up to [`ATTEMPTS`] times while it fails temporarily.
     async fn until_answered(&self, path: &str, headers: &[(&'static str, &str)]) -> anyhow::Result<Answer> {
         let mut attempt = 1;
         loop {
@@ -115,7 +115,7 @@ impl Api {
         self.read(self.ask(Method::POST, path, "application/json", &body).await?)
     }
 
-    /// Reads a list to its end. `path` may have a query; `member` is what the list is called in its pages.
+    /// Reads all pages of a list. `path` may have a query; `member` is the name of the list in its pages.
     pub(crate) async fn list(&self, path: &str, member: &str) -> anyhow::Result<Vec<Value>> {
         let mut progress = Progress::begin();
         let mut listed = Vec::new();
@@ -133,7 +133,7 @@ impl Api {
         }
     }
 
-    /// Makes a call once, and takes whatever is answered.
+    /// Makes a call once, and returns any answer.
     pub(crate) async fn ask(&self, method: Method, path: &str, kind: &str, body: &str) -> anyhow::Result<Answer> {
         let headers = if body.is_empty() { vec![] } else { vec![("content-type", kind)] };
         self.call(method, path, &headers, body).await
@@ -153,12 +153,12 @@ impl Api {
         })
     }
 
-    /// Where it is.
+    /// Returns the URL of the API.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// What an answer holds, or why it is none to go on with, for people.
+    /// Returns the JSON of a successful answer. Fails with an error for operators on any other answer.
     pub(crate) fn read(&self, answer: Answer) -> anyhow::Result<Value> {
         if !answer.status.is_success() {
             return Err(self.refusal(&answer));
@@ -167,13 +167,13 @@ impl Api {
         document.with_context(|| format!("the API at {} answers what is not JSON: is it one?", self.url))
     }
 
-    /// Why an answer is none to go on with, for people.
+    /// Returns the error for operators of an answer that is no success.
     pub(crate) fn refusal(&self, Answer { status, body, .. }: &Answer) -> anyhow::Error {
         let document: Value = serde_json::from_slice(body).unwrap_or_default();
         let of = |member: &str| document.get(member).and_then(Value::as_str).unwrap_or_default();
         if !of("code").is_empty() {
             let action = match of("code") {
-                // What is advised to who writes requests; the detail says to a command's user what was wrong with it.
+                // The action is for authors of requests; the detail tells a user of the command what was wrong.
                 "parameter_invalid" | "body_unreadable" => "",
                 "unavailable" => "The same again, in a while.",
                 _ => of("action"),
@@ -198,7 +198,7 @@ impl Api {
     }
 }
 
-/// A text with a full stop, where none stands.
+/// Adds a full stop to a text without final punctuation.
 fn sentence(text: &str) -> String {
     let ends = text.ends_with(['.', '?', '!']);
     format!("{text}{}", if ends { "" } else { "." })

@@ -1,4 +1,4 @@
-//! Attestations: what a person says of what no program can look at.
+//! Attestations: operators confirm checks that no program can make.
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -12,28 +12,27 @@ use crate::print::{plain, say, say_json};
 use crate::readiness::ProductArguments;
 use crate::signed::encoded;
 
-/// Says that a check holds which no program can look at. Who said it is kept in the audit log; after 180 days it is asked
-/// for again.
+/// Attest a check that no program can make. The audit log keeps the caller; after 180 days the attestation expires.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The check, as `stallkeeper readiness` lists it: app.no_payment_data.
+    /// The check's id, as `stallkeeper readiness` lists it: app.no_payment_data.
     check: String,
-    /// What you looked at; it stands in the report.
+    /// A note of what you checked; the report shows it.
     #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
     note: Option<String>,
-    /// Takes the attestation back.
+    /// Withdraw the attestation.
     #[arg(long, conflicts_with = "note")]
     withdraw: bool,
     #[command(flatten)]
     product: ProductArguments,
-    /// Says it for programs.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: Arguments) -> anyhow::Result<()> {
     is_attestable(&id, product.api.stack().stage())?;
-    // Dots, as commands that are shown have them in its place, tell nobody anything.
+    // A note of dots, as in the commands that are shown, has no information.
     let says_something = note.as_ref().is_none_or(|note| note.contains(char::is_alphanumeric));
     ensure!(says_something, "--note must say what you looked at, since it stands in the report");
     let api = product.api.api().await?;
@@ -62,7 +61,7 @@ pub(crate) async fn run(Arguments { check: id, note, withdraw, product, json }: 
     say(format!("{id} of {code} is attested by {}, until {until}\n{in_the_report}", plain(&said.by)))
 }
 
-/// Whether a person's word does for the check in that stage; if not, for which it does.
+/// Checks that a check can be attested in a stage. Otherwise fails with the checks that can be.
 fn is_attestable(id: &str, stage: Stage) -> anyhow::Result<()> {
     let why = match check(id) {
         Some(check) if check.is_attestable && check.step.is_in(stage) => return Ok(()),

@@ -1,4 +1,4 @@
-//! What AWS Marketplace shows of a listing beside what is described: the plan, and sending it.
+//! Compares a described listing with what AWS Marketplace shows: plans the changes, and sends them.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,24 +17,24 @@ use url::Url;
 use crate::print::{Progress, Table, ask, plain, say, say_json};
 use crate::stack::TableArguments;
 
-/// How often it is looked how far a change set is, at first; later less often.
+/// The time from one check of a change set to the next: at first, and the longest later.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 const LATER_LOOKS: Duration = Duration::from_secs(10);
 
-/// How long a change set is followed. AWS takes minutes for most.
+/// The time for which a change set is followed. AWS takes minutes for most.
 const CHANGE_SET_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// How much of a text stands in a table, in characters; of a long one how much before the first difference, and after it
-/// where it begins at the beginning.
+/// The most characters of a text in a table. A text starts `BEFORE` characters before its first difference, or at its
+/// beginning if `AFTER` characters after that place fit.
 const WIDEST: usize = 60;
 const BEFORE: usize = 20;
 const AFTER: usize = 30;
 
-/// What the credentials must allow to read and to change the catalog.
+/// The permissions to read and to change the catalog.
 const READING: &str = "aws-marketplace:DescribeEntity, ListEntities, ListChangeSets and DescribeChangeSet";
 const CHANGING: &str = "aws-marketplace:StartChangeSet and DescribeChangeSet";
 
-/// A described listing, and the stack that it is sold by.
+/// A described listing, and the stack that sells it.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// The listing's file.
@@ -45,12 +45,12 @@ pub(crate) struct Which {
     product: Option<String>,
     #[command(flatten)]
     stack: TableArguments,
-    /// Says it for programs.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// What differs, of which listing.
+/// The differences of a listing.
 #[derive(Debug, Serialize)]
 struct Planned<'a> {
     product_id: &'a str,
@@ -59,24 +59,24 @@ struct Planned<'a> {
     plan: &'a Plan,
 }
 
-/// What was sent.
+/// The change sets that were sent.
 #[derive(Debug, Serialize)]
 struct Applied<'a> {
     product_id: &'a str,
     name: &'a str,
     sent: &'a [ChangeSetAtAws],
-    /// What differs afterwards; none if that could not be read.
+    /// The differences afterwards; `None` if they could not be read.
     left: Option<&'a Plan>,
 }
 
-/// A listing, where its buyers are sent, and the catalog that it is compared with.
+/// A listing, its registration URL, and the catalog that it is compared with.
 struct Compared {
     listing: Listing,
     registration: Url,
     catalog: Catalog,
 }
 
-/// Shows what differs, and sends nothing.
+/// Shows the differences, and sends nothing.
 pub(crate) async fn show_plan(which: &Which) -> anyhow::Result<()> {
     let compared = which.compared().await?;
     let plan = compared.plan().await?;
@@ -94,7 +94,7 @@ pub(crate) async fn show_plan(which: &Which) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends what differs, once that is wanted.
+/// Sends the differences, after a confirmation.
 pub(crate) async fn apply(which: &Which, yes: bool) -> anyhow::Result<()> {
     ensure!(yes || !which.json, "--json asks nobody: say --yes");
     let compared = which.compared().await?;
@@ -111,7 +111,7 @@ pub(crate) async fn apply(which: &Which, yes: bool) -> anyhow::Result<()> {
         return ended;
     }
     let left = if sent.is_empty() { Ok(plan) } else { compared.plan().await };
-    // What was sent is told, whatever came after it.
+    // The sent change sets are reported, even if something failed after them.
     if which.json {
         let Listing { product_id, name, .. } = &compared.listing;
         let left = left.as_ref().ok();
@@ -148,7 +148,7 @@ impl Which {
         Ok(Compared { listing, registration, catalog: Catalog::new(&config) })
     }
 
-    /// The listing that the stack has of a product.
+    /// Returns the stack's listing of a product.
     async fn loaded(&self, product: &str) -> anyhow::Result<Listing> {
         let listings = self.stack.store().await?.all_listings().await?;
         let known: Vec<String> = listings.iter().map(|listing| listing.product_code.to_string()).collect();
@@ -200,7 +200,7 @@ impl Compared {
         Ok(())
     }
 
-    /// Starts a change set and follows it to its end, which must be a good one.
+    /// Starts a change set and follows it to its end. Fails unless it has succeeded.
     async fn send(&self, change_set: &ChangeSet) -> anyhow::Result<ChangeSetAtAws> {
         let id = match self.catalog.start(change_set).await {
             Ok(id) => id,
@@ -220,7 +220,7 @@ impl Compared {
         }
     }
 
-    /// Follows a change set to its end. A look that gets no answer is made again.
+    /// Follows a change set to its end. Repeats a request that gets no answer.
     async fn follow(&self, id: &str) -> anyhow::Result<ChangeSetAtAws> {
         let (began, mut pause, mut progress) = (Instant::now(), FIRST_LOOK, Progress::begin());
         loop {
@@ -246,13 +246,13 @@ impl Compared {
         }
     }
 
-    /// Says what is at work on the entities of a change set, and what to do.
+    /// Describes the change set that is at work on the entities of the given one, and what to do.
     async fn held(&self, change_set: &ChangeSet, message: &str) -> String {
         let mut entities: Vec<&str> = change_set.changes.iter().filter_map(|change| change.entity.id()).collect();
         entities.dedup();
         let mut holders = Vec::new();
         for entity in entities {
-            // What AWS has said names them as well, if they cannot be listed.
+            // AWS's message names them as well, if they cannot be listed.
             holders.extend(self.catalog.at_work(entity).await.unwrap_or_default());
         }
         let Some(holder) = holders.first() else {
@@ -315,7 +315,7 @@ fn failed(ended: &ChangeSetAtAws, failure: &Failure) -> String {
     said
 }
 
-/// Shows what differs and what is to be known.
+/// Shows the differences and the hints.
 fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
     let Listing { name, product_id, .. } = listing;
     if plan.change_sets.is_empty() {
@@ -340,7 +340,7 @@ fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Of long texts the part in which they begin to differ, from the same place in both.
+/// Returns the parts of long texts in which they start to differ, from the same place in both.
 fn beside(texts: [&str; 2]) -> [String; 2] {
     let [one, other] = texts;
     let same = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
@@ -364,7 +364,7 @@ mod tests {
         let with = |place: usize, text: &str| format!("{}{text}{}", &long[..place], &long[place..]);
         let cases = [
             (["".to_owned(), "short".to_owned()], ["", "short"].map(str::to_owned)),
-            // From the beginning, where the difference is seen there.
+            // From the beginning, if the difference is visible there.
             (
                 [long.clone(), with(30, "new")],
                 [format!("{}…", &long[..60]), format!("{}new{}…", &long[..30], &long[30..57])],
@@ -378,12 +378,12 @@ mod tests {
                 [long.clone(), with(35, "new")],
                 [format!("…{}…", &long[15..75]), format!("…{}new{}…", &long[15..35], &long[35..72])],
             ),
-            // One that the other goes on from.
+            // One text is the beginning of the other.
             (
                 [long.clone(), with(100, ", and more")],
                 [format!("…{}", &long[80..]), format!("…{}, and more", &long[80..])],
             ),
-            // Characters are counted, and no bytes.
+            // Characters are counted, not bytes.
             (
                 ["席".repeat(70), format!("{}新", "席".repeat(69))],
                 ["席", "新"].map(|end| format!("…{}{end}", "席".repeat(20))),

@@ -1,4 +1,4 @@
-//! Dead letters: what lies there, and the way back to where it came from.
+//! Dead letters: shows them, and moves them back to the queue that they come from.
 
 mod kind;
 mod queue;
@@ -17,64 +17,64 @@ use queue::{DeadLetter, HIDDEN, Move, Stands};
 
 pub(crate) use queue::Queue;
 
-/// How often a move is looked at.
+/// The time from one check of a move to the next.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often a move may not be told of yet.
+/// The most checks in which SQS may not show a new move yet.
 const UNSEEN: u32 = 30;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows what lies in each queue of dead letters. It stays there.
+    /// Show the messages in each dead-letter queue. They stay there.
     Show {
-        /// Says of what kind some of the messages are, too. What else they hold, also of people, is not shown.
+        /// Print the kind of some of the messages, too. Other content, which may be personal data, is not shown.
         #[arg(long)]
         peek: bool,
         #[command(flatten)]
         stack: StackArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Moves dead letters back to the queue that they come from, and waits until all are there. Mend first what killed
-    /// them: docs/OPERATIONS.md, "Dead letters".
+    /// Move dead letters back to the queue that they come from, and wait until all are there. First fix what made them
+    /// fail: docs/OPERATIONS.md, "Dead letters".
     Redrive {
-        /// Which.
+        /// The dead-letter queue.
         queue: Name,
-        /// Asks nobody.
+        /// Skip the confirmation prompt.
         #[arg(long)]
         yes: bool,
-        /// How many messages a second are moved at most.
+        /// The most messages that are moved a second.
         #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=500))]
         per_second: i32,
         #[command(flatten)]
         stack: StackArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// A queue of dead letters.
+/// A dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Name {
-    /// News from AWS Marketplace that could not be taken in.
+    /// Events from AWS Marketplace that could not be processed.
     News,
     /// Mails that could not be sent.
     Mail,
-    /// Changes of licenses that could not be told.
+    /// License events that could not be published.
     Notifier,
-    /// Entries of the audit log that did not get to their log group.
+    /// Entries of the audit log that did not reach their log group.
     Audit,
     /// Runs of the reporter and the reconciliation that failed.
     Run,
 }
 
 impl Name {
-    /// All of them.
+    /// All dead-letter queues.
     pub(crate) const ALL: [Self; 5] = [Self::News, Self::Mail, Self::Notifier, Self::Audit, Self::Run];
 
-    /// What the template calls it.
+    /// Returns the queue's name in the template.
     pub(crate) fn part(self) -> &'static str {
         match self {
             Self::News => "NewsDeadLetters",
@@ -85,7 +85,7 @@ impl Name {
         }
     }
 
-    /// The output that names the queue that its messages come from, if it is one.
+    /// Returns the output that names the queue that its messages come from, if that is a queue.
     fn from(self) -> Option<&'static str> {
         match self {
             Self::News => Some("NewsQueueUrl"),
@@ -94,7 +94,7 @@ impl Name {
         }
     }
 
-    /// What becomes of its messages, once the cause is mended.
+    /// Returns what to do with its messages once the cause is fixed.
     fn mend(self) -> &'static str {
         match self {
             Self::News => "stallkeeper dlq redrive news; the reconciliation makes it good within a day, too",
@@ -106,22 +106,22 @@ impl Name {
     }
 }
 
-/// What lies in a queue.
+/// The content of a dead-letter queue.
 #[derive(Debug, Serialize)]
 struct Shown {
     queue: &'static str,
     messages: u64,
-    /// When the oldest of those that were looked at came there.
+    /// The time at which the oldest of the checked messages was sent.
     oldest: Option<Timestamp>,
     oldest_age_seconds: Option<i64>,
-    /// How many were looked at: where there are more, one of them may be older.
+    /// The number of checked messages: if the queue has more, one of the others may be older.
     looked_at: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     some: Option<Vec<DeadLetter>>,
     mend: &'static str,
 }
 
-/// How many messages are shown of a queue.
+/// The most messages of a queue that are shown.
 const SOME: usize = 10;
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
@@ -199,12 +199,12 @@ fn table(all: &[Shown]) -> Table {
     table
 }
 
-/// What was moved.
+/// The result of a move.
 #[derive(Debug, Serialize)]
 struct Redriven {
     queue: &'static str,
     moved: i64,
-    /// What is there afterwards.
+    /// The number of messages in the dead-letter queue afterwards.
     messages: u64,
 }
 
@@ -232,7 +232,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
     let to = Queue::new(&client, from.trim_end_matches("Url"), described.output(from)?).counted().await?.arn;
     let counted = dead.counted().await?;
     let before = dead.newest_move(&counted.arn).await?;
-    // The move that is waited for is the one that was not there before.
+    // The move to wait for is the one that did not exist before.
     let known = match before {
         Some(Move { stands: Stands::Running, .. }) => {
             note_line("a move of them is under way already");
@@ -257,7 +257,7 @@ async fn redrive(name: Name, yes: bool, per_second: i32, stack: &StackArguments)
     Ok(Redriven { queue: name.part(), moved, messages: dead.counted().await?.messages })
 }
 
-/// Waits until what somebody looks at just now is in sight again: a look or a move would leave it out.
+/// Waits until messages that another command has received are visible again: a check or a move would leave them out.
 async fn in_sight(dead: &Queue<'_>) -> anyhow::Result<()> {
     let mut progress = Progress::begin();
     for _ in 0..=HIDDEN {
@@ -270,7 +270,7 @@ async fn in_sight(dead: &Queue<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for the end of a move, and answers how many messages it moved.
+/// Waits for the end of a move, and returns the number of messages that it moved.
 async fn follow(dead: &Queue<'_>, arn: &str, known: Option<i64>) -> anyhow::Result<i64> {
     let mut progress = Progress::begin();
     let mut unseen = 0;

@@ -1,5 +1,5 @@
-//! Whether everything is there that an operator needs: who they are, what the stack says, what they may do. One look, and
-//! nothing is changed by it.
+//! Checks everything that an operator needs: the credentials, the stack, and the permissions. It checks once, and
+//! changes nothing.
 
 mod checks;
 mod judge;
@@ -15,21 +15,21 @@ use crate::stack::StackArguments;
 pub(crate) struct Arguments {
     #[command(flatten)]
     stack: StackArguments,
-    /// Says it for programs.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// What was seen of one thing.
+/// The result of one check.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Line {
     check: &'static str,
     result: Verdict,
     says: String,
-    /// What to do about it.
+    /// The advice on how to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     mend: Option<String>,
-    /// What the credentials must allow for it.
+    /// The permission that the check needs.
     #[serde(skip)]
     needs: Option<&'static str>,
 }

@@ -1,4 +1,4 @@
-//! What the application was told, told once more.
+//! Publishes events to the seller's application again.
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
@@ -12,20 +12,20 @@ use crate::signed::encoded;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Publishes what was told once more: of a license, or of any license in a time. Who listens tells the events apart
-    /// by their ids, and buyers get no second mail. It is kept in the audit log.
+    /// Publish events again: of a license, or of all licenses in a period. Subscribers recognize the events by their
+    /// ids, and buyers get no second mail. The audit log keeps the replay.
     Replay {
         #[command(flatten)]
         which: Which,
-        /// Of the license, only what stands after this place in its sequence.
+        /// Publish only the license's events after this sequence number.
         #[arg(long, value_name = "NUMBER", default_value_t = 0, conflicts_with = "from")]
         after: u64,
-        /// The last moment of the time.
+        /// The last moment of the period.
         #[arg(long, value_name = "TIME", requires = "from")]
         to: Option<Timestamp>,
         #[command(flatten)]
         api: ApiArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -36,16 +36,16 @@ pub(crate) enum Command {
 pub(crate) struct Which {
     /// The license.
     license: Option<String>,
-    /// The first moment of the time, such as 2026-11-10T09:00:00Z.
+    /// The first moment of the period, such as 2026-11-10T09:00:00Z.
     #[arg(long, value_name = "TIME", requires = "to")]
     from: Option<Timestamp>,
 }
 
-/// What is on the topic once more.
+/// The result of a replay.
 #[derive(Debug, Default, Serialize)]
 struct Replayed {
     published: u64,
-    /// What the topic never takes.
+    /// The events that the topic never accepts.
     passed_over: u64,
 }
 
@@ -75,7 +75,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks again from where the last answer stopped, until that is the end.
+/// Repeats the request from where the last answer stopped, until all events are published.
 async fn replay(api: &Api, path: &str, mut body: Value) -> anyhow::Result<Replayed> {
     let mut progress = Progress::begin();
     let mut replayed = Replayed::default();

@@ -1,4 +1,4 @@
-//! Why AWS did not do what it was asked, for people: in one line, and without what its SDK says of itself.
+//! Failures of AWS calls, described for operators in one line, without the details of the SDK.
 
 use std::error::Error;
 use std::fmt;
@@ -7,28 +7,28 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudformation::error::{ConnectorError, ErrorMetadata};
 use stallkeeper::aws::chain;
 
-/// How to come by credentials.
+/// The advice on how to get credentials.
 pub(crate) const SIGN_IN: &str = "sign in (`aws sso login`), or name a profile in AWS_PROFILE; for the sandbox set the \
                                   variables that docs/SANDBOX.md names (AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any)";
 
-/// Why AWS did not do what it was asked.
+/// The reason why an AWS call failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// There is nobody to sign as.
+    /// There are no credentials to sign with.
     NoCredentials(String),
-    /// Nothing answers there.
+    /// Nothing answers at the endpoint.
     Silent(String),
-    /// AWS says why, in a way that the SDK has no type for.
+    /// AWS answers with an error code and a message.
     Refused { code: String, message: String },
     /// Anything else.
     Other(String),
 }
 
 impl Failure {
-    /// What an error comes from.
+    /// Classifies an error by its causes.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let causes = || std::iter::successors(Some(error), |&error| Error::source(error));
-        // The chain of providers says in the lines after the first what each of them lacks.
+        // The credentials provider chain lists in the lines after the first what each provider lacks.
         let root = causes().last().map(ToString::to_string).unwrap_or_default();
         let root = root.lines().next().unwrap_or_default().trim_end_matches(". Attempted:").to_owned();
         if causes().any(|cause| cause.is::<CredentialsError>()) {

@@ -1,5 +1,5 @@
-//! Lambda, as far as an operator needs it: a function that is run now. It is one signed call, and the whole of Lambda's
-//! client would be the largest part of this command.
+//! A minimal client of Lambda, which invokes a function. The call is one signed request, and the SDK's client of Lambda
+//! would be the largest part of this command.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ pub(crate) struct Lambda {
     signed: Signed,
 }
 
-/// What came of running a function.
+/// The result of invoking a function.
 pub(crate) enum Invoked {
-    /// What it answered.
+    /// The function's response.
     Answered(Value),
-    /// It runs already, as often as it may at a time.
+    /// The function is throttled: it runs already, as often as its concurrency allows.
     Busy,
 }
 
 impl Lambda {
-    /// In the stack's region, or where AWS is instead.
+    /// Creates a client for the stack's region, or for the endpoint URL of the configuration.
     pub(crate) fn new(config: &SdkConfig) -> anyhow::Result<Self> {
         let url = match config.endpoint_url() {
             Some(url) => url.trim_end_matches('/').to_owned(),
@@ -34,7 +34,7 @@ impl Lambda {
         Ok(Self { url, signed: Signed::new(config)? })
     }
 
-    /// Runs a function, and waits for what it answers.
+    /// Invokes a function, and waits for its response.
     pub(crate) async fn invoke(&self, function: &str, payload: &Value, limit: Duration) -> anyhow::Result<Invoked> {
         let answer = self.call(function, "RequestResponse", &payload.to_string(), limit).await?;
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
@@ -48,7 +48,8 @@ impl Lambda {
         Ok(Invoked::Answered(document))
     }
 
-    /// Whether a function may be run with these credentials; it is not run. Of one that is busy that is known as well.
+    /// Checks that these credentials may invoke a function, without running it. The check also works while the function
+    /// is throttled.
     pub(crate) async fn may_invoke(&self, function: &str) -> anyhow::Result<()> {
         self.call(function, "DryRun", "{}", Duration::from_secs(10)).await.map(|_| ())
     }

@@ -1,4 +1,4 @@
-//! Licenses: listed, shown, held against what AWS shows, imported.
+//! Licenses: lists them, shows them, compares them with what AWS shows, and imports them.
 
 mod import;
 mod reconcile;
@@ -16,30 +16,30 @@ use crate::stack::StackArguments;
 
 pub(crate) use reconcile::FUNCTION as RECONCILE_FUNCTION;
 
-/// `licenses` by itself lists; the others have words of their own.
+/// List licenses; each subcommand has its own options.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only those of this AWS account.
+    /// List only the licenses of this AWS account.
     #[arg(long)]
     account: Option<String>,
-    /// Only those in this state.
+    /// List only the licenses in this state.
     #[arg(long)]
     state: Option<State>,
-    // Not the API's arguments as a whole: a subcommand has its own, and clap knows whether these are there by `--stage`.
+    // Not `ApiArguments`: a subcommand has its own, and clap knows by `--stage` if these are present.
     #[command(flatten)]
     stack: Option<StackArguments>,
-    /// The address of the stack's API. CloudFormation is not asked for it then.
+    /// Use this URL of the stack's API instead of asking CloudFormation for it.
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
-    /// Says it for programs.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// How a license stands.
+/// The state of a license.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum State {
     Pending,
@@ -51,30 +51,30 @@ enum State {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Shows a license.
+    /// Show a license.
     Show {
         /// The license: l-…, or <product code>~<customer identifier>.
         license: String,
         #[command(flatten)]
         api: ApiArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Holds licenses against what AWS Marketplace shows now, and makes good what news left out. By itself this happens
-    /// once a day. The same again changes nothing.
+    /// Compare licenses with what AWS Marketplace shows now, and repair what the events left out. The stack does this
+    /// itself once a day. Repeating it changes nothing.
     Reconcile(reconcile::Arguments),
-    /// Takes over customers whom you had before, from CSV (docs/openapi.yaml, `POST /v1/imports`, has the columns). The
-    /// same again changes nothing.
+    /// Import the customers that you had before, from CSV (docs/openapi.yaml, `POST /v1/imports`, describes the
+    /// columns). Repeating it changes nothing.
     Import {
         /// The file: UTF-8, with a header row.
         file: PathBuf,
-        /// Only says what would be.
+        /// Only print what would be imported.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
         api: ApiArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -145,7 +145,7 @@ async fn show(license: &str, api: &ApiArguments, json: bool) -> anyhow::Result<(
     say(table)
 }
 
-/// What an entitlement grants, and until when.
+/// Describes the value that an entitlement grants, and its expiry.
 fn granted(entitlement: &Value) -> String {
     let values = entitlement.get("value").and_then(Value::as_object).into_iter().flatten();
     let value = values.map(|(_, value)| cell(value, "")).collect::<Vec<_>>().join(" ");

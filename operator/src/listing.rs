@@ -16,50 +16,50 @@ use crate::stack::{StackArguments, TableArguments};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Reads described listings, and says what is wrong with them.
+    /// Check described listings, and print what is wrong with them.
     Check {
         #[command(flatten)]
         files: Files,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Loads described listings into a stack: it acts on these products from then on. The same again changes nothing.
+    /// Load described listings into a stack, which handles these products from then on. Repeating it changes nothing.
     Push {
         #[command(flatten)]
         files: Files,
         #[command(flatten)]
         stack: TableArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Writes out what is to be typed into the AWS Marketplace Management Portal for described listings, with the
-    /// addresses of their stack.
+    /// Print the values to enter into the AWS Marketplace Management Portal for described listings, with the addresses
+    /// of their stack.
     Sheet {
         #[command(flatten)]
         files: Files,
         #[command(flatten)]
         stack: StackArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Compares what AWS Marketplace shows of a listing with what is described, and says what differs.
+    /// Compare a described listing with what AWS Marketplace shows, and print the differences.
     Plan(catalog::Which),
-    /// Sends AWS Marketplace what differs, after showing it, and follows that to its end.
+    /// Print the differences, send them to AWS Marketplace, and follow the change sets to their end.
     Apply {
         #[command(flatten)]
         which: catalog::Which,
-        /// Sends it without asking.
+        /// Skip the confirmation prompt.
         #[arg(long)]
         yes: bool,
     },
-    /// Shows the listings that a stack has.
+    /// Show the listings that a stack has.
     Show {
         #[command(flatten)]
         stack: TableArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -68,12 +68,12 @@ pub(crate) enum Command {
 /// Described listings.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
-    /// A file of a listing (TOML; listings/README.md says what it holds).
+    /// A file of a listing (TOML; listings/README.md describes its content).
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
 
-/// What a file is found to be: a listing, or what is wrong with it.
+/// The result of checking a file: a listing, or what is wrong with it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Checked {
@@ -81,7 +81,7 @@ enum Checked {
     Wrong { file: PathBuf, line: Option<usize>, problem: String },
 }
 
-/// What became of a listing.
+/// The result of loading a listing.
 #[derive(Debug, Serialize)]
 struct Pushed {
     product_code: ProductCode,
@@ -105,7 +105,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 impl Files {
-    /// Each of them, or what is wrong with it.
+    /// Parses each file into a listing, or its error.
     fn parsed(&self) -> anyhow::Result<Vec<Result<Listing, ListingError>>> {
         let parsed = |file: &PathBuf| {
             let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
@@ -114,7 +114,7 @@ impl Files {
         self.files.iter().map(parsed).collect()
     }
 
-    /// All of them, or what is wrong with each that is none.
+    /// Reads all files. Fails with the error of each one that is no listing.
     fn read(&self) -> anyhow::Result<Vec<Listing>> {
         self.all_fine(self.parsed()?)
     }
@@ -138,7 +138,7 @@ impl Files {
     }
 }
 
-/// Says what is wrong with files, or that nothing is.
+/// Prints what is wrong with files, or that nothing is.
 fn check(files: &Files, json: bool) -> anyhow::Result<()> {
     let parsed = files.parsed()?;
     if json {
@@ -157,7 +157,7 @@ fn check(files: &Files, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether all of them are the stage's.
+/// Checks that all listings are of a stage.
 fn of_stage(listings: &[Listing], wanted: Stage) -> anyhow::Result<()> {
     for Listing { name, stage, .. } in listings {
         ensure!(*stage == wanted, "{name} is described for {stage}, not for {wanted}: nothing was done");
@@ -165,7 +165,7 @@ fn of_stage(listings: &[Listing], wanted: Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads listings, once all of them are known to be the stage's.
+/// Loads listings, after a check that all of them are of the stage.
 async fn push(listings: &[Listing], stack: &TableArguments, json: bool) -> anyhow::Result<()> {
     of_stage(listings, stack.stage())?;
     let store = stack.store().await?;

@@ -1,4 +1,4 @@
-//! `stallkeeper`: the command for who runs a stack.
+//! `stallkeeper`: the command for operators of a stack.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -27,7 +27,7 @@ use stallkeeper::terminal::{READER_GONE, is_reader_gone, note_line};
 
 use crate::failure::{Failure, SIGN_IN};
 
-/// Runs a stack of Stallkeeper.
+/// Operate a stack of Stallkeeper.
 #[derive(Debug, Parser)]
 #[command(name = "stallkeeper", version)]
 struct Arguments {
@@ -37,25 +37,25 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What is sold: the described listings, and those that a stack has.
+    /// Manage listings: the described ones, and those that a stack has.
     #[command(subcommand)]
     Listing(listing::Command),
     Readiness(readiness::Arguments),
     Attest(attest::Arguments),
-    /// What was bought, and whose it is. By itself it lists the licenses.
+    /// List, show, reconcile and import licenses. Without a subcommand, list them.
     Licenses(licenses::Arguments),
-    /// What was used, and what became of it at AWS.
+    /// List usage records and problems, and send records again.
     #[command(subcommand)]
     Usage(usage::Command),
-    /// What the application was told.
+    /// Publish license events to the application again.
     #[command(subcommand)]
     Events(events::Command),
-    /// What could not be delivered.
+    /// Show and redrive dead letters.
     #[command(subcommand)]
     Dlq(dlq::Command),
-    /// Looks whether everything is there that you need to run a stack, and says how to mend what is not.
+    /// Check everything that you need to run a stack, and print how to fix what is missing.
     Doctor(doctor::Arguments),
-    /// Writes the completions of a shell: `source <(stallkeeper completions bash)`.
+    /// Print the completion script of a shell: `source <(stallkeeper completions bash)`.
     Completions {
         /// The shell.
         shell: Shell,
@@ -81,7 +81,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             match Failure::of(error.as_ref()) {
                 failure @ Failure::NoCredentials(_) => note_line(format_args!("error: {failure}: {SIGN_IN}")),
-                // What went wrong and why, in a line; as `Debug` it would bring its backtrace along.
+                // The error and its causes in one line; `Debug` would add the backtrace.
                 _ => note_line(format_args!("error: {error:#}")),
             }
             ExitCode::FAILURE
@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// What a shell makes of a command: its words, without what follows it.
+    /// Splits a command into words as a shell does, without a comment after it.
     fn words(command: &str) -> Vec<String> {
         let mut words = Vec::new();
         for (number, part) in command.split('"').enumerate() {
@@ -113,7 +113,7 @@ mod tests {
         words.into_iter().take_while(|word| word != "#").collect()
     }
 
-    /// The commands of a page that begin with that word, in its text and in its scripts, without it.
+    /// Returns the commands of a page that start with `name`, in its text and in its scripts, without `name`.
     fn commands(page: &'static str, name: &'static str) -> impl Iterator<Item = &'static str> {
         let in_text = page.split('`').filter(|part| !part.contains('\n'));
         in_text.chain(page.lines()).filter_map(move |command| command.strip_prefix(name))
@@ -123,7 +123,7 @@ mod tests {
     fn the_commands_of_the_operations_page_are_commands() {
         let mut seen = 0;
         let all = commands(include_str!("../../docs/OPERATIONS.md"), "keep ");
-        // What stands for something else is left out: a shell's words, and the omission.
+        // Placeholders are left out: a shell's substitutions, and the ellipsis.
         for command in all.filter(|command| !command.contains(['(', '…'])) {
             let typed = words(&format!("stallkeeper {command} --stage production"));
             let parsed = Arguments::try_parse_from(typed);
@@ -145,7 +145,7 @@ mod tests {
                 let typed = words(&format!("stallkeeper {command}"));
                 match Arguments::try_parse_from(typed) {
                     Ok(_) => {}
-                    // A command's name, where the text tells what it does.
+                    // The text names a command without its arguments.
                     Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && !command.contains(" --") => {}
                     Err(error) => panic!("{page}: stallkeeper {command}: {error}"),
                 }

@@ -1,4 +1,4 @@
-//! What people and programs read: tables and JSON on stdout, and how far it is on stderr.
+//! The output for operators and programs: tables and JSON on stdout, and progress on stderr.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -11,23 +11,23 @@ use serde::Serialize;
 use serde_json::Value;
 use stallkeeper::terminal::{self, note, note_line};
 
-/// How often who looks on is told how long it takes.
+/// The time from one update of the progress of a slow operation to the next.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How often a log is told how far it is.
+/// The time from one line of progress in a log to the next.
 const NOW_AND_THEN: Duration = Duration::from_secs(10);
 
-/// Says something on stdout, and ends the line.
+/// Prints a line on stdout.
 pub(crate) fn say(text: impl fmt::Display) -> anyhow::Result<()> {
     Ok(terminal::say(text)?)
 }
 
-/// Says it for programs.
+/// Prints JSON on stdout.
 pub(crate) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
     say(serde_json::to_string_pretty(value)?)
 }
 
-/// Columns under their names, as wide as what stands in them.
+/// A table whose columns are as wide as their content.
 pub(crate) struct Table(Vec<Vec<String>>);
 
 impl Table {
@@ -56,12 +56,12 @@ impl fmt::Display for Table {
     }
 }
 
-/// A text without what a terminal would act on.
+/// Replaces control characters, which a terminal would act on, with spaces.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-/// A member of a document, by its path; `-` where it has no value.
+/// Returns a member of a document by its JSON pointer; `-` if it has no value.
 pub(crate) fn cell(document: &Value, path: &str) -> String {
     match document.pointer(path) {
         None | Some(Value::Null) => "-".to_owned(),
@@ -72,17 +72,17 @@ pub(crate) fn cell(document: &Value, path: &str) -> String {
     }
 }
 
-/// So many of what is called so, of which there is one, or several with an s.
+/// Formats a number with its noun, which gets an s unless the number is 1.
 pub(crate) fn counted(number: usize, of: &str) -> String {
     format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How long ago something was, in words.
+/// Returns the time since a moment, in words.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     long(now.duration_since(then))
 }
 
-/// How long something was, in words.
+/// Returns a duration in words.
 fn long(passed: SignedDuration) -> String {
     let passed = passed.max(SignedDuration::ZERO);
     match (passed.as_secs(), passed.as_mins(), passed.as_hours()) {
@@ -93,7 +93,7 @@ fn long(passed: SignedDuration) -> String {
     }
 }
 
-/// How far something slow is, on stderr: a line that changes where somebody looks on, a line now and then in a log.
+/// The progress of a slow operation on stderr: a line that changes on a terminal, or a line from time to time in a log.
 pub(crate) struct Progress {
     looked_at: bool,
     said: Option<Instant>,
@@ -105,7 +105,7 @@ impl Progress {
         Self { looked_at: std::io::stderr().is_terminal(), said: None, began: Instant::now() }
     }
 
-    /// Says how far it is.
+    /// Shows the progress.
     pub(crate) fn say(&mut self, text: &str) {
         if self.looked_at {
             note(format_args!("\r\x1b[K{text}"));
@@ -117,13 +117,13 @@ impl Progress {
         self.said = Some(Instant::now());
     }
 
-    /// Says something that stays there.
+    /// Prints a line that stays.
     pub(crate) fn note(&self, text: &str) {
         let cleared = if self.looked_at { "\r\x1b[K" } else { "" };
         note_line(format_args!("{cleared}{text}"));
     }
 
-    /// Waits for something slow, and says again and again what it is and for how long it lasts.
+    /// Waits for a slow operation, and repeatedly shows its name and duration.
     pub(crate) async fn wait<T>(&mut self, what: &str, slow: impl Future<Output = T>) -> T {
         let (began, mut slow) = (Instant::now(), pin!(slow));
         loop {
@@ -134,7 +134,7 @@ impl Progress {
         }
     }
 
-    /// Says what it is at, and since when.
+    /// Shows an operation, and its duration since `began`.
     pub(crate) fn say_since(&mut self, what: &str, began: Instant) {
         let lasted = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
         self.say(&format!("{what}, since {}", long(lasted)));
@@ -149,7 +149,7 @@ impl Drop for Progress {
     }
 }
 
-/// Asks whoever sits at the terminal.
+/// Asks the user at the terminal for confirmation. Fails unless the answer is yes.
 pub(crate) fn ask(question: &str) -> anyhow::Result<()> {
     ensure!(std::io::stdin().is_terminal(), "{question} Nobody can be asked here: say --yes");
     note(format_args!("{question} [y/N] "));

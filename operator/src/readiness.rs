@@ -1,4 +1,4 @@
-//! How ready a listing is: the report, anew or as it was found last, for people, programs and colleagues.
+//! The readiness report of a listing, fresh or from the last audit run, for operators, programs and colleagues.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -19,44 +19,44 @@ use crate::api::{Api, ApiArguments};
 use crate::print::{Progress, plain, say, say_json};
 use crate::signed::encoded;
 
-/// How often it is looked anew at most: a look asks AWS and the seller's pages.
+/// The least number of seconds from one audit run to the next: each one sends requests to AWS and the seller's pages.
 const MOST_OFTEN: u64 = 10;
 
-/// Shows how far a listing is, which steps and checks are open, and what to do.
+/// Show how far a listing is, which steps and checks are open, and what to do.
 ///
-/// The exit code is 0 once the report could be read; with --require-done only if every step is done. It is 1 otherwise,
-/// and 2 for a command that cannot be understood.
+/// The exit code is 0 if the report could be read; with --require-done only if every step is done. It is 1 otherwise,
+/// and 2 for a command that cannot be parsed.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     product: ProductArguments,
-    /// Looks now; otherwise it is shown what the last look found, which is a day ago at most.
+    /// Check the listing now; otherwise the report of the last audit run is shown, which is a day old at most.
     #[arg(long)]
     anew: bool,
-    /// Shows every check, also those that hold and those of later steps.
+    /// Show every check, also those that pass and those of later steps.
     #[arg(long)]
     all: bool,
-    /// Goes on looking, and says what turns, until every step is done.
+    /// Repeat the checks, and print what changes, until every step is done.
     #[arg(long, conflicts_with_all = ["json", "html"])]
     watch: bool,
-    /// How many seconds are between two looks, at least 10.
+    /// The seconds from one audit run to the next, at least 10.
     #[arg(long, value_name = "SECONDS", requires = "watch", default_value_t = 60, value_parser = seconds)]
     every: u64,
-    /// Writes the report as a page that can be sent to a colleague; it is one file, and loads nothing.
+    /// Write the report as a page that can be sent to a colleague; it is one file, and loads nothing.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
-    /// Fails unless every step is done, for pipelines.
+    /// Fail unless every step is done, for pipelines.
     #[arg(long)]
     require_done: bool,
     /// The language of the report: en or ja.
     #[arg(long, default_value = "en", value_parser = language)]
     language: Language,
-    /// Says it for programs.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// Which listing is meant.
+/// The options that select a listing.
 #[derive(Debug, Args)]
 pub(crate) struct ProductArguments {
     /// The listing's product code or product id, where the stack has several.
@@ -76,12 +76,12 @@ fn language(tag: &str) -> Result<Language, String> {
 }
 
 impl ProductArguments {
-    /// The command that looks at a product of this stack.
+    /// Returns the command that checks a product of this stack.
     pub(crate) fn look_now(&self, product: &str) -> String {
         format!("stallkeeper readiness --anew {} --product {product}", self.api.typed())
     }
 
-    /// The product code that is meant: of the listing that is said, or of the only one of the stack.
+    /// Returns the product code that the options select: the given listing's, or that of the only listing of the stack.
     pub(crate) async fn product(&self, api: &Api) -> anyhow::Result<String> {
         let said = match &self.product {
             Some(id) if id.parse::<ProductId>().is_ok() => Some(self.code_of(id).await?),
@@ -105,7 +105,7 @@ impl ProductArguments {
         bail!("{why}{}", names.collect::<String>())
     }
 
-    /// The product code of the listing with that product id, which the API does not tell of, but the table does.
+    /// Returns the product code of the listing with that product id, which the table has, but not the API.
     async fn code_of(&self, id: &str) -> anyhow::Result<String> {
         let config = self.api.stack().config().await;
         let table = self.api.stack().described(&config).await?.output("TableName")?.to_owned();
@@ -142,16 +142,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks at one listing.
+/// A client that reads the reports of one listing.
 struct Looker<'a> {
     api: &'a Api,
     product: &'a str,
-    /// The command that looks at it.
+    /// The command that checks the listing.
     look_now: &'a str,
 }
 
 impl Looker<'_> {
-    /// The report: what a look finds now, or what the last one found.
+    /// Returns the report of a new audit run, or of the last one.
     async fn report(&self, anew: bool) -> anyhow::Result<Report> {
         let Self { api, product, look_now } = self;
         let answer = if anew {
@@ -171,7 +171,7 @@ impl Looker<'_> {
     }
 }
 
-/// Goes on looking until every step is done. A look that fails is told of, and the next one comes all the same.
+/// Repeats the checks until every step is done. A failed audit run is reported, and the next one follows.
 async fn watch(looker: &Looker<'_>, mut report: Report, arguments: &Arguments) -> anyhow::Result<Report> {
     if !report.is_done() {
         note_line(format_args!("looking every {} s; Ctrl-C ends", arguments.every));
@@ -191,7 +191,7 @@ async fn watch(looker: &Looker<'_>, mut report: Report, arguments: &Arguments) -
     Ok(report)
 }
 
-/// What turned from a report to the next: its checks and its steps, a line each.
+/// Returns the checks and steps that changed from one report to the next, a line each.
 fn changes(before: &Report, after: &Report, language: Language) -> Vec<String> {
     let texts = texts(language);
     let at = after.at.strftime("%H:%M:%S UTC");
@@ -208,12 +208,12 @@ fn changes(before: &Report, after: &Report, language: Language) -> Vec<String> {
     checks.chain(steps).collect()
 }
 
-/// Colour is for those who look on; `NO_COLOR` says that they want none (no-color.org).
+/// Returns `true` if stdout is a terminal and `NO_COLOR` is not set (no-color.org).
 fn in_colour() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file completely or not at all.
 fn whole(file: &Path, text: &str) -> anyhow::Result<()> {
     let name = file.file_name().with_context(|| format!("{} names no file", file.display()))?;
     let beside = file.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
@@ -240,7 +240,7 @@ mod tests {
 
     use super::*;
 
-    /// A report of one step that rests on the logo.
+    /// Returns a report of one step that depends on the logo.
     fn report(at: &str, outcome: Outcome, state: StepState, text: &str) -> Report {
         let at = at.parse().unwrap();
         let step = "test.product_registered".to_owned();
@@ -298,7 +298,7 @@ mod tests {
         }
         let error = whole(&folder.path().join("nowhere/report.html"), "text").unwrap_err();
         assert!(error.to_string().contains("cannot be written"), "{error}");
-        // Where the name is taken by a folder, nothing is left beside it.
+        // If a folder has the name, no temporary file is left beside it.
         fs::create_dir(folder.path().join("taken")).unwrap();
         assert!(whole(&folder.path().join("taken"), "text").is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);

@@ -1,4 +1,4 @@
-//! The sheet: what is to be typed into the AWS Marketplace Management Portal for a described listing.
+//! The sheet: the values to enter into the AWS Marketplace Management Portal for a described listing.
 
 use serde::Serialize;
 use stallkeeper::listing::{Dimension, Listing, Price, Pricing};
@@ -7,7 +7,7 @@ use stallkeeper::terminal::note_line;
 use crate::print::{Table, say, say_json};
 use crate::stack::StackArguments;
 
-/// What is to be typed in for one listing: a field of the portal, and its value.
+/// The values to enter for one listing: the fields of the portal, and their values.
 #[derive(Debug, Serialize)]
 struct Sheet<'a> {
     name: &'a str,
@@ -15,7 +15,7 @@ struct Sheet<'a> {
     product_id: String,
     fields: Vec<Field>,
     dimensions: &'a [Dimension],
-    /// In USD; none if they are not described.
+    /// The prices in USD; `None` if they are not described.
     prices: Option<&'a [Price]>,
 }
 
@@ -87,7 +87,7 @@ fn sheet<'a>(listing: &'a Listing, fulfillment_url: &str) -> Sheet<'a> {
     }
 }
 
-/// As the portal calls it.
+/// Returns the portal's name of a pricing model.
 fn pricing_model(pricing: Pricing) -> &'static str {
     match pricing {
         Pricing::Contract => "SaaS contracts",

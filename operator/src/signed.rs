@@ -1,4 +1,4 @@
-//! HTTPS calls signed with the operator's credentials (SigV4): of the stack's API, and of Lambda.
+//! HTTPS requests signed with the operator's credentials (SigV4): to the stack's API, and to Lambda.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,19 +22,19 @@ use stallkeeper::aws::chain;
 use crate::failure::{Failure, SIGN_IN};
 use crate::stack::REGION;
 
-/// What stands in a path or a query as it is (RFC 3986, unreserved).
+/// The characters that are percent-encoded in a path or a query: all but RFC 3986's unreserved ones.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How long a connection may be silent. A function is waited for up to 15 minutes, and what translates addresses on the
-/// way forgets a silent connection earlier (AWS's own NAT gateways after 350 seconds).
+/// The idle time of a connection after which TCP keepalive starts. A function may take up to 15 minutes, and a NAT on
+/// the way forgets an idle connection earlier (AWS's own NAT gateways after 350 seconds).
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// A part of a path or a query, as a URL has it.
+/// Percent-encodes a part of a path or a query.
 pub(crate) fn encoded(text: &str) -> impl std::fmt::Display + '_ {
     utf8_percent_encode(text, ENCODED)
 }
 
-/// Who calls.
+/// A client that signs its requests.
 pub(crate) struct Signed {
     credentials: SharedCredentialsProvider,
     http: Client<HttpsConnector<HttpConnector>, String>,
@@ -42,7 +42,7 @@ pub(crate) struct Signed {
 
 /// A call.
 pub(crate) struct Call<'a> {
-    /// As signatures name it.
+    /// The name of the service in the signature.
     pub(crate) service: &'static str,
     pub(crate) method: Method,
     pub(crate) url: &'a str,
@@ -51,7 +51,7 @@ pub(crate) struct Call<'a> {
     pub(crate) time_limit: Duration,
 }
 
-/// What was answered, good or bad.
+/// The answer, of any status.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -59,7 +59,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// What time it was there.
+    /// Returns the time in the answer's `Date` header.
     pub(crate) fn date(&self) -> Option<Timestamp> {
         let date = self.headers.get(header::DATE)?.to_str().ok()?;
         Some(rfc2822::parse(date).ok()?.timestamp())
@@ -67,11 +67,11 @@ impl Answer {
 }
 
 impl Signed {
-    /// With the credentials of a configuration, which are asked for at every call.
+    /// Creates a client with the credentials of a configuration, which are resolved at every call.
     pub(crate) fn new(config: &SdkConfig) -> anyhow::Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.set_keepalive(Some(KEEPALIVE));
-        // HTTPS as well, by what is around it.
+        // Accepts HTTPS URLs as well: the connector around this one adds TLS.
         tcp.enforce_http(false);
         let https = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
@@ -98,7 +98,7 @@ impl Signed {
         answered.unwrap_or_else(|_| Err(anyhow!("no answer within {} seconds", limit.as_secs())))
     }
 
-    /// Whose credentials sign.
+    /// Returns the credentials that sign the requests.
     pub(crate) async fn credentials(&self) -> anyhow::Result<Credentials> {
         let credentials = self.credentials.provide_credentials().await;
         credentials.map_err(|error| anyhow!("{}: {SIGN_IN}", Failure::of(&error)))
@@ -131,8 +131,8 @@ impl Signed {
 mod tests {
     use super::*;
 
-    /// Whether the kernel keeps the connection alive that is open to this port on this machine: of its rows in
-    /// /proc/net/tcp one has the keepalive timer, 02, of an open connection, 01.
+    /// Returns `true` if the kernel keeps the connection alive that is open to this port on this machine: one of its
+    /// rows in /proc/net/tcp has the keepalive timer, 02, of an established connection, 01.
     fn is_kept_alive(port: u16) -> bool {
         let rows = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let to = format!("0100007F:{port:04X}");
@@ -156,7 +156,7 @@ mod tests {
         let looked = async {
             let (mut connection, _) = listener.accept().await.unwrap();
             tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 1024]).await.unwrap();
-            // Until what was sent is acknowledged there is another timer.
+            // Until the sent data is acknowledged there is another timer.
             while !is_kept_alive(port) {
                 tokio::task::yield_now().await;
             }

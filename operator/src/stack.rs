@@ -1,4 +1,4 @@
-//! Which stack is meant, and what CloudFormation tells of it.
+//! The stack that the options select, and CloudFormation's description of it.
 
 use std::collections::BTreeMap;
 
@@ -14,26 +14,26 @@ use crate::failure::{Failure, SIGN_IN};
 /// The only region that a stack can be in.
 pub(crate) const REGION: &str = "us-east-1";
 
-/// Which stack is meant.
+/// The options that select a stack.
 #[derive(Debug, Args)]
 pub(crate) struct StackArguments {
     /// The stage of the stack.
     #[arg(long)]
     stage: Stage,
-    /// The stack's name at CloudFormation, if it is not `stallkeeper-<stage>`.
+    /// The stack's name in CloudFormation, if it is not `stallkeeper-<stage>`.
     #[arg(long, value_name = "NAME")]
     stack_name: Option<String>,
-    /// Where AWS is, if it is not AWS: the sandbox, for one.
+    /// Send AWS requests to this URL instead, such as the sandbox's.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
 }
 
-/// Which stack is meant, for what reads and writes its table.
+/// The options that select a stack, for commands that read and write its table.
 #[derive(Debug, Args)]
 pub(crate) struct TableArguments {
     #[command(flatten)]
     stack: StackArguments,
-    /// The stack's table. CloudFormation is not asked for it then.
+    /// Use this table of the stack instead of asking CloudFormation for it.
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
 }
@@ -42,20 +42,21 @@ pub(crate) struct TableArguments {
 pub(crate) struct Described {
     /// Its name.
     pub(crate) name: String,
-    /// What became of its last deployment, in CloudFormation's words.
+    /// CloudFormation's status of its last deployment.
     pub(crate) status: String,
     outputs: BTreeMap<String, String>,
 }
 
-/// Nobody was there to answer.
+/// A failure without an answer.
 pub(crate) struct Nobody {
-    /// Why.
+    /// The reason.
     pub(crate) says: String,
-    /// What to do about it.
+    /// The advice on how to fix it.
     pub(crate) mend: String,
 }
 
-/// Whether CloudFormation has none of what it calls so: "Stack with id … does not exist".
+/// Returns `true` if CloudFormation has no stack or resource of that name: "Stack with id … does not exist". `what` is
+/// the start of its message.
 fn lacks(failure: &Failure, what: &str) -> bool {
     match failure {
         Failure::Refused { code, message } => {
@@ -66,17 +67,17 @@ fn lacks(failure: &Failure, what: &str) -> bool {
 }
 
 impl StackArguments {
-    /// The stage that is meant.
+    /// Returns the stage of the stack.
     pub(crate) fn stage(&self) -> Stage {
         self.stage
     }
 
-    /// The name that the stack has at CloudFormation.
+    /// Returns the stack's name in CloudFormation.
     pub(crate) fn name(&self) -> String {
         self.stack_name.clone().unwrap_or_else(|| format!("stallkeeper-{}", self.stage()))
     }
 
-    /// The options that say which stack is meant, as they are typed.
+    /// Returns the options that select the stack, as they are typed.
     pub(crate) fn typed(&self) -> String {
         let option = |name: &str, value: &Option<String>| {
             value.as_ref().map(|value| format!(" --{name} {value}")).unwrap_or_default()
@@ -85,8 +86,8 @@ impl StackArguments {
         format!("--stage {}{name}{endpoint}", self.stage)
     }
 
-    /// The configuration of clients of the stack's AWS. What is typed outweighs the environment and the profile: set
-    /// after they are loaded, an endpoint would not.
+    /// Loads the configuration of clients of the stack's AWS. The typed endpoint overrides the environment's and the
+    /// profile's: set after they are loaded, it would not.
     pub(crate) async fn config(&self) -> SdkConfig {
         let loader = stallkeeper::aws::loader().region(Region::from_static(REGION));
         match &self.endpoint_url {
@@ -95,7 +96,7 @@ impl StackArguments {
         }
     }
 
-    /// The stack.
+    /// Reads the stack's description from CloudFormation.
     pub(crate) async fn described(&self, config: &SdkConfig) -> anyhow::Result<Described> {
         let name = self.name();
         let client = aws_sdk_cloudformation::Client::new(config);
@@ -111,7 +112,7 @@ impl StackArguments {
         Ok(Described { name, status, outputs })
     }
 
-    /// What a part of the template is called at AWS.
+    /// Returns the physical id of a resource of the template.
     pub(crate) async fn resource(&self, config: &SdkConfig, part: &str) -> anyhow::Result<String> {
         let name = self.name();
         let client = aws_sdk_cloudformation::Client::new(config);
@@ -126,7 +127,7 @@ impl StackArguments {
         resource.with_context(|| format!("the stack {name} has no {part}"))
     }
 
-    /// Why CloudFormation does not tell of something, and what to do.
+    /// Describes why CloudFormation does not show something, and what to do.
     fn silence(&self, config: &SdkConfig, failure: &Failure, of: &str, permission: &str) -> String {
         let name = self.name();
         if lacks(failure, "Stack ") {
@@ -144,7 +145,8 @@ impl StackArguments {
         }
     }
 
-    /// Why nobody was there to answer, if it was that: there are no credentials to ask with, or nothing answers.
+    /// Describes a failure without an answer: there are no credentials to sign with, or nothing answers. `None` for any
+    /// other failure.
     pub(crate) fn nobody(&self, config: &SdkConfig, failure: &Failure) -> Option<Nobody> {
         match failure {
             Failure::NoCredentials(_) => Some(Nobody { says: failure.to_string(), mend: SIGN_IN.to_owned() }),
@@ -175,17 +177,17 @@ impl StackArguments {
 }
 
 impl TableArguments {
-    /// The stage that is meant.
+    /// Returns the stage of the stack.
     pub(crate) fn stage(&self) -> Stage {
         self.stack.stage()
     }
 
-    /// The stack.
+    /// Returns the options that select the stack.
     pub(crate) fn stack(&self) -> &StackArguments {
         &self.stack
     }
 
-    /// The stack's table.
+    /// Returns the store on the stack's table.
     pub(crate) async fn store(&self) -> anyhow::Result<Store> {
         let config = self.stack.config().await;
         let table = match &self.table {
@@ -197,12 +199,12 @@ impl TableArguments {
 }
 
 impl Described {
-    /// One of the outputs that the stack has.
+    /// Returns an output. Fails if the stack does not have it.
     pub(crate) fn output(&self, name: &str) -> anyhow::Result<&str> {
         self.optional_output(name).with_context(|| format!("the stack {} has no output {name}", self.name))
     }
 
-    /// One of the outputs that some stacks have.
+    /// Returns an output that only some stacks have; `None` if this one does not.
     pub(crate) fn optional_output(&self, name: &str) -> Option<&str> {
         self.outputs.get(name).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Usage: what is on its way to AWS, what a person must look at, and what is sent again.
+//! Usage: lists records that are on their way to AWS and problems that need an operator, and sends records again.
 
 use anyhow::ensure;
 use clap::Subcommand;
@@ -12,47 +12,47 @@ use crate::signed::encoded;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Lists the records that are on their way to AWS.
+    /// List the records that are on their way to AWS.
     Pending {
         #[command(flatten)]
         api: ApiArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Lists the records that count as booked by AWS's DuplicateRecord after an attempt that it did not answer.
+    /// List the records that count as booked by AWS's DuplicateRecord after an attempt that it did not answer.
     Unverified {
         #[command(flatten)]
         api: ApiArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Lists what a person must look at, with the reason and what to do.
+    /// List the problems that need an operator, with the reason and what to do.
     Problems {
-        /// Only those of this kind.
+        /// List only problems of this kind.
         #[arg(long, value_parser = kinds())]
         kind: Option<ProblemKind>,
         #[command(flatten)]
         api: ApiArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Sends records again as they are, after a mend. Who did it is kept in the audit log.
+    /// Send records again as they are, after the cause is fixed. The audit log keeps the caller.
     Requeue {
         /// The records' names, as `usage problems` lists them: l-…@2026-11-10T09@requests.
         #[arg(required = true, value_name = "RECORD")]
         records: Vec<String>,
         #[command(flatten)]
         api: ApiArguments,
-        /// Says it for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// Every kind by its name, and no other text.
+/// Parses a kind by its name, and accepts no other text.
 fn kinds() -> impl TypedValueParser<Value = ProblemKind> {
     PossibleValuesParser::new(ProblemKind::ALL.map(ProblemKind::name)).try_map(|name| name.parse())
 }
@@ -69,7 +69,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// Lists records, or says that there are none.
+/// Prints records, or that there are none.
 async fn list(which: &str, nothing: &str, api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let records = api.api().await?.list(&format!("/v1/usage/{which}?limit=500"), "records").await?;
     if json {
@@ -113,7 +113,7 @@ async fn problems(kind: Option<ProblemKind>, api: &ApiArguments, json: bool) -> 
         ]);
     }
     say(&table)?;
-    // Problems of a kind mostly have one thing to do, which is said once.
+    // Problems of a kind mostly have one action, which is printed once.
     let mut told: Vec<(String, String)> = Vec::new();
     for problem in &problems {
         let action = (cell(problem, "/kind"), cell(problem, "/action"));
@@ -125,7 +125,7 @@ async fn problems(kind: Option<ProblemKind>, api: &ApiArguments, json: bool) -> 
     Ok(())
 }
 
-/// The record that a problem is about; where there is none, what else is known.
+/// Returns the record of a problem; if there is none, what else is known.
 fn about(problem: &Value) -> String {
     let parts = ["/license", "/hour", "/dimension", "/product"].into_iter().map(|part| cell(problem, part));
     match cell(problem, "/record").as_str() {
@@ -134,7 +134,7 @@ fn about(problem: &Value) -> String {
     }
 }
 
-/// Sends each again. One that cannot be is told of, and holds up no other.
+/// Sends each record again. A failure is reported, and does not delay the others.
 async fn requeue(records: &[String], api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let api = api.api().await?;
     let mut progress = Progress::begin();

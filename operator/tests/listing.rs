@@ -1,4 +1,4 @@
-//! `stallkeeper listing` as a person types it, on a sandbox.
+//! The command `stallkeeper listing` as an operator types it, on a sandbox.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ const LEGACY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-lega
 
 const CONSUMPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-consumption.toml");
 
-/// A stack that has one listing, and the folder that it is in.
+/// Starts a stack that has one listing, and returns the folder of the listing, too.
 async fn a_stack() -> (Sandbox, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(LEGACY, folder.path().join("legacy.toml")).unwrap();
@@ -33,7 +33,7 @@ async fn stallkeeper(arguments: Vec<String>) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-/// What it says, and whether it succeeded.
+/// Runs `stallkeeper listing`. Returns `true` if it succeeded, and its output.
 async fn listing(sandbox: &Sandbox, arguments: &[&str]) -> (bool, String) {
     let table = sandbox.table(Stage::Staging).unwrap();
     let at = ["--stage", "staging", "--endpoint-url", sandbox.aws_url(), "--table", table];
@@ -99,7 +99,7 @@ async fn files_are_checked_without_a_stack() {
         "{said}{complaint}"
     );
 
-    // The programs are told of each, and all the same that it fails.
+    // The JSON names each file, and the command fails nevertheless.
     let (done, said, complaint) = check(&[CONTRACT, wrong, "--json"]).await;
     let checked: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert!(!done && complaint.contains(problem), "{complaint}");
@@ -176,7 +176,7 @@ async fn the_sheet_has_everything_that_the_portal_asks_for() {
         "{json}"
     );
 
-    // What is not described is said, and the rest is there.
+    // The command names what is not described, and prints the rest.
     let (done, said, complaint) = sheet(&[CONTRACT]).await;
     assert!(done && said.contains("SaaS contracts\n") && complaint.contains("add [catalog]"), "{said}{complaint}");
     let production = CONTRACT.replace("demo-contract", "demo-production");

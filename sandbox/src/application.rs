@@ -1,4 +1,5 @@
-//! The seller's application, where buyers go on to: the sample application, one for each stage, unless another is named.
+//! The seller's application, to which buyers are sent: the sample application, one for each stage, unless another one
+//! is named.
 
 use std::sync::Arc;
 
@@ -15,15 +16,15 @@ use url::Url;
 pub(crate) struct Application {
     pub(crate) stage: Stage,
     pub(crate) url: Url,
-    /// Where the sample application is to listen; none for the seller's own.
+    /// The listener of the sample application; `None` for the seller's own application.
     pub(crate) listener: Option<TcpListener>,
 }
 
-/// The application of each stage: all one, if that is named.
+/// Returns the application of each stage: the named one for all stages, or a sample application for each.
 ///
 /// # Errors
 ///
-/// A port that is taken.
+/// Fails when a port is taken.
 pub(crate) async fn for_stages(stages: &[Stage], named: Option<&Url>, port: u16) -> anyhow::Result<Vec<Application>> {
     let mut applications = Vec::new();
     for (stage, number) in stages.iter().copied().zip(0_u16..) {
@@ -39,15 +40,15 @@ pub(crate) async fn for_stages(stages: &[Stage], named: Option<&Url>, port: u16)
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
             .with_context(|| format!("the sample application of {name} cannot listen on 127.0.0.1:{port}"))?;
-        // By its name, so that it is of another site than the registration page, as it is where both are deployed.
+        // By name, so that its site differs from that of the registration page, as in a deployment.
         let url = format!("http://localhost:{}", listener.local_addr()?.port()).parse()?;
         applications.push(Application { stage, url, listener: Some(listener) });
     }
     Ok(applications)
 }
 
-/// Sends a listing's buyers to the application of its stage; to that of the first, if its own has no stack. The seller's
-/// own has the listing's paths, the sample application has its own.
+/// Sends a listing's buyers to the application of its stage, or to that of the first stage if its own has no stack. The
+/// seller's own application has the listing's paths; the sample application has paths of its own.
 pub(crate) fn send_buyers(listing: &mut Listing, applications: &[Application]) {
     let of_stage = applications.iter().find(|application| application.stage == listing.stage);
     let Some(application) = of_stage.or(applications.first()) else { return };
@@ -70,7 +71,7 @@ pub(crate) fn send_buyers(listing: &mut Listing, applications: &[Application]) {
     }
 }
 
-/// The sample application in front of a stage's API, by the sandbox's clock.
+/// Builds the sample application in front of a stage's API, with the sandbox's clock.
 pub(crate) fn sample(api_url: &str, clock: &Clock) -> Router {
     let clock = clock.clone();
     let credentials = Credentials::new("AKIASAMPLEAPPLICATION", "not-verified", None, None, "sandbox");

@@ -1,7 +1,7 @@
-//! The way of AWS's news to the stacks: what was announced waits here until it is due.
+//! The path of AWS's events to the stacks: each announcement waits here until it is due.
 //!
-//! EventBridge's rule and SNS's subscription of each stack stand at the end of the way: an event that no rule matches
-//! and a message of a topic that nobody listens to are gone.
+//! The EventBridge rule and the SNS subscription of each stack are at the end of the path: an event that no rule
+//! matches and a message of a topic without a subscriber are lost.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,13 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// The bus that what is announced goes onto.
+    /// Creates the bus that takes its announcements from a channel.
     pub fn new(announced: UnboundedReceiver<Announcement>) -> Self {
         Self { announced, waiting: BTreeMap::new(), heard: 0 }
     }
 
-    /// The next announcement that is due by then, oldest first; those of one moment come in their order.
+    /// Removes and returns the next announcement that is due at `now`, oldest first; announcements of the same moment
+    /// keep their order.
     pub fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, News)> {
         self.gather();
         let entry = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
@@ -35,13 +36,14 @@ impl Bus {
         Some((at, news))
     }
 
-    /// When the next announcement is due.
+    /// Returns the time at which the next announcement is due.
     pub fn next_due(&mut self) -> Option<Timestamp> {
         self.gather();
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// A buyer who subscribes again at once gets no `unsubscribe-success` (AWS Marketplace user guide, saas-notification).
+    /// Removes the waiting `unsubscribe-success` of a buyer who subscribes again: if they do so immediately, AWS does
+    /// not send it (AWS Marketplace user guide, saas-notification).
     fn forget_what_a_new_subscription_replaces(&mut self, news: &News) {
         let Some((topic, "subscribe-success", customer)) = said(news) else { return };
         self.waiting.retain(|_, waiting| said(waiting) != Some((topic, "unsubscribe-success", customer)));
@@ -56,7 +58,7 @@ impl Bus {
     }
 }
 
-/// What a message of an SNS topic says: the topic, the action and the customer.
+/// Returns the topic, the action and the customer of a message of an SNS topic.
 fn said(news: &News) -> Option<(&str, &str, &Value)> {
     match news {
         News::EventBridge(_) => None,
@@ -66,7 +68,8 @@ fn said(news: &News) -> Option<(&str, &str, &Value)> {
     }
 }
 
-/// What a piece of news is on the queue of a stack with these listings; none if the stack does not hear of it.
+/// Returns the message that an event becomes on the queue of a stack with these listings, or `None` if the stack does
+/// not receive the event.
 pub fn message(at: Timestamp, news: &News, listings: &[Listing]) -> Option<String> {
     let is_heard = match news {
         News::EventBridge(event) => matches(&news_pattern(), event) == Some(true),
@@ -77,7 +80,7 @@ pub fn message(at: Timestamp, news: &News, listings: &[Listing]) -> Option<Strin
     is_heard.then(|| body(at, news))
 }
 
-/// What a piece of news is on a queue that hears of it.
+/// Returns the message that an event becomes on a queue that receives it.
 pub(crate) fn body(at: Timestamp, news: &News) -> String {
     match news {
         News::EventBridge(event) => event.to_string(),
@@ -85,7 +88,7 @@ pub(crate) fn body(at: Timestamp, news: &News) -> String {
     }
 }
 
-/// The pattern of the rule, as the template has it.
+/// The pattern of the rule, as in the template.
 pub(crate) fn news_pattern() -> Value {
     json!({
         "source": ["aws.agreement-marketplace"],
@@ -93,8 +96,8 @@ pub(crate) fn news_pattern() -> Value {
     })
 }
 
-/// Whether a pattern matches an event (EventBridge user guide, "Creating event patterns"); none if it is no pattern, or
-/// has other comparisons than with a text, a prefix or a suffix.
+/// Returns `true` if a pattern matches an event (EventBridge user guide, "Creating event patterns"), or `None` if it is
+/// not a pattern, or has a comparison other than with a text, a prefix or a suffix.
 pub(crate) fn matches(pattern: &Value, event: &Value) -> Option<bool> {
     let mut all = true;
     for (name, wanted) in pattern.as_object().filter(|members| !members.is_empty())? {

@@ -1,7 +1,8 @@
-//! The demo: what a buyer, AWS and the seller's application do with Stallkeeper, one line a step, each step checked.
+//! The demo: the actions of a buyer, AWS and the seller's application with Stallkeeper, one line per step, each step
+//! checked.
 //!
-//! Everything goes over HTTP and AWS's wires: the registration URL, AWS's event bus, the application's signed calls.
-//! Only time is made up: the clock stands, and is moved on where the story says so.
+//! Everything goes over HTTP and AWS's wire protocols: the registration URL, AWS's event bus, the application's signed
+//! calls. Only time is simulated: the clock stands still, and the story moves it.
 
 mod moving;
 mod phases;
@@ -21,14 +22,14 @@ use crate::aws::Delays;
 use crate::people::{People, text};
 use crate::{Options, Sandbox};
 
-/// When the story begins.
+/// The time at which the story starts.
 const BEGINNING: &str = "2026-11-10T09:20:00Z";
 
-/// Tells the story, and fails where a step is not what it must be.
+/// Runs the story, and fails at the first step with an unexpected result.
 ///
 /// # Errors
 ///
-/// The first step that failed, with what was answered.
+/// Fails with the first failed step and the answer that it got.
 pub async fn run() -> Result<()> {
     let began = Instant::now();
     let beginning: Timestamp = BEGINNING.parse()?;
@@ -47,7 +48,7 @@ pub async fn run() -> Result<()> {
     story.settle_accounts().await
 }
 
-/// A contract buyer: registered before AWS has provisioned anything, changed, renewed, gone.
+/// Runs the chapter of a contract buyer, who registers before AWS has provisioned anything, changes, renews and leaves.
 async fn contract(story: &mut Story) -> Result<()> {
     story.chapter("A contract buyer")?;
     let purchase =
@@ -115,7 +116,8 @@ async fn contract(story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// A subscription buyer, whose news comes before the registration, and whose usage is billed through AWS's failures.
+/// Runs the chapter of a subscription buyer, whose events arrive before the registration, and whose usage is billed
+/// despite failures of AWS.
 async fn subscription(story: &mut Story) -> Result<()> {
     story.chapter("A subscription buyer")?;
     let purchase = story.people.buy(json!({ "product": "demo-subscription" })).await?;
@@ -164,7 +166,7 @@ async fn subscription(story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// A contract buyer who uses more than the contract has.
+/// Runs the chapter of a contract buyer who uses more than the contract includes.
 async fn consumption(story: &mut Story) -> Result<()> {
     story.chapter("A buyer of a contract with consumption")?;
     let order = json!({ "product": "demo-consumption", "dimensions": { "events_included": 1000 } });
@@ -183,7 +185,7 @@ async fn consumption(story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// A buyer of a product of the older kind, by SNS.
+/// Runs the chapter of a buyer of a legacy product, whose notifications arrive over SNS.
 async fn legacy(story: &mut Story) -> Result<()> {
     story.chapter("A legacy buyer")?;
     let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
@@ -220,7 +222,7 @@ async fn legacy(story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// How many steps were told.
+/// The number of steps that were printed.
 #[derive(Debug, Default)]
 struct Steps(usize);
 
@@ -229,21 +231,21 @@ impl Steps {
         say(what)
     }
 
-    /// Tells a step that was checked.
+    /// Prints and counts a step that was checked.
     fn say(&mut self, what: impl std::fmt::Display) -> Result<(), SayError> {
         self.0 += 1;
         say(format_args!("  ok  {what}"))
     }
 }
 
-/// The world of the story, and how far it is.
+/// The sandbox of the story, and the progress of the story.
 struct Story {
     sandbox: Sandbox,
     people: People,
     steps: Steps,
-    /// What was used, as this side knows it: by license and dimension.
+    /// The used quantities as the application knows them, by license and dimension.
     used: BTreeMap<(String, String), Decimal>,
-    /// What of what was used is in a contract, and not in `used`.
+    /// The part of the usage that a contract includes, and that is not in `used`.
     included: Decimal,
 }
 
@@ -261,14 +263,14 @@ impl Story {
         Ok(())
     }
 
-    /// The browser arrives with its token; answers the session's cookie.
+    /// Posts the token as the browser does, and returns the session's cookie.
     async fn arrive(&self, token: &str) -> Result<String> {
         let arrived = self.people.arrive(token).await?;
         ensure!(arrived.status == 303, "the registration URL answered {arrived:?}");
         arrived.cookie.context("no session")
     }
 
-    /// Fills in the page and sends it; answers where the browser is sent on to.
+    /// Fills in the page and submits it; returns the address to which the browser is redirected.
     async fn leave_contact(&self, cookie: &str) -> Result<String> {
         let answer = self.people.leave_contact(cookie, "buyer@example.com", "new").await?;
         ensure!(answer.status == 303, "the details were answered {answer:?}");
@@ -281,14 +283,14 @@ impl Story {
         Ok(())
     }
 
-    /// The next call of that operation fails.
+    /// Makes the next call of an operation fail.
     async fn fault(&self, service: &str, operation: &str, kind: &str) -> Result<()> {
         let fault = json!({ "service": service, "operation": operation, "kind": kind });
         self.people.control(Method::POST, "/sandbox/faults", fault).await?;
         Ok(())
     }
 
-    /// Something is used, and the application reports it. Answers the report.
+    /// Uses a quantity, and reports it as the application does. Returns the report.
     async fn uses(&mut self, license: &str, dimension: &str, quantity: i64) -> Result<Value> {
         let report = json!({
             "license": license, "dimension": dimension, "quantity": quantity,
@@ -301,13 +303,13 @@ impl Story {
         Ok(report)
     }
 
-    /// So much of what was used is in a contract.
+    /// Moves a used quantity to the part that a contract includes.
     fn are_included(&mut self, license: &str, dimension: &str, quantity: i64) {
         *self.used.entry((license.to_owned(), dimension.to_owned())).or_default() -= Decimal::from(quantity);
         self.included += Decimal::from(quantity);
     }
 
-    /// What AWS has booked, by license and dimension, without what is zero.
+    /// Returns the quantities that AWS has booked, by license and dimension, without those that are zero.
     async fn billed(&self) -> Result<BTreeMap<(String, String), Decimal>> {
         let mut billed: BTreeMap<(String, String), Decimal> = BTreeMap::new();
         for record in self.people.bill().await? {
@@ -327,7 +329,7 @@ impl Story {
         Ok(())
     }
 
-    /// Compares what was used with what AWS has booked, each as its own side has it.
+    /// Compares the used quantities with those that AWS has booked, each as its own side recorded them.
     async fn settle_accounts(&self) -> Result<()> {
         let billed = self.billed().await?;
         let (mut lost, mut doubled) = (Decimal::ZERO, Decimal::ZERO);
@@ -359,7 +361,7 @@ impl Story {
         self.expect(&format!("/v1/tenants/{tenant}/entitlements?dimension={dimension}"), expected).await
     }
 
-    /// The answer of a path has these members with these values.
+    /// Checks that the answer of a path has these members with these values.
     async fn expect(&self, path: &str, expected: Value) -> Result<()> {
         let (status, answer) = self.people.call(Method::GET, path, None).await?;
         ensure!(status == 200, "{path} was answered {status} {answer}");
@@ -370,7 +372,7 @@ impl Story {
         Ok(())
     }
 
-    /// The application was told of these, in this order, among other things.
+    /// Checks that these events were written for the application, in this order, among others.
     async fn expect_told(&self, license: &str, expected: &[&str]) -> Result<()> {
         let answer = self.people.control(Method::GET, "/sandbox/events", Value::Null).await?;
         let events = answer.get("events").and_then(Value::as_array).context("no events")?;

@@ -1,4 +1,4 @@
-//! An HTTP request as API Gateway hands it to a function, and the function's answer as HTTP.
+//! An HTTP request as API Gateway passes it to a function, and the function's answer as HTTP.
 //!
 //! The format is that of an HTTP API with payload version 2.0 (API Gateway developer guide,
 //! http-api-develop-integrations-lambda). As on AWS, `rawPath` is percent-decoded while `rawQueryString` is not, and a
@@ -17,11 +17,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-/// A request, and what API Gateway knows besides it.
+/// A request, with the context that API Gateway adds to it.
 #[derive(Debug)]
 pub(crate) struct Arrived<'a> {
     pub(crate) method: &'a Method,
-    /// As it stands in the request line.
+    /// The path as in the request line.
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
@@ -29,15 +29,15 @@ pub(crate) struct Arrived<'a> {
     pub(crate) source_ip: String,
     pub(crate) at: Timestamp,
     pub(crate) request_id: String,
-    /// The account that the API belongs to.
+    /// The account that owns the API.
     pub(crate) account: &'a str,
-    /// The route that it took, such as `/v1/licenses/{proxy+}`.
+    /// The route that the request matches, such as `/v1/licenses/{proxy+}`.
     pub(crate) route: &'a str,
-    /// Who signed the request, where that is asked for.
+    /// The caller that signed the request, where a signature is required.
     pub(crate) caller: Option<Caller>,
 }
 
-/// Who signed a request, as the IAM authorizer tells a function.
+/// The caller that signed a request, as the IAM authorizer describes it to a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     access_key: String,
@@ -54,7 +54,7 @@ impl Caller {
         is_key.then(|| Self { access_key: access_key.to_owned() })
     }
 
-    /// One IAM user an access key: the same key is the same caller.
+    /// Returns the ARN of the IAM user that stands for an access key: the same key is the same caller.
     pub(crate) fn arn(&self, account: &str) -> String {
         format!("arn:aws:iam::{account}:user/{}", self.access_key)
     }
@@ -79,7 +79,7 @@ impl Caller {
     }
 }
 
-/// What stands in a path at the places of its route's parameters; a greedy one takes the rest.
+/// Returns the values of a route's parameters in a path; a greedy parameter takes the rest of the path.
 fn parameters_in_path(route: &str, path: &str) -> Map<String, Value> {
     let mut parameters = Map::new();
     let mut rest = path.trim_start_matches('/');
@@ -146,7 +146,7 @@ impl Arrived<'_> {
         with(context, [("authorizer", self.caller.as_ref().map(|caller| caller.authorizer(self.account)))])
     }
 
-    /// The body, and whether it is base64; none if there is none.
+    /// Returns the body, and `true` if it is base64; `None` if the body is empty.
     fn body(&self) -> Option<(String, bool)> {
         if self.body.is_empty() {
             None
@@ -161,7 +161,8 @@ impl Arrived<'_> {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Names in lower case, the values of one name joined by commas; cookies have their own place.
+    /// Returns the headers, with names in lower case and the values of one name joined by commas, but without cookies,
+    /// which have their own member.
     fn headers_json(&self) -> Map<String, Value> {
         let mut headers = Map::new();
         for name in self.headers.keys().filter(|name| **name != header::COOKIE) {
@@ -180,7 +181,7 @@ impl Arrived<'_> {
         cookies.filter(|cookie| !cookie.is_empty()).collect()
     }
 
-    /// Decoded, the values of one name joined by commas.
+    /// Returns the query's parameters, decoded, with the values of one name joined by commas.
     fn parameters(&self) -> Value {
         let mut parameters = Map::new();
         for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
@@ -194,7 +195,7 @@ impl Arrived<'_> {
     }
 }
 
-/// A JSON object with those of the members that there are.
+/// Returns a JSON object with those of the optional members that have a value.
 fn with<const N: usize>(mut object: Value, optional: [(&str, Option<Value>); N]) -> Value {
     if let Some(members) = object.as_object_mut() {
         members.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -202,23 +203,23 @@ fn with<const N: usize>(mut object: Value, optional: [(&str, Option<Value>); N])
     object
 }
 
-/// Whether API Gateway hands a body of that content type on as it is.
+/// Returns `true` if API Gateway passes a body of that content type on without base64.
 fn is_text(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.starts_with("text/")
         || ["application/json", "application/xml", "application/javascript"].contains(&essence.as_str())
 }
 
-/// The event, as a function takes it.
+/// Reads the event as a function receives it.
 ///
 /// # Errors
 ///
-/// When it is not what `aws_lambda_events` takes for one.
+/// Fails when `aws_lambda_events` cannot read it.
 pub(crate) fn read(event: &Value) -> Result<ApiGatewayV2httpRequest, serde_json::Error> {
     ApiGatewayV2httpRequest::deserialize(event)
 }
 
-/// A function's answer as HTTP; none if API Gateway would not take it for one.
+/// Converts a function's answer to HTTP; returns `None` if API Gateway would not accept it.
 pub(crate) fn http_response(answer: ApiGatewayV2httpResponse) -> Option<Response> {
     let status = StatusCode::from_u16(u16::try_from(answer.status_code).ok()?).ok()?;
     let body = match answer.body.unwrap_or_default() {

@@ -1,9 +1,9 @@
 //! API Gateway: an HTTP API in front of the functions of one stack.
 //!
-//! It has the routes of the template: `/register*` goes to `registration`, open to everybody; what is there below `/v1`
-//! goes to `entitlement`, `usage` and `readiness`, behind the IAM authorizer.
-//! **The authorizer does not verify signatures**: it takes the access key for the caller and refuses only a request
-//! that carries none.
+//! It has the routes of the template: `/register*` goes to `registration`, open to everybody; the routes below `/v1` go
+//! to `entitlement`, `usage` and `readiness`, behind the IAM authorizer.
+//! **The authorizer does not verify signatures**: it takes the access key as the caller, and rejects only a request
+//! without one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::event::{Arrived, Caller, http_response, read};
 use crate::queue::uuid;
 use crate::stack::{Function, NoAnswer, Stack};
 
-/// The largest request of an HTTP API (API Gateway quotas).
+/// The largest request of an HTTP API, in bytes (API Gateway quotas).
 const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
 
-/// The largest body that Lambda takes in a synchronous call.
+/// The largest body that Lambda accepts in a synchronous call, in bytes.
 const LARGEST_EVENT_BODY: usize = 6 * 1024 * 1024;
 
 /// One stack's API.
@@ -31,7 +31,7 @@ const LARGEST_EVENT_BODY: usize = 6 * 1024 * 1024;
 pub(crate) struct Api {
     pub(crate) stack: Arc<Stack>,
     pub(crate) clock: Clock,
-    /// The account that it belongs to.
+    /// The account that owns the API.
     pub(crate) account: Arc<str>,
 }
 
@@ -52,8 +52,8 @@ async fn answer(State(api): State<Api>, from: ConnectInfo<SocketAddr>, request: 
     }
 }
 
-/// The route of the template that a path takes, and the function behind it. As at API Gateway a route with a parameter
-/// goes before one that takes everything.
+/// Returns the route of the template that a path matches, and the function behind it. As in API Gateway, a route with a
+/// parameter takes precedence over one with a greedy parameter.
 pub(crate) fn route(path: &str) -> Option<(Function, &'static str)> {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match segments.as_slice() {
@@ -133,18 +133,18 @@ impl Api {
     }
 }
 
-/// What API Gateway answers by itself.
+/// An answer that API Gateway gives by itself.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
-    /// No route.
+    /// No route matches.
     NotFound,
-    /// Not signed.
+    /// The request is not signed.
     Forbidden,
-    /// More than Lambda takes.
+    /// The request is larger than API Gateway or Lambda accepts.
     TooLarge,
     /// The function took too long.
     Unavailable,
-    /// The function ended without an answer, or with one that is none.
+    /// The function ended without an answer, or with an invalid one.
     Failed,
 }
 

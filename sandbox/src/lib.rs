@@ -1,10 +1,10 @@
 //! A local AWS Marketplace with the whole of Stallkeeper around it.
 //!
-//! [`aws`] is the part that stands for AWS: DynamoDB and the services of AWS Marketplace on one port. [`Sandbox`] puts
-//! a stack of the real functions for each stage in front of it, as AWS would run them: `gateway` and `event` are API
-//! Gateway, `bus` is EventBridge and SNS, `queue` is SQS, `stream` the table's stream, `stack` is Lambda and the table.
-//! `timeline` is where time passes. `control` and `storefront` are for those who play with it, over HTTP. `application`
-//! is what the buyers are sold.
+//! [`aws`] is the part that simulates AWS: DynamoDB and the services of AWS Marketplace on one port. [`Sandbox`] puts a
+//! stack of the real functions for each stage in front of it, as AWS would run them: `gateway` and `event` are API
+//! Gateway, `bus` is EventBridge and SNS, `queue` is SQS, `stream` is the table's stream, `stack` is Lambda and the
+//! table. `timeline` moves the clock. `control` and `storefront` are the HTTP interfaces of the sandbox itself.
+//! `application` is the product that buyers buy.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

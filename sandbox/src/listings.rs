@@ -1,11 +1,11 @@
-//! The listings that the sandbox sells, and where they come from.
+//! The listings that the sandbox sells, and their source.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use stallkeeper::listing::Listing;
 
-/// Where the listings come from.
+/// The source of the listings.
 #[derive(Debug, Clone, Default)]
 pub enum Listings {
     /// The demo listings of the workspace, built into the program.
@@ -13,7 +13,7 @@ pub enum Listings {
     Demo,
     /// Every `*.toml` of a folder.
     Folder(PathBuf),
-    /// These.
+    /// The given listings.
     These(Vec<DescribedListing>),
 }
 
@@ -22,7 +22,7 @@ pub enum Listings {
 pub struct DescribedListing {
     /// The file's name without its `.toml`.
     pub file: String,
-    /// What it describes.
+    /// The listing that it describes.
     pub listing: Listing,
 }
 
@@ -35,11 +35,11 @@ const DEMO: [(&str, &str); 5] = [
 ];
 
 impl Listings {
-    /// Reads them, in the order of their names.
+    /// Reads the listings; those of a folder in the order of their file names.
     ///
     /// # Errors
     ///
-    /// A folder that cannot be read or holds no listing; a file that is no listing, with the line.
+    /// Fails when a folder cannot be read or holds no listing, and for a file that is not a listing, with the line.
     pub(crate) fn load(self) -> anyhow::Result<Vec<DescribedListing>> {
         match self {
             Self::Demo => DEMO.iter().map(|(file, text)| described(file, text)).collect(),
@@ -77,7 +77,7 @@ fn described(file: &str, text: &str) -> anyhow::Result<DescribedListing> {
     Ok(DescribedListing { file: file.to_owned(), listing })
 }
 
-/// The listing that someone means: by product code, product id, file or name.
+/// Finds a listing by its product code, product id, file or name.
 pub(crate) fn find<'a>(listings: &'a [DescribedListing], text: &str) -> Option<&'a DescribedListing> {
     let is_meant = |described: &&DescribedListing| {
         let listing = &described.listing;

@@ -15,7 +15,8 @@ use stallkeeper::terminal::{READER_GONE, SayError, is_reader_gone, note_line, sa
 use stallkeeper::time::Clock;
 use url::Url;
 
-/// The embedded DynamoDB makes so many small objects that the system's allocator takes a quarter of its time.
+/// The global allocator. The embedded DynamoDB makes so many small objects that the system's allocator takes a quarter
+/// of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -29,15 +30,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs until Ctrl-C.
+    /// Run until Ctrl-C.
     Serve(Serve),
-    /// Tells what Stallkeeper does in a story that is checked step by step; fails where a step does.
+    /// Run a story about Stallkeeper that is checked step by step; fail at the first step that fails.
     Demo,
-    /// Measures the reporter, the intake or decisions, and says where they stand beside their goals.
+    /// Measure the reporter, the intake, decisions or cold starts, and print the figures beside their goals.
     Bench(sandbox::bench::Arguments),
 }
 
-/// Where the sandbox listens and what it is made of.
+/// The ports and the parts of the sandbox.
 #[derive(Debug, Args)]
 struct Serve {
     /// The port of the first stage's API, the storefront and the control API; each further stage has the next one.
@@ -46,34 +47,34 @@ struct Serve {
     /// The port of every AWS service.
     #[arg(long, default_value_t = 4600)]
     aws_port: u16,
-    /// The stages that have a stack: staging, production or both, with a comma between.
+    /// The stages that have a stack: staging, production or both, separated by a comma.
     #[arg(long, value_delimiter = ',', default_value = "staging")]
     stages: Vec<Stage>,
     /// A folder of described listings (*.toml); the demo listings if none is given.
     #[arg(long, value_name = "DIR")]
     listings: Option<PathBuf>,
     /// The file to keep the tables in; in memory if none is given. What was bought is kept in memory only: after a
-    /// restart the licenses are there, but AWS knows nothing of their agreements.
+    /// restart the licenses still exist, but AWS does not know their agreements.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Where your application is: buyers are sent to the paths of the listing's sign-up and sign-in pages there, and not
-    /// to the sample application.
+    /// The URL of your application: buyers are sent to the paths of the listing's sign-up and sign-in pages there, and
+    /// not to the sample application.
     #[arg(long, value_name = "URL")]
     app_url: Option<Url>,
     /// The port of the first stage's sample application; 10 above `--port` if none is given.
     #[arg(long, value_name = "PORT")]
     app_port: Option<u16>,
-    /// Make hourly records and send none.
+    /// Make hourly records, but send none.
     #[arg(long)]
     dry_run: bool,
-    /// Let AWS take as long as it was seen to take, a minute to provision and four to change the catalog, instead of no
-    /// time.
+    /// Let AWS take as long as it was observed to take, a minute to provision and four to change the catalog, instead
+    /// of no time.
     #[arg(long)]
     real_delays: bool,
-    /// Gives what is bought the same ids in each run.
+    /// Give purchases the same ids in each run.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// What time it is at the start, such as 2026-11-30T23:55:00Z; now if not given.
+    /// The time at the start, such as 2026-11-30T23:55:00Z; the current time if none is given.
     #[arg(long, value_name = "TIMESTAMP")]
     start: Option<Timestamp>,
 }
@@ -82,7 +83,7 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let usual = match &command {
         Command::Serve(_) => "warn,dynoxide=error",
-        // The failures of the story are told by the story.
+        // The story reports its failures itself.
         Command::Demo => "off",
         Command::Bench(_) => "error",
     };
@@ -98,7 +99,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_reader_gone(error.as_ref()) => READER_GONE.into(),
         Err(error) => {
-            // What went wrong and why, in a line; as `Debug` it would bring its backtrace along.
+            // The error and its causes in one line; the `Debug` form would add a backtrace.
             note_line(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
@@ -133,7 +134,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     Ok(say("\nThe sandbox stops.")?)
 }
 
-/// Says what listens where, and what one does with it.
+/// Prints the addresses of the sandbox, and their purposes.
 fn greet(sandbox: &Sandbox) -> Result<(), SayError> {
     let (url, aws) = (sandbox.url(), sandbox.aws_url());
     say(format_args!("storefront   {url}/"))?;

@@ -1,4 +1,4 @@
-//! A stack's metrics: what its functions write for CloudWatch, read as CloudWatch would.
+//! A stack's metrics: the documents that its functions write for CloudWatch, read as CloudWatch reads them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What CloudWatch has of a stack. Clones share it; the functions write to it.
+/// The metrics of a stack in CloudWatch. Clones share them; the functions write to them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CloudWatch(Arc<Mutex<Received>>);
 
-/// The metrics of a stack so far, by the dimensions that they stand under.
+/// The metrics of a stack so far, and their dimensions.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Received {
     /// The sum of each metric's values.
     pub sums: BTreeMap<String, f64>,
     /// The newest value of each metric.
     pub newest: BTreeMap<String, f64>,
-    /// The dimensions that the newest values stand under.
+    /// The dimensions of the newest values.
     pub dimensions: BTreeMap<String, String>,
-    /// The documents that CloudWatch could not have read.
+    /// The number of documents that CloudWatch could not have read.
     pub unreadable: usize,
 }
 
@@ -35,7 +35,7 @@ impl CloudWatch {
 }
 
 impl io::Write for CloudWatch {
-    /// Takes in one line, which is one document.
+    /// Reads one line, which is one document.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut received = self.lock();
         match serde_json::from_slice(line).ok().and_then(|document| read(&document)) {

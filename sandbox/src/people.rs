@@ -1,6 +1,6 @@
-//! Those who come to a sandbox: buyers with their browsers, and the seller's application.
+//! The clients of a sandbox: buyers with their browsers, and the seller's application.
 //!
-//! They know nothing but addresses. The demo is told with them, and the end-to-end tests are.
+//! They know nothing but addresses. The demo and the end-to-end tests use them.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Method, RequestBuilder, header};
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 /// The access key of the application.
 const APPLICATION: &str = "AKIAAPPLICATION";
 
-/// What stands in the place of a signature: it names an access key, and that is all that the sandbox looks at.
+/// Returns the `Authorization` header in place of a real signature: it names an access key, which is all that the
+/// sandbox reads.
 fn signature(access_key: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={access_key}/20261110/us-east-1/execute-api/aws4_request, \
@@ -17,14 +18,14 @@ fn signature(access_key: &str) -> String {
     )
 }
 
-/// Everyone who comes to the address of a stage.
+/// The clients of the address of a stage.
 #[derive(Debug, Clone)]
 pub struct People {
     http: Client,
     url: String,
 }
 
-/// What a buyer holds after pressing Subscribe.
+/// The result of a buyer's purchase.
 #[derive(Debug, Clone)]
 pub struct Bought {
     /// The license's key in Stallkeeper.
@@ -35,56 +36,56 @@ pub struct Bought {
     pub agreement: String,
     /// The buyer's account.
     pub account: String,
-    /// The buyer's key, for a product of the older kind.
+    /// The buyer's customer key, for a legacy product.
     pub customer: Option<String>,
     /// The product's code.
     pub product: String,
 }
 
-/// What a browser was answered.
+/// The answer that a browser gets.
 #[derive(Debug)]
 pub struct Visit {
     /// The status.
     pub status: u16,
-    /// The code of what went wrong.
+    /// The code of the error, if there is one.
     pub code: Option<String>,
-    /// Where the browser is sent on to.
+    /// The address to which the browser is redirected.
     pub location: Option<String>,
-    /// The cookie that was set, as it is sent back.
+    /// The cookie that was set, as the browser sends it back.
     pub cookie: Option<String>,
-    /// How the stack's reporter works, where that is not as usual.
+    /// The state of the stack's reporter, if it is not the usual one.
     pub reporter: Option<String>,
     /// The page.
     pub page: String,
 }
 
 impl People {
-    /// People who come to that address.
+    /// Creates the clients of an address.
     ///
     /// # Errors
     ///
-    /// When there is no HTTP client to be had.
+    /// Fails when the HTTP client cannot be built.
     pub fn at(url: &str) -> Result<Self> {
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self { http, url: url.to_owned() })
     }
 
-    /// A call of the control API, which must succeed.
+    /// Calls the control API, and requires success.
     ///
     /// # Errors
     ///
-    /// When it does not, with what was answered.
+    /// Fails when the call does not succeed, with the answer.
     pub async fn control(&self, method: Method, path: &str, body: Value) -> Result<Value> {
         let (status, body) = answered(self.http.request(method, self.address(path)).json(&body)).await?;
         ensure!((200..300).contains(&status), "{path}: {status} {body}");
         Ok(body)
     }
 
-    /// Buys as the order says, without registering.
+    /// Places an order without registering.
     ///
     /// # Errors
     ///
-    /// What the control API refuses.
+    /// Fails when the control API refuses the order.
     pub async fn buy(&self, mut order: Value) -> Result<Bought> {
         if let Some(order) = order.as_object_mut() {
             order.insert("register".to_owned(), json!(false));
@@ -100,20 +101,20 @@ impl People {
         })
     }
 
-    /// Something happens to an agreement; answers what it became.
+    /// Changes an agreement, and returns the changed agreement.
     ///
     /// # Errors
     ///
-    /// What the control API refuses.
+    /// Fails when the control API refuses the change.
     pub async fn change(&self, agreement: &str, action: Value) -> Result<Value> {
         self.control(Method::POST, &format!("/sandbox/agreements/{agreement}"), action).await
     }
 
-    /// The browser arrives with a token, as AWS Marketplace sends it.
+    /// Posts a token to the registration URL, as AWS Marketplace makes the browser do.
     ///
     /// # Errors
     ///
-    /// When nothing is answered.
+    /// Fails when there is no answer.
     pub async fn arrive(&self, token: &str) -> Result<Visit> {
         self.post_form("/register", &[("x-amzn-marketplace-token", token)], None).await
     }
@@ -122,7 +123,7 @@ impl People {
     ///
     /// # Errors
     ///
-    /// When nothing is answered.
+    /// Fails when there is no answer.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Result<Visit> {
         let request = self.http.post(self.address(path)).header(header::ORIGIN, &self.url).form(fields);
         visit(with_cookie(request, cookie)).await
@@ -132,16 +133,16 @@ impl People {
     ///
     /// # Errors
     ///
-    /// When nothing is answered.
+    /// Fails when there is no answer.
     pub async fn open(&self, path: &str, cookie: Option<&str>) -> Result<Visit> {
         visit(with_cookie(self.http.get(self.address(path)), cookie)).await
     }
 
-    /// Fills in the page of a session and sends it; `account` is `new` or `existing`.
+    /// Fills in the page of a session and submits it; `account` is `new` or `existing`.
     ///
     /// # Errors
     ///
-    /// When the page has no form.
+    /// Fails when the page has no form, or there is no answer.
     pub async fn leave_contact(&self, cookie: &str, email: &str, account: &str) -> Result<Visit> {
         let page = self.open("/register", Some(cookie)).await?.page;
         let token = hidden_field(&page, "form_token").with_context(|| format!("there is no form on {page}"))?;
@@ -149,70 +150,70 @@ impl People {
         self.post_form("/register/details", &fields, Some(cookie)).await
     }
 
-    /// Registers all the way: arrives, leaves a contact, and is handed on to the application.
+    /// Registers completely: posts the token, leaves a contact, and is redirected to the application.
     ///
     /// # Errors
     ///
-    /// When the browser is not let in.
+    /// Fails when no session starts.
     pub async fn register(&self, token: &str, email: &str) -> Result<Visit> {
         let arrived = self.arrive(token).await?;
         let cookie = arrived.cookie.as_deref().with_context(|| format!("nobody was let in: {arrived:?}"))?;
         self.leave_contact(cookie, email, "new").await
     }
 
-    /// Sends whatever it is, as the application.
+    /// Sends any body with any content type, signed as the application.
     ///
     /// # Errors
     ///
-    /// When nothing is answered.
+    /// Fails when there is no answer.
     pub async fn send_raw(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<Visit> {
         visit(self.signed(method, path).header(header::CONTENT_TYPE, content_type).body(body)).await
     }
 
-    /// A signed call of the application. An answer without a body is null.
+    /// Sends a signed call of the application. An answer without a body is null.
     ///
     /// # Errors
     ///
-    /// When no JSON is answered.
+    /// Fails when the answer is not JSON.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
         let request = self.signed(method, path);
         let request = if let Some(body) = body { request.json(&body) } else { request };
         answered(request).await
     }
 
-    /// Somebody redeems the code of a handoff.
+    /// Redeems the code of a handoff, signed with any access key.
     ///
     /// # Errors
     ///
-    /// When no JSON is answered.
+    /// Fails when the answer is not JSON.
     pub async fn redeem_as(&self, access_key: &str, key: &str, code: &str) -> Result<(u16, Value)> {
         let request = self.http.post(self.address("/v1/handoffs")).header(header::AUTHORIZATION, signature(access_key));
         answered(request.header("idempotency-key", key).json(&json!({ "code": code }))).await
     }
 
-    /// The application redeems the code of a handoff.
+    /// Redeems the code of a handoff, as the application.
     ///
     /// # Errors
     ///
-    /// When no JSON is answered.
+    /// Fails when the answer is not JSON.
     pub async fn redeem(&self, key: &str, code: &str) -> Result<(u16, Value)> {
         self.redeem_as(APPLICATION, key, code).await
     }
 
-    /// The application links a license to a tenant.
+    /// Links a license to a tenant, as the application.
     ///
     /// # Errors
     ///
-    /// When no JSON is answered.
+    /// Fails when the answer is not JSON.
     pub async fn link(&self, license: &str, tenant: &str) -> Result<(u16, Value)> {
         self.call(Method::PUT, &format!("/v1/licenses/{license}/tenant"), Some(json!({ "tenant": tenant }))).await
     }
 
-    /// The application reports usage; answers each event's result.
+    /// Reports usage as the application, and returns each event's result.
     ///
     /// # Errors
     ///
-    /// When the request as a whole is not taken.
+    /// Fails when the request as a whole is rejected.
     pub async fn report(&self, events: Value) -> Result<Vec<Value>> {
         let (status, answer) = self.call(Method::POST, "/v1/usage", Some(json!({ "events": events }))).await?;
         ensure!(status == 200, "usage was answered {status} {answer}");
@@ -220,11 +221,11 @@ impl People {
         Ok(results.with_context(|| format!("there are no results in {answer}"))?.clone())
     }
 
-    /// What AWS has booked.
+    /// Returns the records that AWS has booked.
     ///
     /// # Errors
     ///
-    /// When the control API does not answer.
+    /// Fails when the control API does not answer.
     pub async fn bill(&self) -> Result<Vec<Value>> {
         let bill = self.control(Method::GET, "/sandbox/bill", Value::Null).await?;
         let records = bill.get("records").and_then(Value::as_array);
@@ -240,23 +241,23 @@ impl People {
     }
 }
 
-/// The value of a page's hidden field.
+/// Returns the value of a page's hidden field.
 pub fn hidden_field(page: &str, name: &str) -> Option<String> {
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\""))?;
     rest.split('"').next().map(str::to_owned)
 }
 
-/// A text of an answer.
+/// Returns a text member of an answer.
 ///
 /// # Errors
 ///
-/// When it is not there.
+/// Fails when the answer has no such text.
 pub fn text(answer: &Value, name: &str) -> Result<String> {
     let text = answer.get(name).and_then(Value::as_str);
     Ok(text.with_context(|| format!("there is no `{name}` in {answer}"))?.to_owned())
 }
 
-/// The code of the handoff that a browser is sent on with.
+/// Returns the code of the handoff in the address to which a browser is redirected.
 pub fn handoff_code(visit: &Visit) -> Option<String> {
     let (_, code) = visit.location.as_deref()?.split_once("?code=")?;
     Some(code.to_owned())

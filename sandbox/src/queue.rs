@@ -1,7 +1,8 @@
 //! A queue of a stage with its dead-letter queue: SQS as a function sees it.
 //!
-//! A message whose batch failed, or that was reported as failed, is out of sight for a time of the sandbox's clock and
-//! then comes again; after so many times it becomes a dead letter. Standard queues promise neither order nor single delivery, and this one can be told to break both.
+//! A message whose batch failed, or that was reported as failed, is invisible for a time of the sandbox's clock and is
+//! then delivered again; after a number of receives it becomes a dead letter. Standard queues promise neither order nor
+//! single delivery, and this one can be made to break both.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,26 +14,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use ulid::Ulid;
 
-/// How a queue brings messages again.
+/// The redelivery settings of a queue.
 #[derive(Debug, Clone, Copy)]
 pub struct Redelivery {
-    /// For how long a message that was handed out is out of sight.
+    /// The visibility timeout of a message that was received.
     pub after: SignedDuration,
-    /// How often a message is handed out before it becomes a dead letter.
+    /// The number of receives after which a message becomes a dead letter.
     pub most: u32,
 }
 
 impl Redelivery {
-    /// The news queue's, as the template has it.
+    /// The settings of the marketplace events queue, as in the template.
     pub const NEWS: Self = Self { after: SignedDuration::from_secs(90), most: 10 };
-    /// The mail queue's, as the template has it.
+    /// The settings of the mail queue, as in the template.
     pub const MAIL: Self = Self { after: SignedDuration::from_mins(5), most: 40 };
 }
 
-/// How many messages a function gets at once.
+/// The most messages of a batch.
 const BATCH: usize = 10;
 
-/// How many messages that were done with can be delivered once more.
+/// The most processed messages that a queue keeps, so that they can be delivered again.
 const REMEMBERED: usize = 1000;
 
 /// A queue and its dead letters.
@@ -61,7 +62,7 @@ struct Message {
     receives: u32,
     /// The handle of the newest receive; 0 before the first.
     handle: u64,
-    /// Out of sight until then; none while it waits.
+    /// The end of its visibility timeout; `None` while it waits.
     in_flight_until: Option<Timestamp>,
 }
 
@@ -89,7 +90,7 @@ impl Message {
     }
 }
 
-/// Messages that were handed out together.
+/// Messages that were received together.
 #[derive(Debug)]
 pub struct Batch {
     handles: HashSet<u64>,
@@ -97,54 +98,55 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The event that the function gets.
+    /// Returns the event that the function gets.
     ///
     /// # Errors
     ///
-    /// When it is not what `aws_lambda_events` takes for one.
+    /// Fails when `aws_lambda_events` cannot read it.
     pub fn event(&self) -> Result<SqsEvent, serde_json::Error> {
         SqsEvent::deserialize(&self.event)
     }
 }
 
-/// A queue as people see it.
+/// The state of a queue, as the control API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueOverview {
-    /// Whether it is held back.
+    /// `true` if it holds its messages back.
     pub held: bool,
-    /// How many messages can be handed out.
+    /// The number of messages that can be received.
     pub waiting: usize,
-    /// How many were handed out, failed, and will come again.
+    /// The number of messages that were received and not deleted; they are delivered again after their visibility
+    /// timeout.
     pub in_flight: usize,
-    /// What was handed out too often.
+    /// The messages in the dead-letter queue.
     pub dead_letters: Vec<DeadLetter>,
 }
 
-/// A message that was handed out too often.
+/// A message in the dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadLetter {
-    /// SQS's id of it.
+    /// The id that SQS gave it.
     pub message_id: String,
-    /// When it came onto the queue.
+    /// The time at which it was sent to the queue.
     pub sent: Timestamp,
-    /// How often it was handed out.
+    /// The number of times that it was received.
     pub receives: u32,
-    /// What it says.
+    /// The text of the message.
     pub body: String,
 }
 
 impl Queue {
-    /// An empty queue of that name.
+    /// Creates an empty queue with that ARN.
     pub fn new(arn: String, redelivery: Redelivery) -> Self {
         Self { arn, redelivery, on_it: Mutex::default() }
     }
 
-    /// Puts a message on the queue, whatever it says.
+    /// Puts a message on the queue. Its body may be any text.
     pub fn put(&self, body: String, sent: Timestamp) {
         self.lock().messages.push(Message::new(body, sent));
     }
 
-    /// Hands out the next messages, if any can be; those that came back too often become dead letters.
+    /// Receives the next messages, if there are any; messages that were received too often become dead letters.
     pub fn receive(&self, now: Timestamp) -> Option<Batch> {
         let mut on_it = self.lock();
         on_it.bring_back(now, self.redelivery.most);
@@ -166,8 +168,9 @@ impl Queue {
         (!records.is_empty()).then(|| Batch { handles, event: json!({ "Records": records }) })
     }
 
-    /// Does away with what the function has done, as Lambda does: all of the batch but what it reported as failed.
-    /// No answer, or a report that names no message of the batch, is a failure of the whole batch.
+    /// Deletes the messages that the function has processed, as Lambda does: the whole batch except the messages that
+    /// it reported as failed. No answer, or a report that names a message outside the batch, is a failure of the whole
+    /// batch.
     pub fn finish(&self, batch: &Batch, answer: Option<SqsBatchResponse>) {
         let mut on_it = self.lock();
         let ids: HashSet<String> = on_it.of(batch).map(|message| message.id.clone()).collect();
@@ -186,12 +189,12 @@ impl Queue {
         on_it.done.drain(..forgotten);
     }
 
-    /// Puts a message straight among the dead letters, as Lambda does with what it has given up.
+    /// Puts a message directly into the dead-letter queue, as Lambda does with an invocation that it has given up.
     pub fn bury(&self, body: String, sent: Timestamp) {
         self.lock().dead.push(Message::new(body, sent));
     }
 
-    /// Hands out so many dead letters at most, for somebody to look at; they are out of sight for that long.
+    /// Receives at most `most` dead letters for inspection; they are invisible for the duration `hidden`.
     pub fn look_at_dead(&self, now: Timestamp, most: usize, hidden: SignedDuration) -> Vec<DeadLetter> {
         let mut on_it = self.lock();
         let seen = on_it.dead.iter_mut().filter(|message| message.is_visible(now)).take(most);
@@ -203,27 +206,27 @@ impl Queue {
         .collect()
     }
 
-    /// Hides a dead letter for another time, by its id and which receive of it that was; a later one has outdated it.
-    /// Answers whether it was so.
+    /// Hides a dead letter again, identified by its id and the number of its receive; a later receive invalidates an
+    /// earlier one. Returns `true` if there is such a receive.
     pub fn hide_dead(&self, (id, receive): (&str, u32), now: Timestamp, hidden: SignedDuration) -> bool {
         let mut on_it = self.lock();
         let received = on_it.dead.iter_mut().find(|message| message.id == id && message.receives == receive);
         received.map(|message| message.in_flight_until = Some(now + hidden)).is_some()
     }
 
-    /// Keeps so many dead letters, the oldest, and loses the others.
+    /// Keeps the oldest `most` dead letters, and loses the others.
     pub fn keep_dead(&self, most: usize) {
         self.lock().dead.truncate(most);
     }
 
-    /// How many dead letters can be handed out, and how many are out of sight.
+    /// Returns the number of visible dead letters, and the number of invisible ones.
     pub fn count_dead(&self, now: Timestamp) -> (usize, usize) {
         let on_it = self.lock();
         let visible = on_it.dead.iter().filter(|message| message.is_visible(now)).count();
         (visible, on_it.dead.len() - visible)
     }
 
-    /// Puts the dead letters that can be handed out back on the queue, as new messages, and says how many.
+    /// Moves the visible dead letters back to the queue, as new messages, and returns their number.
     pub fn redrive(&self, now: Timestamp) -> usize {
         let mut on_it = self.lock();
         let (moved, kept): (Vec<_>, Vec<_>) =
@@ -234,28 +237,28 @@ impl Queue {
         count
     }
 
-    /// The queue's name at AWS.
+    /// The queue's ARN.
     pub(crate) fn arn(&self) -> &str {
         &self.arn
     }
 
-    /// When the next message comes into sight again.
+    /// Returns the time at which the next message becomes visible again.
     pub fn next_due(&self) -> Option<Timestamp> {
         let on_it = self.lock();
         on_it.messages.iter().filter_map(|message| message.in_flight_until).min()
     }
 
-    /// Hands out nothing until it is released.
+    /// Holds all messages back until they are released.
     pub fn hold(&self) {
         self.lock().held = true;
     }
 
-    /// Hands out again.
+    /// Delivers messages again.
     pub fn release(&self) {
         self.lock().held = false;
     }
 
-    /// Puts so many more copies of every waiting message behind the others.
+    /// Appends this many more copies of every waiting message.
     pub fn duplicate(&self, copies: usize) {
         let mut on_it = self.lock();
         let waiting: Vec<Message> = on_it.messages.iter().filter(|message| message.waits()).cloned().collect();
@@ -264,7 +267,7 @@ impl Queue {
         }
     }
 
-    /// Puts the last so many messages that were done with on the queue once more, in their order.
+    /// Puts the last processed messages, this many, on the queue again, in their order.
     pub fn redeliver(&self, last: usize) {
         let mut on_it = self.lock();
         let from = on_it.done.len().saturating_sub(last);
@@ -272,7 +275,7 @@ impl Queue {
         on_it.messages.extend(again);
     }
 
-    /// Loses the waiting messages that hold a text, as if they had never been sent.
+    /// Loses the waiting messages that contain a text, as if they had never been sent.
     pub fn lose(&self, text: &str) {
         self.lock().messages.retain(|message| !(message.waits() && message.body.contains(text)));
     }
@@ -287,7 +290,7 @@ impl Queue {
         on_it.messages.extend(others);
     }
 
-    /// How it looks now.
+    /// Returns the current state of the queue.
     pub fn overview(&self) -> QueueOverview {
         let on_it = self.lock();
         let waiting = on_it.messages.iter().filter(|message| message.waits()).count();
@@ -309,7 +312,7 @@ impl OnIt {
         self.messages.iter().filter(|message| batch.handles.contains(&message.handle) && !message.waits())
     }
 
-    /// What was out of sight long enough waits again, or is dead.
+    /// Makes the messages whose visibility timeout has ended visible again, or moves them to the dead letters.
     fn bring_back(&mut self, now: Timestamp, most_receives: u32) {
         for message in &mut self.messages {
             if message.in_flight_until.is_some_and(|until| until <= now) {
@@ -344,7 +347,7 @@ fn record(message: &Message, queue: &str) -> Value {
     })
 }
 
-/// Fisher and Yates's shuffle, with numbers of SplitMix64: the same on every machine.
+/// Shuffles by Fisher and Yates's algorithm, with numbers of SplitMix64: the result is the same on every machine.
 fn shuffle<T>(items: &mut [T], seed: u64) {
     let mut state = seed;
     for last in (1..items.len()).rev() {
@@ -358,7 +361,7 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-/// A new id of the form that AWS's messages have.
+/// Returns a new id in the form of AWS's message ids.
 pub(crate) fn uuid() -> String {
     let hex = format!("{:032x}", Ulid::from_datetime(SystemTime::now()).0);
     let mut text = String::with_capacity(36);

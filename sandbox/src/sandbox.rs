@@ -1,4 +1,5 @@
-//! The whole in one process: AWS on one port, a stack for each stage in front of it, and the clock that all go by.
+//! The whole sandbox in one process: AWS on one port, a stack for each stage in front of it, and the clock that all of
+//! them use.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -33,17 +34,18 @@ use crate::{application, control, storefront};
 pub use crate::metrics::Received;
 pub use crate::timeline::BeyondTime;
 
-/// How often the reporter runs, as the template has it.
+/// The interval of the reporter's schedule, as in the template.
 const REPORTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// How often the reconciliation runs, as the template has it, and how often it is looked whether the auditor is due.
+/// The interval of the reconciliation's schedule, as in the template. The sandbox also checks at this interval whether
+/// the auditor is due.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// How often a clock that ticks is looked at.
+/// The interval at which the sandbox does the work that is due by a ticking clock.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How a sandbox is to be. The default is one staging stack with the demo listings on free ports, in memory, whose
-/// clock ticks from now and whose AWS tells its news at once.
+/// The settings of a sandbox. The default is one staging stack with the demo listings on free ports, in memory, with a
+/// clock that ticks from now and an AWS that publishes its events immediately.
 #[derive(Debug)]
 pub struct Options {
     /// The port of the first stage, of the control API and of the storefront; each further stage has the next one. 0
@@ -51,26 +53,26 @@ pub struct Options {
     pub port: u16,
     /// The port of AWS; 0 takes a free one.
     pub aws_port: u16,
-    /// The stages that have a stack here. All of them hear one event bus.
+    /// The stages that have a stack here. One event bus delivers to all of them.
     pub stages: Vec<Stage>,
-    /// What can be bought, of any stage.
+    /// The listings that can be bought, of any stage.
     pub listings: Listings,
-    /// The file that the tables are kept in; none keeps them in memory. What was bought is in memory only.
+    /// The file in which the tables are kept; `None` keeps them in memory. Purchases are in memory only.
     pub data: Option<PathBuf>,
-    /// What time it is: [`Clock::ticking_from`] or [`Clock::standing_at`]. The system's clock, which cannot be set, is
-    /// taken as one that ticks from now.
+    /// The clock: [`Clock::ticking_from`] or [`Clock::standing_at`]. The system's clock, which cannot be set, is taken
+    /// as one that ticks from now.
     pub clock: Clock,
-    /// How long AWS's news takes.
+    /// The delays of AWS's events.
     pub delays: Delays,
-    /// Which readings of AWS's documents hold.
+    /// The readings of AWS's documents that apply.
     pub readings: Readings,
-    /// Where the seller's application is; none starts the sample application, one for each stage.
+    /// The address of the seller's application; `None` starts the sample application, one for each stage.
     pub app_url: Option<Url>,
     /// The port of the first stage's sample application; each further stage's has the next one. 0 takes free ports.
     pub app_port: u16,
-    /// Whether the reporters send nothing.
+    /// `true` if the reporters send nothing.
     pub dry_run: bool,
-    /// What the names of all that is bought are drawn from: the same seed gives the same. None draws others each time.
+    /// The seed of the ids of all purchases: the same seed gives the same ids. `None` gives other ids each time.
     pub seed: Option<u64>,
 }
 
@@ -101,7 +103,7 @@ pub struct Sandbox {
     _lock: Option<DataLock>,
 }
 
-/// What the sandbox's servers share.
+/// The state that the sandbox's servers share.
 #[derive(Debug)]
 pub(crate) struct Inside {
     pub(crate) clock: Clock,
@@ -110,11 +112,11 @@ pub(crate) struct Inside {
     pub(crate) stacks: Vec<Arc<Stack>>,
     app_urls: Vec<(Stage, Url)>,
     pub(crate) listings: Vec<DescribedListing>,
-    /// The browser of those who buy by the control API. It follows no redirect.
+    /// The browser of the buyers who buy through the control API. It follows no redirects.
     pub(crate) browser: reqwest::Client,
     config: SdkConfig,
     pub(crate) web: Arc<Web>,
-    /// What is known of the web to those who look from outside.
+    /// The addresses and certificates of the web, as clients outside know them.
     pub(crate) known: Known,
 }
 
@@ -125,11 +127,11 @@ impl Inside {
 }
 
 impl Sandbox {
-    /// Starts a sandbox; needs a Tokio runtime, and is ready for calls when it returns.
+    /// Starts a sandbox, which is ready for calls when this returns. Needs a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// A port that is taken, a listing or a file that is none, no stage or one twice.
+    /// Fails when a port is taken, a listing or a file is invalid, there is no stage, or a stage is given twice.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let Options {
             port,
@@ -252,23 +254,23 @@ impl Sandbox {
         Ok(Self { inside, _running: running, _lock: lock })
     }
 
-    /// Where the first stage's API, the control API and the storefront are.
+    /// The address of the first stage's API, of the control API and of the storefront.
     pub fn url(&self) -> &str {
         self.inside.stacks.first().map(|stack| stack.url.as_str()).unwrap_or_default()
     }
 
-    /// Where a stage's API is; none if the stage has no stack here.
+    /// Returns the address of a stage's API, or `None` if the stage has no stack here.
     pub fn stage_url(&self, stage: Stage) -> Option<&str> {
         self.inside.stack(stage).map(|stack| stack.url.as_str())
     }
 
-    /// Where a stage's buyers go on to: its sample application, or the one that was named; none if the stage has no
-    /// stack here.
+    /// Returns the address to which a stage's buyers are sent after the registration: its sample application, or the
+    /// one that was named; `None` if the stage has no stack here.
     pub fn app_url(&self, stage: Stage) -> Option<&Url> {
         self.inside.app_urls.iter().find(|(of, _)| *of == stage).map(|(_, url)| url)
     }
 
-    /// The name of a stage's table; none if the stage has no stack here.
+    /// Returns the name of a stage's table, or `None` if the stage has no stack here.
     pub fn table(&self, stage: Stage) -> Option<&str> {
         self.inside.stack(stage).map(|stack| stack.table.as_str())
     }
@@ -283,17 +285,17 @@ impl Sandbox {
         self.inside.aws.url()
     }
 
-    /// AWS itself: where buyers buy, what was asked, and the plan of faults.
+    /// AWS itself: the purchases, the recorded calls, and the plan of faults.
     pub fn aws(&self) -> &Aws {
         &self.inside.aws
     }
 
-    /// A configuration for clients of this AWS, the one that the stacks use.
+    /// The configuration for clients of this AWS, which the stacks use as well.
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.inside.config
     }
 
-    /// Runs the reporter of a stage once, now, beside whatever else goes on.
+    /// Runs the reporter of a stage once, now, concurrently with other work.
     pub async fn report_usage(&self, stage: Stage) {
         if let Some(stack) = self.inside.stack(stage) {
             stack.report_usage().await;
@@ -312,22 +314,22 @@ impl Sandbox {
         &self.inside.web
     }
 
-    /// What the parts of a stage's stack are called at AWS; none if the stage has no stack here.
+    /// Returns the names of a stage's stack and its parts in AWS, or `None` if the stage has no stack here.
     pub fn deployed_names(&self, stage: Stage) -> Option<&DeployedNames> {
         self.inside.stack(stage).map(|stack| &stack.names)
     }
 
-    /// How a stage's stack is wired; none if the stage has no stack here.
+    /// Returns the wiring of a stage's stack, or `None` if the stage has no stack here.
     pub fn wiring(&self, stage: Stage) -> Option<Wiring> {
         self.inside.stack(stage).map(|stack| stack.wiring())
     }
 
-    /// Breaks or mends something of a stage's stack by a merge patch (RFC 7396) on its [`Wiring`], for example
-    /// `{"rule": {"state": "DISABLED"}}`; null removes what can be removed. A stage without a stack is let be.
+    /// Breaks or repairs a part of a stage's stack by a merge patch (RFC 7396) on its [`Wiring`], for example `{"rule":
+    /// {"state": "DISABLED"}}`; null removes a part that can be removed. Does nothing for a stage without a stack.
     ///
     /// # Errors
     ///
-    /// Refuses what a stack does not have, and values that AWS does not know.
+    /// Fails for a part that a stack does not have, and for a value that AWS does not know.
     pub fn rewire(&self, stage: Stage, patch: Map<String, Value>) -> Result<(), Refused> {
         self.inside.stack(stage).map_or(Ok(()), |stack| stack.rewire(patch))
     }
@@ -339,28 +341,29 @@ impl Sandbox {
         }
     }
 
-    /// What CloudWatch has of a stage's metrics; none if the stage has no stack here.
+    /// Returns the metrics of a stage in CloudWatch, or `None` if the stage has no stack here.
     pub fn metrics(&self, stage: Stage) -> Option<Received> {
         self.inside.stack(stage).map(|stack| stack.metrics())
     }
 
-    /// What time it is. Move it by [`advance`](Self::advance) and [`set`](Self::set): setting it here would skip what
-    /// falls due on the way.
+    /// The clock. Move it with [`advance`](Self::advance) and [`set`](Self::set): setting it here would skip the work
+    /// that is due in between.
     pub fn clock(&self) -> &Clock {
         &self.inside.clock
     }
 
-    /// Lets everything happen that is due now, until nothing more follows. A sandbox whose clock ticks does this by
-    /// itself five times a second.
+    /// Does everything that is due now, until nothing more follows. A sandbox whose clock ticks does this by itself
+    /// five times a second.
     pub async fn settle(&self) {
         self.inside.timeline.settle().await;
     }
 
-    /// Moves the clock on, stopping at every moment at which something is due: a delivery, a redelivery, a schedule.
+    /// Moves the clock forward, and stops at every moment at which something is due: a delivery, a redelivery, a
+    /// schedule.
     ///
     /// # Errors
     ///
-    /// When there is no such time.
+    /// Fails when the resulting time is out of range.
     pub async fn advance(&self, by: SignedDuration) -> Result<Timestamp, BeyondTime> {
         self.inside.timeline.advance(by).await
     }
@@ -370,10 +373,10 @@ impl Sandbox {
         self.inside.timeline.set(at).await
     }
 
-    /// Lets something run at every multiple of an interval since 1970, by this clock: what runs every 5 minutes runs
-    /// at :00, :05, :10 and so on, however far the clock is moved at once.
+    /// Runs a task at every multiple of an interval since 1970, by this clock: an interval of 5 minutes runs at :00,
+    /// :05, :10 and so on, however far the clock is moved in one step.
     ///
-    /// While it runs time stands still, so it must not move this clock or [`settle`](Self::settle).
+    /// Time stands still while the task runs, so it must not move this clock or [`settle`](Self::settle).
     pub async fn every<F>(
         &self,
         every: SignedDuration,
@@ -386,7 +389,7 @@ impl Sandbox {
     }
 }
 
-/// Where a stage's server will be.
+/// The address and the listener of a stage's server.
 struct Door {
     stage: Stage,
     url: String,
@@ -416,8 +419,8 @@ async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
     Ok(doors)
 }
 
-/// As `stallkeeper::aws::config` makes it, but for this AWS: the environment has no say. Each endpoint has a name
-/// of its own for the region, so that no sandbox spends the retries of another.
+/// Returns the configuration that `stallkeeper::aws::config` returns, but for this AWS: the environment has no effect.
+/// Each endpoint has its own name for the region, so that no sandbox spends the retries of another.
 pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASANDBOX", "not-verified", None, None, "sandbox");
     SdkConfig::builder()
@@ -433,7 +436,7 @@ pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
 
 async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<()>) {
     let stopped = async move {
-        // Nothing is ever sent: the end of the sender is the signal.
+        // Nothing is ever sent: dropping the sender is the signal.
         let _ = stop.changed().await;
     };
     // Answers are small: without this, each would wait for the peer's delayed acknowledgement.

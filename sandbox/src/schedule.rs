@@ -1,4 +1,4 @@
-//! What runs by the clock, as EventBridge Scheduler would run it.
+//! The tasks that run by the clock, as EventBridge Scheduler would run them.
 
 use std::fmt;
 use std::future::Future;
@@ -6,11 +6,11 @@ use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A run that was begun.
+/// A run that was started.
 pub(crate) type Run = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Things that run every so often, at the multiples of their interval since 1970: what runs every 5 minutes runs at
-/// :00, :05, :10 and so on.
+/// Tasks that run at the multiples of their interval since 1970: an interval of 5 minutes runs at :00, :05, :10 and so
+/// on.
 #[derive(Default)]
 pub(crate) struct Schedules(Vec<Schedule>);
 
@@ -22,7 +22,7 @@ struct Schedule {
 }
 
 impl Schedules {
-    /// Adds one; `run` is given the moment that it is due.
+    /// Adds a task; `run` receives the moment at which it is due.
     pub(crate) fn add<F>(
         &mut self,
         name: &str,
@@ -32,18 +32,18 @@ impl Schedules {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        // An interval of nothing would never let the clock go on.
+        // An interval of zero would never let the clock move on.
         let every = every.max(SignedDuration::from_secs(1));
         let run = Box::new(move |at| -> Run { Box::pin(run(at)) });
         self.0.push(Schedule { name: name.to_owned(), every, next: first_after(now, every), run });
     }
 
-    /// When something is due next.
+    /// Returns the time at which the next task is due.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.0.iter().map(|schedule| schedule.next).min()
     }
 
-    /// Begins what is due by then and has waited longest, and says what it is called.
+    /// Starts the task that is due at `now` and has waited longest, and returns its name.
     pub(crate) fn begin_due(&mut self, now: Timestamp) -> Option<(&str, Run)> {
         let schedule = self.0.iter_mut().min_by_key(|schedule| schedule.next).filter(|due| due.next <= now)?;
         let at = schedule.next;
@@ -51,7 +51,7 @@ impl Schedules {
         Some((&schedule.name, (schedule.run)(at)))
     }
 
-    /// Begins anew from an earlier time.
+    /// Restarts the schedules from an earlier time.
     pub(crate) fn rewind(&mut self, to: Timestamp) {
         for schedule in &mut self.0 {
             schedule.next = first_after(to, schedule.every);
@@ -65,7 +65,7 @@ impl fmt::Debug for Schedules {
     }
 }
 
-/// The first multiple of the interval that lies after a moment.
+/// Returns the first multiple of the interval after a moment.
 fn first_after(at: Timestamp, every: SignedDuration) -> Timestamp {
     let every = every.as_nanos().max(1);
     let next = (at.as_nanosecond().div_euclid(every) + 1) * every;

@@ -1,4 +1,4 @@
-//! One stage's deployment: its table, its functions and its news queue.
+//! One stage's deployment: its table, its functions and its queues.
 //!
 //! The functions are the real handlers on the real AWS clients; only the endpoint is the sandbox's AWS.
 
@@ -39,30 +39,30 @@ use crate::table;
 
 pub(crate) use runs::RECONCILE_FUNCTION;
 
-/// How long the function that takes in news may take, as the template has it.
+/// The timeout of the function that processes AWS's events, as in the template.
 const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long the functions that tell of licenses may take, as the template has it.
+/// The timeout of the functions that publish and mail license events, as in the template.
 const TELLING_TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// Where the buyers' mails come from.
+/// The sender address of the mails to buyers.
 const MAIL_FROM: &str = "no-reply@seller.example";
 
 /// A function of the stack that API Gateway calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
-    /// What buyers meet.
+    /// The registration pages for buyers.
     Registration,
     /// The seller's API: licenses, tenants, entitlements.
     Entitlement,
     /// The seller's API: usage.
     Usage,
-    /// The seller's API: how ready the listings are.
+    /// The seller's API: the readiness of the listings.
     Readiness,
 }
 
 impl Function {
-    /// How long it may take, as the template has it.
+    /// Returns the timeout of the function, as in the template.
     fn time_limit(self) -> Duration {
         match self {
             Self::Registration | Self::Entitlement => Duration::from_secs(25),
@@ -72,10 +72,10 @@ impl Function {
     }
 }
 
-/// A function did not answer.
+/// The reason for which a function did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoAnswer {
-    /// It took longer than it may.
+    /// It took longer than its timeout.
     #[error("it took longer than it may")]
     TimedOut,
     /// It ended without an answer.
@@ -83,7 +83,7 @@ pub(crate) enum NoAnswer {
     Crashed,
 }
 
-/// The running functions. What they remember is gone when they are started anew.
+/// The running functions. Their state in memory is lost when they are restarted.
 #[derive(Debug, Clone)]
 struct Functions {
     registration: Arc<Registration>,
@@ -101,17 +101,17 @@ struct Functions {
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) stage: Stage,
-    /// Where its API is.
+    /// The address of its API.
     pub(crate) url: String,
     pub(crate) table: String,
     pub(crate) queue: Queue,
     pub(crate) mail: Queue,
-    /// What the reporter and the reconciliation did not do is among its dead letters.
+    /// The queue whose dead letters are the failed runs of the reporter, the reconciliation and the auditor.
     pub(crate) runs: Queue,
     stream: Stream,
     /// The topic of the seller's application.
     pub(crate) topic: String,
-    /// How many of SNS's messages the mail queue has heard.
+    /// The number of SNS's messages that the mail queue has received or filtered out.
     heard: AtomicUsize,
     listings: Vec<Listing>,
     functions: Mutex<Functions>,
@@ -120,41 +120,41 @@ pub(crate) struct Stack {
     account: String,
     dry_run: bool,
     known: Known,
-    /// What its parts are called at AWS.
+    /// The names of its parts in AWS.
     pub(crate) names: DeployedNames,
     wiring: Mutex<Wiring>,
-    /// When the reporter runs again besides its schedule.
+    /// The time at which the reporter runs again in addition to its schedule.
     next_run: Mutex<Option<Timestamp>>,
-    /// Changes whenever a planned fault lets what runs die.
+    /// Changes whenever a planned fault crashes the running functions.
     crashes: watch::Receiver<u64>,
     store: Store,
     cloudwatch: CloudWatch,
 }
 
-/// What a stack is set up with.
+/// The settings that a stack is set up with.
 pub(crate) struct Setting<'a> {
-    /// What the functions use.
+    /// The configuration of the functions.
     pub(crate) config: &'a SdkConfig,
-    /// What the sandbox itself uses: past the fault plan and the wire log.
+    /// The configuration of the sandbox itself, which bypasses the fault plan and the wire log.
     pub(crate) direct: &'a SdkConfig,
     pub(crate) clock: &'a Clock,
     pub(crate) account: &'a str,
-    /// Where DynamoDB is for reads of its streams: past the fault plan and the wire log.
+    /// The address of DynamoDB for reads of its streams, which bypass the fault plan and the wire log.
     pub(crate) dynamodb_url: &'a str,
-    /// Whether the reporter sends nothing.
+    /// `true` if the reporter sends nothing.
     pub(crate) dry_run: bool,
-    /// Changes whenever what runs is to die.
+    /// Changes whenever the running functions are to crash.
     pub(crate) crashes: watch::Receiver<u64>,
-    /// What is known of the internet around the stack.
+    /// The addresses and certificates of the internet around the stack.
     pub(crate) known: &'a Known,
 }
 
 impl Stack {
-    /// Makes the table, if there is none, loads the stage's listings into it, and sets the functions up.
+    /// Creates the table, if it does not exist, loads the stage's listings into it, and starts the functions.
     ///
     /// # Errors
     ///
-    /// When DynamoDB does not do it.
+    /// Fails when DynamoDB refuses a call or does not answer.
     pub(crate) async fn set_up(
         stage: Stage,
         url: String,
@@ -204,7 +204,7 @@ impl Stack {
         })
     }
 
-    /// The functions as they run.
+    /// Returns the functions that are running.
     fn running(&self) -> Functions {
         self.lock().clone()
     }
@@ -218,7 +218,7 @@ impl Stack {
         self.functions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a function; what dies is started anew.
+    /// Runs a function, and restarts the functions if it crashes.
     async fn within<T: Send + 'static>(
         &self,
         limit: Duration,
@@ -231,14 +231,14 @@ impl Stack {
         answer
     }
 
-    /// Puts a piece of news on the queue, if the stack is told of it.
+    /// Puts an event on the queue, if the stack's wiring delivers it.
     pub(crate) fn receive(&self, at: Timestamp, news: &News) {
         if self.hears(news) {
             self.queue.put(bus::body(at, news), at);
         }
     }
 
-    /// Hands the next messages of the queue to their function, and says whether there were any.
+    /// Delivers the next messages of the queue to their function, and returns `true` if there were any.
     pub(crate) async fn deliver(&self, now: Timestamp) -> bool {
         let call = |event| {
             let subscription = self.running().subscription;
@@ -247,7 +247,7 @@ impl Stack {
         self.hand_out(&self.queue, "subscription", now, call).await
     }
 
-    /// Hands the next messages of a queue to a function, and says whether there were any.
+    /// Delivers the next messages of a queue to a function, and returns `true` if there were any.
     async fn hand_out<F>(&self, queue: &Queue, name: &str, now: Timestamp, call: impl FnOnce(SqsEvent) -> F) -> bool
     where
         F: Future<Output = Result<SqsBatchResponse, NoAnswer>>,
@@ -267,7 +267,7 @@ impl Stack {
         true
     }
 
-    /// Hands what the table's stream tells to its function, and says whether there was anything.
+    /// Delivers the next records of the table's stream to their function, and returns `true` if there were any.
     pub(crate) async fn tell(&self, now: Timestamp) -> bool {
         let batch = match self.stream.next(now).await {
             Ok(Some(batch)) => batch,
@@ -286,8 +286,8 @@ impl Stack {
         true
     }
 
-    /// Puts what was published to the topic on the mail queue, as far as its subscription is filtered to it, and hands
-    /// the next messages there to their function. Says whether there were any.
+    /// Puts the messages that were published to the topic and pass its subscription's filter on the mail queue, and
+    /// delivers the next messages there to their function. Returns `true` if there were any.
     pub(crate) async fn mail(&self, outbox: &Outbox, now: Timestamp) -> bool {
         let (published, heard) = outbox.published_since(self.heard.load(Ordering::Relaxed), &self.topic);
         self.heard.store(heard, Ordering::Relaxed);
@@ -304,16 +304,16 @@ impl Stack {
         self.hand_out(&self.mail, "mailer", now, call).await
     }
 
-    /// When something comes again by itself.
+    /// Returns the time of the next redelivery.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.queue.next_due().into_iter().chain(self.mail.next_due()).chain(self.stream.next_due()).min()
     }
 
-    /// Hands a request to its function.
+    /// Passes a request to its function.
     ///
     /// # Errors
     ///
-    /// When the function does not answer.
+    /// Fails when the function does not answer.
     pub(crate) async fn call(
         &self,
         function: Function,
@@ -340,26 +340,26 @@ impl Stack {
         }
     }
 
-    /// The stack's name at CloudFormation.
+    /// The stack's name in CloudFormation.
     pub(crate) fn name(&self) -> &str {
         &self.table
     }
 
-    /// What a part of the template is called at AWS.
+    /// Returns the name in AWS of a part of the template.
     pub(crate) fn name_of(&self, part: &str) -> String {
         format!("{}-{part}", self.name())
     }
 
-    /// What CloudWatch has of the stack.
+    /// Returns the stack's metrics in CloudWatch.
     pub(crate) fn metrics(&self) -> Received {
         self.cloudwatch.received()
     }
 
-    /// Every license of the table, in the order of the states.
+    /// Returns every license of the table, in the order of the states.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub(crate) async fn licenses(&self) -> Result<Vec<License>, StoreError> {
         let mut licenses = Vec::new();
         for state in StateName::ALL {
@@ -376,11 +376,11 @@ impl Stack {
         Ok(licenses)
     }
 
-    /// Every event that was written for the seller's application, oldest first.
+    /// Returns every event that was written for the seller's application, oldest first.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub(crate) async fn events(&self) -> Result<Vec<OutboundEvent>, StoreError> {
         let mut events = Vec::new();
         for license in self.licenses().await? {
@@ -393,7 +393,7 @@ impl Stack {
     }
 }
 
-/// What functions are started with.
+/// The settings that functions are started with.
 struct Environment<'a> {
     stage: Stage,
     config: &'a SdkConfig,
@@ -439,7 +439,7 @@ impl Functions {
     }
 }
 
-/// What the stack's parts are called, as the template tells the auditor.
+/// Returns the names of the stack's parts, as the template passes them to the auditor.
 fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
     let schedules = names.schedules.iter().map(|(of, name)| readiness::Schedule {
         name: name.clone(),
@@ -459,8 +459,8 @@ fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
     }
 }
 
-/// Runs a function as Lambda does: apart from its caller, who may go away, for a limited time, and until it dies. A
-/// panic is a crash of that one run; a planned crash ends whatever runs.
+/// Runs a function as Lambda does: independently of its caller, who may disconnect, with a timeout, and until it
+/// crashes. A panic is a crash of that one run; a planned crash ends every run.
 async fn within<T: Send + 'static>(
     limit: Duration,
     mut crashes: watch::Receiver<u64>,

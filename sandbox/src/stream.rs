@@ -1,5 +1,5 @@
-//! The table's stream, as Lambda's poller reads it for a function: filtered to inserted events, in batches, a batch again
-//! from its first failed record on.
+//! The table's stream, as Lambda's poller reads it for a function: filtered to inserted events, in batches. A failed
+//! batch is delivered again from its first failed record.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,13 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// For how long the poller leaves a batch alone that failed. (Lambda's waits are its own; the mapping sets none.)
+/// The time that the poller waits before it delivers a failed batch again. (Lambda chooses its own waits; the mapping
+/// sets none.)
 const PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How many records a function gets at once, as the template has it.
+/// The most records of a batch, as in the template.
 const BATCH: usize = 100;
 
-/// How many records one read of the stream brings at most, as DynamoDB has it.
+/// The most records that one read of the stream returns, as in DynamoDB.
 const READ: usize = 1000;
 
 /// The stream of one table.
@@ -27,22 +28,22 @@ pub(crate) struct Stream {
     place: Mutex<ShardPosition>,
 }
 
-/// How far it is read.
+/// The position up to which the stream is read.
 #[derive(Debug)]
 struct ShardPosition {
     iterator: String,
-    /// What was read and is not done with, oldest first.
+    /// The records that were read and not processed, oldest first.
     waiting: Vec<Value>,
-    /// Not before then, if a batch has failed.
+    /// The time before which no batch is delivered, after a batch has failed.
     again_at: Option<Timestamp>,
 }
 
 impl Stream {
-    /// The stream of a table from now on; none if the table has none.
+    /// Opens the stream of a table for the records from now on.
     ///
     /// # Errors
     ///
-    /// When DynamoDB does not answer.
+    /// Fails when DynamoDB does not answer, or the table has no stream or one of several shards.
     pub(crate) async fn from_now(url: &str, table: &str) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let ask = |operation, body| ask(&client, url, operation, body);
@@ -61,11 +62,11 @@ impl Stream {
         Ok(Self { url: url.to_owned(), client: client.clone(), place: Mutex::new(place) })
     }
 
-    /// The next batch, if there is one and it is not to wait.
+    /// Returns the next batch, if there is one and it need not wait.
     ///
     /// # Errors
     ///
-    /// When DynamoDB does not answer.
+    /// Fails when DynamoDB does not answer.
     pub(crate) async fn next(&self, now: Timestamp) -> anyhow::Result<Option<Event>> {
         if self.lock().again_at.is_some_and(|at| at > now) {
             return Ok(None);
@@ -86,8 +87,8 @@ impl Stream {
         Ok(Some(Event::deserialize(json!({ "Records": batch }))?))
     }
 
-    /// Does away with what the function has done: what stands before the first record that it reported as failed, or
-    /// all of it. No answer is a failure of the whole batch.
+    /// Removes the records that the function has processed: those before the first record that it reported as failed,
+    /// or all of them. No answer is a failure of the whole batch.
     pub(crate) fn finish(&self, batch: &Event, answer: Option<DynamoDbEventResponse>, now: Timestamp) {
         let failed = answer.map(|answer| {
             let number = answer.batch_item_failures.into_iter().next()?.item_identifier;
@@ -103,7 +104,7 @@ impl Stream {
         place.again_at = (done < batch.records.len()).then(|| now + PAUSE);
     }
 
-    /// When a batch that failed comes again.
+    /// Returns the time at which a failed batch is delivered again.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.lock().again_at
     }

@@ -1,4 +1,4 @@
-//! A stage's table, made as the template makes the deployed one.
+//! A stage's table, created as the template creates the deployed one.
 
 use anyhow::{Context, bail};
 use aws_config::SdkConfig;
@@ -9,20 +9,20 @@ use aws_sdk_dynamodb::types::{
 };
 use stallkeeper::store::keys;
 
-/// Whether a table tells what is written to it. The embedded DynamoDB looks at all of a stream for each write.
+/// The stream setting of a table. The embedded DynamoDB reads all of a stream for each write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// As the deployed one does.
+    /// On, as in the deployed table.
     On,
-    /// For who does not listen, and writes much.
+    /// Off, for a client that does not read the stream and writes much.
     Off,
 }
 
-/// Makes the table, unless it is there already; then it is kept as it is, with what it holds.
+/// Creates the table, unless it exists; an existing table keeps its items.
 ///
 /// # Errors
 ///
-/// When DynamoDB does not make it.
+/// Fails when DynamoDB does not create it.
 pub async fn make(config: &SdkConfig, table: &str, stream: Stream) -> anyhow::Result<()> {
     let client = Client::new(config);
     match client.describe_table().table_name(table).send().await {

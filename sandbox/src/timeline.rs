@@ -1,7 +1,7 @@
-//! Where time passes: everything that is due happens when the clock reaches it, in order.
+//! The passing of time: everything that is due happens when the clock reaches it, in order.
 //!
-//! The clock is never moved past a moment at which something is due. It stops there, that thing happens with all that
-//! follows from it, and then it goes on.
+//! The clock is never moved past a moment at which something is due. It stops there, the work is done with all that
+//! follows from it, and then the clock moves on.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::bus::Bus;
 use crate::schedule::Schedules;
 use crate::stack::Stack;
 
-/// The clock, and what waits for it.
+/// The clock, and the work that waits for it.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     clock: Clock,
@@ -24,14 +24,14 @@ pub(crate) struct Timeline {
     due: Mutex<Due>,
 }
 
-/// What waits for the clock, besides the queues. Whoever holds it is the only one to move the clock.
+/// The work that waits for the clock, besides the queues. Only the holder of its lock moves the clock.
 #[derive(Debug)]
 struct Due {
     bus: Bus,
     schedules: Schedules,
 }
 
-/// A time that no clock shows.
+/// The error for a time that the clock cannot show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("that is beyond the end of time")]
 pub struct BeyondTime;
@@ -41,17 +41,17 @@ impl Timeline {
         Self { clock, stacks, outbox, due: Mutex::new(Due { bus, schedules: Schedules::default() }) }
     }
 
-    /// Lets everything happen that is due now, until nothing more follows.
+    /// Does everything that is due now, until nothing more follows.
     pub(crate) async fn settle(&self) {
         let mut due = self.due.lock().await;
         self.settle_now(&mut due).await;
     }
 
-    /// Moves the clock on, through every moment at which something is due.
+    /// Moves the clock forward, through every moment at which something is due.
     ///
     /// # Errors
     ///
-    /// When there is no such time.
+    /// Fails when the resulting time is out of range.
     pub(crate) async fn advance(&self, by: SignedDuration) -> Result<Timestamp, BeyondTime> {
         let mut due = self.due.lock().await;
         let target = self.clock.now().checked_add(by).map_err(|_| BeyondTime)?;
@@ -70,7 +70,7 @@ impl Timeline {
         self.clock.now()
     }
 
-    /// Lets something run every so often.
+    /// Runs a task at every multiple of an interval.
     pub(crate) async fn every<F>(
         &self,
         every: SignedDuration,
@@ -93,7 +93,7 @@ impl Timeline {
         self.settle_now(due).await;
     }
 
-    /// A clock that ticks may be there already, and is not set back.
+    /// Sets the clock forward to a time. A clock that ticks may have passed it already, and is not set back.
     fn forward_to(&self, at: Timestamp) {
         if at > self.clock.now() {
             self.clock.set(at);

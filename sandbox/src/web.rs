@@ -1,8 +1,8 @@
-//! The web around the stacks, for those who look from outside: the registration pages by the names that AWS knows, the
-//! seller's applications and its website, over TLS on one port.
+//! The web around the stacks, for clients outside: the registration pages under the names that AWS knows, the seller's
+//! applications and its website, over TLS on one port.
 //!
-//! Nobody here resolves names: whoever looks is told what is where ([`Web::known`]). What a site answers can be spoiled,
-//! so that what looks can be seen to notice.
+//! No name is resolved here: each client gets the addresses from [`Web::known`]. The answers of a site can be spoiled,
+//! which is to say falsified on purpose, so that tests can check that a client notices.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -35,13 +35,13 @@ use tower::ServiceExt;
 /// The seller's website.
 pub const WEBSITE: &str = "www.example.com";
 
-/// For how long certificates are good if nobody says otherwise, in days.
+/// The default validity of a certificate, in days.
 const CERTIFICATE_DAYS: i64 = 365;
 
-/// How long a client may take to greet.
+/// The time that a client's TLS handshake may take.
 const GREETING: Duration = Duration::from_secs(5);
 
-/// The largest page.
+/// The largest page, in bytes.
 const LONGEST_PAGE: usize = 4 * 1024 * 1024;
 
 /// The web around the stacks.
@@ -54,7 +54,7 @@ pub struct Web {
     clock: Clock,
 }
 
-/// A page of a site that does not answer as it would.
+/// A page of a site whose answers are falsified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spoiled {
@@ -62,50 +62,50 @@ pub struct Spoiled {
     pub host: String,
     /// The page's path.
     pub path: String,
-    /// What becomes of its answers.
+    /// The change to its answers.
     pub answer: Spoil,
 }
 
-/// What becomes of an answer.
+/// A change to an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spoil {
-    /// Another status, and nothing else.
+    /// The answer is replaced by another status without a body.
     Status(u16),
-    /// None ever comes.
+    /// The answer never arrives.
     Hang,
-    /// It sends elsewhere.
+    /// The answer is a redirect to this address.
     Redirect(String),
-    /// It lacks a header.
+    /// The answer lacks this header.
     WithoutHeader(String),
-    /// Its text has something else in it.
+    /// A part of the answer's text is replaced.
     Replace {
-        /// What is replaced, wherever it stands.
+        /// The text that is replaced, wherever it occurs.
         what: String,
-        /// By what.
+        /// The replacement.
         with: String,
     },
 }
 
-/// A site that is there, by its name.
+/// The sites, by host name.
 pub(crate) type Sites = HashMap<String, Router>;
 
-/// Where the registration page of a stage is, as AWS knows it.
+/// Returns the host of a stage's registration page, as AWS knows it.
 pub(crate) fn registration_host(stage: Stage) -> String {
     format!("{stage}.register.example.com")
 }
 
-/// Where the application of a stage is.
+/// Returns the host of a stage's application.
 pub(crate) fn application_host(stage: &str) -> String {
     format!("{stage}.app.example.com")
 }
 
 impl Web {
-    /// Opens a port for sites of these names, on which nothing answers yet.
+    /// Opens a port for sites with these names, on which nothing answers yet.
     ///
     /// # Errors
     ///
-    /// When there is no port, or no certificate can be made.
+    /// Fails when there is no port, or no certificate can be created.
     pub(crate) async fn open(hosts: Vec<String>, clock: Clock) -> anyhow::Result<(Self, TcpListener)> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("the web cannot listen on 127.0.0.1")?;
         let mut params = CertificateParams::default();
@@ -122,7 +122,8 @@ impl Web {
         Ok((web, listener))
     }
 
-    /// What is known of it ahead: where its sites are, and whose word their certificates rest on.
+    /// Returns what clients must know in advance: the addresses of the sites, the mail domains, and the root of the
+    /// certificates.
     pub fn known(&self) -> Known {
         Known {
             hosts: self.hosts.iter().map(|host| (host.clone(), self.place)).collect(),
@@ -132,43 +133,43 @@ impl Web {
         }
     }
 
-    /// The names of its sites.
+    /// The host names of its sites.
     pub fn hosts(&self) -> &[String] {
         &self.hosts
     }
 
-    /// Spoils what a page answers, until it is mended.
+    /// Spoils the answers of a page, until [`mend`](Self::mend) restores them.
     pub fn spoil(&self, host: &str, path: &str, answer: Spoil) {
         self.spoiled().push(Spoiled { host: host.to_owned(), path: path.to_owned(), answer });
     }
 
-    /// What is spoiled.
+    /// The spoiled pages.
     pub fn all_spoiled(&self) -> Vec<Spoiled> {
         self.spoiled().clone()
     }
 
-    /// Everything answers as it would again, with certificates that are good.
+    /// Restores every answer, and gives the sites valid certificates.
     ///
     /// # Errors
     ///
-    /// When no certificate can be made.
+    /// Fails when no certificate can be created.
     pub fn mend(&self) -> anyhow::Result<()> {
         self.spoiled().clear();
         self.certify(CERTIFICATE_DAYS)
     }
 
-    /// Gives the sites a certificate that is good until that many days from now, at midnight.
+    /// Gives the sites a certificate that is valid until midnight, this many days from now.
     ///
     /// # Errors
     ///
-    /// When no certificate can be made.
+    /// Fails when no certificate can be created.
     pub fn certify(&self, days: i64) -> anyhow::Result<()> {
         let made = acceptor(&self.authority, &self.hosts, after(&self.clock, days))?;
         *self.acceptor.lock().unwrap_or_else(PoisonError::into_inner) = made;
         Ok(())
     }
 
-    /// Everything that answers, by the site's name.
+    /// Returns the router of all sites, by host name.
     fn router(self: &Arc<Self>, sites: Sites) -> Router {
         let answered = axum::middleware::from_fn_with_state(Arc::clone(self), spoiling);
         Router::new()
@@ -189,7 +190,7 @@ impl std::fmt::Debug for Web {
     }
 }
 
-/// Connections to the web, after their greeting.
+/// The connections to the web, after their TLS handshakes.
 struct Door {
     web: Arc<Web>,
     listener: TcpListener,
@@ -216,11 +217,11 @@ impl axum::serve::Listener for Door {
     }
 }
 
-/// Answers what comes to the web, until it is stopped.
+/// Answers the requests to the web, until it is stopped.
 pub(crate) async fn serve(web: Arc<Web>, listener: TcpListener, sites: Sites, mut stop: watch::Receiver<()>) {
     let service = web.router(sites).into_make_service();
     let stopped = async move {
-        // Nothing is ever sent: the end of the sender is the signal.
+        // Nothing is ever sent: dropping the sender is the signal.
         let _ = stop.changed().await;
     };
     if let Err(error) = axum::serve(Door { web, listener }, service).with_graceful_shutdown(stopped).await {
@@ -240,7 +241,7 @@ pub(crate) fn website() -> Router {
     Router::new().route("/support", get(|| async { support })).route("/data", get(|| async { data }))
 }
 
-/// A moment that many days from now.
+/// Returns the moment this many days from now.
 fn after(clock: &Clock, days: i64) -> Timestamp {
     let hours = SignedDuration::from_hours(days.saturating_mul(24));
     clock.now().checked_add(hours).unwrap_or(Timestamp::MAX)

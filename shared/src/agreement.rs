@@ -1,6 +1,6 @@
-//! An agreement, as far as a license depends on it.
+//! Agreements, as far as licenses depend on them.
 //!
-//! Agreement events name no license and mostly no product, so what they say is kept by agreement, and each license
+//! Agreement events name no license and mostly no product. So their content is kept by agreement, and each license
 //! takes it from there.
 
 use std::collections::BTreeSet;
@@ -11,63 +11,64 @@ use serde::{Deserialize, Serialize};
 use crate::ids::AgreementId;
 use crate::license::{EndReason, EventStamp};
 
-/// What is known of an agreement.
+/// The known data of an agreement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreement {
     /// Its id.
     pub id: AgreementId,
-    /// What its newest event left it as; none if it is known only from another's event.
+    /// The status after its newest event; `None` if no event about it has arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<Standing>,
-    /// What the newest look at AWS found that its events did not say.
+    /// The newest status that AWS showed and its events did not report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<ObservedStatus>,
-    /// What AWS has advised about the buyer's account.
+    /// The advisories of AWS about the buyer's account.
     #[serde(default, skip_serializing_if = "Advisory::is_none")]
     pub advisory: Advisory,
     /// The agreement that it renewed or replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<AgreementId>,
-    /// When it began or begins.
+    /// The time at which it started or will start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
     /// The agreements that renewed or replaced it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub next: BTreeSet<AgreementId>,
-    /// Counts the writes of the row; a write holds only if it is the next one.
+    /// The number of writes of the row; a write holds only if it is the next one.
     #[serde(default)]
     pub version: u64,
 }
 
-/// What an event left an agreement as.
+/// The status of an agreement after an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// The event's place among others.
+    /// The position of the event among others.
     pub stamp: EventStamp,
     /// The status.
     pub status: AgreementStatus,
 }
 
-/// What a look at AWS found an agreement to be, where no event had said so.
+/// A status that AWS showed for an agreement and that no event had reported.
 ///
 /// It is weaker than an event: see [`standing_of`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObservedStatus {
-    /// When AWS was asked.
+    /// The time at which AWS was asked.
     pub looked_at: Timestamp,
     /// The status.
     pub status: AgreementStatus,
-    /// Since when it has that status at the latest: the moment by which AWS shows it to be over, or of the look.
+    /// The latest time since which it has that status: the moment by which AWS shows it as ended, or the time of the
+    /// request.
     pub at: Timestamp,
 }
 
-/// For how long AWS may still show an agreement as active after it has told that it ended.
+/// The time for which AWS may still show an agreement as active after its event of the ending.
 pub const AWS_HAS_CAUGHT_UP: SignedDuration = SignedDuration::from_mins(15);
 
-/// As what an agreement counts, and since when, from its newest event and the newest look at AWS.
+/// Returns the status that counts for an agreement, and its time, from the newest event and the newest observation.
 ///
-/// An ending that was only seen counts until the event of it arrives, which knows the exact time. That AWS shows it as
-/// active lifts an ending only where AWS has had the time to catch up with its own event.
+/// An observed ending counts until its event arrives, which has the exact time. An observation as active lifts an
+/// ending only if AWS has had the time to catch up with its own event.
 pub fn standing_of(newest: Option<&Standing>, seen: Option<&ObservedStatus>) -> Option<(AgreementStatus, Timestamp)> {
     let given = newest.map(|standing| (standing.status, standing.stamp.at));
     let Some(seen) = seen else { return given };
@@ -80,53 +81,53 @@ pub fn standing_of(newest: Option<&Standing>, seen: Option<&ObservedStatus>) -> 
     Some(if counts { (seen.status, seen.at) } else { (status, at) })
 }
 
-/// A risk that AWS saw on a buyer's account (closure, compromise, fraud): the newest word that it issued one and the
-/// newest that it is resolved. What to do about access is the seller's decision.
+/// A risk that AWS found on a buyer's account (closure, compromise, fraud): the newest time at which AWS issued an
+/// advisory, and the newest at which AWS resolved one. The seller decides what to do about access.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advisory {
-    /// When the newest was issued.
+    /// The newest time at which an advisory was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_at: Option<Timestamp>,
-    /// When the newest that was resolved was.
+    /// The newest time at which an advisory was resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Timestamp>,
 }
 
 impl Advisory {
-    /// Whether nothing was ever advised.
+    /// Returns `true` if there was never an advisory.
     pub fn is_none(&self) -> bool {
         self.issued_at.is_none() && self.resolved_at.is_none()
     }
 
-    /// Takes in what is known elsewhere: of each kind the newest counts, in whatever order it comes.
+    /// Merges what is known elsewhere. The newest time of each kind counts, in any order of arrival.
     pub fn apply(&mut self, other: &Self) {
         self.issued_at = self.issued_at.max(other.issued_at);
         self.resolved_at = self.resolved_at.max(other.resolved_at);
     }
 
-    /// Since when it stands; none if there is none, or if it was resolved since.
+    /// Returns the time since which an advisory stands; `None` if there is none, or if it was resolved since.
     pub fn since(&self) -> Option<Timestamp> {
         self.issued_at.filter(|issued| self.resolved_at.is_none_or(|resolved| resolved < *issued))
     }
 }
 
-/// The status of an agreement, in the Agreement API's words.
+/// The status of an agreement, as the Agreement API names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AgreementStatus {
     /// In force, or accepted for a later date.
     Active,
-    /// Ended and filed.
+    /// Ended and archived.
     Archived,
     /// Ended by the buyer or on request.
     Cancelled,
-    /// Ran out.
+    /// Ended at its end date.
     Expired,
     /// Followed by a renewal.
     Renewed,
     /// Followed by another agreement.
     Replaced,
-    /// Taken back.
+    /// Rolled back.
     RolledBack,
     /// Followed by an amendment.
     Superseded,
@@ -137,7 +138,7 @@ pub enum AgreementStatus {
 }
 
 impl AgreementStatus {
-    /// Reads AWS's word; a new one is [`AgreementStatus::Unknown`].
+    /// Reads the status that AWS names; a new one is [`AgreementStatus::Unknown`].
     pub fn read(text: &str) -> Self {
         match text {
             "ACTIVE" => Self::Active,
@@ -153,14 +154,14 @@ impl AgreementStatus {
         }
     }
 
-    /// Whether the agreement goes on in another.
+    /// Returns `true` if the agreement continues in another.
     pub fn goes_on(self) -> bool {
         self != Self::Active && self.end_reason().is_none()
     }
 
-    /// Why a license with such an agreement is over; none if this status is no ending.
+    /// Returns the reason why a license with such an agreement has ended; `None` if this status is no ending.
     ///
-    /// An agreement that was renewed, replaced, superseded or rolled back goes on in another.
+    /// An agreement that was renewed, replaced, superseded or rolled back continues in another.
     pub fn end_reason(self) -> Option<EndReason> {
         match self {
             Self::Active | Self::Renewed | Self::Replaced | Self::Superseded | Self::RolledBack => None,
@@ -177,51 +178,51 @@ impl AgreementStatus {
 pub struct AgreementEvent {
     /// The agreement.
     pub agreement: AgreementId,
-    /// Its place among others.
+    /// The position of the event among others.
     pub stamp: EventStamp,
-    /// What it left the agreement as.
+    /// The status of the agreement after the event.
     pub status: AgreementStatus,
     /// The agreement that this one renews or replaces.
     pub previous: Option<AgreementId>,
-    /// When it begins, where the event says so.
+    /// The time at which it starts, if the event names it.
     pub starts_at: Option<Timestamp>,
 }
 
-/// What AWS showed of an agreement when it was asked.
+/// An observation of an agreement: what AWS showed when it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgreementLook {
     /// The agreement.
     pub agreement: AgreementId,
-    /// What it was found to be.
+    /// The observed status.
     pub seen: ObservedStatus,
     /// The agreement that it renews or replaces, as their chain shows.
     pub previous: Option<AgreementId>,
-    /// When it began or begins.
+    /// The time at which it started or will start.
     pub starts_at: Option<Timestamp>,
 }
 
 impl Agreement {
-    /// An agreement that nothing is known of but its id.
+    /// Creates an agreement of which nothing is known but its id.
     pub fn new(id: AgreementId) -> Self {
         let (newest, seen, previous, starts_at) = (None, None, None, None);
         Self { id, newest, seen, advisory: Advisory::default(), previous, starts_at, next: BTreeSet::new(), version: 0 }
     }
 
-    /// Takes in an event: the newest standing wins, of two at the same time the ending one; an older one changes
-    /// nothing but what was not known.
+    /// Applies an event. The newest standing wins, and of two at the same time the ending one; an older event does not
+    /// change the standing.
     pub fn apply(&mut self, event: &AgreementEvent) {
         let given = Standing { stamp: event.stamp.clone(), status: event.status };
         if self.newest.as_ref().is_none_or(|known| known.is_older_than(&given)) {
             self.newest = Some(given);
         }
-        // What an event names is more than what a look at AWS made of the chain.
+        // An event takes precedence over what an observation found in the chain.
         self.previous = event.previous.clone().or_else(|| self.previous.take());
         if let Some(start) = event.starts_at {
             self.know_start(start);
         }
     }
 
-    /// Takes in what AWS showed: the newest look counts, and of the rest what was not known.
+    /// Applies an observation. The newest observation counts; the previous agreement is set only if it was not known.
     pub fn see(&mut self, look: &AgreementLook) {
         self.seen = self.seen.take().max(Some(look.seen.clone()));
         self.previous = self.previous.take().or_else(|| look.previous.clone());
@@ -230,26 +231,26 @@ impl Agreement {
         }
     }
 
-    /// The moment at which it ended, as far as anything says so; none while it has not.
+    /// Returns the moment at which it ended, from any source; `None` if it has not.
     pub fn ended_at(&self) -> Option<Timestamp> {
         let (status, at) = standing_of(self.newest.as_ref(), self.seen.as_ref())?;
         status.end_reason().map(|_| at)
     }
 
-    /// Takes in when it began. An amendment may name its own beginning, so the earliest counts.
+    /// Sets the start. An amendment may name its own start, so the earliest one counts.
     pub fn know_start(&mut self, start: Timestamp) {
         self.starts_at = Some(self.starts_at.map_or(start, |known| known.min(start)));
     }
 
-    /// Takes in that another agreement names this one as its previous.
+    /// Records that another agreement names this one as its previous.
     pub fn apply_successor(&mut self, next: &AgreementId) {
         self.next.insert(next.clone());
     }
 }
 
 impl Standing {
-    /// Whether `other` is what counts of the two: time first, then ending over running, then the event's id. Of the
-    /// same event the first word counts, since that was confirmed at AWS.
+    /// Returns `true` if `other` counts of the two: by time first, then an ending over a running status, then the
+    /// event's id. Of the same event the first report counts, since it was confirmed with AWS.
     pub fn is_older_than(&self, other: &Self) -> bool {
         if self.stamp == other.stamp {
             return false;

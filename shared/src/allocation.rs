@@ -1,7 +1,7 @@
-//! Usage allocations: how a record's quantity is broken down by tags (vendor-metered tagging).
+//! Usage allocations: the breakdown of a record's quantity by tags (vendor-metered tagging).
 //!
-//! AWS refuses a whole call for a record whose allocations break a rule (BatchMeterUsage, `UsageAllocations`), so what
-//! does not fit goes into the allocation without tags: less is known of it, and all of it is billed.
+//! AWS refuses a whole call if the allocations of one record break a rule (BatchMeterUsage, `UsageAllocations`). So
+//! what does not fit goes into the allocation without tags: its tags are lost, and all of it is billed.
 
 use std::collections::BTreeSet;
 
@@ -11,42 +11,43 @@ use crate::ledger::HourSum;
 use crate::tags::{MOST_TAGS, Tags};
 use crate::usage::Quantity;
 
-/// How many allocations a record has at most (BatchMeterUsage).
+/// The most allocations of a record (BatchMeterUsage).
 pub const MOST: usize = 2500;
 
-/// How many bytes of tags a record has at most, so that it stays an item of the table (400 KB).
+/// The most bytes of tags in a record, so that it fits in an item of the table (400 KB).
 const MOST_BYTES: usize = 250_000;
 
 /// A part of a record's quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocation {
-    /// What it is tagged with; none for the part without tags.
+    /// The tags; empty for the part without tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
-    /// How much.
+    /// The quantity.
     pub quantity: Quantity,
 }
 
 impl Allocation {
-    /// About how many bytes it takes, in the table and in a request.
+    /// Returns the approximate size in bytes, in the table and in a request.
     pub fn size(&self) -> usize {
         60 + self.tags.iter().map(|(key, value)| 25 + key.len() + value.len()).sum::<usize>()
     }
 }
 
-/// A quantity broken down.
+/// A quantity that is broken down by tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allocated {
-    /// The parts, which sum up to the quantity; none where nothing is tagged.
+    /// The parts, which sum up to the quantity; empty if nothing is tagged.
     pub parts: Vec<Allocation>,
-    /// How many tagged amounts went into the part without tags.
+    /// The number of tagged amounts that went into the part without tags.
     pub folded: usize,
 }
 
 /// Breaks a quantity down by an hour's tags, the largest amounts first.
 ///
-/// At most 2500 parts, 5 keys of tags in all of them, each set of tags once, and one part without tags. Where the
-/// quantity is less than the hour's sum (of an overage, or beyond what a record holds), the smallest amounts are cut.
+/// There are at most 2500 parts and 5 keys of tags in all of them, each set of tags occurs once, and at most one part
+/// has no tags. If the quantity is less than the hour's sum (for an overage, or for what exceeds a record), the
+/// smallest amounts are cut.
 pub fn allocate(sum: &HourSum, quantity: Quantity) -> Allocated {
     let mut by_size: Vec<_> = sum.tagged.iter().filter(|(_, amount)| !amount.is_zero()).collect();
     by_size.sort_by_key(|(tags, amount)| (std::cmp::Reverse(**amount), *tags));

@@ -1,4 +1,4 @@
-//! The audit log: what callers of the API changed or replayed, who it was, and what belongs to it.
+//! The audit log: what callers of the API changed or replayed, which caller it was, and the details.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// What somebody did.
+/// An action of a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// Its id; sorts by time.
+    /// Its id, which sorts by time.
     pub id: Ulid,
-    /// When.
+    /// The time of the action.
     pub at: Timestamp,
-    /// Who: the caller's ARN.
+    /// The caller's ARN.
     pub actor: String,
-    /// What, for example `usage.requeue`.
+    /// The name of the action, for example `usage.requeue`.
     pub action: String,
-    /// To what.
+    /// The object of the action.
     pub subject: String,
-    /// What belongs to it: what was there before, what it was to be, and why, where a reason was given.
+    /// The details: the previous values, the intended values, and the reason, if one was given.
     pub before: BTreeMap<String, String>,
 }
 
 impl AuditEntry {
-    /// An entry of now. A caller whom API Gateway does not name is `unknown`.
+    /// Creates an entry at `now`. A caller that API Gateway does not name is `unknown`.
     pub fn new<const N: usize>(
         actor: Option<&str>,
         action: &str,

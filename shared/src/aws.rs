@@ -1,4 +1,4 @@
-//! How every function begins: the configuration of its AWS clients, its table, its log.
+//! The setup that every function shares: the configuration of its AWS clients, its table, its log.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,21 +14,21 @@ use crate::metrics::Metrics;
 #[error("the environment variable {0} is not set")]
 pub struct MissingSetting(pub &'static str);
 
-/// The configuration of the AWS clients, from the function's environment.
+/// Returns the configuration of the AWS clients, from the function's environment.
 ///
-/// A call is given up after 5 seconds and tried up to three times within 10, so that a buyer is answered before API
-/// Gateway's 30 seconds are over. `AWS_ENDPOINT_URL` points every client somewhere else, such as the sandbox.
+/// An attempt times out after 5 seconds, and a call makes up to three attempts within 10, so that a buyer is answered
+/// within API Gateway's 30 seconds. `AWS_ENDPOINT_URL` points every client to another endpoint, such as the sandbox.
 pub async fn config() -> SdkConfig {
     loader().load().await
 }
 
-/// What [`config`] loads, for who says more than the environment.
+/// Returns the loader of [`config`], for callers that add settings to those of the environment.
 pub fn loader() -> ConfigLoader {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(retries()).timeout_config(timeouts())
 }
 
-/// The time limits of [`config`].
+/// Returns the timeouts of [`config`].
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
@@ -37,57 +37,57 @@ pub fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The retries of [`config`].
+/// Returns the retry policy of [`config`].
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }
 
-/// The name of the stack's table, from `TABLE_NAME`.
+/// Returns the name of the stack's table, from `TABLE_NAME`.
 ///
 /// # Errors
 ///
-/// When it is not set.
+/// Fails when the variable is not set.
 pub fn table_name() -> Result<String, MissingSetting> {
     setting("TABLE_NAME")
 }
 
-/// A variable of the function's environment.
+/// Returns a variable of the function's environment.
 ///
 /// # Errors
 ///
-/// When it is not set.
+/// Fails when the variable is not set.
 pub fn setting(name: &'static str) -> Result<String, MissingSetting> {
     std::env::var(name).map_err(|_| MissingSetting(name))
 }
 
-/// Where the function's metrics go: to its output, under the stage of `STAGE`.
+/// Returns the function's metrics, which go to its standard output under the stage in `STAGE`.
 ///
 /// # Errors
 ///
-/// When the stage is not set.
+/// Fails when the stage is not set.
 pub fn metrics() -> Result<Metrics, MissingSetting> {
     Ok(Metrics::new(setting("STAGE")?, is_dry_run(), std::io::stdout()))
 }
 
-/// Whether the stack's reporter sends nothing: `REPORTER` is `dry-run`.
+/// Returns `true` if the stack's reporter sends nothing: `REPORTER` is `dry-run`.
 pub fn is_dry_run() -> bool {
     std::env::var("REPORTER").is_ok_and(|reporter| reporter == "dry-run")
 }
 
-/// How much time an invocation has until its deadline. One that was over before it began is none: `cargo lambda watch`
-/// names a moment of 1970. Then it has the function's `time_limit`.
+/// Returns the time that an invocation has until its deadline. If the deadline has passed, returns the function's
+/// `time_limit`: `cargo lambda watch` sends a deadline in 1970.
 pub fn time_left(deadline: SystemTime, time_limit: Duration) -> Duration {
     deadline.duration_since(SystemTime::now()).unwrap_or(time_limit)
 }
 
-/// Starts the function's log: one JSON object a line, level by `RUST_LOG` (`info` if unset).
+/// Starts the function's log: one JSON object per line, with the level of `RUST_LOG` (`info` if it is not set).
 pub fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_current_span(false).init();
 }
 
-/// An error and what caused it, in one line, for the log.
+/// Returns an error and its causes in one line, for the log.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

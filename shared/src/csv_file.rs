@@ -1,7 +1,7 @@
-//! CSV files that sellers send: a header row, and a row a thing.
+//! CSV files that sellers send: a header row, and one row for each item.
 //!
-//! What is wrong with a row is told of that row and its line. What could make a row vanish, such as a quote that is not
-//! closed, is told of the file.
+//! A problem with a row is reported for that row and its line. A problem that could hide a row, such as a quote that is
+//! not closed, is reported for the whole file.
 
 use std::collections::BTreeSet;
 
@@ -12,49 +12,49 @@ use crate::http::shortened;
 /// The columns of a kind of file, in any order.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns {
-    /// Those that must be there.
+    /// The columns that must be there.
     pub required: &'static [&'static str],
-    /// Those that may be there.
+    /// The columns that may be there.
     pub optional: &'static [&'static str],
-    /// What the names of further columns begin with.
+    /// The prefix of the names of further columns.
     pub prefix: Option<&'static str>,
 }
 
-/// Why a file cannot be answered row by row.
+/// The reason why a file cannot be answered row by row.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCsv {
-    /// Rows may be hidden in a field.
+    /// A field is quoted wrongly and may hide rows.
     #[error("line {0}: a quoted field is not closed, or goes on behind its closing quote")]
     Quote(usize),
-    /// It is empty.
+    /// The file is empty.
     #[error("there is no header row")]
     NoHeader,
     /// Columns are missing.
     #[error("the header row has no column {0}")]
     Missing(String),
-    /// A column is none of those that are known.
+    /// A column is unknown.
     #[error("the column `{column}` is none of {known}")]
     Unknown {
         /// The column.
         column: String,
-        /// Those that are known.
+        /// The known columns.
         known: String,
     },
-    /// A column is there twice.
+    /// A column occurs more than once.
     #[error("the column `{0}` is there more than once")]
     Doubled(String),
-    /// It has nothing but a header.
+    /// The file has only a header.
     #[error("there is no row below the header")]
     NoRows,
-    /// It has more rows than are taken at once.
+    /// The file has more rows than the limit.
     #[error("there are {0} rows")]
     TooManyRows(usize),
-    /// The reader cannot read it.
+    /// The CSV reader cannot read the file.
     #[error("it is not CSV")]
     Unreadable(#[from] csv::Error),
 }
 
-/// A row with another number of cells than the header has.
+/// A row whose number of cells differs from that of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} has {cells} fields, and the header has {columns}")]
 pub struct WrongLength {
@@ -63,14 +63,14 @@ pub struct WrongLength {
     columns: usize,
 }
 
-/// A file that could be read.
+/// A CSV file that was read.
 #[derive(Debug)]
 pub struct CsvFile {
     header: StringRecord,
     rows: Vec<(usize, StringRecord)>,
 }
 
-/// A row of it.
+/// A row of a [`CsvFile`].
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     header: &'a StringRecord,
@@ -78,13 +78,14 @@ pub struct Row<'a> {
 }
 
 impl CsvFile {
-    /// Reads a file with 1 to `most` rows below its header; byte order marks before it are passed over.
+    /// Reads a file with 1 to `most` rows below its header. Byte order marks at its start are skipped.
     ///
     /// # Errors
     ///
-    /// When it cannot be told which rows it has, or what their cells are.
+    /// Fails when the file is not CSV, a field is quoted wrongly, the header is wrong, or there is no row or more than
+    /// `most`.
     pub fn read(text: &str, columns: &Columns, most: usize) -> Result<Self, InvalidCsv> {
-        // All of them: the reader passes over one by itself, and must see the text that is looked at here.
+        // All byte order marks: the reader skips one by itself, and must read the same text as the checks here.
         let text = text.trim_start_matches('\u{feff}');
         let lines = Lines::of(text);
         if let Some(at) = misquoted(text) {
@@ -105,7 +106,7 @@ impl CsvFile {
         }
     }
 
-    /// The rows in order, each with the line that it begins in, from 1.
+    /// Returns the rows in order, each with the line in which it starts, from 1.
     pub fn rows(&self) -> impl Iterator<Item = (usize, Result<Row<'_>, WrongLength>)> {
         let header = &self.header;
         self.rows.iter().map(move |(line, cells)| {
@@ -116,19 +117,19 @@ impl CsvFile {
 }
 
 impl<'a> Row<'a> {
-    /// Its cells, each behind the name of its column.
+    /// Returns the cells, each with the name of its column.
     pub fn cells(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.header.iter().zip(self.cells)
     }
 
-    /// The cell of a column, if the file has that.
+    /// Returns the cell of a column, if the file has that column.
     pub fn cell(&self, column: &str) -> Option<&'a str> {
         self.cells().find(|(name, _)| *name == column).map(|(_, cell)| cell)
     }
 }
 
 impl Columns {
-    /// Whether a header has the columns that it must have, none that is not known, and each once.
+    /// Checks that a header has every required column, no unknown column, and no column twice.
     fn check(&self, header: &StringRecord) -> Result<(), InvalidCsv> {
         let mut seen = BTreeSet::new();
         for column in header {
@@ -157,9 +158,9 @@ impl std::fmt::Display for Columns {
     }
 }
 
-/// Where a quoted field is not closed, or goes on behind its closing quote.
+/// Returns the offset at which a quoted field is not closed, or continues after its closing quote.
 ///
-/// The reader takes either for a longer field, which may swallow rows that follow: they would be answered by nothing.
+/// The reader reads either as a longer field, which may swallow the rows after it: these would get no answer.
 fn misquoted(text: &str) -> Option<usize> {
     #[derive(Clone, Copy)]
     enum At {
@@ -168,7 +169,7 @@ fn misquoted(text: &str) -> Option<usize> {
         Quoted {
             since: usize,
         },
-        /// Behind a quote in a quoted field: its end, or the first of two that stand for one.
+        /// After a quote in a quoted field: the end of the field, or the first of two quotes that stand for one.
         Quote {
             since: usize,
         },
@@ -191,14 +192,15 @@ fn misquoted(text: &str) -> Option<usize> {
     }
 }
 
-/// Where a row begins: the reader's position is behind the row before, and blank lines may follow there.
+/// Returns the offset at which a row starts. The reader's position is after the previous row, where blank lines may
+/// follow.
 fn beginning(text: &str, row: &StringRecord) -> usize {
     let behind = row.position().and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or_default();
     let blank = text.bytes().skip(behind).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     behind + blank
 }
 
-/// Where the lines of a text begin, as an editor counts them.
+/// The offsets at which the lines of a text start, as an editor counts lines.
 struct Lines(Vec<usize>);
 
 impl Lines {
@@ -213,7 +215,7 @@ impl Lines {
         Self([0].into_iter().chain(ends.map(|(at, _)| at + 1)).collect())
     }
 
-    /// The number of the line that a byte is in, from 1.
+    /// Returns the number of the line that contains a byte, from 1.
     fn line(&self, byte: usize) -> usize {
         self.0.partition_point(|begins| *begins <= byte)
     }

@@ -1,7 +1,7 @@
-//! What a tenant may use, and why.
+//! Decisions about what a tenant may use, with their reasons.
 //!
-//! [`decide`] answers from the tenant's licenses alone: no call to AWS, nothing but what was last read there, with
-//! its age. It holds by the licenses' states at the moment of asking.
+//! [`decide`] answers from the tenant's licenses alone. It makes no call to AWS and uses only what was last read from
+//! AWS, with its age. It uses the states of the licenses at the moment of the question.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::ids::{DimensionKey, LicenseId};
 use crate::license::License;
 use crate::listing::{Dimension, Listing};
 
-/// What a license grants in one dimension, as AWS's entitlement service has it.
+/// An entitlement of a license in one dimension, as AWS's entitlement service has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entitlement {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// How much of it.
+    /// The value.
     pub value: Value,
-    /// Until when at least; a renewal moves it. It locks nobody out by itself (GetEntitlements, `ExpirationDate`).
+    /// The earliest end; a renewal moves it. It locks no buyer out by itself (GetEntitlements, `ExpirationDate`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
@@ -40,7 +40,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The amount, where it is one.
+    /// Returns the amount, if the value is one.
     pub fn amount(&self) -> Option<Decimal> {
         match self {
             Self::Integer(amount) => Some(Decimal::from(*amount)),
@@ -50,12 +50,12 @@ impl Value {
     }
 }
 
-/// What the seller's application asks: may this tenant use the dimension (that much of it)?
+/// A question of the seller's application: may this tenant use the dimension, and that much of it?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// How much is wanted in total; none asks only whether there is any.
+    /// The total quantity that is wanted; `None` asks only whether there is any.
     pub quantity: Option<Decimal>,
 }
 
@@ -64,32 +64,32 @@ pub struct Question {
 pub struct Decision {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// Whether the tenant may.
+    /// `true` if the tenant may use it.
     pub allowed: bool,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The amount held, summed over the tenant's licenses; none where it is not counted.
+    /// The amount held, summed over the tenant's licenses; `None` if it is not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Decimal>,
     /// The names held (String entitlements).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// Until when at least; none where AWS named no date that is still to come.
+    /// The earliest end; `None` if AWS named no date in the future.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// Whether a date that AWS named has passed without word of a renewal or an end.
+    /// `true` if a date that AWS named has passed without an event of a renewal or an end.
     pub expiry_passed: bool,
-    /// When the oldest of the knowledge used was read at AWS.
+    /// The time of the oldest read from AWS that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
-    /// The age of that knowledge in seconds.
+    /// The age of that read in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<i64>,
     /// The licenses that grant it.
     pub licenses: Vec<LicenseId>,
 }
 
-/// Why a decision is what it is.
+/// The reason for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -101,7 +101,7 @@ pub enum Reason {
     QuantityExceeded,
     /// The contract does not cover it at all.
     NotEntitled,
-    /// The license is active, but its entitlements were not there yet when AWS was last asked.
+    /// The license is active, but its entitlements were not available yet when AWS was last asked.
     EntitlementsNotReadYet,
     /// No license of the tenant is in force.
     NoActiveLicense,
@@ -111,7 +111,7 @@ pub enum Reason {
     NoLicense,
 }
 
-/// A license of the tenant with the listing of its product, where there still is one.
+/// A license of the tenant, with the listing of its product if there still is one.
 #[derive(Debug, Clone)]
 pub struct Holding {
     /// The license.
@@ -128,9 +128,9 @@ impl Holding {
 
 /// Answers a question from the tenant's licenses.
 ///
-/// Amounts of several licenses add up. In one license, an entitlement whose date has passed counts only while no
-/// other of that dimension is still valid. A dimension that is metered under any license in force is allowed in any
-/// quantity, since what goes beyond a contract is billed by use.
+/// Amounts of several licenses add up. In one license, an entitlement whose date has passed counts only if no other
+/// entitlement of that dimension is still valid. A dimension that is metered under any license in force is allowed in
+/// any quantity, since usage beyond a contract is billed.
 pub fn decide(question: &Question, holdings: &[Holding], now: Timestamp) -> Decision {
     let key = &question.dimension;
     let in_force: Vec<&Holding> = holdings.iter().filter(|holding| holding.license.grants_access_at(now)).collect();
@@ -178,7 +178,7 @@ pub fn decide_all(holdings: &[Holding], now: Timestamp) -> Vec<Decision> {
     keys.into_keys().map(|dimension| decide(&Question { dimension, quantity: None }, holdings, now)).collect()
 }
 
-/// Why there is nothing of a dimension.
+/// Returns the reason why nothing of a dimension is held.
 fn refusal(key: &DimensionKey, holdings: &[Holding], in_force: &[&Holding]) -> Reason {
     let unread = |holding: &&Holding| {
         holding.license.entitlements_read_at.is_none()
@@ -195,7 +195,7 @@ fn refusal(key: &DimensionKey, holdings: &[Holding], in_force: &[&Holding]) -> R
     }
 }
 
-/// What the licenses in force hold of one dimension.
+/// The entitlements of the licenses in force in one dimension.
 #[derive(Default)]
 struct Held<'a> {
     amount: Option<Decimal>,

@@ -1,4 +1,4 @@
-//! The ledger of usage: what stands in it for an hour, and how that is summed.
+//! The ledger of usage: the items of an hour, and their sum.
 
 use std::collections::BTreeMap;
 
@@ -15,74 +15,74 @@ use crate::usage::KeyHash;
 /// An item of the ledger: usage as it counts in its hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerItem {
-    /// Of what.
+    /// The dimension.
     pub dimension: DimensionKey,
-    /// Where it comes from.
+    /// The source of the item.
     pub source: Source,
-    /// How much.
+    /// The amount.
     pub amount: Decimal,
 }
 
-/// Where an item of the ledger comes from.
+/// The source of an item of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Reported while the hour was open.
     Open {
         /// The idempotency key.
         key: KeyHash,
-        /// Which correction it is.
+        /// The number of the correction.
         revision: u32,
-        /// When intake received it.
+        /// The time at which intake received it.
         received_at: Timestamp,
-        /// What it was tagged with.
+        /// The tags.
         tags: Tags,
     },
     /// Reported late.
     Late {
         /// The idempotency key.
         key: KeyHash,
-        /// What it was tagged with.
+        /// The tags.
         tags: Tags,
     },
     /// Carried from another hour, with what is known of its tags.
     Carried(Vec<Allocation>),
 }
 
-/// What an hour holds of a dimension.
+/// The sum of an hour's usage in a dimension.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HourSum {
-    /// All of it.
+    /// The whole amount.
     pub amount: Decimal,
-    /// What of it is tagged.
+    /// The tagged amounts.
     pub tagged: BTreeMap<Tags, Decimal>,
     /// Keys that were reported with several contents in one revision.
     pub contested: Vec<ContestedKey>,
 }
 
-/// A key that was reported in one revision with several contents: the one that was received first counts.
+/// A key that was reported in one revision with several contents. The content that was received first counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContestedKey {
     /// The idempotency key.
     pub key: KeyHash,
     /// The revision.
     pub revision: u32,
-    /// Its contents, the one that counts first.
+    /// Its contents. The first one counts.
     pub contents: Vec<Content>,
 }
 
 /// The content of a usage event: what is billed for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Content {
-    /// When intake received it first.
+    /// The time at which intake first received it.
     pub received_at: Timestamp,
-    /// How much.
+    /// The quantity.
     pub quantity: Decimal,
     /// The tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
-/// How many contents of one key and revision are told apart; a program that sends more is told of these.
+/// The most contents of one key and revision that are distinguished. A program that sends more is shown these.
 const MOST_CONTENTS: usize = 10;
 
 impl HourSum {
@@ -103,8 +103,8 @@ impl HourSum {
         }
     }
 
-    /// What it holds beyond a record, with the tags of what the record does not have; where something was carried
-    /// before, its tags are no longer known.
+    /// Returns what the hour holds beyond a record, with the tags of what the record does not have. If something was
+    /// carried before, or the record bills an overage, the tags are no longer known.
     #[must_use]
     pub fn beyond(&self, record: &HourlyRecord, difference: Decimal) -> Self {
         let mut beyond = Self { amount: difference, ..Self::default() };
@@ -125,15 +125,15 @@ impl HourSum {
     }
 }
 
-/// Sums an hour per dimension, item by item, without keeping the items.
+/// Sums an hour by dimension, item by item, without keeping the items.
 ///
 /// Of a key's revisions the highest counts, and of several contents of one revision the one that was received first,
-/// however often each was sent again. What came late under a key that was reported in the open hour too does not
-/// count beside it. The items of one key must come one after the other, as they stand in the ledger.
+/// however often each was sent again. Late usage under a key that was also reported in the open hour does not count.
+/// The items of one key must follow each other, as they do in the ledger.
 #[derive(Debug, Default)]
 pub struct Summing {
     sums: BTreeMap<DimensionKey, HourSum>,
-    /// What counts so far of the key whose items come.
+    /// The content that counts so far for the current key.
     current: Option<Counted>,
 }
 
@@ -141,13 +141,13 @@ pub struct Summing {
 struct Counted {
     dimension: DimensionKey,
     key: KeyHash,
-    /// None for what came late.
+    /// The revision; `None` for late usage.
     revision: Option<u32>,
     contents: Vec<Content>,
 }
 
 impl Counted {
-    /// Takes in another item of the same key.
+    /// Adds another item of the same key.
     fn add(&mut self, next: Self) {
         if self.revision < next.revision {
             *self = next;
@@ -170,7 +170,7 @@ impl Counted {
 }
 
 impl Summing {
-    /// Takes in the next item.
+    /// Adds the next item.
     pub fn add(&mut self, item: LedgerItem) {
         let LedgerItem { dimension, source, amount } = item;
         let (key, revision, received_at, tags) = match source {
@@ -196,7 +196,7 @@ impl Summing {
         }
     }
 
-    /// The sums, when all items were taken in.
+    /// Returns the sums, after the last item.
     pub fn finish(mut self) -> BTreeMap<DimensionKey, HourSum> {
         self.count_current();
         self.sums

@@ -7,7 +7,7 @@ fn open(key: &str, revision: u32, amount: i64) -> LedgerItem {
     open_at(key, revision, 0, amount)
 }
 
-/// An item that intake received at that second.
+/// Builds an item that intake received at that second.
 fn open_at(key: &str, revision: u32, second: i64, amount: i64) -> LedgerItem {
     let received_at = Timestamp::from_second(second).unwrap();
     item(Source::Open { key: KeyHash::of(key), revision, received_at, tags: Tags::default() }, amount)

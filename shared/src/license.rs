@@ -1,11 +1,11 @@
-//! A license and its life.
+//! A license and its lifecycle.
 //!
-//! A license is what an agreement grants for one product, and the key of everything. What AWS says about it arrives
-//! late, twice and in any order, so the row keeps the newest event of each kind and [`License::state_at`] is a pure
-//! function of those and the time: whatever the order of arrival, the same events give the same state.
+//! A license is what an agreement grants for one product, and the key of everything. Events of AWS arrive late, twice
+//! and in any order. So the row keeps the newest event of each kind, and [`License::state_at`] is a pure function of
+//! those events and the time: the same events give the same state in every order of arrival.
 //!
-//! Changes go one way: take the row, let it [hear](License::hear) something, and hand both to [`told`], which says
-//! what the world must be told. The store writes the row and those events in one transaction.
+//! A change has three steps: read the row, [apply](License::apply) an event to it, and pass the old and the new row to
+//! [`transition`], which returns the events to publish. The store writes the row and those events in one transaction.
 
 mod history;
 mod moving;
@@ -30,25 +30,25 @@ pub use state::transition;
 
 use history::keep_newest;
 
-/// For how long after an ending the last usage may be reported (AWS Marketplace user guide,
+/// The time after an ending in which the last usage may be reported (AWS Marketplace user guide,
 /// saas-eventbridge-integration).
 pub const FINAL_REPORTING: SignedDuration = SignedDuration::from_mins(60);
 
-/// From the moment that an ending is written down until every function that takes in usage must have seen it: they keep
-/// a license for a minute, take 30 seconds at most, and the rest is margin.
+/// The time from the write of an ending until every function that accepts usage has observed it. Such a function caches
+/// a license for one minute and takes 30 seconds at most; the rest is margin.
 pub const INTAKE_HAS_SEEN: SignedDuration = SignedDuration::from_mins(3);
 
-/// What an agreement grants for one product.
+/// A license: what an agreement grants for one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct License {
-    /// Its key.
+    /// The id of the license.
     pub id: LicenseId,
     /// The product that it is for.
     pub product: ProductCode,
-    /// The ARN in the form that AWS takes back; a license heard of only in the documented form has none yet.
+    /// The ARN, in the form that AWS accepts once it is known. Until then it may be in the documented form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<LicenseArn>,
-    /// The buyer's AWS account; a legacy buyer who has not registered yet has none.
+    /// The buyer's AWS account; `None` for a legacy buyer who has not registered yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
     /// The buyer's key in a legacy product.
@@ -60,62 +60,62 @@ pub struct License {
     /// The newest events of each kind.
     #[serde(default)]
     pub history: EventHistory,
-    /// The state when the row was written; [`License::state_at`] tells the state now.
+    /// The state when the row was written; [`License::state_at`] returns the state now.
     pub state: State,
-    /// The account in the seller's application that it belongs to.
+    /// The tenant: the account in the seller's application that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
-    /// When a buyer first arrived with a registration token for it.
+    /// The time at which a buyer first arrived with a registration token for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered_at: Option<Timestamp>,
-    /// Which door of the application its buyer last chose before it belonged to a tenant.
+    /// The page of the application that its buyer last chose, before it belonged to a tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<Door>,
-    /// The visit of the last one who came with its token when it belonged to a tenant already.
+    /// The session of the last visitor who came with its token when it belonged to a tenant already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<SecretHash>,
-    /// Whether AWS said that it began as a free trial.
+    /// `true` if AWS reported that it started as a free trial.
     #[serde(default)]
     pub free_trial: bool,
-    /// What it grants, as last read at AWS.
+    /// The entitlements, as last read from AWS.
     #[serde(default)]
     pub entitlements: Vec<Entitlement>,
-    /// When the read that gave `entitlements` began.
+    /// The time at which the read that gave `entitlements` started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entitlements_read_at: Option<Timestamp>,
-    /// The hours up to this one are closed for usage reported from now on: an ending has summed them, or will. It
-    /// stays when the license is active again.
+    /// The last hour that is closed for usage reported from now on: an ending has summed the hours up to it, or will.
+    /// The value stays when the license is active again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_through: Option<UsageHour>,
-    /// When an ending was last written that closed hours. Until [`INTAKE_HAS_SEEN`] later an instance of intake that
-    /// remembers the license from before may still take usage in.
+    /// The time at which an ending that closed hours was last written. Until [`INTAKE_HAS_SEEN`] later, an instance of
+    /// intake that remembers the license from before may still accept usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_at: Option<Timestamp>,
-    /// When the reporter has to look at it: to sum what is left and to close it.
+    /// The time at which the reporter must process it: sum what is left and close it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush_at: Option<Timestamp>,
-    /// From which hour on its usage is billed under it. What was before was billed under the key that it had then, or
-    /// by what the seller had before Stallkeeper.
+    /// The first hour whose usage is billed under it. Earlier usage was billed under the key that it had then, or by
+    /// the system that the seller had before Stallkeeper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metered_from: Option<UsageHour>,
-    /// The license that it becomes, of a listing that moves from customer keys to license keys.
+    /// The move to a license key, for a listing that moves from customer keys to license keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moving: Option<Moving>,
-    /// When it is gone, in seconds since 1970 (TTL): of a probe alone.
+    /// The time at which it expires, in seconds since 1970 (TTL). Only a probe has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
     /// The license that it took over from, at a renewal or replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<LicenseId>,
-    /// Counts the events told about it, so that a listener sees a gap.
+    /// The number of events about it, so that a receiver notices a gap.
     #[serde(default)]
     pub sequence: u64,
-    /// Counts the writes of the row; a write holds only if it is the next one.
+    /// The number of writes of the row; a write holds only if it is the next one.
     #[serde(default)]
     pub version: u64,
 }
 
-/// Where a license is in its life.
+/// The state of a license in its lifecycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase")]
 pub enum State {
@@ -125,20 +125,20 @@ pub enum State {
     Failed,
     /// In force.
     Active,
-    /// Over; usage up to `usage_until` may still be reported for an hour.
+    /// Ended; usage up to `usage_until` may still be reported for 60 minutes.
     Ending {
         /// The moment after which usage is no longer the license's.
         usage_until: Timestamp,
     },
-    /// Over and closed.
+    /// Ended and closed.
     Ended {
-        /// Why.
+        /// The reason.
         reason: EndReason,
     },
 }
 
 impl State {
-    /// The state's name as it stands in the API and in the index.
+    /// Returns the state's name in the API and in the index.
     pub fn name(&self) -> StateName {
         match self {
             Self::Pending => StateName::Pending,
@@ -149,7 +149,7 @@ impl State {
         }
     }
 
-    /// Returns `true` if the license has ended, though AWS may still take its usage.
+    /// Returns `true` if the license has ended, though AWS may still accept its usage.
     pub fn has_ended(&self) -> bool {
         matches!(self, Self::Ending { .. } | Self::Ended { .. })
     }
@@ -175,7 +175,7 @@ impl StateName {
     /// Every state, in the order of a license's life.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Failed, Self::Active, Self::Ending, Self::Ended];
 
-    /// The name in the API.
+    /// Returns the name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -187,17 +187,17 @@ impl StateName {
     }
 }
 
-/// Why a license is over.
+/// The reason why a license has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The agreement was cancelled.
     Cancelled,
-    /// The agreement ran out.
+    /// The agreement expired.
     Expired,
     /// The agreement was terminated.
     Terminated,
-    /// The agreement ended with a status that says no more.
+    /// The agreement ended with a status that gives no reason.
     AgreementEnded,
     /// AWS revoked the license.
     Deprovisioned,
@@ -208,7 +208,7 @@ pub enum EndReason {
 }
 
 impl License {
-    /// A license that nothing is known of but its name.
+    /// Creates a license of which nothing is known but its id and product.
     pub fn new(id: LicenseId, product: ProductCode) -> Self {
         Self {
             id,
@@ -238,7 +238,7 @@ impl License {
         }
     }
 
-    /// Takes in an event. An event that was heard before, or is older than one of its kind, changes nothing.
+    /// Applies an event. An event that was applied before, or is older than another of its kind, changes nothing.
     pub fn apply(&mut self, event: LicenseEvent) {
         let history = &mut self.history;
         match event {
@@ -270,7 +270,7 @@ impl License {
         self.follow_only_current_agreement();
     }
 
-    /// Takes in a buyer's registration. What events wrote is left as it is.
+    /// Applies a buyer's registration. The data from events is left as it is.
     pub fn register(&mut self, purchase: &Purchase, now: Timestamp) {
         self.know_buyer(Some(&purchase.account), purchase.arn.as_ref());
         self.customer = self.customer.take().or_else(|| purchase.customer.clone());
@@ -279,7 +279,8 @@ impl License {
         self.follow_only_current_agreement();
     }
 
-    /// Takes in who holds the license and its ARN, where they were not known; the form that AWS takes back wins.
+    /// Sets the account and the ARN, if they were not known. A given ARN replaces one in a form that AWS does not
+    /// accept.
     pub fn know_buyer(&mut self, account: Option<&AccountId>, arn: Option<&LicenseArn>) {
         self.account = self.account.take().or_else(|| account.cloned());
         if !self.arn.as_ref().is_some_and(LicenseArn::is_sendable) {
@@ -287,8 +288,9 @@ impl License {
         }
     }
 
-    /// The agreement that the license follows: the one that the newest `License Updated` named, or else a
-    /// `License Deprovisioned`, or else the registration. A legacy license follows none; its news is SNS alone.
+    /// Returns the agreement that the license follows: the one by which it was observed in force, while that
+    /// observation counts; else the one that the newest `License Updated` named, else the newest `License
+    /// Deprovisioned`, else the registration. A legacy license follows none: it has only events from SNS.
     pub fn agreement(&self) -> Option<&AgreementId> {
         if self.customer.is_some() {
             return None;
@@ -300,8 +302,8 @@ impl License {
         seen.or(updated).or_else(deprovisioned).or(self.registered_agreement.as_ref())
     }
 
-    /// Takes in what is known of an agreement; of one that the license does not follow, nothing but what AWS has
-    /// advised about its buyer.
+    /// Applies what is known of an agreement. Of an agreement that the license does not follow, only the advisories
+    /// about its buyer are applied.
     pub fn follow(&mut self, agreement: &Agreement) {
         if !agreement.advisory.is_none() {
             self.history.advisories.entry(agreement.id.clone()).or_default().apply(&agreement.advisory);
@@ -320,31 +322,33 @@ impl License {
         });
     }
 
-    /// When the license first was in force, as far as anything says so.
+    /// Returns the time at which the license was first in force, from any source.
     pub fn first_active(&self) -> Option<Timestamp> {
-        // Also where an event knows better by now: what was billed since it was seen stays billed.
+        // Includes observations that an event has corrected since: what was billed since an observation stays billed.
         self.history.first_active.into_iter().chain(self.history.first_seen).min()
     }
 
-    /// From when on its usage is billed under it, as far as it was in force.
+    /// Returns the time from which its usage is billed under it, as far as it was in force.
     pub fn metered_since(&self) -> Option<Timestamp> {
         let first = self.first_active()?;
         Some(self.metered_from.map_or(first, |from| first.max(from.start())))
     }
 
-    /// When the license first was in force, for the one that it took over from; and whether no event says so. Then the
-    /// beginning of its agreement is taken: the older one must not be billed for what is this one's.
+    /// Returns the time at which the license was first in force, for the license that it took over from, and `true` if
+    /// no event reports it. In that case the start of its agreement counts: usage of this license must not be billed
+    /// under the older one.
     pub(crate) fn first_in_force(&self) -> Option<(Timestamp, bool)> {
         let seen = || self.seen_in_force().map(|seen| (seen.starts_at.unwrap_or(seen.at), true));
         self.history.first_active.map(|at| (at, false)).or_else(seen)
     }
 
-    /// Since when AWS advises of a risk on the buyer's account; none if it does not. The state is not changed by it.
+    /// Returns the time since which AWS advises of a risk on the buyer's account; `None` if it does not. The state does
+    /// not depend on it.
     pub fn advisory_since(&self) -> Option<Timestamp> {
         self.history.advisories.values().filter_map(Advisory::since).min()
     }
 
-    /// That it was seen in force, as long as no event knows better.
+    /// Returns the observation that it was in force, as long as no event supersedes it.
     pub(crate) fn seen_in_force(&self) -> Option<&ObservedInForce> {
         let history = &self.history;
         history.seen.as_ref().filter(|seen| match (&history.updated, &history.subscribed) {
@@ -356,7 +360,7 @@ impl License {
         })
     }
 
-    /// Takes in that another license took over; the earliest such word counts.
+    /// Records that another license took over. A dated succession counts before an undated one, and then the earliest.
     pub fn succeed(&mut self, succession: Succession) {
         let earliest = match self.history.succeeded.take() {
             Some(known) => known.min(succession),
@@ -365,12 +369,12 @@ impl License {
         self.history.succeeded = Some(earliest);
     }
 
-    /// The license that took over from this one.
+    /// Returns the license that took over from this one.
     pub fn successor(&self) -> Option<&LicenseId> {
         self.history.succeeded.as_ref().map(|succession| &succession.by)
     }
 
-    /// Forgets what it heard of an agreement that it no longer follows.
+    /// Forgets what is known of an agreement that it no longer follows.
     fn follow_only_current_agreement(&mut self) {
         let current = self.agreement().cloned();
         if self.history.agreement.as_ref().map(|known| &known.agreement) != current.as_ref() {

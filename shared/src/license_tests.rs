@@ -18,7 +18,7 @@ fn agreement_ref(minute: i64, agreement: &str) -> AgreementRef {
     AgreementRef { stamp: stamp(minute), agreement: agreement.parse().unwrap() }
 }
 
-/// What may be heard of one license, whichever door it comes through.
+/// A step in the life of one license, from any source.
 #[derive(Debug, Clone)]
 enum Step {
     License(LicenseEvent),
@@ -42,7 +42,7 @@ fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Step {
     Step::Agreement(AgreementEvent { agreement: id.parse().unwrap(), stamp, status, previous: None, starts_at: None })
 }
 
-/// What a look at AWS found an agreement to be.
+/// Builds the observation of an agreement.
 fn seen(minute: i64, id: &str, status: AgreementStatus) -> Step {
     let seen = ObservedStatus { looked_at: at(minute), status, at: at(minute) };
     Step::Seen(AgreementLook { agreement: id.parse().unwrap(), seen, previous: None, starts_at: None })
@@ -87,7 +87,7 @@ fn succeeded(minute: i64) -> Step {
     })
 }
 
-/// A license and the agreements beside it, fed as the store feeds them: an agreement's row first, then the license.
+/// Applies steps to a license and its agreements in the order of the store: an agreement's row first, then the license.
 fn after(heard: &[Step]) -> License {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
     let mut agreements: BTreeMap<AgreementId, Agreement> = BTreeMap::new();
@@ -357,7 +357,7 @@ fn anything_heard() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Row AF of the conformance, invariants 5 and 6: order and duplicates of arrival do not matter.
+    /// The order of arrival and duplicates do not matter.
     #[test]
     fn af_the_state_is_the_same_in_every_order_and_with_every_duplicate(
         (heard, shuffled) in prop::collection::vec(anything_heard(), 0..12).prop_flat_map(|heard| {
@@ -373,7 +373,7 @@ proptest! {
         prop_assert_eq!(one.advisory_since(), other.advisory_since());
     }
 
-    /// The end of an agreement that the license does not follow means nothing to it.
+    /// The end of an agreement that the license does not follow does not count.
     #[test]
     fn an_end_of_another_agreement_changes_nothing(heard in prop::collection::vec(anything_heard(), 0..12), minute in 0i64..90) {
         let before = after(&heard);

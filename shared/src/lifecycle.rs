@@ -1,8 +1,8 @@
-//! Where news and registrations become changes of the table.
+//! The application of events and registrations to the table.
 //!
-//! Each function takes one thing that happened and brings every license that it concerns up to date. All of them may
-//! be called again with the same thing, at any time and in any order: the row keeps the newest of each kind, and the
-//! writes hold only on the row that they were made from.
+//! Each function applies one event and brings every license that it concerns up to date. A function may be called again
+//! with the same event, at any time and in any order: the row keeps the newest event of each kind, and a write holds
+//! only if the row is still the one that the write was computed from.
 
 mod customers;
 mod moves;
@@ -30,28 +30,28 @@ pub use tenants::{Linking, erase_contact, link_tenant, move_license};
 use moves::follow_other_key;
 use tenants::give;
 
-/// A license event, with what it says about whose license it is.
+/// A license event, with the details that it carries about the license and its buyer.
 #[derive(Debug, Clone)]
 pub struct LicenseUpdate {
     /// The license.
     pub license: LicenseId,
     /// Its product.
     pub product: ProductCode,
-    /// Its ARN, in whichever form.
+    /// Its ARN, in any form.
     pub arn: Option<LicenseArn>,
     /// The buyer's account.
     pub account: Option<AccountId>,
     /// The buyer's key in a legacy product.
     pub customer: Option<CustomerIdentifier>,
-    /// What happened; none where all that is said is that the license exists.
+    /// The event; `None` if the message shows only that the license exists.
     pub event: Option<LicenseEvent>,
 }
 
-/// Takes in what AWS says about one license, and answers the license as it then is.
+/// Applies an update of one license, and returns the license as it then is.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn apply_license_update(store: &Store, update: &LicenseUpdate) -> Result<License, StoreError> {
     let license = change(store, &update.license, &update.product, |license| {
         license.customer = license.customer.take().or_else(|| update.customer.clone());
@@ -74,17 +74,17 @@ pub async fn apply_license_update(store: &Store, update: &LicenseUpdate) -> Resu
     Ok(license)
 }
 
-/// Takes in a buyer's registration, and answers the license as it then is.
+/// Applies a buyer's registration, and returns the license as it then is.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, StoreError> {
     let now = store.clock().now();
     let license =
         change(store, &purchase.license, &purchase.product, |license| license.register(purchase, now)).await?;
     let license = follow_agreement(store, license).await?;
-    // A buyer who has moved to a license key comes back by the customer key as well.
+    // A buyer who has moved to a license key may return by the customer key too.
     let moved = license.moving.as_ref().filter(|moving| moving.is_in_effect());
     match moved {
         Some(moving) => Ok(store.license(moving.arn.id()).await?.unwrap_or(license)),
@@ -92,39 +92,39 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
     }
 }
 
-/// Takes in what AWS says about an agreement: keeps it, then tells the licenses that follow the agreement. Answers the
-/// products that those are for.
+/// Applies an event of an agreement: writes the agreement, then updates the licenses that follow it. Returns the
+/// products of those licenses.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn apply_agreement_event(store: &Store, event: &AgreementEvent) -> Result<BTreeSet<ProductCode>, StoreError> {
     let agreement = store.change_agreement(&event.agreement, |agreement| agreement.apply(event)).await?;
     tell_licenses(store, &agreement).await
 }
 
-/// Takes in what AWS showed of an agreement when it was asked, as [`apply_agreement_event`] takes in an event.
+/// Applies an observation of an agreement, as [`apply_agreement_event`] applies an event.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn see_agreement(store: &Store, look: &AgreementLook) -> Result<(), StoreError> {
     let agreement = store.change_agreement(&look.agreement, |agreement| agreement.see(look)).await?;
     tell_licenses(store, &agreement).await.map(drop)
 }
 
-/// Takes in what AWS advises about an agreement's buyer: keeps it, and shows it on the licenses.
+/// Applies AWS's advisory about an agreement's buyer: writes it, and shows it on the licenses.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn apply_advisory(store: &Store, id: &AgreementId, advisory: &Advisory) -> Result<(), StoreError> {
     let agreement = store.change_agreement(id, |agreement| agreement.advisory.apply(advisory)).await?;
     tell_licenses(store, &agreement).await.map(drop)
 }
 
-/// Brings the licenses up to date that were ever linked to an agreement; its row must be written before. Answers their
-/// products.
+/// Updates the licenses that were ever linked to an agreement. The row of the agreement must be written before. Returns
+/// the products of the licenses.
 async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<BTreeSet<ProductCode>, StoreError> {
     let mut products = BTreeSet::new();
     for license in store.licenses_of_agreement(&agreement.id).await? {
@@ -141,16 +141,17 @@ async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<BTreeSet<
     Ok(products)
 }
 
-/// How a fresh look at a license's entitlements went.
+/// The result of reading a license's entitlements again.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// What AWS answered is kept, or something newer already was.
+    /// AWS's answer is kept, or a newer one already was.
     Kept,
-    /// AWS answered nothing for a license that is not over. It may be too early: nothing was kept, ask again later.
+    /// AWS returned nothing for a license that has not ended. It may be too early: nothing was kept, and the caller
+    /// must ask again later.
     EmptyTooEarly,
 }
 
-/// Why entitlements could not be refreshed. What was known before stays as it was.
+/// An error of refreshing entitlements. What was known before stays as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
     /// See [`MarketplaceError`].
@@ -161,14 +162,15 @@ pub enum RefreshError {
     Store(#[from] StoreError),
 }
 
-/// Reads a license's entitlements at AWS and keeps them, unless a read that began later was kept already.
+/// Reads a license's entitlements from AWS and keeps them, unless the result of a read that started later was kept
+/// already.
 ///
-/// An empty answer for a license that is not over is kept only if `believe_empty`: AWS may take minutes to show entitlements
-/// that were just bought.
+/// An empty answer for a license that has not ended is kept only if `believe_empty` is set, or if the license is known
+/// to have been empty since it came into force: AWS may take minutes to show entitlements that were just bought.
 ///
 /// # Errors
 ///
-/// When AWS or the table does not answer.
+/// Fails when AWS or the table does not answer.
 pub async fn refresh_entitlements(
     store: &Store,
     marketplace: &Marketplace,
@@ -213,8 +215,8 @@ async fn keep_entitlements(
     Ok(Refreshed::Kept)
 }
 
-/// Whether news is in the style of its listing: what comes in the other belongs to a product in the middle of its move,
-/// and must make no twin.
+/// Returns `true` if an update is in the style of its listing. An update in the other style belongs to a product that
+/// is moving, and must not create a duplicate license.
 pub fn fits(listing: &Listing, update: &LicenseUpdate) -> bool {
     match listing.mode {
         Mode::License => update.arn.is_some(),
@@ -222,7 +224,7 @@ pub fn fits(listing: &Listing, update: &LicenseUpdate) -> bool {
     }
 }
 
-/// Changes a license, which begins if it was not known.
+/// Changes a license. Creates it if it was not known.
 async fn change(
     store: &Store,
     id: &LicenseId,
@@ -244,10 +246,10 @@ fn following(mut license: License, agreement: &Agreement) -> Change {
     license.into()
 }
 
-/// Links a license to the agreement that it follows, and takes in what is known of that.
+/// Links a license to the agreement that it follows, and applies what is known of that agreement.
 ///
-/// In this order: the license's row, the link, the read of the agreement. Whoever keeps an agreement's news writes
-/// it first and reads the links then, so one of the two sees the other's write.
+/// The order is: write the license's row, write the link, read the agreement. The writer of an agreement's event writes
+/// the agreement first and reads the links then, so at least one of the two observes the write of the other.
 async fn follow_agreement(store: &Store, license: License) -> Result<License, StoreError> {
     let Some(id) = license.agreement().cloned() else { return Ok(license) };
     store.link_to_agreement(&id, &license.id).await?;
@@ -263,7 +265,8 @@ async fn follow_agreement(store: &Store, license: License) -> Result<License, St
     Ok(store.license(&license.id).await?.unwrap_or(license))
 }
 
-/// Where AWS made a new license for the next agreement: the new one inherits tenant and contact, the old one ends.
+/// Hands over to the new license, if AWS made one for the next agreement: it inherits tenant and contact, and the old
+/// one ends.
 async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) -> Result<(), StoreError> {
     for old in licenses_following(store, previous).await? {
         for new in licenses_following(store, next).await? {
@@ -277,7 +280,7 @@ async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) ->
     Ok(())
 }
 
-/// The licenses that follow an agreement now.
+/// Returns the licenses that follow an agreement now.
 async fn licenses_following(store: &Store, agreement: &AgreementId) -> Result<Vec<License>, StoreError> {
     let mut following = Vec::new();
     for id in store.licenses_of_agreement(agreement).await? {
@@ -286,8 +289,8 @@ async fn licenses_following(store: &Store, agreement: &AgreementId) -> Result<Ve
     Ok(following)
 }
 
-/// First the old license learns who took over, then the new one inherits from the row as it then is: a tenant that is
-/// linked meanwhile either is in that row, or its linking sees the successor.
+/// Writes the succession to the old license first. Then the new license inherits from the row as it then is: a tenant
+/// that is linked meanwhile either is in that row, or its linking observes the successor.
 async fn inherit(store: &Store, old: &License, succession: Succession) -> Result<(), StoreError> {
     let new = &succession.by;
     let succeeded = store
@@ -303,7 +306,7 @@ async fn inherit(store: &Store, old: &License, succession: Succession) -> Result
             let mut license = license?;
             license.predecessor.get_or_insert_with(|| old.id.clone());
             license.registered_at = license.registered_at.or(old.registered_at);
-            // An event may name it only in a form that AWS does not take back.
+            // An event may name the ARN only in a form that AWS does not accept.
             let arn = old.arn.as_ref().and_then(|arn| arn.of_sibling(&license.id));
             license.know_buyer(old.account.as_ref(), arn.as_ref());
             Some(license.into())
@@ -313,9 +316,9 @@ async fn inherit(store: &Store, old: &License, succession: Succession) -> Result
         store.inherit_contact(&contact, new).await?;
     }
     if let Some(tenant) = &old.tenant {
-        // Down the whole line: the new license may have a successor already.
+        // Along the whole line: the new license may have a successor already.
         Box::pin(link_tenant(store, new, tenant, None)).await?;
-        // Were the old one moved by hand meanwhile, the new one goes after it.
+        // If an operator moved the old license meanwhile, the new one follows it.
         let moved = store.license(&old.id).await?.and_then(|old| old.tenant);
         if moved.as_ref() != Some(tenant) {
             give(store, new, tenant, moved.as_ref()).await?;

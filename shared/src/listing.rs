@@ -22,8 +22,8 @@ use problem::Step::{Field, Item};
 pub use catalog::{Catalog, Price, unfit_for_fulfillment};
 pub use page::{Choice, Colour, ExtraField, FieldKind, Page, Words, WrongAnswer};
 
-/// Where buyers see their subscriptions at AWS Marketplace: "Set up your account" stands there, and every change of a
-/// plan.
+/// The page on which buyers see their subscriptions on AWS Marketplace. It has "Set up your account", and every change
+/// of a plan.
 pub const SUBSCRIPTIONS_PAGE: &str = "https://console.aws.amazon.com/marketplace/home#/subscriptions";
 
 /// One SaaS product on AWS Marketplace in one stage.
@@ -35,25 +35,25 @@ pub struct Listing {
     pub stage: Stage,
     /// The code that ResolveCustomer and the license events name.
     pub product_code: ProductCode,
-    /// The Catalog API's entity id.
+    /// The id of the product's entity in the Catalog API.
     pub product_id: ProductId,
-    /// What keys its buyers.
+    /// The identifier that keys its buyers.
     pub mode: Mode,
-    /// How it is priced.
+    /// The pricing model.
     pub pricing: Pricing,
-    /// Whether an hour without usage is reported as 0, as AWS recommends.
+    /// `true` if an hour without usage is reported as 0, as AWS recommends.
     #[serde(default = "yes")]
     pub zero_records: bool,
-    /// The units that it prices, at least one.
+    /// The dimensions that it prices, at least one.
     pub dimensions: Vec<Dimension>,
-    /// Where buyers go.
+    /// The URLs that buyers visit.
     pub urls: Urls,
-    /// Whom buyers ask.
+    /// The support contact for buyers.
     pub support: Support,
-    /// How the registration page looks, and what it asks.
+    /// The appearance of the registration page, and the fields that it asks for.
     #[serde(default)]
     pub page: Page,
-    /// What AWS Marketplace is to show and to ask for it, where it is described here.
+    /// The content and the prices for AWS Marketplace, if the listing describes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog: Option<Catalog>,
 }
@@ -73,7 +73,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Its name as it stands in files and addresses.
+    /// Returns the name that files and URLs use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Staging => "staging",
@@ -101,13 +101,13 @@ impl FromStr for Stage {
 #[error("the stages are staging and production")]
 pub struct UnknownStage;
 
-/// What keys the buyers of a listing.
+/// The identifier that keys the buyers of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Concurrent agreements: the LicenseArn, with news over EventBridge. Every product listed since June 2026.
+    /// The LicenseArn, for concurrent agreements, with events over EventBridge. Every product listed since June 2026.
     License,
-    /// The CustomerIdentifier, with news over SNS. Older products.
+    /// The CustomerIdentifier, with notifications over SNS. Older products.
     Customer,
 }
 
@@ -124,7 +124,7 @@ pub enum Pricing {
 }
 
 impl Pricing {
-    /// Whether AWS holds entitlements for buyers of this pricing.
+    /// Returns `true` if AWS holds entitlements for buyers of this pricing model.
     pub fn has_entitlements(self) -> bool {
         match self {
             Self::Contract | Self::ContractWithConsumption => true,
@@ -137,26 +137,26 @@ impl Pricing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dimension {
-    /// The catalog's key.
+    /// The key in the catalog.
     pub key: DimensionKey,
-    /// What buyers read.
+    /// The name that buyers read.
     pub name: String,
-    /// How it is priced, in the catalog's words.
+    /// The pricing types, in the catalog's terms.
     pub types: BTreeSet<DimensionType>,
-    /// Of a contract with consumption: the entitled dimension of which it is the overage. Usage of it is reported
-    /// whole, and what the contract includes of the other is not billed.
+    /// The entitled dimension of which this one is the overage, in a contract with consumption. Usage of it is reported
+    /// whole, and the amount of the other dimension that the contract includes is not billed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overage_of: Option<DimensionKey>,
-    /// What one of it is, for example `users`.
+    /// The unit of measure, for example `users`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// What it means, for buyers.
+    /// The description for buyers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
 impl Dimension {
-    /// Whether usage of it is reported to AWS.
+    /// Returns `true` if usage of it is reported to AWS.
     pub fn is_metered(&self) -> bool {
         self.types.iter().any(|kind| match kind {
             DimensionType::Metered | DimensionType::ExternallyMetered => true,
@@ -164,25 +164,25 @@ impl Dimension {
         })
     }
 
-    /// Whether buyers hold an amount of it.
+    /// Returns `true` if buyers hold an amount of it.
     pub fn is_entitled(&self) -> bool {
         self.types.contains(&DimensionType::Entitled)
     }
 }
 
-/// The catalog's types of a dimension.
+/// The catalog's type of a dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DimensionType {
     /// Bought in advance.
     Entitled,
-    /// Metered by AWS's own means.
+    /// Metered by AWS itself.
     Metered,
     /// Metered by the seller's reports.
     ExternallyMetered,
 }
 
 impl DimensionType {
-    /// Its name, as the catalog has it.
+    /// Returns the name that the catalog uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Entitled => "Entitled",
@@ -192,13 +192,13 @@ impl DimensionType {
     }
 }
 
-/// Where buyers of a listing go.
+/// The URLs that buyers of a listing visit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Urls {
     /// The application's page for new accounts; a registered buyer arrives there with a one-time code.
     pub sign_up: Url,
-    /// The application's page for those who have an account already.
+    /// The application's page for buyers who already have an account.
     pub sign_in: Url,
     /// The page about the product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,7 +206,8 @@ pub struct Urls {
     /// The application's page on which a tenant sees its plan, its status and its usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Url>,
-    /// Where the application says what happens when a tenant from AWS Marketplace is to change its plan there.
+    /// The application's endpoint that answers what happens when a tenant from AWS Marketplace is to change its plan
+    /// there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Url>,
     /// The page on how data is handled and deleted, and what happens after an incident.
@@ -215,7 +216,7 @@ pub struct Urls {
 }
 
 impl Urls {
-    /// The application's page for a buyer who goes through that door, with a handoff's code.
+    /// Returns the application's page for a buyer who signs up or signs in, with the code of a handoff.
     pub fn way_in(&self, door: Door, code: &Secret) -> Url {
         let mut url = match door {
             Door::SignUp => self.sign_up.clone(),
@@ -238,13 +239,13 @@ impl Urls {
     }
 }
 
-/// Whom buyers of a listing ask.
+/// The support contact for buyers of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Support {
-    /// A mail address that someone reads.
+    /// A mail address that the seller reads.
     pub email: String,
-    /// A page with help.
+    /// The help page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<Url>,
 }
@@ -255,12 +256,12 @@ impl Support {
     }
 }
 
-/// What is wrong with a described listing, and where.
+/// A problem in a described listing, and its location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ListingError {
-    /// The line of the file, from 1, where the error has one.
+    /// The line of the file, from 1, if the error has one.
     pub line: Option<usize>,
-    /// What is wrong and what would be right.
+    /// The problem, and what would be correct.
     pub problem: String,
 }
 
@@ -273,7 +274,7 @@ impl fmt::Display for ListingError {
     }
 }
 
-/// A listing as its file has it: without fields that are unknown, which the table's rows may have.
+/// A listing in the form of its file. Unlike the table's items, a file may not have unknown fields.
 #[derive(Deserialize)]
 #[serde(remote = "Listing", deny_unknown_fields)]
 struct ListingFile {
@@ -299,9 +300,9 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// Names the line and what would be right: a field that is missing, unknown or malformed, a name over 72
-    /// characters, a dimension twice, dimension types that the pricing model does not have, a URL without https, texts and
-    /// prices for AWS Marketplace, of dimensions too, beyond its limits.
+    /// Fails when a field is missing, unknown or malformed: for example a name over 72 characters, a dimension twice,
+    /// dimension types that the pricing model does not have, a URL without https, or texts and prices for AWS
+    /// Marketplace, of dimensions too, beyond its limits. The error names the line and what would be correct.
     pub fn parse(text: &str) -> Result<Self, ListingError> {
         let file = toml::Deserializer::parse(text).and_then(ListingFile::deserialize);
         let listing = file.map_err(|error| ListingError {
@@ -317,7 +318,7 @@ impl Listing {
         }
     }
 
-    /// The first thing that is wrong with what its fields say.
+    /// Returns the first problem with the values of its fields.
     fn problem(&self) -> Option<Problem> {
         if self.name.trim().is_empty() || self.name.chars().count() > 72 {
             return Some(Problem::of("name", "`name` must have 1 to 72 characters, as the product title at AWS"));
@@ -353,15 +354,15 @@ impl Listing {
         overages.or_else(|| missing(self.pricing, all).map(|what| Problem::of("dimensions", what)))
     }
 
-    /// The dimension of that key.
+    /// Returns the dimension with a key.
     pub fn dimension(&self, key: &DimensionKey) -> Option<&Dimension> {
         self.dimensions.iter().find(|dimension| dimension.key == *key)
     }
 }
 
-/// Whether this looks like an address that mail can be sent to: something, an at sign, a domain; no blanks.
+/// Returns `true` if a text looks like a mail address: a name, an at sign and a domain, without blanks.
 ///
-/// Deliberately loose: only a mail that arrives proves an address, and AWS's reviewers try unusual ones.
+/// The check is deliberately loose: only a mail that arrives proves an address, and AWS's reviewers try unusual ones.
 pub fn is_mail_address(text: &str) -> bool {
     text.len() <= 254
         && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;\"".contains(c))
@@ -373,7 +374,7 @@ pub fn is_mail_address(text: &str) -> bool {
         })
 }
 
-/// Which of a dimension's texts the catalog would not take (`AddDimensions` of `SaaSProduct@1.0`).
+/// Returns the first text of a dimension that the catalog would not accept (`AddDimensions` of `SaaSProduct@1.0`).
 fn unfit_text(dimension: &Dimension) -> Option<(&'static str, String)> {
     let texts = [
         ("name", Some(&dimension.name), 80),
@@ -386,7 +387,7 @@ fn unfit_text(dimension: &Dimension) -> Option<(&'static str, String)> {
     })
 }
 
-/// What the catalog would not allow in one dimension under this pricing.
+/// Returns the problem with a dimension that the catalog would not allow under this pricing model.
 fn mismatch(pricing: Pricing, dimension: &Dimension) -> Option<String> {
     let key = &dimension.key;
     match pricing {
@@ -401,14 +402,14 @@ fn mismatch(pricing: Pricing, dimension: &Dimension) -> Option<String> {
     }
 }
 
-/// What is wrong with a dimension's declaration as an overage.
+/// Returns the problem with a dimension's declaration as an overage.
 fn bad_overage((pricing, mode): (Pricing, Mode), dimension: &Dimension, all: &[Dimension]) -> Option<String> {
     let of = dimension.overage_of.as_ref()?;
     let key = &dimension.key;
     if pricing != Pricing::ContractWithConsumption {
         Some(format!("`overage_of` of `{key}` needs `pricing = \"contract-with-consumption\"`"))
     } else if mode != Mode::License {
-        // Its period is an agreement, which AWS names for no product of the older kind.
+        // Its period is an agreement, and AWS names none for a product in customer mode.
         Some(format!("`overage_of` of `{key}` needs `mode = \"license\"`"))
     } else if !dimension.is_metered() {
         Some(format!("dimension `{key}` has `overage_of` but is not metered"))
@@ -419,7 +420,7 @@ fn bad_overage((pricing, mode): (Pricing, Mode), dimension: &Dimension, all: &[D
     }
 }
 
-/// What the dimensions together lack under this pricing.
+/// Returns what the dimensions together lack under this pricing model.
 fn missing(pricing: Pricing, dimensions: &[Dimension]) -> Option<&'static str> {
     if dimensions.is_empty() {
         return Some("a listing needs at least one dimension");
@@ -433,7 +434,7 @@ fn missing(pricing: Pricing, dimensions: &[Dimension]) -> Option<&'static str> {
     }
 }
 
-/// The line, from 1, that holds the byte at `offset`.
+/// Returns the line, from 1, that contains the byte at `offset`.
 fn line_at(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }

@@ -2,7 +2,7 @@ use super::*;
 
 const GOOD: &str = include_str!("../../listings/demo-contract.toml");
 
-/// What is told of a listing in which a text is replaced, and the first line, from 1, that is another than before.
+/// Returns the error of a listing in which a text is replaced, and the first line, from 1, that differs from before.
 pub(super) fn refused(good: &str, from: &str, to: &str) -> (ListingError, usize) {
     let bad = good.replacen(from, to, 1);
     assert_ne!(bad, good, "the sample has no {from:?}");
@@ -99,7 +99,7 @@ fn the_texts_of_a_dimension_are_held_to_the_limits_of_the_catalog() {
         Listing::parse(&listing.to_string()).map_err(|error| error.problem)
     };
     for (field, most) in [("key", 100), ("name", 80), ("description", 1000), ("unit", 20)] {
-        // Characters are counted, and no bytes.
+        // Characters count, not bytes.
         let letter = if field == "key" { "a" } else { "席" };
         assert_eq!(parsed(field, &letter.repeat(most)).err(), None, "{field}");
         for text in [letter.repeat(most + 1), " ".to_owned(), String::new()] {

@@ -1,7 +1,7 @@
-//! Hourly records: what is sent to AWS, how it is packed, and how AWS's answer is read.
+//! Hourly records: what is sent to AWS, how it is packed, and how AWS's answer is interpreted.
 //!
-//! A record's hour and quantity never change once it is frozen, so every attempt to send it is the same request. What
-//! an answer means depends on the attempts before it, which are written down before they are made; see
+//! The hour and quantity of a record never change once it is frozen, so every attempt to send it is the same request.
+//! The meaning of an answer depends on the attempts before it, which are written before they are made; see
 //! `docs/METERING.md`.
 
 mod answer;
@@ -27,78 +27,79 @@ pub use pack::Packer;
 /// The most records in one call (BatchMeterUsage).
 pub const BATCH: usize = 25;
 
-/// The size that one call stays below (BatchMeterUsage: less than 1 MB).
+/// The size in bytes that one call stays below (BatchMeterUsage: less than 1 MB).
 pub const LARGEST_CALL: usize = 1_000_000;
 
-/// For how long after its time AWS takes a record (BatchMeterUsage, since 2026-07-01).
+/// The time after its timestamp in which AWS accepts a record (BatchMeterUsage, since 2026-07-01).
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long before its window closes a record goes before others.
+/// The time before its window closes from which a record is sent before others.
 const PRESSING: SignedDuration = SignedDuration::from_hours(2);
 
-/// How long before its last chance ends a record is tried all the time.
+/// The time before the end of its last chance from which a record is sent again at [`CLOSING_PACE`].
 pub const CLOSING: SignedDuration = SignedDuration::from_mins(10);
 
-/// From one attempt at a record to the next, while its last chance ends.
+/// The time from one attempt at a record to the next, while its last chance ends.
 pub const CLOSING_PACE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The moment from which AWS takes no more usage of an hour.
+/// Returns the moment from which AWS accepts no more usage of an hour.
 pub fn window_of(hour: UsageHour) -> Timestamp {
     (hour.start() + WINDOW).min(hour.month().window_closes())
 }
 
-/// For how long a claim is its run's alone. A call takes 20 seconds at most.
+/// The time for which a claim belongs to its run alone. A call takes 20 seconds at most.
 pub const CLAIM: SignedDuration = SignedDuration::from_secs(60);
 
 /// The sum of one license's usage in one dimension and one hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HourlyRecord {
-    /// Which one it is.
+    /// The name of the record.
     #[serde(flatten)]
     pub name: RecordName,
     /// Its product: one call is for one product.
     pub product: ProductCode,
-    /// Whom AWS bills; none if AWS has not named them in a form that it takes back.
+    /// The buyer that AWS bills; `None` if AWS has not named the buyer in a form that it accepts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer: Option<Buyer>,
-    /// The time that AWS is told: the start of the hour, or of the license if that is later.
+    /// The time that is sent to AWS: the start of the hour, or of the license if that is later.
     pub timestamp: Timestamp,
-    /// What is billed; never changed.
+    /// The billed quantity. It never changes.
     pub quantity: Quantity,
-    /// What is billed, broken down by tags; none where nothing is tagged.
+    /// The billed quantity, broken down by tags; empty if nothing is tagged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allocations: Vec<Allocation>,
-    /// How many tagged amounts are in the allocation without tags. Known only when it is frozen.
+    /// The number of tagged amounts that are folded into the allocation without tags. It is known only when the record
+    /// is frozen.
     #[serde(skip)]
     pub folded_allocations: usize,
-    /// How much of the hour's usage it stands for, where that is not its quantity: of an overage, what a contract
-    /// includes is not billed.
+    /// The amount of the hour's usage that the record stands for, if it is not the quantity: of an overage, the
+    /// included quantity of the contract is not billed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Decimal>,
-    /// What the hour turned out to hold beyond that, and which a later hour bills.
+    /// The amount that the hour turned out to hold beyond that, and that a later hour bills.
     #[serde(default)]
     pub carried: Decimal,
-    /// How far it is.
+    /// The state of the record.
     pub state: RecordState,
-    /// How often it was sent.
+    /// The number of attempts to send it.
     #[serde(default)]
     pub attempts: u32,
-    /// Whether an attempt was made that AWS may have booked without our knowing.
+    /// `true` if AWS may have booked an attempt whose answer is not known.
     #[serde(default)]
     pub unanswered: bool,
-    /// Whether its license is ending: then it is sent first.
+    /// `true` if its license is ending. It is sent first then.
     #[serde(default)]
     pub urgent: bool,
-    /// When the final hour of its license ends, if that is ending: AWS may take the record no longer then.
+    /// The end of the final hour of its license, if the license is ending. AWS may refuse the record after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_until: Option<Timestamp>,
-    /// When it is to be sent again.
+    /// The time from which it is to be sent again.
     pub not_before: Timestamp,
-    /// When it came into its state.
+    /// The time at which it entered its state.
     pub since: Timestamp,
 }
 
-/// What names a record: first write wins at AWS for each of these. Written `license@hour@dimension`.
+/// The name of a record. AWS keeps the first write for each name. Written `license@hour@dimension`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordName {
     /// The license.
@@ -137,13 +138,13 @@ impl FromStr for RecordName {
     }
 }
 
-/// Whom AWS bills, in the one style that the product has. Both styles for one buyer in one hour would bill twice.
+/// The buyer that AWS bills, in the one style of the product. Both styles for one buyer in one hour would bill twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Buyer {
     /// By license, without the product code.
     License {
-        /// In the form that AWS takes back.
+        /// The ARN, in the form that AWS accepts.
         arn: LicenseArn,
         /// The account.
         account: AccountId,
@@ -156,7 +157,7 @@ pub enum Buyer {
 }
 
 impl Buyer {
-    /// The buyer of a license, if it is known well enough.
+    /// Returns the buyer of a license; `None` if not enough is known of it for AWS.
     pub fn of(license: &License) -> Option<Self> {
         match (&license.customer, &license.arn, &license.account) {
             (Some(customer), _, _) => Some(Self::Customer { customer: customer.clone() }),
@@ -167,7 +168,7 @@ impl Buyer {
         }
     }
 
-    /// Whether two can be in one call of a product.
+    /// Returns `true` if two buyers can be in one call of a product.
     fn is_of_style(&self, other: &Self) -> bool {
         matches!(
             (self, other),
@@ -176,49 +177,49 @@ impl Buyer {
     }
 }
 
-/// How far a record is.
+/// The state of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum RecordState {
-    /// Not sendable yet.
+    /// It cannot be sent yet.
     Held {
-        /// What it waits for.
+        /// The reason.
         reason: HoldReason,
     },
-    /// To be sent.
+    /// It is to be sent.
     Sealed,
-    /// Being sent by a run; taken over by another after [`CLAIM`].
+    /// A run is sending it. Another run may claim it after [`CLAIM`].
     Claimed {
         /// The run.
         run: String,
-        /// Since when.
+        /// The time of the claim.
         at: Timestamp,
     },
-    /// Booked at AWS.
+    /// AWS has booked it.
     Accepted {
-        /// AWS's id of the booking, where it told one.
+        /// AWS's id of the booking, if AWS returned one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         metering_record_id: Option<String>,
-        /// How we know.
+        /// The proof of the booking.
         by: AcceptedBy,
     },
-    /// AWS has another quantity for it, which we did not send. A person looks.
+    /// AWS has another quantity for it, which Stallkeeper did not send. It needs an operator.
     Conflict,
-    /// AWS does not take it.
+    /// AWS does not accept it.
     Refused {
-        /// AWS's word for why.
+        /// The reason that AWS gave.
         reason: String,
     },
-    /// AWS's window closed before it was taken.
+    /// AWS's window closed before it was accepted.
     Expired,
-    /// It ended without an acceptance after an attempt that AWS may have booked. A person looks.
+    /// It ended without an acceptance after an attempt that AWS may have booked. It needs an operator.
     Unconfirmed {
-        /// What ended it.
+        /// The reason why it ended.
         reason: String,
     },
     /// Not sent: its usage is billed in another hour.
     Folded {
-        /// That hour.
+        /// The other hour.
         into: UsageHour,
     },
     /// Not sent: the stack was in dry run when its turn came.
@@ -226,7 +227,7 @@ pub enum RecordState {
 }
 
 impl RecordState {
-    /// Whether nothing more happens to it by itself.
+    /// Returns `true` if the record does not change by itself any more.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Held { .. } | Self::Sealed | Self::Claimed { .. } => false,
@@ -240,7 +241,7 @@ impl RecordState {
         }
     }
 
-    /// Its name in the table and in the API.
+    /// Returns the name in the table and in the API.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Held { .. } => "held",
@@ -257,30 +258,30 @@ impl RecordState {
     }
 }
 
-/// What a held record waits for.
+/// The reason why a record is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldReason {
-    /// The license's ARN in the form that AWS takes back.
+    /// The license's ARN is not known in the form that AWS accepts.
     BuyerUnknown,
 }
 
-/// How we know that AWS has booked a record.
+/// The proof that AWS has booked a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AcceptedBy {
-    /// AWS said so.
+    /// AWS answered Success.
     Success,
-    /// AWS had it already, after an attempt of ours whose answer was lost.
+    /// AWS had it already, after an attempt whose answer was lost.
     Duplicate,
 }
 
 impl HourlyRecord {
-    /// Freezes a sum: from here on the quantity stays.
+    /// Freezes a sum. The quantity does not change afterwards.
     pub fn freeze(license: &License, hour: UsageHour, dimension: DimensionKey, sum: &HourSum, now: Timestamp) -> Self {
         let buyer = Buyer::of(license);
         let held = RecordState::Held { reason: HoldReason::BuyerUnknown };
-        // An amendment renews the activation, so the first counts where it lies in the hour too.
+        // An amendment renews the activation, so the first activation counts too, if it is in the hour.
         let activations = license.first_active().into_iter().chain(license.active_since());
         let begun = activations.filter(|begun| UsageHour::of(*begun) == hour).min();
         let mut record = Self {
@@ -305,7 +306,7 @@ impl HourlyRecord {
         record
     }
 
-    /// Sets what is billed for an hour's sum, before it is frozen.
+    /// Sets the billed quantity for an hour's sum, before the record is frozen.
     pub fn bill(&mut self, sum: &HourSum, quantity: Quantity) {
         let Allocated { parts, folded } = allocate(sum, quantity);
         self.quantity = quantity;
@@ -313,54 +314,55 @@ impl HourlyRecord {
         self.folded_allocations = folded;
     }
 
-    /// About how many bytes it takes as an item of the table.
+    /// Returns the approximate size in bytes as an item of the table.
     pub fn size(&self) -> usize {
         1000 + self.allocations.iter().map(Allocation::size).sum::<usize>()
     }
 
-    /// How much of its hour's usage is in it or on its way to another hour.
+    /// Returns the amount of its hour's usage that is in the record or carried to another hour.
     pub fn stands_for(&self) -> Decimal {
         self.counted.unwrap_or(self.quantity.amount()) + self.carried
     }
 
-    /// Whether it goes before others: its license is ending, or its window is about to close.
+    /// Returns `true` if it is sent before others: its license is ending, or its window is about to close.
     pub fn is_urgent(&self, now: Timestamp) -> bool {
         self.urgent || self.window_closes().duration_since(now) < PRESSING
     }
 
-    /// It as it is after a change of its state at a moment.
+    /// Returns the record with another state, which it enters at `now`.
     #[must_use]
     pub fn become_at(&self, state: RecordState, now: Timestamp) -> Self {
         Self { state, since: now, ..self.clone() }
     }
 
-    /// The last moment at which AWS takes it: 24 hours after its time, or 06:00 UTC on the 1st after its month.
+    /// Returns the last moment at which AWS accepts it: 24 hours after its timestamp, or 06:00 UTC on the 1st after its
+    /// month, whichever is earlier.
     pub fn window_closes(&self) -> Timestamp {
         let day = self.timestamp.checked_add(WINDOW).unwrap_or(Timestamp::MAX);
         day.min(self.name.hour.month().window_closes())
     }
 
-    /// The next moment after which AWS may refuse it: its license's final hour ends, or its window closes. Where AWS takes
-    /// it after the final hour, since the license is in force again, only the window is left.
+    /// Returns the next moment after which AWS may refuse it: the end of its license's final hour, or the end of its
+    /// window. After the final hour, AWS accepts it only if the license is in force again, and only the window counts.
     pub fn last_chance(&self, now: Timestamp) -> Timestamp {
         let final_until = self.final_until.filter(|until| *until > now);
         final_until.map_or(self.window_closes(), |until| until.min(self.window_closes()))
     }
 
-    /// Returns `true` if AWS may still take it.
+    /// Returns `true` if AWS may still accept it.
     pub fn is_open(&self, now: Timestamp) -> bool {
         now < self.window_closes() && self.final_until.is_none_or(|until| now < until)
     }
 
-    /// Returns when it is tried again, if it would be at `wanted`: every half minute in the last ten minutes of its last
-    /// chance.
+    /// Returns the time of the next attempt, which is `wanted` or earlier: every half minute in the last ten minutes of
+    /// its last chance.
     pub fn tried_again_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
         let last = self.last_chance(now);
         let closing = last.checked_sub(CLOSING).unwrap_or(last).max(now.checked_add(CLOSING_PACE).unwrap_or(now));
         if now < last { wanted.min(closing) } else { wanted }
     }
 
-    /// About how many bytes it takes in a request.
+    /// Returns the approximate size in bytes in a request.
     fn wire_size(&self) -> usize {
         let buyer = match &self.buyer {
             Some(Buyer::License { arn, account }) => arn.as_str().len() + account.as_str().len(),

@@ -97,7 +97,7 @@ fn a_record_without_a_sendable_arn_is_held() {
     assert!(pack(vec![record]).is_empty());
 }
 
-/// All calls that records make.
+/// Returns all calls that the records make.
 fn pack(records: Vec<HourlyRecord>) -> Vec<Vec<HourlyRecord>> {
     let mut packer = Packer::default();
     let mut calls: Vec<_> = records.into_iter().filter_map(|record| packer.add(record)).collect();

@@ -1,7 +1,7 @@
-//! What is counted and measured, in CloudWatch's embedded metric format: one line of JSON on the function's output is
-//! all it takes (CloudWatch user guide, Embedded metric format specification).
+//! The metrics, in CloudWatch's embedded metric format: each write is one line of JSON on the function's output
+//! (CloudWatch user guide, Embedded metric format specification).
 //!
-//! Every metric has its name here and nowhere else. No metric holds a license, a tenant or a person: those stand in
+//! Every metric is named here and nowhere else. No metric contains a license, a tenant or personal data: these are in
 //! the log lines beside it.
 
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// Where the metrics are in CloudWatch.
+/// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "Stallkeeper";
 
 macro_rules! metrics {
     ($($(#[$doc:meta])* $name:ident in $unit:literal,)*) => {
-        /// Something that is counted or measured.
+        /// A value that is counted or measured.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Metric {
             $($(#[$doc])* $name,)*
@@ -27,7 +27,7 @@ macro_rules! metrics {
             /// Every metric.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// Its name in CloudWatch.
+            /// Returns its name in CloudWatch.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
@@ -48,116 +48,116 @@ metrics! {
     RecordsFrozen in "Count",
     /// Records that AWS has booked.
     RecordsAccepted in "Count",
-    /// Of those, records that AWS had already, from an attempt of ours whose answer was lost.
+    /// Accepted records that AWS already had, from an earlier attempt whose answer was lost.
     RecordsConfirmedLater in "Count",
-    /// Records of which AWS has another quantity than ours.
+    /// Records for which AWS has another quantity than Stallkeeper.
     RecordsConflict in "Count",
-    /// Records that AWS does not take.
+    /// Records that AWS does not accept.
     RecordsRefused in "Count",
-    /// Records whose window closed before AWS took them.
+    /// Records whose window closed before AWS accepted them.
     RecordsExpired in "Count",
     /// Records that ended after an attempt that AWS may have booked.
     RecordsUnconfirmed in "Count",
     /// Records that a dry run did not send.
     RecordsDryRun in "Count",
-    /// Attempts after which a record goes again.
+    /// Attempts after which a record is sent again.
     RecordsAgain in "Count",
     /// Records that an operator has sent again.
     RecordsRequeued in "Count",
-    /// Records to send, now.
+    /// Records that are waiting to be sent now.
     RecordsPending in "Count",
-    /// Of those, records that cannot be sent until something is known.
+    /// Pending records that cannot be sent until missing information is known.
     RecordsHeld in "Count",
     /// The age of the oldest pending record's hour.
     OldestPendingAge in "Seconds",
-    /// For how long the license has been over that was over first, of those with a pending record.
+    /// The time since the earliest ending of a license with a pending record.
     EndingPendingAge in "Seconds",
     /// Pending records of a month whose window closes in ten minutes or less.
     OldMonthPending in "Count",
-    /// Products and dimensions that are paused, now.
+    /// Products and dimensions that are paused now.
     Paused in "Count",
     /// Amounts that were carried to another hour.
     UsageCarried in "Count",
-    /// Hours of which more is billed than they hold.
+    /// Hours for which more is billed than they contain.
     UsageOverbilled in "Count",
-    /// Amounts that no hour of their billing month can take any more.
+    /// Amounts that no hour of their billing month can hold any more.
     UsageUncarried in "Count",
-    /// Hours that wait for what a contract includes to be known.
+    /// Hours that wait until the amount that a contract includes is known.
     UsageHeld in "Count",
     /// Hours of a license that could not be settled this time.
     HoursNotSettled in "Count",
-    /// For how long the oldest hour that is due has not been summed for all licenses.
+    /// The time for which the oldest due hour has not been summed for all licenses.
     ClosingBehind in "Seconds",
-    /// Records that cannot be read, and are left out.
+    /// Records that cannot be read and are left out.
     RecordsUnreadable in "Count",
     /// Tagged amounts that went into a record's untagged allocation.
     AllocationsFolded in "Count",
     /// Calls of BatchMeterUsage.
     MeteringCalls in "Count",
-    /// Of those, calls that AWS answered with too many requests.
+    /// Calls of BatchMeterUsage that AWS answered with too many requests.
     MeteringThrottles in "Count",
-    /// Of those, calls that failed otherwise.
+    /// Calls of BatchMeterUsage that failed for another reason.
     MeteringFailures in "Count",
-    /// Runs of the reporter that ended well, also if they had no time for all of it.
+    /// Runs of the reporter that succeeded, also if they had no time for all of the work.
     RunsCompleted in "Count",
-    /// Runs of the reporter that had no time for all of it.
+    /// Runs of the reporter that had no time for all of the work.
     RunsUnfinished in "Count",
     /// Runs of the reporter that ended with an error.
     RunsFailed in "Count",
-    /// Usage events that were taken in.
+    /// Usage events that were accepted.
     UsageAccepted in "Count",
-    /// Usage events that were there already.
+    /// Usage events that were already stored.
     UsageDuplicate in "Count",
-    /// Usage events that differ from what is there and come too late to correct it.
+    /// Usage events that differ from the stored one and arrive too late to correct it.
     UsageConflict in "Count",
-    /// Usage events that were not taken in.
+    /// Usage events that were refused.
     UsageRefused in "Count",
     /// Usage events whose write was not confirmed.
     UsageRetry in "Count",
-    /// Events that are on the topic of the seller's application.
+    /// Events that were published to the topic of the seller's application.
     EventsPublished in "Count",
-    /// Events that the topic did not take; they are published again.
+    /// Events that the topic did not accept; they are published again.
     EventsAgain in "Count",
-    /// Events that no repetition would get onto the topic; they stay in the table.
+    /// Events that the topic never accepts; they stay in the table.
     EventsPassedOver in "Count",
     /// Mails that were sent to buyers.
     MailsSent in "Count",
     /// Mails that could not be sent this time.
     MailsFailed in "Count",
-    /// Licenses that were held against what AWS shows.
+    /// Licenses that were compared with what AWS shows.
     LicensesReconciled in "Count",
-    /// Licenses that could not be, this time.
+    /// Licenses that could not be compared with AWS this time.
     ReconcileFailures in "Count",
-    /// What does not fit together at AWS and here, and no rule makes good.
+    /// Differences between AWS and the table that no rule repairs.
     ReconcileFindings in "Count",
-    /// Runs of the reconciliation that had no time for all of it, or that AWS did not answer.
+    /// Runs of the reconciliation that had no time for all of the work, or that AWS did not answer.
     ReconcileUnfinished in "Count",
     /// Runs of the reconciliation that ended with an error.
     ReconcileFailed in "Count",
-    /// Licenses that news of was lost altogether.
+    /// Licenses whose events were all lost.
     RepairsFound in "Count",
-    /// Licenses whose activation was made good.
+    /// Licenses whose activation was repaired.
     RepairsActivated in "Count",
-    /// Licenses whose ending was made good.
+    /// Licenses whose ending was repaired.
     RepairsEnded in "Count",
-    /// Licenses that were believed to be over and are not.
+    /// Licenses that were recorded as ended and are not.
     RepairsReopened in "Count",
-    /// Licenses whose renewal was made good.
+    /// Licenses whose renewal was repaired.
     RepairsRenewed in "Count",
     /// Licenses whose successor was found.
     RepairsHandedOver in "Count",
-    /// Licenses whose change of entitlements was made good.
+    /// Licenses whose change of entitlements was repaired.
     RepairsEntitlements in "Count",
 }
 
-/// Where a function's metrics go. Clones share it.
+/// The output of a function's metrics. Clones share it.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inside>);
 
 struct Inside {
     stage: String,
     dry_run: bool,
-    /// None if nobody reads them.
+    /// The output; `None` if the metrics are discarded.
     out: Option<Mutex<Box<dyn Write + Send>>>,
 }
 
@@ -168,8 +168,8 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Metrics of a stage. Those of a stack whose reporter is in dry run have a dimension that says so, and none
-    /// without it, so that no alarm takes one for the other.
+    /// Creates the metrics of a stage. If the stack's reporter is in dry run, all of them have a dimension that says
+    /// so, and none is written without it, so that no alarm confuses the two.
     pub fn new(stage: impl Into<String>, dry_run: bool, out: impl Write + Send + 'static) -> Self {
         Self::with(stage.into(), dry_run, Some(Box::new(out)))
     }
@@ -178,17 +178,17 @@ impl Metrics {
         Self(Arc::new(Inside { stage, dry_run, out: out.map(Mutex::new) }))
     }
 
-    /// Metrics that nobody reads.
+    /// Creates metrics that are discarded.
     pub fn unread() -> Self {
         Self::with("none".to_owned(), false, None)
     }
 
-    /// Whether anybody reads them, so that what is measured for them alone is worth it.
+    /// Returns `true` if the metrics are written, so that measuring for them alone is worthwhile.
     pub fn are_read(&self) -> bool {
         self.0.out.is_some()
     }
 
-    /// Writes values that were counted or measured at a moment. None writes nothing.
+    /// Writes values that were counted or measured at `at`. An empty map writes nothing.
     pub fn write(&self, at: Timestamp, values: &BTreeMap<Metric, u64>) {
         let Some(out) = self.0.out.as_ref().filter(|_| !values.is_empty()) else { return };
         let line = format!("{}\n", self.document(at, values));

@@ -1,6 +1,6 @@
-//! What the seller's application is told: one event for each change that matters to it.
+//! Events for the seller's application: one for each change that matters to it.
 //!
-//! An event is written in the transaction of the change itself. It holds no personal data.
+//! An event is written in the transaction of its change. It holds no personal data.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::entitlement::Entitlement;
 use crate::ids::{LicenseId, ProductCode, TenantId};
 use crate::license::{EndReason, License};
 
-/// What happened to a license.
+/// The kind of an event about a license.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "detail")]
 pub enum OutboundEventKind {
@@ -20,18 +20,18 @@ pub enum OutboundEventKind {
     /// The license is in force.
     #[serde(rename = "license.activated")]
     LicenseActivated,
-    /// The license is over: no more usage is taken in, and what was reported up to that moment is still billed.
+    /// The license has ended: no more usage is accepted, and usage that was reported up to that moment is still billed.
     #[serde(rename = "license.ending")]
     LicenseEnding {
-        /// The moment.
+        /// The moment of the ending.
         usage_until: Timestamp,
     },
-    /// The license is over and closed.
+    /// The license has ended and is closed.
     #[serde(rename = "license.ended")]
     LicenseEnded {
-        /// Why.
+        /// The reason.
         reason: EndReason,
-        /// The license that took over, if one did.
+        /// The license that took over, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         successor: Option<LicenseId>,
     },
@@ -41,40 +41,40 @@ pub enum OutboundEventKind {
         /// The tenant.
         tenant: TenantId,
     },
-    /// The license does not belong to that tenant any more: an operator took it away, or gave it to another.
+    /// The license no longer belongs to the tenant: an operator took it away, or gave it to another.
     #[serde(rename = "license.unlinked")]
     LicenseUnlinked {
         /// The tenant that it belonged to.
         tenant: TenantId,
     },
-    /// What the license grants has changed.
+    /// The entitlements of the license have changed.
     #[serde(rename = "license.entitlements_changed")]
     EntitlementsChanged {
-        /// What it grants now.
+        /// The entitlements now.
         entitlements: Vec<Entitlement>,
     },
-    /// AWS advises of a risk on the buyer's account. The license stays as it is: what to do is the seller's decision.
+    /// AWS advises of a risk on the buyer's account. The license stays as it is: the seller decides what to do.
     #[serde(rename = "license.advisory_issued")]
     AdvisoryIssued {
-        /// Since when.
+        /// The time since which AWS advises of it.
         since: Timestamp,
     },
-    /// AWS says that the risk is over.
+    /// AWS reports that the risk is resolved.
     #[serde(rename = "license.advisory_resolved")]
     AdvisoryResolved {
-        /// Since when it was advised of.
+        /// The time since which AWS advised of it.
         since: Timestamp,
     },
-    /// A buyer has left their contact; it is not in the event.
+    /// A buyer has left a contact; it is not in the event.
     #[serde(rename = "registration.completed")]
     RegistrationCompleted,
-    /// Somebody came from AWS Marketplace with a license that belongs to a tenant, and was sent to sign in.
+    /// A buyer came from AWS Marketplace with a license that belongs to a tenant, and was sent to sign in.
     #[serde(rename = "registration.returned")]
     RegistrationReturned,
 }
 
 impl OutboundEventKind {
-    /// What happened, as `type` says it.
+    /// Returns the name that `type` has.
     pub fn name(&self) -> &'static str {
         match self {
             Self::LicenseFailed => "license.failed",
@@ -94,36 +94,36 @@ impl OutboundEventKind {
 
 /// An event for the seller's application.
 ///
-/// Delivered at least once and in no order; `sequence` orders the events of one license, and a gap in it means that
-/// one is still to come.
+/// An event is delivered at least once and in no order. `sequence` orders the events of one license; a gap in it means
+/// that an event is still to come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboundEvent {
-    /// The event's own id, in the order of time.
+    /// The id of the event. Ids sort by time.
     pub id: Ulid,
     /// The license that it is about.
     pub license: LicenseId,
     /// The license's product.
     pub product: ProductCode,
-    /// The tenant that it concerns: the license's, once it has one.
+    /// The tenant that it concerns: the license's tenant, once it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
-    /// Its place among the license's events, from 1.
+    /// The position among the license's events, from 1.
     pub sequence: u64,
-    /// When it was written.
+    /// The time at which it was written.
     pub at: Timestamp,
-    /// What happened.
+    /// The kind of the event.
     #[serde(flatten)]
     pub kind: OutboundEventKind,
 }
 
 impl OutboundEvent {
-    /// Numbers what is told of a license, and counts the license's sequence on.
+    /// Numbers the events of a license, and advances the license's sequence.
     pub fn number(kinds: Vec<OutboundEventKind>, license: &mut License, now: Timestamp) -> Vec<Self> {
         kinds
             .into_iter()
             .map(|kind| {
                 license.sequence += 1;
-                // It concerns the tenant that it was taken from.
+                // An unlinking concerns the tenant that the license was taken from.
                 let tenant = match &kind {
                     OutboundEventKind::LicenseUnlinked { tenant } => Some(tenant.clone()),
                     _ => license.tenant.clone(),
@@ -142,7 +142,7 @@ impl OutboundEvent {
     }
 }
 
-/// A new id whose time part is `now`, by the clock that everything else goes by.
+/// Returns a new id whose time part is `now`, from the clock of the caller.
 fn ulid_at(now: Timestamp) -> Ulid {
     Ulid::from_datetime(now.into())
 }

@@ -1,7 +1,7 @@
-//! Overage: of a contract with consumption, what goes beyond the contract is billed.
+//! Overage: usage beyond what a contract with consumption includes is billed.
 //!
-//! A dimension that is declared as the overage of an entitled one is reported whole by the application. What the
-//! contract includes in a period is not billed; the rest is, as it arises.
+//! The application reports all usage of a dimension that is declared as the overage of an entitled one. What the
+//! contract includes in a period is not billed; the rest is billed as it arises.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -9,37 +9,37 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AgreementId, DimensionKey, LicenseId};
 use crate::usage::Quantity;
 
-/// How far a license is with one dimension in one period. The period is an agreement's: an amendment stays in it, a
-/// renewal begins another.
+/// The consumption of a license in one dimension and one period. The period is that of an agreement: an amendment stays
+/// in it, a renewal starts another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overage {
     /// The license.
     pub license: LicenseId,
     /// The metered dimension.
     pub dimension: DimensionKey,
-    /// The agreement that is the period.
+    /// The agreement that defines the period.
     pub period: AgreementId,
-    /// How much was used in the period.
+    /// The amount that was used in the period.
     pub consumed: Decimal,
-    /// How much of it is in records.
+    /// The amount of it that records bill.
     pub billed: Decimal,
-    /// How much the contract includes, as last known.
+    /// The amount that the contract includes, as last known.
     pub included: Decimal,
-    /// Counts the writes; a write holds only if it is the next one.
+    /// The number of writes; a write holds only if it is the next one.
     pub version: u64,
 }
 
-/// What an hour adds to an overage.
+/// The effect of an hour on an overage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consumed {
-    /// What is billed for it.
+    /// The quantity that is billed for it.
     pub quantity: Quantity,
-    /// How much of the hour's usage that stands for: all of it, unless a record cannot hold what it bills.
+    /// The amount of the hour's usage that this stands for: all of it, unless one record cannot hold what is billed.
     pub counted: Decimal,
 }
 
 impl Overage {
-    /// A period in which nothing was used yet.
+    /// Creates a period without usage.
     pub fn new(license: LicenseId, dimension: DimensionKey, period: AgreementId) -> Self {
         Self {
             license,
@@ -52,10 +52,11 @@ impl Overage {
         }
     }
 
-    /// Takes in an hour's usage, by what the contract includes at this moment.
+    /// Adds an hour's usage, with the amount that the contract includes at this moment.
     ///
-    /// Billed is what exceeds it and was not billed before. Where an amendment includes more than was billed before,
-    /// nothing is taken back, and nothing is billed until that is used up.
+    /// The usage that exceeds this amount and was not billed before is billed. If an amendment raises the amount,
+    /// nothing that was billed is taken back, and nothing more is billed until the exceeding usage is more than what
+    /// was billed.
     pub fn consume(&mut self, used: Decimal, included: Decimal) -> Consumed {
         let exceeding = (self.consumed + used - included).max(Decimal::ZERO);
         let due = (exceeding - self.billed).max(Decimal::ZERO);
@@ -87,11 +88,11 @@ mod tests {
             (60, 100, 0),
             (60, 100, 20),
             (5, 100, 5),
-            // An amendment includes more: what was billed stays billed, and the next 175 are free.
+            // An amendment includes more: what was billed stays billed, and the next 200 are free.
             (100, 300, 0),
             (100, 300, 0),
             (10, 300, 10),
-            // One includes less: what is beyond it now is billed with the next hour.
+            // An amendment includes less: what exceeds it now is billed with the next hour.
             (0, 250, 50),
         ] {
             let consumed = overage.consume(Decimal::from(used), Decimal::from(included));

@@ -1,8 +1,9 @@
-//! The auditor: is the listing ready for AWS's review, and if not, what is missing and how is it mended?
+//! The auditor: checks whether a listing is ready for AWS's review, and if not, reports what is missing and how to fix
+//! it.
 //!
-//! What is looked at are [`Facts`], gathered elsewhere; each of the [`CHECKS`] judges them without looking itself, the
-//! steps of the process rest on checks, and [`assess`] makes the [`Report`] of both. A check that could not look never
-//! passes. The texts are in `i18n/readiness/`.
+//! [`Facts`] are gathered elsewhere. Each of the [`CHECKS`] judges them without any I/O, the steps of the listing
+//! process depend on checks, and [`assess`] makes the [`Report`] of both. A check whose facts could not be observed
+//! never passes. The texts are in `i18n/readiness/`.
 
 mod application;
 mod attestation;

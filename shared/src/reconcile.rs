@@ -1,9 +1,10 @@
-//! What the table believes of a license, against what AWS shows of it: lost and late events are made good.
+//! Reconciliation: compares what the table has of a license with what AWS shows, and repairs lost and late events.
 //!
-//! AWS is asked (DescribeAgreement, SearchAgreements, GetEntitlements, GetAgreementEntitlements), a pure function [judges](judge) what its answers
-//! say that no event did, and that goes the way of all news, into the row and through the one function that makes a
-//! state of it. What was seen is kept apart from what was heard, and is weaker: an event that arrives later puts
-//! everything where it would have been without the look. A look that finds nothing writes nothing.
+//! AWS is asked (DescribeAgreement, SearchAgreements, GetEntitlements, GetAgreementEntitlements), and a pure function
+//! [judges](judge) what its answers show that no event reported. The result takes the path of every event, into the row
+//! and through the one function that derives a state from it. Observations are kept apart from events, and are weaker:
+//! an event that arrives later gives the result that it would have given without the observation. A check that finds
+//! nothing writes nothing.
 
 mod judge;
 mod outcome;
@@ -22,7 +23,7 @@ use judge::{Heir, View, is_settled, judge, seen_by};
 pub use outcome::{Finding, FindingKind, Outcome, Repair, RepairKind};
 pub use pace::Pace;
 
-/// Why a license could not be looked at. It stays as it was, but for what was made good before.
+/// An error of checking a license. The license stays as it was, except for what was repaired before.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// See [`MarketplaceError`].
@@ -42,7 +43,7 @@ impl From<RefreshError> for ReconcileError {
     }
 }
 
-/// Looks at licenses, no faster than its pace allows.
+/// Checks licenses, no faster than its pace allows.
 #[derive(Debug)]
 pub struct Reconciler<'a> {
     store: &'a Store,
@@ -51,23 +52,23 @@ pub struct Reconciler<'a> {
 }
 
 impl<'a> Reconciler<'a> {
-    /// One that works on this table, and asks AWS at this pace.
+    /// Creates a reconciler that works on this table, and asks AWS at this pace.
     pub fn new(store: &'a Store, marketplace: &'a Marketplace, pace: &'a Pace) -> Self {
         Self { store, marketplace, pace }
     }
 
-    /// Waits for the turn of one request that is made beside those of this one.
+    /// Waits for the turn of one request that the caller makes beside those of the reconciler.
     pub async fn turn(&self) {
         self.pace.turn().await;
     }
 
-    /// Looks at one license, and makes good what no event said. Done again it changes nothing.
+    /// Checks one license, and repairs what no event reported. A repeated call changes nothing.
     ///
-    /// Of a license whose product has no listing here nothing is asked.
+    /// If the product of the license has no listing in this stack, AWS is not asked.
     ///
     /// # Errors
     ///
-    /// When AWS or the table does not answer.
+    /// Fails when AWS or the table does not answer.
     pub async fn reconcile(&self, id: &LicenseId) -> Result<Outcome, ReconcileError> {
         let mut outcome = Outcome::default();
         let Some(before) = self.store.license(id).await? else { return Ok(outcome) };
@@ -77,7 +78,7 @@ impl<'a> Reconciler<'a> {
             if self.waits_for_its_move(&before).await? {
                 return Ok(outcome);
             }
-            // On the heap: its caller's stack has no room for all that is under way in it.
+            // On the heap: the stack of the caller has no room for this future.
             Box::pin(self.by_agreement(&listing, &before, &mut outcome)).await?;
         } else {
             Box::pin(self.by_planned_move(&before)).await?;
@@ -89,11 +90,11 @@ impl<'a> Reconciler<'a> {
         Ok(outcome)
     }
 
-    /// Looks at an agreement that AWS has in force, for licenses that the table does not know.
+    /// Checks an agreement that AWS has in force for licenses that the table does not know.
     ///
     /// # Errors
     ///
-    /// When AWS or the table does not answer.
+    /// Fails when AWS or the table does not answer.
     pub async fn look_for_unknown(
         &self,
         listing: &Listing,
@@ -114,7 +115,8 @@ impl<'a> Reconciler<'a> {
         Ok(outcome)
     }
 
-    /// A license of concurrent agreements: what its agreement is at AWS, and which one is in force.
+    /// Checks a license of concurrent agreements: the status of its agreement in AWS, and the agreement that is in
+    /// force.
     async fn by_agreement(
         &self,
         listing: &Listing,
@@ -181,7 +183,7 @@ impl<'a> Reconciler<'a> {
             outcome.find(kind, Some(&license.id), license.agreement());
         }
         let row = self.store.license(&license.id).await?.filter(|_| listing.pricing.has_entitlements());
-        // What is over grants nothing, whatever AWS still shows or does not.
+        // An ended license grants nothing, whatever AWS shows.
         let Some(row) = row.filter(|row| !row.state_at(looked_at).has_ended()) else { return Ok(()) };
         let refreshed = self.refresh(&row, view.is_active_at_aws()).await?;
         if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), looked_at) {
@@ -190,14 +192,14 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Reports whether a license waits for a buyer's move to it; until then the customer key stands for both.
+    /// Returns `true` if a license waits for a buyer's move to it. Until then the customer key stands for both.
     async fn waits_for_its_move(&self, license: &License) -> Result<bool, StoreError> {
         let Some(before) = license.predecessor.as_ref().filter(|before| before.is_legacy()) else { return Ok(false) };
         let old = self.store.license(before).await?.and_then(|old| old.moving);
         Ok(old.is_some_and(|moving| moving.arn.id() == &license.id && moving.is_planned()))
     }
 
-    /// Ends a customer key whose buyer is to move and whose agreement has ended at AWS.
+    /// Ends a customer key whose buyer is to move and whose agreement has ended in AWS.
     async fn by_planned_move(&self, license: &License) -> Result<(), ReconcileError> {
         let Some(moving) = license.moving.as_ref().filter(|moving| moving.is_planned()) else { return Ok(()) };
         let looked_at = self.store.clock().now();
@@ -209,8 +211,8 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Names the licenses of agreements in force for which SearchAgreements names none: those of listings that are keyed by
-    /// customer, whose buyer has moved to a license key.
+    /// Reads the licenses of agreements in force for which SearchAgreements names none: those of listings that are
+    /// keyed by customer, whose buyer has moved to a license key.
     async fn name_licenses(&self, found: &mut [FoundAgreement]) -> Result<(), MarketplaceError> {
         let is_nameless = |agreement: &&mut FoundAgreement| {
             agreement.licenses.is_empty() && agreement.at_aws.status == AgreementStatus::Active
@@ -226,7 +228,7 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Keeps the ARN of a license in the form that AWS takes back, where an agreement shows it.
+    /// Writes the ARN of a license in the form that AWS accepts, if an agreement shows it.
     async fn learn_arn(&self, license: &License, found: &[FoundAgreement]) -> Result<(), StoreError> {
         let named = found.iter().flat_map(|agreement| &agreement.licenses).find(|arn| *arn.id() == license.id);
         let Some(arn) = named.filter(|arn| arn.is_sendable()) else { return Ok(()) };
@@ -238,7 +240,7 @@ impl<'a> Reconciler<'a> {
         self.store.change_license(&license.id, learned).await.map(drop)
     }
 
-    /// A license of the older kind: all that AWS shows of it is what it grants.
+    /// Checks a license of a listing that is keyed by customer. AWS shows only its entitlements.
     async fn by_customer(
         &self,
         listing: &Listing,
@@ -246,7 +248,7 @@ impl<'a> Reconciler<'a> {
         outcome: &mut Outcome,
     ) -> Result<(), ReconcileError> {
         let looked_at = self.store.clock().now();
-        // What AWS shows of a buyer who has moved is the new license's.
+        // For a buyer who has moved, AWS shows the new license.
         if !listing.pricing.has_entitlements() || license.successor().is_some() {
             return Ok(());
         }
@@ -254,7 +256,7 @@ impl<'a> Reconciler<'a> {
         if let State::Ended { .. } = state {
             self.turn().await;
             if !self.marketplace.entitlements(license).await?.is_empty() {
-                // Only an event knows whether it was bought anew.
+                // Only an event shows whether it was bought again.
                 outcome.find(FindingKind::ClosedButActive, Some(&license.id), None);
             }
             return Ok(());
@@ -269,7 +271,7 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Takes in a license that AWS names in an agreement in force: looks at it if it is known, and begins it if it is not
+    /// Adopts a license that AWS names in an agreement in force: checks it if it is known, and creates it if it is not
     /// and AWS proves it.
     async fn adopt(
         &self,
@@ -284,7 +286,7 @@ impl<'a> Reconciler<'a> {
         }
         let at = self.store.clock().now();
         if self.has_customer_key(listing, agreement).await? {
-            // Beside it the license would be metered in the other style: AWS bills that twice.
+            // Beside the customer key, the license would be metered in the other style: AWS would bill twice.
             outcome.find(FindingKind::NotMoved, Some(arn.id()), Some(&agreement.id));
             return Ok(());
         }
@@ -303,7 +305,7 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Whether the agreement's buyer is still served by a customer key.
+    /// Returns `true` if a customer key still serves the agreement's buyer.
     async fn has_customer_key(&self, listing: &Listing, agreement: &FoundAgreement) -> Result<bool, ReconcileError> {
         let Some(account) = &agreement.account else { return Ok(false) };
         let now = self.store.clock().now();
@@ -314,12 +316,13 @@ impl<'a> Reconciler<'a> {
         Ok(theirs.iter().any(is_served))
     }
 
-    /// Whether AWS proves that a license is provisioned, so that its buyer may use the product and usage is taken.
+    /// Returns `true` if AWS proves that a license is provisioned, so that its buyer may use the product and AWS
+    /// accepts its usage.
     ///
-    /// That its agreement is active is no proof: AWS provisions later, and not before the buyer's means of payment are
-    /// verified. GetEntitlements shows only what is provisioned. A license that is paid by use has no such
-    /// entitlements; GetAgreementEntitlements says how far AWS is with it. Where AWS does not say that to this account, a
-    /// person is told, and the license waits on.
+    /// An active agreement is no proof: AWS provisions later, and not before the buyer's means of payment are verified.
+    /// GetEntitlements shows only what is provisioned. A license that is paid by use has no such entitlements;
+    /// GetAgreementEntitlements shows how far its provisioning is. If AWS refuses that to this account, the check
+    /// reports a finding to the operator, and the license keeps waiting.
     async fn is_provisioned(
         &self,
         listing: &Listing,
@@ -341,7 +344,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Every agreement of a license's buyer about its product.
+    /// Returns every agreement of a license's buyer about its product.
     async fn of_buyer(&self, listing: &Listing, license: &License) -> Result<Vec<FoundAgreement>, ReconcileError> {
         let Some(account) = &license.account else { return Ok(Vec::new()) };
         let (mut found, mut page) = (Vec::new(), None);
@@ -357,8 +360,8 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Reads what a license grants. That it grants nothing any more is asked twice, and not believed while AWS shows its
-    /// agreement as active: then one of AWS's two answers is wrong, and the buyer keeps what was known last.
+    /// Reads the entitlements of a license. An empty answer is requested twice, and not believed while AWS shows the
+    /// agreement as active: one of AWS's two answers is wrong then, and the buyer keeps the last known entitlements.
     async fn refresh(&self, license: &License, is_active_at_aws: bool) -> Result<Refreshed, ReconcileError> {
         self.turn().await;
         let refreshed = lifecycle::refresh_entitlements(self.store, self.marketplace, license, false).await?;
@@ -371,7 +374,7 @@ impl<'a> Reconciler<'a> {
     }
 }
 
-/// What was seen of a license, as news that says no more than that.
+/// Builds an update that carries only the observation of a license.
 fn seen_news(license: &License, seen: ObservedInForce) -> LicenseUpdate {
     LicenseUpdate {
         license: license.id.clone(),

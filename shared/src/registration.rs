@@ -1,4 +1,5 @@
-//! A buyer's visit to the registration page: who arrived, what they left, and how they go on into the application.
+//! A buyer's visit to the registration page: the session, the contact that the buyer leaves, and the handoff to the
+//! application.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +12,13 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{LicenseId, ProductCode};
 
-/// The cookie of a visit; the prefix binds it to this host, path `/` and https.
+/// The session cookie. Its prefix binds it to this host, path `/` and HTTPS.
 pub const SESSION_COOKIE: &str = "__Host-stallkeeper";
 
-/// How long a visit lasts, as long as a registration token of AWS does.
+/// The lifetime of a session. It is that of a registration token of AWS.
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(4);
 
-/// How long a handoff code can be redeemed.
+/// The time in which a handoff code can be redeemed.
 pub const HANDOFF_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The longest name of a person or company, in characters.
@@ -27,46 +28,46 @@ pub const LONGEST_NAME: usize = 200;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// What is kept of a [`Secret`].
+/// The hash of a [`Secret`], which is stored in place of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretHash(String);
 
-/// The system gave no randomness.
+/// The system's random source failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the system's random source failed")]
 pub struct NoRandomness;
 
 impl Secret {
-    /// A new secret of 256 random bits.
+    /// Creates a secret of 256 random bits.
     ///
     /// # Errors
     ///
-    /// When the system's random source fails.
+    /// Fails when the system's random source fails.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// A secret that someone presented; none if it does not have the form of one.
+    /// Reads a presented secret; returns `None` if it does not have the form of one.
     pub fn presented(text: &str) -> Option<Self> {
         let formed = text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         formed.then(|| Self(text.to_owned()))
     }
 
-    /// The secret itself, for the one place that it is handed out.
+    /// Returns the secret itself, for the one place that hands it out.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What may be kept of it.
+    /// Returns the hash, which may be stored.
     pub fn hash(&self) -> SecretHash {
         SecretHash(digest(&[&self.0]))
     }
 
-    /// A token for a form of this session about this license: who does not hold the session cannot make it, and one
-    /// made for another license does not fit.
+    /// Returns a token for a form of this session about this license. Only the holder of the session can make it, and a
+    /// token of another license does not match.
     pub fn form_token(&self, license: &LicenseId) -> String {
         digest(&[&self.0, "form", license.as_str()])
     }
@@ -79,7 +80,7 @@ impl fmt::Debug for Secret {
 }
 
 impl SecretHash {
-    /// The hash as text.
+    /// Returns the hash as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -94,34 +95,34 @@ fn digest(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(hasher.finalize())
 }
 
-/// A visit: which license the browser's session is about.
+/// A session of a browser, about one license.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The license.
     pub license: LicenseId,
     /// Its product.
     pub product: ProductCode,
-    /// When it is over, in seconds since 1970.
+    /// The end of the session, in seconds since 1970.
     pub over_at: i64,
-    /// When the table may drop it (TTL): not before its last code is void.
+    /// The time from which the table may delete it (TTL), in seconds since 1970: not before its last code is void.
     pub expires_at: i64,
-    /// The one code of it that can be redeemed: the newest.
+    /// The newest code of the session, the only one that can be redeemed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff: Option<SecretHash>,
 }
 
-/// The way from the registration page into the application, by a one-time code.
+/// A handoff from the registration page to the application, by a one-time code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handoff {
     /// The license.
     pub license: LicenseId,
     /// The session that it was made in.
     pub session: SecretHash,
-    /// Which door of the application.
+    /// The page of the application.
     pub door: Door,
-    /// When the code is void, in seconds since 1970.
+    /// The time from which the code is void, in seconds since 1970.
     pub expires_at: i64,
-    /// By whom it was redeemed, if it was.
+    /// The redemption, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeemed: Option<Redeemed>,
 }
@@ -129,45 +130,46 @@ pub struct Handoff {
 /// The one redemption of a code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redeemed {
-    /// Who, see [`redeemer`].
+    /// The identity that redeemed it; see [`redeemer`].
     pub by: String,
-    /// Whether the license belonged to a tenant already.
+    /// `true` if the license belonged to a tenant already.
     pub was_linked: bool,
 }
 
 impl Handoff {
-    /// Whether it may be answered to one who redeems it: the first, or the same again whose answer may have been lost.
-    /// Once the license is linked, the answer has arrived.
+    /// Returns `true` if the handoff may be returned to a caller that redeems it: the first one, or the same one again,
+    /// whose answer may have been lost. Once the license is linked, the answer has arrived.
     pub fn is_open_to(&self, by: &str, is_linked: bool) -> bool {
         self.redeemed.as_ref().is_none_or(|redeemed| redeemed.by == by && redeemed.was_linked == is_linked)
     }
 }
 
-/// Who redeems a code: a caller of the API, with its key for this redemption.
+/// Returns the identity that redeems a code: a caller of the API, with its key for this redemption.
 ///
-/// Whoever assumes a role is the role: its sessions differ from one process of the application to the next.
+/// A caller that has assumed a role counts as the role: its sessions differ from one process of the application to the
+/// next.
 pub fn redeemer(caller: &str, idempotency_key: &str) -> String {
     let role = caller.contains(":assumed-role/").then(|| caller.rsplit_once('/')).flatten();
     digest(&[role.map_or(caller, |(role, _session)| role), idempotency_key])
 }
 
-/// Which of the application's pages a buyer goes on to.
+/// The page of the application to which a buyer continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
-    /// For a new account.
+    /// The page for a new account.
     SignUp,
-    /// For those who have one.
+    /// The page for buyers who have an account.
     SignIn,
 }
 
-/// How to reach the buyer. Personal data, kept apart so that it can be erased; its `Debug` shows none of it.
+/// The contact of the buyer. It is personal data, kept apart so that it can be erased; its `Debug` shows none of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     /// The license that it belongs to.
     pub license: LicenseId,
-    /// The visit that it was left in; none where it was inherited from the license before. A code of another visit does
-    /// not bring it.
+    /// The session in which it was left; `None` if it was inherited from the license before. A code of another session
+    /// does not return it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SecretHash>,
     /// A mail address.
@@ -178,12 +180,12 @@ pub struct Contact {
     /// A company's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
-    /// What else the listing's form asked, by the fields' keys.
+    /// The other answers to the listing's form, by the keys of the fields.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
     /// The language of the page, `en` or `ja`.
     pub language: String,
-    /// When it was left.
+    /// The time at which it was left.
     pub saved_at: Timestamp,
 }
 

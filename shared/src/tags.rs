@@ -1,27 +1,27 @@
-//! Tags of usage: what the seller lets a buyer break a bill down by (vendor-metered tagging).
+//! Tags of usage, by which the seller lets a buyer break down a bill (vendor-metered tagging).
 //!
-//! AWS takes them as the tags of a record's usage allocations (BatchMeterUsage, `UsageAllocation`), and refuses a whole
-//! call for one that breaks a rule. So nothing gets past here that does.
+//! AWS accepts them as the tags of a record's usage allocations (BatchMeterUsage, `UsageAllocation`), and refuses a
+//! whole call for one that breaks a rule. So tags that break a rule are refused here.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How many tags usage has at most.
+/// The most tags of an amount of usage.
 pub const MOST_TAGS: usize = 5;
 
-/// The longest key of a tag, in characters.
+/// The most characters of a tag's key.
 pub const LONGEST_KEY: usize = 100;
 
-/// The longest value of a tag, in characters.
+/// The most characters of a tag's value.
 pub const LONGEST_VALUE: usize = 256;
 
-/// The tags of an amount of usage: up to 5 keys with a value each. None at all are no tags.
+/// The tags of an amount of usage: up to 5 keys, each with a value. An empty map means no tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Tags(BTreeMap<String, String>);
 
-/// Which rule of AWS's model tags break.
+/// The rule of AWS's model that tags break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTags {
     /// There are too many.
@@ -33,34 +33,34 @@ pub enum InvalidTags {
     /// A value is empty or too long.
     #[error("the value of the tag `{key}` has 1 to {LONGEST_VALUE} characters, not {length}")]
     ValueLength {
-        /// Whose value.
+        /// The key of the value.
         key: String,
-        /// How long it is.
+        /// The length of the value, in characters.
         length: usize,
     },
-    /// A key has a character that AWS does not take.
+    /// A key has a character that AWS does not accept.
     #[error("{0:?} cannot stand in the key of a tag; {ALLOWED} can")]
     KeyCharacter(char),
-    /// A value has a character that AWS does not take.
+    /// A value has a character that AWS does not accept.
     #[error("{character:?} cannot stand in the value of the tag `{key}`; {ALLOWED} can")]
     ValueCharacter {
-        /// Whose value.
+        /// The key of the value.
         key: String,
         /// The first such character.
         character: char,
     },
 }
 
-/// What [`is_allowed`] lets through, in words.
+/// The characters that [`is_allowed`] accepts, in words.
 const ALLOWED: &str = "ASCII letters, digits, blanks and !\"#$%&'()*+,-./:;<=@_";
 
 impl Tags {
-    /// Whether there are none.
+    /// Returns `true` if there are no tags.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each key with its value, by key.
+    /// Returns each key with its value, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
@@ -104,8 +104,8 @@ fn check_value(key: &str, value: &str) -> Result<(), InvalidTags> {
     strange.map_or(Ok(()), |character| Err(InvalidTags::ValueCharacter { key, character }))
 }
 
-/// Whether AWS's pattern `^[a-zA-Z0-9+ -=._:\/@]+$` takes a character. As it is written, ` -=` is a range: everything in
-/// ASCII from the blank to the equals sign.
+/// Returns `true` if AWS's pattern `^[a-zA-Z0-9+ -=._:\/@]+$` accepts a character. As it is written, ` -=` is a range:
+/// everything in ASCII from the blank to the equals sign.
 fn is_allowed(character: char) -> bool {
     character.is_ascii_alphabetic() || matches!(character, ' '..='=' | '_' | '@')
 }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_pattern_is_taken_as_it_is_written() {
-        // Every character of ASCII, apart by what the pattern's class says.
+        // All ASCII characters that the class of the pattern accepts.
         let taken: String = (0..128_u8).map(char::from).filter(|c| is_allowed(*c)).collect();
         let range = " !\"#$%&'()*+,-./0123456789:;<=";
         assert_eq!(taken, format!("{range}@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"));

@@ -1,11 +1,11 @@
-//! What people read, in English and Japanese ([Fluent](https://projectfluent.org)).
+//! Texts for users, in English and Japanese ([Fluent](https://projectfluent.org)).
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use serde::Deserialize;
 use unic_langid::LanguageIdentifier;
 
-/// A language that texts are written in.
+/// A language of the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Language {
     /// English.
@@ -17,15 +17,15 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them.
+    /// All languages.
     pub const ALL: [Self; 2] = [Self::English, Self::Japanese];
 
-    /// The language of that tag, if it is one of them.
+    /// Returns the language of a tag, if there is one.
     pub fn tagged(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.tag() == tag)
     }
 
-    /// As `lang` attributes and `Content-Language` have it.
+    /// Returns the tag that `lang` attributes and `Content-Language` use.
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -33,7 +33,7 @@ impl Language {
         }
     }
 
-    /// As its own speakers call it.
+    /// Returns the name of the language in that language.
     pub fn name(self) -> &'static str {
         match self {
             Self::English => "English",
@@ -41,7 +41,7 @@ impl Language {
         }
     }
 
-    /// The language that a page offers besides this one.
+    /// Returns the language that a page offers besides this one.
     pub fn other(self) -> Self {
         match self {
             Self::English => Self::Japanese,
@@ -52,39 +52,39 @@ impl Language {
 
 /// The texts of one language.
 pub struct Texts {
-    /// Which.
+    /// The language.
     pub language: Language,
     bundle: FluentBundle<FluentResource>,
 }
 
 impl Texts {
-    /// Reads texts; what cannot be read is left out.
+    /// Reads texts. Messages that cannot be read are left out.
     pub fn read(language: Language, source: &str) -> Self {
         let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(readable, _)| readable);
         let tag: LanguageIdentifier = language.tag().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![tag]);
-        // The marks would stand in titles, mails and screen readers; no text here mixes writing directions.
+        // Isolation marks would appear in titles, mails and screen readers; no text here mixes writing directions.
         bundle.set_use_isolating(false);
         bundle.add_resource_overriding(resource);
         Self { language, bundle }
     }
 
-    /// A message, or with `id.attribute` a message's attribute. An id that is missing shows itself and breaks nothing.
+    /// Returns a message, or with `id.attribute` a message's attribute. If the id is missing, returns the id.
     pub fn say(&self, id: &str) -> String {
         self.say_with(id, [])
     }
 
-    /// A message that names the product.
+    /// Returns a message that names the product.
     pub fn say_of(&self, id: &str, product: &str) -> String {
         self.say_with(id, [("product", product)])
     }
 
-    /// A message that is filled in.
+    /// Returns a message with its arguments filled in.
     pub fn say_with<const N: usize>(&self, id: &str, arguments: [(&str, &str); N]) -> String {
         self.fill(id, arguments)
     }
 
-    /// A message that is filled in with what is only known later.
+    /// Returns a message with arguments that are only known at run time.
     pub fn fill<'a>(&self, id: &str, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
         let (message, attribute) = id.split_once('.').map_or((id, None), |(message, rest)| (message, Some(rest)));
         let message = self.bundle.get_message(message);

@@ -1,7 +1,7 @@
-//! The clock that everything reads, and the hours and months that usage is billed by.
+//! The clock that every component reads, and the hours and months by which usage is billed.
 //!
-//! Deployed functions read the system's clock. The sandbox and the tests hand out one that can be set, so that an
-//! hour passes in a moment; it is the same type, so no code knows the difference.
+//! Deployed functions read the system's clock. The sandbox and the tests use a clock that can be set, so that an hour
+//! passes in a moment. Both are the same type, so no code knows the difference.
 
 mod rfc3339;
 
@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 
 pub use rfc3339::{InvalidTime, Rfc3339};
 
-/// Tells the time.
+/// A source of the current time.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     /// The machine's own time.
     #[default]
     System,
-    /// A time that its holder sets; clones share it.
+    /// A time that can be set; clones share it.
     Settable(Arc<SettableClock>),
 }
 
@@ -34,17 +34,17 @@ pub struct SettableClock(Mutex<Reading>);
 #[derive(Debug)]
 struct Reading {
     at: Timestamp,
-    /// When `at` was set, for a clock that runs on from there.
+    /// The time at which `at` was set, for a clock that runs.
     ticking_since: Option<Instant>,
 }
 
 impl Clock {
-    /// A clock that shows `at` now and runs on from there.
+    /// Creates a clock that shows `at` now and runs from there.
     pub fn ticking_from(at: Timestamp) -> Self {
         Self::settable(at, Some(Instant::now()))
     }
 
-    /// A clock that shows `at` until it is set.
+    /// Creates a clock that shows `at` until it is set.
     pub fn standing_at(at: Timestamp) -> Self {
         Self::settable(at, None)
     }
@@ -53,7 +53,7 @@ impl Clock {
         Self::Settable(Arc::new(SettableClock(Mutex::new(Reading { at, ticking_since }))))
     }
 
-    /// The time now.
+    /// Returns the time now.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
@@ -61,12 +61,12 @@ impl Clock {
         }
     }
 
-    /// The time now in whole seconds since 1970, as DynamoDB's TTL counts it.
+    /// Returns the time now in whole seconds since 1970, as DynamoDB's TTL counts it.
     pub fn seconds(&self) -> i64 {
         self.now().as_second()
     }
 
-    /// Sets a settable clock, forward or back; the system's clock is left alone.
+    /// Sets a settable clock, forward or back. The system's clock is not changed.
     pub fn set(&self, at: Timestamp) {
         match self {
             Self::System => {}
@@ -94,12 +94,12 @@ impl SettableClock {
     }
 }
 
-/// An hour of UTC that usage is billed by, written `2026-11-10T09`. It holds no minutes.
+/// An hour in UTC by which usage is billed, written `2026-11-10T09`. It holds no minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UsageHour(Timestamp);
 
-/// A month of UTC that usage is billed by.
+/// A month in UTC by which usage is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BillingMonth(Date);
 
@@ -111,60 +111,62 @@ pub struct InvalidHour(String);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 impl UsageHour {
-    /// The hour that a moment is in.
+    /// Returns the hour that contains a moment.
     pub fn of(at: Timestamp) -> Self {
         let into = at.as_second().rem_euclid(3600);
         let start = Timestamp::from_second(at.as_second() - into).unwrap_or(at);
         Self(start)
     }
 
-    /// Its first moment.
+    /// Returns its first moment.
     pub fn start(self) -> Timestamp {
         self.0
     }
 
-    /// The first moment that is no longer in it.
+    /// Returns the first moment after it.
     pub fn end(self) -> Timestamp {
         self.0.saturating_add(HOUR).unwrap_or(Timestamp::MAX)
     }
 
-    /// The hour after it.
+    /// Returns the hour after it.
     pub fn next(self) -> Self {
         Self(self.end())
     }
 
-    /// The hour before it.
+    /// Returns the hour before it.
     pub fn previous(self) -> Self {
         Self(self.0.saturating_sub(HOUR).unwrap_or(Timestamp::MIN))
     }
 
-    /// The month that it is billed in.
+    /// Returns the month in which it is billed.
     pub fn month(self) -> BillingMonth {
         BillingMonth(TimeZone::UTC.to_datetime(self.0).date().first_of_month())
     }
 
-    /// The month before the one that it is billed in.
+    /// Returns the month before the one in which it is billed.
     pub fn month_before(self) -> BillingMonth {
         let first = TimeZone::UTC.to_datetime(self.0).date().first_of_month();
         BillingMonth(first.yesterday().map_or(first, jiff::civil::Date::first_of_month))
     }
 
-    /// Whether it is the last of its month: the hour that takes in the month's late usage until 05:30 on the 1st.
+    /// Returns `true` if it is the last hour of its month, which takes the month's late usage until 05:30 on the 1st.
     pub fn closes_month(self) -> bool {
         self.next().month() != self.month()
     }
 
-    /// Until when usage of this hour is written without reading first: 5 minutes after it, or 05:30 on the 1st.
+    /// Returns the moment until which usage of this hour is written without a read: 5 minutes after its end, or 05:30
+    /// on the 1st.
     pub fn open_until(self) -> Timestamp {
         self.after_the_hour(5, 30)
     }
 
-    /// From when on the hour is summed: 5 minutes after the last such write began, which takes 30 seconds at most.
+    /// Returns the moment from which the hour is summed: 5 minutes after the last such write started, which takes 30
+    /// seconds at most.
     pub fn summed_from(self) -> Timestamp {
         self.after_the_hour(10, 35)
     }
 
-    /// From when on the hour is swept once more for what came late.
+    /// Returns the moment from which the hour is swept once more for late usage.
     pub fn swept_from(self) -> Timestamp {
         self.after_the_hour(15, 40)
     }
@@ -176,17 +178,18 @@ impl UsageHour {
 }
 
 impl BillingMonth {
-    /// From when on no more usage of the month is taken in: 05:30 UTC on the 1st of the next.
+    /// Returns the moment from which no more usage of the month is accepted: 05:30 UTC on the 1st of the next month.
     pub fn intake_closes(self) -> Timestamp {
         self.next_month_at(5, 30)
     }
 
-    /// From when on AWS takes no more records of the month: 06:00 UTC on the 1st of the next (BatchMeterUsage).
+    /// Returns the moment from which AWS accepts no more records of the month: 06:00 UTC on the 1st of the next month
+    /// (BatchMeterUsage).
     pub fn window_closes(self) -> Timestamp {
         self.next_month_at(6, 0)
     }
 
-    /// The last hour of the month.
+    /// Returns the last hour of the month.
     pub fn last_hour(self) -> UsageHour {
         UsageHour::of(self.next_month_at(0, 0)).previous()
     }

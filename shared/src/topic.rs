@@ -1,4 +1,4 @@
-//! The topic of the seller's application: where what is told of licenses goes.
+//! The SNS topic of the seller's application, to which events about licenses are published.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use crate::notification::OutboundEvent;
 
-/// The version of the messages: see `docs/events/`. What is added to a message leaves it as it is; it counts on when
-/// something is taken away or means something else.
+/// The version of the messages; see `docs/events/`. It stays the same when a field is added, and increases when a field
+/// is removed or changes its meaning.
 pub const VERSION: u32 = 1;
 
-/// An SNS topic that events are published to. Its client is built with the first of them: most calls of the application's
+/// An SNS topic that events are published to. Its client is built with the first event: most calls of the application's
 /// API publish nothing.
 #[derive(Clone)]
 pub struct Topic {
@@ -31,18 +31,18 @@ impl fmt::Debug for Topic {
     }
 }
 
-/// Why an event is not on the topic.
+/// The reason why an event is not on the topic.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
-    /// SNS did not take it this time; the same event may go through later.
+    /// SNS did not accept it this time; the same event may succeed later.
     #[error("the topic did not take the event")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// SNS never takes this one, for example because it is larger than 256 KiB.
+    /// SNS never accepts this event, for example because it is larger than 256 KiB.
     #[error("the topic never takes this event")]
     Unfit(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// An event as it stands in a message.
+/// An event in the form of a message.
 #[derive(Serialize)]
 pub struct Message<'a> {
     version: u32,
@@ -51,24 +51,24 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The message of an event.
+    /// Creates the message of an event.
     pub fn of(event: &'a OutboundEvent) -> Self {
         Self { version: VERSION, event }
     }
 }
 
 impl Topic {
-    /// The topic of that ARN.
+    /// Creates a topic with an ARN.
     pub fn new(config: &SdkConfig, arn: impl Into<String>) -> Self {
         Self { config: config.clone(), client: OnceLock::new(), arn: arn.into() }
     }
 
-    /// Publishes an event, with what subscriptions may filter by as attributes of the message. It may be there already:
-    /// who reads the topic tells events apart by their ids.
+    /// Publishes an event. The message's attributes hold what subscriptions may filter by. The event may be on the
+    /// topic already: subscribers tell events apart by their ids.
     ///
     /// # Errors
     ///
-    /// See [`TopicError`]. After one that may go away the event may be on the topic all the same.
+    /// See [`TopicError`]. After [`TopicError::Unavailable`] the event may be on the topic nevertheless.
     pub async fn publish(&self, event: &OutboundEvent) -> Result<(), TopicError> {
         let body = serde_json::to_string(&Message::of(event)).map_err(unfit)?;
         let client = self.client.get_or_init(|| Client::new(&self.config));

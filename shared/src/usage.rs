@@ -1,6 +1,6 @@
-//! Usage: one fact that the seller's application reports, and when it is taken in.
+//! Usage: one fact that the seller's application reports, and the rules by which it is accepted.
 //!
-//! Everything here is a pure function of what it is given; the ledger's items and their conditions are the store's.
+//! Every function here is pure. The store has the ledger's items and their conditions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,36 +18,36 @@ use crate::listing::Listing;
 use crate::tags::Tags;
 use crate::time::UsageHour;
 
-/// The largest quantity that AWS takes in one record (BatchMeterUsage).
+/// The largest quantity that AWS accepts in one record (BatchMeterUsage).
 pub const LARGEST: Decimal = Decimal::from_parts(2_147_483_647, 0, 0, false, 0);
 
-/// For how long after it happened usage can still be reported.
+/// The time after it happened in which usage can still be reported.
 pub const LATEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// For how long after a deadline a write that began before it may still be on its way: a request takes 30 seconds at
-/// most, and the rest is margin.
+/// The time after a deadline in which a write that started before it may still be under way: a request takes 30 seconds
+/// at most, and the rest is margin.
 const FENCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// How much was used: 0 to 2147483647, at most 6 decimal places (BatchMeterUsage, `QuantityAsDecimal`).
+/// A quantity of usage: 0 to 2147483647, at most 6 decimal places (BatchMeterUsage, `QuantityAsDecimal`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Decimal", into = "Decimal")]
 pub struct Quantity(Decimal);
 
-/// Not a quantity.
+/// The error of a value that is no quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a quantity is a number from 0 to 2147483647 with at most 6 decimal places")]
 pub struct InvalidQuantity;
 
 impl Quantity {
-    /// None of it.
+    /// The quantity zero.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// As much of an amount as one record can hold: at most [`LARGEST`], in 6 places.
+    /// Limits an amount to what one record can hold: at most [`LARGEST`], truncated to 6 decimal places.
     pub fn capped(amount: Decimal) -> Self {
         Self(amount.clamp(Decimal::ZERO, LARGEST).trunc_with_scale(6).normalize())
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn amount(self) -> Decimal {
         self.0
     }
@@ -72,7 +72,7 @@ impl FromStr for Quantity {
     }
 }
 
-/// Reads a decimal that is not negative, in the plain form of `QuantityAsDecimal`: no sign, no exponent, no blanks.
+/// Reads a decimal that is not negative, in the plain form of `QuantityAsDecimal`: no sign, no exponent, no spaces.
 pub fn plain_decimal(text: &str) -> Option<Decimal> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -92,18 +92,18 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// The hash of an idempotency key: what is kept of it, of one length and without a `#`.
+/// The hash of an idempotency key. It is stored in place of the key, has a fixed length and contains no `#`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyHash(String);
 
 impl KeyHash {
-    /// The hash of a key.
+    /// Hashes a key.
     pub fn of(key: &str) -> Self {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes())))
     }
 
-    /// The hash as text.
+    /// Returns the hash as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -111,38 +111,38 @@ impl KeyHash {
 
 /// One fact reported by the seller's application.
 ///
-/// Its key is scoped to license, hour and dimension: the same again is the same fact, and a higher revision corrects
-/// it while its hour is open.
+/// Its key is scoped to license, hour and dimension. The same key again is the same fact, and a higher revision
+/// corrects it while its hour is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageEvent {
-    /// Whose usage.
+    /// The license that used it.
     pub license: LicenseId,
-    /// Of what.
+    /// The dimension that was used.
     pub dimension: DimensionKey,
-    /// How much.
+    /// The quantity.
     pub quantity: Quantity,
-    /// When.
+    /// The time at which it was used.
     pub time: Timestamp,
     /// The idempotency key's hash.
     pub key: KeyHash,
-    /// Which correction of it, from 0.
+    /// The number of the correction, from 0.
     pub revision: u32,
-    /// What the buyer's bill breaks it down by.
+    /// The tags by which the buyer's bill breaks it down.
     pub tags: Tags,
 }
 
 impl UsageEvent {
-    /// The hour that it happened in.
+    /// Returns the hour in which the usage happened.
     pub fn hour(&self) -> UsageHour {
         UsageHour::of(self.time)
     }
 
-    /// Returns `true` if both bill the same.
+    /// Returns `true` if both events bill the same.
     pub fn has_same_content(&self, other: &Self) -> bool {
         self.quantity == other.quantity && self.tags == other.tags
     }
 
-    /// A short text that differs for events that bill something else, without a `#`.
+    /// Returns a short text that differs for events that bill something else. It contains no `#`.
     pub fn content_hash(&self) -> String {
         let tags = serde_json::to_vec(&self.tags).unwrap_or_default();
         let digest = Sha256::new().chain_update(self.quantity.to_string()).chain_update(tags).finalize();
@@ -150,21 +150,21 @@ impl UsageEvent {
     }
 }
 
-/// How an event is taken in.
+/// The way in which an event is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intake {
-    /// Its hour is open: written without reading first.
+    /// Its hour is open: it is written without a read.
     Open,
-    /// Its hour may be summed already: written only if the key is new, and the hour looked at again.
+    /// Its hour may be summed already: it is written only if the key is new, and the hour is checked again.
     Late,
-    /// Not taken in.
+    /// It is not accepted.
     Refused(Refusal),
 }
 
-/// Why an event is not taken in.
+/// The reason why an event is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nothing was heard of the license.
+    /// The license, or the listing of its product, is not known.
     LicenseUnknown,
     /// The license is ending or has ended.
     LicenseEnded,
@@ -178,9 +178,9 @@ pub enum Refusal {
     DimensionUnknown,
     /// The dimension is not billed by use.
     DimensionNotMetered,
-    /// It has not happened yet.
+    /// The usage is in the future.
     TimeInFuture,
-    /// It is more than 24 hours old.
+    /// The usage is more than 24 hours old.
     TooOld,
     /// Its billing month is closed for it.
     MonthClosed,
@@ -211,7 +211,7 @@ impl Refusal {
         }
     }
 
-    /// The stable code in the API.
+    /// Returns the stable code in the API.
     pub fn code(self) -> &'static str {
         match self {
             Self::LicenseUnknown => "license_unknown",
@@ -229,11 +229,12 @@ impl Refusal {
     }
 }
 
-/// Judges an event: whether and how it is taken in at this moment.
+/// Judges an event: decides whether and how it is accepted at `now`.
 ///
-/// The rules of time (`docs/ARCHITECTURE.md`): an hour is open until 5 minutes after it, the last hour of a month until
-/// 05:30 UTC on the 1st; late usage is at most 24 hours old and of the same billing month, and is billed in the running
-/// hour, which at the turn of a month is the old month's last. What a license's ending has sealed counts as late too.
+/// The rules of time (`docs/ARCHITECTURE.md`): an hour is open until 5 minutes after its end, the last hour of a month
+/// until 05:30 UTC on the 1st. Late usage is at most 24 hours old and of the same billing month. It is billed in the
+/// running hour, which at the turn of a month is the last hour of the old month. Usage that a license's ending has
+/// sealed counts as late too.
 pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Listing>, now: Timestamp) -> Intake {
     let Some((license, listing)) = license.zip(listing) else { return Intake::Refused(Refusal::LicenseUnknown) };
     if license.id.is_probe() {
@@ -243,7 +244,7 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
     let has_moved = license.predecessor.as_ref().is_some_and(LicenseId::is_legacy);
     let has_returned = license.moving.as_ref().is_some_and(|moving| moving.returned.is_some());
     if before.is_some() && !has_moved && !has_returned {
-        // Also of one that is over: it is another's to bill.
+        // Also for an ended license: another key or system bills the usage.
         return Intake::Refused(Refusal::NotMeteredYet);
     }
     let refusal = match license.state_at(now) {
@@ -277,8 +278,8 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
     }
 }
 
-/// The hour that takes in what an earlier hour of the license can no longer hold: the running one, or the first after
-/// what an ending has sealed. None if the billing month has no such hour left.
+/// Returns the hour that bills what an earlier hour of the license can no longer hold: the running hour, or the first
+/// hour after those that an ending has sealed; `None` if the billing month has no such hour left.
 pub fn carry_target(license: &License, origin: UsageHour, now: Timestamp) -> Option<UsageHour> {
     let running = UsageHour::of(now).min(origin.month().last_hour());
     let free = license.sealed_through.map_or(running, |sealed| running.max(sealed.next()));

@@ -1,25 +1,25 @@
-//! Everything that is logged while the tests run is looked through for what must never stand in a log: registration
-//! tokens, cookies, codes of handoffs, and mail addresses.
+//! Searches every line that is logged during the tests for secrets: registration tokens, cookies, handoff codes, and
+//! email addresses.
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, Once, PoisonError};
 
-/// How many of a secret's bytes it is found by. None is shorter.
+/// The length of the prefix by which a secret is found, in bytes. No secret is shorter.
 const HEAD: usize = 8;
 
-/// How many places there are for beginnings of secrets.
+/// The number of slots in which the first three bytes of secrets are hashed.
 const PLACES: usize = 1 << 20;
 
-/// What buyers' addresses end in, in every test.
+/// The end of every buyer's address in the tests.
 const ADDRESSES: &str = "@example.com";
 
 static SECRETS: LazyLock<Mutex<Secrets>> = LazyLock::new(Mutex::default);
 static LEAKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// There are thousands, and every line is looked through for each, in a program that is not optimised.
+/// An index of the secrets. There are thousands of them, and every line is searched for each, in an unoptimized build.
 struct Secrets {
-    /// Whether any begins with three bytes of that place: what most of a line is passed over by.
+    /// For each slot, `true` if the first three bytes of a secret hash to it. This rules out most positions of a line.
     begins: Vec<bool>,
     by_head: HashMap<[u8; HEAD], Vec<String>>,
 }
@@ -34,18 +34,18 @@ fn place(first: u8, second: u8, third: u8) -> usize {
     ((usize::from(first) << 12) ^ (usize::from(second) << 6) ^ usize::from(third)) % PLACES
 }
 
-/// From now on everything that is logged in this process is looked through.
+/// Starts to search everything that this process logs.
 pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // As much as the functions log when they are deployed, and all of our own.
+        // The log level of the deployed functions, and every level for the workspace's own crates.
         let filter = "info,stallkeeper=trace,registration=trace,subscription=trace,entitlement=trace,usage=trace,\
                       metering=trace,notifier=trace,mailer=trace,sample_app=trace";
         tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| Watcher).init();
     });
 }
 
-/// A text that must not be logged, as it is or encoded for a form.
+/// Registers a text that no log line may contain, as it is or encoded for a form.
 pub fn keep_secret(text: &str) {
     keep_secret_as_it_is(text);
     keep_secret_as_it_is(&form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
@@ -77,7 +77,7 @@ fn holds_a_secret(line: &str) -> bool {
     line.contains(ADDRESSES)
 }
 
-/// The lines that say what they must not, since this was last asked.
+/// Returns the lines with a secret or an address that were logged since the last call.
 pub fn leaked() -> Vec<String> {
     std::mem::take(&mut *LEAKED.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -85,7 +85,7 @@ pub fn leaked() -> Vec<String> {
 struct Watcher;
 
 impl Write for Watcher {
-    /// Is given a line at a time.
+    /// Receives one line per call.
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);
         if holds_a_secret(&line) {

@@ -1,4 +1,4 @@
-//! That what looks through the log sees what it must; every other test relies on it.
+//! A test of the search for secrets in the log, on which every other test relies.
 
 use tests::log::{keep_secret, leaked, watch};
 

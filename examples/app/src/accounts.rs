@@ -1,5 +1,5 @@
-//! Users, tenants and sessions. **They are in memory: a real application has its database here.** What matters for AWS
-//! Marketplace is that a user may belong to several tenants, and that a license is linked to a tenant and not to a user.
+//! Users, tenants and sessions. **They are in memory: a real application has its database here.** For AWS Marketplace
+//! it matters that a user may belong to several tenants, and that a license is linked to a tenant and not to a user.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,25 +10,25 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::stallkeeper::Handoff;
 
-/// How long a session lasts.
+/// The lifetime of a session.
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// The fewest characters of a password (NIST SP 800-63B asks for 8; 15 where there is no second factor).
+/// The fewest characters of a password (NIST SP 800-63B requires 8, or 15 without a second factor).
 pub(crate) const SHORTEST_PASSWORD: usize = 15;
 
-/// What the ids of tenants begin with that Stallkeeper keeps for probes. Nobody else's do.
+/// The prefix of the tenant ids that Stallkeeper reserves for probes.
 pub(crate) const PROBE_TENANTS: &str = "probe-";
 
-/// What a browser comes with. It has no `Debug`: what is in it is secret or personal.
+/// The state of a browser's session. It has no `Debug`, because its content is secret or personal.
 #[derive(Clone)]
 pub(crate) struct Session {
-    /// Who has signed in, by their mail address.
+    /// The mail address of the user who has signed in.
     pub(crate) user: Option<String>,
-    /// The tenant that they work for just now.
+    /// The tenant that the user works for at the moment.
     pub(crate) tenant: Option<String>,
-    /// What they bring from AWS Marketplace.
+    /// The purchase that the visitor brings from AWS Marketplace.
     pub(crate) arrival: Option<Arrival>,
-    /// What every form must send back, since other sites can post forms too.
+    /// The token that every form must send back, because other sites can post forms too.
     pub(crate) form_token: String,
     ends: Timestamp,
 }
@@ -37,9 +37,9 @@ pub(crate) struct Session {
 #[derive(Clone)]
 pub(crate) struct Arrival {
     pub(crate) code: String,
-    /// The idempotency key of the code's redemption: made before the first attempt, and the same for each.
+    /// The idempotency key of the code's redemption: generated before the first attempt, and the same for each.
     pub(crate) key: String,
-    /// What the code stands for, once it is redeemed.
+    /// The purchase that the code stands for, once it is redeemed.
     pub(crate) handoff: Option<Handoff>,
 }
 
@@ -48,13 +48,13 @@ pub(crate) struct Arrival {
 pub(crate) struct Tenant {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// What those pay for who did not buy at AWS Marketplace.
+    /// The plan of a tenant that did not buy on AWS Marketplace.
     pub(crate) plan: Plan,
     pub(crate) projects: Vec<String>,
     members: BTreeSet<String>,
 }
 
-/// The plans of those who buy from the application itself.
+/// The plans of tenants that buy from the application itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plan {
     Free,
@@ -79,7 +79,7 @@ impl Plan {
     }
 }
 
-/// All that is known.
+/// All users, tenants and sessions.
 #[derive(Default)]
 pub(crate) struct Accounts(Mutex<Known>);
 
@@ -92,7 +92,7 @@ struct Known {
 }
 
 impl Accounts {
-    /// Begins a session and answers its secret, for a cookie, with it.
+    /// Starts a session, and returns it with its secret, which goes into a cookie.
     pub(crate) fn begin_session(&self, now: Timestamp) -> Result<(String, Session), getrandom::Error> {
         let (secret, form_token) = (random()?, random()?);
         let session = Session { user: None, tenant: None, arrival: None, form_token, ends: now + SESSION_LIFE };
@@ -116,20 +116,20 @@ impl Accounts {
         self.lock().sessions.remove(secret);
     }
 
-    /// Signs a user in: in a new session, so that one that somebody else planted in the browser is worth nothing. What
-    /// was brought from AWS Marketplace goes along.
+    /// Signs a user in. The user gets a new session, so that a session that an attacker planted in the browser is
+    /// worthless. The purchase from AWS Marketplace moves to the new session.
     pub(crate) fn sign_in(&self, secret: &str, email: &str, now: Timestamp) -> Result<String, getrandom::Error> {
         let (fresh, session) = self.begin_session(now)?;
         let mut known = self.lock();
         let arrival = known.sessions.remove(secret).and_then(|session| session.arrival);
         let mut theirs = known.tenants.values().filter(|tenant| tenant.members.contains(email));
-        // Whoever has one tenant need not pick it.
+        // A user with one tenant need not pick it.
         let tenant = theirs.next().map(|tenant| tenant.id.clone()).filter(|_| theirs.next().is_none());
         known.sessions.insert(fresh.clone(), Session { user: Some(email.to_owned()), tenant, arrival, ..session });
         Ok(fresh)
     }
 
-    /// Makes a user, and says whether the address was free. A real application sends a mail there first.
+    /// Creates a user, and returns `true` if the address was free. A real application sends a mail there first.
     pub(crate) fn add_user(&self, email: &str, password_hash: String) -> bool {
         let mut known = self.lock();
         let is_free = !known.users.contains_key(email);
@@ -143,7 +143,7 @@ impl Accounts {
         self.lock().users.get(email).cloned()
     }
 
-    /// Makes a tenant with one member. Stallkeeper keeps ids that begin with `probe-` for probes.
+    /// Creates a tenant with one member. Stallkeeper reserves ids that start with `probe-` for probes.
     pub(crate) fn add_tenant(&self, name: &str, email: &str, is_probe: bool) -> Result<Tenant, getrandom::Error> {
         let id = format!("{}{}", if is_probe { PROBE_TENANTS } else { "t-" }, random()?);
         let members = BTreeSet::from([email.to_owned()]);
@@ -156,17 +156,17 @@ impl Accounts {
         self.lock().tenants.remove(id);
     }
 
-    /// Changes a tenant; none if it is gone.
+    /// Changes a tenant; returns `None` if it does not exist.
     pub(crate) fn change_tenant<T>(&self, id: &str, change: impl FnOnce(&mut Tenant) -> T) -> Option<T> {
         self.lock().tenants.get_mut(id).map(change)
     }
 
-    /// A tenant, if that user belongs to it.
+    /// Returns a tenant, if that user belongs to it.
     pub(crate) fn tenant_of(&self, email: &str, id: &str) -> Option<Tenant> {
         self.lock().tenants.get(id).filter(|tenant| tenant.members.contains(email)).cloned()
     }
 
-    /// All tenants that a user belongs to, by name.
+    /// Returns all tenants that a user belongs to, by name.
     pub(crate) fn tenants_of(&self, email: &str) -> Vec<Tenant> {
         let known = self.lock();
         let mut tenants: Vec<_> = known.tenants.values().filter(|it| it.members.contains(email)).cloned().collect();
@@ -179,12 +179,13 @@ impl Accounts {
     }
 }
 
-/// Hashes a password (Argon2id). It takes its time on purpose, so call it where that holds nobody up.
+/// Hashes a password (Argon2id). This is slow on purpose: call it where it blocks no other request.
 pub(crate) fn hash(password: &str) -> Option<String> {
     Argon2::default().hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
 }
 
-/// Whether that is the password. For a user who is not there it takes as long, so that nobody learns who is.
+/// Returns `true` if the password is right. It takes as long for an unknown user, so that the time does not show which
+/// users exist.
 pub(crate) fn verify(password: &str, hashed: Option<String>) -> bool {
     let Some(hashed) = hashed else {
         let _takes_as_long = hash(password);
@@ -193,7 +194,7 @@ pub(crate) fn verify(password: &str, hashed: Option<String>) -> bool {
     PasswordHash::new(&hashed).is_ok_and(|it| Argon2::default().verify_password(password.as_bytes(), &it).is_ok())
 }
 
-/// 128 random bits, as text.
+/// Returns 128 random bits, as text.
 pub(crate) fn random() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes)?;

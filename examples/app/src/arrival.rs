@@ -1,7 +1,7 @@
 //! Buyers arrive from AWS Marketplace, by way of Stallkeeper's registration page, with a one-time code in the address.
-//! They sign up or in, and go on to [`tenants`](crate::tenants).
+//! They sign up or in, and continue with [`tenants`](crate::tenants).
 //!
-//! The code proves a purchase and not who somebody is: it signs nobody in.
+//! The code proves a purchase and not an identity: it signs no user in.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ pub(crate) struct ArrivalQuery {
     code: Option<String>,
 }
 
-/// One form for both doors; they differ in words.
+/// The form of both pages, sign-up and sign-in, which differ in their texts.
 #[derive(Template)]
 #[template(path = "sign.html")]
 struct Sign {
     frame: Frame,
     is_new: bool,
-    /// Whether they come from AWS Marketplace.
+    /// `true` if the visitor comes from AWS Marketplace.
     arrives: bool,
     email: String,
     wrong: Option<&'static str>,
@@ -50,8 +50,8 @@ pub(crate) async fn show_sign_in(
     enter(&application, &headers, brought, false).await
 }
 
-/// First the code goes into the visitor's session and out of the address, so that no history and no log has it. Then it
-/// is redeemed, and the form is shown.
+/// Moves the code into the visitor's session and out of the address, so that no history and no log has it. Then redeems
+/// it, and shows the form.
 async fn enter(application: &Application, headers: &HeaderMap, brought: ArrivalQuery, is_new: bool) -> Answer {
     let visitor = Visitor::read_or_begin(headers, application)?;
     let cookie = set_cookie(application, &visitor.secret);
@@ -65,7 +65,7 @@ async fn enter(application: &Application, headers: &HeaderMap, brought: ArrivalQ
     }
     let handoff = handoff(application, &visitor).await?;
     if is_new && handoff.as_ref().is_some_and(|handoff| handoff.linked) {
-        // A license that has a tenant opens nothing but to those who are in that tenant already.
+        // A license that has a tenant is only for users who are in that tenant already.
         return Err(Stop::To("/sign-in"));
     }
     let arrives = handoff.is_some();
@@ -76,8 +76,8 @@ async fn enter(application: &Application, headers: &HeaderMap, brought: ArrivalQ
     Ok((cookie, html(StatusCode::OK, &page)).into_response())
 }
 
-/// What the visitor's code stands for; none if they brought none. A code is redeemed once: an answer that was lost is
-/// given again to the same key, which the session has kept from before the first attempt.
+/// Returns the purchase that the visitor's code stands for, or `None` if the visitor has no code. A code is redeemed
+/// once: a lost answer is repeated for the same key, which the session has kept since before the first attempt.
 pub(crate) async fn handoff(application: &Application, visitor: &Visitor) -> Result<Option<Handoff>, Stop> {
     let Some(Arrival { code, key, handoff: redeemed }) = &visitor.session.arrival else { return Ok(None) };
     if let Some(handoff) = redeemed {
@@ -85,7 +85,7 @@ pub(crate) async fn handoff(application: &Application, visitor: &Visitor) -> Res
     }
     let change = |change: &dyn Fn(&mut Arrival)| {
         application.accounts.change_session(&visitor.secret, |session| {
-            // Unless a newer code came meanwhile.
+            // Except if a newer code arrived meanwhile.
             session.arrival.iter_mut().filter(|arrival| arrival.key == *key).for_each(change);
         });
     };
@@ -125,7 +125,7 @@ pub(crate) async fn sign_up(State(application): State<Arc<Application>>, posted:
     start_session(&application, &posted.visitor, &email)
 }
 
-/// A real application limits how often somebody may try.
+/// Signs a user in. A real application limits the number of attempts.
 pub(crate) async fn sign_in(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     let (email, password) = (posted.field("email").to_lowercase(), posted.field("password").to_owned());
     let hashed = application.accounts.password_hash(&email);

@@ -1,4 +1,4 @@
-//! What the tenant has bought, and what it has used this month.
+//! The tenant's purchases, and its usage of this month.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::outbox::{Report, State as Sent};
 use crate::page::{Answer, Frame, Visitor, html};
 use crate::stallkeeper::{Decision, License, Record};
 
-/// How many hours are shown; the totals are of all.
+/// The number of records that are shown; the totals include all records.
 const SHOWN_RECORDS: usize = 48;
 
 #[derive(Template)]
@@ -23,11 +23,11 @@ struct Page {
     frame: Frame,
     tenant: Tenant,
     month: String,
-    /// Where the subscription is managed, if that is at AWS Marketplace.
+    /// The address at which the subscription is managed, if that is on AWS Marketplace.
     manage_at: Option<String>,
     licenses: Vec<License>,
     decisions: Vec<Decision>,
-    /// By dimension.
+    /// The totals by dimension.
     totals: BTreeMap<String, u128>,
     records: Vec<Record>,
     reports: Vec<Report>,
@@ -66,12 +66,12 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
     Ok(html(StatusCode::OK, &page))
 }
 
-/// A time as people read it.
+/// Formats a time for the page.
 fn minute(time: &Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// How old the knowledge is.
+/// Returns the age of the decision's data, in words.
 fn age(decision: &Decision) -> String {
     match decision.age_seconds {
         None => "–".to_owned(),
@@ -81,7 +81,7 @@ fn age(decision: &Decision) -> String {
     }
 }
 
-/// What the tenant may do with a dimension, in words.
+/// Returns the tenant's permission for a dimension, in words.
 fn may(decision: &Decision) -> &'static str {
     match decision.reason.as_str() {
         "entitled" => "included",
@@ -92,7 +92,7 @@ fn may(decision: &Decision) -> &'static str {
     }
 }
 
-/// How far an hour is, in words.
+/// Returns the progress of an hourly record, in words.
 fn progress(record: &Record) -> &'static str {
     match record.state.name.as_str() {
         "accepted" => "on your AWS bill",
@@ -103,7 +103,7 @@ fn progress(record: &Record) -> &'static str {
     }
 }
 
-/// How far a report is, in words.
+/// Returns the progress of a report, in words.
 fn standing(report: &Report) -> &'static str {
     match &report.state {
         Sent::Waiting => "waits to be sent",

@@ -1,7 +1,7 @@
-//! The gate in front of features: may this tenant use that?
+//! The gate in front of features: it decides whether a tenant may use a dimension.
 //!
-//! An answer is kept for a minute, so that a busy page does not ask for each click. If Stallkeeper does not answer, the
-//! last known answer counts for a day: an outage takes nothing from those who have paid.
+//! An answer is kept for a minute, so that a busy page does not send a request for each click. If Stallkeeper does not
+//! answer, the last known answer applies for a day, so that an outage takes nothing from paying tenants.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::stallkeeper::{CallFailed, Decision, Stallkeeper};
 
-/// How long an answer counts without asking again. What ends is locked at most this much later.
+/// The time for which an answer applies without a new request. Access that ends is locked at most this much later.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long an answer counts while there is no newer.
+/// The time for which an answer applies while there is no newer one.
 const LAST_KNOWN: SignedDuration = SignedDuration::from_hours(24);
 
-/// The answers that are known.
+/// The cached answers.
 #[derive(Debug, Default)]
 pub struct Gate(Mutex<HashMap<Question, Answer>>);
 
@@ -31,16 +31,16 @@ struct Question {
 struct Answer {
     decision: Decision,
     at: Timestamp,
-    /// When it was last asked for. While Stallkeeper is away nobody waits for it more than once a minute.
+    /// The time of the last request. While Stallkeeper does not answer, a user waits for it at most once a minute.
     asked_at: Timestamp,
 }
 
 impl Gate {
-    /// Whether a tenant may use that dimension, `quantity` of it in total if that is counted.
+    /// Decides whether a tenant may use a dimension, `quantity` of it in total if it is counted.
     ///
     /// # Errors
     ///
-    /// When Stallkeeper does not answer and no answer is known.
+    /// Fails when Stallkeeper does not answer and no answer is cached.
     pub async fn ask(
         &self,
         stallkeeper: &Stallkeeper,
@@ -68,7 +68,7 @@ impl Gate {
         }
     }
 
-    /// Forgets what is known of a tenant, when it got a license.
+    /// Removes the cached answers of a tenant, after it got a license.
     pub fn forget(&self, tenant: &str) {
         self.lock().retain(|question, _| question.tenant != tenant);
     }

@@ -1,8 +1,9 @@
-//! A small application that is sold on AWS Marketplace through Stallkeeper, to copy from. `examples/README.md` says what to take.
+//! A small application that is sold on AWS Marketplace through Stallkeeper, to copy from. `examples/README.md` lists
+//! the parts to copy.
 //!
-//! `stallkeeper` is the client. A buyer goes through `arrival` (sign up, sign in) and `tenants` (which tenant gets the
-//! license); then there is `dashboard` (what was bought), `plan` (what is changed here, and what at AWS Marketplace) and
-//! `work` (what is used), behind the `gate` and with the `outbox`.
+//! `stallkeeper` is the client. A buyer passes through `arrival` (sign up, sign in) and `tenants` (the choice of the
+//! tenant that gets the license). Then there are `dashboard` (the purchases), `plan` (changes that are made here, and
+//! changes that are made on AWS Marketplace) and `work` (usage), behind the `gate` and with the `outbox`.
 
 mod accounts;
 mod arrival;
@@ -30,22 +31,22 @@ use crate::gate::Gate;
 use crate::outbox::Outbox;
 use crate::stallkeeper::Stallkeeper;
 
-/// How often usage that was not answered is sent again.
+/// The interval at which usage without an answer is sent again.
 const SEND_AGAIN: Duration = Duration::from_secs(5);
 
-/// What the application is started with.
+/// The settings of the application.
 pub struct Settings {
-    /// Where Stallkeeper's API is.
+    /// The address of Stallkeeper's API.
     pub api_url: String,
-    /// Who calls it.
+    /// The credentials of the calls to it.
     pub credentials: SharedCredentialsProvider,
-    /// Whether browsers come by https. Only the sandbox and tests go without.
+    /// `true` if browsers use HTTPS. Only the sandbox and tests do without it.
     pub https: bool,
-    /// What time it is. In the sandbox it is the sandbox's.
+    /// The clock. In the sandbox it is the sandbox's clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// What all pages share.
+/// The state that all pages share.
 pub(crate) struct Application {
     pub(crate) stallkeeper: Stallkeeper,
     pub(crate) accounts: Accounts,
@@ -61,7 +62,7 @@ impl Application {
     }
 }
 
-/// The application. It sends usage until it is dropped, and needs a Tokio runtime for that.
+/// Returns the application. It sends usage until it is dropped, and needs a Tokio runtime for that.
 pub fn router(settings: Settings) -> Router {
     let application = Arc::new(Application {
         stallkeeper: Stallkeeper::new(&settings.api_url, settings.credentials),
@@ -100,7 +101,7 @@ pub fn router(settings: Settings) -> Router {
         .with_state(application)
 }
 
-/// What every answer says: nobody keeps it, nobody is told where it was, nobody frames it, and it runs no script.
+/// Adds headers to every answer, so that it is not cached, sends no referrer, is not framed, and runs no script.
 async fn guarded(mut response: Response) -> Response {
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     let headers = response.headers_mut();

@@ -34,7 +34,7 @@ async fn serve() -> anyhow::Result<()> {
     let router = sample_app::router(Settings {
         api_url: setting("STALLKEEPER_API_URL")?,
         credentials: credentials()?,
-        // TLS ends before this program. Say so with HTTPS=true, or browsers are given cookies that go without.
+        // TLS ends before this program. Set HTTPS=true, or browsers get cookies that are also sent without TLS.
         https: std::env::var("HTTPS").is_ok_and(|https| https == "true"),
         clock: Arc::new(Timestamp::now),
     });
@@ -47,7 +47,7 @@ fn setting(name: &str) -> anyhow::Result<String> {
     std::env::var(name).map_err(|_| anyhow!("the environment variable {name} is not set"))
 }
 
-/// Those of the environment, as Lambda and CI have them. Where a machine has a role (ECS, EC2), take
+/// Reads the credentials of the environment, as Lambda and CI have them. On a machine with a role (ECS, EC2), use
 /// `aws_config::load_defaults(…).await.credentials_provider()` instead.
 fn credentials() -> anyhow::Result<SharedCredentialsProvider> {
     let (key, secret) = (setting("AWS_ACCESS_KEY_ID")?, setting("AWS_SECRET_ACCESS_KEY")?);

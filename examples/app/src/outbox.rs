@@ -1,13 +1,13 @@
 //! Usage on its way to Stallkeeper.
 //!
 //! An event is put here when the work is done, with a key that never changes, and stays until it is answered, however
-//! often it takes. That bills it once: the key makes one fact of all that is sent under it. What the rules are:
+//! many attempts that takes. This bills it once: everything that is sent under one key is one event. The rules:
 //!
-//! - The event's time is when it happened. So one that is sent late still counts for its hour, if it is not more than 24
-//!   hours late and its month is open.
-//! - A correction has the same key, the whole new quantity, and the next revision, also if the one before may never have
-//!   arrived: the highest revision counts, in whatever order they do.
-//! - What was refused is shown to a person and not dropped.
+//! - The event's time is the time at which the usage happened. An event that is sent late still counts for its hour, if
+//!   it is not more than 24 hours late and its month is open.
+//! - A correction has the same key, the whole new quantity, and the next revision, even if the previous revision may
+//!   never have arrived: the highest revision counts, in whatever order they arrive.
+//! - A refused event is shown to an operator and not dropped.
 //!
 //! Here it is kept in memory. **A real application has a table of it in its database, and writes the event in the
 //! transaction that does the work**: then there is no work without usage, and no usage without work.
@@ -18,53 +18,53 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::stallkeeper::{EventResult, MOST_EVENTS, Stallkeeper, UsageEvent};
 
-/// How long what was taken in is still shown.
+/// The time for which an accepted event is still shown.
 const SHOWN: SignedDuration = SignedDuration::from_hours(24);
 
-/// An event, and how far it is.
+/// An event, and its state.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Whose it is here. At Stallkeeper it is the license's.
+    /// The tenant that it belongs to here. In Stallkeeper it belongs to the license.
     tenant: String,
-    /// The event as it is now.
+    /// The event, with its corrections.
     pub event: UsageEvent,
-    /// How far it is.
+    /// The state of the event.
     pub state: State,
 }
 
-/// How far an event is.
+/// The state of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It is to be sent.
+    /// It waits to be sent.
     Waiting,
-    /// Stallkeeper has it.
+    /// Stallkeeper has accepted it.
     TakenIn,
-    /// Stallkeeper does not take it; the code says why. A person decides what becomes of it.
+    /// Stallkeeper refuses it; the code is the reason. An operator decides about it.
     Stuck(String),
 }
 
 impl Report {
-    /// Whether its quantity can still be corrected.
+    /// Returns `true` if its quantity can still be corrected.
     pub fn is_correctable(&self, now: Timestamp) -> bool {
         let hour = |time: Timestamp| time.as_second().div_euclid(3600);
         hour(self.event.time) == hour(now) && !matches!(self.state, State::Stuck(_))
     }
 }
 
-/// It can no longer be corrected: its hour is over, or it is not there.
+/// The error for an event that can no longer be corrected: its hour has ended, or it does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotCorrectable;
 
-/// All events that are not long done with.
+/// The events that are not answered, and those that were accepted a short time ago.
 #[derive(Debug, Default)]
 pub struct Outbox {
     reports: Mutex<Vec<Report>>,
-    /// Of two that send, one waits: what the first settles need not be sent twice.
+    /// A lock by which two senders take turns: events that the first has settled need not be sent twice.
     sending: tokio::sync::Mutex<()>,
 }
 
 impl Outbox {
-    /// Takes an event of a tenant in.
+    /// Adds an event of a tenant.
     pub fn put(&self, tenant: &str, event: UsageEvent) {
         let mut reports = self.lock();
         let oldest = event.time - SHOWN;
@@ -72,12 +72,12 @@ impl Outbox {
         reports.push(Report { tenant: tenant.to_owned(), event, state: State::Waiting });
     }
 
-    /// Corrects the quantity of an event, while its hour runs. Stallkeeper keeps an hour open for five minutes more:
-    /// they are for what is sent again.
+    /// Corrects the quantity of an event before its hour ends. Stallkeeper keeps an hour open for five minutes more,
+    /// which are for events that are sent again.
     ///
     /// # Errors
     ///
-    /// [`NotCorrectable`].
+    /// Fails with [`NotCorrectable`].
     pub fn correct(&self, tenant: &str, key: &str, quantity: u64, now: Timestamp) -> Result<(), NotCorrectable> {
         let mut reports = self.lock();
         let is_meant =
@@ -89,12 +89,12 @@ impl Outbox {
         Ok(())
     }
 
-    /// What is here of a tenant, newest first.
+    /// Returns the events of a tenant, newest first.
     pub fn of(&self, tenant: &str) -> Vec<Report> {
         self.lock().iter().rev().filter(|report| report.tenant == tenant).cloned().collect()
     }
 
-    /// Sends what waits, once.
+    /// Sends the waiting events, once.
     pub async fn send(&self, stallkeeper: &Stallkeeper) {
         let _one_at_a_time = self.sending.lock().await;
         let waiting: Vec<UsageEvent> = {
@@ -110,7 +110,7 @@ impl Outbox {
                     }
                 }
                 Err(error) => {
-                    // Everything stays, and is sent again with the next.
+                    // All events stay, and are sent again with the next attempt.
                     tracing::warn!(%error, events = events.len(), "usage was not taken in");
                     return;
                 }
@@ -120,7 +120,7 @@ impl Outbox {
 
     fn settle(&self, sent: &UsageEvent, result: EventResult) {
         let mut reports = self.lock();
-        // One that was corrected meanwhile waits for its own answer.
+        // An event that was corrected meanwhile waits for its own answer.
         let Some(report) = reports.iter_mut().find(|report| report.event == *sent) else { return };
         match result {
             EventResult::Accepted | EventResult::Duplicate => report.state = State::TakenIn,
@@ -128,8 +128,8 @@ impl Outbox {
             EventResult::Refused { code, .. } if code == "time_in_future" => {
                 tracing::warn!("this machine's clock is ahead; the event waits until its time has come");
             }
-            // The license was renewed as another. What is refused is not taken in under the old one, however often it was
-            // sent before, so it is the new one's.
+            // The license was renewed as another one. A refused event is not accepted under the old license, however
+            // often it was sent before, so it belongs to the new one.
             EventResult::Refused { successor: Some(successor), .. } => report.event.license = successor,
             EventResult::Refused { code, .. } | EventResult::Conflict { code } => {
                 tracing::error!(

@@ -1,4 +1,4 @@
-//! What the pages have in common: who asks, what they posted, what they are shown, and what is shown when it goes wrong.
+//! The common parts of the pages: the visitor, the posted form, the frame of a page, and the page of an error.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::Application;
 use crate::accounts::{Session, Tenant};
 use crate::stallkeeper::CallFailed;
 
-/// Where people find help.
+/// The address of the support page.
 pub(crate) const SUPPORT: &str = "https://www.example.com/support";
 
-/// What a handler answers.
+/// The answer of a handler.
 pub(crate) type Answer = Result<Response, Stop>;
 
 /// A browser with a session.
@@ -25,7 +25,7 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
-    /// By the cookie.
+    /// Reads the session by the cookie.
     pub(crate) fn read(headers: &HeaderMap, application: &Application) -> Option<Self> {
         let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
         let pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
@@ -34,7 +34,7 @@ impl Visitor {
         Some(Self { secret: secret.to_owned(), session })
     }
 
-    /// By the cookie, or as somebody new.
+    /// Reads the session by the cookie, or starts a new one.
     pub(crate) fn read_or_begin(headers: &HeaderMap, application: &Application) -> Result<Self, Stop> {
         if let Some(visitor) = Self::read(headers, application) {
             return Ok(visitor);
@@ -43,19 +43,19 @@ impl Visitor {
         Ok(Self { secret, session })
     }
 
-    /// Their mail address. Whoever has not signed in is asked to.
+    /// Returns the visitor's mail address. A visitor who has not signed in is sent to the sign-in page.
     pub(crate) fn user(&self) -> Result<&str, Stop> {
         self.session.user.as_deref().ok_or(Stop::To("/sign-in"))
     }
 
-    /// The tenant that they work for. Whoever has picked none is asked to.
+    /// Returns the tenant that the visitor works for. A visitor who has picked none is sent to the list of tenants.
     pub(crate) fn tenant(&self, application: &Application) -> Result<Tenant, Stop> {
         let user = self.user()?;
         let picked = self.session.tenant.as_deref();
         picked.and_then(|id| application.accounts.tenant_of(user, id)).ok_or(Stop::To("/tenants"))
     }
 
-    /// What every page shows around itself.
+    /// Returns the parts that every page has.
     pub(crate) fn frame(&self, tenant: Option<&Tenant>) -> Frame {
         Frame {
             signed_in: self.session.user.is_some(),
@@ -80,7 +80,7 @@ pub(crate) struct Posted {
 }
 
 impl Posted {
-    /// A field without the blanks around it, empty if it is not there.
+    /// Returns a field without surrounding white space; it is empty if it does not exist.
     pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).unwrap_or_default()
     }
@@ -104,19 +104,19 @@ impl FromRequest<Arc<Application>> for Posted {
 const FORM_OLD: &str = "This page was open for too long";
 const FORM_OLD_TEXT: &str = "Nothing was changed. Please go back, load the page again, and send the form once more.";
 
-/// What every page shows around itself.
+/// The parts that every page has.
 pub(crate) struct Frame {
     pub(crate) signed_in: bool,
-    /// Whom they work for.
+    /// The name of the tenant that the visitor works for.
     pub(crate) tenant: Option<String>,
     pub(crate) form_token: String,
 }
 
-/// Why a page is not shown.
+/// The reason why a page is not shown.
 pub(crate) enum Stop {
-    /// Something else comes first.
+    /// Another page comes first.
     To(&'static str),
-    /// It is not done, and the page says why.
+    /// The request is refused, and the page gives the reason.
     Refused(StatusCode, Box<Message>),
 }
 
@@ -125,7 +125,7 @@ impl Stop {
         Self::Refused(status, Box::new(Message { title, text: text.into(), on: None }))
     }
 
-    /// The same with a way on: what it is called, and where it leads.
+    /// Adds a next step to the page: its name, and its address.
     pub(crate) fn with_way_on(self, name: &'static str, to: impl Into<String>) -> Self {
         match self {
             Self::Refused(status, message) => {
@@ -136,7 +136,7 @@ impl Stop {
     }
 }
 
-/// A page that says one thing.
+/// A page with one message.
 #[derive(Template)]
 #[template(path = "message.html")]
 pub(crate) struct Message {
@@ -146,7 +146,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Nobody in particular is shown it.
+    /// Returns a frame without a visitor.
     fn frame(&self) -> Frame {
         Frame { signed_in: false, tenant: None, form_token: String::new() }
     }
@@ -181,7 +181,7 @@ impl IntoResponse for Stop {
     }
 }
 
-/// A page.
+/// Renders a page.
 pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(text) => (status, Html(text)).into_response(),
@@ -192,11 +192,11 @@ pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
-/// Sets the session's cookie. Browsers take `__Host-` only with https, and then from this very host alone.
+/// Sets the session's cookie. Browsers accept `__Host-` only with HTTPS, and then from this host alone.
 pub(crate) fn set_cookie(application: &Application, secret: &str) -> [(http::HeaderName, String); 1] {
     let secure = if application.https { "; Secure" } else { "" };
     let name = cookie_name(application);
-    // Lax, since buyers come from another site.
+    // Lax, because buyers come from another site.
     [(header::SET_COOKIE, format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600{secure}"))]
 }
 

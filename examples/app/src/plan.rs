@@ -1,5 +1,5 @@
-//! The plan, and leaving. Whoever bought at AWS Marketplace does both there: AWS forbids it elsewhere, and a change here
-//! would not reach the bill. So it is not only the button that is missing: the server asks, and refuses.
+//! The plan, and leaving. A tenant that bought on AWS Marketplace does both there: AWS forbids it elsewhere, and a
+//! change here would not reach the bill. So the page not only lacks the button: the server checks and refuses as well.
 
 use std::sync::Arc;
 
@@ -61,14 +61,15 @@ pub(crate) async fn leave(State(application): State<Arc<Application>>, posted: P
     Ok(Redirect::to("/tenants").into_response())
 }
 
-/// What somebody asks who looks whether plans are locked.
+/// The body of a request that checks whether plans are locked.
 #[derive(Deserialize)]
 pub(crate) struct Probed {
     tenant: String,
 }
 
-/// Says whether a tenant of AWS Marketplace would be refused a change of plan, by the same lock that refuses it, and
-/// changes nothing. Anybody may ask, so it knows no tenants but those that Stallkeeper keeps for this.
+/// Reports if a tenant of AWS Marketplace would be refused a change of plan, by the same lock that refuses it, and
+/// changes nothing. The endpoint is open to everybody, so it accepts only the tenant ids that Stallkeeper reserves for
+/// probes.
 pub(crate) async fn probe(State(application): State<Arc<Application>>, Json(probed): Json<Probed>) -> Answer {
     if !probed.tenant.starts_with(PROBE_TENANTS) {
         return Err(Stop::refused(StatusCode::NOT_FOUND, "There is no such probe", "Nothing was looked at."));

@@ -1,8 +1,8 @@
 //! The client of Stallkeeper's API. It depends on nothing else here: copy this file and `stallkeeper/answers.rs`.
 //!
-//! Every call of the API may be made again: reads change nothing, linking the same license to the same tenant changes
-//! nothing, a code is redeemed under an `Idempotency-Key`, and usage has keys of its own. So a call whose answer was
-//! lost is made again here, as it was, and what fails in the end is of two kinds only: see [`CallFailed`].
+//! Every call of the API can be repeated: reads change nothing, linking the same license to the same tenant changes
+//! nothing, a code is redeemed under an `Idempotency-Key`, and usage has keys of its own. So this client repeats a call
+//! whose answer was lost, unchanged, and a call that fails in the end is of two kinds only: see [`CallFailed`].
 
 mod answers;
 
@@ -26,31 +26,31 @@ pub use answers::{
     Contact, Decision, EventResult, Handoff, License, Permission, Record, RecordState, Tenant, UsageEvent,
 };
 
-/// Where Stallkeeper is deployed: AWS Marketplace's news reaches no other region.
+/// The region in which Stallkeeper is deployed: AWS Marketplace's events reach no other region.
 const REGION: &str = "us-east-1";
 
-/// How often a call is made before it is given up.
+/// The most attempts of one call.
 const ATTEMPTS: u32 = 3;
 
-/// How long is waited before the second attempt; twice as long before the third.
+/// The wait before the second attempt; it is twice as long before the third.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long one attempt may take. API Gateway gives up after 30 seconds.
+/// The time that one attempt may take. API Gateway gives up after 30 seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// The most events that one report takes.
+/// The most events of one report.
 pub const MOST_EVENTS: usize = 500;
 
-/// What stands in a path or query as it is (RFC 3986, unreserved).
+/// The characters that are encoded in a path or query: all but the unreserved ones (RFC 3986).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A call did not succeed.
+/// The error of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallFailed {
-    /// Stallkeeper said no, and the same again would be answered the same. Decide by [`Problem::code`].
+    /// Stallkeeper refused the call, and would refuse the same call again. Decide by [`Problem::code`].
     #[error("Stallkeeper refused: {0}")]
     Refused(Problem),
-    /// Nothing is known of what became of the call. The same again is safe, now or later.
+    /// The result of the call is unknown. The same call is safe, now or later.
     #[error("Stallkeeper does not answer: {0}")]
     NoAnswer(String),
 }
@@ -71,19 +71,19 @@ impl CallFailed {
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong, as a word that never changes its meaning.
+    /// The error code, whose meaning never changes.
     pub code: String,
-    /// The same for people.
+    /// The same as a text for users.
     pub title: String,
-    /// What was wrong in this case.
+    /// The details of this case.
     #[serde(default)]
     pub detail: String,
-    /// What to do about it.
+    /// The advised action.
     #[serde(default)]
     pub action: String,
 }
 
-/// The client. It keeps its connections, so make one and share it.
+/// The client. It keeps its connections, so create one and share it.
 #[derive(Debug)]
 pub struct Stallkeeper {
     api_url: String,
@@ -92,20 +92,20 @@ pub struct Stallkeeper {
 }
 
 impl Stallkeeper {
-    /// A client of the stack at that address. The credentials are asked for at every call, so those that change, such
-    /// as a role's, may be handed in as they come from `aws_config`.
+    /// Creates a client of the stack at that address. It gets the credentials anew for every call, so temporary ones,
+    /// such as a role's, can be passed as they come from `aws_config`.
     pub fn new(api_url: &str, credentials: SharedCredentialsProvider) -> Self {
         let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
         let http = Client::builder(TokioExecutor::new()).build(https);
         Self { api_url: api_url.trim_end_matches('/').to_owned(), credentials, http }
     }
 
-    /// Redeems the code that a buyer came with. Make the key once for a code and keep it: a lost answer is given again
-    /// to the same key alone.
+    /// Redeems the code that a buyer arrived with. Generate the key once per code and keep it: a lost answer is
+    /// repeated for the same key alone.
     ///
     /// # Errors
     ///
-    /// `handoff_gone` if the code is used, replaced, or older than 15 minutes.
+    /// Fails with `handoff_gone` if the code is used, replaced, or older than 15 minutes.
     pub async fn redeem(&self, code: &str, key: &str) -> Result<Handoff, CallFailed> {
         let body = json!({ "code": code }).to_string();
         self.call(&Call { method: Method::POST, path: "/v1/handoffs".to_owned(), key: Some(key), body }).await
@@ -115,46 +115,48 @@ impl Stallkeeper {
     ///
     /// # Errors
     ///
-    /// `license_linked_elsewhere` if it is another tenant's, which it stays.
+    /// Fails with `license_linked_elsewhere` if the license is linked to another tenant, which keeps it.
     pub async fn link(&self, license: &str, tenant: &str) -> Result<License, CallFailed> {
         let path = format!("/v1/licenses/{}/tenant", encoded(license));
         self.call(&Call { method: Method::PUT, path, key: None, body: json!({ "tenant": tenant }).to_string() }).await
     }
 
-    /// A license.
+    /// Returns a license.
     ///
     /// # Errors
     ///
-    /// `license_unknown`.
+    /// Fails with `license_unknown` if there is no such license.
     pub async fn license(&self, license: &str) -> Result<License, CallFailed> {
         self.get(format!("/v1/licenses/{}", encoded(license))).await
     }
 
-    /// A tenant: its licenses, and what it may do in the application. One that has no license is no error.
+    /// Returns a tenant: its licenses, and its permissions in the application. A tenant without a license is not an
+    /// error.
     ///
     /// # Errors
     ///
-    /// Only those of every call.
+    /// Fails only for reasons that are common to all calls.
     pub async fn tenant(&self, tenant: &str) -> Result<Tenant, CallFailed> {
         self.get(format!("/v1/tenants/{}", encoded(tenant))).await
     }
 
-    /// May the tenant use that dimension, `quantity` of it in total? None asks whether it may use any.
+    /// Decides whether the tenant may use that dimension, `quantity` of it in total; with `None`, whether it may use
+    /// any.
     ///
     /// # Errors
     ///
-    /// Only those of every call: a no is an answer.
+    /// Fails only for reasons that are common to all calls: a denial is not an error.
     pub async fn decide(&self, tenant: &str, dimension: &str, quantity: Option<u64>) -> Result<Decision, CallFailed> {
         let quantity = quantity.map(|quantity| format!("&quantity={quantity}")).unwrap_or_default();
         let (tenant, dimension) = (encoded(tenant), encoded(dimension));
         self.get(format!("/v1/tenants/{tenant}/entitlements?dimension={dimension}{quantity}")).await
     }
 
-    /// What the tenant may use of each dimension.
+    /// Returns the decisions about every dimension of the tenant.
     ///
     /// # Errors
     ///
-    /// Only those of every call.
+    /// Fails only for reasons that are common to all calls.
     pub async fn decisions(&self, tenant: &str) -> Result<Vec<Decision>, CallFailed> {
         #[derive(Deserialize)]
         struct All {
@@ -164,11 +166,11 @@ impl Stallkeeper {
         Ok(all.decisions)
     }
 
-    /// A license's hourly records since a moment such as `2026-11-01T00:00:00Z`, newest first.
+    /// Returns a license's hourly records since a moment such as `2026-11-01T00:00:00Z`, newest first.
     ///
     /// # Errors
     ///
-    /// `license_unknown`.
+    /// Fails with `license_unknown` if there is no such license.
     pub async fn records(&self, license: &str, since: &str) -> Result<Vec<Record>, CallFailed> {
         #[derive(Deserialize)]
         struct Page {
@@ -188,12 +190,12 @@ impl Stallkeeper {
         }
     }
 
-    /// Reports usage, at most [`MOST_EVENTS`], in one attempt: the caller keeps the events until they are answered, and
-    /// has to know of every report that was not. Answers what became of each, in their order.
+    /// Reports usage, at most [`MOST_EVENTS`] events, in one attempt: the caller keeps the events until they are
+    /// answered, and must know of every report without an answer. Returns the result of each event, in their order.
     ///
     /// # Errors
     ///
-    /// Only where nothing of it was taken in, or nothing is known.
+    /// Fails only if none of the events was accepted, or the result is unknown.
     pub async fn report(&self, events: &[UsageEvent]) -> Result<Vec<EventResult>, CallFailed> {
         #[derive(Deserialize)]
         struct Results {
@@ -213,7 +215,7 @@ impl Stallkeeper {
         self.call(&Call { method: Method::GET, path, key: None, body: String::new() }).await
     }
 
-    /// Makes a call until it is answered, as it is.
+    /// Makes a call, and repeats it unchanged until it is answered or the attempts are used up.
     async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, CallFailed> {
         let mut attempt = 1;
         loop {
@@ -247,7 +249,7 @@ impl Stallkeeper {
         }
     }
 
-    /// The request of a call, signed with SigV4 as API Gateway wants it.
+    /// Returns the request of a call, signed with SigV4 as API Gateway requires.
     async fn signed(&self, call: &Call<'_>) -> Result<Request<String>, Box<dyn std::error::Error + Send + Sync>> {
         let identity = self.credentials.provide_credentials().await?.into();
         let parameters = v4::SigningParams::builder()
@@ -274,10 +276,10 @@ impl Stallkeeper {
     }
 }
 
-/// What is asked. It has no `Debug`: the body may hold a code.
+/// A call. It has no `Debug`, because the body may hold a code.
 struct Call<'a> {
     method: Method,
-    /// With the query.
+    /// The path, with the query.
     path: String,
     /// The `Idempotency-Key`.
     key: Option<&'a str>,
@@ -294,7 +296,8 @@ fn no_answer(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Call
     CallFailed::NoAnswer(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
-/// API Gateway itself answers `{"message": …}`, for example where the caller's role may not make the call.
+/// Reads a problem document. API Gateway itself answers `{"message": …}`, for example if the caller's role may not make
+/// the call.
 fn read_problem(status: StatusCode, body: &[u8]) -> Problem {
     serde_json::from_slice(body).unwrap_or_else(|_| Problem {
         status: status.as_u16(),

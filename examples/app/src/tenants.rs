@@ -1,4 +1,4 @@
-//! Which tenant somebody works for, and which one gets the license that they bring from AWS Marketplace.
+//! The choice of the tenant that a user works for, and of the tenant that gets the license from AWS Marketplace.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ struct Page {
     wrong: Option<&'static str>,
 }
 
-/// What is about to be linked.
+/// The purchase that is about to be linked.
 struct Bought {
-    /// The AWS account, masked: whoever came by somebody else's link is to notice, and not to learn the number.
+    /// The AWS account, masked: a user with another buyer's link notices the difference, but does not learn the number.
     account: String,
-    /// What the new tenant may be called.
+    /// The suggested name of a new tenant.
     company: String,
 }
 
@@ -41,7 +41,7 @@ async fn page(application: &Application, visitor: &Visitor, wrong: Option<&'stat
         if let Some(tenant) = license.tenant {
             return come_back(application, visitor, user, &tenant);
         }
-        // It was taken from its tenant meanwhile, and may be linked again.
+        // The link to its tenant was removed meanwhile, so it may be linked again.
     }
     let bought = handoff.map(|handoff| Bought {
         account: masked(handoff.account.as_deref()),
@@ -53,7 +53,7 @@ async fn page(application: &Application, visitor: &Visitor, wrong: Option<&'stat
     Ok(html(status, &Page { frame: visitor.frame(current.as_ref()), tenants, bought, wrong }))
 }
 
-/// A license that has a tenant lets in whoever is in that tenant already, and nobody else.
+/// Admits users of the tenant that a license is linked to, and no other users.
 fn come_back(application: &Application, visitor: &Visitor, user: &str, tenant: &str) -> Answer {
     application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
     let theirs = application.accounts.tenant_of(user, tenant).ok_or_else(anothers)?;
@@ -68,7 +68,7 @@ fn anothers() -> Stop {
     Stop::refused(StatusCode::CONFLICT, title, text)
 }
 
-/// Picks one of the visitor's tenants or makes a new one, and links what they brought to it.
+/// Picks one of the visitor's tenants or creates a new one, and links the visitor's purchase to it.
 pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     let visitor = &posted.visitor;
     let user = visitor.user()?;
@@ -84,7 +84,7 @@ pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Po
     let (picked, name) = (posted.field("tenant"), posted.field("name"));
     let is_new = picked == "new";
     let tenant = if is_new && !name.is_empty() {
-        // It is made before it is linked: then no license ever belongs to a tenant that is not there.
+        // It is created before the license is linked: no license ever belongs to a tenant that does not exist.
         let is_probe = handoff.as_ref().is_some_and(|handoff| handoff.probe);
         Some(application.accounts.add_tenant(name, user, is_probe)?)
     } else {
@@ -100,11 +100,11 @@ pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Po
                 if is_new {
                     application.accounts.remove_tenant(&tenant.id);
                 }
-                // It may be another one of theirs: an answer to an earlier try may have been lost.
+                // It may be another tenant of the same user: the answer to an earlier attempt may have been lost.
                 let license = application.stallkeeper.license(&handoff.license).await?;
                 return come_back(&application, visitor, user, &license.tenant.unwrap_or_default());
             }
-            // It may be linked or not. The tenant stays, since it may have it.
+            // The license may be linked or not. The tenant stays, because it may have the license.
             Err(error) => return Err(error.into()),
         }
     }

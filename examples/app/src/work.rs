@@ -1,4 +1,4 @@
-//! What people come for. Projects are counted against what is held; work is metered and billed by use.
+//! The features of the application. Projects are compared with the held quantity; work is metered and billed by use.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::stallkeeper::{Decision, UsageEvent};
 /// The dimension that projects are counted in.
 const PROJECTS: &str = "projects";
 
-/// The most that one piece of work counts for.
+/// The largest quantity of one piece of work.
 const MOST: u64 = 1_000_000;
 
-/// What is paid by use, and what it is called. The dimensions are those of the listing.
+/// The dimensions that are paid by use, and their names. They are those of the listing.
 const METERED: [(&str, &str); 3] =
     [("requests", "Make requests"), ("storage_gb", "Store gigabytes for an hour"), ("events_extra", "Record events")];
 
@@ -28,13 +28,13 @@ const METERED: [(&str, &str); 3] =
 struct Page {
     frame: Frame,
     projects: Vec<String>,
-    /// What may be used.
+    /// The dimensions that the tenant may use.
     metered: Vec<(&'static str, &'static str)>,
-    /// What can still be corrected.
+    /// The reports that can still be corrected.
     correctable: Vec<Report>,
-    /// How many reports wait to be sent.
+    /// The number of reports that wait to be sent.
     waiting: usize,
-    /// Usage that is not taken in, with the code that says why.
+    /// Refused usage, with the code of the reason.
     stuck: Vec<(Report, String)>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
     Ok(html(StatusCode::OK, &Page { frame, projects, metered, correctable, waiting, stuck }))
 }
 
-/// Does a piece of work: first the gate, then the work, then its usage.
+/// Does a piece of work: checks the gate, does the work, and puts its usage into the outbox.
 pub(crate) async fn work(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     let tenant = posted.visitor.tenant(&application)?;
     let quantity = quantity(&posted)?;
@@ -74,12 +74,12 @@ pub(crate) async fn work(State(application): State<Arc<Application>>, posted: Po
     let dimension = dimension.to_owned();
     let event = UsageEvent { license, dimension, quantity, time: now, key: random()?, revision: 0 };
     application.outbox.put(&tenant.id, event);
-    // Nobody waits for the bill.
+    // The request does not wait for the report.
     tokio::spawn(async move { application.outbox.send(&application.stallkeeper).await });
     Ok(Redirect::to("/work").into_response())
 }
 
-/// Corrects what was done, for example because half of it failed.
+/// Corrects the quantity of a piece of work, for example because half of it failed.
 pub(crate) async fn correct(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     let tenant = posted.visitor.tenant(&application)?;
     let corrected = application.outbox.correct(&tenant.id, posted.field("key"), quantity(&posted)?, application.now());
@@ -91,14 +91,14 @@ pub(crate) async fn correct(State(application): State<Arc<Application>>, posted:
     Ok(Redirect::to("/work").into_response())
 }
 
-/// Sends what waits now, and not with the next turn.
+/// Sends the waiting events now, instead of with the next interval.
 pub(crate) async fn send(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     posted.visitor.tenant(&application)?;
     application.outbox.send(&application.stallkeeper).await;
     Ok(Redirect::to("/work").into_response())
 }
 
-/// One more project: is it still within what is held?
+/// Adds a project, if it is still within the held quantity.
 pub(crate) async fn add_project(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     let tenant = posted.visitor.tenant(&application)?;
     let name = posted.field("name").to_owned();
@@ -108,13 +108,13 @@ pub(crate) async fn add_project(State(application): State<Arc<Application>>, pos
     let wanted = tenant.projects.len() + 1;
     let question = (tenant.id.as_str(), PROJECTS, Some(wanted as u64));
     let decision = application.gate.ask(&application.stallkeeper, application.now(), question).await?;
-    // Whoever did not buy at AWS Marketplace has the application's own plan.
+    // A tenant that did not buy on AWS Marketplace has the application's own plan.
     let is_in_plan = decision.reason == "no_license" && wanted <= tenant.plan.projects();
     if !decision.allowed && !is_in_plan {
         return Err(locked(&decision));
     }
     let is_added = application.accounts.change_tenant(&tenant.id, |tenant| {
-        // Nobody else has added one meanwhile.
+        // No other request has added one meanwhile.
         let is_next = tenant.projects.len() + 1 == wanted;
         is_next.then(|| tenant.projects.push(name)).is_some()
     });
@@ -124,7 +124,7 @@ pub(crate) async fn add_project(State(application): State<Arc<Application>>, pos
     Ok(Redirect::to("/work").into_response())
 }
 
-/// Why a feature is locked, for people.
+/// Returns the page that tells a user why a feature is locked.
 fn locked(decision: &Decision) -> Stop {
     let held = decision.held.as_deref().unwrap_or("0");
     let text = match decision.reason.as_str() {

@@ -1,14 +1,14 @@
-//! A Lambda function that does nothing: what a function costs before it is of any use.
+//! A Lambda function that does nothing: the minimum cost of a function.
 //!
-//! `CLIENTS` names the AWS clients that it builds as it starts, with commas between: `dynamodb,metering`. Without it, it
-//! has none, and no TLS and no configuration either.
+//! `CLIENTS` names the AWS clients that it builds at its start, separated by commas: `dynamodb,metering`. Without it,
+//! the function has no clients, no TLS and no configuration.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
 
-/// What a function of ours keeps of its clients.
+/// The clients that a function of Stallkeeper keeps.
 #[derive(Debug, Default)]
 struct Clients {
     _dynamodb: Option<aws_sdk_dynamodb::Client>,

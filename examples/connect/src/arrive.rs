@@ -10,7 +10,7 @@ use crate::stallkeeper::{Failure, Stallkeeper};
 
 pub(crate) async fn run(stallkeeper: &Stallkeeper, tenant: &str) -> anyhow::Result<()> {
     let code = std::env::var("CODE").context("CODE is not set")?;
-    // Made once and kept with the visitor's session, so that an answer that was lost is given again.
+    // Generated once and kept with the visitor's session, so that a lost answer is repeated.
     let key = format!("{:032x}", fastrand::u128(..));
     let handoff = redeem(stallkeeper, &code, &key).await.map_err(told)?;
     let text = |name| handoff.get(name).and_then(Value::as_str);

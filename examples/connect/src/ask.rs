@@ -1,4 +1,4 @@
-//! What a tenant may use.
+//! The decisions about what a tenant may use.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::stallkeeper::{Failure, Stallkeeper};
 
-/// The decisions that are known, each with the moment of asking.
+/// The known decisions, each with the time of its request.
 struct Decisions {
     stallkeeper: Stallkeeper,
     fresh_for: Duration,
@@ -16,7 +16,7 @@ struct Decisions {
 }
 
 impl Decisions {
-    /// The decision, fresh if there is one to be had, and whether it is.
+    /// Returns the decision, and `true` if it is fresh; if there is no answer, the last known decision.
     async fn decide(&mut self, tenant: &str, dimension: &str, quantity: &str) -> Result<(Value, bool), Failure> {
         let path = format!("/v1/tenants/{tenant}/entitlements?dimension={dimension}&quantity={quantity}");
         let known = self.known.get(&path);

@@ -1,4 +1,4 @@
-//! Usage is reported.
+//! Reports of usage.
 
 use std::fs::{OpenOptions, read_to_string, write};
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::stallkeeper::Stallkeeper;
 const OUTBOX: &str = "outbox.jsonl";
 const PROBLEMS: &str = "problems.jsonl";
 
-/// Writes usage down, with the key and the time that it is always sent with.
+/// Writes usage to the outbox, with the key and the time that it is always sent with.
 pub(crate) fn used(license: &str, dimension: &str, quantity: &str) -> anyhow::Result<()> {
     let (time, key) = (Timestamp::now(), format!("{:032x}", fastrand::u128(..)));
     append(
@@ -23,7 +23,7 @@ pub(crate) fn used(license: &str, dimension: &str, quantity: &str) -> anyhow::Re
     )
 }
 
-/// Sends what is in the outbox. If this dies half-way, all of it is sent again, and billed once.
+/// Sends the events in the outbox. If the program stops half-way, all of them are sent again, and billed once.
 pub(crate) async fn send(stallkeeper: &Stallkeeper) -> anyhow::Result<()> {
     let lines = if Path::new(OUTBOX).exists() { read_to_string(OUTBOX)? } else { String::new() };
     let events: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;

@@ -18,30 +18,30 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Where the calls go, and who makes them.
+/// The address of the API, and the credentials of the calls.
 #[derive(Clone)]
 pub(crate) struct Stallkeeper {
     url: String,
     credentials: SharedCredentialsProvider,
     http: Client<HttpsConnector<HttpConnector>, String>,
-    /// How often the same is sent at most until it is answered.
+    /// The most attempts of one call.
     pub(crate) attempts: u32,
-    /// How long an answer is waited for.
+    /// The time that one attempt may take.
     pub(crate) timeout: Duration,
 }
 
-/// Why a call has no answer to go on with.
+/// The error of a call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The call is refused.
     #[error(transparent)]
     Problem(#[from] Problem),
-    /// There is no answer to be had right now.
+    /// There is no answer at the moment.
     #[error("{0:#}")]
     Unavailable(anyhow::Error),
 }
 
-/// What is wrong with a call. The code is stable; the rest is for people.
+/// The problem with a call. The code is stable; the other texts are for operators.
 #[derive(Debug, Default, Deserialize, thiserror::Error)]
 #[error("{status} {code}{message} {detail} {action}")]
 #[serde(default)]
@@ -54,7 +54,7 @@ pub(crate) struct Problem {
 }
 
 impl Stallkeeper {
-    /// Reads the environment. Credentials are looked for where AWS's SDKs look for them.
+    /// Reads the environment. The credentials come from the default provider chain of the AWS SDKs.
     pub(crate) async fn connect() -> anyhow::Result<Self> {
         let url = std::env::var("STALLKEEPER_API_URL").context("STALLKEEPER_API_URL is not set")?;
         let http =
@@ -74,12 +74,12 @@ impl Stallkeeper {
         })
     }
 
-    /// Answers the document.
+    /// Returns the answer's JSON document.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         self.call(Method::GET, path, &[], &Value::Null).await
     }
 
-    /// Answers the document. The same is sent again until it is answered.
+    /// Returns the answer's JSON document. Sends the same call again until it is answered or the attempts are used up.
     pub(crate) async fn call(
         &self,
         method: Method,
@@ -94,7 +94,7 @@ impl Stallkeeper {
                 let longest = 0.5 * f64::from(2_u32.pow(attempt));
                 tokio::time::sleep(wait.max(Duration::from_secs_f64(fastrand::f64() * longest))).await;
             }
-            // Signed each time: a signature is good for five minutes.
+            // Each attempt is signed: a signature is valid for five minutes.
             let request = self.signed(&method, path, headers, body).await.map_err(Failure::Unavailable)?;
             let (head, text) = match tokio::time::timeout(self.timeout, self.send(request)).await {
                 Ok(Ok(answer)) => answer,

@@ -1,10 +1,10 @@
-//! The scheduled reconciliation: every license that is not long over, and every agreement that AWS has in force, is held
-//! against what AWS shows, once a day.
+//! The scheduled reconciliation: once a day, every license that has not long ended, and every agreement that is in
+//! force in AWS, is compared with what AWS shows.
 //!
-//! It runs every hour. The first run of a day begins the walk, and a run goes on where the one before stopped; once the
-//! walk is done, what is left are licenses that began lately and wait, since their usage must not wait a day: AWS takes
-//! none that is older. AWS is asked ten times a second at most. It answers twenty (GetEntitlements), and the rest is
-//! for news, for pages and for what is sent again.
+//! It runs every hour. The first run of a day starts the walk, and a run continues where the one before stopped. Once
+//! the walk is done, the runs check only failed licenses and pending ones that registered lately, whose usage must not
+//! wait a day: AWS accepts none that is older. The reconciliation sends ten requests a second at most. AWS allows
+//! twenty (GetEntitlements), and the rest is for events, for pages and for repeated requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,32 +25,32 @@ use stallkeeper::store::{Reconciled, Stop, Store, StoreError};
 use stallkeeper::time::Clock;
 use tokio::time::Instant;
 
-/// From one request to the next.
+/// The time from one request to the next.
 const PACE: Duration = Duration::from_millis(100);
 
-/// What a run leaves of its time limit for the license that it has begun.
+/// The part of a run's time limit that is reserved for the license that it has started.
 const RESERVE: Duration = Duration::from_secs(60);
 
-/// How many licenses are read at once. The walk is written down after each page.
+/// The number of licenses that are read together. The walk is stored after each page.
 const PAGE: i32 = 25;
 
-/// After so many failures in a row AWS is taken not to answer. The walk waits for the next run, which begins with what
-/// failed.
+/// The number of failures in a row after which AWS counts as not answering. The walk waits for the next run, which
+/// starts with what failed.
 const MOST_FAILURES: usize = 5;
 
-/// How many licenses that failed are kept for the next run; the next walk comes by the others.
+/// The most failed licenses that are kept for the next run; the next walk covers the others.
 const MOST_AGAIN: usize = 200;
 
-/// For how long a license that is over is looked at.
+/// The time after its end for which a license is checked.
 const STILL_OF_INTEREST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// For how long a license that waits is looked at in every run: AWS takes usage for 24 hours.
+/// The time after its registration for which a pending license is checked in every run: AWS accepts usage for 24 hours.
 const BEGAN_LATELY: SignedDuration = SignedDuration::from_hours(26);
 
-/// Where the walk begins: access and money depend on what is in force.
+/// The state in which the walk starts: access and money depend on what is in force.
 const FIRST: StateName = StateName::Active;
 
-/// The function.
+/// The reconciliation function.
 #[derive(Debug)]
 pub struct Reconciliation {
     store: Store,
@@ -59,28 +59,28 @@ pub struct Reconciliation {
     pace: Pace,
 }
 
-/// What a run has done.
+/// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Licenses that were looked at.
+    /// The number of licenses that were checked.
     pub licenses: u64,
-    /// What was made good, by kind.
+    /// The number of repairs, by kind.
     pub repairs: BTreeMap<&'static str, u64>,
-    /// What a person must look at, by kind.
+    /// The number of findings that an operator must resolve, by kind.
     pub findings: BTreeMap<&'static str, u64>,
-    /// Licenses and listings that could not be looked at. They are as they were.
+    /// The number of licenses and listings that could not be checked. They are unchanged.
     pub failures: u64,
-    /// How many licenses are left that the next run begins with, since they could not be looked at.
+    /// The number of licenses that the next run starts with, since they could not be checked.
     pub again: u64,
-    /// What could not be looked at and waits for the next walk: what AWS refuses, and what there was no room to keep.
+    /// The number of failures that wait for the next walk: AWS refused them, or there was no room to keep them.
     pub not_kept: u64,
-    /// Whether the day's walk goes on in the next run.
+    /// Set if the day's walk continues in the next run.
     pub unfinished: bool,
 }
 
 impl Reconciliation {
-    /// The function on the table of that name. Nobody reads its metrics, unless [`reporting_to`](Self::reporting_to)
-    /// says where they go.
+    /// Creates the function on the given table. Its metrics are discarded, unless [`reporting_to`](Self::reporting_to)
+    /// sets their destination.
     pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
         Self {
             store: Store::new(config, table, clock),
@@ -90,7 +90,7 @@ impl Reconciliation {
         }
     }
 
-    /// The function with its metrics going there.
+    /// Returns the function with the given destination of its metrics.
     #[must_use]
     pub fn reporting_to(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
@@ -100,24 +100,24 @@ impl Reconciliation {
     ///
     /// # Errors
     ///
-    /// When the table does not answer. What was done stays done, and the next run goes on from there.
+    /// Fails when the table does not answer. What was done stays done, and the next run continues from there.
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
         let report = self.run_from(time_limit, false).await?;
         self.store.note_run("reconcile").await;
         Ok(report)
     }
 
-    /// Runs once and begins the day's walk anew, whatever was walked of it: for an operator who has mended something.
-    /// The next runs go on with it.
+    /// Runs once and restarts the day's walk, regardless of its position: for an operator who has fixed something. The
+    /// next runs continue it.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// Fails as [`run`](Self::run) does.
     pub async fn run_anew(&self, time_limit: Duration) -> Result<Report, StoreError> {
         self.run_from(time_limit, true).await
     }
 
-    /// On the heap: its caller's stack has no room for all that is under way in it.
+    /// Runs once. The future is on the heap: the caller's stack has no room for its state.
     fn run_from(&self, time_limit: Duration, anew: bool) -> BoxFuture<'_, Result<Report, StoreError>> {
         Box::pin(async move {
             let mut run = Run {
@@ -167,14 +167,14 @@ fn measured(report: &Report, failed: bool) -> BTreeMap<Metric, u64> {
 
 /// One run.
 struct Run<'a> {
-    /// Whether the walk begins again.
+    /// Set if the walk restarts.
     anew: bool,
     store: &'a Store,
     reconciler: Reconciler<'a>,
     marketplace: &'a Marketplace,
-    /// The moment that the whole run goes by.
+    /// The moment that the whole run uses as the current time.
     now: Timestamp,
-    /// When nothing new may be begun.
+    /// The moment from which nothing new may be started.
     until: Instant,
     failures_in_a_row: usize,
     /// The licenses that failed.
@@ -183,7 +183,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// First what failed in the last run, then what waits, then the walk of the day.
+    /// Checks the licenses that failed in the last run, then the pending ones, then continues the walk of the day.
     async fn all(&mut self) -> Result<(), StoreError> {
         let known = self.store.reconciled().await?;
         let mut reconciled = self.of_today(known.clone());
@@ -194,7 +194,7 @@ impl Run<'_> {
                 self.look_at(&license).await;
             }
         }
-        // The walk comes by all of them, if it only begins now.
+        // A walk that starts in this run covers all of them.
         let begins = self.anew || known.as_ref().is_none_or(|known| known.day != reconciled.day);
         let waited = if begins { Ok(()) } else { self.look_at_what_waits().await };
         let walked = match waited {
@@ -210,7 +210,7 @@ impl Run<'_> {
         walked
     }
 
-    /// Where the walk is: that of an earlier day is ended first, unless it begins anew.
+    /// Returns the position of the walk. A walk of an earlier day is finished first, unless the walk restarts.
     fn of_today(&self, known: Option<Reconciled>) -> Reconciled {
         let day = TimeZone::UTC.to_datetime(self.now).date();
         match known {
@@ -223,7 +223,7 @@ impl Run<'_> {
         }
     }
 
-    /// The licenses that wait and began lately.
+    /// Checks the pending licenses that registered lately.
     async fn look_at_what_waits(&mut self) -> Result<(), StoreError> {
         self.failures_in_a_row = 0;
         let mut after = None;
@@ -246,7 +246,7 @@ impl Run<'_> {
         }
     }
 
-    /// Goes on with the walk until it is done, or time is over, or AWS does not answer.
+    /// Continues the walk until it is done, the time has run out, or AWS does not answer.
     async fn walk(&mut self, reconciled: &mut Reconciled) -> Result<(), StoreError> {
         self.failures_in_a_row = 0;
         while let Some(stop) = reconciled.at.clone().filter(|_| !self.is_over()) {
@@ -262,7 +262,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A page of the licenses in a state.
+    /// Checks a page of the licenses in a state.
     async fn walk_licenses(&mut self, state: StateName, after: Option<String>) -> Result<Walked, StoreError> {
         let page = self.store.licenses_in_state(state, after.as_deref(), PAGE).await?;
         let now = self.now;
@@ -270,7 +270,7 @@ impl Run<'_> {
             if self.is_late() {
                 return Ok(Walked::Short);
             }
-            // What keeps failing must not keep the walk at this page.
+            // A license that keeps failing must not hold the walk at this page.
             match self.aws_answers() {
                 true => self.look_at(&license.id).await,
                 false => self.keep(license.id.clone()),
@@ -283,7 +283,7 @@ impl Run<'_> {
         })))
     }
 
-    /// The agreements about the next listing.
+    /// Checks the agreements about the next listing.
     async fn walk_agreements(&mut self, after: Option<ProductCode>) -> Result<Walked, StoreError> {
         let mut listings = self.store.all_listings().await?.into_iter();
         let next = listings.find(|listing| after.as_ref().is_none_or(|done| listing.product_code > *done));
@@ -291,10 +291,10 @@ impl Run<'_> {
         let failures = self.report.failures;
         match listing.mode {
             Mode::License => self.look_for_unknown(&listing).await,
-            // Their agreements name no license, and their news none of them.
+            // The agreements of these listings name no license, and their notifications name no agreement.
             Mode::Customer => {}
         }
-        // What failed is looked for tomorrow: a listing that AWS refuses must not keep the walk from its end.
+        // A failed listing is checked again tomorrow: one that AWS refuses must not prevent the walk from ending.
         if self.is_late() {
             return Ok(Walked::Short);
         }
@@ -302,7 +302,7 @@ impl Run<'_> {
         Ok(Walked::Through(Some(Stop::Agreements { after: Some(listing.product_code) })))
     }
 
-    /// Every agreement in force about a listing, for licenses that the table does not know.
+    /// Checks every agreement in force about a listing for licenses that the table does not know.
     async fn look_for_unknown(&mut self, listing: &Listing) {
         let (mut page, about) = (None, listing.product_code.to_string());
         loop {
@@ -328,7 +328,7 @@ impl Run<'_> {
         }
     }
 
-    /// Looks at a license. One that fails stops nothing, and is tried again in the next run.
+    /// Checks a license. A failure stops nothing, and the next run tries the license again, unless AWS refuses it.
     async fn look_at(&mut self, license: &LicenseId) {
         match self.reconciler.reconcile(license).await {
             Ok(outcome) => {
@@ -338,7 +338,7 @@ impl Run<'_> {
             }
             Err(error) => {
                 self.failed(license.as_str(), &error);
-                // What AWS refuses it refuses again: an operator mends it, and the next walk comes by.
+                // AWS would refuse it again: an operator fixes the cause, and the next walk covers it.
                 match is_refused(&error) {
                     true => self.report.not_kept += 1,
                     false => self.keep(license.clone()),
@@ -366,7 +366,7 @@ impl Run<'_> {
     }
 
     fn failed(&mut self, about: &str, error: &ReconcileError) {
-        // One that is refused says nothing about the others.
+        // A refusal says nothing about the other licenses.
         if !is_refused(error) {
             self.failures_in_a_row += 1;
         }
@@ -374,7 +374,7 @@ impl Run<'_> {
         tracing::warn!(about, error = %chain(error), counter = "reconcile_failed", "it is looked at again later");
     }
 
-    /// Whether nothing new may be begun: time is over, or AWS does not answer.
+    /// Returns `true` if nothing new may be started: the time has run out, or AWS does not answer.
     fn is_over(&self) -> bool {
         self.is_late() || !self.aws_answers()
     }
@@ -392,11 +392,11 @@ fn is_refused(error: &ReconcileError) -> bool {
     matches!(error, ReconcileError::Marketplace(MarketplaceError::Refused { .. }))
 }
 
-/// How far a part of the walk came.
+/// The progress of a part of the walk.
 enum Walked {
-    /// To its end, and this is next.
+    /// The part is done, and this is the next stop.
     Through(Option<Stop>),
-    /// Not to its end: it is begun again in the next run.
+    /// The part is not done: the next run starts it again.
     Short,
 }
 

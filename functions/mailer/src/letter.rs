@@ -1,4 +1,4 @@
-//! What the mails say: on which occasion, in which language, as plain text and as HTML.
+//! The content of the mails: by occasion and language, as plain text and as HTML.
 
 use std::sync::LazyLock;
 
@@ -12,27 +12,27 @@ use stallkeeper::listing::{Listing, SUBSCRIPTIONS_PAGE};
 use stallkeeper::notification::OutboundEventKind;
 use stallkeeper::texts::{Language, Texts};
 
-/// How many bytes of a name go into one encoded word: 75 characters are allowed (RFC 2047, section 2).
+/// The most bytes of a name in one encoded word, which may have 75 characters (RFC 2047, section 2).
 const ENCODED_AT_ONCE: usize = 45;
 
-/// Why a buyer gets mail.
+/// The reason for which a buyer gets mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Occasion {
-    /// They have registered.
+    /// The buyer has registered.
     Completed,
-    /// Somebody came with the token of their license.
+    /// A user came with the token of the buyer's license.
     Returned,
-    /// Their license is over.
+    /// The buyer's license has ended.
     Ended(EndReason),
 }
 
 impl Occasion {
-    /// The occasion of an event; none if buyers get no mail about it.
+    /// Returns the occasion of an event; `None` if buyers get no mail about it.
     pub(crate) fn of(kind: &OutboundEventKind) -> Option<Self> {
         match kind {
             OutboundEventKind::RegistrationCompleted => Some(Self::Completed),
             OutboundEventKind::RegistrationReturned => Some(Self::Returned),
-            // For the buyer it goes on, under the license that took over.
+            // For the buyer the subscription continues, under the license that took over.
             OutboundEventKind::LicenseEnded { reason: EndReason::Succeeded, .. } => None,
             OutboundEventKind::LicenseEnded { reason, .. } => Some(Self::Ended(*reason)),
             OutboundEventKind::LicenseFailed
@@ -55,13 +55,13 @@ pub(crate) struct Letter {
     pub(crate) html: String,
 }
 
-/// What both forms of a mail are made of.
+/// The content of both forms of a mail.
 struct Content {
     language: Language,
     title: String,
     paragraphs: Vec<String>,
     steps: Vec<String>,
-    /// What a link says, and where it goes.
+    /// The text of a link, and its URL.
     link: (String, String),
     support: String,
     support_email: String,
@@ -82,11 +82,11 @@ struct Text<'a> {
 }
 
 impl Letter {
-    /// Writes the mail about what happened at a moment.
+    /// Writes the mail about an occasion, with its time.
     ///
     /// # Errors
     ///
-    /// When a template fails, which none does.
+    /// Fails when a template fails, which none does.
     pub(crate) fn write(
         occasion: Occasion,
         listing: &Listing,
@@ -158,7 +158,7 @@ fn texts(language: Language) -> &'static Texts {
     }
 }
 
-/// An address with a name before it, as SES takes it: in ASCII alone (SES API v2 reference, SendEmail,
+/// Returns an address with a name before it, as SES accepts it: in ASCII only (SES API v2 reference, SendEmail,
 /// `FromEmailAddress`).
 pub(crate) fn mailbox(name: &str, address: &str) -> String {
     let mut words = vec![String::new()];

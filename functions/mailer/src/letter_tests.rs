@@ -21,7 +21,7 @@ fn letter(occasion: Occasion, language: Language) -> Letter {
     Letter::write(occasion, &listing, language, "2026-11-10T09:20:00Z".parse().unwrap()).unwrap()
 }
 
-/// Every id and `id.attribute` of a source.
+/// Returns every id and `id.attribute` of a source.
 fn written(source: &str) -> BTreeSet<String> {
     assert!(FluentResource::try_new(source.to_owned()).is_ok());
     let mut ids = BTreeSet::new();

@@ -1,11 +1,12 @@
-//! Mail to buyers: what was told of their license that they should know.
+//! Sends mail to buyers about events of their licenses.
 //!
-//! A queue listens to the topic of the seller's application, filtered to what is [`MAILED`], so that a mail that cannot
-//! be sent holds up nobody but itself: its message comes again, and after the last time goes into the dead-letter
-//! queue. What was sent is written down, so that an event that comes twice, or is replayed, brings one mail. Only where
-//! SES has sent it and that is not known or not written, a second may follow. What was told days ago brings none.
+//! A queue subscribes to the topic of the seller's application, filtered to [`MAILED`], so that a mail that cannot be
+//! sent delays nothing else: its message is delivered again, and moves to the dead-letter queue after the last receive.
+//! Sent mails are recorded, so that an event that is delivered twice or replayed causes one mail. A second mail can
+//! follow only if SES has sent the first one, and its answer was lost or the record could not be written. An event that
+//! is more than three days old causes none.
 //!
-//! `letter` is what the mails say. No address and no name is logged.
+//! `letter` has the content of the mails. No address and no name is logged.
 
 mod letter;
 
@@ -35,10 +36,10 @@ use letter::{Letter, Occasion};
 /// The types of the events that buyers get mail about; the queue's subscription is filtered to them.
 pub const MAILED: [&str; 3] = ["license.ended", "registration.completed", "registration.returned"];
 
-/// How long after an event there is still mail about it: longer than the queue brings it again.
+/// The age after which an event causes no mail: longer than the queue delivers it again.
 const OLDEST_NEWS: SignedDuration = SignedDuration::from_hours(3 * 24);
 
-/// The function.
+/// The mailer function.
 #[derive(Debug)]
 pub struct Mailer {
     store: Store,
@@ -47,17 +48,17 @@ pub struct Mailer {
     metrics: Metrics,
 }
 
-/// What became of a message.
+/// The outcome of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Sent,
-    /// It was sent before.
+    /// The mail was sent before.
     SentBefore,
-    /// Nobody is to have mail about it, or nobody's address is known.
+    /// The event causes no mail, or no address is known.
     NoMail,
 }
 
-/// Why a message has to come again.
+/// The reason why a message must be delivered again.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("the message is no event")]
@@ -75,18 +76,18 @@ enum Failure {
 }
 
 impl Mailer {
-    /// The function on the table of that name, whose mails come from that address.
+    /// Creates the function on the given table; its mails come from the given address.
     pub fn new(config: &SdkConfig, table: &str, sender: impl Into<String>, clock: Clock) -> Self {
         let store = Store::new(config, table, clock);
         Self { store, ses: Client::new(config), sender: sender.into(), metrics: Metrics::unread() }
     }
 
-    /// The same, with its metrics.
+    /// Returns the function with the given destination of its metrics.
     pub fn reporting_to(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
     }
 
-    /// Takes in a batch of messages, and answers which of them have to come again.
+    /// Processes a batch of messages, and returns those that must be delivered again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         let mut counts = BTreeMap::new();
@@ -136,7 +137,8 @@ impl Mailer {
         Ok(Outcome::Sent)
     }
 
-    /// Whether a license of which an end was told is over still: news that came late may have taken it back.
+    /// Returns `true` unless the event is an end and its license has not ended any more: a late event may have revoked
+    /// the end.
     async fn still_holds(&self, event: &OutboundEvent) -> Result<bool, StoreError> {
         if !matches!(event.kind, OutboundEventKind::LicenseEnded { .. }) {
             return Ok(true);

@@ -1,7 +1,7 @@
-//! One call of BatchMeterUsage: its records are claimed, sent, and settled by what AWS answers.
+//! One call of BatchMeterUsage: claims its records, sends them, and settles them by AWS's answer.
 //!
-//! The claim is written before the call and the outcome after it, each on condition of what was there. Whatever happens
-//! in between leaves an attempt that is written down, so that the next one can be read rightly.
+//! The claim is written before the call and the outcome after it, each by a conditional write. If the process stops in
+//! between, the claim shows that there was an attempt, so that the answer to the next attempt is read correctly.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,10 +18,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::run::Run;
 
-/// After how many attempts a call that fails for an unknown reason is halved, so that one record holds up no others.
+/// The number of attempts after which a call that fails for an unknown reason is halved, so that one record does not
+/// delay the others.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// The pace of calls. Clones of a turn are given out one after the other, whoever asks.
+/// The pace of calls: hands out turns one after the other to all callers.
 #[derive(Debug)]
 pub(crate) struct Pace {
     every: Duration,
@@ -33,7 +34,7 @@ impl Pace {
         Self { every, next: Mutex::new(Instant::now()) }
     }
 
-    /// Waits for its turn.
+    /// Waits for the caller's turn.
     async fn turn(&self) {
         if self.every.is_zero() {
             return;
@@ -48,20 +49,20 @@ impl Pace {
     }
 }
 
-/// What a call left to do.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    /// The product that it was about.
+    /// The product of the call's records.
     pub(crate) product: ProductCode,
-    /// How many records AWS has booked.
+    /// The number of records that AWS has booked.
     pub(crate) booked: usize,
-    /// Set if AWS has judged records one by one: then nothing stands against their product and dimensions.
+    /// Set if AWS has judged records one by one: then nothing blocks their product and dimensions.
     pub(crate) is_judged: bool,
-    /// If AWS refused the call as a whole: why, and the records, which are free to go again.
+    /// The rejection and the records if AWS refused the call as a whole. The records can be sent again.
     pub(crate) rejected: Option<(Rejection, Vec<HourlyRecord>)>,
 }
 
-/// Makes one call. Its records are of one product.
+/// Makes one call with records of one product.
 pub(crate) async fn attempt(
     run: &Run<'_>,
     pace: &Pace,
@@ -117,8 +118,8 @@ pub(crate) async fn attempt(
     Ok(answered)
 }
 
-/// Keeps that something else has booked records of a product, and reports each acceptance that may be about such a booking
-/// as a problem. A failure of the table is logged and stops nothing.
+/// Records that something else has booked records of a product, and reports each acceptance that may be of such a
+/// booking as a problem. A failure of the table is logged and stops nothing.
 async fn note_foreign_bookings(run: &Run<'_>, product: &ProductCode, records: impl Iterator<Item = &HourlyRecord>) {
     let (mut in_conflict, mut unverified) = (Vec::new(), Vec::new());
     for record in records {
@@ -145,7 +146,7 @@ async fn note_foreign_bookings(run: &Run<'_>, product: &ProductCode, records: im
     }
 }
 
-/// A record before and after its outcome, counted.
+/// Returns a record before and after its outcome, and counts the outcome.
 pub(crate) fn settled(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
     let now = run.store.clock().now();
     let after = match outcome {
@@ -165,7 +166,7 @@ pub(crate) fn settled(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> 
     (record, after)
 }
 
-/// Counts what became of a record, and writes the line by which an operator follows it.
+/// Counts the state that a record has reached, and writes the log line by which an operator follows the record.
 pub(crate) fn count(run: &Run<'_>, record: &HourlyRecord, state: &RecordState) {
     let metric = match state {
         RecordState::Accepted { by, .. } => {
@@ -189,8 +190,8 @@ pub(crate) fn count(run: &Run<'_>, record: &HourlyRecord, state: &RecordState) {
     tracing::info!(run, %license, %hour, %dimension, quantity = %record.quantity, attempts = record.attempts, state, "a record is over");
 }
 
-/// Claims a call's records. Where one was changed since it was read, each is read again, and those that can be claimed
-/// are.
+/// Claims the records of a call. If one of them was changed since it was read, reads each again, and claims those that
+/// can be claimed. `None` if no record was claimed.
 async fn claim(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Option<Vec<HourlyRecord>>, StoreError> {
     let (store, id, now) = (run.store, run.id.as_str(), run.store.clock().now());
     if let Some(claimed) = store.claim(&call, id, now).await? {
@@ -215,7 +216,7 @@ async fn claim(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Option<Vec<Hour
     if current.is_empty() { Ok(None) } else { store.claim(&current, id, now).await }
 }
 
-/// Whether AWS may still take usage of a record's license.
+/// Returns `true` if AWS may still accept usage of a record's license.
 async fn is_open(run: &Run<'_>, record: &HourlyRecord) -> Result<bool, StoreError> {
     let Some(license) = run.store.license(&record.name.license).await? else { return Ok(false) };
     Ok(match license.state_at(run.now) {
@@ -225,7 +226,7 @@ async fn is_open(run: &Run<'_>, record: &HourlyRecord) -> Result<bool, StoreErro
     })
 }
 
-/// The same records go again later.
+/// Schedules the same records to be sent again later.
 pub(crate) async fn again(
     run: &Run<'_>,
     product: &ProductCode,
@@ -239,7 +240,7 @@ pub(crate) async fn again(
     run.store.settle(&changes).await
 }
 
-/// Gives back the claim of records that AWS has certainly not booked: they can go again at once.
+/// Releases the claim of records that AWS has certainly not booked: they can be sent again immediately.
 async fn not_booked(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
     let now = run.store.clock().now();
     let free = |record: &HourlyRecord| HourlyRecord { not_before: now, ..record.become_at(RecordState::Sealed, now) };

@@ -1,7 +1,8 @@
-//! Closing: the hours that are over are summed, and later swept once more; hours with late usage are looked at again.
+//! Closes hours: sums the hours that have ended, sweeps them once more later, and settles hours with late usage again.
 //!
-//! An hour is walked through page by page, a few licenses at a time, and where the walk is stands in the table: a run
-//! that has no more time leaves it there, and the next goes on. What is in memory is a page, whatever the hour holds.
+//! An hour is walked page by page, a few licenses at a time, and the table keeps the position of the walk: a run that
+//! has no more time leaves it there, and the next run continues. The memory holds one page, regardless of the hour's
+//! size.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -21,30 +22,31 @@ use stallkeeper::time::UsageHour;
 use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
 use crate::run::{Run, together};
 
-/// How far back hours are looked for in the first run: as far as AWS takes usage, and a margin.
+/// The time before the first run whose hours are closed as well: as long as AWS accepts usage, and a margin.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
 
-/// How old a note of late usage is when every write that it announced is over (a function's 30 seconds, and margin).
+/// The age of a note of late usage at which every write that it announced has ended (a function's 30 seconds, and a
+/// margin).
 const WRITTEN_BY_NOW: SignedDuration = SignedDuration::from_mins(2);
 
-/// How many licenses of an hour are read together.
+/// The most licenses of an hour that are read together.
 const PAGE: i32 = 500;
 
-/// How many licenses are settled at the same time.
+/// The most licenses that are settled at the same time.
 const AT_ONCE: usize = 24;
 
 /// Sums and sweeps the hours that are due, oldest first.
 ///
-/// The last hour of a month waits for its time while the hours after it go on. `unsettled` are licenses with late hours
-/// that could not be settled in this run: their usage may still have to go into a month's last hour, so that is not
-/// summed for them yet.
+/// The last hour of a month waits for its time while the hours after it continue. `unsettled` are the licenses with
+/// late hours that this run could not settle: their usage may still have to be carried into a month's last hour, so
+/// that hour is not summed for them yet.
 pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) -> Result<(), StoreError> {
     let now = run.now;
     let newest = UsageHour::of(now);
     let closed = run.store.closed_through().await?;
     let far_back = UsageHour::of(now.checked_sub(LOOK_BACK).unwrap_or(now));
     if closed.is_none() {
-        // What lies before the first run is not looked for later either.
+        // Later runs do not check the hours before the first run's either.
         run.store.set_closed_through(far_back.previous()).await?;
     }
     let oldest = closed.map_or(far_back, UsageHour::next);
@@ -73,7 +75,7 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
     }
 }
 
-/// Measures for how long an hour has been due that there was no time for.
+/// Measures how long an hour has been due for which there was no time.
 fn tell_behind(run: &Run<'_>, hour: UsageHour) {
     let behind = run.now.duration_since(hour.summed_from()).as_secs();
     run.measure(Metric::ClosingBehind, u64::try_from(behind).unwrap_or_default());
@@ -87,7 +89,7 @@ struct Walking<'r, 'a> {
 }
 
 impl Walking<'_, '_> {
-    /// Sums the hour, or sweeps it if it is summed and the time for that has come. Answers how far it is then.
+    /// Sums the hour, or sweeps it if it is summed and its sweep is due. Returns its progress afterwards.
     async fn close(&self) -> Result<Progress, StoreError> {
         let (run, hour) = (self.run, self.hour);
         let mut closing = run.store.closing(hour).await?;
@@ -100,14 +102,14 @@ impl Walking<'_, '_> {
         if !done {
             return Ok(closing.progress);
         }
-        // What is summed so late needs no sweep: whatever came late to it has left a note.
+        // An hour that is summed this late needs no sweep: all usage that came late to it has left a note.
         let progress = if sweeps { Progress::Swept } else { Progress::Summed };
         run.store.set_closing(hour, &Closing { progress, at: None }).await?;
         Ok(progress)
     }
 
-    /// Freezes the records of every license that has usage in the hour, then those of 0 of the licenses that were in
-    /// force without. Answers whether there was time for all of them.
+    /// Freezes the records of every license that has usage in the hour, then the records of 0 of the licenses that were
+    /// in force without usage. Returns `true` if there was time for all of them.
     async fn sum(&self, closing: &mut Closing) -> Result<bool, StoreError> {
         let first = Position { walk: Walk::Used(0), after: None };
         let mut place = closing.at.clone().unwrap_or(first);
@@ -129,7 +131,7 @@ impl Walking<'_, '_> {
         }
     }
 
-    /// Settles every license that has usage in the hour once more. Answers whether there was time for all of them.
+    /// Settles every license that has usage in the hour once more. Returns `true` if there was time for all of them.
     async fn sweep(&self, closing: &mut Closing) -> Result<bool, StoreError> {
         let first = Position { walk: Walk::Used(0), after: None };
         let mut place = Some(closing.at.clone().unwrap_or(first));
@@ -152,7 +154,7 @@ impl Walking<'_, '_> {
         self.run.store.licenses_with_usage(self.hour, shard, after, PAGE).await
     }
 
-    /// Writes down how far the walk is. Where it ended a shard without anything in it, that is not worth a write.
+    /// Stores the position of the walk, unless it is the start of a shard, which is not worth a write.
     async fn leave_at(&self, closing: &mut Closing, place: &Position) -> Result<(), StoreError> {
         closing.at = Some(place.clone());
         if place.after.is_none() {
@@ -181,7 +183,8 @@ impl Walking<'_, '_> {
         self.freeze_all(records, &licenses).await
     }
 
-    /// The records of a license that has usage in the hour, and whether something of it is left for later.
+    /// Returns the records of a license that has usage in the hour, and [`Settled::Wait`] if something is left for
+    /// later.
     async fn sum_license<'l>(&self, license: &'l License) -> (&'l LicenseId, Vec<HourlyRecord>, Settled) {
         if self.waits(license) {
             return (&license.id, Vec::new(), Settled::Wait);
@@ -198,15 +201,16 @@ impl Walking<'_, '_> {
         (&license.id, records, settled)
     }
 
-    /// Whether a license's hour is not summed with the others: one that is over has its hours summed together, once
-    /// every intake has seen that; one with late hours left must not close its month.
+    /// Returns `true` if a license's hour is not summed with the others: an ended license has its hours summed
+    /// together, once every instance of intake has observed the ending; a license with late hours left must not close
+    /// its month.
     fn waits(&self, license: &License) -> bool {
         let is_taken_in = self.hour.closes_month() && may_wait(self.run, self.hour);
         license.flush_at.is_some() || (is_taken_in && self.unsettled.contains(&license.id))
     }
 
-    /// A page of the licenses in force: a record of 0 for each of their metered dimensions, where they had no usage.
-    /// Answers where the next page begins, if there is one.
+    /// Freezes the records of 0 of a page of the licenses in force, for each of their metered dimensions, where they
+    /// had no usage. Returns the start of the next page; `None` after the last.
     async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Position>, StoreError> {
         let store = self.run.store;
         let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE).await?;
@@ -231,7 +235,7 @@ impl Walking<'_, '_> {
         Ok(next.map(|next| Position { walk: Walk::InForce, after: Some(next) }))
     }
 
-    /// Freezes new records, 25 of whichever licenses together; those whose names have one already are settled by
+    /// Freezes new records, 25 of any licenses together. Licenses whose records exist already are settled by
     /// difference.
     async fn freeze_all(
         &self,
@@ -247,8 +251,8 @@ impl Walking<'_, '_> {
         self.settle_all(&again).await
     }
 
-    /// Settles licenses' hour by what is there; where something is left, that is noted, and looked at in every run from
-    /// then on. One license holds up no other.
+    /// Settles the hour of licenses by what the table holds. If something is left, writes a note, so that every later
+    /// run checks the hour again. A failed license does not delay the others.
     async fn settle_all(&self, licenses: &[&License]) -> Result<(), StoreError> {
         let settling = licenses.iter().map(|license| self.settle_or_note(license).boxed()).collect();
         together(AT_ONCE, settling).await.into_iter().collect()
@@ -272,7 +276,7 @@ impl Walking<'_, '_> {
     }
 }
 
-/// The place after a page of a shard: in the shard, in the next one, or none.
+/// Returns the position after a page of a shard: in the shard, or in the next one. `None` after the last shard.
 fn after_shard(shard: u8, after: Option<String>) -> Option<Position> {
     match after {
         Some(after) => Some(Position { walk: Walk::Used(shard), after: Some(after) }),
@@ -287,7 +291,7 @@ fn not_settled(run: &Run<'_>, license: &LicenseId, hour: UsageHour, error: &Stor
     tracing::error!(run = run.id, %license, %hour, error = chain(error), "it is looked at again");
 }
 
-/// Settles a license's hour. Where that fails it is left for a later run: one license holds up no other.
+/// Settles a license's hour. A failure leaves the hour to a later run, and does not delay other licenses.
 async fn settle_alone(run: &Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
     settle(run, license, hour, zeros).await.unwrap_or_else(|error| {
         not_settled(run, &license.id, hour, &error);
@@ -295,8 +299,8 @@ async fn settle_alone(run: &Run<'_>, license: &License, hour: UsageHour, zeros: 
     })
 }
 
-/// The dimensions of a license that get a record of 0 for an hour without usage: the metered ones, if it was in force
-/// (AWS's recommendation: a record every hour).
+/// Returns the dimensions of a license that get a record of 0 for an hour without usage: the metered ones, if the
+/// license was in force and its listing has `zero_records` set (AWS's recommendation: a record every hour).
 pub(crate) async fn zero_dimensions(
     run: &Run<'_>,
     license: &License,
@@ -310,12 +314,12 @@ pub(crate) async fn zero_dimensions(
     Ok(dimensions.filter(|dimension| dimension.is_metered()).map(|dimension| dimension.key).collect())
 }
 
-/// Whether a license was in force in an hour, and is billed under its own key there.
+/// Returns `true` if a license was in force in an hour, and is billed under its own key there.
 fn is_metered_in(license: &License, hour: UsageHour) -> bool {
     license.metered_since().is_some_and(|since| since < hour.end()) && license.bills(hour)
 }
 
-/// The records of 0 of a license that has no usage in the hour; none if they depend on more than that.
+/// Builds the records of 0 of a license that has no usage in the hour; `None` if they depend on more than that.
 async fn zero_records(
     run: &Run<'_>,
     license: &License,
@@ -331,10 +335,11 @@ async fn zero_records(
     Ok(Some(zeros.iter().map(|zero| HourlyRecord::freeze(license, hour, zero.clone(), &none, run.now)).collect()))
 }
 
-/// Looks again at the hours that got late usage, or had something left: of each license the oldest first, since it may
-/// go into a later one. An hour that is not summed yet is left to that, and a license that is over to its flush.
+/// Settles the hours again that got late usage, or had something left: of each license the oldest first, since its
+/// usage may be carried into a later one. An hour that is not summed yet is left to its closing, and an ended license
+/// to its flush.
 ///
-/// Answers the licenses of which something is still left.
+/// Returns the licenses of which something is still left.
 pub(crate) async fn look_at_late_hours(run: &Run<'_>) -> Result<BTreeSet<LicenseId>, StoreError> {
     let notes = try_join_all((0..SHARDS).map(|shard| run.store.dirty_hours(shard))).await?;
     let mut of_license: BTreeMap<LicenseId, Vec<Dirty>> = BTreeMap::new();
@@ -349,7 +354,7 @@ pub(crate) async fn look_at_late_hours(run: &Run<'_>) -> Result<BTreeSet<License
     Ok(left)
 }
 
-/// Settles a license's late hours, oldest first, and takes back the notes of those that are. Answers the license if
+/// Settles a license's late hours, oldest first, and deletes the notes of the settled ones. Returns the license if
 /// something of it is left.
 async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Result<Option<LicenseId>, StoreError> {
     notes.sort_by_key(|note| note.hour);
@@ -362,7 +367,7 @@ async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Resu
             return Ok(Some(id));
         }
         if all == Settled::Wait && note.hour.closes_month() && may_wait(run, note.hour) {
-            // What is left of the hours before may have to go into it.
+            // Usage that is left in earlier hours may have to be carried into this one.
             continue;
         }
         let settled = settle_alone(run, &license, note.hour, &[]).await;

@@ -1,6 +1,7 @@
-//! What a run leaves for the auditor: that AWS took usage, that endings were followed, and what AWS let the run do.
+//! Leaves the evidence of a run for the auditor: AWS booked usage, endings were flushed, and the outcomes of the run's
+//! calls to AWS.
 //!
-//! At the end of the run: nothing that is claimed waits for it.
+//! It runs at the end of the run: no claimed record waits for it.
 
 use futures_util::future::{join_all, join3};
 use stallkeeper::aws::chain;
@@ -20,7 +21,7 @@ pub(crate) async fn leave(run: &Run<'_>) {
     join3(join_all(accepted), join_all(ended), outcomes).await;
 }
 
-/// One license that was closed as it should is evidence enough.
+/// Notes the first license that was closed with all its usage booked. One is evidence enough.
 async fn note_ending(run: &Run<'_>, product: &ProductCode, licenses: &[LicenseId]) {
     for license in licenses {
         match is_all_sent(run, license).await {
@@ -31,7 +32,7 @@ async fn note_ending(run: &Run<'_>, product: &ProductCode, licenses: &[LicenseId
     }
 }
 
-/// Whether AWS has booked all that was used under a license until its end.
+/// Returns `true` if AWS has booked all usage of a license until its end.
 async fn is_all_sent(run: &Run<'_>, license: &LicenseId) -> Result<bool, StoreError> {
     let newest = UsageHour::of(run.now);
     let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));

@@ -1,5 +1,5 @@
-//! Licenses that are over: once every intake has seen that, all that is left of their usage is summed at once, and sent
-//! while AWS's 60 minutes run; then they are closed.
+//! Flushes ended licenses: once every instance of intake has observed the ending, immediately sums all usage that is
+//! left, so that it is sent within the 60 minutes that AWS allows; then closes the license.
 
 use futures_util::FutureExt;
 use jiff::SignedDuration;
@@ -15,19 +15,20 @@ use crate::close::zero_dimensions;
 use crate::hour::{Settled, may_wait, settle};
 use crate::run::{Run, together};
 
-/// How far back an ending license's hours are looked at: as far as AWS takes usage, and the hour it began in.
+/// The number of hours of an ending license that are checked: as many as AWS accepts usage of, and the hour in which
+/// the license ended.
 const LOOK_BACK: usize = 27;
 
-/// When something that is left of a license's usage is given up: then AWS takes none of it any more.
+/// The time after its end at which what is left of a license's usage is given up: AWS accepts none of it by then.
 const GIVES_UP: SignedDuration = SignedDuration::from_hours(25);
 
-/// When an ending license is looked at again.
+/// The time after which an ending license is checked again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// How many licenses are flushed at the same time.
+/// The most licenses that are flushed at the same time.
 const AT_ONCE: usize = 8;
 
-/// Sums what is left of the licenses whose flush is due. One license holds up no other.
+/// Sums what is left of the licenses whose flush is due. A failed license does not delay the others.
 pub(crate) async fn flush_ending_licenses(run: &Run<'_>) -> Result<(), StoreError> {
     let due = run.store.licenses_to_flush(run.now).await?;
     together(AT_ONCE, due.iter().map(|id| flush_alone(run, id).boxed()).collect()).await;
@@ -52,7 +53,7 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
     let again = now.checked_add(if is_closing { CLOSING_PACE } else { AGAIN }).unwrap_or(now);
     let change = |row: Option<License>| {
-        // One that was in force again meanwhile has another flush before it, or none.
+        // A license that was in force again meanwhile has a different flush time, or none.
         let mut row = row.filter(|row| row.flush_at == license.flush_at)?;
         let is_closed = matches!(row.state_at(now), State::Ended { .. });
         row.flush_at = match settled {
@@ -69,13 +70,13 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether there is still time for another look before AWS takes no more of a license that is over.
+/// Returns `true` if there is time for another check before AWS accepts no more usage of an ended license.
 fn is_early(run: &Run<'_>, license: &License) -> bool {
     license.final_hour_ends().is_some_and(|closes| closes.duration_since(run.now) > 3 * AGAIN)
 }
 
-/// Sums every hour of a license that holds something no record has: first what lies after its end, then what came late,
-/// oldest first, and the last hour at the end, which takes those in.
+/// Settles every hour of a license that holds usage which is in no record: first the hours after its end, then the
+/// hours with late usage, oldest first, and finally its last hour, which takes in the usage carried from the others.
 async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
     let newest = UsageHour::of(run.now).max(last);
     let (mut after, mut before) = (Vec::new(), Vec::new());
@@ -94,7 +95,7 @@ async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Sett
     for hour in after.into_iter().chain(before.into_iter().rev()).chain([last]) {
         let takes_in_others = hour == last || hour.closes_month();
         if all == Settled::Wait && takes_in_others && may_wait(run, hour) && is_early(run, license) {
-            // What is left of the hours before may have to go into it.
+            // Usage that is left in earlier hours may have to be carried into this one.
             continue;
         }
         let zeros = if hour <= last { zero_dimensions(run, license, hour).await? } else { Vec::new() };
@@ -106,7 +107,7 @@ async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Sett
     Ok(all)
 }
 
-/// Lets what was frozen before the license ended go before others, and at once.
+/// Makes the records that were frozen before the license ended urgent and due immediately.
 async fn hurry(run: &Run<'_>, license: &License, newest: UsageHour) -> Result<(), StoreError> {
     let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
     let records = run.store.records_between(&license.id, (oldest, newest), None, 1000).await?.records;

@@ -1,7 +1,7 @@
-//! One license's hour: its usage becomes records, or goes to another hour.
+//! Settles one hour of a license: its usage becomes records, or is carried to another hour.
 //!
-//! The one procedure by which an hour is closed, swept, looked at again and flushed. It takes the difference between
-//! what the hour holds and what its records stand for, so doing it again does nothing.
+//! This is the one procedure by which an hour is closed, swept, checked again and flushed. It takes the difference
+//! between what the hour holds and what its records stand for, so repeating it changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -19,19 +19,20 @@ use stallkeeper::usage::{LARGEST, Quantity, carry_target};
 use crate::overage;
 use crate::run::Run;
 
-/// How long before AWS's window closes usage without a record goes to a later hour, if there is one that AWS takes for
-/// longer.
+/// The time before AWS's window closes from which usage without a record is carried to a later hour, if AWS accepts one
+/// for longer.
 const TOO_SHORT: SignedDuration = SignedDuration::from_mins(60);
 
-/// How long before AWS's door for a month shuts its last hour is summed, whatever may be missing in it.
+/// The time before AWS's window for a month closes at which the month's last hour is summed, even if usage is missing
+/// in it.
 const LAST_CHANCE: SignedDuration = SignedDuration::from_mins(8);
 
-/// How it went with an hour.
+/// The result of settling an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// Every unit of it is in a record or on its way to one.
+    /// Nothing is left for a later run: every unit is in a record, on its way to one, or named by a problem.
     Done,
-    /// Something is left, for the next run.
+    /// Something is left for a later run.
     Wait,
 }
 
@@ -41,11 +42,11 @@ impl Settled {
     }
 }
 
-/// What an hour holds, per dimension.
+/// The sums of an hour by dimension.
 pub(crate) type Sums = BTreeMap<DimensionKey, HourSum>;
 
-/// Brings the records of a license's hour up to what the hour holds. Dimensions in `zeros` get a record of 0 if they
-/// have no usage.
+/// Settles a license's hour: freezes the records that are missing, and carries usage that its records do not stand for.
+/// Dimensions in `zeros` get a record of 0 if they have no usage.
 pub(crate) async fn settle(
     run: &Run<'_>,
     license: &License,
@@ -64,8 +65,8 @@ pub(crate) async fn settle(
     Ok(settled.and(rest).and(raced))
 }
 
-/// What a license's hour holds. Keys that were reported with several contents are listed first, so that none is frozen
-/// before it is.
+/// Reads the sums of a license's hour. Keys that were reported with several contents are listed first, so that no
+/// record is frozen before that.
 pub(crate) async fn sums_of_hour(run: &Run<'_>, license: &LicenseId, hour: UsageHour) -> Result<Sums, StoreError> {
     let sums = run.store.sums_of_hour(license, hour).await?;
     for (dimension, sum) in &sums {
@@ -81,7 +82,7 @@ pub(crate) async fn sums_of_hour(run: &Run<'_>, license: &LicenseId, hour: Usage
     Ok(sums)
 }
 
-/// The sums, with 0 for the dimensions that have none.
+/// Adds a sum of 0 for each of the given dimensions that has none.
 pub(crate) fn with_zeros(mut sums: Sums, zeros: &[DimensionKey]) -> Sums {
     for dimension in zeros {
         sums.entry(dimension.clone()).or_default();
@@ -89,14 +90,14 @@ pub(crate) fn with_zeros(mut sums: Sums, zeros: &[DimensionKey]) -> Sums {
     sums
 }
 
-/// Freezes records. Answers the names of those that were there already.
+/// Freezes records. Returns the names of those that existed already.
 pub(crate) async fn freeze(run: &Run<'_>, records: &[HourlyRecord]) -> Result<Vec<RecordName>, StoreError> {
     let frozen = run.store.freeze(records).await?;
     run.count(Metric::RecordsFrozen, frozen.iter().filter(|is_new| **is_new).count());
     Ok(records.iter().zip(frozen).filter(|(_, is_new)| !is_new).map(|(record, _)| record.name.clone()).collect())
 }
 
-/// Where an hour's usage belongs.
+/// The place where an hour's usage belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Destination {
     /// In its own record.
@@ -109,10 +110,10 @@ enum Destination {
     TooLate,
 }
 
-/// Where the usage of a license's hour belongs, by when the license was in force.
+/// Returns the place where the usage of a license's hour belongs, by the time in which the license was in force.
 fn destination(run: &Run<'_>, license: &License, hour: UsageHour) -> Destination {
     let has_ended = license.state_at(run.now).has_ended();
-    // One that ended before it ever was in force: its first hour is the one that it was to be metered from.
+    // A license that ended before it was ever in force: its first hour is the one from which it was to be metered.
     let begun = license.metered_since().map(UsageHour::of).or(license.metered_from.filter(|_| has_ended));
     let Some(begun) = begun else {
         let too_late = run.now >= window_of(hour);
@@ -124,7 +125,7 @@ fn destination(run: &Run<'_>, license: &License, hour: UsageHour) -> Destination
     };
     let until = license.usage_until().filter(|_| has_ended).map(UsageHour::of);
     match until {
-        // It ended before its first hour: another key billed what was before, and AWS takes nothing after it.
+        // It ended before its first hour: another key billed the hours before, and AWS accepts nothing after the end.
         Some(until) if until < begun => Destination::TooLate,
         _ if hour < begun && hour.month() == begun.month() => Destination::In(begun),
         _ if hour < begun => Destination::TooLate,
@@ -133,8 +134,8 @@ fn destination(run: &Run<'_>, license: &License, hour: UsageHour) -> Destination
     }
 }
 
-/// The records that an hour's sums make where there are none yet. What does not belong into a record of this hour is
-/// carried to the one where it does; what is billed beyond a contract is frozen here, together with its overage.
+/// Builds the records of an hour's sums, which have no record yet. Usage that does not belong in a record of this hour
+/// is carried to the hour where it belongs; usage billed beyond a contract is frozen here, together with its overage.
 pub(crate) async fn new_records(
     run: &Run<'_>,
     license: &License,
@@ -156,13 +157,11 @@ pub(crate) async fn new_records(
         } else if destination == Destination::TooLate {
             run.problem(Metric::RecordsExpired, &record.name, "the license was not active in time");
             records.push(record.become_at(RecordState::Expired, run.now));
+            settled = settled.and(settled_by_record(&sum));
         } else if let Some(of) = listing.as_ref().and_then(|listing| overage::of(listing, &record.name.dimension)) {
             settled = settled.and(overage::freeze(run, license, record, &sum, of).await?);
         } else {
-            if sum.amount > LARGEST {
-                // The record is capped; the next look at the hour carries the rest on.
-                settled = Settled::Wait;
-            }
+            settled = settled.and(settled_by_record(&sum));
             records.push(record);
         }
     }
@@ -172,8 +171,14 @@ pub(crate) async fn new_records(
     Ok((records, settled))
 }
 
-/// The hour whose record takes in usage that has none in its own: where it belongs, or a running one if AWS's window
-/// for its own is about to close.
+/// Returns [`Settled::Done`] if the first record of a dimension holds all of an hour's sum. A record is capped at
+/// [`LARGEST`]; a later run carries the rest, or names it as a problem.
+fn settled_by_record(sum: &HourSum) -> Settled {
+    if sum.amount > LARGEST { Settled::Wait } else { Settled::Done }
+}
+
+/// Returns the hour whose record takes in usage that has no record in its own hour: the hour where it belongs, or a
+/// running one if AWS's window for its own hour is about to close. `None` if the usage stays in its own hour.
 async fn elsewhere(
     run: &Run<'_>,
     license: &License,
@@ -186,14 +191,15 @@ async fn elsewhere(
     }
     match destination {
         Destination::In(into) => {
-            // What lies after a license's end goes into no other hour after it: that would send it on for ever. Where
-            // its last hour has a record already, it stays where it is, and AWS says what becomes of it.
+            // Usage after a license's end is not carried into another hour after that end: it would be carried on
+            // endlessly. If the license's last hour has a record already, the usage stays where it is, and AWS decides
+            // if it accepts it.
             let home = home(run, license, &record.name, Some(into)).await?;
             Ok(home.filter(|home| record.name.hour < into || *home <= into))
         }
         Destination::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
             if overage::unknown(run, license, &record.name).await?.is_some() {
-                // It expires where it is: in a later hour it would only wait longer.
+                // It expires in its own hour: in a later hour it would only wait longer.
                 return Ok(None);
             }
             let home = home(run, license, &record.name, None).await?;
@@ -203,12 +209,12 @@ async fn elsewhere(
     }
 }
 
-/// Whether a month's last hour may still wait for the hours before it, which it takes in.
+/// Returns `true` if a month's last hour may still wait for the earlier hours whose usage it takes in.
 pub(crate) fn may_wait(run: &Run<'_>, hour: UsageHour) -> bool {
     hour.month().window_closes().duration_since(run.now) > LAST_CHANCE
 }
 
-/// Carries all of an hour's usage of a dimension to another hour; a record of 0 says where it went.
+/// Carries all of an hour's usage of a dimension to another hour; a record of 0 names that hour.
 async fn fold(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, into: UsageHour) -> Result<Settled, StoreError> {
     let record = HourlyRecord {
         quantity: Quantity::ZERO,
@@ -219,7 +225,7 @@ async fn fold(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, into: UsageHou
     carry_once(run, Carry { origin: Origin::New(&record), amount: sum.clone(), target: into }).await
 }
 
-/// Carries what an hour holds beyond its record.
+/// Carries the usage that an hour holds beyond its record, or writes a note about it.
 async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &HourSum) -> Result<Settled, StoreError> {
     let difference = sum.amount - record.stands_for();
     if difference.is_zero() {
@@ -229,12 +235,15 @@ async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &Ho
         return note(run, &record.name, Some(record), NoteKind::Overbilled, -difference).await;
     }
     let unknown = overage::unknown(run, license, &record.name).await?;
-    let into = if unknown.is_none() { home(run, license, &record.name, None).await? } else { None };
+    // In a later hour the usage of a license that is not in force would only expire a day later.
+    let may_move = unknown.is_none() && destination(run, license, record.name.hour) != Destination::TooLate;
+    let into = if may_move { home(run, license, &record.name, None).await? } else { None };
     if let Some(into) = into {
         let amount = sum.beyond(record, difference);
         return carry_once(run, Carry { origin: Origin::Frozen(record), amount, target: into }).await;
     }
-    // What its month can no longer take stays with the note, as does what was not known until its window closed.
+    // Usage that its month can no longer take in stays with the note, as does usage whose terms were not known until
+    // its window closed.
     let closes = if unknown.is_some() { record.window_closes() } else { record.name.hour.month().window_closes() };
     if run.now < closes {
         note(run, &record.name, Some(record), unknown.unwrap_or(NoteKind::Uncarried), difference).await?;
@@ -253,7 +262,8 @@ async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreErr
     Ok(Settled::Done)
 }
 
-/// Writes down what no record's state tells, and tells of it, unless `record` is no longer as it was read.
+/// Writes a note about a problem that no record's state shows, and reports the problem, unless `record` has changed
+/// since it was read.
 pub(crate) async fn note(
     run: &Run<'_>,
     about: &RecordName,
@@ -276,9 +286,10 @@ pub(crate) async fn note(
     Ok(Settled::Done)
 }
 
-/// The first hour, of those that may bill an hour's usage, that has no record of the dimension yet: the preferred one; the
-/// last hour of a license that is being flushed, or of the month, if its end lies in the next; the one that late usage
-/// goes to; the last of the month, if that has begun. None lies after the end of a license: AWS would refuse it.
+/// Returns the first hour that may bill an hour's usage and has no record of the dimension yet. The candidates in
+/// order: the preferred one; the last hour of a license that is being flushed, or of the month if the license ends in
+/// the next; the hour to which late usage is carried; the last hour of the month, if it has started. No candidate lies
+/// after the end of the license: AWS would refuse it.
 async fn home(
     run: &Run<'_>,
     license: &License,

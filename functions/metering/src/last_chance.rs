@@ -1,5 +1,5 @@
-//! The last ten minutes before AWS refuses a record: a run is followed by another at once, as long as one is to be sent
-//! or made in them.
+//! The last ten minutes before AWS refuses a record: while one has to be sent or made in them, each run is followed by
+//! another immediately.
 
 use std::time::Duration;
 
@@ -14,19 +14,20 @@ use tokio::time::Instant;
 use crate::run::Run;
 use crate::{Metering, Report};
 
-/// How long before a last chance ends the last call begins: it takes 20 seconds at most, and its answer is to be true.
+/// The time before a last chance ends at which the last call starts: it takes 20 seconds at most, and its answer must
+/// come in time.
 const LAST_CALL: SignedDuration = SignedDuration::from_secs(25);
 
-/// From one run to the next while something has its last chance, at most: another record may join it.
+/// The longest time from one run to the next while something has its last chance: another record may join it.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
-/// For how long an invocation goes on after a run that failed: then the schedule begins the next.
+/// The age of an invocation from which a failed run ends it: then the schedule starts the next one.
 const RETRIES_FAILURES: Duration = Duration::from_secs(230);
 
-/// How long one run of an invocation may take.
+/// The time that one run of an invocation may take.
 const RUN_TIME_LIMIT: Duration = Duration::from_secs(290);
 
-/// The time that a run needs at least.
+/// The least time that a run needs.
 const SHORTEST_RUN: Duration = Duration::from_secs(60);
 
 impl Metering {
@@ -35,7 +36,7 @@ impl Metering {
     ///
     /// # Errors
     ///
-    /// When the table does not answer. What was done stays done, and the next run goes on from there.
+    /// Fails when the table does not answer. What was done stays done, and the next run continues from there.
     pub async fn invoke(&self, time_limit: Duration) -> Result<Report, StoreError> {
         let (began, mut all) = (Instant::now(), Report::default());
         loop {
@@ -57,7 +58,7 @@ impl Metering {
     }
 }
 
-/// When the next run is to follow this one at once, because something has its last chance; none if nothing has.
+/// Returns the time of the run that must follow this one because something has its last chance; `None` if nothing has.
 pub(crate) async fn next_run(run: &Run<'_>) -> Result<Option<Timestamp>, StoreError> {
     let now = run.store.clock().now();
     let waiting = try_join_all((0..SHARDS).map(|shard| run.store.urgent_records(shard))).await?;
@@ -67,7 +68,8 @@ pub(crate) async fn next_run(run: &Run<'_>) -> Result<Option<Timestamp>, StoreEr
     Ok(due.min())
 }
 
-/// The licenses that are to be flushed before their final hour ends: when, and when it does.
+/// Reads the licenses that must be flushed before their final hour ends: the time of the flush, and the end of that
+/// hour.
 async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
     let soon = now.checked_add(CLOSING).unwrap_or(now);
     let due = run.store.licenses_to_flush(soon).await?;
@@ -75,8 +77,8 @@ async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timest
     Ok(licenses.iter().filter_map(|license: &License| Some((license.flush_at?, license.final_hour_ends()?))).collect())
 }
 
-/// When something that is wanted at a moment is tried next, if its last chance ends within ten minutes and it is wanted
-/// before the last call.
+/// Returns the time of the next attempt at something that is due at `wanted`; `None` unless its last chance ends within
+/// ten minutes and it is due by the last call.
 fn in_its_last_chance(wanted: Timestamp, ends: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let last_call = ends.checked_sub(LAST_CALL).ok().filter(|last| *last > now && *last >= wanted)?;
     let is_near = ends.duration_since(now) <= CLOSING;

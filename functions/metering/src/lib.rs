@@ -1,9 +1,10 @@
-//! The reporter: makes hours of usage into records, and gets the records booked at AWS.
+//! The metering function (the reporter): turns hours of usage into records, and gets AWS to book the records.
 //!
-//! It runs every 5 minutes, alone. A run looks at licenses that are over ([`flush`]), moves the buyers whose hour has come
-//! ([`moves`]), looks at hours that got late usage and at the hours that are over ([`close`]), all by the one procedure that settles a license's hour ([`hour`]); then it
-//! sends what is to be sent ([`send`]), each call for itself ([`call`]). Every step can be done again: what decides is
-//! in the table, on condition of what was read. `docs/METERING.md` explains the ledger.
+//! It runs every 5 minutes, one run at a time. A run flushes ended licenses ([`flush`]), moves the buyers whose move is
+//! due ([`moves`]), settles the hours that got late usage, and closes the hours that have ended ([`close`]). One
+//! procedure settles a license's hour in all of them ([`hour`]). Then the run sends the due records ([`send`]), call by
+//! call ([`call`]). Every step can be repeated: the table decides, by writes that are conditional on what was read.
+//! `docs/METERING.md` explains the ledger.
 
 mod call;
 mod close;
@@ -28,7 +29,7 @@ use stallkeeper::time::Clock;
 pub use run::Report;
 use run::Run;
 
-/// The function.
+/// The metering function.
 #[derive(Debug)]
 pub struct Metering {
     store: Store,
@@ -37,25 +38,25 @@ pub struct Metering {
     mode: Mode,
 }
 
-/// How the reporter works.
+/// The mode in which the reporter works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mode {
-    /// Whether nothing is sent: records end as `dry_run`, and never go to AWS by themselves.
+    /// Set if nothing is sent: records end as `dry_run`, and later runs do not send them either.
     pub dry_run: bool,
-    /// From one call of BatchMeterUsage to the next: AWS takes 10 a second of an account and region.
+    /// The time from one call of BatchMeterUsage to the next: AWS accepts 10 calls a second per account and region.
     pub pace: Duration,
     /// The parts of a run to do.
     pub parts: Parts,
 }
 
-/// Which parts of its work a run does.
+/// The parts of its work that a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
     /// All of it.
     All,
-    /// Only what makes usage into records.
+    /// Only the parts that turn usage into records.
     Closing,
-    /// Only what sends records.
+    /// Only the part that sends records.
     Sending,
 }
 
@@ -66,8 +67,8 @@ impl Default for Mode {
 }
 
 impl Metering {
-    /// The function on the table of that name. Nobody reads its metrics, unless [`reporting_to`](Self::reporting_to)
-    /// says where they go.
+    /// Creates the function on the given table. Its metrics are discarded, unless [`reporting_to`](Self::reporting_to)
+    /// sets their destination.
     pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
         Self {
             store: Store::new(config, table, clock),
@@ -77,24 +78,24 @@ impl Metering {
         }
     }
 
-    /// The function with its metrics going there.
+    /// Returns the function with the given destination of its metrics.
     #[must_use]
     pub fn reporting_to(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
     }
 
-    /// The function in another mode than the usual.
+    /// Returns the function in another mode than the default.
     #[must_use]
     pub fn in_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
     }
 
-    /// Runs once, within a time limit. The report says if another run is to follow at once; see
+    /// Runs once, within a time limit. [`Report::again_at`] is set if another run must follow immediately; see
     /// [`invoke`](Self::invoke).
     ///
     /// # Errors
     ///
-    /// When the table does not answer. What was done stays done, and the next run goes on from there.
+    /// Fails when the table does not answer. What was done stays done, and the next run continues from there.
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
         let run = Run::begin(&self.store, &self.marketplace, self.mode, time_limit);
         let done = all_parts(&run).await;
@@ -109,7 +110,7 @@ impl Metering {
     }
 }
 
-/// What cannot be closed keeps nothing from being sent.
+/// Closes hours and sends records, as far as the mode includes them. A failure to close hours does not prevent sending.
 async fn all_parts(run: &Run<'_>) -> Result<(), StoreError> {
     let closed = if run.mode.parts == Parts::Sending { Ok(()) } else { close_all(run).await };
     let sent = if run.mode.parts == Parts::Closing { Ok(()) } else { send::send_due_records(run).await };
@@ -117,7 +118,7 @@ async fn all_parts(run: &Run<'_>) -> Result<(), StoreError> {
 }
 
 async fn close_all(run: &Run<'_>) -> Result<(), StoreError> {
-    // First what AWS takes for an hour only.
+    // Endings come first: AWS accepts usage of an ended license for one hour only.
     flush::flush_ending_licenses(run).await?;
     moves::move_licenses(run).await?;
     let unsettled = close::look_at_late_hours(run).await?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use stallkeeper::aws;
 use stallkeeper::time::Clock;
 
-/// How long an invocation may take, as the template has it.
+/// The time that one invocation may take: the function's timeout in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 #[tokio::main(flavor = "current_thread")]

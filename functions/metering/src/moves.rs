@@ -1,4 +1,4 @@
-//! Buyers whose hour has come to move from a customer key to a license key.
+//! Moves buyers from a customer key to a license key, once the hour of their move has come.
 
 use std::time::Duration;
 
@@ -13,16 +13,18 @@ use tokio::time::Instant;
 
 use crate::run::{Run, together};
 
-/// From one DescribeAgreement to the next: AWS takes 5 a second of an account, and others ask it too.
+/// The time from one DescribeAgreement call to the next: AWS accepts 5 a second per account, and other functions call
+/// it too.
 const PACE: Duration = Duration::from_millis(400);
 
-/// For how long a run moves buyers before it goes on to what bills others; the next run moves the rest.
+/// The time that a run may spend on moves before it continues with the billing of other licenses; the next run moves
+/// the rest.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// How many buyers are moved at the same time.
+/// The most buyers that are moved at the same time.
 const AT_ONCE: usize = 4;
 
-/// Moves the buyers whose hour has come to their license keys. One holds up no other.
+/// Moves the buyers whose move is due to their license keys. A failed move does not delay the others.
 pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
     let due = run.store.licenses_to_move(run.now).await?;
     let (pace, until) = (Pace::of(PACE), Instant::now() + TIME_LIMIT);

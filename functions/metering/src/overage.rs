@@ -1,4 +1,4 @@
-//! Contracts with consumption: of an overage, only what the contract does not include becomes a record.
+//! Contracts with consumption: the record of an overage bills only the usage that the contract does not include.
 
 use rust_decimal::Decimal;
 use stallkeeper::aws::chain;
@@ -16,25 +16,25 @@ use stallkeeper::usage::LARGEST;
 use crate::hour::{Settled, note};
 use crate::run::{Began, Run};
 
-/// How many agreements are gone back through to find the one that an hour belongs to.
+/// The most agreements that are followed back to find the one that an hour belongs to.
 const LONGEST_CHAIN: usize = 50;
 
-/// The entitled dimension of which another is the overage.
+/// Returns the entitled dimension whose overage the given dimension is; `None` if it is no overage.
 pub(crate) fn of<'l>(listing: &'l Listing, dimension: &DimensionKey) -> Option<&'l DimensionKey> {
     listing.dimension(dimension)?.overage_of.as_ref()
 }
 
-/// The agreement whose time an hour is in.
+/// The agreement in whose period an hour lies.
 struct Period {
     agreement: AgreementId,
     starts_at: jiff::Timestamp,
-    /// Whether it is the one that the license follows now.
+    /// Set if it is the agreement that the license follows now.
     is_current: bool,
 }
 
-/// Freezes the record of an hour's overage: what exceeds the contract in the hour's period and was not billed before.
-/// Until the period and what the contract includes are known the hour waits; if its window closes meanwhile, it has
-/// expired, by name.
+/// Freezes the record of an hour's overage: the usage that exceeds the contract in the hour's period and was not billed
+/// before. The hour waits until the period and the included quantity are known. If its window closes first, the record
+/// expires and is reported as a problem.
 pub(crate) async fn freeze(
     run: &Run<'_>,
     license: &License,
@@ -55,11 +55,12 @@ pub(crate) async fn freeze(
     }
     run.count(Metric::RecordsFrozen, 1);
     run.count(Metric::AllocationsFolded, record.folded_allocations);
-    // What the record could not hold is carried on at the next look.
+    // The next settlement of the hour carries the usage that the record could not hold.
     Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Wait })
 }
 
-/// What is not known yet of how an hour's usage is billed; only of an overage that can be something.
+/// Returns what is not known yet about the billing of an hour's usage; `None` if all is known or the dimension is no
+/// overage.
 pub(crate) async fn unknown(
     run: &Run<'_>,
     license: &License,
@@ -70,15 +71,15 @@ pub(crate) async fn unknown(
     Ok(terms(run, license, name, entitled).await?.err())
 }
 
-/// What an hour's overage is measured by.
+/// The terms that an hour's overage is measured by.
 struct Terms {
-    /// How far the license is in the hour's period.
+    /// The overage of the license in the hour's period so far.
     overage: Overage,
-    /// How much the contract includes.
+    /// The quantity that the contract includes.
     included: Decimal,
 }
 
-/// The terms of an hour, or what of them is not known.
+/// Reads the terms of an hour, or returns what is not known about them.
 async fn terms(
     run: &Run<'_>,
     license: &License,
@@ -104,11 +105,12 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
     }
     run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
     let is_frozen = run.store.freeze_overage(&record.become_at(RecordState::Expired, run.now), None).await?;
-    // What the record cannot hold is named at the next look.
+    // The next settlement of the hour handles the usage that the record cannot hold.
     Ok(if is_frozen && sum.amount <= LARGEST { Settled::Done } else { Settled::Wait })
 }
 
-/// The agreement whose time an hour is in: the license's, or one that it renewed. None while its start is not known.
+/// Finds the agreement in whose period an hour lies: the license's, or one that it renewed. `None` if the license has
+/// no agreement, while a start is not known, or if the hour is further back than [`LONGEST_CHAIN`] agreements.
 async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Option<Period>, StoreError> {
     let Some(current) = license.agreement() else { return Ok(None) };
     let mut agreement = current.clone();
@@ -125,7 +127,7 @@ async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Opt
     Ok(None)
 }
 
-/// When an agreement began, and which one it renewed. If no event said so, AWS is asked.
+/// Returns the start of an agreement, and the agreement that it renewed. Asks AWS if no event named the start.
 async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, StoreError> {
     if let Some(began) = run.remembered(id) {
         return Ok(began);
@@ -154,8 +156,8 @@ async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, St
     Ok(agreement.starts_at.map(|start| (start, agreement.previous)))
 }
 
-/// How much the contract includes in a period: what AWS says now while the license is in force under it; afterwards what
-/// was known last, since a license that is over shows nothing any more. None if that was never known.
+/// Returns the quantity that the contract includes in a period: what AWS shows now while the license is in force under
+/// it; afterwards the last known quantity, since an ended license shows no entitlements. `None` if it was never known.
 fn included(
     run: &Run<'_>,
     license: &License,
@@ -170,6 +172,7 @@ fn included(
         Some(amounts.iter().sum::<Decimal>().round_dp(6)).filter(|_| is_read && !license.entitlements.is_empty());
     let is_in_force = period.is_current && license.state_at(run.now) == State::Active;
     let last = known.map(|overage| overage.included);
-    // A contract that shows nothing of the dimension any more is about to end, and not one that includes nothing.
+    // A contract that shows no entitlement for the dimension is about to end. It does not mean that it includes
+    // nothing.
     if is_in_force && !amounts.is_empty() { shown.or(last) } else { last.or(shown) }
 }

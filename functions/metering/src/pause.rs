@@ -1,4 +1,4 @@
-//! What a run knows of a product: its pauses, and whether anything of it gets through to AWS.
+//! The state of a product in one run: its pauses, and the rejections of its records.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,26 +8,26 @@ use stallkeeper::store::{Pause, StoreError};
 
 use crate::run::Run;
 
-/// How many records are tried for a pause before it is left for this run, each of another license.
+/// The most records that a run sends as probes of one pause, each of another license.
 const PROBES: usize = 3;
 
-/// What a run knows of a product.
+/// The state of a product in one run.
 #[derive(Debug, Default)]
 pub(crate) struct ProductState {
     pauses: Vec<Probed>,
-    /// Whether AWS has booked a record of it in this run: what it rejects then is not the product's fault.
+    /// Set if AWS has booked a record of the product in this run: its rejections are then not the product's fault.
     pub(crate) gets_through: bool,
-    /// Single records that AWS has rejected, until it is known whether anything gets through.
+    /// Single records that AWS has rejected, kept until it is known if AWS books any record of the product.
     pub(crate) rejected: Vec<(HourlyRecord, Rejection)>,
 }
 
-/// A pause, and what of it was tried in this run.
+/// A pause, and its probes in this run.
 #[derive(Debug)]
 struct Probed {
     pause: Pause,
-    /// How many more records are tried.
+    /// The number of probes that are left.
     left: usize,
-    /// The licenses of those that were.
+    /// The licenses whose records were sent as probes.
     tried: HashSet<LicenseId>,
 }
 
@@ -43,13 +43,13 @@ impl ProductState {
         Self { pauses, ..Self::default() }
     }
 
-    /// Whether records of a dimension have to wait.
+    /// Returns `true` if records of a dimension have to wait.
     pub(crate) fn holds_back(&self, dimension: &DimensionKey) -> bool {
         self.pauses.iter().any(|probed| probed.holds_back(dimension))
     }
 
-    /// Takes the next record out that is to be tried, with the pause that it is tried for. The least tried first, so
-    /// that one that is rejected for itself is not the probe for ever.
+    /// Removes the next probe from the records, and returns it with the pause that it probes. The record with the
+    /// fewest attempts comes first, so that a record that is rejected for a fault of its own is not always the probe.
     pub(crate) fn next_probe(&mut self, records: &mut Vec<HourlyRecord>) -> Option<(Pause, HourlyRecord)> {
         for probed in self.pauses.iter_mut().filter(|probed| probed.left > 0) {
             let candidates = records.iter().enumerate().filter(|(_, record)| probed.holds_back(&record.name.dimension));
@@ -68,7 +68,8 @@ impl ProductState {
         self.pauses.retain(|probed| probed.pause != *pause);
     }
 
-    /// Pauses the product, or one dimension of it, unless it is. What is paused in this run is not probed in it.
+    /// Pauses the product, or one dimension of it, unless it is paused. A pause of this run is not probed in the same
+    /// run.
     pub(crate) async fn pause(
         &mut self,
         run: &Run<'_>,

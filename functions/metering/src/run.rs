@@ -1,4 +1,4 @@
-//! One run: what it works with, how much time is left, and what it has counted.
+//! One run: what it works with, the time that is left, and its counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,16 +22,17 @@ use tokio::time::Instant;
 
 use crate::Mode;
 
-/// What a run leaves of its time limit for what it has begun: a call of 20 seconds and the writing down.
+/// The part of a run's time limit that is reserved for what it has started: a call of 20 seconds, and the writes after
+/// it.
 const RESERVE: Duration = Duration::from_secs(40);
 
-/// How long before a month's window closes a pending record of it is a matter for a person.
+/// The time before a month's window closes from which a pending record of the month needs an operator.
 const CLOSES_SOON: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many licenses of a product that are closed in a run are remembered.
+/// The most closed licenses of a product that a run remembers.
 const MOST_CLOSED: usize = 5;
 
-/// How long the backlog may take to be measured.
+/// The time that measuring the backlog may take.
 const MEASURING: Duration = Duration::from_secs(10);
 
 /// One run.
@@ -40,34 +41,34 @@ pub(crate) struct Run<'a> {
     pub(crate) marketplace: &'a Marketplace,
     pub(crate) mode: Mode,
     pub(crate) id: String,
-    /// The moment that the whole run goes by.
+    /// The moment that the whole run uses as the current time.
     pub(crate) now: Timestamp,
-    /// When nothing new may be begun.
+    /// The moment from which nothing new may be started.
     until: Instant,
-    /// When closing hours must stop, so that there is time to send.
+    /// The moment at which closing hours must stop, so that there is time to send.
     closes_until: Instant,
     counted: Mutex<BTreeMap<Metric, u64>>,
     sent: Mutex<u64>,
     left: Mutex<Left>,
-    /// Whether something was left for lack of time.
+    /// Set if something was left for lack of time.
     was_short: AtomicBool,
-    /// When each agreement that was asked for began, as far as it is known.
+    /// The start of each agreement that was looked up, as far as it is known.
     starts: Mutex<BTreeMap<AgreementId, Option<Began>>>,
 }
 
-/// What the run has done that is evidence.
+/// The results of a run that are evidence.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
     /// The products of which AWS has booked something.
     pub(crate) booked: BTreeSet<ProductCode>,
-    /// Some of the licenses that were closed.
+    /// Some of the licenses that were closed, by product.
     pub(crate) closed: BTreeMap<ProductCode, Vec<LicenseId>>,
 }
 
-/// When an agreement began, and which one it renewed.
+/// The start of an agreement, and the agreement that it renewed.
 pub(crate) type Began = (Timestamp, Option<AgreementId>);
 
-/// What a run has done.
+/// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Records frozen.
@@ -76,23 +77,23 @@ pub struct Report {
     pub carried: u64,
     /// Calls of BatchMeterUsage.
     pub calls: u64,
-    /// Records that were sent, each as often as it was.
+    /// Records sent, each counted as often as it was sent.
     pub sent: u64,
     /// Records that AWS has booked.
     pub accepted: u64,
-    /// Records that came to an end otherwise, and what else a person must look at.
+    /// Records that ended otherwise, and other problems that need an operator.
     pub problems: u64,
-    /// Whether there was no time for all of it.
+    /// Set if there was no time for all of it.
     pub unfinished: bool,
-    /// Whether nothing was sent on purpose.
+    /// Set if nothing was sent, because of the dry-run mode.
     pub dry_run: bool,
-    /// When the next run is to follow at once, because AWS takes something only for minutes more.
+    /// The time of the run that must follow this one, because AWS accepts something for a few more minutes only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again_at: Option<Timestamp>,
 }
 
 impl Report {
-    /// Adds what the next run of the same invocation has done.
+    /// Adds the result of the next run of the same invocation.
     pub(crate) fn add(&mut self, next: &Self) {
         self.frozen += next.frozen;
         self.carried += next.carried;
@@ -125,12 +126,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether no more hours may be begun. Asked where there are more.
+    /// Returns `true` if no more hours may be started. To be called only while hours are left: `true` marks the run as
+    /// unfinished.
     pub(crate) fn closing_deadline_passed(&self) -> bool {
         self.is_past(self.closes_until)
     }
 
-    /// Whether nothing new may be begun. Asked where there is more.
+    /// Returns `true` if nothing new may be started. To be called only while something is left: `true` marks the run as
+    /// unfinished.
     pub(crate) fn is_over(&self) -> bool {
         self.is_past(self.until)
     }
@@ -141,7 +144,7 @@ impl<'a> Run<'a> {
         is_past
     }
 
-    /// What is remembered of an agreement's beginning, for this run; none if it was not asked for yet.
+    /// Returns the remembered start of an agreement; `None` if this run has not looked it up yet.
     pub(crate) fn remembered(&self, agreement: &AgreementId) -> Option<Option<Began>> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).get(agreement).cloned()
     }
@@ -150,7 +153,7 @@ impl<'a> Run<'a> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).insert(agreement.clone(), began);
     }
 
-    /// Sets what is measured, and not counted.
+    /// Sets the value of a metric that is measured instead of counted.
     pub(crate) fn measure(&self, metric: Metric, value: u64) {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(metric, value);
     }
@@ -165,12 +168,12 @@ impl<'a> Run<'a> {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) += u64::try_from(records).unwrap_or(u64::MAX);
     }
 
-    /// AWS has booked something of a product.
+    /// Notes that AWS has booked something of a product.
     pub(crate) fn booked(&self, product: &ProductCode) {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).booked.insert(product.clone());
     }
 
-    /// A license is over and closed.
+    /// Notes that an ended license is closed.
     pub(crate) fn closed(&self, license: License) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let of_product = left.closed.entry(license.product).or_default();
@@ -183,7 +186,7 @@ impl<'a> Run<'a> {
         std::mem::take(&mut self.left.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Counts something that a person must look at, and tells of it.
+    /// Counts a problem that needs an operator, and logs it.
     pub(crate) fn problem(&self, metric: Metric, about: &RecordName, reason: &str) {
         self.count(metric, 1);
         let RecordName { license, hour, dimension } = about;
@@ -191,11 +194,11 @@ impl<'a> Run<'a> {
         tracing::error!(run, %license, %hour, %dimension, problem, reason, "a person must look at it");
     }
 
-    /// Ends the run: tells and measures what it has done, also if it ended with an error.
+    /// Ends the run: writes its metrics and logs its report, also if it ended with an error.
     pub(crate) async fn end(self, metrics: &Metrics, done: Result<(), StoreError>) -> Result<Report, StoreError> {
         let unfinished = self.was_short.load(Ordering::Relaxed) || Instant::now() >= self.until;
         let mut values = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // A metric that is alarmed on is told in every run, so that its alarm knows that all is well.
+        // A metric with an alarm is written in every run, so that the alarm can return to OK.
         for metric in ALARMED {
             values.entry(metric).or_default();
         }
@@ -204,7 +207,7 @@ impl<'a> Run<'a> {
         values.insert(Metric::RunsFailed, u64::from(done.is_err()));
         metrics.write(self.now, &values);
         if metrics.are_read() {
-            // This reads, which may take what is left of the time: what was counted is told already.
+            // This reads the table, which may take the rest of the time: the counts are written already.
             match tokio::time::timeout(MEASURING, self.backlog()).await {
                 Ok(Ok(backlog)) => metrics.write(self.now, &backlog),
                 Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "the backlog was not measured"),
@@ -235,7 +238,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What is left to do, now.
+    /// Measures what is left to do now.
     async fn backlog(&self) -> Result<BTreeMap<Metric, u64>, StoreError> {
         let shards = try_join_all((0..SHARDS).map(|shard| self.store.pending(shard))).await?;
         let mut of_hour: BTreeMap<UsageHour, u64> = BTreeMap::new();
@@ -266,12 +269,12 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Awaits futures, so many at a time, and answers what they gave in no order.
+/// Awaits futures, `at_once` of them at a time, and returns their results in no particular order.
 pub(crate) async fn together<T>(at_once: usize, futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     stream::iter(futures).buffer_unordered(at_once).collect().await
 }
 
-/// What a person must look at.
+/// The metrics of problems that need an operator.
 const PROBLEMS: [Metric; 6] = [
     Metric::RecordsConflict,
     Metric::RecordsRefused,
@@ -281,7 +284,7 @@ const PROBLEMS: [Metric; 6] = [
     Metric::UsageUncarried,
 ];
 
-/// What an operator is to be alarmed by, of what a run counts.
+/// The metrics of a run that have an alarm.
 const ALARMED: [Metric; 12] = [
     Metric::RecordsAccepted,
     Metric::RecordsConflict,

@@ -1,7 +1,7 @@
-//! Sending: due records are packed into calls, pressing ones first, and as many calls are under way as the pace needs.
+//! Sends records: packs due records into calls, urgent ones first, with as many calls in flight as the pace needs.
 //!
-//! What rejects a whole call is found by halving it. What AWS will not take of a product or a dimension pauses that
-//! ([`pause`](crate::pause)), and holds up nothing else.
+//! The record that makes AWS reject a whole call is found by halving the call. A rejection that concerns a product or a
+//! dimension pauses it ([`pause`](crate::pause)), and delays nothing else.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -22,18 +22,18 @@ use crate::call::{Answered, Pace, again, attempt, count, settled};
 use crate::pause::ProductState;
 use crate::run::Run;
 
-/// How many calls are under way at most: enough for AWS's 10 a second if one takes a second and a half.
+/// The most calls in flight: enough for AWS's 10 calls a second if one takes a second and a half.
 const AT_ONCE: usize = 16;
 
-/// When a record that waits is looked at again.
+/// The time after which a waiting record is checked again.
 pub(crate) const WAITING: SignedDuration = SignedDuration::from_mins(4);
 
-/// Sends what is due, until nothing is or time is over.
+/// Sends the due records, until none is left or the time has run out.
 pub(crate) async fn send_due_records(run: &Run<'_>) -> Result<(), StoreError> {
     let pace = Pace::of(run.mode.pace);
     let mut sending = Sending::begin(run, &pace);
     let sent = sending.all_due().await;
-    // What is under way is settled in any case: each of its records is claimed.
+    // Calls in flight are settled in any case: each of their records is claimed.
     let finished = sending.finish().await;
     sent.and(finished)
 }
@@ -44,10 +44,10 @@ struct Sending<'r, 'a> {
     pace: &'r Pace,
     packer: Packer,
     products: BTreeMap<ProductCode, ProductState>,
-    /// Calls that wait for a place among those under way.
+    /// Calls that wait for a place among those in flight.
     waiting: VecDeque<Vec<HourlyRecord>>,
     under_way: FuturesUnordered<BoxFuture<'r, Result<Answered, StoreError>>>,
-    /// What this run has met. The index may still show it.
+    /// The records that this run has read. The index may still show them.
     seen: HashSet<RecordName>,
 }
 
@@ -64,8 +64,8 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
     }
 
-    /// Takes in the due records: those of small shards together; of large ones rank by rank, a page of each shard at a
-    /// time, of which the oldest hours go first.
+    /// Processes the due records: those of small shards together; those of large shards rank by rank, a page of each
+    /// shard at a time, the oldest hours of the pages first.
     async fn all_due(&mut self) -> Result<(), StoreError> {
         let run = self.run;
         let small = try_join_all((0..SHARDS).map(|shard| run.store.few_due_records(shard, run.now))).await?;
@@ -119,7 +119,8 @@ impl<'r, 'a> Sending<'r, 'a> {
         Ok(())
     }
 
-    /// The records of a product that no pause holds back; each pause is probed once. The others are put off.
+    /// Returns the records of a product that no pause holds back, after sending the probes of each pause. Puts off the
+    /// others.
     async fn filter_paused(
         &mut self,
         product: &ProductCode,
@@ -133,7 +134,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             if self.run.is_over() {
                 return Ok(Vec::new());
             }
-            // A probe is waited for, and no claimed call may stand still meanwhile.
+            // The run waits for the probe, and no claimed call may stall meanwhile.
             while !self.under_way.is_empty() {
                 self.await_next_call().await?;
             }
@@ -156,7 +157,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         self.products.entry(product.clone()).or_default()
     }
 
-    /// Makes the calls that wait until no more than so many do.
+    /// Starts waiting calls until no more than `left` wait, or the time has run out.
     async fn pump(&mut self, left: usize) -> Result<(), StoreError> {
         loop {
             while self.under_way.len() < AT_ONCE && !self.run.is_over() {
@@ -170,7 +171,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
     }
 
-    /// Begins a call, without what was paused since it was packed.
+    /// Starts a call, without the records that were paused since it was packed.
     async fn start(&mut self, call: Vec<HourlyRecord>) -> Result<(), StoreError> {
         let Some(product) = call.first().map(|record| record.product.clone()) else { return Ok(()) };
         let state = self.product(&product);
@@ -190,7 +191,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
     }
 
-    /// Does what a call left to do.
+    /// Processes the result of a call: notes a booking, pauses the product, or halves a rejected call.
     async fn record_answer(&mut self, answered: Answered) -> Result<(), StoreError> {
         let Answered { product, booked, is_judged: _, rejected } = answered;
         if booked > 0 {
@@ -216,7 +217,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         Ok(())
     }
 
-    /// AWS rejects this one record.
+    /// Handles the rejection of a single record.
     async fn record_rejected(
         &mut self,
         product: &ProductCode,
@@ -228,9 +229,10 @@ impl<'r, 'a> Sending<'r, 'a> {
         let listing = run.store.listing(product).await?;
         let is_declared = listing.is_some_and(|listing| listing.dimension(&dimension).is_some());
         match rejection {
-            // By our clock its window is open; if ours is wrong it expires by name.
+            // By our clock its window is open. If our clock is wrong, the record expires and is reported as a problem.
             Rejection::Timestamp => again(run, product, vec![record], false, rejection.code()).await,
-            // The listing declares it and AWS does not know it yet: it waits for its publication.
+            // The listing declares the dimension and AWS does not know it yet: the record waits for the dimension's
+            // publication.
             Rejection::Dimension(code) if is_declared => {
                 self.product(product).pause(run, product, Some(dimension), code).await?;
                 again(run, product, vec![record], false, code).await
@@ -242,8 +244,8 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
     }
 
-    /// Sends what is packed, waits for what is under way, and judges what was rejected. An error keeps nothing that is
-    /// under way from being settled.
+    /// Sends what is packed, waits for the calls in flight, and judges the rejected records. An error does not prevent
+    /// calls in flight from being settled.
     async fn finish(&mut self) -> Result<(), StoreError> {
         self.waiting.extend(self.packer.finish());
         let mut finished = Ok(());
@@ -252,7 +254,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             if self.under_way.is_empty() {
                 break;
             }
-            // What is heard may have to be sent in halves.
+            // An answer may make two halves of a call wait.
             finished = finished.and(self.await_next_call().await);
         }
         finished?;
@@ -264,8 +266,8 @@ impl<'r, 'a> Sending<'r, 'a> {
     }
 }
 
-/// Settles the single records that AWS has rejected. Where something else of their product got through in this run,
-/// they are refused; otherwise it may be the product's fault, and they go again.
+/// Settles the single records that AWS has rejected. If another record of their product was booked in this run, they
+/// are refused; otherwise the product may be at fault, and they are sent again.
 async fn judge_rejected(run: &Run<'_>, state: &mut ProductState) -> Result<(), StoreError> {
     let gets_through = state.gets_through;
     let changes: Vec<_> = state
@@ -283,14 +285,15 @@ async fn judge_rejected(run: &Run<'_>, state: &mut ProductState) -> Result<(), S
     run.store.settle(&changes).await
 }
 
-/// When the next hour is summed: then others of every product are sent, which tell whose fault a rejection is.
+/// Returns the time at which the next hour is summed: then other records of every product are sent, which shows if the
+/// product is at fault.
 fn next_closing(now: Timestamp) -> Timestamp {
     let hour = UsageHour::of(now);
     let closes = hour.previous().summed_from();
     if closes > now { closes } else { hour.summed_from() }
 }
 
-/// The records that can be sent: their window is open and their buyer known. The others are settled.
+/// Returns the records that can be sent: their window is open and their buyer known. Settles the others.
 async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
     let unknown = records.iter().filter(|record| record.buyer.is_none()).map(|record| record.name.license.clone());
     let unknown: Vec<_> = unknown.collect::<BTreeSet<_>>().into_iter().collect();
@@ -301,7 +304,7 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
         if is_held_by_a_run(&record, run) {
             continue;
         }
-        // Whoever held it may have sent it.
+        // The run that held it may have sent it.
         let unanswered = record.unanswered || matches!(record.state, RecordState::Claimed { .. });
         let tried = || HourlyRecord { unanswered, ..record.clone() };
         let after = if run.now >= record.window_closes() {
@@ -337,18 +340,18 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
     Ok(sendable)
 }
 
-/// A record that ends without a call, counted.
+/// Ends a record without a call, and counts it.
 fn over(run: &Run<'_>, record: &HourlyRecord, state: RecordState) -> HourlyRecord {
     count(run, record, &state);
     record.become_at(state, run.now)
 }
 
-/// Whether another run's claim is still good.
+/// Returns `true` if another run's claim is still valid.
 fn is_held_by_a_run(record: &HourlyRecord, run: &Run<'_>) -> bool {
     matches!(&record.state, RecordState::Claimed { .. }) && record.not_before > run.now
 }
 
-/// Leaves records for a later run, so that they do not stand in the way of others.
+/// Leaves records for a later run, so that they do not delay others.
 pub(crate) async fn put_off(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<(), StoreError> {
     let changes: Vec<_> = records
         .into_iter()

@@ -1,9 +1,9 @@
-//! What is told of licenses: from the table's stream to the topic of the seller's application.
+//! Publishes license events: from the table's stream to the topic of the seller's application.
 //!
-//! The stream, filtered to inserted events, hands them over in batches. Each is published for itself; from the first one
-//! that the topic did not take, Lambda hands the batch over again. So every event is published at least once, and those
-//! behind a failed one more than once. One that no repetition would help is passed over, counted and logged: it stays in
-//! the table, from where it can be replayed.
+//! The stream, filtered to inserted events, delivers them in batches. Each event is published on its own. From the
+//! first event that the topic did not accept, Lambda delivers the batch again. So every event is published at least
+//! once, and the events after a failed one more than once. An event that no repetition would help is passed over,
+//! counted and logged: it stays in the table, from where it can be replayed.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ use stallkeeper::store::event_in;
 use stallkeeper::time::Clock;
 use stallkeeper::topic::{Topic, TopicError};
 
-/// How many events are published at once.
+/// The most events that are published at the same time.
 const AT_ONCE: usize = 10;
 
-/// The function.
+/// The notifier function.
 #[derive(Debug)]
 pub struct Notifier {
     topic: Topic,
@@ -29,26 +29,26 @@ pub struct Notifier {
     metrics: Metrics,
 }
 
-/// What became of a record of the stream.
+/// The outcome of a record of the stream.
 enum Outcome {
     Published,
-    /// It is no event, or one that the topic never takes.
+    /// The record is no event, or one that the topic never accepts.
     PassedOver,
     Again,
 }
 
 impl Notifier {
-    /// The function before the topic of that ARN.
+    /// Creates the function that publishes to the topic of the given ARN.
     pub fn new(config: &SdkConfig, topic: &str, clock: Clock) -> Self {
         Self { topic: Topic::new(config, topic), clock, metrics: Metrics::unread() }
     }
 
-    /// The same, with its metrics.
+    /// Returns the function with the given destination of its metrics.
     pub fn reporting_to(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
     }
 
-    /// Publishes a batch, and answers from which record on it has to come again.
+    /// Publishes a batch, and returns the record from which on Lambda must deliver it again.
     pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
         let mut outcomes = Vec::with_capacity(event.records.len());
         for records in event.records.chunks(AT_ONCE) {

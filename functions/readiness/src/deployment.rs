@@ -1,40 +1,41 @@
-//! What the stack's parts are called.
+//! The names of the stack's resources.
 
 use serde::Deserialize;
 use url::Url;
 
-/// The names of the stack's parts that are looked at, as the template fills them in.
+/// The names of the stack's resources that the auditor checks, as the template fills them in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
-    /// The stack's name, with which those of its alarms begin.
+    /// The stack's name, which is the prefix of the names of its alarms.
     pub stack: String,
-    /// The rule that brings AWS's news.
+    /// The EventBridge rule that delivers AWS's events.
     pub news_rule: String,
-    /// The ARN of the queue that it brings them to.
+    /// The ARN of the queue that the rule delivers to.
     pub news_queue: String,
-    /// What runs by the clock.
+    /// The schedules.
     pub schedules: Vec<Schedule>,
-    /// The URLs of the queues of dead letters.
+    /// The URLs of the dead-letter queues.
     pub dead_letters: Vec<String>,
     /// The alarms, by their logical ids in the template.
     pub alarms: Vec<String>,
-    /// The log group of what people did.
+    /// The log group of the audit log.
     pub audit_log: String,
-    /// Where buyers are sent, where the stack knows that by itself: it has a domain.
+    /// The URL to which AWS Marketplace sends buyers to register. The stack knows it by itself only if it has a domain.
     pub registration_url: Option<Url>,
-    /// The ARNs of the subscriptions to AWS's topics, of listings of the older kind. What the stack does not have is empty.
+    /// The ARNs of the subscriptions to AWS's SNS topics, for listings in customer mode. An entry is empty if the stack
+    /// does not have that subscription.
     pub subscriptions: Vec<String>,
 }
 
-/// Something that runs by the clock.
+/// A schedule of the stack.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// The schedule's name.
     pub name: String,
-    /// What it runs, by the name under which its runs are noted.
+    /// The name under which the runs that it starts are recorded.
     pub runs: String,
-    /// How long may pass between two runs before one is missing, in minutes.
+    /// The longest time between two runs before one counts as missing, in minutes.
     pub patience_minutes: u64,
 }

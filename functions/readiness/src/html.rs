@@ -1,7 +1,7 @@
-//! The report as a page: one file that loads nothing, to be looked at, sent to somebody, and printed.
+//! The report as an HTML page: one file that loads nothing, so that it can be viewed, sent and printed.
 //!
-//! A file is in one language. Whoever sends it knows who reads it, and so what is printed, searched and read aloud is the
-//! report once.
+//! A file is in one language. The sender knows the reader, so the printed, searched and read-aloud text contains the
+//! report only once.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -18,21 +18,22 @@ use stallkeeper::readiness::{
 };
 use stallkeeper::texts::{Language, Texts};
 
-/// The style that stands in every page.
+/// The style sheet that is embedded in every page.
 const STYLE: &str = include_str!("../templates/style.css");
 
-/// Where a seller works at AWS.
+/// The URL of the AWS Marketplace Management Portal, where a seller works.
 const PORTAL: &str = "https://aws.amazon.com/marketplace/management/";
 
-/// How many lines of history a page has; what is older is in the reports themselves.
+/// The most lines of history on a page. Older changes are in the reports themselves.
 const MOST_CHANGES: usize = 20;
 
-/// The page of a report. `earlier` are reports before it, from which it tells what changed.
+/// Returns the page of a report. `earlier` are earlier reports, from which the page derives what changed.
 pub fn page(report: &Report, earlier: &[Report], language: Language) -> Result<String, askama::Error> {
     Page::new(report, earlier, texts(language)).render()
 }
 
-/// Nothing is loaded from anywhere, no script runs, and the style is named by its hash.
+/// Returns the content security policy: the page loads nothing and runs no script, and its style sheet is allowed by
+/// hash.
 fn content_security_policy() -> &'static str {
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         let hash = STANDARD.encode(Sha256::digest(STYLE));
@@ -50,7 +51,7 @@ struct Page<'a> {
     tally: Vec<(Sign, usize)>,
     phases: Vec<Phase>,
     to_do: Vec<ToDo<'a>>,
-    /// How many checks of steps whose turn it is not yet are open.
+    /// The number of open checks of steps that wait for an earlier step.
     later: usize,
     waits: Vec<&'static str>,
     steps: Vec<StepOnPage<'a>>,
@@ -58,7 +59,7 @@ struct Page<'a> {
     is_first: bool,
 }
 
-/// What the reader wants to know first.
+/// The summary at the top of the page.
 struct Answer<'a> {
     kind: &'static str,
     done: String,
@@ -66,22 +67,22 @@ struct Answer<'a> {
     next: Option<&'a StepFound>,
 }
 
-/// A part of the way, with its stops.
+/// A phase of the listing process, with its steps.
 struct Phase {
     message: String,
-    /// What is said where the phase is not this report's.
+    /// The id of the text that the page shows if the report does not cover this phase.
     instead: Option<&'static str>,
     stops: Vec<Stop>,
 }
 
 struct Stop {
     message: &'static str,
-    /// None for those of the other phase.
+    /// The anchor and the state of the step; `None` if the step belongs to the other phase.
     step: Option<(String, StepState)>,
     is_here: bool,
 }
 
-/// What one of those who act has to see to.
+/// The open checks that one actor has to resolve.
 struct ToDo<'a> {
     actor: Actor,
     checks: Vec<&'a Finding>,
@@ -95,7 +96,7 @@ struct StepOnPage<'a> {
     holding: Vec<&'a Finding>,
 }
 
-/// What changed from a report to the next.
+/// The checks that changed from one report to the next.
 struct Change<'a> {
     at: Timestamp,
     lines: Vec<(&'a Finding, Sign)>,
@@ -140,7 +141,7 @@ impl<'a> Page<'a> {
         self.texts.say(id.as_ref())
     }
 
-    /// What a message's attribute says.
+    /// Returns the text of a message's attribute.
     fn say_its(&self, id: impl AsRef<str>, attribute: &str) -> String {
         self.texts.say(&format!("{}.{attribute}", id.as_ref()))
     }
@@ -166,7 +167,7 @@ impl<'a> Page<'a> {
         self.say(format!("report-done-{}", self.report.stage))
     }
 
-    /// What to do in a step; where something broke, what that is.
+    /// Returns what to do in a step; in a failing step, what is broken.
     fn what_next(&self, step: &StepFound) -> String {
         let next = step.next.as_deref().filter(|_| step.state == StepState::Failing);
         match next.and_then(|next| self.report.checks.iter().find(|finding| finding.check == next)) {
@@ -199,15 +200,15 @@ impl<'a> Page<'a> {
         finding.severity == Severity::Recommended
     }
 
-    /// What a person said, where the outcome rests on it.
+    /// Returns the note and the author of the attestation, if the outcome rests on one.
     fn note(&self, finding: &Finding) -> Option<(String, String)> {
         let said = finding.attestation.as_ref().filter(|_| finding.sign() == Sign::Attested)?;
-        // Of an ARN the end says who; what is before it is the account.
+        // The last part of an ARN names the caller; the parts before it hold the account.
         let who = said.by.rsplit(':').next().unwrap_or_default();
         Some((said.note.clone(), self.texts.say_with("report-attested-by", [("who", who)])))
     }
 
-    /// What attests an open check, where a person's word may do.
+    /// Returns the command that attests an open check, if an attestation would count.
     fn command(&self, finding: &Finding) -> Option<String> {
         let Report { stage, product, .. } = self.report;
         let may = finding.takes_word && finding.outcome != Outcome::Attested;
@@ -218,14 +219,15 @@ impl<'a> Page<'a> {
         check(&finding.check).map(|check| check.source)
     }
 
-    /// Where on a ring of 1000 a step's part begins, and how long it is, with a gap to the next.
+    /// Returns the start of a step's part on a ring of 1000 units, and its length, with a gap to the next part.
     fn arc(&self, index: &usize) -> (usize, usize) {
         let part = 1000 / self.report.steps.len().max(1);
         (index * part, part.saturating_sub(14))
     }
 }
 
-/// The way to a public listing: what a seller does once, and the two phases, of which the report sees one.
+/// Returns the phases up to a public listing: the steps that a seller takes once, and the two phases of which the
+/// report covers one.
 fn phases(report: &Report) -> Vec<Phase> {
     let here = report.step_to_see_to().map(|step| step.step.as_str());
     let both = Step::ALL;
@@ -259,7 +261,7 @@ fn phases(report: &Report) -> Vec<Phase> {
     phases
 }
 
-/// What AWS takes its time for and is not over yet.
+/// Returns the ids of the texts about the waiting times for AWS that have not ended.
 fn waits(report: &Report) -> Vec<&'static str> {
     let review = report.steps.iter().any(|step| step.step == "production.published" && step.state == StepState::Done);
     match review {
@@ -276,7 +278,7 @@ fn steps(report: &Report) -> Vec<StepOnPage<'_>> {
     on_page.collect()
 }
 
-/// What changed, the newest first.
+/// Returns the changes, newest first.
 fn history<'a>(report: &'a Report, earlier: &'a [Report]) -> Vec<Change<'a>> {
     let by_time: BTreeMap<_, &Report> = earlier.iter().chain([report]).map(|report| (report.id, report)).collect();
     let reports: Vec<&Report> = by_time.into_values().collect();
@@ -297,12 +299,12 @@ fn history<'a>(report: &'a Report, earlier: &'a [Report]) -> Vec<Change<'a>> {
     shortened.collect()
 }
 
-/// The id of a check's part of the page.
+/// Returns the HTML id of a check's section.
 fn anchor(check: &str) -> String {
     check.replace('.', "-")
 }
 
-/// The id of a step's part of the page; some steps are called like their check.
+/// Returns the HTML id of a step's section. The prefix tells it apart from a check of the same name.
 fn step_anchor(step: &str) -> String {
     format!("step-{}", anchor(step))
 }

@@ -1,8 +1,8 @@
-//! Where the auditor's looks go: to public addresses, and nowhere else.
+//! The auditor's network access: connections go to public addresses only.
 //!
-//! What a listing declares is typed in by people, and this function stands inside an AWS account. So a name is resolved
-//! once, every address that it has must be one of the public internet, and the connection goes to the address that was
-//! judged: what the name means a moment later does not matter.
+//! Users enter the URLs of a listing, and this function runs inside an AWS account. So a host name is resolved once,
+//! each of its addresses must be public, and the connection goes to an address that was checked, even if the name
+//! resolves to another one a moment later.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,7 +20,7 @@ use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, RootCertStore};
 use url::{Host, Url};
 
-/// The internet, as the auditor sees it.
+/// The internet, as the auditor reaches it.
 #[derive(Debug)]
 pub struct Internet {
     pub(crate) known: Known,
@@ -28,31 +28,31 @@ pub struct Internet {
     resolver: OnceCell<TokioResolver>,
 }
 
-/// What is known ahead of names, and asked of nobody: the sandbox's own.
+/// Names that are known in advance and not looked up: those of the sandbox.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// Where hosts are, whatever address that is.
+    /// The addresses of hosts. They need not be public.
     pub hosts: HashMap<String, SocketAddr>,
-    /// Whether domains take mail.
+    /// Domains, with `true` for those that accept mail.
     pub mail: HashMap<String, bool>,
-    /// Which sites stand for others that are not on https, by the origins of those.
+    /// The hosts that stand in for sites that do not use https, by the origins of those sites.
     pub stand_ins: HashMap<String, String>,
-    /// Who signs for the hosts, beside the authorities that everybody trusts.
+    /// The certificate authorities of the hosts, in addition to the publicly trusted ones.
     pub roots: Vec<CertificateDer<'static>>,
 }
 
-/// Why the auditor does not go somewhere.
+/// The reason why the auditor does not connect to a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoWay {
-    /// It does not go there.
+    /// The URL or its address is not allowed.
     #[error("{0}")]
     Refused(&'static str),
-    /// The name leads nowhere.
+    /// The name cannot be resolved.
     #[error("{0}")]
     Unreachable(String),
 }
 
-/// The time by a clock.
+/// The time of a [`Clock`], by which certificates are verified.
 #[derive(Debug)]
 struct Time(Clock);
 
@@ -63,16 +63,16 @@ impl TimeProvider for Time {
 }
 
 impl Known {
-    /// Lets a host stand for the site of a URL.
+    /// Lets a host stand in for the site of a URL.
     pub fn stand_in(&mut self, site: &Url, host: &str) {
         self.stand_ins.insert(site.origin().ascii_serialization(), host.to_owned());
     }
 
-    /// Where a URL leads: to the site that stands for its own, if one does.
+    /// Returns the URL to connect to: that of the stand-in, if the site has one.
     pub fn place(&self, url: &Url) -> Url {
         let mut place = url.clone();
         if let Some(host) = self.stand_ins.get(&url.origin().ascii_serialization()) {
-            // None of them fails for a host of http.
+            // None of these fails for an `http` URL.
             let _ = (place.set_port(None), place.set_scheme("https"), place.set_host(Some(host)));
         }
         place
@@ -80,33 +80,33 @@ impl Known {
 }
 
 impl Internet {
-    /// Where a URL leads.
+    /// Returns the URL to connect to.
     pub(crate) fn place(&self, url: &Url) -> Url {
         self.known.place(url)
     }
 
-    /// How connections are made safe: by the authorities that are trusted, and by the clock.
+    /// Returns the TLS configuration, with the trusted authorities and the clock.
     ///
     /// # Errors
     ///
-    /// When there is no TLS at all.
+    /// Fails when TLS cannot be configured.
     pub fn tls(&self) -> Result<Arc<ClientConfig>, TlsError> {
         self.tls.clone()
     }
 
-    /// The internet, with what is known ahead. Certificates are good or not by that clock.
+    /// Creates the network access with the names that are known in advance. Certificates are verified by `clock`.
     pub fn new(known: Known, clock: Clock) -> Self {
         let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         roots.add_parsable_certificates(known.roots.iter().cloned());
         let provider = Arc::new(ring::default_provider());
-        // ring has all that these versions of TLS ask for.
+        // ring supports everything that these TLS versions need.
         let tls =
             ClientConfig::builder_with_details(provider, Arc::new(Time(clock))).with_safe_default_protocol_versions();
         let tls = tls.map(|tls| Arc::new(tls.with_root_certificates(roots).with_no_client_auth()));
         Self { known, tls, resolver: OnceCell::new() }
     }
 
-    /// The addresses of a URL's host, each of which may be gone to.
+    /// Returns the addresses of a URL's host, all of which are allowed.
     pub(crate) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, NoWay> {
         if url.scheme() != "https" {
             return Err(NoWay::Refused(word::NOT_HTTPS));
@@ -125,17 +125,17 @@ impl Internet {
         if found.iter().any(|address| !is_public(*address)) {
             return Err(NoWay::Refused(word::NOT_PUBLIC));
         }
-        // Lambda has no way to IPv6 addresses outside of a VPC: those come last.
+        // Outside of a VPC, Lambda has no route to IPv6 addresses: they come last.
         let (four, six): (Vec<IpAddr>, Vec<IpAddr>) = found.into_iter().partition(IpAddr::is_ipv4);
         Ok(four.into_iter().chain(six).map(|address| SocketAddr::new(address, port)).collect())
     }
 
-    /// Whether a domain takes mail: it has an MX record that is not the null MX of RFC 7505.
+    /// Returns `true` if a domain accepts mail: it has an MX record that is not the null MX of RFC 7505.
     pub(crate) async fn takes_mail(&self, domain: &str) -> Result<bool, NoWay> {
         if let Some(takes_mail) = self.known.mail.get(domain) {
             return Ok(*takes_mail);
         }
-        // With the dot at its end it is the whole name, to which no search domain is added.
+        // The trailing dot makes it a fully qualified name, to which no search domain is added.
         let whole = format!("{}.", domain.trim_end_matches('.'));
         match self.resolver().await?.mx_lookup(whole).await {
             Ok(found) => Ok(found.answers().iter().any(|record| match &record.data {
@@ -153,7 +153,7 @@ impl Internet {
     }
 }
 
-/// What is not of the public internet: IANA's registries of special-purpose addresses for IPv4 and IPv6, and multicast.
+/// The IPv4 networks that are not public: those of IANA's registry of special-purpose addresses, and multicast.
 const SPECIAL_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -173,8 +173,8 @@ const SPECIAL_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(224, 0, 0, 0), 3), // multicast, and what is reserved
 ];
 
-/// The part of IPv6 that is given out to the public (RFC 4291), without what in it leads to an address of IPv4 or is kept
-/// for protocols, benchmarks and examples.
+/// The IPv6 network that is allocated to the public (RFC 4291). `SPECIAL_V6` holds its parts that lead to IPv4
+/// addresses or are reserved for protocols, benchmarks and examples, from IANA's registry of special-purpose addresses.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
@@ -183,7 +183,7 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// Whether an address is of the public internet.
+/// Returns `true` if an address is public.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|(net, bits)| is_in_v4(address, *net, *bits)),

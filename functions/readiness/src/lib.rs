@@ -1,9 +1,9 @@
-//! The auditor: looks at a listing at AWS, at the pages that buyers meet, and at its own stack, and says how ready all of
-//! it is.
+//! The auditor: checks a listing in AWS, the pages that buyers see, and its own stack, and reports how ready the
+//! listing is.
 //!
-//! What is judged, and how, is `stallkeeper::readiness`; here it is looked: `pages` from outside over the `internet`, by
-//! `probe`s, `stack` at AWS. Every source is asked at once and has its own time, so that one which is slow or refused
-//! makes its own checks unknown and holds up nothing else.
+//! `stallkeeper::readiness` judges the facts that this crate gathers: `pages` and `probe` from outside over the
+//! `internet`, and `stack` from AWS. All sources are queried concurrently, each with its own timeout, so a source that
+//! is slow or refuses makes only its own checks unknown and delays no other.
 
 mod api;
 mod deployment;
@@ -43,24 +43,25 @@ pub use internet::{Internet, Known};
 use look::{look, within};
 use stack::StackClients;
 
-/// The name under which the auditor's own runs are noted.
+/// The name under which the auditor records its scheduled runs.
 const RUN: &str = "readiness";
 
-/// How long gathering may take, whatever hangs. Each source has less; what waits for another has what that one leaves. With
-/// what is read before and written after, a look ends in 25 seconds: API Gateway waits for 30, and Lambda for 29.
+/// The time that gathering all facts may take. Each source has a shorter timeout; a source that waits for another one
+/// has the time that is left. With the reads before it and the writes after it, an audit run ends within 25 seconds:
+/// API Gateway waits for 30 seconds, and Lambda for 29.
 const GATHERED: Duration = Duration::from_secs(14);
 
-/// How long the table may take to tell which listing is looked at, and to take the report.
+/// The time that the table may take to return the listings, and to store a report.
 const TABLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The function.
+/// The Lambda function of the auditor.
 #[derive(Debug)]
 pub struct Readiness {
     auditor: Arc<Auditor>,
     routes: Router,
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Debug)]
 struct Auditor {
     store: Store,
@@ -72,7 +73,7 @@ struct Auditor {
 }
 
 impl Readiness {
-    /// Creates the function on the table of that name, for a stack whose parts are called so.
+    /// Creates the function for a table, and for a stack with the resources in `deployment`.
     pub fn new(config: &SdkConfig, table: &str, deployment: Deployment, internet: Internet, clock: Clock) -> Self {
         let auditor = Arc::new(Auditor {
             store: Store::new(config, table, clock),
@@ -90,7 +91,7 @@ impl Readiness {
         gateway::answer_api(&self.routes, event).await
     }
 
-    /// Audits every listing of the stack, as the schedule has it. A listing whose report cannot be kept holds up no other.
+    /// Audits every listing of the stack, as scheduled. A listing whose report cannot be stored delays no other.
     ///
     /// # Errors
     ///
@@ -102,11 +103,11 @@ impl Readiness {
 
 impl Auditor {
     async fn run(&self, registration: Option<Url>) -> Result<Vec<Report>, StoreError> {
-        // Here alone, and before it looks: a look that somebody asked for says nothing of the schedule.
+        // Only scheduled runs are recorded, and before the audit: a run on demand proves nothing about the schedule.
         self.store.note_run(RUN).await;
         let registration = self.deployment.registration_url.clone().or(registration);
         let listings = in_time(self.store.all_listings()).await?;
-        // The listings share the stack: it is looked at once.
+        // The listings share the stack: it is checked once.
         let stack = self.stack().boxed().shared();
         let looks =
             listings.iter().map(|listing| self.look_at(listing, registration.clone(), stack.clone().boxed()).boxed());
@@ -124,7 +125,7 @@ impl Auditor {
         failed.map_or(Ok(reports), Err)
     }
 
-    /// Looks at a listing, judges what was seen, and keeps the report.
+    /// Gathers the facts about a listing, judges them, and stores the report.
     async fn look_at(
         &self,
         listing: &Listing,
@@ -133,7 +134,7 @@ impl Auditor {
     ) -> Result<Report, StoreError> {
         let product = &listing.product_code;
         let (facts, attestations, earlier) = tokio::join!(
-            // On the heap: it is larger than a thread's stack likes.
+            // Boxed: the future is larger than a thread's stack should hold.
             self.gather(listing, registration, stack).boxed(),
             self.store.attestations(product),
             self.store.latest_report(product),
@@ -145,7 +146,7 @@ impl Auditor {
         Ok(report)
     }
 
-    /// Looks at everything at once.
+    /// Gathers all facts concurrently.
     async fn gather<'a>(
         &self,
         listing: &'a Listing,
@@ -160,7 +161,7 @@ impl Auditor {
         });
         let made = lifecycle::make_probe(&self.store, listing, Door::SignUp);
         let probe = look(word::TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
-        // Each action by itself: where AWS refuses one, the report names it.
+        // One query for each action: if AWS refuses it, the report names the action.
         let id = &listing.product_id;
         let offers = async {
             let ids = look(word::CATALOG, "aws-marketplace:ListEntities", catalog.offer_ids(id)).await?;
@@ -186,7 +187,7 @@ impl Auditor {
         Facts { listing, now, product, offers, review, page, application, stack, evidence }
     }
 
-    /// Looks at the stack.
+    /// Gathers the facts about the stack.
     async fn stack(&self) -> StackSeen {
         let runs = look(word::TABLE, "dynamodb:Query", self.store.runs());
         let outcomes = look(word::TABLE, "dynamodb:Query", self.store.outcomes());
@@ -194,13 +195,13 @@ impl Auditor {
         stack.see(&self.deployment, &self.table, runs, outcomes).await
     }
 
-    /// What AWS is asked with, built with the first look: a report that is read needs none of it.
+    /// Returns the AWS clients, which are built on first use: reading a stored report needs none.
     fn clients(&self) -> &(Catalog, StackClients) {
         self.clients.get_or_init(|| (Catalog::new(&self.config), StackClients::new(&self.config)))
     }
 }
 
-/// Asks the table for what a look cannot do without, within its time.
+/// Waits for a table operation that an audit run needs, within the timeout of the table.
 async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     timeout(TABLE_TIMEOUT, asked).await.unwrap_or_else(|late| Err(StoreError::Unavailable(Box::new(late))))
 }

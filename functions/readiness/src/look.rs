@@ -1,4 +1,4 @@
-//! How AWS is looked at: each source has its time, and what it does not answer is told by its reason.
+//! Queries to AWS: each source has a timeout, and a query that fails becomes a reason.
 
 use std::error::Error;
 use std::future::Future;
@@ -10,11 +10,12 @@ use stallkeeper::readiness::{Blind, Look, word};
 use stallkeeper::store::StoreError;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long one source may take. The client's own limit of an attempt is 5 seconds, so that a second one is made, and of
-/// all its attempts 10: this one comes before, for it tells what came too late from what was not answered.
+/// The time that one source may take. The AWS clients limit one attempt to 5 seconds, so that a second one is made, and
+/// all attempts of a call to 10. This limit is shorter, so that a late answer is reported as a timeout and not as a
+/// missing answer.
 const SOURCE_TIMEOUT: Duration = Duration::from_millis(9_500);
 
-/// AWS's codes for "you may not".
+/// The AWS error codes that refuse the caller.
 const REFUSALS: [&str; 8] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -26,9 +27,9 @@ const REFUSALS: [&str; 8] = [
     "ExpiredTokenException",
 ];
 
-/// Why a source did not answer.
+/// An error that explains why a source did not answer.
 pub(crate) trait Excuse {
-    /// As the auditor tells it, of a source and of the action that asks it.
+    /// Returns the reason that the auditor reports, for a source and the action that queries it.
     fn blind(&self, what: &str, action: &str) -> Blind;
 }
 
@@ -72,13 +73,13 @@ impl Excuse for StoreError {
     }
 }
 
-/// Asks a source for what an action of IAM allows, within its time.
+/// Queries a source within its timeout. `action` is the IAM action that allows the query.
 pub(crate) fn look<T, E: Excuse>(
     what: &str,
     action: &str,
     asked: impl Future<Output = Result<T, E>>,
 ) -> impl Future<Output = Look<T>> {
-    // On the heap: many are asked at once, and a question to AWS is larger than a thread's stack likes.
+    // Boxed: many queries run concurrently, and the future of an AWS call is larger than a thread's stack should hold.
     let asked = timeout(SOURCE_TIMEOUT, Box::pin(asked));
     async move {
         match asked.await {
@@ -88,7 +89,7 @@ pub(crate) fn look<T, E: Excuse>(
     }
 }
 
-/// A look that takes more than one, over at a moment that is the same for all.
+/// Runs a query of several calls, until a deadline that all such queries share.
 pub(crate) async fn within<T>(until: Instant, what: &str, look: impl Future<Output = Look<T>>) -> Look<T> {
     timeout_at(until, look).await.unwrap_or_else(|_| Err(Blind::TimedOut { what: what.to_owned() }))
 }

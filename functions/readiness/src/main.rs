@@ -1,4 +1,4 @@
-//! Runs the function, for requests and by its schedule: clients are built once and handed to the handler.
+//! Runs the function for requests and on its schedule. The clients are built once and passed to the handler.
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
@@ -11,11 +11,11 @@ use stallkeeper::aws;
 use stallkeeper::time::Clock;
 use url::Url;
 
-/// What the schedule sends.
+/// The event that the schedule sends.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ByTheClock {
-    /// Where buyers are sent.
+    /// The URL to which AWS Marketplace sends buyers to register.
     registration_url: Option<Url>,
 }
 

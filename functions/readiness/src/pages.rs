@@ -1,4 +1,4 @@
-//! The pages that buyers meet, looked at from outside: the registration page and the seller's application.
+//! The pages that buyers see, checked from outside: the registration page and the seller's application.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::internet::{Internet, NoWay};
 use crate::look::within;
 use crate::probe::{Ask, REQUEST_TIMEOUT, without_secrets};
 
-/// The field of AWS's form with the token.
+/// The field of AWS's form that holds the registration token.
 const TOKEN: &str = "x-amzn-marketplace-token";
 
 impl Internet {
-    /// Looks at the registration page as AWS's reviewers do, and at its form by the visit of a probe, once that is made.
+    /// Checks the registration page as AWS's reviewers do, and its form in the session of a probe, once that exists.
     pub(crate) async fn registration_page(
         &self,
         address: Look<Url>,
@@ -50,7 +50,7 @@ impl Internet {
         PageSeen { address, certificate, made_up_token, form }
     }
 
-    /// Looks at the application where the listing says that its pages are.
+    /// Checks the pages of the application, at the URLs that the listing describes.
     pub(crate) async fn application(
         &self,
         listing: &Listing,
@@ -66,7 +66,7 @@ impl Internet {
         let plan_change = async |tenant: String| {
             let url = described("urls.probe", urls.probe.as_ref())?;
             let body = serde_json::json!({ "tenant": tenant }).to_string();
-            // What a redirect leads to is no answer to this.
+            // The page that a redirect leads to does not answer this request.
             self.ask(Ask::post(url, "application/json", body).without_redirects()).await
         };
         let domain = listing.support.email.rsplit('@').next().unwrap_or_default();
@@ -91,13 +91,13 @@ impl Internet {
         }
     }
 
-    /// Looks at a page that the listing may describe.
+    /// Fetches a page that the listing may describe.
     async fn described(&self, field: &str, url: Option<&Url>) -> Look<Answer> {
         self.ask(Ask::get(described(field, url)?)).await
     }
 }
 
-/// Whether a domain takes mail, asked within a page's time: a resolver's own limits are longer.
+/// Limits an MX lookup to the timeout of a request: a resolver's own limits are longer.
 async fn of_mail(domain: &str, asked: impl Future<Output = Result<bool, NoWay>>) -> Look<bool> {
     let what = format!("DNS (MX {domain})");
     match timeout(REQUEST_TIMEOUT, asked).await {

@@ -1,4 +1,4 @@
-//! One look at a page: a request over HTTPS, to an address that was judged, within the site and within its time.
+//! One request to a page: over HTTPS, to an address that was checked, within the site and within its timeout.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -21,16 +21,17 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::internet::{Internet, NoWay};
 
-/// How long a look may take. AWS's own checks wait 10 seconds; what takes longer is told as slow, if it comes at all.
+/// The time that one request may take. AWS's own checks wait 10 seconds; an answer that takes longer is reported as
+/// slow, if it arrives at all.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How many redirects within the site are followed.
+/// The most redirects within the site that are followed.
 const REDIRECTS: usize = 5;
 
-/// How much of a body is read: the beginning.
+/// The most bytes of a body that are read, from its start.
 const LONGEST_BODY: usize = 512 * 1024;
 
-/// What is asked.
+/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     method: Method,
@@ -41,22 +42,22 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// Looks at a page.
+    /// Creates a GET request.
     pub(crate) fn get(url: Url) -> Self {
         Self { method: Method::GET, url, cookies: Vec::new(), body: None, redirects: REDIRECTS }
     }
 
-    /// Sends something there.
+    /// Creates a POST request.
     pub(crate) fn post(url: Url, content_type: &'static str, body: String) -> Self {
         Self { method: Method::POST, body: Some((content_type, body)), ..Self::get(url) }
     }
 
-    /// So that a redirect is the answer, wherever it leads.
+    /// Turns redirects off: a redirect is then the answer, wherever it leads.
     pub(crate) fn without_redirects(self) -> Self {
         Self { redirects: 0, ..self }
     }
 
-    /// With a cookie.
+    /// Adds a cookie, and replaces one of the same name.
     pub(crate) fn cookie(mut self, name: &str, value: &str) -> Self {
         self.cookies.retain(|(known, _)| known != name);
         self.cookies.push((name.to_owned(), value.to_owned()));
@@ -64,7 +65,7 @@ impl Ask {
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 enum Failed {
     NoWay(NoWay),
     Tls(std::io::Error),
@@ -88,7 +89,7 @@ impl Failed {
 }
 
 impl Internet {
-    /// Asks, and follows redirects within the site; one that leaves it is the answer.
+    /// Sends a request and follows redirects within the site. A redirect that leaves the site is the answer.
     pub(crate) async fn ask(&self, ask: Ask) -> Look<Answer> {
         let ask = Ask { url: self.place(&ask.url), ..ask };
         let what = without_secrets(&ask.url);
@@ -100,7 +101,7 @@ impl Internet {
         }
     }
 
-    /// The certificate of a URL's host.
+    /// Reads the certificate of a URL's host.
     pub(crate) async fn certificate(&self, url: &Url) -> Look<CertificateSeen> {
         let what = without_secrets(url);
         let seen = async {
@@ -123,11 +124,12 @@ impl Internet {
             let is_redirect = follows && (300..400).contains(&answer.status);
             let next = answer.header("location").filter(|_| is_redirect).and_then(|to| ask.url.join(to).ok());
             let Some(next) = next.filter(|next| next.origin() == ask.url.origin()) else { return Ok(answer) };
-            // What a site keeps for its next page goes with the next request. All of it is of one origin, and of one look.
+            // Cookies that the site sets go with the next request. All requests have one origin and belong to one
+            // check.
             for (name, value) in answer.headers.iter().filter_map(cookie_set) {
                 ask = ask.cookie(name, value);
             }
-            // As browsers do: only 307 and 308 send the same again.
+            // Browsers do the same: only 307 and 308 repeat the method and the body.
             if !matches!(answer.status, 307 | 308) {
                 ask.method = Method::GET;
                 ask.body = None;
@@ -149,7 +151,7 @@ impl Internet {
             let body = beginning(response.into_body()).await;
             Ok::<_, Failed>((status, headers, body))
         };
-        // The connection is driven beside the exchange, and over with it. If it ends first, the exchange says so.
+        // The connection runs beside the exchange and is dropped with it. If it ends first, the exchange reports that.
         let driven = async {
             let _ended = connection.await;
             std::future::pending::<Infallible>().await
@@ -215,14 +217,14 @@ impl Ask {
     }
 }
 
-/// The name and value of a cookie, if a header sets one.
+/// Returns the name and value of a cookie, if a header sets one.
 fn cookie_set((header, value): &(String, String)) -> Option<(&str, &str)> {
     let pair = value.split(';').next().filter(|_| header == "set-cookie")?;
     let (name, value) = pair.split_once('=')?;
     Some((name.trim(), value.trim()))
 }
 
-/// The beginning of a body; where it breaks off, what came before.
+/// Reads the start of a body; if the body breaks off, the part that arrived.
 async fn beginning(mut body: impl Body<Data = Bytes> + Unpin) -> String {
     let mut read = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {
@@ -245,7 +247,7 @@ fn not_after(stream: &TlsStream<TcpStream>) -> Result<Timestamp, Failed> {
     until.ok_or_else(|| Failed::Broken(word::UNREADABLE_CERTIFICATE.to_owned()))
 }
 
-/// What was seen of a certificate, if that is why a connection failed.
+/// Returns the state of a certificate, if it is the reason why a connection failed.
 fn unfit(error: &std::io::Error) -> Option<CertificateSeen> {
     match error.get_ref()?.downcast_ref::<TlsError>()? {
         TlsError::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
@@ -257,12 +259,12 @@ fn unfit(error: &std::io::Error) -> Option<CertificateSeen> {
     }
 }
 
-/// A page's address, without what may be secret in it.
+/// Returns a page's URL without the parts that may be secret.
 pub(crate) fn without_secrets(url: &Url) -> String {
     let mut place = url.clone();
     place.set_query(None);
     place.set_fragment(None);
-    // Neither fails where there is a host.
+    // Neither fails for a URL with a host.
     let _ = place.set_username("");
     let _ = place.set_password(None);
     place.into()

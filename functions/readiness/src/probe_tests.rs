@@ -1,4 +1,4 @@
-//! Probes against a web server of the test's own, over TLS.
+//! Probes against a web server that the test starts, over TLS.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::internet::Known;
 
 const HOST: &str = "app.example.com";
 
-/// A server that gives each path its answer, and the internet in which it is.
+/// Starts a server with an answer for each path, and returns the network access that reaches it.
 async fn served(until: (i32, u8, u8), answers: &'static [(&'static str, &'static str)]) -> Internet {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
@@ -127,7 +127,7 @@ async fn what_a_site_sets_on_the_way_is_sent_on_the_way() {
     let arrival = Ask::get(at("/sign-up?code=secret")).cookie("first", "old").cookie("kept", "1");
     let sent = internet.ask(arrival).await.unwrap().body;
     assert!(sent.contains("cookie: kept=1; __Host-session=abc=; theme=dark; first=new\r\n"), "{sent}");
-    // Another look knows nothing of it.
+    // Another request does not send these cookies.
     let sent = internet.ask(Ask::get(at("/form"))).await.unwrap().body;
     assert!(!sent.contains("cookie:"), "{sent}");
 }
@@ -169,7 +169,7 @@ async fn a_certificate_that_no_browser_takes_is_seen_and_not_gone_on_with() {
         assert!(reason.contains(wanted), "{reason}");
         assert!(matches!(internet.ask(Ask::get(url)).await, Err(Blind::Unreachable { .. })));
     }
-    // That nobody is there says nothing of a certificate.
+    // An unreachable host says nothing about a certificate.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = listener.local_addr().unwrap();
     drop(listener);

@@ -1,4 +1,4 @@
-//! The stack itself, as AWS describes its parts.
+//! The stack itself, as AWS describes its resources.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,7 +22,7 @@ use stallkeeper::readiness::{
 use crate::deployment::{Deployment, Schedule};
 use crate::look::look;
 
-/// The clients that a stack is looked at with.
+/// The AWS clients that check a stack.
 #[derive(Debug)]
 pub(crate) struct StackClients {
     alarms: aws_sdk_cloudwatch::Client,
@@ -47,8 +47,8 @@ impl StackClients {
         }
     }
 
-    /// Looks at all parts at once, and at what the functions noted of themselves in the table: when they last ran, by the
-    /// name of what runs by the clock, and what AWS allowed them.
+    /// Gathers the facts about all resources concurrently, and what the functions recorded in the table: when they last
+    /// ran, by the name of the scheduled run, and what AWS allowed them.
     pub(crate) async fn see(
         &self,
         deployment: &Deployment,
@@ -139,7 +139,7 @@ impl StackClients {
             }
         };
         let state = look("SNS", "sns:GetSubscriptionAttributes", asked).await?;
-        // A subscription's ARN is that of its topic, and an id.
+        // A subscription's ARN is its topic's ARN, followed by an id.
         let topic = arn.rsplit(':').nth(1).unwrap_or(arn).to_owned();
         Ok(SubscriptionSeen { topic, state })
     }
@@ -149,7 +149,7 @@ impl StackClients {
     }
 
     async fn queue(&self, url: &str) -> Look<QueueSeen> {
-        // What is being looked at by somebody is still there.
+        // A message in flight is still in the queue.
         let counts = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -174,7 +174,7 @@ impl StackClients {
         Ok(QueueSeen { name, messages: Some(waiting.saturating_add(taken)) })
     }
 
-    /// Whether each schedule is on.
+    /// Returns `true` for each schedule that is enabled.
     async fn schedules(&self, schedules: &[Schedule]) -> Look<Vec<bool>> {
         try_join_all(schedules.iter().map(|schedule| self.schedule(&schedule.name).boxed())).await
     }
@@ -182,7 +182,7 @@ impl StackClients {
     async fn schedule(&self, name: &str) -> Look<bool> {
         let asked = async {
             match self.schedules.get_schedule().name(name).send().await {
-                // One that is gone runs nothing either.
+                // A schedule that does not exist runs nothing either.
                 Ok(seen) => Ok(seen.state() == Some(&ScheduleState::Enabled)),
                 Err(error) if is_gone(error.as_service_error(), |error| error.is_resource_not_found_exception()) => {
                     Ok(false)
@@ -236,7 +236,8 @@ fn attribute<'a>(seen: &'a GetSubscriptionAttributesOutput, name: &str) -> Optio
     seen.attributes().and_then(|known| known.get(name)).map(String::as_str)
 }
 
-/// An alarm by its logical id in the template, to which CloudFormation adds the stack's name before it and an id behind.
+/// Returns the state of an alarm, by its logical id in the template. CloudFormation puts the stack's name before that
+/// id and a suffix after it.
 fn alarm_seen(stack: &str, id: &str, alarms: &[MetricAlarm]) -> AlarmSeen {
     let is_it = |name: &str| {
         let rest = name.strip_prefix(stack).and_then(|name| name.strip_prefix('-')?.strip_prefix(id));
@@ -261,7 +262,7 @@ fn schedule_seen(schedule: &Schedule, is_enabled: bool, runs: &Look<BTreeMap<Str
     }
 }
 
-/// Whether AWS said that there is no such thing.
+/// Returns `true` if AWS reported that the resource does not exist.
 fn is_gone<E>(error: Option<&E>, is_gone: impl FnOnce(&E) -> bool) -> bool {
     error.is_some_and(is_gone)
 }

@@ -1,8 +1,8 @@
-//! News from AWS Marketplace: EventBridge events and SNS notifications, all through one SQS queue.
+//! Processes events from AWS Marketplace: EventBridge events and SNS notifications, all through one SQS queue.
 //!
-//! Each message stands for itself: what cannot be read or done now is reported for that message alone, so that SQS
-//! brings it again, and after the last time puts it into the dead-letter queue. The same message twice changes
-//! nothing.
+//! Each message is processed on its own: one that cannot be read or processed now is reported as a batch item failure,
+//! so that SQS delivers it again, and moves it to the dead-letter queue after the last receive. Processing the same
+//! message twice changes nothing.
 
 mod message;
 
@@ -21,35 +21,35 @@ use stallkeeper::time::Clock;
 
 use message::{Message, Unreadable};
 
-/// From this receive of a message on, what AWS answers is believed even where it looked too early to be true. With
-/// the queue's visibility timeout that is a few minutes after the update.
+/// The receive count of a message from which AWS's answer is believed even if it seemed premature. With the queue's
+/// visibility timeout that is a few minutes after the update.
 const BELIEVED_FROM: u32 = 3;
 
-/// How long one message may take: less than the function, so that a slow one is reported for itself and does not bring
-/// the whole batch back.
+/// The time that one message may take: less than the function's timeout, so that a slow message fails alone and does
+/// not return the whole batch.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// The function.
+/// The subscription function.
 #[derive(Debug)]
 pub struct Subscription {
     store: Store,
     marketplace: Marketplace,
 }
 
-/// What became of a message that could be read.
+/// The outcome of a message that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// The table is up to date with it.
+    /// The table reflects the message.
     Kept,
     /// This stack has no listing of the product.
     OtherProduct,
-    /// The product's listing hears by other events.
+    /// The product's listing is of the mode that gets other events.
     OtherMode,
-    /// No license depends on it.
+    /// No license depends on the message.
     NotHeeded,
 }
 
-/// Why a message has to come again.
+/// The reason why a message must be delivered again.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -69,7 +69,7 @@ enum Failure {
 }
 
 impl Failure {
-    /// A stable name for logs.
+    /// Returns a stable name for logs.
     fn code(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
@@ -84,12 +84,12 @@ impl Failure {
 }
 
 impl Subscription {
-    /// The function on the table of that name.
+    /// Creates the function on the given table.
     pub fn new(config: &SdkConfig, table: &str, clock: Clock) -> Self {
         Self { store: Store::new(config, table, clock), marketplace: Marketplace::new(config) }
     }
 
-    /// Takes in a batch of messages, and answers which of them have to come again.
+    /// Processes a batch of messages, and returns those that must be delivered again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         let processing =
@@ -137,7 +137,7 @@ impl Subscription {
         receives: u32,
     ) -> Result<Outcome, Failure> {
         let Some(listing) = self.store.listing(&update.product).await? else { return Ok(Outcome::OtherProduct) };
-        // What comes in the other style is of a buyer who has moved, or it would make a twin.
+        // An event of the other mode is of a buyer who has moved, or it would create a duplicate license.
         if !lifecycle::fits(&listing, update) && self.store.license(&update.license).await?.is_none() {
             match Box::pin(lifecycle::continues_moved_license(&self.store, update)).await? {
                 Continues::Yes => {}
@@ -174,10 +174,10 @@ impl Subscription {
         Ok(Outcome::Kept)
     }
 
-    /// What AWS says of an agreement that is said to have ended, before any license ends by it.
+    /// Asks AWS for the status of an agreement that an event reports as ended, before any license ends by it.
     ///
-    /// An answer is believed over the event, except that `ACTIVE` is asked again first: AWS may not have caught up
-    /// with its own event. Where AWS does not answer, the event counts.
+    /// AWS's answer outweighs the event, except that `ACTIVE` is first asked for again: AWS may not have caught up with
+    /// its own event. If AWS does not answer, the event counts.
     async fn confirm_end(&self, event: &AgreementEvent, receives: u32) -> Result<AgreementStatus, Failure> {
         if self.store.licenses_of_agreement(&event.agreement).await?.is_empty() {
             return Ok(event.status);

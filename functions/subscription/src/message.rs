@@ -1,6 +1,6 @@
-//! Reads one message of the queue: an EventBridge event, or an SNS notification, as AWS wraps them.
+//! Reads one message of the queue: an EventBridge event, or an SNS notification, in AWS's envelope.
 //!
-//! Detail-types are matched whole (`Purchase Agreement Ending` is a notice, not an end). What is not known is passed
+//! Detail types are matched exactly (`Purchase Agreement Ending` is a notice, not an end). An unknown message is passed
 //! on by name, so that it is counted.
 
 use jiff::Timestamp;
@@ -15,30 +15,30 @@ use stallkeeper::lifecycle::LicenseUpdate;
 /// The EventBridge source of agreement and license events.
 const SOURCE: &str = "aws.agreement-marketplace";
 
-/// What a message says.
+/// The content of a message.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// Something about one license; `entitlements` if they may have changed.
+    /// A change of one license.
     License {
-        /// What.
+        /// The change.
         update: LicenseUpdate,
-        /// Whether to read the entitlements again.
+        /// Set if the entitlements may have changed and must be read again.
         entitlements: bool,
     },
-    /// Something about an agreement; `amends` if it is another than it was.
+    /// A change of an agreement.
     Agreement {
-        /// What.
+        /// The change.
         event: AgreementEvent,
-        /// Whether it was amended.
+        /// Set if the agreement was amended.
         amends: bool,
     },
-    /// Something about a risk on the account of an agreement's buyer.
+    /// An advisory about a risk on the account of an agreement's buyer.
     Advisory(AgreementId, Advisory),
-    /// Something that no license depends on.
+    /// A message that no license depends on, by its name.
     Other(String),
 }
 
-/// Why a message cannot be read. None of its content is in here but the field that is wrong.
+/// The reason why a message cannot be read. It contains nothing of the message but the field that is wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
     /// It is not JSON.
@@ -50,9 +50,9 @@ pub(crate) enum Unreadable {
     /// A field is missing or not what it must be.
     #[error("{part}: {problem}")]
     Field {
-        /// Which part of the message.
+        /// The part of the message.
         part: &'static str,
-        /// What is wrong with it.
+        /// The problem with the part.
         problem: String,
     },
 }
@@ -204,7 +204,7 @@ fn license(
     Ok(Message::License { update, entitlements })
 }
 
-/// An agreement event; `otherwise` is the status where it names none, or an ending one that says `ACTIVE`.
+/// Reads an agreement event. `otherwise` is the status if the event names none or `ACTIVE`.
 fn agreement(detail: Value, stamp: EventStamp, otherwise: AgreementStatus) -> Result<AgreementEvent, Unreadable> {
     let AgreementDetail { agreement } = part("detail", detail)?;
     let said = agreement.status.as_deref().map(AgreementStatus::read);
@@ -217,7 +217,7 @@ fn agreement(detail: Value, stamp: EventStamp, otherwise: AgreementStatus) -> Re
     })
 }
 
-/// An SNS notification's envelope, as SQS gets it without raw delivery.
+/// The envelope of an SNS notification, as SQS gets it without raw message delivery.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Notification {
@@ -226,7 +226,7 @@ struct Notification {
     timestamp: Timestamp,
 }
 
-/// What AWS Marketplace puts into the notification. Its values may have blanks around them.
+/// The content that AWS Marketplace puts into the notification. Its values may have whitespace around them.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Change {
@@ -271,7 +271,7 @@ where
     text.trim().parse().map_err(|error: T::Err| Unreadable::Field { part, problem: error.to_string() })
 }
 
-/// AWS sends `isFreeTrialTermPresent` as a text.
+/// Reads a boolean: AWS sends `isFreeTrialTermPresent` as a string.
 fn is_true(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|text| text.trim().eq_ignore_ascii_case("true")))
 }

@@ -94,7 +94,7 @@ fn an_advisory_is_of_an_agreement_and_of_its_own_time() {
     let resolved = ("agmt-5f0example1".to_owned(), Advisory { issued_at: None, resolved_at });
     assert_eq!(advisory(&sample("agreement-advisory")), issued);
     assert_eq!(advisory(&sample("agreement-advisory-resolved")), resolved);
-    // Without a time of its own, that of the event counts.
+    // Without a time of its own, the advisory gets the time of the event.
     let bare = sample("agreement-advisory").replace(r#""advisory":{"issuedAt":"2026-08-20T12:00:00Z"},"#, "");
     assert_eq!(advisory(&bare), issued);
 }

@@ -1,6 +1,6 @@
-//! Every sample event goes through the handler, and nothing that comes in makes it panic.
+//! Passes every sample event through the handler, and checks that no input makes it panic.
 //!
-//! No AWS answers here, so what needs the table comes back to the queue; the end-to-end tests have the rest.
+//! No AWS answers here, so messages that need the table return to the queue; the end-to-end tests cover the rest.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,11 +1,11 @@
-//! What kind of message it is, from what it says: never what it says of people, and no token.
+//! The kind of a message, by its content: never personal data, and no token.
 
 use serde_json::Value;
 
-/// The longest name that is repeated.
+/// The most characters of a name that are shown.
 const LONGEST: usize = 80;
 
-/// A message's kind, in words.
+/// Describes a message's kind in words.
 pub(super) fn kind(body: &str) -> String {
     let Ok(message) = serde_json::from_str::<Value>(body) else {
         return format!("no JSON, {} bytes", body.len());
@@ -36,7 +36,7 @@ pub(super) fn kind(body: &str) -> String {
     format!("JSON of another kind, with {}", members.take(8).map(|name| word(name)).collect::<Vec<_>>().join(", "))
 }
 
-/// A name as it may be shown: anything else than a name has becomes `?`.
+/// Returns a name as it may be shown: each character that names do not have becomes `?`.
 fn word(text: &str) -> String {
     let of_a_name = |character: char| character.is_ascii_alphanumeric() || " -_.:~".contains(character);
     text.chars().take(LONGEST).map(|character| if of_a_name(character) { character } else { '?' }).collect()

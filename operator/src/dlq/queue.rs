@@ -1,4 +1,4 @@
-//! A queue at SQS, as an operator sees it.
+//! An SQS queue, as an operator sees it.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,15 @@ use stallkeeper::terminal::note_line;
 use super::kind::kind;
 use crate::failure::Failure;
 
-/// For how long a message is out of sight while it is looked at, in seconds, so that the next receive brings others. It is
-/// shown again after the look; this is for a look that breaks off.
+/// The visibility timeout of a message while it is checked, in seconds, so that the next receive returns others. The
+/// message is made visible again after the check; this is for a check that breaks off.
 pub(super) const HIDDEN: i32 = 5;
 
-/// How often a queue is asked for messages at most, for ten each time.
+/// The most receive calls for a queue, of ten messages each.
 const LOOKS: usize = 10;
 
-/// How long SQS waits for messages, in seconds: with that it asks all of its servers, and not some.
+/// The time that SQS waits for messages, in seconds (long polling): with it SQS queries all of its servers, and not
+/// some.
 const WAIT: i32 = 1;
 
 pub(crate) struct Queue<'a> {
@@ -28,16 +29,16 @@ pub(crate) struct Queue<'a> {
     url: &'a str,
 }
 
-/// How many messages there are.
+/// The number of messages in a queue.
 pub(crate) struct Counted {
     pub(crate) arn: String,
-    /// In sight or not.
+    /// All messages, visible or not.
     pub(crate) messages: u64,
-    /// How many of them are out of sight.
+    /// The messages that are not visible.
     pub(super) hidden: u64,
 }
 
-/// A message, without what it says.
+/// A message, without its content.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeadLetter {
     pub(super) message_id: String,
@@ -49,29 +50,29 @@ pub(crate) struct DeadLetter {
 /// A move of a queue's messages.
 #[derive(Debug)]
 pub(super) struct Move {
-    /// When it began, in milliseconds since 1970.
+    /// The start, in milliseconds since 1970.
     pub(super) started: i64,
     pub(super) moved: i64,
     pub(super) of: i64,
     pub(super) stands: Stands,
 }
 
-/// How a move stands.
+/// The status of a move.
 #[derive(Debug)]
 pub(super) enum Stands {
     Running,
     Completed,
-    /// It failed or was stopped, and this is why.
+    /// The move failed or was stopped, for this reason.
     Failed(String),
 }
 
 impl<'a> Queue<'a> {
-    /// `name` is the template's.
+    /// Creates a queue. `name` is its name in the template.
     pub(crate) fn new(client: &'a Client, name: &'a str, url: &'a str) -> Self {
         Self { client, name, url }
     }
 
-    /// How many messages there are.
+    /// Counts the messages.
     pub(crate) async fn counted(&self) -> anyhow::Result<Counted> {
         let asked = self.client.get_queue_attributes().queue_url(self.url).attribute_names(QueueAttributeName::All);
         let answer = asked.send().await.map_err(|error| self.failed("sqs:GetQueueAttributes", &error))?;
@@ -85,7 +86,7 @@ impl<'a> Queue<'a> {
         Ok(Counted { arn, messages: visible + hidden, hidden })
     }
 
-    /// Messages of the queue, up to a hundred. They stay there, in sight for whoever looks next.
+    /// Returns up to a hundred messages of the queue. They stay there, and are visible again afterwards.
     pub(super) async fn look(&self) -> anyhow::Result<Vec<DeadLetter>> {
         let mut handles = Vec::new();
         let looked = self.receive(&mut handles).await;
@@ -93,7 +94,7 @@ impl<'a> Queue<'a> {
         looked
     }
 
-    /// Receives messages until no more are in sight, with the handles of all that were received.
+    /// Receives messages until no more are visible, and adds the receipt handles of all of them to `handles`.
     async fn receive(&self, handles: &mut Vec<String>) -> anyhow::Result<Vec<DeadLetter>> {
         let mut letters = BTreeMap::new();
         for _ in 0..LOOKS {
@@ -126,7 +127,7 @@ impl<'a> Queue<'a> {
         Ok(letters.into_values().collect())
     }
 
-    /// Brings messages that were received back into sight. Those that it cannot bring back come by themselves, in
+    /// Makes received messages visible again. Messages for which that fails become visible by themselves after
     /// [`HIDDEN`] seconds.
     async fn show_again(&self, handles: &[String]) {
         for handles in handles.chunks(10) {
@@ -144,7 +145,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Begins to move its messages.
+    /// Starts a move of its messages.
     pub(super) async fn start_move(&self, from: &str, to: &str, per_second: i32) -> anyhow::Result<()> {
         let asked = self.client.start_message_move_task().source_arn(from).destination_arn(to);
         let started = asked.max_number_of_messages_per_second(per_second).send().await;
@@ -153,7 +154,7 @@ impl<'a> Queue<'a> {
         started.map(|_| ()).map_err(|error| self.failed(permissions, &error))
     }
 
-    /// The newest move of its messages, if there was one.
+    /// Returns the newest move of its messages; `None` if there was none.
     pub(super) async fn newest_move(&self, arn: &str) -> anyhow::Result<Option<Move>> {
         let asked = self.client.list_message_move_tasks().source_arn(arn).max_results(1);
         let answer = asked.send().await.map_err(|error| self.failed("sqs:ListMessageMoveTasks", &error))?;

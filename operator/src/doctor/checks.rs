@@ -1,4 +1,4 @@
-//! Looking: each call that operators make, made once in a way that changes nothing.
+//! The checks: each call that operators make, made once in a way that changes nothing.
 
 use aws_config::SdkConfig;
 use http::Method;
@@ -20,7 +20,7 @@ use crate::print::{Progress, counted};
 use crate::signed::Signed;
 use crate::stack::{Described, Nobody, REGION, StackArguments};
 
-/// All of it. What rests on something that is not there could not be looked at.
+/// Makes all checks. A check that depends on something that is missing ends as [`Verdict::CouldNotLook`].
 pub(super) async fn all(stack: &StackArguments, progress: &mut Progress) -> Vec<Line> {
     progress.say("whose credentials are these?");
     let surroundings = stallkeeper::aws::config().await;
@@ -84,7 +84,7 @@ async fn credentials(config: &SdkConfig, stack: &StackArguments) -> Line {
     }
 }
 
-/// The region is not a choice; the environment's is told, since other tools go by it.
+/// Reports the region, which is not a choice. A different region of the environment is named, since other tools use it.
 fn region(surroundings: &SdkConfig) -> Line {
     let other = surroundings.region().map(AsRef::as_ref).filter(|region| *region != REGION);
     Line::ok(
@@ -98,7 +98,7 @@ fn region(surroundings: &SdkConfig) -> Line {
     )
 }
 
-/// The table tells which product AWS Marketplace is asked for.
+/// Checks the table, and the catalog, which is asked for a product of the table.
 async fn table_and_catalog(config: &SdkConfig, described: &Described) -> (Line, Line) {
     let no_listing = |why: &str| Line::could_not_look("catalog", why);
     let table = match described.output("TableName") {
@@ -129,7 +129,7 @@ async fn table_and_catalog(config: &SdkConfig, described: &Described) -> (Line, 
     (line.needing("dynamodb:Query"), catalog)
 }
 
-/// What `listing plan` and `listing apply` read first.
+/// Checks the call that `listing plan` and `listing apply` make first.
 async fn catalog(config: &SdkConfig, product: &ProductId) -> Line {
     let line = match Catalog::new(config).product(product).await {
         Ok(Some(_)) => Line::ok("catalog", format!("AWS Marketplace shows {product}")),
@@ -147,7 +147,7 @@ async fn catalog(config: &SdkConfig, product: &ProductId) -> Line {
     line.needing("aws-marketplace:DescribeEntity")
 }
 
-/// One call tells both: the answer says what time it is there.
+/// Checks the API and this machine's clock by one call: the answer has the API's time.
 async fn api_and_clock(config: &SdkConfig, described: &Described) -> (Line, Line) {
     let no_time = |why: &str| Line::could_not_look("clock", why);
     let api = match (described.output("ApiUrl"), Signed::new(config)) {

@@ -1,13 +1,13 @@
-//! What is said to what was seen.
+//! Judges what the checks have found.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Line, Verdict};
 
-/// How far a clock may be off. AWS refuses signatures that are five minutes off, and answers take their time.
+/// The most that a clock may be off. AWS refuses signatures that are five minutes off, and answers take their time.
 const MOST_OFF: SignedDuration = SignedDuration::from_secs(60);
 
-/// A stack, by what CloudFormation says of its last deployment.
+/// Judges a stack by CloudFormation's status of its last deployment.
 pub(super) fn stack(name: &str, status: &str) -> Line {
     let says = format!("{name} is {status}");
     match status {
@@ -29,7 +29,7 @@ pub(super) fn stack(name: &str, status: &str) -> Line {
     }
 }
 
-/// What the credentials allow, by what was tried with them.
+/// Judges what the credentials allow, by the calls that were made with them.
 pub(super) fn permissions(lines: &[Line]) -> Line {
     let needed = |result: Verdict| -> Vec<&str> {
         lines.iter().filter(|line| line.result == result).filter_map(|line| line.needs).collect()
@@ -50,13 +50,14 @@ pub(super) fn permissions(lines: &[Line]) -> Line {
     Line::ok("permissions", format!("{}{unseen} (what changes something was not tried)", granted.join(", ")))
 }
 
-/// Every service has its own code for it, and all of them have one of these words.
+/// Returns `true` if a call was denied. Every service has its own code for that, and all of them have one of these
+/// words.
 fn is_denied(line: &Line) -> bool {
     let words = ["AccessDenied", "not authorized", "does not let these credentials"];
     line.result == Verdict::NotOk && words.iter().any(|word| line.says.contains(word))
 }
 
-/// This command beside the stack.
+/// Compares this command's version with the stack's.
 pub(super) fn versions(ours: &str, of_stack: Option<&str>) -> Line {
     match of_stack {
         Some(theirs) if theirs == ours => Line::ok("versions", format!("this command and the stack are {ours}")),
@@ -71,7 +72,7 @@ pub(super) fn versions(ours: &str, of_stack: Option<&str>) -> Line {
     }
 }
 
-/// This machine's clock beside AWS's.
+/// Compares this machine's clock with AWS's.
 pub(super) fn clock(here: Timestamp, there: Timestamp) -> Line {
     let off = here.duration_since(there);
     let seconds = off.as_secs().unsigned_abs();

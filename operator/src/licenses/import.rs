@@ -1,5 +1,5 @@
-//! Customers from a file, imported by the API: 200 rows a request, and what became of each row with its line in the file,
-//! also where the import broke off.
+//! Imports customers from a file through the API: 200 rows a request. Reports the result of each row with its line in
+//! the file, also if the import breaks off.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ use stallkeeper::csv_file::{Columns, CsvFile};
 use crate::api::{Api, ApiArguments};
 use crate::print::{Progress, Table, cell, say, say_json};
 
-/// How many rows a request takes.
+/// The most rows of one request.
 const MOST_ROWS: usize = 200;
 
-/// Any column may be there besides these: the API says which it does not know.
+/// The columns. The file may have any others: the API reports those that it does not know.
 const COLUMNS: Columns = Columns { required: &["product", "tenant"], optional: &[], prefix: Some("") };
 
-/// What became of the file.
+/// The result of importing the file.
 #[derive(Debug, Default, Serialize)]
 struct Imported {
     dry_run: bool,
@@ -54,7 +54,7 @@ pub(super) async fn run(file: &Path, dry_run: bool, api: &ApiArguments, json: bo
 }
 
 impl Imported {
-    /// Counts a row under its status, and keeps what is known of it.
+    /// Counts a row under its status, and keeps its result.
     fn add(&mut self, line: usize, mut result: Value) {
         let count = match cell(&result, "/status").as_str() {
             "imported" => &mut self.imported,
@@ -80,7 +80,7 @@ impl Imported {
         }
     }
 
-    /// Says what an import that broke off leaves behind, and what to do.
+    /// Describes what an import that broke off leaves behind, and what to do.
     fn break_off(&self) -> String {
         let answered = self.imported + self.unchanged + self.refused;
         let begin = format!("the import broke off after {answered} of {} rows", self.results.len());
@@ -110,13 +110,13 @@ impl Imported {
 /// A part of the file that one request takes.
 #[derive(Debug, PartialEq, Eq)]
 struct Part {
-    /// The lines of the file that its rows begin in.
+    /// The lines of the file in which its rows start.
     lines: Vec<usize>,
     /// The header, and the rows.
     text: String,
 }
 
-/// The file in parts, each with the header. What could hide rows is told before anything is sent.
+/// Splits the file into parts, each with the header. Fails on anything that could hide rows, before anything is sent.
 fn parts(text: &str) -> anyhow::Result<Vec<Part>> {
     let text = text.trim_start_matches('\u{feff}');
     let file = CsvFile::read(text, &COLUMNS, usize::MAX)?;
@@ -138,7 +138,7 @@ fn parts(text: &str) -> anyhow::Result<Vec<Part>> {
     Ok(begins.chunks(MOST_ROWS).enumerate().map(part).collect())
 }
 
-/// Sends the parts in order, and adds what became of their rows. After the first part that is not answered in full the
+/// Sends the parts in order, and adds the results of their rows. After the first part that is not answered in full, the
 /// others are not sent.
 async fn send(parts: &[Part], api: &Api, imported: &mut Imported) -> anyhow::Result<()> {
     let mut progress = Progress::begin();
@@ -160,7 +160,7 @@ async fn send(parts: &[Part], api: &Api, imported: &mut Imported) -> anyhow::Res
     outcome
 }
 
-/// Sends one part. Without results, says why, and with which status that leaves its rows.
+/// Sends one part. Without results, returns the reason, and the status that its rows get.
 async fn post(part: &Part, api: &Api, dry_run: bool) -> Result<Vec<Value>, (&'static str, anyhow::Error)> {
     let path = format!("/v1/imports?dry_run={dry_run}");
     let unanswered = |error| ("unanswered", error);
@@ -168,13 +168,13 @@ async fn post(part: &Part, api: &Api, dry_run: bool) -> Result<Vec<Value>, (&'st
     let status = if answer.status.is_client_error() { "not_imported" } else { "unanswered" };
     let document = api.read(answer).map_err(|error| (status, error))?;
     let mut results = document.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
-    // A row that the answer leaves out may be imported all the same.
+    // A row that the answer leaves out may be imported nevertheless.
     results.resize_with(part.lines.len(), || json!({ "status": "unanswered" }));
     Ok(results)
 }
 
 impl Part {
-    /// The results of rows of which nothing but a status is known.
+    /// Returns the results of rows of which only a status is known.
     fn without_results(&self, status: &str) -> Vec<Value> {
         vec![json!({ "status": status }); self.lines.len()]
     }

@@ -1,4 +1,4 @@
-//! Licenses held against what AWS Marketplace shows: those that are named, an account's, or all by a run of the
+//! Compares licenses with what AWS Marketplace shows: those that are named, an account's, or all by runs of the
 //! reconciliation.
 
 use std::collections::BTreeMap;
@@ -14,16 +14,16 @@ use crate::lambda::{Invoked, Lambda};
 use crate::print::{Progress, Table, cell, say, say_json};
 use crate::signed::encoded;
 
-/// What the template calls the function.
+/// The name of the function in the template.
 pub(crate) const FUNCTION: &str = "ReconcileFunction";
 
-/// How long a run is waited for: longer than the function may take.
+/// The time for which a run is waited for: longer than the function may take.
 const TIME_LIMIT: Duration = Duration::from_secs(930);
 
-/// How long it is waited until no other run is under way: longer than one may take.
+/// The time for which another run is waited for: longer than one may take.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(16 * 60);
 
-/// How long is waited before it is tried again while another run is under way, at first; later longer.
+/// The pause before the next attempt while another run is under way: at first, and the longest later.
 const FIRST_TRY: Duration = Duration::from_secs(1);
 const LATER_TRIES: Duration = Duration::from_secs(15);
 
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     which: Which,
     #[command(flatten)]
     api: ApiArguments,
-    /// Says it for programs.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -44,11 +44,11 @@ struct Which {
     /// The licenses.
     #[arg(value_name = "LICENSE")]
     licenses: Vec<String>,
-    /// Those of this AWS account.
+    /// Reconcile the licenses of this AWS account.
     #[arg(long)]
     account: Option<String>,
-    /// Every license that is not long over, and every agreement in force, for licenses that nothing was heard of. AWS is
-    /// asked ten times a second, so that many take long.
+    /// Reconcile every license that has not long ended, and check every agreement in force for licenses without any
+    /// event. AWS is asked ten times a second, so that many licenses take long.
     #[arg(long)]
     all: bool,
 }
@@ -67,7 +67,7 @@ pub(super) async fn run(Arguments { which, api, json }: &Arguments) -> anyhow::R
     }
 }
 
-/// One after the other by the API. One that cannot be looked at is told of, and holds up no other.
+/// Reconciles licenses one after the other through the API. A failure is reported, and does not delay the others.
 async fn each(licenses: &[String], api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let api = api.api().await?;
     let mut progress = Progress::begin();
@@ -109,48 +109,49 @@ fn table(answers: &[Value]) -> Table {
     table
 }
 
-/// What a run of the function has done.
+/// The result of a run of the function.
 #[derive(Debug, Default, Deserialize)]
 struct Report {
     licenses: u64,
     repairs: BTreeMap<String, u64>,
     findings: BTreeMap<String, u64>,
     failures: u64,
-    /// How many licenses the next run begins with, since they could not be looked at. A stack from before this was told
-    /// begins with them as well.
+    /// The number of licenses that the next run starts with, since they could not be checked. A stack of an older
+    /// version, which does not report it, starts with them as well.
     #[serde(default)]
     again: u64,
-    /// How much could not be looked at and waits for the next walk; a stack from before does not tell it apart.
+    /// The number of failures that wait for the next walk; `None` from a stack of an older version, which does not
+    /// report it.
     not_kept: Option<u64>,
     unfinished: bool,
 }
 
-/// What all runs have done.
+/// The result of all runs.
 #[derive(Debug, Default, Serialize)]
 struct Whole {
     licenses: u64,
     repairs: BTreeMap<String, u64>,
     findings: BTreeMap<String, u64>,
-    /// What no run could look at.
+    /// The number of failures that no run resolved.
     failures: u64,
     unfinished: bool,
     #[serde(skip)]
     runs: u32,
-    /// What the last run has left for the next.
+    /// The number of licenses that the last run has left for the next.
     #[serde(skip)]
     again: u64,
 }
 
 impl Whole {
-    /// Adds what a run has done, and says whether another is to follow: there is something left, and the run has come
-    /// further.
+    /// Adds the result of a run. Returns `true` if another run must follow: something is left, and the run has made
+    /// progress.
     fn add(&mut self, report: Report) -> bool {
         let Report { licenses, repairs, findings, failures, again, not_kept, unfinished } = report;
         let is_left = unfinished || again > 0;
-        // Licenses that wait are looked at in every run: once the walk is done, they tell of no way that it came.
+        // Pending licenses are checked in every run: once the walk is done, they are no sign of progress.
         let walked = (unfinished || self.unfinished) && (licenses > 0 || failures == 0);
         let came_further = self.runs == 0 || again < self.again || walked;
-        // What failed and is kept fails for good only if the last run says so.
+        // A failure that is kept counts only if the last run reports it.
         self.failures = self.failures - self.again + not_kept.unwrap_or(failures) + again;
         self.licenses += licenses;
         for (sum, of_run) in [(&mut self.repairs, repairs), (&mut self.findings, findings)] {
@@ -172,8 +173,8 @@ impl Whole {
     }
 }
 
-/// By runs of the function: the first begins the day's walk anew, and each goes on where the one before stopped, and with
-/// what failed in it. What they have done is told, whatever ends them.
+/// Reconciles all licenses by runs of the function: the first restarts the day's walk, and each continues where the one
+/// before stopped, and with what failed in it. The results are shown even if the runs end with an error.
 async fn all(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
     let stack = api.stack();
     let config = stack.config().await;
@@ -205,7 +206,7 @@ async fn run_all(lambda: &Lambda, function: &str, whole: &mut Whole) -> anyhow::
     }
 }
 
-/// Runs the function once, and waits first until no other run is under way: the schedule has it run every hour.
+/// Runs the function once, after waiting until no other run is under way: the schedule starts one every hour.
 async fn run_once(lambda: &Lambda, function: &str, payload: &Value, run: u32) -> anyhow::Result<Value> {
     let (began, mut pause, mut progress) = (Instant::now(), FIRST_TRY, Progress::begin());
     progress.note(&format!("run {run} of the reconciliation; it may take 15 minutes"));
@@ -239,7 +240,7 @@ fn counted(kinds: &BTreeMap<String, u64>) -> String {
 mod tests {
     use super::*;
 
-    /// What a run says: looked at, failed, to be tried again, not kept, and whether the walk goes on.
+    /// The numbers of a run: checked, failed, to be tried again, not kept; and `true` if the walk continues.
     type Run = (u64, u64, u64, u64, bool);
 
     #[test]

@@ -1,4 +1,4 @@
-//! What differs at AWS Marketplace is planned and sent: from a bare product to one that nothing is missing of.
+//! Plans and sends the differences from AWS Marketplace: from a bare product to a complete one.
 
 use reqwest::Method;
 use sandbox::aws::{EntityKind, Status, fulfillment_url};
@@ -13,7 +13,7 @@ const CONSUMPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo
 
 const PRODUCT: &str = "6democonsumption0000000ab";
 
-/// A sandbox whose demo contract with consumption is a draft without anything.
+/// Starts a sandbox whose demo contract with consumption is an empty draft.
 async fn bare() -> World {
     let world = World::new().await;
     world.sandbox.aws().catalog().strip(&PRODUCT.parse().unwrap()).unwrap();
@@ -24,7 +24,7 @@ async fn apply(world: &World) -> Said {
     world.run(&["listing", "apply", "--yes", CONSUMPTION]).await
 }
 
-/// The described listing with one text in the place of another, in a file of its own.
+/// Writes the described listing with one text replaced to a file of its own.
 fn changed(from: &str, to: &str) -> (tempfile::TempDir, String) {
     let text = std::fs::read_to_string(CONSUMPTION).unwrap();
     assert!(text.contains(from), "the sample has no {from:?}");
@@ -35,7 +35,7 @@ fn changed(from: &str, to: &str) -> (tempfile::TempDir, String) {
     (folder, name)
 }
 
-/// What the auditor says of the listing at AWS: each check, and how it was found.
+/// Returns the auditor's findings on the listing in AWS: each check, its outcome and its text.
 async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
     fn unseen<T>() -> Look<T> {
         Err(Blind::NotDescribed { field: "of this test".to_owned() })
@@ -174,7 +174,7 @@ async fn what_still_differs_after_all_is_sent_is_a_failure() {
     assert!(error.contains("still shows something otherwise: apply again"), "{error}");
     assert!(apply(&world).await.text().ends_with("nothing to change\n"));
 
-    // What cannot be changed is no failure, and not said to be nothing.
+    // A difference that cannot be changed is no failure, and is not reported as no difference.
     let gone = json!({ "Description": { "Visibility": "Restricted" } });
     world.sandbox.aws().catalog().patch("prod-democonsumption01", gone.as_object().unwrap().clone()).unwrap();
     let said = apply(&world).await.text();
@@ -203,13 +203,13 @@ async fn a_listing_is_taken_from_the_stack_by_its_product() {
 #[tokio::test]
 async fn what_aws_refuses_is_told_with_what_to_do() {
     let world = bare().await;
-    // At once: the details break a limit.
+    // Immediately: the details break a limit.
     let (_folder, odd) = changed("https://www.example.com/logo.png", "https://localhost/logo.png");
     let error = world.run(&["listing", "apply", "--yes", &odd]).await.error();
     assert!(error.contains("ValidationException") && error.contains("LogoUrl"), "{error}");
     assert!(error.contains("does not take it") && error.contains("Mend what it names"), "{error}");
 
-    // When it is looked at.
+    // Later, while AWS processes the change set.
     let refusal = json!({ "next": "client_error", "code": "INVALID_TITLE", "message": "The title is taken." });
     world.control("/sandbox/change-sets", refusal).await;
     let error = apply(&world).await.error();
@@ -222,7 +222,7 @@ async fn what_aws_refuses_is_told_with_what_to_do() {
         "{error}"
     );
 
-    // For who asks.
+    // The credentials lack a permission.
     world.fault("catalog", "StartChangeSet", "access_denied", 1).await;
     let error = apply(&world).await.error();
     assert!(error.contains("AccessDeniedException") && error.contains("aws-marketplace:StartChangeSet"), "{error}");
@@ -233,7 +233,7 @@ async fn what_aws_refuses_is_told_with_what_to_do() {
     let error = world.run(&["listing", "plan", CONSUMPTION]).await.error();
     assert!(error.contains("asks to slow down"), "{error}");
 
-    // Answers that are lost on the way start nothing twice, and let no change set out of sight.
+    // Lost answers start nothing twice, and every change set is followed.
     world.fault("catalog", "StartChangeSet", "after", 1).await;
     world.fault("catalog", "DescribeChangeSet", "error500", 4).await;
     assert!(apply(&world).await.text().ends_with("nothing to change\n"));
@@ -294,7 +294,7 @@ async fn one_that_another_holds_back_is_told_which_and_how_to_stop_it() {
     }
 }
 
-/// The change set that waits, once there is one.
+/// Returns the id of the waiting change set, once there is one.
 async fn waiting(world: &World) -> String {
     loop {
         let all = world.people.control(Method::GET, "/sandbox/change-sets", Value::Null).await.unwrap();

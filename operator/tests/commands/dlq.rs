@@ -5,7 +5,7 @@ use stallkeeper::listing::Stage;
 
 use crate::fixture::World;
 
-/// News that nobody can read, until it was tried for long enough.
+/// Delivers a message that cannot be read, until it is in the dead-letter queue.
 async fn unreadable_news(world: &World, body: &str) {
     world.control("/sandbox/deliver", json!({ "message": body })).await;
     world.advance(30).await;
@@ -61,7 +61,7 @@ async fn a_look_hides_nothing_from_the_next_one() {
         assert_eq!((&news["messages"], &news["looked_at"]), (&json!(12), &json!(12)), "{look:?}: {shown}");
         assert_eq!(news["some"].as_array().map(Vec::len), look.contains(&"--peek").then_some(10), "{shown}");
     }
-    // Who may not show them again is told, and the next look waits for them.
+    // A command that may not make them visible again reports that, and the next one waits for them.
     world.fault("sqs", "ChangeMessageVisibilityBatch", "access_denied", 1).await;
     let shown = world.run(&["dlq", "show", "--json"]).await;
     assert!(shown.err.contains("sqs:ChangeMessageVisibility"), "{shown:?}");

@@ -1,4 +1,4 @@
-//! The world that every test starts from: a sandbox with one staging stack, those who come to it, and the command.
+//! The fixture that every test starts from: a sandbox with one staging stack, its test client, and the command.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ pub(crate) struct World {
     pub(crate) people: People,
 }
 
-/// What the command said, and whether it succeeded.
+/// The output of the command, and its success.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) done: bool,
@@ -22,26 +22,27 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// What it said to people, having succeeded.
+    /// Returns the output of a command that succeeded.
     pub(crate) fn text(self) -> String {
         assert!(self.done, "{self:?}");
         self.out
     }
 
-    /// What it said to programs, having succeeded.
+    /// Returns the JSON of a command that succeeded.
     pub(crate) fn json(self) -> Value {
         assert!(self.done, "{self:?}");
         serde_json::from_str(&self.out).unwrap()
     }
 
-    /// Why it failed.
+    /// Returns the error of a command that failed.
     pub(crate) fn error(self) -> String {
         assert!(!self.done && self.err.contains("error: "), "{self:?}");
         self.err
     }
 }
 
-/// A sandbox in the middle of a month: records of a month's last hours are held back for late usage.
+/// Returns the options of a sandbox in the middle of a month: records of a month's last hours are held back for late
+/// usage.
 pub(crate) fn mid_month() -> Options {
     Options { clock: Clock::ticking_from("2026-11-10T09:20:00Z".parse().unwrap()), ..Options::default() }
 }
@@ -51,7 +52,7 @@ impl World {
         Self::with(Options::default()).await
     }
 
-    /// A stack that sells the demo contract alone.
+    /// Starts a stack that sells the demo contract alone.
     pub(crate) async fn of_one_listing() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-contract.toml");
@@ -66,7 +67,7 @@ impl World {
         Self { sandbox, people }
     }
 
-    /// A command on the staging stack, which CloudFormation finds.
+    /// Runs a command on the staging stack, which CloudFormation finds.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
         let stack = ["--stage", "staging", "--endpoint-url", self.sandbox.aws_url()];
         typed(arguments.iter().chain(&stack)).await
@@ -76,12 +77,12 @@ impl World {
         self.people.buy(json!({ "product": product, "dimensions": dimensions })).await.unwrap()
     }
 
-    /// A call of the control API.
+    /// Calls the control API.
     pub(crate) async fn control(&self, path: &str, body: Value) -> Value {
         self.people.control(reqwest::Method::POST, path, body).await.unwrap()
     }
 
-    /// Plans a fault at AWS for so many calls.
+    /// Plans a fault in AWS for a number of calls.
     pub(crate) async fn fault(&self, service: &str, operation: &str, kind: &str, times: u32) {
         let fault = json!({ "service": service, "operation": operation, "kind": kind, "times": times });
         self.control("/sandbox/faults", fault).await;
@@ -91,21 +92,21 @@ impl World {
         self.sandbox.advance(SignedDuration::from_mins(minutes)).await.unwrap();
     }
 
-    /// Usage of now.
+    /// Returns a usage event of the current time.
     pub(crate) fn usage(&self, license: &str, quantity: i64) -> Value {
         let time = self.sandbox.clock().now().to_string();
         json!({ "license": license, "dimension": "requests", "quantity": quantity, "key": "k", "time": time })
     }
 }
 
-/// The command, with no more than is typed.
+/// Runs the command with no more options than are typed.
 pub(crate) async fn typed(arguments: impl Iterator<Item = impl ToString>) -> Said {
     let mut command = command();
     command.args(arguments.map(|argument| argument.to_string()));
     run(command).await
 }
 
-/// The program, with credentials and nothing else of the machine's.
+/// Returns the command with fixed credentials, and without an endpoint of the environment.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
     command.env_remove("AWS_ENDPOINT_URL").env("AWS_EC2_METADATA_DISABLED", "true");
@@ -113,7 +114,7 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// A command, with what is around it, and nobody at the keyboard.
+/// Runs a command, without input.
 pub(crate) async fn run(mut command: Command) -> Said {
     let run = move || command.stdin(std::process::Stdio::null()).output().unwrap();
     let output = tokio::task::spawn_blocking(run).await.unwrap();

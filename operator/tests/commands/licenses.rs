@@ -47,7 +47,7 @@ async fn what_is_asked_wrongly_is_told() {
     assert!(missing.contains("--stage"), "{missing}");
 }
 
-/// A license whose end nobody was told of, beside one that is as it was.
+/// Buys two licenses, and ends one of them in AWS without an event.
 async fn one_lost_its_end(world: &World) -> (String, String, String) {
     let lost = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other = world.buy("demo-contract", json!({ "seats": 7 })).await;
@@ -81,7 +81,7 @@ async fn licenses_are_held_against_what_aws_shows_one_by_one() {
 async fn all_licenses_are_held_against_what_aws_shows_however_often_it_is_asked() {
     let world = World::new().await;
     let (lost, _, other) = one_lost_its_end(&world).await;
-    // The walk of the day is over before the operator asks.
+    // The walk of the day has ended before the operator starts a run.
     world.control("/sandbox/reconcile", json!({})).await;
     let (lost_again, ..) = one_lost_its_end(&world).await;
     let said = world.run(&["licenses", "reconcile", "--all"]).await;
@@ -109,7 +109,7 @@ async fn what_fails_in_a_run_is_tried_again_in_the_next_and_what_was_done_is_tol
     let world = World::new().await;
     let (lost, ..) = one_lost_its_end(&world).await;
     let entitlements = async |times: u32| world.fault("entitlement", "GetEntitlements", "throttle", times).await;
-    // All three tries of one call.
+    // All three attempts of one call.
     entitlements(3).await;
     let mended = world.run(&["licenses", "reconcile", "--all", "--json"]).await;
     assert!(mended.err.contains("run 2 of the reconciliation") && !mended.err.contains("run 3"), "{mended:?}");
@@ -215,7 +215,7 @@ async fn an_import_that_breaks_off_says_which_rows_are_imported_and_the_same_fil
         assert!(error.contains(part), "{part}: {error}");
     }
 
-    // The table stops answering within a request, which says so row by row.
+    // The table stops answering within a request, and the response reports that row by row.
     fails_from_call(97, "error500", 1000).await;
     let broken = world.run(&["licenses", "import", &file]).await;
     world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
@@ -238,7 +238,7 @@ async fn a_reader_who_has_gone_ends_a_command_without_a_word() {
         (&["licenses"][..], false, 141),
         (&["licenses", "--json"], false, 141),
         (&["completions", "bash"], false, 141),
-        // What goes to stderr, nobody reads either: progress, and the error.
+        // The output on stderr, progress and the error, has no reader either.
         (&["licenses", "reconcile", "l-1"], true, 141),
         (&["licenses", "show", "l-1"], true, 1),
     ] {

@@ -1,4 +1,4 @@
-//! The command `stallkeeper` as a person types it, on a sandbox.
+//! The command `stallkeeper` as an operator types it, on a sandbox.
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 #![expect(

@@ -9,7 +9,7 @@ use crate::fixture::{World, typed};
 
 #[tokio::test]
 async fn only_what_no_program_can_see_is_attested() {
-    // It is told without asking anybody.
+    // The command refuses without any request.
     let nowhere = ["--stage", "staging", "--endpoint-url", "http://127.0.0.1:9"];
     for (check, why) in [
         ("page.https", "nobody's word does for it"),
@@ -31,7 +31,7 @@ async fn only_what_no_program_can_see_is_attested() {
 
 const CONTRACT: &str = "4democontract0000000000ab";
 
-/// What the report for programs says of a check.
+/// Returns the outcome of a check in the JSON report.
 fn outcome(report: &Value, check: &str) -> String {
     let checks = report["checks"].as_array().unwrap();
     let finding = checks.iter().find(|finding| finding["check"] == check).unwrap();
@@ -44,7 +44,7 @@ async fn the_report_is_shown_told_to_programs_and_written_as_a_page() {
     let none = world.run(&["readiness"]).await.error();
     assert!(none.contains("there is no report on"), "{none}");
 
-    // What is said to do about it is a command that can be typed as it is.
+    // The advice is a command that can be typed as it is.
     let (_, look_now) = none.trim_end().split_once("Look now: stallkeeper ").unwrap();
     let shown = typed(look_now.split(' ')).await.text();
     assert!(shown.contains(CONTRACT) && shown.contains("of 7 steps done") && shown.contains("[seller."), "{shown}");
@@ -130,7 +130,7 @@ async fn what_turns_while_somebody_watches_is_said() {
 
 #[tokio::test]
 async fn an_attestation_stands_in_the_next_report_until_it_is_withdrawn() {
-    // Before anybody has looked at the listing, too.
+    // Also before the first audit run of the listing.
     let world = World::of_one_listing().await;
     let anew = ["readiness", "--anew", "--json"];
     let attest = ["attest", "app.no_payment_data", "--note", "Looked at every form."];

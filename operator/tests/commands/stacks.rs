@@ -1,4 +1,4 @@
-//! How a stack is found, what is said where none answers, and the completions.
+//! Selecting a stack, the errors if none answers, and the completions.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -43,7 +43,7 @@ async fn a_stack_that_does_not_answer_is_told_with_what_to_do() {
         let all = [said.out, said.err].concat();
         assert!(all.contains("does not answer") && all.contains("Is its address right?"), "{all}");
     }
-    // The address of something else.
+    // The URL of another service.
     let other = ["licenses", "--stage", "staging", "--endpoint-url", aws, "--api-url", aws];
     let error = typed(other.iter()).await.error();
     assert!(error.contains("is it the address of a stack's API?"), "{error}");
@@ -97,10 +97,10 @@ async fn the_endpoint_that_is_typed_is_asked_whatever_else_names_one() {
     }
 }
 
-/// Somebody's credentials.
+/// Any credentials.
 const KEY: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
 
-/// A command on the staging stack, with nothing around it but this.
+/// Runs a command on the staging stack, with an environment of only these variables.
 async fn around(arguments: &[&str], variables: &[(&str, &str)]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stallkeeper"));
     command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nowhere");
@@ -112,7 +112,7 @@ async fn around(arguments: &[&str], variables: &[(&str, &str)]) -> Said {
 async fn the_api_is_asked_again_while_it_cannot_answer() {
     let world = World::new().await;
     world.buy("demo-contract", json!({ "seats": 5 })).await;
-    // Of the function's own attempts at the table all fail, and the API answers 503 once.
+    // All attempts of the function at the table fail, and the API answers 503 once.
     world.fault("dynamodb", "Query", "error500", 3).await;
     let said = world.run(&["licenses"]).await;
     assert!(said.done, "{said:?}");
@@ -143,7 +143,7 @@ async fn operators_sign_in_as_their_profile_says() {
     };
     let said = doctor("process").await;
     assert!(said.contains("user/AKIAPROCESS"), "{said}");
-    // Nobody has signed in, which is all that is wrong with it.
+    // No user has signed in, and nothing else is wrong with the profile.
     for profile in ["center", "console"] {
         let said = doctor(profile).await;
         assert!(said.contains("to mend credentials") && !said.contains("feature"), "{said}");
@@ -153,7 +153,7 @@ async fn operators_sign_in_as_their_profile_says() {
 #[tokio::test]
 async fn what_takes_long_says_for_how_long_it_does() {
     let world = World::new().await;
-    // The catalog is asked again after 5 seconds: for the product, for its offers, for one of them.
+    // The command reads the catalog again after 5 seconds: for the product, for its offers, for one of them.
     for (operation, call) in [("DescribeEntity", 1), ("ListEntities", 1), ("DescribeEntity", 3)] {
         let silent = json!({ "service": "catalog", "operation": operation, "call": call, "kind": "hang" });
         world.control("/sandbox/faults", silent).await;

@@ -33,7 +33,7 @@ async fn what_is_on_its_way_and_what_holds_it_up_is_listed() {
     assert!(strange.contains("possible values: held"), "{strange}");
 }
 
-/// A record that AWS has refused.
+/// Returns the name of a record that AWS has refused.
 async fn refused(world: &World) -> String {
     let good = world.buy("demo-subscription", json!({})).await;
     let license = "l-00000000000000000000000000000bad";

@@ -1,7 +1,7 @@
-//! Connections that can be cut.
+//! Connections that the server can cut.
 //!
-//! A fault plan loses answers: the caller must see its connection close without a byte. An HTTP handler can only
-//! answer, so the listener hands out connections with a switch that makes every further write fail.
+//! A planned fault can drop an answer: the caller then sees the connection close without a byte. An HTTP handler can
+//! only return an answer, so the listener gives each connection a switch that makes every further write fail.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Accepts connections that can be cut.
+/// A listener that accepts connections that can be cut.
 pub(crate) struct Door(pub TcpListener);
 
 /// A connection that can be cut.
@@ -24,12 +24,12 @@ pub(crate) struct Connection {
     switch: Switch,
 }
 
-/// What cuts one connection.
+/// The switch that cuts one connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Switch(Arc<AtomicBool>);
 
 impl Switch {
-    /// From now on nothing goes out; the server closes the connection when it tries.
+    /// Makes every further write fail; the server then closes the connection.
     pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::SeqCst);
     }

@@ -1,10 +1,11 @@
-//! DynamoDB: the embedded one of `dynoxide`, behind the port that everybody uses or behind none, so that the fault
-//! plan and the wire log stand in front of it too. What it never does by itself (an unprocessed item, a transaction in
-//! conflict) is made here.
+//! DynamoDB: the embedded database of `dynoxide`. Callers reach it through the shared port or in this process, so the
+//! fault plan and the wire log apply to it too. This module produces the answers that the database itself never gives:
+//! unprocessed items and transaction conflicts.
 //!
-//! What the Rust SDK asks, in this process or by the port, is well-formed, and answered by calling the database. What
-//! others ask is passed on to its own server, whose judgment of odd requests is DynamoDB's, and so is what the database
-//! refuses, but for transactions: a refused request has changed nothing, and the server has DynamoDB's words for it.
+//! Requests of the Rust SDK, in this process or through the port, are well-formed, and the database is called for them
+//! directly. Requests of other clients are forwarded to the HTTP server of the database, which handles unusual requests
+//! as DynamoDB does. A request that the database refuses is forwarded too, unless it is a transaction: a refused
+//! request has changed nothing, and the server answers with DynamoDB's error messages.
 
 use std::fmt;
 use std::path::Path;
@@ -26,7 +27,7 @@ use super::error::ServiceError;
 use super::protocol::{Document, Record};
 use super::replays::Replays;
 
-/// The way to the embedded DynamoDB.
+/// The embedded DynamoDB.
 #[derive(Clone)]
 pub(crate) struct DynamoDb {
     database: Database,
@@ -34,7 +35,7 @@ pub(crate) struct DynamoDb {
     server: Option<Server>,
 }
 
-/// The way to its server.
+/// The HTTP server of the embedded DynamoDB, and a client of it.
 #[derive(Clone)]
 struct Server {
     url: String,
@@ -48,13 +49,13 @@ impl fmt::Debug for DynamoDb {
 }
 
 impl DynamoDb {
-    /// One in memory that has no server.
+    /// Opens a database in memory that has no server.
     pub(crate) fn without_server() -> anyhow::Result<Self> {
         let database = Database::memory().context("the database in memory cannot be opened")?;
         Ok(Self { database, replays: Arc::default(), server: None })
     }
 
-    /// Starts it with its server, in memory or in a file; it stops when the sender of `stop` is dropped.
+    /// Starts the database with its server, in memory or in a file. It stops when the sender of `stop` is dropped.
     pub(crate) async fn serve(data: Option<&Path>, mut stop: watch::Receiver<()>) -> anyhow::Result<Self> {
         let database = match data {
             None => Database::memory().context("the database in memory cannot be opened")?,
@@ -68,29 +69,29 @@ impl DynamoDb {
         let served = database.clone();
         tokio::spawn(async move {
             let stopped = async move {
-                // Nothing is ever sent: the end of the sender is the signal.
+                // No value is ever sent: the drop of the sender is the signal.
                 let _ = stop.changed().await;
             };
             if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, stopped).await {
                 tracing::error!(error, "the embedded DynamoDB has stopped");
             }
         });
-        // A proxy of the environment must not come between.
+        // Connects directly, past any proxy that the environment names.
         let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
         Ok(Self { database, replays: Arc::default(), server: Some(Server { url, client }) })
     }
 
-    /// Where its server is, without faults and wire log; nowhere if it has none.
+    /// Returns the URL of the database's own server, which has no faults and no wire log; empty if there is no server.
     pub(crate) fn url(&self) -> &str {
         self.server.as_ref().map_or("", |server| &server.url)
     }
 
-    /// Hands a request on, and its answer back. The first `unprocessed` items of a BatchWriteItem are not handed on
-    /// but come back unprocessed.
+    /// Performs a request and returns its answer. The first `unprocessed` items of a BatchWriteItem are not written and
+    /// come back in `UnprocessedItems`.
     ///
     /// # Errors
     ///
-    /// Gives the error of the connection to the embedded server.
+    /// Fails when the connection to the embedded server fails.
     pub(crate) async fn answer(
         &self,
         operation: &str,
@@ -109,7 +110,7 @@ impl DynamoDb {
         if !status.is_success() {
             return Ok((status, headers, answer).into_response());
         }
-        // It was of the body that is changed now.
+        // The checksum was that of the body before this change.
         headers.remove("x-amz-crc32");
         headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
         Ok((status, headers, Body::from(with_unprocessed(&answer, kept))).into_response())
@@ -125,7 +126,7 @@ impl DynamoDb {
             Some(server) if !is_of_rust_sdk(headers) => return server.ask(headers, body).await,
             server => match (self.call(operation, body), server) {
                 (Ok(answer), _) => (StatusCode::OK, answer),
-                // Its server does not know the tokens of what was made here.
+                // The server does not know the tokens of the transactions that were made here.
                 (Err(_), Some(server)) if operation != TRANSACTION => return server.ask(headers, body).await,
                 (Err(error), _) => {
                     let status = StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
@@ -137,7 +138,7 @@ impl DynamoDb {
         Ok((status, headers, Bytes::from(answer)))
     }
 
-    /// Calls the database for a request as an SDK writes it.
+    /// Calls the database for a request in the form in which an SDK writes it.
     fn call(&self, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
         match operation {
             "CreateTable" => run(body, |request| self.database.create_table(request)),
@@ -176,7 +177,7 @@ impl Server {
     }
 }
 
-/// Whether a request was made by the Rust SDK, which writes none that is malformed.
+/// Returns `true` if the Rust SDK made the request. It never sends a malformed one.
 fn is_of_rust_sdk(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     agent.is_some_and(|agent| agent.starts_with("aws-sdk-rust/"))
@@ -201,15 +202,15 @@ fn write(answer: &impl Serialize) -> Result<String, DynoxideError> {
     serde_json::to_string(answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// The items of a BatchWriteItem, by table, in two parts.
+/// A BatchWriteItem request, split into the items to forward and the items to keep back.
 struct Batch {
-    /// The request without what is kept back; none if that is all of it.
+    /// The request without the items that are kept back; `None` if those are all of its items.
     passed: Option<Value>,
     kept: Map<String, Value>,
 }
 
 impl Batch {
-    /// Keeps the first so many items back; none if the body is no batch.
+    /// Keeps back the first `keep` items. Returns `None` if the body is not a batch.
     fn split(body: &[u8], mut keep: usize) -> Option<Self> {
         let mut request: Value = serde_json::from_slice(body).ok()?;
         let tables = request.get_mut("RequestItems")?.as_object_mut()?;
@@ -228,7 +229,7 @@ impl Batch {
     }
 }
 
-/// The answer to what was passed on, with what was kept back beside it.
+/// Adds the items that were kept back to the unprocessed items of an answer.
 fn with_unprocessed(answer: &[u8], kept: Map<String, Value>) -> Vec<u8> {
     let mut answer: Map<String, Value> = serde_json::from_slice(answer).unwrap_or_default();
     let unprocessed = answer.entry("UnprocessedItems").or_insert_with(|| json!({}));
@@ -245,8 +246,9 @@ fn with_unprocessed(answer: &[u8], kept: Map<String, Value>) -> Vec<u8> {
     Value::from(answer).to_string().into_bytes()
 }
 
-/// What DynamoDB says when another transaction is at work on an item (DynamoDB API reference,
-/// TransactionCanceledException and TransactionConflictException): of a transaction on its first `conflicting` items.
+/// Returns the error with which DynamoDB refuses a call while another transaction works on an item (DynamoDB API
+/// reference, TransactionCanceledException and TransactionConflictException). For a transaction, its first
+/// `conflicting` items are in conflict.
 pub(crate) fn transaction_conflict(operation: &str, request: Option<&Document>, conflicting: usize) -> ServiceError {
     let message = "Transaction is ongoing for the item";
     if !operation.starts_with("Transact") {
@@ -273,7 +275,7 @@ pub(crate) fn transaction_conflict(operation: &str, request: Option<&Document>, 
     error
 }
 
-/// Without the headers that are about one connection only, or that the next one writes anew.
+/// Removes the headers that belong to one connection only, or that the next connection sets itself.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [
         header::HOST,

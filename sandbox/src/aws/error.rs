@@ -1,4 +1,4 @@
-//! How a service says no.
+//! The errors with which a service answers.
 
 use super::protocol::{Document, Record};
 use super::service::Service;
@@ -10,46 +10,46 @@ pub(crate) struct ServiceError {
     pub code: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// For people.
+    /// The message, for a human reader.
     pub message: String,
-    /// Whether the service's own model has the shape; else it is one that every service of AWS has.
+    /// `true` if the service's own model has the shape; `false` for an error that every AWS service has.
     pub modelled: bool,
     /// The shape's other members.
     pub members: Record,
 }
 
 impl ServiceError {
-    /// An error of the service's own model.
+    /// Creates an error of the service's own model.
     pub(crate) fn modelled(code: &'static str, status: u16, message: impl Into<String>) -> Self {
         Self { code, status, message: message.into(), modelled: true, members: Record::new() }
     }
 
-    /// An error that any service may answer with.
+    /// Creates an error that any service may answer with.
     fn common(code: &'static str, status: u16, message: impl Into<String>) -> Self {
         Self { modelled: false, ..Self::modelled(code, status, message) }
     }
 
-    /// The body is not one of the protocol, or a member has the wrong type.
+    /// Returns the error for a body that is not valid in the protocol, or a member of the wrong type.
     pub(crate) fn serialization(message: impl Into<String>) -> Self {
         Self::common("SerializationException", 400, message)
     }
 
-    /// A service whose model has no error for bad input answers with the common one.
+    /// Returns the common error for invalid input, for a service whose model has none.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::common("ValidationException", 400, message)
     }
 
-    /// The body is larger than the operation takes.
+    /// Returns the error for a body that is larger than the operation accepts.
     pub(crate) fn too_large() -> Self {
         Self::common("RequestEntityTooLargeException", 413, "The request must be less than 1 MB in size.")
     }
 
-    /// There is no such operation here.
+    /// Returns the error for an operation that the sandbox does not serve.
     pub(crate) fn unknown_operation() -> Self {
         Self::common("UnknownOperationException", 400, "The sandbox does not serve this operation.")
     }
 
-    /// The caller asks too often.
+    /// Returns the service's error for a caller that exceeds the request rate.
     pub(crate) fn throttling(service: Service) -> Self {
         let message = "Rate exceeded";
         match service {
@@ -69,7 +69,7 @@ impl ServiceError {
         }
     }
 
-    /// The service failed.
+    /// Returns the service's internal error.
     pub(crate) fn internal(service: Service) -> Self {
         let message = "An internal error occurred.";
         match service {
@@ -88,7 +88,7 @@ impl ServiceError {
         }
     }
 
-    /// The caller may not do this.
+    /// Returns the service's error for a caller without authorization.
     pub(crate) fn access_denied(service: Service, operation: &str) -> Self {
         let message = format!("User: sandbox is not authorized to perform: {operation}");
         match service {
@@ -110,12 +110,12 @@ impl ServiceError {
         }
     }
 
-    /// The Metering Service is not there in this region.
+    /// Returns the error for a region in which the Metering Service is not available.
     pub(crate) fn disabled_api() -> Self {
         Self::modelled("DisabledApiException", 400, "The API is disabled in the Region.")
     }
 
-    /// The shape's full id, as the wire names it.
+    /// Returns the full id of the shape, in the form that the wire carries.
     pub(crate) fn shape_id(&self, service: Option<Service>) -> String {
         let namespace = match service {
             Some(service) if self.modelled => service.namespace(),
@@ -124,12 +124,13 @@ impl ServiceError {
         format!("{namespace}#{}", self.code)
     }
 
-    /// Whose fault it is, as awsQuery has it.
+    /// Returns the side that is at fault, in the term of awsQuery: `Sender` or `Receiver`.
     fn kind(&self) -> &'static str {
         if self.status < 500 { "Sender" } else { "Receiver" }
     }
 
-    /// The header `x-amzn-query-error` of a service that spoke awsQuery before: the code that it had there.
+    /// Returns the value of the header `x-amzn-query-error`, which a service that used awsQuery before sends: the code
+    /// that the error had there.
     pub(crate) fn query_error(&self) -> String {
         let code = match self.code {
             "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue", // SQS's model, awsQueryError
@@ -138,7 +139,7 @@ impl ServiceError {
         format!("{code};{}", self.kind())
     }
 
-    /// The body of the answer in awsQuery.
+    /// Returns the body of the answer in awsQuery.
     pub(crate) fn in_xml(&self, request_id: &str) -> Document {
         let error =
             Record::new().with("Type", self.kind()).with("Code", self.code).with("Message", self.message.as_str());
@@ -146,9 +147,10 @@ impl ServiceError {
         Record::new().with("ErrorResponse", Document::from(body)).into()
     }
 
-    /// The body of the answer.
+    /// Returns the body of the answer.
     pub(crate) fn document(&self, service: Option<Service>, request_id: &str) -> Document {
-        // DynamoDB's model spells it so in this one shape, the Catalog API's and the Scheduler's in all of theirs.
+        // DynamoDB's model spells the member `Message` in this one shape; the Catalog API's and the Scheduler's do in
+        // all shapes.
         let is_large = self.code == "TransactionCanceledException"
             || matches!(service, Some(Service::Catalog | Service::Scheduler));
         let message = if is_large { "Message" } else { "message" };

@@ -1,4 +1,4 @@
-//! Faults by plan: which calls fail, and how.
+//! The fault plan: the calls that fail, and the manner in which they fail.
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,31 +11,31 @@ use stallkeeper::ids::ProductCode;
 use super::refused::Refused;
 use super::service::Service;
 
-/// One entry of the plan: some calls of an operation fail in some way.
+/// One entry of the plan: some calls of an operation fail in one manner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Whose calls.
+    /// The service that is called.
     pub service: Service,
-    /// Which operation, or `*` for all of the service.
+    /// The operation, or `*` for all operations of the service.
     pub operation: String,
     /// The first call that fails, counted from the moment the fault is added; the next call is 1.
     #[serde(default = "one")]
     pub call: u32,
-    /// How many calls in a row fail.
+    /// The number of consecutive calls that fail.
     #[serde(default = "one")]
     pub times: u32,
-    /// How they fail.
+    /// The kind of failure.
     pub kind: FaultKind,
-    /// How long the connection is held before it is closed, by the machine's clock: for `timeout` (30 seconds unless
-    /// said otherwise), `before` and `after` (not at all unless said otherwise).
+    /// The time for which the connection is held before it closes, by the machine's clock, in milliseconds: for
+    /// `timeout` (default 30 seconds), `before` and `after` (default 0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// How many records or items it is about, from the first one on: for `unprocessed` (all unless said otherwise)
-    /// and for `transaction_conflict` on a transaction (one unless said otherwise).
+    /// The number of records or items that the fault affects, from the first one on: for `unprocessed` (default all)
+    /// and for `transaction_conflict` on a transaction (default 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<usize>,
-    /// For BatchMeterUsage: only the calls that are about this product count.
+    /// For BatchMeterUsage: the plan counts only the calls for this product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<ProductCode>,
 }
@@ -44,36 +44,37 @@ fn one() -> u32 {
     1
 }
 
-/// How a call fails.
+/// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// The connection closes without an answer, and nothing was done.
+    /// The connection closes without an answer, and the call was not performed.
     Before,
-    /// It is done, and then the connection closes without an answer.
+    /// The call is performed, then the connection closes without an answer.
     After,
-    /// The service says that it is asked too often.
+    /// The service answers that the request rate is exceeded.
     Throttle,
-    /// The service answers with its internal error, and nothing was done.
+    /// The service answers with its internal error, and the call was not performed.
     #[serde(alias = "500")]
     Error500,
-    /// The connection is held open, then closes without an answer; nothing was done.
+    /// The connection is held open, then closes without an answer. The call was not performed.
     Timeout,
-    /// There is no answer for as long as the caller waits; nothing was done.
+    /// The service does not answer for as long as the caller waits. The call was not performed.
     Hang,
-    /// The service says that the caller may not do this.
+    /// The service answers that the caller is not authorized.
     AccessDenied,
-    /// The service says that it is not there in this region (Metering Service API reference, DisabledApiException).
+    /// The service answers that it is not available in this region (Metering Service API reference,
+    /// DisabledApiException).
     DisabledApi,
-    /// The first records are not booked and come back in `UnprocessedRecords` (BatchMeterUsage), or the first items
-    /// are not written and come back in `UnprocessedItems` (BatchWriteItem). The rest is done.
+    /// The first records are not booked and come back in `UnprocessedRecords` (BatchMeterUsage), or the first items are
+    /// not written and come back in `UnprocessedItems` (BatchWriteItem). The rest of the call is performed.
     Unprocessed,
-    /// The function that makes the call dies before it is done, as does every function that runs at that moment. What
-    /// runs after that is started anew.
+    /// The function that makes the call crashes before the call is performed, as does every function that runs at that
+    /// moment. Later invocations start a new instance.
     CrashBefore,
-    /// It is done, and then the function that made the call dies, as above.
+    /// The call is performed, then the function that made the call crashes, as for `CrashBefore`.
     CrashAfter,
-    /// DynamoDB says that another transaction is at work on the item, and nothing was done.
+    /// DynamoDB answers that another transaction works on the item, and the call was not performed.
     TransactionConflict,
 }
 
@@ -97,7 +98,7 @@ impl FaultKind {
         Self::ALL.into_iter().find(|(_, kind)| *kind == self).map(|(name, _)| name).unwrap_or_default()
     }
 
-    /// What it can strike, in words, and whether that operation is of it.
+    /// Describes the operations that this kind can affect, and reports if `operation` is one of them.
     fn fits(self, service: Service, operation: &str) -> (&'static str, bool) {
         match self {
             Self::Before
@@ -142,9 +143,9 @@ impl Fault {
     ///
     /// # Errors
     ///
-    /// Names the field, and the services, operations or kinds that there are.
+    /// Fails with the field at fault and the services, operations or kinds that exist.
     pub fn read(plan: &Value) -> Result<Self, Refused> {
-        // These two first, for their own codes; what else is wrong is told by the type.
+        // These two are parsed first, for their own error codes; serde reports every other problem.
         if let Some(service) = plan.get("service").and_then(Value::as_str) {
             service.parse::<Service>()?;
         }
@@ -188,13 +189,13 @@ impl Fault {
         Ok(())
     }
 
-    /// How many records or items it is about.
+    /// Returns the number of records or items that the fault affects.
     pub(crate) fn first_records(&self) -> usize {
         let standard = if self.kind == FaultKind::Unprocessed { usize::MAX } else { 1 };
         self.records.unwrap_or(standard)
     }
 
-    /// How long the connection is held before it is cut.
+    /// Returns the time for which the connection is held before it is cut.
     pub(crate) fn hold(&self) -> Duration {
         let standard = match self.kind {
             FaultKind::Timeout => 30_000,
@@ -214,27 +215,27 @@ impl Fault {
     }
 }
 
-/// A fault of the plan, and how far it has come.
+/// A fault of the plan, with its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedFault {
-    /// What was planned.
+    /// The planned fault.
     #[serde(flatten)]
     pub fault: Fault,
-    /// How many calls it has counted.
+    /// The number of calls that it has counted.
     pub seen: u32,
-    /// How many calls it has made fail.
+    /// The number of calls that it has made fail.
     pub struck: u32,
 }
 
 impl PlannedFault {
-    /// Counts a call, and says whether it is one that fails.
+    /// Counts a call and returns `true` if that call fails.
     fn count(&mut self) -> bool {
         self.seen = self.seen.saturating_add(1);
         self.seen >= self.fault.call && self.seen - self.fault.call < self.fault.times
     }
 }
 
-/// The plan of faults, in front of every service. Clones share it.
+/// The fault plan, which applies to every service. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<Vec<PlannedFault>>>);
 
@@ -243,24 +244,24 @@ impl Faults {
     ///
     /// # Errors
     ///
-    /// Refuses an operation that the service does not have, and counts that begin at 0.
+    /// Fails for an operation that the service does not have, and for counts that start at 0.
     pub fn add(&self, fault: Fault) -> Result<(), Refused> {
         fault.check()?;
         self.lock().push(PlannedFault { fault, seen: 0, struck: 0 });
         Ok(())
     }
 
-    /// The plan, in the order in which it was made, with what has already happened.
+    /// Returns the plan, in the order in which the faults were added, with their progress.
     pub fn list(&self) -> Vec<PlannedFault> {
         self.lock().clone()
     }
 
-    /// Forgets the plan: no further call fails.
+    /// Removes all faults: no further call fails.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// Counts a call in every entry that is about it. Of those that want it to fail, the oldest has its way.
+    /// Counts a call in every entry that it matches. Returns the oldest of the entries that make the call fail.
     pub(crate) fn strike(&self, service: Service, operation: &str, product: Option<&str>) -> Option<Fault> {
         let mut plan = self.lock();
         let mut striking: Option<&mut PlannedFault> = None;

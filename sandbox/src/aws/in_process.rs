@@ -1,8 +1,7 @@
-//! The way to AWS without a port: an SDK's HTTP client that hands its requests to the services of this process.
+//! AWS without a port: an HTTP client for SDKs that passes its requests to the services of this process.
 //!
-//! Everything that stands behind the port stands behind this too: the protocols, the plan of faults, the wire log.
-//! What is saved is the sockets, and with them the machine's own time: under a paused clock of Tokio's everything
-//! that is waited for passes at once.
+//! Everything behind the port also applies here: the protocols, the fault plan, the wire log. Only the sockets are
+//! missing, and with them the time of the machine: under a paused Tokio clock, every wait ends immediately.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::server::{AwsRequest, Outcome, Services};
 use super::service::Call;
 
-/// See the module. Clones lead to the same AWS.
+/// An HTTP client that reaches the services of this process; see the module. Clones lead to the same AWS.
 #[derive(Clone)]
 pub struct InProcess {
     services: Arc<Services>,
@@ -39,17 +38,18 @@ impl InProcess {
         Self { services, meets_faults: true }
     }
 
-    /// The same way, past the plan of faults and the wire log: for reads of a test's own.
+    /// Returns a client that bypasses the fault plan and the wire log, for the reads of a test itself.
     pub fn past_faults(self) -> Self {
         Self { meets_faults: false, ..self }
     }
 
-    /// Has a request answered. Dropping the future takes the request back, if it was not done yet; who wants it done
-    /// all the same, as at AWS, gives it a task of its own.
+    /// Sends a request and returns its answer. Dropping the future cancels a request that has not been performed yet.
+    /// To have the request performed in any case, as AWS does, call this in a task of its own.
     ///
     /// # Errors
     ///
-    /// When the connection is lost, by a planned fault.
+    /// Fails when the request's body is a stream or its service is not served here, and when a planned fault drops the
+    /// connection.
     pub async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let headers = headers(&request);
         let body = request.body().bytes().ok_or_else(|| lost("a body that streams does not get here"))?.to_vec();
@@ -71,7 +71,7 @@ impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let here = self.clone();
         HttpConnectorFuture::new(async move {
-            // A task of its own: as at AWS, what a caller has sent is done even if the caller hangs up.
+            // A separate task: as in AWS, a sent request is performed even if the caller disconnects.
             let answering = tokio::spawn(async move { here.ask(request).await });
             answering.await.unwrap_or_else(|_| Err(lost("the call was not answered")))
         })

@@ -11,7 +11,7 @@ use super::protocol::Document;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Input<'a>(&'a BTreeMap<String, Document>);
 
-/// What is wrong with a request. Each service has its own error for it.
+/// A problem with a request. Each service maps it to an error of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BadInput {
     pub member: &'static str,
@@ -20,9 +20,9 @@ pub(crate) struct BadInput {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Problem {
-    /// The member cannot even be read as its type.
+    /// The member cannot be read as its type.
     WrongType { wanted: &'static str },
-    /// A required member is not there.
+    /// A required member is missing.
     Missing,
     /// The member breaks a rule of the model.
     Breaks { rule: String },
@@ -33,7 +33,7 @@ impl BadInput {
         Self { member, problem: Problem::Breaks { rule: rule.into() } }
     }
 
-    /// The sentence about a broken rule. The value is not repeated: it may be a token.
+    /// Returns the sentence about a broken rule. It does not repeat the value, which may be a token.
     pub(crate) fn sentence(&self) -> String {
         let rule = match &self.problem {
             Problem::WrongType { wanted } => format!("Member must be {wanted}"),
@@ -43,8 +43,8 @@ impl BadInput {
         format!("1 validation error detected: Value at '{}' failed to satisfy constraint: {rule}", self.member)
     }
 
-    /// A value of the wrong type is no request of the protocol, for any service; a broken rule is the service's own
-    /// matter.
+    /// Converts the problem to an error. A value of the wrong type is a serialization error for every service; for any
+    /// other problem `of_the_service` chooses the error.
     pub(crate) fn into_error(self, of_the_service: impl FnOnce(&Self) -> ServiceError) -> ServiceError {
         match self.problem {
             Problem::WrongType { wanted } => {
@@ -55,11 +55,11 @@ impl BadInput {
     }
 }
 
-/// The model's rule for a text.
+/// A rule of the model for a text.
 pub(crate) struct TextRule {
     pub shortest: usize,
     pub longest: usize,
-    /// The model's pattern, for the message.
+    /// The pattern of the model, for the message.
     pub pattern: &'static str,
     pub allows: fn(char) -> bool,
 }
@@ -80,7 +80,7 @@ impl TextRule {
 }
 
 impl<'a> Input<'a> {
-    /// The members of a document, if it is a structure.
+    /// Returns the members of a document, or an error if it is not a structure.
     pub(crate) fn of(document: &'a Document, member: &'static str) -> Result<Self, BadInput> {
         match document {
             Document::Map(members) => Ok(Self(members)),
@@ -88,12 +88,12 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The names of the members.
+    /// Returns the names of the members.
     pub(crate) fn names(self) -> impl Iterator<Item = &'a str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// A member that has a value; null is none.
+    /// Returns a member that has a value; null counts as missing.
     pub(crate) fn value(self, member: &'static str) -> Option<&'a Document> {
         self.0.get(member).filter(|value| **value != Document::Null)
     }
@@ -102,7 +102,7 @@ impl<'a> Input<'a> {
         self.value(member).map(|value| text(value, member, rule)).transpose()
     }
 
-    /// The list must be there, if only as an empty one.
+    /// Returns a list that must be present; it may be empty.
     pub(crate) fn required_list(self, member: &'static str) -> Result<&'a [Document], BadInput> {
         self.list(member)?.ok_or(BadInput { member, problem: Problem::Missing })
     }
@@ -111,7 +111,7 @@ impl<'a> Input<'a> {
         self.text(member, rule)?.ok_or(BadInput { member, problem: Problem::Missing })
     }
 
-    /// A whole number from 1 to `most`.
+    /// Returns a whole number from 1 to `most`, or `most` if the member is missing.
     pub(crate) fn page_size(self, member: &'static str, most: usize) -> Result<usize, BadInput> {
         match self.value(member) {
             None => Ok(most),
@@ -123,7 +123,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// A whole number from 0 to 2147483647, as AWS's quantities are.
+    /// Returns a whole number from 0 to 2147483647, the range of AWS's quantities.
     pub(crate) fn quantity(self, member: &'static str) -> Result<Option<u32>, BadInput> {
         match self.value(member) {
             None => Ok(None),
@@ -135,7 +135,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// A time, as JSON writes it in seconds since 1970 and CBOR under a tag of its own.
+    /// Returns a time, which JSON writes as seconds since 1970 and CBOR with a tag of its own.
     pub(crate) fn required_timestamp(self, member: &'static str) -> Result<Timestamp, BadInput> {
         let since = match self.value(member) {
             None => return Err(BadInput { member, problem: Problem::Missing }),
@@ -166,7 +166,8 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Refuses members that the model has and the sandbox has not: an answer past them would look right and be wrong.
+/// Refuses members that the model has and the sandbox does not serve: an answer that ignored them would look right and
+/// be wrong.
 pub(crate) fn only(members: Input<'_>, member: &'static str, served: &[&str]) -> Result<(), BadInput> {
     match members.names().find(|name| !served.contains(name)) {
         None => Ok(()),
@@ -176,7 +177,7 @@ pub(crate) fn only(members: Input<'_>, member: &'static str, served: &[&str]) ->
     }
 }
 
-/// A value that must be a text.
+/// Returns a value that must be a text.
 pub(crate) fn text<'a>(value: &'a Document, member: &'static str, rule: &TextRule) -> Result<&'a str, BadInput> {
     match value {
         Document::Text(text) => rule.check(member, text).map(|()| text.as_str()),

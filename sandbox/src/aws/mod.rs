@@ -1,21 +1,21 @@
-//! AWS on one port: everything that Stallkeeper asks of AWS, behind one endpoint URL.
+//! AWS on one port: everything that Stallkeeper calls in AWS, behind one endpoint URL.
 //!
-//! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is all that an SDK needs: the services are told apart by what their
-//! protocols put into the request. DynamoDB is an embedded server behind a proxy. AWS Marketplace's services (metering,
-//! entitlement, agreement) answer from one [`Marketplace`], in awsJson and in Smithy RPC v2 CBOR, with the shapes and
-//! limits of AWS's API models; its Catalog API answers from the [`Catalog`], in restJson1. What SNS and SES are given
-//! stays in an [`Outbox`].
+//! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is the only setting that an SDK needs: the services are told apart by
+//! what their protocols put into the request. DynamoDB is an embedded server behind a proxy. The services of AWS
+//! Marketplace (metering, entitlement, agreement) answer from one [`Marketplace`], in awsJson and in Smithy RPC v2
+//! CBOR, with the shapes and limits of AWS's API models; its Catalog API answers from the [`Catalog`], in restJson1.
+//! Messages and mails sent through SNS and SES stay in an [`Outbox`].
 //!
-//! **Signatures are not verified.** Any credentials will do, and there is one caller: the seller, whose account proposes
-//! all agreements. Never let anybody but yourself reach the port.
+//! **Signatures are not verified.** Any credentials are accepted, and there is one caller: the seller, whose account
+//! proposes all agreements. Never expose the port to other users.
 //!
-//! What happens at AWS Marketplace is told to an event bus as [`Announcement`]s, each with the time at which it is due;
-//! delivering them is the bus's part.
+//! Events on AWS Marketplace are sent as [`Announcement`]s, each with the time at which it is due, to an event bus,
+//! which delivers them.
 //!
-//! In the order of a call: `server` reads it (`service`, `protocol`, `input`), `faults`, `wire_log` and `recording` stand
-//! before every service, `operations` answer it from the `marketplace` or the `catalog`, `outbox` keeps it, `deployed`
-//! answers what operators ask of the stacks, or `dynamodb` passes it on.
-//! `in_process` is the same without the port.
+//! In the order of a call: `server` reads it (`service`, `protocol`, `input`); `faults`, `wire_log` and `recording`
+//! apply to every service; `operations` answer it from the `marketplace` or the `catalog`, `outbox` stores it,
+//! `deployed` answers the calls of operators about the stacks, or `dynamodb` forwards it. `in_process` does the same
+//! without the port.
 
 mod catalog;
 mod connection;
@@ -75,28 +75,29 @@ pub use region::Region;
 pub use service::Service;
 pub use wire_log::{Count, Counts, WireCall, WireLog};
 
-/// How an AWS is to be.
+/// The options of an AWS.
 #[derive(Debug)]
 pub struct AwsOptions {
-    /// The port on the loopback interface; 0 takes a free one.
+    /// The port on the loopback interface; 0 selects a free one.
     pub port: u16,
-    /// What time it is there.
+    /// The clock of this AWS.
     pub clock: Clock,
     /// The products that can be bought.
     pub listings: Vec<Listing>,
-    /// The file that DynamoDB keeps its tables in; none keeps them in memory. What was bought is in memory only.
+    /// The file in which DynamoDB keeps its tables; `None` keeps them in memory. Purchases are in memory only.
     pub data: Option<PathBuf>,
-    /// Which readings of AWS's documents hold.
+    /// The readings of AWS's documents that apply.
     pub readings: Readings,
-    /// How long its news takes.
+    /// The delays of its events.
     pub delays: Delays,
-    /// Where its news goes.
+    /// The channel that receives its events.
     pub announcements: mpsc::UnboundedSender<Announcement>,
-    /// What the names of all that is bought are drawn from: the same seed gives the same. None draws others each time.
+    /// The seed of the names of everything that is bought: the same seed gives the same names. With `None` they differ
+    /// each time.
     pub seed: Option<u64>,
 }
 
-/// A running AWS. Dropping it stops its servers: they finish what they have begun to answer.
+/// A running AWS. Dropping it stops its servers after they have finished the answers in progress.
 #[derive(Debug)]
 pub struct Aws {
     url: String,
@@ -105,12 +106,12 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Starts an AWS; needs a Tokio runtime, and is ready for calls when it returns.
+    /// Starts an AWS. Requires a Tokio runtime; the AWS is ready for calls when this returns.
     ///
     /// # Errors
     ///
-    /// A port that is taken, a file that is no database, two listings of one product, or a recording of operations
-    /// that cannot be written.
+    /// Fails for a port that is in use, a file that is not a database, two listings of one product, a recording of
+    /// operations that cannot be written, or a machine without randomness if there is no seed.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
         let AwsOptions { port, clock, listings, data, readings, delays, announcements, seed } = options;
         let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
@@ -126,76 +127,76 @@ impl Aws {
         Ok(Self { url, services, _running: running })
     }
 
-    /// An AWS without ports: only clients of [`in_process`](Self::in_process) reach it. It keeps its tables in memory and
-    /// no wire log. `port` and `data` of the options say nothing here.
+    /// Creates an AWS without ports, which only clients of [`in_process`](Self::in_process) reach. It keeps its tables
+    /// in memory and no wire log, and ignores `port` and `data` of the options.
     ///
     /// # Errors
     ///
-    /// Two listings of one product.
+    /// Fails for two listings of one product, or a machine without randomness if there is no seed.
     pub fn without_ports(options: AwsOptions) -> anyhow::Result<Self> {
         let AwsOptions { port: _, data: _, clock, listings, readings, delays, announcements, seed } = options;
         let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::without_server()?;
         let services = Services::new(marketplace, catalog, dynamodb, WireLog::none(), None, stop);
-        // No name of a host: whoever comes by a socket finds nothing.
+        // A host name that never resolves: a call through a socket fails.
         Ok(Self { url: "http://aws.invalid".to_owned(), services, _running: running })
     }
 
-    /// The way to it for SDK clients of the same process.
+    /// Returns an HTTP client for SDKs in the same process.
     pub fn in_process(&self) -> InProcess {
         InProcess::new(Arc::clone(&self.services))
     }
 
-    /// The endpoint URL of every service.
+    /// Returns the endpoint URL of every service.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The endpoint URL of the embedded DynamoDB itself, for reads of a test or of the sandbox's own: no planned fault
-    /// strikes them, and they stand in no log.
+    /// Returns the endpoint URL of the embedded DynamoDB itself, for reads of a test or of the sandbox itself: no
+    /// planned fault affects them, and no log records them.
     pub fn dynamodb_url(&self) -> &str {
         self.services.dynamodb.url()
     }
 
-    /// AWS Marketplace, where buyers buy.
+    /// Returns AWS Marketplace, where buyers make purchases.
     pub fn marketplace(&self) -> &Marketplace {
         &self.services.marketplace
     }
 
-    /// The seller's catalog of products and offers.
+    /// Returns the seller's catalog of products and offers.
     pub fn catalog(&self) -> &Catalog {
         &self.services.catalog
     }
 
-    /// Tells operators of the stacks that are set up on it.
+    /// Makes the stacks that are deployed on it visible to operators.
     pub(crate) fn deploy(&self, stacks: Vec<Arc<Stack>>) {
         let Services { deployed, marketplace, .. } = &*self.services;
         deployed.set_up(&self.url, marketplace.seller().as_str(), marketplace.now(), stacks);
     }
 
-    /// What SNS and SES were given.
+    /// Returns the messages and mails sent through SNS and SES.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.services.outbox
     }
 
-    /// The plan of faults.
+    /// Returns the fault plan.
     pub fn faults(&self) -> &Faults {
         &self.services.faults
     }
 
-    /// Counts the crashes of functions that planned faults have made.
+    /// Returns the number of function crashes that planned faults have caused.
     pub(crate) fn crashes(&self) -> watch::Receiver<u64> {
         self.services.crashes.subscribe()
     }
 
-    /// What was asked, and how often.
+    /// Returns the log and the counts of the calls.
     pub fn wire(&self) -> &WireLog {
         &self.services.wire
     }
 }
 
-/// Both sides of AWS Marketplace, with names of their own for each.
+/// Opens both sides of AWS Marketplace, with a separate source of names for each.
 fn open(
     clock: Clock,
     listings: Vec<Listing>,

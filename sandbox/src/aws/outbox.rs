@@ -1,6 +1,6 @@
-//! SNS and SES: what was published and mailed, as far as it got.
+//! SNS and SES: the published messages and the sent mails.
 //!
-//! A topic takes whatever is published to an ARN, and a mail goes nowhere but here.
+//! Any topic ARN is accepted, and a mail is stored here and not sent on.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,46 +12,46 @@ use super::error::ServiceError;
 use super::protocol::{Document, Record};
 use super::service::Service;
 
-/// The largest message that SNS takes, with its attributes (SNS API reference, Publish).
+/// The largest message that SNS accepts, with its attributes, in bytes (SNS API reference, Publish).
 const LARGEST_MESSAGE: usize = 256 * 1024;
 
-/// A message of a topic.
+/// A message published to a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Published {
-    /// When.
+    /// The time of publication.
     pub at: Timestamp,
-    /// SNS's id of it.
+    /// The message id from SNS.
     pub message_id: String,
-    /// The topic.
+    /// The ARN of the topic.
     pub topic_arn: String,
-    /// What it says.
+    /// The text of the message.
     pub message: String,
-    /// The values of its attributes, by name.
+    /// The values of the message attributes, by name.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// A mail.
+/// A sent mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mailed {
-    /// When.
+    /// The time of sending.
     pub at: Timestamp,
-    /// SES's id of it.
+    /// The message id from SES.
     pub message_id: String,
-    /// From whom.
+    /// The sender's address.
     pub from: String,
-    /// To whom.
+    /// The recipients' addresses.
     pub to: Vec<String>,
-    /// Whom an answer goes to.
+    /// The reply-to addresses.
     pub reply_to: Vec<String>,
-    /// What it is about.
+    /// The subject.
     pub subject: String,
-    /// What it says, as plain text.
+    /// The body as plain text.
     pub text: String,
-    /// What it says, as HTML.
+    /// The body as HTML.
     pub html: String,
 }
 
-/// What has left.
+/// Everything that was published and mailed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// The messages of every topic, oldest first.
@@ -60,17 +60,18 @@ pub struct Left {
     pub mails: Vec<Mailed>,
 }
 
-/// Where what leaves is kept.
+/// The store of published messages and sent mails.
 #[derive(Debug, Default)]
 pub struct Outbox(Mutex<Left>);
 
 impl Outbox {
-    /// Everything that has left so far.
+    /// Returns everything that was published and mailed so far.
     pub fn left(&self) -> Left {
         self.lock().clone()
     }
 
-    /// The messages of a topic, without the first so many that were published to any, and how many those are now.
+    /// Returns the messages of a topic without the first `first` messages of all topics, and the number of messages of
+    /// all topics now.
     pub(crate) fn published_since(&self, first: usize, topic: &str) -> (Vec<Published>, usize) {
         let left = self.lock();
         let of_topic = left.published.iter().skip(first).filter(|published| published.topic_arn == topic);

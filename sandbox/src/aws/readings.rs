@@ -1,5 +1,5 @@
-//! What can be chosen about this AWS: which reading of its documents holds where they disagree, and how long its news
-//! takes.
+//! The options of this AWS: the reading of its documents that applies where they disagree, and the delays of its
+//! events.
 
 use jiff::SignedDuration;
 use jiff::fmt::serde::duration::friendly::compact as duration;
@@ -8,44 +8,43 @@ use serde_json::Value;
 
 use super::refused::Refused;
 
-/// Which reading of AWS's documents holds, where they disagree or where real life differs from them.
+/// The reading of AWS's documents that applies where they disagree or where the real AWS differs from them.
 ///
-/// The default is what was observed, or where nothing was observed what the API models say, or where they say nothing
-/// what is hardest on a caller.
+/// The default is the observed behavior. Where nothing was observed, it is what the API models say; where they say
+/// nothing, it is the reading that is hardest on a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readings {
-    /// How long a registration token can be resolved.
+    /// The time for which a registration token can be resolved.
     pub token_life: TokenLife,
-    /// Which keys of the buyer ResolveCustomer answers.
+    /// The keys of the buyer that ResolveCustomer returns.
     pub resolve_customer_sends: ResolveCustomerSends,
-    /// How long after `License Updated` GetEntitlements shows what it is about; `"30s"` in JSON. AWS does not say that
-    /// it shows it at once. What a license no longer grants is gone at once all the same.
+    /// The delay after `License Updated` until GetEntitlements shows the change; `"30s"` in JSON. AWS does not say that
+    /// it shows the change immediately. What a license no longer grants disappears immediately in any case.
     #[serde(serialize_with = "duration::required", deserialize_with = "not_negative")]
     pub entitlements: SignedDuration,
-    /// Whether AWS names the licenses of products of the older kind too: by License events, and in
-    /// GetAgreementEntitlements. It does; a backend that keys such
-    /// buyers by customer must not take them for new ones.
+    /// `true` if AWS also names the licenses of legacy products: in License events and in GetAgreementEntitlements. AWS
+    /// does; a backend that identifies such buyers by customer must not take them for new ones.
     pub legacy_license_events: bool,
-    /// Whether a license stays the same when its agreement is renewed or replaced. AWS does not say;
+    /// `true` if a license stays the same when its agreement is renewed or replaced. AWS does not document it;
     /// [`Change`](super::Change) can choose for one case.
     pub license_survives_renewal: bool,
-    /// How License events write the ARN of a license.
+    /// The form of a license's ARN in License events.
     pub license_arn: LicenseArnForm,
-    /// Whether GetEntitlements answers only 20 requests a second, and BatchMeterUsage only 10.
+    /// `true` if GetEntitlements accepts only 20 requests a second, and BatchMeterUsage only 10.
     ///
-    /// The second runs by the sandbox's clock or by the machine's, whichever has moved on further. So a clock that
-    /// stands cannot starve a caller that backs off and asks again, and one that is advanced by a second gives a full
-    /// second's worth at once.
+    /// The second runs by the sandbox's clock or by the machine's, whichever has advanced further. So a stopped clock
+    /// cannot starve a caller that backs off and retries, and a clock that is advanced by a second gives the full rate
+    /// of a second immediately.
     pub rate_limits: bool,
-    /// What BatchMeterUsage says to a record that was booked before with the same quantity.
+    /// The answer of BatchMeterUsage to a record that was booked before with the same quantity.
     pub identical_repeat: IdenticalRepeat,
-    /// What BatchMeterUsage does with a LicenseArn beside a ProductCode.
+    /// The handling of a LicenseArn beside a ProductCode in BatchMeterUsage.
     pub product_code_with_license: ProductCodeWithLicense,
-    /// What BatchMeterUsage does with an empty CustomerIdentifier.
+    /// The handling of an empty CustomerIdentifier in BatchMeterUsage.
     pub empty_customer_identifier: EmptyCustomerIdentifier,
-    /// Which event opens the last hour in which usage is taken.
+    /// The event that opens the last hour in which usage is accepted.
     pub final_window: FinalWindow,
-    /// What BatchMeterUsage says to usage from before its license was ready, or from after its end.
+    /// The answer of BatchMeterUsage to usage from before its license was ready, or from after its end.
     pub usage_outside_license: UsageOutsideLicense,
     /// The answer to usage that is stamped with the start of the hour of its license's purchase, and so before it.
     pub start_of_purchase_hour: StartOfPurchaseHour,
@@ -72,12 +71,12 @@ impl Default for Readings {
 }
 
 impl Readings {
-    /// The same with other values for the members of a JSON object; the others stay:
+    /// Returns these readings with other values for the members of a JSON object; the others stay:
     /// `{"identical_repeat": "duplicate_record", "rate_limits": false}`.
     ///
     /// # Errors
     ///
-    /// Names the readings that there are, or the values that a reading can have.
+    /// Fails with the readings that exist, or with the values that a reading accepts.
     pub fn with(&self, changes: &Value) -> Result<Self, Refused> {
         let not_one = |problem: String| Refused::ReadingInvalid { reading: "the body".to_owned(), problem };
         let changes = changes.as_object().ok_or_else(|| not_one("it must be a JSON object".to_owned()))?;
@@ -109,8 +108,8 @@ fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDura
     }
 }
 
-/// How long a registration token can be resolved (AWS Marketplace user guide, saas-product-customer-setup, which gives
-/// both).
+/// The time for which a registration token can be resolved (AWS Marketplace user guide, saas-product-customer-setup,
+/// which gives both values).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenLife {
@@ -121,7 +120,7 @@ pub enum TokenLife {
 }
 
 impl TokenLife {
-    /// The same as a length of time.
+    /// Returns the time as a duration.
     pub fn duration(self) -> SignedDuration {
         match self {
             Self::FourHours => SignedDuration::from_hours(4),
@@ -130,61 +129,62 @@ impl TokenLife {
     }
 }
 
-/// Which keys of the buyer ResolveCustomer answers.
+/// The keys of the buyer that ResolveCustomer returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResolveCustomerSends {
-    /// The one that the product goes by: the LicenseArn, or for a product of the older kind the CustomerIdentifier.
+    /// The key that identifies the buyers of the product: the LicenseArn, or for a legacy product the
+    /// CustomerIdentifier.
     OwnKey,
     /// Both, for products of both kinds: the model allows it, and says only of *new* integrations that the
     /// CustomerIdentifier is not populated (Metering Service API reference, ResolveCustomerResult).
     BothKeys,
 }
 
-/// How License events write the ARN of a license.
+/// The form of a license's ARN in License events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LicenseArnForm {
-    /// `arn:aws:license-manager::<account>:license:l-…`, as real events have it.
+    /// `arn:aws:license-manager::<account>:license:l-…`, the form of real events.
     Real,
-    /// `aws:license-manager:us-east-1:<account>:l-…`, as the user guide's example has it.
+    /// `aws:license-manager:us-east-1:<account>:l-…`, the form of the user guide's example.
     Documented,
 }
 
-/// What BatchMeterUsage says to a record that was booked before with the same quantity.
+/// The answer of BatchMeterUsage to a record that was booked before with the same quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IdenticalRepeat {
     /// `Success` with the same MeteringRecordId: "Identical requests are idempotent and can be retried with the same
     /// records or a subset of records" (Metering Service API reference, BatchMeterUsage).
     Success,
-    /// `DuplicateRecord`, as AWS's metering skill (aws/agent-toolkit-for-aws) has it.
+    /// `DuplicateRecord`, according to AWS's metering skill (aws/agent-toolkit-for-aws).
     DuplicateRecord,
 }
 
-/// What BatchMeterUsage does with a LicenseArn beside a ProductCode.
+/// The handling of a LicenseArn beside a ProductCode in BatchMeterUsage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductCodeWithLicense {
-    /// Books it apart from what is sent without a ProductCode: "Sending metering records with both ProductCode and
-    /// LicenseArn for the same customer within the same hour will result in duplicate billing" (Metering Service API
-    /// reference, BatchMeterUsageRequest).
+    /// Books the record separately from those without a ProductCode: "Sending metering records with both ProductCode
+    /// and LicenseArn for the same customer within the same hour will result in duplicate billing" (Metering Service
+    /// API reference, BatchMeterUsageRequest).
     BillsTwice,
-    /// Refuses the call with InvalidLicenseException, as was seen (RedHatInsights/rhsm-subscriptions, PR 6539).
+    /// Refuses the call with InvalidLicenseException, as was observed (RedHatInsights/rhsm-subscriptions, PR 6539).
     Refused,
 }
 
-/// What BatchMeterUsage does with an empty CustomerIdentifier, which the API model allows and the Rust SDK sends.
+/// The handling of an empty CustomerIdentifier, which the API model allows and the Rust SDK sends, in BatchMeterUsage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyCustomerIdentifier {
-    /// It is one that does not exist: InvalidCustomerIdentifierException.
+    /// The customer does not exist: InvalidCustomerIdentifierException.
     Refused,
-    /// It is as if it were not there.
+    /// The member counts as missing.
     Ignored,
 }
 
-/// Which event opens the last hour in which usage is taken. For buyers of a legacy product it is always
+/// The event that opens the last hour in which usage is accepted. For buyers of a legacy product it is always
 /// `unsubscribe-pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,11 +192,11 @@ pub enum FinalWindow {
     /// Purchase Agreement Ended "marks the start of the final reporting window" (AWS Marketplace user guide,
     /// saas-eventbridge-integration).
     AgreementEnded,
-    /// License Deprovisioned does, as a newer copy of that page and AWS's metering skill have it.
+    /// License Deprovisioned opens it, according to a newer copy of that page and AWS's metering skill.
     LicenseDeprovisioned,
 }
 
-/// What BatchMeterUsage says to usage from before its license was ready, or from after its end.
+/// The answer of BatchMeterUsage to usage from before its license was ready, or from after its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageOutsideLicense {
@@ -204,7 +204,7 @@ pub enum UsageOutsideLicense {
     /// this product" (Metering Service API reference, UsageRecordResult).
     CustomerNotSubscribed,
     /// InvalidLicenseException for the whole call: "Ensure … usage is within the license activation period" (the same,
-    /// InvalidLicenseException). A record that names no license is not subscribed even so.
+    /// InvalidLicenseException). A record that names no license still gets `CustomerNotSubscribed`.
     InvalidLicense,
 }
 
@@ -212,33 +212,33 @@ pub enum UsageOutsideLicense {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartOfPurchaseHour {
-    /// The one of [`UsageOutsideLicense`]: a license takes usage from the second in which it is ready.
+    /// The answer of [`UsageOutsideLicense`]: a license accepts usage from the second in which it is ready.
     OutsideLicense,
     /// `Success`, once the license is ready: AWS's metering skill (aws/agent-toolkit-for-aws) stamps all usage with the
-    /// start of its hour, that of the purchase too.
+    /// start of its hour, also in the hour of the purchase.
     Accepted,
 }
 
-/// How long AWS takes between a change and its effect, or the news of it.
+/// The delays between a change and its effect, or the event about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
-    /// From the agreement to its license: until then its buyer holds no entitlement.
+    /// The time from the agreement to its license: until then the buyer has no entitlement.
     pub provision: SignedDuration,
-    /// From the end of an agreement to the end of its license.
+    /// The time from the end of an agreement to the end of its license.
     pub revoke: SignedDuration,
-    /// From the start of a change set in the catalog to its end.
+    /// The time from the start of a change set in the catalog to its end.
     pub change_set: SignedDuration,
 }
 
 impl Delays {
-    /// Everything at once. What is due at the same moment still comes in AWS's order.
+    /// Returns delays of zero. What is due at the same moment still comes in AWS's order.
     pub const fn none() -> Self {
         Self { provision: SignedDuration::ZERO, revoke: SignedDuration::ZERO, change_set: SignedDuration::ZERO }
     }
 }
 
 impl Default for Delays {
-    /// As observed: 61 seconds to provision, 31 to revoke, 4 minutes to change the catalog.
+    /// Returns the observed delays: 61 seconds to provision, 31 to revoke, 4 minutes to change the catalog.
     fn default() -> Self {
         Self {
             provision: SignedDuration::from_secs(61),

@@ -1,8 +1,9 @@
-//! What each function asks AWS for, as IAM sees it: written down for the check of the template's policies
-//! (`tests/template/check_policies.py`), if `SANDBOX_OPERATIONS` names a folder.
+//! A record of the AWS actions that each function uses, in the terms of IAM, for the check of the template's policies
+//! (`tests/template/check_policies.py`). It is written if `SANDBOX_OPERATIONS` names a folder.
 //!
-//! A line is a function, an action and what the action is on: `usage dynamodb:Query table/any/index/work`. A process
-//! has a file of its own there, to which each of its sandboxes adds what it sees for the first time.
+//! A line names a function, an action and the resource of the action: `usage dynamodb:Query table/any/index/work`. Each
+//! process has its own file in that folder, to which each of its sandboxes adds the actions that it sees for the first
+//! time.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,20 +18,20 @@ use serde_json::Value;
 
 use super::service::{Call, Service};
 
-/// The same configuration, but its clients say on the wire which function they belong to.
+/// Returns the same configuration, whose clients put the name of their function into each request.
 pub(crate) fn named(config: &SdkConfig, function: &'static str) -> SdkConfig {
     let mut named = config.to_builder();
     named.set_app_name(AppName::new(function).ok());
     named.build()
 }
 
-/// The function that asks, if it is [`named`].
+/// Returns the name of the function that makes the request, if it has a [`named`] configuration.
 fn function(headers: &HeaderMap) -> Option<&str> {
     let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
     agent.split(' ').find_map(|part| part.strip_prefix("app/"))
 }
 
-/// Where it is written down.
+/// The file to which the actions are written.
 #[derive(Debug)]
 pub(crate) struct Recording {
     file: File,
@@ -38,11 +39,11 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// The recording that the environment asks for; none if it asks for none.
+    /// Opens the recording that the environment asks for; `None` if it asks for none.
     ///
     /// # Errors
     ///
-    /// A folder that cannot be written to: what is missing there would count as never asked for.
+    /// Fails for a folder that cannot be written to: an action that is missing there would count as never used.
     pub(crate) fn from_environment() -> anyhow::Result<Option<Self>> {
         let Some(folder) = std::env::var_os("SANDBOX_OPERATIONS") else { return Ok(None) };
         let path = Path::new(&folder).join(format!("{}.txt", std::process::id()));
@@ -51,14 +52,14 @@ impl Recording {
         Ok(Some(Self { file, written: Mutex::default() }))
     }
 
-    /// Writes down what a call needs, if it is a function's and was not seen yet.
+    /// Writes the actions that a call needs, if a function made it and they were not written before.
     pub(crate) fn note(&self, headers: &HeaderMap, call: &Call, request: &Value) {
         let Some(function) = function(headers) else { return };
         for Needed { action, on } in needed(call.service, &call.operation, request) {
             let line = format!("{function} {action} {on}\n");
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             if !written.contains(&line) {
-                // The whole line at once: sandboxes of one process write to the same file.
+                // The whole line in one write: sandboxes of one process write to the same file.
                 if let Err(error) = (&self.file).write_all(line.as_bytes()) {
                     tracing::error!(%error, "the recording of operations is not complete");
                 }
@@ -68,16 +69,16 @@ impl Recording {
     }
 }
 
-/// What a policy must allow.
+/// An action that a policy must allow.
 #[derive(Debug, PartialEq, Eq)]
 struct Needed {
     action: String,
-    /// The end of the resource's ARN, or `*` where the action knows none.
+    /// The end of the resource's ARN, or `*` where the action supports no resource.
     on: String,
 }
 
-/// What IAM asks for a call. It knows no transactions: each part of one is an action of its own (DynamoDB developer
-/// guide, "Using IAM with DynamoDB transactions").
+/// Returns the actions that IAM checks for a call. IAM knows no transactions: each part of one is an action of its own
+/// (DynamoDB developer guide, "Using IAM with DynamoDB transactions").
 fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
     let of = |name: &str| request.get(name).and_then(Value::as_str);
     let one = |prefix: &str, on: &str| vec![Needed { action: format!("{prefix}:{operation}"), on: on.to_owned() }];
@@ -85,30 +86,30 @@ fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
         Service::DynamoDb => in_table(operation, request),
         Service::Metering | Service::Entitlement | Service::Agreement => one("aws-marketplace", "*"),
         Service::Catalog => in_catalog(request).into_iter().flat_map(|on| one("aws-marketplace", &on)).collect(),
-        // This knows no single subscription.
+        // This action does not support a single subscription as its resource.
         Service::Sns if operation == "GetSubscriptionAttributes" => one("sns", "*"),
-        // They are asked for by the beginning of their names.
+        // These are requested by the prefix of their names.
         Service::CloudWatch => one("cloudwatch", "alarm:*"),
         Service::Logs => one("logs", "log-group:*"),
         Service::Sns => one("sns", of("TopicArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default()),
-        // Which identity it is depends on what is verified at SES: the address, or its domain.
+        // The identity depends on what is verified in SES: the address, or its domain.
         Service::Ses => one("ses", "identity"),
         Service::Sqs => one("sqs", of("QueueUrl").and_then(|url| url.rsplit('/').next()).unwrap_or("*")),
         Service::EventBridge => {
             one("events", &format!("rule/{}", of("Name").or_else(|| of("Rule")).unwrap_or_default()))
         }
         Service::Scheduler => one("scheduler", &format!("schedule/default/{}", of("Name").unwrap_or_default())),
-        // What operators ask for: no function does.
+        // Operators call these; no function does.
         Service::CloudFormation | Service::Sts | Service::Lambda => one(service.name(), "*"),
     }
 }
 
-/// The ends of the ARNs of the entities and change sets that a call is about; a list is about none (Service
-/// Authorization Reference, AWS Marketplace Catalog).
+/// Returns the ends of the ARNs of the entities and change sets that a call is about; a list call is about none
+/// (Service Authorization Reference, AWS Marketplace Catalog).
 fn in_catalog(request: &Value) -> Vec<String> {
     let end = |kind: &str, id: &str| {
         let id = id.split_once('@').map_or(id, |(id, _)| id);
-        // What a caller makes up is no part of a line; nor is what does not exist yet.
+        // A value that a caller makes up does not go into a line, and neither does an entity that does not exist yet.
         let is_id = id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         format!("AWSMarketplace/{kind}/{}", if is_id && !id.is_empty() { id } else { "*" })
     };

@@ -1,167 +1,167 @@
-//! Why the sandbox does not do what a person or a test asked of it.
+//! The reasons for which the sandbox refuses a request of an operator or a test.
 
 use stallkeeper::ids::{AgreementId, DimensionKey, InvalidId, ProductCode};
 
-/// What was asked cannot be done, with a stable [code](Refused::code) and a sentence that says what would be right.
+/// A refused request, with a stable [code](Refused::code) and a sentence that says what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No listing has that product code.
     #[error("no listing has the product code `{product}`; the listings are: {known}")]
     ProductUnknown {
-        /// What was asked for.
+        /// The requested product code.
         product: ProductCode,
-        /// The product codes that there are.
+        /// The known product codes.
         known: String,
     },
     /// The listing has no such dimension.
     #[error("the product has no dimension `{dimension}`; its entitled dimensions are: {known}")]
     DimensionUnknown {
-        /// What was asked for.
+        /// The requested dimension.
         dimension: DimensionKey,
-        /// The entitled dimensions that there are.
+        /// The entitled dimensions of the product.
         known: String,
     },
-    /// The dimension is only metered, so nobody buys an amount of it.
+    /// The dimension is only metered, so buyers cannot buy an amount of it.
     #[error("dimension `{dimension}` is metered, nobody buys an amount of it in advance")]
     DimensionNotEntitled {
-        /// What was asked for.
+        /// The requested dimension.
         dimension: DimensionKey,
     },
-    /// A contract was to be bought without an amount of anything.
+    /// A contract purchase has no amount for any dimension.
     #[error("a contract needs a value for at least one of its entitled dimensions: {known}")]
     ValueMissing {
-        /// The entitled dimensions that there are.
+        /// The entitled dimensions of the product.
         known: String,
     },
-    /// The value has no type that an entitlement can have.
+    /// The value has no type that an entitlement supports.
     #[error("the value of `{dimension}` must be a number from 0 to 2147483647, true, false or a text")]
     ValueInvalid {
-        /// Whose value it is.
+        /// The dimension that the value is for.
         dimension: DimensionKey,
     },
-    /// A buyer holds one subscription of a legacy product at a time.
+    /// A buyer can hold only one subscription of a legacy product at a time.
     #[error("this account is already subscribed to this product by agreement `{agreement}`")]
     AlreadySubscribed {
         /// The agreement that is in force.
         agreement: AgreementId,
     },
-    /// There is no such agreement.
+    /// The agreement does not exist.
     #[error("there is no agreement `{agreement}`")]
     AgreementUnknown {
-        /// What was asked for.
+        /// The requested agreement.
         agreement: AgreementId,
     },
-    /// The agreement has ended, or its successor is already made.
+    /// The agreement has ended, or its successor already exists.
     #[error("agreement `{agreement}` is no longer active")]
     AgreementNotActive {
-        /// What was asked for.
+        /// The requested agreement.
         agreement: AgreementId,
     },
     /// An agreement that is paid by use has no end date at which it could renew.
     #[error("agreement `{agreement}` is paid by use: it has no end date and never renews")]
     NothingToRenew {
-        /// What was asked for.
+        /// The requested agreement.
         agreement: AgreementId,
     },
-    /// The sandbox serves no such service.
+    /// The sandbox does not serve this service.
     #[error("there is no service `{given}`; the services are: {allowed}")]
     ServiceUnknown {
-        /// What was asked for.
+        /// The requested service.
         given: String,
-        /// The services that there are.
+        /// The services that the sandbox serves.
         allowed: String,
     },
-    /// The service has no such operation.
+    /// The service does not have this operation.
     #[error("there is no operation `{given}`; the operations are: *, {allowed}")]
     OperationUnknown {
-        /// What was asked for.
+        /// The requested operation.
         given: String,
-        /// The operations that there are.
+        /// The operations of the service.
         allowed: String,
     },
-    /// There is no such kind of fault.
+    /// The kind of fault does not exist.
     #[error("there is no kind of fault `{given}`; the kinds are: {allowed}")]
     KindUnknown {
-        /// What was asked for.
+        /// The requested kind.
         given: String,
-        /// The kinds that there are.
+        /// The kinds that exist.
         allowed: String,
     },
-    /// A fault of this kind cannot strike that operation.
+    /// A fault of this kind cannot affect that operation.
     #[error("a fault of the kind `{kind}` cannot strike {operation}; it fits: {fitting}")]
     KindUnfit {
         /// The kind.
         kind: &'static str,
-        /// What it was to strike.
+        /// The operation of the fault.
         operation: String,
-        /// What it can strike.
+        /// The operations that the kind can affect.
         fitting: &'static str,
     },
-    /// The fault plan is not one.
+    /// The fault plan cannot be read.
     #[error("the fault plan cannot be read: {problem}")]
     FaultMalformed {
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// There is no such reading.
+    /// The reading does not exist.
     #[error("there is no reading `{given}`; the readings are: {allowed}")]
     ReadingUnknown {
-        /// What was asked for.
+        /// The requested reading.
         given: String,
-        /// The readings that there are.
+        /// The readings that exist.
         allowed: String,
     },
-    /// A reading cannot have that value.
+    /// The value is invalid for the reading.
     #[error("{reading} cannot be read: {problem}")]
     ReadingInvalid {
-        /// Which.
+        /// The reading.
         reading: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The product has no such dimension that is metered.
+    /// The product does not have this metered dimension.
     #[error("the product has no metered dimension `{dimension}`; its metered dimensions are: {known}")]
     DimensionNotMetered {
-        /// What was asked for.
+        /// The requested dimension.
         dimension: DimensionKey,
-        /// The metered dimensions that there are.
+        /// The metered dimensions of the product.
         known: String,
     },
-    /// The catalog has no such entity.
+    /// The catalog does not have this entity.
     #[error("the catalog has no entity `{given}`; its entities are: {known}")]
     EntityUnknown {
-        /// What was asked for.
+        /// The requested entity.
         given: String,
-        /// The entities that there are.
+        /// The entities of the catalog.
         known: String,
     },
-    /// There is no such change set.
+    /// The change set does not exist.
     #[error("there is no change set `{given}`")]
     ChangeSetUnknown {
-        /// What was asked for.
+        /// The requested change set.
         given: String,
     },
-    /// The change set goes by the clock, or is over.
+    /// The change set runs by the clock, or has ended.
     #[error("change set `{change_set}` waits for nobody: it is {status}")]
     ChangeSetDoesNotWait {
-        /// Which.
+        /// The change set.
         change_set: String,
-        /// How far it has come.
+        /// The status of the change set.
         status: &'static str,
     },
-    /// A stack cannot be wired so.
+    /// The wiring of the stack is invalid.
     #[error("the stack cannot be wired so: {problem}")]
     WiringInvalid {
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The sandbox itself failed.
+    /// The sandbox itself failed: it made an invalid id.
     #[error("the sandbox made a name that is none: {0}")]
     Internal(#[from] InvalidId),
 }
 
 impl Refused {
-    /// A code that stays the same when the sentence is worded anew.
+    /// Returns a code that stays the same when the sentence changes.
     pub fn code(&self) -> &'static str {
         match self {
             Self::ProductUnknown { .. } => "product_unknown",

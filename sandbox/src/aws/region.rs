@@ -1,6 +1,6 @@
-//! The region of AWS that a request is for.
+//! The AWS region of a request.
 //!
-//! All regions are behind the one port. Of the services here only the metering service keeps them apart.
+//! All regions are behind the one port. Of the services here, only the metering service keeps them apart.
 
 use std::fmt;
 
@@ -25,8 +25,8 @@ impl Region {
         Self(if is_alias_of_home(region) { HOME } else { region }.to_owned())
     }
 
-    /// Returns another name for the region of the stacks, made of any text. The SDK keeps account of its retries by the
-    /// region's name, for the whole process; clients with a name of their own have an account of their own.
+    /// Returns another name for the region of the stacks, made of any text. The SDK keeps its retry budget by the name
+    /// of the region, for the whole process; clients with a region name of their own have a budget of their own.
     pub fn alias_of_home(owner: &str) -> String {
         let suffix: String = owner.chars().filter(char::is_ascii_alphanumeric).collect();
         format!("{HOME}-{suffix}")

@@ -1,7 +1,7 @@
-//! Transactions that are asked for again with the same token (ClientRequestToken), and made once.
+//! Transactions that are repeated with the same token (ClientRequestToken) and performed once.
 //!
-//! The embedded DynamoDB knows tokens too, but looks through those of the last ten minutes at every transaction: the
-//! more were made, the longer each takes. So it is given none, and they are kept here.
+//! The embedded DynamoDB knows tokens too, but scans those of the last ten minutes for every transaction: the more
+//! there are, the longer each transaction takes. So this module keeps the tokens, and the database receives none.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use dynoxide::DynoxideError;
 
-/// How long a token is good (DynamoDB API reference, TransactWriteItems).
+/// The time for which a token is valid (DynamoDB API reference, TransactWriteItems).
 const GOOD: Duration = Duration::from_mins(10);
 
-/// The transactions that were made with tokens.
+/// The transactions that were performed with tokens.
 #[derive(Debug, Default)]
 pub(super) struct Replays(Mutex<Made>);
 
 #[derive(Debug, Default)]
 struct Made {
     by_token: HashMap<String, Transaction>,
-    /// In the order in which they were made.
+    /// The tokens, in the order of their transactions.
     tokens: VecDeque<(Instant, String)>,
 }
 
@@ -31,8 +31,8 @@ struct Transaction {
 }
 
 impl Replays {
-    /// Makes a transaction, unless it was made before with that token. One that fails can be made again. Two with one
-    /// token at the same time are made one after the other.
+    /// Performs a transaction, or returns the earlier answer if it was performed before with that token. A failed
+    /// transaction can be repeated. Two calls with one token at the same time run one after the other.
     pub(super) fn once(
         &self,
         token: &str,

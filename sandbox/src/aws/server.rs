@@ -1,4 +1,4 @@
-//! One port for every service: reads who is asked for what, lets the fault plan have its way, and answers.
+//! One port for every service: reads the service and the operation of a request, applies the fault plan, and answers.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -26,10 +26,10 @@ use super::region::Region;
 use super::service::{Call, Service};
 use super::wire_log::WireLog;
 
-/// The largest body that is read, DynamoDB's own limit.
+/// The largest request body that is read, in bytes: the limit of DynamoDB.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// What answers.
+/// Everything that answers calls.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub marketplace: Marketplace,
@@ -40,7 +40,7 @@ pub(crate) struct Services {
     pub faults: Faults,
     pub wire: WireLog,
     pub recording: Option<Recording>,
-    /// Counts the crashes of functions that faults made.
+    /// The number of function crashes that planned faults have caused.
     pub crashes: watch::Sender<u64>,
     pub stop: watch::Receiver<()>,
 }
@@ -60,7 +60,7 @@ pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>) {
     }
 }
 
-/// A request that names a service of ours.
+/// A request that names a service that the sandbox serves.
 pub(crate) struct AwsRequest {
     call: Call,
     headers: HeaderMap,
@@ -73,8 +73,8 @@ impl AwsRequest {
         Self { call, headers, body, document: OnceLock::new() }
     }
 
-    /// What the body says, and the query with it. It is read when it is asked for: the embedded DynamoDB reads its
-    /// requests for itself.
+    /// Returns the decoded body together with the query. It is decoded on first use: the embedded DynamoDB decodes its
+    /// requests itself.
     fn document(&self) -> Result<&Document, &Malformed> {
         let read = || {
             let mut document = self.call.protocol.decode(&self.body)?;
@@ -87,7 +87,7 @@ impl AwsRequest {
     }
 }
 
-/// What the caller gets.
+/// The result of a call.
 pub(crate) enum Outcome {
     Answer(Response),
     /// The connection closes without an answer.
@@ -107,7 +107,7 @@ async fn answer(
     let Some(call) = Call::read(head.method.as_str(), target, &head.headers, &body) else {
         return not_served(&services, &head.headers);
     };
-    // A task of its own: as at AWS, what a caller has sent is done even if the caller hangs up.
+    // A separate task: as in AWS, a sent request is performed even if the caller disconnects.
     let answering =
         tokio::spawn(async move { services.answer(AwsRequest::new(call, head.headers, body.to_vec())).await });
     match answering.await {
@@ -123,7 +123,7 @@ async fn answer(
     }
 }
 
-/// A request for a service that is not here, in the protocol that it seems to speak.
+/// Answers a request for a service that the sandbox does not serve, in the protocol that the request seems to use.
 fn not_served(services: &Services, headers: &HeaderMap) -> Response {
     let protocol = if headers.contains_key("smithy-protocol") { Protocol::Cbor } else { Protocol::Json11 };
     let mut error = ServiceError::unknown_operation();
@@ -137,7 +137,7 @@ fn not_served(services: &Services, headers: &HeaderMap) -> Response {
 }
 
 impl Services {
-    /// With an empty plan of faults.
+    /// Creates the services with an empty fault plan.
     pub(crate) fn new(
         marketplace: Marketplace,
         catalog: Catalog,
@@ -163,7 +163,7 @@ impl Services {
             .filter(|_| self.wire.is_kept())
             .map(|seen| self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen));
 
-        // Of DynamoDB's calls none is about a product.
+        // No call of DynamoDB is about a product.
         let known = if call.service == Service::DynamoDb { None } else { asked.document().ok() };
         let product =
             known.and_then(|request| operations::product(&self.marketplace, call.service, &call.operation, request));
@@ -179,12 +179,12 @@ impl Services {
         outcome
     }
 
-    /// An answer that no fault strikes, and that stands in no log.
+    /// Answers a call without planned faults and without a log entry.
     pub(crate) async fn answer_plainly(&self, asked: AwsRequest) -> Outcome {
         Outcome::Answer(self.perform(&asked, 0).await)
     }
 
-    /// The call, failing as it was planned.
+    /// Performs the call so that it fails as planned.
     async fn fail(&self, fault: &Fault, asked: &AwsRequest) -> Outcome {
         let call = &asked.call;
         let error = match fault.kind {
@@ -225,7 +225,7 @@ impl Services {
         Outcome::Answer(failure(call.protocol, Some(call.service), &error, &request_id))
     }
 
-    /// Waits, but not beyond the end of the server.
+    /// Waits, but at most until the server stops.
     async fn hold(&self, time: std::time::Duration) {
         let mut stop = self.stop.clone();
         tokio::select! {
@@ -234,11 +234,12 @@ impl Services {
         }
     }
 
-    /// The call itself. Its first `unprocessed` records come back unprocessed, if it has such.
+    /// Performs the call itself. Its first `unprocessed` records or items come back unprocessed, if the operation has
+    /// any.
     async fn perform(&self, asked: &AwsRequest, unprocessed: usize) -> Response {
         let AwsRequest { call, body, .. } = asked;
         if call.service == Service::DynamoDb && call.operation != "DescribeContinuousBackups" {
-            // What is malformed is passed on too: DynamoDB has its own words for it.
+            // A malformed request is forwarded too: DynamoDB has its own error messages for it.
             return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(
                 |error| {
                     tracing::error!(%error, "the embedded DynamoDB did not answer");
@@ -298,7 +299,7 @@ impl Services {
         }
     }
 
-    /// A call of Lambda: its answer is the function's own.
+    /// Performs a call of Lambda: the answer is that of the function.
     async fn invoke(&self, asked: &AwsRequest, function: &str, request_id: &str) -> Response {
         let (protocol, service) = (asked.call.protocol, asked.call.service);
         let invoked = match asked.document() {

@@ -1,4 +1,4 @@
-//! The services that are served, and how a request says which one it means.
+//! The services that are served, and the identification of the service in a request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,17 +28,17 @@ pub enum Service {
     Sns,
     /// The Simple Email Service, version 2.
     Ses,
-    /// CloudFormation: the stacks as operators find them.
+    /// CloudFormation: the stacks as operators see them.
     CloudFormation,
     /// The Security Token Service.
     Sts,
-    /// The Simple Queue Service: the stacks' dead letters.
+    /// The Simple Queue Service: the dead letters of the stacks.
     Sqs,
-    /// Lambda: functions that operators run.
+    /// Lambda: the functions that operators invoke.
     Lambda,
-    /// EventBridge: the rules that bring AWS's news.
+    /// EventBridge: the rules that deliver AWS's events.
     EventBridge,
-    /// EventBridge Scheduler: what runs by the clock.
+    /// EventBridge Scheduler: the schedules.
     Scheduler,
     /// CloudWatch: the alarms.
     CloudWatch,
@@ -47,7 +47,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// All of them.
+    /// All services.
     pub const ALL: [Self; 15] = [
         Self::DynamoDb,
         Self::Metering,
@@ -66,7 +66,7 @@ impl Service {
         Self::Logs,
     ];
 
-    /// The name that fault plans and the wire log use.
+    /// Returns the name that fault plans and the wire log use.
     pub fn name(self) -> &'static str {
         match self {
             Self::DynamoDb => "dynamodb",
@@ -87,7 +87,7 @@ impl Service {
         }
     }
 
-    /// The operations that it answers.
+    /// Returns the operations that the service answers.
     pub fn operations(self) -> &'static [&'static str] {
         match self {
             Self::DynamoDb => &[
@@ -147,7 +147,7 @@ impl Service {
         }
     }
 
-    /// The namespace of the shapes that its errors name.
+    /// Returns the namespace of the shapes that the service's errors name.
     pub(crate) fn namespace(self) -> &'static str {
         match self {
             Self::DynamoDb => "com.amazonaws.dynamodb.v20120810",
@@ -186,16 +186,16 @@ impl FromStr for Service {
     }
 }
 
-/// Which operation of which service a request calls, and in which protocol.
+/// The service, the operation and the protocol of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     pub service: Service,
-    /// As the request names it; it need not exist.
+    /// The operation as the request names it; it need not exist.
     pub operation: String,
     pub protocol: Protocol,
-    /// What path and query say beside the body, in restJson1.
+    /// The parameters in the path and the query, in restJson1.
     pub query: Vec<(String, String)>,
-    /// The function that the path names, where Lambda is called.
+    /// The function that the path names, for a call of Lambda.
     pub function: Option<String>,
 }
 
@@ -206,7 +206,7 @@ impl Call {
 
     /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, the path of Smithy RPC v2 CBOR,
     /// method, path and query of restJson1, or the `Action` in the form of awsQuery, whose `Version` tells the services
-    /// apart. A request that names no service of ours has none.
+    /// apart. Returns `None` for a request that names no service of the sandbox.
     pub(crate) fn read(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if let Some(operation) = of_catalog(method, path) {
@@ -257,7 +257,7 @@ impl Call {
         if header("smithy-protocol") != Some("rpc-v2-cbor") {
             return None;
         }
-        // A prefix before `/service/` is allowed by the protocol: an endpoint may have a path of its own.
+        // The protocol allows a prefix before `/service/`: an endpoint may have a path of its own.
         let (_, address) = path.rsplit_once("/service/")?;
         let (service, operation) = address.split_once("/operation/")?;
         let service = match service {
@@ -270,8 +270,8 @@ impl Call {
     }
 }
 
-/// The operation of the Catalog API that has this method and path; as for other services, an endpoint may have a path
-/// of its own before it.
+/// Returns the operation of the Catalog API with this method and path. As for other services, an endpoint may have a
+/// path of its own before it.
 fn of_catalog(method: &str, path: &str) -> Option<&'static str> {
     let (_, name) = path.rsplit_once('/')?;
     let operation = Service::Catalog.operations().iter().find(|operation| **operation == name)?;

@@ -1,4 +1,4 @@
-//! What was asked of the services, for tests that assert what stands on the wire.
+//! The log of the calls to the services, for tests that assert on the requests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,41 +11,41 @@ use serde_json::Value;
 
 use super::service::Service;
 
-/// How many calls are remembered.
+/// The most calls that the log keeps.
 const REMEMBERED: usize = 10_000;
 
 /// One call, as it arrived.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WireCall {
-    /// When it arrived, by the sandbox's clock.
+    /// The time of arrival, by the sandbox's clock.
     pub at: Timestamp,
-    /// Whom it asked.
+    /// The service that was called.
     pub service: Service,
-    /// What it asked.
+    /// The operation that was called.
     pub operation: String,
-    /// The request as JSON, whatever its protocol was; null if it could not be read. A registration token is left out.
+    /// The request as JSON, in any protocol; null if it could not be read. A registration token is redacted.
     pub body: Value,
-    /// The HTTP status of the answer; none while it is being answered, or if the answer was lost.
+    /// The HTTP status of the answer; `None` while the call is in progress, or if the answer was lost.
     pub status: Option<u16>,
     #[serde(skip)]
     number: u64,
 }
 
-/// How many calls of one operation there were.
+/// The number of calls of one operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
-    /// All of them.
+    /// The number of all calls.
     pub calls: u64,
-    /// Those that were answered with an error, or not at all.
+    /// The number of calls that were answered with an error, or not at all.
     pub failed: u64,
-    /// For how long they were being answered, all in all.
+    /// The total time of the calls.
     pub busy: Duration,
 }
 
-/// How many calls there were, by service and operation.
+/// The number of calls, by service and operation.
 pub type Counts = BTreeMap<Service, BTreeMap<String, Count>>;
 
-/// The newest calls to all services, in the order of their arrival, and how many there were. Clones share it.
+/// The newest calls to all services, in the order of their arrival, and the number of all calls. Clones share it.
 #[derive(Debug, Clone)]
 pub struct WireLog {
     ring: Arc<Mutex<Ring>>,
@@ -66,29 +66,29 @@ struct Ring {
 }
 
 impl WireLog {
-    /// One that keeps no calls.
+    /// Creates a log that keeps no calls.
     pub(crate) fn none() -> Self {
         let wire = Self::default();
         wire.keep(false);
         wire
     }
 
-    /// Says whether calls are written down from now on. They are counted in any case.
+    /// Turns the log of calls on or off. Calls are counted in any case.
     pub fn keep(&self, kept: bool) {
         self.kept.store(kept, Ordering::Relaxed);
     }
 
-    /// Whether calls are written down.
+    /// Returns `true` if calls are logged.
     pub(crate) fn is_kept(&self) -> bool {
         self.kept.load(Ordering::Relaxed)
     }
 
-    /// How many calls were answered since the start.
+    /// Returns the number of calls that ended since the start.
     pub fn counts(&self) -> Counts {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts a call that is over.
+    /// Counts a call that has ended.
     pub(crate) fn count(&self, service: Service, operation: &str, failed: bool, took: Duration) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_service = counts.entry(service).or_default();
@@ -101,23 +101,23 @@ impl WireLog {
         count.busy += took;
     }
 
-    /// The calls of an operation, or of all operations of the service for `*`.
+    /// Returns the calls of an operation, or for `*` of all operations of the service.
     pub fn calls(&self, service: Service, operation: &str) -> Vec<WireCall> {
         let wanted = |call: &&WireCall| call.service == service && (operation == "*" || call.operation == operation);
         self.lock().calls.iter().filter(wanted).cloned().collect()
     }
 
-    /// All calls.
+    /// Returns all calls.
     pub fn all(&self) -> Vec<WireCall> {
         self.lock().calls.iter().cloned().collect()
     }
 
-    /// Forgets all calls.
+    /// Removes all calls.
     pub fn clear(&self) {
         self.lock().calls.clear();
     }
 
-    /// Writes a call down before it is answered, and gives it a number.
+    /// Logs a call before it is answered, and returns its number.
     pub(crate) fn arrived(&self, at: Timestamp, service: Service, operation: &str, mut body: Value) -> u64 {
         redact(service, &mut body);
         let mut ring = self.lock();
@@ -130,7 +130,7 @@ impl WireLog {
         number
     }
 
-    /// Adds how a call was answered.
+    /// Adds the status of a call's answer.
     pub(crate) fn answered(&self, number: u64, status: u16) {
         if let Some(call) = self.lock().calls.iter_mut().rev().find(|call| call.number == number) {
             call.status = Some(status);
@@ -142,7 +142,8 @@ impl WireLog {
     }
 }
 
-/// A token proves a purchase, so it is kept nowhere; a mail is in the outbox alone.
+/// Removes secrets from a request. A token proves a purchase, so it is never stored; a mail is stored in the outbox
+/// only.
 fn redact(service: Service, body: &mut Value) {
     if service == Service::Ses {
         *body = "(redacted)".into();

@@ -1,4 +1,4 @@
-//! The measured process: it reads one job from its standard input, does it, and writes what came of it to its standard
+//! The measured process: it reads one job from its standard input, does it, and writes the result to its standard
 //! output, both as JSON.
 
 use std::io::{Read, Write};
@@ -16,12 +16,12 @@ use tokio::runtime;
 use super::{entitlement, probe, usage};
 use crate::sandbox::sdk_config;
 
-/// What a child does.
+/// A job of a child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Job {
     /// Runs the reporter once.
     Report(Reporting),
-    /// Takes in usage.
+    /// Ingests usage.
     TakeIn(usage::Ingestion),
     /// Decides what tenants may use.
     Decide(entitlement::Deciding),
@@ -29,12 +29,12 @@ pub(super) enum Job {
     Probe(probe::Probing),
 }
 
-/// Where and when a job is done.
+/// The AWS endpoint, the table and the time of a job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Where {
     pub(super) aws: String,
     pub(super) table: String,
-    /// What its clock shows at first.
+    /// The time that its clock shows at the start.
     pub(super) at: Timestamp,
 }
 
@@ -54,7 +54,7 @@ pub(super) enum Part {
     Sending,
 }
 
-/// What a run of the reporter did.
+/// The result of a run of the reporter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Ran {
     pub(super) took: Duration,
@@ -62,12 +62,12 @@ pub(super) struct Ran {
     pub(super) spent: Spent,
 }
 
-/// What a process needed.
+/// The resources that a process used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Spent {
-    /// The time of all its threads on CPUs.
+    /// The CPU time of all its threads.
     pub(super) cpu: Duration,
-    /// The most memory that it has had.
+    /// The peak of its memory, in KiB.
     pub(super) peak_kib: u64,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn work() -> anyhow::Result<()> {
     }
 }
 
-/// As the deployed functions have it.
+/// Returns a single-threaded runtime, as the deployed functions have it.
 fn one_thread() -> std::io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -92,7 +92,7 @@ fn tell(result: &impl Serialize) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(&serde_json::to_vec(result)?)?)
 }
 
-/// One run of the reporter, as Lambda starts it: cold, with a time limit.
+/// Runs the reporter once, as Lambda starts it: cold, with a time limit.
 async fn report(job: Reporting) -> anyhow::Result<Ran> {
     let Reporting { place, part, pace, time_limit } = job;
     let parts = match part {
@@ -108,7 +108,7 @@ async fn report(job: Reporting) -> anyhow::Result<Ran> {
 }
 
 impl Spent {
-    /// What this process needed so far.
+    /// Returns the resources that this process has used so far.
     pub(super) fn by_now() -> anyhow::Result<Self> {
         let read = |file| std::fs::read_to_string(file).with_context(|| format!("only Linux has {file}"));
         let peak_kib = read_peak(&read("/proc/self/status")?).context("there is no VmHWM in /proc/self/status")?;
@@ -122,7 +122,7 @@ fn read_peak(status: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// The 14th and the 15th field, in hundredths of a second; the second one is a name, in brackets.
+/// Reads the 14th and the 15th field, in hundredths of a second; the second field is a name, in brackets.
 fn read_cpu(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
@@ -130,7 +130,7 @@ fn read_cpu(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * 10))
 }
 
-/// Has a child do a job, and answers what came of it.
+/// Runs a job in a child process, and returns its result.
 pub(super) async fn ask<T: DeserializeOwned>(job: &Job) -> anyhow::Result<T> {
     let job = serde_json::to_vec(job)?;
     let answer = tokio::task::spawn_blocking(move || asked(&job)).await??;
@@ -144,7 +144,7 @@ fn asked(job: &[u8]) -> anyhow::Result<Vec<u8>> {
         .stdout(Stdio::piped())
         .spawn()
         .context("the measured process cannot be started")?;
-    // Taken and dropped: the child reads to the end.
+    // The input is taken and dropped, because the child reads to the end.
     child.stdin.take().context("it has no input")?.write_all(job)?;
     let ended = child.wait_with_output()?;
     if !ended.status.success() {

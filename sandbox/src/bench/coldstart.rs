@@ -1,5 +1,5 @@
 //! Cold starts: each function's own release binary, started as Lambda starts it, until it asks for its first work; then
-//! at work. Beside each a Lambda function that does nothing, with the same AWS clients (`examples/bare`).
+//! at work. Each is compared with a Lambda function that does nothing, with the same AWS clients (`examples/bare`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,29 +21,29 @@ use super::runtime_api::{Idle, RuntimeApi};
 use super::world::{Sold, TABLE, World};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
-/// What the auditor is told of its stack; nothing of it is looked at.
+/// The deployment that is passed to the auditor; no request of the bench reads it.
 const DEPLOYMENT: &str = r#"{"stack": "stallkeeper-bench", "news_rule": "any", "news_queue": "any", "schedules": [],
     "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": []}"#;
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// How many invocations are made before those that count.
+/// The number of invocations before the measured ones.
 const WARM_UP: u32 = 50;
 
-/// How often each function is started and asked.
+/// The number of starts and of invocations.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How often each is started.
+    /// The number of starts of each function.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     starts: u32,
-    /// How many invocations of each are measured.
+    /// The number of measured invocations of each function.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     invocations: u32,
-    /// Where the binaries are; if not given, they are built first, with the profile `release`.
+    /// The folder of the binaries; if not given, they are built first, with the profile `release`.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
 }
 
-/// A function, and what it is asked.
+/// A function, and the event that it is invoked with.
 struct Function {
     name: &'static str,
     /// The AWS clients that it builds.
@@ -60,19 +60,19 @@ const FUNCTIONS: [Function; 9] = [
     Function { name: "metering", clients: "dynamodb,metering,entitlement,agreement", event: schedule },
     Function { name: "notifier", clients: "sns", event: stream },
     Function { name: "mailer", clients: "dynamodb,ses", event: mail },
-    // What it looks with is built with its first look.
+    // Its other clients are built at its first audit run.
     Function { name: "readiness", clients: "dynamodb", event: history },
 ];
 
-/// What was measured of a binary.
+/// The measurements of a binary.
 struct Measured {
     ready: Latency,
-    /// As it asks for its first work.
+    /// The resident memory when it asks for its first work, in MiB.
     resident: f64,
-    /// The most that it has had, in the end.
+    /// The peak of its memory at the end, in MiB.
     peak: f64,
     invocation: Latency,
-    /// How often AWS was asked in an invocation, and how long it took to answer.
+    /// The number of AWS calls of an invocation, and the time that AWS took to answer them.
     calls: f64,
     aws: Duration,
 }
@@ -154,7 +154,7 @@ fn millis(time: Duration) -> String {
     format!("{:.2}", in_millis(time))
 }
 
-/// Builds what is measured, and says where it is.
+/// Builds the measured binaries, and returns their folder.
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").context("run this by cargo, or name the folder by --binaries")?;
     let mut command = Command::new(cargo);
@@ -169,7 +169,7 @@ fn build() -> anyhow::Result<PathBuf> {
     Ok(own.parent().context("this program is in no folder")?.to_owned())
 }
 
-/// Takes the one license over for a tenant, with whom to write to.
+/// Imports the one license for a tenant, with a contact address.
 async fn settle(world: &World) -> anyhow::Result<Seen> {
     let license = world.licenses.first().context("nothing was bought")?;
     let license = world.store.license(license).await?.context("the license is not there")?;
@@ -186,20 +186,20 @@ async fn settle(world: &World) -> anyhow::Result<Seen> {
     Ok(Seen { license, dimension, cookie })
 }
 
-/// Has a buyer's browser bring a registration token, and answers the cookie that it gets.
+/// Posts a registration token as a buyer's browser does, and returns the cookie of the answer.
 async fn arrive(world: &World, license: &License) -> anyhow::Result<String> {
     let agreement = license.agreement().context("the license has no agreement")?;
     let token = world.aws.marketplace().new_token(agreement).ok().context("there is no such agreement")?;
     let form = form_urlencoded::Serializer::new(String::new()).append_pair("x-amzn-marketplace-token", &token).finish();
     let request = http("POST", "/register", "", "application/x-www-form-urlencoded", &form);
-    // By the clock that the function itself has.
+    // By the clock that the function itself uses.
     let registration = Registration::new(&world.config, TABLE, Clock::System);
     let answer = registration.handle(serde_json::from_value(request)?).await;
     let cookie = answer.cookies.first().and_then(|cookie| cookie.split(';').next());
     Ok(cookie.with_context(|| format!("the token was answered {}", answer.status_code))?.to_owned())
 }
 
-/// Everything that measuring one binary needs.
+/// The context for measuring one binary.
 struct Bench<'a> {
     arguments: &'a Arguments,
     binaries: &'a Path,
@@ -208,7 +208,7 @@ struct Bench<'a> {
     runtime: &'a mut RuntimeApi,
 }
 
-/// A function's process. It ends with this.
+/// A function's process. It ends when this is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -219,7 +219,7 @@ impl Drop for Running {
 }
 
 impl Bench<'_> {
-    /// Starts a binary so often, and has the last one work.
+    /// Starts a binary as often as asked, and invokes the last one.
     async fn run(&mut self, name: &str, clients: &str, event: fn(&Seen, u32) -> Value) -> anyhow::Result<Measured> {
         let mut ready = Vec::new();
         // The first start reads the binary from the disk.
@@ -255,7 +255,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Starts a binary, and answers it with how long it took to ask for work.
+    /// Starts a binary, and returns it with the time that it took to ask for work.
     async fn start(&mut self, name: &str, clients: &str) -> anyhow::Result<(Running, Idle, Duration)> {
         let mut command = Command::new(self.binaries.join(name));
         command
@@ -290,7 +290,7 @@ impl Bench<'_> {
     }
 }
 
-/// Whether an answer is what is right for what was asked.
+/// Checks that an answer is the right one for its event.
 fn check(name: &str, answer: &Value) -> anyhow::Result<()> {
     let failures = answer.get("batchItemFailures").and_then(Value::as_array);
     let status = answer.get("statusCode").and_then(Value::as_u64);
@@ -298,7 +298,7 @@ fn check(name: &str, answer: &Value) -> anyhow::Result<()> {
     if is_right { Ok(()) } else { bail!("{name} answered {answer}") }
 }
 
-/// A line of what Linux says of a process's memory.
+/// Returns the value of a line of Linux's status of a process, in MiB.
 fn mebibytes(process: &Running, line: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).context("only Linux says it")?;
     let found = status.lines().find_map(|found| found.strip_prefix(line)).with_context(|| format!("no {line}"))?;

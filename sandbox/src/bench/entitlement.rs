@@ -1,5 +1,5 @@
-//! Decisions, one at a time: how long the real handler takes for one, beside a bare Query of the same license in the
-//! same index.
+//! Decisions, one at a time: the time that the real handler takes for one, compared with a bare Query of the same
+//! license in the same index.
 
 use std::time::{Duration, Instant};
 
@@ -28,30 +28,30 @@ use crate::event::{Arrived, Caller, read};
 use crate::gateway::route;
 use crate::sandbox::sdk_config;
 
-/// How many tenants there are; each has a license of its own.
+/// The number of tenants; each has a license of its own.
 const TENANTS: usize = 100;
 
-/// How many dimensions a license holds.
+/// The number of dimensions of a license.
 const DIMENSIONS: usize = 3;
 
-/// How many decisions are made before the time begins.
+/// The number of decisions before the measurement starts.
 const WARM_UP: u32 = 2000;
 
-/// How much longer than the bare query a decision may take.
+/// The most that a decision may take, as a multiple of the bare query's time.
 const GOAL: f64 = 1.5;
 
 /// A topic that nothing is published to.
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
 
-/// How many decisions are made.
+/// The number of decisions.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How many decisions are measured, and as many bare queries between them.
+    /// The number of measured decisions, and of bare queries between them.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     decisions: u32,
 }
 
-/// What a child decides.
+/// The job of a child that decides.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Deciding {
     place: Where,
@@ -61,18 +61,18 @@ pub(super) struct Deciding {
     decisions: u32,
 }
 
-/// What came of it.
+/// The result of the job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Decided {
     decision: Latency,
     query: Latency,
-    /// How many decisions were not what the license holds.
+    /// The number of decisions that differ from what the license holds.
     wrong: u64,
-    /// With the warm-up.
+    /// The whole time, including the warm-up.
     took: Duration,
 }
 
-/// Makes a world, and measures decisions in it.
+/// Builds a test environment, and measures decisions in it.
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let world = World::make(TENANTS, DIMENSIONS, Sold::InAdvance, false, None).await?;
     let dimension = world.dimensions.first().context("the listing has no dimension")?.to_string();
@@ -90,7 +90,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 
     say(format_args!("a decision: {}", decided.decision))?;
     say(format_args!("a bare query: {}", decided.query))?;
-    // Beside each decision, those of the warm-up too, there was a bare query.
+    // Each decision, including those of the warm-up, has a bare query beside it.
     let made = u64::from(arguments.decisions) + u64::from(WARM_UP);
     let queries = asked.count(Service::DynamoDb, "Query").calls.saturating_sub(made);
     let listings = asked.count(Service::DynamoDb, "GetItem").calls;
@@ -115,14 +115,14 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         say(format_args!("{}", Goal { what, wanted: Wanted::AtMost(GOAL), got: times_as_long(decision, query) }))?;
     }
     ensure!(decided.wrong == 0, "{} decisions are wrong", decided.wrong);
-    // A listing is kept for a minute. The first decision of a day leaves evidence for the auditor.
+    // A listing is cached for a minute. The first decision of a day leaves evidence for the auditor.
     let minutes = decided.took.as_secs() / 60 + 1;
     let is_cheap = queries == made && listings <= minutes && notes <= 1 && others == 0 && marketplace == 0;
     ensure!(is_cheap, "a decision cost more than one query");
     Ok(())
 }
 
-/// Brings each license to its tenant by the API, after its entitlements were read at AWS Marketplace.
+/// Links each license to its tenant through the API, after its entitlements were read on AWS Marketplace.
 async fn link(world: &World) -> anyhow::Result<()> {
     let api = EntitlementApi::new(&world.config, TABLE, TOPIC, world.clock.clone());
     for (number, license) in world.licenses.iter().enumerate() {
@@ -142,7 +142,7 @@ fn tenant(number: usize) -> String {
     format!("tenant-{number}")
 }
 
-/// A call of the application as API Gateway hands it over.
+/// Returns a call of the application as API Gateway passes it on.
 fn event(
     clock: &Clock,
     method: &Method,
@@ -174,23 +174,23 @@ fn event(
     Ok(read(&arrived.to_json())?)
 }
 
-/// What is asked for a tenant, and what is right.
+/// The requests for a tenant, and the right answers.
 struct Case {
     tenant: String,
     license: LicenseId,
-    /// How much the license holds.
+    /// The quantity that the license holds.
     held: usize,
-    /// Asks for all of that.
+    /// A request for all of it.
     enough: ApiGatewayV2httpRequest,
-    /// Asks for one more.
+    /// A request for one more.
     too_much: ApiGatewayV2httpRequest,
 }
 
-/// Decides and queries in turn. What an answer says is looked at outside the time.
+/// Decides and queries in turn. The answers are checked outside the measured time.
 pub(super) async fn decide(job: Deciding) -> anyhow::Result<Decided> {
     let Deciding { place, licenses, dimension, decisions } = job;
     let clock = Clock::ticking_from(place.at);
-    // Each has its own connection.
+    // The handler and the bare query have a connection each.
     let api = EntitlementApi::new(&sdk_config(&place.aws), &place.table, TOPIC, clock.clone());
     let client = Client::new(&sdk_config(&place.aws));
     let cases = licenses.into_iter().enumerate().map(|(number, license)| case(&clock, &dimension, number, license));

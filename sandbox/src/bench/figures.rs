@@ -1,4 +1,4 @@
-//! Figures: what was counted and timed, what that makes a second and a record, and how it is printed.
+//! Figures: counts and times, the rates that follow from them, and their printed form.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::{Count, Counts, Service};
 
-/// What AWS was asked from one moment to another, and how long that took.
+/// The requests that AWS received between two moments, and the time that they took.
 #[derive(Debug, Clone)]
 pub(super) struct RequestCounts {
     counts: Counts,
 }
 
 impl RequestCounts {
-    /// What was asked beyond what had been asked before.
+    /// Returns the requests of `after` that are not in `before`.
     pub(super) fn since(before: &Counts, after: &Counts) -> Self {
         let mut counts = after.clone();
         for (service, operations) in &mut counts {
@@ -29,27 +29,27 @@ impl RequestCounts {
         Self { counts }
     }
 
-    /// How often an operation was called.
+    /// Returns the counts of an operation.
     pub(super) fn count(&self, service: Service, operation: &str) -> Count {
         self.counts.get(&service).and_then(|operations| operations.get(operation)).copied().unwrap_or_default()
     }
 
-    /// How many requests there were of a service.
+    /// Returns the number of requests of a service.
     pub(super) fn requests(&self, service: Service) -> u64 {
         self.counts.get(&service).into_iter().flatten().map(|(_, count)| count.calls).sum()
     }
 
-    /// For how long all of it was being answered.
+    /// Returns the time that AWS took to answer all requests, added up.
     pub(super) fn busy(&self) -> Duration {
         self.counts.values().flatten().map(|(_, count)| count.busy).sum()
     }
 
-    /// How many requests there were of all services.
+    /// Returns the number of requests of all services.
     pub(super) fn all(&self) -> u64 {
         self.counts.values().flatten().map(|(_, count)| count.calls).sum()
     }
 
-    /// How many requests there were of DynamoDB.
+    /// Returns the number of requests of DynamoDB.
     pub(super) fn dynamodb(&self) -> u64 {
         self.requests(Service::DynamoDb)
     }
@@ -59,24 +59,24 @@ impl RequestCounts {
         operations.map(|(operation, count)| (operation.as_str(), count))
     }
 
-    /// The requests of DynamoDB by operation, in a line.
+    /// Returns the requests of DynamoDB by operation, in a line.
     pub(super) fn operations(&self) -> String {
         let one = |(operation, count): (&str, &Count)| format!("{operation} {}", grouped(count.calls));
         self.of_dynamodb().map(one).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// How long the slower ones took of many times the same.
+/// Percentiles of the times that many repetitions of the same took.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Latency {
-    /// Half of them were not slower.
+    /// Half of them took at most this long.
     pub(super) p50: Duration,
-    /// 99 of 100 were not slower.
+    /// 99 of 100 took at most this long.
     pub(super) p99: Duration,
 }
 
 impl Latency {
-    /// Of so many times; nothing of none.
+    /// Computes the percentiles of these times; both are zero if there are none.
     pub(super) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let percentile = |percent: usize| {
@@ -94,17 +94,17 @@ impl fmt::Display for Latency {
     }
 }
 
-/// How many times as long one took as another; nothing for no time.
+/// Returns one time as a multiple of another; 0 if the other is zero.
 pub(super) fn times_as_long(one: Duration, other: Duration) -> f64 {
     ratio(one.as_secs_f64(), other.as_secs_f64())
 }
 
-/// How many a second; nothing for no time.
+/// Returns a count per second; 0 if the time is zero.
 pub(super) fn a_second(count: u64, time: Duration) -> f64 {
     ratio(count as f64, time.as_secs_f64())
 }
 
-/// How many of one for each of another.
+/// Returns a count per unit of another; 0 if the other is zero.
 pub(super) fn per(count: u64, of: u64) -> f64 {
     ratio(count as f64, of as f64)
 }
@@ -126,19 +126,19 @@ pub(super) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// The same for what is no whole number.
+/// Rounds a number, and writes it with commas between its thousands.
 pub(super) fn rounded(number: f64) -> String {
     grouped(number.max(0.0).round() as u64)
 }
 
-/// What a figure should be.
+/// The bound of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Wanted {
     AtLeast(f64),
     AtMost(f64),
 }
 
-/// A goal, and what came of it.
+/// A goal, and the measured figure.
 #[derive(Debug, Clone)]
 pub(super) struct Goal {
     pub(super) what: &'static str,
@@ -166,7 +166,7 @@ impl fmt::Display for Goal {
     }
 }
 
-/// A figure with as many decimals as say something.
+/// Writes a figure with as many decimals as are significant.
 fn figure(number: f64) -> String {
     match number {
         large if large >= 100.0 => rounded(large),

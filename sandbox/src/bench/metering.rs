@@ -21,46 +21,46 @@ use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounde
 use super::world::{Sold, TABLE, World, for_chunks};
 use crate::aws::{BilledRecord, BillingStyle, Service};
 
-/// How many calls a second AWS takes.
+/// The rate that AWS accepts, in calls per second.
 const QUOTA: f64 = 10.0;
 
-/// How many runs there are at most of a phase before it is given up.
+/// The most runs of a phase before the bench fails.
 const MOST_RUNS: usize = 100;
 
-/// What the reporter has to do.
+/// The work of the reporter, and its limits.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How many hourly records there are to make and to send. With the quota on, AWS takes 250 a second.
+    /// The number of hourly records to make and to send. With the quota on, AWS accepts 250 a second.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     records: u32,
-    /// How many dimensions a license uses: it has a record of each.
+    /// The number of dimensions that a license uses: it has a record of each.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     dimensions: u32,
-    /// Send as fast as it goes, to an AWS that does not throttle.
+    /// Send as fast as possible, to an AWS that does not throttle.
     #[arg(long)]
     no_quota: bool,
-    /// How many seconds a run of the reporter has, as its Lambda function's timeout.
+    /// The time limit of a run of the reporter, in seconds, as its Lambda function's timeout.
     #[arg(long, default_value_t = 290, value_name = "SECONDS")]
     time_limit: u64,
-    /// The file that the store keeps its tables in, one that is not there yet; in memory if none is given.
+    /// The file in which the store keeps its tables, which must not exist; in memory if none is given.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// For how many milliseconds each of the store's own rates is measured.
+    /// The time for which each of the store's own rates is measured, in milliseconds.
     #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
     probe: u64,
 }
 
-/// What one phase was.
+/// The runs of one phase.
 struct Phase {
     name: &'static str,
     runs: Vec<Run>,
 }
 
-/// One run of the reporter, and what it asked.
+/// One run of the reporter, and its requests.
 struct Run {
     ran: Ran,
     asked: RequestCounts,
-    /// The time that AWS spent on CPUs meanwhile.
+    /// The CPU time that AWS used meanwhile.
     aws_cpu: Duration,
 }
 
@@ -121,7 +121,7 @@ impl Phase {
     }
 }
 
-/// Fills a world, and measures the reporter in it.
+/// Fills a test environment, and measures the reporter in it.
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let dimensions = arguments.dimensions as usize;
     ensure!(arguments.records.is_multiple_of(arguments.dimensions), "--records must be a multiple of --dimensions");
@@ -181,14 +181,14 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 
 type Used = HashMap<(LicenseId, DimensionKey), Decimal>;
 
-/// Reports an event of each dimension of each license, as the intake writes them.
+/// Writes an event of each dimension of each license, as the intake writes them.
 async fn use_all(world: &World) -> anyhow::Result<Used> {
     let time = world.clock.now();
     let mut used = Used::new();
     let mut events = Vec::new();
     for (number, license) in world.licenses.iter().enumerate() {
         for dimension in &world.dimensions {
-            // Every tenth is no whole number.
+            // Every tenth quantity is not a whole number.
             let amount = Decimal::from(number % 1000) + Decimal::new(i64::from(number % 10 == 0) * 25, 2);
             used.insert((license.clone(), dimension.clone()), amount.normalize());
             events.push(UsageEvent {
@@ -214,7 +214,7 @@ async fn use_all(world: &World) -> anyhow::Result<Used> {
     Ok(used)
 }
 
-/// Runs the reporter's first part until the hour is as far as that.
+/// Runs the reporter's first part until the hour has reached a progress.
 async fn close(world: &World, arguments: &Arguments, name: &'static str, until: Progress) -> anyhow::Result<Phase> {
     let mut phase = Phase { name, runs: Vec::new() };
     while world.store.closing(world.hour).await?.progress < until {
@@ -234,7 +234,7 @@ async fn send(world: &World, arguments: &Arguments) -> anyhow::Result<Phase> {
             return Ok(phase);
         }
         if phase.runs.last().is_some_and(|run| run.ran.sent == 0) {
-            // What is left waits for its time: as the schedule does.
+            // The remaining records wait for their time: advance the clock by the schedule's interval.
             world.clock.set(world.clock.now() + SignedDuration::from_mins(5));
         }
     }
@@ -251,7 +251,7 @@ async fn run_once(world: &World, arguments: &Arguments, part: Part) -> anyhow::R
     Ok(Run { ran, asked, aws_cpu: Spent::by_now()?.cpu.saturating_sub(cpu) })
 }
 
-/// Whether AWS has booked what was used: all of it, once, and nothing else.
+/// Returns `true` if AWS has booked what was used: all of it, once, and nothing else.
 fn is_billed_once(world: &World, used: &Used) -> bool {
     let bill = world.aws.marketplace().bill();
     let is_right = |record: &BilledRecord| {
@@ -260,6 +260,6 @@ fn is_billed_once(world: &World, used: &Used) -> bool {
             && record.hour == world.hour.start()
             && amount.is_some_and(|amount| *amount == record.quantity)
     };
-    // One hour and style of a license and dimension is there once: as many as were used are all of them.
+    // The bill has each hour and style of a license and dimension once: equal numbers mean that all are there.
     bill.records.len() == used.len() && bill.records.iter().all(is_right)
 }

@@ -1,9 +1,9 @@
-//! What the system does in a second, measured: the reporter (`bench metering`) and the intake (`bench usage`). And how
-//! long a buyer's tenant waits for a decision (`bench entitlement`), and a cold function for its first work (`bench
-//! coldstart`).
+//! Benchmarks: the throughput of the reporter (`bench metering`) and of the intake (`bench usage`), the time that a
+//! buyer's tenant waits for a decision (`bench entitlement`), and the time from a function's cold start to its first
+//! work (`bench coldstart`).
 //!
-//! This process is AWS: the embedded DynamoDB and AWS Marketplace on one loopback port, filled beforehand. What is
-//! measured runs in a process of its own ([`child`]) on the real SDK clients, as the deployed functions do, so that its
+//! This process is AWS: the embedded DynamoDB and AWS Marketplace on one loopback port, filled beforehand. The measured
+//! code runs in a process of its own ([`child`]) on the real SDK clients, as the deployed functions do, so that its
 //! time and memory are its own. `docs/BENCHMARKS.md` has the figures.
 
 mod child;
@@ -20,7 +20,7 @@ mod world;
 use clap::{Args, Subcommand};
 use tokio::runtime::Runtime;
 
-/// What is to be measured.
+/// The benchmark to run.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -29,15 +29,15 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Closes an hour of many licenses, sends its records, and sweeps it.
+    /// Close an hour of many licenses, send its records, and sweep it.
     Metering(metering::Arguments),
-    /// Takes in usage of open hours.
+    /// Ingest usage of open hours.
     Usage(usage::Arguments),
-    /// Decides what tenants may use, one after the other, beside bare queries of the same items.
+    /// Decide what tenants may use, one after the other, beside bare queries of the same items.
     Entitlement(entitlement::Arguments),
-    /// Starts each function as Lambda does, and measures it until it asks for work, and at work.
+    /// Start each function as Lambda does, and measure it until it asks for work, and at work.
     Coldstart(coldstart::Arguments),
-    /// What a measured process runs: a job on its standard input.
+    /// Run a job from the standard input, as a measured process.
     #[command(hide = true)]
     Child,
 }
@@ -46,7 +46,7 @@ enum What {
 ///
 /// # Errors
 ///
-/// When something does not work, or what is booked in the end is not what was used. A goal that is missed is no error.
+/// Fails when a step fails, or when the booked usage differs from the reported usage. A missed goal is not an error.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.what {
         What::Metering(arguments) => Runtime::new()?.block_on(metering::measure(&arguments)),

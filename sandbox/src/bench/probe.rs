@@ -1,4 +1,5 @@
-//! The store's own rate: how many requests of a kind it answers a second to the same client over the same port.
+//! The store's own rate: the number of requests of a kind that it answers per second to the same client over the same
+//! port.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,20 +13,20 @@ use super::child::{Job, Where, ask};
 use super::figures::{a_second, rounded};
 use crate::sandbox::sdk_config;
 
-/// How many requests are under way at once, as in the reporter.
+/// The number of concurrent requests, as in the reporter.
 const AT_ONCE: usize = 24;
 
-/// How many items a batch or a transaction has.
+/// The number of items of a batch or a transaction.
 const BATCH: u64 = 25;
 
-/// For how long each kind is asked.
+/// The place of the measurement, and the time for each kind of request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Probing {
     pub(super) place: Where,
     pub(super) time: Duration,
 }
 
-/// A kind of request, and how many of it were answered a second.
+/// A kind of request, and the number of them that were answered per second.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Rate {
     request: String,
@@ -55,14 +56,14 @@ impl Kind {
     }
 }
 
-/// Has a child measure the store, and answers its rates in a line.
+/// Measures the store in a child process, and returns its rates in a line.
 pub(super) async fn store_rates(place: Where, time: Duration) -> anyhow::Result<String> {
     let rates: Vec<Rate> = ask(&Job::Probe(Probing { place, time })).await?;
     let one = |rate: &Rate| format!("{} {}", rounded(rate.a_second), rate.request);
     Ok(rates.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// Measures each kind of request in turn. What was put is read.
+/// Measures each kind of request in turn. The reads read the items that were put.
 pub(super) async fn rates(job: &Probing) -> anyhow::Result<Vec<Rate>> {
     let client = Client::new(&sdk_config(&job.place.aws));
     let (client, table) = (&client, job.place.table.as_str());
@@ -119,7 +120,7 @@ fn key(of: &str, number: u64) -> HashMap<String, AttributeValue> {
     HashMap::from([("pk".to_owned(), text(pk(of, number))), ("sk".to_owned(), text("units#0".to_owned()))])
 }
 
-/// About as large as an event's or a record's.
+/// Returns an item about as large as an event's or a record's.
 fn item(of: &str, number: u64) -> HashMap<String, AttributeValue> {
     let mut item = key(of, number);
     for name in ["dimension", "key", "at", "since", "product"] {

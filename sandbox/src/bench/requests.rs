@@ -1,4 +1,5 @@
-//! What a function is asked when its cold start is measured: for each one event, as Lambda hands it over.
+//! The events that the functions are invoked with when their cold starts are measured: one event for each, as Lambda
+//! passes it.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,11 +9,11 @@ use ulid::Ulid;
 
 pub(super) const TENANT: &str = "acme";
 
-/// What events name.
+/// The license, dimension and cookie that events name.
 pub(super) struct Seen {
     pub(super) license: License,
     pub(super) dimension: String,
-    /// Of a buyer who has just come with a token.
+    /// The cookie of a buyer who has just arrived with a token.
     pub(super) cookie: String,
 }
 
@@ -33,7 +34,7 @@ pub(super) fn http(method: &str, path: &str, query: &str, content_type: &str, bo
     })
 }
 
-/// A buyer's browser asks for the registration page.
+/// Returns the request of a buyer's browser for the registration page.
 pub(super) fn page(seen: &Seen, _: u32) -> Value {
     let mut request = http("GET", "/register", "", "text/html", "");
     if let Some(request) = request.as_object_mut() {
@@ -47,13 +48,13 @@ pub(super) fn decision(seen: &Seen, _: u32) -> Value {
     http("GET", &format!("/v1/tenants/{TENANT}/entitlements"), &query, "application/json", "")
 }
 
-/// An operator asks how far the listing's steps were.
+/// Returns an operator's request for the history of the listing's steps.
 pub(super) fn history(seen: &Seen, _: u32) -> Value {
     let query = format!("product={}", seen.license.product);
     http("GET", "/v1/readiness/history", &query, "application/json", "")
 }
 
-/// One event of the running hour, each time another.
+/// Returns a report of one event of the current hour, a different event each time.
 pub(super) fn usage(seen: &Seen, number: u32) -> Value {
     let event = json!({
         "license": seen.license.id,
@@ -69,7 +70,7 @@ pub(super) fn schedule(_: &Seen, _: u32) -> Value {
     json!({})
 }
 
-/// A license event that was heard before.
+/// Returns a license event that was applied before.
 pub(super) fn news(seen: &Seen, _: u32) -> Value {
     let License { arn, account, product, .. } = &seen.license;
     let body = json!({
@@ -93,7 +94,7 @@ pub(super) fn news(seen: &Seen, _: u32) -> Value {
     batch(&body)
 }
 
-/// A mail to the buyer, each time another.
+/// Returns an event that is mailed to the buyer, a different one each time.
 pub(super) fn mail(seen: &Seen, _: u32) -> Value {
     batch(&json!({
         "version": 1,
@@ -107,7 +108,7 @@ pub(super) fn mail(seen: &Seen, _: u32) -> Value {
     }))
 }
 
-/// One message of a queue.
+/// Returns a batch of one message of a queue.
 fn batch(body: &Value) -> Value {
     json!({ "Records": [{
         "messageId": "059f36b4-87a3-44ab-83d2-661975037880",
@@ -121,7 +122,7 @@ fn batch(body: &Value) -> Value {
     }] })
 }
 
-/// One event of a license, written to the table.
+/// Returns a stream record of one event of a license, as it is written to the table.
 pub(super) fn stream(seen: &Seen, _: u32) -> Value {
     let text = |value: String| json!({ "S": value });
     let id = Ulid::generate().to_string();

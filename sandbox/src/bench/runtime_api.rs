@@ -16,12 +16,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
-/// How long a function may take to ask for work, and to answer.
+/// The time that a function may take to ask for work, and to answer.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a function has done.
+/// A call of a function to the runtime API.
 enum Did {
-    /// It asks for work, which goes back by this.
+    /// It asks for work, which is sent back through this channel.
     Ask {
         at: Instant,
         work: oneshot::Sender<Work>,
@@ -40,7 +40,7 @@ struct Work {
     event: Bytes,
 }
 
-/// The side of Lambda.
+/// Lambda's side of the runtime API.
 pub(super) struct RuntimeApi {
     address: String,
     did: mpsc::Receiver<Did>,
@@ -66,12 +66,12 @@ impl RuntimeApi {
         Ok(Self { address, did, invocations: 0 })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` is to be.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(super) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Waits until the function asks for work, and says when it did.
+    /// Waits until the function asks for work, and returns the time at which it did.
     pub(super) async fn idle(&mut self) -> anyhow::Result<(Instant, Idle)> {
         match self.next().await? {
             Did::Ask { at, work } => Ok((at, Idle(work))),
@@ -80,7 +80,7 @@ impl RuntimeApi {
         }
     }
 
-    /// Gives it an event, and waits for the answer. Says how long that took.
+    /// Sends the function an event, and waits for the answer. Returns the time that it took, and the answer.
     pub(super) async fn invoke(&mut self, idle: Idle, event: &Value) -> anyhow::Result<(Duration, Value)> {
         self.invocations += 1;
         let work = Work { number: self.invocations, event: serde_json::to_vec(event)?.into() };
@@ -118,7 +118,7 @@ async fn next(State(tell): Tell) -> axum::response::Response {
     (headers, event).into_response()
 }
 
-/// Five minutes from now, in milliseconds since 1970.
+/// The deadline of an invocation: five minutes from now, in milliseconds since 1970.
 fn deadline() -> i64 {
     jiff::Timestamp::now().as_millisecond() + 300_000
 }

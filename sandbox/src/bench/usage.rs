@@ -22,30 +22,30 @@ use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounde
 use super::world::{Sold, TABLE, World};
 use crate::sandbox::sdk_config;
 
-/// What is reported.
+/// The reported usage, and the function's instances.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How many events are reported.
+    /// The number of reported events.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     events: u32,
-    /// How many events a request has.
+    /// The number of events of a request.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
     batch: u32,
-    /// Of how many licenses.
+    /// The number of licenses that the events are spread over.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     licenses: u32,
-    /// How many instances of the function there are; each answers one request at a time.
+    /// The number of instances of the function; each answers one request at a time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     instances: u32,
-    /// The file that the store keeps its tables in, one that is not there yet; in memory if none is given.
+    /// The file in which the store keeps its tables, which must not exist; in memory if none is given.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// For how many milliseconds each of the store's own rates is measured.
+    /// The time for which each of the store's own rates is measured, in milliseconds.
     #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
     probe: u64,
 }
 
-/// What a child takes in.
+/// The job of a child that ingests usage.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ingestion {
     place: Where,
@@ -56,18 +56,18 @@ pub(super) struct Ingestion {
     instances: u32,
 }
 
-/// What came of it.
+/// The result of the job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ingested {
     took: Duration,
     accepted: usize,
-    /// With the writing of the requests and the reading of the answers.
+    /// The resources used, including writing the requests and reading the answers.
     spent: Spent,
-    /// The time on CPUs between those.
+    /// The CPU time used between those.
     cpu: Duration,
 }
 
-/// Makes a world, and measures the intake in it.
+/// Builds a test environment, and measures the intake in it.
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     let world = World::make(arguments.licenses as usize, 1, Sold::ByUse, true, arguments.data.as_deref()).await?;
     let dimension = world.dimensions.first().context("the listing has no dimension")?;
@@ -125,7 +125,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the hours hold as much as was reported: one of each event.
+/// Returns `true` if the hours hold as much as was reported: one of each event.
 async fn is_summed_once(world: &World, events: u32) -> anyhow::Result<bool> {
     let mut sum = Decimal::ZERO;
     for license in &world.licenses {
@@ -135,8 +135,8 @@ async fn is_summed_once(world: &World, events: u32) -> anyhow::Result<bool> {
     Ok(sum == Decimal::from(events))
 }
 
-/// Hands requests to instances of the function until all are answered. They are written before the time begins, and
-/// their answers are read after it ends.
+/// Passes requests to instances of the function until all are answered. The requests are written before the measured
+/// time starts, and their answers are read after it ends.
 pub(super) async fn ingest(job: Ingestion) -> anyhow::Result<Ingested> {
     let requests: Arc<[ApiGatewayV2httpRequest]> = requests(&job)?.into();
     let next = Arc::new(AtomicUsize::new(0));
@@ -144,7 +144,7 @@ pub(super) async fn ingest(job: Ingestion) -> anyhow::Result<Ingested> {
     let mut instances = JoinSet::new();
     let (began, spent_before) = (Instant::now(), Spent::by_now()?.cpu);
     for _ in 0..job.instances {
-        // Each has its own connections, and remembers for itself.
+        // Each instance has its own connections and its own memory.
         let function = UsageApi::new(&sdk_config(&job.place.aws), &job.place.table, clock.clone());
         let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
         instances.spawn(async move {
@@ -162,7 +162,7 @@ pub(super) async fn ingest(job: Ingestion) -> anyhow::Result<Ingested> {
     Ok(Ingested { took, accepted, spent: Spent::by_now()?, cpu })
 }
 
-/// The requests as API Gateway hands them over. The events of each are of as many licenses as there are, in turn.
+/// Returns the requests as API Gateway passes them on. The events of each request are spread over the licenses in turn.
 fn requests(job: &Ingestion) -> anyhow::Result<Vec<ApiGatewayV2httpRequest>> {
     let event = |number: u32| {
         let license = job.licenses.get(number as usize % job.licenses.len().max(1));
@@ -193,7 +193,7 @@ fn request(events: Vec<Value>) -> anyhow::Result<ApiGatewayV2httpRequest> {
     }))?)
 }
 
-/// How many events an answer accepts.
+/// Returns the number of events that an answer accepts.
 fn accepted(answer: &ApiGatewayV2httpResponse) -> usize {
     let Some(Body::Text(body)) = &answer.body else { return 0 };
     let body: Value = serde_json::from_str(body).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The world that is measured in: AWS with one listing, the licenses that were bought, and the table that knows them.
+//! The test environment of a benchmark: AWS with one listing, the licenses that were bought, and the table that has
+//! them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -23,34 +24,34 @@ use crate::aws::{Aws, AwsOptions, Delays, Purchase, Readings};
 use crate::sandbox::sdk_config;
 use crate::table;
 
-/// The table, as a stage's is named.
+/// The name of the table, in the form of a stage's.
 pub(super) const TABLE: &str = "stallkeeper-bench";
 
-/// The table that the store's own rate is measured in.
+/// The table in which the store's own rate is measured.
 const PROBED: &str = "stallkeeper-probe";
 
 /// The hour whose usage is measured.
 const HOUR: &str = "2026-11-10T09:00:00Z";
 
-/// How many requests of the filling are under way at once.
+/// The number of concurrent requests that fill the table.
 const AT_ONCE: usize = 8;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Everything but what is measured.
+/// Everything but the measured process.
 pub(super) struct World {
     pub(super) aws: Aws,
     pub(super) clock: Clock,
-    /// Past the port; what it asks is counted all the same.
+    /// A store that bypasses the port; its requests are counted all the same.
     pub(super) store: Store,
     pub(super) hour: UsageHour,
     pub(super) licenses: Vec<LicenseId>,
     pub(super) dimensions: Vec<DimensionKey>,
-    /// Past the port as well.
+    /// A configuration that bypasses the port as well.
     pub(super) config: SdkConfig,
 }
 
-/// How the dimensions of the listing are sold.
+/// The way in which the dimensions of the listing are sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sold {
     /// They are paid by use.
@@ -67,7 +68,8 @@ struct Bought {
 }
 
 impl World {
-    /// A world where so many licenses have been active since the hour before, in the middle of the hour.
+    /// Builds an environment in the middle of the hour, in which this many licenses have been active since the hour
+    /// before.
     pub(super) async fn make(
         licenses: usize,
         dimensions: usize,
@@ -78,7 +80,7 @@ impl World {
         let hour = UsageHour::of(HOUR.parse()?);
         let clock = Clock::ticking_from(hour.start() - SignedDuration::from_mins(30));
         let listing = listing(dimensions, sold)?;
-        // Nobody hears the news.
+        // Nothing receives the announcements.
         let (announcements, _) = mpsc::unbounded_channel();
         let aws = Aws::start(AwsOptions {
             port: 0,
@@ -105,19 +107,19 @@ impl World {
         Ok(Self { aws, clock, store, hour, licenses, dimensions, config })
     }
 
-    /// Where and when something is done that begins now.
+    /// Returns the place and the current time, for a job that starts now.
     pub(super) fn place(&self, table: &str) -> Where {
         Where { aws: self.aws.url().to_owned(), table: table.to_owned(), at: self.clock.now() }
     }
 
-    /// The store's own rate, of a table without anything in it, in a line.
+    /// Measures the store's own rate in an empty table, and returns it in a line.
     pub(super) async fn store_rates(&self, time: Duration) -> anyhow::Result<String> {
         table::make(&self.config, PROBED, table::Stream::Off).await?;
         store_rates(self.place(PROBED), time).await
     }
 }
 
-/// A listing with so many dimensions.
+/// Returns a listing with this many dimensions.
 fn listing(dimensions: usize, sold: Sold) -> anyhow::Result<Listing> {
     let (pricing, kind) = match sold {
         Sold::ByUse => ("subscription", "ExternallyMetered"),
@@ -135,7 +137,7 @@ fn listing(dimensions: usize, sold: Sold) -> anyhow::Result<Listing> {
     Ok(Listing::parse(&text)?)
 }
 
-/// Buys licenses at AWS Marketplace.
+/// Buys licenses on AWS Marketplace.
 fn buy(aws: &Aws, listing: &Listing, sold: Sold, licenses: usize) -> anyhow::Result<Vec<Bought>> {
     let one = |number: usize| {
         let dimensions = match sold {
@@ -153,8 +155,8 @@ fn buy(aws: &Aws, listing: &Listing, sold: Sold, licenses: usize) -> anyhow::Res
     (0..licenses).map(one).collect()
 }
 
-/// Writes the rows of licenses: the first as its news would, and the others as the first with their own names, 25 a
-/// request.
+/// Writes the items of licenses: the first as its event would, and the others as copies of the first with their own
+/// ids, 25 a request.
 async fn fill(
     store: &Store,
     client: &Client,
@@ -186,7 +188,7 @@ async fn fill(
     Ok(())
 }
 
-/// The row of a license as the table has it.
+/// Reads the item of a license from the table.
 async fn row_of(client: &Client, id: &LicenseId) -> anyhow::Result<Item> {
     let scanned = client.scan().table_name(TABLE).send().await?;
     let is_it = |item: &Item| {
@@ -198,7 +200,7 @@ async fn row_of(client: &Client, id: &LicenseId) -> anyhow::Result<Item> {
 
 type Names<'a> = [(&'a str, &'a str); 3];
 
-/// What stands for what in another license's row.
+/// Returns the ids of the first license, each with its replacement in another license's item.
 fn names<'a>(one: &'a Bought, other: &'a Bought) -> Names<'a> {
     [
         (one.arn.id().as_str(), other.arn.id().as_str()),
@@ -233,7 +235,7 @@ async fn write(client: Client, items: Vec<Item>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs for each chunk of some things, a few at a time.
+/// Runs a task for each chunk of some items, a few at a time.
 pub(super) async fn for_chunks<T, F>(things: &[T], size: usize, run: impl Fn(Vec<T>) -> F) -> anyhow::Result<()>
 where
     T: Clone,

@@ -1,8 +1,8 @@
-//! A call as the control API takes it: the sandbox that it is about and the parameters of its query, what its
-//! path names, its body.
+//! A call as the control API receives it: the sandbox that it is about and the parameters of its query, the name in its
+//! path, and its body.
 //!
-//! Every handler takes these and none of axum's own extractors, which refuse in plain text and let parameters pass that
-//! nobody asked for.
+//! Every handler takes these and none of axum's own extractors, which refuse in plain text and accept unknown
+//! parameters.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use stallkeeper::ids::AgreementId;
 use super::{Failure, agreement_id};
 use crate::sandbox::Inside;
 
-/// The largest body; what is asked for here takes far less.
+/// The largest body, in bytes; the calls of this API need far less.
 const LARGEST_BODY: usize = 2 * 1024 * 1024;
 
-/// How much of a body is taken in. It is more than is read, since a caller who is cut off while sending may never see
-/// why.
+/// The most of a body that is received, in bytes. It is more than [`LARGEST_BODY`], because a caller whose connection
+/// is closed while sending may never see the reason.
 const LARGEST_SENT: usize = 8 * LARGEST_BODY;
 
-/// The sandbox, and the parameters of the query: those of `Q`, each once at most, and no other.
+/// The sandbox, and the parameters of the query: those of `Q`, each at most once, and no other.
 #[derive(Debug)]
 pub(super) struct Here<Q = NoParameters>(pub(super) Arc<Inside>, pub(super) Q);
 
@@ -39,7 +39,7 @@ impl<Q: DeserializeOwned> FromRequestParts<Arc<Inside>> for Here<Q> {
 
     async fn from_request_parts(parts: &mut Parts, inside: &Arc<Inside>) -> Result<Self, Failure> {
         let Query(query) = Query::<Q>::try_from_uri(&parts.uri).map_err(|rejection| {
-            // The rejection says only what it is; the error behind it says which parameter it is about.
+            // The rejection names only its kind; its source names the parameter.
             let why = std::error::Error::source(&rejection).map_or_else(|| rejection.to_string(), ToString::to_string);
             Failure::invalid("query", why)
         })?;
@@ -47,7 +47,7 @@ impl<Q: DeserializeOwned> FromRequestParts<Arc<Inside>> for Here<Q> {
     }
 }
 
-/// The agreement that the path names.
+/// The agreement in the path.
 #[derive(Debug)]
 pub(super) struct OfAgreement(pub(super) AgreementId);
 
@@ -62,7 +62,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfAgreement {
     }
 }
 
-/// What the path names: an entity, a product, a change set, a stage.
+/// The name in the path: of an entity, a product, a change set or a stage.
 #[derive(Debug)]
 pub(super) struct Named(pub(super) String);
 
@@ -76,7 +76,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
-/// What the body says.
+/// The body.
 #[derive(Debug)]
 pub(super) struct Sent<T>(pub(super) T);
 
@@ -99,7 +99,7 @@ fn too_large() -> Failure {
         .into()
 }
 
-/// Reads a JSON object; serde would also read one from a list of its members.
+/// Reads a JSON object; serde alone would also read one from a list of its members.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failure> {
     let invalid = |detail: String| {
         Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")

@@ -13,7 +13,8 @@ pub(super) async fn entities(Here(inside, _): Here) -> Answer<Value> {
     Ok(Json(shown(&inside)))
 }
 
-/// Puts an entity into another state by a merge patch on its details. A product may be named as listings are.
+/// Puts an entity into another state by a merge patch on its details. A product may be named in every way in which a
+/// listing may be named.
 pub(super) async fn patch(
     Here(inside, _): Here,
     Named(name): Named,
@@ -52,14 +53,14 @@ pub(super) async fn change_sets(Here(inside, _): Here) -> Answer<Value> {
     Ok(Json(json!({ "change_sets": inside.aws.catalog().change_set_overviews() })))
 }
 
-/// Says what becomes of the next change set.
+/// Plans the outcome of the next change set.
 pub(super) async fn plan(Here(inside, _): Here, Sent(next): Sent<NextChangeSet>) -> Answer<Value> {
     inside.aws.catalog().plan(next);
     inside.timeline.settle().await;
     Ok(Json(json!({ "change_sets": inside.aws.catalog().change_set_overviews() })))
 }
 
-/// Ends a review, or lets a change set that hangs go on or fail.
+/// Ends a review, or lets a change set that hangs continue or fail.
 pub(super) async fn decide(
     Here(inside, _): Here,
     Named(change_set): Named,

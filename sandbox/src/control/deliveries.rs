@@ -1,4 +1,4 @@
-//! The queues: those of news held back, released, doubled, shuffled, fed with what nobody can read.
+//! The queues of AWS's events: held back, released, duplicated, shuffled, filled with messages that cannot be read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,30 +12,30 @@ use crate::queue::QueueOverview;
 use crate::sandbox::Inside;
 use crate::stack::Stack;
 
-/// What is to happen on the queues. What stands together happens in the order in which it stands here, so that
-/// `{"duplicate": 1, "reorder": 7, "release": true}` does what one thinks.
+/// The actions on the queues. Several actions of one call happen in the order of these fields, so that `{"duplicate":
+/// 1, "reorder": 7, "release": true}` duplicates, shuffles and then releases.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Delivery {
-    /// On which stage's queue; on all if none is named.
+    /// The stage whose queue is meant; all stages if none is named.
     stage: Option<String>,
-    /// Hand out nothing from now on.
+    /// Deliver nothing from now on.
     hold: bool,
     /// Put a message with this body on the queue.
     message: Option<String>,
-    /// Lose the waiting messages that hold this text, for example `License Updated`.
+    /// Lose the waiting messages that contain this text, for example `License Updated`.
     lose: Option<String>,
-    /// Put the last so many messages that were done with on the queue once more.
+    /// Put the last processed messages, this many, on the queue once more.
     redeliver: Option<usize>,
-    /// Put so many more copies of every waiting message on the queue.
+    /// Put this many more copies of every waiting message on the queue.
     duplicate: Option<usize>,
     /// Shuffle the waiting messages by this seed.
     reorder: Option<u64>,
-    /// Hand out again.
+    /// Deliver again.
     release: bool,
 }
 
-/// More copies than any test needs would only fill the memory.
+/// The most copies of one call; more than any test needs would only fill the memory.
 const MOST_COPIES: usize = 100;
 
 pub(super) async fn deliver(

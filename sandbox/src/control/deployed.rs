@@ -1,4 +1,4 @@
-//! What is deployed for a stage: each thing that the auditor looks at, broken and mended.
+//! The deployed parts of a stage: each part that the auditor checks can be broken and repaired.
 
 use axum::Json;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ pub(super) async fn show(Here(inside, _): Here, Named(stage): Named) -> Answer<W
     Ok(Json(stack(&inside, &stage)?.wiring()))
 }
 
-/// Breaks or mends something by a merge patch on what is shown.
+/// Breaks or repairs a part by a merge patch on the wiring.
 pub(super) async fn rewire(
     Here(inside, _): Here,
     Named(stage): Named,
@@ -23,7 +23,7 @@ pub(super) async fn rewire(
     Ok(Json(stack.wiring()))
 }
 
-/// Makes everything as the template deploys it.
+/// Restores every part as the template deploys it.
 pub(super) async fn reset(Here(inside, _): Here, Named(stage): Named) -> Answer<Wiring> {
     let stack = stack(&inside, &stage)?;
     stack.wire_anew();

@@ -1,7 +1,7 @@
-//! The control API: what a person or a test does to the world around Stallkeeper.
+//! The control API: the actions of an operator or a test on everything around Stallkeeper.
 //!
-//! JSON in and out, whatever content type a body claims to have. Every call settles before it answers, so that its
-//! caller sees a quiet system. What is wrong with a call is answered as a problem document that names it.
+//! JSON in and out, whatever content type a body claims to have. Every call settles before it answers, so that no work
+//! is pending when the caller gets the answer. A bad call is answered with a problem document that names the fault.
 
 mod call;
 mod catalog;
@@ -69,7 +69,7 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .with_state(inside)
 }
 
-/// What is answered to a method that a path does not have; axum adds the header that the action speaks of.
+/// Answers a method that a path does not have; axum adds the header that the action names.
 async fn no_such_method(method: Method, OriginalUri(uri): OriginalUri) -> Failure {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path has no such method.")
         .detail(format!("{method} {}", uri.path()))
@@ -77,7 +77,7 @@ async fn no_such_method(method: Method, OriginalUri(uri): OriginalUri) -> Failur
         .into()
 }
 
-/// What is answered where nothing is: by API Gateway, or by the control API in its part.
+/// Answers a path that does not exist: as API Gateway does, or as the control API does below `/sandbox`.
 pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) -> Response {
     if uri.path() == "/sandbox" || uri.path().starts_with("/sandbox/") {
         let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has nothing here.")
@@ -90,10 +90,10 @@ pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) 
     }
 }
 
-/// What a control call answers.
+/// The answer of a control call.
 type Answer<T> = Result<Json<T>, Failure>;
 
-/// The listing that a call is about: by product code, product id, name or file.
+/// Returns the listing that a call is about: by product code, product id, name or file.
 fn described<'a>(inside: &'a Inside, product: &str) -> Result<&'a DescribedListing, Failure> {
     find(&inside.listings, product).ok_or_else(|| {
         let known: Vec<&str> = inside.listings.iter().map(|described| described.file.as_str()).collect();
@@ -104,7 +104,7 @@ fn described<'a>(inside: &'a Inside, product: &str) -> Result<&'a DescribedListi
     })
 }
 
-/// The stacks that a call is about: of the stage that it names, or all.
+/// Returns the stacks that a call is about: that of the stage that it names, or all.
 fn stacks<'a>(inside: &'a Inside, stage: Option<&str>) -> Result<Vec<&'a Arc<Stack>>, Failure> {
     match stage {
         Some(name) => Ok(vec![stack(inside, name)?]),
@@ -112,7 +112,7 @@ fn stacks<'a>(inside: &'a Inside, stage: Option<&str>) -> Result<Vec<&'a Arc<Sta
     }
 }
 
-/// The stack of a stage.
+/// Returns the stack of a stage.
 fn stack<'a>(inside: &'a Inside, stage: &str) -> Result<&'a Arc<Stack>, Failure> {
     let found = stage.parse().ok().and_then(|stage: Stage| inside.stack(stage));
     found.ok_or_else(|| {
@@ -121,12 +121,12 @@ fn stack<'a>(inside: &'a Inside, stage: &str) -> Result<&'a Arc<Stack>, Failure>
     })
 }
 
-/// A control call that was not done.
+/// The error of a control call.
 #[derive(Debug)]
 pub(crate) struct Failure(Box<Problem>);
 
 impl Failure {
-    /// What is wrong, in a sentence.
+    /// Returns the fault in a sentence.
     pub(crate) fn sentence(&self) -> String {
         let document = serde_json::to_value(&*self.0).unwrap_or_default();
         let text =
@@ -134,7 +134,7 @@ impl Failure {
         Some(text("detail")).filter(|detail| !detail.is_empty()).unwrap_or_else(|| text("title"))
     }
 
-    /// A member or parameter that is not what it must be.
+    /// Returns the error for a member or parameter with an invalid value.
     fn invalid(what: &str, why: impl std::fmt::Display) -> Self {
         Problem::invalid(what, why).into()
     }

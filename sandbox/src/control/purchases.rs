@@ -1,4 +1,4 @@
-//! Buyers: they subscribe, register, and change their minds.
+//! Buyers: they subscribe, register, and change or end their agreements.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::aws::{Change, Changed, Purchase, Purchased};
 use crate::listings::find;
 use crate::sandbox::Inside;
 
-/// What someone wants to buy.
+/// A buyer's order.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
@@ -26,7 +26,7 @@ pub(crate) struct Order {
     pub(crate) dimensions: BTreeMap<DimensionKey, Value>,
     #[serde(default)]
     pub(crate) free_trial: bool,
-    /// Whether the buyer presses "Set up your account" at once.
+    /// `true` if the buyer clicks "Set up your account" immediately.
     #[serde(default = "yes")]
     pub(crate) register: bool,
 }
@@ -35,32 +35,33 @@ fn yes() -> bool {
     true
 }
 
-/// What someone has bought.
+/// The result of an order.
 #[derive(Debug, Serialize)]
 pub(crate) struct Bought {
     #[serde(flatten)]
     pub(crate) purchased: Purchased,
     /// The license's key in Stallkeeper.
     pub(crate) license: LicenseId,
-    /// Where the token is posted; none if the product's stage has no stack here.
+    /// The URL to which the token is posted; `None` if the product's stage has no stack here.
     pub(crate) registration_url: Option<String>,
-    /// How the registration went; none if nobody registered.
+    /// The result of the registration; `None` if the order does not register.
     pub(crate) registration: Option<Registered>,
 }
 
-/// What the registration URL answered the buyer's browser.
+/// The answer of the registration URL to the buyer's browser.
 #[derive(Debug, Serialize)]
 pub(crate) struct Registered {
     pub(crate) status: u16,
-    /// Where it sends the browser.
+    /// The address to which it redirects the browser.
     pub(crate) location: Option<String>,
 }
 
-/// Buys something; registers nobody.
+/// Places an order, without registering.
 ///
 /// # Errors
 ///
-/// A product that is not described, and what [`Marketplace::purchase`](crate::aws::Marketplace::purchase) refuses.
+/// Fails for a product that is not described, and where [`Marketplace::purchase`](crate::aws::Marketplace::purchase)
+/// does.
 pub(crate) fn buy(inside: &Inside, order: Order) -> Result<Bought, Failure> {
     let described = described(inside, &order.product)?;
     let url = inside.stack(described.listing.stage).map(|stack| format!("{}/register", stack.url));
@@ -120,7 +121,7 @@ async fn post_form(inside: &Inside, url: &str, token: &str, free_trial: bool) ->
     Ok(Registered { status: answer.status().as_u16(), location: location.map(str::to_owned) })
 }
 
-/// What an agreement became.
+/// An agreement after its change.
 #[derive(Debug, Serialize)]
 pub(super) struct ChangedAgreement {
     #[serde(flatten)]
@@ -141,12 +142,12 @@ pub(super) async fn change(
     Ok(Json(ChangedAgreement { changed, license }))
 }
 
-/// A fresh token, and where it is to be posted.
+/// A fresh token, and the URL to which it is posted.
 #[derive(Debug, Serialize)]
 pub(crate) struct FreshToken {
     pub(crate) token: String,
     pub(crate) agreement_id: AgreementId,
-    /// None if the product's stage has no stack here.
+    /// `None` if the product's stage has no stack here.
     pub(crate) registration_url: Option<String>,
 }
 
@@ -156,11 +157,11 @@ pub(super) async fn token(Here(inside, _): Here, OfAgreement(agreement): OfAgree
     Ok(Json(fresh))
 }
 
-/// The buyer presses "Set up your account" again.
+/// Issues a fresh token, as when the buyer clicks "Set up your account" again.
 ///
 /// # Errors
 ///
-/// An agreement that is unknown or not active.
+/// Fails for an agreement that is unknown or not active.
 pub(crate) fn fresh_token(inside: &Inside, agreement_id: AgreementId) -> Result<FreshToken, Failure> {
     let token = inside.aws.marketplace().new_token(&agreement_id)?;
     let product = product_of(inside, &agreement_id)?;
@@ -173,7 +174,7 @@ pub(crate) fn fresh_token(inside: &Inside, agreement_id: AgreementId) -> Result<
 ///
 /// # Errors
 ///
-/// A text that is none.
+/// Fails for a text that is not an id.
 pub(crate) fn agreement_id(text: &str) -> Result<AgreementId, Failure> {
     text.parse().map_err(|error| Failure::invalid("agreement", error))
 }

@@ -1,4 +1,4 @@
-//! Which readings of AWS's documents hold, and what the catalogue publishes.
+//! The readings of AWS's documents that apply, and the dimensions that the catalog publishes.
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(super) async fn change(Here(inside, _): Here, Sent(changes): Sent<Value>) ->
     Ok(Json(readings))
 }
 
-/// Whether the catalogue publishes a metered dimension.
+/// The publication of a metered dimension in the catalog: published or not.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Publication {
@@ -32,7 +32,7 @@ pub(super) struct Publication {
     published: bool,
 }
 
-/// The same, of a product that is there.
+/// The publication of a dimension, with the code of the product.
 #[derive(Debug, Serialize)]
 pub(super) struct Published {
     product: ProductCode,

@@ -1,4 +1,4 @@
-//! The reconciliation, run now.
+//! A run of the reconciliation on request.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Answer, Here, Sent, stacks};
 
-/// Of which stage; of all if none is named.
+/// The stage; all stages if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfStage {
@@ -16,7 +16,7 @@ pub(super) struct OfStage {
     stage: Option<String>,
 }
 
-/// What each stage's run has done; none of one that failed.
+/// Runs the reconciliation, and returns the report of each stage's run; `None` for a run that failed.
 pub(super) async fn run(
     Here(inside, _): Here,
     Sent(of): Sent<OfStage>,

@@ -1,4 +1,4 @@
-//! AWS's reviewer looks at a listing.
+//! A review of a listing by AWS's reviewer.
 
 use axum::Json;
 use http::StatusCode;

@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Failure, Here, Sent};
 use crate::sandbox::Inside;
 
-/// What time it is.
+/// The time of the clock.
 #[derive(Debug, Serialize)]
 pub(crate) struct Now {
     now: Timestamp,
 }
 
-/// How the clock is to be moved: one of the two.
+/// A move of the clock: one of the two.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Moved {
-    /// Such as `1h`, `90s` or `2d 30m`.
+    /// The duration, such as `1h`, `90s` or `2d 30m`.
     #[serde(default)]
     pub(crate) advance: Option<String>,
-    /// Such as `2026-11-30T23:55:00Z`.
+    /// The time, such as `2026-11-30T23:55:00Z`.
     #[serde(default)]
     pub(crate) set: Option<String>,
 }
@@ -36,11 +36,11 @@ pub(super) async fn move_on(Here(inside, _): Here, Sent(moved): Sent<Moved>) -> 
     Ok(Json(Now { now }))
 }
 
-/// Moves the clock through everything that is due on the way, and answers what it then shows.
+/// Moves the clock through everything that is due in between, and returns its new time.
 ///
 /// # Errors
 ///
-/// Neither or both members, a duration or time that is none.
+/// Fails when neither or both members are given, or the duration or time is invalid.
 pub(crate) async fn move_clock(inside: &Inside, moved: &Moved) -> Result<Timestamp, Failure> {
     match (&moved.advance, &moved.set) {
         (Some(by), None) => {
@@ -58,7 +58,7 @@ pub(crate) async fn move_clock(inside: &Inside, moved: &Moved) -> Result<Timesta
     }
 }
 
-/// A length of time of at most days; a day has 24 hours.
+/// Reads a duration whose largest unit is a day; a day has 24 hours.
 fn duration(text: &str) -> Result<SignedDuration, Failure> {
     let span: Option<Span> = text.parse().ok();
     span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())

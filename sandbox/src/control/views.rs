@@ -1,5 +1,5 @@
-//! What can be looked at: the listings, what was bought and billed, the plan of faults, what the world was told, the
-//! wire.
+//! The views of the sandbox: the listings, the purchases and the bill, the plan of faults, the published events and
+//! mails, the metrics, and the wire log.
 //!
 //! The events are read from the tables past the fault plan and the wire log, which are about Stallkeeper's calls.
 
@@ -14,7 +14,7 @@ use super::{Answer, Here, Sent, described, stacks};
 use crate::aws::{Bill, Fault, Left, Overview, PlannedFault, WireCall};
 use crate::sandbox::Inside;
 
-/// A listing, and where its buyers register.
+/// A listing, and the URL at which its buyers register.
 #[derive(Debug, Serialize)]
 pub(super) struct Sold {
     file: String,
@@ -25,7 +25,7 @@ pub(super) struct Sold {
     mode: Mode,
     pricing: Pricing,
     dimensions: Vec<Dimension>,
-    /// None if the stage has no stack here.
+    /// `None` if the stage has no stack here.
     registration_url: Option<String>,
 }
 
@@ -77,14 +77,14 @@ fn plan(inside: &Inside) -> Value {
     json!({ "faults": faults })
 }
 
-/// Whose events.
+/// The stage; all stages if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfStage {
     stage: Option<String>,
 }
 
-/// An event for the seller's application, and the stage whose table it stands in.
+/// An event for the seller's application, and the stage whose table has it.
 #[derive(Debug, Serialize)]
 struct Event {
     stage: Stage,
@@ -101,13 +101,13 @@ pub(super) async fn events(Here(inside, of): Here<OfStage>) -> Answer<Value> {
     Ok(Json(json!({ "events": events })))
 }
 
-/// What SNS was given for the seller's application, and SES for buyers.
+/// Returns what was published to SNS for the seller's application, and sent by SES to buyers.
 pub(super) async fn outbox(Here(inside, _): Here) -> Answer<Left> {
     inside.timeline.settle().await;
     Ok(Json(inside.aws.outbox().left()))
 }
 
-/// What CloudWatch has of each stage.
+/// Returns the metrics of each stage in CloudWatch.
 pub(super) async fn metrics(Here(inside, of): Here<OfStage>) -> Answer<Value> {
     inside.timeline.settle().await;
     let stacks = stacks(&inside, of.stage.as_deref())?;
@@ -115,7 +115,7 @@ pub(super) async fn metrics(Here(inside, of): Here<OfStage>) -> Answer<Value> {
     Ok(Json(json!({ "metrics": metrics.collect::<serde_json::Map<_, _>>() })))
 }
 
-/// Of which product; of all if none is named.
+/// The product; all products if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfProduct {
@@ -131,7 +131,7 @@ pub(super) async fn bill(Here(inside, of): Here<OfProduct>) -> Answer<Bill> {
     }))
 }
 
-/// Which calls; all if nothing is named.
+/// The service and the operation of the calls; all if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfCalls {

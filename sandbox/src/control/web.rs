@@ -1,4 +1,4 @@
-//! The web around the stacks: what is there, and what is spoiled.
+//! The web around the stacks: its hosts, and its spoiled pages.
 
 use axum::Json;
 use http::StatusCode;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Failure, Here, Sent};
 use crate::web::{Spoil, Spoiled};
 
-/// What there is.
+/// The hosts and the spoiled pages.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     hosts: Vec<String>,
     spoiled: Vec<Spoiled>,
 }
 
-/// For how many days the certificates are to be good; fewer than none lets them be over.
+/// The days for which the certificates are to be valid; a negative number makes them expired.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Certificate {
@@ -25,7 +25,7 @@ pub(super) async fn show(Here(inside, _): Here) -> Answer<Shown> {
     Ok(Json(Shown { hosts: inside.web.hosts().to_vec(), spoiled: inside.web.all_spoiled() }))
 }
 
-/// Spoils what a page answers.
+/// Spoils the answers of a page.
 pub(super) async fn spoil(Here(inside, _): Here, Sent(wanted): Sent<Spoiled>) -> Answer<Shown> {
     if !inside.web.hosts().contains(&wanted.host) {
         return Err(Failure::invalid("host", format!("must be one of {}", inside.web.hosts().join(", "))));
@@ -42,7 +42,7 @@ pub(super) async fn spoil(Here(inside, _): Here, Sent(wanted): Sent<Spoiled>) ->
     show(Here(inside, super::call::NoParameters {})).await
 }
 
-/// Everything answers as it would again.
+/// Restores every answer.
 pub(super) async fn mend(Here(inside, _): Here) -> Result<StatusCode, Failure> {
     inside.web.mend().map_err(|error| Failure::invalid("certificate", error))?;
     Ok(StatusCode::NO_CONTENT)

@@ -14,7 +14,7 @@ use crate::people::{Bought, text};
 const TENANT: &str = "stark";
 const DIMENSION: &str = "requests";
 
-/// A minute past the time at which the move has been made.
+/// The time from the planned hour of the move to a minute after the move has been made.
 const MADE: SignedDuration = SignedDuration::from_mins(16);
 
 /// Runs the chapter.
@@ -24,7 +24,7 @@ pub(super) async fn run(story: &mut Story) -> Result<()> {
     let cookie = story.arrive(&purchase.token).await?;
     story.leave_contact(&cookie).await?;
     story.link(&purchase.license, TENANT).await?;
-    // The move is planned ten minutes ahead or more.
+    // A move is planned at least ten minutes ahead.
     let hour = next_hour(story.sandbox.clock().now() + SignedDuration::from_mins(40))?;
     story.sandbox.set(hour - SignedDuration::from_mins(40)).await;
     let (arn, new) = license_of(story, &purchase).await?;
@@ -74,7 +74,7 @@ pub(super) async fn run(story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// The id that an event names.
+/// The license id that an event names.
 #[derive(Debug, Clone, Copy)]
 enum Id {
     Old,
@@ -84,7 +84,7 @@ enum Id {
 /// The buyer, and the application's outbox.
 struct Mover<'a> {
     story: &'a mut Story,
-    /// The customer key, by which the bill names the buyer all along.
+    /// The customer key, by which the bill names the buyer before and after the move.
     old: String,
     new: String,
     unsent: Vec<Value>,
@@ -96,7 +96,7 @@ impl Mover<'_> {
         self.story.sandbox.clock().now()
     }
 
-    /// Uses something, and has the application report it.
+    /// Uses a quantity, and has the application report it.
     async fn uses(&mut self, id: Id, quantity: i64, at: Timestamp) -> Result<()> {
         self.reported += 1;
         let event = self.event(id, quantity, at, &format!("move {}", self.reported));
@@ -105,7 +105,7 @@ impl Mover<'_> {
         self.send().await
     }
 
-    /// Reports the first usage once more, under another id.
+    /// Reports the first usage once more, under another license id.
     async fn repeats(&self, id: Id, quantity: i64, at: Timestamp) -> Result<()> {
         let results = self.story.people.report(json!([self.event(id, quantity, at, "move 1")])).await?;
         let status = results.first().and_then(|result| result.get("status"));
@@ -123,7 +123,7 @@ impl Mover<'_> {
         })
     }
 
-    /// Reports what is in the outbox. What is to be sent again stays in it.
+    /// Reports the events in the outbox. Events that must be sent again stay in it.
     async fn send(&mut self) -> Result<()> {
         let events = std::mem::take(&mut self.unsent);
         let results = self.story.people.report(events.clone().into()).await?;
@@ -137,7 +137,7 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// Checks that AWS has booked each hour in one style, the one that the buyer had in it.
+    /// Checks that AWS has booked each hour in one style, the buyer's style of that hour.
     async fn expect_one_style(&self, moved: Timestamp) -> Result<()> {
         let mut styles: BTreeMap<Timestamp, BTreeSet<String>> = BTreeMap::new();
         for record in self.story.people.bill().await? {
@@ -171,7 +171,7 @@ async fn import(buyer: &Mover<'_>, purchase: &Bought, arn: &str, hour: Timestamp
     Ok(())
 }
 
-/// The license that AWS has for a legacy buyer: its ARN, and its id.
+/// Returns the license that AWS has for a legacy buyer: its ARN, and its id.
 async fn license_of(story: &Story, purchase: &Bought) -> Result<(String, String)> {
     let bought = story.people.control(Method::GET, "/sandbox/purchases", Value::Null).await?;
     let mut licenses = bought.get("licenses").and_then(Value::as_array).into_iter().flatten();
@@ -181,7 +181,7 @@ async fn license_of(story: &Story, purchase: &Bought) -> Result<(String, String)
     Ok((arn, id))
 }
 
-/// The first full hour after a time.
+/// Returns the first full hour after a time.
 fn next_hour(time: Timestamp) -> Result<Timestamp> {
     Ok(Timestamp::from_second((time.as_second().div_euclid(3600) + 1) * 3600)?)
 }

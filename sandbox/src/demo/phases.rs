@@ -1,4 +1,4 @@
-//! A listing from nothing to published: the work of a seller, and the auditor's report that turns with it by itself.
+//! A listing from nothing to published: the work of a seller, and the auditor's report, which follows it.
 
 use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
@@ -16,13 +16,13 @@ use crate::aws::{Delays, fulfillment_url};
 use crate::people::{Bought, People};
 use crate::{Listings, Options, Sandbox};
 
-/// A Monday, shortly before the hour in which the auditor looks by itself.
+/// The time of the start: a Monday, shortly before the hour of the auditor's schedule.
 const BEGINNING: &str = "2026-11-09T05:20:00Z";
 
-/// How long AWS takes for a change of the catalog, and a little.
+/// A little more than the time that AWS takes for a change of the catalog.
 const CATALOG: SignedDuration = SignedDuration::from_mins(5);
 
-/// What a person says of what no program can see.
+/// The checks that an operator attests, because no program can check them, each with a note.
 const BY_PEOPLE: [(&str, &str); 4] = [
     ("seller.public_profile", "Name, logo and text are in the portal."),
     ("seller.bank_and_tax", "The tax interview is done, the bank account is verified."),
@@ -30,7 +30,7 @@ const BY_PEOPLE: [(&str, &str); 4] = [
     ("app.data_policy", "Deletion and incidents are on the page."),
 ];
 
-/// Tells the story of both phases.
+/// Runs the story of both phases.
 pub(super) async fn tell(steps: &mut Steps) -> Result<()> {
     let beginning: Timestamp = BEGINNING.parse()?;
     let options = Options {
@@ -52,7 +52,7 @@ pub(super) async fn tell(steps: &mut Steps) -> Result<()> {
     Ok(())
 }
 
-/// A listing on its way, on the stack of its stage.
+/// A listing on its way to publication, on the stack of its stage.
 struct Phase<'a> {
     sandbox: &'a Sandbox,
     people: People,
@@ -64,7 +64,7 @@ struct Phase<'a> {
 }
 
 impl<'a> Phase<'a> {
-    /// Begins with a listing that AWS has never heard of.
+    /// Starts with a listing that does not exist in AWS.
     async fn begin(sandbox: &'a Sandbox, stage: Stage, file: &'static str) -> Result<Self> {
         let url = sandbox.stage_url(stage).context("the stage has no stack")?;
         let people = People::at(url)?;
@@ -82,7 +82,7 @@ impl<'a> Phase<'a> {
         Ok(Self { sandbox, people, catalog, file, listing, report })
     }
 
-    /// The steps that both phases have.
+    /// Runs the steps that both phases have.
     async fn through_the_steps(&mut self, steps: &mut Steps) -> Result<()> {
         let is_test = self.listing.stage == Stage::Staging;
         let of_phase = |step: &str| format!("{}.{step}", if is_test { "test" } else { "production" });
@@ -126,7 +126,7 @@ impl<'a> Phase<'a> {
         self.turn(steps, "it unsubscribes, and its last hour is billed", &[&of_phase("integration_verified")]).await
     }
 
-    /// The steps of AWS's review.
+    /// Runs the steps of AWS's review.
     async fn become_public(&mut self, steps: &mut Steps) -> Result<()> {
         self.ask_for_the_public().await?;
         self.turn(steps, "the seller asks AWS to make it public", &["production.final_review_requested"]).await?;
@@ -179,7 +179,7 @@ impl<'a> Phase<'a> {
         Ok(bought)
     }
 
-    /// What `stallkeeper listing apply` does; answers how many change sets were sent.
+    /// Applies the listing as `stallkeeper listing apply` does; returns the number of change sets that were sent.
     async fn apply(&self) -> Result<usize> {
         let id = &self.listing.product_id;
         let product = self.catalog.product(id).await?.context("AWS has no such product")?;
@@ -195,7 +195,7 @@ impl<'a> Phase<'a> {
         Ok(plan.change_sets.len())
     }
 
-    /// What the portal sends for "Update visibility".
+    /// Sends the change set that the portal sends for "Update visibility".
     async fn ask_for_the_public(&self) -> Result<()> {
         let change = Change {
             change_type: "UpdateVisibility",
@@ -211,7 +211,7 @@ impl<'a> Phase<'a> {
         self.people.control(Method::POST, "/sandbox/review", json!({ "product": self.file })).await
     }
 
-    /// Looks anew.
+    /// Runs the auditor again, and returns its report.
     async fn look(&self) -> Result<Report> {
         look(&self.people, &self.listing).await
     }
@@ -221,7 +221,7 @@ impl<'a> Phase<'a> {
         done.map(|step| step.step.clone()).collect()
     }
 
-    /// Tells what was done, once the auditor has seen it: these steps, and no others, have turned done.
+    /// Prints an action, once the auditor confirms it: these steps, and no others, have become done.
     async fn turn(&mut self, steps: &mut Steps, what: impl std::fmt::Display, expected: &[&str]) -> Result<()> {
         let before = self.done();
         self.report = self.look().await?;

@@ -1,4 +1,4 @@
-//! A browser: it goes over TLS to the sites of the sandbox's web, keeps cookies, and follows redirects wherever they lead.
+//! A browser: it opens the sites of the sandbox's web over TLS, keeps cookies, and follows redirects to any site.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,51 +19,51 @@ use stallkeeper::time::Clock;
 use tower::util::BoxCloneSyncService;
 use url::{Url, form_urlencoded};
 
-/// How long AWS's own checks wait for a page.
+/// The time that AWS's own checks wait for a page.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The largest page.
+/// The largest page, in bytes.
 const LONGEST_PAGE: usize = 4 * 1024 * 1024;
 
 const REDIRECTS: usize = 10;
 
-/// Where the browser is when it begins: the page with "Set up your account".
+/// The browser's first site: the page with "Set up your account".
 const AWS_MARKETPLACE: &str = "https://aws.amazon.com";
 
-/// Looks names up.
+/// Resolves names.
 type Lookup = BoxCloneSyncService<Name, std::vec::IntoIter<SocketAddr>, io::Error>;
 
-/// A browser without a past.
+/// A browser that starts without cookies and history.
 pub(super) struct Browser {
     http: Client<HttpsConnector<HttpConnector<Lookup>>, Full<Bytes>>,
     known: Known,
-    /// By host and name.
+    /// The cookies, by host and name.
     cookies: BTreeMap<(String, String), String>,
-    /// Every address that it was at.
+    /// Every address that it has opened.
     history: Vec<Url>,
 }
 
-/// What is shown.
+/// The page that is shown.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
     pub(super) url: Url,
     pub(super) status: StatusCode,
     pub(super) text: String,
-    /// How long all of it took, with its redirects.
+    /// The time until the page was complete, including redirects.
     pub(super) took: Duration,
 }
 
-/// Why nothing is shown, in a sentence.
+/// The reason why no page is shown, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NoPage(pub(super) String);
 
 impl Browser {
-    /// One that knows the sandbox's web ahead, and tells good certificates from others by that clock.
+    /// Creates a browser that knows the addresses of the sandbox's web, and validates certificates by that clock.
     ///
     /// # Errors
     ///
-    /// When there is no TLS.
+    /// Fails when TLS cannot be set up.
     pub(super) fn new(known: Known, clock: Clock) -> anyhow::Result<Self> {
         let tls = Internet::new(known.clone(), clock).tls()?;
         let hosts = known.hosts.clone();
@@ -72,7 +72,7 @@ impl Browser {
             async move {
                 match place {
                     Some(place) => Ok(vec![place].into_iter()),
-                    // With port 0 the address's own port counts.
+                    // With port 0, the port of the URL applies.
                     None => Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect::<Vec<_>>().into_iter()),
                 }
             }
@@ -93,7 +93,7 @@ impl Browser {
         self.go(url, None).await
     }
 
-    /// Sends a form, from the page that is shown or from AWS Marketplace.
+    /// Submits a form, from the page that is shown or from AWS Marketplace.
     pub(super) async fn send(
         &mut self,
         from: Option<&Page>,
@@ -105,7 +105,7 @@ impl Browser {
         self.go(to, Some((origin, body))).await
     }
 
-    /// Whether a secret is in a cookie, or in an address that the browser was at.
+    /// Returns `true` if a secret is in a cookie, or in an address that the browser has opened.
     pub(super) fn shows(&self, secret: &str) -> bool {
         let addresses = self.history.iter().map(Url::as_str);
         self.cookies.values().map(String::as_str).chain(addresses).any(|text| holds(text, secret))
@@ -124,7 +124,7 @@ impl Browser {
             let Some(to) = to.and_then(|to| url.join(to.to_str().ok()?).ok()) else {
                 return Ok(Page { url, status, text, took: began.elapsed() });
             };
-            // As browsers do: only 307 and 308 send the same again.
+            // As in browsers, only 307 and 308 repeat the method and the body.
             if !matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
                 form = None;
             }

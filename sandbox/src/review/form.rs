@@ -1,11 +1,11 @@
-//! Forms as a person sees them: what they ask, and what somebody would fill in who wants to get on.
+//! Forms as a user sees them: the fields that they ask for, and the values that a willing user fills in.
 
 use html5gum::{StartTag, Token, Tokenizer};
 
 /// A form of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Form {
-    /// Where it is sent; empty for the page's own address.
+    /// The address to which it is submitted; empty for the page's own address.
     pub(super) action: String,
     fields: Vec<Field>,
 }
@@ -16,22 +16,22 @@ struct Field {
     name: String,
     value: String,
     is_required: bool,
-    /// Of a box or a round button.
+    /// `true` if the field is a checkbox or a radio button that is checked.
     is_checked: bool,
 }
 
-/// Whoever fills in forms.
+/// The user who fills in forms.
 #[derive(Debug, Clone)]
 pub(super) struct Person {
     pub(super) email: String,
     pub(super) password: String,
 }
 
-/// The forms of a page that are posted, in their order.
+/// Returns the forms of a page that are posted, in their order.
 pub(super) fn forms(page: &str) -> Vec<Form> {
     let mut forms = Vec::new();
     let mut open: Option<Form> = None;
-    // The select that options belong to.
+    // The select element that the next options belong to.
     let mut select: Option<Field> = None;
     for token in Tokenizer::new(page).flatten() {
         match token {
@@ -68,7 +68,7 @@ pub(super) fn forms(page: &str) -> Vec<Form> {
     forms
 }
 
-/// The language that a page says it is in.
+/// Returns the language that a page declares.
 pub(super) fn language(page: &str) -> Option<String> {
     Tokenizer::new(page).flatten().find_map(|token| match token {
         Token::StartTag(tag) if name(&tag) == "html" => Some(attribute(&tag, "lang")),
@@ -76,7 +76,7 @@ pub(super) fn language(page: &str) -> Option<String> {
     })
 }
 
-/// What a page says, without its tags.
+/// Returns the text of a page without its tags.
 pub(super) fn words(page: &str) -> String {
     let mut words = String::new();
     for token in Tokenizer::new(page).flatten() {
@@ -89,19 +89,19 @@ pub(super) fn words(page: &str) -> String {
 }
 
 impl Form {
-    /// Whether it asks for a mail address.
+    /// Returns `true` if it asks for a mail address.
     pub(super) fn asks_for_email(&self) -> bool {
         self.fields.iter().any(Field::is_email)
     }
 
-    /// Whether nobody gets on without filling it in.
+    /// Returns `true` if a user cannot continue without filling it in.
     pub(super) fn must_be_filled_in(&self) -> bool {
         self.fields
             .iter()
             .any(|field| field.is_shown() && (field.is_required || field.is_email() || field.kind == "password"))
     }
 
-    /// What is sent once a person has filled it in and pressed its first button.
+    /// Returns the fields that are sent after a user has filled the form in and clicked its first button.
     pub(super) fn filled_in_by(&self, person: &Person) -> Vec<(String, String)> {
         let mut sent: Vec<(String, String)> = Vec::new();
         let mut is_pressed = false;
@@ -109,7 +109,7 @@ impl Form {
             let is_there = |sent: &[(String, String)]| sent.iter().any(|(name, _)| *name == field.name);
             let value = match field.kind.as_str() {
                 "checkbox" if !field.is_required && !field.is_checked => continue,
-                // Of round buttons the one that is chosen, or else the first.
+                // Of radio buttons, the checked one is sent, or else the first.
                 "radio" if !field.is_checked && (is_there(&sent) || self.has_chosen(&field.name)) => continue,
                 "submit" | "button" if is_pressed => continue,
                 "reset" | "image" | "file" => continue,
@@ -149,7 +149,7 @@ fn field(tag: &StartTag<()>) -> Field {
         ("input" | "button", kind) => kind,
         (other, _) => other.to_owned(),
     };
-    // A box that is ticked sends "on" unless it says otherwise (HTML standard, checkbox).
+    // A checked checkbox sends "on" unless it has a value (HTML standard, checkbox).
     let value = match (kind.as_str(), attribute(tag, "value")) {
         ("checkbox" | "radio", value) if value.is_empty() => "on".to_owned(),
         (_, value) => value,

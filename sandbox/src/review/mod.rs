@@ -1,10 +1,10 @@
-//! A reviewer of AWS Marketplace: looks at a listing from outside, subscribes to it and registers as any buyer would, and
-//! decides what waits for it.
+//! A reviewer of AWS Marketplace: examines a listing from outside, subscribes to it and registers as any buyer would,
+//! and decides the request that waits for the review.
 //!
 //! It does what AWS's reviewers are known to do (seller guide, SaaS product guidelines and integration checklist;
 //! `aws-samples/sample-aws-marketplace-listing-tools`), and shares no code with the auditor, whose purpose is to object
-//! before: points name the checks of the auditor that look at the same. What is read in AWS's own records is in `records`;
-//! here is the buyer's way.
+//! first: each point names the auditor's checks of the same thing. `records` reads AWS's own records; this module takes
+//! the buyer's path.
 
 mod browser;
 mod form;
@@ -26,23 +26,23 @@ use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
 use form::{Form, Person, forms, language, words};
 pub use points::{Looked, Opinion, Point, Review};
 
-/// How many pages of the application somebody goes through before giving up.
+/// The most pages of the application that the reviewer opens before giving up.
 const MOST_PAGES: usize = 6;
 
-/// What no buyer should be shown.
+/// Texts that no buyer should be shown.
 const TRACES: [&str; 5] = ["stack trace", "traceback", "internal server error", "panicked at", "exception"];
 
-/// What an answer says to somebody whose token is not good.
+/// Texts of which an answer to an invalid token must have one.
 const ADVICE: [&str; 6] = ["invalid", "expired", "error", "try again", "contact", "support"];
 
-/// What an application says of what somebody bought.
+/// Texts with which an application shows a purchase.
 const OF_THE_PLAN: [&str; 4] = ["subscription", "your plan", "contract", "aws marketplace"];
 
 /// Reviews a listing that a stack sells, and decides its request to become public, if there is one.
 ///
 /// # Errors
 ///
-/// When there is no TLS, or the catalog does not have what it has just shown.
+/// Fails when TLS cannot be set up, or the catalog lacks an entity that it has just listed.
 pub(crate) async fn review(inside: &Inside, stack: &Stack, listing: &Listing) -> anyhow::Result<Review> {
     let mut reviewer = Reviewer { inside, stack, listing, notes: Vec::new() };
     let account = reviewer.review().await?;
@@ -92,7 +92,7 @@ impl Reviewer<'_> {
         if is_good { self.good(point, seen) } else { self.objects(point, seen) }
     }
 
-    /// Looks at everything as far as it gets; answers the account that it bought with.
+    /// Reviews as many points as possible; returns the account that it bought with.
     async fn review(&mut self) -> anyhow::Result<Option<AccountId>> {
         let entities = self.inside.aws.catalog().entity_overviews();
         let product = entities.iter().find(|entity| entity.id == self.listing.product_id.as_str());
@@ -121,7 +121,7 @@ impl Reviewer<'_> {
         Ok(Some(purchased.account_id))
     }
 
-    /// Answers whether the page can be reached at all.
+    /// Returns `true` if the page can be reached at all.
     async fn posts_a_made_up_token(&mut self, address: &Url) -> anyhow::Result<bool> {
         let mut browser = self.browser()?;
         let page = match browser.send(None, address, &token_field(&format!("made-up-{}", Ulid::generate()))).await {
@@ -176,7 +176,7 @@ impl Reviewer<'_> {
         }
     }
 
-    /// Goes the buyer's way: from "Set up your account" into the application.
+    /// Follows the buyer's path: from "Set up your account" into the application.
     async fn registers(&mut self, address: &Url, purchased: &Purchased) -> anyhow::Result<()> {
         let mut browser = self.browser()?;
         let resolved = self.resolved();
@@ -211,7 +211,7 @@ impl Reviewer<'_> {
         Ok(())
     }
 
-    /// Answers the form that asks for the buyer.
+    /// Returns the form that asks for the buyer's mail address.
     fn reads_the_page(&mut self, page: &Page) -> Option<Form> {
         let language = language(&page.text).unwrap_or_default();
         self.note(Point::InEnglish, language.starts_with("en"), format!("lang=\"{language}\""));
@@ -230,7 +230,7 @@ impl Reviewer<'_> {
         form
     }
 
-    /// Another browser, the same token: the first was closed before anything was filled in.
+    /// Posts the same token from another browser: the first was closed before the form was filled in.
     async fn comes_back(&mut self, address: &Url, token: &str) -> anyhow::Result<()> {
         match self.browser()?.send(None, address, &token_field(token)).await {
             Ok(page) => {
@@ -244,7 +244,7 @@ impl Reviewer<'_> {
 
     async fn fills_in(&mut self, browser: &mut Browser, registration: &Page, form: &Form) {
         let person = Person {
-            // Integration checklist: addresses of public providers are buyers' too.
+            // The integration checklist requires that addresses of public mail providers are accepted.
             email: format!("aws.reviewer+{}@gmail.com", Ulid::generate()).to_lowercase(),
             password: format!("review {} Aa1!", Ulid::generate()),
         };
@@ -312,7 +312,7 @@ impl Reviewer<'_> {
         Browser::new(self.inside.known.clone(), self.inside.clock.clone())
     }
 
-    /// How many tokens AWS was asked for and answered.
+    /// Returns the number of tokens that AWS was asked to resolve and resolved.
     fn resolved(&self) -> u64 {
         let counts = self.inside.aws.wire().counts();
         let of_metering = counts.get(&Service::Metering);
@@ -321,7 +321,7 @@ impl Reviewer<'_> {
 }
 
 async fn send(browser: &mut Browser, page: &Page, form: &Form, person: &Person) -> Result<Page, NoPage> {
-    // An action that is no address leads to the page itself, as an empty one does.
+    // An invalid action leads to the page itself, as an empty one does.
     let to = page.url.join(&form.action).unwrap_or_else(|_| page.url.clone());
     browser.send(Some(page), &to, &form.filled_in_by(person)).await
 }

@@ -1,4 +1,4 @@
-//! What the reviewer looks at, and what it makes of it.
+//! The points of a review, and the reviewer's opinions of them.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use stallkeeper::listing::{Dimension, Listing, Stage};
 
 use crate::aws::ChangeSetOverview;
 
-/// What the reviewer looks at.
+/// A point of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Point {
@@ -15,39 +15,39 @@ pub enum Point {
     ListingComplete,
     /// The terms and prices of the offer to everyone.
     OfferComplete,
-    /// The rule or the topics by which AWS's news reaches the seller.
+    /// The rule or the topics that deliver AWS's events to the seller.
     NewsArrives,
     /// The registration URL opens over HTTPS.
     OverHttps,
-    /// The answer to a token that nobody issued.
+    /// The answer to a token that AWS did not issue.
     MadeUpToken,
     /// The reviewer can buy it.
     CanSubscribe,
-    /// The registration URL takes the token of the purchase.
+    /// The registration URL accepts the token of the purchase.
     TokenTaken,
-    /// The token was asked for at AWS at once.
+    /// The token was resolved with AWS immediately.
     TokenResolved,
-    /// The token stays out of cookies and addresses.
+    /// The token is in no cookie and in no address.
     TokenKept,
     /// The page can be read in English.
     InEnglish,
     /// The page asks for the buyer's mail address.
     AsksForEmail,
-    /// The page says whom to ask.
+    /// The page names a support contact.
     NamesSupport,
-    /// The page lets in who has an account already.
+    /// The page lets a buyer with an account sign in.
     LetsExistingIn,
-    /// Who left the page without filling it in gets it again.
+    /// A buyer who left the page without filling it in gets it again.
     ComesBack,
-    /// Who fills in the page is sent on to the application.
+    /// A buyer who fills in the page is sent to the application.
     Registers,
-    /// The application lets the buyer in by themselves.
+    /// The application gives the buyer access without help.
     SignsUp,
     /// The application shows what was bought.
     ShowsSubscription,
-    /// The seller asked AWS what its buyers hold.
+    /// The seller asked AWS for the entitlements of its buyers.
     EntitlementsRead,
-    /// The seller reported usage, and AWS took it.
+    /// The seller reported usage, and AWS accepted it.
     UsageReported,
 }
 
@@ -74,7 +74,7 @@ impl Point {
         Self::UsageReported,
     ];
 
-    /// What is wanted, in a sentence, and the checks of the auditor that look at the same.
+    /// Returns the requirement in a sentence, and the auditor's checks of the same thing.
     pub(super) fn wants(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::ListingComplete => (
@@ -127,7 +127,7 @@ impl Point {
         }
     }
 
-    /// Whether it means something for a listing.
+    /// Returns `true` if the point applies to a listing.
     pub(super) fn applies(self, listing: &Listing) -> bool {
         match self {
             Self::EntitlementsRead => listing.pricing.has_entitlements(),
@@ -137,54 +137,54 @@ impl Point {
     }
 }
 
-/// What the reviewer makes of a point.
+/// The reviewer's opinion of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opinion {
-    /// It is as it must be.
+    /// The requirement is met.
     Good,
-    /// It is not.
+    /// The requirement is not met.
     Objection,
-    /// An objection before kept the reviewer from looking.
+    /// An earlier objection kept the reviewer from examining it.
     NotReached,
 }
 
-/// A point that was looked at.
+/// A point that was examined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Looked {
     /// The point.
     pub point: Point,
-    /// What is wanted.
+    /// The requirement.
     pub wants: &'static str,
-    /// What the reviewer makes of it.
+    /// The reviewer's opinion.
     pub opinion: Opinion,
-    /// What was seen.
+    /// The reviewer's observation.
     pub seen: String,
-    /// The checks of the auditor that look at the same.
+    /// The auditor's checks of the same thing.
     pub checks: &'static [&'static str],
 }
 
-/// What a review came to.
+/// The result of a review.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Review {
     /// The product.
     pub product: ProductCode,
     /// Its stage.
     pub stage: Stage,
-    /// When it was reviewed.
+    /// The time of the review.
     pub at: Timestamp,
-    /// Whether the reviewer has nothing against it.
+    /// `true` if the reviewer has no objections.
     pub approved: bool,
     /// The account that the reviewer subscribed with; its subscription has been cancelled.
     pub account: Option<AccountId>,
-    /// Everything that was looked at.
+    /// Every point of the review.
     pub points: Vec<Looked>,
-    /// The request to become public that waited for the review, as it was decided; none if there was none.
+    /// The decided request to become public that waited for the review; `None` if there was none.
     pub change_set: Option<ChangeSetOverview>,
 }
 
 impl Review {
-    /// What the reviewer objects to.
+    /// Returns the points to which the reviewer objects.
     pub fn objections(&self) -> impl Iterator<Item = &Looked> {
         self.points.iter().filter(|looked| looked.opinion == Opinion::Objection)
     }

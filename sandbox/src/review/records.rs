@@ -1,4 +1,4 @@
-//! What the reviewer reads in AWS's own records: the catalog, where its news goes, and the seller's calls.
+//! The reviewer's checks of AWS's own records: the catalog, the delivery of events, and the seller's calls.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -8,11 +8,11 @@ use url::Url;
 use super::{Point, Reviewer};
 use crate::aws::{EntityOverview, News, Subscription, Wiring};
 
-/// How far back AWS looks for the calls of a seller.
+/// The age up to which AWS counts the calls of a seller.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Reviewer<'_> {
-    /// Answers the registration URL, if there is one.
+    /// Checks the listing, and returns its registration URL, if there is one.
     pub(super) fn reads_the_listing(&mut self, product: &EntityOverview) -> Option<Url> {
         let details = Value::Object(product.details.clone());
         let address = details.pointer("/Versions/0/DeliveryOptions/0/FulfillmentUrl").and_then(Value::as_str);
@@ -100,7 +100,7 @@ impl Reviewer<'_> {
         }
     }
 
-    /// What AWS has in its own records of the seller's calls.
+    /// Checks AWS's own records of the seller's calls.
     pub(super) fn looks_at_the_calls(&mut self) {
         let product = &self.listing.product_code;
         let since = self.inside.clock.now().checked_sub(RECENT).unwrap_or(Timestamp::MIN);
@@ -118,7 +118,7 @@ impl Reviewer<'_> {
     }
 }
 
-/// Whether a pricing term has a price above zero.
+/// Returns `true` if a pricing term has a price above zero.
 fn has_a_price(term: &Value) -> bool {
     let cards = term.get("RateCards").and_then(Value::as_array).into_iter().flatten();
     let rates = cards.filter_map(|card| card.get("RateCard").and_then(Value::as_array)).flatten();

@@ -1,4 +1,4 @@
-//! What runs by the clock, and not for a caller: the reporter, the reconciliation and the auditor.
+//! The functions that run by the clock, and not for a caller: the reporter, the reconciliation and the auditor.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use super::Stack;
 use crate::aws::Schedule;
 use crate::queue::uuid;
 
-/// What the template calls the reporter.
+/// The reporter's name in the template.
 const METERING_FUNCTION: &str = "MeteringFunction";
 
-/// What the template calls the reconciliation.
+/// The reconciliation's name in the template.
 pub(crate) const RECONCILE_FUNCTION: &str = "ReconcileFunction";
 
-/// What the template calls the auditor.
+/// The auditor's name in the template.
 const READINESS_FUNCTION: &str = "ReadinessFunction";
 
-/// How long the auditor may take, as the template has it.
+/// The timeout of the auditor, as in the template.
 const READINESS_TIME_LIMIT: Duration = Duration::from_secs(29);
 
-/// How long a run of the reporter may take. An invocation of several runs may take 900 seconds, as the template has it.
+/// The timeout of a run of the reporter. An invocation of several runs may take 900 seconds, as in the template.
 const REPORTER_TIME_LIMIT: Duration = Duration::from_secs(290);
 
-/// How long the reconciliation may take, as the template has it.
+/// The timeout of the reconciliation, as in the template.
 const RECONCILIATION_TIME_LIMIT: Duration = Duration::from_secs(900);
 
-/// The hour of the day (UTC) in which the auditor runs, as the template has it.
+/// The hour of the day (UTC) in which the auditor runs, as in the template.
 const READINESS_HOUR: i64 = 6;
 
 impl Stack {
-    /// Runs what a schedule runs, unless it is switched off or its time has not come.
+    /// Runs the function of a schedule, unless the schedule is switched off or is not due yet.
     pub(crate) async fn run_by_the_clock(&self, schedule: Schedule, at: Timestamp) {
         if !self.runs_by(schedule) {
             return;
@@ -68,8 +68,8 @@ impl Stack {
         }
     }
 
-    /// When the reporter is to run again at once, as its invocation goes on while AWS takes something only for minutes
-    /// more; none if it is not.
+    /// Returns the time at which the reporter runs again before its schedule, as its invocation does for usage that AWS
+    /// accepts only for minutes more; `None` if it does not.
     pub(crate) fn next_run(&self) -> Option<Timestamp> {
         let next = *self.next_run.lock().unwrap_or_else(PoisonError::into_inner);
         next.filter(|_| self.runs_by(Schedule::Metering))
@@ -79,7 +79,7 @@ impl Stack {
         *self.next_run.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
-    /// Runs the reconciliation once, as its schedule does; none if it failed.
+    /// Runs the reconciliation once, as its schedule does; returns `None` if it failed.
     pub(crate) async fn reconcile(&self) -> Option<entitlement::Report> {
         let report = self.run_reconciliation(false).await;
         if report.is_none() {
@@ -88,7 +88,7 @@ impl Stack {
         report
     }
 
-    /// Runs the reconciliation once, from the start of the day's walk if it is to; none if it failed.
+    /// Runs the reconciliation once, from the start of the day's walk if `anew` is `true`; returns `None` if it failed.
     pub(crate) async fn run_reconciliation(&self, anew: bool) -> Option<entitlement::Report> {
         let reconciliation = self.running().reconciliation;
         let stage = self.stage.as_str();
@@ -109,7 +109,7 @@ impl Stack {
         None
     }
 
-    /// Lets the auditor look at the listings once, as its schedule does.
+    /// Runs the auditor once, as its schedule does.
     async fn look_at_readiness(&self) {
         let readiness = self.running().readiness;
         let stage = self.stage.as_str();
@@ -126,7 +126,8 @@ impl Stack {
         }
     }
 
-    /// What Lambda puts among the dead letters of a run that it gave up (Lambda developer guide, "Retaining records").
+    /// Puts a run that Lambda gave up among the dead letters, as Lambda does (Lambda developer guide, "Retaining
+    /// records").
     fn bury_run(&self, function: &str, error: &str) {
         let now = self.clock.now();
         let function = format!("arn:aws:lambda:us-east-1:{}:function:{}:$LATEST", self.account, self.name_of(function));

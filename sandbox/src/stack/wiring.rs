@@ -1,4 +1,4 @@
-//! How the stack is wired, and its switches.
+//! The wiring of the stack, and its switches.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -9,23 +9,23 @@ use crate::aws::{DeadLetters, News, Refused, Schedule, State, Wiring};
 use crate::queue::Queue;
 
 impl Stack {
-    /// How it is wired now.
+    /// Returns the current wiring.
     pub(crate) fn wiring(&self) -> Wiring {
         let dead_letters = DeadLetters::ALL.map(|of| (of, self.dead_letters_in(of).overview().dead_letters.len()));
         Wiring { dead_letters: dead_letters.into(), ..self.wired().clone() }
     }
 
-    /// Wires it otherwise, by a merge patch.
+    /// Changes the wiring by a merge patch.
     ///
     /// # Errors
     ///
-    /// Refuses what it does not have, and values that AWS does not know.
+    /// Fails for a part that the stack does not have, and for a value that AWS does not know.
     pub(crate) fn rewire(&self, patch: Map<String, Value>) -> Result<(), Refused> {
         self.wire(self.wiring().patched(patch, &Wiring::deployed(&self.listings))?);
         Ok(())
     }
 
-    /// Wires it as the template deploys it. There are no dead letters then.
+    /// Restores the wiring that the template deploys. There are no dead letters then.
     pub(crate) fn wire_anew(&self) {
         self.wire(Wiring::deployed(&self.listings));
     }
@@ -49,12 +49,12 @@ impl Stack {
         self.wired().schedules.insert(Schedule::Metering, state);
     }
 
-    /// Whether a schedule is on.
+    /// Returns `true` if a schedule is on.
     pub(crate) fn runs_by(&self, schedule: Schedule) -> bool {
         self.wired().runs(schedule)
     }
 
-    /// Whether AWS's news comes through.
+    /// Returns `true` if the wiring delivers an event.
     pub(super) fn hears(&self, news: &News) -> bool {
         self.wired().hears(news)
     }

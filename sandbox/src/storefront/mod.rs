@@ -18,7 +18,7 @@ use crate::aws::Change;
 use crate::control::{Failure, FreshToken, Moved, Order, agreement_id, buy, fresh_token, move_clock};
 use crate::sandbox::Inside;
 
-/// The sandbox, as the routes have it.
+/// The sandbox, as the routes receive it.
 type Here = State<Arc<Inside>>;
 
 /// The fields of a form, in their order.
@@ -106,7 +106,7 @@ struct Handover {
     free_trial: bool,
 }
 
-/// Nobody registers where the product's stage has no stack.
+/// Shows the page that goes to the registration URL, or goes back if the product's stage has no stack.
 fn hand_over(url: Option<String>, token: String, free_trial: bool) -> Response {
     match url {
         Some(url) => html(StatusCode::OK, &Handover { url, token, free_trial }),
@@ -114,7 +114,7 @@ fn hand_over(url: Option<String>, token: String, free_trial: bool) -> Response {
     }
 }
 
-/// What the storefront does not do, as a page that says why.
+/// The refusal of an action, as a page that gives the reason.
 #[derive(Debug)]
 struct Refused(String);
 
@@ -140,7 +140,8 @@ fn back() -> Response {
     Redirect::to("/").into_response()
 }
 
-/// A page. Tokens and codes may have to do with it, so nobody keeps it and nobody is told where it was.
+/// Returns a page. It may concern tokens and codes, so it is not cached, and no other site gets its address as a
+/// referrer.
 fn html(status: StatusCode, page: &impl Template) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),

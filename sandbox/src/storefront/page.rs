@@ -1,4 +1,4 @@
-//! The storefront's page: what can be bought, what was bought, and what Stallkeeper knows of it.
+//! The storefront's page: the products, the purchases, and Stallkeeper's records of them.
 
 use askama::Template;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::queue::QueueOverview;
 use crate::sandbox::Inside;
 use crate::stack::Stack;
 
-/// How many events are shown of a stage.
+/// The most events of a stage that are shown.
 const SHOWN_EVENTS: usize = 50;
 
 /// The page.
@@ -36,7 +36,7 @@ struct Product {
     pricing: &'static str,
     mode: &'static str,
     entitled: Vec<Dimension>,
-    /// The names of what is paid by use.
+    /// The names of the dimensions that are paid by use.
     metered: String,
 }
 
@@ -57,7 +57,7 @@ struct Agreement {
     entitled: Vec<Dimension>,
 }
 
-/// What one stage's Stallkeeper knows.
+/// The records of one stage's Stallkeeper.
 struct Known {
     stage: &'static str,
     url: String,
@@ -83,7 +83,7 @@ struct Event {
 }
 
 impl Storefront {
-    /// The page as it is now.
+    /// Returns the page in its current state.
     pub(super) async fn of(inside: &Inside) -> Self {
         let overview = inside.aws.marketplace().overview();
         let mut stacks = Vec::new();
@@ -223,7 +223,7 @@ fn amount(value: &entitlement::Value) -> String {
     }
 }
 
-/// A JSON value as one reads it.
+/// Returns a JSON value as plain text.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

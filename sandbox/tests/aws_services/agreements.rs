@@ -85,7 +85,7 @@ async fn the_status_follows_what_becomes_of_an_agreement() {
         let next = sandbox.aws.marketplace().change(&bought.agreement_id, change).unwrap();
         assert_ne!(next.agreement_id, bought.agreement_id);
         assert_eq!(next.license_arn, bought.license_arn);
-        // The older one is in force until the newer one's license is ready.
+        // The older agreement is in force until the license of the newer one is ready.
         assert_eq!(status(&sandbox, &bought.agreement_id).await, AgreementStatus::Active);
         sandbox.advance(SignedDuration::from_secs(61));
         assert_eq!(status(&sandbox, &bought.agreement_id).await, expected);
@@ -193,7 +193,7 @@ async fn a_search_finds_what_its_filters_name() {
         [&contract.agreement_id, &subscription.agreement_id, &legacy.agreement_id, &renewed.agreement_id]
             .map(|id| id.as_str().to_owned());
     let arn = contract.license_arn.unwrap().to_string();
-    // By end time: the contract, its renewal, and what has no end in the order of purchase.
+    // By end time: the contract, its renewal, and then the agreements without an end, in the order of purchase.
     let all = vec![contract_id.clone(), renewed_id.clone(), subscription_id.clone(), legacy_id.clone()];
     assert_eq!(found(search(&sandbox, &[])).await, all);
     assert_eq!(found(search(&sandbox, &[]).max_results(1)).await, all);

@@ -1,4 +1,4 @@
-//! The Catalog API: what change sets do, and what is refused.
+//! The Catalog API: the effects of change sets, and the requests that it refuses.
 
 use aws_sdk_marketplacecatalog::error::SdkError;
 use aws_sdk_marketplacecatalog::operation::start_change_set::{StartChangeSetError, StartChangeSetOutput};
@@ -12,14 +12,14 @@ pub(crate) const PRODUCT: &str = "prod-democonsumption01";
 const OFFER: &str = "offer-democonsumption01";
 const OPTION: &str = "do-democonsumption01";
 
-/// A change of an entity: an offer by its id or a reference that says so, else a product.
+/// Returns a change of an entity: of an offer if its id or reference says so, else of a product.
 pub(crate) fn change(change_type: &str, entity: &str, details: Value) -> Change {
     let kind = if entity.to_lowercase().contains("offer") { "Offer@1.0" } else { "SaaSProduct@1.0" };
     let entity = Entity::builder().r#type(kind).identifier(entity).build().unwrap();
     Change::builder().change_type(change_type).entity(entity).details(details.to_string()).build().unwrap()
 }
 
-/// A change that creates an entity, and its name.
+/// Returns a change that creates an entity, and names the change.
 fn creation(change_type: &str, kind: &str, name: &str, details: Value) -> Change {
     let entity = Entity::builder().r#type(kind).build().unwrap();
     let change = Change::builder().change_type(change_type).entity(entity).change_name(name);
@@ -33,7 +33,7 @@ pub(crate) async fn begin(
     sandbox.catalog().start_change_set().catalog(CATALOG).set_change_set(Some(changes)).send().await
 }
 
-/// Starts a change set that must be over at once: how it ended, and the codes of the errors of its changes.
+/// Starts a change set that must end immediately. Returns its status, and the codes of the errors of its changes.
 async fn outcome(sandbox: &Sandbox, changes: Vec<Change>) -> (ChangeStatus, Vec<Vec<String>>) {
     let id = begin(sandbox, changes).await.unwrap().change_set_id.unwrap();
     let described = sandbox.catalog().describe_change_set().catalog(CATALOG).change_set_id(id).send().await.unwrap();
@@ -52,7 +52,7 @@ async fn succeeds(sandbox: &Sandbox, changes: Vec<Change>) {
     assert_eq!(status, ChangeStatus::Succeeded, "{errors:?}");
 }
 
-/// Starts a change set of one change that must fail, and answers the code of its error.
+/// Starts a change set of one change that must fail, and returns the code of its error.
 async fn failure(sandbox: &Sandbox, change: Change) -> String {
     let (status, errors) = outcome(sandbox, vec![change]).await;
     assert_eq!(status, ChangeStatus::Failed);

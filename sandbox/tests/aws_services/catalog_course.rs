@@ -1,4 +1,4 @@
-//! The Catalog API: how change sets go, what they lock, and what is told of them.
+//! The Catalog API: the course of change sets, the entities that they lock, and their descriptions.
 
 use aws_sdk_marketplacecatalog::types::{ChangeStatus, FailureCode, Filter, Sort, SortOrder};
 use aws_smithy_types::Document;
@@ -143,7 +143,7 @@ async fn becoming_public_waits_for_a_review() {
         "change_set_does_not_wait"
     );
 
-    // Nobody reviews what cannot be.
+    // A request that cannot succeed is not reviewed.
     let id = started(&sandbox, publish()).await;
     assert_eq!(status(&sandbox, &id).await, ChangeStatus::Failed);
     started(&sandbox, vec![change("UpdateVisibility", PRODUCT, json!({ "TargetVisibility": "Restricted" }))]).await;

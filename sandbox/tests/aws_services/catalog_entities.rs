@@ -1,4 +1,4 @@
-//! The Catalog API: what the seller's products and offers are.
+//! The Catalog API: the seller's products and offers.
 
 use aws_sdk_marketplacecatalog::types::{
     EntityTypeFilters, EntityTypeSort, Filter, OfferFilters, OfferProductIdFilter, OfferSetFilters, OwnershipType,

@@ -1,5 +1,5 @@
-//! Every event and notification has exactly the members that AWS documents, of the same JSON types: those that the local
-//! AWS sends, and the samples in `events/subscription`.
+//! Every event and notification has exactly the members that AWS documents, with the same JSON types: the ones that the
+//! local AWS sends, and the samples in `events/subscription`.
 //!
 //! The tables below are read off the examples of the AWS Marketplace user guide: notifications-eventbridge ("Events for
 //! agreements", "Events for licenses") and saas-notification.
@@ -22,10 +22,10 @@ const PRODUCT: &str = "product.id product.title";
 const TIMES: &str = "agreement.startTime agreement.endTime";
 const TERMS: &str = "agreement.intent agreement.status agreement.acceptanceTime agreement.startTime agreement.endTime";
 const PREVIOUS: &str = "agreement.previousAgreementId product.id product.title proposer.name";
-/// "Resale Authorization Id in case of Channel Partner Private Offer (CPPO) will be populated, and in case of Marketplace
-/// direct offer (MPPO), this value would be null."
+/// "Resale Authorization Id in case of Channel Partner Private Offer (CPPO) will be populated, and in case of
+/// Marketplace direct offer (MPPO), this value would be null."
 const RESALE: &str = "resaleAuthorization.id:null";
-/// The times and the party are null where there is no lockout period, and where nobody opted out.
+/// The times and the party are null if there is no lockout period, and if neither party opted out.
 const RENEWAL: &str =
     "agreement.autoRenewalEnabled:boolean renewalSummary.lockoutStartTime:null renewalSummary.disabledBy:null";
 const RENEWAL_PRICE: &str = "renewalSummary.lockoutReached:boolean renewalSummary.tcv renewalSummary.currency";
@@ -36,7 +36,7 @@ const EVENTS: [(&str, &[&str]); 12] = [
     ("Purchase Agreement Created - Proposer NEW", &[TERMS, RESALE, OFFER]),
     ("Purchase Agreement Created - Manufacturer NEW", &[TERMS, RESALE, OFFER]),
     ("Purchase Agreement Created - Proposer RENEW", &[TERMS, PREVIOUS, OFFER]),
-    // AWS shows no example of it. Taken to be as that of a renewal, which follows another agreement too.
+    // AWS shows no example of it. It is assumed to be like that of a renewal, which follows another agreement too.
     ("Purchase Agreement Created - Proposer REPLACE", &[TERMS, PREVIOUS, OFFER]),
     ("Purchase Agreement Amended - Proposer AMEND", &[TERMS, RENEWAL, PRODUCT, RESALE, OFFER]),
     ("Purchase Agreement Ended - Proposer", &["agreement.status", RESALE, OFFER]),
@@ -88,7 +88,7 @@ fn documented(parts: &[&str]) -> BTreeMap<String, String> {
     typed.map(|(path, kind)| (path.to_owned(), kind.to_owned())).collect()
 }
 
-/// Returns the types of a document's members by their paths, as far as they are no objects.
+/// Returns the types of a document's members that are not objects, by their paths.
 fn members(path: &str, value: &Value) -> BTreeMap<String, String> {
     let kind = match value {
         Value::Object(members) => {
@@ -117,7 +117,7 @@ fn assert_members(name: &str, document: &Value, documented: BTreeMap<String, Str
     assert_eq!(members, documented, "{name}: {document:#}");
 }
 
-/// Compares an event with AWS's example, and returns the name of that.
+/// Compares an event with AWS's example, and returns the name of the example.
 fn compare_event(event: &Value) -> &'static str {
     let intent = event.pointer("/detail/agreement/intent").and_then(Value::as_str).unwrap_or_default();
     let wanted = format!("{} {intent}", text(event, "/detail-type"));
@@ -134,7 +134,7 @@ fn compare_event(event: &Value) -> &'static str {
     name
 }
 
-/// Compares a notification of a topic with AWS's example, and returns the name of that.
+/// Compares a notification of a topic with AWS's example, and returns the name of the example.
 fn compare_notification(topic: &str, message: &Value) -> &'static str {
     let topic = topic.strip_prefix("arn:aws:sns:us-east-1:287250355862:").unwrap();
     let (topic, product) = topic.rsplit_once('-').unwrap();
@@ -146,7 +146,7 @@ fn compare_notification(topic: &str, message: &Value) -> &'static str {
     name
 }
 
-/// Has everything happen to a purchase that the local AWS sends events of.
+/// Buys a product, and makes every change of the purchase for which the local AWS sends events.
 fn live_through(sandbox: &Sandbox, product: &str, dimensions: &Value) {
     let market = sandbox.aws.marketplace();
     let mut agreement = sandbox.buy(product, dimensions.clone()).agreement_id;

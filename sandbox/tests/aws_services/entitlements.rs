@@ -220,7 +220,8 @@ async fn a_product_that_is_paid_by_use_has_no_entitlements() {
 #[tokio::test]
 async fn more_than_twenty_in_a_second_are_throttled_and_a_second_later_all_is_well() {
     let sandbox = start().await;
-    // The machine's clock fills the bucket too, so a burst must be quicker than that: ten times as many at once.
+    // The machine's clock fills the bucket too, so a burst must be quicker than that: ten times as many concurrent
+    // calls.
     let burst = (0..200).map(|_| tokio::spawn(ask(&sandbox, CONTRACT).send()));
     let mut throttled = 0;
     for answer in burst.collect::<Vec<_>>() {

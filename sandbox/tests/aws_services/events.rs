@@ -136,7 +136,7 @@ async fn by_the_other_reading_a_renewal_brings_a_new_license_and_revokes_the_old
     assert_eq!(text(deprovisioned, "/detail/agreement/id"), bought.agreement_id.as_str());
     assert_eq!(text(deprovisioned, "/time"), "2026-11-30T12:01:32Z");
 
-    // One case can differ from the reading.
+    // One change can differ from the reading.
     let again = Change::Renew { new_license: Some(false) };
     let kept = sandbox.aws.marketplace().change(&renewed.agreement_id, again).unwrap();
     assert_eq!(kept.license_arn, renewed.license_arn);

@@ -1,4 +1,4 @@
-//! An AWS on a free port, its clock standing, with clients.
+//! An AWS on a free port with a clock that stands still, and clients of it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub(crate) async fn start_with(readings: Readings, delays: Delays) -> Sandbox {
     start_as(readings, delays, None).await
 }
 
-/// With the tables in a file.
+/// Starts a sandbox with the tables in a file.
 pub(crate) async fn start_in(data: Option<PathBuf>) -> Sandbox {
     start_as(Readings::default(), Delays::none(), data).await
 }
@@ -150,7 +150,7 @@ impl Sandbox {
         stripped.send().await
     }
 
-    /// Meters one record, which must not make the call fail, and answers its status and id.
+    /// Meters one record, which must not make the call fail, and returns its status and id.
     pub(crate) async fn meter_one(
         &self,
         product: Option<&str>,
@@ -161,12 +161,12 @@ impl Sandbox {
         (result.status().unwrap().clone(), result.metering_record_id().map(str::to_owned))
     }
 
-    /// The code of the error that a call as a whole is refused with.
+    /// Returns the error code with which a call as a whole is refused.
     pub(crate) async fn refusal(&self, product: Option<&str>, records: &[UsageRecord]) -> String {
         code(self.meter(product, records).await)
     }
 
-    /// Meters usage as JSON that no SDK knows.
+    /// Meters usage as JSON that no SDK sends.
     pub(crate) async fn meter_json(&self, request: Value) -> (u16, Value) {
         self.meter_text(request.to_string()).await
     }
@@ -184,7 +184,7 @@ impl Sandbox {
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
-    /// What was billed: license, dimension, hour and quantity, oldest first.
+    /// Returns the license, dimension, hour and quantity of each billed record, oldest first.
     pub(crate) fn billed(&self) -> Vec<(String, String, String, String)> {
         let records = self.aws.marketplace().bill().records.into_iter();
         let line = |it: sandbox::aws::BilledRecord| {
@@ -193,7 +193,7 @@ impl Sandbox {
         records.map(line).collect()
     }
 
-    /// How much was billed in all.
+    /// Returns the sum of all billed quantities.
     pub(crate) fn sum(&self) -> String {
         let quantities = self.aws.marketplace().bill().records.into_iter().map(|record| record.quantity);
         quantities.fold(rust_decimal::Decimal::ZERO, |sum, quantity| sum + quantity).to_string()
@@ -207,7 +207,7 @@ impl Sandbox {
         self.clock.now()
     }
 
-    /// A contract of five seats.
+    /// Buys a contract of five seats.
     pub(crate) fn buy_contract(&self) -> Purchased {
         self.buy(CONTRACT, json!({"seats": 5}))
     }
@@ -216,12 +216,12 @@ impl Sandbox {
         self.aws.marketplace().purchase(purchase(product, dimensions)).unwrap()
     }
 
-    /// What was announced since the last time.
+    /// Returns the announcements since the last call.
     pub(crate) fn news(&mut self) -> Vec<Announcement> {
         std::iter::from_fn(|| self.news.try_recv().ok()).collect()
     }
 
-    /// The same as one line each: when, in seconds from now, and what.
+    /// Returns the same announcements as one line each: the time, in seconds from now, and the event.
     pub(crate) fn headlines(&mut self) -> Vec<String> {
         let now = self.now();
         let headline = |announcement: &Announcement| {
@@ -237,7 +237,7 @@ impl Sandbox {
         self.news().iter().map(headline).collect()
     }
 
-    /// The events on the bus since the last time.
+    /// Returns the events on the bus since the last call.
     pub(crate) fn events(&mut self) -> Vec<Value> {
         let event = |announcement: Announcement| match announcement.news {
             News::EventBridge(event) => Some(event),
@@ -252,7 +252,7 @@ pub(crate) fn purchase(product: &str, dimensions: Value) -> Purchase {
     Purchase { product: product.parse().unwrap(), account: None, dimensions, free_trial: false }
 }
 
-/// Usage of a license.
+/// Returns a usage record of a license.
 pub(crate) fn usage(bought: &Purchased, dimension: &str, quantity: i32, at: Timestamp) -> UsageRecord {
     let record = UsageRecord::builder()
         .customer_aws_account_id(bought.account_id.as_str())
@@ -260,7 +260,7 @@ pub(crate) fn usage(bought: &Purchased, dimension: &str, quantity: i32, at: Time
     some(record.customer_identifier(""), dimension, quantity, at)
 }
 
-/// Usage of a legacy buyer.
+/// Returns a usage record of a legacy buyer.
 pub(crate) fn usage_of(customer: &str, dimension: &str, quantity: i32, at: Timestamp) -> UsageRecord {
     some(UsageRecord::builder().customer_identifier(customer), dimension, quantity, at)
 }
@@ -283,7 +283,7 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{value} has no text at {pointer}"))
 }
 
-/// The code of the error that the service answered with; panics if it did not answer at all.
+/// Returns the error code of the service's answer; panics if the service did not answer.
 pub(crate) fn code<T: std::fmt::Debug, E, R>(result: Result<T, SdkError<E, R>>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

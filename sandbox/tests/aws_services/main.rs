@@ -1,4 +1,4 @@
-//! The AWS side of the sandbox, asked over the wire by the clients that everybody uses: AWS's own SDK for Rust.
+//! The AWS side of the sandbox, tested over the wire with AWS's own SDK for Rust.
 
 #![expect(
     clippy::unwrap_used,

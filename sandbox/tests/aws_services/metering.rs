@@ -1,4 +1,4 @@
-//! BatchMeterUsage: what is booked once, what a call may hold, and what is billed.
+//! BatchMeterUsage: records that are booked once, the limits of a call, and the bill.
 
 use aws_sdk_marketplacemetering::types::UsageRecordResultStatus as Status;
 use jiff::SignedDuration;
@@ -222,7 +222,7 @@ async fn more_than_ten_in_a_second_are_throttled() {
     let burst = (0..150).map(|_| tokio::spawn(request(&sandbox)));
     let mut throttled = 0;
     for answer in burst.collect::<Vec<_>>() {
-        // What is let through is refused for its empty CustomerIdentifier, but it counts.
+        // A call that is not throttled is refused for its empty CustomerIdentifier, but it counts.
         if code(answer.await.unwrap()) == "ThrottlingException" {
             throttled += 1;
         }

@@ -1,4 +1,4 @@
-//! BatchMeterUsage: whose usage it is, and of what.
+//! BatchMeterUsage: the buyers and the products of usage.
 
 use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus as Status};
 use sandbox::aws::{BillingStyle, Delays, EmptyCustomerIdentifier, ProductCodeWithLicense, Readings};
@@ -113,7 +113,7 @@ async fn a_product_code_beside_a_license_is_refused_by_the_other_reading() {
 async fn an_empty_customer_identifier_is_refused_or_ignored() {
     let sandbox = unlimited(Readings::default()).await;
     let record = usage(&sandbox.buy(SUBSCRIPTION, json!({})), "requests", 1, sandbox.now());
-    // As the SDK sends it by itself.
+    // The request as the SDK sends it by default.
     let send = || sandbox.metering().batch_meter_usage().usage_records(record.clone()).send();
     assert_eq!(code(send().await), "InvalidCustomerIdentifierException");
     let ignored = Readings { empty_customer_identifier: EmptyCustomerIdentifier::Ignored, ..Readings::default() };
@@ -163,7 +163,7 @@ async fn a_legacy_buyer_who_is_metered_by_license_too_is_billed_twice() {
     let sandbox = unlimited(Readings::default()).await;
     let bought = sandbox.buy(LEGACY, json!({}));
     let customer = bought.customer_identifier.clone().unwrap();
-    // License events tell it of legacy buyers too.
+    // License events contain the license ARNs of legacy buyers too.
     let arn = sandbox.aws.marketplace().overview().licenses[0].license_arn.clone();
     let by_license = sandbox::aws::Purchased { license_arn: Some(arn), ..bought };
     let now = sandbox.now();

@@ -1,4 +1,4 @@
-//! BatchMeterUsage: when usage is taken.
+//! BatchMeterUsage: the times in which usage is accepted.
 
 use aws_sdk_marketplacemetering::types::UsageRecordResultStatus as Status;
 use jiff::{SignedDuration, Timestamp};
@@ -87,7 +87,7 @@ async fn by_the_other_reading_usage_is_taken_from_the_start_of_the_hour_of_the_p
     assert_eq!(meter("2026-11-30T13:00:00Z").await, Status::Success, "the hour in which it is ready");
 }
 
-/// Ends a license at 12:18 and meters its last hour at every interesting moment.
+/// Ends licenses at 13:18, and meters usage of their last hour at times around the limits of the readings.
 async fn final_hour(window: FinalWindow) -> Vec<(&'static str, Status)> {
     let sandbox = unlimited(Readings { final_window: window, ..Readings::default() }).await;
     let licenses: Vec<Purchased> = (0..7).map(|_| sandbox.buy(SUBSCRIPTION, json!({}))).collect();

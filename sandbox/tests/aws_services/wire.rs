@@ -1,11 +1,11 @@
-//! What no SDK sends: other protocols, damaged bodies, services that are not there.
+//! Requests that no SDK sends: other protocols, damaged bodies, services that do not exist.
 
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::fixture::{CONTRACT, Sandbox, start};
 
-/// No proxy of the environment comes between.
+/// Returns a client that ignores the environment's proxies.
 fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
@@ -140,7 +140,7 @@ async fn a_stopped_aws_frees_its_port_and_two_run_side_by_side() {
     assert!(other.aws.marketplace().overview().agreements.is_empty());
     let url = one.aws.url().to_owned();
     drop(one);
-    // The server stops when the runtime next comes to it.
+    // The server stops when the runtime next polls it.
     let stopped = async { while client().get(&url).send().await.is_ok() {} };
     tokio::time::timeout(std::time::Duration::from_secs(10), stopped).await.unwrap();
 }

@@ -1,8 +1,8 @@
-//! The benches, with little to do: that they run, and that what they measure is right.
+//! The benches with a small load: they run, and their results are right.
 
 use std::process::Command;
 
-/// What a bench prints, which ends well.
+/// Returns the output of a bench that must succeed.
 fn bench(arguments: &[&str]) -> String {
     let program = env!("CARGO_BIN_EXE_sandbox");
     let ended = Command::new(program).arg("bench").args(arguments).output().unwrap();

@@ -1,4 +1,4 @@
-//! The seller's catalog by the control API: entities in any state, change sets that fail, hang or are reviewed.
+//! The seller's catalog through the control API: entities in any state, change sets that fail, hang or are reviewed.
 
 use aws_sdk_marketplacecatalog::types::{Change, Entity};
 use sandbox::aws::fulfillment_url;
@@ -9,13 +9,13 @@ use super::*;
 
 const PRODUCT: &str = "prod-democontract01";
 
-/// An entity of an answer.
+/// Returns an entity of an answer.
 fn entity<'a>(answer: &'a Value, id: &str) -> &'a Value {
     answer["entities"].as_array().unwrap().iter().find(|entity| entity["id"] == id).unwrap()
 }
 
 impl Visit {
-    /// Changes a product at AWS, as the seller's programs do, and answers the change set's id.
+    /// Changes a product in AWS, as the seller's programs do, and returns the change set's id.
     async fn change(&self, change_type: &str, details: Value) -> String {
         let client = aws_sdk_marketplacecatalog::Client::new(self.sandbox.sdk_config());
         let entity = Entity::builder().r#type("SaaSProduct@1.0").identifier(PRODUCT).build().unwrap();

@@ -224,7 +224,7 @@ async fn each_stage_has_its_own_door_and_table_and_shares_the_control_api() {
     assert_eq!(visit.get("/sandbox/events?stage=staging").await["events"], json!([]));
     assert_eq!(visit.get("/sandbox/events?stage=production").await["events"][0]["stage"], "production");
 
-    // The token of a product of one stage is worth nothing at the other.
+    // The token of a product of one stage is invalid on the other stage.
     let form = [("x-amzn-marketplace-token", bought["token"].as_str().unwrap())];
     let elsewhere = visit.client.post(visit.url("/register")).form(&form).send().await.unwrap();
     assert!(elsewhere.status().is_client_error(), "{}", elsewhere.status());
@@ -245,7 +245,7 @@ async fn a_file_keeps_the_tables() {
     assert_eq!(visit.get("/sandbox/purchases").await["agreements"], json!([]), "what was bought is in memory only");
 }
 
-/// Else one test's faults use up what another may try again.
+/// Otherwise the faults of one test use up the retries of another.
 #[tokio::test]
 async fn sandboxes_of_one_process_have_their_retries_for_themselves() {
     let (one, other) = (Visit::begin().await, Visit::begin().await);

@@ -1,4 +1,4 @@
-//! What is deployed, by the control API: broken, mended, and as the template has it again.
+//! The deployed parts through the control API: broken, repaired, and restored as in the template.
 
 use super::refused_calls::problem;
 use super::*;

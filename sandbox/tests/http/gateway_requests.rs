@@ -47,7 +47,7 @@ async fn a_path_is_decoded_once() {
         let (status, tenant) = get(path).await;
         assert_eq!((status, &tenant["tenant"]), (200, &json!("ab")), "{path}");
     }
-    // `%62` itself, which is no tenant id, and no route is called `%75sage`.
+    // The path decodes to `%62`, which is not a tenant id; and no route is named `%75sage`.
     let (status, refused) = get("/v1/tenants/a%2562").await;
     assert_eq!((status, &refused["code"]), (400, &json!("parameter_invalid")), "{refused}");
     assert!(refused["detail"].as_str().unwrap().contains("a%62"), "{refused}");
@@ -61,7 +61,7 @@ async fn a_path_is_decoded_once() {
 async fn a_body_that_lambda_would_not_take_never_reaches_a_function() {
     let visit = Visit::begin().await;
     let megabyte = 1024 * 1024;
-    // What is not text grows by a third on the way, as base64.
+    // A body that is not text grows by a third, because it is sent as base64.
     for (content_type, bytes) in [("text/plain", 7 * megabyte), ("application/octet-stream", 5 * megabyte)] {
         let request = visit.client.post(visit.url("/register")).header("content-type", content_type);
         let answer = request.body(vec![b'x'; bytes]).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! The sandbox as it is seen over HTTP.
+//! The sandbox over HTTP.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,17 +25,17 @@ use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use stallkeeper::time::Clock;
 
-/// When every test begins.
+/// The time at which every test starts.
 const START: &str = "2026-11-23T10:00:00Z";
 
-/// A sandbox, and someone who calls it.
+/// A sandbox, and a client that calls it.
 struct Visit {
     sandbox: Sandbox,
     client: Client,
 }
 
 impl Visit {
-    /// A sandbox whose clock stands.
+    /// Starts a sandbox whose clock stands still.
     async fn begin() -> Self {
         Self::with(Options::default()).await
     }
@@ -63,12 +63,12 @@ impl Visit {
         read(self.client.patch(self.url(path)).json(&body).send().await.unwrap()).await
     }
 
-    /// Buys a product; nobody registers.
+    /// Buys a product without registering.
     async fn buy(&self, product: &str) -> Value {
         self.post("/sandbox/purchases", json!({ "product": product, "register": false })).await
     }
 
-    /// The types of the events so far, in their order.
+    /// Returns the types of the events so far, in their order.
     async fn told(&self) -> Vec<String> {
         let events = self.get("/sandbox/events").await;
         events["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
@@ -79,7 +79,7 @@ impl Visit {
     }
 }
 
-/// The JSON of an answer that must be good.
+/// Returns the JSON of an answer that must be a success.
 async fn read(response: Response) -> Value {
     let status = response.status();
     let text = response.text().await.unwrap();

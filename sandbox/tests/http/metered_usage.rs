@@ -1,9 +1,9 @@
-//! What was metered and by which readings, over the control API.
+//! Metered usage, and the readings that apply to it, through the control API.
 
 use super::*;
 
 impl Visit {
-    /// Meters usage of a purchase now, and answers what AWS says.
+    /// Meters usage of a purchase now, and returns AWS's answer.
     async fn meter(&self, bought: &Value, quantity: u32) -> Value {
         let record = json!({
             "Timestamp": self.now().as_second(),

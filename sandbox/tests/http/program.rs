@@ -1,4 +1,4 @@
-//! The sandbox as a program: what keeps it from starting, and how it ends.
+//! The sandbox as a program: the errors that keep it from starting, and its end.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -37,11 +37,11 @@ fn its_help_says_what_a_file_does_not_keep() {
     assert!(help.contains("What was bought is kept in memory only"), "{help}");
 }
 
-/// A sandbox that runs, until it is dropped.
+/// A running sandbox, which stops when this is dropped.
 struct Serving(Child);
 
 impl Serving {
-    /// Starts one, and waits until it says where it listens.
+    /// Starts a sandbox, and waits until it prints its address.
     fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
         let ports = ["serve", "--port", "0", "--aws-port", "0"];

@@ -42,7 +42,7 @@ async fn a_message_that_nobody_can_read_becomes_a_dead_letter_and_stops_nothing(
     assert_eq!(queues["staging"]["in_flight"], 1);
     assert_eq!(visit.told().await, ["license.activated"], "the rest of its batch is done");
 
-    // Handed out at once and nine times more, each 90 seconds later.
+    // Received once immediately and nine times more, each 90 seconds later.
     visit.post("/sandbox/clock", json!({ "advance": "899s" })).await;
     assert_eq!(visit.get("/sandbox/queues").await["staging"]["in_flight"], 1);
     visit.post("/sandbox/clock", json!({ "advance": "1s" })).await;
@@ -70,7 +70,8 @@ async fn two_stages_hear_one_bus_and_a_topic_only_where_its_listing_is() {
 
     visit.post("/sandbox/deliver", json!({ "hold": true })).await;
     visit.buy("demo-legacy").await;
-    // Both hear the agreement and the License event; subscribe-success only the stack with the legacy listing.
+    // Both stacks receive the agreement event and the License event; only the stack with the legacy listing receives
+    // subscribe-success.
     assert_eq!(waiting(&visit.get("/sandbox/queues").await), (json!(3), json!(2)));
     visit.post("/sandbox/deliver", json!({ "release": true })).await;
     assert_eq!(visit.get("/sandbox/events?stage=staging").await["events"][0]["type"], "license.activated");

@@ -1,8 +1,8 @@
-//! Control calls that axum itself would refuse, or let pass: every refusal is a problem document.
+//! Control calls that axum itself would refuse or accept: every refusal is a problem document.
 
 use super::*;
 
-/// The problem document of an answer.
+/// Returns the problem document of an answer.
 pub(super) async fn problem(answer: Response, status: u16, of: &str) -> Value {
     assert_eq!(answer.status(), status, "{of}");
     assert_eq!(answer.headers()["content-type"], "application/problem+json", "{of}");

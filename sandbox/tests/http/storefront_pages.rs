@@ -15,7 +15,7 @@ async fn submit(visit: &Visit, path: &str, form: &[(&str, &str)]) -> (u16, Strin
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-/// What stands between two marks.
+/// Returns the text between two marks.
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let start = text.find(from).unwrap_or_else(|| panic!("no {from} in {text}")) + from.len();
     let length = text[start..].find(to).unwrap();

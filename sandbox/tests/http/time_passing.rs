@@ -5,7 +5,7 @@ use sandbox::aws::Delays;
 
 use super::*;
 
-/// The clock's time at each event so far.
+/// Returns the clock's time at each event so far.
 async fn times(visit: &Visit) -> Vec<Timestamp> {
     let events = visit.get("/sandbox/events").await;
     events["events"].as_array().unwrap().iter().map(|event| event["at"].as_str().unwrap().parse().unwrap()).collect()

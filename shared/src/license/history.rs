@@ -1,4 +1,4 @@
-//! What AWS says about a license, and what is kept of it.
+//! The events of AWS about a license, and what is kept of them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use super::EndReason;
 use crate::agreement::{Advisory, AgreementStatus, ObservedStatus, Standing, standing_of};
 use crate::ids::{AgreementId, LicenseId};
 
-/// What AWS says about one license.
+/// An event of AWS about one license, or an observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LicenseEvent {
     /// `License Updated`: provisioned or changed.
@@ -19,9 +19,9 @@ pub enum LicenseEvent {
     Deprovisioned(AgreementRef),
     /// `subscribe-success`.
     Subscribed {
-        /// Its place among others.
+        /// The position of the event among others of its kind.
         stamp: EventStamp,
-        /// Whether the offer has a free trial.
+        /// `true` if the offer has a free trial.
         free_trial: bool,
     },
     /// `subscribe-fail`.
@@ -35,7 +35,7 @@ pub enum LicenseEvent {
 }
 
 impl LicenseEvent {
-    /// The agreement that it names.
+    /// Returns the agreement that it names.
     pub fn agreement(&self) -> Option<&AgreementId> {
         match self {
             Self::Updated(agreement_ref) | Self::Deprovisioned(agreement_ref) => Some(&agreement_ref.agreement),
@@ -44,7 +44,7 @@ impl LicenseEvent {
         }
     }
 
-    /// When the license came into force by it; none if it is no such event of AWS's.
+    /// Returns the time at which it put the license in force; `None` if it is not an activating event of AWS.
     pub fn activated_at(&self) -> Option<Timestamp> {
         match self {
             Self::Updated(agreement_ref) => Some(agreement_ref.stamp.at),
@@ -58,19 +58,20 @@ impl LicenseEvent {
     }
 }
 
-/// The newest that AWS said about a license, one place a kind of event.
+/// The newest events of AWS about a license, one field for each kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventHistory {
     /// The newest `License Updated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<AgreementRef>,
-    /// The time of the oldest activating event: when the license first was in force.
+    /// The time of the oldest activating event: the time at which the license was first in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_active: Option<Timestamp>,
-    /// The newest `License Deprovisioned` of each agreement: that of an older one must not hide that of a newer.
+    /// The newest `License Deprovisioned` of each agreement. The event of an older agreement must not hide that of a
+    /// newer one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deprovisioned: BTreeMap<AgreementId, EventStamp>,
-    /// The newest of the agreement that the license follows.
+    /// The newest event and observation of the agreement that the license follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<AgreementHistory>,
     /// The newest `subscribe-success`.
@@ -88,13 +89,13 @@ pub struct EventHistory {
     /// The license of the next agreement, where AWS made a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeded: Option<Succession>,
-    /// That AWS showed it in force when it was asked, where no event had said so.
+    /// The observation that AWS showed it in force, if no event had reported that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<ObservedInForce>,
-    /// When it was first seen so.
+    /// The time at which it was first observed in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Timestamp>,
-    /// What AWS has advised about the buyer's account, by agreement. It changes no state.
+    /// The advisories of AWS about the buyer's account, by agreement. They change no state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub advisories: BTreeMap<AgreementId, Advisory>,
 }
@@ -105,63 +106,64 @@ impl EventHistory {
     }
 }
 
-/// What places an event among others of its kind: its time at AWS, and its id where two have the same time.
+/// The position of an event among others of its kind: its time in AWS, and its id if two events have the same time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EventStamp {
-    /// When AWS says that it happened.
+    /// The time at which it happened, as AWS reports it.
     pub at: Timestamp,
-    /// The event's own id.
+    /// The id of the event.
     pub event: String,
 }
 
-/// A license event, with the agreement that it named.
+/// A license event, and the agreement that it named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AgreementRef {
-    /// Its place among others.
+    /// The position of the event among others of its kind.
     pub stamp: EventStamp,
     /// The agreement.
     pub agreement: AgreementId,
 }
 
-/// That AWS showed a license in force when it was asked.
+/// An observation: AWS showed a license in force when it was asked.
 ///
-/// It is weaker than an event, which knows the moment: it lifts no ending of its own agreement, and counts for nothing
-/// as soon as an activating event of that agreement or of a later one is there.
+/// It is weaker than an event, which has the exact time. It lifts no ending of its own agreement, and no longer counts
+/// as soon as there is an activating event of that agreement or of a later one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedInForce {
-    /// The agreement that it is in force by; none for a legacy license.
+    /// The agreement by which it is in force; `None` for a legacy license.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<AgreementId>,
-    /// When that agreement began: the license was not in force by it before.
+    /// The start of that agreement: the license was not in force by it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
-    /// By when it was in force at the latest: when AWS was asked, or when that agreement was over.
+    /// The latest time by which it was in force: the time at which AWS was asked, or the end of that agreement.
     pub at: Timestamp,
 }
 
-/// What is known of the agreement that a license follows.
+/// The known status of the agreement that a license follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreementHistory {
     /// The agreement.
     pub agreement: AgreementId,
-    /// What its newest event left it as.
+    /// The status after its newest event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
-    /// What the newest look at AWS found that its events did not say.
+    /// The newest status that AWS showed and its events did not report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<ObservedStatus>,
 }
 
 impl AgreementHistory {
-    /// As what the agreement counts, and since when.
+    /// Returns the status that counts for the agreement, and the time since which it has that status.
     pub fn standing(&self) -> Option<(AgreementStatus, Timestamp)> {
         standing_of(self.standing.as_ref(), self.seen.as_ref())
     }
 
-    /// Returns why and when the agreement ended, of the endings that last; none if it did not.
+    /// Returns the reason and the time of the agreement's ending, if it is one that lasts; `None` otherwise.
     ///
-    /// The event of an ending knows the time and counts alone. Where a later activating event lifted it, and AWS showed
-    /// the agreement as ended even after that, what AWS showed counts: an event of an ending never reopens a license.
+    /// The event of an ending has the exact time and takes precedence. If a later activating event lifted that ending,
+    /// and AWS showed the agreement as ended even after that, the observation counts: an event of an ending never
+    /// reopens a license.
     pub(super) fn ending(&self, lasts: impl Fn(Timestamp) -> bool) -> Option<(EndReason, Timestamp)> {
         let (status, at) = self.standing()?;
         let reason = status.end_reason()?;
@@ -170,30 +172,30 @@ impl AgreementHistory {
     }
 }
 
-/// That another license took over.
+/// A succession: another license took over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Succession {
-    /// Whether its time is only that of the agreement, since no event said when the other was in force. One that an
-    /// event dates counts before it.
+    /// `true` if the time is only that of the agreement, since no event reported when the other license was in force. A
+    /// succession that an event dates takes precedence.
     #[serde(default)]
     pub undated: bool,
-    /// When the other first was in force.
+    /// The time at which the other license was first in force.
     pub at: Timestamp,
-    /// The other.
+    /// The other license.
     pub by: LicenseId,
-    /// The agreement of this license that the other's took over from; a legacy license has none.
+    /// The agreement of this license that the agreement of the other one took over from; `None` for a legacy license.
     pub from: Option<AgreementId>,
 }
 
 impl ObservedInForce {
-    /// That of the later agreement; of the same one, the earlier look.
+    /// Returns the observation of the later agreement; of the same agreement, the earlier observation.
     pub(super) fn or_newer(self, other: Self) -> Self {
         let of = |seen: &Self| (seen.starts_at, seen.agreement.clone(), Reverse(seen.at));
         if of(&self) < of(&other) { other } else { self }
     }
 }
 
-/// Keeps what was given, if it is newer than what is known.
+/// Keeps the given value, if it is newer than the known one.
 pub(super) fn keep_newest<T: Ord>(known: &mut Option<T>, given: T) {
     if known.as_ref().is_none_or(|known| *known < given) {
         *known = Some(given);

@@ -9,11 +9,11 @@ use crate::time::UsageHour;
 
 /// The move of a buyer from a customer key to a license key.
 ///
-/// Usage before the hour is billed under the customer key, usage from then on under the license, and none under both:
-/// AWS would bill that twice (BatchMeterUsage, `ProductCode`).
+/// Usage before the hour of the move is billed under the customer key, usage from then on under the license, and no
+/// usage under both: AWS would bill it twice (BatchMeterUsage, `ProductCode`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moving {
-    /// The license that it becomes.
+    /// The ARN of the license that the buyer moves to.
     pub arn: LicenseArn,
     /// The agreement of that license.
     pub agreement: AgreementId,
@@ -21,33 +21,35 @@ pub struct Moving {
     pub account: AccountId,
     /// The first hour that is billed under the license.
     pub at: UsageHour,
-    /// When the agreement ended, as far as AWS's answers and its agreement events tell, where that is known before the move is
-    /// made: then the customer key has ended too. What AWS shows is later than the end; the event corrects it.
+    /// The time at which the agreement ended, from AWS's answers and agreement events, if it is known before the move
+    /// is made. The customer key has ended too then. A time that AWS shows is later than the end; the event corrects
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Timestamp>,
-    /// When it was done; none as long as it is not.
+    /// The time at which the move was made; `None` until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
-    /// When it was cancelled before it was made, because the buyer left or the license ended; none otherwise.
+    /// The time at which the move was cancelled before it was made, because the buyer left or the license ended; `None`
+    /// otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<Timestamp>,
-    /// That the buyer has left by the license and subscribed again, by the customer key.
+    /// The return of a buyer who has left by the license and subscribed again by the customer key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<Return>,
 }
 
-/// The return of a buyer who had moved to the customer key.
+/// The return to the customer key of a buyer who had moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Return {
-    /// When they subscribed again: usage from then on is under the customer key.
+    /// The time at which the buyer subscribed again. Usage from then on belongs to the customer key.
     pub at: Timestamp,
-    /// When that was noted. Until then usage was taken in under the license.
+    /// The time at which the return was noted. Until then usage was accepted under the license.
     pub noted_at: Timestamp,
     /// The first hour that is billed under the customer key again, so that none is billed under both.
     pub metered_from: UsageHour,
 }
 
-/// The key of a moving buyer under which usage is taken in.
+/// The key of a moving buyer under which usage is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     /// The customer key.
@@ -59,7 +61,7 @@ pub enum Key {
     License,
     /// The license, unless the usage is known under the customer key already.
     LicenseUnlessKnown,
-    /// None for now: a write under the other key may still be on its way.
+    /// No key for now: a write under the other key may still be under way.
     NotNow,
 }
 
@@ -69,24 +71,25 @@ impl Moving {
         self.done_at.is_none() && self.cancelled_at.is_none()
     }
 
-    /// The moment from which the move is made: no write of usage under the customer key is on its way any more.
+    /// Returns the moment from which the move is made. No write of usage under the customer key is under way any more
+    /// then.
     pub fn due_at(&self) -> Timestamp {
         self.at.previous().summed_from()
     }
 
-    /// Returns `true` once the buyer is served by the license, and not by the customer key.
+    /// Returns `true` if the license serves the buyer, and the customer key does not.
     pub fn is_in_effect(&self) -> bool {
         self.done_at.is_some() && self.returned.is_none()
     }
 
     /// Returns the key for usage of `time` that arrives at `now`.
     ///
-    /// The clock alone decides, so that every instance that knows the plan decides the same, whether the move is made or
-    /// has to wait for AWS. Usage from before the hour of the move goes by the customer key until its own hour closes.
-    /// Once every such write has arrived, what comes later is billed under the license, unless it came before.
+    /// The clock alone decides, so that every instance that knows the plan decides the same, whether the move is made
+    /// or waits for AWS. Usage from before the hour of the move belongs to the customer key until its own hour closes.
+    /// Once every such write has arrived, later usage is billed under the license, unless it arrived before.
     ///
-    /// A cancelled move and a return are planned by nobody: what may still be taken in under the license, by an instance
-    /// that does not know of it, has to wait.
+    /// A cancelled move and a return are not planned. While an instance that does not know of them may still accept
+    /// usage under the license, such usage has to wait.
     pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
         let back_since = |noted: Timestamp| match noted + INTAKE_HAS_SEEN {
             seen if now < seen => Key::NotNow,

@@ -1,9 +1,9 @@
-//! What a registration token proves.
+//! Registration tokens: the purchase that a token proves.
 
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
 use crate::listing::Mode;
 
-/// What AWS resolved a registration token to. Products in the middle of their move to license keys have both keys.
+/// The result of resolving a registration token with AWS. A product that is moving to license keys has both keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The product.
@@ -14,12 +14,12 @@ pub struct Resolved {
     pub arn: Option<LicenseArn>,
     /// The buyer's key in a legacy product.
     pub customer: Option<CustomerIdentifier>,
-    /// The agreement, where AWS named it.
+    /// The agreement, if AWS named it.
     pub agreement: Option<AgreementId>,
 }
 
 impl Resolved {
-    /// The purchase in the style of its listing, which alone keys it; none if AWS did not name that key.
+    /// Returns the purchase under the key that the mode of its listing requires; `None` if AWS did not name that key.
     pub fn purchase(self, mode: Mode) -> Option<Purchase> {
         let Self { product, account, arn, customer, agreement } = self;
         match mode {
@@ -52,10 +52,10 @@ pub struct Purchase {
     pub product: ProductCode,
     /// The buyer's account.
     pub account: AccountId,
-    /// The license's ARN, for products of the newer kind.
+    /// The license's ARN, for a listing that is keyed by license.
     pub arn: Option<LicenseArn>,
-    /// The buyer's key, for products of the older kind.
+    /// The buyer's key, for a listing that is keyed by customer.
     pub customer: Option<CustomerIdentifier>,
-    /// The agreement, where AWS named it.
+    /// The agreement, if AWS named it.
     pub agreement: Option<AgreementId>,
 }

@@ -1,4 +1,5 @@
-//! The state of a license: a pure function of the newest events and the time, and what a change of it tells.
+//! The state of a license: a pure function of the newest events and the time; and the events that a change of it
+//! publishes.
 
 use jiff::Timestamp;
 
@@ -7,11 +8,11 @@ use crate::notification::OutboundEventKind;
 use crate::time::UsageHour;
 
 impl License {
-    /// The state at a moment, from the newest events alone.
+    /// Returns the state at `now`, from the newest events alone.
     ///
-    /// Active since the newest activating event. Over since the earliest ending that is not older than that: an
-    /// ending wins over an activating event of the same time. Ending for 60 minutes, then Ended. A failed payment
-    /// matters only to a license that never was active.
+    /// A license is active since its newest activating event. It has ended since the earliest ending that is not older
+    /// than that event: an ending wins over an activating event of the same time. It is `Ending` for 60 minutes, then
+    /// `Ended`. A failed payment matters only to a license that was never active.
     pub fn state_at(&self, now: Timestamp) -> State {
         let endings = self.endings();
         let telling = endings.iter().max_by_key(|ending| precedence(ending.reason));
@@ -28,10 +29,10 @@ impl License {
         }
     }
 
-    /// Whether the buyer may use the product at a moment.
+    /// Returns `true` if the buyer may use the product at `now`.
     ///
-    /// While a license is ending the buyer keeps access until AWS has revoked it (`License Deprovisioned`,
-    /// `unsubscribe-success`), or until the hour is over.
+    /// While a license is ending, the buyer keeps access until AWS has revoked it (`License Deprovisioned`,
+    /// `unsubscribe-success`), or until the 60 minutes have passed.
     pub fn grants_access_at(&self, now: Timestamp) -> bool {
         match self.state_at(now) {
             State::Active => true,
@@ -40,15 +41,15 @@ impl License {
         }
     }
 
-    /// The moment after which usage is no longer the license's; none while it is not over.
+    /// Returns the moment after which usage is no longer the license's; `None` if the license has not ended.
     pub fn usage_until(&self) -> Option<Timestamp> {
         self.endings().iter().map(|ending| ending.at).min()
     }
 
-    /// Since when the license is in force, or was before it ended.
+    /// Returns the time since which the license is in force, or was before it ended.
     ///
-    /// One that was only seen in force is so since AWS was asked, so that no hour before is taken for its own; one that
-    /// was in force before by an older agreement goes on when the newer one begins.
+    /// A license that was only observed in force is in force since AWS was asked, so that no earlier hour is billed for
+    /// it. A license that was in force before, by an older agreement, continues when the newer agreement starts.
     pub fn active_since(&self) -> Option<Timestamp> {
         let activated = self.history.updated.as_ref().map(|agreement_ref| agreement_ref.stamp.at);
         let activated = activated.max(self.history.subscribed.as_ref().map(|stamp| stamp.at));
@@ -58,8 +59,8 @@ impl License {
         }
     }
 
-    /// Up to when endings are lifted: the newest activating event, or the beginning of the agreement that the license
-    /// was seen in force by.
+    /// Returns the time before which endings are lifted: that of the newest activating event, or the start of the
+    /// agreement by which the license was observed in force.
     pub(crate) fn endings_lifted_before(&self) -> Option<Timestamp> {
         match self.seen_in_force() {
             Some(seen) => seen.starts_at,
@@ -67,9 +68,9 @@ impl License {
         }
     }
 
-    /// Every ending that the newest activating event did not lift, and that another license took over.
+    /// Returns every ending that the newest activating event did not lift, and the succession by another license.
     ///
-    /// What took over for good is not lifted by later events of the same agreement.
+    /// Later events of the same agreement do not lift a succession.
     fn endings(&self) -> Vec<Ending> {
         let succeeded = self.history.succeeded.as_ref();
         let succeeded = succeeded.filter(|succession| succession.from.as_ref() == self.agreement());
@@ -77,12 +78,12 @@ impl License {
         self.endings_of_its_own().into_iter().chain(succeeded).collect()
     }
 
-    /// The moment at which AWS takes no more of its usage; none while it has not ended.
+    /// Returns the moment from which AWS accepts no more of its usage; `None` if it has not ended.
     pub fn final_hour_ends(&self) -> Option<Timestamp> {
         self.usage_until().map(|until| until.checked_add(FINAL_REPORTING).unwrap_or(until))
     }
 
-    /// The moment at which the agreement that the license follows ended; none while it has not.
+    /// Returns the moment at which the agreement that the license follows ended; `None` if it has not.
     pub(crate) fn agreement_ended_at(&self) -> Option<Timestamp> {
         self.agreement_ending().map(|(_, at)| at)
     }
@@ -97,9 +98,9 @@ impl License {
         Some(ending) >= self.endings_lifted_before()
     }
 
-    /// Every ending of the license itself that the newest activating event did not lift.
+    /// Returns every ending of the license itself that the newest activating event did not lift.
     ///
-    /// The end of an agreement that the license no longer follows means nothing to it.
+    /// The end of an agreement that the license no longer follows does not count.
     fn endings_of_its_own(&self) -> Vec<Ending> {
         let history = &self.history;
         let deprovisioned = self.agreement().and_then(|current| history.deprovisioned.get(current));
@@ -113,22 +114,24 @@ impl License {
         all.into_iter().flatten().filter(|ending| self.lasts(ending.at)).collect()
     }
 
-    /// The newest moment since another at which the buyer of a legacy product unsubscribed, also if they subscribed again.
+    /// Returns the newest moment from `since` on at which the buyer of a legacy product unsubscribed, even if the buyer
+    /// has subscribed again.
     pub(crate) fn unsubscribed_since(&self, since: Timestamp) -> Option<Timestamp> {
         let left = self.history.unsubscribing.as_ref().or(self.history.unsubscribed.as_ref());
         left.map(|stamp| stamp.at).filter(|at| *at >= since)
     }
 
-    /// The moment at which the license ended by itself, whatever took over from it; none while it has not.
+    /// Returns the moment at which the license ended by itself, whichever license took over from it; `None` if it has
+    /// not.
     pub(crate) fn ended_by_itself_at(&self) -> Option<Timestamp> {
         self.endings_of_its_own().iter().map(|ending| ending.at).min()
     }
 }
 
-/// Brings `after` up to date with the time and says what the world must be told of the change from `before`.
+/// Brings `after` up to date with the time, and returns the events to publish for the change from `before`.
 ///
-/// Where a license is over now and was not, its hours are sealed and the reporter is called; where it is in force
-/// again, the reporter is called off and the seal stays.
+/// If the license has ended and had not before, its hours are sealed and the reporter's flush is scheduled. If it has
+/// not ended any more, the flush is cancelled and the seal stays.
 pub fn transition(before: Option<&License>, after: &mut License, now: Timestamp) -> Vec<OutboundEventKind> {
     after.state = after.state_at(now);
     after.cancel_move_of_one_who_left(now);
@@ -181,13 +184,13 @@ pub fn transition(before: Option<&License>, after: &mut License, now: Timestamp)
     events
 }
 
-/// One thing that AWS said by which a license is over.
+/// One ending of a license.
 struct Ending {
     at: Timestamp,
     reason: EndReason,
-    /// Whether AWS takes no more usage from here on.
+    /// `true` if AWS accepts no more usage from here on.
     closes: bool,
-    /// Whether the buyer's access is over from here on, and not only when the hour is.
+    /// `true` if the buyer's access ends here, and not only after the 60 minutes.
     revokes: bool,
 }
 
@@ -205,7 +208,7 @@ impl Ending {
     }
 }
 
-/// Of several reasons for one ending, the one that tells most.
+/// Returns the precedence of a reason: of several reasons for one ending, the most specific one counts.
 fn precedence(reason: EndReason) -> u8 {
     match reason {
         EndReason::AgreementEnded => 0,

@@ -1,4 +1,4 @@
-//! Customers whom the seller had before Stallkeeper: taken over, and moved from customer keys to license keys.
+//! Customers that the seller had before Stallkeeper: their import, and their move from customer keys to license keys.
 
 use jiff::Timestamp;
 
@@ -12,10 +12,10 @@ use crate::registration::Contact;
 use crate::store::{Also, Change, Store, StoreError};
 use crate::time::UsageHour;
 
-/// A customer whom the seller had before Stallkeeper.
+/// A customer that the seller had before Stallkeeper.
 #[derive(Debug, Clone)]
 pub struct Customer {
-    /// The license: of the ARN, or the customer key.
+    /// The license: that of the ARN, or the customer key.
     pub license: LicenseId,
     /// Its product.
     pub product: ProductCode,
@@ -23,52 +23,52 @@ pub struct Customer {
     pub tenant: TenantId,
     /// The buyer's key in a legacy product.
     pub identifier: Option<CustomerIdentifier>,
-    /// The license's ARN; none of a customer key, also if that moves.
+    /// The license's ARN; `None` for a customer key, even for one that moves.
     pub arn: Option<LicenseArn>,
-    /// The license's agreement, likewise.
+    /// The license's agreement; `None` for a customer key, even for one that moves.
     pub agreement: Option<AgreementId>,
     /// The buyer's account.
     pub account: Option<AccountId>,
-    /// Since when the license is in force, where the seller knows.
+    /// The time since which the license is in force, if the seller knows it.
     pub since: Option<Timestamp>,
     /// The first hour that Stallkeeper bills, if it does not know the license yet.
     pub metered_from: UsageHour,
-    /// The license that it becomes, of a buyer who moves.
+    /// The move to a license key, for a buyer who moves.
     pub moving: Option<Moving>,
-    /// Whether the seller said at which hour.
+    /// `true` if the seller named the hour of the move.
     pub says_when: bool,
-    /// How to reach the buyer.
+    /// The contact of the buyer.
     pub contact: Option<Contact>,
 }
 
-/// How the import of a customer went.
+/// The result of an import.
 #[derive(Debug)]
 pub enum Imported {
-    /// The license is as the seller says.
+    /// The license is as the seller states.
     Done {
-        /// As it is now.
+        /// The license as it is now.
         license: Box<License>,
-        /// Whether it was otherwise before.
+        /// `true` if the license or its contact was different before.
         changed: bool,
     },
-    /// It belongs to another tenant, and stays there.
+    /// The license belongs to another tenant, and stays there.
     LinkedElsewhere,
     /// The license is known with this account, which is not the customer's.
     AccountMismatch(AccountId),
-    /// It moves to another license, or at another hour.
+    /// The license moves to another license, or at another hour.
     MovesElsewhere,
-    /// It is over, so that it cannot move.
+    /// The license has ended, so it cannot move.
     NotInForce,
-    /// The license that it moves to is somebody else's.
+    /// The license that it moves to belongs to another product, buyer, tenant or customer key.
     Another,
 }
 
-/// Takes over a customer whom the seller had before, on the seller's word that the license is in force. What AWS says
-/// counts for more: any event of it, before or after. A dry run writes nothing.
+/// Imports a customer that the seller had before, on the seller's statement that the license is in force. Any event of
+/// AWS takes precedence over that statement, whether it arrives before or after. A dry run writes nothing.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn import(
     store: &Store,
     customer: &Customer,
@@ -100,7 +100,7 @@ pub async fn import(
             },
         ));
     }
-    // Whose a license is that others took over from, they decide with it; so that is settled first.
+    // The newest license of a line decides the tenant of those that it took over from, so the tenant is linked first.
     let is_free = |license: &License| license.tenant.is_none() && license.successor().is_some();
     let is_given = before.as_ref().is_some_and(is_free) && taken(before.clone()).is_ok();
     if is_given {
@@ -133,12 +133,12 @@ pub async fn import(
             }
             Ok(Imported::Done { license: Box::new(license), changed })
         }
-        // Nothing takes a license away.
+        // No code deletes a license.
         (None, None) => Ok(Imported::NotInForce),
     }
 }
 
-/// Whether a license is, for all that is known, the one that a buyer's customer key moves to.
+/// Returns `true` if nothing known contradicts that a license is the one that a buyer's customer key moves to.
 fn may_become(target: &License, customer: &Customer, moving: &Moving) -> bool {
     target.product == customer.product
         && target.account.as_ref().is_none_or(|account| *account == moving.account)
@@ -146,7 +146,7 @@ fn may_become(target: &License, customer: &Customer, moving: &Moving) -> bool {
         && target.predecessor.as_ref().is_none_or(|before| *before == customer.license)
 }
 
-/// A license as its import makes it, or why it stays as it is.
+/// Returns a license as its import makes it, or the reason why it stays as it is.
 fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> Result<License, Imported> {
     let mut license = before.unwrap_or_else(|| License::new(customer.license.clone(), customer.product.clone()));
     if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
@@ -162,7 +162,7 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     license.know_buyer(customer.account.as_ref(), customer.arn.as_ref());
     license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
     license.registered_at = license.registered_at.or(customer.since).or(Some(now));
-    // Nothing has said that it is in force, or that it is over.
+    // Nothing shows that its payment has failed, or that it has ended.
     let says_nothing = license.history.failed.is_none() && license.usage_until().is_none();
     if license.first_active().is_none() && says_nothing {
         license.metered_from = Some(customer.metered_from);

@@ -1,7 +1,7 @@
-//! The move of a buyer from a customer key to a license key, and how the two keys stay in step.
+//! The move of a buyer from a customer key to a license key, and the synchronization of the two keys.
 //!
-//! Usage changes its key by the clock alone ([`Moving::key_of`]). The rest is here: the license takes over tenant and
-//! access once AWS was asked, and an ending that is known of one key ends the other.
+//! Usage changes its key by the clock alone ([`Moving::key_of`]). This module does the rest: the license takes over
+//! tenant and access after AWS was asked, and an ending that is known of one key ends the other.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -16,17 +16,17 @@ use crate::metering::window_of;
 use crate::store::{Store, StoreError};
 use crate::time::UsageHour;
 
-/// How long before AWS's window for a move's first hour closes the move waits no longer for AWS to say how the
-/// agreement stands.
+/// The time before AWS's window for a move's first hour closes, from which the move no longer waits for AWS to report
+/// the status of the agreement.
 const STOPS_WAITING: SignedDuration = SignedDuration::from_hours(4);
 
-/// How long after an agreement began its `subscribe-success` comes at most.
+/// The longest time from the start of an agreement to its `subscribe-success`.
 const SUBSCRIBED_BY_NOW: SignedDuration = SignedDuration::from_hours(1);
 
-/// An error of a move. What was planned stays planned, and the next run goes on from there.
+/// An error of a move. A planned move stays planned, and the next run continues it.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
-    /// AWS did not say how the agreement stands; see [`MarketplaceError`].
+    /// AWS did not report the status of the agreement; see [`MarketplaceError`].
     #[error(transparent)]
     Marketplace(#[from] MarketplaceError),
     /// See [`StoreError`].
@@ -34,8 +34,8 @@ pub enum MoveError {
     Store(#[from] StoreError),
 }
 
-/// Makes the row of the license that a customer key moves to, so that both keys lead to each other from now on. It waits,
-/// and takes no tenant and no usage of its own before the move.
+/// Creates the row of the license that a customer key moves to, and links the two rows. Before the move the license
+/// waits, and has no tenant and no usage of its own.
 pub(super) async fn prepare_move(store: &Store, old: &License, moving: &Moving) -> Result<License, StoreError> {
     let license = change(store, moving.arn.id(), &old.product, |license| {
         license.know_buyer(Some(&moving.account), Some(&moving.arn));
@@ -51,18 +51,19 @@ pub(super) async fn prepare_move(store: &Store, old: &License, moving: &Moving) 
     Ok(license)
 }
 
-/// Moves a buyer from a customer key to a license key, if that is due. Done again it changes nothing.
+/// Moves a buyer from a customer key to a license key, if the move is due. A repeated call changes nothing.
 ///
-/// AWS is asked how the agreement stands (DescribeAgreement). The license begins, with the tenant and the entitlements,
-/// before the customer key ends, so that the tenant is never without either. Where the agreement has ended, the license
-/// ends with it and never begins; a buyer who has subscribed again since stays with the customer key, or returns to it if
-/// the license had an hour. While AWS does not answer, the customer key keeps tenant and access, until four hours
-/// before AWS would refuse the usage that waits; then the move is made as the seller planned it. The customer key's last
-/// hour is the one before the move.
+/// AWS is asked for the status of the agreement (DescribeAgreement). The license starts, with the tenant and the
+/// entitlements, before the customer key ends, so that the tenant is never without either. If the agreement has ended,
+/// the license ends with it and never starts. A buyer who has subscribed again since then stays with the customer key,
+/// or returns to it if the license had an hour. While AWS does not answer, the customer key keeps tenant and access,
+/// until four hours before AWS would refuse the waiting usage. Then the move is made as the seller planned it. The last
+/// hour of the customer key is the one before the move.
 ///
 /// # Errors
 ///
-/// When AWS or the table does not answer. Some of it may have changed then; done again the rest follows.
+/// Fails when AWS or the table does not answer. Some of the changes may be written then; a repeated call makes the
+/// rest.
 pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseId) -> Result<(), MoveError> {
     let now = store.clock().now();
     let Some((old, moving)) = planned(store, id).await?.filter(|(_, moving)| moving.due_at() <= now) else {
@@ -73,17 +74,17 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     }
     let license = store.license(moving.arn.id()).await?;
     let has_ended = license.is_some_and(|license| license.state_at(now).has_ended());
-    // Of what is known to have ended AWS is not asked: a buyer who returns need not wait for its answer.
+    // If the license is known to have ended, AWS is not asked: a buyer who returns need not wait for its answer.
     let at_aws = if has_ended { None } else { ask_aws(marketplace, id, &moving, now).await? };
     let mut ending = at_aws.as_ref().and_then(|at_aws| at_aws.ending(&moving.agreement, now));
     if let Some(ending) = &mut ending {
-        // AWS says that it has ended, and the customer key may know when.
+        // AWS reports that the agreement has ended, and the customer key may know the time.
         let left = ending.starts_at.and_then(|began| old.unsubscribed_since(began));
         ending.seen.at = left.unwrap_or(ending.seen.at).min(ending.seen.at);
         see_agreement(store, ending).await?;
     }
     let target = prepare_move(store, &old, &moving).await?;
-    // What AWS says of the agreement may have ended the customer key, and so cancelled the move.
+    // AWS's answer about the agreement may have ended the customer key, and so cancelled the move.
     let Some((old, moving)) = planned(store, id).await? else { return Ok(()) };
     let ended_at = target.usage_until().or(ending.as_ref().map(|ending| ending.seen.at));
     if ended_at.is_some_and(|ended_at| ended_at < moving.at.start()) && !old.state_at(now).has_ended() {
@@ -91,7 +92,7 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     }
     let in_force = (ending.is_none() && !has_ended).then(|| ObservedInForce {
         agreement: Some(moving.agreement.clone()),
-        // It lifts no ending: one from before the hour of the move counts, whenever its event arrives.
+        // It lifts no ending: an ending before the hour of the move counts, no matter when its event arrives.
         starts_at: at_aws.and_then(|at_aws| at_aws.starts_at),
         at: moving.at.start(),
     });
@@ -101,7 +102,8 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     Ok(subscribe_again(store, id).await?)
 }
 
-/// Asks AWS how the agreement of a move stands; none if AWS does not say, and the move is to be made all the same.
+/// Asks AWS for the status of a move's agreement. Returns `None` if AWS does not show the agreement, or if AWS does not
+/// answer and the move waits no longer.
 async fn ask_aws(
     marketplace: &Marketplace,
     id: &LicenseId,
@@ -118,19 +120,20 @@ async fn ask_aws(
     }
 }
 
-/// The customer key with its planned move, as the table has it at this moment.
+/// Reads a customer key and its planned move, as the table has them at this moment; `None` if no move is planned.
 async fn planned(store: &Store, id: &LicenseId) -> Result<Option<(License, Moving)>, StoreError> {
     let old = store.license(id).await?;
     Ok(old.and_then(|old| Some((old.clone(), old.moving.filter(Moving::is_planned)?))))
 }
 
-/// The moment until which a move waits for AWS to answer.
+/// Returns the moment until which a move waits for AWS to answer.
 fn waits_until(moving: &Moving) -> Timestamp {
     let closes = window_of(moving.at);
     closes.checked_sub(STOPS_WAITING).unwrap_or(closes)
 }
 
-/// Gives the license tenant and entitlements, and has it in force, unless AWS's events say more of that.
+/// Gives the license tenant and entitlements, if it has none yet, and puts it in force, if it is not known to have
+/// been.
 async fn begin_license(
     store: &Store,
     old: &License,
@@ -183,12 +186,12 @@ async fn cancel_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) 
     Ok(())
 }
 
-/// Brings the other key of a buyer who moves, or has moved, up to date with what became of this one: an ending that is
-/// known of one key, by whichever kind of event, ends the other.
+/// Updates the other key of a buyer who moves, or has moved, after a change of this one. An ending that is known of one
+/// key, from any kind of event, ends the other.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub(super) fn follow_other_key<'a>(store: &'a Store, license: &'a License) -> BoxFuture<'a, Result<(), StoreError>> {
     async move {
         match (&license.moving, &license.predecessor) {
@@ -203,7 +206,8 @@ pub(super) fn follow_other_key<'a>(store: &'a Store, license: &'a License) -> Bo
     .boxed()
 }
 
-/// The agreement of a buyer who left by the customer key has ended; of one who has moved also where they subscribed again.
+/// Ends the agreement of a buyer who unsubscribed by the customer key. For a buyer who has moved, this applies even if
+/// the buyer has subscribed again.
 async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> Result<(), StoreError> {
     let license = store.license(moving.arn.id()).await?;
     let followed = license.as_ref().and_then(License::agreement).unwrap_or(&moving.agreement);
@@ -213,7 +217,7 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
         true => old.unsubscribed_since(began.unwrap_or(moving.at.start())),
         false => began.and_then(|began| old.unsubscribed_since(began)).or(old.ended_by_itself_at()),
     };
-    // What AWS only showed as ended, ended when the buyer left.
+    // The buyer's unsubscription is the exact time of an ending that AWS showed only later.
     let ended_at = agreement.as_ref().and_then(Agreement::ended_at);
     if let Some(at) = left.filter(|left| ended_at.is_none_or(|ended_at| *left < ended_at)) {
         let seen = ObservedStatus { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
@@ -223,8 +227,8 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
     subscribe_again(store, &old.id).await
 }
 
-/// The customer key of a buyer whose agreement ended before the move was made has ended too, unless the buyer subscribed
-/// again since: that is another agreement, and the move is cancelled.
+/// Ends the customer key of a buyer whose agreement ended before the move was made. If the buyer has subscribed again
+/// since then, which is another agreement, the move is cancelled instead.
 async fn license_changed(store: &Store, old: &License, license: &License) -> Result<(), StoreError> {
     let Some(moving) = old.moving.as_ref().filter(|moving| moving.arn.id() == &license.id) else { return Ok(()) };
     let ended_at = license.agreement_ended_at();
@@ -238,14 +242,14 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
     if has_subscribed_again(store, old, moving, at).await? {
         return match at < moving.at.start() {
             true => cancel_move(store, &old.id, moving, "the buyer has another agreement").await,
-            // The license has the hours until then: the move is made, and the buyer returns.
+            // The license bills the hours until then: the move is made, and the buyer returns.
             false => Ok(()),
         };
     }
     if old.ended_by_itself_at().is_none() { leave_at(store, &old.id, at).await } else { Ok(()) }
 }
 
-/// Keeps when the agreement behind a customer key ended.
+/// Writes the time at which the agreement behind a customer key ended.
 async fn leave_at(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), StoreError> {
     let left = |row: Option<License>| {
         let mut row = row?;
@@ -255,7 +259,7 @@ async fn leave_at(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), St
     store.change_license(id, left).await.map(drop)
 }
 
-/// Reports whether a customer key is in force by a later subscription than the one whose agreement a move named.
+/// Returns `true` if a customer key is in force by a later subscription than the one whose agreement a move named.
 async fn has_subscribed_again(
     store: &Store,
     old: &License,
@@ -271,8 +275,8 @@ async fn has_subscribed_again(
     Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > SUBSCRIBED_BY_NOW))
 }
 
-/// Has the customer key of a buyer who has moved, left and subscribed again in force again: the new subscription has an
-/// agreement and a license of its own.
+/// Puts the customer key in force again for a buyer who has moved, left and subscribed again. The new subscription has
+/// an agreement and a license of its own.
 async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
     let now = store.clock().now();
     let Some(old) = store.license(id).await? else { return Ok(()) };
@@ -292,23 +296,23 @@ async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError
     store.change_license(id, again).await.map(drop)
 }
 
-/// The relation of a license that the table does not know to one that a buyer moved to.
+/// The relation of a license that the table does not know to a license that a buyer moved to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continues {
-    /// Its agreement renews or replaces the one of a license that its buyer moved to.
+    /// Its agreement renews or replaces the agreement of a license that its buyer moved to.
     Yes,
     /// Its buyer has moved, and nothing is known of its agreement yet.
     NotYetKnown,
-    /// It has to do with no license that a buyer moved to.
+    /// It is not related to a license that a buyer moved to.
     No,
 }
 
-/// Says whether a license of a listing that is keyed by customer continues one that its buyer has moved to. Any other
-/// would be a twin of the buyer's customer key.
+/// Determines whether a license of a listing that is keyed by customer continues one that its buyer has moved to. Any
+/// other license would duplicate the buyer's customer key.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn continues_moved_license(store: &Store, update: &LicenseUpdate) -> Result<Continues, StoreError> {
     let is_moved = |license: &License| {
         license.product == update.product && license.predecessor.as_ref().is_some_and(LicenseId::is_legacy)

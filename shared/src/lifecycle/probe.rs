@@ -1,4 +1,4 @@
-//! Probes: licenses that the seller makes to see its application take a buyer in.
+//! Probes: licenses that the seller creates to test how its application receives a buyer.
 
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
@@ -10,26 +10,26 @@ use crate::listing::Listing;
 use crate::registration::{Door, HANDOFF_LIFE, Handoff, Secret, Session};
 use crate::store::{Also, Change, Store, StoreError};
 
-/// How long a probe is there.
+/// The lifetime of a probe.
 const PROBE_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// A license to look at a stack and an application with, as a buyer does.
+/// A license for testing a stack and an application as a buyer uses them.
 #[derive(Debug)]
 pub struct Probe {
     /// The license.
     pub license: License,
-    /// The code to arrive at the application by.
+    /// The handoff code for the application.
     pub code: Secret,
-    /// The secret of the probe's visit to the registration page.
+    /// The secret of the probe's session on the registration page.
     pub session: Secret,
 }
 
-/// Makes a probe of a listing: a license that is in force and grants one of whatever can be held, with a visit to the
-/// registration page and a handoff through a door.
+/// Creates a probe of a listing: a license that is in force and grants one unit of every entitled dimension, with a
+/// session on the registration page and a handoff to a page of the application.
 ///
 /// # Errors
 ///
-/// When the table or the system's random source does not answer.
+/// Fails when the table or the system's random source does not answer.
 pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<Probe, StoreError> {
     let random = || Secret::random().map_err(|error| StoreError::Unavailable(Box::new(error)));
     let (code, session) = (random()?, random()?);
@@ -43,7 +43,7 @@ pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<
         .collect();
     probe.entitlements_read_at = Some(now);
     probe.expires_at = now.checked_add(PROBE_LIFE).ok().map(Timestamp::as_second);
-    // A code is good as long as its visit has made no newer one.
+    // A code is valid as long as its session has made no newer one.
     let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
     let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
     let handoff = Also::Handoff(code.hash(), handoff);

@@ -1,30 +1,31 @@
-//! Whose a license is: links to tenants, and the line of licenses that goes with one.
+//! The tenants of licenses: links, and the line of licenses that a link includes.
 
 use crate::audit::AuditEntry;
 use crate::ids::{LicenseId, ProductCode, TenantId};
 use crate::license::License;
 use crate::store::{Also, Change, Store, StoreError};
 
-/// How an attempt to give a license to a tenant, or to take it away, went.
+/// The result of linking a license to a tenant, or of unlinking it.
 #[derive(Debug)]
 pub enum Linking {
-    /// It belongs to whom it was to, since now or before.
+    /// The license belongs to the requested tenant, or to none if that was requested, since this call or an earlier
+    /// one.
     Linked(Box<License>),
-    /// It belongs to somebody else, and stays there. It is for this product.
+    /// The license belongs to another tenant, and stays there. The value is the license's product.
     LinkedElsewhere(ProductCode),
-    /// There is no such license.
+    /// The license does not exist.
     Unknown,
 }
 
-/// Links a license to a tenant, with the licenses that took over from it, unless one of its line belongs to another
-/// tenant. If somebody does so by hand, the entry says who.
+/// Links a license, and the licenses that took over from it, to a tenant, unless a license of its line belongs to
+/// another tenant. For a manual link, `entry` names the operator.
 ///
-/// The newest license of the line decides: its row is written first, on condition that it is nobody's and still the
-/// newest. So of two tenants that want licenses of one line at the same time, one gets all of it.
+/// The newest license of the line decides. Its row is written first, on the condition that it has no tenant and is
+/// still the newest. If two tenants request licenses of one line at the same time, one of them gets the whole line.
 ///
 /// # Errors
 ///
-/// When the table does not answer. Some of the line may have changed then; done again the rest follows.
+/// Fails when the table does not answer. Some of the line may have changed then; a repeated call changes the rest.
 pub async fn link_tenant(
     store: &Store,
     id: &LicenseId,
@@ -43,15 +44,15 @@ pub async fn link_tenant(
         return match is_won {
             true if heirs.before.is_empty() => Ok(Linking::Linked(Box::new(newest))),
             true => follow_newest(store, id, &heirs, tenant, entry).await,
-            // Each had a tenant before they were one line: both stay.
+            // Each license had a tenant before they became one line: both keep theirs.
             false if license.tenant.as_ref() == Some(tenant) => Ok(Linking::Linked(Box::new(license))),
             false => Ok(Linking::LinkedElsewhere(license.product)),
         };
     }
 }
 
-/// Gives the newest license of a line to a tenant, if it is nobody's. Returns it as it then is; none if it is no longer the
-/// newest.
+/// Links the newest license of a line to a tenant, if it has none. Returns the license as it then is; `None` if it is
+/// no longer the newest.
 async fn claim(
     store: &Store,
     heirs: &Heirs,
@@ -63,7 +64,7 @@ async fn claim(
     Ok(store.change_license(&heirs.newest, claimed).await?.filter(is_newest))
 }
 
-/// Gives a license, and those between it and the newest of its line, to the tenant that has won that.
+/// Links a license, and those between it and the newest of its line, to the tenant that has won the newest.
 async fn follow_newest(
     store: &Store,
     id: &LicenseId,
@@ -75,7 +76,8 @@ async fn follow_newest(
         let entry = entry.filter(|_| member == id);
         store.change_license(member, |row| given(row, (None, Some(tenant)), entry)).await?;
     }
-    // Were the newest taken away by hand meanwhile, `move_license` may have passed the others before they were given.
+    // If an operator moved the newest license meanwhile, `move_license` may have passed the others before they were
+    // linked.
     let owner = store.license(&heirs.newest).await?.and_then(|newest| newest.tenant);
     if owner.as_ref() != Some(tenant) {
         for member in &heirs.before {
@@ -89,7 +91,8 @@ async fn follow_newest(
     })
 }
 
-/// Returns `true` if a license belongs to the tenant, or neither it nor a license of its line belongs to another.
+/// Returns `true` if the license belongs to the tenant, or if neither it nor a license of its line belongs to another
+/// tenant.
 pub(super) async fn may_link(store: &Store, license: &License, tenant: &TenantId) -> Result<bool, StoreError> {
     if let Some(owner) = &license.tenant {
         return Ok(owner == tenant);
@@ -98,13 +101,13 @@ pub(super) async fn may_link(store: &Store, license: &License, tenant: &TenantId
     Ok(line.iter().all(|member| member.tenant.as_ref().is_none_or(|owner| owner == tenant)))
 }
 
-/// Takes a license away from a tenant, and gives it to another or to none, with the licenses that it took over from and
-/// that took over from it: a renewal must not bring the old tenant back. One that does not belong to that tenant stays
-/// where it is. Done again it changes nothing.
+/// Takes a license from one tenant, and gives it to another or to none, with the licenses that it took over from and
+/// that took over from it: a renewal must not bring the old tenant back. A license that does not belong to `from` stays
+/// where it is. A repeated call changes nothing.
 ///
 /// # Errors
 ///
-/// When the table does not answer. Some of the line may have changed then; done again the rest follows.
+/// Fails when the table does not answer. Some of the line may have changed then; a repeated call changes the rest.
 pub async fn move_license(
     store: &Store,
     id: &LicenseId,
@@ -119,12 +122,13 @@ pub async fn move_license(
     let mut entry = Some(entry);
     loop {
         let line = line_of(store, &license).await?;
-        // Oldest first, as `inherit` looks at them: whichever comes second sees the other's write.
+        // Oldest first, in the order of `inherit`: the later of the two observes the write of the other.
         for member in &line {
             let entry = entry.filter(|_| member == id);
             store.change_license(member, |license| given(license, (Some(from), to), entry)).await?;
         }
-        // A link to the old tenant that began before the newest was moved may have written behind this.
+        // A link to the old tenant that started before the newest license was moved may have been written after this
+        // loop.
         let is_left = |member: &License| member.tenant.as_ref() == Some(from) && to != Some(from);
         if !store.licenses(&line).await?.iter().any(is_left) {
             break;
@@ -138,8 +142,8 @@ pub async fn move_license(
     })
 }
 
-/// Gives a license from a tenant to another or to none, and the licenses that took over from it too. Done again it changes
-/// nothing.
+/// Moves a license, and the licenses that took over from it, from a tenant to another or to none. A repeated call
+/// changes nothing.
 pub(super) async fn give(
     store: &Store,
     id: &LicenseId,
@@ -154,7 +158,7 @@ pub(super) async fn give(
     Ok(())
 }
 
-/// A license that goes from one to another; none if it is not that one's.
+/// Returns the change of a license's tenant; `None` if the license is not `from`'s, or if nothing changes.
 fn given(
     license: Option<License>,
     (from, to): (Option<&TenantId>, Option<&TenantId>),
@@ -165,13 +169,13 @@ fn given(
     Some(Change { license, events: Vec::new(), also: entry.into_iter().cloned().map(Also::Audit).collect() })
 }
 
-/// A license and those that took over from it, one after the other.
+/// A license and the licenses that took over from it, in their order.
 struct Heirs {
-    /// The newest: the license itself, if none took over from it.
+    /// The newest license: the license itself, if none took over from it.
     newest: LicenseId,
-    /// Those before it, from the license on.
+    /// The licenses before the newest, starting with the license itself.
     before: Vec<LicenseId>,
-    /// The successor that the newest names all the same: it has no row, or is one of the others.
+    /// The successor that the newest license names nevertheless: it has no row, or is one of the others.
     next: Option<LicenseId>,
 }
 
@@ -186,7 +190,8 @@ async fn heirs_of(store: &Store, license: &License) -> Result<Heirs, StoreError>
     Ok(Heirs { newest, before, next })
 }
 
-/// A license, with those that it took over from before it and those that took over from it after it.
+/// Returns the line of a license: the licenses that it took over from, the license itself, and those that took over
+/// from it.
 async fn line_of(store: &Store, license: &License) -> Result<Vec<LicenseId>, StoreError> {
     let Heirs { newest, before: mut line, .. } = heirs_of(store, license).await?;
     line.push(newest);
@@ -198,12 +203,12 @@ async fn line_of(store: &Store, license: &License) -> Result<Vec<LicenseId>, Sto
     Ok(line)
 }
 
-/// Erases the contact of a license, and of those that it took over from or that took over from it: it is the same
-/// person's. Answers whether there was one.
+/// Erases the contact of a license and of the other licenses of its line, since it is that of the same buyer. Returns
+/// `true` if there was a contact.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn erase_contact(store: &Store, license: &License, entry: &AuditEntry) -> Result<bool, StoreError> {
     store.erase_contacts(&line_of(store, license).await?, entry).await
 }

@@ -1,4 +1,4 @@
-//! What AWS Marketplace is to show of a listing and to ask for it: what `stallkeeper listing sheet` writes out.
+//! The content and the prices of a listing for AWS Marketplace, which `stallkeeper listing sheet` writes.
 
 use rust_decimal::Decimal;
 use serde::de::Error;
@@ -10,53 +10,53 @@ use super::problem::Problem;
 use super::problem::Step::{Field, Item};
 use crate::ids::{AccountId, DimensionKey};
 
-/// The decimals that a price may have.
+/// The most decimals of a price.
 const MOST_DECIMALS: u32 = 8;
 
-/// The lengths of a contract that a price can be for, in months.
+/// The contract lengths that a price can be for, in months.
 const CONTRACTS: [u8; 4] = [1, 12, 24, 36];
 
-/// What buyers read and pay at AWS Marketplace. The limits are those of the Catalog API (`UpdateInformation` and
-/// `UpdateTargeting` of `SaaSProduct@1.0`).
+/// The content that buyers read and the prices that they pay on AWS Marketplace. The limits are those of the Catalog
+/// API (`UpdateInformation` and `UpdateTargeting` of `SaaSProduct@1.0`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
     /// One or two sentences: 1 to 1,000 characters.
     pub short_description: String,
-    /// What it does, for whom, and what it needs: 1 to 5,000 characters.
+    /// The product's purpose, audience and requirements: 1 to 5,000 characters.
     pub long_description: String,
-    /// 1 to 3, each of 1 to 500 characters.
+    /// 1 to 3 highlights, each of 1 to 500 characters.
     pub highlights: Vec<String>,
-    /// The words by which it is found: 1 to 15, each of 1 to 50 characters.
+    /// The keywords by which buyers find it: 1 to 15, each of 1 to 50 characters.
     pub search_keywords: Vec<String>,
     /// 1 to 3 of AWS Marketplace's categories.
     pub categories: Vec<String>,
-    /// Where the logo is, https.
+    /// The URL of the logo, https.
     pub logo: Url,
-    /// How buyers reach support: 1 to 2,000 characters.
+    /// The text about how buyers reach support: 1 to 2,000 characters.
     pub support: String,
-    /// How refunds are made: 1 to 500 characters (our own limit; AWS names none).
+    /// The text about how refunds are made: 1 to 500 characters (Stallkeeper's own limit; AWS names none).
     pub refund_policy: String,
-    /// The license agreement's document, https; AWS's standard contract if there is none.
+    /// The URL of the license agreement, https. `None` stands for AWS's standard contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eula: Option<Url>,
-    /// Who may buy it while it is limited: at most 100.
+    /// The accounts that may buy it while it is limited: at most 100.
     #[serde(default)]
     pub allowed_accounts: Vec<AccountId>,
-    /// What each dimension costs.
+    /// The price of each dimension.
     pub prices: Vec<Price>,
 }
 
-/// What one unit of a dimension costs, in USD.
+/// The price of one unit of a dimension, in USD.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// Of what is bought in advance: for how many months.
+    /// The length of the contract in months, for a dimension that is bought in advance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub months: Option<u8>,
-    /// How much.
+    /// The amount.
     #[serde(deserialize_with = "amount")]
     pub usd: Decimal,
 }
@@ -67,7 +67,7 @@ fn amount<'de, D: Deserializer<'de>>(written: D) -> Result<Decimal, D::Error> {
 }
 
 impl Catalog {
-    /// What is wrong with it, beside these dimensions.
+    /// Returns the first problem with it, given the dimensions of the listing.
     pub(super) fn problem(&self, dimensions: &[Dimension]) -> Option<Problem> {
         let texts = [
             ("short_description", &self.short_description, 1000),
@@ -112,14 +112,14 @@ impl Catalog {
         self.prices_problem(dimensions).map(|what| Problem::of("prices", what))
     }
 
-    /// What the prices together lack.
+    /// Returns what the prices together lack.
     fn prices_problem(&self, dimensions: &[Dimension]) -> Option<String> {
         let priced = |dimension: &&Dimension| self.prices.iter().any(|price| price.dimension == dimension.key);
         if let Some(unpriced) = dimensions.iter().find(|dimension| !priced(dimension)) {
             return Some(format!("`catalog.prices` has none for `{}`", unpriced.key));
         }
         if self.prices.iter().all(|price| price.usd.is_zero()) {
-            // AWS makes a free product of it (SaaS product guidelines, setup).
+            // AWS treats it as a free product otherwise (SaaS product guidelines, setup).
             return Some("at least one of `catalog.prices` must be above 0".to_owned());
         }
         None
@@ -150,7 +150,7 @@ impl Price {
     }
 }
 
-/// What AWS's catalog does not take in a fulfillment URL (the schema `FulfillmentUrl`): the part's name.
+/// Returns the name of the part of a fulfillment URL that AWS's catalog does not accept (the schema `FulfillmentUrl`).
 pub fn unfit_for_fulfillment(url: &Url) -> Option<&'static str> {
     let path_fits = |c: char| c.is_ascii_alphanumeric() || "-_@+./".contains(c);
     if url.scheme() != "https" {
@@ -172,7 +172,7 @@ pub fn unfit_for_fulfillment(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// Whether a text is one, and not too long for the catalog.
+/// Returns `true` if a text is not blank, and not too long for the catalog.
 pub(super) fn fits(text: &str, most: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= most
 }
@@ -213,7 +213,7 @@ mod tests {
         ] {
             let (error, changed) = refused(GOOD, from, &to);
             assert!(error.problem.contains(expected), "{from}: {error}");
-            // The line that was changed; of what stands twice, the second.
+            // The line is the one that was changed; for a duplicate, the second one.
             let line = if expected == "stands twice" { changed + 2 } else { changed };
             assert_eq!(error.line, Some(line), "{error}");
         }

@@ -1,4 +1,4 @@
-//! How the registration page looks for a listing, and what it asks besides a mail address.
+//! The appearance of a listing's registration page, and the fields that it asks for besides a mail address.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,21 +10,21 @@ use url::Url;
 use super::problem::Problem;
 use super::problem::Step::{Field, Item};
 
-/// How many fields a form may have of its own.
+/// The most fields that a listing may add to the form.
 const MOST_FIELDS: usize = 10;
 
-/// The longest answer to a field of text, in characters, unless the field says less.
+/// The most characters of an answer to a text field, unless the field sets fewer.
 const LONGEST_ANSWER: usize = 200;
 
-/// What accents stand on and under: the page's white, and the dark scheme's card and text of buttons.
+/// The colours behind and on top of accents: the page's white, and the dark scheme's card and button text.
 const WHITE: Colour = Colour([0xff, 0xff, 0xff]);
 const DARK_CARD: Colour = Colour([0x1a, 0x20, 0x29]);
 const DARK_ON_ACCENT: Colour = Colour([0x0c, 0x1a, 0x2b]);
 
-/// The least contrast of text (WCAG 2.2, success criterion 1.4.3).
+/// The least contrast ratio of text (WCAG 2.2, success criterion 1.4.3).
 const LEAST_CONTRAST: f64 = 4.5;
 
-/// The look of a listing's registration page, and what it asks.
+/// The appearance of a listing's registration page, and its additional fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
@@ -34,15 +34,15 @@ pub struct Page {
     /// The colour of buttons and links, such as `#0b5cad`; dark enough for white text on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accent: Option<Colour>,
-    /// The same where the buyer's screen is dark; light enough for dark text on it.
+    /// The accent colour of the dark scheme; light enough for dark text on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accent_dark: Option<Colour>,
-    /// What is asked besides mail address, name and company, in the order of the form.
+    /// The fields besides mail address, name and company, in the order of the form.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<ExtraField>,
 }
 
-/// A colour of sRGB, written `#rrggbb`.
+/// An sRGB colour, written `#rrggbb`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Colour([u8; 3]);
@@ -61,37 +61,37 @@ pub struct Words {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExtraField {
-    /// The answer's name in the contact: small letters, digits and underscores.
+    /// The answer's name in the contact: lowercase letters, digits and underscores.
     pub key: String,
-    /// What kind of answer is asked for.
+    /// The kind of answer.
     #[serde(default)]
     pub kind: FieldKind,
-    /// What buyers read.
+    /// The label that buyers read.
     pub label: Words,
-    /// Whether there must be an answer.
+    /// `true` if an answer is required.
     #[serde(default)]
     pub required: bool,
-    /// Of a text: the most characters.
+    /// The most characters of the answer, for a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest: Option<usize>,
-    /// Of a choice: what can be chosen.
+    /// The choices, for a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
-    /// Of a consent: the document that is agreed to, https.
+    /// The document that the buyer agrees to, https, for a consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Url>,
 }
 
-/// What kind of answer a field asks for.
+/// The kind of answer that a field asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FieldKind {
     /// A line of text.
     #[default]
     Text,
-    /// One of some.
+    /// One of several choices.
     Choice,
-    /// A box to tick; ticked it is answered `yes`.
+    /// A checkbox; if it is ticked, the answer is `yes`.
     Consent,
 }
 
@@ -99,18 +99,18 @@ pub enum FieldKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// The answer as it is kept.
+    /// The answer as it is stored.
     pub value: String,
-    /// What buyers read.
+    /// The label that buyers read.
     pub label: Words,
 }
 
-/// What is wrong with an answer.
+/// A problem with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongAnswer {
-    /// There is none, and there must be.
+    /// The answer is required and missing.
     Missing,
-    /// It has more characters than that.
+    /// It has more characters than this limit.
     TooLong(usize),
     /// It has control characters.
     Characters,
@@ -119,7 +119,7 @@ pub enum WrongAnswer {
 }
 
 impl Page {
-    /// What is wrong with it as it is described, if anything is.
+    /// Returns the first problem with its description, if there is one.
     pub(super) fn problem(&self) -> Option<Problem> {
         let unreadable = |name: &'static str, accent: Option<Colour>, others: &[Colour]| {
             let accent = accent?;
@@ -149,7 +149,7 @@ impl Page {
 }
 
 impl Colour {
-    /// The contrast of two colours, from 1 to 21 (WCAG 2.2, contrast ratio).
+    /// Returns the contrast ratio of two colours, from 1 to 21 (WCAG 2.2, contrast ratio).
     pub fn contrast(self, other: Self) -> f64 {
         let (one, other) = (self.luminance(), other.luminance());
         (one.max(other) + 0.05) / (one.min(other) + 0.05)
@@ -171,7 +171,7 @@ impl fmt::Display for Colour {
     }
 }
 
-/// A text that is no [`Colour`].
+/// A text that is not a [`Colour`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a colour must be written like #0b5cad")]
 pub struct BadColour;
@@ -189,14 +189,14 @@ impl FromStr for Colour {
 }
 
 impl Words {
-    /// Whether they say something in each language.
+    /// Returns `true` if the text is not blank in any language.
     fn are_there(&self) -> bool {
         !self.en.trim().is_empty() && !self.ja.trim().is_empty()
     }
 }
 
 impl Choice {
-    /// Whether a form brings the value back as it is.
+    /// Returns `true` if a form returns the value unchanged.
     fn can_be_answered(&self) -> bool {
         let value = self.value.as_str();
         (1..=100).contains(&value.chars().count()) && value.trim() == value && !value.chars().any(char::is_control)
@@ -218,11 +218,11 @@ impl From<Colour> for String {
 }
 
 impl ExtraField {
-    /// Judges an answer, blanks around it removed.
+    /// Judges an answer without surrounding blanks.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// Fails with the problem when the answer is not valid.
     pub fn judge(&self, answer: &str) -> Result<(), WrongAnswer> {
         if answer.is_empty() {
             return if self.required { Err(WrongAnswer::Missing) } else { Ok(()) };
@@ -238,7 +238,7 @@ impl ExtraField {
         }
     }
 
-    /// The most characters of an answer.
+    /// Returns the most characters of an answer.
     pub fn longest(&self) -> usize {
         self.longest.unwrap_or(LONGEST_ANSWER)
     }

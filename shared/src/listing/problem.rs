@@ -1,37 +1,37 @@
-//! What is wrong with a described listing, and where in its file.
+//! Problems in a described listing, and their location in its file.
 
 use toml::de::DeTable;
 use url::Url;
 
-/// One step into what is described.
+/// One step of the path to a part of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// To the field of that name.
+    /// The field of this name.
     Field(&'static str),
-    /// To the item that stands there, from 0.
+    /// The item at this index, from 0.
     Item(usize),
 }
 
-/// What is wrong, and with which part.
+/// A problem, and the part of the listing that has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     at: Vec<Step>,
-    /// What is wrong and what would be right.
+    /// The problem, and what would be correct.
     pub(super) what: String,
 }
 
 impl Problem {
-    /// Something wrong with the part that these steps lead to.
+    /// Creates a problem with the part at a path.
     pub(super) fn at(steps: impl Into<Vec<Step>>, what: impl Into<String>) -> Self {
         Self { at: steps.into(), what: what.into() }
     }
 
-    /// Something wrong with a field.
+    /// Creates a problem with a field.
     pub(super) fn of(field: &'static str, what: impl Into<String>) -> Self {
         Self::at([Step::Field(field)], what)
     }
 
-    /// The first of a table's URLs that is not of https.
+    /// Creates a problem with the first URL of a table that is not https.
     pub(super) fn of_https<'a>(
         table: &str,
         urls: impl IntoIterator<Item = (&'static str, Option<&'a Url>)>,
@@ -40,14 +40,15 @@ impl Problem {
         Some(Self::of(field, format!("`{table}.{field}` must begin with https://")))
     }
 
-    /// The same, of what these steps lead to.
+    /// Returns the same problem, with `steps` before its path.
     #[must_use]
     pub(super) fn within(mut self, steps: &[Step]) -> Self {
         self.at.splice(..0, steps.iter().copied());
         self
     }
 
-    /// Where the part begins in the listing's file, in bytes; where it is not written, what it would be in.
+    /// Returns the offset in bytes at which the part starts in the listing's file; if the file does not have the part,
+    /// that of the innermost part that would contain it.
     pub(super) fn offset(&self, file: &str) -> Option<usize> {
         let file = DeTable::parse(file).ok()?;
         let (mut table, mut array, mut offset) = (Some(file.get_ref()), None, None);

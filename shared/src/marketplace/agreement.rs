@@ -12,21 +12,21 @@ use super::{Marketplace, MarketplaceError, odd, read_error};
 use crate::agreement::{AgreementLook, AgreementStatus, ObservedStatus};
 use crate::ids::{AccountId, AgreementId, LicenseArn, ProductId};
 
-/// How an agreement stands at AWS.
+/// The state of an agreement in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgreementAtAws {
     /// Its status.
     pub status: AgreementStatus,
-    /// When it began or begins.
+    /// The time at which it started or starts.
     pub starts_at: Option<Timestamp>,
-    /// When it ends or has ended; none for one that is paid by use.
+    /// The time at which it ends or has ended; `None` for one that is paid by use.
     pub ends_at: Option<Timestamp>,
 }
 
 impl AgreementAtAws {
-    /// Returns what is to be kept of an agreement that AWS showed as ended when it was asked; none for any other.
+    /// Returns the status to store for an agreement that AWS showed as ended at `looked_at`; `None` for any other.
     ///
-    /// It has not outlived its end date, and had ended when AWS was asked.
+    /// It ended at its end date, or at `looked_at` if that is earlier or AWS gives no end date.
     pub fn ending(&self, agreement: &AgreementId, looked_at: Timestamp) -> Option<AgreementLook> {
         self.status.end_reason()?;
         let at = self.ends_at.map_or(looked_at, |ends_at| ends_at.min(looked_at));
@@ -35,7 +35,7 @@ impl AgreementAtAws {
     }
 }
 
-/// An agreement among those that were searched for.
+/// An agreement that a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundAgreement {
     /// Its id.
@@ -44,9 +44,9 @@ pub struct FoundAgreement {
     pub initial: Option<AgreementId>,
     /// The buyer's account.
     pub account: Option<AccountId>,
-    /// How it stands.
+    /// Its state in AWS.
     pub at_aws: AgreementAtAws,
-    /// When anything of it last changed, its ending included.
+    /// The time of its last change, its ending included.
     pub last_update: Option<Timestamp>,
     /// The licenses that it has granted.
     pub licenses: Vec<LicenseArn>,
@@ -57,21 +57,21 @@ pub struct FoundAgreement {
 pub struct AgreementPage {
     /// The agreements.
     pub agreements: Vec<FoundAgreement>,
-    /// What the next page is asked for by; none after the last.
+    /// The token of the next page; `None` after the last one.
     pub next: Option<String>,
 }
 
-/// Which of our agreements about a product are searched for.
+/// The filter of a search among this account's agreements about a product.
 #[derive(Debug, Clone, Copy)]
 pub enum Agreements<'a> {
-    /// Those of one buyer, also those that are over.
+    /// The agreements of one buyer, ended ones included.
     OfBuyer(&'a AccountId),
-    /// Those in force, of all buyers.
+    /// The agreements in force, of all buyers.
     InForce,
 }
 
 impl Marketplace {
-    /// When an agreement began or begins, as AWS has it; none if AWS does not say.
+    /// Returns the time at which an agreement started or starts; `None` if AWS does not give it.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Marketplace {
         Ok(self.describe(id).await?.and_then(|answer| moment(answer.start_time())))
     }
 
-    /// The status of an agreement at AWS; none if AWS does not know it.
+    /// Returns the status of an agreement in AWS; `None` if AWS does not know the agreement.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Marketplace {
         Ok(self.agreement(id).await?.map(|agreement| agreement.status))
     }
 
-    /// How an agreement stands at AWS; none if AWS does not know it, or does not show it to this account.
+    /// Returns the state of an agreement in AWS; `None` if AWS does not know it, or does not show it to this account.
     ///
     /// # Errors
     ///
@@ -104,8 +104,8 @@ impl Marketplace {
         }))
     }
 
-    /// A page of the agreements about a product that this account has proposed (SearchAgreements). One that a reseller
-    /// has proposed is not among them.
+    /// Returns a page of the agreements about a product that this account has proposed (SearchAgreements). Agreements
+    /// that a reseller has proposed are not included.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ impl Marketplace {
         Ok(AgreementPage { agreements, next: answer.next_token().map(str::to_owned) })
     }
 
-    /// The licenses that AWS has provisioned for an agreement, and not revoked (GetAgreementEntitlements).
+    /// Returns the licenses that AWS has provisioned for an agreement, and not revoked (GetAgreementEntitlements).
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Marketplace {
         Ok(provisioned)
     }
 
-    /// None where AWS does not know the agreement.
+    /// Returns an agreement; `None` if AWS does not know it.
     async fn describe(&self, id: &AgreementId) -> Result<Option<DescribeAgreementOutput>, MarketplaceError> {
         let answer = self.agreement_client().describe_agreement().agreement_id(id.as_str()).send().await;
         self.outcomes.record("aws-marketplace:DescribeAgreement", &answer);
@@ -177,7 +177,7 @@ fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
-/// Reads one agreement. One that cannot be read is left out, so that it does not hide the others.
+/// Reads one agreement. An agreement that cannot be read is left out, so that it does not hide the others.
 fn found(summary: &AgreementViewSummary) -> Option<FoundAgreement> {
     let account = summary.acceptor().and_then(|acceptor| acceptor.account_id()).map(str::parse).transpose();
     let licenses = summary.entitlements().iter().filter_map(|entitlement| entitlement.license_arn());

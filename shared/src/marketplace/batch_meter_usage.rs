@@ -19,16 +19,16 @@ use crate::metering::{Answer, Buyer, HourlyRecord, RecordName, Rejection, Status
 use crate::time::UsageHour;
 use crate::usage::Quantity;
 
-/// How long a call may take. A claim outlives it.
+/// The time that one call may take. A claim lasts longer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 impl Marketplace {
-    /// Sends frozen records in one call (BatchMeterUsage), once: the SDK's own retries are off, since every attempt is
-    /// written down before it is made.
+    /// Sends frozen records in one call (BatchMeterUsage), once. The SDK's own retries are off, because every attempt
+    /// is recorded before it is made.
     ///
     /// The request is built from the records alone, so the same records make the same request. License-keyed records
-    /// go by LicenseArn and account, never together with the product code (AWS would bill twice); legacy ones by
-    /// product code and CustomerIdentifier. The records must be of one product and style, with a buyer each; see
+    /// are sent with LicenseArn and account, never together with the product code (AWS would bill twice); legacy ones
+    /// with product code and CustomerIdentifier. The records must be of one product and style, with a buyer each; see
     /// [`pack`](crate::metering::pack).
     pub async fn batch_meter_usage(&self, records: &[HourlyRecord]) -> Answer {
         let Ok(sent) = records.iter().map(usage_record).collect::<Result<Vec<_>, _>>() else {
@@ -47,7 +47,8 @@ impl Marketplace {
             .customize()
             .config_override(once)
             .mutate_request(move |request| {
-                // Without its quantities AWS would book 0. An empty request it refuses, so it is sent again.
+                // Without its quantities AWS would book 0. If the rewrite fails, the body is empty: AWS refuses it, and
+                // the records are sent again.
                 let body = request.body().bytes().and_then(|body| rewrite(body, &quantities)).unwrap_or_default();
                 request.headers_mut().insert("content-length", body.len().to_string());
                 *request.body_mut() = body.into();
@@ -112,8 +113,8 @@ impl DecimalQuantities {
     }
 }
 
-/// The request's body as AWS documents it. The SDK (1.124) writes an empty CustomerIdentifier into every record that
-/// has none, and has no fields for decimal quantities yet.
+/// Returns the request's body as AWS documents it. The SDK (1.124) writes an empty CustomerIdentifier into every record
+/// that has none, and has no fields for decimal quantities yet.
 fn rewrite(body: &[u8], quantities: &[DecimalQuantities]) -> Option<Vec<u8>> {
     let mut body: Value = serde_json::from_slice(body).ok()?;
     let records = body.get_mut("UsageRecords")?.as_array_mut()?;
@@ -135,8 +136,8 @@ fn rewrite(body: &[u8], quantities: &[DecimalQuantities]) -> Option<Vec<u8>> {
     serde_json::to_vec(&body).ok()
 }
 
-/// Reads an answer by the records' content, since AWS promises no order. A record that is in neither list, or with a
-/// status that is not known, was not answered.
+/// Reads an answer by the content of its records, because AWS promises no order. A record that is in neither list, or
+/// has an unknown status, was not answered.
 fn read_answer(sent: &[HourlyRecord], answer: &BatchMeterUsageOutput) -> Answer {
     let mut statuses = Vec::new();
     for result in answer.results() {
@@ -156,7 +157,7 @@ fn read_answer(sent: &[HourlyRecord], answer: &BatchMeterUsageOutput) -> Answer 
     Answer::Records(statuses)
 }
 
-/// Which of the sent records an answer is about.
+/// Returns the name of the sent record that an answer is about.
 fn name_of(sent: &[HourlyRecord], answered: &UsageRecord) -> Option<RecordName> {
     let at = jiff::Timestamp::from_second(answered.timestamp().secs()).ok()?;
     let by_license = answered.license_arn().and_then(|arn| arn.parse::<LicenseArn>().ok());
@@ -174,8 +175,8 @@ fn name_of(sent: &[HourlyRecord], answered: &UsageRecord) -> Option<RecordName> 
     sent.iter().find(is_it).map(|record| record.name.clone())
 }
 
-/// Reads a call that failed as a whole. Only an error of AWS's that comes with a 4xx proves that nothing was booked; of
-/// those, one that is not known is taken to be passing.
+/// Reads a call that failed as a whole. Only an AWS error with a 4xx status proves that nothing was booked; an unknown
+/// code among these counts as temporary.
 fn read_refusal(error: &SdkError<BatchMeterUsageError>) -> Answer {
     if let SdkError::ConstructionFailure(_) = error {
         return Answer::NotBooked("the request could not be made".to_owned());

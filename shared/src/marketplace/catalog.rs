@@ -1,4 +1,4 @@
-//! What AWS's catalog has of a product: the Catalog API's entities, and the client that asks for them.
+//! The products in AWS's catalog: the entities of the Catalog API, and the client that reads them.
 
 mod change_sets;
 mod client;
@@ -20,24 +20,25 @@ pub use change_sets::{ChangeError, ChangeSetAtAws, Failure, NotStarted, Status};
 pub use client::Catalog;
 pub use plan::{Change, ChangeSet, Difference, Plan, Target, plan};
 
-/// Where a product is in its life (AWS Marketplace Seller Guide, "SaaS product lifecycle"). It is read, never set here.
+/// The state of a product in its lifecycle (AWS Marketplace Seller Guide, "SaaS product lifecycle"). It is read, never
+/// set here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Life {
-    /// Being made; nobody sees it.
+    /// In preparation; no buyer sees it.
     Draft,
-    /// Seen by the accounts that are named.
+    /// Visible to the accounts that it names.
     Limited,
-    /// Seen by all.
+    /// Visible to all buyers.
     Public,
-    /// Taken from sale.
+    /// Withdrawn from sale.
     Restricted,
-    /// Something that is not known here.
+    /// A state that is unknown here.
     Unknown,
 }
 
 impl Life {
-    /// Its name, as AWS has it.
+    /// Returns the name that AWS uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Draft => "Draft",
@@ -49,14 +50,14 @@ impl Life {
     }
 }
 
-/// A product at AWS (`SaaSProduct@1.0`).
+/// A product in AWS (`SaaSProduct@1.0`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductAtAws {
     /// The entity's id.
     pub id: ProductId,
-    /// Where it is in its life.
+    /// The state in its lifecycle.
     pub life: Life,
-    /// The product code; AWS gives it when the product is released.
+    /// The product code; AWS assigns it when the product is released.
     pub product_code: Option<String>,
     /// The title.
     pub title: String,
@@ -66,43 +67,43 @@ pub struct ProductAtAws {
     pub long_description: String,
     /// The highlights.
     pub highlights: Vec<String>,
-    /// The words by which it is found.
+    /// The search keywords.
     pub search_keywords: Vec<String>,
     /// The categories.
     pub categories: Vec<String>,
-    /// Where the logo is; empty without one.
+    /// The URL of the logo; empty if there is none.
     pub logo_url: String,
-    /// What buyers read of support; empty without it.
+    /// The text about support; empty if there is none.
     pub support: String,
-    /// The units that are priced.
+    /// The dimensions that are priced.
     pub dimensions: Vec<DimensionAtAws>,
-    /// Where buyers are sent to register; those that are withdrawn are left out.
+    /// The options through which buyers register; withdrawn ones are left out.
     pub delivery_options: Vec<DeliveryOptionAtAws>,
-    /// Who may see it while it is limited.
+    /// The accounts that may see it while it is limited.
     pub buyer_accounts: Vec<AccountId>,
 }
 
-/// A unit that is priced, as AWS has it.
+/// A dimension that is priced, as AWS has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DimensionAtAws {
     /// Its key.
     pub key: String,
-    /// What buyers read.
+    /// The name that buyers read.
     pub name: String,
-    /// What it means, for buyers.
+    /// The description for buyers.
     pub description: String,
-    /// What one of it is.
+    /// The unit of measure.
     pub unit: String,
-    /// How it is priced.
+    /// The pricing types.
     pub types: BTreeSet<DimensionType>,
 }
 
-/// How buyers come from AWS Marketplace to the product.
+/// The way in which buyers get from AWS Marketplace to the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryOptionAtAws {
-    /// Its id, by which it is changed.
+    /// The id, by which it is changed.
     pub id: String,
-    /// Where buyers are sent to register.
+    /// The URL to which AWS Marketplace sends buyers to register.
     pub fulfillment_url: String,
 }
 
@@ -113,26 +114,26 @@ pub struct OfferAtAws {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// What it says of itself.
+    /// The description.
     pub description: String,
-    /// Whether it can be bought by it, and is no draft.
+    /// `true` if buyers can accept it: it is released, and not a draft.
     pub is_released: bool,
-    /// Whether it is for every buyer who sees the product: it names no accounts and is more than a trial.
+    /// `true` if it is for every buyer who sees the product: it names no accounts and is not only a trial.
     pub is_for_everyone: bool,
-    /// Until when it can be bought by it; none for as long as it is there.
+    /// The time until which buyers can accept it; `None` if it has no end.
     pub available_until: Option<Timestamp>,
-    /// Its license agreement.
+    /// The license agreement.
     pub eula: Option<EulaAtAws>,
-    /// What it says of refunds; empty without it.
+    /// The refund policy; empty if there is none.
     pub refund_policy: String,
     /// Its prices.
     pub prices: Vec<PriceAtAws>,
-    /// The terms with its prices, whole, as the catalog has them.
+    /// The complete pricing terms, as the catalog has them.
     pub pricing_terms: Vec<Value>,
 }
 
 impl OfferAtAws {
-    /// Whether every buyer who sees the product can buy by it now.
+    /// Returns `true` if every buyer who sees the product can accept the offer at `now`.
     pub fn is_public(&self, now: Timestamp) -> bool {
         self.is_released && self.is_for_everyone && self.available_until.is_none_or(|until| now < until)
     }
@@ -143,33 +144,33 @@ impl OfferAtAws {
 pub enum EulaAtAws {
     /// AWS Marketplace's standard contract.
     Standard,
-    /// The seller's own.
+    /// The seller's own agreement.
     Custom {
-        /// Where it is; AWS may name its own copy.
+        /// The URL of the document; AWS may name its own copy.
         url: String,
     },
-    /// Another kind.
+    /// Another kind of agreement.
     Other,
 }
 
-/// That AWS was asked to make a product public.
+/// A request to AWS to make a product public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicRequest {
-    /// When it was asked.
+    /// The time of the request.
     pub at: Timestamp,
-    /// What AWS said, if it refused; none while the request stands.
+    /// AWS's reason, if it refused the request; `None` otherwise.
     pub refused: Option<String>,
 }
 
-/// What one unit costs.
+/// The price of one unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceAtAws {
     /// The dimension's key.
     pub dimension: String,
-    /// Of what is bought in advance: for how many months, where AWS says it so.
+    /// The length of the contract in months, for a dimension that is bought in advance, if AWS gives it in months.
     pub months: Option<u8>,
-    /// The currency, as ISO 4217 has it; empty where AWS does not say.
+    /// The currency as an ISO 4217 code; empty if AWS names none.
     pub currency: String,
-    /// How much.
+    /// The amount.
     pub amount: Decimal,
 }

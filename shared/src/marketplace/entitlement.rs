@@ -9,34 +9,35 @@ use crate::entitlement::{Entitlement, Value};
 use crate::ids::{LicenseArn, LicenseId};
 use crate::license::License;
 
-/// What AWS shows of a license when it is asked for its entitlements.
+/// AWS's answer about the entitlements of a license.
 #[derive(Debug, Default)]
 pub struct Grants {
-    /// What it grants.
+    /// The entitlements.
     pub entitlements: Vec<Entitlement>,
-    /// Its ARN as AWS writes it there; none if it grants nothing, or AWS names none.
+    /// The license's ARN in the form of this answer; `None` if the license grants nothing, or AWS names none.
     pub arn: Option<LicenseArn>,
 }
 
 impl Marketplace {
-    /// Everything that AWS says a license grants; see [`grants`](Self::grants).
+    /// Returns all entitlements of a license; see [`grants`](Self::grants).
     ///
     /// # Errors
     ///
-    /// As [`grants`](Self::grants).
+    /// See [`grants`](Self::grants).
     pub async fn entitlements(&self, license: &License) -> Result<Vec<Entitlement>, MarketplaceError> {
         Ok(self.grants(license).await?.entitlements)
     }
 
-    /// Everything that AWS says a license grants, and its ARN: every page, also those behind an empty one that has a
-    /// NextToken.
+    /// Returns all entitlements of a license, and its ARN. It reads every page, also those after an empty one that has
+    /// a NextToken.
     ///
-    /// Asked by the license's ARN. A legacy license is asked for by its CustomerIdentifier; one whose ARN is known
-    /// only in the form that AWS does not take back, by its account, keeping what names the license.
+    /// The request filters by the license's ARN. A legacy license is filtered by its CustomerIdentifier; a license
+    /// whose ARN is known only in the form that AWS does not accept, by its account, and only entitlements that name
+    /// the license are kept.
     ///
     /// # Errors
     ///
-    /// See [`MarketplaceError`]; also when the license has nothing that it could be asked for by.
+    /// See [`MarketplaceError`]. Also fails when the license has nothing to filter by.
     pub async fn grants(&self, license: &License) -> Result<Grants, MarketplaceError> {
         let (name_of_filter, value) = match (&license.customer, &license.arn, &license.account) {
             (Some(customer), _, _) => (GetEntitlementFilterName::CustomerIdentifier, customer.as_str()),
@@ -72,7 +73,7 @@ impl Marketplace {
     }
 }
 
-/// Reads one entitlement. One that cannot be read is left out, so that it does not hide the others.
+/// Reads one entitlement. An entitlement that cannot be read is left out, so that it does not hide the others.
 fn read(entitlement: &types::Entitlement, license: &LicenseId) -> Option<Entitlement> {
     let dimension = entitlement.dimension().unwrap_or_default();
     let expires_at = entitlement.expiration_date().map(|date| Timestamp::new(date.secs(), 0)).transpose();

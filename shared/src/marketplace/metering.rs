@@ -6,16 +6,16 @@ use super::{Marketplace, MarketplaceError, odd, read_error};
 use crate::ids::{InvalidId, ProductCode};
 use crate::license::Resolved;
 
-/// Why a registration token did not resolve.
+/// The reason why a registration token did not resolve.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// The token's time is over; a new one comes with the next "Set up your account".
+    /// The token has expired; the next "Set up your account" gives a new one.
     #[error("the registration token has expired")]
     Expired,
-    /// AWS never gave out this token.
+    /// AWS never issued this token.
     #[error("the registration token is not valid")]
     Invalid,
-    /// AWS resolved it, but not to what a purchase has.
+    /// AWS resolved it, but the answer lacks what identifies a purchase.
     #[error("the resolved purchase lacks what identifies it")]
     Incomplete(ProductCode),
     /// See [`MarketplaceError`].
@@ -24,11 +24,12 @@ pub enum ResolveError {
 }
 
 impl Marketplace {
-    /// Resolves a registration token (ResolveCustomer). The same token resolves to the same until it expires.
+    /// Resolves a registration token (ResolveCustomer). The same token resolves to the same purchase until it expires.
     ///
     /// # Errors
     ///
-    /// Tells an expired and an invalid token apart from an AWS that does not answer.
+    /// Fails when the token has expired or is not valid, when the purchase lacks what identifies it, or when AWS does
+    /// not answer.
     pub async fn resolve_customer(&self, token: &str) -> Result<Resolved, ResolveError> {
         let answer = self.metering_client().resolve_customer().registration_token(token).send().await;
         self.outcomes.record("aws-marketplace:ResolveCustomer", &answer);

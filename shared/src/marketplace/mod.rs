@@ -1,6 +1,6 @@
 //! The clients of AWS Marketplace.
 //!
-//! Each answers in the domain's own types and says of a failure what its caller can do about it.
+//! Each client returns the domain's own types, and its errors say what the caller can do.
 
 mod agreement;
 mod batch_meter_usage;
@@ -24,8 +24,8 @@ pub use metering::ResolveError;
 
 use outcomes::Outcomes;
 
-/// AWS Marketplace, as the functions speak to it. Each of its clients is built with its first call: no function needs all
-/// three from its start on.
+/// AWS Marketplace, as the functions call it. Each client is built on its first call: no function needs all three from
+/// its start.
 #[derive(Debug, Clone)]
 pub struct Marketplace {
     config: SdkConfig,
@@ -36,7 +36,7 @@ pub struct Marketplace {
 }
 
 impl Marketplace {
-    /// Clients that share one configuration.
+    /// Creates clients that share one configuration.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -47,8 +47,9 @@ impl Marketplace {
         }
     }
 
-    /// Whether AWS let this stack do what it was asked since this was last called, by the action as IAM names it. One that
-    /// was allowed once was: what was refused beside it is about one resource.
+    /// Returns `true` for each action that AWS allowed this stack since the last call, and `false` for each that it
+    /// refused, by their IAM names. An action that was allowed once counts as allowed: a refusal beside that is about
+    /// one resource.
     pub fn take_outcomes(&self) -> BTreeMap<&'static str, bool> {
         self.outcomes.take()
     }
@@ -66,24 +67,24 @@ impl Marketplace {
     }
 }
 
-/// Why AWS Marketplace did not do what was asked.
+/// The reason why AWS Marketplace did not fulfil a request.
 #[derive(Debug, thiserror::Error)]
 pub enum MarketplaceError {
-    /// Too many requests: later.
+    /// There were too many requests; try again later.
     #[error("AWS Marketplace asks to slow down")]
     Throttled,
-    /// This stack or its product is not set up for the call; an operator must mend it.
+    /// This stack or its product is not set up for the call; an operator must fix that.
     #[error("AWS Marketplace refuses this stack: {code}")]
     Refused {
         /// AWS's error code.
         code: String,
     },
-    /// No answer, an answer that cannot be read, or an error that is not known: later.
+    /// There was no answer, an answer that cannot be read, or an unknown error; try again later.
     #[error("AWS Marketplace did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Reads a failed call. An error that is not known is taken to be passing.
+/// Reads a failed call. An unknown error counts as temporary.
 fn read_error<E, R>(error: SdkError<E, R>) -> MarketplaceError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -108,7 +109,7 @@ where
     }
 }
 
-/// AWS answered something that its documentation does not allow.
+/// An answer from AWS that its documentation does not allow.
 #[derive(Debug, thiserror::Error)]
 #[error("AWS Marketplace's answer has {0}")]
 struct OddAnswer(String);

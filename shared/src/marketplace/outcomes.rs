@@ -1,16 +1,16 @@
-//! Whether AWS lets the stack do what it asks.
+//! The record of what AWS allows the stack.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
-/// What was allowed and refused since somebody last took it from here.
+/// The actions that were allowed or refused since they were last taken.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outcomes(Arc<Mutex<BTreeMap<&'static str, bool>>>);
 
 impl Outcomes {
-    /// Hears what a call of an action came to.
+    /// Records the result of a call of an action.
     pub(super) fn record<T, E: ProvideErrorMetadata>(&self, action: &'static str, answer: &Result<T, SdkError<E>>) {
         if let Some(is_allowed) = is_allowed(answer) {
             let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,14 +23,15 @@ impl Outcomes {
     }
 }
 
-/// Whether an answer proves that the action is allowed, or that it is not; none if it proves neither.
+/// Returns `true` if an answer proves that the action is allowed, `false` if it proves that it is not, and `None` if it
+/// proves neither.
 fn is_allowed<T, E: ProvideErrorMetadata>(answer: &Result<T, SdkError<E>>) -> Option<bool> {
     let Err(error) = answer else { return Some(true) };
     let SdkError::ServiceError(refusal) = error else { return None };
     match refusal.err().code()? {
         "AccessDeniedException" => Some(false),
-        // Who asks was not made out, or not asked for: whether they may is open. The last is a security token's word
-        // as well as a registration token's.
+        // AWS did not identify or did not check the caller, so its permission is unknown. The last code is about a
+        // security token or a registration token.
         "ThrottlingException"
         | "TooManyRequestsException"
         | "RequestLimitExceeded"

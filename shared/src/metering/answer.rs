@@ -1,17 +1,17 @@
-//! How an answer of AWS is read, by the attempts before it.
+//! The interpretation of an answer of AWS, which depends on the attempts before it.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AcceptedBy, HourlyRecord, RecordName, RecordState};
 
-/// What AWS answered to a call, in our words.
+/// An answer of AWS to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// For each record by its name; one that is not named was not answered.
+    /// The status of each record, by its name. A record that is not named was not answered.
     Records(Vec<(RecordName, Status)>),
-    /// Nothing was booked, and the same call may go through later: too many requests, for one.
+    /// Nothing was booked, and the same call may succeed later, for example after too many requests.
     NotBooked(String),
-    /// Nothing was booked, for a reason that is not known. It may pass; if it does not, it is looked for by halving.
+    /// Nothing was booked, for an unknown reason. It may pass; if it does not, the call is halved to find the record.
     NotKnown(String),
     /// The call as a whole was refused: nothing was booked.
     Rejected(Rejection),
@@ -19,7 +19,7 @@ pub enum Answer {
     Nothing,
 }
 
-/// What AWS says of one record.
+/// The status of one record in AWS's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
     /// Booked.
@@ -27,7 +27,7 @@ pub enum Status {
         /// AWS's id of the booking.
         metering_record_id: Option<String>,
     },
-    /// There is one for this name already, and it stays.
+    /// AWS has a record of this name already, and keeps it.
     Duplicate,
     /// The buyer has no agreement in force. Nothing was booked.
     NotSubscribed,
@@ -35,21 +35,21 @@ pub enum Status {
     Unprocessed,
 }
 
-/// Why AWS refused a call as a whole.
+/// The reason why AWS refused a call as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// Nothing of this product gets through until an operator mends it.
+    /// AWS accepts no record of this product until an operator fixes the configuration.
     Configuration(String),
     /// A dimension that AWS does not have.
     Dimension(String),
-    /// Something in one of the records.
+    /// The data of one of the records.
     Data(String),
     /// The time of one of the records.
     Timestamp,
 }
 
 impl Rejection {
-    /// AWS's word for it.
+    /// Returns the error code of AWS.
     pub fn code(&self) -> &str {
         match self {
             Self::Configuration(code) | Self::Dimension(code) | Self::Data(code) => code,
@@ -58,23 +58,24 @@ impl Rejection {
     }
 }
 
-/// What an answer means for one record.
+/// The meaning of an answer for one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is decided.
+    /// The record is decided.
     Final(RecordState),
-    /// The same record goes again later.
+    /// The same record is sent again later.
     Again {
-        /// Whether this attempt may have been booked.
+        /// `true` if AWS may have booked this attempt.
         unanswered: bool,
     },
 }
 
-/// Reads what AWS says of one record. `open` is whether AWS may still take usage of its license: it is active, or its
-/// 60 minutes run.
+/// Reads the status of one record. `open` is `true` if AWS may still accept usage of its license: the license is
+/// active, or its 60 minutes have not passed.
 ///
-/// A duplicate after an unanswered attempt was ours; on an attempt without one it is somebody else's. Whatever ends a
-/// record after an unanswered attempt leaves it unconfirmed, since AWS may have booked it.
+/// A duplicate after an unanswered attempt is the booking of that attempt; without one it is the booking of another
+/// program. A record that ends without an acceptance after an unanswered attempt is left unconfirmed, since AWS may
+/// have booked it.
 pub fn read_status(record: &HourlyRecord, status: &Status, open: bool) -> Outcome {
     match status {
         Status::Success { metering_record_id } => Outcome::Final(RecordState::Accepted {
@@ -91,7 +92,7 @@ pub fn read_status(record: &HourlyRecord, status: &Status, open: bool) -> Outcom
     }
 }
 
-/// The state of a record that AWS will not take, for that reason.
+/// Returns the state of a record that AWS will not accept, for the given reason.
 pub fn ended(record: &HourlyRecord, reason: &str) -> RecordState {
     if record.unanswered {
         RecordState::Unconfirmed { reason: reason.to_owned() }
@@ -100,7 +101,7 @@ pub fn ended(record: &HourlyRecord, reason: &str) -> RecordState {
     }
 }
 
-/// The state of a record whose window has closed.
+/// Returns the state of a record whose window has closed.
 pub fn expired(record: &HourlyRecord) -> RecordState {
     if record.unanswered {
         RecordState::Unconfirmed { reason: "window_closed".to_owned() }
@@ -109,8 +110,8 @@ pub fn expired(record: &HourlyRecord) -> RecordState {
     }
 }
 
-/// When a record that was not decided goes again: soon at first, every 15 minutes in the end, and every half minute in
-/// the last minutes before AWS refuses it.
+/// Returns the time of the next attempt at an undecided record: soon at first, every 15 minutes in the end, or every 3
+/// minutes for an urgent one, and every half minute in the last minutes before AWS refuses it.
 pub fn next_attempt(record: &HourlyRecord, now: Timestamp) -> Timestamp {
     let minutes = i64::from(record.attempts).clamp(1, 15);
     let wait = if record.is_urgent(now) { minutes.min(3) } else { minutes };

@@ -1,11 +1,11 @@
-//! How records are packed into calls.
+//! The packing of records into calls.
 
 use super::{BATCH, HourlyRecord, LARGEST_CALL};
 
-/// Packs records into calls, in their order: 25 a call at most, below 1 MB, one product and one style each.
+/// Packs records into calls, in their order: at most 25 records a call, below 1 MB, of one product and one style.
 #[derive(Debug, Default)]
 pub struct Packer {
-    /// The calls that are not full yet, one a product and style at most.
+    /// The calls that are not full yet, at most one for each product and style.
     open: Vec<OpenCall>,
 }
 
@@ -25,7 +25,8 @@ impl OpenCall {
 }
 
 impl Packer {
-    /// Packs a record, and answers the call that is full by it. A record without a buyer cannot be sent and is in none.
+    /// Packs a record, and returns the call that it completes, if any. A record without a buyer cannot be sent and is
+    /// in no call.
     pub fn add(&mut self, record: HourlyRecord) -> Option<Vec<HourlyRecord>> {
         record.buyer.as_ref()?;
         let size = record.wire_size();
@@ -43,7 +44,7 @@ impl Packer {
         if call.records.len() < BATCH { None } else { place.map(|place| self.open.remove(place).records) }
     }
 
-    /// The calls that are not full, when there is nothing more to pack.
+    /// Returns the calls that are not full, when there is nothing more to pack.
     pub fn finish(&mut self) -> Vec<Vec<HourlyRecord>> {
         self.open.drain(..).map(|call| call.records).collect()
     }

@@ -1,4 +1,4 @@
-//! The seller's application, as a buyer meets it.
+//! The seller's application, as a buyer sees it.
 
 use jiff::SignedDuration;
 
@@ -7,13 +7,13 @@ use super::facts::{Answer, Blind, Facts};
 use super::judgement::{Verdict, fail, missing, of, pass, unsure};
 use super::page;
 
-/// How long ago the application may have asked what a tenant may use, to show its plan.
+/// The longest time since the application last asked for a tenant's entitlements, for its plan page to count.
 const ASKED_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub(super) fn self_signup(facts: &Facts<'_>) -> Verdict {
     of(&facts.application.sign_up, |answer| {
         if answer.leaves_the_site() {
-            // To an identity provider, it may be: the auditor does not go there.
+            // The redirect may lead to an identity provider, which the auditor does not visit.
             return unsure("elsewhere", []);
         }
         if is_closed(answer) {
@@ -48,7 +48,8 @@ pub(super) fn plan_visible(facts: &Facts<'_>) -> Verdict {
     })
 }
 
-/// Whether a page is kept from the auditor. What is there for others does not show: a firewall keeps out whoever asks.
+/// Returns `true` if the auditor is denied a page. The page may exist for others, because a firewall denies every
+/// caller.
 fn is_closed(answer: &Answer) -> bool {
     matches!(answer.status, 401 | 403)
 }
@@ -85,7 +86,7 @@ pub(super) fn plan_locked(facts: &Facts<'_>) -> Verdict {
         match answer.status {
             403 | 409 => of(&facts.application.plan_change_of_nobody, |of_nobody| match of_nobody.status {
                 404 => pass("ok", [("status", status)]),
-                // What refuses everybody, a check of origins or a firewall, has not looked at the tenant.
+                // An origin check or a firewall that refuses every request has not checked the tenant.
                 403 | 409 => unsure("everybody", [("status", status)]),
                 other => unsure("control", [("status", status), ("other", other.to_string())]),
             }),
@@ -97,12 +98,12 @@ pub(super) fn plan_locked(facts: &Facts<'_>) -> Verdict {
 
 pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
     if matches!(facts.application.data_policy, Err(Blind::NotDescribed { .. })) {
-        // Nobody's word does for a page that buyers cannot be told of.
+        // No attestation replaces a page: without a URL, buyers cannot be referred to it.
         return missing("none", []);
     }
     of(&facts.application.data_policy, |answer| {
         if answer.is_ok() {
-            // That there is a page does not say that deletion and incidents are on it.
+            // The page exists, but that does not prove that it covers deletion and incidents.
             unsure("answers", [])
         } else if answer.leaves_the_site() {
             unsure("elsewhere", [])
@@ -200,7 +201,7 @@ mod tests {
                     facts.application.support_page.as_mut().unwrap().status = 401;
                     facts.application.support_takes_mail = Err(blind());
                 }),
-                // What was not looked at may be well.
+                // A page that could not be checked may be in order.
                 Case::blind(|facts| {
                     facts.application.support_page = Err(blind());
                     facts.application.support_takes_mail = Ok(false);
@@ -250,7 +251,7 @@ mod tests {
                 Case::unsure("odd", |facts| status(facts, 302)),
                 Case::unsure("odd", |facts| status(facts, 404)),
                 Case::unsure("odd", |facts| status(facts, 500)),
-                // A refusal tells something where it is not for everybody.
+                // A refusal proves something only if not every request is refused.
                 Case::unsure("everybody", |facts| of_nobody(facts, 403)),
                 Case::unsure("everybody", |facts| of_nobody(facts, 409)),
                 Case::unsure("control", |facts| of_nobody(facts, 204)),

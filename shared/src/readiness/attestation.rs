@@ -1,24 +1,24 @@
-//! What people say of what no program can look at.
+//! Attestations: statements of callers about what no program can check.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How long an attestation stands before it is asked for again.
+/// The time for which an attestation is valid, before a new one is required.
 pub const ATTESTATION_LIFE: SignedDuration = SignedDuration::from_hours(180 * 24);
 
-/// That a person says: it is so.
+/// A caller's statement that a check holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attestation {
-    /// Who said it: the caller's ARN.
+    /// The caller's ARN.
     pub by: String,
-    /// When.
+    /// The time of the attestation.
     pub at: Timestamp,
-    /// What they say about it.
+    /// The caller's note.
     pub note: String,
 }
 
 impl Attestation {
-    /// Whether it still stands.
+    /// Returns `true` if it is still valid at `now`.
     pub fn stands(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) < ATTESTATION_LIFE
     }

@@ -1,4 +1,4 @@
-//! Every check, in one place: a new one is an entry here, its judge, and its texts.
+//! Every check, in one place. A new one is an entry here, its judge, and its texts.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,49 +8,49 @@ use super::steps::{Actor, Step};
 use super::{application, evidence, listing, page, seller, wiring};
 use crate::listing::{Dimension, Listing, Mode};
 
-/// Whether a step can be done without a check.
+/// The importance of a check for its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// It cannot.
+    /// The step cannot be done without the check.
     Required,
-    /// It can, but better not.
+    /// The step can be done without the check, but that is not recommended.
     Recommended,
 }
 
-/// Something that must hold.
+/// A condition that must hold.
 #[derive(Debug)]
 pub struct Check {
-    /// Its id; never changed, for attestations and histories are kept under it.
+    /// Its id, which never changes: attestations and histories are stored under it.
     pub id: &'static str,
-    /// The step that rests on it.
+    /// The step that depends on it.
     pub step: Step,
-    /// Whether that step can be done without it.
+    /// The importance for that step.
     pub severity: Severity,
-    /// Who mends it.
+    /// The actor that fixes it.
     pub actor: Actor,
-    /// Where the rule stands.
+    /// The source of the rule.
     pub source: &'static str,
-    /// Whether a person's word does, where nothing was seen that says otherwise.
+    /// `true` if an attestation counts, unless an observation contradicts it.
     pub is_attestable: bool,
-    /// Whether it does only beside what was seen.
+    /// `true` if an attestation counts only in addition to an observation.
     needs_sight: bool,
     applies: fn(&Listing) -> bool,
     judge: fn(&Facts<'_>) -> Verdict,
 }
 
 impl Check {
-    /// Whether it means something for a listing.
+    /// Returns `true` if it applies to a listing.
     pub fn applies(&self, listing: &Listing) -> bool {
         (self.applies)(listing)
     }
 
-    /// Judges what was seen.
+    /// Judges the observed facts.
     pub(super) fn judge(&self, facts: &Facts<'_>) -> Verdict {
         (self.judge)(facts)
     }
 
-    /// Whether a person's word does beside what was found: nothing was seen that says otherwise.
+    /// Returns `true` if an attestation counts beside a verdict: no observation contradicts it.
     pub(super) fn takes_word_beside(&self, verdict: &Verdict) -> bool {
         self.is_attestable
             && match verdict {
@@ -60,12 +60,12 @@ impl Check {
             }
     }
 
-    /// The id of its texts.
+    /// Returns the id of its texts.
     pub fn message(&self) -> String {
         self.id.replace(['.', '_'], "-")
     }
 
-    /// What most checks are: required of every listing, and nobody's word does for it.
+    /// Creates a check as most are: required of every listing, and not attestable.
     const fn new(
         id: &'static str,
         step: Step,
@@ -85,7 +85,7 @@ impl Check {
         Self { is_attestable: true, ..self }
     }
 
-    /// Where something was seen that is not enough, and nowhere else.
+    /// Makes it attestable, but only if something was observed that is not sufficient.
     const fn attestable_beside_what_is_seen(self) -> Self {
         Self { is_attestable: true, needs_sight: true, ..self }
     }
@@ -95,12 +95,12 @@ impl Check {
     }
 }
 
-/// The check of that id.
+/// Returns the check with an id.
 pub fn check(id: &str) -> Option<&'static Check> {
     CHECKS.iter().find(|check| check.id == id)
 }
 
-/// Where the rules stand.
+/// The sources of the rules.
 mod source {
     pub(super) const SELLER: &str = "AWS Marketplace Seller Guide: Getting started as an AWS Marketplace seller";
     pub(super) const GUIDELINES: &str = "AWS Marketplace Seller Guide: SaaS product guidelines";

@@ -1,4 +1,4 @@
-//! What the functions did for real, and the checks that rest on it.
+//! Evidence of what the functions did in operation, and the checks that depend on it.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use serde::Deserialize;
 use super::facts::Facts;
 use super::judgement::{Verdict, missing, of, pass};
 
-/// Something that a function did, and that AWS's reviewers or the seller's integration rest on.
+/// An action of a function that AWS's reviewers or the seller's integration depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EvidenceKind {
     /// ResolveCustomer answered for a buyer's token.
     TokenResolved,
-    /// A license came into force by AWS's news.
+    /// A license was activated by AWS's events.
     LicenseActivated,
     /// GetEntitlements answered for a license.
     EntitlementRead,
-    /// AWS took a usage record.
+    /// AWS accepted a usage record.
     UsageAccepted,
     /// An agreement was amended, renewed or replaced, or its entitlements changed.
     AgreementChanged,
-    /// A license ended, and what was used until then was sent or was none.
+    /// A license ended, and its usage until then was sent, or there was none.
     EndingFlushed,
     /// A token that AWS does not know was refused.
     BadTokenRefused,
-    /// A buyer was written to.
+    /// A mail was sent to a buyer.
     BuyerNotified,
-    /// A license was linked to an account that was there before.
+    /// A license was linked to an account that already existed.
     ExistingAccountLinked,
-    /// A license that is linked was claimed for another tenant, and that was refused.
+    /// A claim of a linked license for another tenant was refused.
     SecondClaimRefused,
-    /// The application asked what a tenant may use.
+    /// The application asked for a tenant's entitlements.
     EntitlementAsked,
 }
 
 impl EvidenceKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::TokenResolved,
         Self::LicenseActivated,
@@ -51,12 +51,12 @@ impl EvidenceKind {
         Self::EntitlementAsked,
     ];
 
-    /// The kind of that name.
+    /// Returns the kind with a name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Its name, as it is stored.
+    /// Returns the name under which it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TokenResolved => "token_resolved",
@@ -74,16 +74,16 @@ impl EvidenceKind {
     }
 }
 
-/// That something was done.
+/// Evidence that something was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Evidence {
     /// The first time.
     pub first: Timestamp,
-    /// The last time, or one of the same day.
+    /// The last time, or another time on the same day.
     pub last: Timestamp,
 }
 
-/// The evidence of a kind, in a map of what there is.
+/// Returns the last time of a kind, from a map of all evidence.
 pub(super) fn last(seen: &BTreeMap<EvidenceKind, Evidence>, kind: EvidenceKind) -> Option<Timestamp> {
     seen.get(&kind).map(|evidence| evidence.last)
 }
@@ -140,7 +140,7 @@ mod tests {
                     $id,
                     &[
                         Case::pass("ok", |_| {}),
-                        // Once is enough, however long ago.
+                        // One occurrence is sufficient, however long ago.
                         Case::pass("ok", |facts| {
                             let once = Evidence { first: Timestamp::UNIX_EPOCH, last: Timestamp::UNIX_EPOCH };
                             facts.evidence = Ok([(EvidenceKind::$kind, once)].into());

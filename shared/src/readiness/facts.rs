@@ -1,4 +1,4 @@
-//! What the auditor saw, and what it could not look at.
+//! The facts that the auditor observed, and the ones that it could not observe.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,56 +12,56 @@ use super::evidence::{Evidence, EvidenceKind};
 use crate::listing::Listing;
 use crate::marketplace::{OfferAtAws, ProductAtAws, PublicRequest};
 
-/// What was seen, or why nothing could be.
+/// An observed fact, or the reason why it could not be observed.
 pub type Look<T> = Result<T, Blind>;
 
-/// Why something could not be looked at.
+/// The reason why a fact could not be observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum Blind {
-    /// AWS refuses this to the auditor.
+    /// AWS denies this to the auditor.
     Forbidden {
         /// The action, as IAM names it.
         action: String,
     },
     /// There was no answer in time.
     TimedOut {
-        /// What was asked.
+        /// The source that was queried.
         what: String,
     },
     /// There was no answer that can be read.
     Unreachable {
-        /// What was asked.
+        /// The source that was queried.
         what: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The auditor does not go there: a private address, for one.
+    /// The auditor does not connect to it, for example because its address is private.
     Refused {
-        /// What was to be asked.
+        /// The source that was to be queried.
         what: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The listing does not describe where to look.
+    /// The listing does not describe the page to check.
     NotDescribed {
         /// The field of the listing's file.
         field: String,
     },
 }
 
-/// Everything that is judged, of one listing at one moment.
+/// Everything that is judged, about one listing at one time.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
     /// The listing, as it is described.
     pub listing: &'a Listing,
-    /// When it was looked.
+    /// The time of the audit run.
     pub now: Timestamp,
-    /// The product at AWS; none if AWS has none of that id for this account.
+    /// The product in AWS; `None` if AWS has none of this id for this account.
     pub product: Look<Option<ProductAtAws>>,
-    /// The offers of the product at AWS.
+    /// The offers of the product in AWS.
     pub offers: Look<Vec<OfferAtAws>>,
-    /// What was asked of AWS's reviewers.
+    /// The requests to AWS's reviewers.
     pub review: Look<ReviewSeen>,
     /// The registration page, from outside.
     pub page: PageSeen,
@@ -69,86 +69,87 @@ pub struct Facts<'a> {
     pub application: ApplicationSeen,
     /// The stack itself.
     pub stack: StackSeen,
-    /// What the functions did, by kind.
+    /// The evidence of what the functions did, by kind.
     pub evidence: Look<BTreeMap<EvidenceKind, Evidence>>,
 }
 
-/// What was asked of AWS's reviewers.
+/// The requests to AWS's reviewers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewSeen {
-    /// The newest request that the product becomes public, if there was any.
+    /// The newest request that the product becomes public, if there is one.
     pub public_request: Option<PublicRequest>,
 }
 
-/// What a web server answered.
+/// The answer of a web server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status, after the redirects within the site.
     pub status: u16,
-    /// The headers, with names in small letters.
+    /// The headers, with names in lowercase.
     pub headers: Vec<(String, String)>,
-    /// The beginning of the body.
+    /// The start of the body.
     pub body: String,
-    /// How long it took.
+    /// The time that the answer took.
     pub took: Duration,
 }
 
 impl Answer {
-    /// Whether it is what was asked for.
+    /// Returns `true` if the status is one of success (2xx).
     pub fn is_ok(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Whether it sends elsewhere; redirects within the site were followed, so this one leaves it.
+    /// Returns `true` if it redirects. Redirects within the site were followed, so this one leaves it.
     pub fn leaves_the_site(&self) -> bool {
         (300..400).contains(&self.status)
     }
 
-    /// A header, by its name in small letters.
+    /// Returns a header by its name in lowercase.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// The registration page, looked at as AWS's reviewers do.
+/// The registration page, checked as AWS's reviewers do.
 #[derive(Debug, Clone)]
 pub struct PageSeen {
-    /// Where AWS is to send this stack's buyers.
+    /// The URL to which AWS is to send this stack's buyers.
     pub address: Look<Url>,
     /// Its certificate.
     pub certificate: Look<CertificateSeen>,
     /// The answer to a form with a made-up token.
     pub made_up_token: Look<Answer>,
-    /// The page that a buyer fills in, seen by a visit that was made for the check.
+    /// The page that a buyer fills in, fetched in a session that was created for the check.
     pub form: Look<Answer>,
 }
 
 /// A site's certificate, as browsers judge it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateSeen {
-    /// It is trusted, or was until then.
+    /// It is trusted until this time, which may have passed.
     Until(Timestamp),
-    /// No browser takes it: it is of another name, nobody known has signed it, or what leads to who has is not sent.
+    /// No browser trusts it: it is for another name, no known authority has signed it, or an intermediate certificate
+    /// is missing.
     NotTrusted {
-        /// What is wrong, as the TLS library says it.
+        /// The problem, as the TLS library describes it.
         reason: String,
     },
 }
 
-/// The seller's application, looked at from outside.
+/// The seller's application, checked from outside.
 #[derive(Debug, Clone)]
 pub struct ApplicationSeen {
-    /// The page for new accounts, with a handoff that was made for the check.
+    /// The page for new accounts, with a handoff that was created for the check.
     pub sign_up: Look<Answer>,
     /// The page on which a tenant sees its plan.
     pub plan: Look<Answer>,
-    /// The page with help.
+    /// The help page.
     pub support_page: Look<Answer>,
-    /// Whether the domain of the support's address takes mail: it has an MX record.
+    /// `true` if the domain of the support address accepts mail: it has an MX record.
     pub support_takes_mail: Look<bool>,
-    /// What the application says when a tenant from AWS Marketplace is to change its plan. No redirect was followed.
+    /// The answer to a request to change the plan of a tenant from AWS Marketplace. No redirect was followed.
     pub plan_change: Look<Answer>,
-    /// What it says of an id that is no probe's, and should not know.
+    /// The answer to the same request for an id that is not a probe's, and that the application should not know.
     pub plan_change_of_nobody: Look<Answer>,
     /// The page on how data is handled.
     pub data_policy: Look<Answer>,
@@ -157,63 +158,63 @@ pub struct ApplicationSeen {
 /// The stack itself.
 #[derive(Debug, Clone)]
 pub struct StackSeen {
-    /// The rules that bring AWS's news, on the default bus.
+    /// The rules that deliver AWS's events, on the default bus.
     pub rules: Look<Vec<RuleSeen>>,
-    /// Of a listing of the older kind: its subscriptions to AWS's topics.
+    /// The subscriptions to AWS's SNS topics, for a listing in customer mode.
     pub subscriptions: Look<Vec<SubscriptionSeen>>,
-    /// The dead letters.
+    /// The dead-letter queues.
     pub dead_letters: Look<Vec<QueueSeen>>,
-    /// What runs by the clock.
+    /// The schedules.
     pub schedules: Look<Vec<ScheduleSeen>>,
-    /// The alarms that the template has.
+    /// The alarms in the template.
     pub alarms: Look<Vec<AlarmSeen>>,
-    /// What the functions may do.
+    /// The permissions of the functions.
     pub permissions: Look<Vec<PermissionSeen>>,
-    /// Whether the table can be restored to any moment of the last weeks.
+    /// `true` if the table can be restored to any time of the last weeks.
     pub point_in_time_recovery: Look<bool>,
-    /// The audit log; none if there is no such log group.
+    /// The audit log; `None` if there is no such log group.
     pub audit_log: Look<Option<LogSeen>>,
 }
 
-/// A rule of EventBridge.
+/// An EventBridge rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleSeen {
     /// Its name.
     pub name: String,
-    /// Whether it is on.
+    /// `true` if it is enabled.
     pub is_enabled: bool,
-    /// What it matches.
+    /// The event pattern.
     pub pattern: Value,
-    /// Whether the stack's queue of news is a target of it.
+    /// `true` if the stack's marketplace events queue is a target of it.
     pub has_target: bool,
 }
 
-/// A subscription to one of AWS's topics.
+/// A subscription to one of AWS's SNS topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionSeen {
     /// The topic's name.
     pub topic: String,
-    /// How far it is.
+    /// Its state.
     pub state: SubscriptionState,
 }
 
-/// How far a subscription is.
+/// The state of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscriptionState {
-    /// It hears what the topic says.
+    /// It receives the topic's notifications.
     Confirmed,
-    /// It waits to be confirmed.
+    /// It waits for confirmation.
     Pending,
-    /// The stack made it, and somebody has taken it away.
+    /// The stack created it, and it was deleted later.
     Gone,
 }
 
-/// A queue of dead letters.
+/// A dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSeen {
     /// Its name.
     pub name: String,
-    /// How many messages it holds; none if it is gone.
+    /// The number of messages that it holds; `None` if it does not exist.
     pub messages: Option<u64>,
 }
 
@@ -222,46 +223,46 @@ pub struct QueueSeen {
 pub struct ScheduleSeen {
     /// Its name.
     pub name: String,
-    /// Whether it is on.
+    /// `true` if it is enabled.
     pub is_enabled: bool,
-    /// How long may pass between two runs before one is missing.
+    /// The longest time between two runs before one counts as missing.
     pub patience: Duration,
-    /// When it was last done; none if it never was.
+    /// The time of its last run; `None` if it never ran.
     pub last_run: Look<Option<Timestamp>>,
 }
 
-/// An alarm of CloudWatch.
+/// A CloudWatch alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmSeen {
-    /// Its name; of one that is gone, what the template calls it.
+    /// Its name; if it does not exist, its logical id in the template.
     pub name: String,
-    /// How it is.
+    /// Its state.
     pub state: AlarmState,
 }
 
-/// How an alarm is.
+/// The state of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlarmState {
-    /// It would tell if something were wrong.
+    /// It is active, and not in ALARM.
     Watches,
     /// It is in ALARM.
     Rings,
-    /// Its actions are switched off: it would tell nobody.
+    /// Its actions are disabled, so it notifies no operator.
     Mute,
     /// The template has it, and CloudWatch does not.
     Gone,
 }
 
-/// What AWS said when a function last asked for something.
+/// AWS's decision when a function last called an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionSeen {
     /// The function.
     pub function: String,
     /// The action, as IAM names it.
     pub action: String,
-    /// Whether it was allowed.
+    /// `true` if it was allowed.
     pub is_allowed: bool,
-    /// When; of the same said more than once on a day, the first time.
+    /// The time of the decision; of equal ones on one day, the first.
     pub at: Timestamp,
 }
 
@@ -270,6 +271,6 @@ pub struct PermissionSeen {
 pub struct LogSeen {
     /// Its name.
     pub name: String,
-    /// For how many days it keeps what is written; none for ever.
+    /// The retention in days; `None` if it keeps its events forever.
     pub kept_days: Option<u32>,
 }

@@ -1,32 +1,32 @@
-//! What a check finds.
+//! The verdicts of checks.
 
 use super::facts::{Blind, Look};
 
-/// What a check finds.
+/// The verdict of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// As it must be.
+    /// The fact is as it must be.
     Pass(Words),
-    /// Not there yet.
+    /// The fact does not exist yet.
     Missing(Words),
-    /// Seen, and wrong.
+    /// The fact is wrong.
     Fail(Words),
-    /// Seen, and not yet as it must be in the end: no fault, but nobody's word outweighs it.
+    /// The fact is not yet as it must be in the end. That is no fault, but no attestation outweighs it.
     NotYet(Words),
-    /// Seen, and not enough to tell.
+    /// The facts are not sufficient for a verdict.
     Unsure(Words),
-    /// It could not be looked at.
+    /// The fact could not be observed.
     Blind(Blind),
-    /// Nothing can be looked at: only a person can say.
+    /// No program can observe it: only an attestation counts.
     OnlyAPersonCanSay,
 }
 
-/// What there is to say about a verdict: which of the check's texts, and what it is filled in with.
+/// The wording of a verdict: one of the check's texts, and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Words {
     /// The attribute of the check's message.
     pub(super) attribute: &'static str,
-    /// What the text names.
+    /// The arguments of the text.
     pub(super) with: Vec<(&'static str, String)>,
 }
 
@@ -36,32 +36,32 @@ impl Words {
     }
 }
 
-/// As it must be.
+/// Creates the verdict of a fact that is as it must be.
 pub(super) fn pass<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
     Verdict::Pass(Words::new(attribute, with))
 }
 
-/// Not there yet.
+/// Creates the verdict of a fact that does not exist yet.
 pub(super) fn missing<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
     Verdict::Missing(Words::new(attribute, with))
 }
 
-/// Seen, and wrong.
+/// Creates the verdict of a fact that is wrong.
 pub(super) fn fail<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
     Verdict::Fail(Words::new(attribute, with))
 }
 
-/// Seen, and not yet as it must be in the end.
+/// Creates the verdict of a fact that is not yet as it must be in the end.
 pub(super) fn not_yet<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
     Verdict::NotYet(Words::new(attribute, with))
 }
 
-/// Seen, and not enough to tell.
+/// Creates the verdict of facts that are not sufficient.
 pub(super) fn unsure<const N: usize>(attribute: &'static str, with: [(&'static str, String); N]) -> Verdict {
     Verdict::Unsure(Words::new(attribute, with))
 }
 
-/// Judges what was seen, if it was.
+/// Judges a fact, if it was observed.
 pub(super) fn of<T>(look: &Look<T>, judge: impl FnOnce(&T) -> Verdict) -> Verdict {
     match look {
         Ok(seen) => judge(seen),
@@ -69,7 +69,7 @@ pub(super) fn of<T>(look: &Look<T>, judge: impl FnOnce(&T) -> Verdict) -> Verdic
     }
 }
 
-/// Names in a sentence.
+/// Joins names for a sentence.
 pub(super) fn listed<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! The product at AWS, beside the described listing.
+//! The product in AWS, compared with the described listing.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use crate::ids::DimensionKey;
 use crate::listing::{DimensionType, Pricing};
 use crate::marketplace::{Life, OfferAtAws, ProductAtAws};
 
-/// How many accounts a limited listing must be open to, besides the seller's own tests.
+/// The least number of accounts that a limited listing must allow, besides the seller's own tests.
 const TEST_ACCOUNTS: usize = 5;
 
-/// Judges the product at AWS, if it is there.
+/// Judges the product in AWS, if it exists.
 fn product(facts: &Facts<'_>, judge: impl FnOnce(&ProductAtAws) -> Verdict) -> Verdict {
     of(&facts.product, |product| product.as_ref().map_or_else(|| missing("no_product", []), judge))
 }
 
-/// Judges the offers that any buyer may take.
+/// Judges the offers that every buyer may accept.
 fn public_offers(facts: &Facts<'_>, judge: impl FnOnce(&[&OfferAtAws]) -> Verdict) -> Verdict {
     product(facts, |_| {
         of(&facts.offers, |offers| {
@@ -53,7 +53,7 @@ pub(super) fn product_code(facts: &Facts<'_>) -> Verdict {
 pub(super) fn fulfillment_url(facts: &Facts<'_>) -> Verdict {
     product(facts, |product| {
         of(&facts.page.address, |address| {
-            // A slash at the end is another address: the page is not there.
+            // A slash at the end makes it another URL, at which there is no page.
             let same = |url: &str| Url::parse(url).is_ok_and(|url| url == *address);
             let urls = product.delivery_options.iter().map(|option| option.fulfillment_url.as_str());
             match urls.collect::<Vec<_>>().as_slice() {

@@ -1,4 +1,4 @@
-//! The registration page, as AWS's reviewers look at it.
+//! The registration page, as AWS's reviewers check it.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
 use super::word;
 use crate::listing::unfit_for_fulfillment;
 
-/// How long a certificate must still be good.
+/// The least time for which a certificate must still be valid.
 const CERTIFICATE_LEFT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// How long AWS's own checks wait for the page.
+/// The time that AWS's own checks wait for the page.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What an answer shows that was not made for people.
+/// Parts of an answer that was not written for users.
 const TRACES: [&str; 8] = [
     "stack trace",
     "traceback (most recent call last)",
@@ -27,10 +27,10 @@ const TRACES: [&str; 8] = [
     "at object.<anonymous>",
 ];
 
-/// What an answer says when it tells a buyer what to do.
+/// Parts of an answer that tells a buyer what to do.
 const ADVICE: [&str; 5] = ["set up your account", "try again", "manage subscriptions", "もう一度", "あらためて"];
 
-/// What an answer says of support where it cannot know the product: a made-up token names none.
+/// Parts of an answer that refers to support without the product: a made-up token identifies none.
 const SELLERS_SUPPORT: [&str; 2] = ["contact the seller you bought from", "販売元にお問い合わせ"];
 
 pub(super) fn https(facts: &Facts<'_>) -> Verdict {
@@ -87,13 +87,13 @@ pub(super) fn email_field(facts: &Facts<'_>) -> Verdict {
     on_the_form(facts, |answer| asks_for_email(&answer.body))
 }
 
-/// Whether a page has a field for a mail address.
+/// Returns `true` if a page has a field for a mail address.
 pub(super) fn asks_for_email(page: &str) -> bool {
     let asks = |tag: String| tag.contains("type=\"email\"") || tag.contains("name=\"email\"");
     tags(page, "input").filter(|tag| !tag.contains("type=\"hidden\"")).any(asks)
 }
 
-/// The links and buttons of a page, each with its attributes and all that is in it, in small letters.
+/// Returns the links and buttons of a page, each with its attributes and its content, in lowercase.
 pub(super) fn leads(page: &str) -> impl Iterator<Item = String> {
     let ended = |end: &'static str| move |rest: String| rest.split(end).next().unwrap_or_default().to_owned();
     let buttons = after(page, "button").map(ended("</button"));
@@ -146,13 +146,13 @@ pub(super) fn security_headers(facts: &Facts<'_>) -> Verdict {
     })
 }
 
-/// Whether a Strict-Transport-Security header is for any time at all (RFC 6797, section 6.1.1: 0 ends it).
+/// Returns `true` if a Strict-Transport-Security header has a positive duration (RFC 6797, section 6.1.1: 0 ends it).
 fn lasts(header: &str) -> bool {
     let age = header.split(';').find_map(|part| part.trim().strip_prefix("max-age="));
     age.and_then(|age| age.trim_matches('"').parse::<u64>().ok()).is_some_and(|seconds| seconds > 0)
 }
 
-/// Whether the page that a buyer fills in offers something.
+/// Judges the page that a buyer fills in by what it offers.
 fn on_the_form(facts: &Facts<'_>, offers: impl FnOnce(&Answer) -> bool) -> Verdict {
     on_the_form_or(facts, |answer| if offers(answer) { pass("ok", []) } else { fail("none", []) })
 }
@@ -168,12 +168,12 @@ fn names_support(facts: &Facts<'_>, answer: &Answer) -> bool {
     answer.body.contains(&support.email) || support.url.as_ref().is_some_and(|url| answer.body.contains(url.as_str()))
 }
 
-/// The opening tags of that name in an HTML page, in small letters.
+/// Returns the opening tags with a name in an HTML page, in lowercase.
 fn tags(page: &str, name: &str) -> impl Iterator<Item = String> {
     after(page, name).filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag.replace('\'', "\"")))
 }
 
-/// What follows each opening of a tag of that name in an HTML page, up to the next, in small letters.
+/// Returns the text after each opening of a tag with a name in an HTML page, up to the next one, in lowercase.
 fn after(page: &str, name: &str) -> impl Iterator<Item = String> {
     let page = page.to_lowercase();
     let found: Vec<String> = page
@@ -251,7 +251,7 @@ mod tests {
                 Case::pass("ok", |facts| say(facts, "Please try again or write to support@example.com")),
                 Case::fail("trace", |facts| say(facts, "Internal Server Error. Try again: support@example.com")),
                 Case::fail("trace", |facts| say(facts, "Error: no\n    at index.js:1 support@example.com")),
-                // What registration says where a token tells of no product.
+                // The text of the registration page if a token identifies no product.
                 Case::pass("ok", |facts| {
                     say(
                         facts,
@@ -298,7 +298,7 @@ mod tests {
                 Case::pass("ok", |facts| {
                     say(facts, "<html lang=\"ja\"><a hreflang=\"en\" href=\"?lang=en\">English</a>")
                 }),
-                // What a header is called does not make a language.
+                // A `lang` attribute of another element offers no language.
                 Case::fail("none", |facts| say(facts, "<html lang=\"ja\"><header class=\"a\" lang=\"en\"></header>")),
             ],
         );
@@ -312,7 +312,7 @@ mod tests {
                 Case::pass("ok", |facts| say(facts, "<A HREF='/sign-in'><img alt=''></A>")),
                 Case::pass("ok", |facts| say(facts, "<a href=\"/x\"><span>サインイン</span></a>")),
                 Case::pass("ok", |facts| say(facts, "<input type=\"submit\" value=\"Log in\">")),
-                // What a page says of signing in is no way there.
+                // Text about signing in is no link to it.
                 Case::fail("none", |facts| {
                     say(facts, "<p>Or sign in.</p><a href=\"/\">Home</a> Login Manager <article>login</article>")
                 }),

@@ -1,11 +1,11 @@
-//! Event patterns of EventBridge, as far as the rule of a stack needs them.
+//! Event patterns of EventBridge, as far as a stack's rule needs them.
 
 use serde_json::Value;
 
-/// Whether a pattern matches an event; none if it says something that is not understood here.
+/// Returns `true` if a pattern matches an event; `None` if it has a part that is not supported here.
 ///
-/// A pattern's leaf is an array of texts and of `{"prefix": text}`, one of which must fit; fields that it does not name
-/// do not matter (EventBridge user guide, "Creating event patterns").
+/// A leaf of a pattern is an array of values and of `{"prefix": text}`, one of which must match. Fields that the
+/// pattern does not name are ignored (EventBridge user guide, "Creating event patterns").
 pub(super) fn matches(pattern: &Value, event: &Value) -> Option<bool> {
     let mut all = true;
     for (name, wanted) in pattern.as_object()? {

@@ -1,29 +1,29 @@
-//! What a reader of a report wants to know first: how far it is, what is next, what has turned.
+//! The progress of a report: the steps that are done, the next step, and the changes.
 
 use super::report::{Finding, Report, StepFound};
 use super::steps::{Actor, Outcome, Step, StepState};
 use crate::marketplace::Life;
 
-/// What a finding is told by, in a word and in a sign.
+/// The sign of a finding, shown as a word and as a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
-    /// Seen, and as it must be.
+    /// The fact is as it must be.
     Passes,
-    /// A person says that it is so.
+    /// It is attested.
     Attested,
     /// Still to be done.
     ToDo,
-    /// There, and wrong.
+    /// Something exists and is wrong.
     Fails,
-    /// It could not be looked at, or what was seen does not tell.
+    /// The facts could not be observed, or are not sufficient.
     Unknown,
 }
 
 impl Sign {
-    /// All of them; what needs somebody comes first.
+    /// All signs; those that need action come first.
     pub const ALL: [Self; 5] = [Self::Fails, Self::ToDo, Self::Unknown, Self::Attested, Self::Passes];
 
-    /// Its name, as styles have it.
+    /// Returns the name that style sheets use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passes => "passes",
@@ -34,7 +34,7 @@ impl Sign {
         }
     }
 
-    /// The id of its word; `.meaning` says what it means.
+    /// Returns the id of its text; `.meaning` explains it.
     pub fn message(self) -> &'static str {
         match self {
             Self::Passes => "report-sign-passes",
@@ -47,7 +47,7 @@ impl Sign {
 }
 
 impl Finding {
-    /// What it is told by.
+    /// Returns its sign.
     pub fn sign(&self) -> Sign {
         match self.outcome {
             Outcome::Pass => Sign::Passes,
@@ -58,14 +58,14 @@ impl Finding {
         }
     }
 
-    /// The id of its check's texts, also if the report is older than the check's end.
+    /// Returns the id of its check's texts, also if the check no longer exists.
     pub fn message(&self) -> String {
         self.check.replace(['.', '_'], "-")
     }
 }
 
 impl StepState {
-    /// Its name, as it is stored.
+    /// Returns the name under which it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -75,7 +75,7 @@ impl StepState {
         }
     }
 
-    /// The id of its word.
+    /// Returns the id of its text.
     pub fn message(self) -> &'static str {
         match self {
             Self::Done => "report-state-done",
@@ -87,10 +87,10 @@ impl StepState {
 }
 
 impl Actor {
-    /// All of them.
+    /// All actors.
     pub const ALL: [Self; 4] = [Self::Seller, Self::Operator, Self::Developer, Self::Aws];
 
-    /// The id of its word; `.what` says what they do.
+    /// Returns the id of its text; `.what` describes what the actor does.
     pub fn message(self) -> &'static str {
         match self {
             Self::Seller => "report-actor-seller",
@@ -102,7 +102,7 @@ impl Actor {
 }
 
 impl Life {
-    /// The id of its word.
+    /// Returns the id of its text.
     pub fn message(self) -> &'static str {
         match self {
             Self::Draft => "report-life-draft",
@@ -115,29 +115,30 @@ impl Life {
 }
 
 impl Report {
-    /// How many steps are done.
+    /// Returns the number of steps that are done.
     pub fn steps_done(&self) -> usize {
         self.steps.iter().filter(|step| step.state == StepState::Done).count()
     }
 
-    /// Whether all of them are.
+    /// Returns `true` if all steps are done.
     pub fn is_done(&self) -> bool {
         self.steps_done() == self.steps.len()
     }
 
-    /// The step to see to: the first that fails, or else the first whose turn it is. None if all are done.
+    /// Returns the step that needs attention: the first that fails, or else the first that is ready; `None` if all are
+    /// done.
     pub fn step_to_see_to(&self) -> Option<&StepFound> {
         let first = |state| self.steps.iter().find(|step| step.state == state);
         first(StepState::Failing).or_else(|| first(StepState::Ready))
     }
 
-    /// Who has to act in a step: who sees to its first open check.
+    /// Returns the actor of a step: the one of the check to resolve first.
     pub fn actor_of(&self, step: &StepFound) -> Option<Actor> {
         let next = step.next.as_deref()?;
         self.checks.iter().find(|finding| finding.check == next).map(|finding| finding.actor)
     }
 
-    /// The id of what is said before the step to see to.
+    /// Returns the id of the label before the step that needs attention.
     pub fn next_label(&self, step: &StepFound) -> &'static str {
         match (step.state, self.actor_of(step)) {
             (StepState::Failing, _) => "report-next-failing",
@@ -146,28 +147,28 @@ impl Report {
         }
     }
 
-    /// What a step rests on.
+    /// Returns the checks that a step depends on.
     pub fn checks_of(&self, step: &StepFound) -> impl Iterator<Item = &Finding> {
         self.checks.iter().filter(move |finding| finding.step == step.step)
     }
 
-    /// The id of a step's texts.
+    /// Returns the id of a step's texts.
     pub fn message_of(&self, step: &str) -> &'static str {
         let known = Step::ALL.into_iter().find(|known| known.id(self.stage) == step);
         known.map_or("report-step-unknown", |known| known.message())
     }
 }
 
-/// A check that came to something else than before.
+/// A check whose sign differs from before.
 #[derive(Debug, Clone, Copy)]
 pub struct Turned<'a> {
-    /// What it was.
+    /// The earlier finding.
     pub before: &'a Finding,
-    /// What it is.
+    /// The later finding.
     pub after: &'a Finding,
 }
 
-/// What came to something else from a report to a later one, in the order of the steps.
+/// Returns the checks whose sign changed from a report to a later one, in the order of the steps.
 pub fn turned<'a>(earlier: &'a Report, later: &'a Report) -> Vec<Turned<'a>> {
     let before = |after: &Finding| earlier.checks.iter().find(|before| before.check == after.check);
     let both = later.checks.iter().filter_map(|after| Some(Turned { before: before(after)?, after }));
@@ -189,7 +190,7 @@ mod tests {
         let report = assess(&facts, &attested(facts.now), None);
         assert!(report.is_done() && report.step_to_see_to().is_none());
         facts.stack.dead_letters.as_mut().unwrap().first_mut().unwrap().messages = Some(3);
-        // Nobody attests that the seller is registered, but AWS answers; the profile nobody attests.
+        // The seller's registration is not attested, but AWS answers; the profile is not attested either.
         let report = assess(&facts, &BTreeMap::new(), None);
         let step = report.step_to_see_to().unwrap();
         assert_eq!((step.step.as_str(), report.actor_of(step)), ("test.product_prepared", Some(Actor::Operator)));

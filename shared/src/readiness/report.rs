@@ -1,4 +1,4 @@
-//! What all checks found, and how far each step is.
+//! The findings of all checks, and the state of each step.
 
 use std::collections::BTreeMap;
 
@@ -18,74 +18,74 @@ use crate::listing::{Listing, Stage};
 use crate::marketplace::Life;
 use crate::texts::Texts;
 
-/// How ready a listing is.
+/// The readiness of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Its id; sorts by time.
+    /// Its id, which sorts by time.
     pub id: Ulid,
-    /// When it was looked.
+    /// The time of the audit run.
     pub at: Timestamp,
     /// The product.
     pub product: ProductCode,
-    /// Its name.
+    /// The product's name.
     pub name: String,
-    /// The phase: that of the stack which looked.
+    /// The stage of the stack that made the report.
     pub stage: Stage,
-    /// Where the product is in its life at AWS, if that could be read.
+    /// The state of the product in its lifecycle, if it could be read.
     pub life: Option<Life>,
-    /// The steps, in their order.
+    /// The steps, in order.
     pub steps: Vec<StepFound>,
     /// The checks, in the order of their steps.
     pub checks: Vec<Finding>,
 }
 
-/// How far a step is.
+/// The state of a step in a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepFound {
     /// The step's id.
     pub step: String,
-    /// How far it is.
+    /// Its state.
     pub state: StepState,
-    /// The check to see to first; none if it is done.
+    /// The check to resolve first; `None` if the step is done.
     pub next: Option<String>,
     /// The earlier step that it waits for.
     pub waits_for: Option<String>,
-    /// Since when it is so.
+    /// The time since which it has this state.
     pub since: Timestamp,
 }
 
-/// What a check found.
+/// The finding of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The check's id.
     pub check: String,
-    /// The step that rests on it.
+    /// The step that depends on it.
     pub step: String,
-    /// Whether that step can be done without it.
+    /// The importance for that step.
     pub severity: Severity,
-    /// Who mends it.
+    /// The actor that fixes it.
     pub actor: Actor,
-    /// What it came to.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Whether a failure is of something that is there and wrong, and not merely still to be done.
+    /// `true` if a failure is about something that exists and is wrong, and not only about something still to be done.
     pub is_broken: bool,
-    /// Whether a person's word would do for it as it is.
+    /// `true` if an attestation would count for it in this state.
     #[serde(default)]
     pub takes_word: bool,
-    /// What there is to say about it.
+    /// The message about it.
     pub said: Said,
-    /// What a person says, if anybody did.
+    /// The attestation, if there is one.
     pub attestation: Option<Attestation>,
-    /// Since when it is so.
+    /// The time since which it has this outcome.
     pub since: Timestamp,
 }
 
-/// A sentence in every language: a text's id, and what fills it.
+/// A sentence in every language: the id of a text, and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// The text's id.
     pub text: String,
-    /// What fills it.
+    /// The arguments of the text.
     pub with: BTreeMap<String, String>,
 }
 
@@ -108,7 +108,7 @@ impl Said {
         }
     }
 
-    /// The sentence in a language; moments and words in it are told as that language tells them.
+    /// Returns the sentence in a language. Times and words in it are also in that language.
     pub fn in_language(&self, texts: &Texts) -> String {
         let told = |value: &String| match value.parse() {
             Ok(at) => moment(at, texts.language),
@@ -119,7 +119,7 @@ impl Said {
     }
 }
 
-/// Judges every check that means something for the listing, and says how far each step is. `since` goes on from the
+/// Judges every check that applies to the listing, and determines the state of each step. `since` continues from the
 /// earlier report.
 pub fn assess(facts: &Facts<'_>, attestations: &BTreeMap<String, Attestation>, earlier: Option<&Report>) -> Report {
     let listing = facts.listing;
@@ -132,7 +132,8 @@ pub fn assess(facts: &Facts<'_>, attestations: &BTreeMap<String, Attestation>, e
         let next = first_to_see_to(checks.iter().filter(|finding| finding.step == id));
         let state = match (next, open) {
             (None, _) => StepState::Done,
-            // What is broken does not wait to be said, for the earlier step may be a word of a person that grew old.
+            // A failure is reported immediately, because the earlier step may only wait for an attestation that has
+            // expired.
             (Some(next), _) if next.is_broken => StepState::Failing,
             (Some(_), Some(_)) => StepState::Waiting,
             (Some(_), None) => StepState::Ready,
@@ -161,7 +162,7 @@ pub fn assess(facts: &Facts<'_>, attestations: &BTreeMap<String, Attestation>, e
     }
 }
 
-/// What keeps a step from being done, the broken before the missing.
+/// Returns the check that keeps a step from being done, broken ones first.
 fn first_to_see_to<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> Option<&'a Finding> {
     let mut open = findings.filter(|finding| finding.severity == Severity::Required && !finding.outcome.holds());
     let first = open.clone().next()?;
@@ -264,7 +265,7 @@ mod tests {
         for check in ["wiring.alarms", "evidence.token_resolved", "evidence.license_activated"] {
             assert_eq!(finding(&report, check).outcome, Outcome::Unknown, "{check}");
         }
-        // It waits for nobody, nothing is known to be wrong, and it is not done.
+        // It waits for no step, nothing is known to be wrong, and it is not done.
         let prepared = step(&report, "test.product_prepared");
         assert_eq!((prepared.state, prepared.next.as_deref()), (StepState::Ready, Some("wiring.alarms")));
     }
@@ -280,7 +281,7 @@ mod tests {
         assert_eq!((prepared.state, prepared.next.as_deref()), (StepState::Failing, Some("wiring.queues_drained")));
         assert_eq!(step(&report, "test.product_registered").state, StepState::Waiting);
         assert_eq!(step(&report, "test.api_integrated").state, StepState::Done);
-        // Also behind a word that grew old.
+        // Also after an attestation that has expired.
         let report = assess(&facts, &attested(facts.now - ATTESTATION_LIFE), None);
         assert_eq!(step(&report, "seller.public_profile").state, StepState::Ready);
         assert_eq!(step(&report, "test.product_prepared").state, StepState::Failing);
@@ -316,13 +317,13 @@ mod tests {
             Outcome::Attested
         );
         assert_eq!(outcome(&facts, now - ATTESTATION_LIFE, "app.no_payment_data"), Outcome::Unknown);
-        // What passes by itself needs nobody's word, and what was seen to be wrong stays wrong.
+        // A check that passes needs no attestation, and an observed failure stays a failure.
         assert_eq!(outcome(&facts, now, "app.plan_locked"), Outcome::Pass);
         facts.application.plan_change.as_mut().unwrap().status = 200;
         assert_eq!(outcome(&facts, now, "app.plan_locked"), Outcome::Fail);
         facts.application.plan_change = Err(blind());
         assert_eq!(outcome(&facts, now, "app.plan_locked"), Outcome::Attested);
-        // A program looks better than a person.
+        // A program observes alarms better than an attestation.
         facts.stack.alarms = Err(blind());
         assert_eq!(outcome(&facts, now, "wiring.alarms"), Outcome::Unknown);
     }
@@ -347,7 +348,7 @@ mod tests {
         assert_eq!((outcome(&facts), may(&facts)), (Outcome::Fail, false));
         facts.application.data_policy = Err(blind());
         assert_eq!((outcome(&facts), may(&facts)), (Outcome::Unknown, false));
-        // Other pages are behind a sign-in, and a word does for them.
+        // Other pages are behind a sign-in, and an attestation counts for them.
         facts.application.plan = Err(blind());
         let report = assess(&facts, &attested(facts.now), None);
         assert_eq!(finding(&report, "app.plan_visible").outcome, Outcome::Attested);
@@ -386,7 +387,7 @@ mod tests {
         let report = assess(&complete(&contract), &BTreeMap::new(), None);
         let has = |id: &str| report.checks.iter().any(|finding| finding.check == id);
         assert!(has("wiring.sns_subscription") && !has("wiring.eventbridge_rule") && !has("evidence.usage_accepted"));
-        // Every license ends once, and every agreement can change.
+        // Every license ends at some time, and every agreement can change.
         assert!(has("evidence.ending_flushed") && has("evidence.agreement_changed"));
     }
 

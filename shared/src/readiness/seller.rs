@@ -1,4 +1,4 @@
-//! What a seller does once, and what AWS decides: registration, review, publication.
+//! The steps that a seller takes once, and AWS's decisions: registration, review, publication.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::listing::Price;
 use crate::marketplace::{Life, PriceAtAws, PublicRequest};
 
 pub(super) fn registration(facts: &Facts<'_>) -> Verdict {
-    // The Catalog API answers sellers only; that it has no product of ours says nothing of the account.
+    // The Catalog API answers sellers only. A product that it does not have says nothing about the account.
     match &facts.product {
         Ok(Some(_)) => pass("ok", []),
         Ok(None) => unsure("no_product", []),
@@ -36,7 +36,8 @@ pub(super) fn final_review_requested(facts: &Facts<'_>) -> Verdict {
     })
 }
 
-/// What keeps a review of the prices from being asked for; none where AWS has those that are described, or none are.
+/// Returns the verdict that prevents a request to review the prices; `None` if AWS has the described ones, or none are
+/// described.
 fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
     let described = &facts.listing.catalog.as_ref()?.prices;
     let offers = match &facts.offers {
@@ -49,14 +50,14 @@ fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
     let is_described = |known: &PriceAtAws| {
         known.currency == "USD" && described.iter().any(|price| is_of(known, price) && known.amount == price.usd)
     };
-    // Also those of other lengths of a contract: buyers pay what AWS shows.
+    // Prices of other contract lengths count, too: buyers pay what AWS shows.
     let unlike = at_aws.iter().filter(|known| !is_described(known));
     let unlike: BTreeSet<String> = unlike.map(|known| named(&known.dimension, known.months)).collect();
     let lacking = described.iter().filter(|price| !at_aws.iter().any(|known| is_of(known, price)));
     let lacking: Vec<String> = lacking.map(|price| named(price.dimension.as_str(), price.months)).collect();
     let request = facts.review.as_ref().ok().and_then(|review| review.public_request.as_ref());
     let is_requested = request.is_some_and(|request| request.refused.is_none());
-    // Prices are small while a listing is tried.
+    // Prices are small while a listing is being tested.
     let judge = if is_requested { fail } else { not_yet };
     if !unlike.is_empty() {
         Some(judge("prices", [("keys", listed(unlike))]))
@@ -67,7 +68,7 @@ fn of_prices(facts: &Facts<'_>) -> Option<Verdict> {
     }
 }
 
-/// What a price is of; the length of a contract as AWS writes it.
+/// Returns the name of a price, with the contract length as AWS writes it.
 fn named(dimension: &str, months: Option<u8>) -> String {
     months.map_or_else(|| dimension.to_owned(), |months| format!("{dimension} (P{months}M)"))
 }
@@ -143,7 +144,7 @@ mod tests {
                 },
                 "not yet prices events_extra",
             ),
-            // The same price of another length of a contract is another price.
+            // The same price for another contract length is another price.
             (|facts| prices(facts).first_mut().unwrap().months = Some(1), "fail prices events_included (P1M)"),
             (
                 |facts| {
@@ -181,13 +182,13 @@ mod tests {
             let got = [kind].into_iter().chain(said).collect::<Vec<_>>().join(" ");
             assert_eq!(got, wanted);
         }
-        // Where no prices are described, none are compared.
+        // If no prices are described, none are compared.
         let mut undescribed = listing.clone();
         undescribed.catalog = None;
         let mut facts = complete(&undescribed);
         facts.offers = Err(blind());
         assert!(matches!(final_review_requested(&facts), Verdict::Pass(_)));
-        // A review that is over is over.
+        // A review that has ended stays so.
         let mut facts = complete(&listing);
         facts.offers = Err(blind());
         facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;

@@ -1,4 +1,4 @@
-//! The steps of the listing process, in their order.
+//! The steps of the listing process, in order.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,56 +7,56 @@ use crate::listing::Stage;
 /// A step of the listing process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The seller is registered at AWS Marketplace.
+    /// The seller is registered on AWS Marketplace.
     Registration,
-    /// Buyers can read who the seller is.
+    /// Buyers can read the seller's public profile.
     PublicProfile,
-    /// AWS knows where to pay to, and what is taxed.
+    /// AWS has the seller's bank account and tax information.
     BankAndTax,
     /// The stack is deployed and healthy.
     Prepared,
-    /// The product is at AWS, as it is described.
+    /// The product is in AWS, as it is described.
     Registered,
-    /// AWS reaches the stack, and the stack AWS.
+    /// AWS reaches the stack, and the stack reaches AWS.
     Integrated,
-    /// It was seen to work.
+    /// It was observed to work.
     Verified,
     /// AWS was asked to make it public.
     ReviewRequested,
-    /// Everybody can buy it.
+    /// Every buyer can buy it.
     Published,
 }
 
-/// Who has to act.
+/// The role that has to act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
-    /// Who sells, in the AWS Marketplace Management Portal.
+    /// The seller, in the AWS Marketplace Management Portal.
     Seller,
-    /// Who runs the stack.
+    /// The operator of the stack.
     Operator,
-    /// Who develops the application.
+    /// The developer of the application.
     Developer,
     /// AWS's reviewers.
     Aws,
 }
 
-/// What a check came to.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Seen, and as it must be.
+    /// The facts are as they must be.
     Pass,
-    /// Seen, and not so.
+    /// The facts are not as they must be.
     Fail,
-    /// It could not be looked at, or what was seen does not tell.
+    /// The facts could not be observed, or are not sufficient.
     Unknown,
-    /// A person says that it is so.
+    /// It is attested.
     Attested,
 }
 
 impl Outcome {
-    /// Whether a step can rest on it.
+    /// Returns `true` if a step can be done with this outcome.
     pub fn holds(self) -> bool {
         match self {
             Self::Pass | Self::Attested => true,
@@ -65,13 +65,13 @@ impl Outcome {
     }
 }
 
-/// How far a step is.
+/// The state of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
-    /// All that it rests on holds.
+    /// Every required check of it holds.
     Done,
-    /// It is its turn.
+    /// All earlier steps are done, and it is next.
     Ready,
     /// Something that was done is wrong.
     Failing,
@@ -80,7 +80,7 @@ pub enum StepState {
 }
 
 impl Step {
-    /// Every step, in their order.
+    /// Every step, in order.
     pub const ALL: [Self; 9] = [
         Self::Registration,
         Self::PublicProfile,
@@ -93,12 +93,12 @@ impl Step {
         Self::Published,
     ];
 
-    /// Whether a stack of that stage goes through it: the test phase ends when it was seen to work.
+    /// Returns `true` if the process in a stage has this step: the test phase ends when the integration is verified.
     pub fn is_in(self, stage: Stage) -> bool {
         stage == Stage::Production || !matches!(self, Self::ReviewRequested | Self::Published)
     }
 
-    /// Its id in a report of that stage.
+    /// Returns its id in a report of a stage.
     pub fn id(self, stage: Stage) -> &'static str {
         let of_phase = |test: &'static str, production: &'static str| match stage {
             Stage::Staging => test,
@@ -117,7 +117,7 @@ impl Step {
         }
     }
 
-    /// The id of its texts, which both phases share.
+    /// Returns the id of its texts, which both phases share.
     pub fn message(self) -> &'static str {
         match self {
             Self::Registration => "step-registration",

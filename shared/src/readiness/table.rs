@@ -7,16 +7,16 @@ use super::texts::{day, moment, texts};
 use super::{Severity, check};
 use crate::texts::{Language, Texts};
 
-/// How a report is shown.
+/// The options of a report as text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shown {
-    /// Whether every check is; otherwise those that somebody can see to now.
+    /// `true` if every check is shown; otherwise those that can be resolved now.
     pub every_check: bool,
-    /// Whether a terminal is there to colour it.
+    /// `true` if the text has the colours of a terminal.
     pub in_colour: bool,
 }
 
-/// The report as text: how far it is, what is next, the steps, and the open checks with what to do.
+/// Returns the report as text: its progress, the next step, the steps, and the open checks with what to do.
 pub fn table(report: &Report, language: Language, shown: Shown) -> String {
     let mut written = Written { texts: texts(language), shown, text: String::new() };
     written.head(report);
@@ -37,7 +37,7 @@ struct Written {
 }
 
 impl Written {
-    /// Ends a line. What was seen elsewhere may hold what a terminal would act on, so nothing but `paint` does that.
+    /// Ends a line. Observed texts may contain control characters that a terminal obeys, so only `paint` writes these.
     fn line(&mut self, text: &str) {
         self.text.push_str(text.trim_end());
         self.text.push('\n');
@@ -136,7 +136,7 @@ const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
 
-/// A text without what a terminal would act on.
+/// Returns a text with control characters replaced by blanks.
 fn plain(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
@@ -145,7 +145,7 @@ fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
-/// How many columns of a terminal a text takes: Japanese takes two a character.
+/// Returns the number of terminal columns of a text: a Japanese character takes two.
 fn columns(text: &str) -> usize {
     let is_wide = |character: char| matches!(u32::from(character), 0x2e80..=0xa4cf | 0xf900..=0xfaff | 0xff00..=0xff60);
     text.chars().map(|character| if is_wide(character) { 2 } else { 1 }).sum()
@@ -179,7 +179,7 @@ mod tests {
         assert!(japanese.contains("7 手順中 6 手順が完了"), "{japanese}");
         assert!(japanese.contains("\x1b[31m✗ 要修正\x1b[0m: 処理できなかったメッセージが残っていない"), "{japanese}");
         assert!(report.checks.iter().all(|finding| japanese.contains(&format!("[{}]", finding.check))));
-        // Columns stand below each other, two for each Japanese character.
+        // Columns are aligned, with two for each Japanese character.
         let plain = table(&report, Language::Japanese, Shown::default());
         let states = plain
             .lines()

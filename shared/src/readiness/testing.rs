@@ -1,4 +1,4 @@
-//! What the tests of the auditor share: a listing that is ready, one of which there is nothing, and tables of cases.
+//! Shared parts of the auditor's tests: a listing that is ready, one for which nothing exists, and tables of cases.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::marketplace::{
 };
 use crate::texts::Language;
 
-/// A contract with consumption, in the test phase.
+/// Returns a contract with consumption, in the test phase.
 pub(super) fn listing() -> Listing {
     Listing::parse(
         r#"
@@ -56,7 +56,7 @@ fn answer(status: u16, body: &str) -> Answer {
     }
 }
 
-/// Everything as it must be, as far as a program can see it.
+/// Returns facts that are all as they must be, as far as a program can observe them.
 pub(super) fn complete(listing: &Listing) -> Facts<'_> {
     let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
     let evidence = EvidenceKind::ALL.map(|kind| (kind, Evidence { first: now, last: now }));
@@ -178,7 +178,7 @@ pub(super) fn complete(listing: &Listing) -> Facts<'_> {
     }
 }
 
-/// A listing that is described, and nothing else: no product, no stack to look at, nothing done.
+/// Returns the facts of a described listing and nothing else: no product, no stack to check, no evidence.
 pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
     let mut facts = complete(listing);
     facts.product = Ok(None);
@@ -209,18 +209,18 @@ pub(super) fn nothing(listing: &Listing) -> Facts<'_> {
     facts
 }
 
-/// Everything that a person can say, said at that moment.
+/// Returns an attestation of every attestable check, made at `at`.
 pub(super) fn attested(at: Timestamp) -> BTreeMap<String, Attestation> {
     let said = Attestation { by: "arn:aws:iam::444455556666:user/me".to_owned(), at, note: "It is so.".to_owned() };
     CHECKS.iter().filter(|check| check.is_attestable).map(|check| (check.id.to_owned(), said.clone())).collect()
 }
 
-/// One reason not to see.
+/// Returns a reason why something could not be observed.
 pub(super) fn blind() -> Blind {
     Blind::TimedOut { what: "https://www.example.com".to_owned() }
 }
 
-/// What a check makes of a change of what is complete.
+/// A change of complete facts, and the verdict that follows.
 pub(super) struct Case {
     change: fn(&mut Facts<'_>),
     wanted: String,
@@ -260,7 +260,7 @@ impl Case {
     }
 }
 
-/// Judges each case by the check of that id, and reads in both languages what there is to say about it.
+/// Judges each case by the check `id`, and reads its message in both languages.
 pub(super) fn table(id: &str, cases: &[Case]) {
     let listing = listing();
     let check = check(id).unwrap();

@@ -11,8 +11,8 @@ static ENGLISH: LazyLock<Texts> =
 static JAPANESE: LazyLock<Texts> =
     LazyLock::new(|| Texts::read(Language::Japanese, include_str!("../../i18n/readiness/ja.ftl")));
 
-/// The texts of steps and checks in a language: of a step its title and `.next`, of a check its title, `.mend` and what
-/// there is to say of it; and of the report around them, what is called `report-…`.
+/// Returns the texts of steps and checks in a language. A step has a title and `.next`; a check has a title, `.mend`
+/// and its messages. The texts of the report around them start with `report-`.
 pub fn texts(language: Language) -> &'static Texts {
     match language {
         Language::English => &ENGLISH,
@@ -20,7 +20,7 @@ pub fn texts(language: Language) -> &'static Texts {
     }
 }
 
-/// A moment, to the minute.
+/// Formats a time to the minute, by UTC.
 pub fn moment(at: Timestamp, language: Language) -> String {
     at.strftime(match language {
         Language::English => "%-d %B %Y, %H:%M UTC",
@@ -29,7 +29,7 @@ pub fn moment(at: Timestamp, language: Language) -> String {
     .to_string()
 }
 
-/// The day of a moment, by UTC.
+/// Formats the day of a time, by UTC.
 pub fn day(at: Timestamp, language: Language) -> String {
     at.strftime(match language {
         Language::English => "%-d %B %Y",
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(names(english), names(japanese));
     }
 
-    /// Each message and attribute, with what fills it.
+    /// Returns each message and attribute, with its arguments.
     fn names(source: &str) -> Vec<(String, Vec<&str>)> {
         let (mut message, mut names) = (String::new(), Vec::new());
         for line in source.lines() {

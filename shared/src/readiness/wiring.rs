@@ -1,4 +1,4 @@
-//! The stack: whether AWS's news reaches it, and whether it works.
+//! The stack: its connection to AWS's events, and its health.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -8,15 +8,15 @@ use super::judgement::{Verdict, fail, listed, missing, of, pass, unsure};
 use super::pattern::matches;
 use crate::listing::{Dimension, Listing};
 
-/// For how long security-relevant events must be kept (AWS Marketplace, SaaS product guidelines, security 10).
+/// The least retention of security-relevant events, in days (AWS Marketplace, SaaS product guidelines, security 10).
 const YEAR_IN_DAYS: u32 = 365;
 
-/// For how long a refusal tells that it is so still. The reconciliation asks every hour and the others with every purchase,
-/// so a refusal that lasts is noted anew.
+/// The time for which a refusal counts as current. The reconciliation calls AWS every hour and the other functions with
+/// every purchase, so a refusal that lasts is recorded again.
 const REFUSAL_TELLS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What must come through: the news of purchase agreements and of licenses (AWS Marketplace Seller Guide, "Amazon
-/// EventBridge events").
+/// The events that the rules must match: those of purchase agreements and of licenses (AWS Marketplace Seller Guide,
+/// "Amazon EventBridge events").
 const NEWS: [&str; 14] = [
     "Purchase Agreement Created - Proposer",
     "Purchase Agreement Created - Manufacturer",
@@ -34,7 +34,7 @@ const NEWS: [&str; 14] = [
     "License Deprovisioned - Manufacturer",
 ];
 
-/// The event of that kind with the least in it: agreement events carry no product (`aws-marketplace.md` 5.2).
+/// Returns the smallest event of a kind: agreement events carry no product.
 fn news(kind: &str) -> Value {
     json!({ "source": "aws.agreement-marketplace", "detail-type": kind, "region": "us-east-1", "detail": {} })
 }
@@ -155,7 +155,7 @@ pub(super) fn alarms(facts: &Facts<'_>) -> Verdict {
     })
 }
 
-/// What a listing needs its functions to be allowed, as IAM names it.
+/// Returns the actions that a listing needs its functions to be allowed, by their IAM names.
 fn needed(listing: &Listing) -> Vec<&'static str> {
     let mut needed = vec!["aws-marketplace:ResolveCustomer"];
     if listing.pricing.has_entitlements() {
@@ -172,7 +172,7 @@ pub(super) fn permissions(facts: &Facts<'_>) -> Verdict {
         let (mut refused, mut doubtful) = (Vec::new(), Vec::new());
         for refusal in permissions.iter().filter(|permission| !permission.is_allowed) {
             let PermissionSeen { function, action, at, .. } = refusal;
-            // Each function has a role of its own: what one may, another may be refused.
+            // Each function has a role of its own: an action that one is allowed may be denied to another.
             let is_outdone = permissions.iter().any(|it| it.is_allowed && it.action == *action && it.at > *at);
             let is_fresh = facts.now.duration_since(*at) <= REFUSAL_TELLS;
             match (is_fresh, is_outdone) {
@@ -232,7 +232,7 @@ mod tests {
             &[
                 Case::pass("ok", |_| {}),
                 Case::pass("ok", |facts| only(facts, json!({ "source": ["aws.agreement-marketplace"] }))),
-                // Two rules that bring all of it together.
+                // Two rules that match all events together.
                 Case::pass("ok", |facts| {
                     let mut other = rule(facts).clone();
                     rule(facts).pattern = json!({ "detail-type": [{ "prefix": "License " }] });
@@ -258,7 +258,7 @@ mod tests {
             &[
                 Case::pass("ok", |_| {}),
                 Case::missing("none", |facts| facts.stack.subscriptions = Ok(Vec::new())),
-                // Of a contract the entitlement topic as well, and those of another product do not help.
+                // A contract needs the entitlement topic as well, and the topics of another product do not count.
                 Case::missing("none", |facts| {
                     facts.stack.subscriptions.as_mut().unwrap().pop();
                 }),
@@ -318,7 +318,7 @@ mod tests {
                 }),
                 Case::missing("never", |facts| schedule(facts).last_run = Ok(None)),
                 Case::blind(|facts| schedule(facts).last_run = Err(blind())),
-                // One that cannot be seen does not hide another that is late.
+                // A schedule that cannot be observed does not hide another one that is late.
                 Case::fail("late", |facts| {
                     let mut late = schedule(facts).clone();
                     late.last_run = Ok(Some(Timestamp::UNIX_EPOCH));
@@ -353,13 +353,13 @@ mod tests {
                 Case::missing("unseen", |facts| without(facts, "ResolveCustomer")),
                 Case::missing("unseen", |facts| without(facts, "GetEntitlements")),
                 Case::missing("unseen", |facts| without(facts, "BatchMeterUsage")),
-                // Whoever read entitlements was allowed to.
+                // Any function that has read entitlements was allowed to.
                 Case::pass("ok", |facts| noted(facts, "GetEntitlements").function = "reconcile".to_owned()),
                 Case::fail("refused", |facts| noted(facts, "BatchMeterUsage").is_allowed = false),
-                // Of what the listing does not need by itself, too.
+                // Also for an action that the listing does not need by itself.
                 Case::fail("refused", |facts| note(facts, "reconcile", "SearchAgreements", false, 7)),
                 Case::unsure("doubtful", |facts| note(facts, "reconcile", "SearchAgreements", false, 8)),
-                // Another function may since; this one has a role of its own.
+                // Another function was allowed later; this one has a role of its own.
                 Case::unsure("doubtful", |facts| note(facts, "reconcile", "GetEntitlements", false, 1)),
                 Case::pass("ok", |facts| note(facts, "reconcile", "GetEntitlements", false, 8)),
                 Case::fail("refused", |facts| note(facts, "reconcile", "GetEntitlements", false, 0)),

@@ -1,4 +1,4 @@
-//! Words that fill sentences and are told in the language of the sentence. What is stored are their ids.
+//! Words that fill sentences, in the language of the sentence. Only their ids are stored.
 
 use crate::texts::Texts;
 
@@ -45,13 +45,13 @@ pub const SEARCH_KEYWORDS: &str = "word-search-keywords";
 /// “categories”
 pub const CATEGORIES: &str = "word-categories";
 
-/// The word for a part of a fulfillment URL that AWS does not take.
+/// Returns the id of the word for a part of a fulfillment URL that AWS does not accept.
 pub(super) fn of_url(part: &str) -> String {
     format!("word-url-{part}")
 }
 
-/// What fills a sentence: a word, or several with commas between them, each told in the language; what else stands there
-/// stays as it is.
+/// Returns what fills a sentence: a word, or several separated by commas, each in the language. Other text stays as it
+/// is.
 pub(super) fn told(value: &str, texts: &Texts) -> String {
     let part = |part: &str| if part.starts_with("word-") { texts.say(part) } else { part.to_owned() };
     value.split(", ").map(part).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,5 @@
-//! What AWS's answers say that no event did: a pure function of the row and the answers.
+//! The judgment of AWS's answers: what they show that no event reported. It is a pure function of the row and the
+//! answers.
 
 use jiff::Timestamp;
 
@@ -8,30 +9,32 @@ use crate::ids::LicenseArn;
 use crate::license::{License, LicenseEvent, ObservedInForce};
 use crate::marketplace::{AgreementAtAws, FoundAgreement};
 
-/// A license as the table has it, and what AWS answered.
+/// A license as the table has it, and the answers of AWS.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) license: &'a License,
-    /// When AWS was asked first.
+    /// The time of the first request to AWS.
     pub(super) looked_at: Timestamp,
-    /// The agreement that the license follows; none if it follows none, or AWS does not show it.
+    /// The agreement that the license follows; `None` if it follows none, or AWS does not show it.
     pub(super) described: Option<&'a AgreementAtAws>,
     /// The agreements of its buyer about its product, if they were searched for.
     pub(super) found: &'a [FoundAgreement],
-    /// Whether AWS proves that the license is provisioned by the agreement that [`needs_proof`](Self::needs_proof).
+    /// `true` if AWS proves that the license is provisioned by the agreement of [`needs_proof`](Self::needs_proof).
     pub(super) is_provisioned: bool,
 }
 
-/// What is to be taken in.
+/// The changes to apply.
 #[derive(Debug, Default)]
 pub(super) struct Judged<'a> {
-    /// What agreements were found to be.
+    /// The observations of agreements.
     pub(super) looks: Vec<AgreementLook>,
-    /// That the license is in force.
+    /// The observation that the license is in force.
     pub(super) in_force: Option<ObservedInForce>,
-    /// Licenses that may have taken over, each by its agreement, the next first. The first that is known, or in force, has.
+    /// Licenses that may have taken over, each with its agreement, the next one first. The first one that is known, or
+    /// in force, has taken over.
     pub(super) heirs: Vec<Heir<'a>>,
-    /// The last agreement of the chain, where that is over: then the license is over too, whichever license it had.
+    /// The last agreement of the chain, if it has ended. The license has ended too then, whichever license the
+    /// agreement had.
     pub(super) over: Option<AgreementLook>,
     pub(super) findings: Vec<FindingKind>,
 }
@@ -45,7 +48,7 @@ pub(super) struct Heir<'a> {
 }
 
 impl View<'_> {
-    /// Whether more of the buyer's agreements must be known than the one that the license follows.
+    /// Returns `true` if more of the buyer's agreements must be known than the one that the license follows.
     pub(super) fn needs_search(&self) -> bool {
         match self.described.map(|described| described.status) {
             _ if self.license.successor().is_some() => false,
@@ -55,12 +58,12 @@ impl View<'_> {
         }
     }
 
-    /// Whether the agreement that the license follows goes on in another.
+    /// Returns `true` if the agreement that the license follows continues in another.
     pub(super) fn goes_on(&self) -> bool {
         self.described.is_some_and(|described| described.status.goes_on())
     }
 
-    /// The agreement in force that grants the license, where it is not known to be in force by that.
+    /// Returns the agreement in force that grants the license, if the license is not known to be in force by it.
     pub(super) fn needs_proof(&self) -> Option<&FoundAgreement> {
         let license = self.license;
         let granting = self.granting().filter(|granting| granting.at_aws.status == AgreementStatus::Active);
@@ -71,20 +74,20 @@ impl View<'_> {
         self.described.is_some_and(|described| described.status == AgreementStatus::Active)
     }
 
-    /// As what the agreement that the license follows counts in the table.
+    /// Returns the status that the table has for the agreement that the license follows, and its time.
     fn believed(&self) -> Option<(AgreementStatus, Timestamp)> {
         let history = self.license.history.agreement.as_ref();
         history.filter(|known| Some(&known.agreement) == self.license.agreement())?.standing()
     }
 
-    /// When the newest event of the agreement that the license follows was.
+    /// Returns the time of the newest event of the agreement that the license follows.
     fn heard_at(&self) -> Option<Timestamp> {
         let history = self.license.history.agreement.as_ref();
         let followed = history.filter(|known| Some(&known.agreement) == self.license.agreement())?;
         followed.standing.as_ref().map(|standing| standing.stamp.at)
     }
 
-    /// The newest agreement that has begun and grants the license.
+    /// Returns the newest agreement that has started and grants the license.
     fn granting(&self) -> Option<&FoundAgreement> {
         let grants = |found: &&FoundAgreement| found.licenses.iter().any(|arn| *arn.id() == self.license.id);
         let begun = self.found.iter().filter(|found| has_begun(found, self.looked_at));
@@ -95,26 +98,27 @@ impl View<'_> {
         self.believed().is_some_and(|(status, _)| status.end_reason().is_some())
     }
 
-    /// The moment by which an agreement that AWS shows as over was over: it has not outlived its end date, its ending was
-    /// the last change of it or an earlier one, and it was over when AWS was asked. The earliest of these is never
-    /// later than AWS knows.
+    /// Returns the moment by which an agreement that AWS shows as ended had ended. It has not outlived its end date,
+    /// its ending was its last change or an earlier one, and it had ended when AWS was asked. The earliest of these
+    /// times is never later than AWS knows.
     fn over_by(&self, agreement: &AgreementAtAws, found: Option<&FoundAgreement>) -> Timestamp {
         let bounds = [agreement.ends_at, found.and_then(|found| found.last_update)];
         bounds.into_iter().flatten().fold(self.looked_at, Timestamp::min)
     }
 }
 
-/// Whether something has lasted so long that AWS and the news of it have caught up.
+/// Returns `true` if something has lasted so long that AWS and its events have caught up.
 pub(super) fn is_settled(since: Option<Timestamp>, now: Timestamp) -> bool {
     since.is_some_and(|since| now.duration_since(since) >= AWS_HAS_CAUGHT_UP)
 }
 
-/// A status that is new at AWS says nothing of an agreement, so such a one is left alone.
+/// Returns `true` if an agreement has started. An unknown status says nothing about an agreement, so such an agreement
+/// is left alone.
 fn has_begun(found: &FoundAgreement, now: Timestamp) -> bool {
     found.at_aws.status != AgreementStatus::Unknown && found.at_aws.starts_at.is_some_and(|starts_at| starts_at <= now)
 }
 
-/// Judges what AWS answered. Asked again with the row that comes of it, it finds nothing more.
+/// Judges the answers of AWS. Called again with the resulting row, it finds nothing more.
 pub(super) fn judge<'a>(view: &View<'a>) -> Judged<'a> {
     let mut judged = Judged::default();
     judge_followed(view, &mut judged);
@@ -123,22 +127,23 @@ pub(super) fn judge<'a>(view: &View<'a>) -> Judged<'a> {
     judged
 }
 
-/// The agreement that the license follows: over and not believed so, or believed to be over and not.
+/// Judges the agreement that the license follows: it has ended and the table does not know it, or the table has it as
+/// ended and it has not.
 fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
-    // A word that is new at AWS says nothing: an event that says "Ended" beside it does.
+    // An unknown status says nothing. An event that reports "Ended" beside it does.
     let described = view.described.filter(|described| described.status != AgreementStatus::Unknown);
     let (Some(id), Some(at_aws)) = (view.license.agreement(), described) else { return };
     let at = match (view.believed(), at_aws.status.end_reason().is_some()) {
-        // One that goes on in another is shown by that one, if it is in force.
+        // An agreement that continues in another is shown by that other one, if it is in force.
         (Some((status, at)), false) if status.end_reason().is_some() => {
             let is_back = at_aws.status == AgreementStatus::Active && is_settled(Some(at), view.looked_at);
             is_back.then_some(view.looked_at)
         }
-        // A license that was provisioned after the word of its end, and is left open by it.
+        // The ending is known, unless the license was provisioned after it and is left open by it.
         (Some((status, _)), true) if status.end_reason().is_some() && !is_left_open(view) => None,
         (_, true) => {
             let found = view.found.iter().find(|found| found.id == *id);
-            // What was heard of it as active is older than AWS's word that it is over. What was only seen may be stale.
+            // Its events as active are older than AWS's answer that it has ended. An observation alone may be stale.
             let known_active = view.heard_at().max(view.license.endings_lifted_before());
             Some(view.over_by(at_aws, found)).max(known_active)
         }
@@ -158,19 +163,19 @@ fn is_left_open(view: &View<'_>) -> bool {
     !view.license.state_at(view.looked_at).has_ended() && is_settled(view.license.active_since(), view.looked_at)
 }
 
-/// Whether the license has been over for so long that AWS must know.
+/// Returns `true` if the license has been closed for so long that AWS must know.
 fn is_closed(view: &View<'_>) -> bool {
     let license = view.license;
     license.successor().is_none() && is_settled(license.usage_until(), view.looked_at)
 }
 
-/// The agreement that grants the license: the row may wait for word of it, or follow an older one.
+/// Judges the agreement that grants the license. The row may wait for its event, or follow an older agreement.
 fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     let license = view.license;
     let Some(granting) = view.granting() else { return };
     let look = look_at(view, granting);
     let is_over = granting.at_aws.status.end_reason().is_some();
-    // What is over grants nothing any more: only its end is taken in.
+    // An ended agreement grants nothing any more: only its end is applied.
     let is_proven = is_over || view.is_provisioned;
     let seen = seen_by(&look);
     let mut after = license.clone();
@@ -186,7 +191,7 @@ fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     judged.in_force = Some(seen);
 }
 
-/// The license of the next agreement, where AWS made a new one; or how the chain ended.
+/// Judges the license of the next agreement, if AWS made a new one, or the end of the chain.
 fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
     let license = view.license;
     if !view.goes_on() || judged.in_force.is_some() || license.successor().is_some() {
@@ -202,7 +207,7 @@ fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
     }
 }
 
-/// Whether an agreement came after the one that the license follows, in the same chain.
+/// Returns `true` if an agreement came after the one that the license follows, in the same chain.
 fn follows(view: &View<'_>, found: &FoundAgreement) -> bool {
     let current = view.found.iter().find(|found| Some(&found.id) == view.license.agreement());
     current.is_some_and(|current| {
@@ -214,7 +219,8 @@ fn follows(view: &View<'_>, found: &FoundAgreement) -> bool {
     })
 }
 
-/// What was found of an agreement, which comes after the one that the license follows if it is of its chain.
+/// Builds the observation of an agreement. Its previous agreement is the one that the license follows, if it came after
+/// that one in the same chain.
 fn look_at(view: &View<'_>, found: &FoundAgreement) -> AgreementLook {
     let is_over = found.at_aws.status.end_reason().is_some();
     let at = if is_over { view.over_by(&found.at_aws, Some(found)) } else { view.looked_at };
@@ -226,7 +232,7 @@ fn look_at(view: &View<'_>, found: &FoundAgreement) -> AgreementLook {
     }
 }
 
-/// Reads what was found of an agreement as word that a license was in force by it.
+/// Converts the observation of an agreement into the observation that a license was in force by it.
 pub(super) fn seen_by(look: &AgreementLook) -> ObservedInForce {
     ObservedInForce { agreement: Some(look.agreement.clone()), starts_at: look.starts_at, at: look.seen.at }
 }

@@ -1,4 +1,4 @@
-//! Random lives of a license at AWS, whose news comes late or not at all, while somebody looks now and then.
+//! Random histories of a license in AWS, whose events arrive late or not at all, and whose status is sometimes checked.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + minute * 60).unwrap()
 }
 
-/// What happens at AWS, in minutes.
+/// The history of a license in AWS, in minutes.
 #[derive(Debug, Clone)]
 struct Life {
     is_contract: bool,
@@ -22,7 +22,7 @@ struct Life {
     ended: Option<i64>,
 }
 
-/// What AWS tells.
+/// An event of AWS.
 #[derive(Debug, Clone)]
 enum AwsEvent {
     License(LicenseEvent),
@@ -35,7 +35,7 @@ impl Life {
         if self.renewed.is_some() { "agmt-b" } else { "agmt-a" }
     }
 
-    /// Everything that AWS tells, with the minute that it happened in.
+    /// Every event of AWS, with the minute in which it happened.
     fn news(&self) -> Vec<(i64, AwsEvent)> {
         let stamp = |minute: i64, what: &str| EventStamp { at: at(minute), event: format!("{what}-{minute}") };
         let agreement_ref =
@@ -100,14 +100,14 @@ impl Life {
     }
 }
 
-/// The rows, fed as the store feeds them.
+/// The rows, written in the order of the store.
 struct Table {
     license: License,
     agreements: Vec<Agreement>,
 }
 
 impl Table {
-    /// A buyer has registered.
+    /// Creates the rows of a license whose buyer has registered.
     fn new() -> Self {
         let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
         let purchase = Purchase {
@@ -141,7 +141,8 @@ impl Table {
         self.follow();
     }
 
-    /// Looks at AWS at a minute, and answers whether that changed anything. AWS may show what was `stale` minutes ago.
+    /// Checks AWS at a minute, and returns `true` if that changed the license. AWS may show the state of `stale`
+    /// minutes ago.
     fn look(&mut self, life: &Life, minute: i64, stale: i64) -> bool {
         let shown = life.shown((minute - stale).max(0));
         let license = self.license.clone();
@@ -162,7 +163,7 @@ impl Table {
         self.license != license
     }
 
-    /// All that matters of a license at a minute.
+    /// Returns everything that matters of a license at a minute.
     fn shows(&self, minute: i64) -> impl PartialEq + std::fmt::Debug + use<> {
         let license = &self.license;
         (
@@ -186,13 +187,13 @@ fn any_life() -> impl Strategy<Value = Life> {
     )
 }
 
-/// When each piece of news arrives after it happened, and when somebody looks at AWS and how stale that is.
+/// Generates the delay of each event, and the minute and staleness of each check.
 fn any_way() -> impl Strategy<Value = (Vec<i64>, Vec<(i64, i64)>)> {
     let delay = prop_oneof![Just(0), 0i64..10, 0i64..300];
     (prop::collection::vec(delay, 12), prop::collection::vec((0i64..400, 0i64..10), 0..8))
 }
 
-/// What happens in the table, in the order of time.
+/// A step in the table. Steps run in the order of time.
 enum Step<'a> {
     Apply(&'a AwsEvent),
     Look(i64, i64),
@@ -220,7 +221,7 @@ fn play(life: &Life, delays: &[i64], looks: &[(i64, i64)], lost: &[bool]) -> Tab
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Once all news has arrived, nothing shows that somebody looked.
+    /// Once all events have arrived, the checks have no effect.
     #[test]
     fn looks_leave_nothing_behind_that_the_news_would_not((delays, looks) in any_way(), life in any_life()) {
         let nothing_lost = vec![false; 12];
@@ -231,8 +232,8 @@ proptest! {
         }
     }
 
-    /// Whatever is lost, a look after all is over brings the license where the news would have, and another one changes
-    /// nothing.
+    /// If events are lost, a check after the end gives the license the state that the events would have given it, and
+    /// another check changes nothing.
     #[test]
     fn a_look_makes_good_whatever_was_lost(
         (delays, looks) in any_way(),
@@ -246,7 +247,7 @@ proptest! {
         prop_assert_eq!(table.license.grants_access_at(at(700)), alone.license.grants_access_at(at(700)));
         prop_assert_eq!(table.license.agreement(), alone.license.agreement());
         if let (Some(until), Some(real)) = (table.license.usage_until(), alone.license.usage_until()) {
-            // The word of the revocation alone is a minute late.
+            // The event of the revocation is one minute late, if it arrived alone.
             prop_assert!(until == real || until == real + jiff::SignedDuration::from_mins(1));
         }
         prop_assert!(!table.look(&life, 760, 0), "a second look changes something");

@@ -1,4 +1,4 @@
-//! What came of a look at a license: what was made good, and what a person must look at.
+//! The outcome of checking a license: what was repaired, and what needs an operator.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,16 +7,16 @@ use crate::ids::{AgreementId, LicenseId};
 use crate::license::{License, State, StateName};
 use crate::store::Store;
 
-/// What was made good on a license.
+/// A repair of a license.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Repair {
     /// The license.
     pub license: LicenseId,
-    /// What.
+    /// The kind of the repair.
     pub kind: RepairKind,
-    /// Its state before; none if the table did not know it.
+    /// The state before; `None` if the table did not know the license.
     pub before: Option<StateName>,
-    /// Its state now.
+    /// The state now.
     pub after: StateName,
 }
 
@@ -26,22 +26,22 @@ pub struct Repair {
 pub enum RepairKind {
     /// The table did not know the license.
     Found,
-    /// It is in force, and was believed to wait.
+    /// The license is in force; the table had it as waiting.
     Activated,
-    /// It is over, and was believed to be in force, or to have ended otherwise.
+    /// The license has ended; the table had it in force, or ended in another way.
     Ended,
-    /// It is in force, and was believed to be over.
+    /// The license is in force; the table had it as ended.
     Reopened,
     /// Its agreement was followed by another.
     Renewed,
     /// Another license took over from it, with its tenant.
     HandedOver,
-    /// It grants something else.
+    /// The entitlements are different.
     Entitlements,
 }
 
 impl RepairKind {
-    /// The name in logs and in the API.
+    /// Returns the name in logs and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Found => "found",
@@ -55,12 +55,12 @@ impl RepairKind {
     }
 }
 
-/// Something that does not fit together and that no rule makes good: a person must look at it.
+/// A contradiction that no rule repairs and that needs an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What.
+    /// The kind of the finding.
     pub kind: FindingKind,
-    /// The license that it is about; none if none is known.
+    /// The license that it is about; `None` if no license is known.
     pub license: Option<LicenseId>,
     /// The agreement that it is about.
     pub agreement: Option<AgreementId>,
@@ -70,22 +70,22 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// AWS has an agreement in force of which the table has no license and AWS names none.
+    /// AWS has an agreement in force for which the table has no license and AWS names none.
     UnknownAgreement,
-    /// AWS has the agreement in force, and does not tell this account whether its license is provisioned.
+    /// AWS has the agreement in force, and does not show this account whether its license is provisioned.
     Unproven,
-    /// AWS says that the agreement goes on in another, and shows none.
+    /// AWS shows that the agreement continues in another, and shows no other.
     NoSuccessor,
     /// AWS has revoked the license, and still shows its agreement as active or its entitlements.
     ClosedButActive,
-    /// AWS shows the agreement as active and grants nothing by it. What was known last is kept.
+    /// AWS shows the agreement as active and grants nothing by it. The last known entitlements are kept.
     EntitlementsEmpty,
-    /// AWS names a license of a buyer who is still served by a customer key: the buyer is to be moved.
+    /// AWS names a license of a buyer that a customer key still serves: the buyer must be moved.
     NotMoved,
 }
 
 impl FindingKind {
-    /// The name in logs and in the API.
+    /// Returns the name in logs and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnknownAgreement => "unknown_agreement",
@@ -98,12 +98,12 @@ impl FindingKind {
     }
 }
 
-/// What came of a look.
+/// The outcome of checking a license.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// What was made good, on this license and on those that took over from it.
+    /// The repairs of this license and of those that took over from it.
     pub repairs: Vec<Repair>,
-    /// What a person must look at.
+    /// The findings, which need an operator.
     pub findings: Vec<Finding>,
 }
 
@@ -119,7 +119,7 @@ impl Outcome {
         self.findings.push(Finding { kind, license: license.cloned(), agreement: agreement.cloned() });
     }
 
-    /// Tells a license apart from what it was: that is what was made good.
+    /// Compares a license with what it was, and records each difference as a repair.
     pub(super) fn compare(&mut self, before: Option<&License>, after: &License, store: &Store) {
         let now = store.clock().now();
         let was = before.map(|before| before.state_at(now).name());

@@ -1,20 +1,20 @@
-//! How fast AWS is asked.
+//! The pace of requests to AWS.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Lets requests through one by one, no sooner after each other than it was told.
+/// A pace that lets requests through one by one, at a minimum distance in time.
 #[derive(Debug)]
 pub struct Pace {
     every: Duration,
-    /// From when on the next request may go; none before the first.
+    /// The time from which the next request may be sent; `None` before the first.
     next: Mutex<Option<Instant>>,
 }
 
 impl Pace {
-    /// One request in that time. No time at all lets everything through.
+    /// Creates a pace of one request in every such time. A time of zero lets everything through.
     pub fn of(every: Duration) -> Self {
         Self { every, next: Mutex::new(None) }
     }
@@ -24,7 +24,7 @@ impl Pace {
         tokio::time::sleep_until(self.take(Instant::now())).await;
     }
 
-    /// When a request that is to be made now may go. Time that nobody used is not saved up.
+    /// Returns the time at which a request of `now` may be sent. Unused time is not saved up.
     fn take(&self, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = next.map_or(now, |next| next.max(now));

@@ -1,4 +1,4 @@
-//! Agreements, and which licenses follow them.
+//! Agreements, and the licenses that follow them.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,20 +14,21 @@ struct Link {
 }
 
 impl Store {
-    /// What is known of an agreement.
+    /// Reads what is known of an agreement.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn agreement(&self, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
         self.get(&keys::agreement(id)).await
     }
 
-    /// Changes what is known of an agreement, which begins if it was not known, and answers it as it then is.
+    /// Changes what is known of an agreement, and returns the agreement as it then is. Creates its row if it was not
+    /// known.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or others keep writing the same agreement.
+    /// Fails when the table does not answer, or when other writers keep writing the same agreement.
     pub async fn change_agreement(
         &self,
         id: &AgreementId,
@@ -62,23 +63,24 @@ impl Store {
         Err(StoreError::Contended(key.pk))
     }
 
-    /// Writes down that a license follows an agreement.
+    /// Records that a license follows an agreement.
     ///
-    /// Whoever links reads the agreement afterwards, and whoever keeps an agreement's news reads the links
-    /// afterwards; both consistently, so one of the two always sees the other.
+    /// The caller that links a license reads the agreement afterwards. The caller that writes an agreement's event
+    /// reads the links afterwards. Both reads are consistent, so at least one of the two callers observes the write of
+    /// the other.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn link_to_agreement(&self, agreement: &AgreementId, license: &LicenseId) -> Result<(), StoreError> {
         self.put(&keys::link(agreement, license), &Link { license: license.clone() }).await
     }
 
-    /// The licenses that were ever linked to an agreement.
+    /// Returns the licenses that were ever linked to an agreement.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn licenses_of_agreement(&self, agreement: &AgreementId) -> Result<Vec<LicenseId>, StoreError> {
         let links: Vec<Link> = self.query(&keys::agreement(agreement).pk, keys::LINK_PREFIX).await?;
         Ok(links.into_iter().map(|link| link.license).collect())

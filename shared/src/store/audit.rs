@@ -1,4 +1,5 @@
-//! The audit log: an entry is written in the transaction of what it tells of, or before what changes nothing in the table.
+//! The audit log. An entry is written in the transaction of the change that it describes. For an action that changes
+//! nothing in the table, the entry is written before the action.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use jiff::tz::TimeZone;
@@ -7,25 +8,25 @@ use super::{Store, StoreError, keys, write};
 use crate::audit::AuditEntry;
 
 impl Store {
-    /// What people did in a month, written `2026-11`, oldest first.
+    /// Returns the entries of a month, written `2026-11`, oldest first.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn audit_log(&self, month: &str) -> Result<Vec<AuditEntry>, StoreError> {
         self.query(&keys::audit_month(month), "").await
     }
 
-    /// Writes an entry of something that changes nothing in the table.
+    /// Writes the entry of an action that changes nothing in the table.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn write_audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         self.put(&audit_key(entry), entry).await
     }
 
-    /// The write of an entry.
+    /// Builds the write of an entry.
     pub(super) fn audited(&self, entry: &AuditEntry) -> Result<TransactWriteItem, StoreError> {
         self.put_new_item(write(&audit_key(entry), entry)?)
     }

@@ -1,4 +1,4 @@
-//! Carrying: usage that its own hour can no longer hold becomes an item of another, in one transaction.
+//! Carrying: usage that its own hour can no longer hold becomes an item of another hour, in one transaction.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use rust_decimal::Decimal;
@@ -9,28 +9,28 @@ use crate::ledger::HourSum;
 use crate::metering::{HourlyRecord, RecordName};
 use crate::time::UsageHour;
 
-/// An amount on its way from one hour to another of the same license and dimension.
+/// An amount that is carried from one hour to another of the same license and dimension.
 #[derive(Debug, Clone)]
 pub struct Carry<'a> {
     /// The record of the hour that it comes from.
     pub origin: Origin<'a>,
-    /// How much, and what is known of its tags.
+    /// The amount, and what is known of its tags.
     pub amount: HourSum,
-    /// The hour that it goes to; it must not be summed yet.
+    /// The hour that the amount is carried to. It must not be summed yet.
     pub target: UsageHour,
 }
 
 /// The record of the hour that an amount is carried from.
 #[derive(Debug, Clone)]
 pub enum Origin<'a> {
-    /// It is frozen, and holds less than the hour.
+    /// The record is frozen, and holds less than its hour.
     Frozen(&'a HourlyRecord),
-    /// There is none yet: this one is written, which says where the hour's usage went.
+    /// The hour has no record yet. This record is written, and names the hour that bills the usage.
     New(&'a HourlyRecord),
 }
 
 impl Origin<'_> {
-    /// The hour and dimension that it comes from.
+    /// Returns the name of the record: the hour and dimension that the amount comes from.
     pub fn name(&self) -> &RecordName {
         &self.record().name
     }
@@ -43,12 +43,16 @@ impl Origin<'_> {
 }
 
 impl Store {
-    /// Carries an amount, once: on condition that the origin's record is as it was read, and that the target's hour has
-    /// none. Answers whether it was carried; if not, something came between, and the difference is to be taken anew.
+    /// Carries an amount, once. The write holds only if the origin's record is as it was read, and the target hour has
+    /// no record of the dimension.
+    ///
+    /// Returns `true` if the amount was carried. Otherwise another write came first, and the caller must compute the
+    /// difference again.
     ///
     /// # Errors
     ///
-    /// When the table does not answer. It may be carried then; taking the difference anew tells.
+    /// Fails when the table does not answer. The amount may be carried then; computing the difference again shows
+    /// whether it was.
     pub async fn carry(&self, carry: &Carry<'_>) -> Result<bool, StoreError> {
         let record = carry.origin.record();
         let name = &record.name;
@@ -61,7 +65,7 @@ impl Store {
             sk: keys::usage_carried(&name.dimension, name.hour, &carried.normalize().to_string()),
         };
         let item = write(&item_key, &self.carried_item(&name.dimension, &carry.amount))?;
-        // Also if the target's time is past already, it is looked at.
+        // The target hour is checked even if its time has passed already.
         let note = self.dirty(&name.license, carry.target);
         let note = write(&keys::dirty(&name.license, carry.target), &note)?;
         let marker = write(&keys::marker(carry.target, &name.license), &self.marker(&name.license))?;
@@ -75,7 +79,7 @@ impl Store {
             self.put_any(marker)?,
             self.put_any(note)?,
             TransactWriteItem::builder().condition_check(self.is_as_read(&target, None)?).build(),
-            // What was said of it while it waited is settled.
+            // The carry resolves the note about the waiting amount.
             self.no_note(name)?,
         ];
         self.write_unless_lost(writes).await
@@ -93,7 +97,8 @@ impl Store {
             .map_err(super::licenses::unbuildable)
     }
 
-    /// That a name's record is as it was read: there is none, or nothing more was carried from its hour.
+    /// Builds the condition that a name's record is as it was read: there is none, or nothing more was carried from its
+    /// hour.
     pub(super) fn is_as_read(
         &self,
         name: &RecordName,

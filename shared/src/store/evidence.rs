@@ -1,7 +1,7 @@
-//! What the functions did for real, what AWS let them do, and when what the clock starts was last done.
+//! Evidence: what the functions have done, what AWS allowed them to do, and the last run of each scheduled job.
 //!
-//! All of it is noted beside the work that it tells of: a note that cannot be written is logged and forgotten, and one
-//! that was written is remembered, so that few cost a write.
+//! Each note is written beside the work that it describes. A note that cannot be written is logged and dropped. A note
+//! that was written is remembered, so that few notes cost a write.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,26 +21,28 @@ use crate::aws::chain;
 use crate::ids::ProductCode;
 use crate::readiness::{Evidence, EvidenceKind, PermissionSeen};
 
-/// How long a note may take that is written beside the work.
+/// The time that writing one note may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// When a note is tried again that was not written, or of which that is not known.
+/// The time after which a note is tried again that was not written, or whose write was not confirmed.
 const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long an outcome is remembered: another process may have noted a refusal meanwhile that is mended.
+/// The time that an outcome is remembered. It is short, since another process may have noted a refusal that has been
+/// fixed meanwhile.
 const OUTCOME_IS_FRESH: SignedDuration = SignedDuration::from_mins(10);
 
-/// How long a run is remembered.
+/// The time that a run is remembered.
 const RUN_IS_FRESH: SignedDuration = SignedDuration::from_mins(30);
 
-/// How long it is remembered that every listing has evidence of a kind: a new one has it soon.
+/// The time that the process remembers that every listing has evidence of a kind. A new listing gets its evidence soon
+/// after that.
 const ALL_ARE_NOTED: SignedDuration = SignedDuration::from_mins(10);
 
-/// What this process has noted.
+/// The notes of this process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Noted(Arc<Mutex<HashMap<String, Note>>>);
 
-/// What was noted at a key, and until when that need not be noted again.
+/// The note at a key, and the time until which it need not be written again.
 #[derive(Debug, Clone, Copy)]
 struct Note {
     said: bool,
@@ -48,7 +50,8 @@ struct Note {
 }
 
 impl Noted {
-    /// Takes it on to note something at a key, unless the same was noted there.
+    /// Reserves the write of a note at a key. Returns `false` if the same note was reserved or written there, and is
+    /// still valid.
     fn take_on(&self, at: &str, said: bool, now: Timestamp) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if noted.get(at).is_some_and(|note| note.said == said && now < note.until) {
@@ -58,7 +61,7 @@ impl Noted {
         true
     }
 
-    /// It was noted, unless something else was meanwhile.
+    /// Marks a note as written, unless another note replaced it meanwhile.
     fn done(&self, at: &str, said: bool, until: Timestamp) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(note) = noted.get_mut(at).filter(|note| note.said == said) {
@@ -68,8 +71,8 @@ impl Noted {
 }
 
 impl Store {
-    /// Notes that something was done for a listing, once a day. It takes a second at most, and cannot fail: what is not
-    /// written is logged, and left for the next time.
+    /// Notes once a day that something was done for a listing. The call takes one second at most and cannot fail: a
+    /// note that is not written is logged, and left for the next call.
     pub async fn note_evidence(&self, product: &ProductCode, kind: EvidenceKind) {
         let (now, today) = (self.clock.now(), Today::at(self.clock.now()));
         let key = keys::evidence(product, kind);
@@ -85,7 +88,7 @@ impl Store {
         self.note(&key, true, today.over_at, request).await;
     }
 
-    /// The same for every listing of the stack: of what names none.
+    /// Notes the same for every listing of the stack, for an action that names no listing.
     pub async fn note_evidence_of_all(&self, kind: EvidenceKind) {
         let (now, about) = (self.clock.now(), format!("ALL {}", kind.as_str()));
         if !self.noted.take_on(&about, true, now) {
@@ -101,11 +104,11 @@ impl Store {
         }
     }
 
-    /// What was done for a listing.
+    /// Returns the evidence of a listing, by its kind.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn evidence(&self, product: &ProductCode) -> Result<BTreeMap<EvidenceKind, Evidence>, StoreError> {
         #[derive(Deserialize)]
         struct Row {
@@ -114,13 +117,14 @@ impl Store {
             evidence: Evidence,
         }
         let rows: Vec<Row> = self.query(&keys::listing(product).pk, keys::EVIDENCE_PREFIX).await?;
-        // A kind that is not known is one of a newer version.
+        // An unknown kind comes from a newer version of the code.
         let kind = |sk: &str| sk.strip_prefix(keys::EVIDENCE_PREFIX).and_then(EvidenceKind::named);
         Ok(rows.into_iter().filter_map(|row| Some((kind(&row.sk)?, row.evidence))).collect())
     }
 
-    /// Notes whether AWS let a function do something: an action as IAM names it. What is new is noted at once, the same
-    /// again once a day. As [`note_evidence`](Self::note_evidence) it cannot fail.
+    /// Notes whether AWS allowed a function to perform an action, which is named as IAM names it. A new outcome is
+    /// noted immediately, the same outcome again once a day. Like [`note_evidence`](Self::note_evidence), the call
+    /// cannot fail.
     pub async fn note_outcome(&self, function: &str, action: &str, is_allowed: bool) {
         let (now, today) = (self.clock.now(), Today::at(self.clock.now()));
         let key = keys::outcome(function, action);
@@ -136,17 +140,17 @@ impl Store {
         self.note(&key, is_allowed, after(now, OUTCOME_IS_FRESH), request).await;
     }
 
-    /// Notes all of a function's outcomes.
+    /// Notes all outcomes of a function.
     pub async fn note_outcomes(&self, function: &str, outcomes: BTreeMap<&'static str, bool>) {
         let notes = outcomes.into_iter().map(|(action, is_allowed)| self.note_outcome(function, action, is_allowed));
         join_all(notes).await;
     }
 
-    /// What AWS let each function do when it last asked.
+    /// Returns the last outcome of each action of each function.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn outcomes(&self) -> Result<Vec<PermissionSeen>, StoreError> {
         #[derive(Deserialize)]
         struct Row {
@@ -162,8 +166,8 @@ impl Store {
         Ok(seen.collect())
     }
 
-    /// Notes that what the clock starts has run, every half hour at most. As [`note_evidence`](Self::note_evidence) it
-    /// cannot fail.
+    /// Notes that a scheduled job has run, at most once in half an hour. Like [`note_evidence`](Self::note_evidence),
+    /// the call cannot fail.
     pub async fn note_run(&self, name: &str) {
         let (now, key) = (self.clock.now(), keys::run(name));
         let request = || {
@@ -175,11 +179,11 @@ impl Store {
         self.note(&key, true, after(now, RUN_IS_FRESH), request).await;
     }
 
-    /// When what the clock starts has last run, to half an hour.
+    /// Returns the time of the last run of each scheduled job, accurate to half an hour.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn runs(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
         #[derive(Deserialize)]
         struct Row {
@@ -194,13 +198,14 @@ impl Store {
         self.client.update_item().table_name(&self.table).set_key(Some(key.attributes()))
     }
 
-    /// Writes a note, unless this process has. That its condition does not hold says that another process has.
+    /// Writes a note, unless this process has written it. If the condition of the write fails, another process has
+    /// written it.
     async fn note(&self, key: &Key, said: bool, until: Timestamp, request: impl FnOnce() -> UpdateItemFluentBuilder) {
         let about = format!("{} {}", key.pk, key.sk);
         if !self.noted.take_on(&about, said, self.clock.now()) {
             return;
         }
-        // On the heap: what a note is written beside has no room for it on its stack.
+        // On the heap: the stack of the caller has no room for this future.
         match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(request().send())).await {
             Ok(Ok(_)) => self.noted.done(&about, said, until),
             Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
@@ -212,9 +217,9 @@ impl Store {
     }
 }
 
-/// A day of UTC.
+/// A day in UTC.
 struct Today {
-    /// As every moment of it begins.
+    /// The date, with which every timestamp of the day starts.
     date: String,
     over_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Hours: which licenses have usage in one, how far the reporter is with it, and which are to be looked at again.
+//! Hours: the licenses that have usage in an hour, the progress of the reporter with it, and the hours to check again.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,24 +13,24 @@ use super::{Store, StoreError, is_race, keys, read, unavailable};
 use crate::ids::LicenseId;
 use crate::time::UsageHour;
 
-/// How far the reporter is with an hour.
+/// The progress of the reporter with an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
-    /// Nothing is done yet.
+    /// No step is done yet.
     Open,
-    /// Every license's records are frozen.
+    /// The records of every license are frozen.
     Summed,
-    /// What came late was looked for once more.
+    /// The hour was checked once more for late usage.
     Swept,
 }
 
-/// How far the reporter is with an hour, and where in the middle of its next step it stopped.
+/// The progress of the reporter with an hour, and the place at which it stopped within the next step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// The last step that is done.
     pub progress: Progress,
-    /// How far the next one is; none if it has not begun.
+    /// The place reached in the next step; `None` if that step has not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Position>,
 }
@@ -38,20 +38,20 @@ pub struct Closing {
 /// A place in a walk through all licenses of an hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Which licenses are being walked through.
+    /// The licenses of the walk.
     pub walk: Walk,
-    /// The last page that is done ended here; none before the first.
+    /// The end of the last page that is done; `None` before the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
-/// A way through licenses.
+/// A set of licenses to walk through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Walk {
-    /// Those of a shard that have usage in the hour.
+    /// The licenses of a shard that have usage in the hour.
     Used(u8),
-    /// Those that are in force.
+    /// The licenses in force.
     InForce,
 }
 
@@ -67,26 +67,26 @@ struct ClosedThrough {
     hour: UsageHour,
 }
 
-/// A license's hour that is to be looked at again.
+/// A mark that a license's hour must be checked again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dirty {
     /// The license.
     pub license: LicenseId,
     /// The hour.
     pub hour: UsageHour,
-    /// When that was written last.
+    /// The time at which the mark was last written.
     pub since: Timestamp,
-    /// Which writing of it this is.
+    /// The id of this write of the mark.
     token: String,
 }
 
 impl Store {
-    /// A page of the licenses that have usage in an hour, of one shard, after the place where the last page ended; and
-    /// where this one does, if it is not the last.
+    /// Returns a page of the licenses of one shard that have usage in an hour. The page starts after the place where
+    /// the last page ended. Also returns the place where this page ends, if it is not the last.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn licenses_with_usage(
         &self,
         hour: UsageHour,
@@ -114,11 +114,11 @@ impl Store {
         Ok((licenses, last.and_then(|sk| sk.as_s().ok().cloned())))
     }
 
-    /// Which of some licenses have usage in an hour.
+    /// Returns those of the given licenses that have usage in an hour.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn which_have_usage(
         &self,
         hour: UsageHour,
@@ -129,11 +129,11 @@ impl Store {
         markers.map(|marker| marker.map(|marker| marker.license)).collect()
     }
 
-    /// Which of some hours of a license have usage in them, or are to be looked at again.
+    /// Returns those of the given hours in which a license has usage, or that must be checked again.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn hours_to_settle(
         &self,
         license: &LicenseId,
@@ -148,84 +148,84 @@ impl Store {
         Ok(places.into_iter().filter_map(|(key, hour)| is_found(key).then_some(hour)).collect())
     }
 
-    /// How far the reporter is with an hour.
+    /// Reads the progress of the reporter with an hour.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn closing(&self, hour: UsageHour) -> Result<Closing, StoreError> {
         let item: Option<ClosingItem> = self.get(&keys::progress(hour)).await?;
         Ok(item.map_or(Closing { progress: Progress::Open, at: None }, |item| item.closing))
     }
 
-    /// Writes down how far the reporter is with an hour. Going through a part of it again does no harm.
+    /// Writes the progress of the reporter with an hour. Repeating a part of a step does no harm.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn set_closing(&self, hour: UsageHour, closing: &Closing) -> Result<(), StoreError> {
         let expires_at = after(self.clock.now(), jiff::SignedDuration::from_hours(90 * 24));
         self.put(&keys::progress(hour), &ClosingItem { closing: closing.clone(), expires_at }).await
     }
 
-    /// The newest hour up to which every hour is swept; none before the reporter's first run.
+    /// Returns the newest hour up to which every hour is swept; `None` before the reporter's first run.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn closed_through(&self) -> Result<Option<UsageHour>, StoreError> {
         let item: Option<ClosedThrough> = self.get(&keys::closed_through()).await?;
         Ok(item.map(|item| item.hour))
     }
 
-    /// Writes down up to which hour every hour is swept.
+    /// Writes the hour up to which every hour is swept.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn set_closed_through(&self, hour: UsageHour) -> Result<(), StoreError> {
         self.put(&keys::closed_through(), &ClosedThrough { hour }).await
     }
 
-    /// Writes down that a license's hour is to be looked at again.
+    /// Marks that a license's hour must be checked again.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn mark_dirty(&self, license: &LicenseId, hour: UsageHour) -> Result<(), StoreError> {
         self.put(&keys::dirty(license, hour), &self.dirty(license, hour)).await
     }
 
-    /// A note, written anew, that an hour is to be looked at again.
+    /// Builds a new mark that an hour must be checked again.
     pub(super) fn dirty(&self, license: &LicenseId, hour: UsageHour) -> Dirty {
         let token = ulid::Ulid::generate().to_string();
         Dirty { license: license.clone(), hour, since: self.clock.now(), token }
     }
 
-    /// The hours that are to be looked at again, of one shard.
+    /// Returns the hours of one shard that must be checked again.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn dirty_hours(&self, shard: u8) -> Result<Vec<Dirty>, StoreError> {
         self.query(&keys::dirty_shard(shard), "").await
     }
 
-    /// Whether a license's hour is to be looked at again.
+    /// Returns `true` if a license's hour must be checked again.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn is_dirty(&self, license: &LicenseId, hour: UsageHour) -> Result<bool, StoreError> {
         let dirty: Option<Dirty> = self.get(&keys::dirty(license, hour)).await?;
         Ok(dirty.is_some())
     }
 
-    /// Takes back that an hour is to be looked at again, unless it was written anew meanwhile.
+    /// Removes the mark that an hour must be checked again, unless the mark was written again meanwhile.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn clear_dirty(&self, dirty: &Dirty) -> Result<(), StoreError> {
         let cleared = self
             .client

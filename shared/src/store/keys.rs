@@ -1,6 +1,6 @@
 //! The keys of the table, all in one place.
 //!
-//! The parts are ids that parse, so none of them holds a `#`.
+//! The parts are parsed ids, so none of them contains a `#`.
 
 use std::collections::HashMap;
 
@@ -23,21 +23,21 @@ pub const TENANT_INDEX: &str = "tenant";
 pub const ACCOUNT_INDEX: &str = "account";
 /// The index of licenses by state.
 pub const STATE_INDEX: &str = "state";
-/// The attribute that each index of licenses hashes by, besides the table's own keys.
+/// The attribute that is the partition key of [`TENANT_INDEX`]. A key of the index has it besides the table's own keys.
 pub const TENANT_KEY: &str = "tenant_key";
-/// See [`TENANT_KEY`].
+/// The attribute that is the partition key of [`ACCOUNT_INDEX`]; see [`TENANT_KEY`].
 pub const ACCOUNT_KEY: &str = "account_key";
-/// See [`TENANT_KEY`].
+/// The attribute that is the partition key of [`STATE_INDEX`]; see [`TENANT_KEY`].
 pub const STATE_KEY: &str = "state_key";
 
-/// The sparse index of work that is left.
+/// The sparse index of the work that is left.
 pub const WORK_INDEX: &str = "work";
-/// What the index of work hashes by.
+/// The attribute that is the partition key of [`WORK_INDEX`].
 pub const WORK_KEY: &str = "work_key";
-/// What the index of work sorts by: first what is due first.
+/// The attribute that is the sort key of [`WORK_INDEX`]: what is due first sorts first.
 pub const WORK_SORT: &str = "work_sort";
 
-/// Into how many partitions what every hour writes is spread.
+/// The number of partitions over which the writes of every hour are spread.
 pub const SHARDS: u8 = 4;
 
 /// A kind of work that is left.
@@ -45,37 +45,37 @@ pub const SHARDS: u8 = 4;
 pub enum Work {
     /// Records to send, of the licenses of one shard.
     Pending(u8),
-    /// What a person must look at, of the licenses of one shard.
+    /// Problems that need an operator, of the licenses of one shard.
     Problem(u8),
-    /// Records that count as booked by an answer that may be about another's booking, of the licenses of one shard.
+    /// Records that count as booked although the answer may be about another booking, of the licenses of one shard.
     Unverified(u8),
-    /// Products and dimensions of which nothing gets through.
+    /// Products and dimensions of which AWS accepts no records.
     Paused,
-    /// Licenses that are over and have hours to sum.
+    /// Ended licenses that have hours to sum.
     Flush,
     /// Licenses that move to another key at an hour.
     Move,
-    /// The listings: what there is to be reconciled.
+    /// Listings, which are to be reconciled.
     Listings,
 }
 
-/// In which order records are sent.
+/// The order in which records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
-    /// Their license is ending, or their window closes soon.
+    /// Records whose license is ending, or whose window closes soon.
     Pressing,
-    /// All others.
+    /// All other records.
     Usual,
-    /// They cannot be sent yet, and are looked at last.
+    /// Records that cannot be sent yet. They are processed last.
     Held,
 }
 
 impl Rank {
-    /// Every rank, in its order.
+    /// Every rank, in the order of sending.
     pub const ALL: [Self; 3] = [Self::Pressing, Self::Usual, Self::Held];
 }
 
-/// What sorts the records of a rank.
+/// Returns the prefix that sorts the records of a rank.
 pub(crate) fn rank(rank: Rank) -> &'static str {
     match rank {
         Rank::Pressing => "0#",
@@ -84,7 +84,7 @@ pub(crate) fn rank(rank: Rank) -> &'static str {
     }
 }
 
-/// Where an item is in the table.
+/// The place of an item in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) pk: String,
@@ -115,29 +115,29 @@ pub(crate) fn listing(product: &ProductCode) -> Key {
     Key::new(format!("LISTING#{product}"), "LISTING")
 }
 
-/// That something was done for a listing.
+/// Returns the key of the evidence that something was done for a listing.
 pub(crate) fn evidence(product: &ProductCode, kind: EvidenceKind) -> Key {
     Key::new(listing(product).pk, format!("{EVIDENCE_PREFIX}{}", kind.as_str()))
 }
 
-/// What a person said about a check of a listing.
+/// Returns the key of an operator's attestation about a check of a listing.
 pub(crate) fn attestation(product: &ProductCode, check: &str) -> Key {
     Key::new(listing(product).pk, format!("{ATTESTATION_PREFIX}{check}"))
 }
 
-/// How ready a listing was.
+/// Returns the key of a report about the readiness of a listing.
 pub(crate) fn report(product: &ProductCode, id: &Ulid) -> Key {
     Key::new(listing(product).pk, format!("{REPORT_PREFIX}{id}"))
 }
 
-/// The partition of what AWS let the functions do.
+/// The partition of the outcomes: what AWS allowed the functions to do.
 pub(crate) const OUTCOMES: &str = "OUTCOMES";
 
 pub(crate) fn outcome(function: &str, action: &str) -> Key {
     Key::new(OUTCOMES.to_owned(), format!("{function}#{action}"))
 }
 
-/// The partition of when what the clock starts was last done.
+/// The partition of the last runs of the scheduled jobs.
 pub(crate) const RUNS: &str = "RUNS";
 
 pub(crate) fn run(name: &str) -> Key {
@@ -194,7 +194,7 @@ pub(crate) fn state(name: StateName) -> String {
     format!("STATE#{}", name.as_str())
 }
 
-/// The shard of a license: the same for the same license, and about as many licenses in each.
+/// Returns the shard of a license. A license always has the same shard, and every shard has about as many licenses.
 pub fn shard(license: &LicenseId) -> u8 {
     let sum = license.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     u8::try_from(sum % u32::from(SHARDS)).unwrap_or_default()
@@ -212,59 +212,59 @@ pub(crate) fn work(work: Work) -> String {
     }
 }
 
-/// By product.
+/// Sorts listings by product.
 pub(crate) fn listing_sort(product: &ProductCode) -> String {
     format!("LISTING#{product}")
 }
 
-/// What sorts before and after all listings.
+/// Returns the sort keys before and after all listings.
 pub(crate) fn all_listings() -> (String, String) {
     ("LISTING#".to_owned(), "LISTING#~".to_owned())
 }
 
-/// A moment as it sorts among others.
+/// Formats a moment so that its text sorts by time.
 pub(crate) fn moment(at: Timestamp) -> String {
     format!("{:012}", at.as_second())
 }
 
-/// By rank, then by when they are due, then by their hour.
+/// Sorts pending records by rank, then by the time at which they are due, then by their hour.
 pub(crate) fn pending_sort(rank: Rank, record: &HourlyRecord) -> String {
     let name = &record.name;
     format!("{}{}#{}#{}", self::rank(rank), moment(record.not_before), name.hour, name.license)
 }
 
-/// What sorts before and after all pending records.
+/// Returns the sort keys before and after all pending records.
 pub(crate) fn all_pending() -> (String, String) {
     (rank(Rank::Pressing).to_owned(), format!("{}~", rank(Rank::Held)))
 }
 
-/// What sorts before and after the pending records that go before others.
+/// Returns the sort keys before and after the pending records that are sent before others.
 pub(crate) fn all_pressing() -> (String, String) {
     (rank(Rank::Pressing).to_owned(), rank(Rank::Usual).to_owned())
 }
 
-/// What sorts before and after the records of one rank that are due.
+/// Returns the sort keys before and after the records of one rank that are due.
 pub(crate) fn pending_due(rank: Rank, now: Timestamp) -> (String, String) {
     (self::rank(rank).to_owned(), format!("{}{}#~", self::rank(rank), moment(now)))
 }
 
-/// By kind of problem, then by age.
+/// Sorts problems by kind, then by age.
 pub(crate) fn problem_sort(kind: &str, since: Timestamp, name: &RecordName) -> String {
     format!("{kind}#{}#{name}", moment(since))
 }
 
-/// The partition of the usage of one license and hour.
+/// Returns the partition of the usage of one license and hour.
 pub(crate) fn usage(license: &LicenseId, hour: UsageHour) -> String {
     format!("USAGE#{license}#{hour}")
 }
 
-/// The prefix of everything that was reported under one key.
+/// Returns the prefix of everything that was reported under one key.
 pub(crate) fn usage_of_key(dimension: &DimensionKey, key: &KeyHash) -> String {
     format!("{dimension}#{}#", key.as_str())
 }
 
-/// The key of an event of an open hour. Each content that is reported, and each time that intake received it, is an
-/// item of its own: a later write takes nothing of an earlier one back.
+/// Returns the sort key of an event of an open hour. Each content that is reported, and each time that intake received
+/// it, is a separate item, so that a later write replaces no earlier one.
 pub(crate) fn usage_open(event: &UsageEvent, received_at: Timestamp) -> String {
     let UsageEvent { dimension, key, revision, .. } = event;
     let (content, received) = (event.content_hash(), received_at.as_millisecond());
@@ -275,7 +275,8 @@ pub(crate) fn usage_late(dimension: &DimensionKey, key: &KeyHash) -> String {
     format!("{}late", usage_of_key(dimension, key))
 }
 
-/// What was carried from another hour: `carried` is the other record's new total, so that each carry is one item.
+/// Returns the sort key of usage that was carried from another hour. `carried` is the new total of the other record, so
+/// that each carry is one item.
 pub(crate) fn usage_carried(dimension: &DimensionKey, origin: UsageHour, carried: &str) -> String {
     format!("{dimension}#~{origin}#{carried}")
 }
@@ -288,17 +289,17 @@ pub(crate) fn marker(of: UsageHour, license: &LicenseId) -> Key {
     Key::new(hour(of, shard(license)), license.as_str())
 }
 
-/// How far the reporter is with an hour.
+/// Returns the key of the reporter's progress with an hour.
 pub(crate) fn progress(of: UsageHour) -> Key {
     Key::new(format!("HOUR#{of}"), "PROGRESS")
 }
 
-/// Up to which hour the reporter is done with all of them.
+/// Returns the key of the hour up to which the reporter is done with every hour.
 pub(crate) fn closed_through() -> Key {
     Key::new("REPORTER".to_owned(), "CLOSED_THROUGH")
 }
 
-/// How far the reconciliation is.
+/// Returns the key of the reconciliation's progress.
 pub(crate) fn reconciliation() -> Key {
     Key::new("RECONCILIATION".to_owned(), "PROGRESS")
 }
@@ -319,23 +320,23 @@ pub(crate) fn record(name: &RecordName) -> Key {
     Key::new(records(&name.license), format!("{}#{}", name.hour, name.dimension))
 }
 
-/// Something about a record that its state does not tell.
+/// Returns the key of a note: something about a record that its state does not show.
 pub(crate) fn note(name: &RecordName) -> Key {
     Key::new(format!("NOTE#{}", name.license), format!("{}#{}", name.hour, name.dimension))
 }
 
-/// A key that was reported with several contents in one revision.
+/// Returns the key of the note about a key that was reported with several contents in one revision.
 pub(crate) fn contested(about: &RecordName, key: &ContestedKey) -> Key {
     let Key { pk, sk } = note(about);
     Key { pk, sk: format!("{sk}#{}#{:010}", key.key.as_str(), key.revision) }
 }
 
-/// That AWS has shown a booking of a product that is not ours.
+/// Returns the key of the mark that AWS has shown a booking of a product that Stallkeeper did not make.
 pub(crate) fn foreign_booking(product: &ProductCode) -> Key {
     Key::new(listing(product).pk, "FOREIGN_BOOKING")
 }
 
-/// What people did, by month.
+/// Returns the key of an audit entry, in the partition of its month.
 pub(crate) fn audit(month: &str, id: &Ulid) -> Key {
     Key::new(audit_month(month), id.to_string())
 }

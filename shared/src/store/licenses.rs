@@ -1,4 +1,4 @@
-//! Licenses: read, listed, and changed together with what the world is told of the change.
+//! Licenses: reads, lists, and changes that are written together with their events.
 
 use std::collections::HashMap;
 
@@ -15,14 +15,14 @@ use crate::license::{License, StateName, transition};
 use crate::notification::{OutboundEvent, OutboundEventKind};
 use crate::registration::{Contact, Handoff, SecretHash};
 
-/// A change of a license, as a function of the row makes it.
+/// The change of a license, computed from its row.
 #[derive(Debug)]
 pub struct Change {
-    /// The license as it shall be.
+    /// The license after the change.
     pub license: License,
-    /// What the world is told beyond what the license itself shows.
+    /// The events to publish in addition to those that [`transition`] derives from the license.
     pub events: Vec<OutboundEventKind>,
-    /// What is written with it, or not at all.
+    /// The items that are written in the same transaction.
     pub also: Vec<Also>,
 }
 
@@ -33,7 +33,7 @@ pub enum Also {
     Contact(Contact),
     /// A handoff, under the hash of its code.
     Handoff(SecretHash, Handoff),
-    /// Who changed the license by hand, and why.
+    /// The audit entry of a manual change.
     Audit(AuditEntry),
 }
 
@@ -43,12 +43,12 @@ impl From<License> for Change {
     }
 }
 
-/// Which page of an index is asked for.
+/// The page of an index to read.
 struct PageQuery {
-    /// Where the last one ended.
+    /// The place where the last page ended.
     from: Option<Item>,
     limit: Option<i32>,
-    /// The one attribute that is wanted; none for all.
+    /// The one attribute to read; `None` for all.
     only: Option<&'static str>,
 }
 
@@ -57,45 +57,47 @@ struct PageQuery {
 pub struct Page {
     /// The licenses.
     pub licenses: Vec<License>,
-    /// Where the next page begins; none after the last.
+    /// The cursor of the next page; `None` after the last.
     pub next: Option<String>,
 }
 
 impl Store {
-    /// A license, as the table has it at this moment.
+    /// Reads a license, as the table has it at this moment.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn license(&self, id: &LicenseId) -> Result<Option<License>, StoreError> {
         let license: Option<License> = self.get(&keys::license(id)).await?;
         Ok(license.filter(|license| self.is_still_there(license)))
     }
 
-    /// TTL takes its time.
+    /// Returns `true` unless the license has expired. TTL deletes an expired item only after some time.
     fn is_still_there(&self, license: &License) -> bool {
         license.expires_at.is_none_or(|at| at > self.clock.now().as_second())
     }
 
-    /// Licenses, as the table has them at this moment, in no order; those that are not there are left out.
+    /// Reads licenses, as the table has them at this moment, in no order. Licenses that do not exist are left out.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn licenses(&self, ids: &[LicenseId]) -> Result<Vec<License>, StoreError> {
         let keys = ids.iter().map(|id| keys::license(id).attributes()).collect();
         self.get_many(keys).await?.into_iter().map(read).collect()
     }
 
-    /// Changes a license: `change` is given the row as it is and answers what it shall be, or none to leave it.
+    /// Changes a license. `change` receives the current row and returns the change, or `None` to leave the row as it
+    /// is.
     ///
-    /// The row, the events that its change tells and what goes with it are written in one transaction, on condition
-    /// that nobody has written the row meanwhile; otherwise `change` is asked again, so it must be a pure function
-    /// of the row. A change that changes and tells nothing writes nothing. Answers the row as it then is.
+    /// The row, the events and the additional items are written in one transaction, on the condition that no other
+    /// writer has written the row meanwhile. Otherwise `change` is called again with the newer row, so it must be a
+    /// pure function of the row. A change without a difference, events and additional items writes nothing. Returns the
+    /// row as it then is.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or others keep writing the same license.
+    /// Fails when the table does not answer, or when other writers keep writing the same license.
     pub async fn change_license(
         &self,
         id: &LicenseId,
@@ -133,11 +135,11 @@ impl Store {
         Err(StoreError::Contended(keys::license(id).pk))
     }
 
-    /// Every license of a tenant, from the index.
+    /// Returns every license of a tenant, from the index.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn licenses_of_tenant(&self, tenant: &TenantId) -> Result<Vec<License>, StoreError> {
         let mut licenses = Vec::new();
         let mut from = None;
@@ -155,11 +157,11 @@ impl Store {
         }
     }
 
-    /// A page of the licenses that an account bought, from the index.
+    /// Returns a page of the licenses that an account bought, from the index.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor is not one of this query's.
     pub async fn licenses_of_account(
         &self,
         account: &AccountId,
@@ -169,11 +171,12 @@ impl Store {
         self.license_page(keys::ACCOUNT_INDEX, keys::ACCOUNT_KEY, keys::account(account), cursor, limit).await
     }
 
-    /// A page of the licenses that were written in a state, from the index. Time may have moved one on since.
+    /// Returns a page of the licenses that were written in a state, from the index. A license may have moved on with
+    /// time since it was written.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor is not one of this query's.
     pub async fn licenses_in_state(
         &self,
         state: StateName,
@@ -183,12 +186,12 @@ impl Store {
         self.license_page(keys::STATE_INDEX, keys::STATE_KEY, keys::state(state), cursor, limit).await
     }
 
-    /// A page of the names of the licenses that were written in a state, from the index, after the place where the last
-    /// page ended; and where this one does, if it is not the last.
+    /// Returns a page of the ids of the licenses that were written in a state, from the index. The page starts after
+    /// the place where the last page ended. Also returns the place where this page ends, if it is not the last.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor is not one of this query's.
     pub async fn names_in_state(
         &self,
         state: StateName,
@@ -207,31 +210,31 @@ impl Store {
         Ok((names.collect::<Result<_, _>>()?, last.as_ref().and_then(write_cursor)))
     }
 
-    /// The events told of a license, oldest first.
+    /// Returns the events of a license, oldest first.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn events_of_license(&self, license: &LicenseId) -> Result<Vec<OutboundEvent>, StoreError> {
         let mut events: Vec<OutboundEvent> = self.query(&keys::license(license).pk, keys::EVENT_PREFIX).await?;
         events.sort_by_key(|event| event.sequence);
         Ok(events)
     }
 
-    /// The licenses that are over and whose last hours are to be looked at now, from the index of work.
+    /// Returns the ended licenses whose last hours are to be settled now, from the index of work.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn licenses_to_flush(&self, now: Timestamp) -> Result<Vec<LicenseId>, StoreError> {
         self.licenses_due(keys::Work::Flush, now).await
     }
 
-    /// The licenses whose move to another key is due, from the index of work.
+    /// Returns the licenses whose move to another key is due, from the index of work.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn licenses_to_move(&self, now: Timestamp) -> Result<Vec<LicenseId>, StoreError> {
         self.licenses_due(keys::Work::Move, now).await
     }
@@ -295,7 +298,7 @@ impl Store {
     fn license_write(&self, license: &License, based_on: u64) -> Result<TransactWriteItem, StoreError> {
         let mut item = write(&keys::license(&license.id), license)?;
         let mut index = |name: &str, value: String| item.insert(name.to_owned(), AttributeValue::S(value));
-        // A probe is in no list.
+        // A probe appears in no list.
         if !license.id.is_probe() {
             index(keys::STATE_KEY, keys::state(license.state.name()));
         }
@@ -308,7 +311,7 @@ impl Store {
         let moves = license.moving.as_ref().filter(|moving| moving.is_planned());
         let moves = moves.map(|moving| (moving.due_at(), keys::Work::Move));
         let flushes = license.flush_at.map(|at| (at, keys::Work::Flush));
-        // Whichever comes first; the other is listed when that is done.
+        // The earlier of the two; the other one is listed when that is done.
         if let Some((at, work)) = moves.into_iter().chain(flushes).min_by_key(|(at, _)| *at) {
             index(keys::WORK_KEY, keys::work(work));
             index(keys::WORK_SORT, keys::moment(at));
@@ -339,7 +342,7 @@ pub(super) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreEr
     StoreError::Unavailable(Box::new(error))
 }
 
-/// A cursor is the key that the last page ended at; all its attributes are texts.
+/// Encodes a cursor: the key at which the last page ended. All its attributes are strings.
 fn write_cursor(last: &Item) -> Option<String> {
     let plain: HashMap<&str, &String> =
         last.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_s().ok()?))).collect();

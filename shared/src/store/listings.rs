@@ -10,11 +10,11 @@ use super::{Store, StoreError, keys, unavailable, write};
 use crate::ids::ProductCode;
 use crate::listing::Listing;
 
-/// How long a listing that was read is good.
+/// The time that a cached listing is valid.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
-/// Listings that were read a short time ago. That a product has none is not remembered, so a new listing works at
-/// once.
+/// Listings that were read a short time ago. The cache does not remember that a product has no listing, so a new
+/// listing works immediately.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cache(Arc<Mutex<HashMap<ProductCode, (Timestamp, Listing)>>>);
 
@@ -32,11 +32,11 @@ impl Cache {
 }
 
 impl Store {
-    /// The listing of a product; none if this stack has nothing to do with it. At most a minute old.
+    /// Returns the listing of a product, at most one minute old; `None` if the product has no listing in this stack.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn listing(&self, product: &ProductCode) -> Result<Option<Listing>, StoreError> {
         let now = self.clock.now();
         if let Some(listing) = self.listings.get(product, now) {
@@ -49,11 +49,11 @@ impl Store {
         Ok(listing)
     }
 
-    /// Every listing of the stack, from the index of work, in the order of their product codes.
+    /// Returns every listing of the stack, from the index of work, in the order of their product codes.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn all_listings(&self) -> Result<Vec<Listing>, StoreError> {
         let (mut listings, mut from) = (Vec::new(), None);
         loop {
@@ -70,7 +70,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn put_listing(&self, listing: &Listing) -> Result<(), StoreError> {
         let product = &listing.product_code;
         let mut item = write(&keys::listing(product), listing)?;

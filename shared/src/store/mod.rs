@@ -1,8 +1,9 @@
-//! The table.
+//! The DynamoDB table.
 //!
-//! One file an item kind; this one holds what they share. Reads that decide are consistent reads of the base table;
-//! an index only says where to look. A row that others may write at the same time carries a `version`: a write holds
-//! only on the version that it was made from, and is made again from the newer row otherwise.
+//! Each kind of item has its own file; this file holds what they share. Reads that decide something are consistent
+//! reads of the base table; an index is only a hint where to read. A row that several writers may write at the same
+//! time carries a `version`. A write holds only if the row still has the version that the write was computed from.
+//! Otherwise the write is computed again from the newer row.
 
 mod agreements;
 mod audit;
@@ -47,20 +48,20 @@ pub use reconciliation::{Reconciled, Stop};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 
-/// An item as DynamoDB has it.
+/// An item in the form of DynamoDB.
 type Item = HashMap<String, AttributeValue>;
 
-/// Where a page of the index of work ended.
+/// The place where a page of the index of work ended.
 #[derive(Debug, Clone)]
 pub struct IndexKey(Item);
 
-/// How many items one BatchGetItem reads.
+/// The most items of one BatchGetItem.
 const MOST_GETS: usize = 100;
 
-/// How often a write is made again from a newer row before it is given up for now.
+/// The most attempts at one operation, each from newer data, before it is given up for now.
 const RACES: u32 = 20;
 
-/// The table, and the clock that its callers go by.
+/// The table, and the clock that its callers use.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
@@ -70,37 +71,37 @@ pub struct Store {
     noted: evidence::Noted,
 }
 
-/// Why the table did not do what was asked.
+/// An error of the table.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB did not do it this time; the same call may go through later.
+    /// DynamoDB did not perform the operation this time. The same call may succeed later.
     #[error("the table did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Others kept writing the same row; the same call may go through later.
+    /// Other writers kept writing the same row. The same call may succeed later.
     #[error("the row {0} is being written by others")]
     Contended(String),
-    /// An item is not what this version of the code writes.
+    /// An item does not have the form that this version of the code writes.
     #[error("the item {key} cannot be read")]
     Unreadable {
-        /// Where it is.
+        /// The key of the item.
         key: String,
-        /// What is wrong with it.
+        /// The error of the conversion.
         #[source]
         source: serde_dynamo::Error,
     },
-    /// A page's cursor is not one that was handed out.
+    /// The cursor of a page is not one that the query returned.
     #[error("the cursor is not one of this query's")]
     BadCursor,
 }
 
 impl Store {
-    /// The table of that name.
+    /// Creates a store on the table of that name.
     pub fn new(config: &SdkConfig, table: impl Into<String>, clock: Clock) -> Self {
         let (listings, noted) = (listings::Cache::default(), evidence::Noted::default());
         Self { client: Client::new(config), table: table.into(), clock, listings, noted }
     }
 
-    /// The clock that writes go by.
+    /// Returns the clock that dates the writes.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -119,20 +120,20 @@ impl Store {
         answer.item.map(read).transpose()
     }
 
-    /// Writes one item, whatever was there.
+    /// Writes one item, and replaces an existing one.
     async fn put<T: Serialize>(&self, key: &Key, value: &T) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.table).set_item(Some(write(key, value)?));
         request.send().await.map_err(unavailable)?;
         Ok(())
     }
 
-    /// Items of the table by their keys, consistently, in no order; those that are not there are left out.
+    /// Reads items by their keys, consistently, in no order. Items that do not exist are left out.
     async fn get_many(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let chunks = keys.chunks(MOST_GETS).map(|chunk| self.get_batch(chunk.to_vec()));
         Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
     }
 
-    /// One BatchGetItem. What DynamoDB leaves over is asked for again.
+    /// Reads one batch with BatchGetItem. Keys that DynamoDB leaves unprocessed are requested again.
     async fn get_batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for race in 0..RACES {
@@ -150,8 +151,8 @@ impl Store {
         Err(StoreError::Contended("BatchGetItem".to_owned()))
     }
 
-    /// A page of what the index of work has between two sort keys, in its order, and where the next page begins. An
-    /// index is only a hint of where to look.
+    /// Returns a page of the index of work between two sort keys, in their order, and the place where the next page
+    /// starts. An index is only a hint where to read.
     async fn work_items(
         &self,
         work: keys::Work,
@@ -176,7 +177,7 @@ impl Store {
         Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key.map(IndexKey)))
     }
 
-    /// The same, read.
+    /// Returns the same page, with its items deserialized.
     async fn work_page<T: DeserializeOwned>(
         &self,
         work: keys::Work,
@@ -188,11 +189,11 @@ impl Store {
         Ok((items.into_iter().map(read).collect::<Result<_, _>>()?, next))
     }
 
-    /// The items of one partition whose sort key begins with `prefix`, every page, consistently.
+    /// Returns the items of one partition whose sort key starts with `prefix`: every page, read consistently.
     async fn query<T: DeserializeOwned>(&self, pk: &str, prefix: &str) -> Result<Vec<T>, StoreError> {
         let request = self.client.query().table_name(&self.table);
         let request = request.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
-        // DynamoDB takes no empty text in a condition on a key.
+        // DynamoDB accepts no empty string in a condition on a key.
         let request = if prefix.is_empty() {
             request.key_condition_expression("pk = :pk")
         } else {
@@ -208,27 +209,27 @@ impl Store {
         Ok(found)
     }
 
-    /// In a transaction: an item, whatever is there.
+    /// Builds a transaction's put of an item, which replaces an existing one.
     fn put_any(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         Ok(TransactWriteItem::builder().put(put.build().map_err(licenses::unbuildable)?).build())
     }
 
-    /// In a transaction: an item where there is none.
+    /// Builds a transaction's put of an item that must not exist yet.
     fn put_new_item(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk)");
         Ok(TransactWriteItem::builder().put(put.build().map_err(licenses::unbuildable)?).build())
     }
 
-    /// In a transaction: takes an item away, if it is there.
+    /// Builds a transaction's delete of an item, if it exists.
     fn take_away(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(licenses::unbuildable)?).build())
     }
 
-    /// Makes writes together, unless one of their conditions does not hold or another write came between. Answers
-    /// whether they are made.
+    /// Makes writes in one transaction. Returns `false`, and writes nothing, if one of their conditions does not hold
+    /// or another write came first.
     async fn write_unless_lost(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(true),
@@ -238,23 +239,23 @@ impl Store {
     }
 }
 
-/// Reads what an item holds; attributes that are only for the table are passed over.
+/// Deserializes an item. Attributes that only the table uses are ignored.
 fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     let key = format!("{} {}", part("pk"), part("sk"));
     serde_dynamo::from_item(item).map_err(|source| StoreError::Unreadable { key, source })
 }
 
-/// The event that an item of the table's stream holds.
+/// Reads the event in an item of the table's stream.
 ///
 /// # Errors
 ///
-/// When it holds none.
+/// Fails when the item holds no event.
 pub fn event_in(image: serde_dynamo::Item) -> Result<OutboundEvent, serde_dynamo::Error> {
     serde_dynamo::from_item(image)
 }
 
-/// An item that holds `value` at `key`.
+/// Builds an item that holds `value` at `key`.
 fn write<T: Serialize>(key: &Key, value: &T) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(value)
         .map_err(|source| StoreError::Unreadable { key: format!("{} {}", key.pk, key.sk), source })?;
@@ -270,18 +271,19 @@ where
     StoreError::Unavailable(Box::new(error))
 }
 
-/// What an expression of a write is about.
+/// Builds the values of an expression.
 fn values<const N: usize>(values: [(&str, AttributeValue); N]) -> Option<HashMap<String, AttributeValue>> {
     Some(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// A value as an attribute.
+/// Serializes a value as an attribute.
 fn attribute<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
     serde_dynamo::to_attribute_value(value)
         .map_err(|source| StoreError::Unreadable { key: "an attribute".to_owned(), source })
 }
 
-/// Whether a write did not hold because another came between: it is to be made again from the row as it is now.
+/// Returns `true` if a write failed because another write came first. The write must be computed again from the current
+/// row.
 fn is_race(code: Option<&str>) -> bool {
     matches!(
         code,
@@ -294,7 +296,7 @@ fn is_race(code: Option<&str>) -> bool {
     )
 }
 
-/// Whether a transaction did not hold for such a reason, and for no other.
+/// Returns `true` if a transaction failed for such a reason, and for no other.
 fn is_lost_race(error: &TransactWriteItemsError) -> bool {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
@@ -310,7 +312,7 @@ async fn backoff(race: u32) {
     pause(Duration::from_millis(u64::from(5 * race * race).min(200))).await;
 }
 
-/// Waits. No time is none at all: a timer would take its tick of a millisecond for it.
+/// Waits. A wait of zero returns immediately, since a timer would take its tick of one millisecond for it.
 async fn pause(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;

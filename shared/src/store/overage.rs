@@ -1,4 +1,4 @@
-//! Overages: moved in the transaction that freezes the record which bills them.
+//! Overages: each is written in the transaction that freezes the record which bills it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 
@@ -8,11 +8,11 @@ use crate::metering::HourlyRecord;
 use crate::overage::Overage;
 
 impl Store {
-    /// How far a license is with a dimension in a period; none if nothing of it was counted yet.
+    /// Returns the overage of a license and dimension in a period; `None` if nothing of it was counted yet.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn overage(
         &self,
         license: &LicenseId,
@@ -22,22 +22,23 @@ impl Store {
         self.get(&keys::overage(license, dimension, period)).await
     }
 
-    /// How far a license is with every dimension in every period.
+    /// Returns the overages of a license, for every dimension and period.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn overages(&self, license: &LicenseId) -> Result<Vec<Overage>, StoreError> {
         self.query(&keys::license(license).pk, keys::OVERAGE_PREFIX).await
     }
 
-    /// Freezes the record of an overage, once, together with the overage if it bills something: on condition that the
-    /// record's name has none and that the overage was not written since it was read, in `overage.version`. A note about
-    /// it is taken back. Answers whether it is written.
+    /// Freezes the record of an overage, once, together with the overage if the record bills something. The write holds
+    /// only if the record's name has no record, and the overage was not written since it was read (`overage.version`).
+    /// A note about the record is removed. Returns `true` if the record was written.
     ///
     /// # Errors
     ///
-    /// When the table does not answer. It may be written then; the record's name tells.
+    /// Fails when the table does not answer. The record may be written then; reading it by its name shows whether it
+    /// was.
     pub async fn freeze_overage(&self, record: &HourlyRecord, overage: Option<&Overage>) -> Result<bool, StoreError> {
         let mut writes =
             vec![TransactWriteItem::builder().put(self.frozen(record)?).build(), self.no_note(&record.name)?];

@@ -1,4 +1,4 @@
-//! Pauses: products and dimensions of which nothing gets through to AWS until somebody mends them.
+//! Pauses: products and dimensions of which AWS accepts no records until an operator fixes them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 use super::{Store, StoreError, keys, unavailable, write};
 use crate::ids::{DimensionKey, ProductCode};
 
-/// That nothing of a product, or of one dimension of it, gets through.
+/// A pause: AWS accepts no records of a product, or of one dimension of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
     /// The product.
     pub product: ProductCode,
-    /// The dimension; none if it is all of the product.
+    /// The dimension; `None` if the whole product is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimension: Option<DimensionKey>,
-    /// AWS's word for why.
+    /// The reason that AWS gave.
     pub reason: String,
-    /// Since when.
+    /// The start of the pause.
     pub since: Timestamp,
 }
 
 impl Store {
-    /// What of a product is paused.
+    /// Returns the pauses of a product.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn pauses(&self, product: &ProductCode) -> Result<Vec<Pause>, StoreError> {
         self.query(&keys::pauses(product), "").await
     }
@@ -35,7 +35,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn pause(&self, pause: &Pause) -> Result<(), StoreError> {
         let key = keys::pause(&pause.product, pause.dimension.as_ref());
         let mut item = write(&key, pause)?;
@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn lift_pause(&self, pause: &Pause) -> Result<(), StoreError> {
         let key = keys::pause(&pause.product, pause.dimension.as_ref());
         let request = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));

@@ -1,7 +1,7 @@
-//! What a person must look at, and what a person did about it.
+//! Problems that need an operator, and what operators did about them.
 //!
-//! Records in a state that nothing gets them out of by itself, records that are held, notes of what no state tells,
-//! and pauses stand in the index of work, from where they are listed.
+//! The index of work lists records in a state that they cannot leave by themselves, held records, notes about what no
+//! state shows, and pauses.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -22,41 +22,41 @@ use crate::ids::ProductCode;
 use crate::ledger::ContestedKey;
 use crate::metering::{HourlyRecord, RecordName};
 
-/// Something about a license's hour and dimension that no record's state tells.
+/// Something about a license's hour and dimension that no record's state shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Which hour and dimension.
+    /// The license, hour and dimension.
     #[serde(flatten)]
     pub about: RecordName,
-    /// What.
+    /// The kind of the note.
     pub note: NoteKind,
-    /// How much usage it is about.
+    /// The amount of usage that the note is about.
     pub amount: Decimal,
-    /// Since when.
+    /// The time at which it was first noted.
     pub since: Timestamp,
-    /// The key, if it is about one.
+    /// The contested key, if the note is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contested: Option<ContestedKey>,
 }
 
-/// What a note says.
+/// The kind of a note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
-    /// More is in records than the hour holds.
+    /// The records hold more usage than the hour.
     Overbilled,
-    /// No hour of the billing month can take it any more.
+    /// No hour of the billing month can take the usage any more.
     Uncarried,
-    /// It waits for the start of its agreement to be known.
+    /// The usage waits until the start of its agreement is known.
     PeriodUnknown,
-    /// It waits for what the contract includes to be known.
+    /// The usage waits until the included quantity of the contract is known.
     IncludedUnknown,
     /// One key and revision was reported with several contents.
     KeyReused,
 }
 
 impl NoteKind {
-    /// The kind of problem that it is.
+    /// Returns the kind of problem that the note is.
     pub fn problem(self) -> ProblemKind {
         match self {
             Self::Overbilled => ProblemKind::Overbilled,
@@ -67,29 +67,29 @@ impl NoteKind {
     }
 }
 
-/// The kinds of what a person must look at.
+/// The kinds of problems that need an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
-    /// Not sendable until something is known.
+    /// It cannot be sent until something is known.
     Held,
-    /// AWS has another quantity.
+    /// AWS has another quantity for the record.
     Conflict,
-    /// AWS does not take it.
+    /// AWS does not accept the record.
     Refused,
-    /// AWS's window closed.
+    /// AWS's window closed before the record was accepted.
     Expired,
-    /// AWS may have booked it.
+    /// AWS may have booked the record.
     Unconfirmed,
-    /// More is in records than was used.
+    /// The records hold more usage than was used.
     Overbilled,
     /// Usage that no hour can take any more.
     Uncarried,
-    /// Something was reported twice with different content under one key and revision.
+    /// Usage was reported twice with different content under one key and revision.
     KeyReused,
-    /// It counts as booked, and the booking may be of something else that meters the product.
+    /// The record counts as booked, but the booking may belong to another program that meters the product.
     Unverified,
-    /// Nothing of a product or dimension gets through.
+    /// AWS accepts no records of a product or dimension.
     Paused,
 }
 
@@ -108,7 +108,7 @@ impl ProblemKind {
         Self::Paused,
     ];
 
-    /// Its name in the table and in the API.
+    /// Returns the name in the table and in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -138,7 +138,7 @@ impl FromStr for ProblemKind {
 #[error("must be one of {}", ProblemKind::ALL.map(ProblemKind::name).join(", "))]
 pub struct UnknownKind;
 
-/// One thing that a person must look at.
+/// A problem that needs an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// A record.
@@ -149,31 +149,32 @@ pub enum Problem {
     Pause(Pause),
 }
 
-/// That AWS has shown a booking of a product that is not ours.
+/// A mark that AWS has shown a booking of a product that Stallkeeper did not make.
 #[derive(Debug, Serialize, Deserialize)]
 struct ForeignBooking {
-    /// The record that AWS has another quantity of.
+    /// The record for which AWS has another quantity.
     record: String,
     at: Timestamp,
 }
 
-/// A page of what an index lists.
+/// A page of a list.
 #[derive(Debug)]
 pub struct Listed<T> {
-    /// What is on it.
+    /// The items of the page.
     pub found: Vec<T>,
-    /// Where the next page begins; none after the last.
+    /// The cursor of the next page; `None` after the last.
     pub next: Option<String>,
 }
 
 impl Store {
-    /// Writes a note. It takes the place of one about the same, and stands since when that did. It is written only if
-    /// the record that it is about is as it was read, and if there still is none where none was: otherwise the usage is
-    /// on its way already. Answers whether it is written.
+    /// Writes a note. It replaces a note about the same record name, and keeps the time of that note.
+    ///
+    /// The note is written only if the record that it is about is as it was read, or, if there was no record, there
+    /// still is none. Otherwise the usage is being processed already. Returns `true` if the note was written.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn write_note(&self, note: &Note, record: Option<&HourlyRecord>) -> Result<bool, StoreError> {
         let key = keys::note(&note.about);
         let before: Option<Note> = self.get(&key).await?;
@@ -190,11 +191,12 @@ impl Store {
         self.write_unless_lost(writes).await
     }
 
-    /// Lists a key that was reported with several contents, and answers whether it is listed anew.
+    /// Lists a key that was reported with several contents. Returns `true` if the key was not listed yet with these
+    /// contents.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn list_contested(&self, about: &RecordName, contested: &ContestedKey) -> Result<bool, StoreError> {
         let key = keys::contested(about, contested);
         let before: Option<Note> = self.get(&key).await?;
@@ -221,31 +223,32 @@ impl Store {
         Ok(true)
     }
 
-    /// Keeps that AWS has shown a booking of a product that is not ours.
+    /// Records that AWS has shown a booking of a product that Stallkeeper did not make.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn note_foreign_booking(&self, record: &HourlyRecord) -> Result<(), StoreError> {
         let seen = ForeignBooking { record: record.name.to_string(), at: self.clock.now() };
         self.put(&keys::foreign_booking(&record.product), &seen).await
     }
 
-    /// Reports whether AWS has ever shown a booking of a product that is not ours.
+    /// Returns `true` if AWS has ever shown a booking of a product that Stallkeeper did not make.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn has_foreign_booking(&self, product: &ProductCode) -> Result<bool, StoreError> {
         let seen: Option<ForeignBooking> = self.get(&keys::foreign_booking(product)).await?;
         Ok(seen.is_some())
     }
 
-    /// A page of the records that count as booked by a DuplicateRecord after an attempt without an answer, oldest first.
+    /// Returns a page of the records that count as booked by a DuplicateRecord after an unanswered attempt, oldest
+    /// first in each shard.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or the cursor is not one of this list's.
+    /// Fails when the table does not answer, or the cursor is not one of this list's.
     pub async fn unverified_records(
         &self,
         cursor: Option<&str>,
@@ -254,16 +257,16 @@ impl Store {
         self.walk(&unverified(), cursor, limit, read).await
     }
 
-    /// Takes the note about a record's name back, if there is one.
+    /// Removes the note about a record's name, if there is one.
     pub(super) fn no_note(&self, about: &RecordName) -> Result<TransactWriteItem, StoreError> {
         self.take_away(&keys::note(about))
     }
 
-    /// A page of what a person must look at, of one kind or of all; the pages' lengths vary.
+    /// Returns a page of the problems of one kind or of all kinds. The pages vary in length.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or the cursor is not one of this list's.
+    /// Fails when the table does not answer, or the cursor is not one of this list's.
     pub async fn problems(
         &self,
         kind: Option<ProblemKind>,
@@ -273,22 +276,23 @@ impl Store {
         self.walk(&segments(kind), cursor, limit, read_problem).await
     }
 
-    /// A page of the records that are not decided yet: of each shard the pressing ones first, then by when they are due.
+    /// Returns a page of the records that are not decided yet: of each shard the urgent ones first, then by the time at
+    /// which they are due.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or the cursor is not one of this list's.
+    /// Fails when the table does not answer, or the cursor is not one of this list's.
     pub async fn pending_records(&self, cursor: Option<&str>, limit: i32) -> Result<Listed<HourlyRecord>, StoreError> {
         let shards: Vec<Segment> = (0..SHARDS).map(|shard| Segment::all(Work::Pending(shard))).collect();
         self.walk(&shards, cursor, limit, read).await
     }
 
-    /// Makes a record that is over one to be sent again, as it is, and writes down who did so; on condition that it is
-    /// as it was read. Answers whether it was.
+    /// Requeues an ended record, so that it is sent again unchanged, and writes an audit entry. The write holds only if
+    /// the record is as it was read. Returns `true` if it was.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn requeue(
         &self,
         before: &HourlyRecord,
@@ -300,7 +304,7 @@ impl Store {
         self.write_unless_lost(writes).await
     }
 
-    /// Goes through parts of the index of work, one after the other, until a page is full.
+    /// Walks through parts of the index of work, one after the other, until a page is full.
     async fn walk<T>(
         &self,
         segments: &[Segment],
@@ -319,7 +323,7 @@ impl Store {
         while let Some(segment) = segments.get(number) {
             let left = limit - i32::try_from(found.len()).unwrap_or(limit);
             if left <= 0 {
-                // The page is full at the end of a part: the next begins with the one after it.
+                // The page is full at the end of a part: the next page starts with the following part.
                 let after = from.unwrap_or_else(|| IndexKey(segment.before()));
                 return Ok(Listed { found, next: Cursor { segment: number, after }.write() });
             }
@@ -353,12 +357,12 @@ impl Segment {
     }
 
     fn of(work: Work, prefix: &str) -> Self {
-        // DynamoDB takes no empty text in a condition on a key.
+        // DynamoDB accepts no empty string in a condition on a key.
         let first = if prefix.is_empty() { " ".to_owned() } else { prefix.to_owned() };
         Self { work, first, last: format!("{prefix}~") }
     }
 
-    /// A key that sorts before everything in it.
+    /// Returns a key that sorts before everything in the segment.
     fn before(&self) -> Item {
         [("pk", " "), ("sk", " "), (keys::WORK_KEY, &keys::work(self.work)), (keys::WORK_SORT, &self.first)]
             .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
@@ -366,7 +370,7 @@ impl Segment {
     }
 }
 
-/// Where problems of a kind stand.
+/// Returns the segments that list the problems of a kind, or of all kinds.
 fn segments(kind: Option<ProblemKind>) -> Vec<Segment> {
     let shards = || 0..SHARDS;
     let held = || shards().map(|shard| Segment::of(Work::Pending(shard), keys::rank(Rank::Held)));
@@ -387,7 +391,7 @@ fn segments(kind: Option<ProblemKind>) -> Vec<Segment> {
     }
 }
 
-/// Where the records stand that count as booked and are not verified.
+/// Returns the segments that list the records that count as booked and are not verified.
 fn unverified() -> Vec<Segment> {
     (0..SHARDS).map(|shard| Segment::all(Work::Unverified(shard))).collect()
 }
@@ -402,7 +406,7 @@ fn read_problem(item: Item) -> Result<Problem, StoreError> {
     }
 }
 
-/// Where a walk through segments stopped.
+/// The place where a walk through segments stopped.
 struct Cursor {
     segment: usize,
     after: IndexKey,
@@ -422,7 +426,7 @@ impl Cursor {
         serde_json::to_vec(&plain).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
     }
 
-    /// Reads a cursor; none if it is not one of these segments'.
+    /// Reads a cursor; returns `None` if it does not belong to these segments.
     fn read(cursor: &str, segments: &[Segment]) -> Option<Self> {
         let json = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let PlainCursor { segment, after } = serde_json::from_slice(&json).ok()?;

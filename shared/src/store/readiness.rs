@@ -1,4 +1,4 @@
-//! What people attest, and the reports of the auditor.
+//! Attestations of operators, and the reports of the auditor.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use crate::aws::chain;
 use crate::ids::ProductCode;
 use crate::readiness::{Attestation, Report};
 
-/// How long a report is kept, in seconds.
+/// The time that a report is kept, in seconds.
 const REPORT_IS_KEPT: i64 = 400 * 24 * 3600;
 
-/// How much of a text a stored report keeps, in characters: an item of DynamoDB has 400 KB.
+/// The longest text that a stored report keeps, in characters. An item of DynamoDB holds 400 KB at most.
 const LONGEST_TEXT: usize = 1000;
 
 impl Store {
-    /// What people attest about a listing, by the id of the check.
+    /// Returns the attestations about a listing, by the id of the check.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn attestations(&self, product: &ProductCode) -> Result<BTreeMap<String, Attestation>, StoreError> {
         #[derive(Deserialize)]
         struct Row {
@@ -36,11 +36,11 @@ impl Store {
         Ok(rows.into_iter().filter_map(|row| Some((check(&row.sk)?, row.attestation))).collect())
     }
 
-    /// Keeps what a person attests about a check, in place of what was attested before, and writes down who did so.
+    /// Writes an operator's attestation about a check, which replaces an earlier one, and writes an audit entry.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or others attest the same.
+    /// Fails when the table does not answer, or when another writer attests the same check at the same time.
     pub async fn put_attestation(
         &self,
         product: &ProductCode,
@@ -62,11 +62,11 @@ impl Store {
         }
     }
 
-    /// Takes back what was attested about a check, and writes down who did so. Answers whether there was something.
+    /// Withdraws the attestation about a check, and writes an audit entry. Returns `true` if there was an attestation.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or others attest the same.
+    /// Fails when the table does not answer, or when another writer attests the same check at the same time.
     pub async fn withdraw_attestation(
         &self,
         product: &ProductCode,
@@ -84,11 +84,11 @@ impl Store {
         }
     }
 
-    /// Keeps a report, for 400 days. Of very long texts only the beginning is kept.
+    /// Writes a report, which is kept for 400 days. Very long texts are truncated.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn put_report(&self, report: &Report) -> Result<(), StoreError> {
         let mut kept = report.clone();
         for text in kept.checks.iter_mut().flat_map(|finding| finding.said.with.values_mut()) {
@@ -105,11 +105,11 @@ impl Store {
         Ok(())
     }
 
-    /// The newest report of a listing that can be read.
+    /// Returns the newest readable report of a listing.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn latest_report(&self, product: &ProductCode) -> Result<Option<Report>, StoreError> {
         let mut before = None;
         loop {
@@ -121,12 +121,13 @@ impl Store {
         }
     }
 
-    /// Reports of a listing, newest first, from those before one on; and the one before which the next page begins. One
-    /// that cannot be read is passed over: a newer version wrote it, and the next look replaces it.
+    /// Returns a page of the reports of a listing that are older than `before`, newest first, and the id before which
+    /// the next page starts. A report that cannot be read is skipped: a newer version of the code wrote it, and the
+    /// next audit run replaces it.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn reports(
         &self,
         product: &ProductCode,

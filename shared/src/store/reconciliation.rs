@@ -1,4 +1,4 @@
-//! How far the reconciliation is with its walk of the day.
+//! The progress of the reconciliation with its daily walk.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -7,20 +7,20 @@ use super::{Store, StoreError, keys};
 use crate::ids::{LicenseId, ProductCode};
 use crate::license::StateName;
 
-/// How far the reconciliation is.
+/// The progress of the reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciled {
-    /// The day, in UTC, whose walk this is.
+    /// The day of the walk, in UTC.
     pub day: Date,
-    /// Where the walk goes on; none once it is done.
+    /// The place where the walk continues; `None` once it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Stop>,
-    /// The licenses that could not be looked at, to be tried in the next run.
+    /// The licenses that could not be checked. The next run tries them again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub again: Vec<LicenseId>,
 }
 
-/// A place in the walk over everything.
+/// A place in the walk over all licenses and agreements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "walk", rename_all = "snake_case")]
 pub enum Stop {
@@ -28,33 +28,33 @@ pub enum Stop {
     Licenses {
         /// The state.
         state: StateName,
-        /// The last page that is done ended here; none before the first.
+        /// The end of the last page that is done; `None` before the first page.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
     /// Among the agreements that AWS has about the listings.
     Agreements {
-        /// The last listing that is done; none before the first.
+        /// The last listing that is done; `None` before the first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<ProductCode>,
     },
 }
 
 impl Store {
-    /// How far the reconciliation is; none before its first run.
+    /// Reads the progress of the reconciliation; `None` before its first run.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn reconciled(&self) -> Result<Option<Reconciled>, StoreError> {
         self.get(&keys::reconciliation()).await
     }
 
-    /// Writes down how far the reconciliation is. Going through a part of it again does no harm.
+    /// Writes the progress of the reconciliation. Repeating a part of the walk does no harm.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn set_reconciled(&self, reconciled: &Reconciled) -> Result<(), StoreError> {
         self.put(&keys::reconciliation(), reconciled).await
     }

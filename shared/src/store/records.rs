@@ -1,4 +1,4 @@
-//! Hourly records: frozen once, claimed before each call, settled on condition of the claim.
+//! Hourly records: frozen once, claimed before each call, settled on the condition of the claim.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,53 +19,55 @@ use crate::ids::LicenseId;
 use crate::metering::{AcceptedBy, BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
 use crate::time::UsageHour;
 
-/// How long a record is kept.
+/// The time that a record is kept.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// How many bytes of records are written together. A transaction takes 4 MB, and several are under way at once.
+/// The most bytes of records in one transaction. A transaction holds 4 MB at most, and several are under way at the
+/// same time.
 const LARGEST_TRANSACTION: usize = 500_000;
 
-/// How many due records of a shard are read together.
+/// The most due records of a shard in one page.
 const DUE_PAGE: i32 = 500;
 
 /// The records of a shard that are not decided yet.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Pending {
-    /// How many, by their hour.
+    /// The number of records, by their hour.
     pub of_hour: BTreeMap<UsageHour, u64>,
-    /// How many of them are held.
+    /// The number of records that are held.
     pub held: u64,
-    /// The licenses of those that go first because their license is over.
+    /// The licenses of the records that are sent first because their license has ended.
     pub urgent: BTreeSet<LicenseId>,
 }
 
-/// A page of the records that are to be sent.
+/// A page of the records to send.
 #[derive(Debug)]
 pub struct DuePage {
     /// The records.
     pub records: Vec<HourlyRecord>,
-    /// How many more there are that cannot be read. They hold up no others.
+    /// The number of further records that cannot be read. They do not block other records.
     pub unreadable: usize,
-    /// Where the next page begins; none after the last.
+    /// The place where the next page starts; `None` after the last.
     pub next: Option<IndexKey>,
 }
 
-/// One page of records.
+/// A page of records.
 #[derive(Debug)]
 pub struct RecordPage {
     /// The records, newest first.
     pub records: Vec<HourlyRecord>,
-    /// Where the next page begins; none after the last.
+    /// The cursor of the next page; `None` after the last.
     pub next: Option<String>,
 }
 
 impl Store {
-    /// Freezes records: each is written unless its name has one, and then never changes its quantity. Answers for each
-    /// whether it is written now; one that is not was there already, or another came between.
+    /// Freezes records. Each record is written unless its name has one already, and never changes its quantity
+    /// afterwards. Returns `true` for each record that this call has written. Any other record existed already, or
+    /// another write came first.
     ///
     /// # Errors
     ///
-    /// When the table does not answer; some of them may be written then.
+    /// Fails when the table does not answer. Some of the records may be written then.
     pub async fn freeze(&self, records: &[HourlyRecord]) -> Result<Vec<bool>, StoreError> {
         let mut frozen = Vec::with_capacity(records.len());
         for chunk in chunks(records, HourlyRecord::size) {
@@ -74,36 +76,36 @@ impl Store {
             if self.write_unless_lost(writes).await? {
                 frozen.extend(chunk.iter().map(|_| true));
             } else {
-                // One of them is there already, from a run before this one: each for itself then.
+                // One of them exists already, from an earlier run: write each record separately.
                 frozen.extend(try_join_all(puts.into_iter().map(|put| self.put_new(put))).await?);
             }
         }
         Ok(frozen)
     }
 
-    /// One record.
+    /// Reads one record.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn record(&self, name: &RecordName) -> Result<Option<HourlyRecord>, StoreError> {
         self.get(&keys::record(name)).await
     }
 
-    /// The records of a license's hour.
+    /// Returns the records of a license's hour.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn records_of_hour(&self, license: &LicenseId, hour: UsageHour) -> Result<Vec<HourlyRecord>, StoreError> {
         self.query(&keys::records(license), &format!("{hour}#")).await
     }
 
-    /// The records of a license from one hour to another, both included, newest first, page by page.
+    /// Returns a page of the records of a license between two hours, both included, newest first.
     ///
     /// # Errors
     ///
-    /// When the table does not answer, or the cursor is not one of this license's.
+    /// Fails when the table does not answer, or the cursor is not one of this license's.
     pub async fn records_between(
         &self,
         license: &LicenseId,
@@ -134,12 +136,12 @@ impl Store {
         Ok(RecordPage { records, next })
     }
 
-    /// All records of one shard that are to be sent now, pressing ones first, if the shard is small enough to be read at
-    /// once; otherwise none, and [`due_records`](Self::due_records) reads it rank by rank.
+    /// Returns all records of one shard that are to be sent now, urgent ones first, if the shard is small enough for
+    /// one read. Otherwise returns `None`, and [`due_records`](Self::due_records) reads the shard rank by rank.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn few_due_records(&self, shard: u8, now: Timestamp) -> Result<Option<DuePage>, StoreError> {
         let (items, next) = self.work_items(Work::Pending(shard), keys::all_pending(), None, DUE_PAGE).await?;
         if next.is_some() {
@@ -150,12 +152,13 @@ impl Store {
         Ok(Some(page))
     }
 
-    /// A page of the records of one shard that are to be sent now, from the index of work: what is due first comes
-    /// first. Each rank is asked for apart, so that those that wait for their time hide no others.
+    /// Returns a page of the records of one shard and rank that are to be sent now, from the index of work, in the
+    /// order in which they are due. Each rank is read separately, so that records that wait for their time hide no
+    /// others.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn due_records(
         &self,
         shard: u8,
@@ -168,21 +171,22 @@ impl Store {
         Ok(due_page(items, next))
     }
 
-    /// A page of the pending records of one shard that go before others, also of those that wait for their time.
+    /// Returns a page of the pending records of one shard that are sent before others, including those that wait for
+    /// their time.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn urgent_records(&self, shard: u8) -> Result<Vec<HourlyRecord>, StoreError> {
         let (items, next) = self.work_items(Work::Pending(shard), keys::all_pressing(), None, DUE_PAGE).await?;
         Ok(due_page(items, next).records)
     }
 
-    /// The records of a shard that are pending, counted.
+    /// Counts the pending records of a shard.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn pending(&self, shard: u8) -> Result<Pending, StoreError> {
         #[derive(Deserialize)]
         struct Waiting {
@@ -222,14 +226,15 @@ impl Store {
         Ok(pending)
     }
 
-    /// Claims records for a run before it sends them: the attempt is counted, and they are the run's alone until the
-    /// claim is over. All of them or, if one was changed meanwhile, none. Answers them as they are then.
+    /// Claims records for a run before it sends them: counts the attempt, and reserves the records for the run alone
+    /// until the claim expires. Claims all of the records or, if one of them was changed meanwhile, none. Returns the
+    /// records as they then are; `None` if none was claimed.
     ///
-    /// A record whose claim by another run is over was sent by that run, for all we know.
+    /// A record whose claim by another run has expired counts as sent by that run, since its answer is not known.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn claim(
         &self,
         records: &[HourlyRecord],
@@ -252,12 +257,12 @@ impl Store {
         Ok(self.write_unless_lost(writes).await?.then_some(claimed))
     }
 
-    /// Writes down what became of records: each pair is a record as it was and as it is now. One that another run has
+    /// Writes the results of records. Each pair is a record as it was and as it is now. A record that another run has
     /// changed meanwhile stays as that run left it.
     ///
     /// # Errors
     ///
-    /// When the table does not answer; some of them may be written then.
+    /// Fails when the table does not answer. Some of the records may be written then.
     pub async fn settle(&self, changes: &[(HourlyRecord, HourlyRecord)]) -> Result<(), StoreError> {
         for chunk in chunks(changes, |(before, _)| before.size()) {
             let updates: Vec<Update> =
@@ -273,7 +278,7 @@ impl Store {
         Ok(())
     }
 
-    /// The write of a new record.
+    /// Builds the write of a new record.
     pub(super) fn frozen(&self, record: &HourlyRecord) -> Result<Put, StoreError> {
         let mut item = write(&keys::record(&record.name), record)?;
         item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), KEPT).to_string()));
@@ -291,7 +296,7 @@ impl Store {
         }
     }
 
-    /// Makes one update by itself; one whose condition does not hold is left out.
+    /// Makes one update by itself. An update whose condition does not hold is skipped.
     async fn update_one(&self, update: Update) -> Result<(), StoreError> {
         let request = self
             .client
@@ -308,8 +313,9 @@ impl Store {
         }
     }
 
-    /// The change of a record's state, on condition that it is as it was read: in the same attempt and state, and, if
-    /// it is claimed, by the same run. Quantity and carried amount are left alone, and so is what does not change.
+    /// Builds the update of a record's state. It holds only if the record is as it was read: in the same attempt and
+    /// state and, if it is claimed, by the same run. The quantity, the carried amount and unchanged attributes are not
+    /// written.
     pub(super) fn update(&self, before: &HourlyRecord, after: &HourlyRecord) -> Result<Update, StoreError> {
         let mut condition = "attempts = :attempts AND #state.#name = :name".to_owned();
         let mut set = "SET #state = :state, since = :since".to_owned();
@@ -380,7 +386,7 @@ fn due_page(items: Vec<Item>, next: Option<IndexKey>) -> DuePage {
     page
 }
 
-/// Things of a size in the order given, so many together as one transaction takes.
+/// Splits items into chunks in the order given, each as large as one transaction allows.
 fn chunks<T>(all: &[T], size_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
     let mut left = all;
     std::iter::from_fn(move || {
@@ -389,7 +395,7 @@ fn chunks<T>(all: &[T], size_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &
             size += size_of(one);
             size <= LARGEST_TRANSACTION
         });
-        // One alone always fits.
+        // A single item always fits.
         let (chunk, rest) = left.split_at_checked(fits.count().max(1))?;
         left = rest;
         Some(chunk)
@@ -400,7 +406,8 @@ fn is_claimed_by_another(state: &RecordState, run: &str) -> bool {
     matches!(state, RecordState::Claimed { run: holder, .. } if holder != run)
 }
 
-/// Where the index of work has a record: among those to send, or among those that a person must look at.
+/// Returns the attributes that list a record in the index of work: among the records to send, those that need an
+/// operator, or those that are not verified.
 fn work_of(record: &HourlyRecord) -> Option<Item> {
     let shard = keys::shard(&record.name.license);
     let (work, sort) = match &record.state {
@@ -430,7 +437,7 @@ fn work_of(record: &HourlyRecord) -> Option<Item> {
     ]))
 }
 
-/// A cursor is the sort key that the last page ended at.
+/// Encodes a cursor: the sort key at which the last page ended.
 fn write_cursor(last: &Item) -> Option<String> {
     last.get("sk").and_then(|sk| sk.as_s().ok()).map(|sk| URL_SAFE_NO_PAD.encode(sk))
 }

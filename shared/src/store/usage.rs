@@ -1,4 +1,5 @@
-//! The ledger of usage: one item for each event, written blindly while its hour is open and carefully afterwards.
+//! The ledger of usage: one item for each event. An item is written without a read while its hour is open, and on a
+//! condition afterwards.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
@@ -20,49 +21,50 @@ use crate::tags::Tags;
 use crate::time::UsageHour;
 use crate::usage::{KeyHash, Quantity, UsageEvent};
 
-/// How many items one BatchWriteItem holds.
+/// The most items of one BatchWriteItem.
 const BATCH: usize = 25;
 
-/// How many BatchWriteItems of one request are under way at once.
+/// The most BatchWriteItems of one request that are under way at the same time.
 const BATCHES_AT_ONCE: usize = 8;
 
-/// How many events of an hour are read together.
+/// The most events of an hour in one page.
 const SUMMED_TOGETHER: i32 = 1000;
 
-/// How often what a BatchWriteItem left over is sent again.
+/// The most attempts at one batch of a BatchWriteItem, with what the last attempt left unprocessed.
 const ROUNDS: u32 = 5;
 
-/// How long usage is kept.
+/// The time that usage is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Where an item is: its pk and sk.
+/// The place of an item: its `pk` and `sk`.
 pub(super) type PrimaryKey = (String, String);
 
-/// What is kept of usage.
+/// An item of usage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct UsageItem {
     dimension: DimensionKey,
-    /// In the item of an event.
+    /// The idempotency key, in the item of an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<KeyHash>,
-    /// In the item of an event that came while the hour was open.
+    /// The revision, in the item of an event that arrived while its hour was open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
     quantity: Decimal,
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     tags: Tags,
-    /// In what was carried: what is known of its tags.
+    /// The breakdown by tags, as far as it is known, in the item of carried usage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     allocations: Vec<Allocation>,
     at: Timestamp,
-    /// In the item of an event: when intake received it.
+    /// The time at which intake received it, in the item of an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     received_at: Option<Timestamp>,
     expires_at: i64,
 }
 
 impl UsageItem {
-    /// What counts first among the items of one key: the highest revision, and of that what was received first.
+    /// Returns the precedence among the items of one key: the highest revision, and of that the item that was received
+    /// first.
     fn precedence(&self) -> (Option<u32>, Reverse<Option<Timestamp>>) {
         (self.revision, Reverse(self.received_at))
     }
@@ -81,21 +83,21 @@ impl From<UsageItem> for LedgerItem {
     }
 }
 
-/// That a license has usage in an hour.
+/// A marker that a license has usage in an hour.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Marker {
     pub(super) license: LicenseId,
     pub(super) expires_at: i64,
 }
 
-/// What is known under one key.
+/// The usage that is known under one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedUsage {
-    /// How much counts.
+    /// The amount that counts.
     pub amount: Decimal,
-    /// What it is tagged with.
+    /// The tags.
     pub tags: Tags,
-    /// Whether it was written while its hour was open.
+    /// `true` if it was written while its hour was open.
     pub in_open_hour: bool,
 }
 
@@ -106,30 +108,31 @@ impl From<UsageItem> for ReportedUsage {
 }
 
 impl From<&UsageEvent> for ReportedUsage {
-    /// What is known once the event is written.
+    /// Returns what is known once the event is written.
     fn from(event: &UsageEvent) -> Self {
         Self { amount: event.quantity.amount(), tags: event.tags.clone(), in_open_hour: false }
     }
 }
 
-/// How a late write went.
+/// The result of a late write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LatePut {
-    /// It is written.
+    /// The event is written.
     Written,
-    /// Something is there under the key.
+    /// The key has usage already.
     Known(ReportedUsage),
 }
 
 impl Store {
-    /// Writes events of open hours and the markers of their hours, all without reading, and answers for each event
-    /// whether it is written. Of several contents of one key and revision all stand, and the first counts.
+    /// Writes events of open hours and the markers of their hours, all without reading. Returns `true` for each event
+    /// that is written. If one key and revision has several contents, all of them are kept, and the first one counts.
     ///
-    /// `marked` holds the markers that are known to be there already; those that were written are added to it.
+    /// `marked` holds the markers that are known to exist. The markers that are written are added to it.
     ///
     /// # Errors
     ///
-    /// Only when an event cannot be expressed as an item; what the table does not take is answered as not written.
+    /// Fails only when an event cannot be expressed as an item. An event that the table does not accept is returned as
+    /// not written.
     pub async fn write_open_usage(
         &self,
         events: &[UsageEvent],
@@ -162,11 +165,11 @@ impl Store {
             .collect())
     }
 
-    /// What counts of what was reported under an event's key in its hour: the highest revision, or what came late.
+    /// Returns what counts of the usage under an event's key in its hour: the highest revision, or else the late usage.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn usage_of_key(&self, event: &UsageEvent) -> Result<Option<ReportedUsage>, StoreError> {
         let prefix = keys::usage_of_key(&event.dimension, &event.key);
         let items: Vec<UsageItem> = self.query(&keys::usage(&event.license, event.hour()), &prefix).await?;
@@ -174,12 +177,12 @@ impl Store {
         Ok(counted.map(ReportedUsage::from))
     }
 
-    /// Reports whether something stands for the usage of an event's hour and dimension: a record, a note, or a note that
-    /// the hour is to be looked at again. What amounts to nothing needs none.
+    /// Returns `true` if the usage of an event's hour and dimension is accounted for: by a record, by a note, or by a
+    /// mark that the hour must be checked again. A quantity of zero needs none of them.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn is_accounted_for(&self, event: &UsageEvent) -> Result<bool, StoreError> {
         let (license, hour) = (event.license.clone(), event.hour());
         let name = RecordName { license, hour, dimension: event.dimension.clone() };
@@ -188,16 +191,16 @@ impl Store {
         Ok(!found.is_empty() || event.quantity == Quantity::ZERO)
     }
 
-    /// Writes an event whose hour may be summed already, unless its key has one: first that the hour is to be looked
-    /// at again, then the event.
+    /// Writes an event whose hour may be summed already, unless its key has usage. First marks that the hour must be
+    /// checked again, then writes the event.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn write_late_usage(&self, event: &UsageEvent) -> Result<LatePut, StoreError> {
         let known = self.usage_of_key(event).await?;
         if known.as_ref().is_none_or(|known| known.in_open_hour) {
-            // Also for what is there already from the open hour: its marker may not be, if its write was not confirmed.
+            // Also for usage from the open hour: its marker may be missing, if its write was not confirmed.
             self.mark_dirty(&event.license, event.hour()).await?;
         }
         if let Some(known) = known {
@@ -222,11 +225,12 @@ impl Store {
         }
     }
 
-    /// What an hour of a license holds, per dimension, summed while it is read: a page of it is in memory.
+    /// Returns the sums of an hour of a license, by dimension. The items are summed while they are read, with one page
+    /// in memory.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn sums_of_hour(
         &self,
         license: &LicenseId,
@@ -250,7 +254,7 @@ impl Store {
         Ok(summing.finish())
     }
 
-    /// An item that brings what another hour could not hold.
+    /// Builds an item that carries what another hour could not hold.
     pub(super) fn carried_item(&self, dimension: &DimensionKey, amount: &HourSum) -> impl Serialize + use<> {
         let now = self.clock.now();
         UsageItem {
@@ -270,7 +274,7 @@ impl Store {
         Marker { license: license.clone(), expires_at: after(self.clock.now(), KEPT) }
     }
 
-    /// Writes items 25 at a time, several such batches at once, and answers which are written.
+    /// Writes items in batches of 25, several batches at the same time. Returns the keys of the items that are written.
     async fn write_batches(&self, items: BTreeMap<PrimaryKey, Item>) -> BTreeSet<PrimaryKey> {
         let mut written: BTreeSet<PrimaryKey> = items.keys().cloned().collect();
         let items: Vec<Item> = items.into_values().collect();
@@ -285,7 +289,8 @@ impl Store {
         written
     }
 
-    /// Writes one batch; what the table leaves over is sent again for a while. Answers what is not confirmed.
+    /// Writes one batch. Items that the table leaves unprocessed are sent again for a while. Returns the items that are
+    /// not confirmed.
     async fn write_until_taken(&self, batch: Vec<Item>) -> Vec<Item> {
         let mut left = batch;
         for round in 0..ROUNDS {
@@ -336,7 +341,7 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
     }
 }
 
-/// A moment so much later, as the table's TTL counts.
+/// Returns a later moment in seconds since 1970, as the table's TTL counts.
 pub(super) fn after(now: Timestamp, by: SignedDuration) -> i64 {
     now.as_second().saturating_add(by.as_secs())
 }

@@ -1,4 +1,4 @@
-//! What a buyer's visit leaves: sessions, contacts, handoffs.
+//! Sessions, contacts and handoffs: the items of a buyer's visit to the registration page.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
@@ -15,36 +15,36 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn open_session(&self, secret: &Secret, session: &Session) -> Result<(), StoreError> {
         self.put(&keys::session(&secret.hash()), session).await
     }
 
-    /// The session of a secret, unless it is over.
+    /// Returns the session of a secret, unless it has ended.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn session(&self, secret: &Secret) -> Result<Option<Session>, StoreError> {
         let session: Option<Session> = self.get(&keys::session(&secret.hash())).await?;
         Ok(session.filter(|session| session.over_at > self.clock.seconds()))
     }
 
-    /// The contact that a license's buyer left.
+    /// Returns the contact that a license's buyer left.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn contact(&self, license: &LicenseId) -> Result<Option<Contact>, StoreError> {
         self.get(&keys::contact(license)).await
     }
 
-    /// Keeps a contact for the license that took over, unless that has one, and unless it was erased meanwhile. It is no
-    /// session's there.
+    /// Copies a contact to the license that took over, unless that license has one, or the contact was erased
+    /// meanwhile. The copy belongs to no session.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn inherit_contact(&self, contact: &Contact, heir: &LicenseId) -> Result<(), StoreError> {
         let inherited = Contact { license: heir.clone(), session: None, ..contact.clone() };
         let is_there = ConditionCheck::builder()
@@ -60,17 +60,18 @@ impl Store {
         self.write_unless_lost(writes).await.map(|_| ())
     }
 
-    /// Erases the contacts of licenses, as far as there are any, and writes down who did so. Answers whether there were.
+    /// Erases the contacts of licenses, and writes an audit entry. Returns `false`, and writes nothing, if there are no
+    /// contacts.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn erase_contacts(&self, licenses: &[LicenseId], entry: &AuditEntry) -> Result<bool, StoreError> {
         let mut is_any = false;
         let mut writes = vec![self.audited(entry)?];
         for license in licenses {
             is_any |= self.contact(license).await?.is_some();
-            // Also where there is none yet: one may be on its way from another of them.
+            // Also where there is none yet: a contact may be on its way from another of the licenses.
             writes.push(self.take_away(&keys::contact(license))?);
         }
         if is_any && !self.write_unless_lost(writes).await? {
@@ -79,11 +80,12 @@ impl Store {
         Ok(is_any)
     }
 
-    /// The handoff of a code, unless it is void: its time is over, or its session has made a newer one.
+    /// Returns the handoff of a code; `None` if the code is void, because it has expired or its session has made a
+    /// newer one.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn handoff(&self, code: &Secret) -> Result<Option<Handoff>, StoreError> {
         let hash = code.hash();
         let handoff: Option<Handoff> = self.get(&keys::handoff(&hash)).await?;
@@ -95,12 +97,12 @@ impl Store {
         Ok(Some(handoff).filter(|_| is_newest))
     }
 
-    /// Makes a code the one of its session that can be redeemed, unless one that was asked for later is already: of two
-    /// clicks the browser follows the second, whichever is answered first.
+    /// Makes a code the one of its session that can be redeemed, unless it already is one that was requested later. Of
+    /// two clicks the browser follows the second, whichever is answered first.
     ///
     /// # Errors
     ///
-    /// When the table does not answer.
+    /// Fails when the table does not answer.
     pub async fn use_handoff(
         &self,
         session: &SecretHash,
@@ -126,11 +128,11 @@ impl Store {
         }
     }
 
-    /// Redeems a code, unless it is redeemed. Answers whether it is redeemed by this now.
+    /// Redeems a code, unless it is redeemed already. Returns `true` if this call has redeemed it.
     ///
     /// # Errors
     ///
-    /// When the table does not answer. It may be redeemed then; the handoff tells.
+    /// Fails when the table does not answer. The code may be redeemed then; the handoff shows whether it is.
     pub async fn redeem(&self, code: &Secret, redeemed: &Redeemed) -> Result<bool, StoreError> {
         let written = self
             .client

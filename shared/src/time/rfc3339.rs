@@ -1,23 +1,23 @@
-//! Times as the API takes them: RFC 3339 and nothing else.
+//! Times in the form that the API accepts: RFC 3339 and nothing else.
 
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// A time that was written as RFC 3339 says (`date-time`, section 5.6): with seconds, and `Z` or an offset.
+/// A time in the form of RFC 3339 (`date-time`, section 5.6): with seconds, and `Z` or an offset.
 ///
 /// [`Timestamp`] reads more than that: times without seconds, without punctuation, or with the name of a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Rfc3339(pub Timestamp);
 
-/// Why a text is no such time.
+/// The error of a text that is no such time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a time as RFC 3339 writes it, with seconds and `Z` or an offset: 2026-11-10T09:20:00Z")]
 pub struct InvalidTime;
 
-/// The digits of a fraction that a [`Timestamp`] holds.
+/// The most digits of a fraction that a [`Timestamp`] holds.
 const LONGEST_FRACTION: usize = 9;
 
 impl FromStr for Rfc3339 {

@@ -1,4 +1,4 @@
-//! Requests to the functions, as API Gateway hands them on, in processes that may die.
+//! Requests to the functions, as API Gateway passes them on, in processes that may die.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,32 +25,32 @@ pub struct Call {
     body: String,
 }
 
-/// What was answered: the status, and the body as far as it is JSON.
+/// An answer: the status, and the body as far as it is JSON.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
     pub status: i64,
-    /// The body; null if it is no JSON.
+    /// The body, or `null` if it is not JSON.
     pub body: Value,
 }
 
 impl Call {
-    /// A GET.
+    /// Returns a GET request.
     pub fn get(path: impl Into<String>) -> Self {
         Self { method: "GET", path: path.into(), content_type: "application/json", body: String::new() }
     }
 
-    /// A POST.
+    /// Returns a POST request.
     pub fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<String>) -> Self {
         Self { method: "POST", path: path.into(), content_type, body: body.into() }
     }
 
-    /// A PUT of JSON.
+    /// Returns a PUT request with a JSON body.
     pub fn put(path: impl Into<String>, body: &Value) -> Self {
         Self { method: "PUT", path: path.into(), content_type: "application/json", body: body.to_string() }
     }
 
-    /// The event that API Gateway makes of it.
+    /// Returns the API Gateway event of the request.
     pub fn event(&self) -> Option<ApiGatewayV2httpRequest> {
         let Self { method, path, content_type, body } = self;
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -91,20 +91,20 @@ impl Answer {
         Self { status: answer.status_code, body }
     }
 
-    /// A text of the body, or nothing.
+    /// Returns a string of the body, or an empty string if there is none at the pointer.
     pub fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The elements of a list of the body.
+    /// Returns the elements of a list of the body.
     pub fn list(&self, pointer: &str) -> impl Iterator<Item = &Value> {
         self.body.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
     }
 }
 
 impl World {
-    /// Runs a function in its process, which dies with that chance within about so many steps. Returns none if it did,
-    /// or took longer than it may.
+    /// Runs a function in its process, which dies with the given chance within about the given number of steps. Returns
+    /// `None` if the process died or exceeded the time limit.
     pub async fn run_in<F, W>(
         self: &Arc<Self>,
         process: &Process<F>,
@@ -132,7 +132,7 @@ impl World {
         None
     }
 
-    /// Asks the seller's API. Returns none without an answer, which includes every status from 500 on.
+    /// Sends a request to the seller's API. Returns `None` if there is no answer or the status is 500 or higher.
     pub async fn ask(self: &Arc<Self>, stack: &Stack, call: &Call) -> Option<Answer> {
         let event = call.event()?;
         let process = self.draw(|rng| rng.choice(stack.entitlement.iter()))?;
@@ -146,7 +146,7 @@ impl World {
         (answer.status < 500).then_some(answer)
     }
 
-    /// Asks the seller's API without faults.
+    /// Sends a GET request to the seller's API without faults.
     pub async fn observe(&self, stack: &Stack, path: &str) -> Option<Answer> {
         let event = Call::get(path).event()?;
         Some(Answer::read(&stack.observer.handle(event).await)).filter(|answer| answer.status < 500)

@@ -1,4 +1,5 @@
-//! The seller's application: what it says was used, what it was answered, and what may be billed for that.
+//! The seller's application: the usage that it reports, the answers that it receives, and the amounts that may be
+//! billed for that usage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,61 +10,61 @@ use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::listing::Stage;
 use stallkeeper::time::UsageHour;
 
-/// One thing that was used, with its corrections.
+/// A usage event with its corrections.
 #[derive(Debug, Clone)]
 pub struct Fact {
-    /// Whose intake it is sent to.
+    /// The stage whose intake receives it.
     pub stage: Stage,
-    /// Whose usage: the key of the license or customer that the buyer had first.
+    /// The buyer, by the license key or customer key that it had first.
     pub buyer: LicenseId,
-    /// Of what.
+    /// The dimension that was used.
     pub dimension: DimensionKey,
-    /// When.
+    /// The time of the usage.
     pub time: Timestamp,
     /// Its idempotency key.
     pub key: String,
-    /// What was said of it, the newest last.
+    /// The reported contents, the newest last.
     pub versions: Vec<Version>,
-    /// How many requests with it are under way.
+    /// The number of requests with this event that are under way.
     pub under_way: u32,
 }
 
-/// What the application says of a fact: the first word, or a correction.
+/// A reported content of a fact: the first report or a correction.
 #[derive(Debug, Clone)]
 pub struct Version {
-    /// Its number; two versions of one number contradict each other, which is the application's mistake.
+    /// The revision. Two versions with one revision contradict each other, which is a mistake of the application.
     pub revision: usize,
-    /// How much.
+    /// The quantity.
     pub quantity: Decimal,
-    /// What intake made of it, as far as the application knows.
+    /// The outcome at intake, as far as the application knows it.
     pub known: Known,
-    /// Whether it was sent and not answered for certain.
+    /// `true` if the version was sent and has no certain answer.
     pub in_doubt: bool,
-    /// Whether another version of its number was accepted before it was sent: then it counts never.
+    /// `true` if another version with this revision was accepted before this one was sent. Then this one never counts.
     pub is_second: bool,
 }
 
 impl Version {
-    /// A version that was not sent yet.
+    /// Returns a version that was not sent yet.
     pub fn new(revision: usize, quantity: Decimal) -> Self {
         Self { revision, quantity, known: Known::Open, in_doubt: false, is_second: false }
     }
 }
 
-/// What the application knows of a version.
+/// The application's knowledge about a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// Nothing for certain yet.
+    /// Nothing is certain yet.
     Open,
-    /// It is taken in.
+    /// Intake has accepted it.
     Taken,
-    /// It is not taken in, and something else stands under its key.
+    /// Intake has not accepted it, and has another content under its key.
     Conflict,
-    /// It was refused.
+    /// Intake has refused it.
     Refused,
 }
 
-/// What intake says to one event.
+/// The answer of intake to one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// `accepted` or `duplicate`.
@@ -78,28 +79,28 @@ pub enum Said {
     Nothing,
 }
 
-/// The names of facts and of a version of each.
+/// Versions to send, each as the index of its fact and its own index within the fact.
 pub type Sent = Vec<(usize, usize)>;
 
-/// Everything that the application has to say.
+/// The state of the application.
 #[derive(Debug, Default)]
 pub struct Application {
     /// All facts.
     pub facts: Vec<Fact>,
-    /// What was answered that no answer may be.
+    /// Answers that are never allowed.
     pub differences: Vec<(LicenseId, String)>,
     keys: BTreeMap<(LicenseId, DimensionKey, UsageHour), u32>,
 }
 
 impl Application {
-    /// Something was used.
+    /// Records that something was used. Returns the index of the new fact.
     pub fn uses(
         &mut self,
         (stage, buyer, dimension): (Stage, LicenseId, DimensionKey),
         time: Timestamp,
         quantity: Decimal,
     ) -> usize {
-        // The same keys in every hour and dimension: they are scoped to those.
+        // Every hour and dimension uses the same keys, which are scoped to both.
         let number = self.keys.entry((buyer.clone(), dimension.clone(), UsageHour::of(time))).or_default();
         *number += 1;
         let key = format!("key-{number}");
@@ -108,19 +109,19 @@ impl Application {
         self.facts.len() - 1
     }
 
-    /// Whether each of these was accepted before.
+    /// Returns, for each version, `true` if it was accepted before.
     pub fn accepted_before(&self, sent: &[(usize, usize)]) -> Vec<bool> {
         let version = |(fact, version): &(usize, usize)| self.facts.get(*fact)?.versions.get(*version);
         sent.iter().map(|of| version(of).is_some_and(|version| version.known == Known::Taken)).collect()
     }
 
-    /// What is sent for these, each under the id beside it.
+    /// Returns the events for these versions. Each event uses the id at the same position.
     pub fn events(&mut self, sent: &[(usize, usize)], ids: &[LicenseId]) -> Value {
         let events = sent.iter().zip(ids).filter_map(|((fact, version), id)| {
             let fact = self.facts.get_mut(*fact)?;
             fact.under_way += 1;
             let Version { revision, quantity, .. } = *fact.versions.get(*version)?;
-            // Numbers of JSON and texts are both taken.
+            // Intake accepts both JSON numbers and strings.
             let quantity = match u32::try_from(quantity) {
                 Ok(whole) if quantity.is_integer() && whole.is_multiple_of(2) => json!(whole),
                 _ => json!(quantity.to_string()),
@@ -133,8 +134,8 @@ impl Application {
         json!({ "events": events.collect::<Vec<_>>() })
     }
 
-    /// Writes down what was said, and answers those whose newest version is to be sent again. `before` says which were
-    /// accepted before this was sent.
+    /// Records the answers and returns the versions that have to be sent again. `before` contains, for each version,
+    /// `true` if it was accepted before this request was sent.
     pub fn hears(&mut self, sent: &[(usize, usize)], before: &[bool], said: &[Said]) -> Sent {
         let mut again = Vec::new();
         for (((number, place), said), before) in sent.iter().zip(said).zip(before) {
@@ -153,9 +154,10 @@ impl Application {
             }
             match said {
                 Said::Taken => version.known = Known::Taken,
-                // Taken once is taken: a conflict is with a later correction.
+                // An accepted version stays accepted: the conflict is with a later correction.
                 Said::Conflict | Said::Refused(_) if version.known == Known::Taken => {}
-                // Both promise that this version is not billed by itself, whatever became of an earlier attempt.
+                // Both answers guarantee that this version is not billed by itself, whatever the outcome of an earlier
+                // attempt.
                 Said::Conflict => {
                     version.known = Known::Conflict;
                     version.in_doubt &= !is_alone;
@@ -173,7 +175,7 @@ impl Application {
         again
     }
 
-    /// The facts whose newest version was accepted, of one stage.
+    /// Returns the facts of a stage whose newest version was accepted.
     pub fn accepted(&self, stage: Stage) -> BTreeSet<(usize, usize)> {
         let newest = |(number, fact): (usize, &Fact)| {
             let place = fact.versions.len() - 1;
@@ -185,10 +187,10 @@ impl Application {
 }
 
 impl Fact {
-    /// The least and the most that may be billed for it.
+    /// Returns the smallest and the largest amount that may be billed for the fact.
     ///
-    /// What was taken counts, of several versions the newest, of two of one number the first; one that was sent later and
-    /// never answered for certain may count instead.
+    /// The accepted version with the highest revision counts, and the first of two versions with one revision. A
+    /// version that was sent later and has no certain answer may count instead.
     pub fn billable(&self) -> (Decimal, Decimal) {
         let counting = || self.versions.iter().filter(|version| !version.is_second);
         let taken = counting().filter(|version| version.known == Known::Taken).map(|version| version.revision).max();
@@ -203,14 +205,15 @@ impl Fact {
         may.fold((base, base), |(least, most), quantity| (least.min(quantity), most.max(quantity)))
     }
 
-    /// Whether the revision that counts for certain was accepted with two contents.
+    /// Returns `true` if the highest revision was accepted with two contents.
     pub fn counts_after_a_contradiction(&self) -> bool {
         let newest = self.versions.iter().map(|version| version.revision).max();
         let mut of_newest = self.versions.iter().filter(|version| Some(version.revision) == newest);
         of_newest.any(|version| version.is_second && version.known == Known::Taken)
     }
 
-    /// Adds a version of the newest number with another quantity, if nothing of it is under way. Returns its place.
+    /// Adds a version with the newest revision and another quantity, unless a request with the fact is under way.
+    /// Returns its index.
     pub fn contradict(&mut self, by: Decimal) -> Option<usize> {
         let newest = self.versions.last()?;
         if self.under_way > 0 {
@@ -223,7 +226,7 @@ impl Fact {
     }
 }
 
-/// Reads the answer to a request with so many events; none for one that is no answer.
+/// Reads the answer to a request with `count` events. Returns `None` if it is not a valid answer.
 pub fn read_answer(status: i64, body: &str, count: usize) -> Option<Vec<Said>> {
     let answer: Value = serde_json::from_str(body).ok().filter(|_| status == 200)?;
     let results = answer.get("results")?.as_array()?;

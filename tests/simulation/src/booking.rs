@@ -13,7 +13,7 @@ use crate::faults::lost_answer;
 use crate::usage_of::use_some;
 use crate::world::World;
 
-/// Plans the bookings of another system in a world. Some of them meet a lost answer of the reporter.
+/// Plans the bookings of another system. Some of them follow a lost answer of the reporter.
 pub fn plan_bookings(world: &Arc<World>) {
     let count = if world.chance(0.3) { world.draw(|rng| rng.usize(1..4)) } else { 0 };
     for _ in 0..count {
@@ -30,14 +30,15 @@ pub fn plan_bookings(world: &Arc<World>) {
     }
 }
 
-/// The reporter's call about an hour has no answer and no effect, and the other system books the hour before the next.
+/// Makes the reporter's call for an hour fail without an answer and without an effect. The other system then books the
+/// hour before the reporter's next call.
 fn book_after_a_lost_answer(world: &Arc<World>, holding: Holding, hour: UsageHour) {
     let sent = hour.end() + SignedDuration::from_mins(10);
     let here = Arc::clone(world);
     world.act_at(sent - SignedDuration::from_secs(1), "fault", async move {
         let fault = here.draw(lost_answer);
         here.tell(|| format!("{fault:?} is planned"));
-        // What is planned here fits.
+        // This fault is always valid, so that `add` does not fail.
         let _ = here.aws.faults().add(fault);
     });
     let here = Arc::clone(world);
@@ -50,7 +51,7 @@ fn some_holding(world: &World) -> Option<Holding> {
     world.draw(|rng| rng.choice(holdings))
 }
 
-/// Another system books an hour of a license with a quantity of its own, under the key that the buyer has in that hour.
+/// Books an hour of a license with a quantity of another system, under the key that the buyer has in that hour.
 async fn book(world: &World, holding: &Holding, hour: UsageHour) {
     let Some(dimension) = holding.dimensions.first() else { return };
     let at = world.now().min(hour.end() - SignedDuration::from_secs(1)).as_second();

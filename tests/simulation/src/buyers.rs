@@ -1,4 +1,4 @@
-//! Buyers: they buy, register, and come back. What becomes of an agreement afterwards is in [`changes`](crate::changes).
+//! Buyers, who buy, register and buy again. [`changes`](crate::changes) contains the later life of their agreements.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use crate::world::World;
 /// The registration function's time limit in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(25);
 
-/// Everyone who has bought something.
+/// All buyers with their licenses and agreements.
 #[derive(Debug, Default)]
 pub struct Buyers {
-    /// What they hold or held, oldest first.
+    /// The current and former licenses, oldest first.
     pub holdings: Vec<Holding>,
-    /// Every agreement that was made, with its listing's stage.
+    /// Every agreement, with the stage of its listing.
     pub agreements: Vec<(AgreementId, Stage)>,
-    /// The agreements of renewals with a new license, whose buyers need not register again.
+    /// The agreements of renewals with a new license, whose buyers do not need to register again.
     pub unregistered: BTreeSet<AgreementId>,
-    /// When AWS's events say that a license came into force, or came into force again.
+    /// The times at which a license came into force, or came into force again, according to AWS's events.
     pub activations: BTreeSet<(LicenseId, Timestamp)>,
-    /// When AWS's events say that a license ended.
+    /// The times at which a license ended, according to AWS's events.
     pub endings: BTreeSet<(LicenseId, Timestamp)>,
 }
 
-/// A license that somebody bought.
+/// A license that a buyer has bought.
 #[derive(Debug, Clone)]
 pub struct Holding {
     /// Its key: the license, or the customer key of a buyer who has one.
@@ -43,7 +43,7 @@ pub struct Holding {
     pub product: ProductCode,
     /// The listing's stage.
     pub stage: Stage,
-    /// The ARN that AWS bills it by; none of a customer key.
+    /// The ARN under which AWS bills it, or `None` for a customer key.
     pub arn: Option<LicenseArn>,
     /// The buyer.
     pub account: AccountId,
@@ -51,13 +51,13 @@ pub struct Holding {
     pub agreement: AgreementId,
     /// The metered dimensions.
     pub dimensions: Vec<DimensionKey>,
-    /// What its contract includes, where it is one; changes of an agreement leave it as it is.
+    /// The amount that its contract includes, if it is a contract. Changes of an agreement do not change this amount.
     pub included: Option<u32>,
-    /// Since when.
+    /// The time of the purchase.
     pub since: Timestamp,
     /// The license that the customer key moves to, once an import has planned that.
     pub move_to: Option<Move>,
-    /// The tenants that the application or an operator wanted to give it to, the newest last.
+    /// The tenants to which the application or an operator wanted to link it, the newest last.
     pub tenants: Vec<String>,
 }
 
@@ -71,40 +71,40 @@ pub struct Move {
 }
 
 impl Holding {
-    /// The ids under which the product knows its buyer.
+    /// Returns the ids under which the product knows the buyer.
     pub fn ids(&self) -> impl Iterator<Item = &LicenseId> {
         std::iter::once(&self.license).chain(self.move_to.as_ref().map(|to| to.arn.id()))
     }
 
-    /// Whether its buyer has a customer key.
+    /// Returns `true` if the buyer has a customer key.
     pub fn has_customer_key(&self) -> bool {
         self.license.is_legacy()
     }
 
-    /// The customer key of its buyer, if it has one.
+    /// Returns the customer key of the buyer, or `None` for a license key.
     pub fn customer(&self) -> Option<&str> {
         self.license.as_str().split_once('~').map(|(_, customer)| customer)
     }
 }
 
 impl Buyers {
-    /// The holding that the product knows by an id.
+    /// Returns the holding with an id.
     pub fn holding(&self, id: &LicenseId) -> Option<&Holding> {
         self.holdings.iter().find(|holding| holding.ids().any(|known| known == id))
     }
 
-    /// The same, to change.
+    /// Returns the holding with an id for modification.
     pub fn holding_mut(&mut self, id: &LicenseId) -> Option<&mut Holding> {
         self.holdings.iter_mut().find(|holding| holding.ids().any(|known| known == id))
     }
 
-    /// The one key of a buyer who is known by two ids.
+    /// Returns the single key of a buyer who is known by two ids.
     pub fn key_of(&self, id: &LicenseId) -> LicenseId {
         self.holding(id).map_or_else(|| id.clone(), |holding| holding.license.clone())
     }
 }
 
-/// A random time, as often seconds as hours.
+/// Returns a random duration between two bounds in seconds, distributed so that seconds are as likely as hours.
 pub fn some_time(world: &World, shortest: i64, longest: i64) -> SignedDuration {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "seconds of a few days")]
     let seconds = world.draw(|rng| {
@@ -114,7 +114,7 @@ pub fn some_time(world: &World, shortest: i64, longest: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// Someone buys a product, new or once more. Returns the license's key.
+/// Buys a product, as a new buyer or as an existing account. Returns the license's key.
 pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>) -> Option<LicenseId> {
     let listing = world.listing(product.as_str()).cloned()?;
     let (bought, included) = purchase(world, &listing, account)?;
@@ -131,7 +131,7 @@ pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>
     Some(license)
 }
 
-/// A purchase at AWS. Returns what was bought, and what its contract includes.
+/// Makes a purchase on AWS Marketplace. Returns the purchase, and the amount that its contract includes.
 pub fn purchase(world: &World, listing: &Listing, account: Option<AccountId>) -> Option<(Purchased, Option<u32>)> {
     let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
     let included: Vec<(DimensionKey, u32)> =
@@ -153,7 +153,7 @@ pub fn purchase(world: &World, listing: &Listing, account: Option<AccountId>) ->
     }
 }
 
-/// A license belongs to a buyer since now. Returns its key.
+/// Records that a buyer holds a license from now on. Returns its key.
 pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Option<u32>) -> Option<LicenseId> {
     let arn = bought.license_arn.as_ref();
     let license = match (arn, &bought.customer_identifier) {
@@ -189,8 +189,8 @@ pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Opt
     Some(license)
 }
 
-/// Every buyer with an agreement in force registers: what is held for want of a buyer's name continues then. Who has only
-/// renewed does not.
+/// Registers every buyer with an agreement in force, so that records that are held because the buyer is unknown can
+/// continue. Buyers who have only renewed do not register.
 pub fn everyone_registers(world: &Arc<World>) {
     let (agreements, unregistered) = {
         let buyers = world.buyers();
@@ -204,7 +204,7 @@ pub fn everyone_registers(world: &Arc<World>) {
     }
 }
 
-/// The buyer's browser posts the token.
+/// Plans that the buyer's browser posts the token at the given time.
 pub fn register(world: &Arc<World>, at: Timestamp, stage: Stage, token: String) {
     let here = Arc::clone(world);
     world.act_at(at, "registration", async move {

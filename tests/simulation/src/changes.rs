@@ -1,4 +1,4 @@
-//! What becomes of agreements: they end, and are renewed, replaced and amended.
+//! Changes of agreements: endings, renewals, replacements and amendments.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::final_hour::last_hour;
 use crate::tenants::link_later;
 use crate::world::World;
 
-/// What becomes of an agreement in the time that is left.
+/// Plans a change of an agreement in the remaining time.
 pub fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
     let left = world.scene.over().duration_since(world.now()).as_secs();
     if left <= 120 {
@@ -21,7 +21,7 @@ pub fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, ac
     }
     let mut at = world.later(SignedDuration::from_secs(world.draw(|rng| rng.i64(60..left))));
     if let Some(end) = world.scene.month_end.filter(|end| *end > world.now() && world.chance(0.3)) {
-        // Around the end of the month, and as often in its last hour.
+        // Around the end of the month, half of the time within its last hour.
         let until = if world.chance(0.5) { -2 } else { 7 * 60 };
         at = end + SignedDuration::from_mins(world.draw(|rng| rng.i64(-60..until)));
     }
@@ -36,7 +36,7 @@ pub fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, ac
     });
 }
 
-/// AWS advises of a risk on the buyer's account, and perhaps takes that back. Nothing else changes.
+/// Has AWS issue an advisory about a risk on the buyer's account, and perhaps resolve it. Nothing else changes.
 fn advise(world: &Arc<World>, agreement: &AgreementId) {
     if world.aws.marketplace().change(agreement, Change::Advise {}).is_err() {
         return;
@@ -50,7 +50,7 @@ fn advise(world: &Arc<World>, agreement: &AgreementId) {
     });
 }
 
-/// A buyer ends an agreement, and perhaps buys again.
+/// Ends an agreement, after which the buyer perhaps buys again.
 pub fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
     let statuses = [EndStatus::Cancelled, EndStatus::Expired, EndStatus::Terminated];
     let status = world.draw(|rng| rng.choice(statuses)).unwrap_or_default();
@@ -72,10 +72,10 @@ pub fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, acc
     }
 }
 
-/// Ends an agreement at AWS. Returns the license that it granted; none if it had ended before.
+/// Ends an agreement in AWS. Returns the license that it granted, or `None` if it had ended before.
 ///
 /// A buyer with a customer key does not leave before AWS has provisioned the subscription: its notifications name no
-/// agreement, so that nobody could tell a `subscribe-success` after the end from that of the next subscription.
+/// agreement, so that a `subscribe-success` after the end cannot be distinguished from that of the next subscription.
 fn end(world: &World, agreement: &AgreementId, status: EndStatus) -> Option<LicenseId> {
     if is_on_its_way(world, agreement) {
         world.tell(|| format!("{agreement} is not provisioned yet"));
@@ -104,11 +104,11 @@ fn is_on_its_way(world: &World, agreement: &AgreementId) -> bool {
         .is_some_and(|holding| buyers.activations.iter().any(|(license, at)| *license == holding.license && *at > now))
 }
 
-/// Every buyer with an agreement in force ends it.
+/// Ends every agreement that is in force.
 pub fn everyone_leaves(world: &World) {
     let agreements = world.buyers().agreements.clone();
     for (agreement, _) in agreements {
-        // One that has ended before is refused.
+        // An agreement that has ended before refuses the change.
         let _ = end(world, &agreement, EndStatus::default());
     }
 }

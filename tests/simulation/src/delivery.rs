@@ -1,4 +1,4 @@
-//! Deliveries of AWS's events: late, twice, in another order, and sometimes not at all.
+//! Deliveries of AWS's events: late, twice, in another order, and sometimes never.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,30 +19,30 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// Which events never reach a queue.
+/// The events that never reach a queue.
 #[derive(Debug, Default)]
 pub struct Losses {
-    /// While they last, so many of the events of EventBridge are lost.
+    /// The periods in which a share of the EventBridge events is lost.
     bad_times: Vec<Stretch>,
-    /// Events that hold this text go elsewhere up to that moment: to the backend that the seller had before.
+    /// Texts with a time: an event that contains the text goes to the seller's former backend until that time.
     elsewhere: Vec<(String, Timestamp)>,
 }
 
-/// The share of the events that a bad time loses.
+/// The share of events that is lost in such a period.
 const LOST: f64 = 0.6;
 
 impl Losses {
-    /// Sends the events that hold a text elsewhere, up to a moment.
+    /// Sends the events that contain a text to the former backend, until the given time.
     pub fn send_elsewhere(&mut self, text: &str, until: Timestamp) {
         self.elsewhere.push((text.to_owned(), until));
     }
 
-    /// Whether events may have been lost by a moment.
+    /// Returns `true` if an event may have been lost up to the given time.
     pub fn has_lost(&self, at: Timestamp) -> bool {
         self.bad_times.iter().any(|(from, _)| *from <= at)
     }
 
-    /// Whether the events of a buyer's purchase went elsewhere at a moment.
+    /// Returns `true` if the events of a buyer's purchase went to the former backend at the given time.
     pub fn went_elsewhere(&self, holding: &Holding, at: Timestamp) -> bool {
         let names = [Some(holding.agreement.as_str()), holding.customer()];
         self.elsewhere.iter().any(|(text, until)| at <= *until && names.contains(&Some(text.as_str())))
@@ -57,7 +57,7 @@ impl Losses {
     }
 }
 
-/// Plans when events are delivered, when queues are held back, and when events are lost.
+/// Plans the deliveries of events, the times at which queues are held, and the periods in which events are lost.
 pub fn plan_deliveries(world: &Arc<World>) {
     let storm = (world.scene.start, world.scene.over());
     let mut at = world.scene.start;
@@ -78,7 +78,7 @@ pub fn plan_deliveries(world: &Arc<World>) {
     }
 }
 
-/// Holds back a stack's queue for some time.
+/// Holds a stack's queue for a period.
 pub fn hold_events(world: &Arc<World>, stack: &Arc<Stack>, (from, until): Stretch) {
     let (here, held) = (Arc::clone(world), Arc::clone(stack));
     world.act_at(from, "queue", async move {
@@ -94,13 +94,13 @@ pub fn hold_events(world: &Arc<World>, stack: &Arc<Stack>, (from, until): Stretc
     });
 }
 
-/// Delivers events at a moment.
+/// Delivers events at the given time.
 pub fn deliver_events_at(world: &Arc<World>, at: Timestamp) {
     let here = Arc::clone(world);
     world.act_at(at, "queue", async move { deliver_events(&here) });
 }
 
-/// Puts what is due onto the queues, and hands it on to the functions.
+/// Puts the due events on the queues, and passes the messages of the queues to the functions.
 pub fn deliver_events(world: &Arc<World>) {
     let now = world.now();
     loop {
@@ -127,8 +127,10 @@ pub fn deliver_events(world: &Arc<World>) {
     }
 }
 
-/// Whether an event never reaches the queue. SNS notifications are not lost: AWS shows nothing of a customer key that is
-/// paid by use, so that nothing could repair that.
+/// Returns `true` if an event never reaches the queue.
+///
+/// SNS notifications are not lost, except to the former backend: AWS offers no API that shows the state of a customer
+/// key that is paid by use, so that nothing could repair the loss.
 fn is_lost(world: &World, body: &str, at: Timestamp) -> bool {
     if world.losses().goes_elsewhere(body, at) {
         world.count("events to another backend", 1);
@@ -171,7 +173,7 @@ fn is_about_an_end(body: &str) -> bool {
     ["Ended", "Deprovisioned", "unsubscribe"].into_iter().any(|word| body.contains(word))
 }
 
-/// A message in few words.
+/// Returns a short form of a message.
 fn in_short(body: &str) -> String {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap_or_default();

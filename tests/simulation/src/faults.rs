@@ -1,4 +1,4 @@
-//! Which faults there are: every kind at every operation that the functions call.
+//! The kinds of faults: every valid kind at every operation that the functions call.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ const KINDS: [FaultKind; 9] = [
     FaultKind::TransactionConflict,
 ];
 
-/// A way in which an operation fails.
+/// An operation and a kind of fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair {
     service: Service,
@@ -46,20 +46,20 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// All of them.
+    /// Returns all valid pairs.
     pub fn all() -> Vec<Self> {
         let operations = CALLED.iter().flat_map(|(service, of)| of.iter().map(|operation| (*service, *operation)));
         let pairs = operations.flat_map(|(service, operation)| KINDS.map(|kind| Self { service, operation, kind }));
-        // The plan itself knows what fits.
+        // The fault plan refuses kinds that do not apply to the operation.
         pairs.filter(|pair| Faults::default().add(pair.fault()).is_ok()).collect()
     }
 
-    /// As it stands in the table of what was reached.
+    /// Returns the name in the table of reached faults.
     pub fn name(&self) -> String {
         name(self.kind, self.operation)
     }
 
-    /// Whether it strikes in nearly every run of the reporter.
+    /// Returns `true` if the fault strikes in nearly every run of the reporter.
     pub fn is_of_every_run(&self) -> bool {
         ["Query", "GetItem", "PutItem"].contains(&self.operation)
     }
@@ -77,14 +77,14 @@ impl Pair {
         }
     }
 
-    /// One such fault, soon or after a few calls, of one call or a few in a row.
+    /// Draws a fault of this pair: immediately or after a few calls, for one call or a few in a row.
     pub fn drawn(&self, rng: &mut Rng) -> Fault {
         let mut fault = self.fault();
         if rng.bool() {
             fault.call = rng.u32(1..10);
         }
         if rng.u8(0..3) == 0 {
-            // Three in a row outlast the SDK's retries.
+            // Three faults in a row exhaust the SDK's retries.
             fault.times = rng.u32(2..5);
         }
         if matches!(self.kind, FaultKind::Before | FaultKind::After) && rng.bool() {
@@ -92,14 +92,15 @@ impl Pair {
         }
         if matches!(self.kind, FaultKind::Unprocessed) && rng.bool() {
             fault.records = Some(rng.usize(1..8));
-            // Longer than what is left over is sent again within a request.
+            // The upper bound exceeds the number of times that a request sends unprocessed items again.
             fault.times = rng.u32(1..12);
         }
         fault
     }
 }
 
-/// A fault that lasts until it is cleared: for hours AWS is not there, or does everything and answers nothing.
+/// Draws a fault of every BatchMeterUsage call that lasts until it is cleared: AWS does not answer, refuses the calls,
+/// or books the records and does not answer.
 pub fn outage(rng: &mut Rng) -> Fault {
     let kinds = [
         FaultKind::Before,
@@ -115,7 +116,8 @@ pub fn outage(rng: &mut Rng) -> Fault {
     Fault { times: u32::MAX / 2, ..pair.fault() }
 }
 
-/// The agreement service does not answer, until the fault is cleared: an ending cannot be confirmed, a move cannot ask.
+/// Draws a fault of the agreement service that lasts until it is cleared: an ending cannot be confirmed, and a move
+/// cannot read the agreement.
 pub fn agreement_outage(rng: &mut Rng) -> Fault {
     let kinds = [FaultKind::Before, FaultKind::Throttle, FaultKind::Error500, FaultKind::AccessDenied];
     let kind = rng.choice(kinds).unwrap_or(FaultKind::Before);
@@ -123,7 +125,7 @@ pub fn agreement_outage(rng: &mut Rng) -> Fault {
     Fault { times: u32::MAX / 2, ..pair.fault() }
 }
 
-/// BatchMeterUsage books nothing, and says so.
+/// Draws a fault in which BatchMeterUsage books nothing and reports that, until it is cleared.
 pub fn refusal(rng: &mut Rng) -> Fault {
     let kind =
         rng.choice([FaultKind::Throttle, FaultKind::Error500, FaultKind::Unprocessed]).unwrap_or(FaultKind::Throttle);
@@ -131,19 +133,19 @@ pub fn refusal(rng: &mut Rng) -> Fault {
     Fault { times: u32::MAX / 2, ..pair.fault() }
 }
 
-/// The next calls of the reporter have no answer and no effect.
+/// Draws a fault in which the reporter's next calls have no answer and no effect.
 pub fn lost_answer(rng: &mut Rng) -> Fault {
     let kind = rng.choice([FaultKind::Before, FaultKind::Timeout]).unwrap_or(FaultKind::Before);
     let pair = Pair { service: Service::Metering, operation: "BatchMeterUsage", kind };
     Fault { times: rng.u32(1..5), ..pair.fault() }
 }
 
-/// Whether an operation is one of those that are made to fail.
+/// Returns `true` if the simulation can make the operation fail.
 pub fn is_called(operation: &str) -> bool {
     CALLED.iter().any(|(_, operations)| operations.contains(&operation))
 }
 
-/// How often each pair struck, by a plan.
+/// Returns, for each pair, the number of times that its faults in the plan struck.
 pub fn struck(faults: &Faults) -> BTreeMap<String, u64> {
     let mut struck = BTreeMap::new();
     for planned in faults.list() {

@@ -1,4 +1,5 @@
-//! The last hour of a license: usage continues, the event of its end arrives, and the reporter sums what is left.
+//! The last hour of a license: usage continues, the event of its end arrives, and the reporter sums the remaining
+//! usage.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// A license ends now: its usage is still sent for some minutes, and its events arrive.
+/// Plans the time after the end of a license: usage is sent for some minutes, and the events of the end arrive.
 pub fn last_hour(world: &Arc<World>, license: Option<&LicenseId>) {
     for stack in &world.stacks {
         stack.attend(world.later(seconds(25 * 60)));
@@ -30,8 +31,8 @@ pub fn last_hour(world: &Arc<World>, license: Option<&LicenseId>) {
     }
 }
 
-/// Intake remembers the license from just before its end arrives, the next scheduled run follows right after that, and
-/// usage continues.
+/// Plans that intake remembers the license from shortly before the event of its end, that the next scheduled run
+/// follows immediately after that event, and that usage continues.
 fn end_just_before_a_run(world: &Arc<World>, license: Option<&LicenseId>) {
     let run = 300 - world.now().as_second().rem_euclid(300) + world.draw(|rng| rng.i64(0..60));
     for after in [-25, -12, -6, 3, 12, 20, 27] {

@@ -1,4 +1,4 @@
-//! Imports: customers whom the seller had before, taken over by a file.
+//! Imports of the seller's existing customers from a file.
 
 use std::sync::Arc;
 
@@ -13,37 +13,38 @@ use crate::changes::live_on;
 use crate::moves::around_the_move;
 use crate::world::World;
 
-/// The columns of a file. The last one has a constant in it, so that a row that breaks off says nothing else.
+/// The columns of a file. The last column has a constant value, so that a row that is cut off there has the same
+/// meaning.
 const COLUMNS: &str =
     "product,tenant,customer_identifier,license_arn,agreement_id,account,since,metered_from,move_at,language";
 
 /// A row of a file.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Whose.
+    /// The license that it imports.
     pub license: LicenseId,
     text: String,
 }
 
-/// What a row says beside who it is about.
+/// The times in a row.
 #[derive(Debug, Clone, Default)]
 pub struct Times {
-    /// Since when the license is in force.
+    /// The start of the license.
     pub since: Option<Timestamp>,
-    /// From which hour on it is metered.
+    /// The first hour that is metered.
     pub metered_from: Option<Timestamp>,
-    /// At which hour it moves.
+    /// The hour of the move.
     pub move_at: Option<Timestamp>,
 }
 
 impl Row {
-    /// The row of a holding as it is: by its ARN, or by its customer key.
+    /// Returns the row of a holding without a move: by its ARN, or by its customer key.
     pub fn new(holding: &Holding, times: &Times) -> Self {
         let arn = holding.arn.as_ref().map(ToString::to_string);
         Self::written(holding, arn, times)
     }
 
-    /// The row of a customer key that moves to a license.
+    /// Returns the row of a customer key that moves to a license.
     pub fn moving(holding: &Holding, arn: &str, times: &Times) -> Self {
         Self::written(holding, Some(arn.to_owned()), times)
     }
@@ -66,7 +67,7 @@ impl Row {
         Self { license: holding.license.clone(), text }
     }
 
-    /// The row with its move at the hour that the stack chooses.
+    /// Returns the row without the hour of its move, so that the stack chooses the hour.
     fn moving_when_possible(&self) -> Self {
         let cells = COLUMNS.split(',').zip(self.text.split(','));
         let cells: Vec<&str> = cells.map(|(column, cell)| if column == "move_at" { "" } else { cell }).collect();
@@ -74,7 +75,7 @@ impl Row {
     }
 }
 
-/// Plans the purchases of buyers whom the seller had before. Returns how many.
+/// Plans the purchases of buyers whom the seller had before. Returns their number.
 pub fn plan_imports(world: &Arc<World>) -> usize {
     let stages = &world.scene.stages;
     let listings: Vec<Listing> =
@@ -91,8 +92,8 @@ pub fn plan_imports(world: &Arc<World>) -> usize {
     most
 }
 
-/// A buyer whom another backend serves until the import: AWS's events go there. Returns the license's key, and when it is
-/// imported.
+/// Makes a purchase by a buyer whom another backend serves until the import: AWS's events go there. Returns the
+/// license's key.
 pub fn had_before(world: &Arc<World>, listing: &Listing, import: Option<Timestamp>) -> Option<LicenseId> {
     let (bought, included) = purchase(world, listing, None)?;
     let license = holds(world, listing, &bought, included)?;
@@ -121,7 +122,7 @@ pub fn had_before(world: &Arc<World>, listing: &Listing, import: Option<Timestam
 fn import_holding(world: &Arc<World>, license: &LicenseId) {
     let Some(holding) = world.buyers().holding(license).cloned() else { return };
     if world.aws.marketplace().new_token(&holding.agreement).is_err() {
-        // It has ended: nobody is there to take over.
+        // The agreement has ended, so there is no customer to import.
         return;
     }
     let now = world.now();
@@ -135,7 +136,7 @@ fn import_holding(world: &Arc<World>, license: &LicenseId) {
     send_file(world, holding.stage, vec![Row::new(&holding, &times)]);
 }
 
-/// Sends a file until it is answered: perhaps broken off first, perhaps twice.
+/// Sends a file until it is answered. The file is perhaps cut off first, and perhaps sent twice.
 pub fn send_file(world: &Arc<World>, stage: Stage, rows: Vec<Row>) {
     let now = world.now();
     if world.chance(0.2) {
@@ -174,7 +175,7 @@ fn send_at(world: &Arc<World>, at: Timestamp, stage: Stage, rows: Vec<Row>) {
     });
 }
 
-/// Sends a file once. Returns whether it was answered.
+/// Sends a file once. Returns `true` if it was answered.
 async fn send(world: &Arc<World>, stage: Stage, text: String, rows: &[Row]) -> bool {
     let Some(stack) = world.stack(stage) else { return true };
     let Some(answer) = world.ask(stack, &Call::post("/v1/imports", "text/csv", text)).await else { return false };
@@ -196,7 +197,7 @@ async fn send(world: &Arc<World>, stage: Stage, text: String, rows: &[Row]) -> b
     true
 }
 
-/// The answer names the license that a customer key moves to: from now on the application may use either id.
+/// Reads the license to which a customer key moves from the result. From now on the application may use either id.
 fn learn_of_move(world: &Arc<World>, license: &LicenseId, result: &Answer) {
     let (Ok(id), Ok(at)) =
         (result.text("/moves_to").parse::<LicenseId>(), result.text("/moves_at").parse::<Timestamp>())
@@ -220,7 +221,7 @@ fn learn_of_move(world: &Arc<World>, license: &LicenseId, result: &Answer) {
     }
 }
 
-/// The ARN of a license at AWS.
+/// Returns the ARN of a license in AWS.
 pub fn arn_of(world: &World, id: &LicenseId) -> Option<stallkeeper::ids::LicenseArn> {
     let licenses = world.aws.marketplace().overview().licenses;
     licenses.into_iter().map(|license| license.license_arn).find(|arn| arn.id() == id)

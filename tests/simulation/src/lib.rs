@@ -1,15 +1,21 @@
-//! The simulation: random worlds in which everything goes wrong, and an oracle that compares what was used with what
-//! was billed.
+//! The simulation: random worlds in which everything fails, and an oracle that compares the usage with the bill.
 //!
-//! A seed makes a world ([`scene`], [`world`]): AWS without sockets, under a clock that stands until everybody waits,
-//! so that days pass in a second and the same seed is the same world each time. In it [`plot`] lets buyers buy, change and
-//! leave ([`buyers`], [`changes`]), the application report, correct and repeat ([`usage_of`]), operators import, move, link
-//! and requeue ([`imports`], [`moves`], [`tenants`], [`operator`]), events come late, twice, in another order or never
-//! ([`delivery`]), calls fail in every way ([`faults`], [`outages`]) and processes die between any two steps ([`life`]). The
-//! reporter and the reconciliation run on the template's schedules ([`schedule`]). After two days nothing goes wrong any
-//! more, and after a third [`oracle`] judges money, access and the application's events: by what the application was told,
-//! what AWS has booked and whom it serves, and what the records say. [`network`] is what lies between the real functions and
-//! AWS; [`story`] tells a world again; [`search`] plays thousands.
+//! A seed determines a world ([`scene`], [`world`]): AWS without sockets, under a clock that advances only when every
+//! task waits. Days therefore pass in a second, and the same seed gives the same world each time. [`plot`] plans the
+//! events of a world:
+//!
+//! - buyers buy, change and leave ([`buyers`], [`changes`]);
+//! - the application reports, corrects and repeats usage ([`usage_of`]);
+//! - operators import, move, link and requeue ([`imports`], [`moves`], [`tenants`], [`operator`]);
+//! - events arrive late, twice, in another order or never ([`delivery`]);
+//! - calls fail in every way ([`faults`], [`outages`]);
+//! - processes die between any two steps ([`life`]);
+//! - the reporter and the reconciliation run on the template's schedules ([`schedule`]).
+//!
+//! After two days the faults end. After a third day [`oracle`] judges money, access and the application's events: by
+//! the answers that the application received, the bookings and the served buyers in AWS, and the records. [`network`]
+//! connects the real functions to AWS, [`story`] records what happens in a world, and [`search`] plays thousands of
+//! worlds.
 
 pub mod api;
 pub mod application;
@@ -48,33 +54,33 @@ use oracle::Difference;
 use tally::Tally;
 use world::World;
 
-/// How a seed went.
+/// The result of a seed.
 #[derive(Debug, Clone)]
 pub struct Told {
     /// The seed.
     pub seed: u64,
-    /// What is not as it must be; nothing, if all is well.
+    /// The deviations from the expected result; empty if there are none.
     pub differences: Vec<Difference>,
-    /// What was reached.
+    /// The counts of what happened.
     pub tally: Tally,
-    /// The same for the same world, and another one if anything happened otherwise.
+    /// A hash that is the same for the same world, and another one if anything happened differently or at another time.
     pub digest: u64,
-    /// What happened, if that was asked for.
+    /// The story, if it was requested.
     pub story: Option<String>,
 }
 
-/// Whose story is told of a seed.
+/// The part of a seed's story to return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
-    /// Nobody's.
+    /// No story.
     None,
-    /// What concerns the licenses whose bill differs; everything, if none does.
+    /// The lines about the licenses that have a difference, or all lines if no license has one.
     Differences,
-    /// Everything.
+    /// All lines.
     All,
 }
 
-/// Plays a seed from its beginning to its end.
+/// Plays a seed from start to end.
 pub fn play(seed: u64, telling: Telling) -> Told {
     let played = catch_unwind(AssertUnwindSafe(|| play_in_a_runtime(seed, telling)));
     let failed = |what: String| Told {
@@ -92,7 +98,7 @@ pub fn play(seed: u64, telling: Telling) -> Told {
 }
 
 fn play_in_a_runtime(seed: u64, telling: Telling) -> anyhow::Result<Told> {
-    // What draws for itself, such as the SDK for its pauses, draws the same too.
+    // Code that draws random numbers itself, such as the SDK for its backoff, also draws the same numbers each time.
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! How long a run of a function lives: to its end, to its time limit, or to the moment at which its process dies.
+//! The life of a function run: until it completes, until its time limit, or until its process dies.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,36 +7,37 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// When a process dies.
+/// The time at which a process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Not before it is done.
+    /// The process does not die before the run completes.
     Whole,
-    /// When it would go on for the so-manieth time: what it waited for last was done, and nothing follows it.
+    /// The process dies instead of being polled once more after this number of polls: the call that it waited for is
+    /// done, and nothing follows.
     Steps(u32),
-    /// After this time, whatever it waits for.
+    /// The process dies after this time, whatever it waits for.
     Time(Duration),
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End<T> {
-    /// With an answer.
+    /// The run completed with an answer.
     Answer(T),
-    /// Its process died.
+    /// The process died.
     Crash,
-    /// It took longer than it may, and was stopped.
+    /// The run exceeded its time limit and was stopped.
     TimeLimit,
 }
 
 impl Life {
-    /// A life that is cut short with that chance, early or late within about so many steps.
+    /// Draws a life that is cut short with the given chance, early or late within about the given number of steps.
     pub fn drawn(rng: &mut Rng, chance: f64, steps: u32) -> Self {
         if rng.f64() >= chance {
             return Self::Whole;
         }
         if rng.bool() {
-            // As often in the first ten steps as in the last hundred.
+            // A step of the first ten is as likely as one of the last hundred.
             let most = f64::from(steps).ln();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
             let step = (rng.f64() * most).exp() as u32;
@@ -46,7 +47,7 @@ impl Life {
         }
     }
 
-    /// Runs a function as Lambda does: as long as its process lives, and at most so long.
+    /// Runs a function as Lambda does: while its process lives, and at most until the time limit.
     pub async fn of<T>(self, limit: Duration, run: impl Future<Output = T>) -> End<T> {
         let (steps, time) = match self {
             Self::Whole => (u32::MAX, None),

@@ -1,4 +1,5 @@
-//! Plays seeds: `simulation --seeds 500`, or one with its story: `simulation --seed 17`.
+//! The command line of the simulation: `simulation --seeds 500` plays many seeds, `simulation --seed 17` plays one seed
+//! and prints its story.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,35 +10,35 @@ use clap::Parser;
 use simulation::search::Search;
 use simulation::{Telling, Told, play};
 
-/// Worlds are made of small things that come and go.
+/// The simulation makes many small and short-lived allocations.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Parser)]
 #[command(about = "Random worlds under every fault, whose bill must be exactly what was used")]
 struct Arguments {
-    /// How many seeds are played.
+    /// Number of seeds to play.
     #[arg(long, default_value_t = 500)]
     seeds: u64,
-    /// The first of them.
+    /// First seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Plays this one only, and tells its story.
+    /// Play only this seed, and print its story.
     #[arg(long)]
     seed: Option<u64>,
-    /// Tells everything of that seed, and not only what concerns a difference.
+    /// Print the whole story of that seed, and not only the lines about a difference.
     #[arg(long)]
     all: bool,
-    /// How many are played at a time; as many as the machine has processors, if not given.
+    /// Number of seeds to play at the same time; the number of processors by default.
     #[arg(long)]
     threads: Option<usize>,
-    /// Does not mind what was never reached: for a few seeds.
+    /// Ignore what was never reached. For runs of a few seeds.
     #[arg(long)]
     any_coverage: bool,
-    /// Writes how far the search is into this file, and resumes it from there.
+    /// Write the progress of the search to this file, and resume the search from it.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
-    /// Ends at the first seed that differs, and tells no story.
+    /// Stop at the first seed that differs, and print no story.
     #[arg(long)]
     first: bool,
 }
@@ -100,7 +101,7 @@ fn play_all(arguments: &Arguments) -> ExitCode {
     if failed.is_empty() && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Plays seeds until none is left; if only the first difference is wanted, until there is one.
+/// Plays seeds until none is left or, if `only_first`, until one differs.
 fn play_some(search: &Mutex<Search>, only_first: bool) {
     loop {
         let Some(seed) = search.lock().ok().and_then(|mut search| search.take()) else { return };

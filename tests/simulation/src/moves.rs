@@ -1,4 +1,5 @@
-//! Moves of buyers from a customer key to a license key, with usage, endings and operators around the hour.
+//! Moves of buyers from a customer key to a license key, with usage, endings and operator actions around the hour of
+//! the move.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// Plans the buyers that move in a world. Returns how many.
+/// Plans the buyers who move. Returns their number.
 pub fn plan_moves(world: &Arc<World>) -> usize {
     let is_sold = |listing: &&Listing| listing.mode == Mode::Customer && world.stack(listing.stage).is_some();
     let Some(listing) = world.scene.listings.iter().find(is_sold).cloned() else { return 0 };
@@ -33,7 +34,7 @@ pub fn plan_moves(world: &Arc<World>) -> usize {
     count
 }
 
-/// Someone buys by a customer key, and is moved some hours later.
+/// Makes a purchase by a customer key, and moves the buyer some hours later.
 fn buy_and_move(world: &Arc<World>, listing: &Listing) {
     let at = world.later(seconds(world.draw(|rng| rng.i64(1300..9 * 3600))));
     let license = match world.chance(0.25) {
@@ -41,7 +42,7 @@ fn buy_and_move(world: &Arc<World>, listing: &Listing) {
         false => buy(world, &listing.product_code, None),
     };
     let Some(license) = license else { return };
-    // Every instance has read the license before.
+    // This usage makes every instance of intake read the license before the move.
     for before in [50, 30, 12, 3] {
         use_around(world, at - seconds(before), &license, at);
     }
@@ -58,7 +59,7 @@ fn move_now(world: &Arc<World>, license: &LicenseId) {
     let agreements = world.aws.marketplace().overview().agreements;
     let agreement = agreements.into_iter().find(|agreement| agreement.agreement_id == holding.agreement);
     let Some(arn) = agreement.and_then(|agreement| agreement.license_arn) else { return };
-    // A buyer who has come back since the first move was planned has another license, and is not moved again here.
+    // A buyer who has bought again since the first move was planned has another license, and is not moved again here.
     let is_another = holding.move_to.as_ref().is_some_and(|to| to.arn != arn);
     if is_another || world.aws.marketplace().new_token(&holding.agreement).is_err() {
         return;
@@ -73,7 +74,7 @@ fn move_now(world: &Arc<World>, license: &LicenseId) {
     send_file(world, holding.stage, vec![Row::moving(&holding, arn.as_str(), &times)]);
 }
 
-/// What happens around the hour of a move.
+/// Plans the events around the hour of a move.
 pub fn around_the_move(world: &Arc<World>, license: &LicenseId, at: Timestamp) {
     for (from, until) in
         [(-1500, -300), (-300, 0), (0, 60), (60, 300), (300, 660), (600, 1200), (1200, 4000), (4000, 30_000)]
@@ -91,7 +92,7 @@ pub fn around_the_move(world: &Arc<World>, license: &LicenseId, at: Timestamp) {
         }
         deliver_events_at(world, until + seconds(1));
         if world.chance(0.4) {
-            // The buyer leaves before the hour, and the events of that arrive after it.
+            // The buyer leaves before the hour, and the events about that arrive after it.
             let held = at.duration_since(from).as_secs();
             let (here, key) = (Arc::clone(world), license.clone());
             let when = from + seconds(world.draw(|rng| rng.i64(1..held)));
@@ -103,7 +104,7 @@ pub fn around_the_move(world: &Arc<World>, license: &LicenseId, at: Timestamp) {
         let when = at + seconds(world.draw(|rng| rng.i64(-4500..4500)));
         world.act_at(when.max(world.now()), "buyer", async move { turn(&here, &key) });
     }
-    // Before the next reconciliation repairs what the move may have done to access.
+    // These checks run before the next reconciliation repairs what the move may have done to access.
     for after in [75, 100, 150, 240] {
         let here = Arc::clone(world);
         world.act_at((at + SignedDuration::from_mins(after)).min(world.scene.over()), "watch", async move {
@@ -122,7 +123,7 @@ pub fn around_the_move(world: &Arc<World>, license: &LicenseId, at: Timestamp) {
     }
 }
 
-/// The buyer leaves, or changes the agreement.
+/// Ends or changes the buyer's agreement.
 fn turn(world: &Arc<World>, license: &LicenseId) {
     let Some(holding) = world.buyers().holding(license).cloned() else { return };
     let Some(listing) = world.listing(holding.product.as_str()).cloned() else { return };
@@ -135,7 +136,7 @@ fn turn(world: &Arc<World>, license: &LicenseId) {
     }
 }
 
-/// At a moment usage is reported that happened shortly before it, or around the hour of the move.
+/// Reports usage at time `now`. The usage happened shortly before that time, or around the hour of the move, `at`.
 fn use_around(world: &Arc<World>, now: Timestamp, license: &LicenseId, at: Timestamp) {
     let (here, license) = (Arc::clone(world), license.clone());
     world.act_at(now.min(world.scene.over()), "application", async move {

@@ -1,6 +1,7 @@
-//! The network between the functions and AWS: it takes its time, loses nothing by itself, and sees everything.
+//! The network between the functions and AWS: it delays calls, loses none by itself, and observes all of them.
 //!
-//! A request that is under way when its caller dies is done all the same, as at AWS; one that was not sent is not.
+//! As in AWS, a request that is under way is executed even if its caller dies. A request that was not sent is not
+//! executed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,7 +24,7 @@ use crate::story::Story;
 use crate::telling;
 use crate::time::{InStep, Time, actor};
 
-/// See the module. Clones are the same network.
+/// The network. Clones are the same network.
 #[derive(Clone)]
 pub struct Network(Arc<Inside>);
 
@@ -36,19 +37,19 @@ struct Inside {
     seen: Mutex<Seen>,
 }
 
-/// What was seen of the calls.
+/// The observations of the calls.
 #[derive(Debug, Default, Clone)]
 pub struct Seen {
-    /// How often each operation was called.
+    /// The number of calls of each operation.
     pub calls: BTreeMap<String, u64>,
-    /// A number that is another one if anything happened otherwise, or at another time.
+    /// A hash that differs if anything happened differently or at another time.
     pub digest: u64,
-    /// What each record was when it was sent first.
+    /// The content of each record when it was first sent.
     sent: BTreeMap<String, String>,
-    /// The licenses' hours that have a record.
+    /// The hours that have a record, each with its license.
     frozen: BTreeSet<(String, String)>,
-    /// What must not have happened: a record that was another thing when it was sent again, or usage that was put
-    /// blindly into an hour that had a record.
+    /// Violations: a record that was sent again with another content, or usage that was written into an hour that had a
+    /// record, without a read of that hour.
     pub broken: Vec<String>,
 }
 
@@ -59,7 +60,7 @@ impl fmt::Debug for Network {
 }
 
 impl Network {
-    /// The network before an AWS.
+    /// Returns the network in front of an AWS.
     pub fn new(aws: InProcess, time: &Time, story: &Story, seed: u64) -> Self {
         Self(Arc::new(Inside {
             aws,
@@ -71,12 +72,12 @@ impl Network {
         }))
     }
 
-    /// From now on everything is quick.
+    /// Makes every call quick from now on.
     pub fn calm(&self) {
         self.0.calm.store(true, Ordering::Relaxed);
     }
 
-    /// What was seen so far.
+    /// Returns the observations so far.
     pub fn seen(&self) -> Seen {
         self.lock().clone()
     }
@@ -85,7 +86,7 @@ impl Network {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a call takes: before it is sent, until it is done, and back.
+    /// Returns the delays of a call: before it is sent, until it is executed, and until its answer arrives.
     fn delays(&self, operation: &str) -> [Duration; 3] {
         let mut rng = self.0.rng.lock().unwrap_or_else(PoisonError::into_inner);
         let is_calm = self.0.calm.load(Ordering::Relaxed);
@@ -106,7 +107,7 @@ impl Network {
         seen.digest = hasher.finish();
     }
 
-    /// The same record must be the same thing each time that it is sent.
+    /// Checks that a record has the same content each time that it is sent.
     fn compare(&self, body: &[u8]) {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
         let mut seen = self.lock();
@@ -122,7 +123,8 @@ impl Network {
 }
 
 impl Network {
-    /// Nothing is put into an hour without reading first once the hour is summed: that is what the fence is for.
+    /// Checks that no usage is written into an hour without a read once the hour is summed. The fence exists to prevent
+    /// such a write.
     fn guard(&self, body: &[u8]) {
         let mut seen = self.lock();
         for (license, hour) in telling::blind_hours(body) {

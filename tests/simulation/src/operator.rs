@@ -1,5 +1,5 @@
-//! What an operator does while everything runs: reconciles licenses, requeues records, gives licenses to other tenants,
-//! and sends dead letters back.
+//! The actions of an operator while everything runs: reconciling licenses, requeuing records, linking licenses to other
+//! tenants, and redriving dead letters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::stack::Stack;
 use crate::tenants::give;
 use crate::world::World;
 
-/// The time limit of the function that takes usage in, in the template.
+/// The time limit of the usage intake function in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Plans an operator's actions in a world.
+/// Plans the actions of an operator.
 pub fn plan_operator(world: &Arc<World>) {
     let storm = (world.scene.start, world.scene.over());
     for _ in 0..world.draw(|rng| rng.usize(0..5)) {
@@ -54,7 +54,7 @@ fn some_holding(world: &World) -> Option<Holding> {
     world.draw(|rng| rng.choice(holdings))
 }
 
-/// Reconciles a license on demand, under every id that its buyer has.
+/// Reconciles a license on demand, under every id of its buyer.
 pub async fn reconcile(world: &Arc<World>, license: &LicenseId) {
     let Some(holding) = world.buyers().holding(license).cloned() else { return };
     let Some(stack) = world.stack(holding.stage).cloned() else { return };
@@ -71,7 +71,7 @@ pub async fn reconcile(world: &Arc<World>, license: &LicenseId) {
     }
 }
 
-/// Requeues every record that can be.
+/// Requeues every record that can be requeued.
 pub async fn requeue_problems(world: &Arc<World>, stack: &Arc<Stack>) {
     let call = Call::get("/v1/usage/problems?limit=100");
     let Some(problems) = ask_usage(world, stack, &call).await else { return };

@@ -1,4 +1,4 @@
-//! The plan of faults: calls that fail, and hours in which AWS is not there.
+//! The plan of faults: calls that fail, and hours in which AWS is unavailable.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::oracle::Difference;
 use crate::tally::add;
 use crate::world::World;
 
-/// How many faults are planned; not all of them strike.
+/// The number of planned faults. Not all of them strike.
 const FAULTS: usize = 40;
 
 /// Plans the faults of a world.
@@ -31,7 +31,7 @@ pub fn plan_faults(world: &Arc<World>) {
         let fault = world.draw(agreement_outage);
         plan_outage(world, fault, 8 * 3600);
     }
-    // Every world has some.
+    // Every world has some faults of frequent operations.
     for hour in 0..12 {
         let at =
             world.scene.start + SignedDuration::from_secs((hour * 4 + 1) * 3600 - world.draw(|rng| rng.i64(0..3000)));
@@ -41,8 +41,8 @@ pub fn plan_faults(world: &Arc<World>) {
     }
 }
 
-/// Plans that AWS refuses every record until some minutes before the month's window closes, where the world has that. All
-/// other faults are forgotten before.
+/// Plans that AWS refuses every record until some minutes before the month's window closes, if the scene has such a
+/// time. All other faults are cleared before.
 fn plan_last_chance(world: &Arc<World>) {
     let Some(until) = world.scene.refused_until else { return };
     let fault = world.draw(refusal);
@@ -60,7 +60,7 @@ fn plan_last_chance(world: &Arc<World>) {
     });
 }
 
-/// Plans that a call fails in a way, from a moment on.
+/// Plans that a call fails, from the given time on.
 fn plan(world: &Arc<World>, at: Timestamp, pair: Option<Pair>) {
     let here = Arc::clone(world);
     world.act_at(at, "fault", async move {
@@ -72,7 +72,7 @@ fn plan(world: &Arc<World>, at: Timestamp, pair: Option<Pair>) {
     });
 }
 
-/// Plans that every call of an operation fails, for so long at most.
+/// Plans that every call of an operation fails, for the given duration at most.
 fn plan_outage(world: &Arc<World>, fault: Fault, longest_secs: i64) {
     let from = world.some_second((world.scene.start, world.scene.over()));
     let here = Arc::clone(world);
@@ -100,7 +100,7 @@ fn add_fault(world: &World, fault: Fault) {
     }
 }
 
-/// Counts which faults have struck, and forgets the plan.
+/// Counts the faults that have struck, and clears the plan.
 pub fn clear_faults(world: &World) {
     let struck = struck(world.aws.faults());
     world.aws.faults().clear();

@@ -1,4 +1,4 @@
-//! What happens in a world: two days in which everything goes wrong, and one in which nothing does any more.
+//! The plan of a world: two days with faults, and one without.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use crate::usage_of::use_some;
 use crate::watch::plan_looks;
 use crate::world::World;
 
-/// How many requests of usage there are at least, besides those that follow from something.
+/// The number of usage reports, besides those that follow from another action.
 const REPORTS: usize = 62;
 
-/// How many more there may be, where those were of too few events.
+/// The number of further reports that are made if the earlier ones had too few events.
 const MORE_REPORTS: i64 = 90;
 
 fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// Plays it to the end.
+/// Plays the world to its end.
 pub async fn play(world: &Arc<World>) {
     let special = plan_imports(world) + plan_moves(world);
     plan_purchases(world, 3_usize.saturating_sub(special).max(1));
@@ -59,7 +59,7 @@ pub async fn play(world: &Arc<World>) {
     oracle::access::judge_all(world).await;
 }
 
-/// Plans purchases: so many in the first hour, and perhaps a later one.
+/// Plans purchases: `first` in the first hour, and perhaps a later one.
 fn plan_purchases(world: &Arc<World>, first: usize) {
     let stages = &world.scene.stages;
     let sold: Vec<_> = world.scene.listings.iter().filter(|listing| stages.contains(&listing.stage)).collect();
@@ -78,7 +78,7 @@ fn plan_purchases(world: &Arc<World>, first: usize) {
         }
     }
     if world.chance(0.3) {
-        // A listing of a stage that may have no stack here: then nobody meters it.
+        // This listing may be of a stage that has no stack, and then no stack meters it.
         let listing = world.scene.listings.last().map(|listing| listing.product_code.clone());
         let within = world.scene.start + SignedDuration::from_hours(3);
         let (at, here) = (world.some_second((world.scene.start, within)), Arc::clone(world));
@@ -95,9 +95,9 @@ fn plan_usage(world: &Arc<World>) {
     for _ in 0..REPORTS {
         let mut at = world.some_second(storm);
         match world.draw(|rng| rng.u8(0..10)) {
-            // Around the turn of an hour and its five minutes.
+            // Around the end of an hour and the five minutes after it.
             0..=2 => at = UsageHour::of(at).end() + seconds(world.draw(|rng| rng.i64(-120..420))),
-            // While the month is closed.
+            // While the month closes.
             3..=4 => {
                 if let Some(end) = world.scene.month_end {
                     at = end + seconds(world.draw(|rng| rng.i64(-1800..6 * 3600)));
@@ -108,8 +108,8 @@ fn plan_usage(world: &Arc<World>) {
         let here = Arc::clone(world);
         world.act_at(at.min(world.scene.over()), "application", async move { use_some(&here, None) });
     }
-    // Where there was too little by the last hours, because nobody had bought yet or the stage has no stack, there is
-    // more then.
+    // In the last hours there are more reports if there was too little usage, since no buyer had bought yet or the
+    // stage has no stack.
     for minutes in 0..MORE_REPORTS {
         let at = world.scene.over() - seconds(60 * (MORE_REPORTS - minutes));
         let here = Arc::clone(world);
@@ -121,7 +121,8 @@ fn plan_usage(world: &Arc<World>) {
     }
 }
 
-/// What was begun comes to rest: events are delivered, and every license is compared with AWS, twice for what failed.
+/// Waits until nothing is under way: delivers events, and compares every license with AWS, twice for what failed the
+/// first time.
 async fn come_to_rest(world: &Arc<World>) {
     for (minutes, reconciles) in [(10, false), (10, false), (10, true), (20, true), (20, false)] {
         world.time.reach(world.later(SignedDuration::from_mins(minutes))).await;
@@ -135,7 +136,7 @@ async fn come_to_rest(world: &Arc<World>) {
     }
 }
 
-/// Everything that was begun comes to its end: the reporter runs, events are delivered, usage is sent until it is answered.
+/// Completes everything that was started: runs the reporter, delivers events, and sends usage until it is answered.
 async fn come_to_an_end(world: &Arc<World>) {
     let minutes = [vec![10; 2], vec![25; 3], vec![325; 5], vec![16; 2]].concat();
     for pause in minutes {

@@ -1,4 +1,4 @@
-//! The reconciliation, on its schedule.
+//! The scheduled runs of the reconciliation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::schedule::RECONCILIATION;
 use crate::stack::Stack;
 use crate::world::World;
 
-/// Plans the runs of the reconciliation in every stack. In some worlds its schedule stands still for hours.
+/// Plans the runs of the reconciliation in every stack. In some worlds the schedule stops for hours.
 pub fn plan_reconciliation(world: &Arc<World>) {
     let storm = (world.scene.start, world.scene.over());
     for stack in &world.stacks {
@@ -22,7 +22,7 @@ pub fn plan_reconciliation(world: &Arc<World>) {
     }
 }
 
-/// One invocation of the reconciliation; `anew` starts the day's walk again, as an operator may.
+/// Invokes the reconciliation once. `anew` restarts the day's walk, as an operator may do.
 pub async fn reconcile_all(world: &Arc<World>, stack: &Arc<Stack>, anew: bool) {
     let Some(_execution) = stack.reconciling.queue(world, &RECONCILIATION).await else { return };
     world.tell(|| format!("reconciliation of {}", stack.stage.as_str()));

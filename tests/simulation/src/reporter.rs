@@ -1,4 +1,4 @@
-//! The reporter, on its schedule.
+//! The scheduled runs of the reporter.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::schedule::{REPORTER, Stretch};
 use crate::stack::Stack;
 use crate::world::World;
 
-/// Plans the runs of the reporter in every stack. In some worlds its schedule stands still for hours.
+/// Plans the runs of the reporter in every stack. In some worlds the schedule stops for hours.
 pub fn plan_reporter(world: &Arc<World>) {
     let storm = (world.scene.start, world.scene.over());
     for stack in &world.stacks {
@@ -22,7 +22,7 @@ pub fn plan_reporter(world: &Arc<World>) {
     }
 }
 
-/// Whether a stretch of time touches the last hour of the month's window in a world whose reporter must run then.
+/// Returns `true` if a period overlaps the last hour of the month's window in a world whose reporter must run then.
 fn is_in_last_chance(world: &World, (from, until): Stretch) -> bool {
     world.scene.refused_until.is_some_and(|refused| from < refused + minutes(5) && until > refused - minutes(65))
 }
@@ -38,10 +38,10 @@ fn report_usage_at(world: &Arc<World>, at: Timestamp, stack: &Arc<Stack>) {
     });
 }
 
-/// The chance with which a run is left out, since each costs as much as all usage of an hour.
+/// Returns the chance that a run is skipped.
 ///
-/// What a run without anything to do is left out for is time alone: it writes nothing, and another follows in five minutes.
-/// Some worlds have all of them.
+/// Runs are skipped only to save time, since each costs as much as all usage of an hour. A run without work writes
+/// nothing, and another follows in five minutes. Some worlds skip no run.
 fn left_out(world: &World, stack: &Stack) -> f64 {
     let now = world.now();
     let into_hour = now.duration_since(UsageHour::of(now).start());
@@ -63,7 +63,8 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-/// One invocation of the reporter: it waits for the one reserved execution, unless the world has none.
+/// Invokes the reporter once. The invocation waits for the one reserved execution, unless the world has no reserved
+/// concurrency.
 pub async fn report_usage(world: &Arc<World>, stack: &Arc<Stack>) {
     let execution = match world.scene.has_reserved_concurrency {
         true => stack.reporting.queue(world, &REPORTER).await,

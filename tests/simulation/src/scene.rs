@@ -1,4 +1,4 @@
-//! What kind of world a seed has: when it is, what is sold there, and which readings of AWS's documents hold.
+//! The properties of a seed's world: its time, its listings, and the readings of AWS's documents that hold in it.
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
@@ -8,30 +8,30 @@ use sandbox::aws::{
 };
 use stallkeeper::listing::{Listing, Stage};
 
-/// For how long things go wrong.
+/// The time during which faults happen.
 const STORM: SignedDuration = SignedDuration::from_hours(48);
 
-/// See the module.
+/// The properties of a world.
 #[derive(Debug, Clone)]
 pub struct Scene {
-    /// When it begins.
+    /// The start.
     pub start: Timestamp,
-    /// The end of the month that it goes through, if it does.
+    /// The end of the month that falls into the world, if one does.
     pub month_end: Option<Timestamp>,
     /// The stages that have a stack.
     pub stages: Vec<Stage>,
-    /// What is sold, of every stage.
+    /// The listings, of every stage.
     pub listings: Vec<Listing>,
-    /// Which readings hold.
+    /// The readings of AWS's documents that hold.
     pub readings: Readings,
-    /// How long AWS's news takes.
+    /// The delays of AWS.
     pub delays: Delays,
-    /// Whether the reporter runs alone. Without it a second run may begin beside a first.
+    /// `true` if the reporter has a reserved concurrency of 1. Without it a second run may start during a first.
     pub has_reserved_concurrency: bool,
-    /// Whether no run of the reporter is left out.
+    /// `true` if no run of the reporter is skipped.
     pub has_all_runs: bool,
-    /// Until when AWS refuses every record in the last hour before the month's window closes, if it does. Nothing else goes
-    /// wrong then.
+    /// The time until which AWS refuses every record in the last hour before the month's window closes, if it does. No
+    /// other fault happens then.
     pub refused_until: Option<Timestamp>,
 }
 
@@ -43,11 +43,11 @@ const LISTINGS: [&str; 4] = [
 ];
 
 impl Scene {
-    /// Draws one.
+    /// Draws a scene.
     ///
     /// # Errors
     ///
-    /// When a listing cannot be read.
+    /// Fails when a listing cannot be read.
     pub fn drawn(rng: &mut Rng) -> anyhow::Result<Self> {
         let month = jiff::civil::date(2027, rng.i8(1..=12), 1).to_zoned(TimeZone::UTC)?;
         let minutes = SignedDuration::from_mins;
@@ -61,7 +61,7 @@ impl Scene {
         for listing in &mut listings {
             listing.zero_records = rng.bool();
             if rng.bool() {
-                // Everything that is reported is billed.
+                // All reported usage is billed.
                 listing.dimensions.iter_mut().for_each(|dimension| dimension.overage_of = None);
             }
         }
@@ -69,7 +69,7 @@ impl Scene {
         let (readings, delays) = (readings(rng), delays(rng));
         let has_reserved_concurrency = rng.f64() < 0.85;
         let has_all_runs = rng.f64() < 0.05;
-        // The deployed schedule runs until the storm is over.
+        // The deployed schedule runs until the end of the faults.
         let closes = month_end.map(|end: Timestamp| end + minutes(6 * 60)).filter(|closes| *closes <= start + STORM);
         let refused_until =
             closes.filter(|_| rng.f64() < 0.25).map(|closes| closes - SignedDuration::from_secs(rng.i64(70..260)));
@@ -86,14 +86,14 @@ impl Scene {
         })
     }
 
-    /// When nothing goes wrong any more.
+    /// Returns the time at which the faults end.
     pub fn over(&self) -> Timestamp {
         self.start + STORM
     }
 }
 
 impl Scene {
-    /// Whether a moment belongs to the last hour of the month's window, in which only BatchMeterUsage fails.
+    /// Returns `true` if a time belongs to the last hour of the month's window, in which only BatchMeterUsage fails.
     pub fn is_last_chance(&self, at: Timestamp) -> bool {
         self.refused_until.is_some_and(|until| {
             let since = at.duration_since(until);
@@ -106,7 +106,7 @@ fn one<T>(rng: &mut Rng, one: T, other: T) -> T {
     if rng.bool() { one } else { other }
 }
 
-/// Every reading both ways.
+/// Draws one of the possible values of every reading.
 fn readings(rng: &mut Rng) -> Readings {
     Readings {
         token_life: one(rng, TokenLife::FourHours, TokenLife::OneHour),

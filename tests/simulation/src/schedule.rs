@@ -1,9 +1,8 @@
 //! The schedules and the reserved concurrency of the template (`template.yaml`).
 //!
-//! EventBridge Scheduler starts a run within the minute that it is due in (`FlexibleTimeWindow: OFF`), at least once.
-//! The invocation is asynchronous: while the one reserved execution is taken, Lambda tries again, waiting longer each
-//! time, until the event is as old as `MaximumEventAgeInSeconds` allows. A run that fails is not repeated
-//! (`MaximumRetryAttempts: 0`).
+//! EventBridge Scheduler starts a run within the minute in which it is due (`FlexibleTimeWindow: OFF`), at least once.
+//! The invocation is asynchronous: while the one reserved execution is in use, Lambda retries with growing pauses until
+//! the event is older than `MaximumEventAgeInSeconds`. A run that fails is not repeated (`MaximumRetryAttempts: 0`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +15,7 @@ use crate::world::World;
 /// A schedule of the template with the function that it starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
-    /// From one run to the next, in minutes from the start of the hour.
+    /// The time between two runs, in minutes from the start of the hour.
     every_minutes: i64,
     /// The function's `Timeout`.
     pub time_limit: Duration,
@@ -46,11 +45,11 @@ pub const RECONCILIATION: Schedule = Schedule {
     missed: 0.1,
 };
 
-/// A stretch of time from one moment up to another.
+/// A period from one time up to another.
 pub type Stretch = (Timestamp, Timestamp);
 
 impl Schedule {
-    /// The moments of a stretch of time at which a run starts, but for outages.
+    /// Returns the times within a period at which a run starts, without those in outages.
     pub fn starts(&self, world: &World, stretch: Stretch, outages: &[Stretch]) -> Vec<Timestamp> {
         let (from, until) = stretch;
         let every = self.every_minutes * 60;
@@ -95,19 +94,19 @@ impl Drop for Execution<'_> {
 }
 
 impl Concurrency {
-    /// Whether an execution is under way.
+    /// Returns `true` if an execution is under way.
     pub fn is_taken(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) > 0
     }
 
-    /// Starts an execution, beside whatever is under way.
+    /// Starts an execution, whether or not another is under way.
     pub fn start(&self) -> Execution<'_> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         Execution(self)
     }
 
-    /// Waits as Lambda's queue of asynchronous invocations does for the one execution to be free, and starts another.
-    /// Returns none if the event gets too old.
+    /// Waits until the one execution is free, as Lambda's queue of asynchronous invocations does, and starts another.
+    /// Returns `None` if the event gets too old.
     pub async fn queue(&self, world: &Arc<World>, schedule: &Schedule) -> Option<Execution<'_>> {
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_secs(1));
         while self.is_taken() {
@@ -130,7 +129,7 @@ mod tests {
 
     const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-    /// The part of the template from a resource's name to the next resource.
+    /// Returns the part of the template from a resource's name to the next resource.
     fn resource(name: &str) -> &'static str {
         let begin = TEMPLATE.find(&format!("\n  {name}:\n")).unwrap() + 1;
         let rest = &TEMPLATE[begin..];

@@ -10,25 +10,25 @@ use serde::{Deserialize, Serialize};
 use crate::Told;
 use crate::tally::{Tally, add};
 
-/// How far a search is. It is written to a file after each seed, if it has one.
+/// The progress of a search. It is written to a file after each seed, if the search has one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Search {
     /// The first seed.
     pub from: u64,
     /// The seed after the last.
     pub end: u64,
-    /// Every seed before this one is played.
+    /// The first seed that is not played. Later ones may be played.
     next: u64,
-    /// Later seeds that are played.
+    /// The played seeds after `next`.
     played: BTreeSet<u64>,
     /// The seeds that are being played.
     #[serde(skip)]
     under_way: BTreeSet<u64>,
-    /// What all seeds have reached together.
+    /// The counts of all seeds together.
     pub tally: Tally,
-    /// The seeds that differ, with what is not as it must be.
+    /// The seeds that differ, with their differences.
     pub differences: Vec<(u64, String)>,
-    /// Whether no more seeds are taken.
+    /// `true` if no more seeds are taken.
     #[serde(skip)]
     is_stopped: bool,
     #[serde(skip)]
@@ -36,11 +36,11 @@ pub struct Search {
 }
 
 impl Search {
-    /// Starts a search, or resumes the one of the file.
+    /// Starts a search, or resumes the search of the file.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or is of a search through other seeds.
+    /// Fails when the file cannot be read, or belongs to a search through other seeds.
     pub fn begin(from: u64, seeds: u64, file: Option<&Path>) -> io::Result<Self> {
         let end = from + seeds;
         if let Some(file) = file.filter(|file| file.exists()) {
@@ -65,7 +65,7 @@ impl Search {
         })
     }
 
-    /// Takes the next seed to play.
+    /// Takes the next seed to play. Returns `None` if none is left or the search was stopped.
     pub fn take(&mut self) -> Option<u64> {
         let is_free = |seed: &u64| !self.played.contains(seed) && !self.under_way.contains(seed);
         let seed = (self.next..self.end).find(is_free).filter(|_| !self.is_stopped)?;
@@ -73,16 +73,16 @@ impl Search {
         Some(seed)
     }
 
-    /// Takes no more seeds.
+    /// Stops the search: no more seeds are taken.
     pub fn stop(&mut self) {
         self.is_stopped = true;
     }
 
-    /// Notes how a seed went.
+    /// Records the result of a seed.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// Fails when the file cannot be written.
     pub fn note(&mut self, told: &Told) -> io::Result<()> {
         self.tally.merge(&told.tally);
         add(&mut self.tally.counts, "seeds", 1);
@@ -98,7 +98,7 @@ impl Search {
         fs::rename(written, file)
     }
 
-    /// The seeds that differ.
+    /// Returns the seeds that differ.
     pub fn failed(&self) -> BTreeSet<u64> {
         self.differences.iter().map(|(seed, _)| *seed).collect()
     }

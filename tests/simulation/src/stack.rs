@@ -1,4 +1,4 @@
-//! One stage's deployment: its table, its queue, and the processes that its functions run in.
+//! The deployment of one stage: its table, its queue, and the processes of its functions.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,23 +18,23 @@ use usage::UsageApi;
 
 use crate::schedule::Concurrency;
 
-/// The topic of the application's events; nothing publishes to it, since the table has no stream.
+/// The topic of the application's events. Nothing publishes to it, since the table has no stream.
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-events";
 
-/// See the module.
+/// The deployment of one stage.
 #[derive(Debug)]
 pub struct Stack {
     /// Its stage.
     pub stage: Stage,
-    /// What it sells.
+    /// The listings of the stage.
     pub listings: Vec<Listing>,
-    /// The queue of its news.
+    /// The queue of AWS's events.
     pub queue: Queue,
-    /// The table, past the network and its faults.
+    /// The store on the table, without the network and its faults.
     pub store: Store,
-    /// Intake runs in several instances, each with a cache of its own.
+    /// The intake, as several instances with a cache each.
     pub usage: [Process<UsageApi>; 3],
-    /// The seller's API but for usage.
+    /// The seller's API without the usage routes.
     pub entitlement: [Process<EntitlementApi>; 2],
     /// The same API without faults, for checks.
     pub observer: EntitlementApi,
@@ -42,19 +42,19 @@ pub struct Stack {
     pub metering: Process<Metering>,
     /// The invocations of the reporter.
     pub reporting: Concurrency,
-    /// Up to when each scheduled run of the reporter is likely to find something.
+    /// The time until which each scheduled run of the reporter probably has work.
     attention: Mutex<Timestamp>,
     /// The scheduled reconciliation.
     pub reconciliation: Process<Reconciliation>,
     /// The invocations of the reconciliation.
     pub reconciling: Concurrency,
-    /// The function that hears news.
+    /// The function that processes AWS's events.
     pub subscription: Process<Subscription>,
-    /// The registration URL.
+    /// The registration function.
     pub registration: Process<Registration>,
 }
 
-/// A process with a function in it. One that died is followed by a new one, which remembers nothing.
+/// A process that runs a function. After it dies, a new process without memory replaces it.
 pub struct Process<F> {
     now: Mutex<Arc<F>>,
     start: Box<dyn Fn() -> F + Send + Sync>,
@@ -71,23 +71,24 @@ impl<F> Process<F> {
         Self { now: Mutex::new(Arc::new(start())), start: Box::new(start) }
     }
 
-    /// The function in it.
+    /// Returns the function of the current process.
     pub fn function(&self) -> Arc<F> {
         Arc::clone(&self.now.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The process died.
+    /// Replaces the process, which died, with a new one.
     pub fn dies(&self) {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new((self.start)());
     }
 }
 
 impl Stack {
-    /// Makes the table with the listings, and starts the processes. They use `config`, the simulation itself `direct`.
+    /// Makes the table with the listings, and starts the processes. The processes use `config`, the simulation itself
+    /// uses `direct`.
     ///
     /// # Errors
     ///
-    /// When DynamoDB does not make the table.
+    /// Fails when DynamoDB does not make the table or does not store a listing.
     pub async fn set_up(
         stage: Stage,
         listings: Vec<Listing>,
@@ -124,19 +125,19 @@ impl Stack {
 }
 
 impl Stack {
-    /// Has every scheduled run of the reporter made up to a moment.
+    /// Prevents the skipping of scheduled reporter runs until the given time.
     pub fn attend(&self, until: Timestamp) {
         let mut attention = self.attention.lock().unwrap_or_else(PoisonError::into_inner);
         *attention = until.max(*attention);
     }
 
-    /// Whether a run at a moment is likely to find something.
+    /// Returns `true` if a run at the given time probably has work.
     pub fn has_attention(&self, at: Timestamp) -> bool {
         at <= *self.attention.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What every function of a stack is started with.
+/// The arguments with which every function of a stack is started.
 struct Functions<'a> {
     config: &'a SdkConfig,
     name: &'a str,

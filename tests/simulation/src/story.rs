@@ -1,4 +1,4 @@
-//! What happened, in the order in which it happened. Only a seed that is told again keeps its story.
+//! The log of a seed, in the order of the events. It is kept only if the story was requested.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::time::actor;
 
-/// The story of one seed. Clones write the same one.
+/// The story of one seed. Clones write to the same story.
 #[derive(Debug, Clone)]
 pub struct Story {
     told: bool,
@@ -18,9 +18,9 @@ pub struct Story {
 struct Inside {
     actors: Vec<String>,
     lines: Vec<Line>,
-    /// Long names and the short ones that stand for them.
+    /// Long names with their short names.
     names: Vec<(String, String)>,
-    /// Long names that are about the same buyer.
+    /// Pairs of long names that belong to the same buyer.
     joined: Vec<(String, String)>,
 }
 
@@ -32,7 +32,7 @@ struct Line {
 }
 
 impl Story {
-    /// A story that is told, or one that nobody hears.
+    /// Returns a story that is kept if `told` is `true`, and otherwise discarded.
     pub fn new(told: bool) -> Self {
         let actors = vec!["world".to_owned()];
         Self {
@@ -41,12 +41,12 @@ impl Story {
         }
     }
 
-    /// Whether anybody hears it.
+    /// Returns `true` if the story is kept.
     pub fn is_told(&self) -> bool {
         self.told
     }
 
-    /// Someone who acts in it.
+    /// Adds an actor and returns its number.
     pub fn actor(&self, name: impl FnOnce() -> String) -> usize {
         if !self.told {
             return 0;
@@ -56,7 +56,7 @@ impl Story {
         inside.actors.len() - 1
     }
 
-    /// A short name for a long one.
+    /// Assigns a short name to a long one.
     pub fn call(&self, long: &str, short: impl FnOnce(usize) -> String) {
         let mut inside = self.lock();
         if inside.names.iter().all(|(known, _)| known != long) {
@@ -65,18 +65,18 @@ impl Story {
         }
     }
 
-    /// Two long names are about the same buyer: what is told of the one is told of the other.
+    /// Joins two long names of the same buyer: [`text`](Self::text) includes the lines about both.
     pub fn join(&self, one: &str, other: &str) {
         self.lock().joined.push((one.to_owned(), other.to_owned()));
     }
 
-    /// The short name of a long one.
+    /// Returns the short name of a long one, or the long one if it has none.
     pub fn short(&self, long: &str) -> String {
         let inside = self.lock();
         inside.names.iter().find(|(known, _)| known == long).map_or(long, |(_, short)| short).to_owned()
     }
 
-    /// Tells what the actor at work does.
+    /// Adds a line about the current actor.
     pub fn tell(&self, at: Timestamp, text: impl FnOnce() -> String) {
         if self.told {
             let line = Line { at, actor: actor(), text: text() };
@@ -84,7 +84,7 @@ impl Story {
         }
     }
 
-    /// The lines that name one of these, or no license at all; all of them if none is given.
+    /// Returns the lines that contain one of these names or no long name, or all lines if `about` is empty.
     pub fn text(&self, about: &[String]) -> String {
         let inside = self.lock();
         let mut about = about.to_vec();

@@ -1,4 +1,4 @@
-//! What a seed has reached, and what all of them have together.
+//! The counts of what a seed, or all seeds together, have reached.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{Pair, is_called};
 
-/// The states that a record can be in, as the table has them; an acceptance by how it is known.
+/// The states of a record in the table. The state of an acceptance includes how the acceptance is known.
 const STATES: [&str; 10] = [
     "held",
     "sealed",
@@ -21,7 +21,7 @@ const STATES: [&str; 10] = [
     "folded",
 ];
 
-/// What must happen in some seed.
+/// The counts that must be reached in some seed.
 const REACHED: [&str; 69] = [
     "bookings of another system",
     "buyers of another backend",
@@ -94,7 +94,7 @@ const REACHED: [&str; 69] = [
     "usage of who moves: of before it, taken in later",
 ];
 
-/// How much must happen in a seed at least, for its bill to say anything.
+/// The least counts of a seed, below which its bill is not significant.
 const LEAST_PURCHASES: u64 = 3;
 const LEAST_EVENTS: u64 = 200;
 const LEAST_FAULTS: u64 = 10;
@@ -105,16 +105,16 @@ pub const EVENTS: &str = "usage events";
 /// Counts, by name.
 pub type Counts = BTreeMap<String, u64>;
 
-/// See the module.
+/// The counts of a seed or of many seeds.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Tally {
-    /// What happened, in numbers.
+    /// The number of occurrences of each event.
     pub counts: Counts,
-    /// How often each fault struck.
+    /// The number of times that each fault struck.
     pub struck: Counts,
-    /// Each operation's calls.
+    /// The number of calls of each operation.
     pub calls: Counts,
-    /// The states that records were seen in.
+    /// The number of times that records were observed in each state.
     pub states: Counts,
 }
 
@@ -129,7 +129,7 @@ pub fn add(counts: &mut Counts, name: &str, by: u64) {
 }
 
 impl Tally {
-    /// Both together.
+    /// Adds the counts of another tally.
     pub fn merge(&mut self, other: &Self) {
         let pairs = [
             (&mut self.counts, &other.counts),
@@ -144,7 +144,7 @@ impl Tally {
         }
     }
 
-    /// What there was too little of in a seed.
+    /// Returns the counts that a seed has too little of.
     pub fn too_little(&self) -> Vec<String> {
         let amounts = [
             ("purchases", LEAST_PURCHASES, self.count("purchases")),
@@ -155,7 +155,7 @@ impl Tally {
         less.map(|(name, least, amount)| format!("{amount} {name}, and not {least} at least")).collect()
     }
 
-    /// Whether the seed has too few usage events so far.
+    /// Returns `true` if the seed has too few usage events so far.
     pub fn is_quiet(&self) -> bool {
         self.count(EVENTS) < LEAST_EVENTS
     }
@@ -164,7 +164,7 @@ impl Tally {
         self.counts.get(name).copied().unwrap_or_default()
     }
 
-    /// What was never reached, though it must be.
+    /// Returns what was never reached and must be.
     pub fn missing(&self) -> Vec<String> {
         let faults = Pair::all().into_iter().map(|pair| pair.name()).filter(|name| !self.struck.contains_key(name));
         let states =
@@ -175,7 +175,7 @@ impl Tally {
         faults.chain(states).chain(reached).chain(unknown).collect()
     }
 
-    /// All of it, for people.
+    /// Returns all counts as a table for the terminal.
     pub fn table(&self) -> String {
         let mut text = String::new();
         for (name, count) in &self.counts {

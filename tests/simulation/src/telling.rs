@@ -1,4 +1,4 @@
-//! Calls of AWS in few words.
+//! Short descriptions of calls to AWS.
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use stallkeeper::time::UsageHour;
 
-/// The operation that a request asks for.
+/// Returns the operation of a request.
 pub fn operation(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
     target.or_else(|| request.uri().rsplit('/').next()).unwrap_or_default().to_owned()
 }
 
-/// Which record of AWS's this is, and what it says.
+/// Returns the name of a record that is sent to AWS, and its content.
 pub fn sent_record(call: &Value, record: &Value) -> (String, String) {
     let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let at = record.get("Timestamp").and_then(Value::as_f64).unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn sent_record(call: &Value, record: &Value) -> (String, String) {
     (name, format!("{quantity} at {at}"))
 }
 
-/// The licenses' hours of which a transaction writes new records.
+/// Returns the license and hour of each new record in a transaction.
 pub fn frozen_hours(body: &[u8]) -> Vec<(String, String)> {
     let holds = |text: &[u8]| body.windows(text.len()).any(|part| part == text);
     if !holds(b"RECORD#") || !holds(b"\"Put\"") {
@@ -46,7 +46,7 @@ pub fn frozen_hours(body: &[u8]) -> Vec<(String, String)> {
     items.filter_map(hour).collect()
 }
 
-/// The licenses' hours that a batch puts usage into.
+/// Returns the license and hour of each usage item that a batch puts.
 pub fn blind_hours(body: &[u8]) -> Vec<(String, String)> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let tables = body.get("RequestItems").and_then(Value::as_object);
@@ -59,7 +59,7 @@ pub fn blind_hours(body: &[u8]) -> Vec<(String, String)> {
     items.filter_map(hour).collect()
 }
 
-/// What a request is about.
+/// Returns the short description of a request.
 pub fn request(operation: &str, body: Option<&[u8]>) -> String {
     let Some(body) = body.and_then(|body| serde_json::from_slice::<Value>(body).ok()) else { return String::new() };
     let list = |name: &str| body.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -98,7 +98,7 @@ fn key(key: Option<&Value>) -> String {
     format!("({} / {})", part("pk").unwrap_or_default(), part("sk").unwrap_or_default())
 }
 
-/// An item's key, and what matters of it.
+/// Returns an item's key and its important attributes.
 fn put(item: Option<&Value>) -> String {
     let value = |name: &str| {
         let value = item.and_then(|item| item.get(name))?.as_object()?.values().next()?;
@@ -109,14 +109,14 @@ fn put(item: Option<&Value>) -> String {
     format!("{}{told}", key(item))
 }
 
-/// The values of an expression.
+/// Returns the values of an expression.
 fn given(body: &Value) -> String {
     let values = body.get("ExpressionAttributeValues").and_then(Value::as_object);
     let values = values.into_iter().flatten().map(|(name, value)| format!(" {name}={}", plain(value)));
     values.collect()
 }
 
-/// A value of DynamoDB without its types.
+/// Returns a DynamoDB value without its type.
 fn plain(value: &Value) -> String {
     match value {
         Value::Object(typed) => match typed.iter().next() {
@@ -134,7 +134,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// How a call was answered.
+/// Returns the short description of an answer.
 pub fn answer(operation: &str, answer: &Result<HttpResponse, ConnectorError>) -> String {
     let answer = match answer {
         Ok(answer) => answer,

@@ -1,4 +1,4 @@
-//! Links of licenses to tenants: the application makes them, operators take them away and move them.
+//! Links of licenses to tenants: the application makes them, and operators remove or move them.
 
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use crate::buyers::{Holding, some_time};
 use crate::stack::Stack;
 use crate::world::World;
 
-/// How often a link is tried while its license is not known yet.
+/// The most retries of a link while its license is not known.
 const TRIES: u32 = 8;
 
-/// The application links a license some time after a moment, to its buyer's tenant; rarely somebody else is quicker.
+/// Plans that the application links a license to its buyer's tenant some time after a given time. Rarely, another
+/// tenant claims the license around the same time.
 pub fn link_later(world: &Arc<World>, after: Timestamp, license: &LicenseId) {
     let at = after + some_time(world, 1, 3600);
     let tenant = tenant_of(world, license);
@@ -30,12 +31,12 @@ fn tenant_of(world: &World, license: &LicenseId) -> String {
     format!("tenant-{}", account.unwrap_or_default())
 }
 
-/// A tenant that has nothing yet.
+/// Returns the name of a new tenant.
 pub fn another_tenant(world: &World) -> String {
     format!("other-{}", world.draw(|rng| rng.u32(..)))
 }
 
-/// The application links a license to a tenant, and tries again until that is answered.
+/// Plans that the application links a license to a tenant, and retries until it has an answer.
 pub fn link_at(world: &Arc<World>, at: Timestamp, license: &LicenseId, tenant: String, times: u32) {
     let (here, license) = (Arc::clone(world), license.clone());
     world.act_at(at, "application", async move {
@@ -71,7 +72,8 @@ fn count(world: &World, action: &str, answer: Option<&Answer>) {
     world.count(&format!("{action}: {outcome}"), 1);
 }
 
-/// An operator takes a license away from its tenant, or gives it to another; in the end the application links it again.
+/// Unlinks a license from its tenant or moves it to another, as an operator. The application may link an unlinked
+/// license again later.
 pub async fn give(world: &Arc<World>, stack: &Arc<Stack>, holding: &Holding) {
     let Some(id) = world.draw(|rng| rng.choice(holding.ids().cloned().collect::<Vec<_>>())) else { return };
     let Some(shown) = world.ask(stack, &Call::get(format!("/v1/licenses/{id}"))).await else { return };
@@ -89,7 +91,7 @@ pub async fn give(world: &Arc<World>, stack: &Arc<Stack>, holding: &Holding) {
         wants(world, holding, &to);
     }
     let call = Call::post(format!("/v1/licenses/{id}/tenant/{action}"), "application/json", body.to_string());
-    // Without an answer some of the line may have changed: done again the rest follows.
+    // Without an answer a part of the line may have changed. The repeated call changes the rest.
     for _ in 0..20 {
         let answer = world.ask(stack, &call).await;
         count(world, action, answer.as_ref());

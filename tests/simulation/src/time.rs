@@ -19,33 +19,33 @@ pub struct Time {
 }
 
 impl Time {
-    /// A time that begins now, in a runtime whose clock is paused.
+    /// Returns a time that starts now, in a runtime whose clock is paused.
     pub fn beginning_at(start: Timestamp) -> Self {
         Self { start, origin: Instant::now(), clock: Clock::standing_at(start) }
     }
 
-    /// The clock that shows it to the functions.
+    /// Returns the clock that shows this time to the functions.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// What time it is.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.origin.elapsed()).unwrap_or(SignedDuration::MAX);
         self.start.saturating_add(passed).unwrap_or(Timestamp::MAX)
     }
 
-    /// When it began.
+    /// Returns the start time.
     pub fn start(&self) -> Timestamp {
         self.start
     }
 
-    /// How long it has run.
+    /// Returns the time since the start.
     pub fn passed(&self) -> Duration {
         self.origin.elapsed()
     }
 
-    /// Waits for a moment.
+    /// Waits until the given time.
     pub async fn reach(&self, at: Timestamp) {
         let wait = Duration::try_from(at.duration_since(self.now())).unwrap_or_default();
         tokio::time::sleep(wait).await;
@@ -57,12 +57,12 @@ thread_local! {
     static ACTOR: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whose code is running on this thread; see [`InStep`].
+/// Returns the actor whose code runs on this thread. See [`InStep`].
 pub fn actor() -> usize {
     ACTOR.get()
 }
 
-/// Work of an actor, before each step of which the functions' clock is set to what Tokio's shows.
+/// An actor's work. Before each step the functions' clock is set to the time of Tokio's clock.
 pub struct InStep<F> {
     time: Time,
     actor: usize,
@@ -70,7 +70,7 @@ pub struct InStep<F> {
 }
 
 impl<F> InStep<F> {
-    /// The work of that actor.
+    /// Returns the work of an actor.
     pub fn new(time: &Time, actor: usize, work: F) -> Self {
         Self { time: time.clone(), actor, work: Box::pin(work) }
     }

@@ -1,4 +1,4 @@
-//! Usage is sent, answered or not, sent again, repeated and corrected.
+//! Reports of usage: sent, answered or not, sent again, repeated and corrected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::oracle::Difference;
 use crate::tally::EVENTS;
 use crate::world::World;
 
-/// What the function that takes usage in may take, as the template has it.
+/// The time limit of the usage intake function in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Some things are used, of some licenses or of one, and the application reports them.
+/// Makes some usage, of one license or of random ones, and has the application report it.
 pub fn use_some(world: &Arc<World>, of: Option<&LicenseId>) {
     let Some(stack) = world.draw(|rng| rng.choice(world.stacks.iter().cloned())) else { return };
     let holdings: Vec<Holding> = {
@@ -38,7 +38,7 @@ pub fn use_some(world: &Arc<World>, of: Option<&LicenseId>) {
     report_with_repeats(world, stack.stage, &sent);
 }
 
-/// Something is used of a license at about some moments.
+/// Makes usage of a license at the given times, and has the application report it.
 pub fn use_at(world: &Arc<World>, holding: &Holding, moments: &[Timestamp]) {
     let sent: Sent = moments.iter().filter_map(|at| use_one(world, holding, *at)).collect();
     report_with_repeats(world, holding.stage, &sent);
@@ -52,12 +52,12 @@ fn use_one(world: &World, holding: &Holding, at: Timestamp) -> Option<(usize, us
     Some((world.application().uses(of, at, quantity), 0))
 }
 
-/// Reports events; some of them more than once, some of them a day later, some with a correction.
+/// Reports events: some more than once, some a day later, some with a correction.
 fn report_with_repeats(world: &Arc<World>, stage: Stage, sent: &Sent) {
     let now = world.now();
     report(world, now, stage, sent.clone(), 0);
     if world.chance(0.1) {
-        // The same at the same time, by another process.
+        // Another process sends the same events at the same time.
         report(world, now, stage, sent.clone(), 0);
         world.count("repeats", sent.len());
     }
@@ -79,7 +79,8 @@ fn report_with_repeats(world: &Arc<World>, stage: Stage, sent: &Sent) {
     }
 }
 
-/// The application's mistake: the same key and revision with another quantity. What was accepted first counts.
+/// Simulates a mistake of the application: the same key and revision with another quantity. The content that was
+/// accepted first counts.
 fn contradict(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
     let here = Arc::clone(world);
     world.act_at(at, "application", async move {
@@ -98,7 +99,7 @@ fn contradict(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
     });
 }
 
-/// The answer was lost for more than a day, or until the month was closed: what was accepted is sent again.
+/// Sends events again after more than a day, or around the close of the month, as after a lost answer.
 fn repeat_much_later(world: &Arc<World>, stage: Stage, sent: &Sent) {
     let minutes = SignedDuration::from_mins;
     let closes = world.scene.month_end.map(|end| end + minutes(5 * 60 + 30)).filter(|closes| *closes > world.now());
@@ -138,7 +139,7 @@ fn some_quantity(world: &World) -> Decimal {
     })
 }
 
-/// A higher revision of some of these.
+/// Reports a higher revision of some of these events.
 fn correct(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
     let here = Arc::clone(world);
     world.act_at(at, "application", async move {
@@ -147,7 +148,7 @@ fn correct(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
             if here.chance(0.4) {
                 continue;
             }
-            // Each correction is another quantity, so that what is billed tells which one counted.
+            // Each correction has another quantity, so that the bill shows which one counted.
             let by = here.draw(|rng| rng.i64(1..1000));
             let mut application = here.application();
             let Some(fact) = application.facts.get_mut(number) else { continue };
@@ -164,7 +165,7 @@ fn correct(world: &Arc<World>, at: Timestamp, stage: Stage, of: Sent) {
     });
 }
 
-/// The application sends events, and those that are not answered for certain again.
+/// Sends events, and sends those without a certain answer again.
 pub fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times: u32) {
     if sent.is_empty() {
         return;
@@ -205,7 +206,7 @@ pub fn report(world: &Arc<World>, at: Timestamp, stage: Stage, sent: Sent, times
     });
 }
 
-/// Whether any of these happened in an hour that is summed already.
+/// Returns `true` if one of the events happened in an hour that is already summed.
 fn has_late(world: &World, sent: &Sent) -> bool {
     let open = UsageHour::of(world.now() - SignedDuration::from_mins(5)).start();
     let application = world.application();
@@ -226,7 +227,7 @@ fn count_answers(world: &World, said: &[Said], before: &[bool]) {
     }
 }
 
-/// How long after the hour of a move usage may be answered `license_moving`.
+/// The longest time after the hour of a move for which usage may be answered with `license_moving`.
 const MOVING_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 fn check_moving(world: &World, sent: &Sent, said: &[Said]) {
@@ -244,14 +245,14 @@ fn check_moving(world: &World, sent: &Sent, said: &[Said]) {
         };
         world.count(&format!("usage of who moves: {}", key_of((time, now, at), said)), 1);
         let is_moving = *said == Said::Retry("license_moving".to_owned());
-        // Who has subscribed again returns once that was heard, and the reporter has run.
+        // A buyer who has subscribed again returns once the event about that was processed and the reporter has run.
         if is_moving && now.duration_since(at) > MOVING_MAX && !is_back {
             world.differ(&buyer, format!("{buyer} is answered license_moving more than 15 minutes after {at}"));
         }
     }
 }
 
-/// The cases of usage around a move: when it happened, when it is sent, and what is answered.
+/// Returns the case of usage around a move: by the time of the usage, the time of the report, and the answer.
 fn key_of((time, now, at): (Timestamp, Timestamp, Timestamp), said: &Said) -> &'static str {
     let open_until = UsageHour::of(time).open_until();
     match said {
@@ -268,14 +269,14 @@ fn key_of((time, now, at): (Timestamp, Timestamp, Timestamp), said: &Said) -> &'
 }
 
 impl World {
-    /// An id that a fact's buyer is known by: of one who moves either.
+    /// Returns an id of a fact's buyer: one of the two at random if the buyer moves.
     fn id_of(&self, fact: usize) -> Option<LicenseId> {
         let buyer = self.application().facts.get(fact)?.buyer.clone();
         let ids: Vec<LicenseId> = self.buyers().holding(&buyer)?.ids().cloned().collect();
         if ids.len() > 1 { self.draw(|rng| rng.choice(ids)) } else { Some(buyer) }
     }
 
-    /// An instance of intake: the first takes most requests, so that the others remember what is old.
+    /// Draws an instance of intake. The first receives most requests, so that the others keep old state in memory.
     fn instance(&self) -> usize {
         match self.draw(|rng| rng.u8(0..10)) {
             0..6 => 0,

@@ -1,4 +1,4 @@
-//! Keeps an eye on the records while the world goes on: what a record bills must never change.
+//! Watches the records while the world runs: the quantity that a record bills must never change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use crate::stack::Stack;
 use crate::tally::add;
 use crate::world::World;
 
-/// What each record was when it was seen first.
+/// The quantity of each record when it was first observed.
 #[derive(Debug, Default)]
 pub struct Watch {
     first: BTreeMap<RecordName, Decimal>,
-    /// What was not as it should be, such as a record that was something else later.
+    /// The deviations, such as a record whose quantity has changed.
     pub differences: Vec<Difference>,
-    /// The records that another system has booked at AWS.
+    /// The records that another system has booked in AWS.
     pub strange: BTreeSet<RecordName>,
 }
 
 impl Watch {
-    /// Looks at records as they are now.
+    /// Compares records with their first observation.
     pub fn look(&mut self, records: &[HourlyRecord]) {
         for record in records {
             let quantity = record.quantity.amount();
@@ -40,16 +40,16 @@ impl Watch {
     }
 }
 
-/// A record's name in words.
+/// Returns a record's name as text.
 pub fn named(name: &RecordName) -> String {
     format!("{} {} {}", name.license, name.hour, name.dimension)
 }
 
-/// All records of a license from one hour to another.
+/// Returns all records of a license from one hour to another.
 ///
 /// # Errors
 ///
-/// When the table does not answer.
+/// Fails when the table does not answer.
 pub async fn records(
     stack: &Stack,
     license: &LicenseId,
@@ -67,7 +67,7 @@ pub async fn records(
     }
 }
 
-/// The name of a state, as the tally has it.
+/// Returns the name of a state in the tally.
 pub fn state(state: &RecordState) -> &'static str {
     match state {
         RecordState::Held { .. } => "held",
@@ -84,7 +84,7 @@ pub fn state(state: &RecordState) -> &'static str {
     }
 }
 
-/// Plans that somebody looks at the records from time to time.
+/// Plans checks of the records and of access at random times.
 pub fn plan_looks(world: &Arc<World>) {
     for _ in 0..9 {
         let (at, here) = (world.some_second((world.scene.start, world.scene.over())), Arc::clone(world));
@@ -95,7 +95,7 @@ pub fn plan_looks(world: &Arc<World>) {
     }
 }
 
-/// Looks at all records of the last hours.
+/// Checks all records of the last hours.
 pub async fn look(world: &World, hours: i64) {
     let from = UsageHour::of(world.now() - SignedDuration::from_hours(hours));
     let to = UsageHour::of(world.now() + SignedDuration::from_hours(1));

@@ -1,4 +1,4 @@
-//! One world: AWS, the stacks around it, and everyone who acts there.
+//! One simulated world: AWS, the stacks, and the actors.
 
 use std::future::Future;
 use std::ops::Range;
@@ -30,22 +30,22 @@ use crate::tally::{Tally, add};
 use crate::time::{InStep, Time};
 use crate::watch::Watch;
 
-/// See the module.
+/// One simulated world.
 #[derive(Debug)]
 pub struct World {
-    /// What kind of world it is.
+    /// The properties of the world.
     pub scene: Scene,
-    /// Its time.
+    /// The time in the world.
     pub time: Time,
-    /// What happens in it.
+    /// The story of the world.
     pub story: Story,
     /// AWS.
     pub aws: Aws,
-    /// What lies between the functions and AWS.
+    /// The network between the functions and AWS.
     pub network: Network,
     /// A configuration of clients that meet neither faults nor delays.
     pub direct: SdkConfig,
-    /// The stacks, one a stage.
+    /// The stacks, one per stage.
     pub stacks: Vec<Arc<Stack>>,
     bus: Mutex<Bus>,
     rng: Mutex<Rng>,
@@ -62,7 +62,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// When AWS or a table cannot be made.
+    /// Fails when AWS or a table cannot be made.
     pub async fn make(seed: u64, told: bool) -> anyhow::Result<Arc<Self>> {
         let mut rng = Rng::with_seed(seed);
         let scene = Scene::drawn(&mut rng)?;
@@ -107,32 +107,33 @@ impl World {
         }))
     }
 
-    /// What time it is.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.time.now()
     }
 
-    /// A moment so much later.
+    /// Returns the time after a duration from now.
     pub fn later(&self, by: SignedDuration) -> Timestamp {
         self.now().saturating_add(by).unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether faults are over, and everything is to come to an end.
+    /// Returns `true` if the faults have ended.
     pub fn is_over(&self) -> bool {
         self.now() >= self.scene.over()
     }
 
-    /// Draws something at random.
+    /// Draws a random value.
     pub fn draw<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
         draw(&mut lock(&self.rng))
     }
 
-    /// A random second of a stretch of time.
+    /// Draws a random second of a period.
     pub fn some_second(&self, (from, until): Stretch) -> Timestamp {
         from + SignedDuration::from_secs(self.draw(|rng| rng.i64(1..until.duration_since(from).as_secs().max(2))))
     }
 
-    /// Fewer than so many stretches of time that begin within another, each of some seconds.
+    /// Draws fewer than the given number of periods that start within another, each with a duration from a range of
+    /// seconds.
     pub fn some_stretches(&self, within: Stretch, fewer_than: usize, seconds: Range<i64>) -> Vec<Stretch> {
         let count = self.draw(|rng| rng.usize(0..fewer_than));
         let stretch = |_| {
@@ -142,42 +143,42 @@ impl World {
         (0..count).map(stretch).collect()
     }
 
-    /// Happens with that chance.
+    /// Returns `true` with the given chance.
     pub fn chance(&self, chance: f64) -> bool {
         self.draw(|rng| rng.f64() < chance)
     }
 
-    /// The application.
+    /// Returns the application.
     pub fn application(&self) -> MutexGuard<'_, Application> {
         lock(&self.application)
     }
 
-    /// The buyers.
+    /// Returns the buyers.
     pub fn buyers(&self) -> MutexGuard<'_, Buyers> {
         lock(&self.buyers)
     }
 
-    /// The events that never arrive.
+    /// Returns the events that are lost.
     pub fn losses(&self) -> MutexGuard<'_, Losses> {
         lock(&self.losses)
     }
 
-    /// The bus.
+    /// Returns the bus.
     pub fn bus(&self) -> MutexGuard<'_, Bus> {
         lock(&self.bus)
     }
 
-    /// Who keeps an eye on the records.
+    /// Returns the watch over the records.
     pub fn watch(&self) -> MutexGuard<'_, Watch> {
         lock(&self.watch)
     }
 
-    /// What is counted.
+    /// Returns the counts.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         lock(&self.tally)
     }
 
-    /// Notes that something is not as it must be.
+    /// Records a difference about a license.
     pub fn differ(&self, license: &LicenseId, what: String) {
         self.tell(|| format!("!!! {what}"));
         let difference = Difference::about(license, what);
@@ -187,27 +188,27 @@ impl World {
         }
     }
 
-    /// Counts something that happened.
+    /// Adds to a count.
     pub fn count(&self, name: &str, by: usize) {
         add(&mut self.tally().counts, name, by as u64);
     }
 
-    /// Tells what happens.
+    /// Adds a line to the story.
     pub fn tell(&self, text: impl FnOnce() -> String) {
         self.story.tell(self.now(), text);
     }
 
-    /// The stack of a stage, if it has one.
+    /// Returns the stack of a stage, or `None` if the stage has none.
     pub fn stack(&self, stage: Stage) -> Option<&Arc<Stack>> {
         self.stacks.iter().find(|stack| stack.stage == stage)
     }
 
-    /// The listing of a product.
+    /// Returns the listing of a product.
     pub fn listing(&self, product: &str) -> Option<&Listing> {
         self.scene.listings.iter().find(|listing| listing.product_code.as_str() == product)
     }
 
-    /// Someone acts, at some moment.
+    /// Starts a task of an actor that does its work at the given time.
     pub fn act_at<F>(self: &Arc<Self>, at: Timestamp, who: &str, work: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -222,7 +223,7 @@ impl World {
         lock(&self.tasks).push(task);
     }
 
-    /// Waits for everyone who acts to end, and answers how many did not end well.
+    /// Waits until all tasks have ended, and returns the number of those that panicked.
     pub async fn end(&self) -> usize {
         let mut panicked = 0;
         loop {
@@ -241,8 +242,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As the functions have it, but for this AWS. Each seed has a name of its own for the region, so that no
-/// world spends the retries of another.
+/// Returns the SDK configuration of the functions, for this AWS. Each seed has its own region name, so that no world
+/// uses the retry quota of another.
 fn sdk_config(client: impl HttpClient + 'static, aws: &Aws, name: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASIMULATION", "not-verified", None, None, "simulation");
     SdkConfig::builder()

@@ -1,5 +1,5 @@
-//! A world or two, as much as an unoptimized build has time for; `cargo run --profile simulation -p simulation` plays
-//! hundreds.
+//! Tests of a few worlds, as many as an unoptimized build has time for. `cargo run --profile simulation -p simulation`
+//! plays hundreds.
 
 use simulation::faults::Pair;
 use simulation::tally::Tally;
@@ -21,7 +21,7 @@ fn a_world_is_as_rough_as_it_must_be() {
     let count = |name: &str| tally.counts.get(name).copied().unwrap_or_default();
     assert_eq!(tally.too_little(), Vec::<String>::new());
     assert!(count("crashes") > 0);
-    // Of a world that was not played there is too little of everything.
+    // A world that was not played has too little of everything.
     assert_eq!(Tally::default().too_little().len(), 3);
 }
 

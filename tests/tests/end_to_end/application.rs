@@ -1,4 +1,4 @@
-//! What the seller's application asks, and how the table is read for it.
+//! The requests of the seller's application, and the reads of the table that they cause.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -94,7 +94,7 @@ async fn a_decision_is_one_query_and_no_call_to_aws_marketplace() {
     let calls = || world.sandbox.aws().wire().all().into_iter().map(|call| call.operation).collect::<Vec<_>>();
     assert_eq!(calls(), ["Query"]);
 
-    // The listing is kept for a minute.
+    // The function caches the listing for a minute.
     world.advance(SignedDuration::from_secs(61)).await;
     world.control(Method::DELETE, "/sandbox/wire", Value::Null).await;
     world.decide("acme", "seats").await;
@@ -154,7 +154,7 @@ async fn an_end_that_aws_does_not_confirm_ends_nothing() {
     let queues = world.control(Method::GET, "/sandbox/queues", Value::Null).await;
     assert_eq!((&queues["staging"]["in_flight"], &queues["staging"]["dead_letters"]), (&json!(0), &json!([])));
 
-    // Where AWS does not answer, the event counts.
+    // If AWS does not answer, the event counts.
     world
         .fault(json!({ "service": "agreement", "operation": "DescribeAgreement", "times": 9, "kind": "access_denied" }))
         .await;

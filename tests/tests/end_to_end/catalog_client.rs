@@ -1,4 +1,4 @@
-//! What the client of the Catalog API says of products, offers and requests to become public.
+//! The client of the AWS Marketplace Catalog API: products, offers and requests to become public.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -61,7 +61,7 @@ async fn a_request_to_become_public_counts_until_it_is_refused() {
     assert_eq!(public_request(&catalog, &product()).await, Some(refused));
     assert_eq!(public_requested(&catalog, &product()).await, None);
 
-    // Asked again, and other changes since.
+    // A second request follows, and other changes after it.
     let asked_at = world.now();
     change(&world, "UpdateVisibility", json!({ "TargetVisibility": "Public" })).await;
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
@@ -88,7 +88,7 @@ async fn what_the_catalog_refuses_is_told_apart() {
     assert!(matches!(catalog(&world).offers(&product()).await, Err(MarketplaceError::Throttled)));
 }
 
-/// When it was last asked that a product becomes public, unless AWS has refused it.
+/// Returns the time of the last request that a product becomes public, or `None` if AWS has refused it.
 async fn public_requested(catalog: &Catalog, id: &ProductId) -> Option<Timestamp> {
     public_request(catalog, id).await.filter(|request| request.refused.is_none()).map(|request| request.at)
 }

@@ -1,5 +1,5 @@
-//! What the auditor asks AWS about a stack, asked by AWS's own clients: as the template deploys it, broken by each
-//! switch, refused and not answered.
+//! The auditor's questions to AWS about a stack, asked with the AWS SDK: about the stack as the template deploys it,
+//! with each switch turned, and with calls that AWS refuses or does not answer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use tests::World;
 
-/// What was seen, or the code of the error; a text of its own where nobody answered.
+/// The observed value, or the code of the error, with a text of its own if there is no answer.
 type Look = Result<Value, String>;
 
 const SUBSCRIPTION: &str = "aws-mp-subscription-notification-7demolegacy00000000000ab";
 
-/// A stack as its auditor sees it.
+/// A stack as its auditor observes it.
 struct Auditor {
     names: DeployedNames,
     table: String,
@@ -35,7 +35,7 @@ impl Auditor {
         Self { names, table, config }
     }
 
-    /// Everything, by what it is called in the wiring.
+    /// Returns all observations, by their name in the wiring.
     async fn look(&self) -> BTreeMap<&'static str, Look> {
         let names = &self.names;
         let mut schedules = Ok(json!({}));
@@ -76,7 +76,7 @@ impl Auditor {
         Ok(json!([schedule.state().unwrap().as_str(), schedule.schedule_expression().unwrap()]))
     }
 
-    /// The states of the alarms, page by page.
+    /// Returns the states of the alarms, read page by page.
     async fn alarms(&self, prefix: &str) -> Look {
         let client = aws_sdk_cloudwatch::Client::new(&self.config);
         let request = client.describe_alarms().alarm_name_prefix(prefix).alarm_types(AlarmType::MetricAlarm);
@@ -118,7 +118,8 @@ impl Auditor {
         Ok(json!(recovery.point_in_time_recovery_status().unwrap().as_str()))
     }
 
-    /// For how many days the log group keeps what is written: none for ever, and nothing if there is no such group.
+    /// Returns the retention of the log group in days: `[[null]]` if it never deletes logs, and `[]` if there is no
+    /// such group.
     async fn log(&self, name: &str) -> Look {
         let client = aws_sdk_cloudwatchlogs::Client::new(&self.config);
         let answer = client.describe_log_groups().log_group_name_prefix(name).send().await.map_err(code)?;
@@ -126,7 +127,7 @@ impl Auditor {
     }
 }
 
-/// The same with one more member, or the error of either.
+/// Returns the value with one more member, or the error of either.
 fn with(seen: Look, name: &Value, look: Look) -> Look {
     let (mut seen, look) = (seen?, look?);
     seen[name.as_str().unwrap()] = look;
@@ -180,7 +181,7 @@ async fn what_is_deployed_here_is_what_the_template_deploys() {
     assert_eq!(seen["audit_log"], Ok(json!([[template["AuditLog"]["Properties"]["RetentionInDays"]]])));
 }
 
-/// How something breaks: a place in what is seen of it has another value, or there is an error.
+/// The effect of a switch: another value at a place of the observation, or an error.
 type Broken = Result<(&'static str, Value), String>;
 
 #[tokio::test]
@@ -242,7 +243,7 @@ async fn each_switch_breaks_one_thing() {
     assert_eq!(auditor.look().await["schedules"].as_ref().unwrap()["metering"][0], "DISABLED");
 }
 
-/// Whose calls show what, and how each says that it refuses one.
+/// Each service with the observation that its calls produce, and its error code for a refused call.
 const ASKED: [(Service, &str, &str); 7] = [
     (Service::EventBridge, "rule", "AccessDeniedException"),
     (Service::Scheduler, "schedules", "AccessDeniedException"),

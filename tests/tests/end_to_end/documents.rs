@@ -1,8 +1,8 @@
-//! What the documents tell people to type.
+//! The commands in the documents.
 
 use std::path::Path;
 
-/// The shell scripts of a page, each with the line that it begins in.
+/// Returns the shell scripts of a page, each with the number of its first line.
 fn scripts(page: &str) -> Vec<(usize, String)> {
     let mut scripts = Vec::new();
     let mut script: Option<(usize, String)> = None;
@@ -20,7 +20,7 @@ fn scripts(page: &str) -> Vec<(usize, String)> {
     scripts
 }
 
-/// A script without its quoted texts, comments and here documents.
+/// Returns a script without its quoted texts, comments and here documents.
 fn unquoted(script: &str) -> String {
     let mut bare = String::new();
     let mut quote = None;
@@ -58,7 +58,7 @@ fn what_a_shell_would_take_for_a_pattern_is_quoted() {
     for page in files.filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
         for (line, script) in scripts(&std::fs::read_to_string(&page).unwrap()) {
             for word in unquoted(&script).replace("&&", "").split_whitespace() {
-                // zsh refuses a pattern that no file fits; `&` within a word ends the command in every shell.
+                // zsh refuses a pattern that matches no file. `&` within a word ends the command in every shell.
                 let is_pattern = word.contains(['?', '*', '&']) || word.contains('[') && word != "[";
                 assert!(!is_pattern, "{}, in the script of line {line}: `{word}` wants quotes", page.display());
             }

@@ -1,4 +1,4 @@
-//! Who may come in at the doors of a deployed stack, as `template.yaml` says it.
+//! The authorization of the entry points of a deployed stack in `template.yaml`.
 
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ fn a_queue_takes_messages_of_named_senders_alone() {
     let mut seen = 0;
     for (name, policy) in resources().into_iter().filter(|(_, of)| of["Type"] == "AWS::SQS::QueuePolicy") {
         for statement in policy["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap() {
-            // A statement that is only there under a condition: the condition's name, it, and nothing.
+            // A conditional statement (`!If`) is a list: the name of the condition, the statement, and no value.
             let statement = statement.get(1).unwrap_or(statement);
             assert!(statement["Principal"]["Service"].is_string(), "{name}: {statement}");
             let sources = statement["Condition"].as_object().unwrap();

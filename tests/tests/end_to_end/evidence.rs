@@ -1,4 +1,4 @@
-//! What the functions leave for the auditor as they work.
+//! The evidence that the functions write for the auditor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{Evidence, EvidenceKind};
 use tests::{Bought, World};
 
-/// A contract whose consumption is billed: its life has all that there is evidence of.
+/// A contract whose consumption is billed: its life produces every kind of evidence.
 const CONSUMPTION: &str = "6democonsumption0000000ab";
 const CONTRACT: &str = "4democontract0000000000ab";
 const LEGACY: &str = "7demolegacy00000000000ab";
@@ -30,21 +30,22 @@ async fn kinds(world: &World, product: &str) -> BTreeSet<EvidenceKind> {
     evidence(world, product).await.into_keys().collect()
 }
 
-/// Whether AWS let a function do something when it last asked; none if it never did.
+/// Returns `true` if AWS allowed the function's last such call, `false` if AWS refused it, and `None` if there was no
+/// call.
 async fn outcome(world: &World, function: &str, action: &str) -> Option<bool> {
     let outcomes = world.store(Stage::Staging).outcomes().await.unwrap();
     let seen = outcomes.iter().find(|seen| seen.function == function && seen.action == action);
     seen.map(|seen| seen.is_allowed)
 }
 
-/// How often the table was asked to write evidence, whether it did or not.
+/// Returns the number of requests to the table to write evidence, whether the table did so or not.
 fn writes(world: &World) -> usize {
     let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "UpdateItem");
     let of_evidence = |body: &Value| body["Key"]["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("EVIDENCE#"));
     calls.iter().filter(|call| of_evidence(&call.body)).count()
 }
 
-/// One purchase from its beginning to its end. Each step is told with the evidence that it leaves.
+/// Runs one purchase from start to end. Calls `leaves` after each step with the evidence that the step leaves.
 async fn live(world: &World, tenant: &str, mut leaves: impl AsyncFnMut(&[EvidenceKind])) -> Bought {
     let purchase = world.buy("demo-consumption", json!({ "events_included": 100 })).await;
     world.sandbox.settle().await;
@@ -103,7 +104,7 @@ async fn each_step_of_a_purchase_leaves_its_evidence_and_a_second_one_that_day_w
     })
     .await;
     assert_eq!(expected, BTreeSet::from(EvidenceKind::ALL));
-    // A token that AWS refuses names no product; all else is of this one.
+    // A token that AWS refuses names no product. All other evidence is about this product.
     assert_eq!(kinds(&world, CONTRACT).await, BTreeSet::from([EvidenceKind::BadTokenRefused]));
 
     let first = evidence(&world, CONSUMPTION).await;

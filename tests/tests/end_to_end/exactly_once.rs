@@ -1,4 +1,4 @@
-//! Usage that is billed exactly once where an answer comes late, a key is used twice, or AWS answers in the last minute.
+//! Usage that is billed exactly once when an answer is late, a key is used twice, or AWS answers in the last minute.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -149,7 +149,7 @@ async fn one_key_and_revision_with_two_contents_counts_as_first_accepted_and_is_
     let quantities: Vec<&Value> = contents.iter().map(|content| &content["quantity"]).collect();
     assert_eq!(quantities, ["10", "12"], "{listed:?}");
     assert_eq!(listed[0]["requeue"], false);
-    // A late answer is by what counts.
+    // The answer to a late repeat depends on the content that counts.
     assert_eq!(world.report(json!([usage(&license, 10, "k", time)])).await, ["duplicate"]);
     assert_eq!(world.report(json!([usage(&license, 12, "k", time)])).await, ["conflict"]);
 }

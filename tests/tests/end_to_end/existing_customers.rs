@@ -1,5 +1,5 @@
-//! Customers whom the seller had before Stallkeeper: taken over with their tenants, and moved from customer keys to license
-//! keys without a unit billed twice.
+//! Customers whom the seller had before Stallkeeper: imported with their tenants, and moved from customer keys to
+//! license keys without billing a unit twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ async fn import_as(world: &World, csv: &str, path: &str) -> Value {
     serde_json::from_str(&answer.page).unwrap()
 }
 
-/// A buyer whom the seller had before: AWS's news of the purchase went elsewhere.
+/// Makes a purchase by a buyer whom the seller had before: AWS's events about the purchase went elsewhere.
 pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value) -> Bought {
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy(product, dimensions).await;
@@ -35,7 +35,7 @@ pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value
     purchase
 }
 
-/// The ARN of the license that a legacy buyer has at AWS.
+/// Returns the ARN of the license that a legacy buyer has in AWS.
 async fn arn_of(world: &World, purchase: &Bought) -> String {
     let bought = world.control(Method::GET, "/sandbox/purchases", json!({})).await;
     let mut licenses = bought["licenses"].as_array().unwrap().iter();
@@ -47,7 +47,7 @@ pub(crate) fn usage(license: &str, quantity: i64, key: &str, time: Timestamp) ->
     json!({ "license": license, "dimension": "requests", "quantity": quantity, "key": key, "time": time.to_string() })
 }
 
-/// What AWS has booked for a buyer: the units, and the styles of each hour.
+/// Returns the bookings of a buyer in AWS: the units, and the styles of each hour.
 pub(crate) async fn booked(world: &World, legacy: &str) -> (Decimal, BTreeMap<String, BTreeSet<String>>) {
     let bill = world.control(Method::GET, "/sandbox/bill", json!({})).await;
     let (mut units, mut styles) = (Decimal::ZERO, BTreeMap::<String, BTreeSet<String>>::new());
@@ -89,7 +89,7 @@ async fn customers_are_taken_over_with_their_tenants() {
     assert_eq!((contact.email.as_str(), contact.language.as_str()), ("buyer@example.com", "ja"));
     let outbox = world.control(Method::GET, "/sandbox/outbox", json!({})).await;
     assert_eq!(outbox["mails"], json!([]), "who is taken over has an account already");
-    // What a contract grants comes by itself, by the daily reconciliation at the latest.
+    // The entitlements of a contract arrive without further action, with the daily reconciliation at the latest.
     world.control(Method::POST, "/sandbox/reconcile", json!({})).await;
     assert_eq!(world.decide("new-acme", "seats").await["allowed"], true);
 
@@ -98,7 +98,7 @@ async fn customers_are_taken_over_with_their_tenants() {
     let log = world.store(Stage::Staging).audit_log("2026-11").await.unwrap();
     assert_eq!(log.iter().filter(|entry| entry.action == "license.import").count(), 2);
 
-    // The old backend has billed up to 10:00, Stallkeeper does from then on.
+    // The old backend has billed up to 10:00, and Stallkeeper bills from then on.
     let at = world.now();
     let refused = world.results(json!([usage(&legacy.license, 7, "before", at)])).await;
     assert_eq!(refused[0]["code"], "not_metered_yet");
@@ -110,7 +110,7 @@ async fn customers_are_taken_over_with_their_tenants() {
     let hours: Vec<&str> = styles.keys().map(|hour| &hour[11..13]).collect();
     assert_eq!(hours, ["10"], "nothing is said of the hour that the old backend has billed");
 
-    // News of AWS counts for more than the import.
+    // An AWS event has precedence over the import.
     world.end(&contract.agreement).await;
     assert_eq!(world.license(&contract.license).await["state"], "ending");
 }
@@ -153,7 +153,7 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
         }
     }
     assert_eq!(world.license(&purchase.license).await["tenant"], "acme");
-    // The lines of what is refused are right, whatever ends a line and however many a cell has.
+    // The line numbers of refused rows are correct, whatever the line endings and however many lines a cell has.
     let file = "\u{feff}\"product\",tenant,name\r\n4x,,\"a\r\nb\"\r\n\r\n\"4x\",,c\r\n4x,,d";
     let lines: Vec<Value> = import(&world, file).await.iter().map(|result| result["line"].clone()).collect();
     assert_eq!(lines, [2, 5, 6]);
@@ -163,7 +163,7 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
         "product,tenant,colour\na,b,c\n",
         "product\na\n",
         "product,tenant,tenant\na,b,c\n",
-        // The quote that is not closed would swallow the customer below.
+        // The unclosed quote would otherwise swallow the customer in the next row.
         "product,tenant,name\n4x,acme,\"Acme\n4x,globex,Globex\n",
     ] {
         let answer = world.send_raw(Method::POST, "/v1/imports", "text/csv", file.as_bytes().to_vec()).await;
@@ -223,19 +223,20 @@ async fn a_row_with_another_account_than_the_licenses_is_refused_and_changes_not
     }
     let name = own.rsplit(':').next().unwrap();
     assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{name}"), None).await.0, 404, "nothing is prepared");
-    // The right account, or none, is taken.
+    // The correct account, or none, is accepted.
     let right = format!("{header}\n{},acme,{key},,,{},\n", legacy.product, legacy.account);
     assert_eq!(import(&world, &right).await[0]["status"], "imported");
     let none = format!("{header}\n{},acme,,{other},{},,\n", contract.product, contract.agreement);
     assert_eq!(import(&world, &none).await[0]["status"], "imported");
 }
 
-/// A legacy buyer who is served by Stallkeeper and moves at 10:00.
+/// Makes a legacy buyer whom Stallkeeper serves, and who moves at 10:00. Returns the purchase, and the ARN and id of
+/// the license.
 pub(crate) async fn mover(world: &World) -> (Bought, String, String) {
     mover_at(world, "2026-11-10T10:00:00Z").await
 }
 
-/// The file that moves a legacy buyer to a license key at the next hour, with the license's ARN and id.
+/// Returns the file that moves a legacy buyer to a license key at the next hour, with the license's ARN and id.
 pub(crate) async fn move_of(world: &World, purchase: &Bought) -> (String, String, String) {
     let arn = arn_of(world, purchase).await;
     let csv = format!(
@@ -249,7 +250,7 @@ pub(crate) async fn move_of(world: &World, purchase: &Bought) -> (String, String
     (csv, arn, license)
 }
 
-/// One who moves at another hour.
+/// Makes a legacy buyer who moves at the given hour.
 pub(crate) async fn mover_at(world: &World, at: &str) -> (Bought, String, String) {
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -274,8 +275,8 @@ async fn a_buyer_moves_to_a_license_key_at_an_hour_and_nothing_is_billed_twice()
     world.sandbox.set("2026-11-10T09:59:00Z".parse().unwrap()).await;
     let before = world.now();
     assert_eq!(world.report(json!([usage(&old, 10, "b", before)])).await, ["accepted"]);
-    // Its answer was lost, so it is sent again while its hour is open, and while the move is under way, under the one key or
-    // the other.
+    // The answer was lost, so the event is sent again while its hour is open, and while the move is under way, under
+    // either key.
     world.sandbox.set("2026-11-10T10:00:30Z".parse().unwrap()).await;
     assert_eq!(
         world.report(json!([usage(&old, 10, "b", before), usage(&new, 10, "b", before)])).await,
@@ -313,7 +314,7 @@ async fn a_buyer_moves_to_a_license_key_at_an_hour_and_nothing_is_billed_twice()
 
     world.advance(minutes(70)).await;
     let much_later = world.now();
-    // Late usage of before the move, a day after.
+    // Late usage from before the move, more than an hour after it.
     assert_eq!(world.report(json!([usage(&old, 3, "much later", early)])).await, ["accepted"]);
     assert_eq!(world.report(json!([usage(&old, 5, "now", much_later)])).await, ["accepted"]);
     world.advance(minutes(180)).await;
@@ -332,7 +333,7 @@ async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() 
     let world = World::new().await;
     let (purchase, arn, new) = mover(&world).await;
     world.advance(minutes(60)).await;
-    // They come back by the customer key.
+    // The buyer returns by the customer key.
     let visit = world.arrive(&purchase.token).await;
     let page = world.open("/register", visit.cookie.as_deref()).await;
     assert!(page.page.contains("Sign in"), "{}", page.page);
@@ -341,7 +342,8 @@ async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() 
     let (status, handoff) = world.redeem("key", &code).await;
     assert_eq!((status, &handoff["license"], &handoff["linked"]), (200, &json!(new), &json!(true)));
 
-    // News of the license is heard though the listing still goes by customer keys; a stranger's still makes no twin.
+    // Events about the license are processed although the listing still uses customer keys. Those about an unrelated
+    // license still create no second license.
     let event = tests::license_event("Deprovisioned", &purchase, &arn, "gone", world.now());
     world.send_news(&event).await;
     assert_eq!(world.license(&new).await["state"], "ending");
@@ -373,7 +375,7 @@ async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused()
         import(&world, &csv).await.remove(0)
     };
     assert_eq!(move_to(&other, "").await["code"], "license_another_buyers");
-    // The cells of a row have slipped: another buyer's license and account beside this customer's key.
+    // The cells of a row are shifted: another buyer's license and account are beside this customer's key.
     let csv = format!(
         "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{},{},{}\n",
         purchase.product,
@@ -404,7 +406,7 @@ async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
     let after = world.now();
     let both = json!([usage(&old, 2, "next", after), usage(&new, 2, "next", after)]);
     assert_eq!(world.report(both).await, ["accepted", "accepted"]);
-    // They leave within the hour in which they have moved.
+    // The buyer leaves within the hour of the move.
     world.send_news(&tests::notification("unsubscribe-pending", &purchase, "leaves", after)).await;
     world.advance(minutes(150)).await;
     let (units, styles) = booked(&world, &old).await;
@@ -439,12 +441,12 @@ async fn a_buyer_who_has_not_moved_gets_no_second_license() {
     let legacy = world.buy("demo-legacy", json!({})).await;
     world.register(&legacy.token, "buyer@example.com").await;
     let arn = arn_of(&world, &legacy).await;
-    // The listing's mode is changed before its buyers have moved.
+    // The listing's mode changes before its buyers have moved.
     let store = world.store(Stage::Staging);
     let mut listing = store.listing(&legacy.product.parse().unwrap()).await.unwrap().unwrap();
     listing.mode = stallkeeper::listing::Mode::License;
     store.put_listing(&listing).await.unwrap();
-    // The walk of the next day looks for licenses that nobody has heard of.
+    // The next day's walk searches for licenses that no event has announced.
     world.sandbox.set_schedule(false);
     world.sandbox.set("2026-11-11T00:05:00Z".parse().unwrap()).await;
     assert!(world.counted(Metric::ReconcileFindings) >= 1);

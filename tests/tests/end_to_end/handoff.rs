@@ -1,4 +1,4 @@
-//! From the registration page into the application: redeeming codes, linking, moving, and what is kept of a person.
+//! The way from the registration page into the application: redeemed codes, links, moves, and the stored personal data.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -12,7 +12,7 @@ async fn bought(world: &World) -> Bought {
     world.buy("demo-contract", json!({ "seats": 5 })).await
 }
 
-/// A buyer who has registered, with the code that the browser was sent on with.
+/// Makes a buyer who has registered. Returns the purchase, and the code of the redirect to the application.
 async fn registered(world: &World) -> (Bought, String) {
     let purchase = bought(world).await;
     let code = handoff_code(&world.register(&purchase.token, "buyer@example.com").await).unwrap();
@@ -113,7 +113,7 @@ async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
     assert_eq!(world.redeem("a", &second).await.0, 200);
     world.advance(SignedDuration::from_secs(1)).await;
     assert!(is_gone(&world.redeem("a", &second).await), "it is 15 minutes old");
-    // The session is still there, and makes another.
+    // The session still exists, and creates another code.
     assert_eq!(world.redeem("b", &go_on().await).await.0, 200);
 }
 
@@ -145,7 +145,7 @@ async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_firs
     assert_eq!((status, &handoff["linked"], &handoff["door"]), (200, &json!(true), &json!("sign_in")));
     assert_eq!(handoff["contact"], Value::Null);
     assert!(!handoff.to_string().contains("acme"), "{handoff}");
-    // Signing in links nothing, so a lost answer is given again.
+    // A sign-in links nothing, so the answer can be given again after it was lost.
     assert_eq!(world.redeem("second", &code).await, (200, handoff));
     let (status, problem) = world.link(&purchase.license, "mallory").await;
     assert_eq!((status, &problem["code"]), (409, &json!("license_linked_elsewhere")));
@@ -226,7 +226,7 @@ async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or
     assert_eq!(tenants, ["acme", "acme"], "each says from whom: {events}");
 }
 
-/// A line of licenses that nobody has: three years of one buyer.
+/// Makes a line of three licenses that belong to no tenant: three years of one buyer.
 async fn unlinked_line(world: &World) -> (Bought, Vec<String>) {
     let (purchase, _) = registered(world).await;
     let mut line = vec![purchase.license.clone()];
@@ -255,7 +255,7 @@ async fn one_tenant_gets_a_line_of_licenses_whichever_of_it_is_linked_first() {
         }
         let (_, tenant) = world.api(Method::GET, "/v1/tenants/globex", None).await;
         assert_eq!(tenant["licenses"], json!([]), "{tenant}");
-        // Nor by an import.
+        // An import cannot link it either.
         let arn = format!("arn:aws:license-manager::294406891311:license:{}", line[0]);
         let csv = format!("product,tenant,license_arn\n{},globex,{arn}\n", purchase.product);
         for path in ["/v1/imports?dry_run=true", "/v1/imports"] {
@@ -286,7 +286,8 @@ async fn of_two_tenants_that_want_one_line_at_the_same_time_one_gets_it() {
             let tenant = &world.license(license).await["tenant"];
             assert!(tenant.is_null() || *tenant == winner, "round {round}: {license} is {tenant}'s");
         }
-        // Taken away while the winner links it again, whatever of the line: it belongs to the winner, or to nobody.
+        // The license is unlinked while the winner links it again, through any license of the line. Afterwards it
+        // belongs to the winner or to no tenant.
         let unlink = json!({ "from": winner, "reason": "linked by mistake" });
         let path = format!("/v1/licenses/{}/tenant/unlink", line[2]);
         tokio::join!(world.api(Method::POST, &path, Some(unlink.clone())), world.link(old, winner));
@@ -313,7 +314,7 @@ async fn a_code_brings_what_was_left_in_its_own_visit_and_nobody_elses() {
     assert_eq!((&handoff["license"], &handoff["contact"]), (&json!(purchase.license), &Value::Null));
     let (_, handoff) = world.redeem("second", &second).await;
     assert_eq!(handoff["contact"]["email"], "second@example.com");
-    // One that was made while the license had a tenant brings nothing of the first, whatever becomes of the tenant.
+    // A code that was made while the license had a tenant does not return the contact, even after the unlink.
     world.link(&purchase.license, "acme").await;
     let code = leave("third@example.com").await;
     let unlink = json!({ "from": "acme", "reason": "linked by mistake" });
@@ -374,7 +375,7 @@ async fn a_probe_is_redeemed_as_a_buyer_and_never_metered_told_or_listed() {
     let (status, handoff) = world.redeem("key", url.split("code=").nth(1).unwrap()).await;
     assert_eq!((status, &handoff["probe"], &handoff["state"]), (200, &json!(true), &json!("active")), "{handoff}");
 
-    // Its tenants are its own.
+    // A probe has its own tenants.
     for (license, tenant) in [(license, "acme"), (buyer.license.as_str(), "probe-1")] {
         let (status, refused) = world.link(license, tenant).await;
         assert_eq!((status, &refused["code"]), (400, &json!("parameter_invalid")), "{refused}");

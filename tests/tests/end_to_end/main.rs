@@ -1,4 +1,4 @@
-//! Every end-to-end test, in one program: one link, and one log that is looked through for secrets.
+//! All end-to-end tests in one program: one link step, and one log that is searched for secrets.
 
 mod application;
 mod catalog_client;

@@ -1,5 +1,5 @@
-//! A buyer's move from a customer key to a license key, with everything that may come between: each unit is billed once,
-//! and access follows AWS.
+//! A buyer's move from a customer key to a license key, with everything that may happen around it: each unit is billed
+//! once, and access follows AWS.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-/// AWS does not say how agreements stand.
+/// Makes every DescribeAgreement call fail, so that the state of agreements is unknown.
 async fn agreements_do_not_answer(world: &World) {
     let fault = json!({
         "service": "agreement", "operation": "DescribeAgreement", "kind": "error500", "times": 100_000,
@@ -47,7 +47,7 @@ async fn is_served_by_the_customer_key(world: &World, legacy: &str, seed: i32) {
     assert_eq!((&license["state"], &license["successor"]), (&json!("active"), &Value::Null), "seed {seed}: {license}");
 }
 
-/// The buyer leaves and subscribes again, and the events of both are held back.
+/// Ends the buyer's agreement and subscribes again, while the events of both are held.
 async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &Bought) {
     world.advance(minutes(2)).await;
     world.deliver(json!({ "hold": true })).await;
@@ -56,7 +56,7 @@ async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &Bought) {
     world.buy_as(json!({ "product": "demo-legacy", "account": purchase.account })).await;
 }
 
-/// The event of an agreement that renews another, as EventBridge sends it.
+/// Returns the event of an agreement that renews another, as EventBridge sends it.
 fn renewal(next: &Bought, previous: &str, time: Timestamp) -> Value {
     json!({
         "version": "0", "id": "created", "detail-type": "Purchase Agreement Created - Proposer",
@@ -155,7 +155,7 @@ async fn an_ending_from_before_a_move_that_was_made_without_an_answer_ends_the_l
         world.deliver(json!({ "hold": true })).await;
         world.sandbox.set(at("10T09:35")).await;
         world.end(&purchase.agreement).await;
-        // Four hours before AWS would refuse what waits, the move is made as it was planned.
+        // Four hours before AWS would refuse the waiting usage, the move is made as it was planned.
         world.sandbox.set(at("11T06:20")).await;
         assert_eq!(world.license(&new).await["state"], "active");
         faults_are_over(&world).await;
@@ -267,7 +267,7 @@ async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
         assert_eq!((&license["state"], &license["tenant"]), (&json!("active"), &json!("acme")), "{license}");
         assert_eq!(world.license(&new).await["successor"], heir);
     }
-    // One that continues nothing would be a twin of the customer key.
+    // A license that continues none would be a duplicate of the customer key.
     let world = World::new().await;
     let (purchase, arn, new) = mover(&world).await;
     world.sandbox.set(at("10T10:20")).await;

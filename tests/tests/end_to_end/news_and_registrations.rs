@@ -1,4 +1,4 @@
-//! The second table of what must be survived: news and registrations, each row under its letter.
+//! AWS events and registrations under lost, repeated, reordered and invalid input.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -20,7 +20,7 @@ fn documented_arn(license: &str) -> String {
     format!("aws:license-manager:us-east-1:444455556666:{license}")
 }
 
-/// The license is active and stays so through the registration, with contact and tenant.
+/// Asserts that the license is active and stays active through the registration, with contact and tenant.
 async fn survives_registration(world: &World, purchase: &Bought) {
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     assert_eq!(world.license(&purchase.license).await["registered_at"], Value::Null);
@@ -105,7 +105,7 @@ async fn l_the_valid_entitlement_counts() {
     let seats = world.decide("acme", "seats").await;
     assert_eq!((&seats["allowed"], &seats["held"]), (&json!(true), &json!("6")));
     assert_eq!(seats["expiry_passed"], false);
-    // A date alone locks nobody out: AWS keeps it for buyers who are about to renew.
+    // A date alone removes no access: AWS keeps it for buyers who are about to renew.
     let projects = world.decide("acme", "projects").await;
     assert_eq!((&projects["allowed"], &projects["expiry_passed"]), (&json!(true), &json!(true)));
 }
@@ -142,7 +142,7 @@ async fn m_a_body_that_nobody_can_read() {
         let problem: Value = serde_json::from_str(&answer.page).unwrap();
         assert!(problem["code"].is_string() && problem["action"].is_string(), "{problem}");
     }
-    // What is larger than Lambda takes does not reach a handler, as at AWS.
+    // As in AWS, a request that is too large for Lambda reaches no handler.
     assert_eq!(world.send_raw(Method::POST, "/register", form, vec![b'a'; 10 * 1024 * 1024]).await.status, 413);
     assert_eq!(world.license(&purchase.license).await["tenant"], Value::Null);
 }
@@ -301,7 +301,7 @@ async fn ah_a_license_of_one_tenant_is_not_given_to_another() {
     assert_eq!((status, &problem["code"]), (404, &json!("license_unknown")));
 }
 
-/// A contract listing with that many dimensions.
+/// Returns a contract listing with the given number of dimensions.
 fn broad_listing(dimensions: usize) -> Listing {
     let mut listing = Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap();
     let one = listing.dimensions[0].clone();
@@ -445,7 +445,7 @@ async fn ao_a_line_of_renewals_hands_the_tenant_down_to_its_end() {
     }
     assert_eq!(world.decide("acme", "seats").await["held"], "5");
 
-    // Later news of a license that was taken over from does not bring it back.
+    // A later event about a license that has a successor does not reactivate the license.
     let old = Bought { license: line[0].clone(), ..first };
     world.send_news(&license_event("Updated", &old, &real_arn(&line[0]), "stray", world.now())).await;
     assert_ne!(world.license(&line[0]).await["state"], "active");

@@ -1,4 +1,4 @@
-//! What an operator sees of the bill and does about it: pending records, problems, requeue, dry run, metrics.
+//! The operator's view of the bill, and the operator's actions: pending records, problems, requeue, dry run, metrics.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -30,7 +30,7 @@ async fn problems(world: &World, kind: &str) -> Vec<Value> {
     get(world, &format!("/v1/usage/problems?kind={kind}")).await["problems"].as_array().unwrap().clone()
 }
 
-/// A license that AWS rejects beside one that it takes, each with 7 requests in the hour from 09:00.
+/// Makes a license that AWS rejects and one that AWS accepts, each with 7 requests in the hour from 09:00.
 async fn one_refused() -> (World, Bought, Bought) {
     let world = World::new().await;
     let good = world.buy("demo-subscription", json!({})).await;
@@ -57,8 +57,8 @@ async fn a_refused_record_is_listed_and_sent_again_after_a_mend() {
     let (status, answer) = world.api(Method::POST, &path, None).await;
     assert_eq!((status, &answer["state"]["name"]), (200, &json!("sealed")), "{answer}");
     assert_eq!(world.counted(Metric::RecordsRequeued), 1);
-    // Nothing was mended: it is refused again once something else of its product got through, and the attempts are
-    // counted on.
+    // The cause was not fixed: the record is refused again once another record of its product was accepted, and the
+    // attempts continue to count.
     world.advance(minutes(60)).await;
     let records = world.records(&bad.license).await;
     let again = records.iter().find(|record| record["quantity"] == "7").unwrap();
@@ -71,7 +71,7 @@ async fn a_refused_record_is_listed_and_sent_again_after_a_mend() {
     assert!(log[0].actor.starts_with("arn:aws:iam::"), "{}", log[0].actor);
     assert_eq!(log[0].before["reason"], "InvalidLicenseException");
 
-    // What AWS has accepted is never sent again; nor is what there is not.
+    // A record that AWS has accepted is never sent again, nor is one that does not exist.
     let records = world.records(&good.license).await;
     let accepted = records.iter().find(|record| record["quantity"] == "7").unwrap()["record"].as_str().unwrap();
     for (record, status, code) in [
@@ -107,7 +107,7 @@ async fn pending_records_and_pauses_are_listed_and_measured() {
     assert_eq!(world.measured(Metric::Paused), Some(1));
     assert_eq!(world.measured(Metric::RecordsPending), Some(14), "2 dimensions of 7 licenses");
     assert_eq!(world.measured(Metric::OldestPendingAge), Some(100 * 60));
-    // Page by page they are all there, once.
+    // All pages together contain each record once.
     let mut cursor = None;
     let mut seen = std::collections::BTreeSet::new();
     loop {
@@ -149,7 +149,7 @@ async fn what_is_pending_of_a_license_that_is_over_or_of_a_month_that_closes_is_
     assert_eq!(world.counted(Metric::RunsFailed), 0);
     assert_eq!(world.counted(Metric::RunsCompleted), 8);
 
-    // Nothing of November is taken from 06:00 on.
+    // AWS accepts no record of November from 06:00 on.
     world.sandbox.set("2026-12-01T05:49:00Z".parse::<Timestamp>().unwrap()).await;
     assert_eq!(world.measured(Metric::OldMonthPending), Some(0));
     assert!(world.measured(Metric::RecordsPending) > Some(0));

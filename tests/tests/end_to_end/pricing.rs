@@ -1,4 +1,4 @@
-//! The other facts of pricing: contracts with consumption, tags, free trials, listings without records of 0.
+//! Further cases of pricing: contracts with consumption, tags, free trials, and listings without records of quantity 0.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -28,7 +28,7 @@ fn billed(hour: &str, dimension: &str, quantity: &str) -> (String, String, Strin
     (format!("2026-11-10T{hour}"), dimension.to_owned(), quantity.to_owned())
 }
 
-/// A buyer of 100 events, and what goes beyond them by use.
+/// Makes a purchase of 100 events, with further events billed by use.
 async fn with_consumption(world: &World) -> Bought {
     world.buy("demo-consumption", json!({ "events_included": 100 })).await
 }
@@ -44,7 +44,7 @@ async fn of_an_overage_only_what_the_contract_does_not_include_is_billed() {
     accepted(&world, extra(60, "10")).await;
     world.advance(minutes(60)).await;
     assert_eq!(world.billed(&purchase.license).await, [billed("10", "events_extra", "20")]);
-    // What is reported late of an hour that is closed is carried, and counts towards the contract there.
+    // Late usage of a closed hour is carried, and counts towards the contract in the hour that it is carried to.
     let mut late = extra(5, "late");
     late["time"] = json!("2026-11-10T09:30:00Z");
     accepted(&world, late).await;
@@ -63,7 +63,7 @@ async fn an_amendment_changes_what_is_included_and_takes_nothing_back() {
     accepted(&world, usage(&world, &purchase, "events_extra", 150, "09")).await;
     world.advance(minutes(60)).await;
     world.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "events_included": 300 } })).await;
-    // 250 of 300 are used, and 50 were billed before: 350 in all are covered.
+    // 250 of 300 events are used, and 50 were billed before: 350 in all are covered.
     accepted(&world, usage(&world, &purchase, "events_extra", 100, "10")).await;
     world.advance(minutes(60)).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 110, "11")).await;
@@ -115,7 +115,7 @@ async fn an_overage_waits_until_what_the_contract_includes_is_known() {
     assert_eq!((&problem["reason"], &problem["quantity"]), (&json!("entitlement_unknown"), &json!("130")));
     assert!(world.counted(Metric::UsageHeld) > 0);
     world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
-    // The next word about the license reads them.
+    // The next event about the license makes the function read the entitlements.
     world.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "events_included": 100 } })).await;
     world.advance(minutes(60)).await;
     let (_, problems) = world.api(Method::GET, "/v1/usage/problems", None).await;
@@ -132,7 +132,8 @@ async fn an_overage_waits_until_what_the_contract_includes_is_known() {
 #[tokio::test]
 async fn aws_is_asked_when_an_agreement_began_of_which_no_news_came() {
     let world = World::new().await;
-    // After the day's walk of the reconciliation, which would make the news good before the hour is summed.
+    // The time is after the day's walk of the reconciliation, which would otherwise repair the lost event before the
+    // hour is summed.
     world.advance(minutes(45)).await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = with_consumption(&world).await;
@@ -160,14 +161,14 @@ async fn an_overage_that_is_not_known_in_time_is_named_whole() {
         problems.iter().map(|problem| (text(problem, "kind"), text(problem, "quantity"))).collect()
     };
     let (_, problems) = world.api(Method::GET, "/v1/usage/problems", None).await;
-    // A record cannot hold all of it.
+    // A record cannot hold the whole quantity.
     let expected = [("expired".to_owned(), "2147483647".to_owned()), ("uncarried".to_owned(), "130".to_owned())];
     assert_eq!(named(&problems), expected, "{problems}");
     assert!(world.counted(Metric::RecordsExpired) > 0 && world.counted(Metric::UsageUncarried) > 0);
     assert!(world.billed(&purchase.license).await.is_empty());
 }
 
-/// The allocations of the records that were sent, as they stand on the wire.
+/// Returns the allocations of the sent records, as they were sent.
 fn allocations_sent(world: &World) -> Vec<Value> {
     let calls = world.sandbox.aws().wire().calls(Service::Metering, "BatchMeterUsage");
     let records = calls.iter().flat_map(|call| call.body["UsageRecords"].as_array().unwrap().clone());
@@ -200,7 +201,8 @@ async fn usage_with_tags_becomes_allocations() {
     let records = world.records(&purchase.license).await;
     let record = records.iter().find(|record| record["quantity"] == "25").unwrap();
     assert_eq!(record["allocations"][0], json!({ "tags": { "team": "blue" }, "quantity": "15" }));
-    // Late usage keeps its tags on its way to the running hour; one fraction makes all quantities of a record decimals.
+    // Late usage keeps its tags when it is carried to the running hour. One fraction makes all quantities of a record
+    // decimals.
     let mut late = tagged(json!("0.5"), "late", json!({ "team": "green" }));
     late["time"] = json!("2026-11-10T09:59:00Z");
     accepted(&world, late).await;

@@ -1,5 +1,5 @@
-//! The auditor against the sandbox: everything in it that can be broken turns the checks that it should and no others,
-//! and turns them back once it is mended.
+//! The auditor in the sandbox: each defect changes the checks that it should and no others, and its repair changes them
+//! back.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -24,17 +24,17 @@ const OFFER: &str = "offer-democonsumption01";
 const REGISTER: &str = "staging.register.example.com";
 const APPLICATION: &str = "staging.app.example.com";
 
-/// What no program can look at, or not at all of it.
+/// The checks that no program can do completely.
 const BY_PEOPLE: [&str; 4] = ["seller.public_profile", "seller.bank_and_tax", "app.no_payment_data", "app.data_policy"];
 
-/// What a contract with consumption needs at AWS, and who was allowed it.
+/// The calls to AWS that a contract with consumption needs, each with the function that was allowed it.
 const ALLOWED: [(&str, &str); 3] = [
     ("registration", "aws-marketplace:ResolveCustomer"),
     ("subscription", "aws-marketplace:GetEntitlements"),
     ("metering", "aws-marketplace:BatchMeterUsage"),
 ];
 
-/// What functions do, and the check that rests on it.
+/// The kinds of evidence, each with the check that depends on it.
 const BY_EVIDENCE: [(EvidenceKind, &str); 10] = [
     (EvidenceKind::TokenResolved, "evidence.token_resolved"),
     (EvidenceKind::LicenseActivated, "evidence.license_activated"),
@@ -52,7 +52,7 @@ fn product() -> ProductCode {
     PRODUCT.parse().unwrap()
 }
 
-/// A stack of which everything was seen to work, but these.
+/// Makes a stack with all evidence except the given kinds.
 async fn ready_but(lacking: &[EvidenceKind]) -> World {
     let world = World::new().await;
     let store = world.store(Stage::Staging);
@@ -72,21 +72,21 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-/// Something to break.
+/// A defect.
 enum Break {
-    /// Of the stack.
+    /// A change of the stack.
     Wiring(Value),
-    /// Of the product at AWS.
+    /// A change of the product in AWS.
     Product(Value),
-    /// The offer at AWS loses the terms of these types.
+    /// The removal of the terms of these types from the offer in AWS.
     Terms(&'static [&'static str]),
-    /// Of the offer at AWS.
+    /// A change of the offer in AWS.
     Offer(Value),
-    /// Of a page's answers.
+    /// A change of a page's answers.
     Page(&'static str, &'static str, Vec<Spoil>),
-    /// AWS refuses this to the auditor.
+    /// The refusal of an operation by AWS.
     Refused(&'static str, &'static str),
-    /// The certificate ends in that many days.
+    /// A certificate that ends in this number of days.
     Certificate(i64),
 }
 
@@ -132,7 +132,7 @@ fn replaced(what: &str, with: &str) -> Spoil {
     Spoil::Replace { what: what.to_owned(), with: with.to_owned() }
 }
 
-/// Everything that can be broken, with the checks that it turns, and to what.
+/// Returns all defects, each with the checks that it changes and their new outcome.
 fn breaks() -> Vec<(Break, String, Outcome)> {
     use Break::{Certificate, Offer, Page, Product, Refused, Terms, Wiring};
     use Outcome::{Fail, Unknown};
@@ -221,7 +221,7 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
         let seen = turned(&ready, &world.outcomes(PRODUCT).await);
         let mut wanted = each(checks, *outcome);
         if matches!(broken, Certificate(_)) && *outcome == Unknown {
-            // Nobody goes on where the certificate has ended; that it has is seen.
+            // No request continues after a certificate has ended. The end itself is observed.
             wanted.insert("page.https".to_owned(), Fail);
         }
         assert_eq!(seen, wanted, "break {number}");
@@ -240,7 +240,7 @@ async fn what_no_function_did_yet_is_missing_until_it_does() {
         assert_eq!(turned(&there, &lacking), each(check, Outcome::Fail), "{kind:?}");
         assert_eq!(there[check], Outcome::Pass);
     }
-    // The auditor's own made-up token is refused by AWS as anybody's.
+    // AWS refuses the auditor's own invalid token as it refuses any other.
     let world = ready_but(&[EvidenceKind::BadTokenRefused]).await;
     world.audit(PRODUCT).await;
     assert_eq!(world.outcomes(PRODUCT).await["evidence.bad_token_refused"], Outcome::Pass);
@@ -267,7 +267,7 @@ async fn support_must_take_mail_where_it_has_no_page() {
     deaf.support.email = "support@nomail.example.com".to_owned();
     for (pushed, wanted) in [(&deaf, each("app.support_reachable", Outcome::Fail)), (&listing, Outcomes::new())] {
         store.put_listing(pushed).await.unwrap();
-        // What a function has read of a listing is good for a minute.
+        // A function caches a listing for a minute.
         world.advance(SignedDuration::from_mins(2)).await;
         assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), wanted);
     }
@@ -306,7 +306,7 @@ async fn a_report_that_cannot_be_read_is_passed_over() {
     let first = world.audit(PRODUCT).await;
     world.advance(SignedDuration::from_mins(1)).await;
     let newest = world.audit(PRODUCT).await;
-    // As a newer version might write it, before it is rolled back.
+    // The item has the form that a newer version may write before it is rolled back.
     let client = aws_sdk_dynamodb::Client::new(world.sandbox.sdk_config());
     let table = world.sandbox.table(Stage::Staging).unwrap();
     let written = client.scan().table_name(table).send().await.unwrap().items.unwrap();
@@ -338,7 +338,7 @@ async fn which_listings_there_are_is_told_before_anybody_has_looked() {
 #[tokio::test]
 async fn a_refusal_names_the_action_that_aws_refused() {
     let world = ready_but(&[]).await;
-    // The first entity that is described is the product; the others are its offers.
+    // The first described entity is the product. The others are its offers.
     for (operation, call) in [("ListEntities", 1), ("DescribeEntity", 2)] {
         let fault = json!({
             "service": "catalog", "operation": operation, "call": call, "times": 1000, "kind": "access_denied",
@@ -352,7 +352,7 @@ async fn a_refusal_names_the_action_that_aws_refused() {
     }
 }
 
-/// The auditor of a stack whose parts nobody has, but these.
+/// Returns the auditor of a stack of which only the given parts are named.
 fn auditor(world: &World, parts: Value) -> Readiness {
     let mut deployment = object(json!({
         "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],

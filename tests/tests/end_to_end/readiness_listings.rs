@@ -1,4 +1,5 @@
-//! The auditor and listings of other kinds: of the older kind, and the real one on its way to the public.
+//! The auditor with other kinds of listings: one of the older kind, and the production listing on its way to the
+//! public.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -17,7 +18,7 @@ const PRODUCTION: &str = "8demoproduction00000000ab";
 #[tokio::test]
 async fn a_listing_of_the_older_kind_rests_on_its_topics_and_not_on_the_rule() {
     let world = World::new().await;
-    // The auditor's own made-up token is the first that is refused.
+    // The auditor's own invalid token is the first that is refused.
     world.audit(LEGACY).await;
     let before = world.outcomes(LEGACY).await;
     let topic = format!("aws-mp-subscription-notification-{LEGACY}");
@@ -41,7 +42,7 @@ async fn a_listing_of_the_older_kind_rests_on_its_topics_and_not_on_the_rule() {
 #[tokio::test]
 async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
     let world = World::with(|options: &mut Options| options.stages = vec![Stage::Production]).await;
-    // The sandbox's own prices are not those that the listing's file describes.
+    // The sandbox's own prices differ from those in the listing's file.
     let unlike = world.audit(PRODUCTION).await;
     let found = |report: &Report, check: &str| {
         let finding = report.checks.iter().find(|finding| finding.check == check).unwrap();

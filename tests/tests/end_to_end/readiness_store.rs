@@ -1,4 +1,4 @@
-//! What the auditor rests on in the table: notes of the functions, attestations, reports.
+//! The auditor's data in the table: notes of the functions, attestations, reports.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// How often the table was asked to note something since this was last called.
+/// Returns the number of requests to the table to write a note since the last call.
 fn notes(world: &World) -> usize {
     let wire = world.sandbox.aws().wire();
     let calls = wire.calls(Service::DynamoDb, "UpdateItem").len();
@@ -29,7 +29,7 @@ fn notes(world: &World) -> usize {
     calls
 }
 
-/// A world whose clock starts nothing, and the table as two processes have it.
+/// Makes an environment without scheduled runs, and the table's store as two processes have it.
 async fn two_processes() -> (World, Store, Store) {
     let world = World::new().await;
     world.sandbox.set_schedule(false);
@@ -51,7 +51,7 @@ async fn evidence_is_noted_once_a_day() {
     let first = at("2026-11-10T09:20:00Z");
     let noted = one.evidence(&product()).await.unwrap();
     assert_eq!(noted, BTreeMap::from([(kind, Evidence { first, last: first })]), "another changes nothing that day");
-    // The first moments of the next day, which it is written with the fraction of a second in.
+    // The first second of the next day, written with its fraction.
     world.sandbox.set(at("2026-11-11T00:00:00.25Z")).await;
     one.note_evidence(&product(), kind).await;
     other.note_evidence(&product(), EvidenceKind::TokenResolved).await;
@@ -125,7 +125,8 @@ async fn a_refusal_is_noted_at_once_and_so_is_its_mend() {
         assert_eq!(notes(&world), 0);
     }
     assert_eq!(one.outcomes().await.unwrap()[0].at, world.now());
-    // Another process is refused while this one does nothing, and it is mended before that one comes again.
+    // Another process is refused while this one makes no call, and the cause is repaired before the other one calls
+    // again.
     other.note_outcome(function, action, false).await;
     assert!(!allowed(one.clone()).await);
     world.advance(SignedDuration::from_mins(10)).await;

@@ -1,4 +1,4 @@
-//! The reconciliation: whatever news AWS's bus loses, the table ends up where the news would have put it.
+//! The reconciliation: whatever events are lost, the table reaches the state that they would have produced.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -20,7 +20,7 @@ fn arn(license: &str) -> String {
     format!("arn:aws:license-manager::444455556666:license:{license}")
 }
 
-/// Something happens at AWS, and of the news of it what holds one of these texts is lost.
+/// Runs a change in AWS, and loses those of its events that contain one of the texts.
 async fn losing<T>(world: &World, texts: &[&str], happens: impl Future<Output = T>) -> T {
     world.deliver(json!({ "hold": true })).await;
     let happened = happens.await;
@@ -31,17 +31,17 @@ async fn losing<T>(world: &World, texts: &[&str], happens: impl Future<Output = 
     happened
 }
 
-/// Runs the reconciliation of the staging stack; answers its report.
+/// Runs the reconciliation of the staging stack and returns its report.
 async fn reconcile(world: &World) -> Value {
     world.control(Method::POST, "/sandbox/reconcile", json!({ "stage": "staging" })).await["staging"].clone()
 }
 
-/// Looks at one license on demand.
+/// Reconciles one license on demand.
 async fn on_demand(world: &World, license: &str) -> (u16, Value) {
     world.api(Method::POST, &format!("/v1/licenses/{license}/reconcile"), None).await
 }
 
-/// What was made good on one license, on demand.
+/// Reconciles one license on demand and returns the kinds of its repairs.
 async fn repairs(world: &World, license: &str) -> Vec<String> {
     let (status, answer) = on_demand(world, license).await;
     assert_eq!(status, 200, "{answer}");
@@ -49,7 +49,7 @@ async fn repairs(world: &World, license: &str) -> Vec<String> {
     repairs.iter().map(|repair| repair["kind"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What a second look would change of a license is nothing: neither its state nor what the world is told.
+/// Asserts that another reconciliation changes neither the state of a license nor its events.
 async fn is_at_rest(world: &World, license: &str) {
     let (before, told) = (world.license(license).await, world.told(license).await);
     assert_eq!(repairs(world, license).await, Vec::<String>::new());
@@ -65,7 +65,7 @@ async fn registered(world: &World, product: &str, dimensions: Value) -> Bought {
     purchase
 }
 
-/// Buys and registers, and `License Updated` never arrives.
+/// Buys and registers. The `License Updated` event never arrives.
 async fn registered_unheard(world: &World, product: &str, dimensions: Value) -> Bought {
     let purchase = losing(world, &["License Updated"], world.buy(product, dimensions)).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -85,7 +85,7 @@ async fn a_contract_whose_activation_was_lost_is_in_force_when_aws_shows_what_it
     assert!(world.told(&purchase.license).await.contains(&"license.activated".to_owned()));
     is_at_rest(&world, &purchase.license).await;
 
-    // The event arrives after all, and later ones count as ever.
+    // The event arrives after all, and later events count as usual.
     let told = world.told(&purchase.license).await;
     world
         .send_news(&license_event(
@@ -136,7 +136,7 @@ async fn an_active_agreement_alone_proves_no_license() {
     }
     assert_eq!(world.counted(Metric::ReconcileFindings), 0);
 
-    // Where AWS does not tell this account how far it is, a person is told.
+    // If AWS does not show the progress of provisioning to this account, the operator gets a finding.
     world
         .fault(json!({ "service": "agreement", "operation": "GetAgreementEntitlements", "kind": "access_denied" }))
         .await;
@@ -188,7 +188,7 @@ async fn a_lost_ending_is_dated_when_it_happened_and_usage_up_to_it_is_billed() 
     assert_eq!(world.total(&purchase.license).await.to_string(), "7");
     is_at_rest(&world, &purchase.license).await;
 
-    // What was lost comes after all, and says the same.
+    // The lost event arrives after all, and agrees.
     let told = world.told(&purchase.license).await;
     world.send_news(&license_event("Deprovisioned", &purchase, &arn(&purchase.license), "late", ended_at)).await;
     assert_eq!(world.told(&purchase.license).await, told);
@@ -224,7 +224,7 @@ async fn a_lost_change_of_entitlements_is_made_good() {
     is_at_rest(&world, &purchase.license).await;
 }
 
-/// The demo contract as a product of the older kind.
+/// Returns the demo contract as a product of the older kind.
 fn legacy_contract() -> Listings {
     let text = include_str!("../../../listings/demo-contract.toml");
     let listing = Listing::parse(&text.replacen("mode = \"license\"", "mode = \"customer\"", 1)).unwrap();
@@ -249,7 +249,7 @@ async fn a_legacy_contract_is_read_by_its_customer_alone() {
     assert_eq!(repairs(&world, &purchase.license).await, ["entitlements"]);
     assert_eq!(world.decide("acme", "seats").await["held"], "9");
 
-    // A finished contract grants nothing (GetEntitlements), and no event says so.
+    // A finished contract grants nothing (GetEntitlements), and no event announces the end.
     losing(&world, &[""], world.end(&purchase.agreement)).await;
     assert_eq!(repairs(&world, &purchase.license).await, ["entitlements"]);
     assert_eq!(world.decide("acme", "seats").await["allowed"], false);
@@ -257,7 +257,7 @@ async fn a_legacy_contract_is_read_by_its_customer_alone() {
     let calls = world.control(Method::GET, "/sandbox/wire?service=agreement", Value::Null).await;
     assert_eq!(calls["calls"], json!([]), "no agreement is asked for");
 
-    // An end that is heard of counts, also for one that was only seen in force.
+    // An event about an end counts, also for a license that was only observed to be in force.
     let pending = notification("unsubscribe-pending", &purchase, "late", world.now());
     world.send_news(&pending).await;
     assert_eq!(world.license(&purchase.license).await["state"], "ending");
@@ -278,7 +278,7 @@ async fn a_lost_renewal_with_the_same_license_goes_on() {
     assert_eq!((&license["state"], &license["agreement"]), (&json!("active"), &renewed["agreement_id"]));
     is_at_rest(&world, &purchase.license).await;
 
-    // From here on the license lives by its new agreement.
+    // From here on the new agreement determines the license.
     world.end(renewed["agreement_id"].as_str().unwrap()).await;
     assert_eq!(world.license(&purchase.license).await["usage_until"], world.now().to_string());
 }
@@ -342,7 +342,7 @@ async fn two_renewals_in_a_row_that_were_lost_hand_the_tenant_to_the_last() {
         for round in 0..2 {
             world.advance(minutes(5)).await;
             let renew = json!({ "action": "renew", "new_license": true });
-            // The license between is known where its own word was heard.
+            // The license between the two renewals is known if its own event was processed.
             let lost = if heard && round == 0 { &["Created", "Deprovisioned"][..] } else { &[""] };
             let renewed = losing(&world, lost, world.change(&agreement, renew)).await;
             agreement = renewed["agreement_id"].as_str().unwrap().to_owned();
@@ -399,7 +399,7 @@ async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(10)).await;
-    // AWS does not answer while the event is taken in, so the event counts.
+    // AWS does not answer while the event is processed, so the event counts.
     world
         .fault(json!({ "service": "agreement", "operation": "DescribeAgreement", "times": 3, "kind": "error500" }))
         .await;
@@ -419,7 +419,7 @@ async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
     world.send_news(&ended).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
 
-    // A real end counts as ever.
+    // A real end counts as usual.
     world.advance(minutes(10)).await;
     world.end(&purchase.agreement).await;
     assert_eq!(world.license(&purchase.license).await["usage_until"], world.now().to_string());
@@ -430,7 +430,7 @@ async fn an_empty_answer_for_an_agreement_in_force_is_not_believed() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(30)).await;
-    // From now on AWS shows entitlements with so much delay that there are none.
+    // From now on AWS delays entitlements so much that there are none.
     world.control(Method::POST, "/sandbox/readings", json!({ "entitlements": "90m" })).await;
     let (status, answer) = on_demand(&world, &purchase.license).await;
     assert_eq!((status, &answer["repairs"]), (200, &json!([])), "{answer}");
@@ -450,7 +450,7 @@ async fn throttled_aws_leaves_a_license_as_it_is_and_the_next_run_looks_at_it() 
         let amend = json!({ "action": "amend", "dimensions": { "seats": 9 } });
         losing(&world, &["License Updated"], world.change(&purchase.agreement, amend)).await;
     }
-    // All three tries of one call.
+    // The number covers all three attempts of one call.
     world
         .fault(json!({ "service": "entitlement", "operation": "GetEntitlements", "times": 3, "kind": "throttle" }))
         .await;
@@ -551,7 +551,7 @@ async fn an_advisory_is_shown_and_told_and_changes_nothing_else() {
     let told = world.told(&purchase.license).await;
     assert_eq!(told.last().unwrap(), "license.advisory_resolved");
 
-    // All of it again, in any order, changes nothing; nor does the walk.
+    // Redelivery of all events in any order changes nothing.
     world.deliver(json!({ "hold": true, "redeliver": 50 })).await;
     world.deliver(json!({ "duplicate": 1, "reorder": 3, "release": true })).await;
     assert_eq!(world.license(&purchase.license).await["advisory"], Value::Null);

@@ -1,4 +1,4 @@
-//! The registration page, as browsers walk it.
+//! The registration page in browsers.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -46,7 +46,7 @@ async fn two_tabs_do_not_mix() {
     let other = world.buy("demo-subscription", json!({})).await;
     let first_tab = world.arrive(&one.token).await.cookie.unwrap();
     let form_token = hidden_field(&world.open("/register", Some(&first_tab)).await.page, "form_token").unwrap();
-    // The second tab's session takes the cookie's place in the browser.
+    // The session of the second tab replaces the cookie in the browser.
     let second_tab = world.arrive(&other.token).await.cookie.unwrap();
     let fields = [("form_token", form_token.as_str()), ("email", "buyer@example.com"), ("account", "new")];
     let mixed = world.post_form("/register/details", &fields, Some(&second_tab)).await;
@@ -145,7 +145,7 @@ async fn nobodys_name_is_in_a_log() {
     let page = world.open("/register", visit.cookie.as_deref()).await;
     let token = hidden_field(&page.page, "form_token").unwrap();
     let said = [("name", "Kim Personally"), ("company", "Kims Own Works"), ("answer-order_number", "PO-personal-7")];
-    // Every log line of this test is looked through for them, see `World`.
+    // `World` searches every log line of this test for these texts.
     said.iter().for_each(|(_, text)| tests::log::keep_secret(text));
     let mut fields = vec![("form_token", token.as_str()), ("email", "kim@example.com"), ("account", "new")];
     fields.extend(said);

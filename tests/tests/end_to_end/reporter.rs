@@ -1,4 +1,4 @@
-//! The reporter when it dies, runs twice, or does not run: rows R, AD and U of what must be survived.
+//! The reporter when its process dies, when it runs twice, and when it does not run.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -24,7 +24,7 @@ fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
     })
 }
 
-/// Reports usage as an application does that wants an answer: again after no answer, and after `retry`.
+/// Reports usage as an application that needs an answer: sends it again after no answer and after `retry`.
 async fn report_until_answered(world: &World, event: Value) {
     for _ in 0..5 {
         let body = Some(json!({ "events": [event] }));
@@ -38,20 +38,20 @@ async fn report_until_answered(world: &World, event: Value) {
     panic!("usage got no answer in five attempts");
 }
 
-/// Whether the plan has no fault left.
+/// Returns `true` if every planned fault has struck.
 async fn has_struck(world: &World) -> bool {
     let plan = world.control(Method::GET, "/sandbox/faults", Value::Null).await;
     plan["faults"].as_array().unwrap().iter().all(|fault| fault["struck"] != 0)
 }
 
-/// In each hour the process dies at another of the calls that it makes: before the call is done, or after.
+/// Makes the process die at another call in each hour: before the call is executed, or after.
 async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize, World, Bought) {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let mut hours = 0;
     for call in 1.. {
         report_until_answered(&world, usage(&world, &purchase, 100, "k")).await;
-        // To the minute before the hour is summed; from there on the calls are counted.
+        // The clock stops shortly before the hour is summed. From there on the calls are counted.
         world.advance(minutes(first)).await;
         world.fault(json!({ "service": service.name(), "operation": "*", "call": call, "kind": kind })).await;
         world.advance(minutes(8)).await;
@@ -70,7 +70,7 @@ async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize,
 #[tokio::test]
 async fn r_the_reporter_dies_at_any_call_to_the_table() {
     for kind in ["crash_before", "crash_after"] {
-        // From 09:20 to 10:08 of each hour.
+        // From 09:20 to 10:08, and likewise in each hour.
         let (hours, world, purchase) = dies_at_every_call(Service::DynamoDb, kind, 48).await;
         assert!(hours > 30, "{kind}: {hours} calls are fewer than two runs of the reporter make");
         let billed = world.billed(&purchase.license).await;
@@ -95,14 +95,15 @@ async fn r_intake_dies_at_any_call() {
     for kind in ["crash_before", "crash_after"] {
         let world = World::new().await;
         let purchase = world.buy("demo-subscription", json!({})).await;
-        // Another license each time would be read anew; one is enough, since a new process remembers nothing.
+        // A license that was not read before would cause a read. One license is enough, since a new process remembers
+        // nothing.
         for call in 1..=6 {
             world.fault(json!({ "service": "dynamodb", "operation": "*", "call": call, "kind": kind })).await;
             report_until_answered(&world, usage(&world, &purchase, 10, &format!("open {call}"))).await;
             world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         }
         world.advance(minutes(47)).await;
-        // At 10:07 the hour takes late usage only.
+        // At 10:07 the hour accepts late usage only.
         for call in 1..=6 {
             let mut event = usage(&world, &purchase, 10, &format!("late {call}"));
             event["time"] = json!("2026-11-10T09:30:00Z");
@@ -132,7 +133,7 @@ async fn ad_two_reporters_at_the_same_time() {
     for buyer in &buyers {
         assert_eq!(world.total(&buyer.license).await, Decimal::from(7));
     }
-    // Not even sent twice: each of the two claimed what it sent.
+    // No record is sent twice either: each of the two runs claimed what it sent.
     let calls = world.sandbox.aws().wire().calls(Service::Metering, "BatchMeterUsage");
     let mut sent: Vec<String> = calls
         .iter()
@@ -189,7 +190,8 @@ async fn u_the_reporter_is_down_at_the_end_of_a_month() {
 
 #[tokio::test]
 async fn a_run_that_has_no_time_leaves_the_rest_to_the_next() {
-    // A function of 30 seconds has no time at all, once 40 are kept in reserve: it closes nothing and sends nothing.
+    // A function with a time limit of 30 seconds has no time, since 40 seconds are kept in reserve: it closes nothing
+    // and sends nothing.
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     report_until_answered(&world, usage(&world, &purchase, 100, "k")).await;

@@ -1,5 +1,5 @@
-//! The table goes back to an earlier moment, by the steps of `docs/OPERATIONS.md`: nothing is billed twice, and nothing
-//! is left out.
+//! A restore of the table to an earlier time, by the steps of `docs/OPERATIONS.md`: nothing is billed twice, and
+//! nothing is missing from the bill.
 
 use aws_lambda_events::encodings::Body;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,7 @@ use stallkeeper::listing::Stage;
 use tests::{Bought, World};
 use usage::UsageApi;
 
-/// The sandbox verifies none, but there has to be one.
+/// The Authorization header. The sandbox does not verify the signature, but requires one.
 const SIGNATURE: &str =
     "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261110/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
 
@@ -28,7 +28,7 @@ fn usage(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value 
     })
 }
 
-/// A call of DynamoDB on the stack's table, as an operator makes it.
+/// Calls DynamoDB on the stack's table, as an operator does.
 async fn dynamodb(world: &World, operation: &str, mut call: Value) -> Value {
     call["TableName"] = json!(world.sandbox.table(Stage::Staging).unwrap());
     let request = reqwest::Client::new()
@@ -66,7 +66,8 @@ async fn go_back(world: &World, earlier: &[Value]) {
     }
 }
 
-/// Reports usage to an intake that has just started: after a deployment none remembers what it wrote to the old table.
+/// Reports usage to an intake that has just started. After a deployment no instance remembers its writes to the old
+/// table.
 async fn report_anew(world: &World, events: Value) -> Vec<Value> {
     let table = world.sandbox.table(Stage::Staging).unwrap();
     let intake = UsageApi::new(world.sandbox.sdk_config(), table, world.sandbox.clock().clone());
@@ -91,8 +92,8 @@ async fn usage_is_billed_once_after_the_table_went_back() {
     assert_eq!(world.report(json!([before])).await, ["accepted"]);
     let earlier = items(&world).await;
 
-    // What the table will have forgotten: usage that came late to a booked hour, is carried, and booked there; usage of
-    // an hour that is booked; usage of the running hour.
+    // The restored table lacks this usage: late usage of a booked hour, which is carried and booked in the next; usage
+    // of an hour that is booked; and usage of the running hour.
     let late = usage(&purchase, 30, "late", nine);
     assert_eq!(world.report(json!([late])).await, ["accepted"]);
     world.advance(minutes(10)).await;
@@ -118,7 +119,8 @@ async fn usage_is_billed_once_after_the_table_went_back() {
     assert_eq!((second.frozen, second.carried, second.unfinished), (0, 0, false));
     assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "75")], "nothing was sent");
 
-    // AWS has 75 of the hour from 10:00 and the table 45: what is more was carried on. It must not be booked again.
+    // AWS has booked 75 for the hour from 10:00, and the table has 45. The difference was carried to the next hour, and
+    // must not be booked again.
     let records = world.records(&purchase.license).await;
     let made = records.iter().find(|record| record["quantity"] == "45").unwrap();
     assert_eq!(made["state"]["name"], "dry_run");
@@ -133,7 +135,7 @@ async fn usage_is_billed_once_after_the_table_went_back() {
     let [carried] = found["Items"].as_array().unwrap().as_slice() else { panic!("{found}") };
     dynamodb(&world, "DeleteItem", json!({ "Key": { "pk": carried["pk"], "sk": carried["sk"] } })).await;
 
-    // Whoever requeues a record that AWS has does no harm.
+    // A requeue of a record that AWS has booked does no harm.
     let (status, answer) =
         world.api(Method::POST, &format!("/v1/usage/{}/requeue", made["record"].as_str().unwrap()), None).await;
     assert_eq!(status, 200, "{answer}");

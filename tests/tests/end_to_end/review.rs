@@ -1,4 +1,4 @@
-//! The sandbox's reviewer: what it does from outside, what it objects to, and that the auditor has said so before.
+//! The sandbox's reviewer: its actions from outside, its objections, and the auditor's checks that report them first.
 
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -14,7 +14,7 @@ const PRODUCT: &str = "6democonsumption0000000ab";
 const REGISTER: &str = "staging.register.example.com";
 const APPLICATION: &str = "staging.app.example.com";
 
-/// The names of points, as a review has them.
+/// Returns the names of points in a review.
 fn names(points: &[Point]) -> Vec<Value> {
     points.iter().map(|point| serde_json::to_value(point).unwrap()).collect()
 }
@@ -25,7 +25,7 @@ fn with_opinion(review: &Value, opinion: Opinion) -> Vec<Value> {
     points.filter(|looked| looked["opinion"] == opinion).map(|looked| looked["point"].clone()).collect()
 }
 
-/// A world in which a listing was bought and used for two hours.
+/// Makes an environment in which a listing was bought and used for two hours.
 async fn sold() -> World {
     let world = World::new().await;
     let bought = world.buy("demo-consumption", json!({ "events_included": 10 })).await;
@@ -38,7 +38,7 @@ async fn review(world: &World) -> Value {
     world.control(Method::POST, "/sandbox/review", json!({ "product": "demo-consumption" })).await
 }
 
-/// Asks AWS that the product becomes public, as the portal does.
+/// Requests that the product becomes public, as the portal does.
 pub(crate) async fn ask_for_the_public(world: &World, product: &str) {
     use aws_sdk_marketplacecatalog::types::{Change, Entity};
     let client = aws_sdk_marketplacecatalog::Client::new(world.sandbox.sdk_config());
@@ -60,7 +60,7 @@ async fn a_listing_that_works_is_approved_and_becomes_public() {
     let entities = catalog["entities"].as_array().unwrap();
     let product = entities.iter().find(|entity| entity["id"] == "prod-democonsumption01").unwrap();
     assert_eq!(product["details"]["Description"]["Visibility"], "Public");
-    // Nothing is left of the reviewer but a license that ends.
+    // The reviewer leaves nothing behind except a license that ends.
     let account = review["account"].as_str().unwrap();
     let (_, licenses) = world.api(Method::GET, &format!("/v1/licenses?account={account}"), None).await;
     assert_eq!(licenses["licenses"].as_array().unwrap().len(), 1);
@@ -78,7 +78,7 @@ async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
     let why = first["change_set"]["changes"][0]["errors"][0]["message"].as_str().unwrap();
     assert!(why.starts_with("Action required: GetEntitlements was called"), "{why}");
     assert_eq!(world.outcomes(PRODUCT).await["evidence.usage_accepted"], Outcome::Fail);
-    // Nothing waits any more.
+    // No request waits any more.
     assert_eq!(review(&world).await["change_set"], Value::Null);
 }
 

@@ -1,4 +1,4 @@
-//! The sample events of `events/`, through the handlers of their functions on a table that answers.
+//! The sample events of `events/`, passed to the handlers of their functions with a working table.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use entitlement::EntitlementApi;
@@ -13,7 +13,7 @@ use subscription::Subscription;
 use tests::World;
 use usage::UsageApi;
 
-/// Another topic than the stack's own.
+/// A topic other than the stack's own.
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:events";
 
 fn sample(function: &str, name: &str) -> Value {
@@ -46,7 +46,7 @@ async fn what_is_right_is_done() {
         "unsubscribe-success",
     ] {
         let mut batch = sample("subscription", name);
-        // The sandbox sold nothing of this, so that AWS's empty answer is to be believed.
+        // The sandbox has sold nothing of this product. The receive count makes the function accept AWS's empty answer.
         batch["Records"][0]["attributes"]["ApproximateReceiveCount"] = "3".into();
         let response = subscription.handle(serde_json::from_value(batch).unwrap()).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");

@@ -1,4 +1,4 @@
-//! The world is told: events on the topic of the seller's application, and mail to buyers.
+//! Outbound events: the events on the topic of the seller's application, and mail to buyers.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
 use stallkeeper::topic::Message;
 use tests::{Bought, World};
 
-/// The messages of the topic, oldest first: each body, with the attributes beside it.
+/// Returns the messages of the topic, oldest first: each body with its attributes.
 async fn published(world: &World) -> Vec<(Value, Value)> {
     let outbox = world.control(Method::GET, "/sandbox/outbox", json!({})).await;
     let published = outbox["published"].as_array().unwrap().iter();
@@ -35,7 +35,7 @@ fn types(published: &[(Value, Value)]) -> Vec<&str> {
     published.iter().map(|(body, _)| body["type"].as_str().unwrap()).collect()
 }
 
-/// A buyer of a contract who registers and whose license is linked.
+/// Makes a buyer of a contract who registers and whose license is linked.
 async fn customer(world: &World, tenant: &str) -> Bought {
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -43,7 +43,7 @@ async fn customer(world: &World, tenant: &str) -> Bought {
     purchase
 }
 
-/// Every member of a value is one that its schema describes.
+/// Asserts that the schema describes every member of a value.
 fn described(schema: &Value, value: &Value, place: &str) {
     match value {
         Value::Object(members) => {
@@ -179,7 +179,7 @@ async fn a_buyer_gets_one_mail_in_their_language_with_the_next_steps() {
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let visit = world.arrive(&purchase.token).await;
     let cookie = visit.cookie.unwrap();
-    // A double click.
+    // This is a double click.
     let twice = || world.leave_contact(&cookie, "buyer@example.com", "new");
     futures(twice(), twice()).await;
     let mails_now = mails(&world).await;
@@ -206,7 +206,7 @@ async fn a_buyer_gets_one_mail_in_their_language_with_the_next_steps() {
     assert_eq!(mails(&world).await[1]["subject"], "Demo Contract へようこそ: 次のステップのご案内");
 }
 
-/// Both at once.
+/// Runs both futures concurrently.
 async fn futures<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) {
     tokio::join!(one, other);
 }
@@ -221,7 +221,7 @@ async fn k_a_mail_that_cannot_be_sent_is_tried_again_and_then_alarmed() {
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     assert!(mails(&world).await.is_empty());
     assert_eq!(world.counted(Metric::MailsFailed), 1);
-    // What the application is told does not wait for the mail.
+    // The events of the application do not wait for the mail.
     assert!(types(&published(&world).await).contains(&"registration.completed"));
     world.advance(SignedDuration::from_mins(20)).await;
     assert_eq!(mails(&world).await.len(), 1);
@@ -294,7 +294,7 @@ async fn ap_the_old_contact_is_told_once_of_each_visit_to_a_linked_license() {
     let another = world.arrive(&purchase.token).await;
     world.leave_contact(&another.cookie.unwrap(), "third@example.com", "existing").await;
     assert_eq!(mails(&world).await.len(), 3);
-    // Who has no contact any more is not told.
+    // A buyer whose contact was deleted gets no mail.
     let path = format!("/v1/licenses/{}/contact", purchase.license);
     assert_eq!(world.api(Method::DELETE, &path, None).await.0, 204);
     let third = world.arrive(&purchase.token).await;

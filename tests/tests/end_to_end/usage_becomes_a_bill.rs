@@ -1,4 +1,4 @@
-//! The first table of what must be survived: usage that becomes a bill, each row under its letter.
+//! Usage that becomes a bill, under faults, repeats, late reports and changes of the agreement.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -14,7 +14,7 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-/// A world at 09:20 with an active buyer of the demo subscription.
+/// Makes an environment at 09:20 with an active buyer of the demo subscription.
 async fn subscribed() -> (World, Bought) {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
@@ -38,7 +38,7 @@ async fn accepted(world: &World, events: Value) {
     assert_eq!(world.report(events).await, vec!["accepted"; count]);
 }
 
-/// To 10:20: the hour that the test began in is summed, sent and swept.
+/// Advances the clock to 10:20: the hour in which the test started is summed, sent and swept.
 async fn an_hour_passes(world: &World) {
     world.advance(minutes(60)).await;
 }
@@ -112,7 +112,7 @@ async fn e_booked_and_then_the_writing_down_fails() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.advance(minutes(49)).await;
-    // In the run of 10:10 the claim goes through and what is written after AWS's answer does not.
+    // In the run of 10:10 the claim succeeds, and the write after AWS's answer fails.
     world.fault(json!({ "service": "dynamodb", "operation": "TransactWriteItems", "call": 3, "times": 3, "kind": "before" })).await;
     world.advance(minutes(2)).await;
     world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
@@ -126,7 +126,7 @@ async fn f_more_work_than_one_page() {
     let (world, purchase) = subscribed().await;
     for part in 0..20 {
         let events = (0..500).map(|number| {
-            // Long keys make no long items; their number does.
+            // Long keys do not make long items, but their number does.
             usage(&world, &purchase, 1, &format!("{part}-{number}"))
         });
         accepted(&world, events.collect()).await;
@@ -167,7 +167,7 @@ async fn m_usage_that_nobody_can_read() {
         let answer = world.send_raw(Method::POST, "/v1/usage", "application/json", body).await;
         assert_eq!(answer.status, 400);
     }
-    // More than a megabyte of events.
+    // The body exceeds one megabyte.
     let long =
         json!({ "events": vec![json!({ "license": purchase.license, "key": "k".repeat(2700) }); 500] }).to_string();
     assert!(long.len() > 1_340_000, "{}", long.len());
@@ -290,7 +290,7 @@ async fn y_late_usage_is_carried_once() {
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     let late = usage(&world, &purchase, 30, "late");
     an_hour_passes(&world).await;
-    // Its answer is lost, and it is sent again in the next hour.
+    // The answer is lost, and the event is sent again in the next hour.
     accepted(&world, json!([late])).await;
     an_hour_passes(&world).await;
     assert_eq!(world.report(json!([late])).await, ["duplicate"]);
@@ -308,7 +308,7 @@ async fn z_an_agreement_ends_in_its_running_hour() {
         let (world, purchase) = subscribed().await;
         accepted(&world, json!([usage(&world, &purchase, 100, "nine")])).await;
         let late = usage(&world, &purchase, 7, "late");
-        // To 10:16: the hour before is billed; then late usage for it, and usage in the running one.
+        // At 10:16 the hour before is billed. Late usage for it follows, and usage in the running hour.
         world.advance(minutes(56)).await;
         accepted(&world, json!([late, usage(&world, &purchase, 40, "ten")])).await;
         world.advance(minutes(end - 16)).await;
@@ -397,6 +397,24 @@ async fn ae_what_goes_beyond_a_record_is_carried() {
 }
 
 #[tokio::test]
+async fn what_a_license_that_is_never_active_uses_beyond_a_record_is_named() {
+    let world = World::new().await;
+    world.deliver(json!({ "hold": true })).await;
+    let purchase = world.buy("demo-legacy", json!({})).await;
+    world.register(&purchase.token, "kim@example.com").await;
+    assert_eq!(world.license(&purchase.license).await["state"], "pending");
+    let events = json!([usage(&world, &purchase, 2147483647, "a"), usage(&world, &purchase, 4, "b")]);
+    accepted(&world, events).await;
+    world.advance(minutes(26 * 60)).await;
+    let (_, problems) = world.api(Method::GET, "/v1/usage/problems", None).await;
+    let named = problems["problems"].as_array().unwrap().iter();
+    let named: Vec<(&str, &str)> =
+        named.map(|problem| (problem["kind"].as_str().unwrap(), problem["quantity"].as_str().unwrap())).collect();
+    assert_eq!(named, [("expired", "2147483647"), ("uncarried", "4")], "{problems}");
+    assert!(world.billed(&purchase.license).await.is_empty());
+}
+
+#[tokio::test]
 async fn ak_only_the_stack_with_the_listing_meters() {
     let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     let staging = world.buy("demo-subscription", json!({})).await;
@@ -429,7 +447,7 @@ async fn al_a_duplicate_after_a_lost_answer_is_ours() {
     }
 }
 
-/// Books something at AWS behind Stallkeeper's back, by the real client.
+/// Books usage in AWS without Stallkeeper, with a direct call.
 pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
     let record = json!({
         "Timestamp": at.as_second(), "Dimension": "requests", "Quantity": quantity,
@@ -588,14 +606,15 @@ async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
     assert!(folded.iter().any(|record| record["state"]["name"] == "folded" && record["hour"] == "2026-11-10T09"));
 }
 
-/// AWS does not say whether it takes a record that is stamped with the start of the hour of the purchase.
+/// The AWS documentation does not say whether AWS accepts a record whose timestamp is the start of the hour of the
+/// purchase.
 #[tokio::test]
 async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_takes_of_it() {
     use StartOfPurchaseHour::{Accepted, OutsideLicense};
     use UsageOutsideLicense::{CustomerNotSubscribed, InvalidLicense};
     let readings =
         [(OutsideLicense, CustomerNotSubscribed), (OutsideLicense, InvalidLicense), (Accepted, CustomerNotSubscribed)];
-    // It is ready in the hour of the purchase, or in the next.
+    // The license is ready in the hour of the purchase, or in the next.
     let times = [("2026-11-10T09:20:30Z", "09"), ("2026-11-10T09:58:30Z", "10")];
     for ((start_of_purchase_hour, usage_outside_license), (purchased, billed)) in
         readings.into_iter().flat_map(|readings| times.map(|times| (readings, times)))
@@ -650,7 +669,7 @@ async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the
     let purchase = world.buy("demo-subscription", json!({})).await;
     world.arrive(&purchase.token).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "early")])).await;
-    // AWS activates at 09:50; the queue brings the news at 10:17, when hour 09 is summed and swept.
+    // AWS activates the license at 09:50. The queue delivers the event at 10:17, when hour 09 is summed and swept.
     world.advance(minutes(79)).await;
     world.deliver(json!({ "hold": true })).await;
     world.advance(minutes(28)).await;
@@ -671,7 +690,7 @@ async fn at_the_turn_of_a_month_a_flush_bills_late_usage_in_the_old_one() {
     let purchase = world.buy("demo-subscription", json!({})).await;
     let late = usage(&world, &purchase, 7, "late");
     accepted(&world, json!([usage(&world, &purchase, 100, "in time")])).await;
-    // To 00:08 on the 1st: hour 22 is billed, hour 23 is still open.
+    // At 00:08 on the 1st, hour 22 is billed and hour 23 is still open.
     world.advance(minutes(108)).await;
     accepted(&world, json!([late])).await;
     world.advance(minutes(1)).await;
@@ -689,7 +708,7 @@ async fn a_record_that_is_rejected_alone_pauses_nobody_else() {
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
     world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
     accepted(&world, json!([usage(&world, &strange, 7, "k")])).await;
-    // It ends and is flushed alone; the other's hour comes later.
+    // The license ends and is flushed alone. The other license's hour follows later.
     let gone = tests::license_event("Deprovisioned", &strange, &arn, "gone", world.now());
     world.send_news(&gone).await;
     world.advance(minutes(15)).await;
@@ -710,7 +729,7 @@ async fn halves_of_a_rejected_call_are_not_taken_for_unanswered() {
     world.control(Method::POST, "/sandbox/dimensions", publish(false)).await;
     world.advance(minutes(60)).await;
     world.control(Method::POST, "/sandbox/dimensions", publish(true)).await;
-    // Somebody else books the same hour meanwhile: that is a conflict, and no answer of ours.
+    // Another system books the same hour in the meantime, which is a conflict and not an answer to Stallkeeper's call.
     let hour = world.now() - minutes(60);
     for (buyer, quantity) in [(&one, 3), (&other, 4)] {
         book_behind_its_back_at(&world, buyer, quantity, hour).await;
@@ -729,7 +748,7 @@ async fn no_condition_on_a_key_has_an_empty_text() {
     let queries = world.sandbox.aws().wire().calls(sandbox::aws::Service::DynamoDb, "Query");
     assert!(!queries.is_empty());
     for query in queries {
-        // The embedded store takes them; DynamoDB answers with a ValidationException.
+        // The embedded store accepts them, whereas DynamoDB answers with a ValidationException.
         let values = query.body["ExpressionAttributeValues"].as_object().unwrap();
         assert!(values.values().all(|value| value["S"] != ""), "{}", query.body);
     }
@@ -744,7 +763,7 @@ async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_win
     let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
     let purchase = world.buy("quiet", json!({})).await;
     world.advance(minutes(24 * 60)).await;
-    // At 09:20: AWS takes nothing at the hour from 09:00 of the day before any more.
+    // At 09:20 AWS accepts no more records for the hour from 09:00 of the day before.
     let event = usage_at(&purchase, 100, "k", "2026-11-10T09:40:00Z".parse().unwrap());
     accepted(&world, json!([event])).await;
     world.advance(minutes(80)).await;
@@ -756,7 +775,7 @@ async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_win
 async fn a_repeat_of_what_was_written_without_its_marker_is_billed_all_the_same() {
     let (world, purchase) = subscribed().await;
     world.advance(minutes(44)).await;
-    // At 10:04: the marker, which sorts first, is left over until intake gives up; the event is written.
+    // At 10:04 the marker, which sorts first, stays unprocessed until intake gives up, and the event is written.
     let fault = json!({
         "service": "dynamodb", "operation": "BatchWriteItem", "kind": "unprocessed", "records": 1, "times": 5,
     });

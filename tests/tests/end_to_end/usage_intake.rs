@@ -1,4 +1,4 @@
-//! How a report of usage is taken in: as JSON or CSV, with tags, as a dry run, open and late.
+//! The intake of usage reports: as JSON or CSV, with tags, as a dry run, in open and in closed hours.
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use sandbox::aws::Service;
 use serde_json::{Value, json};
 use tests::{Bought, World, license_event};
 
-/// A world at 09:20 with an active buyer of the demo subscription.
+/// Makes an environment at 09:20 with an active buyer of the demo subscription.
 async fn subscribed() -> (World, Bought) {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
@@ -26,13 +26,13 @@ fn tagged(mut event: Value, tags: Value) -> Value {
     event
 }
 
-/// Sends a file; answers the status and the document.
+/// Sends a file and returns the status and the document.
 async fn send_csv(world: &World, path: &str, file: String) -> (u16, Value) {
     let answer = world.send_raw(Method::POST, path, "text/csv; charset=utf-8; header=present", file.into_bytes()).await;
     (answer.status, serde_json::from_str(&answer.page).unwrap())
 }
 
-/// The results of a dry run of events.
+/// Returns the results of a dry run of events.
 async fn tried(world: &World, events: &Value) -> Vec<Value> {
     let (status, answer) = world.api(Method::POST, "/v1/usage?dry_run=true", Some(json!({ "events": events }))).await;
     assert_eq!((status, &answer["dry_run"]), (200, &json!(true)), "{answer}");
@@ -47,13 +47,13 @@ fn forget_wire(world: &World) {
     world.sandbox.aws().wire().clear();
 }
 
-/// What the table was asked since the wire was forgotten.
+/// Returns the operations on the table since the recorded calls were cleared.
 fn operations(world: &World) -> Vec<String> {
     let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "*");
     calls.into_iter().map(|call| call.operation).collect()
 }
 
-/// The tags of the events that were written while their hour was open; null for those without.
+/// Returns the tags of the events that were written while their hour was open, with `null` for those without.
 fn written_tags(world: &World) -> Vec<Value> {
     let mut tags = Vec::new();
     for call in world.sandbox.aws().wire().calls(Service::DynamoDb, "BatchWriteItem") {
@@ -66,7 +66,7 @@ fn written_tags(world: &World) -> Vec<Value> {
     tags
 }
 
-/// Whether the table was only read since the wire was forgotten.
+/// Returns `true` if the table was only read since the recorded calls were cleared.
 fn only_read(world: &World) -> bool {
     operations(world).iter().all(|operation| ["GetItem", "Query"].contains(&operation.as_str()))
 }
@@ -103,7 +103,7 @@ async fn a_file_is_answered_row_by_row_and_billed() {
 async fn a_time_is_written_as_rfc_3339_says_wherever_the_api_takes_one() {
     let (world, purchase) = subscribed().await;
     let path = format!("/v1/licenses/{}/usage", purchase.license);
-    // Each names 09:00 of that day, or would.
+    // Each of these names 09:00 of that day. Only those marked `true` have the form that the API accepts.
     for (time, is_right) in [
         ("2026-11-10T09:00:00Z", true),
         ("2026-11-10T18:00:00.000+09:00", true),
@@ -213,7 +213,7 @@ async fn a_dry_run_judges_everything_and_writes_nothing() {
             "refused",
         ]
     );
-    // What is judged is what then happens.
+    // The real report has the results of the dry run.
     assert_eq!(world.results(events).await, judged);
 }
 
@@ -315,7 +315,7 @@ async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
     let ended = world.results(events.clone()).await;
     assert_eq!(texts(&ended, "code"), ["license_ended", "license_ended"]);
 
-    // A refusal by a license that was remembered costs one read of it, and one of what is known under each key.
+    // A refusal by a cached license costs one read of the license, and one read of what is known for each key.
     forget_wire(&world);
     assert_eq!(world.results(events.clone()).await, ended);
     assert_eq!(operations(&world), ["GetItem", "Query", "Query"]);
@@ -327,7 +327,7 @@ async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
     assert_eq!(texts(&tried(&world, &events).await, "status"), ["accepted", "accepted"]);
     assert_eq!(world.report(events).await, ["accepted", "accepted"]);
 
-    // One that is remembered as being in force is not read.
+    // A license that is cached as being in force is not read.
     forget_wire(&world);
     assert_eq!(world.report(json!([event(&purchase, 1, "c", world.now())])).await, ["accepted"]);
     assert!(!operations(&world).contains(&"GetItem".to_owned()));
@@ -359,9 +359,10 @@ async fn what_was_taken_in_before_the_end_is_known_after_it() {
     };
     assert_eq!(world.report(json!([event("a", 5)])).await, ["accepted"]);
     world.end(&purchase.agreement).await;
-    // No intake remembers it as it was any more.
+    // No instance of intake has the earlier state in its cache any more.
     world.advance(SignedDuration::from_mins(2)).await;
-    // Its answer was lost: were it refused, an application would report it to the license that took over.
+    // The first answer was lost. If the repeat were refused, an application would report the usage to the successor of
+    // the license.
     let again = world.results(json!([event("a", 5), event("a", 6), event("b", 5)])).await;
     assert_eq!(again[0]["status"], "duplicate");
     assert_eq!(again[1]["code"], "quantity_conflict");

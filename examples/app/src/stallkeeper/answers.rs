@@ -1,27 +1,28 @@
-//! What Stallkeeper is told and answers, as far as this application reads it. `docs/openapi.yaml` has the rest.
+//! The parts of Stallkeeper's requests and answers that this application uses. `docs/openapi.yaml` has the rest.
 //!
-//! Members that are not known are passed over, so that a newer Stallkeeper breaks no older application.
+//! Unknown members are ignored, so that a newer Stallkeeper breaks no older application.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a code stands for. It has no `Debug`: it is personal.
+/// The purchase that a code stands for. It has no `Debug`, because it is personal.
 #[derive(Clone, Deserialize)]
 pub struct Handoff {
-    /// What was bought.
+    /// The license that was bought.
     pub license: String,
-    /// The buyer's AWS account, to show masked and have confirmed.
+    /// The buyer's AWS account, to be shown masked and confirmed.
     pub account: Option<String>,
-    /// Whether the license belongs to a tenant already.
+    /// `true` if the license is linked to a tenant already.
     pub linked: bool,
-    /// Whether it is no buyer, but a probe that looks at the application. Its tenants' ids begin with `probe-`.
+    /// `true` if it is not a buyer's, but that of a probe that checks the application. Its tenants' ids start with
+    /// `probe-`.
     #[serde(default)]
     pub probe: bool,
-    /// What the buyer left on the registration page.
+    /// The contact that the buyer left on the registration page.
     pub contact: Option<Contact>,
 }
 
-/// A person, to fill in a form with.
+/// A buyer's contact, to fill in a form with.
 #[derive(Clone, Deserialize)]
 pub struct Contact {
     /// The mail address.
@@ -37,114 +38,115 @@ pub struct License {
     pub id: String,
     /// The product's code.
     pub product: String,
-    /// The agreement that it comes of.
+    /// The agreement that it results from.
     pub agreement: Option<String>,
     /// `pending`, `failed`, `active`, `ending` or `ended`.
     pub state: String,
-    /// Whether the tenant may use the product.
+    /// `true` if the tenant may use the product.
     pub grants_access: bool,
-    /// Whose it is.
+    /// The tenant that it is linked to.
     pub tenant: Option<String>,
 }
 
-/// What is known of a tenant.
+/// A tenant, as Stallkeeper knows it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Tenant {
-    /// Whether it buys at AWS Marketplace.
+    /// `true` if it buys on AWS Marketplace.
     pub managed: bool,
-    /// Whether it may change its plan in the application.
+    /// The permission to change its plan in the application.
     pub change_plan: Permission,
-    /// Whether it may leave in the application.
+    /// The permission to leave in the application.
     pub leave: Permission,
-    /// All its licenses, also those that have ended.
+    /// All its licenses, including ended ones.
     pub licenses: Vec<License>,
 }
 
-/// Whether something is done in the application, or where else.
+/// The place where an action is done: in the application or elsewhere.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Permission {
-    /// Whether it is done here.
+    /// `true` if it is done here.
     pub in_application: bool,
-    /// Where it is done if not here.
+    /// The address at which it is done, if it is not done here.
     pub at: Option<String>,
 }
 
-/// Whether a tenant may use a dimension.
+/// The decision about a tenant's use of a dimension.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Decision {
     /// The dimension.
     pub dimension: String,
-    /// Whether it may.
+    /// `true` if the tenant may use it.
     pub allowed: bool,
-    /// Why, as a word.
+    /// The reason, as a code.
     pub reason: String,
-    /// How much is held, where that is counted.
+    /// The quantity that is held, if the dimension is counted.
     pub held: Option<String>,
-    /// Until when at least.
+    /// The time until which the tenant may use it at least.
     pub until: Option<Timestamp>,
-    /// How old the knowledge is, in seconds.
+    /// The age of the data, in seconds.
     pub age_seconds: Option<i64>,
-    /// The licenses that it rests on.
+    /// The licenses that the decision is based on.
     pub licenses: Vec<String>,
 }
 
-/// One fact.
+/// A usage event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UsageEvent {
-    /// Whose usage.
+    /// The license whose usage it is.
     pub license: String,
-    /// Of what.
+    /// The dimension of the usage.
     pub dimension: String,
-    /// How much, in total: a correction says the whole amount again.
+    /// The whole quantity: a correction has the whole quantity again.
     pub quantity: u64,
-    /// When it happened, and not when it is reported.
+    /// The time at which the usage happened, not the time of the report.
     pub time: Timestamp,
-    /// What makes it one, however often it is sent.
+    /// The key that identifies the event, however often it is sent.
     pub key: String,
-    /// Which correction of it, from 0.
+    /// The revision: the number of the correction, from 0.
     pub revision: u32,
 }
 
-/// What became of an event.
+/// The result of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum EventResult {
     /// It will be billed.
     Accepted,
-    /// It was reported before just so.
+    /// It was reported before with the same content.
     Duplicate,
-    /// It was reported before otherwise, and can no longer be corrected.
+    /// It was reported before with other content, and can no longer be corrected.
     Conflict {
-        /// Why, as a word.
+        /// The reason, as a code.
         code: String,
     },
-    /// It is not taken in.
+    /// It is refused.
     Refused {
-        /// Why, as a word.
+        /// The reason, as a code.
         code: String,
-        /// The license that took over from the event's.
+        /// The license that replaced the event's license.
         successor: Option<String>,
     },
-    /// It is not confirmed: the same again.
+    /// It is not confirmed: send the same event again.
     Retry,
 }
 
-/// A license's usage of one dimension in one hour, as AWS is told it.
+/// A license's usage of one dimension in one hour, as it is sent to AWS.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Record {
-    /// Such as `2026-11-10T09`, in UTC.
+    /// The hour in UTC, such as `2026-11-10T09`.
     pub hour: String,
     /// The dimension.
     pub dimension: String,
-    /// How much.
+    /// The quantity.
     pub quantity: String,
-    /// How far it is.
+    /// The state of the record.
     pub state: RecordState,
 }
 
-/// How far a record is.
+/// The state of a record.
 #[derive(Debug, Clone, Deserialize)]
 pub struct RecordState {
-    /// `accepted` is billed, `sealed` and `claimed` are on their way; an operator looks at most of the others.
+    /// The name of the state: `accepted` is billed, `sealed` and `claimed` are on their way; most of the others need an
+    /// operator.
     pub name: String,
 }

@@ -1,4 +1,4 @@
-//! Runs the reconciliation by its schedule, or from the start of the day's walk for an operator who calls it with
+//! Runs the reconciliation on its schedule, or from the start of the day's walk if an operator invokes it with
 //! `{"anew": true}`: clients are built once and handed to the handler.
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
@@ -11,7 +11,7 @@ use serde_json::Value;
 use stallkeeper::aws;
 use stallkeeper::time::Clock;
 
-/// How long a run may take, as the template has it.
+/// The time that one run may take: the function's timeout in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,4 +1,4 @@
-//! A change set: what was asked to change, and how far it has come.
+//! A change set: the requested changes, and their progress.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::start::RequestedChangeSet;
 use super::{EntityKind, ErrorDetail};
 
-/// What was asked to change together, all or nothing.
+/// Changes that were requested together; all of them are applied, or none.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChangeSet {
     pub id: String,
@@ -15,9 +15,9 @@ pub(crate) struct ChangeSet {
     pub started: Timestamp,
     pub changes: Vec<Change>,
     pub course: Course,
-    /// How it fails whatever it asks, if a control call has said so.
+    /// The failure with which it ends, whatever its changes are, if a control call has set one.
     pub doom: Option<Failure>,
-    /// As it was asked: the same with the same token is the same change set.
+    /// The original request: the same request with the same token is the same change set.
     pub asked: RequestedChangeSet,
 }
 
@@ -26,24 +26,24 @@ pub(crate) struct ChangeSet {
 pub(crate) struct Change {
     pub kind: EntityKind,
     pub change_type: String,
-    /// The entity's id, also of one that this change creates.
+    /// The entity's id, also for an entity that this change creates.
     pub entity: String,
     pub name: Option<String>,
     pub details: Value,
-    /// Whether the details came as a text (`Details`) and not as a document (`DetailsDocument`).
+    /// `true` if the details came as a text (`Details`) and not as a document (`DetailsDocument`).
     pub as_text: bool,
     pub errors: Vec<ErrorDetail>,
 }
 
-/// How a change set goes.
+/// The course of a change set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Course {
-    /// By the clock.
+    /// It runs by the clock.
     Runs {
         applying: Timestamp,
         ends: Timestamp,
     },
-    /// It stays where it is until a control call ends that: AWS reviews it by hand, or it hangs.
+    /// It keeps its status until a control call ends that: AWS reviews it manually, or it hangs.
     Waits(Status),
     Over {
         at: Timestamp,
@@ -51,7 +51,7 @@ pub(crate) enum Course {
     },
 }
 
-/// How a change set has ended.
+/// The outcome of a change set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
     Succeeded,
@@ -59,26 +59,27 @@ pub(crate) enum Outcome {
     Failed(Failure),
 }
 
-/// Why a change set has failed.
+/// The reason for which a change set has failed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Failure {
     pub code: FailureCode,
-    /// What stands at the first change, if no change has an error of its own, or of the whole if the fault is AWS's.
+    /// The error of the first change, if no change has an error of its own, or the error of the whole change set if the
+    /// failure is AWS's.
     pub detail: Option<ErrorDetail>,
 }
 
-/// Whose fault it is that a change set has failed.
+/// The side at fault for the failure of a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FailureCode {
-    /// Who asked for it: the changes have errors.
+    /// The caller: the changes have errors.
     ClientError,
-    /// AWS's: asked again it may succeed.
+    /// AWS: the same request may succeed later.
     ServerFault,
 }
 
 impl FailureCode {
-    /// As the API has it.
+    /// Returns the code in the form of the API.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::ClientError => "CLIENT_ERROR",
@@ -87,27 +88,27 @@ impl FailureCode {
     }
 }
 
-/// How far a change set has come.
+/// The status of a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// It is looked at, and can be cancelled.
+    /// AWS checks the changes, and they can be cancelled.
     Preparing,
-    /// It is being done.
+    /// The changes are in progress.
     Applying,
-    /// All of it is done.
+    /// All changes are applied.
     Succeeded,
-    /// None of it is done, as was asked.
+    /// No change is applied, as the caller requested.
     Cancelled,
-    /// None of it is done.
+    /// No change is applied.
     Failed,
 }
 
 impl Status {
-    /// All of them.
+    /// All statuses.
     pub(crate) const ALL: [Self; 5] = [Self::Preparing, Self::Applying, Self::Succeeded, Self::Cancelled, Self::Failed];
 
-    /// As the API has it.
+    /// Returns the status in the form of the API.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Preparing => "PREPARING",
@@ -131,7 +132,7 @@ impl ChangeSet {
         }
     }
 
-    /// When it ended; none while it has not.
+    /// Returns the time at which it ended; `None` if it has not ended.
     pub(crate) fn ended(&self) -> Option<Timestamp> {
         match &self.course {
             Course::Over { at, .. } => Some(*at),
@@ -139,7 +140,7 @@ impl ChangeSet {
         }
     }
 
-    /// Why it failed; none if it has not.
+    /// Returns the reason for its failure; `None` if it has not failed.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         match &self.course {
             Course::Over { outcome: Outcome::Failed(failure), .. } => Some(failure),
@@ -147,17 +148,17 @@ impl ChangeSet {
         }
     }
 
-    /// Whether its entities are locked for every other.
+    /// Returns `true` if it has not ended and so locks its entities for every other change set.
     pub(crate) fn is_open(&self) -> bool {
         self.ended().is_none()
     }
 
-    /// Whether it is about an entity.
+    /// Returns `true` if it changes the entity.
     pub(crate) fn is_about(&self, entity: &str) -> bool {
         self.changes.iter().any(|change| change.entity == entity)
     }
 
-    /// The ids of its entities, each once.
+    /// Returns the ids of its entities, each once.
     pub(crate) fn entities(&self) -> Vec<&str> {
         let mut ids: Vec<&str> = self.changes.iter().map(|change| change.entity.as_str()).collect();
         ids.sort_unstable();

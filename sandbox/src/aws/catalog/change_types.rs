@@ -1,4 +1,4 @@
-//! What a change may say: the limits of AWS's shapes, as `change_types.json` has them.
+//! The allowed details of each change type: the limits of AWS's shapes, as `change_types.json` describes them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,24 +8,24 @@ use serde_json::Value;
 
 use super::EntityKind;
 
-/// Why details are not taken.
+/// The reason for which details are refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// The entity has no such change type here.
+    /// The sandbox does not have this change type for the entity.
     UnknownType,
-    /// They break a limit, which the sentence names.
+    /// The details break a limit, which the sentence names.
     Breaks(String),
 }
 
 struct ChangeTypes {
     schemas: Schemas,
-    /// By entity type and change type.
+    /// The schemas by entity type and change type.
     index: BTreeMap<String, SchemaIndex>,
 }
 
 static CHANGE_TYPES: LazyLock<ChangeTypes> = LazyLock::new(|| {
     read().unwrap_or_else(|error| {
-        // No change type is known then, and each call says so; a test holds the file.
+        // No change type is known then, and each call answers so; a test checks the file.
         tracing::error!(%error, "change_types.json is no schema");
         ChangeTypes { schemas: Schemas::new(), index: BTreeMap::new() }
     })
@@ -47,19 +47,19 @@ fn read() -> anyhow::Result<ChangeTypes> {
     Ok(ChangeTypes { schemas, index })
 }
 
-/// Whether the details of a change keep to the limits of its type.
+/// Checks the details of a change against the limits of its type.
 pub(super) fn check(kind: EntityKind, change_type: &str, details: &Value) -> Result<(), Unfit> {
     let types = &*CHANGE_TYPES;
     let schema = types.index.get(&format!("{} {change_type}", kind.versioned())).ok_or(Unfit::UnknownType)?;
     types.schemas.validate(details, *schema).map_err(|error| {
-        // The first line names the schema, each further one a place in the details and what is wrong there.
+        // The first line names the schema, each further line a place in the details and the problem there.
         let sentence = error.to_string();
         let problems: Vec<&str> = sentence.lines().skip(1).map(|line| line.trim_start_matches([' ', '-'])).collect();
         Unfit::Breaks(problems.join("; ").chars().take(1500).collect())
     })
 }
 
-/// The change types of an entity.
+/// Returns the change types of an entity.
 pub(super) fn of(kind: EntityKind) -> Vec<&'static str> {
     let names = CHANGE_TYPES.index.keys().filter_map(|name| name.split_once(' '));
     names.filter(|(entity, _)| *entity == kind.versioned()).map(|(_, change_type)| change_type).collect()

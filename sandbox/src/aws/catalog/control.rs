@@ -1,4 +1,4 @@
-//! What a person or a test does to the catalog: puts entities into any state, says what becomes of change sets.
+//! Control of the catalog by an operator or a test: sets entities to any state and decides the outcome of change sets.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,70 +11,70 @@ use super::members::merge_patch;
 use super::{Catalog, Entity, EntityKind, ErrorDetail, described};
 use crate::aws::refused::Refused;
 
-/// An entity, as it is now.
+/// An entity in its current state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EntityOverview {
-    /// Its id.
+    /// The entity's id.
     pub id: String,
-    /// What it is.
+    /// The kind of the entity.
     #[serde(rename = "type")]
     pub kind: EntityKind,
-    /// Counts its changes, from 1.
+    /// The revision, which counts the entity's changes from 1.
     pub revision: u32,
-    /// When it was changed last.
+    /// The time of the last change.
     pub last_modified: Timestamp,
-    /// The change set that is at work on it.
+    /// The id of the change set that locks the entity.
     pub locked_by: Option<String>,
-    /// All that DescribeEntity has of it.
+    /// The details that DescribeEntity returns.
     pub details: Map<String, Value>,
 }
 
-/// A change set, as it is now.
+/// A change set in its current state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChangeSetOverview {
-    /// Its id.
+    /// The id of the change set.
     pub id: String,
-    /// Its name.
+    /// The name of the change set.
     pub name: String,
-    /// How far it has come.
+    /// The status of the change set.
     pub status: Status,
-    /// Whether it stays so until a control call ends that: AWS reviews it, or it hangs.
+    /// `true` if it keeps its status until a control call ends that: AWS reviews it, or it hangs.
     pub waits: bool,
-    /// When it began.
+    /// The time at which it started.
     pub started: Timestamp,
-    /// When it ended.
+    /// The time at which it ended.
     pub ended: Option<Timestamp>,
-    /// Why it failed.
+    /// The code of its failure.
     pub failure_code: Option<FailureCode>,
-    /// What it changes.
+    /// The changes.
     pub changes: Vec<ChangeOverview>,
 }
 
 /// A change of a change set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChangeOverview {
-    /// What it does.
+    /// The type of the change.
     pub change_type: String,
-    /// To which entity.
+    /// The id of the entity that it changes.
     pub entity: String,
-    /// What is wrong with it.
+    /// The errors of the change.
     pub errors: Vec<ErrorDetail>,
 }
 
-/// What becomes of the next change set, whatever it asks; as JSON, for example `{"next": "server_fault"}`.
+/// The outcome of the next change set, whatever its changes are; as JSON, for example `{"next": "server_fault"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "next", rename_all = "snake_case", deny_unknown_fields)]
 pub enum NextChangeSet {
     /// It fails, and its first change has an error.
     ClientError {
-        /// The error's code; INVALID_INPUT unless said otherwise.
+        /// The error's code; INVALID_INPUT by default.
         #[serde(default)]
         code: Option<String>,
         /// The error's message.
         #[serde(default)]
         message: Option<String>,
     },
-    /// It fails by AWS's fault.
+    /// It fails with a fault of AWS.
     ServerFault {},
     /// It stays PREPARING until it is decided or cancelled.
     HangPreparing {},
@@ -82,13 +82,14 @@ pub enum NextChangeSet {
     HangApplying {},
 }
 
-/// How a review ends, or a change set that hangs; as JSON, for example `{"verdict": "reject", "message": "No video"}`.
+/// The decision that ends a review or a change set that hangs; as JSON, for example `{"verdict": "reject", "message":
+/// "No video"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
-    /// Whether it is to be.
+    /// The verdict.
     pub verdict: Verdict,
-    /// The code of the error that a rejected one has; INVALID_INPUT unless said otherwise.
+    /// The code of the error of a rejected change set; INVALID_INPUT by default.
     #[serde(default)]
     pub code: Option<String>,
     /// The error's message.
@@ -96,13 +97,13 @@ pub struct Decision {
     pub message: Option<String>,
 }
 
-/// Whether a change set is to be.
+/// The verdict on a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It is applied now.
+    /// The changes are applied now.
     Approve,
-    /// It fails now.
+    /// The change set fails now.
     Reject,
 }
 
@@ -129,7 +130,7 @@ impl NextChangeSet {
 }
 
 impl Catalog {
-    /// All entities, as they are now.
+    /// Returns all entities in their current state.
     pub fn entity_overviews(&self) -> Vec<EntityOverview> {
         let state = self.settled();
         let overview = |entity: &Entity| EntityOverview {
@@ -147,17 +148,17 @@ impl Catalog {
         state.entities.values().map(overview).collect()
     }
 
-    /// All change sets, oldest first.
+    /// Returns all change sets, oldest first.
     pub fn change_set_overviews(&self) -> Vec<ChangeSetOverview> {
         let now = self.now();
         self.settled().change_sets.iter().map(|change_set| overview(change_set, now)).collect()
     }
 
-    /// Puts an entity into another state by a merge patch on its details, past every rule and lock.
+    /// Changes an entity by a merge patch on its details, without regard to rules and locks.
     ///
     /// # Errors
     ///
-    /// Refuses an entity that is not there.
+    /// Fails for an entity that does not exist.
     pub fn patch(&self, id: &str, patch: Map<String, Value>) -> Result<(), Refused> {
         let now = self.now();
         let mut state = self.settled();
@@ -173,31 +174,31 @@ impl Catalog {
         Ok(())
     }
 
-    /// Makes a described listing complete again, as it was at the start. Open change sets of it are cancelled, and
-    /// further offers of it are gone.
+    /// Makes a described listing complete again, as it was at the start. Its open change sets are cancelled, and its
+    /// further offers are removed.
     ///
     /// # Errors
     ///
-    /// Refuses a product that no listing describes.
+    /// Fails for a product that no listing describes.
     pub fn reset(&self, product: &ProductCode) -> Result<(), Refused> {
         self.put(product, |listing, now| described::complete(listing, now).into())
     }
 
-    /// Makes a described listing a draft without anything, as CreateProduct and CreateOffer leave it; else as
+    /// Makes a described listing an empty draft, as CreateProduct and CreateOffer leave it; otherwise like
     /// [`reset`](Self::reset).
     ///
     /// # Errors
     ///
-    /// Refuses a product that no listing describes.
+    /// Fails for a product that no listing describes.
     pub fn strip(&self, product: &ProductCode) -> Result<(), Refused> {
         self.put(product, |listing, now| described::bare(listing, now).into())
     }
 
-    /// Takes a described listing out of the catalog, as before CreateProduct; else as [`reset`](Self::reset).
+    /// Removes a described listing from the catalog, as before CreateProduct; otherwise like [`reset`](Self::reset).
     ///
     /// # Errors
     ///
-    /// Refuses a product that no listing describes.
+    /// Fails for a product that no listing describes.
     pub fn remove(&self, product: &ProductCode) -> Result<(), Refused> {
         self.put(product, |_, _| Vec::new())
     }
@@ -228,16 +229,16 @@ impl Catalog {
         Ok(())
     }
 
-    /// Says what becomes of the next change set.
+    /// Sets the outcome of the next change set.
     pub fn plan(&self, next: NextChangeSet) {
         self.settled().next = Some(next);
     }
 
-    /// Ends a change set that waits: for AWS's review, or because it hangs.
+    /// Ends a change set that waits for AWS's review or hangs.
     ///
     /// # Errors
     ///
-    /// Refuses one that is not there, and one that does not wait.
+    /// Fails for a change set that does not exist, and for one that does not wait.
     pub fn decide(&self, id: &str, decision: Decision) -> Result<ChangeSetOverview, Refused> {
         let now = self.now();
         let mut state = self.settled();

@@ -1,4 +1,4 @@
-//! How change sets end: by the clock, all or nothing.
+//! The end of change sets: by the clock, all changes or none.
 
 use jiff::Timestamp;
 
@@ -7,17 +7,17 @@ use super::described::own_part;
 use super::{Catalog, Entities, Entity, EntityKind, ErrorDetail, State, offer, product};
 use crate::aws::marketplace::Names;
 
-/// Why a change set is not cancelled.
+/// The reason for which a change set is not cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotCancelled {
-    /// There is none.
+    /// The change set does not exist.
     Unknown,
-    /// It is applied, or over.
+    /// The change set is being applied, or has ended.
     TooLate(Status),
 }
 
 impl State {
-    /// Lets every change set end that is due by now, in the order in which they are due.
+    /// Ends every change set that is due by now, in the order in which they are due.
     pub(super) fn settle(&mut self, now: Timestamp, names: &Names) {
         let due = |change_set: &ChangeSet| match change_set.course {
             Course::Runs { ends, .. } if ends <= now => Some(ends),
@@ -34,7 +34,7 @@ impl State {
 }
 
 impl ChangeSet {
-    /// Applies it, or says why it cannot be.
+    /// Applies the changes, or records the errors that prevent it.
     fn end(&mut self, entities: &mut Entities, at: Timestamp, names: &Names) {
         let outcome = match self.doom.clone() {
             Some(failure) => self.failed(failure),
@@ -54,7 +54,7 @@ impl ChangeSet {
         self.course = Course::Over { at, outcome };
     }
 
-    /// Lets it fail when it ends. What would be reviewed ends at once: nobody looks at it.
+    /// Makes the change set fail when it ends. One that would wait, for a review or because it hangs, ends immediately.
     pub(super) fn doom_to(&mut self, failure: Failure) {
         self.doom = Some(failure);
         if matches!(self.course, Course::Waits(_)) {
@@ -62,7 +62,7 @@ impl ChangeSet {
         }
     }
 
-    /// Ends it with a failure; one of the client's stands at its first change.
+    /// Returns the failed outcome; an error of the client is recorded at the first change.
     pub(super) fn failed(&mut self, failure: Failure) -> Outcome {
         if let (FailureCode::ClientError, Some(detail), Some(first)) =
             (failure.code, &failure.detail, self.changes.first_mut())
@@ -73,7 +73,7 @@ impl ChangeSet {
     }
 }
 
-/// The entities with all changes, or what is wrong with each.
+/// Returns the entities with all changes applied, or the errors of each change.
 pub(super) fn apply_all(
     changes: &[Change],
     entities: &Entities,
@@ -109,7 +109,7 @@ fn apply(change: &Change, entities: &mut Entities, at: Timestamp, names: &Names)
         Some(Entity { id: change.entity.clone(), kind: change.kind, revision: 1, modified: at, details })
     });
     let Some(mut entity) = there else {
-        // Its creation stands in this change set after this change, or it is gone since the change set began.
+        // This change set creates it after this change, or it was removed since the change set started.
         let message = format!("There is no entity '{}'.", change.entity);
         return Err(vec![ErrorDetail::new("INVALID_INPUT", message)]);
     };
@@ -125,7 +125,8 @@ fn apply(change: &Change, entities: &mut Entities, at: Timestamp, names: &Names)
 }
 
 impl Catalog {
-    /// CancelChangeSet: "Must be sent before the status of the request changes to APPLYING" (Catalog API reference).
+    /// Performs CancelChangeSet: "Must be sent before the status of the request changes to APPLYING" (Catalog API
+    /// reference).
     pub(crate) fn cancel(&self, id: &str) -> Result<(), NotCancelled> {
         let now = self.now();
         let mut state = self.settled();

@@ -1,7 +1,7 @@
-//! What the catalog has of a described listing: all that AWS's reviewers want to see, or nothing yet.
+//! The entities of a described listing in the catalog: complete for AWS's reviewers, or empty drafts.
 //!
-//! The members are those of AWS's entity shapes (awslabs/aws-marketplace-catalog-api-shapes-for-python); an offer's are
-//! as the Catalog API's examples show them.
+//! The members are those of AWS's entity shapes (awslabs/aws-marketplace-catalog-api-shapes-for-python); those of an
+//! offer follow the Catalog API's examples.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,30 +10,31 @@ use stallkeeper::listing::{Dimension, Listing, Pricing, Stage};
 use super::{Entity, EntityKind, offer, product};
 use crate::web::registration_host;
 
-/// The test accounts that a limited product is shown to.
+/// The test accounts that can see a limited product.
 const BUYER_ACCOUNTS: [&str; 5] = ["111111111111", "222222222222", "333333333333", "555555555555", "777777777777"];
 
-/// What a limited listing costs: something, so that it is no free product, and next to nothing, so that test purchases
-/// are cheap (AWS Marketplace user guide, saas-product-lifecycle).
+/// The price of each dimension of a limited listing, in USD: above zero, so that the product is not free, and low, so
+/// that test purchases are cheap (AWS Marketplace user guide, saas-product-lifecycle).
 const PRICE: &str = "0.01";
 
-/// The registration URL that the stack of a stage would have behind its own domain: the catalog takes no other than
-/// https addresses without a port, which this sandbox's stacks do not have.
+/// Returns the registration URL that the stack of a stage would have with its own domain. The catalog accepts only
+/// https addresses without a port, which the stacks of this sandbox do not have.
 pub fn fulfillment_url(stage: Stage) -> String {
     format!("https://{}/register", registration_host(stage))
 }
 
-/// The id of the offer that a described listing has from the start.
+/// Returns the id of the offer that a described listing has from the start.
 pub(super) fn offer_id(listing: &Listing) -> String {
     format!("offer-{}", own_part(listing.product_id.as_str()))
 }
 
-/// What the ids around a product share: its own without `prod-`, in letters and digits.
+/// Returns the part that the ids of a product and its parts share: the product's id without `prod-`, in letters and
+/// digits.
 pub(super) fn own_part(id: &str) -> String {
     id.strip_prefix("prod-").unwrap_or(id).chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// A product and its public offer, limited to test accounts and otherwise complete.
+/// Creates a product and its public offer, limited to test accounts and otherwise complete.
 pub(super) fn complete(listing: &Listing, now: Timestamp) -> [Entity; 2] {
     [
         entity(listing.product_id.as_str(), EntityKind::Product, complete_product(listing), now),
@@ -41,7 +42,7 @@ pub(super) fn complete(listing: &Listing, now: Timestamp) -> [Entity; 2] {
     ]
 }
 
-/// The same as fresh from CreateProduct and CreateOffer.
+/// Creates the same entities as CreateProduct and CreateOffer leave them.
 pub(super) fn bare(listing: &Listing, now: Timestamp) -> [Entity; 2] {
     let (product, offer) = (listing.product_id.as_str(), offer_id(listing));
     [

@@ -1,24 +1,24 @@
-//! Reading and writing members of an entity's details. They may be anything, since a control call may have put it there:
-//! what is not of the expected form counts as not there.
+//! Reading and writing members of an entity's details. A control call can set them to anything: a member of an
+//! unexpected form counts as missing.
 
 use serde_json::{Map, Value};
 
-/// A text member; an empty text if there is none.
+/// Returns a text member; an empty text if it is missing.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The items of a list member.
+/// Returns the items of a list member.
 pub(super) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).map(list).unwrap_or_default()
 }
 
-/// The items of a list.
+/// Returns the items of a list.
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The items of a list member, taken out of it.
+/// Removes a list member and returns its items.
 pub(super) fn take_items(members: &mut Map<String, Value>, name: &str) -> Vec<Value> {
     match members.remove(name) {
         Some(Value::Array(items)) => items,
@@ -26,7 +26,7 @@ pub(super) fn take_items(members: &mut Map<String, Value>, name: &str) -> Vec<Va
     }
 }
 
-/// The members of a member, taken out of it.
+/// Removes an object member and returns its members.
 pub(super) fn take_members(members: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     match members.remove(name) {
         Some(Value::Object(members)) => members,
@@ -34,14 +34,14 @@ pub(super) fn take_members(members: &mut Map<String, Value>, name: &str) -> Map<
     }
 }
 
-/// Sets a member of a member.
+/// Sets a member of an object member.
 pub(super) fn set_in(members: &mut Map<String, Value>, part: &str, name: &str, value: Value) {
     let mut inner = take_members(members, part);
     inner.insert(name.to_owned(), value);
     members.insert(part.to_owned(), inner.into());
 }
 
-/// Sets all members of the one in the other.
+/// Sets all members of `from` in `into`.
 pub(super) fn set_all(into: &mut Value, from: Option<&Value>) {
     let from = from.and_then(Value::as_object);
     if let (Some(into), Some(from)) = (into.as_object_mut(), from) {
@@ -49,8 +49,8 @@ pub(super) fn set_all(into: &mut Value, from: Option<&Value>) {
     }
 }
 
-/// Applies a merge patch (RFC 7396): null takes a member away, an object goes into the object that is there, and
-/// anything else takes the place of what is there.
+/// Applies a merge patch (RFC 7396): null removes a member, an object is merged into the existing object, and any other
+/// value replaces the existing value.
 pub(crate) fn merge_patch(into: &mut Map<String, Value>, patch: Map<String, Value>) {
     for (name, value) in patch {
         match value {

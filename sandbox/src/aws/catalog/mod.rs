@@ -1,10 +1,10 @@
 //! The seller's side of AWS Marketplace: the catalog of products and offers, and the change sets that change it.
 //!
-//! `described` makes the entities of a described listing; `start` takes a change set in, by the limits of
-//! `change_types`; `change_set` is how far one has come; `course` lets it end, where `product` and `offer` apply it. What
-//! a person or a test does to the catalog is in `control`.
+//! `described` makes the entities of a described listing; `start` accepts a change set within the limits of
+//! `change_types`; `change_set` holds its progress; `course` ends it, and `product` and `offer` apply it. `control` is
+//! for operators and tests.
 //!
-//! Nothing runs in the background: whoever looks at the catalog first lets end what is due by the clock.
+//! Nothing runs in the background: each access to the catalog first ends the change sets that are due by the clock.
 
 mod change_set;
 mod change_types;
@@ -35,7 +35,7 @@ pub use described::fulfillment_url;
 pub(crate) use members::merge_patch;
 pub(crate) use start::{NotStarted, RequestedChange, RequestedChangeSet};
 
-/// The seller's catalog. Clones are the same catalog.
+/// The seller's catalog. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Catalog(Arc<Shared>);
 
@@ -44,7 +44,7 @@ struct Shared {
     clock: Clock,
     seller: AccountId,
     listings: Vec<Listing>,
-    /// How long a change set takes from its start to its end.
+    /// The time that a change set takes from its start to its end.
     takes: SignedDuration,
     names: Names,
     state: Mutex<State>,
@@ -53,9 +53,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     entities: Entities,
-    /// Oldest first.
+    /// The change sets, oldest first.
     change_sets: Vec<ChangeSet>,
-    /// What becomes of the next change set, if not what AWS would make of it.
+    /// The outcome of the next change set, if a control call has set one.
     next: Option<NextChangeSet>,
 }
 
@@ -67,13 +67,13 @@ pub(crate) type Entities = BTreeMap<String, Entity>;
 pub(crate) struct Entity {
     pub id: String,
     pub kind: EntityKind,
-    /// Counts its changes, from 1.
+    /// The revision, which counts the entity's changes from 1.
     pub revision: u32,
     pub modified: Timestamp,
     pub details: Map<String, Value>,
 }
 
-/// The kinds of entities that the sandbox has.
+/// The kinds of entities that the sandbox serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum EntityKind {
     /// `SaaSProduct@1.0`
@@ -85,10 +85,10 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
-    /// All of them.
+    /// All kinds.
     pub(crate) const ALL: [Self; 2] = [Self::Product, Self::Offer];
 
-    /// Its name without a version, as lists and ARNs have it.
+    /// Returns the name without a version, the form in lists and ARNs.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Product => "SaaSProduct",
@@ -96,7 +96,7 @@ impl EntityKind {
         }
     }
 
-    /// Its name as changes and descriptions have it.
+    /// Returns the name with its version, the form in changes and descriptions.
     pub(crate) fn versioned(self) -> &'static str {
         match self {
             Self::Product => "SaaSProduct@1.0",
@@ -105,12 +105,12 @@ impl EntityKind {
     }
 }
 
-/// What is wrong with a change of a change set.
+/// An error of a change in a change set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorDetail {
-    /// AWS's code.
+    /// The error code of AWS.
     pub code: String,
-    /// For people.
+    /// The message, for a human reader.
     pub message: String,
 }
 
@@ -136,22 +136,22 @@ impl Catalog {
         Self(Arc::new(Shared { clock, seller, listings, takes, names, state }))
     }
 
-    /// The entity of that id.
+    /// Returns the entity with that id.
     pub(crate) fn entity(&self, id: &str) -> Option<Entity> {
         self.settled().entities.get(id).cloned()
     }
 
-    /// All entities of a kind.
+    /// Returns all entities of a kind.
     pub(crate) fn entities(&self, kind: EntityKind) -> Vec<Entity> {
         self.settled().entities.values().filter(|entity| entity.kind == kind).cloned().collect()
     }
 
-    /// The change set of that id.
+    /// Returns the change set with that id.
     pub(crate) fn change_set(&self, id: &str) -> Option<ChangeSet> {
         self.settled().change_sets.iter().find(|change_set| change_set.id == id).cloned()
     }
 
-    /// All change sets, oldest first.
+    /// Returns all change sets, oldest first.
     pub(crate) fn change_sets(&self) -> Vec<ChangeSet> {
         self.settled().change_sets.clone()
     }
@@ -160,15 +160,15 @@ impl Catalog {
         self.0.clock.now()
     }
 
-    /// The ARN of an entity or a change set: `kind` is `SaaSProduct`, `Offer` or `ChangeSet`.
+    /// Returns the ARN of an entity or a change set: `kind` is `SaaSProduct`, `Offer` or `ChangeSet`.
     pub(crate) fn arn(&self, kind: &str, id: &str) -> String {
         format!("arn:aws:aws-marketplace:us-east-1:{}:AWSMarketplace/{kind}/{id}", self.0.seller)
     }
 
-    /// The state, in which everything has ended that is due by now.
+    /// Returns the state after ending every change set that is due by now.
     fn settled(&self) -> MutexGuard<'_, State> {
-        // A change set is applied to a copy that takes the state's place once it is whole, so a poisoned lock guards a
-        // whole state.
+        // A change set is applied to a copy, which replaces the state once it is complete. So a poisoned lock guards a
+        // complete state.
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.settle(self.now(), &self.0.names);
         state

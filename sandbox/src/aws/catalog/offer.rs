@@ -1,4 +1,4 @@
-//! What changes do to an offer (`Offer@1.0`).
+//! The changes to an offer (`Offer@1.0`).
 
 use serde_json::{Map, Value, json};
 
@@ -6,10 +6,10 @@ use super::members::{items, list, take_items, text};
 use super::product::{types_of, visibility};
 use super::{Entities, EntityKind, ErrorDetail};
 
-/// The terms that price something.
+/// The types of the terms that set a price.
 const PRICING: [&str; 3] = ["UsageBasedPricingTerm", "ConfigurableUpfrontPricingTerm", "FreeTrialPricingTerm"];
 
-/// An offer fresh from CreateOffer.
+/// Returns an offer as CreateOffer leaves it.
 pub(super) fn fresh(id: &str, product: &str, name: Option<&Value>) -> Value {
     let mut offer = json!({ "Id": id, "ProductId": product, "Terms": [], "Rules": [], "State": "Draft" });
     if let (Some(members), Some(name)) = (offer.as_object_mut(), name) {
@@ -18,11 +18,11 @@ pub(super) fn fresh(id: &str, product: &str, name: Option<&Value>) -> Value {
     offer
 }
 
-/// Applies a change whose details keep to the limits of its type.
+/// Applies a change whose details are within the limits of its type.
 ///
 /// # Errors
 ///
-/// What of the offer and its product as they are does not allow it.
+/// Fails if the current state of the offer and its product does not allow the change.
 pub(super) fn apply(
     change_type: &str,
     details: &Value,
@@ -59,7 +59,7 @@ pub(super) fn apply(
     }
 }
 
-/// Puts terms or rules in the place of those of some types.
+/// Replaces the terms or rules of some types.
 fn replace(offer: &mut Map<String, Value>, part: &str, types: &[&str], by: Vec<Value>) {
     let mut all = take_items(offer, part);
     all.retain(|item| !types.contains(&text(item, "Type")));
@@ -102,7 +102,7 @@ fn update_pricing(details: &Value, offer: &mut Map<String, Value>, entities: &En
     Ok(())
 }
 
-/// What buyers of an offer with these terms pay for.
+/// Returns the pricing model of an offer with these terms.
 fn pricing_model(terms: &[&str]) -> &'static str {
     if terms.contains(&"ConfigurableUpfrontPricingTerm") {
         "Contract"
@@ -113,7 +113,7 @@ fn pricing_model(terms: &[&str]) -> &'static str {
     }
 }
 
-/// Draft to Released.
+/// Changes the state from Draft to Released.
 fn release(offer: &mut Map<String, Value>, entities: &Entities) -> Result<(), ErrorDetail> {
     if is_released(offer) {
         return Err(ErrorDetail::new("INCOMPATIBLE_OFFER_STATUS", "The offer is released already."));
@@ -159,7 +159,7 @@ fn is_released(offer: &Map<String, Value>) -> bool {
     offer.get("State").and_then(Value::as_str) == Some("Released")
 }
 
-/// Whether anybody may accept it: it names no buyers, and is no trial beside the offer proper.
+/// Returns `true` if every buyer can accept the offer: it names no buyers, and is not a trial beside the actual offer.
 fn is_public(offer: &Map<String, Value>) -> bool {
     let of = |part: &str| offer.get(part).map(list).unwrap_or_default();
     !of("Rules").iter().any(|rule| rule.pointer("/PositiveTargeting/BuyerAccounts").is_some())

@@ -1,17 +1,17 @@
-//! What changes do to a product (`SaaSProduct@1.0`).
+//! The changes to a product (`SaaSProduct@1.0`).
 //!
-//! Codes of errors are those that sellers report of AWS where one is known, and `INVALID_INPUT`, which AWS uses for
-//! much, where none is.
+//! The error codes are those that sellers report from AWS, where one is known; otherwise `INVALID_INPUT`, which AWS
+//! uses for many errors.
 
 use serde_json::{Map, Value, json};
 
 use super::ErrorDetail;
 use super::members::{items, list, set_all, set_in, take_items, text};
 
-/// The type of the delivery option that a registration URL is.
+/// The type of a delivery option with a registration URL.
 pub(super) const SAAS_URL: &str = "SoftwareRegistration";
 
-/// A product fresh from CreateProduct.
+/// Returns a product as CreateProduct leaves it.
 pub(super) fn fresh(product_code: &str) -> Value {
     json!({
         "Description": { "ProductCode": product_code, "Visibility": "Draft", "ProductState": "Draft" },
@@ -23,11 +23,11 @@ pub(super) fn fresh(product_code: &str) -> Value {
     })
 }
 
-/// Applies a change whose details keep to the limits of its type. `fresh_id` is one that no delivery option has.
+/// Applies a change whose details are within the limits of its type. `fresh_id` is an id that no delivery option has.
 ///
 /// # Errors
 ///
-/// What of the product as it is does not allow it.
+/// Fails if the current state of the product does not allow the change.
 pub(super) fn apply(
     change_type: &str,
     details: &Value,
@@ -50,7 +50,7 @@ pub(super) fn apply(
         "RestrictDimensions" => each_dimension(details, product, restrict_dimension),
         "ReleaseProduct" => release(product),
         "UpdateVisibility" => update_visibility(details, product),
-        // CreateProduct: it is there already.
+        // CreateProduct: the product exists already.
         _ => Ok(()),
     }
 }
@@ -149,7 +149,7 @@ fn restrict_dimension(change: &Value, all: &mut Vec<Value>) -> Result<(), ErrorD
     Ok(())
 }
 
-/// Draft to Limited.
+/// Changes the visibility from Draft to Limited.
 fn release(product: &mut Map<String, Value>) -> Result<(), Vec<ErrorDetail>> {
     if visibility(product) != "Draft" {
         let message = format!("The product is {} and not Draft.", visibility(product));
@@ -185,7 +185,7 @@ fn update_visibility(details: &Value, product: &mut Map<String, Value>) -> Resul
     let is_allowed = match target {
         "Public" => now == "Limited" || now == "Restricted",
         "Restricted" => now == "Limited" || now == "Public",
-        // Once the public has seen it, a product is limited to nobody again.
+        // A product that was public cannot become limited again.
         _ => false,
     };
     if !is_allowed {
@@ -199,7 +199,7 @@ fn update_visibility(details: &Value, product: &mut Map<String, Value>) -> Resul
     Ok(())
 }
 
-/// What buyers see of a product: Draft, Limited, Public or Restricted.
+/// Returns the visibility of a product to buyers: Draft, Limited, Public or Restricted.
 pub(super) fn visibility(product: &Map<String, Value>) -> &str {
     product.get("Description").map_or("", |description| text(description, "Visibility"))
 }
@@ -236,20 +236,20 @@ fn dimension_like<'a>(change: &Value, all: &'a mut [Value]) -> Result<&'a mut Va
     found.ok_or_else(|| ErrorDetail::new("INVALID_INPUT", format!("The product has no dimension '{key}'.")))
 }
 
-/// The types of a dimension, sorted.
+/// Returns the types of a dimension, sorted.
 pub(super) fn types_of(dimension: &Value) -> Vec<&str> {
     let mut types: Vec<&str> = items(dimension, "Types").iter().filter_map(Value::as_str).collect();
     types.sort_unstable();
     types
 }
 
-/// The delivery options of a product's version.
+/// Returns the delivery options of the product's version.
 fn delivery_options(product: &Map<String, Value>) -> Vec<Value> {
     let version = product.get("Versions").and_then(|versions| versions.get(0));
     version.map(|version| items(version, "DeliveryOptions").to_vec()).unwrap_or_default()
 }
 
-/// Gives a product's version these delivery options. One without a version gets one, if there are any.
+/// Sets the delivery options of the product's version. A product without a version gets one, if there are any options.
 fn set_delivery_options(product: &mut Map<String, Value>, options: Vec<Value>, fresh_id: &str) {
     let mut versions = take_items(product, "Versions");
     if versions.is_empty() && !options.is_empty() {

@@ -1,7 +1,7 @@
-//! StartChangeSet: what AWS refuses at once, and what it takes in.
+//! StartChangeSet: the requests that AWS refuses immediately, and those that it accepts.
 //!
-//! Malformed changes, details beyond their limits and locked entities are refused at once; whether the entities as they
-//! are allow the changes shows when the change set is prepared.
+//! Malformed changes, details beyond their limits and locked entities are refused immediately. If the current entities
+//! do not allow the changes, the change set fails later, when it ends.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::change_types::{self, Unfit};
 use super::course::apply_all;
 use super::{Catalog, EntityKind, State};
 
-/// A change set as it is asked for.
+/// A change set as requested.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RequestedChangeSet {
     pub name: Option<String>,
@@ -21,31 +21,32 @@ pub(crate) struct RequestedChangeSet {
     pub changes: Vec<RequestedChange>,
 }
 
-/// A change as it is asked for.
+/// A change as requested.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RequestedChange {
     pub change_type: String,
     pub entity_type: String,
-    /// An entity's id, perhaps with `@` and its revision, or `$name.Entity.Identifier` of a change that creates one.
+    /// An entity's id, with or without `@` and its revision, or `$name.Entity.Identifier` of a change that creates one.
     pub identifier: Option<String>,
     pub name: Option<String>,
     pub details: Value,
     pub as_text: bool,
 }
 
-/// Why a change set is not started.
+/// The reason for which a change set is not started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotStarted {
-    /// The request is wrong, and the sentence says how.
+    /// The request is invalid; the sentence names the problem.
     Invalid(String),
-    /// There is no such entity.
+    /// The entity does not exist.
     Unknown(String),
-    /// Another change set is at work on an entity; the sentence names both.
+    /// Another change set locks an entity; the sentence names both.
     Locked(String),
 }
 
 impl Catalog {
-    /// Starts a change set and answers its id. The same request with the same token starts none anew.
+    /// Starts a change set and returns its id. The same request with the same token returns the id of the earlier
+    /// change set.
     pub(crate) fn start(&self, asked: RequestedChangeSet) -> Result<String, NotStarted> {
         let mut state = self.settled();
         let earlier = asked.token.as_ref().and_then(|token| {
@@ -133,8 +134,9 @@ impl Catalog {
         Ok(changes)
     }
 
-    /// By the clock, unless AWS reviews it: a product becomes public only after people have looked at it, which takes 7
-    /// to 10 business days (AWS Marketplace user guide, saas-product-lifecycle). They do not look at what cannot be.
+    /// Returns the course of a change set: by the clock, unless AWS reviews it. A product becomes public only after a
+    /// manual review, which takes 7 to 10 business days (AWS Marketplace user guide, saas-product-lifecycle). Changes
+    /// that cannot be applied are not reviewed.
     fn course(&self, changes: &[Change], state: &State, now: Timestamp) -> Course {
         let goes_public = |change: &Change| {
             change.change_type == "UpdateVisibility"
@@ -156,7 +158,7 @@ fn creates(change: &RequestedChange) -> bool {
     matches!(change.change_type.as_str(), "CreateProduct" | "CreateOffer")
 }
 
-/// The details with the ids of created entities in the place of what refers to them.
+/// Returns the details with each reference to a created entity replaced by its id.
 fn resolve(details: &Value, created: &BTreeMap<String, String>) -> Value {
     match details {
         Value::String(text) => created.get(text).unwrap_or(text).as_str().into(),
@@ -169,7 +171,7 @@ fn resolve(details: &Value, created: &BTreeMap<String, String>) -> Value {
     }
 }
 
-/// The id of the entity that an identifier names.
+/// Returns the id of the entity that an identifier names.
 fn named(
     identifier: &str,
     kind: EntityKind,

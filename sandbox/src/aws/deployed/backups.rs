@@ -1,5 +1,5 @@
-//! Whether the stacks' tables can be restored, as DynamoDB tells of it (DynamoDB API reference,
-//! DescribeContinuousBackups). The embedded DynamoDB does not: it has no backups.
+//! The backups of the stacks' tables, as DynamoDB describes them (DynamoDB API reference, DescribeContinuousBackups).
+//! The embedded DynamoDB has no backups, so it cannot answer this.
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ const TABLE: TextRule = TextRule {
     allows: |c| c.is_ascii_alphanumeric() || "_.:/-".contains(c),
 };
 
-/// For how many days DynamoDB can go back, where nothing else is set.
+/// The number of days that DynamoDB can restore, unless configured otherwise.
 const RECOVERY_DAYS: i64 = 35;
 
 impl Stacks {

@@ -1,5 +1,5 @@
-//! The stacks, as CloudFormation tells of them: those outputs of the template that mean something here, and the names of
-//! the functions that Lambda runs.
+//! The stacks, as CloudFormation describes them: the template's outputs that apply to the sandbox, and the names of the
+//! functions that Lambda runs.
 
 use super::{Stacks, text};
 use crate::aws::catalog::fulfillment_url;
@@ -35,7 +35,7 @@ impl Stacks {
         Ok(Record::new().with("DescribeStackResourceResult", Document::from(result)).into())
     }
 
-    /// The stack that a request names, by its name or its id.
+    /// Returns the stack that a request names, by its name or its id.
     fn stack(&self, request: &Document) -> Result<&Stack, ServiceError> {
         let name = text(request, "StackName").unwrap_or_default();
         let found = self.stacks.iter().find(|stack| stack.name() == name || self.id(stack) == name);
@@ -58,7 +58,7 @@ impl Stacks {
 
     fn outputs(&self, stack: &Stack) -> [(&'static str, String); 10] {
         [
-            // As behind a domain of its own: AWS's catalog takes no address like that of this machine.
+            // As with a domain of its own: AWS's catalog does not accept an address like that of this machine.
             ("RegistrationUrl", fulfillment_url(stack.stage)),
             ("ApiUrl", stack.url.clone()),
             ("EventsTopicArn", stack.topic.clone()),

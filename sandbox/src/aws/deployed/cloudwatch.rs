@@ -1,4 +1,4 @@
-//! The alarms, as CloudWatch tells of them (CloudWatch API reference, DescribeAlarms).
+//! The alarms, as CloudWatch describes them (CloudWatch API reference, DescribeAlarms).
 
 use super::Stacks;
 use crate::aws::error::ServiceError;
@@ -11,19 +11,19 @@ const NAME: TextRule = TextRule { shortest: 1, longest: 255, pattern: ".+", allo
 
 const NEXT_TOKEN: TextRule = TextRule { longest: 2048, ..NAME };
 
-/// The members that are served, of those that the model has.
+/// The members of the request that the sandbox serves.
 const SERVED: [&str; 6] = ["AlarmNamePrefix", "AlarmNames", "AlarmTypes", "MaxRecords", "NextToken", "StateValue"];
 
-/// The most alarms on a page, and how many there are unless said otherwise.
+/// The most alarms on a page, and the default number of alarms on a page.
 const MOST: usize = 100;
 const STANDARD: usize = 50;
 
-/// What is asked for.
+/// A parsed DescribeAlarms request.
 struct MetricsRequest<'a> {
     prefix: Option<&'a str>,
     names: Option<Vec<&'a str>>,
     state: Option<&'a str>,
-    /// Whether alarms on metrics are: there are no others.
+    /// `true` if metric alarms are requested; the sandbox has no others.
     on_metrics: bool,
     size: usize,
 }

@@ -1,4 +1,4 @@
-//! The rules on the default bus, as EventBridge tells of them (EventBridge API reference, DescribeRule and
+//! The rules on the default bus, as EventBridge describes them (EventBridge API reference, DescribeRule and
 //! ListTargetsByRule).
 
 use super::wiring::Rule;

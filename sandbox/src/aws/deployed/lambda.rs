@@ -1,4 +1,4 @@
-//! Lambda, as far as an operator calls it: the reconciliation, run now.
+//! Lambda, as far as an operator calls it: an immediate run of the reconciliation.
 
 use http::HeaderMap;
 
@@ -8,18 +8,18 @@ use crate::aws::protocol::{Document, Record, read_json};
 use crate::aws::service::Service;
 use crate::stack::RECONCILE_FUNCTION;
 
-/// What came of a call.
+/// The result of an invocation.
 pub(in crate::aws) enum Invoked {
-    /// The function may be called; it was not.
+    /// The caller may invoke the function; it was not invoked (dry run).
     Allowed,
-    /// It answered.
+    /// The function returned this answer.
     Answered(Document),
-    /// It ended with an error.
+    /// The function ended with this error.
     Failed(Document),
 }
 
 impl Stacks {
-    /// Runs a function and waits for it, or tells whether it could be run.
+    /// Runs a function and waits for it, or for a dry run reports that it could run.
     pub(super) async fn invoke(
         &self,
         function: &str,

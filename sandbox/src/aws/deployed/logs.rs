@@ -1,4 +1,4 @@
-//! The audit logs, as CloudWatch Logs tells of them (CloudWatch Logs API reference, DescribeLogGroups).
+//! The audit logs, as CloudWatch Logs describes them (CloudWatch Logs API reference, DescribeLogGroups).
 
 use super::Stacks;
 use crate::aws::error::ServiceError;
@@ -24,7 +24,7 @@ const IDENTIFIER: TextRule = TextRule {
 
 const NEXT_TOKEN: TextRule = TextRule { shortest: 1, longest: 2048, pattern: ".*", allows: |_| true };
 
-/// The most log groups on a page, and the most identifiers.
+/// The most log groups on a page, and the most identifiers in a request.
 const MOST: usize = 50;
 
 impl Stacks {
@@ -69,7 +69,7 @@ impl Stacks {
     }
 }
 
-/// A log group that is there.
+/// An existing log group.
 struct Group {
     name: String,
     kept_days: Option<u32>,

@@ -1,7 +1,7 @@
-//! What is deployed in the account. An operator's command asks for it: STS tells whose account it is, CloudFormation
-//! what its stacks are called, SQS what their dead letters are, and Lambda runs the reconciliation. So does the auditor,
-//! for what it judges by the [`Wiring`]: EventBridge tells of the rule and its Scheduler of what runs by the clock,
-//! CloudWatch of alarms and of the audit log, SNS of the subscriptions to AWS's topics, DynamoDB of the table's backups.
+//! The stacks that are deployed in the account. An operator's commands ask for them: STS returns the account,
+//! CloudFormation the names of its stacks, SQS their dead letters, and Lambda runs the reconciliation. The auditor asks
+//! for the parts that it judges by the [`Wiring`]: EventBridge returns the rule and its Scheduler the schedules,
+//! CloudWatch the alarms and the audit log, SNS the subscriptions to AWS's topics, DynamoDB the backups of the table.
 
 mod backups;
 mod cloudformation;
@@ -36,22 +36,22 @@ pub use wiring::{AlarmState, AuditLog, DeadLetters, Rule, Schedule, State, Subsc
 #[derive(Debug, Default)]
 pub(crate) struct Deployed {
     stacks: OnceLock<Stacks>,
-    /// What was moved from dead letters, oldest first.
+    /// The moves of dead letters, oldest first.
     moved: Mutex<Vec<MoveTask>>,
 }
 
 #[derive(Debug)]
 struct Stacks {
-    /// Where AWS is.
+    /// The endpoint URL of this AWS.
     url: String,
     account: String,
-    /// Since when they are there.
+    /// The time at which the stacks were set up.
     since: Timestamp,
     stacks: Vec<Arc<Stack>>,
 }
 
 impl Deployed {
-    /// Sets the stacks up, once.
+    /// Sets up the stacks, once.
     pub(super) fn set_up(&self, url: &str, account: &str, since: Timestamp, stacks: Vec<Arc<Stack>>) {
         let all = Stacks { url: url.to_owned(), account: account.to_owned(), since, stacks };
         if self.stacks.set(all).is_err() {
@@ -59,7 +59,7 @@ impl Deployed {
         }
     }
 
-    /// Answers a call of any of these services but Lambda.
+    /// Answers a call of any of these services except Lambda.
     pub(super) fn answer(
         &self,
         (service, operation): (Service, &str),
@@ -115,7 +115,7 @@ impl Stacks {
     }
 }
 
-/// A member of a request that is a text.
+/// Returns a member of a request that is a text.
 fn text<'a>(request: &'a Document, name: &str) -> Option<&'a str> {
     match request {
         Document::Map(members) => match members.get(name)? {
@@ -126,7 +126,7 @@ fn text<'a>(request: &'a Document, name: &str) -> Option<&'a str> {
     }
 }
 
-/// A member of a request that is a list.
+/// Returns a member of a request that is a list.
 fn list<'a>(request: &'a Document, name: &str) -> Option<&'a [Document]> {
     match request {
         Document::Map(members) => match members.get(name)? {
@@ -137,7 +137,7 @@ fn list<'a>(request: &'a Document, name: &str) -> Option<&'a [Document]> {
     }
 }
 
-/// A member of a request that is a whole number.
+/// Returns a member of a request that is a whole number.
 fn number(request: &Document, name: &str) -> Option<i64> {
     match request {
         Document::Map(members) => match members.get(name)? {

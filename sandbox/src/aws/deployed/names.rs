@@ -1,4 +1,4 @@
-//! What the parts of a stack are called at AWS.
+//! The AWS names of the parts of a stack.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use super::{queues, template};
 use crate::aws::marketplace::topics;
 use crate::queue::uuid;
 
-/// What the parts of a stack are called at AWS, as the auditor is told by its settings.
+/// The AWS names of the parts of a stack, as the auditor's settings list them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployedNames {
-    /// The rule that brings AWS's news, on the default bus.
+    /// The rule that delivers AWS's events, on the default bus.
     pub news_rule: String,
-    /// The ARN of the queue that it brings them to.
+    /// The ARN of the queue to which the rule delivers them.
     pub news_queue: String,
-    /// What runs by the clock.
+    /// The names of the schedules.
     pub schedules: BTreeMap<Schedule, String>,
     /// The URLs of the queues of dead letters.
     pub dead_letters: BTreeMap<DeadLetters, String>,
     /// The alarms' logical ids in the template.
     pub alarms: Vec<String>,
-    /// What the names of all alarms begin with.
+    /// The prefix of the names of all alarms.
     pub alarm_prefix: String,
-    /// The log group of what people did.
+    /// The log group of the audit log, which records the actions of operators.
     pub audit_log: String,
-    /// The ARNs of the subscriptions to AWS's topics, by the topic's name; none without a listing of the older kind.
+    /// The ARNs of the subscriptions to AWS's topics, by the topic's name; empty without a listing of a legacy product.
     pub subscriptions: BTreeMap<String, String>,
 }
 
 impl DeployedNames {
-    /// The names of a stack in an account of the AWS at that URL.
+    /// Returns the names of a stack in an account of the AWS with that URL.
     pub(crate) fn new(stack: &str, aws: &str, account: &str, listings: &[Listing]) -> Self {
         let dead_letters = |of: DeadLetters| queues::url(aws, account, &of.queue(stack));
         let subscriptions = listings
@@ -50,7 +50,7 @@ impl DeployedNames {
         }
     }
 
-    /// The name of an alarm, by its logical id in the template.
+    /// Returns the name of an alarm, by its logical id in the template.
     pub(super) fn alarm(&self, id: &str) -> String {
         format!("{}{id}", self.alarm_prefix)
     }

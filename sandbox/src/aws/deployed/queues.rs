@@ -1,4 +1,4 @@
-//! The stacks' queues, as SQS tells of them: how many messages, the dead letters themselves, and their way back.
+//! The stacks' queues, as SQS describes them: the number of messages, the dead letters, and their redrive.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -9,13 +9,13 @@ use crate::aws::error::ServiceError;
 use crate::aws::protocol::{Document, Record};
 use crate::queue::{DeadLetter, Queue};
 
-/// What is behind the name of a queue in the name of its dead letters.
+/// The suffix of a queue's name in the name of its dead-letter queue.
 pub(super) const DEAD_LETTERS: &str = "-dead-letters";
 
-/// For how long a message is out of sight where the caller does not say, as SQS has it.
+/// The default visibility timeout of a message in SQS, in seconds.
 const HIDDEN: i64 = 30;
 
-/// Dead letters that were moved back. All of them are, at once.
+/// A move of dead letters back to their queue. It moves all of them immediately.
 #[derive(Debug, Clone)]
 pub(super) struct MoveTask {
     source: String,
@@ -24,14 +24,14 @@ pub(super) struct MoveTask {
     started: Timestamp,
 }
 
-/// A queue's one side.
+/// The two queues behind one name: the queue itself and its dead-letter queue.
 enum Side {
     Waiting,
     Dead,
 }
 
 impl Stacks {
-    /// How many messages there are. All attributes are answered, whichever are asked for.
+    /// Returns the number of messages. The answer has all attributes, whichever are requested.
     pub(super) fn queue_attributes(&self, request: &Document, now: Timestamp) -> Result<Document, ServiceError> {
         let url = text(request, "QueueUrl").unwrap_or_default();
         let (queue, side) = self.queue(url)?;
@@ -53,7 +53,7 @@ impl Stacks {
         Ok(Record::new().with("Attributes", Document::from(attributes)).into())
     }
 
-    /// Hands out dead letters. What else waits in a queue is its function's.
+    /// Returns dead letters. Other messages of a queue go to its function only.
     pub(super) fn receive_message(&self, request: &Document, now: Timestamp) -> Result<Document, ServiceError> {
         let (queue, side) = self.queue(text(request, "QueueUrl").unwrap_or_default())?;
         if matches!(side, Side::Waiting) {
@@ -71,7 +71,7 @@ impl Stacks {
         Ok(Record::new().with("Messages", messages.iter().map(message).collect::<Vec<_>>()).into())
     }
 
-    /// Brings dead letters that were handed out into sight after another time. Each entry is answered for itself.
+    /// Changes the visibility timeout of dead letters that were received. Each entry has a result of its own.
     pub(super) fn change_visibility(&self, request: &Document, now: Timestamp) -> Result<Document, ServiceError> {
         let (queue, side) = self.queue(text(request, "QueueUrl").unwrap_or_default())?;
         let entries = list(request, "Entries").unwrap_or_default();
@@ -102,7 +102,7 @@ impl Stacks {
         Ok(Record::new().with("Successful", successful).with("Failed", failed).into())
     }
 
-    /// A queue by its URL or its ARN.
+    /// Returns a queue by its URL or its ARN.
     fn queue(&self, address: &str) -> Result<(&Queue, Side), ServiceError> {
         let name = name(address);
         let queues = self.stacks.iter().flat_map(|stack| [&stack.queue, &stack.mail, &stack.runs]);
@@ -146,7 +146,7 @@ impl Deployed {
         Ok(Record::new().with("TaskHandle", crate::queue::uuid()).into())
     }
 
-    /// The newest moves from a queue, newest first.
+    /// Returns the newest moves from a queue, newest first.
     pub(super) fn list_moves(&self, all: &Stacks, request: &Document) -> Result<Document, ServiceError> {
         let source = text(request, "SourceArn").unwrap_or_default();
         all.queue(source).map_err(|_| not_found())?;
@@ -188,12 +188,12 @@ pub(super) fn dead_letters_arn(queue: &Queue) -> String {
     format!("{}{DEAD_LETTERS}", queue.arn())
 }
 
-/// The URL of a queue, at the AWS of that URL.
+/// Returns the URL of a queue in the AWS with that URL.
 pub(super) fn url(aws: &str, account: &str, name: &str) -> String {
     format!("{aws}/{account}/{name}")
 }
 
-/// The name at the end of a URL or an ARN.
+/// Returns the name at the end of a URL or an ARN.
 fn name(address: &str) -> &str {
     address.rsplit(['/', ':']).next().unwrap_or_default()
 }

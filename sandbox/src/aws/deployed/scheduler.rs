@@ -1,4 +1,4 @@
-//! The schedules, as EventBridge Scheduler tells of them (EventBridge Scheduler API reference, GetSchedule).
+//! The schedules, as EventBridge Scheduler describes them (EventBridge Scheduler API reference, GetSchedule).
 
 use super::{Stacks, queues};
 use crate::aws::error::ServiceError;
@@ -13,7 +13,7 @@ const NAME: TextRule = TextRule {
     allows: |c| c.is_ascii_alphanumeric() || "-_.".contains(c),
 };
 
-/// For how long a run is tried, where the schedule does not say.
+/// The default maximum age of a scheduled invocation, in seconds.
 const A_DAY_IN_SECONDS: i64 = 86_400;
 
 impl Stacks {

@@ -1,4 +1,4 @@
-//! The subscriptions to AWS's topics, as SNS tells of them (SNS API reference, GetSubscriptionAttributes).
+//! The subscriptions to AWS's topics, as SNS describes them (SNS API reference, GetSubscriptionAttributes).
 
 use super::wiring::Subscription;
 use super::{Stacks, queues};

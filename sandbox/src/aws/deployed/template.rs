@@ -1,11 +1,11 @@
-//! What `template.yaml` deploys, as far as it is told of here.
+//! The parts of `template.yaml` that this module reports.
 
 const TEMPLATE: &str = include_str!("../../../../template.yaml");
 
-/// For how many days the log group `AuditLog` keeps what is written.
+/// The retention of the log group `AuditLog`, in days.
 pub(super) const AUDIT_RETENTION: u32 = 400;
 
-/// The logical ids of the alarms, in the template's order: what stands in front of that type.
+/// Returns the logical ids of the alarms, in the template's order: the line before the type of an alarm.
 pub(super) fn alarms() -> impl Iterator<Item = &'static str> {
     let lines = TEMPLATE.lines().zip(TEMPLATE.lines().skip(1));
     let ids = lines.filter(|(_, next)| next.trim() == "Type: AWS::CloudWatch::Alarm");

@@ -1,7 +1,7 @@
-//! How a stack is wired, with a switch for each thing that can break: what the auditor asks AWS about.
+//! The wiring of a stack, with a switch for each part that can break: the parts that the auditor asks AWS about.
 //!
-//! A switch does what it says: a rule that is off brings no news, a subscription that is not confirmed hears none, and
-//! a schedule that is off runs nothing.
+//! The switches take effect: a disabled rule delivers no events, an unconfirmed subscription receives none, and a
+//! disabled schedule runs nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,60 +15,61 @@ use crate::aws::marketplace::{News, topics};
 use crate::aws::refused::Refused;
 use crate::bus;
 
-/// How many dead letters can be made at most.
+/// The most dead letters that can be made in a queue.
 const MOST_DEAD_LETTERS: usize = 1000;
 
-/// What a log group can be told to keep, in days (CloudWatch Logs API reference, PutRetentionPolicy).
+/// The retention times that a log group accepts, in days (CloudWatch Logs API reference, PutRetentionPolicy).
 const RETENTIONS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/// How a stack is wired. What is removed is missing here.
+/// The wiring of a stack. A part that was removed is missing here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wiring {
-    /// The rule that brings AWS's news.
+    /// The rule that delivers AWS's events.
     pub rule: Option<Rule>,
-    /// What runs by the clock.
+    /// The schedules.
     #[serde(default)]
     pub schedules: BTreeMap<Schedule, State>,
     /// The alarms, by their logical ids in the template.
     #[serde(default)]
     pub alarms: BTreeMap<String, AlarmState>,
-    /// The alarms whose actions are switched off, by their logical ids.
+    /// The alarms whose actions are disabled, by their logical ids.
     #[serde(default)]
     pub mute_alarms: BTreeSet<String>,
-    /// The subscriptions to AWS's topics for listings of the older kind, by the topic's name.
+    /// The subscriptions to AWS's topics for listings of legacy products, by the topic's name.
     #[serde(default)]
     pub subscriptions: BTreeMap<String, Subscription>,
-    /// How many dead letters there are. Setting it makes some up, or takes the newest away.
+    /// The number of dead letters in each queue. A greater number adds made-up dead letters, a smaller one removes the
+    /// newest.
     #[serde(default)]
     pub dead_letters: BTreeMap<DeadLetters, usize>,
-    /// Whether the table can be restored to any moment of the last weeks.
+    /// `true` if point-in-time recovery is enabled for the table.
     #[serde(default)]
     pub point_in_time_recovery: bool,
-    /// The log group of what people did.
+    /// The log group of the audit log, which records the actions of operators.
     pub audit_log: Option<AuditLog>,
 }
 
-/// The rule that brings AWS's news.
+/// The rule that delivers AWS's events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Whether it is on.
+    /// The state of the rule.
     pub state: State,
-    /// What it matches.
+    /// The event pattern.
     pub pattern: Value,
-    /// Whether the news queue is its target.
+    /// `true` if the marketplace events queue is its target.
     pub has_target: bool,
 }
 
-/// Whether a rule or a schedule is on, in AWS's words.
+/// The state of a rule or a schedule, in AWS's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum State {
-    /// It is on.
+    /// The rule or schedule is on.
     Enabled,
-    /// It is off.
+    /// The rule or schedule is off.
     Disabled,
 }
 
@@ -81,7 +82,7 @@ impl State {
     }
 }
 
-/// What runs by the clock.
+/// The schedules of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
@@ -104,7 +105,8 @@ impl Schedule {
         }
     }
 
-    /// How long may pass between two runs before the auditor misses one, as the template has it.
+    /// Returns the longest time between two runs, in minutes, after which the auditor reports a missed run; the values
+    /// are those of the template.
     pub(crate) fn patience_minutes(self) -> u64 {
         match self {
             Self::Metering => 120,
@@ -113,7 +115,7 @@ impl Schedule {
         }
     }
 
-    /// When it runs, as the template has it.
+    /// Returns the schedule expression of the template.
     pub(super) fn expression(self) -> &'static str {
         match self {
             Self::Metering => "cron(0/5 * * * ? *)",
@@ -122,7 +124,7 @@ impl Schedule {
         }
     }
 
-    /// What the template calls the function that it runs.
+    /// Returns the logical id of the function that it runs.
     pub(super) fn function(self) -> &'static str {
         match self {
             Self::Metering => "MeteringFunction",
@@ -131,7 +133,7 @@ impl Schedule {
         }
     }
 
-    /// What the template calls the role that runs it.
+    /// Returns the logical id of the role with which it runs.
     pub(super) fn role(self) -> &'static str {
         match self {
             Self::Metering => "MeteringScheduleRole",
@@ -141,15 +143,15 @@ impl Schedule {
     }
 }
 
-/// The state of an alarm, in AWS's words.
+/// The state of an alarm, in AWS's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AlarmState {
-    /// All is well.
+    /// The metric is within the threshold.
     Ok,
-    /// It rings.
+    /// The metric is outside the threshold.
     Alarm,
-    /// Nothing was measured.
+    /// There is not enough data to determine the state.
     InsufficientData,
 }
 
@@ -163,13 +165,13 @@ impl AlarmState {
     }
 }
 
-/// How far a subscription to a topic is.
+/// The status of a subscription to a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Subscription {
-    /// It hears what the topic says.
+    /// The subscription receives the messages of the topic.
     Confirmed,
-    /// It hears nothing until it is confirmed.
+    /// The subscription receives nothing until it is confirmed.
     Pending,
 }
 
@@ -177,18 +179,18 @@ pub enum Subscription {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeadLetters {
-    /// Of AWS's news.
+    /// Dead letters of AWS's events.
     News,
-    /// Of mails to buyers.
+    /// Dead letters of mails to buyers.
     Mail,
-    /// Of runs of the reporter and the reconciliation.
+    /// Dead letters of runs of the reporter and the reconciliation.
     Run,
 }
 
 impl DeadLetters {
     pub(crate) const ALL: [Self; 3] = [Self::News, Self::Mail, Self::Run];
 
-    /// The queue's name.
+    /// Returns the queue's name.
     pub(super) fn queue(self, stack: &str) -> String {
         let of = match self {
             Self::News => "news",
@@ -203,12 +205,12 @@ impl DeadLetters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditLog {
-    /// For how many days it keeps what is written; none for ever.
+    /// The retention in days; `None` keeps the log forever.
     pub retention_days: Option<u32>,
 }
 
 impl Wiring {
-    /// As the template deploys it for these listings.
+    /// Returns the wiring that the template deploys for these listings.
     pub(crate) fn deployed(listings: &[Listing]) -> Self {
         let topics = listings.iter().flat_map(topics);
         Self {
@@ -223,11 +225,11 @@ impl Wiring {
         }
     }
 
-    /// The same after a merge patch (RFC 7396), for a stack that was deployed so.
+    /// Returns this wiring after a merge patch (RFC 7396), for a stack that was deployed with the wiring `deployed`.
     ///
     /// # Errors
     ///
-    /// Refuses what a stack does not have, and values that AWS does not know.
+    /// Fails for parts that the stack does not have, and for values that AWS does not accept.
     pub(crate) fn patched(&self, patch: Map<String, Value>, deployed: &Self) -> Result<Self, Refused> {
         let refused = |problem: String| Refused::WiringInvalid { problem };
         let before = serde_json::to_value(self).map_err(|error| refused(error.to_string()))?;
@@ -259,12 +261,12 @@ impl Wiring {
         }
     }
 
-    /// Whether a schedule is on.
+    /// Returns `true` if a schedule is enabled.
     pub(crate) fn runs(&self, schedule: Schedule) -> bool {
         self.schedules.get(&schedule) == Some(&State::Enabled)
     }
 
-    /// Whether a piece of news comes through.
+    /// Returns `true` if the rule or the subscription delivers an event.
     pub(crate) fn hears(&self, news: &News) -> bool {
         match news {
             News::EventBridge(event) => self.rule.as_ref().is_some_and(|rule| {
@@ -288,7 +290,7 @@ fn known<T, U>(kind: &str, given: &BTreeMap<String, T>, known: &BTreeMap<String,
     }
 }
 
-/// The name of a topic, at the end of its ARN.
+/// Returns the name of a topic, at the end of its ARN.
 pub(super) fn topic_name(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The bill: what AWS Marketplace charges buyers for, as far as it was metered.
+//! The bill: the metered charges of AWS Marketplace to buyers.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use super::Marketplace;
 use super::usage::{Allocation, Buyer};
 use crate::aws::region::Region;
 
-/// Everything that was booked, and its sums.
+/// All booked records, and their sums.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Bill {
-    /// What was booked, oldest hour first.
+    /// The booked records, oldest hour first.
     pub records: Vec<BilledRecord>,
-    /// The sums for each license, dimension and billing month. Records of every style and region are in them, so
-    /// usage that was sent in two styles or to two regions stands here twice, as it would on the buyer's bill.
+    /// The sums for each license, dimension and billing month. They include records of every style and region, so usage
+    /// that was sent in two styles or to two regions counts twice, as on the buyer's bill.
     pub totals: Vec<BillTotal>,
 }
 
@@ -31,15 +31,15 @@ pub struct BilledRecord {
     pub account: AccountId,
     /// The product.
     pub product: ProductCode,
-    /// What was used.
+    /// The dimension that was used.
     pub dimension: DimensionKey,
-    /// The start of the hour, UTC.
+    /// The start of the hour, in UTC.
     pub hour: Timestamp,
-    /// How much; in JSON a text, so that no decimal is lost on the way.
+    /// The quantity; in JSON a text, so that no decimal digit is lost.
     pub quantity: Decimal,
-    /// The region that it was sent to. AWS keeps the regions apart: what is sent to two is billed twice.
+    /// The region to which it was sent. AWS keeps the regions apart: usage that is sent to two regions is billed twice.
     pub region: Region,
-    /// How the request named the buyer.
+    /// The form in which the request named the buyer.
     pub style: BillingStyle,
     /// The parts by tags, if the record has any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -48,16 +48,16 @@ pub struct BilledRecord {
     pub metering_record_id: String,
 }
 
-/// How a request names the buyer. AWS keeps the styles apart: what is sent in two is billed twice ("Sending metering
-/// records with both ProductCode and LicenseArn for the same customer within the same hour will result in duplicate
-/// billing", Metering Service API reference, BatchMeterUsageRequest).
+/// The form in which a request names the buyer. AWS keeps the styles apart: usage that is sent in two is billed twice
+/// ("Sending metering records with both ProductCode and LicenseArn for the same customer within the same hour will
+/// result in duplicate billing", Metering Service API reference, BatchMeterUsageRequest).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BillingStyle {
     /// LicenseArn without a product code: the style of concurrent agreements.
     License,
-    /// Product code and CustomerIdentifier: the style of legacy products. The account id of a legacy buyer says the
-    /// same.
+    /// Product code and CustomerIdentifier: the style of legacy products. The account id of a legacy buyer counts as
+    /// the same style.
     Customer,
     /// Product code, with a LicenseArn or with the account id of a buyer who has a license.
     ProductCode,
@@ -66,9 +66,9 @@ pub enum BillingStyle {
 /// A part of a record, by tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BilledAllocation {
-    /// How much.
+    /// The quantity.
     pub quantity: Decimal,
-    /// The tags; none for the part that has none.
+    /// The tags; empty for the part that has none.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -79,16 +79,16 @@ pub struct BillTotal {
     pub license: LicenseId,
     /// The product.
     pub product: ProductCode,
-    /// What was used.
+    /// The dimension that was used.
     pub dimension: DimensionKey,
-    /// The billing month, the one that the hours lie in, such as `2026-11`.
+    /// The billing month that contains the hours, such as `2026-11`.
     pub month: String,
-    /// How much.
+    /// The quantity.
     pub quantity: Decimal,
 }
 
 impl Bill {
-    /// The bill of some records.
+    /// Creates the bill of some records.
     pub fn of(mut records: Vec<BilledRecord>) -> Self {
         records.sort_by(|one, other| order(one).cmp(&order(other)));
         let mut sums: BTreeMap<(&LicenseId, &ProductCode, &DimensionKey, String), Decimal> = BTreeMap::new();
@@ -107,14 +107,14 @@ impl Bill {
         Self { totals: totals.collect(), records }
     }
 
-    /// The part of one product.
+    /// Returns the part of one product.
     pub fn of_product(self, product: &ProductCode) -> Self {
         Self::of(self.records.into_iter().filter(|record| record.product == *product).collect())
     }
 }
 
 impl Marketplace {
-    /// Everything that was booked so far, whatever became of its answer.
+    /// Returns everything that was booked so far, even if the answer was lost.
     pub fn bill(&self) -> Bill {
         let books = self.books();
         let records = books.ledger.iter().filter_map(|(key, entry)| {

@@ -1,4 +1,5 @@
-//! What AWS keeps: agreements, the licenses that they grant, and the tokens that stand for them.
+//! The records that AWS keeps: agreements, the licenses that they grant, and the registration tokens that refer to
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +11,8 @@ use super::usage::{Entry, LedgerKey};
 use super::value::DimensionValue;
 use crate::aws::refused::Refused;
 
-/// The status of an agreement (Agreement Service API reference, `AgreementStatus`), as far as agreements here come to it.
+/// The status of an agreement (Agreement Service API reference, `AgreementStatus`), limited to those that occur in the
+/// sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AgreementStatus {
@@ -29,7 +31,7 @@ pub enum AgreementStatus {
 }
 
 impl AgreementStatus {
-    /// The status as AWS writes it.
+    /// Returns the status in the form in which AWS writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "ACTIVE",
@@ -42,7 +44,7 @@ impl AgreementStatus {
     }
 }
 
-/// How an agreement ends that no other one follows.
+/// The status with which an agreement ends that has no successor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EndStatus {
@@ -71,26 +73,26 @@ pub(crate) struct Agreement {
     pub id: AgreementId,
     /// The first agreement of its chain of renewals and replacements; its own id if it is the first.
     pub initial: AgreementId,
-    /// The one that it follows.
+    /// The agreement that it follows.
     pub previous: Option<AgreementId>,
     pub product: ProductCode,
     pub account: AccountId,
     pub license: LicenseId,
     pub offer: String,
-    /// When it was accepted, which is when it starts: there are no future-dated agreements here.
+    /// The time of acceptance, which is also its start: the sandbox has no future-dated agreements.
     pub start: Timestamp,
-    /// None for one that is paid by use.
+    /// `None` for an agreement that is paid by use.
     pub end: Option<Timestamp>,
     pub updated: Timestamp,
     pub free_trial_end: Option<Timestamp>,
-    /// What was bought in advance.
+    /// The dimensions that were bought in advance.
     pub dimensions: BTreeMap<DimensionKey, DimensionValue>,
-    /// When its license is ready.
+    /// The time at which its license is ready.
     pub provisioned: Timestamp,
     pub ending: Option<Ending>,
 }
 
-/// When an agreement ends or has ended, and as what.
+/// The time and the status with which an agreement ends or has ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ending {
     pub at: Timestamp,
@@ -105,50 +107,50 @@ impl Agreement {
         }
     }
 
-    /// When it was changed last, its ending included.
+    /// Returns the time of the last change, which may be its end.
     pub(crate) fn last_update(&self, now: Timestamp) -> Timestamp {
         self.ending.map(|ending| ending.at).filter(|at| *at <= now).unwrap_or(self.updated)
     }
 }
 
-/// What an agreement grants for its product.
+/// The license that an agreement grants for its product.
 #[derive(Debug, Clone)]
 pub(crate) struct License {
     pub arn: LicenseArn,
     pub product: ProductCode,
     pub account: AccountId,
-    /// Only for a product of the older kind.
+    /// The buyer's CustomerIdentifier, only for a legacy product.
     pub customer: Option<CustomerIdentifier>,
-    /// When the agreement was accepted that it was issued for.
+    /// The time of acceptance of the agreement for which the license was issued.
     pub purchased: Timestamp,
-    /// What it grants and has granted, oldest first.
+    /// The current and earlier grants, oldest first.
     pub grants: Vec<Grant>,
-    /// From when on it grants nothing.
+    /// The time from which it grants nothing.
     pub revoked: Option<Timestamp>,
 }
 
-/// What a license grants from some moment on.
+/// The dimensions that a license grants from some moment on.
 #[derive(Debug, Clone)]
 pub(crate) struct Grant {
     pub from: Timestamp,
-    /// The agreement that it comes from.
+    /// The agreement from which it comes.
     pub agreement: AgreementId,
     pub dimensions: BTreeMap<DimensionKey, DimensionValue>,
-    /// The end of the agreement, none for one that is paid by use.
+    /// The end of the agreement; `None` for one that is paid by use.
     pub expires: Option<Timestamp>,
     /// The dimensions that expire at another time than the rest.
     pub expires_apart: BTreeMap<DimensionKey, Timestamp>,
 }
 
 impl Grant {
-    /// The expiration date of a dimension's entitlement.
+    /// Returns the expiration date of a dimension's entitlement.
     pub(crate) fn expiration(&self, dimension: &DimensionKey) -> Option<Timestamp> {
         self.expires_apart.get(dimension).copied().or(self.expires)
     }
 }
 
 impl License {
-    /// What it grants now; nothing before it is provisioned and after it is revoked.
+    /// Returns the current grant; `None` before it is provisioned and after it is revoked.
     pub(crate) fn grant(&self, now: Timestamp) -> Option<&Grant> {
         if self.revoked.is_some_and(|revoked| revoked <= now) {
             return None;
@@ -156,7 +158,8 @@ impl License {
         self.grants.iter().rev().find(|grant| grant.from <= now)
     }
 
-    /// What GetEntitlements shows of it now: what it granted some time ago, and nothing once it is revoked.
+    /// Returns the grant that GetEntitlements shows now: the grant of `after` ago, and `None` once the license is
+    /// revoked.
     pub(crate) fn shown_grant(&self, now: Timestamp, after: SignedDuration) -> Option<&Grant> {
         self.grant(now)?;
         let then = now.checked_sub(after).unwrap_or(Timestamp::MIN);
@@ -164,7 +167,7 @@ impl License {
     }
 }
 
-/// What a registration token stands for. It says the same as long as it can be resolved.
+/// The content of a registration token. It stays the same as long as the token can be resolved.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
     pub issued: Timestamp,
@@ -177,19 +180,19 @@ pub(crate) struct Token {
 
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    /// Oldest first.
+    /// The agreements, oldest first.
     pub agreements: Vec<Agreement>,
     pub licenses: Licenses,
     pub tokens: HashMap<String, Token>,
-    /// What was metered: the first record of each key.
+    /// The metered usage: the first record of each key.
     pub ledger: HashMap<LedgerKey, Entry>,
-    /// When GetEntitlements was last answered for a product.
+    /// The time of the last answer of GetEntitlements for a product.
     pub entitlements_read: BTreeMap<ProductCode, Timestamp>,
-    /// The dimensions that the catalogue does not publish yet.
+    /// The dimensions that the catalog does not publish yet.
     pub unpublished: BTreeSet<(ProductCode, DimensionKey)>,
 }
 
-/// Licenses, oldest first, found by their ids.
+/// Licenses, oldest first, with an index by id.
 #[derive(Debug, Default)]
 pub(super) struct Licenses {
     all: Vec<License>,
@@ -228,7 +231,7 @@ impl Books {
         self.agreements.iter_mut().find(|agreement| agreement.id == *id)
     }
 
-    /// An agreement that is in force and has no successor on its way.
+    /// Returns an agreement that is in force and has no successor yet.
     pub(super) fn active(&self, id: &AgreementId) -> Result<&Agreement, Refused> {
         let agreement = self
             .agreements

@@ -1,4 +1,4 @@
-//! What becomes of an agreement: it is amended, renewed, replaced, ended.
+//! The changes of an agreement: amendment, renewal, replacement, end.
 
 use std::collections::BTreeMap;
 
@@ -18,59 +18,59 @@ use crate::aws::refused::Refused;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Change {
-    /// The same agreement on other terms.
+    /// Continues the same agreement on other terms.
     Amend {
         /// The new values of some dimensions; the others stay.
         #[serde(default)]
         dimensions: BTreeMap<DimensionKey, Value>,
     },
-    /// A new agreement for another year on the same terms.
+    /// Makes a new agreement for another year on the same terms.
     Renew {
-        /// Whether AWS issues a new license for it; if not said, the reading decides.
+        /// `true` if AWS issues a new license for it; if absent, the reading decides.
         #[serde(default)]
         new_license: Option<bool>,
     },
-    /// A new agreement of another offer.
+    /// Makes a new agreement of another offer.
     Replace {
         /// The new values of some dimensions; the others stay.
         #[serde(default)]
         dimensions: BTreeMap<DimensionKey, Value>,
-        /// Whether AWS issues a new license for it; if not said, the reading decides.
+        /// `true` if AWS issues a new license for it; if absent, the reading decides.
         #[serde(default)]
         new_license: Option<bool>,
     },
-    /// The end.
+    /// Ends the agreement.
     End {
-        /// How it ends.
+        /// The status with which it ends.
         #[serde(default)]
         status: EndStatus,
     },
-    /// AWS advises the seller of a risk on the buyer's account.
+    /// Sends the seller an advisory about a risk on the buyer's account.
     Advise {},
-    /// AWS says that the risk is over.
+    /// Sends the seller the notice that the risk is resolved.
     Resolve {},
 }
 
-/// The agreement that is in force after a change, or the one that ended.
+/// The agreement that is in force after a change, or that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// The agreement: a new one after a renewal or a replacement.
     pub agreement_id: AgreementId,
-    /// Its license; none for a product of the older kind.
+    /// The ARN of its license; `None` for a legacy product.
     pub license_arn: Option<LicenseArn>,
-    /// The buyer's key, for a product of the older kind.
+    /// The buyer's CustomerIdentifier, for a legacy product.
     pub customer_identifier: Option<CustomerIdentifier>,
 }
 
 impl Marketplace {
-    /// Changes an agreement, and announces what AWS tells the seller of it.
+    /// Changes an agreement, and announces the events that AWS sends to the seller.
     ///
-    /// What the license grants changes when its news is due, not before.
+    /// The grant of the license changes when its event is due, not before.
     ///
     /// # Errors
     ///
-    /// Refuses an agreement that is unknown or no longer active, values as [`purchase`](Self::purchase) does, and the
-    /// renewal of one that is paid by use.
+    /// Fails for an agreement that is unknown or no longer active, for values that [`purchase`](Self::purchase)
+    /// refuses, and for the renewal of an agreement that is paid by use.
     pub fn change(&self, agreement: &AgreementId, change: Change) -> Result<Changed, Refused> {
         let now = self.now();
         let mut books = self.books();
@@ -101,12 +101,12 @@ impl Marketplace {
         }
     }
 
-    /// Gives the entitlement of one dimension an expiration date of its own, until the next change of the agreement:
-    /// a license may hold an entitlement that has expired beside one that has not. AWS tells no news of it.
+    /// Sets an expiration date for the entitlement of one dimension only, until the next change of the agreement: a
+    /// license may hold an expired entitlement beside one that has not expired. AWS sends no event for it.
     ///
     /// # Errors
     ///
-    /// Refuses an agreement that is unknown or no longer active, and a dimension that it does not hold.
+    /// Fails for an agreement that is unknown or no longer active, and for a dimension that it does not hold.
     pub fn set_expiration(
         &self,
         agreement: &AgreementId,
@@ -147,7 +147,7 @@ impl Marketplace {
         Ok(changed)
     }
 
-    /// The next agreement of the chain, on the same terms so far.
+    /// Returns the next agreement of the chain, on the same terms so far.
     fn successor(&self, agreement: &Agreement, now: Timestamp) -> Result<Agreement, Refused> {
         Ok(Agreement {
             id: self.0.names.agreement()?,
@@ -168,7 +168,8 @@ impl Marketplace {
         succession: Succession,
         new_license: Option<bool>,
     ) -> Result<Changed, Refused> {
-        // A legacy buyer is its CustomerIdentifier: the license behind it changes nothing that a seller sees.
+        // A seller identifies a legacy buyer by the CustomerIdentifier: a new license would change nothing that the
+        // seller can see.
         let new_license = match subject.listing.mode {
             Mode::License => new_license.unwrap_or(!self.readings().license_survives_renewal),
             Mode::Customer => false,
@@ -181,7 +182,7 @@ impl Marketplace {
             subject.license.clone()
         };
         successor.license = license.arn.id().clone();
-        // The older one ends when the newer one is ready, so that the buyer is never without.
+        // The older agreement ends when the newer one is ready, so that the buyer always has one.
         let over = successor.provisioned;
         let revoked = new_license.then(|| after(over, self.0.delays.revoke));
         self.announce_succession(&subject, &successor, &license, succession, revoked);
@@ -207,7 +208,8 @@ impl Marketplace {
 
     fn end(&self, books: &mut Books, subject: Subject<'_>, status: EndStatus) -> Changed {
         let status = AgreementStatus::from(status);
-        // A license that is not ready yet is first made ready: AWS never revokes what it has not provisioned.
+        // AWS never revokes a license before it is provisioned, so a license that is not ready yet is provisioned
+        // first.
         let revoked = after(subject.now.max(subject.agreement.provisioned), self.0.delays.revoke);
         self.announce_end(&subject, status, revoked);
         if let Some(license) = books.license_mut(&subject.agreement.license) {
@@ -220,7 +222,7 @@ impl Marketplace {
     }
 }
 
-/// What a change is about.
+/// The agreement that a change is about, with its listing and license.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub listing: &'a Listing,

@@ -1,10 +1,10 @@
-//! AWS Marketplace: who bought what, and what the world hears of it.
+//! AWS Marketplace: the purchases, and the events about them.
 //!
-//! `purchase` and `change` are what buyers do; `books` is what AWS keeps of it; `news` is what it tells the seller;
-//! `usage` is what the seller reports, and `bill` what comes of that.
-//! What AWS does later (provision, revoke, end the older agreement of two) is written down at once with the time at
-//! which it takes effect, so that every answer depends on the clock alone and nothing runs in the background. In
-//! particular nothing ends or renews by itself when an end date passes: that is a [`Change`] too.
+//! `purchase` and `change` are the actions of buyers; `books` holds the records of AWS; `news` sends events to the
+//! seller; `usage` receives the seller's usage records, and `bill` charges them. The later actions of AWS (to
+//! provision, to revoke, to end the older of two agreements) are recorded immediately with the time at which they take
+//! effect. So every answer depends on the clock alone, and nothing runs in the background. In particular nothing ends
+//! or renews by itself when an end date passes: that needs a [`Change`] too.
 
 mod bill;
 mod books;
@@ -49,14 +49,14 @@ pub(crate) use usage::{Allocation, Booked, Buyer, OutsideLicense, Usage};
 /// The seller's account: the proposer of every agreement, and the caller of every service.
 const SELLER: &str = "444455556666";
 
-/// GetEntitlements: 20 requests a second for each account (AWS Marketplace developer guide,
+/// The most GetEntitlements requests per second for each account (AWS Marketplace developer guide,
 /// entitlement-service-quotas).
 const ENTITLEMENT_RATE: u32 = 20;
 
-/// BatchMeterUsage: 10 requests a second for each account and region (the same, metering-service-quotas).
+/// The most BatchMeterUsage requests per second for each account and region (the same, metering-service-quotas).
 const METERING_RATE: u32 = 10;
 
-/// AWS Marketplace, seen from both sides. Clones are the same marketplace.
+/// AWS Marketplace, for buyers and the seller. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Marketplace(Arc<Shared>);
 
@@ -76,11 +76,11 @@ struct Shared {
 }
 
 impl Marketplace {
-    /// Opens a marketplace where nothing was bought yet.
+    /// Opens a marketplace without purchases.
     ///
     /// # Errors
     ///
-    /// Two listings of one product, or a machine without randomness.
+    /// Fails for two listings of one product.
     pub(super) fn open(
         clock: Clock,
         listings: Vec<Listing>,
@@ -113,34 +113,34 @@ impl Marketplace {
         })))
     }
 
-    /// The seller's account: the `account` of every event and the proposer of every agreement.
+    /// Returns the seller's account: the `account` of every event and the proposer of every agreement.
     pub fn seller(&self) -> &AccountId {
         &self.0.seller
     }
 
-    /// The products that can be bought, by product code.
+    /// Returns the products that can be bought, ordered by product code.
     pub fn listings(&self) -> impl Iterator<Item = &Listing> {
         self.0.listings.values()
     }
 
-    /// Which readings of AWS's documents hold now.
+    /// Returns the readings of AWS's documents that apply now.
     pub fn readings(&self) -> Readings {
         self.0.readings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets other readings of AWS's documents hold from now on. What is booked and announced stays as it is.
+    /// Sets the readings of AWS's documents that apply from now on. Existing records and announcements do not change.
     pub fn set_readings(&self, readings: Readings) {
         *self.0.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
     }
 
-    /// Makes every answer to GetEntitlements begin with so many empty pages that have a NextToken, as AWS may do
-    /// ("If the result contains an empty set of entitlements, NextToken might still be present", Entitlement Service
-    /// API reference). None at first.
+    /// Makes every answer to GetEntitlements start with `pages` empty pages that have a NextToken, as AWS may do ("If
+    /// the result contains an empty set of entitlements, NextToken might still be present", Entitlement Service API
+    /// reference). The default is 0.
     pub fn set_empty_first_pages(&self, pages: usize) {
         self.0.empty_first_pages.store(pages, Ordering::SeqCst);
     }
 
-    /// When GetEntitlements was last answered for a product.
+    /// Returns the time of the last answer of GetEntitlements for a product.
     pub fn entitlements_read(&self, product: &ProductCode) -> Option<Timestamp> {
         self.books().entitlements_read.get(product).copied()
     }
@@ -149,11 +149,11 @@ impl Marketplace {
         self.books().entitlements_read.insert(product.clone(), at);
     }
 
-    /// The buyer presses "Set up your account" again: a fresh registration token for an agreement.
+    /// Issues a new registration token for an agreement, as when the buyer selects "Set up your account" again.
     ///
     /// # Errors
     ///
-    /// Refuses an agreement that is unknown or no longer active: AWS Marketplace lists only active ones.
+    /// Fails for an agreement that is unknown or no longer active: AWS Marketplace lists only active ones.
     pub fn new_token(&self, agreement: &AgreementId) -> Result<String, Refused> {
         let now = self.now();
         let mut books = self.books();
@@ -165,7 +165,7 @@ impl Marketplace {
         self.0.clock.now()
     }
 
-    /// A new id for one answer.
+    /// Returns a new id for one answer.
     pub(super) fn request_id(&self) -> String {
         self.0.names.uuid()
     }
@@ -178,12 +178,12 @@ impl Marketplace {
         self.0.empty_first_pages.load(Ordering::SeqCst)
     }
 
-    /// Counts a GetEntitlements request, and says whether it may be answered.
+    /// Counts a GetEntitlements request, and returns `true` if the rate limit admits it.
     pub(super) fn admits_entitlement_request(&self) -> bool {
         self.admits(&self.0.entitlement_rate)
     }
 
-    /// Counts a BatchMeterUsage request, and says whether it may be answered.
+    /// Counts a BatchMeterUsage request, and returns `true` if the rate limit admits it.
     pub(super) fn admits_metering_request(&self) -> bool {
         self.admits(&self.0.metering_rate)
     }
@@ -199,7 +199,7 @@ impl Marketplace {
         self.books().agreements.iter().find(|agreement| agreement.id.as_str() == id).cloned()
     }
 
-    /// All agreements, oldest first.
+    /// Returns all agreements, oldest first.
     pub(super) fn agreements(&self) -> Vec<Agreement> {
         self.books().agreements.clone()
     }
@@ -208,12 +208,13 @@ impl Marketplace {
         self.books().license(&agreement.license).cloned()
     }
 
-    /// The licenses of a product, oldest first.
+    /// Returns the licenses of a product, oldest first.
     pub(super) fn licenses_of(&self, product: &ProductCode) -> Vec<License> {
         self.books().licenses.iter().filter(|license| license.product == *product).cloned().collect()
     }
 
-    /// The CustomerIdentifier of a token's buyer; one who has a license has it beside that, and the same each time.
+    /// Returns the CustomerIdentifier of a token's buyer. A buyer with a license has one in addition, which is always
+    /// the same.
     pub(super) fn customer_identifier(&self, token: &Token) -> String {
         match &token.customer {
             Some(customer) => customer.to_string(),
@@ -221,23 +222,24 @@ impl Marketplace {
         }
     }
 
-    /// What a registration token stands for.
+    /// Returns the content of a registration token.
     pub(super) fn token(&self, text: &str) -> Option<Token> {
         self.books().tokens.get(text).cloned()
     }
 
-    /// When a license is ready whose agreement is made or amended now.
+    /// Returns the time at which the license of an agreement is ready that is made or amended now.
     fn provisioned(&self, now: Timestamp) -> Timestamp {
         after(now, self.0.delays.provision)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        // The books are changed after everything that can be refused was asked, so a poisoned lock guards whole ones.
+        // The books are changed only after every check that can refuse the call, so a poisoned lock guards consistent
+        // books.
         self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A later time; the last one that there is, if the clock was set to the end of time.
+/// Returns a later time, or the last representable one if the sum is out of range.
 fn after(at: Timestamp, time: SignedDuration) -> Timestamp {
     at.checked_add(time).unwrap_or(Timestamp::MAX)
 }

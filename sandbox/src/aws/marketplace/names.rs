@@ -1,4 +1,4 @@
-//! Names that nobody can guess.
+//! Names that cannot be guessed.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId, ProductCode};
 
-/// Draws names from a secret and a counter: as unguessable as the secret, and never the same twice.
+/// A source of names, from a secret and a counter: they are as hard to guess as the secret, and never repeat.
 pub(crate) struct Names {
     secret: [u8; 32],
     drawn: AtomicU64,
@@ -28,7 +28,7 @@ impl Names {
         Ok(Self { secret, drawn: AtomicU64::new(0) })
     }
 
-    /// The same names each time for the same seed: for who plays the same game twice, and has nothing to hide.
+    /// Creates a source that always gives the same names for the same seed: for repeatable runs without secrets.
     pub(crate) fn seeded(seed: u64) -> Self {
         Self { secret: Sha256::digest(seed.to_be_bytes()).into(), drawn: AtomicU64::new(0) }
     }
@@ -38,7 +38,7 @@ impl Names {
         Sha256::new().chain_update(self.secret).chain_update(number.to_be_bytes()).finalize().into()
     }
 
-    /// Some characters of an alphabet; at most 32.
+    /// Returns `length` characters of an alphabet; at most 32.
     fn text(&self, length: usize, alphabet: &str) -> String {
         spell(self.draw(), length, alphabet)
     }
@@ -51,8 +51,8 @@ impl Names {
         self.text(length, "0123456789abcdef")
     }
 
-    /// A registration token: Base64, as AWS's are. Each has a `+`, a `/` and an `=`, so that a caller who puts it into a
-    /// form without encoding it is refused every time.
+    /// Returns a registration token in Base64, the form of AWS's tokens. Each has a `+`, a `/` and an `=`, so that a
+    /// caller that puts it into a form without encoding it is always refused.
     pub(super) fn token(&self) -> String {
         loop {
             let token = STANDARD.encode([self.draw(), self.draw()].as_flattened());
@@ -78,12 +78,12 @@ impl Names {
         self.lower(25)
     }
 
-    /// The id of a change set.
+    /// Returns the id of a change set.
     pub(crate) fn change_set(&self) -> String {
         self.lower(25)
     }
 
-    /// The 32 hexadecimal digits of a license's name.
+    /// Returns a license's id: `l-` and 32 hexadecimal digits.
     pub(super) fn license(&self) -> String {
         format!("l-{}", self.hex(32))
     }
@@ -96,14 +96,14 @@ impl Names {
         self.text(11, LETTERS_AND_DIGITS).parse()
     }
 
-    /// The key that a buyer of a product has beside their licenses: the same each time.
+    /// Returns the CustomerIdentifier that a buyer of a product has in addition to licenses: the same each time.
     pub(super) fn customer_beside_licenses(&self, product: &ProductCode, account: &AccountId) -> String {
         let buyer = format!("{product}/{account}");
         let drawn = Sha256::new().chain_update(self.secret).chain_update(buyer).finalize().into();
         spell(drawn, 11, LETTERS_AND_DIGITS)
     }
 
-    /// A random UUID (version 4).
+    /// Returns a UUID (version 4).
     pub(super) fn uuid(&self) -> String {
         let (a, b, c, d, e) = (self.hex(8), self.hex(4), self.hex(3), self.text(1, "89ab"), self.hex(3));
         format!("{a}-{b}-4{c}-{d}{e}-{}", self.hex(12))

@@ -1,7 +1,7 @@
-//! What AWS tells the seller: the events on the bus, and the messages of the two SNS topics.
+//! The notifications of AWS to the seller: the events on the bus, and the messages of the two SNS topics.
 //!
 //! Agreement and License events have the members of the examples in the AWS Marketplace user guide,
-//! notifications-eventbridge, and the ARNs of events as they were observed; SNS messages those of saas-notification.
+//! notifications-eventbridge, and the ARNs of observed events; SNS messages have those of saas-notification.
 //! `sandbox/tests/aws_services/documented_events.rs` compares them.
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,36 +16,36 @@ use crate::aws::readings::LicenseArnForm;
 /// The account that owns the SNS topics of all legacy products.
 const TOPICS_ACCOUNT: &str = "287250355862";
 
-/// After `unsubscribe-pending` the seller has an hour for the last usage; then `unsubscribe-success` follows.
+/// The time between `unsubscribe-pending` and `unsubscribe-success`, in which the seller can send the last usage.
 const FINAL_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What events say for the end of an agreement that is paid by use and has none.
+/// The end date in events of an agreement that is paid by use and has no end.
 const NO_END: &str = "9999-01-01T00:00:00Z";
 
-/// Something that AWS tells the seller.
+/// A notification that AWS sends to the seller.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Announcement {
-    /// When it is due. Announcements that are due at the same time are sent in their order.
+    /// The time at which it is due. Announcements that are due at the same time are sent in their order.
     pub at: Timestamp,
-    /// What it says, and where.
+    /// The notification, with its channel.
     pub news: News,
 }
 
-/// Where AWS tells the seller something.
+/// A notification, by the channel on which AWS sends it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
     /// An event on the default bus of the seller's account in us-east-1: the whole envelope.
     EventBridge(Value),
-    /// A message of an SNS topic, without the topic's own envelope.
+    /// A message of an SNS topic, without the envelope of the topic.
     Sns {
-        /// The topic.
+        /// The ARN of the topic.
         topic_arn: String,
-        /// What stands in `Message`.
+        /// The content of `Message`.
         message: Value,
     },
 }
 
-/// How one agreement follows another.
+/// The relation of an agreement to the one that it follows.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Succession {
     Renewal,
@@ -103,7 +103,8 @@ impl Marketplace {
         self.entitlement_message(agreement.provisioned, listing, license);
     }
 
-    /// `license` is the successor's; `revoked` says when the older license ends, if it does.
+    /// Announces that `successor` follows an agreement. `license` is the successor's; `revoked` is the time at which
+    /// the older license ends, if it does.
     pub(super) fn announce_succession(
         &self,
         subject: &Subject<'_>,
@@ -113,7 +114,7 @@ impl Marketplace {
         revoked: Option<Timestamp>,
     ) {
         let Subject { listing, agreement, .. } = *subject;
-        // AWS shows no example of a replacement; here it has the members of a renewal, which follows another too.
+        // AWS shows no example of a replacement. Here it has the members of a renewal, which also follows an agreement.
         let terms = terms(successor, succession.intent());
         let created = json!({
             "agreement": with(terms, "previousAgreementId", agreement.id.as_str().into()),
@@ -146,7 +147,8 @@ impl Marketplace {
         self.subscription_message(after(now, FINAL_HOUR), "unsubscribe-success", listing, agreement, license);
     }
 
-    /// AWS's word about a risk on the buyer's account: `what` became of it, and the member that says when.
+    /// Announces an advisory about a risk on the buyer's account: `what` happened to the risk, and `when`, the member
+    /// that holds the time.
     pub(super) fn announce_advisory(&self, subject: &Subject<'_>, what: &str, when: &str) -> Changed {
         let Subject { listing, agreement, license, now } = *subject;
         let own = json!({
@@ -160,7 +162,7 @@ impl Marketplace {
         changed(agreement, license)
     }
 
-    /// Returns an event's detail: what all events say of an agreement, and these members of its own.
+    /// Returns an event's detail: the members that all events of an agreement have, and these members of its own.
     fn detail(&self, agreement: &Agreement, own: Value) -> Value {
         let common = json!({
             "requestId": self.0.names.uuid(),
@@ -173,7 +175,7 @@ impl Marketplace {
         own.fold(common, |detail, (name, value)| with(detail, name, value.clone()))
     }
 
-    /// Ended says the least: not even the product.
+    /// Announces the end of an agreement. This event has the fewest members: it does not even name the product.
     fn ended_event(&self, at: Timestamp, agreement: &Agreement, status: AgreementStatus) {
         let ended = json!({
             "agreement": { "id": agreement.id, "status": status.as_str() },
@@ -247,7 +249,8 @@ impl Marketplace {
         self.sns(at, Topic::Subscription, listing, message);
     }
 
-    /// The one message of the entitlement topic, which says only that something changed; it is about contracts.
+    /// Announces the only message of the entitlement topic. It says only that something changed, and exists only for
+    /// contracts.
     fn entitlement_message(&self, at: Timestamp, listing: &Listing, license: &License) {
         let Some(customer) = &license.customer else { return };
         if listing.pricing.has_entitlements() {
@@ -265,7 +268,7 @@ impl Marketplace {
     }
 
     fn announce(&self, at: Timestamp, news: News) {
-        // A marketplace whose news nobody hears any more still sells.
+        // The marketplace continues to sell when no receiver is left.
         let _ = self.0.announcements.send(Announcement { at, news });
     }
 }
@@ -280,7 +283,7 @@ impl Topic {
     }
 }
 
-/// The ARNs of the topics that tell of a product; of the older kind, that is, since others have none.
+/// Returns the ARNs of the topics about a product; only legacy products have any.
 pub(crate) fn topics(listing: &Listing) -> Vec<String> {
     match listing.mode {
         Mode::License => Vec::new(),
@@ -294,7 +297,7 @@ pub(crate) fn topics(listing: &Listing) -> Vec<String> {
 const LICENSE_UPDATED: &str = "License Updated - Manufacturer";
 const LICENSE_DEPROVISIONED: &str = "License Deprovisioned - Manufacturer";
 
-/// Returns what Created and Amended say of an agreement.
+/// Returns the members of an agreement in Created and Amended events.
 fn terms(agreement: &Agreement, intent: &str) -> Value {
     let start = second(agreement.start);
     json!({
@@ -311,7 +314,7 @@ fn product(listing: &Listing) -> Value {
     json!({ "id": listing.product_id, "title": listing.name })
 }
 
-/// Returns a JSON object with one member more, or with another value for it.
+/// Returns a JSON object with one more member, or with another value for it.
 fn with(mut object: Value, name: &str, value: Value) -> Value {
     if let Some(members) = object.as_object_mut() {
         members.insert(name.to_owned(), value);
@@ -319,7 +322,7 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
     object
 }
 
-/// EventBridge writes times to the second.
+/// Returns a time to the second, the precision of EventBridge.
 fn second(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }

@@ -1,4 +1,4 @@
-//! What was bought so far, for people to look at. Tokens are not in it.
+//! An overview of the purchases, for display. It does not contain tokens.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::Marketplace;
 use super::books::AgreementStatus;
 use super::value::DimensionValue;
 
-/// Everything that was bought, oldest first, as it is at one moment.
+/// All purchases, oldest first, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Overview {
-    /// The moment.
+    /// The moment of the overview.
     pub now: Timestamp,
     /// All agreements.
     pub agreements: Vec<AgreementOverview>,
@@ -21,54 +21,54 @@ pub struct Overview {
     pub licenses: Vec<LicenseOverview>,
 }
 
-/// An agreement, as it is now.
+/// An agreement in its current state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgreementOverview {
-    /// Its id.
+    /// The agreement's id.
     pub agreement_id: AgreementId,
-    /// The one that it follows.
+    /// The agreement that it follows.
     pub previous_agreement_id: Option<AgreementId>,
     /// The product.
     pub product_code: ProductCode,
     /// The buyer.
     pub account_id: AccountId,
-    /// Its offer.
+    /// The offer's id.
     pub offer_id: String,
-    /// Its status.
+    /// The status.
     pub status: AgreementStatus,
-    /// Since when it is in force.
+    /// The start, from which it is in force.
     pub start: Timestamp,
-    /// Its end date; none if it is paid by use.
+    /// The end date; `None` if it is paid by use.
     pub end: Option<Timestamp>,
-    /// The end of its free trial.
+    /// The end of the free trial.
     pub free_trial_end: Option<Timestamp>,
-    /// The license that it grants, also for a product of the older kind.
+    /// The license that it grants, also for a legacy product.
     pub license_arn: Option<LicenseArn>,
 }
 
-/// A license, as it is now.
+/// A license in its current state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LicenseOverview {
-    /// Its ARN, also for a product of the older kind, whose seller sees it in License events only.
+    /// The license's ARN, also for a legacy product, whose seller receives it only in License events.
     pub license_arn: LicenseArn,
     /// The product.
     pub product_code: ProductCode,
     /// The buyer.
     pub account_id: AccountId,
-    /// The buyer's key, for a product of the older kind.
+    /// The buyer's CustomerIdentifier, for a legacy product.
     pub customer_identifier: Option<CustomerIdentifier>,
-    /// The agreement that it comes from, once it is provisioned and until it is revoked.
+    /// The agreement from which it comes, once it is provisioned and until it is revoked.
     pub agreement_id: Option<AgreementId>,
-    /// What it grants now.
+    /// The dimensions that it grants now.
     pub dimensions: BTreeMap<DimensionKey, DimensionValue>,
-    /// The end date of what it grants now.
+    /// The end date of the current grant.
     pub expires: Option<Timestamp>,
-    /// When it was revoked, or will be.
+    /// The time at which it was or will be revoked.
     pub revoked: Option<Timestamp>,
 }
 
 impl Marketplace {
-    /// Everything that was bought, as it is now.
+    /// Returns all purchases in their current state.
     pub fn overview(&self) -> Overview {
         let now = self.now();
         let books = self.books();

@@ -1,4 +1,4 @@
-//! A buyer buys.
+//! A purchase by a buyer.
 
 use std::collections::BTreeMap;
 
@@ -14,52 +14,52 @@ use super::value::DimensionValue;
 use super::{Marketplace, after};
 use crate::aws::refused::Refused;
 
-/// How long a free trial lasts here; AWS allows 7 to 90 days.
+/// The length of a free trial in the sandbox; AWS allows 7 to 90 days.
 const FREE_TRIAL: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// What a buyer buys.
+/// A purchase that a buyer makes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Purchase {
-    /// Which product.
+    /// The product.
     pub product: ProductCode,
-    /// Who buys; a new account if none is given.
+    /// The buyer; a new account if `None`.
     #[serde(default)]
     pub account: Option<AccountId>,
-    /// How much of the entitled dimensions: whole numbers, numbers, truth values or texts.
+    /// The amounts of the entitled dimensions: whole numbers, numbers, truth values or texts.
     #[serde(default)]
     pub dimensions: BTreeMap<DimensionKey, Value>,
-    /// Whether it begins with a free trial.
+    /// `true` if it starts with a free trial.
     #[serde(default)]
     pub free_trial: bool,
 }
 
-/// What a buyer has bought.
+/// The result of a purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Purchased {
     /// The registration token that the buyer's browser posts.
     pub token: String,
-    /// The license; none for a product of the older kind, whose seller never sees it in an API.
+    /// The license; `None` for a legacy product, whose seller never receives it from an API.
     pub license_arn: Option<LicenseArn>,
     /// The agreement.
     pub agreement_id: AgreementId,
     /// The buyer.
     pub account_id: AccountId,
-    /// The buyer's key, for a product of the older kind.
+    /// The buyer's CustomerIdentifier, for a legacy product.
     pub customer_identifier: Option<CustomerIdentifier>,
     /// The product.
     pub product_code: ProductCode,
 }
 
 impl Marketplace {
-    /// Makes an agreement and a registration token, and announces what AWS tells the seller of it.
+    /// Makes an agreement and a registration token, and announces the events that AWS sends to the seller.
     ///
-    /// A product of the newer kind can be bought any number of times by one account; of a legacy product an account
-    /// holds one subscription at a time, and has the same CustomerIdentifier in each.
+    /// One account can buy a product with licenses any number of times. Of a legacy product an account holds one
+    /// subscription at a time, and has the same CustomerIdentifier in each.
     ///
     /// # Errors
     ///
-    /// Refuses an unknown product, dimensions that nobody can buy in advance, values of no type, a contract without
-    /// any value, and a second subscription of a legacy product.
+    /// Fails for an unknown product, dimensions that cannot be bought in advance, values of an unsupported type, a
+    /// contract without any value, and a second subscription of a legacy product.
     pub fn purchase(&self, purchase: Purchase) -> Result<Purchased, Refused> {
         let listing = self.0.listings.get(&purchase.product).ok_or_else(|| self.unknown(&purchase.product))?;
         let dimensions = bought(listing, &purchase.dimensions)?;
@@ -126,7 +126,8 @@ impl Marketplace {
         }
     }
 
-    /// The key of a buyer of a legacy product: the same each time this account buys this product.
+    /// Returns the CustomerIdentifier of a buyer of a legacy product: the same each time this account buys this
+    /// product.
     fn customer(&self, books: &Books, listing: &Listing, account: &AccountId) -> Result<CustomerIdentifier, Refused> {
         let mut theirs = books
             .agreements
@@ -169,7 +170,7 @@ impl Marketplace {
     }
 }
 
-/// What an agreement grants once its license is ready.
+/// Returns the grant of an agreement, which starts when its license is ready.
 pub(super) fn grant(agreement: &Agreement) -> Grant {
     Grant {
         from: agreement.provisioned,
@@ -180,12 +181,12 @@ pub(super) fn grant(agreement: &Agreement) -> Grant {
     }
 }
 
-/// The same moment of the next year, as contracts of twelve months end.
+/// Returns the same moment of the next year, at which a contract of twelve months ends.
 pub(super) fn a_year_after(at: Timestamp) -> Timestamp {
     at.to_zoned(TimeZone::UTC).checked_add(1.year()).map_or(at, |later| later.timestamp())
 }
 
-/// Reads the values that a buyer chose, by what the listing sells in advance.
+/// Reads the values that a buyer chose, for the dimensions that the listing sells in advance.
 pub(super) fn bought(
     listing: &Listing,
     chosen: &BTreeMap<DimensionKey, Value>,
@@ -205,7 +206,7 @@ pub(super) fn bought(
         .collect()
 }
 
-/// The names of what the listing sells in advance, for a sentence.
+/// Returns the keys of the dimensions that the listing sells in advance, for a sentence.
 fn entitled(listing: &Listing) -> String {
     let names: Vec<&str> = listing
         .dimensions

@@ -1,12 +1,12 @@
-//! How many requests a second are answered.
+//! The rate limit of requests.
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// A bucket that holds one second's worth of requests.
+/// A token bucket that holds the requests of one second.
 ///
-/// It fills by the sandbox's clock or by the machine's, whichever has moved on further: a clock that stands must not
-/// starve a caller that backs off and asks again, and an advanced one must not make it wait.
+/// It fills by the sandbox's clock or by the machine's, whichever has advanced further: a stopped clock must not starve
+/// a caller that backs off and retries, and an advanced clock must not make it wait.
 #[derive(Debug)]
 pub(super) struct Rate {
     a_second: f64,
@@ -21,7 +21,7 @@ impl Rate {
         Self { a_second, left: a_second, at, instant }
     }
 
-    /// Takes one request's worth, if there is any.
+    /// Takes one request from the bucket; returns `false` if there is none.
     pub(super) fn admit(&mut self, at: Timestamp, instant: Instant) -> bool {
         let by_clock = at.duration_since(self.at).as_secs_f64();
         let by_machine = instant.saturating_duration_since(self.instant).as_secs_f64();

@@ -1,7 +1,7 @@
-//! What was metered: whose usage is taken, and what was booked first.
+//! The metered usage: the buyers whose usage is accepted, and the first record of each key.
 //!
-//! Metering Service API reference, BatchMeterUsage and UsageRecordResult; the final window: AWS Marketplace user guide,
-//! saas-eventbridge-integration.
+//! Sources: Metering Service API reference, BatchMeterUsage and UsageRecordResult; for the final window AWS Marketplace
+//! user guide, saas-eventbridge-integration.
 
 use std::collections::hash_map;
 
@@ -15,25 +15,25 @@ use crate::aws::readings::{FinalWindow, IdenticalRepeat, Readings, StartOfPurcha
 use crate::aws::refused::Refused;
 use crate::aws::region::Region;
 
-/// How long usage is taken after the end.
+/// The time after the end in which usage is accepted.
 const FINAL_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
-/// Whose usage it is, as a request names them. The same buyer named in two ways is billed in each.
+/// The buyer of a usage, as a request names them. A buyer that is named in two ways is billed in each.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Buyer {
     License {
         license: LicenseId,
-        /// Whether the request names the product too.
+        /// `true` if the request names the product too.
         with_product_code: bool,
     },
     Customer {
         product: ProductCode,
-        /// As the request names it; it need not exist.
+        /// The customer as the request names it; it need not exist.
         customer: String,
     },
     Account {
         product: ProductCode,
-        /// As the request names it; it need not exist.
+        /// The account as the request names it; it need not exist.
         account: String,
     },
 }
@@ -55,7 +55,7 @@ pub(crate) struct Allocation {
     pub tags: Vec<(String, String)>,
 }
 
-/// What becomes of a usage.
+/// The result of booking a usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Booked {
     Success { id: String },
@@ -67,40 +67,40 @@ pub(crate) enum Booked {
 #[derive(Debug)]
 pub(crate) struct OutsideLicense;
 
-/// What is booked once. The regions know nothing of each other: what is sent to two is booked in each (AWS's metering
-/// skill, aws/agent-toolkit-for-aws: records are deduplicated per region).
+/// The key under which usage is booked once. The regions are independent: usage that is sent to two is booked in each
+/// (AWS's metering skill, aws/agent-toolkit-for-aws: records are deduplicated per region).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LedgerKey {
     pub region: Region,
     pub buyer: Buyer,
     pub dimension: DimensionKey,
-    /// The start of the hour, UTC.
+    /// The start of the hour, in UTC.
     pub hour: Timestamp,
 }
 
-/// What was booked.
+/// A booked record.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub id: String,
-    /// The license that it is billed to.
+    /// The license to which it is billed.
     pub license: LicenseId,
     pub quantity: Decimal,
     pub allocations: Vec<Allocation>,
 }
 
-/// Whether a license takes a usage now.
+/// The relation of a license to a usage now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
-    /// It is not ready yet, or its final window is over.
+    /// The license is not ready yet, or its final window has ended.
     Closed,
-    /// It takes usage, but none from then.
+    /// The license accepts usage, but none from the time of this usage.
     Outside,
     Taken,
 }
 
 impl Marketplace {
-    /// Books usages in a region, in their order, all of them or, where one makes the call fail, none. Of several with one key the
-    /// first counts.
+    /// Books usages in a region, in their order. Books none of them if one makes the whole call fail. Of several usages
+    /// with one key, the first counts.
     pub(crate) fn book(&self, region: &Region, usages: Vec<Usage>) -> Result<Vec<Booked>, OutsideLicense> {
         let (now, readings) = (self.now(), self.readings());
         let mut books = self.books();
@@ -126,12 +126,12 @@ impl Marketplace {
         Ok(booked.collect())
     }
 
-    /// Says that the catalogue does not publish a metered dimension, or that it does now. While it does not,
-    /// BatchMeterUsage knows it as little as one that was never described.
+    /// Hides a metered dimension from the catalog, or publishes it again. BatchMeterUsage treats a hidden dimension as
+    /// one that does not exist.
     ///
     /// # Errors
     ///
-    /// Refuses an unknown product, and a dimension that it does not meter.
+    /// Fails for an unknown product, and for a dimension that it does not meter.
     pub fn set_unpublished(
         &self,
         product: &ProductCode,
@@ -154,7 +154,7 @@ impl Marketplace {
         Ok(())
     }
 
-    /// The metered dimension of that very key, if the catalogue publishes it.
+    /// Returns the metered dimension with exactly this key, if the catalog publishes it.
     pub(crate) fn metered_dimension(&self, product: &ProductCode, key: &str) -> Option<DimensionKey> {
         let listing = self.0.listings.get(product)?;
         let dimension = listing.dimensions.iter().find(|it| it.is_metered() && it.key.as_str() == key)?;
@@ -162,13 +162,13 @@ impl Marketplace {
         (!hidden).then(|| dimension.key.clone())
     }
 
-    /// The license of that very ARN: the documented form is not taken back.
+    /// Returns the license with exactly this ARN: the documented form of the ARN is not accepted.
     pub(crate) fn license_of_arn(&self, arn: &str) -> Option<License> {
         let id = arn.parse::<LicenseArn>().ok()?;
         self.books().license(id.id()).filter(|license| license.arn.as_str() == arn).cloned()
     }
 
-    /// The key of the buyer of a legacy product that has that account.
+    /// Returns the CustomerIdentifier of the buyer of a legacy product with that account.
     pub(crate) fn customer_of(&self, product: &ProductCode, account: &str) -> Option<CustomerIdentifier> {
         let books = self.books();
         let mut theirs = books.licenses.iter().filter(|it| it.product == *product && it.account.as_str() == account);
@@ -177,7 +177,7 @@ impl Marketplace {
 }
 
 impl Books {
-    /// How the best of the buyer's licenses stands to a usage, and which that is.
+    /// Returns the best standing to a usage among the buyer's licenses, and the license that has it.
     fn standing(&self, usage: &Usage, now: Timestamp, readings: &Readings) -> (Standing, Option<LicenseId>) {
         let theirs: Vec<&License> = match &usage.buyer {
             Buyer::License { license, .. } => self.license(license).into_iter().collect(),
@@ -194,11 +194,12 @@ impl Books {
             let standing = self.takes(license, usage.at, now, readings);
             (standing, Some(license.arn.id().clone()))
         });
-        // Of equals the newest.
+        // Of equal standings, that of the newest license.
         standings.max_by_key(|(standing, _)| *standing).unwrap_or((Standing::Closed, None))
     }
 
-    /// Whether a license takes usage from a moment. Events tell times to the second, so a second is not split here.
+    /// Returns the standing of a license to usage at a moment. Events state times to the second, so this compares whole
+    /// seconds.
     fn takes(&self, license: &License, at: Timestamp, now: Timestamp, readings: &Readings) -> Standing {
         let Some(ready) = license.grants.first().map(|grant| grant.from) else { return Standing::Closed };
         let end = self.end(license, readings.final_window);
@@ -216,7 +217,7 @@ impl Books {
         }
     }
 
-    /// The event that opens the final window, if it is known when it comes.
+    /// Returns the time of the event that opens the final window, if it is known.
     fn end(&self, license: &License, window: FinalWindow) -> Option<Timestamp> {
         let revoked = license.revoked?;
         match window {
@@ -230,7 +231,7 @@ impl Books {
         }
     }
 
-    /// Who is billed.
+    /// Returns the license, the account and the product that are billed.
     pub(super) fn billed(&self, license: &LicenseId) -> Option<(LicenseId, AccountId, ProductCode)> {
         let license = self.license(license)?;
         let id = match &license.customer {
@@ -241,7 +242,7 @@ impl Books {
     }
 }
 
-/// Books an entry, unless there is one under its key.
+/// Books an entry, unless one exists under its key.
 fn book_one(books: &mut Books, key: LedgerKey, entry: Entry, repeat: IdenticalRepeat) -> Booked {
     match books.ledger.entry(key) {
         hash_map::Entry::Vacant(free) => Booked::Success { id: free.insert(entry).id.clone() },
@@ -254,7 +255,7 @@ fn book_one(books: &mut Books, key: LedgerKey, entry: Entry, repeat: IdenticalRe
     }
 }
 
-/// The start of the hour.
+/// Returns the start of the hour.
 fn hour_of(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second().div_euclid(3600) * 3600).unwrap_or(at)
 }

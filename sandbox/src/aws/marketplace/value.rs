@@ -1,14 +1,14 @@
-//! How much of a dimension a buyer holds.
+//! The amount of a dimension that a buyer holds.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws::protocol::Document;
 
-/// The largest number that can be sold, whole or not.
+/// The largest number that can be sold, with or without a fraction.
 const LARGEST: f64 = i32::MAX as f64;
 
-/// The value of an entitlement, in one of the four types that AWS has for it (Entitlement Service API reference,
+/// The value of an entitlement, in one of the four types that AWS supports (Entitlement Service API reference,
 /// `EntitlementValue`).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -24,8 +24,8 @@ pub enum DimensionValue {
 }
 
 impl DimensionValue {
-    /// Takes a JSON value for an entitlement's; nothing for null, a list, an object, or a number that is negative or
-    /// too large for AWS.
+    /// Reads the value of an entitlement from JSON. Returns `None` for null, a list, an object, or a number that is
+    /// negative or too large for AWS.
     pub fn read(value: &Value) -> Option<Self> {
         match value {
             Value::Bool(value) => Some(Self::Boolean(*value)),
@@ -42,7 +42,7 @@ impl DimensionValue {
         }
     }
 
-    /// The member of `EntitlementValue` that is set, and its value.
+    /// Returns the member of `EntitlementValue` that is set, and its value.
     pub(crate) fn member(&self) -> (&'static str, Document) {
         match self {
             Self::Integer(value) => ("IntegerValue", i64::from(*value).into()),
@@ -52,7 +52,7 @@ impl DimensionValue {
         }
     }
 
-    /// The number of units, for the terms of an agreement, which know nothing else.
+    /// Returns the number of units, for the terms of an agreement, which support only whole numbers.
     pub(crate) fn units(&self) -> i64 {
         match self {
             Self::Integer(value) => i64::from(*value),

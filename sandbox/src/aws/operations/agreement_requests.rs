@@ -1,4 +1,4 @@
-//! What requests to the Agreement Service have in common.
+//! The common parts of requests to the Agreement Service.
 
 use super::pages::{AGREEMENT_TOKEN, Cursor, query};
 use crate::aws::error::ServiceError;
@@ -6,7 +6,7 @@ use crate::aws::input::{BadInput, Input, Problem, TextRule};
 use crate::aws::marketplace::{Agreement, AgreementStatus, Marketplace};
 use crate::aws::protocol::{Document, Record};
 
-/// The longest page.
+/// The most items on a page.
 const MOST: usize = 50;
 
 /// The model's `ResourceId`.
@@ -17,7 +17,7 @@ pub(super) const RESOURCE_ID: TextRule = TextRule {
     allows: |c| c.is_ascii_alphanumeric() || "_/-".contains(c),
 };
 
-/// The service's words for bad input: a reason of its list, and the field.
+/// Returns the service's error for bad input: a reason from its list, and the field.
 pub(super) fn validation(bad: &BadInput) -> ServiceError {
     let subject = match bad.member {
         "agreementId" => "AGREEMENT_ID",
@@ -46,7 +46,7 @@ pub(super) fn invalid(reason: &str, member: &str, message: String) -> ServiceErr
     error
 }
 
-/// A request for a page of what belongs to one agreement.
+/// A request for a page of the items of one agreement.
 pub(super) struct OfAgreement<'a> {
     pub(super) agreement: &'a str,
     pub(super) size: usize,
@@ -65,7 +65,7 @@ impl<'a> OfAgreement<'a> {
     }
 }
 
-/// How long the page is that is asked for, and where it begins.
+/// Returns the requested page size and the position at which the page starts.
 pub(super) fn page(input: Input<'_>, request: &Document) -> Result<(usize, Cursor), BadInput> {
     let size = input.page_size("maxResults", MOST)?;
     let cursor = match input.text("nextToken", &AGREEMENT_TOKEN)? {
@@ -76,7 +76,7 @@ pub(super) fn page(input: Input<'_>, request: &Document) -> Result<(usize, Curso
     Ok((size, cursor))
 }
 
-/// The agreement of that id.
+/// Returns the agreement with that id.
 pub(super) fn found(marketplace: &Marketplace, id: &str) -> Result<Agreement, ServiceError> {
     marketplace.agreement(id).ok_or_else(|| {
         let mut error = ServiceError::modelled("ResourceNotFoundException", 404, "The agreement was not found.");
@@ -89,7 +89,7 @@ pub(super) fn party(account: &str) -> Record {
     Record::new().with("accountId", account)
 }
 
-/// Which product by which offer.
+/// Returns the product and the offer of an agreement.
 pub(super) fn proposal(marketplace: &Marketplace, agreement: &Agreement) -> Record {
     let product = marketplace
         .listing(agreement.product.as_str())
@@ -97,7 +97,8 @@ pub(super) fn proposal(marketplace: &Marketplace, agreement: &Agreement) -> Reco
     Record::new().with("resources", product.into_iter().collect::<Vec<_>>()).with("offerId", agreement.offer.as_str())
 }
 
-/// What happens at the end date: contracts renew themselves. Only an active agreement with an end date has it.
+/// Returns the action at the end date: contracts renew automatically. Only an active agreement with an end date has
+/// one.
 pub(super) fn end_time_behavior(agreement: &Agreement, status: AgreementStatus) -> Option<&'static str> {
     (agreement.end.is_some() && status == AgreementStatus::Active).then_some("RENEW")
 }

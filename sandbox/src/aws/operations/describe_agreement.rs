@@ -1,4 +1,4 @@
-//! DescribeAgreement (Agreement Service API reference): how an agreement stands.
+//! DescribeAgreement (Agreement Service API reference): the current state of an agreement.
 
 use super::agreement_requests::{RESOURCE_ID, end_time_behavior, found, party, proposal, validation};
 use crate::aws::error::ServiceError;

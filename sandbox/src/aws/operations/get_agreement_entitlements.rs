@@ -1,4 +1,5 @@
-//! GetAgreementEntitlements (Agreement Service API reference): how far AWS is with what an agreement grants.
+//! GetAgreementEntitlements (Agreement Service API reference): the provisioning status of the license that an agreement
+//! grants.
 
 use super::agreement_requests::{OfAgreement, found};
 use crate::aws::error::ServiceError;
@@ -13,7 +14,8 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     Ok(Record::new().with("agreementEntitlements", page).with_some("nextToken", next).into())
 }
 
-/// An agreement grants one license. Its registration token is the acceptor's to see, and the one caller is the seller.
+/// Returns the one license that an agreement grants. The registration token is left out: only the acceptor may see it,
+/// and the one caller is the seller.
 fn entitlement(marketplace: &Marketplace, agreement: &Agreement) -> Option<Record> {
     let now = marketplace.now();
     let license = marketplace.license_of(agreement)?;

@@ -1,4 +1,4 @@
-//! GetAgreementTerms (Agreement Service API reference): what was agreed.
+//! GetAgreementTerms (Agreement Service API reference): the accepted terms of an agreement.
 
 use stallkeeper::listing::Dimension;
 
@@ -7,7 +7,7 @@ use crate::aws::error::ServiceError;
 use crate::aws::marketplace::{Agreement, Marketplace};
 use crate::aws::protocol::{Document, Record};
 
-/// What every unit costs here: nobody pays in a sandbox, but a rate card needs a price.
+/// The price of every unit, in USD: nothing is paid in the sandbox, but a rate card needs a price.
 const PRICE: &str = "1.00";
 
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
@@ -17,7 +17,7 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     Ok(Record::new().with("acceptedTerms", page).with_some("nextToken", next).into())
 }
 
-/// The accepted terms, each alone in a union.
+/// Returns the accepted terms, each alone in a union.
 fn terms(marketplace: &Marketplace, agreement: &Agreement) -> Vec<Record> {
     let Some(listing) = marketplace.listing(agreement.product.as_str()) else { return Vec::new() };
     let (entitled, metered): (Vec<&Dimension>, Vec<&Dimension>) =
@@ -50,7 +50,7 @@ fn terms(marketplace: &Marketplace, agreement: &Agreement) -> Vec<Record> {
     terms
 }
 
-/// A contract for twelve months, with what the buyer chose of it.
+/// Returns the term of a contract for twelve months, with the dimensions that the buyer chose.
 fn upfront(agreement: &Agreement, entitled: &[&Dimension]) -> Record {
     let card = Record::new()
         .with("selector", Record::new().with("type", "Duration").with("value", "P12M"))
@@ -77,7 +77,7 @@ fn rate_card(dimensions: &[&Dimension]) -> Vec<Record> {
         .collect()
 }
 
-/// A term in its union, with an id that stays the same.
+/// Returns a term in its union, with a stable id.
 fn term(agreement: &Agreement, member: &str, kind: &str, content: Record) -> Record {
     let id = format!("term-{}-{}", agreement.id, kind.to_ascii_lowercase());
     Record::new().with(member, content.with("type", kind).with("id", id))

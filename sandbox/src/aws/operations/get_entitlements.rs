@@ -1,4 +1,4 @@
-//! GetEntitlements (Entitlement Service API reference): what the buyers of a product hold.
+//! GetEntitlements (Entitlement Service API reference): the entitlements of the buyers of a product.
 
 use std::collections::BTreeMap;
 
@@ -62,8 +62,8 @@ fn read<'a>(marketplace: &Marketplace, request: &'a Document) -> Result<GetEntit
     Ok(GetEntitlementsInput { product, filter, size, cursor })
 }
 
-/// "Filtered requests are unioned for each value in the value list, and then intersected for each filter key." A key
-/// that is not given lets everything through.
+/// The filter of a request: "Filtered requests are unioned for each value in the value list, and then intersected for
+/// each filter key." A missing key matches everything.
 #[derive(Default)]
 struct Filter<'a> {
     customers: Option<Vec<&'a str>>,
@@ -105,9 +105,9 @@ impl<'a> Filter<'a> {
         Ok(filter)
     }
 
-    /// What of a license passes.
+    /// Returns the entitlements of a license that pass the filter.
     fn entitlements(&self, license: &License, grant: &Grant) -> Vec<Document> {
-        // The license of a legacy buyer stands in no API.
+        // No API returns the license of a legacy buyer.
         let arn = license.customer.is_none().then(|| license.arn.as_str());
         let passes = allows(&self.customers, license.customer.as_ref().map(|customer| customer.as_str()))
             && allows(&self.accounts, Some(license.account.as_str()))

@@ -1,4 +1,4 @@
-//! The operations of AWS Marketplace's services: what is asked, and what the [`Marketplace`] has to say to it.
+//! The operations of AWS Marketplace's services: each reads a request and answers it from the [`Marketplace`].
 
 mod agreement_requests;
 mod batch_meter_usage;
@@ -17,10 +17,11 @@ use super::protocol::Document;
 use super::region::Region;
 use super::service::Service;
 
-/// Answers a call of an AWS Marketplace service. No document makes it fail but with an error of the service.
+/// Answers a call of an AWS Marketplace service. Any document is safe as a request: the worst result is an error of the
+/// service.
 ///
-/// The first `unprocessed` records of a BatchMeterUsage come back unprocessed; no other operation has such, and no other
-/// depends on the region.
+/// The first `unprocessed` records of a BatchMeterUsage come back unprocessed; no other operation returns unprocessed
+/// records, and no other depends on the region.
 pub(crate) fn call(
     marketplace: &Marketplace,
     address: (Service, &str),
@@ -40,12 +41,12 @@ pub(crate) fn call(
     }
 }
 
-/// Whether a body is larger than its operation takes.
+/// Returns `true` if a body is larger than its operation accepts.
 pub(crate) fn is_too_large(service: Service, operation: &str, body: &[u8]) -> bool {
     service == Service::Metering && operation == "BatchMeterUsage" && body.len() >= batch_meter_usage::LARGEST_BODY
 }
 
-/// The product that a call is about, if that can be told.
+/// Returns the product that a call is about, if it can be determined.
 pub(crate) fn product(
     marketplace: &Marketplace,
     service: Service,
@@ -76,7 +77,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Documents that look like requests: members that exist, with values of every type.
+    /// Generates documents that look like requests: members that exist, with values of every type.
     fn any_request() -> impl Strategy<Value = Document> {
         let name = prop_oneof![
             Just("RegistrationToken"),
@@ -132,7 +133,7 @@ mod tests {
         }
     }
 
-    /// Usage records that are nearly right, with values of every kind in any member.
+    /// Generates usage records that are nearly right, with values of every kind in any member.
     fn any_usage(license: String, account: String) -> impl Strategy<Value = Document> {
         let text = |text: &str| Just(Document::from(text)).boxed();
         let any_value = prop_oneof![
@@ -145,7 +146,7 @@ mod tests {
         ];
         let now = jiff::Timestamp::now().as_second();
         let part = Record::new().with("AllocatedUsageQuantity", 1_i64);
-        // How often it is right, wrong and missing.
+        // The weights with which a member is right, wrong and missing.
         let required = (40, 1, 1);
         let optional = (1, 1, 60);
         let right = [
@@ -199,7 +200,7 @@ mod tests {
         }
     }
 
-    /// A marketplace that has sold a license.
+    /// Returns a marketplace that has sold a license.
     fn sold() -> (Marketplace, String, String) {
         let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
         let readings = Readings { rate_limits: false, ..Readings::default() };

@@ -1,4 +1,4 @@
-//! Answers in pages, and the tokens that lead from one to the next.
+//! Answers in pages, and the tokens that lead from one page to the next.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -8,18 +8,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::aws::input::TextRule;
 use crate::aws::protocol::Document;
 
-/// Where a query stands.
+/// The position of a query in its pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::aws) struct Cursor {
-    /// How many items were given already.
+    /// The number of items that were returned already.
     given: usize,
-    /// How many empty pages are still to come.
+    /// The number of empty pages that are still to come.
     empty_pages: usize,
-    /// What was asked, so that a token of another query is not taken for one of this.
+    /// The hash of the query, so that a token of another query is refused.
     query: u64,
 }
 
-/// The query that a request asks, its place in the pages aside.
+/// Returns the hash of a request without the members about its pages.
 pub(in crate::aws) fn query(request: &Document) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Document::Map(members) = request {
@@ -36,7 +36,7 @@ impl Cursor {
         Self { given: 0, empty_pages, query }
     }
 
-    /// Where a token leads; none if it is no token of this query.
+    /// Reads the position from a token; `None` if it is not a token of this query.
     pub(in crate::aws) fn read(token: &str, query: u64) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let text = std::str::from_utf8(&bytes).ok()?;
@@ -53,7 +53,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(format!("{}.{}.{}", self.given, self.empty_pages, self.query))
     }
 
-    /// One page of the items, and the token of the next page if there is one.
+    /// Returns one page of the items, and the token of the next page if there is one.
     pub(in crate::aws) fn page<T>(self, items: Vec<T>, size: usize) -> (Vec<T>, Option<String>) {
         if self.empty_pages > 0 {
             return (Vec::new(), Some(Self { empty_pages: self.empty_pages - 1, ..self }.token()));

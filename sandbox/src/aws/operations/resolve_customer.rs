@@ -1,4 +1,4 @@
-//! ResolveCustomer (Metering Service API reference): whom a registration token stands for.
+//! ResolveCustomer (Metering Service API reference): the buyer that a registration token identifies.
 
 use crate::aws::error::ServiceError;
 use crate::aws::input::{Input, TextRule};
@@ -8,7 +8,7 @@ use crate::aws::readings::ResolveCustomerSends;
 
 const TOKEN: TextRule = TextRule { shortest: 1, longest: usize::MAX, pattern: r"[\s\S]+", allows: |_| true };
 
-/// A token says the same each time, until it expires.
+/// Answers the same for a token each time, until it expires.
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
     let text = Input::of(request, "request")
         .and_then(|input| input.required_text("RegistrationToken", &TOKEN))

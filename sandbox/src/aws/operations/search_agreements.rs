@@ -1,4 +1,4 @@
-//! SearchAgreements (Agreement Service API reference): which agreements there are.
+//! SearchAgreements (Agreement Service API reference): the agreements that match filters.
 
 use std::cmp::Ordering;
 
@@ -38,7 +38,7 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     let now = marketplace.now();
     let mut seen: Vec<Seen> = match role {
         Role::Proposer => marketplace.agreements().into_iter().map(|it| Seen::new(marketplace, it, now)).collect(),
-        // The one caller is the seller, who has accepted nothing.
+        // The one caller is the seller, which has not accepted any agreement.
         Role::Acceptor => Vec::new(),
     };
     seen.retain(|seen| asked.filters.iter().all(|filter| filter.passes(seen)));
@@ -76,8 +76,8 @@ enum Role {
     Acceptor,
 }
 
-/// "A proposer can use any combination of the preceding filters along with AgreementType, which is required." An
-/// acceptor can use few.
+/// Returns the caller's role. "A proposer can use any combination of the preceding filters along with AgreementType,
+/// which is required." An acceptor can use only a few.
 fn role(filters: &[Filter<'_>], sort: &Sort) -> Result<Role, ServiceError> {
     let value = |name: &str| filters.iter().find(|filter| filter.name == name).map(|filter| filter.value);
     if value("AgreementType").is_none() {
@@ -111,11 +111,11 @@ struct Filter<'a> {
     test: Test,
 }
 
-/// What a filter looks at.
+/// The property that a filter tests.
 enum Test {
     ResourceIdentifier,
     ResourceType,
-    /// Whose side the caller is on; it is no property of the agreement.
+    /// The caller's side; it is not a property of the agreement.
     PartyType,
     AcceptorAccount,
     Offer,
@@ -125,7 +125,7 @@ enum Test {
     EndTimeBehavior,
     InitialAgreement,
     LicenseArn,
-    /// What no agreement here has: offer sets, reasons not to renew, contacts.
+    /// A property that no agreement in the sandbox has: offer sets, reasons not to renew, contacts.
     Nothing,
 }
 
@@ -193,7 +193,7 @@ impl<'a> Filter<'a> {
 const STATUSES: [&str; 9] =
     ["ACTIVE", "ARCHIVED", "CANCELLED", "EXPIRED", "RENEWED", "REPLACED", "ROLLED_BACK", "SUPERSEDED", "TERMINATED"];
 
-/// A time of a filter: RFC 3339, or a date that begins at midnight UTC.
+/// Reads the time of a filter: RFC 3339, or a date, which stands for midnight UTC.
 fn time(text: &str) -> Result<Timestamp, BadInput> {
     let date = |text: &str| text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
     text.parse().ok().or_else(|| date(text)).ok_or_else(|| BadInput::breaks("values", "be a date in ISO 8601"))
@@ -226,7 +226,8 @@ impl Sort {
         Ok(Self { by, descending })
     }
 
-    /// An agreement without an end counts as ending last; what is equal stays in the order of purchase.
+    /// Compares two agreements. One without an end date counts as ending last; equal ones stay in the order of
+    /// purchase.
     fn compare(&self, one: &Seen, other: &Seen) -> Ordering {
         let time = |seen: &Seen| seen.time(self.by).unwrap_or(Timestamp::MAX);
         let order = time(one).cmp(&time(other));
@@ -234,7 +235,7 @@ impl Sort {
     }
 }
 
-/// An agreement as it is now.
+/// An agreement in its current state.
 struct Seen {
     agreement: Agreement,
     product_id: Option<String>,
@@ -248,7 +249,7 @@ impl Seen {
     fn new(marketplace: &Marketplace, agreement: Agreement, now: Timestamp) -> Self {
         let status = agreement.status(now);
         let listing = marketplace.listing(agreement.product.as_str());
-        // The license of a legacy buyer stands in no API.
+        // No API returns the license of a legacy buyer.
         let license = marketplace.license_of(&agreement).filter(|license| license.customer.is_none());
         Self {
             product_id: listing.map(|listing| listing.product_id.to_string()),

@@ -1,4 +1,4 @@
-//! Documents read from and written as CBOR, as Smithy RPC v2 has it.
+//! Reading and writing documents as CBOR, as defined by Smithy RPC v2.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::document::{EpochSeconds, epoch_seconds};
 use super::{Document, Malformed};
 
-/// RFC 8949, 3.4.2: seconds since 1970.
+/// The tag of a time in seconds since 1970 (RFC 8949, 3.4.2).
 const EPOCH: u64 = 1;
 
 /// Reads one CBOR value that is the whole body.
@@ -22,13 +22,13 @@ fn document(value: Value) -> Result<Document, Malformed> {
         Value::Null => Ok(Document::Null),
         Value::Bool(value) => Ok(Document::Bool(value)),
         Value::Integer(number) => {
-            // What does not fit is no integer of AWS's model; as a double it fails where an integer is wanted.
+            // A greater number is not an integer of AWS's model; as a double it fails where an integer is required.
             let number = i128::from(number);
             Ok(i64::try_from(number).map_or(Document::Double(number as f64), Document::Integer))
         }
         Value::Float(number) => Ok(Document::Double(number)),
         Value::Text(text) => Ok(Document::Text(text)),
-        // No member of these services is a blob, so bytes can only stand in a member that nobody reads.
+        // No member of these services is a blob, so bytes can only occur in a member that is never read.
         Value::Bytes(bytes) => Ok(Document::Text(STANDARD.encode(bytes))),
         Value::Array(values) => values.into_iter().map(document).collect::<Result<_, _>>().map(Document::List),
         Value::Map(members) => members
@@ -63,7 +63,7 @@ fn timestamp(content: &Value) -> Result<Timestamp, Malformed> {
 /// Writes a document.
 pub(super) fn encode(document: &Document) -> Vec<u8> {
     let mut body = Vec::new();
-    // Writing these values into memory has no way to fail; a body cut short would be malformed, not wrong.
+    // Writing these values into memory cannot fail; a truncated body would be malformed, not wrong.
     let _ = ciborium::into_writer(&value(document), &mut body);
     body
 }

@@ -1,10 +1,10 @@
-//! What a request or an answer says, before any protocol.
+//! The content of a request or an answer, independent of the protocol.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-/// A value of AWS's data model, as far as these services need it.
+/// A value of AWS's data model, limited to the types that these services need.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Document {
     Null,
@@ -18,7 +18,7 @@ pub(crate) enum Document {
 }
 
 impl Document {
-    /// The same in JSON, with timestamps as seconds since 1970.
+    /// Returns the document in JSON, with timestamps as seconds since 1970.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Null => serde_json::Value::Null,
@@ -69,7 +69,7 @@ impl Record {
         self
     }
 
-    /// A member that is left out where it has no value, as AWS leaves it out.
+    /// Adds a member, or leaves it out if it has no value, as AWS does.
     pub(crate) fn with_some(self, name: &str, value: Option<impl Into<Document>>) -> Self {
         match value {
             Some(value) => self.with(name, value),

@@ -1,8 +1,8 @@
 //! The wire protocols: one document, written as JSON or as CBOR.
 //!
-//! Operations are functions from document to document and know no protocol. A timestamp is typed in the document,
-//! since JSON writes it as seconds since 1970 and CBOR as the same under tag 1. SNS, CloudFormation and
-//! STS still speak awsQuery.
+//! Operations are functions from document to document and are independent of the protocol. A timestamp has a type of
+//! its own in the document, since JSON writes it as seconds since 1970 and CBOR as the same under tag 1. SNS,
+//! CloudFormation and STS still use awsQuery.
 
 mod cbor;
 mod document;
@@ -12,7 +12,7 @@ mod query;
 pub(crate) use document::{Document, Record};
 pub(crate) use json::decode as read_json;
 
-/// How a request is written, and hence its answer.
+/// The protocol of a request and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// awsJson1.0
@@ -27,13 +27,13 @@ pub(crate) enum Protocol {
     Query,
 }
 
-/// The bytes are no document of their protocol.
+/// The bytes are not a valid document of their protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the body is not one value of its protocol")]
 pub(crate) struct Malformed;
 
 impl Protocol {
-    /// Reads a body. An empty one is the empty document: operations without required members may be called so.
+    /// Reads a body. An empty body is the empty document: operations without required members allow it.
     pub(crate) fn decode(self, body: &[u8]) -> Result<Document, Malformed> {
         match self {
             _ if body.is_empty() => Ok(Record::new().into()),
@@ -52,7 +52,7 @@ impl Protocol {
         }
     }
 
-    /// The content type of its bodies.
+    /// Returns the content type of the bodies.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json10 => "application/x-amz-json-1.0",

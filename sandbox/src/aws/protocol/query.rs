@@ -1,4 +1,4 @@
-//! awsQuery: a request is a form, its answer XML.
+//! awsQuery: a request is a form, its answer is XML.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Document, Malformed> {
     Ok(pairs.fold(Record::new(), |record, (name, value)| record.with(&name, value.as_ref())).into())
 }
 
-/// Writes a document as elements, one within the other.
+/// Writes a document as nested elements.
 pub(super) fn encode(document: &Document) -> Vec<u8> {
     let mut xml = String::new();
     write(&mut xml, document);
@@ -23,7 +23,7 @@ fn write(xml: &mut String, document: &Document) {
         Document::Map(members) => {
             for (name, value) in members {
                 match value {
-                    // The entries of a map stand beside each other, with nothing around them.
+                    // The entries of a map are written one after another, without an enclosing element.
                     Document::List(entries) if name == "entry" => {
                         entries.iter().for_each(|entry| element(xml, name, entry));
                     }
@@ -39,7 +39,7 @@ fn write(xml: &mut String, document: &Document) {
 }
 
 fn element(xml: &mut String, name: &str, value: &Document) {
-    // Writing to a text does not fail.
+    // Writing to a string cannot fail.
     let _ = write!(xml, "<{name}>");
     write(xml, value);
     let _ = write!(xml, "</{name}>");

@@ -1,4 +1,4 @@
-//! Change sets: starting one, and how far one has come.
+//! Change sets: starting one, and reading its status.
 
 use aws_sdk_marketplacecatalog::error::ProvideErrorMetadata;
 use aws_sdk_marketplacecatalog::operation::describe_change_set::DescribeChangeSetOutput;
@@ -13,43 +13,43 @@ use super::client::{CATALOG, Catalog};
 use super::plan::{Change, ChangeSet, Target};
 use super::{MarketplaceError, odd, read_error};
 
-/// The name that a change set gives to its change that makes an offer, so that the others refer to it.
+/// The name of the change that creates an offer, by which the other changes of its change set refer to the offer.
 const NEW_OFFER: &str = "CreateOffer";
 
-/// A change set at AWS.
+/// A change set in AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangeSetAtAws {
     /// Its id.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// How far it has come.
+    /// Its status.
     pub status: Status,
-    /// When it was started.
+    /// The time at which it was started.
     pub started: Option<Timestamp>,
-    /// Why it failed.
+    /// The reason why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
-/// How far a change set has come.
+/// The status of a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// It is looked at, and can be cancelled.
+    /// AWS is checking it, and it can be cancelled.
     Preparing,
-    /// It is being done.
+    /// AWS is applying it.
     Applying,
-    /// All of it is done.
+    /// All of its changes are applied.
     Succeeded,
-    /// None of it is done, as was asked.
+    /// It was cancelled on request; none of its changes is applied.
     Cancelled,
-    /// None of it is done.
+    /// It failed; none of its changes is applied.
     Failed,
 }
 
 impl Status {
-    /// As AWS has it.
+    /// Returns the name that AWS uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Preparing => "PREPARING",
@@ -72,49 +72,49 @@ impl Status {
     }
 }
 
-/// Why a change set has failed.
+/// The reason why a change set has failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// Whether AWS says that the fault is its own.
+    /// `true` if AWS reports that the fault is its own.
     pub is_fault_of_aws: bool,
-    /// What AWS says of the whole.
+    /// AWS's description of the whole failure.
     pub description: Option<String>,
-    /// What is wrong with each change.
+    /// The errors of each change.
     pub errors: Vec<ChangeError>,
 }
 
-/// What is wrong with a change.
+/// An error of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangeError {
     /// The kind of change.
     pub change_type: String,
-    /// AWS's code.
+    /// AWS's error code.
     pub code: String,
-    /// What AWS says.
+    /// AWS's error message.
     pub message: String,
 }
 
-/// Why a change set was not started.
+/// The reason why a change set was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum NotStarted {
-    /// Another change set is at work on the same entities.
+    /// Another change set is in progress on the same entities.
     #[error("another change set is at work: {0}")]
     Held(String),
-    /// AWS does not take it as it is, or from this account.
+    /// AWS does not accept it in this form, or from this account.
     #[error("AWS Marketplace does not take it: {code}: {message}")]
     Refused {
-        /// AWS's code.
+        /// AWS's error code.
         code: String,
-        /// What AWS says.
+        /// AWS's error message.
         message: String,
     },
-    /// AWS could not take it now.
+    /// AWS could not accept it this time.
     #[error(transparent)]
     Later(MarketplaceError),
 }
 
 impl Catalog {
-    /// Starts a change set, and answers its id. What it changes is locked for others until it ends.
+    /// Starts a change set and returns its id. The entities that it changes are locked for others until it ends.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl Catalog {
     pub async fn start(&self, change_set: &ChangeSet) -> Result<String, NotStarted> {
         let changes = change_set.changes.iter().map(sent).collect::<Result<_, _>>().map_err(NotStarted::Later)?;
         let request = self.client.start_change_set().catalog(CATALOG).change_set_name(&change_set.name);
-        // An attempt whose answer is lost has perhaps started it: the next one is then answered the same.
+        // An attempt whose answer is lost may have started it; the next attempt then gets the same answer.
         let request = request.client_request_token(Ulid::generate().to_string()).set_change_set(Some(changes));
         let started = request.send().await.map_err(|error| {
             let message = error.message().unwrap_or_default().to_owned();
@@ -141,7 +141,7 @@ impl Catalog {
         id.ok_or_else(|| NotStarted::Later(odd("no id of the change set that it has started")))
     }
 
-    /// How far a change set has come.
+    /// Returns the status of a change set.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl Catalog {
         })
     }
 
-    /// The change sets that are at work on an entity.
+    /// Returns the change sets in progress on an entity.
     ///
     /// # Errors
     ///

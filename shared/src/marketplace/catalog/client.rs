@@ -15,32 +15,32 @@ use super::change_sets::errors;
 use super::{MarketplaceError, OfferAtAws, ProductAtAws, PublicRequest, odd, read_error};
 use crate::ids::ProductId;
 
-/// The catalog that sellers' products are in.
+/// The name of the catalog that contains the sellers' products.
 pub(super) const CATALOG: &str = "AWSMarketplace";
 
-/// How many entities or change sets are asked for at once.
+/// The most entities or change sets that are requested concurrently.
 const AT_ONCE: usize = 4;
 
-/// How many of the offers for named accounts are asked for: they are only to be told from an offer for everyone, and a
-/// seller may have hundreds.
+/// The most offers for named accounts that are requested. They only have to be told apart from an offer for everyone,
+/// and a seller may have hundreds.
 const MOST_PRIVATE: usize = 5;
 
-/// How many change sets are looked through for a request to become public, from the newest on.
+/// The most change sets that are searched for a request to become public, newest first.
 const MOST_CHANGE_SETS: usize = 100;
 
-/// AWS Marketplace's catalog, as its sellers read and change it.
+/// A client of AWS Marketplace's catalog, as its sellers read and change it.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     pub(super) client: aws_sdk_marketplacecatalog::Client,
 }
 
 impl Catalog {
-    /// A client of that configuration, whose region must be us-east-1: the catalog is nowhere else.
+    /// Creates a client with a configuration whose region must be us-east-1, the only region of the catalog.
     pub fn new(config: &SdkConfig) -> Self {
         Self { client: aws_sdk_marketplacecatalog::Client::new(config) }
     }
 
-    /// A product, as the catalog has it now; none if this account has none of that id.
+    /// Returns a product, as the catalog has it now; `None` if this account has no product of this id.
     ///
     /// # Errors
     ///
@@ -50,8 +50,8 @@ impl Catalog {
         details.map(|details| ProductAtAws::read(id.clone(), details)).transpose()
     }
 
-    /// The offers of a product, drafts among them: every one that names no buyers, and some of those that do, at most
-    /// five. One whose end has come is among them, too ([`OfferAtAws::is_public`]).
+    /// Returns the offers of a product, drafts included: every offer that names no buyers, and at most five of those
+    /// that do. Expired offers are included, too; see [`OfferAtAws::is_public`].
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Catalog {
         self.offers_of(self.offer_ids(id).await?).await
     }
 
-    /// The ids of these offers: the first half of [`offers`](Self::offers), by ListEntities alone.
+    /// Returns the ids of these offers: the first half of [`offers`](Self::offers), with ListEntities alone.
     ///
     /// # Errors
     ///
@@ -82,7 +82,8 @@ impl Catalog {
         Ok(ids)
     }
 
-    /// The offers of these ids that are there still: the second half, by DescribeEntity alone.
+    /// Returns the offers of these ids that still exist: the second half of [`offers`](Self::offers), with
+    /// DescribeEntity alone.
     ///
     /// # Errors
     ///
@@ -93,14 +94,14 @@ impl Catalog {
         Ok(offers.into_iter().flatten().collect())
     }
 
-    /// An offer; none if it is gone since it was listed.
+    /// Returns an offer; `None` if it no longer exists.
     async fn offer(&self, id: String) -> Result<Option<OfferAtAws>, MarketplaceError> {
         let details = self.details(&id).await?;
         details.map(|details| OfferAtAws::read(id, details)).transpose()
     }
 
-    /// The ids of the newest 100 change sets of a product that nobody has cancelled, newest first: what
-    /// [`public_request`](Self::public_request) goes through, by ListChangeSets alone.
+    /// Returns the ids of the newest 100 change sets of a product that are not cancelled, newest first, for
+    /// [`public_request`](Self::public_request) to search. It calls ListChangeSets alone.
     ///
     /// # Errors
     ///
@@ -131,8 +132,8 @@ impl Catalog {
         Ok(ids)
     }
 
-    /// The first of these change sets that asks that the product becomes public; none if none asks, by DescribeChangeSet
-    /// alone.
+    /// Returns the first of these change sets that requests that the product becomes public; `None` if there is none.
+    /// It calls DescribeChangeSet alone.
     ///
     /// # Errors
     ///
@@ -142,7 +143,7 @@ impl Catalog {
         id: &ProductId,
         change_sets: Vec<String>,
     ) -> Result<Option<PublicRequest>, MarketplaceError> {
-        // Ordered, and no more is asked than is needed for the first that is found.
+        // In order; the search stops at the first that is found.
         let asked = change_sets.into_iter().map(|change_set| self.asks_for_public(id, change_set).boxed());
         let mut asked = stream::iter(asked).buffered(AT_ONCE);
         while let Some(asked) = asked.next().await {
@@ -153,7 +154,7 @@ impl Catalog {
         Ok(None)
     }
 
-    /// What a change set asks, if that is that the product becomes public.
+    /// Returns the request that the product becomes public, if a change set contains it.
     async fn asks_for_public(
         &self,
         product: &ProductId,
@@ -173,7 +174,7 @@ impl Catalog {
         Ok(Some(PublicRequest { at, refused }))
     }
 
-    /// The details of an entity; none if this account has none of that id.
+    /// Returns the details of an entity; `None` if this account has no entity of this id.
     async fn details(&self, id: &str) -> Result<Option<Value>, MarketplaceError> {
         let answer = match self.client.describe_entity().catalog(CATALOG).entity_id(id).send().await {
             Ok(answer) => answer,
@@ -194,7 +195,7 @@ fn names_buyers(summary: &EntitySummary) -> bool {
 }
 
 fn makes_public(product: &ProductId, change: &ChangeSummary) -> bool {
-    // An entity is named with its revision: prod-abc@7.
+    // The identifier of an entity includes its revision: prod-abc@7.
     let is_of_product = change
         .entity()
         .and_then(|entity| entity.identifier())
@@ -204,7 +205,7 @@ fn makes_public(product: &ProductId, change: &ChangeSummary) -> bool {
     is_of_product && change.change_type() == Some("UpdateVisibility") && wanted == Some("Public")
 }
 
-/// Details come as a text or as a document, as whoever wrote them chose.
+/// Reads details, which are a text or a document, depending on the client that wrote them.
 fn details(text: Option<&str>, document: Option<&Document>) -> Option<Value> {
     match text.filter(|text| !text.is_empty()) {
         Some(text) => serde_json::from_str(text).ok(),

@@ -1,4 +1,4 @@
-//! Reading the details of entities, as DescribeEntity answers them.
+//! Reading of the details of entities, as DescribeEntity returns them.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::ids::{AccountId, ProductId};
 
-/// Reads an object; serde takes an array's elements for the fields of a struct as well.
+/// Reads an object and refuses an array, whose elements serde would read as the fields of a struct.
 fn read<T: DeserializeOwned>(what: &str, details: Value) -> Result<T, MarketplaceError> {
     if !details.is_object() {
         return Err(odd(format!("{what} without details")));
@@ -106,11 +106,11 @@ struct PositiveTargeting {
 }
 
 impl ProductAtAws {
-    /// Reads the details of a `SaaSProduct@1.0`. What a draft does not have yet is empty.
+    /// Reads the details of a `SaaSProduct@1.0`. A field that a draft does not have yet is empty.
     ///
     /// # Errors
     ///
-    /// When the details are not of that shape.
+    /// Fails when the details do not have that form.
     pub fn read(id: ProductId, details: Value) -> Result<Self, MarketplaceError> {
         let details: ProductDetails = read("a product", details)?;
         let Description { visibility, product_state, .. } = &details.description;
@@ -122,7 +122,7 @@ impl ProductAtAws {
             (Some(_), _) => Life::Unknown,
         };
         let options = details.versions.into_iter().flat_map(|version| version.delivery_options);
-        // A product may have one for its API besides, by which nobody registers.
+        // A product may also have an option for its API, through which buyers do not register.
         let delivery_options = options
             .filter(|option| option.kind.as_deref().is_none_or(|kind| kind == "SoftwareRegistration"))
             .filter(|option| !matches!(option.visibility.as_deref(), Some("Unavailable" | "Restricted")))
@@ -133,7 +133,7 @@ impl ProductAtAws {
             name: dimension.name.unwrap_or_default(),
             description: dimension.description.unwrap_or_default(),
             unit: dimension.unit.unwrap_or_default(),
-            // Kinds that are not known here belong to other kinds of products.
+            // Unknown types belong to other kinds of products.
             types: dimension.types.into_iter().filter_map(|kind| serde_json::from_value(kind).ok()).collect(),
         });
         let targeting = details.targeting.and_then(|targeting| targeting.positive_targeting);
@@ -221,7 +221,7 @@ struct Rate {
 }
 
 impl RateCards {
-    /// The prices on it, with how long what they buy lasts.
+    /// Returns the prices of the card, with the length of the contract that they are for.
     fn prices<'a>(&'a self, currency: &'a str) -> impl Iterator<Item = PriceAtAws> + 'a {
         let months = self.selector.as_ref().and_then(|selector| months(&selector.value));
         let price = move |rate: &Rate| PriceAtAws {
@@ -234,7 +234,7 @@ impl RateCards {
     }
 }
 
-/// How many months a duration of ISO 8601 has, as AWS writes the lengths of contracts; none of other durations.
+/// Returns the months of an ISO 8601 duration, as AWS writes contract lengths; `None` for other durations.
 pub(super) fn months(duration: &str) -> Option<u8> {
     match duration.strip_prefix('P')? {
         "30D" => Some(1),
@@ -250,7 +250,7 @@ impl OfferAtAws {
     ///
     /// # Errors
     ///
-    /// When the details are not of that shape.
+    /// Fails when the details do not have that form.
     pub fn read(id: String, details: Value) -> Result<Self, MarketplaceError> {
         let details: OfferDetails = read("an offer", details)?;
         let terms = details.terms.iter().map(|term| read("a term", term.clone()));
@@ -293,7 +293,7 @@ impl OfferAtAws {
     }
 }
 
-/// When a day ends: offers are told to be available until a day, or until a moment of it.
+/// Returns the time at which availability ends: AWS gives the last day, or a time.
 fn end(text: &str) -> Result<Timestamp, MarketplaceError> {
     let day = || {
         let end = text.parse::<Date>().ok()?.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
@@ -400,7 +400,7 @@ mod tests {
         let wanted = [("events", None, Decimal::new(1, 2)), ("seats", Some(12), Decimal::new(300, 0))];
         assert!(prices.eq(wanted), "{:?}", offer.prices);
         assert_eq!(offer.pricing_terms.len(), 2);
-        // It is open until its last day is over.
+        // The offer is open until the end of its last day.
         for (now, is_public) in [("2030-01-01T23:59:59Z", true), ("2030-01-02T00:00:00Z", false)] {
             assert_eq!(offer.is_public(now.parse().unwrap()), is_public, "{now}");
         }

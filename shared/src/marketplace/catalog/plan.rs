@@ -1,7 +1,7 @@
-//! What differs between a described listing and what AWS shows, as change sets of the Catalog API.
+//! The differences between a described listing and what AWS shows, as change sets of the Catalog API.
 //!
-//! Only what is described is changed, and nothing is taken away that AWS shows and the listing does not describe. What
-//! differs and cannot be changed this way is a hint.
+//! Only described parts are changed, and nothing is removed that AWS shows and the listing does not describe. A
+//! difference that cannot be changed this way is a hint.
 
 mod offer;
 mod prices;
@@ -17,21 +17,21 @@ use url::Url;
 use super::{Life, OfferAtAws, ProductAtAws};
 use crate::listing::Listing;
 
-/// What is to be sent, so that AWS shows what is described.
+/// The change sets that make AWS show what is described.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Plan {
-    /// One after another: each needs that the one before has succeeded.
+    /// The change sets in order: each one requires that the one before has succeeded.
     pub change_sets: Vec<ChangeSet>,
-    /// What differs and is not sent: why not, and what to do.
+    /// The differences that are not sent, each with the reason and what to do.
     pub hints: Vec<String>,
 }
 
 /// Changes that AWS makes together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangeSet {
-    /// By what it is found again in the AWS Marketplace Management Portal.
+    /// The name that it has in the AWS Marketplace Management Portal.
     pub name: String,
-    /// In the order in which they are made.
+    /// The changes, in the order in which they are made.
     pub changes: Vec<Change>,
 }
 
@@ -40,27 +40,27 @@ pub struct ChangeSet {
 pub struct Change {
     /// The kind of change.
     pub change_type: &'static str,
-    /// What is changed.
+    /// The entity that is changed.
     pub entity: Target,
-    /// What AWS is told.
+    /// The details that AWS receives.
     pub details: Value,
-    /// What people are told.
+    /// The differences that the operator sees.
     pub differences: Vec<Difference>,
 }
 
-/// What a change is of.
+/// The entity that a change is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// The product of that id.
+    /// The product with this id.
     Product(String),
-    /// The offer of that id.
+    /// The offer with this id.
     Offer(String),
-    /// The offer that this change set makes.
+    /// The offer that this change set creates.
     NewOffer,
 }
 
 impl Target {
-    /// Its type, with the version that the details are of.
+    /// Returns the entity type, with the version of the details.
     pub fn entity_type(&self) -> &'static str {
         match self {
             Self::Product(_) => "SaaSProduct@1.0",
@@ -68,7 +68,7 @@ impl Target {
         }
     }
 
-    /// Its id; none of one that is not there yet.
+    /// Returns the id; `None` for an entity that does not exist yet.
     pub fn id(&self) -> Option<&str> {
         match self {
             Self::Product(id) | Self::Offer(id) => Some(id),
@@ -83,14 +83,14 @@ impl Serialize for Target {
     }
 }
 
-/// Something that AWS shows otherwise than it is described.
+/// A difference between what AWS shows and what is described.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What it is.
+    /// The part that differs.
     pub what: String,
-    /// What AWS shows; empty if it shows nothing.
+    /// The value that AWS shows; empty if it shows nothing.
     pub at_aws: String,
-    /// What it is to show.
+    /// The described value.
     pub described: String,
 }
 
@@ -100,7 +100,7 @@ impl Difference {
     }
 }
 
-/// Plans what AWS is to be told so that it shows `listing`, whose stack has that registration URL.
+/// Plans the changes that make AWS show `listing`, whose stack has the registration URL `registration`.
 pub fn plan(
     listing: &Listing,
     registration: &Url,
@@ -140,12 +140,13 @@ pub fn plan(
     Plan { change_sets: change_sets.into_iter().flatten().collect(), hints }
 }
 
-/// A text without what AWS or an editor may do to its ends and lines.
+/// Returns a text with normalized line breaks and without surrounding blanks, both of which AWS or an editor may
+/// change.
 fn tidy(text: &str) -> String {
     text.trim().replace("\r\n", "\n")
 }
 
-/// Whether AWS keeps what is at an address as a copy of its own, so that the address tells nothing of where it is from.
+/// Returns `true` if a URL is that of AWS's own copy of a file, which says nothing about where the file came from.
 fn is_copy_of_aws(url: &str) -> bool {
     let url = Url::parse(url).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Access: a buyer whom AWS serves has it, and one whom AWS has not served for an hour has none.
+//! Judges access: a buyer whom AWS serves has access, and a buyer whom AWS has not served for an hour has none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,26 +12,26 @@ use crate::buyers::Holding;
 use crate::stack::Stack;
 use crate::world::World;
 
-/// For how long a license that has ended may still grant access.
+/// The longest time for which a license that has ended may still grant access.
 const FINAL_HOUR: SignedDuration = SignedDuration::from_mins(61);
 
-/// How long after AWS has provisioned a license its events may take, once nothing holds them up.
+/// The longest time that events may take after AWS has provisioned a license, once nothing delays them.
 const SETTLED: SignedDuration = SignedDuration::from_mins(30);
 
-/// How AWS stands to a buyer.
+/// The state of a buyer in AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// AWS has provisioned a license and not revoked it.
     Served { since: Timestamp },
     /// AWS has revoked every license.
     Revoked { since: Timestamp },
-    /// A license is to be provisioned or revoked soon.
+    /// A license will soon be provisioned or revoked.
     Between,
 }
 
-/// Compares everybody's access with how AWS stands to them.
+/// Compares the access of every buyer with the state of the buyer in AWS.
 ///
-/// While things go wrong only revoked access is judged, and only where every event was delivered.
+/// Until the faults end, only revoked access is judged, and only if every event was delivered.
 pub async fn judge_all(world: &Arc<World>) {
     let stacks = world.stacks.clone();
     for stack in &stacks {
@@ -50,7 +50,7 @@ pub async fn judge_all(world: &Arc<World>) {
     }
 }
 
-/// Whether every event that was not lost has been delivered, and lost ones were repaired.
+/// Returns `true` if the faults have ended, or if every due event has been delivered and none was lost.
 fn has_heard_all(world: &World, stack: &Stack) -> bool {
     if world.is_over() {
         return true;
@@ -82,13 +82,14 @@ async fn judge_holding(
             linked.push((shown.text("/tenant").to_owned(), grants));
         }
     }
-    // A buyer is served by the key that grants access: the other one's tenant may be another, or one that it was taken from.
+    // The key that grants access serves the buyer. The other key may have another tenant, or one from which an operator
+    // has unlinked it.
     for (tenant, _) in linked.into_iter().filter(|(_, grants)| *grants || !has_access) {
         granting.entry(tenant).or_default().push(standing);
     }
     let license = &holding.license;
     match standing {
-        // Only the reconciliation knows of an end that another backend was told of.
+        // Only the reconciliation detects an end whose events went to another backend.
         Standing::Revoked { since } if !world.is_over() && world.losses().went_elsewhere(holding, since) => {}
         Standing::Revoked { since } if has_access && now.duration_since(since) > FINAL_HOUR => {
             world.differ(license, format!("{license} has access, and AWS has not served its buyer since {since}"));
@@ -104,7 +105,8 @@ async fn judge_holding(
     }
 }
 
-/// A tenant may use something if AWS serves one of its licenses, and nothing if it serves none.
+/// Compares the decisions about each tenant with AWS: a tenant is allowed something if AWS serves one of its licenses,
+/// and nothing if AWS serves none.
 async fn judge_tenants(world: &World, stack: &Stack, granting: &BTreeMap<String, Vec<Standing>>) {
     let now = world.now();
     let tenants: Vec<(String, LicenseId)> = {
@@ -130,7 +132,7 @@ async fn judge_tenants(world: &World, stack: &Stack, granting: &BTreeMap<String,
     }
 }
 
-/// Whether AWS serves a holding's buyer for certain.
+/// Returns `true` if AWS certainly serves the buyer of a holding.
 pub(super) fn is_served(world: &World, holding: &Holding) -> bool {
     matches!(standing_of(world, holding, world.now()), Standing::Served { .. })
 }

@@ -1,4 +1,5 @@
-//! The application's events: numbered without a gap, each with a cause at AWS or an operator behind it.
+//! Judges the application's events: they are numbered without a gap, and each activation after an ending has a cause in
+//! AWS.
 
 use stallkeeper::ids::LicenseId;
 use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
@@ -45,7 +46,7 @@ fn judge_numbers(events: &[OutboundEvent]) -> Vec<String> {
     if numbers == expected { Vec::new() } else { vec![format!("its events have the numbers {numbers:?}")] }
 }
 
-/// A license that has ended is activated only by what AWS did after an ending.
+/// Judges that a license that has ended is activated again only if AWS activated it after an ending.
 fn judge_causes(world: &World, holding: &Holding, events: &[OutboundEvent]) -> Vec<String> {
     let buyers = world.buyers();
     let times = |of: &std::collections::BTreeSet<(LicenseId, jiff::Timestamp)>| -> Vec<jiff::Timestamp> {
@@ -73,7 +74,7 @@ fn judge_causes(world: &World, holding: &Holding, events: &[OutboundEvent]) -> V
     wrong
 }
 
-/// Links and unlinks take turns.
+/// Judges that links and unlinks alternate.
 fn judge_tenants(events: &[OutboundEvent]) -> Vec<String> {
     let mut tenant = None;
     let mut wrong = Vec::new();
@@ -96,8 +97,8 @@ fn judge_tenants(events: &[OutboundEvent]) -> Vec<String> {
     wrong
 }
 
-/// A license and the one that it took over from never belong to two tenants, unless each had its own before AWS's events
-/// made them one line.
+/// Judges that a license and its predecessor do not belong to two tenants, unless each had its own tenant before AWS's
+/// events joined them.
 async fn judge_line(stack: &Stack, id: &LicenseId, events: &[OutboundEvent]) -> Vec<String> {
     let Ok(Some(license)) = stack.store.license(id).await else { return Vec::new() };
     let Some(before) = &license.predecessor else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! Held records: of a buyer whom AWS serves and who has registered, now or before a renewal, nothing is held for want of
-//! the buyer's name.
+//! Judges held records: no record stays held because the buyer is unknown, if AWS serves the buyer and the buyer has
+//! registered, now or before a renewal.
 
 use jiff::SignedDuration;
 use stallkeeper::metering::RecordState;
@@ -9,10 +9,10 @@ use super::access::is_served;
 use crate::watch::{named, records};
 use crate::world::World;
 
-/// How long a record may be held once AWS names its buyer.
+/// The longest time that a record may be held once AWS identifies its buyer.
 const RECONCILED_WITHIN: SignedDuration = SignedDuration::from_mins(61);
 
-/// Judges that nothing has been held for long.
+/// Judges that no record has been held for too long.
 pub async fn judge(world: &World) {
     let now = world.now();
     let hours = (UsageHour::of(now - SignedDuration::from_hours(30)), UsageHour::of(now).next());

@@ -1,5 +1,5 @@
-//! Judges a world that has come to its end: by what the application was told, what AWS has booked, and what the
-//! records say; never by how the product comes to it.
+//! Judges a world at its end: by the answers that the application received, the bookings in AWS, and the records; never
+//! by the product's internal steps.
 
 pub mod access;
 mod events;
@@ -10,22 +10,22 @@ use stallkeeper::ids::LicenseId;
 
 use crate::world::World;
 
-/// What is not as it must be.
+/// A deviation from the expected result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The license that it is about, if it is about one.
+    /// The license, if the difference is about one.
     pub license: Option<String>,
-    /// What it is.
+    /// The description.
     pub what: String,
 }
 
 impl Difference {
-    /// One about a license.
+    /// Returns a difference about a license.
     pub fn about(license: &LicenseId, what: String) -> Self {
         Self { license: Some(license.to_string()), what }
     }
 
-    /// One about the whole world.
+    /// Returns a difference about the whole world.
     pub fn of_world(what: String) -> Self {
         Self { license: None, what }
     }

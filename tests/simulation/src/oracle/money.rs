@@ -1,4 +1,4 @@
-//! Money: what was accepted is billed once, or a record or a note names what became of it.
+//! Judges money: accepted usage is billed once, or a record or a note says why it is not billed.
 //!
 //! A buyer who moves from a customer key to a license key has one ledger: the sums are by buyer, dimension and month.
 
@@ -20,17 +20,17 @@ use crate::stack::Stack;
 use crate::watch::{named, records, state};
 use crate::world::World;
 
-/// A license's dimension in a billing month.
+/// A buyer's key and dimension in a billing month.
 type Account = (LicenseId, DimensionKey, String);
 
-/// What may be billed, what is, and what the records name as not billed.
+/// The amounts that may be billed and are billed, and the amounts that records and notes list as not billed.
 #[derive(Debug, Default)]
 struct Sums {
     least: Decimal,
     most: Decimal,
     billed: Decimal,
     named: Decimal,
-    /// What a contract includes.
+    /// The amount that the contract includes.
     included: Decimal,
 }
 
@@ -106,8 +106,8 @@ impl Judged {
         self.0.push(Difference::about(license, what));
     }
 
-    /// What AWS has booked of ours, by record: in the style of its hour, in no hour in two, and only for stages that have a
-    /// stack.
+    /// Returns Stallkeeper's bookings in AWS by record. Judges that each is in the style of its key, that no hour has
+    /// two styles, and that each product has a stack.
     fn read_bill(
         &mut self,
         world: &World,
@@ -151,7 +151,7 @@ impl Judged {
         booked
     }
 
-    /// What a note names as not billed: no hour of its month could take it any more.
+    /// Adds the amounts of the notes about usage that is not billed, since no hour of its month could take it any more.
     async fn read_notes(&mut self, world: &World, sums: &mut BTreeMap<Account, Sums>) {
         for stack in &world.stacks {
             let mut cursor = None;
@@ -178,7 +178,7 @@ impl Judged {
         }
     }
 
-    /// Every key that was accepted with two contents in the revision that counts is listed.
+    /// Judges that every key that was accepted with two contents in the revision that counts is listed.
     async fn judge_contradictions(&mut self, world: &World, stack: &Stack) {
         let mut listed: BTreeSet<(LicenseId, UsageHour, DimensionKey)> = BTreeSet::new();
         let mut cursor = None;
@@ -213,7 +213,7 @@ impl Judged {
         }
     }
 
-    /// Of each agreement, what exceeds the contract is in records, and no more.
+    /// Judges that the records bill exactly the usage beyond the contract, for each agreement.
     async fn judge_overages(&mut self, world: &World, holding: &Holding, id: &LicenseId, records: &[HourlyRecord]) {
         let Some(stack) = world.stack(holding.stage) else { return };
         let overages = match stack.store.overages(id).await {
@@ -258,7 +258,8 @@ impl Judged {
         }
     }
 
-    /// What a record says must agree with the bill; what it says is not billed is added to what is named.
+    /// Judges that a record agrees with the bill. Adds the quantity of a record that is not billed to the named
+    /// amounts.
     fn judge_record(
         &mut self,
         world: &World,
@@ -330,17 +331,18 @@ impl Judged {
     }
 }
 
-/// How long before AWS's window closes AWS takes records again in a world of last chances, and a record must be made, for
-/// the reporter to have to send it.
+/// The time before the close of the month's window within which AWS must accept records again, for the reporter to have
+/// to send them.
 const LAST_CHANCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// Whether a record of the old month expired though AWS would have taken it in the last minutes of the month's window.
+/// Returns `true` if a record of the old month expired although AWS would have accepted it in the last minutes of the
+/// month's window.
 fn had_its_last_chance(world: &World, record: &HourlyRecord) -> bool {
     let Some(until) = world.scene.refused_until else { return false };
     let closes = record.name.hour.month().window_closes();
     let is_of_old_month = closes > until && closes.duration_since(until) < LAST_CHANCE;
     let is_open = record.window_closes() == closes;
-    // Of who has left since, AWS takes it for an hour; two minutes of that are enough to send it.
+    // After a buyer has left, AWS accepts the record for one hour. Two minutes of that hour are enough to send it.
     let is_too_late = |ending: Timestamp| until.duration_since(ending) > SignedDuration::from_mins(58);
     let buyers = world.buyers();
     let mut endings = buyers.endings.iter().filter(|(license, _)| *license == record.name.license);
@@ -352,7 +354,7 @@ fn account(world: &World, name: &RecordName) -> Account {
     (world.buyers().key_of(&name.license), name.dimension.clone(), month(name.hour))
 }
 
-/// The billing month of an hour, such as `2027-03`.
+/// Returns the billing month of an hour, such as `2027-03`.
 fn month(hour: UsageHour) -> String {
     hour.to_string().chars().take(7).collect()
 }

@@ -1,13 +1,13 @@
-//! A browser: it keeps cookies, follows redirects, and looks at every page that it is shown.
+//! A browser that keeps cookies, follows redirects, and checks every page that it shows.
 
 use reqwest::{Client, RequestBuilder, header, redirect};
 use sandbox::people::hidden_field;
 use tests::log::keep_secret;
 
-/// What is closed by itself.
+/// The elements without an end tag.
 const VOID: [&str; 6] = ["!doctype", "meta", "link", "input", "br", "img"];
 
-/// Somebody at their machine.
+/// A browser of one user.
 pub struct Browser {
     http: Client,
     application: String,
@@ -15,7 +15,7 @@ pub struct Browser {
     page: Page,
 }
 
-/// What the browser shows.
+/// The page that the browser shows.
 #[derive(Debug, Default, Clone)]
 pub struct Page {
     pub status: u16,
@@ -37,19 +37,19 @@ impl Browser {
         Self { http, application, cookie: None, page: Page::default() }
     }
 
-    /// What is shown, to be changed as nobody should.
+    /// Returns the page for modification, to simulate a manipulated page.
     pub fn page_mut(&mut self) -> &mut Page {
         &mut self.page
     }
 
-    /// Opens a page of the application, or the address that the registration page sent the browser on to.
+    /// Opens a page of the application, or the address to which the registration page redirected the browser.
     pub async fn open(&mut self, address: &str) -> Page {
         let path = address.strip_prefix(&self.application).unwrap_or(address).to_owned();
         let request = self.http.get(format!("{}{path}", self.application));
         self.go(request, path).await
     }
 
-    /// Sends a form of the page that is shown.
+    /// Sends a form of the current page.
     pub async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let token = hidden_field(&self.page.text, "form_token").unwrap_or_else(|| panic!("no form: {:?}", self.page));
         keep_secret(&token);
@@ -90,7 +90,7 @@ impl Browser {
     }
 }
 
-/// What holds of every page: it is well-formed, every field has its label, and no code is in it.
+/// Asserts the properties of every page: it is well-formed, every field has its label, and it contains no code.
 fn look_at(page: &Page) {
     assert!(!page.path.contains("code=") && !page.shows("code="), "{page:?}");
     let mut open: Vec<&str> = Vec::new();

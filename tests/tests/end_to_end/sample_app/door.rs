@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What becomes of what goes through.
+/// The state of the network.
 #[derive(Debug, Default)]
 struct Weather {
-    /// Nothing gets through.
+    /// `true` if no request gets through.
     is_shut: bool,
-    /// So many answers to requests that begin so are lost.
+    /// A prefix of requests, and the number of answers to such requests that are lost.
     lost: (String, usize),
     /// All requests that got through, as they were sent.
     requests: Vec<Vec<u8>>,
@@ -25,7 +25,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// A network in front of the server at that address.
+    /// Starts a network in front of the server at the given address.
     pub async fn before(server: &str) -> Self {
         let server = server.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -41,28 +41,28 @@ impl Door {
         door
     }
 
-    /// The next answers to such requests, such as `POST /v1/usage`, are lost.
+    /// Loses the next answers to requests with this prefix, such as `POST /v1/usage`.
     pub fn lose(&self, requests: &str, times: usize) {
         self.weather.lock().unwrap().lost = (requests.to_owned(), times);
     }
 
-    /// Stallkeeper cannot be reached, or again.
+    /// Makes Stallkeeper unreachable, or reachable again.
     pub fn shut(&self, is_shut: bool) {
         self.weather.lock().unwrap().is_shut = is_shut;
     }
 
-    /// All requests that got through, as they were sent.
+    /// Returns all requests that got through, as they were sent.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.weather.lock().unwrap().requests.clone()
     }
 
-    /// How many such requests got through, answered or not.
+    /// Returns the number of requests with this prefix that got through, answered or not.
     pub fn count(&self, requests: &str) -> usize {
         let weather = self.weather.lock().unwrap();
         weather.requests.iter().filter(|request| request.starts_with(requests.as_bytes())).count()
     }
 
-    /// The first of such requests arrives once more, as one that was held up on its way.
+    /// Sends the first request with this prefix again, as if it had been delayed on the way.
     pub async fn repeat_first(&self, requests: &str) {
         let first = {
             let weather = self.weather.lock().unwrap();
@@ -77,7 +77,8 @@ impl Door {
     }
 }
 
-/// Carries bytes both ways, until one side is done or an answer is lost: then both see the connection end.
+/// Copies bytes in both directions until one side closes the connection or an answer is lost. Then both connections
+/// end.
 async fn carry(mut client: TcpStream, mut server: TcpStream, weather: Arc<Mutex<Weather>>) {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
@@ -89,7 +90,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, weather: Arc<Mutex<
                     if weather.is_shut {
                         return;
                     }
-                    // A small request comes in one piece.
+                    // A small request arrives in one read.
                     weather.requests.push(asked[..length].to_vec());
                 }
                 if server.write_all(&asked[..length]).await.is_err() {

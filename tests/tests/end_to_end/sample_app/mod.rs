@@ -1,4 +1,4 @@
-//! The sample application, as buyers and users walk it in their browsers.
+//! The sample application, as buyers and users see it in their browsers.
 
 mod browser;
 mod door;
@@ -22,7 +22,8 @@ use tokio::net::TcpListener;
 const PASSWORD: &str = "a short sentence";
 const SECRET_ACCESS_KEY: &str = "the secret of the application's role";
 
-/// A world whose buyers go on to a sample application that reaches Stallkeeper by a network that may fail.
+/// An environment whose buyers are redirected to a sample application that reaches Stallkeeper through an unreliable
+/// network.
 struct Shop {
     world: World,
     door: Door,
@@ -60,7 +61,7 @@ impl Shop {
         Browser::at(&self.application)
     }
 
-    /// A buyer who has a workspace with what they bought.
+    /// Makes a buyer who has a workspace with the purchase.
     async fn customer(&self, product: &str, dimensions: serde_json::Value) -> (Bought, Browser) {
         let purchase = self.world.buy(product, dimensions).await;
         let mut browser = self.browser();
@@ -72,13 +73,13 @@ impl Shop {
         (purchase, browser)
     }
 
-    /// An hour passes, and the next minutes until it is billed.
+    /// Advances the clock by an hour, and by the minutes until the hour is billed.
     async fn next_hour(&self) {
         self.world.advance(SignedDuration::from_mins(75)).await;
     }
 }
 
-/// The buyer leaves a contact on the registration page and goes on to the application.
+/// Leaves a contact on the registration page, and follows the redirect to the application.
 async fn arrive(world: &World, browser: &mut Browser, purchase: &Bought, email: &str) -> Page {
     let on = world.register(&purchase.token, email).await.location.unwrap();
     browser.open(&on).await
@@ -92,7 +93,7 @@ async fn link_to_new(browser: &mut Browser, name: &str) -> Page {
     browser.send("/tenants", &[("account_is_ours", "yes"), ("tenant", "new"), ("name", name)]).await
 }
 
-/// Somebody who signs up by themselves, with a workspace of their own.
+/// Signs up without a purchase, with a workspace of its own.
 async fn walk_in(browser: &mut Browser, email: &str, workspace: &str) -> Page {
     browser.open("/sign-up").await;
     sign_up(browser, email).await;
@@ -105,7 +106,7 @@ async fn make_requests(browser: &mut Browser, quantity: &str) -> Page {
     browser.send("/work", &[("dimension", "requests"), ("quantity", quantity)]).await
 }
 
-/// Presses "Send now" until nothing waits.
+/// Presses "Send now" until no report waits.
 async fn send_all(browser: &mut Browser) -> Page {
     for _ in 0..10 {
         let page = browser.open("/work").await;
@@ -159,7 +160,8 @@ async fn a_lost_answer_to_the_redemption_costs_the_buyer_nothing() {
     assert!(page.status == 200 && page.shows("buyer@example.com"), "{page:?}");
     assert_eq!(shop.door.count("POST /v1/handoffs"), 5);
     sign_up(&mut browser, "buyer@example.com").await;
-    // Nor does one to the link, though the license is linked then, and asked for with another workspace again.
+    // A lost answer to the link costs the buyer nothing either: the license is linked already when the buyer asks for
+    // another workspace.
     shop.door.lose("PUT /v1/licenses", 3);
     assert_eq!(link_to_new(&mut browser, "Acme").await.status, 503);
     browser.open("/tenants").await;
@@ -213,12 +215,12 @@ async fn while_stallkeeper_is_away_work_goes_on_and_its_usage_waits() {
     make_requests(&mut browser, "1").await;
     send_all(&mut browser).await;
     shop.door.shut(true);
-    // The gate's answers are old by now, but the last known ones.
+    // The gate's cached decisions are old by now, but they are the last known ones.
     shop.world.advance(SignedDuration::from_mins(2)).await;
     let page = make_requests(&mut browser, "6").await;
     assert!(page.status == 200 && page.shows("1 of your reports waits to be sent"), "{page:?}");
     assert_eq!(browser.open("/").await.status, 503);
-    // It happened in this hour, and is sent in the next.
+    // The usage happened in this hour, and is sent in the next.
     shop.world.advance(SignedDuration::from_mins(50)).await;
     shop.door.shut(false);
     send_all(&mut browser).await;
@@ -266,7 +268,7 @@ async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
     let second = shop.world.buy("demo-contract", json!({ "seats": 3 })).await;
     let tenant = shop.world.license(&first.license).await["tenant"].as_str().unwrap().to_owned();
 
-    // In another browser, in which nobody has signed in.
+    // The buyer uses another browser without a session.
     let mut browser = shop.browser();
     let cookie = shop.world.arrive(&second.token).await.cookie.unwrap();
     let on = shop.world.leave_contact(&cookie, "buyer@example.com", "existing").await.location.unwrap();
@@ -293,7 +295,7 @@ async fn a_license_that_has_a_tenant_lets_its_users_in_and_nobody_else() {
     assert!(page.status == 409 && page.shows("belongs to another account already"), "{page:?}");
     assert!(!page.shows("Acme") && !page.shows(&purchase.account), "{page:?}");
     assert!(stranger.open("/").await.shows("<h1>Globex</h1>"), "their own workspace stays theirs");
-    // Nor is anybody without an account offered one.
+    // A buyer without an account is not offered a workspace either.
     let page = arrive(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
     assert_eq!(page.path, "/sign-in");
 }
@@ -363,7 +365,7 @@ async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketpla
     assert_eq!(other.send("/leave", &[]).await.path, "/tenants");
     assert!(!other.open("/tenants").await.shows("Globex"));
 
-    // Once it is over, leaving is possible here as well.
+    // After the agreement has ended, the buyer can leave here as well.
     shop.world.end(&purchase.agreement).await;
     shop.world.advance(SignedDuration::from_mins(70)).await;
     buyer.open("/leave").await;
@@ -430,9 +432,9 @@ async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dro
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     browser.open("/work").await;
     shop.world.end(&purchase.agreement).await;
-    // The gate has its answer from before, and does not know yet.
+    // The gate still has its cached decision, and does not know about the end.
     browser.send("/work", &[("dimension", "requests"), ("quantity", "4")]).await;
-    // Until then an earlier attempt to report it may be on its way.
+    // Until then an earlier attempt to report the usage may be under way.
     shop.world.advance(SignedDuration::from_mins(3)).await;
     let page = send_all(&mut browser).await;
     assert!(page.shows("Not billed") && page.shows("4 requests: license_ended"), "{page:?}");
@@ -443,7 +445,8 @@ async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dro
     assert!(page.status == 403 && page.shows("not in force"), "{page:?}");
 }
 
-/// Somebody who has bought 10 events in advance, and pays for more, in a world where a renewal brings another license.
+/// Makes a buyer who has bought 10 events in advance and pays for more, in an environment where a renewal creates
+/// another license.
 async fn renewing(shop: &Shop) -> (Bought, Browser) {
     let (purchase, mut browser) = shop.customer("demo-consumption", json!({ "events_included": 10 })).await;
     browser.open("/work").await;
@@ -462,7 +465,7 @@ async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
     let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
     let heir = renew(&shop, &purchase).await;
-    // The gate has its answer from before.
+    // The gate still has its cached decision.
     browser.send("/work", &RECORD_EVENTS).await;
     shop.world.advance(SignedDuration::from_mins(3)).await;
     send_all(&mut browser).await;
@@ -479,7 +482,7 @@ async fn usage_that_may_have_been_taken_in_before_a_renewal_is_not_billed_to_bot
     browser.send("/work", &RECORD_EVENTS).await;
     browser.send("/work/send", &[]).await;
     let heir = renew(&shop, &purchase).await;
-    // Until then Stallkeeper may remember the license as it was, and bills it rightly.
+    // Until then Stallkeeper may remember the license as it was, and bills it correctly.
     shop.world.advance(SignedDuration::from_mins(2)).await;
     shop.door.lose("", 0);
     let page = send_all(&mut browser).await;
@@ -499,7 +502,7 @@ async fn a_code_works_once_and_a_form_only_in_its_own_session() {
     let page = shop.browser().open(&on).await;
     assert!(page.status == 410 && page.shows("Set up your account"), "{page:?}");
 
-    // A page of another session, and so a form token of another.
+    // The page belongs to another session, and so does its form token.
     let mut other = shop.browser();
     other.open("/sign-up").await;
     std::mem::swap(&mut browser.page_mut().text, &mut other.page_mut().text);

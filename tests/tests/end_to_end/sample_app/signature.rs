@@ -1,9 +1,9 @@
-//! Signature Version 4, computed once more from what went over the wire, as AWS's documents describe it. The sandbox takes
-//! any signature, AWS does not.
+//! Signature Version 4, computed independently from the request that was sent, as the AWS documentation describes it.
+//! The sandbox accepts any signature, AWS does not.
 
 use sha2::{Digest, Sha256};
 
-/// Checks the signature of a request as it was sent; answers the names of the headers that are signed.
+/// Checks the signature of a request as it was sent. Returns the names of the signed headers.
 pub fn check(request: &[u8], secret: &str) -> Vec<String> {
     let text = String::from_utf8(request.to_vec()).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -36,7 +36,7 @@ fn sha256(text: impl AsRef<[u8]>) -> Vec<u8> {
     Sha256::digest(text).to_vec()
 }
 
-/// HMAC-SHA256 (RFC 2104).
+/// Returns the HMAC-SHA256 (RFC 2104) of a text.
 fn hmac(key: &[u8], text: &str) -> Vec<u8> {
     let mut block = [0; 64];
     let key = if key.len() > 64 { sha256(key) } else { key.to_vec() };

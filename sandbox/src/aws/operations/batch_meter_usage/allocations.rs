@@ -14,7 +14,7 @@ use crate::aws::protocol::Document;
 
 const MOST: usize = 2500;
 const MOST_TAGS: usize = 5;
-/// As the model writes it: ` -=` within the brackets is a range.
+/// The pattern as the model writes it: ` -=` within the brackets is a range.
 const TAG_PATTERN: &str = r"^[a-zA-Z0-9+ -=._:\/@]+$";
 const KEY: TextRule = TextRule { shortest: 1, longest: 100, pattern: TAG_PATTERN, allows: in_tag };
 const VALUE: TextRule = TextRule { shortest: 1, longest: 256, pattern: TAG_PATTERN, allows: in_tag };
@@ -23,7 +23,7 @@ fn in_tag(c: char) -> bool {
     c.is_ascii_alphanumeric() || (' '..='=').contains(&c) || "+._:/@".contains(c)
 }
 
-/// The record's parts; none if it has no allocations.
+/// Returns the record's parts; an empty list if it has no allocations.
 pub(super) fn read(record: &UsageRecord<'_>) -> Result<Vec<Allocation>, ServiceError> {
     let Some(documents) = record.allocations else { return Ok(Vec::new()) };
     if !(1..=MOST).contains(&documents.len()) {

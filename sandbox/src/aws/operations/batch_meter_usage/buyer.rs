@@ -1,4 +1,4 @@
-//! Whose usage a record is: named by license, or by product code with a customer or an account.
+//! The buyer of a record, named by license, or by product code with a customer or an account.
 
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Mode;
@@ -18,7 +18,7 @@ const PRODUCT_CODE: TextRule = TextRule {
     allows: |c| c.is_ascii_alphanumeric() || "-/=:_.@".contains(c),
 };
 
-/// The buyer of each record and what they bought, if all of it is one product.
+/// Returns the buyer and the product of each record, if all records are about one product.
 pub(super) fn buyers(
     marketplace: &Marketplace,
     request: &Document,

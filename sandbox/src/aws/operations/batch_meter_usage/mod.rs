@@ -1,8 +1,8 @@
-//! BatchMeterUsage (Metering Service API reference): what buyers used.
+//! BatchMeterUsage (Metering Service API reference): the usage of buyers.
 //!
-//! A call is about one product, and anything that is wrong with one of its records refuses the whole of it; only
-//! whether the buyer is subscribed and whether the hour is free is answered for each record. `record` reads what one
-//! says, `buyer` whose usage it is and `window` whether it comes in time.
+//! A call is about one product, and any error in one of its records refuses the whole call. Only two conditions are
+//! answered for each record: that the buyer is subscribed, and that the hour is not booked yet. `record` reads a
+//! record, `buyer` finds its buyer, and `window` checks its time.
 
 mod allocations;
 mod buyer;
@@ -19,14 +19,14 @@ use crate::aws::region::Region;
 use crate::aws::service::Service;
 use record::UsageRecord;
 
-/// "can process up to 25 UsageRecords at a time"
+/// The most records in a call: "can process up to 25 UsageRecords at a time".
 const MOST: usize = 25;
 
-/// "each request must be less than 1 MB in size"
+/// The size in bytes that a body must stay below: "each request must be less than 1 MB in size".
 pub(super) const LARGEST_BODY: usize = 1_000_000;
 
-/// Books the records but for the first `unprocessed` of them, which come back as what the service failed at. They
-/// must be right all the same.
+/// Books the records except the first `unprocessed` of them, which come back as if the service had failed to process
+/// them. Those must be valid all the same.
 pub(super) fn answer(
     marketplace: &Marketplace,
     request: &Document,
@@ -47,7 +47,7 @@ pub(super) fn answer(
     Ok(Record::new().with("Results", shuffled(results)).with("UnprocessedRecords", unprocessed).into())
 }
 
-/// The product that a call is about, as far as it names one.
+/// Returns the product that a call is about, as far as the call names one.
 pub(super) fn product(marketplace: &Marketplace, request: &Document) -> Option<String> {
     let input = Input::of(request, "request").ok()?;
     if let Some(Document::Text(product)) = input.value("ProductCode") {
@@ -70,7 +70,7 @@ fn read(request: &Document) -> Result<Vec<UsageRecord<'_>>, ServiceError> {
     records.iter().map(|record| UsageRecord::read(record).map_err(malformed)).collect()
 }
 
-/// The usages that the records stand for, if nothing is wrong with any.
+/// Returns the usages of the records, if every record is valid.
 fn usages(
     marketplace: &Marketplace,
     request: &Document,
@@ -90,7 +90,7 @@ fn usages(
     usages.collect()
 }
 
-/// The model has no error for what breaks its rules; the common one it is then.
+/// Returns the common validation error: the model has no error of its own for input that breaks its rules.
 fn malformed(bad: BadInput) -> ServiceError {
     bad.into_error(|bad| ServiceError::validation(bad.sentence()))
 }
@@ -109,7 +109,8 @@ fn result(record: &UsageRecord<'_>, booked: Booked) -> Document {
     result.with_some("MeteringRecordId", id).into()
 }
 
-/// Never in the order of the request, which no document promises, and always in the same one for the same results.
+/// Returns the results in an order that differs from that of the request, which no document promises. The same results
+/// always have the same order.
 fn shuffled(results: Vec<Document>) -> Vec<Document> {
     let mut places: Vec<(u64, usize)> = results.iter().enumerate().map(|(at, result)| (hash(result), at)).collect();
     places.sort_unstable();

@@ -1,4 +1,4 @@
-//! What one UsageRecord says, by the rules of the API model.
+//! A UsageRecord, read by the rules of the API model.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -9,13 +9,14 @@ use crate::aws::protocol::{Document, Record};
 const DIMENSION: TextRule = TextRule { shortest: 1, longest: 255, pattern: r"[\s\S]+", allows: |_| true };
 const CUSTOMER: TextRule = TextRule { shortest: 0, longest: 255, pattern: r"[\s\S]*", allows: |_| true };
 const ACCOUNT: TextRule = TextRule { shortest: 1, longest: 255, pattern: "^[0-9]+$", allows: |c| c.is_ascii_digit() };
-/// What is none at all is refused as one that is not known, with the service's own error.
+/// Any text is accepted here; one that is not an ARN is refused later like an unknown license, with the service's own
+/// error.
 const LICENSE: TextRule = TextRule { shortest: 0, longest: usize::MAX, pattern: "", allows: |_| true };
 const DECIMAL: TextRule =
     TextRule { shortest: 1, longest: 17, pattern: DECIMAL_PATTERN, allows: |c| c.is_ascii_digit() || c == '.' };
 const DECIMAL_PATTERN: &str = r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?$";
 
-/// The members that a UsageRecord has, and hence that come back.
+/// The members of a UsageRecord, which the answer repeats.
 const MEMBERS: [&str; 8] = [
     "Timestamp",
     "CustomerIdentifier",
@@ -39,7 +40,7 @@ pub(super) struct UsageRecord<'a> {
     pub(super) allocations: Option<&'a [Document]>,
 }
 
-/// How much, and as what it was sent.
+/// A quantity, with the type in which it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantity {
     Whole(u32),
@@ -63,7 +64,7 @@ impl<'a> UsageRecord<'a> {
         })
     }
 
-    /// The record as the answer repeats it.
+    /// Returns the record as the answer repeats it.
     pub(super) fn echo(&self) -> Document {
         let member = |echo: Record, name: &&'static str| echo.with_some(name, self.input.value(name).cloned());
         MEMBERS.iter().fold(Record::new(), member).into()
@@ -71,7 +72,7 @@ impl<'a> UsageRecord<'a> {
 }
 
 impl Quantity {
-    /// One of two members, or none.
+    /// Reads one of the two members, or `None` if both are missing.
     pub(super) fn read(input: Input<'_>, whole: &'static str, decimal: &'static str) -> Result<Option<Self>, BadInput> {
         match (input.quantity(whole)?, input.text(decimal, &DECIMAL)?) {
             (Some(_), Some(_)) => Err(BadInput::breaks(decimal, format!("not be specified together with {whole}"))),
@@ -86,7 +87,7 @@ impl Quantity {
         }
     }
 
-    /// How much. 17 is 17.0, whichever way it was sent.
+    /// Returns the amount. 17 equals 17.0, whichever type was sent.
     pub(super) fn amount(self) -> Decimal {
         match self {
             Self::Whole(amount) => amount.into(),
@@ -95,7 +96,7 @@ impl Quantity {
     }
 }
 
-/// By the model's pattern, which allows no sign, no exponent, no bare point and no zeros before a number.
+/// Reads a decimal by the model's pattern, which allows no sign, no exponent, no bare point and no leading zeros.
 fn read_decimal(text: &str) -> Option<Decimal> {
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

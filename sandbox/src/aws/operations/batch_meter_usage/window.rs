@@ -1,4 +1,4 @@
-//! Whether usage comes in time.
+//! The time window in which usage is accepted.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -6,13 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::error::ServiceError;
 
-/// "Usage records aren't accepted 24 hours or more after an event."
+/// The age at which a record is refused: "Usage records aren't accepted 24 hours or more after an event."
 const LONGEST_AGO: SignedDuration = SignedDuration::from_hours(24);
 
-/// "We accept usage records for the previous billing month until 06:00 UTC on the first day of the next month."
+/// The time in which usage of the previous billing month is accepted: "We accept usage records for the previous billing
+/// month until 06:00 UTC on the first day of the next month."
 const GRACE: SignedDuration = SignedDuration::from_hours(6);
 
-/// Nothing is written about usage of the future; two clocks may differ by so much.
+/// The time by which usage may lie in the future. AWS documents nothing about such usage; this allows for clock skew.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn check(at: Timestamp, now: Timestamp) -> Result<(), ServiceError> {

@@ -1,4 +1,4 @@
-//! DescribeChangeSet, ListChangeSets, CancelChangeSet: how far change sets have come.
+//! DescribeChangeSet, ListChangeSets, CancelChangeSet: the state of change sets.
 
 use jiff::Timestamp;
 
@@ -50,7 +50,7 @@ fn unknown(id: &str) -> ServiceError {
     not_found(format!("Change set '{id}' does not exist."))
 }
 
-/// What a description and a line of a list have in common.
+/// Returns the members that a description and a list entry have in common.
 fn of_all(catalog: &Catalog, change_set: &ChangeSet) -> Record {
     Record::new()
         .with("ChangeSetId", change_set.id.as_str())
@@ -84,7 +84,7 @@ pub(super) fn list(catalog: &Catalog, request: &Document) -> Result<Document, Se
     let mut change_sets = catalog.change_sets();
     change_sets.retain(|change_set| asked.filters.iter().all(|filter| filter.passes(change_set, now)));
     if asked.by_end {
-        // Stable: what has not ended stands last among the oldest, in the order of its start.
+        // The sort is stable: change sets that have not ended come last, in the order of their start.
         change_sets.sort_by_key(|change_set| change_set.ended().unwrap_or(Timestamp::MAX));
     } else {
         change_sets.sort_by_key(|change_set| change_set.started);
@@ -118,7 +118,7 @@ fn read(request: &Document) -> Result<ListChangeSetsInput<'_>, BadInput> {
     Ok(ListChangeSetsInput { filters, by_end, ascends: ascends(order)?, size, cursor })
 }
 
-/// What a change set must be like.
+/// A condition on a change set.
 enum Filter<'a> {
     Name(Vec<&'a str>),
     Status(Vec<&'a str>),

@@ -1,4 +1,4 @@
-//! DescribeEntity: all that the catalog has of a product or an offer.
+//! DescribeEntity: the details of a product or an offer.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::aws::error::ServiceError;
 use crate::aws::input::TextRule;
 use crate::aws::protocol::{Document, Record};
 
-/// The model has only a `ResourceId` here, but AWS takes an id with its revision as well.
+/// The model allows only a `ResourceId` here, but AWS also accepts an id with its revision.
 const ENTITY_ID: TextRule =
     TextRule { allows: |c| c.is_ascii_alphanumeric() || "_-@".contains(c), pattern: r"^[\w\-@]+$", ..RESOURCE_ID };
 

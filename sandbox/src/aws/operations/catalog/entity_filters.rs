@@ -1,4 +1,4 @@
-//! Which entities ListEntities shows: its plain filters, and those of each entity type.
+//! The filters of ListEntities: its plain filters, and those of each entity type.
 
 use jiff::Timestamp;
 
@@ -7,19 +7,19 @@ use super::requests::{NAME, VALUE, missing, only, structure, time, values};
 use crate::aws::catalog::{Entity, EntityKind};
 use crate::aws::input::{BadInput, Input};
 
-/// All must let an entity pass.
+/// Filters that an entity must all pass.
 pub(super) struct Filters<'a>(Vec<Filter<'a>>);
 
 enum Filter<'a> {
-    /// Its id is one of these.
+    /// The id is one of these.
     Id(Vec<&'a str>),
-    /// Its name is one of these.
+    /// The name is one of these.
     Name(Vec<&'a str>),
-    /// Its name has this in it.
+    /// The name contains this.
     NameHas(&'a str),
-    /// A text of its details is one of these.
+    /// A text of the details is one of these.
     Member(&'static str, Vec<&'a str>),
-    /// It was changed last between these.
+    /// The last change is after the first time and before the second.
     LastModified(Option<Timestamp>, Option<Timestamp>),
 }
 

@@ -1,4 +1,4 @@
-//! ListEntities: which products or offers there are.
+//! ListEntities: the products or offers of the catalog.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::aws::protocol::{Document, Record};
 
 const MOST: usize = 50;
 
-/// The entity types that the model names and the sandbox's seller has none of.
+/// The entity types of the model of which the sandbox's seller has none.
 const OTHERS: [&str; 11] = [
     "AmiProduct",
     "ContainerProduct",
@@ -31,7 +31,7 @@ pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, 
     let asked = read(request).map_err(refused)?;
     let mut entities = match asked.kind {
         Some(kind) if asked.owns => catalog.entities(kind),
-        // Nobody shares entities with the seller.
+        // No other account shares entities with the seller.
         Some(_) | None => Vec::new(),
     };
     entities.retain(|entity| asked.filters.pass(entity));
@@ -45,9 +45,9 @@ pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, 
 }
 
 struct ListEntitiesInput<'a> {
-    /// None for a kind that the seller has none of.
+    /// `None` for a kind of which the seller has no entities.
     kind: Option<EntityKind>,
-    /// Whether the seller's own are asked for.
+    /// `true` if the seller's own entities are requested.
     owns: bool,
     filters: Filters<'a>,
     sort: Sort,
@@ -95,7 +95,7 @@ fn read(request: &Document) -> Result<ListEntitiesInput<'_>, BadInput> {
     Ok(ListEntitiesInput { kind, owns, filters, sort, ascends: ascends(order)?, size, cursor })
 }
 
-/// The member of a union that belongs to a kind of entities.
+/// Returns the member of a union that belongs to a kind of entities.
 pub(super) fn union_member(kind: Option<EntityKind>, product: &'static str, offer: &'static str) -> &'static str {
     match kind {
         Some(EntityKind::Offer) => offer,
@@ -103,7 +103,7 @@ pub(super) fn union_member(kind: Option<EntityKind>, product: &'static str, offe
     }
 }
 
-/// What entities are sorted by.
+/// The property by which entities are sorted.
 enum Sort {
     LastModified,
     Id,
@@ -123,7 +123,7 @@ impl Sort {
     }
 }
 
-/// What the seller calls an entity.
+/// Returns the name that the seller gave an entity.
 pub(super) fn name(entity: &Entity) -> Option<&str> {
     match entity.kind {
         EntityKind::Product => member(entity, "/Description/ProductTitle"),
@@ -131,7 +131,7 @@ pub(super) fn name(entity: &Entity) -> Option<&str> {
     }
 }
 
-/// A text of an entity's details.
+/// Returns a text of an entity's details.
 pub(super) fn member<'a>(entity: &'a Entity, place: &str) -> Option<&'a str> {
     let mut parts = place.trim_start_matches('/').split('/');
     let first = entity.details.get(parts.next()?)?;

@@ -11,7 +11,7 @@ use crate::aws::catalog::Catalog;
 use crate::aws::error::ServiceError;
 use crate::aws::protocol::Document;
 
-/// Answers a call. No document makes it fail but with an error of the service.
+/// Answers a call. Any document is safe as a request: the worst result is an error of the service.
 pub(crate) fn call(catalog: &Catalog, operation: &str, request: &Document) -> Result<Document, ServiceError> {
     match operation {
         "CancelChangeSet" => change_sets::cancel(catalog, request),
@@ -42,7 +42,7 @@ mod tests {
         Catalog::open(Clock::System, seller, vec![listing], SignedDuration::ZERO, names)
     }
 
-    /// A value that a member may have, right ones among them.
+    /// Generates a value of a member, which may be valid.
     fn any_value() -> impl Strategy<Value = Document> {
         let known = ["AWSMarketplace", "SaaSProduct", "SaaSProduct@1.0", "Offer@1.0", "prod-demosubscription01"];
         let others =
@@ -66,7 +66,7 @@ mod tests {
         })
     }
 
-    /// A change that is nearly right: any part of it may be anything.
+    /// Generates a change that is nearly right: any part of it may be anything.
     fn any_change() -> impl Strategy<Value = Document> {
         let right = |text: &'static str| Just(Document::from(text));
         let types = Service::Catalog.operations().iter().copied();

@@ -1,4 +1,4 @@
-//! What requests to the Catalog API have in common, and its errors.
+//! The common parts of requests to the Catalog API, and its errors.
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub(super) const RESOURCE_ID: TextRule = TextRule {
 pub(super) const NAME: TextRule =
     TextRule { shortest: 1, longest: 255, pattern: "^[a-zA-Z]+$", allows: |c| c.is_ascii_alphabetic() };
 
-/// The model's values of filters.
+/// The model's rule for the values of filters.
 pub(super) const VALUE: TextRule =
     TextRule { shortest: 1, longest: 255, pattern: "^(.)+$", allows: |c| c != '\n' && c != '\r' };
 
@@ -40,12 +40,12 @@ pub(super) fn not_found(message: impl Into<String>) -> ServiceError {
     ServiceError::modelled("ResourceNotFoundException", 404, message)
 }
 
-/// The service's words for bad input.
+/// Returns the service's error for bad input.
 pub(super) fn refused(bad: BadInput) -> ServiceError {
     bad.into_error(|bad| invalid(bad.sentence()))
 }
 
-/// The members of a request that is about the one catalog that there is.
+/// Returns the members of a request about `AWSMarketplace`, the only catalog.
 pub(super) fn of_catalog<'a>(request: &'a Document, member: &'static str) -> Result<Input<'a>, BadInput> {
     let input = Input::of(request, "request")?;
     match input.required_text(member, &CATALOG)? {
@@ -54,7 +54,7 @@ pub(super) fn of_catalog<'a>(request: &'a Document, member: &'static str) -> Res
     }
 }
 
-/// How long the page is that is asked for, and where it begins.
+/// Returns the requested page size and the position at which the page starts.
 pub(super) fn page(input: Input<'_>, request: &Document, most: usize) -> Result<(usize, Cursor), BadInput> {
     const STANDARD: usize = 20;
     let size = match input.value("MaxResults") {
@@ -69,12 +69,12 @@ pub(super) fn page(input: Input<'_>, request: &Document, most: usize) -> Result<
     Ok((size, cursor))
 }
 
-/// A member that is a structure, if it is there.
+/// Returns a member that is a structure, if it is present.
 pub(super) fn structure<'a>(input: Input<'a>, member: &'static str) -> Result<Option<Input<'a>>, BadInput> {
     input.value(member).map(|value| Input::of(value, member)).transpose()
 }
 
-/// The plain filters of a list: none, or 1 to 8.
+/// Returns the plain filters of a list request: 0 if the member is missing, otherwise 1 to 8.
 pub(super) fn filters<'a>(input: Input<'a>) -> Result<&'a [Document], BadInput> {
     const MOST: usize = 8;
     match input.list("FilterList")? {
@@ -84,7 +84,7 @@ pub(super) fn filters<'a>(input: Input<'a>) -> Result<&'a [Document], BadInput> 
     }
 }
 
-/// A list of 1 to 10 values.
+/// Returns a list of 1 to 10 values.
 pub(super) fn values<'a>(input: Input<'a>, member: &'static str) -> Result<Option<Vec<&'a str>>, BadInput> {
     let Some(values) = input.list(member)? else { return Ok(None) };
     if values.is_empty() || values.len() > 10 {
@@ -93,7 +93,7 @@ pub(super) fn values<'a>(input: Input<'a>, member: &'static str) -> Result<Optio
     values.iter().map(|value| input::text(value, member, &VALUE)).collect::<Result<_, _>>().map(Some)
 }
 
-/// Whether the order is ascending; the default is descending.
+/// Returns `true` if the order is ascending; the default is descending.
 pub(super) fn ascends(input: Option<Input<'_>>) -> Result<bool, BadInput> {
     match input.map(|input| input.text("SortOrder", &VALUE)).transpose()?.flatten() {
         None | Some("DESCENDING") => Ok(false),
@@ -102,12 +102,12 @@ pub(super) fn ascends(input: Option<Input<'_>>) -> Result<bool, BadInput> {
     }
 }
 
-/// A time as the Catalog API writes it, to the second.
+/// Returns a time in the format of the Catalog API, to the second.
 pub(super) fn iso(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A time as the Catalog API reads it.
+/// Reads a time in the format of the Catalog API.
 pub(super) fn time(text: &str, member: &'static str) -> Result<Timestamp, BadInput> {
     text.parse().map_err(|_| BadInput::breaks(member, "be a time such as 2018-02-27T13:45:22Z"))
 }

@@ -19,7 +19,7 @@ const CHANGE_SET_NAME: TextRule = TextRule {
 const TOKEN: TextRule = TextRule { shortest: 1, longest: 64, pattern: "^[!-~]+$", allows: |c| c.is_ascii_graphic() };
 const CHANGE_TYPE: TextRule =
     TextRule { shortest: 1, longest: 255, pattern: r"^[A-Z][\w]*$", allows: |c| c.is_ascii_alphanumeric() || c == '_' };
-/// The model's pattern has one letter only; AWS's examples have more.
+/// The model's pattern allows one letter only; AWS's examples have more.
 const CHANGE_NAME: TextRule =
     TextRule { shortest: 1, longest: 72, pattern: "^[a-zA-Z]+$", allows: |c| c.is_ascii_alphabetic() };
 const ENTITY_TYPE: TextRule = TextRule {
@@ -28,7 +28,7 @@ const ENTITY_TYPE: TextRule = TextRule {
     pattern: r"^[a-zA-Z]+@\d+\.\d+$",
     allows: |c| c.is_ascii_alphanumeric() || "@.".contains(c),
 };
-/// The model's pattern has no `$` and no `.`, which references between changes have.
+/// The model's pattern does not allow `$` and `.`, which references between changes contain.
 const IDENTIFIER: TextRule = TextRule {
     shortest: 1,
     longest: 255,

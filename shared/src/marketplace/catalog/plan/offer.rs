@@ -1,4 +1,4 @@
-//! What is to be changed of the offer that every buyer may take.
+//! The changes of the offer that every buyer may accept.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,16 +12,16 @@ use crate::marketplace::{EulaAtAws, OfferAtAws, ProductAtAws};
 /// The version of AWS Marketplace's standard contract.
 const STANDARD_EULA: &str = "2022-07-14";
 
-/// What comparing a part of the offer has come to.
+/// The result of comparing a part of the offer.
 pub(super) struct Compared {
-    /// What AWS is told, and what people are told.
+    /// The details that AWS receives, and the differences that the operator sees.
     pub(super) change: Option<(Value, Vec<Difference>)>,
-    /// Whether AWS shows it as it is described once that is done. Where it does not, a hint says why.
+    /// `true` if AWS shows the part as described after the change. Otherwise a hint gives the reason.
     pub(super) will_fit: bool,
 }
 
 impl Compared {
-    /// What differs or cannot be compared, and is left alone.
+    /// A part that differs or cannot be compared, and is not changed.
     pub(super) const STAYS: Self = Self { change: None, will_fit: false };
 }
 
@@ -43,7 +43,7 @@ pub(super) fn changes(
     let product_will_fit = of_product.will_be_released && of_product.unlike.is_empty();
     let prices = prices::changes(listing, catalog, product, offer, &of_product.unlike, hints);
     let legal = legal(catalog, offer, hints);
-    // Whoever buys by it is held to what it says then.
+    // Buyers who accept the offer are bound to its contents at that time.
     let may_release = product_will_fit && prices.will_fit && legal.will_fit;
     let release = || {
         let at_aws = if offer.is_some() { "Draft" } else { "" };
@@ -67,13 +67,15 @@ pub(super) fn changes(
     planned.into_iter().flatten().map(change).collect()
 }
 
-/// The offer that every buyer may take, or the draft that becomes it; an error if that cannot be told.
+/// Returns the offer that every buyer may accept, or the draft that becomes it. Fails when there are several
+/// candidates.
 fn public<'a>(offers: &'a [OfferAtAws], now: Timestamp, hints: &mut Vec<String>) -> Result<Option<&'a OfferAtAws>, ()> {
     let all = |is_wanted: &dyn Fn(&OfferAtAws) -> bool| -> Vec<&'a OfferAtAws> {
         offers.iter().filter(|offer| is_wanted(offer)).collect()
     };
     let released = all(&|offer| offer.is_public(now));
-    // A draft for everyone may be a private one that names its buyers last. Beside a released one it is left alone.
+    // A draft for everyone may be a private one whose buyers are named last. It is left alone if there is a released
+    // offer.
     let drafts = all(&|offer| offer.is_for_everyone && !offer.is_released);
     let candidates = if released.is_empty() { drafts } else { released };
     match candidates.as_slice() {
@@ -91,7 +93,8 @@ fn public<'a>(offers: &'a [OfferAtAws], now: Timestamp, hints: &mut Vec<String>)
     }
 }
 
-/// A name and a description, which AWS wants before a release. What is there stays: the listing describes neither.
+/// Returns a name and a description, which AWS requires before a release, where the offer has none. Existing ones stay,
+/// because the listing describes neither.
 fn information(listing: &Listing, offer: Option<&OfferAtAws>) -> Option<(Value, Vec<Difference>)> {
     let (mut details, mut differences) = (Map::new(), Vec::new());
     let wanted = [
@@ -117,7 +120,7 @@ fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>)
     let at_aws = match offer.and_then(|offer| offer.eula.as_ref()) {
         None => String::new(),
         Some(EulaAtAws::Standard) => STANDARD.to_owned(),
-        // Without its query, which may let whoever has it read the document.
+        // The query is left out, because it may grant access to the document.
         Some(EulaAtAws::Custom { url }) => url.split_once('?').map_or(url.as_str(), |(url, _)| url).to_owned(),
         Some(EulaAtAws::Other) => "another kind of agreement".to_owned(),
     };

@@ -1,4 +1,4 @@
-//! What is to be changed of an offer's prices: its pricing terms are sent whole, with what they had and is not described.
+//! The changes of an offer's prices. The pricing terms are sent whole, with their parts that are not described.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ const USAGE: &str = "UsageBasedPricingTerm";
 const UPFRONT: &str = "ConfigurableUpfrontPricingTerm";
 const TRIAL: &str = "FreeTrialPricingTerm";
 
-/// A term with prices: those of its members that UpdatePricingTerms takes.
+/// A pricing term, with the members that UpdatePricingTerms accepts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Term {
@@ -30,7 +30,7 @@ struct Term {
     grants: Option<Value>,
 }
 
-/// Prices of several dimensions; of what is bought in advance, for one length of a contract.
+/// The prices of several dimensions; for those bought in advance, of one contract length.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RateCard {
@@ -58,7 +58,7 @@ struct Rate {
 }
 
 impl RateCard {
-    /// For how many months its prices are.
+    /// Returns the contract length of its prices, in months.
     fn months(&self) -> Option<u8> {
         months(&self.selector.as_ref()?.value)
     }
@@ -139,7 +139,7 @@ fn read(terms: &[Value]) -> Result<Vec<Term>, String> {
     terms.iter().map(read).collect()
 }
 
-/// What buyers of an offer with these terms pay for.
+/// Returns the pricing model of an offer with these terms.
 fn model_of(terms: &[Term]) -> &'static str {
     let has = |kind: &str| terms.iter().any(|term| term.kind == kind);
     if has(UPFRONT) {
@@ -151,7 +151,7 @@ fn model_of(terms: &[Term]) -> &'static str {
     }
 }
 
-/// Puts a described price into the terms, and answers the one that was there.
+/// Puts a described price into the terms and returns the previous one.
 fn set(terms: &mut Vec<Term>, price: &Price) -> Option<Decimal> {
     let kind = if price.months.is_some() { UPFRONT } else { USAGE };
     let is_its_card = |card: &RateCard| price.months.is_none() || card.months() == price.months;
@@ -181,8 +181,8 @@ fn set(terms: &mut Vec<Term>, price: &Price) -> Option<Decimal> {
     None
 }
 
-/// A card with one price. Buyers may choose several dimensions, and how many of each, unless other lengths of the
-/// contract say otherwise.
+/// Creates a card with one price. Buyers may choose several dimensions, and a quantity of each, unless the cards of
+/// other contract lengths have other constraints.
 fn new_card(months: Option<u8>, constraints: Option<Value>, rate: Rate) -> RateCard {
     let open = || json!({ "MultipleDimensionSelection": "Allowed", "QuantityConfiguration": "Allowed" });
     RateCard {
@@ -192,7 +192,7 @@ fn new_card(months: Option<u8>, constraints: Option<Value>, rate: Rate) -> RateC
     }
 }
 
-/// Says which prices AWS has that are not described.
+/// Returns a hint with the prices in AWS that are not described.
 fn undescribed(terms: &[Term], catalog: &Catalog) -> Option<String> {
     let cards = terms.iter().flat_map(|term| &term.rate_cards);
     let rates = cards.flat_map(|card| card.rate_card.iter().map(|rate| (rate.dimension_key.as_str(), card.months())));

@@ -1,4 +1,4 @@
-//! What is to be changed of the product.
+//! The changes of the product.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use super::{Change, Difference, Target, is_copy_of_aws, tidy};
 use crate::listing::{Dimension, Listing, unfit_for_fulfillment};
 use crate::marketplace::{DimensionAtAws, Life, ProductAtAws};
 
-/// How many accounts may see a limited product.
+/// The most accounts that may see a limited product.
 const MOST_ACCOUNTS: usize = 100;
 
-/// What is to be changed of the product, and what the offer must know of it.
+/// The changes of the product, and the facts that the offer depends on.
 pub(super) struct ProductChanges {
     pub(super) changes: Vec<Change>,
-    /// The dimensions that AWS has otherwise than they are described, and that are not changed.
+    /// The dimensions that differ between AWS and the listing and are not changed.
     pub(super) unlike: Vec<String>,
-    /// Whether the product is released, or is by these changes.
+    /// `true` if the product is released, or becomes released by these changes.
     pub(super) will_be_released: bool,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn changes(
     }
 }
 
-/// A kind of change, what AWS is told, and what people are told.
+/// A kind of change, the details that AWS receives, and the differences that the operator sees.
 type Planned = (&'static str, Value, Vec<Difference>);
 
 fn information(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String>) -> Option<(Value, Vec<Difference>)> {
@@ -105,7 +105,7 @@ fn information(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String
     (!differences.is_empty()).then(|| (details.into(), differences))
 }
 
-/// Who sees it while it is limited. Nobody is taken away.
+/// Compares the accounts that see the product while it is limited. No account is removed.
 fn targeting(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String>) -> Option<(Value, Difference)> {
     let described = listing.catalog.as_ref().map(|catalog| catalog.allowed_accounts.as_slice()).unwrap_or_default();
     let lacking: Vec<_> = described.iter().filter(|account| !product.buyer_accounts.contains(account)).collect();
@@ -128,7 +128,7 @@ fn targeting(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String>)
     Some((json!({ "PositiveTargeting": { "BuyerAccounts": all } }), difference))
 }
 
-/// Where buyers are sent; an error if AWS would have none that it takes.
+/// Compares the URLs to which AWS sends buyers with the registration URL. Fails when AWS would not accept the latter.
 fn delivery(registration: &Url, product: &ProductAtAws, hints: &mut Vec<String>) -> Result<Option<Planned>, ()> {
     let wanted = registration.as_str();
     let is_wanted = |url: &str| Url::parse(url).is_ok_and(|url| url == *registration);

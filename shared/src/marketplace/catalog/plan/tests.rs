@@ -1,4 +1,4 @@
-//! What is planned, by what AWS shows.
+//! Plans for what AWS shows.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::marketplace::{DeliveryOptionAtAws, DimensionAtAws, EulaAtAws};
 
 const REGISTRATION: &str = "https://marketplace.example.com/register";
 
-/// What is planned for, and what AWS shows.
+/// The inputs of a plan.
 struct Case {
     listing: Listing,
     registration: Url,
@@ -17,11 +17,11 @@ struct Case {
     offers: Vec<OfferAtAws>,
 }
 
-/// Makes a case another.
+/// A change of a case.
 type Otherwise = fn(&mut Case);
 
 impl Case {
-    /// AWS shows all that is described.
+    /// Returns a case in which AWS shows everything that is described.
     fn same() -> Self {
         let listing = Listing::parse(include_str!("../../../../../listings/demo-consumption.toml")).unwrap();
         let catalog = listing.catalog.clone().unwrap();
@@ -75,7 +75,7 @@ impl Case {
         Self { listing, registration: REGISTRATION.parse().unwrap(), product, offers: vec![offer] }
     }
 
-    /// As fresh from CreateProduct, without an offer.
+    /// Returns a case with a product fresh from CreateProduct, without an offer.
     fn bare() -> Self {
         let mut case = Self::same();
         let product = ProductAtAws::read(case.product.id.clone(), json!({})).unwrap();
@@ -102,7 +102,7 @@ impl Case {
 const USAGE: &str = "UsageBasedPricingTerm";
 const UPFRONT: &str = "ConfigurableUpfrontPricingTerm";
 
-/// The kinds of changes, by their change sets, as they are sent.
+/// Returns the kinds of changes, by change set, in the order in which they are sent.
 fn kinds(plan: &Plan) -> String {
     let set = |set: &ChangeSet| set.changes.iter().map(|change| change.change_type).collect::<Vec<_>>().join(" ");
     plan.change_sets.iter().map(set).collect::<Vec<_>>().join(" | ")
@@ -113,15 +113,15 @@ fn what_aws_shows_as_it_is_described_is_left_alone() {
     for case in [
         Case::same(),
         Case::same().but(|it| it.product.life = Life::Public),
-        // What AWS and editors do to texts and lists is no difference.
+        // The changes that AWS and editors make to texts and lists are no differences.
         Case::same().but(|it| it.product.search_keywords.reverse()),
         Case::same().but(|it| it.product.long_description.push_str("\r\n")),
         Case::same().but(|it| it.offers[0].pricing_terms[0]["RateCards"][0]["RateCard"][0]["Price"] = json!("0.0100")),
         Case::same().but(|it| it.offers[0].pricing_terms[1]["RateCards"][0]["Selector"]["Value"] = json!("P365D")),
-        // Nor are accounts that are allowed besides.
+        // Additional allowed accounts are no differences either.
         Case::same().but(|it| it.product.buyer_accounts.push("444455556666".parse().unwrap())),
         Case::same().but(|it| it.product.life = Life::Public).but(|it| it.product.buyer_accounts.clear()),
-        // A private offer and a trial beside the public one, and one that is over, are other matters.
+        // A private offer and a trial beside the public one, and an expired one, are ignored.
         Case::same().but(|it| {
             let mut other = it.offers[0].clone();
             other.is_for_everyone = false;
@@ -271,7 +271,7 @@ fn prices_that_are_not_described_are_sent_as_they_are() {
         json!([{ "DimensionKey": "events_extra", "Price": "0.01" }, { "DimensionKey": "another", "Price": "7" }]);
     let terms = json!([
         { "Type": USAGE, "CurrencyCode": "USD", "RateCards": [{ "RateCard": usage }] },
-        // Without members that the change does not take.
+        // Members that the change does not accept are left out.
         { "Type": UPFRONT, "CurrencyCode": "USD", "RateCards": [card("P12M", "0.01"), card("P24M", "0.02")] },
         trial,
     ]);
