@@ -8,34 +8,42 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::{DimensionKey, LicenseId};
 use crate::license::License;
 use crate::listing::{Dimension, Listing};
+use crate::schema::SignedAmount;
 
-/// What a license grants in one dimension, as AWS's entitlement service has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The entitlement of a license in one dimension, as AWS's entitlement service has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entitlement {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// How much of it.
+    /// The amount, switch or name that is granted.
     pub value: Value,
-    /// Until when at least; a renewal moves it. It locks nobody out by itself (GetEntitlements, `ExpirationDate`).
+    /// The time until which it holds at least; a renewal moves it. Access does not end at this time by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     pub expires_at: Option<Timestamp>,
 }
 
-/// The value of an entitlement: one of the four types of GetEntitlements.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The value of an entitlement, of one of the four types of AWS's `GetEntitlements`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = EntitlementValue)]
 pub enum Value {
     /// A whole amount.
+    #[schema(title = "IntegerEntitlement")]
     Integer(i64),
     /// An amount with a fraction.
+    #[schema(title = "DoubleEntitlement", value_type = SignedAmount)]
     Double(Decimal),
-    /// On or off.
+    /// A switch.
+    #[schema(title = "BooleanEntitlement")]
     Boolean(bool),
     /// A name, such as an edition's.
+    #[schema(title = "StringEntitlement")]
     String(String),
 }
 
@@ -59,39 +67,49 @@ pub struct Question {
     pub quantity: Option<Decimal>,
 }
 
-/// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The decision about one dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Decision {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// Whether the tenant may.
+    /// The tenant may use it.
     pub allowed: bool,
-    /// Why.
+    /// The reason of the decision.
     pub reason: Reason,
-    /// The amount held, summed over the tenant's licenses; none where it is not counted.
+    /// The amount held, summed over the tenant's licenses. Absent where it is not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SignedAmount)]
     pub held: Option<Decimal>,
-    /// The names held (String entitlements).
+    /// The names held.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1)]
     pub values: Vec<String>,
-    /// Until when at least; none where AWS named no date that is still to come.
+    /// The time until which it holds at least. Absent where AWS named no date in the future.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     pub until: Option<Timestamp>,
-    /// Whether a date that AWS named has passed without word of a renewal or an end.
+    /// A date that AWS named has passed, and AWS has announced neither a renewal nor an end.
     pub expiry_passed: bool,
-    /// When the oldest of the knowledge used was read at AWS.
+    /// The time at which the oldest entitlement that was used was read from AWS.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     pub as_of: Option<Timestamp>,
-    /// The age of that knowledge in seconds.
+    /// The age of that entitlement, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64)]
     pub age_seconds: Option<i64>,
-    /// The licenses that grant it.
+    /// The licenses that the decision rests on.
     pub licenses: Vec<LicenseId>,
 }
 
-/// Why a decision is what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The reason of a decision. `entitled`: the contract covers it. `metered`: it is billed by use. These two allow it; the
+/// others do not. `quantity_exceeded`: the contract covers less. `not_entitled`: the contract does not cover it.
+/// `entitlements_not_read_yet`: the license is active, but AWS had no entitlements yet when it was last asked.
+/// `no_active_license`: no license of the tenant is in force. `dimension_unknown`: none of the tenant's listings has the
+/// dimension. `no_license`: the tenant has no license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DecisionReason)]
 pub enum Reason {
     /// The contract covers it.
     Entitled,

@@ -25,6 +25,7 @@ pub mod overage;
 pub mod readiness;
 pub mod reconcile;
 pub mod registration;
+pub mod schema;
 pub mod store;
 pub mod tags;
 pub mod terminal;

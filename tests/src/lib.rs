@@ -6,6 +6,8 @@
 pub mod audit;
 pub mod log;
 
+mod contract;
+
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
@@ -17,6 +19,8 @@ use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
+
+pub use contract::contract;
 
 /// When every test begins.
 pub const BEGINNING: &str = "2026-11-10T09:20:00Z";

@@ -2,18 +2,19 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How long an attestation stands before it is asked for again.
 pub const ATTESTATION_LIFE: SignedDuration = SignedDuration::from_hours(180 * 24);
 
-/// That a person says: it is so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The attestation of a check by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Attestation {
-    /// Who said it: the caller's ARN.
+    /// The ARN of the caller who attested it.
     pub by: String,
-    /// When.
+    /// The time of the attestation.
     pub at: Timestamp,
-    /// What they say about it.
+    /// The facts that it rests on.
     pub note: String,
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+use utoipa::ToSchema;
 
 use super::attestation::Attestation;
 use super::checks::{CHECKS, Check, Severity};
@@ -39,53 +40,58 @@ pub struct Report {
     pub checks: Vec<Finding>,
 }
 
-/// How far a step is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The state of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReadinessStep)]
 pub struct StepFound {
-    /// The step's id.
+    /// The step's id, such as `test.product_registered`.
     pub step: String,
-    /// How far it is.
+    /// The state.
     pub state: StepState,
-    /// The check to see to first; none if it is done.
+    /// The check to resolve first; null if the step is done.
     pub next: Option<String>,
-    /// The earlier step that it waits for.
+    /// The earlier step that it waits for; null if it waits for none.
     pub waits_for: Option<String>,
-    /// Since when it is so.
+    /// The time since which it is so.
     pub since: Timestamp,
 }
 
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The result of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CheckResult)]
 pub struct Finding {
-    /// The check's id.
+    /// The check's id, such as `page.https`. An id never changes.
     pub check: String,
-    /// The step that rests on it.
+    /// The step that rests on the check.
     pub step: String,
-    /// Whether that step can be done without it.
+    /// The weight of the check for that step.
     pub severity: Severity,
-    /// Who mends it.
+    /// The party that resolves it.
     pub actor: Actor,
-    /// What it came to.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Whether a failure is of something that is there and wrong, and not merely still to be done.
+    /// Something is there and wrong, rather than still to be done.
     pub is_broken: bool,
-    /// Whether a person's word would do for it as it is.
+    /// An attestation of a person would make it pass.
     #[serde(default)]
+    #[schema(required)]
     pub takes_word: bool,
-    /// What there is to say about it.
+    /// The finding as the id of a text and its arguments.
     pub said: Said,
-    /// What a person says, if anybody did.
+    /// The attestation; null if nobody attested it.
     pub attestation: Option<Attestation>,
-    /// Since when it is so.
+    /// The time since which it is so.
     pub since: Timestamp,
 }
 
-/// A sentence in every language: a text's id, and what fills it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A sentence in every language: the id of a text, and its arguments. An argument that begins with `word-` is the id of a text
+/// too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CheckMessage)]
 pub struct Said {
     /// The text's id.
     pub text: String,
-    /// What fills it.
+    /// The arguments.
     pub with: BTreeMap<String, String>,
 }
 
