@@ -21,12 +21,16 @@ pub struct Entitlement {
     /// The dimension.
     pub dimension: DimensionKey,
     /// The amount, switch or name that is granted.
+    #[schema(value_type = EntitlementValue)]
     pub value: Value,
     /// The time until which it holds at least; a renewal moves it. Access does not end at this time by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Timestamp)]
     pub expires_at: Option<Timestamp>,
 }
+
+/// The name in the contract; derived schemas take `Value` for any JSON.
+type EntitlementValue = Value;
 
 /// The value of an entitlement, of one of the four types of AWS's `GetEntitlements`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

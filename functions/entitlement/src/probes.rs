@@ -43,7 +43,6 @@ pub(crate) struct ProbeView {
     url: String,
     /// The time at which the code expires.
     code_expires_at: Timestamp,
-    /// The beginning of the id of every tenant that the probe can be linked to.
     #[schema(schema_with = tenant_prefix)]
     tenant_prefix: &'static str,
     /// The time at which the probe ends.
@@ -51,7 +50,9 @@ pub(crate) struct ProbeView {
 }
 
 fn tenant_prefix() -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some([PROBE_TENANTS])).build()
+    let description = "The beginning of the id of every tenant that the probe can be linked to.";
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+    text.enum_values(Some([PROBE_TENANTS])).build()
 }
 
 /// Creates a probe: a license to test the application with, as a buyer does.

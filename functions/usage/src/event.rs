@@ -24,7 +24,9 @@ const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "r
 #[schema(as = UsageEvent)]
 #[expect(dead_code, reason = "declares what `read_fields` reads")]
 pub(crate) struct EventSchema {
+    /// The license that was used.
     license: LicenseId,
+    /// The dimension of the usage.
     dimension: DimensionKey,
     quantity: QuantitySchema,
     /// The time of the usage: at most 24 hours ago, and in a billing month (UTC) that is open.

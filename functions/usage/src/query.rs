@@ -18,7 +18,6 @@ use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordName, RecordState};
 use stallkeeper::schema::Amount;
 use stallkeeper::time::{Rfc3339, UsageHour};
 use stallkeeper::usage::Quantity;
-use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
@@ -94,7 +93,6 @@ pub(crate) struct RecordView {
     /// AWS answered `DuplicateRecord` after an attempt without an answer: most likely it had booked that attempt. Absent
     /// otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(schema_with = only_true)]
     unverified: bool,
     /// The number of times that it was sent.
     #[schema(format = "int64")]
@@ -133,11 +131,6 @@ pub(crate) async fn records(
     let page = store.records_between(&license, (from, to), cursor.as_deref(), limit.get()).await?;
     let records = page.records.into_iter().map(RecordView::from).collect();
     Ok(Json(History { license, from, to, records, next: page.next }))
-}
-
-/// Returns the schema of a field that is true or absent.
-pub(crate) fn only_true() -> Object {
-    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).build()
 }
 
 impl From<HourlyRecord> for RecordView {

@@ -11,7 +11,6 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::event::Unreadable;
-use crate::query::only_true;
 
 /// The results of a report of usage.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,7 +18,6 @@ use crate::query::only_true;
 pub(crate) struct Report {
     /// Nothing was written: these are the results that the events would have. Absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(schema_with = only_true)]
     dry_run: bool,
     #[serde(flatten)]
     #[schema(inline)]

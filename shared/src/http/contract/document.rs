@@ -162,7 +162,8 @@ fn add_problem(components: &mut Components) {
     components.schemas.insert("Problem".to_owned(), problem("A problem document (RFC 9457).", None, code).into());
 }
 
-/// Makes an object of one that is put together of several, and closes objects: they have their properties and no others.
+/// Completes a schema. One that is put together of several objects becomes one object. An object that its type does not close
+/// is an answer: it has no other properties, and its nullable ones are always there.
 fn finish(schema: &mut RefOr<Schema>) {
     if let RefOr::T(Schema::AllOf(parts)) = schema {
         let mut whole = Object::builder().description(parts.description.take()).build();
@@ -178,8 +179,13 @@ fn finish(schema: &mut RefOr<Schema>) {
     match schema {
         RefOr::T(Schema::Object(object)) => {
             object.properties.values_mut().for_each(finish);
-            if !object.properties.is_empty() {
-                object.additional_properties.get_or_insert(Box::new(AdditionalProperties::FreeForm(false)));
+            object.property_names.take_if(|names| **names == Schema::from(Object::with_type(Type::String)));
+            if !object.properties.is_empty() && object.additional_properties.is_none() {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+                let is_there = |(name, schema): &(&String, &RefOr<Schema>)| {
+                    object.required.contains(*name) || not_null((*schema).clone()) != **schema
+                };
+                object.required = object.properties.iter().filter(is_there).map(|(name, _)| name.clone()).collect();
             }
         }
         RefOr::T(Schema::OneOf(choice)) => choice.items.iter_mut().for_each(finish),
