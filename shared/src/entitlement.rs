@@ -106,11 +106,11 @@ pub struct Decision {
     pub licenses: Vec<LicenseId>,
 }
 
-/// The reason of a decision. `entitled`: the contract covers it. `metered`: it is billed by use. These two allow it; the
-/// others do not. `quantity_exceeded`: the contract covers less. `not_entitled`: the contract does not cover it.
+/// The reason of a decision. `entitled`: the contract covers it. `metered`: it is billed by use. These two allow it;
+/// the others do not. `quantity_exceeded`: the contract covers less. `not_entitled`: the contract does not cover it.
 /// `entitlements_not_read_yet`: the license is active, but AWS had no entitlements yet when it was last asked.
-/// `no_active_license`: no license of the tenant is in force. `dimension_unknown`: none of the tenant's listings has the
-/// dimension. `no_license`: the tenant has no license.
+/// `no_active_license`: no license of the tenant is in force. `dimension_unknown`: none of the tenant's listings has
+/// the dimension. `no_license`: the tenant has no license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DecisionReason)]

@@ -27,8 +27,8 @@ impl InvalidId {
     }
 }
 
-/// Declares an id: a text with a rule, read through that rule wherever it comes from. The pattern states the rule in the
-/// API's contract.
+/// Declares an id: a text with a rule, read through that rule wherever it comes from. The pattern states the rule in
+/// the API's contract.
 macro_rules! id {
     (
         $(#[doc = $doc:literal])* $name:ident, $what:literal, $rule:literal, $valid:expr,
@@ -136,8 +136,8 @@ id!(
 );
 
 id!(
-    // The pattern is that of the Agreement API's model, without its `/`, which no agreement id is known to have and which
-    // a URL would not carry.
+    // The pattern is that of the Agreement API's model, without its `/`, which no agreement id is known to have and
+    // which a URL would not carry.
     /// An agreement between a buyer and the seller, `agmt-…`.
     AgreementId,
     "an agreement id",
@@ -148,8 +148,8 @@ id!(
 );
 
 id!(
-    /// The id of an account inside the seller's application, chosen by the application. It is part of URLs, so it is not a
-    /// mail address.
+    /// The id of an account inside the seller's application, chosen by the application. It is part of URLs, so it is
+    /// not a mail address.
     TenantId,
     "a tenant id",
     "1 to 128 letters, digits, '-', '_', '.' or ':', and not dots alone",
@@ -170,8 +170,8 @@ id!(
 );
 
 id!(
-    /// The id of a license: the `l-…` name at the end of its ARN, or `<product code>~<customer identifier>` for a legacy
-    /// product (one without license keys).
+    /// The id of a license: the `l-…` name at the end of its ARN, or `<product code>~<customer identifier>` for a
+    /// legacy product (one without license keys).
     LicenseId,
     "a license id",
     "`l-` and letters and digits, or `<product code>~<customer identifier>`",

@@ -154,8 +154,8 @@ impl State {
     }
 }
 
-/// The state of a license. `pending`: not in force yet. `failed`: the buyer's payment failed. `active`: in force. `ending`:
-/// cancelled, while AWS still accepts its usage for a time. `ended`: no longer in force.
+/// The state of a license. `pending`: not in force yet. `failed`: the buyer's payment failed. `active`: in force.
+/// `ending`: cancelled, while AWS still accepts its usage for a time. `ended`: no longer in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = LicenseState)]
@@ -188,9 +188,10 @@ impl StateName {
     }
 }
 
-/// The reason of the end of a license. `cancelled`, `expired` and `terminated`: so did its agreement. `agreement_ended`: its
-/// agreement ended with a status that says no more. `deprovisioned`: AWS revoked the license. `unsubscribed`: the buyer of a
-/// legacy product unsubscribed. `succeeded`: a renewal or replacement has a license of its own.
+/// The reason of the end of a license. `cancelled`, `expired` and `terminated`: so did its agreement.
+/// `agreement_ended`: its agreement ended with a status that says no more. `deprovisioned`: AWS revoked the license.
+/// `unsubscribed`: the buyer of a legacy product unsubscribed. `succeeded`: a renewal or replacement has a license of
+/// its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {

@@ -287,8 +287,8 @@ pub enum HoldReason {
     BuyerUnknown,
 }
 
-/// The answer by which a record counts as booked. `success`: AWS accepted it. `duplicate`: AWS had it already, after an attempt
-/// whose answer was lost.
+/// The answer by which a record counts as booked. `success`: AWS accepted it. `duplicate`: AWS had it already, after an
+/// attempt whose answer was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AcceptedBy {

@@ -1,7 +1,7 @@
 //! The JSON forms of the domain's values, as the API's contract declares them.
 //!
-//! Structs and enums derive their schemas. The macro here declares those of values that are a text in JSON, and the types
-//! here stand for values whose own types belong to other crates.
+//! Structs and enums derive their schemas. The macro here declares those of values that are a text in JSON, and the
+//! types here stand for values whose own types belong to other crates.
 
 /// Declares the schema of a type that is a text in JSON: its name, description, pattern, and an example.
 macro_rules! text_schema {

@@ -247,8 +247,8 @@ pub(crate) struct PeriodReplay {
 /// Publishes the events of all licenses in a period again, for an operator.
 ///
 /// The period includes both moments. A request reads some of the licenses: send it again with `next` as `cursor` until
-/// `next` is null. A license that changes its state meanwhile may be missing or come twice. Buyers get no second mail. The
-/// audit log has the request.
+/// `next` is null. A license that changes its state meanwhile may be missing or come twice. Buyers get no second mail.
+/// The audit log has the request.
 #[utoipa::path(
     post,
     path = "/v1/events/replay",

@@ -64,11 +64,11 @@ pub(crate) struct HandoffView {
     door: Door,
     /// The license belongs to a tenant already. Then only a user of that tenant may continue.
     linked: bool,
-    /// The license is a probe: there is no buyer, and an operator tests the application. It can be linked only to a tenant
-    /// whose id begins with `probe-`.
+    /// The license is a probe: there is no buyer, and an operator tests the application. It can be linked only to a
+    /// tenant whose id begins with `probe-`.
     probe: bool,
-    /// The contact that the buyer entered in this visit, to fill in the sign-up form with; null if nothing is stored of it,
-    /// and if the license is linked.
+    /// The contact that the buyer entered in this visit, to fill in the sign-up form with; null if nothing is stored of
+    /// it, and if the license is linked.
     contact: Option<ContactView>,
     /// The end of the time in which the same caller with the same key gets this answer again, if the license is not
     /// linked.
@@ -77,9 +77,9 @@ pub(crate) struct HandoffView {
 
 /// Redeems the code with which a buyer arrives.
 ///
-/// A code is valid for 15 minutes, for one caller and one `Idempotency-Key`. Until the license is linked, the same caller with
-/// the same key gets the same answer again. Every other request is answered 410. Show the account masked, and have the user
-/// confirm it. If `linked` is true, let only a user of the license's tenant continue.
+/// A code is valid for 15 minutes, for one caller and one `Idempotency-Key`. Until the license is linked, the same
+/// caller with the same key gets the same answer again. Every other request is answered 410. Show the account masked,
+/// and have the user confirm it. If `linked` is true, let only a user of the license's tenant continue.
 #[utoipa::path(
     post,
     path = "/v1/handoffs",

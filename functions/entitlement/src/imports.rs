@@ -63,11 +63,11 @@ pub(crate) struct ImportQuery {
     dry_run: bool,
 }
 
-/// Customers as CSV: UTF-8 with a header row, and 1 to 200 rows below it. The columns are `product` and `tenant`, and any of
-/// `customer_identifier`, `license_arn`, `agreement_id`, `account`, `since`, `metered_from`, `move_at`, `email`, `name`,
-/// `company` and `language`. A row needs `customer_identifier` or `license_arn`; with both, it also needs `agreement_id` and
-/// `account`. `metered_from` and `move_at` are first moments of hours, 10 minutes from now or later, and no move is before
-/// 06:00 UTC on the 1st of a month. By default, they are the next such hour.
+/// Customers as CSV: UTF-8 with a header row, and 1 to 200 rows below it. The columns are `product` and `tenant`, and
+/// any of `customer_identifier`, `license_arn`, `agreement_id`, `account`, `since`, `metered_from`, `move_at`, `email`,
+/// `name`, `company` and `language`. A row needs `customer_identifier` or `license_arn`; with both, it also needs
+/// `agreement_id` and `account`. `metered_from` and `move_at` are first moments of hours, 10 minutes from now or later,
+/// and no move is before 06:00 UTC on the 1st of a month. By default, they are the next such hour.
 #[derive(ToSchema)]
 #[schema(as = CustomersCsv)]
 #[expect(dead_code, reason = "declares what `import` reads")]
@@ -93,8 +93,8 @@ pub(crate) struct ImportReport {
     results: Vec<RowResult>,
 }
 
-/// The status of a row. `imported`: the import changed the license. `unchanged`: the license was already like this. `refused`:
-/// the row is invalid. `retry`: the table did not confirm it.
+/// The status of a row. `imported`: the import changed the license. `unchanged`: the license was already like this.
+/// `refused`: the row is invalid. `retry`: the table did not confirm it.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportStatus)]
@@ -180,10 +180,10 @@ impl Refused {
 
 /// Imports customers whom the seller had before, and moves them to license keys, for an operator.
 ///
-/// Each row has its own result, and repeating the request changes nothing. The license counts as in force until AWS says
-/// otherwise. Usage before `metered_from` is billed by the seller's earlier backend, and refused here. A row with
-/// `customer_identifier` and `license_arn` moves the customer: usage before `move_at` is billed under the customer key, usage
-/// from then on under the license, and both ids are accepted for usage. The audit log has the changes.
+/// Each row has its own result, and repeating the request changes nothing. The license counts as in force until AWS
+/// says otherwise. Usage before `metered_from` is billed by the seller's earlier backend, and refused here. A row with
+/// `customer_identifier` and `license_arn` moves the customer: usage before `move_at` is billed under the customer key,
+/// usage from then on under the license, and both ids are accepted for usage. The audit log has the changes.
 #[utoipa::path(
     post,
     path = "/v1/imports",

@@ -220,8 +220,9 @@ pub(crate) struct Unlink {
 
 /// Unlinks a license from its tenant, for an operator.
 ///
-/// The license then belongs to no tenant, and the next buyer who registers it may link it. Its predecessors and successors in a
-/// line of renewals are unlinked too. The audit log has the reason. Repeating the request changes nothing.
+/// The license then belongs to no tenant, and the next buyer who registers it may link it. Its predecessors and
+/// successors in a line of renewals are unlinked too. The audit log has the reason. Repeating the request changes
+/// nothing.
 #[utoipa::path(
     post,
     path = "/v1/licenses/{license}/tenant/unlink",
@@ -262,8 +263,8 @@ pub(crate) struct Move {
 
 /// Moves a license to another tenant, for an operator.
 ///
-/// Its predecessors and successors in a line of renewals are moved too. The audit log has the reason. Repeating the request
-/// changes nothing. If `from` and `to` are the same tenant, the answer is 400 `parameter_invalid`.
+/// Its predecessors and successors in a line of renewals are moved too. The audit log has the reason. Repeating the
+/// request changes nothing. If `from` and `to` are the same tenant, the answer is 400 `parameter_invalid`.
 #[utoipa::path(
     post,
     path = "/v1/licenses/{license}/tenant/move",

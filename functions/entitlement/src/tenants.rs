@@ -35,8 +35,8 @@ use crate::view::LicenseView;
 }))]
 pub(crate) struct TenantView {
     tenant: TenantId,
-    /// AWS Marketplace manages the tenant: it has a license that is active, pending or ending, or its id is reserved for
-    /// probes.
+    /// AWS Marketplace manages the tenant: it has a license that is active, pending or ending, or its id is reserved
+    /// for probes.
     managed: bool,
     /// The place to change the plan.
     change_plan: Permission,
@@ -59,9 +59,9 @@ struct Permission {
 // AWS Marketplace's SaaS product guidelines: billing goes through the listed dimensions alone.
 /// Shows a tenant's licenses, and if AWS Marketplace manages it.
 ///
-/// A managed tenant changes its plan and cancels on AWS Marketplace, not in the application. An unknown tenant is not managed,
-/// and is no error. A tenant whose id is reserved for probes is managed even before it has a license, so that an operator can
-/// test the application without linking anything.
+/// A managed tenant changes its plan and cancels on AWS Marketplace, not in the application. An unknown tenant is not
+/// managed, and is no error. A tenant whose id is reserved for probes is managed even before it has a license, so that
+/// an operator can test the application without linking anything.
 #[utoipa::path(
     get,
     path = "/v1/tenants/{tenant}",
@@ -102,8 +102,8 @@ pub(crate) struct DecisionQuery {
     /// Decides about this dimension only.
     #[param(example = "seats")]
     dimension: Option<DimensionKey>,
-    /// Decides about this much of the dimension in total, with at most 28 digits. Needs `dimension`. Without it, any amount
-    /// that is held allows.
+    /// Decides about this much of the dimension in total, with at most 28 digits. Needs `dimension`. Without it, any
+    /// amount that is held allows.
     #[serde(default, deserialize_with = "plain_quantity")]
     #[param(value_type = Option<String>, pattern = "^(0|[1-9][0-9]*)(\\.[0-9]+)?$", example = "5")]
     quantity: Option<Decimal>,
@@ -155,8 +155,8 @@ pub(crate) struct DecisionsForTenant {
 
 /// Decides if a tenant may use a dimension, and how much of it.
 ///
-/// With `dimension`, the answer is one decision; without it, a decision about each dimension. The request makes no call to
-/// AWS: the answer names the age of the entitlements that it rests on.
+/// With `dimension`, the answer is one decision; without it, a decision about each dimension. The request makes no call
+/// to AWS: the answer names the age of the entitlements that it rests on.
 #[utoipa::path(
     get,
     path = "/v1/tenants/{tenant}/entitlements",

@@ -210,10 +210,10 @@ pub(crate) struct AttestationQuery {
 
 /// Shows the newest reports of readiness.
 ///
-/// The stack checks its listings once a day, and on request. With `product`, the answer is the report of that listing: as JSON,
-/// or as a page or text where `Accept` prefers `text/html` or `text/plain`. Without it, the answer has the reports of all
-/// listings as JSON, and `products` names the listings without a report too; it is a page or text only in a stack with one
-/// listing.
+/// The stack checks its listings once a day, and on request. With `product`, the answer is the report of that listing:
+/// as JSON, or as a page or text where `Accept` prefers `text/html` or `text/plain`. Without it, the answer has the
+/// reports of all listings as JSON, and `products` names the listings without a report too; it is a page or text only
+/// in a stack with one listing.
 #[utoipa::path(
     get,
     path = "/v1/readiness",
@@ -271,8 +271,8 @@ pub(crate) async fn show(
 
 /// Checks a listing, its pages and its stack now, and answers the report.
 ///
-/// A check whose source does not answer in time is `unknown` in the report, so that the answer takes less than 30 seconds. The
-/// pages are checked with a probe, which this request creates.
+/// A check whose source does not answer in time is `unknown` in the report, so that the answer takes less than 30
+/// seconds. The pages are checked with a probe, which this request creates.
 #[utoipa::path(
     post,
     path = "/v1/readiness/runs",

@@ -35,8 +35,8 @@ pub(crate) struct ReportSchema {
 }
 
 /// Usage events as CSV: UTF-8 with a header row, and 1 to 500 rows below it. The columns are `license`, `dimension`,
-/// `quantity`, `time` and `key` in any order, optionally `revision`, and `tag:<key>` for each tag. An empty cell is a field
-/// that is not there.
+/// `quantity`, `time` and `key` in any order, optionally `revision`, and `tag:<key>` for each tag. An empty cell is a
+/// field that is not there.
 #[derive(ToSchema)]
 #[schema(as = UsageCsv)]
 #[expect(dead_code, reason = "declares what `read_csv` reads")]

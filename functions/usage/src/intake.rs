@@ -91,9 +91,9 @@ pub(crate) struct ReportQuery {
 /// Reports usage.
 ///
 /// Each event is judged for itself, and has its own result, in the order of the request. An event that is malformed or
-/// refused does not affect the others. Only a body without events is answered 400, and then nothing of it is ingested. An
-/// event is a fact: send it as often as you like until it is answered. Its `key` makes it unique within license, hour and
-/// dimension.
+/// refused does not affect the others. Only a body without events is answered 400, and then nothing of it is ingested.
+/// An event is a fact: send it as often as you like until it is answered. Its `key` makes it unique within license,
+/// hour and dimension.
 #[utoipa::path(
     post,
     path = "/v1/usage",

@@ -212,8 +212,8 @@ pub(crate) async fn problems(
 
 /// Sends a record again as it is, after a repair.
 ///
-/// The record is one that AWS refused, that AWS may have booked, or that was not sent in a dry run. Its hour and quantity
-/// stay. The audit log has the caller.
+/// The record is one that AWS refused, that AWS may have booked, or that was not sent in a dry run. Its hour and
+/// quantity stay. The audit log has the caller.
 #[utoipa::path(
     post,
     path = "/v1/usage/{record}/requeue",

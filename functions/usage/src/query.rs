@@ -90,8 +90,8 @@ pub(crate) struct RecordView {
     #[schema(value_type = Amount)]
     carried: Decimal,
     state: RecordState,
-    /// AWS answered `DuplicateRecord` after an attempt without an answer: most likely it had booked that attempt. Absent
-    /// otherwise.
+    /// AWS answered `DuplicateRecord` after an attempt without an answer: most likely it had booked that attempt.
+    /// Absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unverified: bool,
     /// The number of times that it was sent.

@@ -244,7 +244,8 @@ impl ToSchema for EventResult {
         let ingested = "An event that will be billed, or that was reported before with the same content.";
         let conflicting = "An event that was reported before with another content, and can no longer be corrected.";
         let refused = "An event that is not ingested.";
-        let unconfirmed = "An event that is not confirmed: send it again. If the code is that of a refusal, the event will                            be refused, as soon as no earlier attempt to report it can still arrive.";
+        let unconfirmed = "An event that is not confirmed: send it again. If the code is that of a refusal, the event will \
+                           be refused, as soon as no earlier attempt to report it can still arrive.";
         schemas.extend([
             ("IngestedEvent".to_owned(), form(ingested, &["accepted", "duplicate"], &[]).into()),
             ("ConflictingEvent".to_owned(), form(conflicting, &["conflict"], CONFLICTS).into()),

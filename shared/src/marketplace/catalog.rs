@@ -22,8 +22,9 @@ pub use client::Catalog;
 pub use plan::{Change, ChangeSet, Difference, Plan, Target, plan};
 
 // AWS Marketplace Seller Guide, "SaaS product lifecycle". It is read, never set here.
-/// The visibility of a product on AWS Marketplace. `draft`: not visible yet. `limited`: visible to the accounts that the
-/// seller names. `public`: visible to all. `restricted`: no longer for sale. `unknown`: a visibility that is unknown here.
+/// The visibility of a product on AWS Marketplace. `draft`: not visible yet. `limited`: visible to the accounts that
+/// the seller names. `public`: visible to all. `restricted`: no longer for sale. `unknown`: a visibility that is
+/// unknown here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ProductVisibility)]

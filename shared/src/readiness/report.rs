@@ -84,8 +84,8 @@ pub struct Finding {
     pub since: Timestamp,
 }
 
-/// A sentence in every language: the id of a text, and its arguments. An argument that begins with `word-` is the id of a text
-/// too.
+/// A sentence in every language: the id of a text, and its arguments. An argument that begins with `word-` is the id of
+/// a text too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = CheckMessage)]
 pub struct Said {

@@ -28,8 +28,8 @@ pub enum Step {
     Published,
 }
 
-/// The party that resolves a check. `seller`: in the AWS Marketplace Management Portal. `operator`: in the stack. `developer`:
-/// in the application. `aws`: AWS's reviewers.
+/// The party that resolves a check. `seller`: in the AWS Marketplace Management Portal. `operator`: in the stack.
+/// `developer`: in the application. `aws`: AWS's reviewers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CheckActor)]
@@ -44,8 +44,8 @@ pub enum Actor {
     Aws,
 }
 
-/// The outcome of a check. A check that could not be made is `unknown`, and never passes. `attested`: a person attests that it
-/// holds.
+/// The outcome of a check. A check that could not be made is `unknown`, and never passes. `attested`: a person attests
+/// that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CheckOutcome)]
@@ -70,8 +70,8 @@ impl Outcome {
     }
 }
 
-/// The state of a step. `done`: every required check of it passes. `ready`: it is the next to do. `failing`: something is
-/// wrong. `waiting`: an earlier step is not done yet.
+/// The state of a step. `done`: every required check of it passes. `ready`: it is the next to do. `failing`: something
+/// is wrong. `waiting`: an earlier step is not done yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReadinessStepState)]

@@ -21,10 +21,10 @@ pub struct Repair {
     pub after: StateName,
 }
 
-/// A kind of repair. `found`: the license was unknown. `activated`: it is in force, and was taken for pending. `ended`: it has
-/// ended, and was taken for one in force. `reopened`: it is in force, and was taken for ended. `renewed`: another agreement
-/// followed its agreement. `handed_over`: another license replaced it, with its tenant. `entitlements`: its entitlements
-/// changed.
+/// A kind of repair. `found`: the license was unknown. `activated`: it is in force, and was taken for pending. `ended`:
+/// it has ended, and was taken for one in force. `reopened`: it is in force, and was taken for ended. `renewed`:
+/// another agreement followed its agreement. `handed_over`: another license replaced it, with its tenant.
+/// `entitlements`: its entitlements changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RepairKind {
@@ -70,11 +70,11 @@ pub struct Finding {
     pub agreement: Option<AgreementId>,
 }
 
-/// A kind of contradiction. `unknown_agreement`: AWS has an agreement in force, and names no license of it. `unproven`: AWS has
-/// the agreement in force, and does not say if its license is provisioned. `no_successor`: AWS says that another agreement
-/// continues this one, and shows none. `closed_but_active`: AWS revoked the license, and shows its agreement as active.
-/// `entitlements_empty`: AWS shows the agreement as active, and no entitlements; the last known ones are kept. `not_moved`: AWS
-/// names a license of a buyer who still has a customer key.
+/// A kind of contradiction. `unknown_agreement`: AWS has an agreement in force, and names no license of it. `unproven`:
+/// AWS has the agreement in force, and does not say if its license is provisioned. `no_successor`: AWS says that
+/// another agreement continues this one, and shows none. `closed_but_active`: AWS revoked the license, and shows its
+/// agreement as active. `entitlements_empty`: AWS shows the agreement as active, and no entitlements; the last known
+/// ones are kept. `not_moved`: AWS names a license of a buyer who still has a customer key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {

@@ -68,11 +68,11 @@ impl NoteKind {
     }
 }
 
-/// A kind of problem with usage. `held`: it cannot be sent until something is known. `conflict`: AWS has another quantity.
-/// `refused`: AWS refuses it. `expired`: AWS's window closed. `unconfirmed`: AWS may have booked it. `overbilled`: records hold
-/// more than was used. `uncarried`: no hour can bill the usage any more. `key_reused`: one key and revision was reported with
-/// several contents. `unverified`: it counts as booked, but the booking may be that of another program that meters the
-/// product. `paused`: AWS accepts nothing of a product or dimension.
+/// A kind of problem with usage. `held`: it cannot be sent until something is known. `conflict`: AWS has another
+/// quantity. `refused`: AWS refuses it. `expired`: AWS's window closed. `unconfirmed`: AWS may have booked it.
+/// `overbilled`: records hold more than was used. `uncarried`: no hour can bill the usage any more. `key_reused`: one
+/// key and revision was reported with several contents. `unverified`: it counts as booked, but the booking may be that
+/// of another program that meters the product. `paused`: AWS accepts nothing of a product or dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = UsageProblemKind)]

@@ -1,5 +1,5 @@
-//! `docs/openapi.yaml` is generated from the handlers, and says what they do: no path, method, status or code is in only one of
-//! them.
+//! `docs/openapi.yaml` is generated from the handlers, and says what they do: no path, method, status or code is in
+//! only one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{
     Components, Header, HeaderBuilder, Object, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, Schema, Type,
@@ -124,12 +124,17 @@ fn complete(operation: &mut Operation) {
 /// Returns the schema without null: an optional parameter is left out, and is never null.
 fn not_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     match schema {
-        RefOr::T(Schema::OneOf(choice)) => {
-            let is_null = |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(Object { schema_type, .. })) if *schema_type == Type::Null.into());
-            choice.items.into_iter().find(|item| !is_null(item)).unwrap_or_default()
+        RefOr::T(Schema::OneOf(mut choice)) => {
+            let null = RefOr::T(Schema::from(Object::with_type(Type::Null)));
+            let is_nullable = choice.items.contains(&null);
+            choice.items.retain(|item| *item != null);
+            match choice.items.as_slice() {
+                [schema] if is_nullable => schema.clone(),
+                _ => RefOr::T(Schema::OneOf(choice)),
+            }
         }
         RefOr::T(Schema::Object(mut object)) => {
-            if let utoipa::openapi::schema::SchemaType::Array(types) = &object.schema_type
+            if let SchemaType::Array(types) = &object.schema_type
                 && let [kind, Type::Null] | [Type::Null, kind] = types.as_slice()
             {
                 object.schema_type = kind.clone().into();
@@ -162,8 +167,8 @@ fn add_problem(components: &mut Components) {
     components.schemas.insert("Problem".to_owned(), problem("A problem document (RFC 9457).", None, code).into());
 }
 
-/// Completes a schema. One that is put together of several objects becomes one object. An object that its type does not close
-/// is an answer: it has no other properties, and its nullable ones are always there.
+/// Completes a schema. One that is put together of several objects becomes one object. An object that its type does not
+/// close is an answer: it has no other properties, and its nullable ones are always there.
 fn finish(schema: &mut RefOr<Schema>) {
     if let RefOr::T(Schema::AllOf(parts)) = schema {
         let mut whole = Object::builder().description(parts.description.take()).build();

@@ -10,11 +10,11 @@ use utoipa::{PartialSchema, ToSchema};
 use super::NO_STORE;
 use crate::http::Problem;
 
-/// Declares the answers to requests that fail: one type for each, which handlers name among their `responses(…)`, and one
-/// type that adds them all to a contract as one of its `modifiers(…)`.
+/// Declares the answers to requests that fail: one type for each, which handlers name among their `responses(…)`, and
+/// one type that adds them all to a contract as one of its `modifiers(…)`.
 ///
-/// Each has a description, a status, and the codes that its problem document may have. `or gateway` says that API Gateway
-/// gives an answer of that status too, and `as` gives an example.
+/// Each has a description, a status, and the codes that its problem document may have. `or gateway` says that API
+/// Gateway gives an answer of that status too, and `as` gives an example.
 #[macro_export]
 macro_rules! problem_responses {
     (
