@@ -23,7 +23,8 @@ use crate::Context;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProbeRequest {
     product: ProductCode,
-    /// The page of the application; `sign_up` by default.
+    /// The page of the application.
+    #[schema(default = "sign_up")]
     #[serde(default = "sign_up")]
     door: Door,
 }

@@ -1,6 +1,7 @@
 //! Answers other than success: problem documents, and what API Gateway answers by itself.
 
 use serde_json::{Value, json};
+use utoipa::openapi::schema::SchemaFormat;
 use utoipa::openapi::{
     Components, ContentBuilder, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
     Type,
@@ -40,7 +41,7 @@ macro_rules! problem_responses {
                         status: $status,
                         codes: &[$($code),*],
                         is_of_gateway: false $(|| stringify!($gateway) == "gateway")?,
-                        example: [$(Some($crate::http::Problem::from($example)),)? None].into_iter().next().flatten(),
+                        example: None$(.or(Some($example)))?,
                     }
                     .add_to(components);
                 )+
@@ -157,7 +158,8 @@ pub(super) fn problem(description: &str, status: Option<Value>, code: RefOr<Sche
         Some(status) => number.enum_values(Some([status])),
         None => number.minimum(Some(400)).maximum(Some(599)),
     };
-    let kind = text().pattern(Some("^urn:stallkeeper:problem:[a-z_]+$"));
+    let uri = SchemaFormat::Custom("uri".to_owned());
+    let kind = text().format(Some(uri)).pattern(Some("^urn:stallkeeper:problem:[a-z_]+$"));
     ObjectBuilder::new()
         .description(Some(description))
         .property("type", kind.description(Some("The code as a URN.")))
