@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ledger::HourSum;
+use crate::schema::Amount;
 use crate::tags::{MOST_TAGS, Tags};
 use crate::usage::Quantity;
 
@@ -18,12 +20,13 @@ pub const MOST: usize = 2500;
 const MOST_BYTES: usize = 250_000;
 
 /// A part of a record's quantity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Allocation {
-    /// The tags; empty for the part without tags.
+    /// The tags of the part. Absent for the part without tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
-    /// The quantity.
+    /// The quantity of the part.
+    #[schema(value_type = Amount)]
     pub quantity: Quantity,
 }
 

@@ -8,34 +8,46 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::{DimensionKey, LicenseId};
 use crate::license::License;
 use crate::listing::{Dimension, Listing};
+use crate::schema::SignedAmount;
 
-/// An entitlement of a license in one dimension, as AWS's entitlement service has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The entitlement of a license in one dimension, as AWS's entitlement service has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entitlement {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// The value.
+    /// The amount, switch or name that is granted.
+    #[schema(value_type = EntitlementValue)]
     pub value: Value,
-    /// The earliest end; a renewal moves it. It locks no buyer out by itself (GetEntitlements, `ExpirationDate`).
+    /// The time until which it holds at least; a renewal moves it. Access does not end at this time by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     pub expires_at: Option<Timestamp>,
 }
 
-/// The value of an entitlement: one of the four types of GetEntitlements.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The name in the contract; derived schemas take `Value` for any JSON.
+type EntitlementValue = Value;
+
+/// The value of an entitlement, of one of the four types of AWS's `GetEntitlements`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = EntitlementValue)]
 pub enum Value {
     /// A whole amount.
+    #[schema(title = "IntegerEntitlement")]
     Integer(i64),
     /// An amount with a fraction.
+    #[schema(title = "DoubleEntitlement", value_type = SignedAmount)]
     Double(Decimal),
-    /// On or off.
+    /// A switch.
+    #[schema(title = "BooleanEntitlement")]
     Boolean(bool),
     /// A name, such as an edition's.
+    #[schema(title = "StringEntitlement")]
     String(String),
 }
 
@@ -59,39 +71,49 @@ pub struct Question {
     pub quantity: Option<Decimal>,
 }
 
-/// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The decision about one dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Decision {
     /// The dimension.
     pub dimension: DimensionKey,
-    /// `true` if the tenant may use it.
+    /// The tenant may use it.
     pub allowed: bool,
-    /// The reason.
+    /// The reason of the decision.
     pub reason: Reason,
-    /// The amount held, summed over the tenant's licenses; `None` if it is not counted.
+    /// The amount held, summed over the tenant's licenses. Absent where it is not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SignedAmount)]
     pub held: Option<Decimal>,
-    /// The names held (String entitlements).
+    /// The names held.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1)]
     pub values: Vec<String>,
-    /// The earliest end; `None` if AWS named no date in the future.
+    /// The time until which it holds at least. Absent where AWS named no date in the future.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     pub until: Option<Timestamp>,
-    /// `true` if a date that AWS named has passed without an event of a renewal or an end.
+    /// A date that AWS named has passed, and AWS has announced neither a renewal nor an end.
     pub expiry_passed: bool,
-    /// The time of the oldest read from AWS that was used.
+    /// The time at which the oldest entitlement that was used was read from AWS.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     pub as_of: Option<Timestamp>,
-    /// The age of that read in seconds.
+    /// The age of that entitlement, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64)]
     pub age_seconds: Option<i64>,
-    /// The licenses that grant it.
+    /// The licenses that the decision rests on.
     pub licenses: Vec<LicenseId>,
 }
 
-/// The reason for a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The reason of a decision. `entitled`: the contract covers it. `metered`: it is billed by use. These two allow it;
+/// the others do not. `quantity_exceeded`: the contract covers less. `not_entitled`: the contract does not cover it.
+/// `entitlements_not_read_yet`: the license is active, but AWS had no entitlements yet when it was last asked.
+/// `no_active_license`: no license of the tenant is in force. `dimension_unknown`: none of the tenant's listings has
+/// the dimension. `no_license`: the tenant has no license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DecisionReason)]
 pub enum Reason {
     /// The contract covers it.
     Entitled,

@@ -4,6 +4,7 @@
 //! [`api`] adds what all functions of the seller's API have in common, [`extract`] reads the parts of a request, and what
 //! is wrong is answered with a [`Problem`] document.
 
+pub mod contract;
 pub mod extract;
 pub mod gateway;
 pub mod negotiate;

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use crate::schema::text_schema;
+
 /// Why a text is not the id that it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {rule}, not {given:?}")]
@@ -25,10 +27,14 @@ impl InvalidId {
     }
 }
 
-/// Declares an id: a text with a rule, read through that rule wherever it comes from.
+/// Declares an id: a text with a rule, read through that rule wherever it comes from. The pattern states the rule in
+/// the API's contract.
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $valid:expr) => {
-        $(#[$doc])*
+    (
+        $(#[doc = $doc:literal])* $name:ident, $what:literal, $rule:literal, $valid:expr,
+        $pattern:literal, $example:literal $(, length $min:literal to $max:literal)?
+    ) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -72,6 +78,15 @@ macro_rules! id {
                 f.write_str(&self.0)
             }
         }
+
+        text_schema!(
+            $name,
+            stringify!($name),
+            concat!($($doc, "\n"),*),
+            $pattern,
+            $example
+            $(, length $min to $max)?
+        );
     };
 }
 
@@ -85,7 +100,9 @@ id!(
     AccountId,
     "an AWS account id",
     "12 digits",
-    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
+    "^[0-9]{12}$",
+    "111122223333"
 );
 
 id!(
@@ -93,7 +110,9 @@ id!(
     ProductCode,
     "a product code",
     "1 to 100 letters, digits, '-', '_' or '.'",
-    |text| made_of(text, 100, "-_.")
+    |text| made_of(text, 100, "-_."),
+    "^[A-Za-z0-9._-]{1,100}$",
+    "4democontract0000000000ab"
 );
 
 id!(
@@ -101,52 +120,67 @@ id!(
     ProductId,
     "a product id",
     "`prod-` and up to 100 letters, digits or '-'",
-    |text| text.strip_prefix("prod-").is_some_and(|rest| made_of(rest, 100, "-"))
+    |text| text.strip_prefix("prod-").is_some_and(|rest| made_of(rest, 100, "-")),
+    "^prod-[A-Za-z0-9-]{1,100}$",
+    "prod-0123456789abc"
 );
 
 id!(
-    /// The key of a buyer of a legacy product, unique within that product.
+    /// The key of a buyer of a legacy product (one without license keys), unique within that product.
     CustomerIdentifier,
     "a customer identifier",
     "1 to 255 letters, digits, '-' or '_'",
-    |text| made_of(text, 255, "-_")
+    |text| made_of(text, 255, "-_"),
+    "^[A-Za-z0-9_-]{1,255}$",
+    "X01EXAMPLEX"
 );
 
 id!(
-    /// An agreement between a buyer and the seller, `agmt-…` (pattern of the Agreement API's model, without its
-    /// `/`, which no agreement id is known to have and which a URL would not carry).
+    // The pattern is that of the Agreement API's model, without its `/`, which no agreement id is known to have and
+    // which a URL would not carry.
+    /// An agreement between a buyer and the seller, `agmt-…`.
     AgreementId,
     "an agreement id",
     "1 to 64 letters, digits, '-' or '_'",
-    |text| made_of(text, 64, "-_")
+    |text| made_of(text, 64, "-_"),
+    "^[A-Za-z0-9_-]{1,64}$",
+    "agmt-0123456789abcdefghijklmno"
 );
 
 id!(
-    /// An account inside the seller's application; the seller chooses it. Not a mail address: it stands in URLs.
+    /// The id of an account inside the seller's application, chosen by the application. It is part of URLs, so it is
+    /// not a mail address.
     TenantId,
     "a tenant id",
     "1 to 128 letters, digits, '-', '_', '.' or ':', and not dots alone",
-    |text| made_of(text, 128, "-_.:") && text.bytes().any(|b| b != b'.')
+    |text| made_of(text, 128, "-_.:") && text.bytes().any(|b| b != b'.'),
+    "^[A-Za-z0-9_.:-]*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*$",
+    "acme",
+    length 1 to 128
 );
 
 id!(
-    /// The key of a dimension as the catalog has it, case-sensitive (`^[A-Za-z0-9_.-]+$`, at most 100).
+    /// The key of a dimension in the listing, case-sensitive.
     DimensionKey,
     "a dimension key",
     "1 to 100 letters, digits, '-', '_' or '.'",
-    |text| made_of(text, 100, "-_.")
+    |text| made_of(text, 100, "-_."),
+    "^[A-Za-z0-9._-]{1,100}$",
+    "seats"
 );
 
 id!(
-    /// The key of a license, safe in a URL: the `l-…` id of its [`LicenseArn`], or
-    /// `<product code>~<customer identifier>` for a product of the older kind.
+    /// The id of a license: the `l-…` name at the end of its ARN, or `<product code>~<customer identifier>` for a
+    /// legacy product (one without license keys).
     LicenseId,
     "a license id",
     "`l-` and letters and digits, or `<product code>~<customer identifier>`",
     |text| is_license_name(text)
         || text.split_once('~').is_some_and(|(product, customer)| {
             product.parse::<ProductCode>().is_ok() && customer.parse::<CustomerIdentifier>().is_ok()
-        })
+        }),
+    "^(l-[A-Za-z0-9]{1,64}|[A-Za-z0-9._-]{1,100}~[A-Za-z0-9_-]{1,255})$",
+    "l-0123456789abcdef0123456789abcdef"
 );
 
 /// What the names of probes begin with.
@@ -264,6 +298,14 @@ impl fmt::Display for LicenseArn {
         f.write_str(&self.text)
     }
 }
+
+text_schema!(
+    LicenseArn,
+    "LicenseArn",
+    "The ARN of a license.",
+    "^(arn:aws|aws:)[A-Za-z0-9:/_.-]*l-[A-Za-z0-9]{1,64}$",
+    "arn:aws:license-manager::294406891311:license:l-0123456789abcdef0123456789abcdef"
+);
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::allocation::Allocation;
 use crate::ids::DimensionKey;
 use crate::metering::HourlyRecord;
+use crate::schema::Amount;
 use crate::tags::Tags;
 use crate::usage::KeyHash;
 
@@ -70,12 +72,14 @@ pub struct ContestedKey {
     pub contents: Vec<Content>,
 }
 
-/// The content of a usage event: what is billed for it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The content of a usage event: the part of it that is billed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReportedContent)]
 pub struct Content {
-    /// The time at which intake first received it.
+    /// The time at which it was received first.
     pub received_at: Timestamp,
     /// The quantity.
+    #[schema(value_type = Amount)]
     pub quantity: Decimal,
     /// The tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]

@@ -2,7 +2,8 @@
 //!
 //! `ids`, `time`, `listing`, `license`, `agreement`, `entitlement`, `tags`, `audit` and `notification` are the domain: plain Rust
 //! without an AWS type, I/O or a clock of their own. `marketplace`, `store` and `topic` talk to AWS, `http` speaks API
-//! Gateway's language, `csv_file` reads the seller's files, `texts` speaks people's languages, `terminal` is what programs say, `lifecycle` is where news and registrations become changes of the table,
+//! Gateway's language, `csv_file` reads the seller's files, `schema` declares the JSON forms of ids and amounts for the
+//! API's contract, `texts` speaks people's languages, `terminal` is what programs say, `lifecycle` is where news and registrations become changes of the table,
 //! `reconcile` makes good what news left out, and `readiness` judges whether the listing is ready for AWS's review.
 
 pub mod agreement;
@@ -25,6 +26,7 @@ pub mod overage;
 pub mod readiness;
 pub mod reconcile;
 pub mod registration;
+pub mod schema;
 pub mod store;
 pub mod tags;
 pub mod terminal;

@@ -14,6 +14,7 @@ mod state;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::agreement::{Advisory, Agreement, Standing};
 use crate::entitlement::Entitlement;
@@ -155,9 +156,11 @@ impl State {
     }
 }
 
-/// A state without its details.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The state of a license. `pending`: not in force yet. `failed`: the buyer's payment failed. `active`: in force.
+/// `ending`: cancelled, while AWS still accepts its usage for a time. `ended`: no longer in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = LicenseState)]
 pub enum StateName {
     /// See [`State::Pending`].
     Pending,
@@ -187,8 +190,11 @@ impl StateName {
     }
 }
 
-/// The reason why a license has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The reason of the end of a license. `cancelled`, `expired` and `terminated`: so did its agreement.
+/// `agreement_ended`: its agreement ended with a status that says no more. `deprovisioned`: AWS revoked the license.
+/// `unsubscribed`: the buyer of a legacy product unsubscribed. `succeeded`: a renewal or replacement has a license of
+/// its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The agreement was cancelled.

@@ -13,6 +13,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use crate::ids::{DimensionKey, ProductCode, ProductId};
 use crate::registration::{Door, Secret};
@@ -62,8 +63,8 @@ fn yes() -> bool {
     true
 }
 
-/// The deployment that a listing belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The deployment that a listing belongs to: `staging` with a limited listing, `production` with the real one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The test phase, with a limited listing.

@@ -13,11 +13,13 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::allocation::{Allocated, Allocation, allocate};
 use crate::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use crate::ledger::HourSum;
 use crate::license::License;
+use crate::schema::text_schema;
 use crate::time::UsageHour;
 use crate::usage::Quantity;
 
@@ -116,6 +118,14 @@ impl fmt::Display for RecordName {
     }
 }
 
+text_schema!(
+    RecordName,
+    "RecordName",
+    "The name of a record: license, hour and dimension, joined by `@`.",
+    "^(l-[A-Za-z0-9]{1,64}|[A-Za-z0-9._-]{1,100}~[A-Za-z0-9_-]{1,255})@[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])@[A-Za-z0-9._-]{1,100}$",
+    "l-0123456789abcdef0123456789abcdef@2026-11-10T09@requests"
+);
+
 /// A text that names no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a record is named like l-0123@2026-11-10T09@requests: license, hour and dimension")]
@@ -178,51 +188,63 @@ impl Buyer {
 }
 
 /// The state of a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum RecordState {
     /// It cannot be sent yet.
+    #[schema(title = "HeldRecord")]
     Held {
         /// The reason.
         reason: HoldReason,
     },
-    /// It is to be sent.
+    /// It is about to be sent.
+    #[schema(title = "SealedRecord")]
     Sealed,
-    /// A run is sending it. Another run may claim it after [`CLAIM`].
+    // Another run takes it over after [`CLAIM`].
+    /// A run of the reporter is sending it.
+    #[schema(title = "ClaimedRecord")]
     Claimed {
         /// The run.
         run: String,
-        /// The time of the claim.
+        /// The time at which the run claimed it.
         at: Timestamp,
     },
     /// AWS has booked it.
+    #[schema(title = "AcceptedRecord")]
     Accepted {
-        /// AWS's id of the booking, if AWS returned one.
+        /// AWS's id of the booking. Absent where AWS named none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String)]
         metering_record_id: Option<String>,
-        /// The proof of the booking.
+        /// The answer of AWS that says so.
         by: AcceptedBy,
     },
-    /// AWS has another quantity for it, which Stallkeeper did not send. It needs an operator.
+    /// AWS has another quantity, which this stack did not send. An operator must look into it.
+    #[schema(title = "ConflictingRecord")]
     Conflict,
-    /// AWS does not accept it.
+    /// AWS refuses it.
+    #[schema(title = "RefusedRecord")]
     Refused {
-        /// The reason that AWS gave.
+        /// AWS's reason.
         reason: String,
     },
-    /// AWS's window closed before it was accepted.
+    /// AWS's window closed before AWS accepted it.
+    #[schema(title = "ExpiredRecord")]
     Expired,
-    /// It ended without an acceptance after an attempt that AWS may have booked. It needs an operator.
+    /// AWS may have booked it. An operator must look into it.
+    #[schema(title = "UnconfirmedRecord")]
     Unconfirmed {
-        /// The reason why it ended.
+        /// The reason why it is not sent again.
         reason: String,
     },
-    /// Not sent: its usage is billed in another hour.
+    /// It is not sent: another hour bills its usage.
+    #[schema(title = "FoldedRecord")]
     Folded {
         /// The other hour.
         into: UsageHour,
     },
-    /// Not sent: the stack was in dry run when its turn came.
+    /// It was not sent: the stack was in dry run.
+    #[schema(title = "DryRunRecord")]
     DryRun,
 }
 
@@ -258,16 +280,17 @@ impl RecordState {
     }
 }
 
-/// The reason why a record is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The reason why a record cannot be sent. `buyer_unknown`: AWS has not named the license's buyer yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldReason {
     /// The license's ARN is not known in the form that AWS accepts.
     BuyerUnknown,
 }
 
-/// The proof that AWS has booked a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The answer by which a record counts as booked. `success`: AWS accepted it. `duplicate`: AWS had it already, after an
+/// attempt whose answer was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AcceptedBy {
     /// AWS answered Success.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::ids::{LicenseId, ProductCode};
 
@@ -153,8 +154,8 @@ pub fn redeemer(caller: &str, idempotency_key: &str) -> String {
     digest(&[role.map_or(caller, |(role, _session)| role), idempotency_key])
 }
 
-/// The page of the application to which a buyer continues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The application's page that a buyer continues to: `sign_up` for a new account, `sign_in` for an existing one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
     /// The page for a new account.

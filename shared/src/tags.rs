@@ -6,6 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The most tags of an amount of usage.
 pub const MOST_TAGS: usize = 5;
@@ -21,7 +24,22 @@ pub const LONGEST_VALUE: usize = 256;
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Tags(BTreeMap<String, String>);
 
-/// The rule of AWS's model that tags break.
+impl PartialSchema for Tags {
+    fn schema() -> RefOr<Schema> {
+        let text = |pattern: &str| ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build();
+        ObjectBuilder::new()
+            .description(Some("The tags of usage. The buyer's bill is broken down by them."))
+            .property_names(Some(text("^[ -=@A-Z_a-z]{1,100}$")))
+            .additional_properties(Some(Schema::from(text("^[ -=@A-Z_a-z]{1,256}$"))))
+            .max_properties(Some(MOST_TAGS))
+            .examples([json!({ "team": "red" })])
+            .into()
+    }
+}
+
+impl ToSchema for Tags {}
+
+/// Which rule of AWS's model tags break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTags {
     /// There are too many.

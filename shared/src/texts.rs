@@ -4,9 +4,10 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use serde::Deserialize;
 use unic_langid::LanguageIdentifier;
+use utoipa::ToSchema;
 
-/// A language of the texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// A language that texts are written in: `en` for English, `ja` for Japanese.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 pub enum Language {
     /// English.
     #[serde(rename = "en")]

@@ -15,6 +15,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::schema::text_schema;
+
 pub use rfc3339::{InvalidTime, Rfc3339};
 
 /// A source of the current time.
@@ -99,7 +101,15 @@ impl SettableClock {
 #[serde(try_from = "String", into = "String")]
 pub struct UsageHour(Timestamp);
 
-/// A month in UTC by which usage is billed.
+text_schema!(
+    UsageHour,
+    "Hour",
+    "An hour of UTC.",
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])$",
+    "2026-11-10T09"
+);
+
+/// A month of UTC that usage is billed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BillingMonth(Date);
 

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::ids::{DimensionKey, LicenseId};
 use crate::license::{INTAKE_HAS_SEEN, License, State};
 use crate::listing::Listing;
+use crate::schema::text_schema;
 use crate::tags::Tags;
 use crate::time::UsageHour;
 
@@ -108,6 +109,14 @@ impl KeyHash {
         &self.0
     }
 }
+
+text_schema!(
+    KeyHash,
+    "KeyHash",
+    "The SHA-256 of an idempotency key, as Base64 for URLs without padding. The key itself is not stored.",
+    "^[A-Za-z0-9_-]{43}$",
+    "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"
+);
 
 /// One fact reported by the seller's application.
 ///

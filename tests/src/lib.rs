@@ -7,6 +7,8 @@
 pub mod audit;
 pub mod log;
 
+mod contract;
+
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
@@ -18,6 +20,8 @@ use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
+
+pub use contract::contract;
 
 /// The time at which a test starts, unless it chooses another one.
 pub const BEGINNING: &str = "2026-11-10T09:20:00Z";

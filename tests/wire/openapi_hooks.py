@@ -26,7 +26,7 @@ PRODUCT = "7demolegacy00000000000ab"
 
 # Requests that the schema of each part allows and the operation's description does not: how the answer's detail begins.
 BEYOND_SCHEMAS = (
-    "cursor: not one that this query has handed out",
+    "cursor: not one that this query has returned",
     "quantity: needs a `dimension` beside it",
     "to: is the same tenant as `from`",
     "from: must not be after `to`",

@@ -9,23 +9,38 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use stallkeeper::audit::AuditEntry;
+use stallkeeper::http::contract::{
+    Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany, Unavailable,
+};
 use stallkeeper::http::extract::{Caller, NoParameters, Path, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::LicenseId;
 use stallkeeper::lifecycle;
 use stallkeeper::registration::Contact;
+use stallkeeper::texts::Language;
+use utoipa::ToSchema;
 
 use crate::Context;
+use crate::contract::ContactUnknown;
 
-/// A contact as the API shows it.
-#[derive(Serialize)]
+/// The personal data that a buyer entered on the registration page.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Contact, example = json!({
+    "email": "kim@example.com",
+    "name": "Kim",
+    "company": null,
+    "answers": {},
+    "language": "en",
+    "saved_at": "2026-11-10T09:20:30Z",
+}))]
 pub(crate) struct ContactView {
     email: String,
     name: Option<String>,
     company: Option<String>,
     /// The answers to the other questions of the listing's form, by the keys of the form's fields.
     answers: BTreeMap<String, String>,
-    /// The language of the page that the buyer filled in, `en` or `ja`.
+    /// The language of the page that the buyer filled in.
+    #[schema(value_type = Language)]
     language: String,
     saved_at: Timestamp,
 }
@@ -37,7 +52,18 @@ impl From<Contact> for ContactView {
     }
 }
 
-/// `GET /v1/licenses/{license}/contact`: all personal data that is stored of the buyer.
+/// Shows all personal data that is stored of the buyer.
+#[utoipa::path(
+    get,
+    path = "/v1/licenses/{license}/contact",
+    operation_id = "showContact",
+    tag = "buyers",
+    params(LicensePath),
+    responses(
+        (status = 200, description = "The contact that the buyer entered on the registration page.", body = ContactView),
+        ParameterInvalid, Forbidden, ContactUnknown, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn show(
     State(context): State<Arc<Context>>,
     Path(license): Path<LicenseId>,
@@ -52,8 +78,20 @@ pub(crate) async fn show(
     Ok(Json(ContactView::from(contact)))
 }
 
-/// `DELETE /v1/licenses/{license}/contact`: erases the contact, also where the license's predecessors and successors have
-/// it. Repeating the request changes nothing.
+/// Erases the personal data that is stored of the buyer.
+///
+/// The contacts of the license's predecessors and successors are erased too. Repeating the request changes nothing.
+#[utoipa::path(
+    delete,
+    path = "/v1/licenses/{license}/contact",
+    operation_id = "eraseContact",
+    tag = "buyers",
+    params(LicensePath),
+    responses(
+        (status = 204, description = "No personal data is stored any more."),
+        ParameterInvalid, Forbidden, LicenseUnknown, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn erase(
     State(context): State<Arc<Context>>,
     Path(license): Path<LicenseId>,

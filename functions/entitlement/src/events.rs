@@ -1,5 +1,6 @@
 //! The events of licenses: listed, and published again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,13 +12,20 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::aws::chain;
+use stallkeeper::http::contract::{
+    BodyInvalid, BodyTooLarge, Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany,
+    Unavailable,
+};
 use stallkeeper::http::extract::{self, Caller, Limit, NoParameters, Parsed, Path, Query};
 use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::LicenseId;
+use stallkeeper::ids::{LicenseId, ProductCode, TenantId};
 use stallkeeper::notification::OutboundEvent;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::Rfc3339;
 use stallkeeper::topic::{Message, TopicError};
+use utoipa::openapi::schema::{AdditionalProperties, SchemaFormat};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::Context;
 use crate::licenses::page_over_states;
@@ -54,23 +62,30 @@ impl FromStr for Sequence {
     }
 }
 
+type EventsLimit = Limit<100, 500>;
+
 /// The parameters of the list of a license's events.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventsQuery {
-    /// Lists only the events after this place in the sequence; a cursor takes precedence.
+    /// Lists only the events after this place in the sequence. A cursor takes precedence.
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 9_007_199_254_740_991_u64, default = 0)]
     after: Option<Parsed<Sequence>>,
+    /// The largest number of events in the page.
     #[serde(default)]
-    limit: Limit<100, 500>,
-    /// The place in the sequence of the last event of the page before.
+    #[param(inline)]
+    limit: EventsLimit,
+    /// The `next` of the page before, unchanged. Any other value is answered 400 `parameter_invalid`.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 
 /// A page of a license's events.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Events {
     events: Vec<PublishedEvent>,
-    /// Where the next page begins; none after the last.
+    /// The `cursor` of the next page; null after the last.
     next: Option<String>,
 }
 
@@ -83,8 +98,53 @@ impl Serialize for PublishedEvent {
     }
 }
 
-/// `GET /v1/licenses/{license}/events?after=&limit=&cursor=`: the events of a license after that place in its sequence, in
-/// order, as they were published.
+impl PartialSchema for PublishedEvent {
+    fn schema() -> RefOr<Schema> {
+        let text = |pattern: &str| ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+        let version = ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some([1]));
+        let sequence = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let sequence = sequence.description(Some("The place of the event in the sequence of the license's events."));
+        let at = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        let detail = ObjectBuilder::new().schema_type(Type::Object).description(Some("The facts of the event."));
+        let event = ObjectBuilder::new()
+            .description(Some("An event of a license. `docs/events/` has a schema for each type."))
+            .property("version", version)
+            .property("id", text("^[0-7][0-9A-HJKMNP-TV-Z]{25}$").description(Some("The event's id (ULID).")))
+            .property("type", text("^[a-z]+\\.[a-z_]+$"))
+            .property("license", Ref::from_schema_name(LicenseId::name()))
+            .property("product", Ref::from_schema_name(ProductCode::name()))
+            .property("tenant", Ref::from_schema_name(TenantId::name()))
+            .property("sequence", sequence)
+            .property("at", at)
+            .property("detail", detail)
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)));
+        let required = ["version", "id", "type", "license", "product", "sequence", "at"];
+        required.into_iter().fold(event, |event, name| event.required(name)).into()
+    }
+}
+
+impl ToSchema for PublishedEvent {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Event")
+    }
+}
+
+/// Lists the events of a license, in the order of their sequence.
+///
+/// For an application that misses a number in the sequence. The events are as they were published to the topic.
+#[utoipa::path(
+    get,
+    path = "/v1/licenses/{license}/events",
+    operation_id = "listEvents",
+    tag = "events",
+    params(LicensePath, EventsQuery),
+    responses(
+        (status = 200, description = "A page of events.", body = Events),
+        ParameterInvalid, Forbidden, LicenseUnknown, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn list(
     State(context): State<Arc<Context>>,
     Path(license): Path<LicenseId>,
@@ -116,26 +176,42 @@ fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Er
 }
 
 /// The result of publishing events again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Replayed {
     /// The number of events that were published again.
     published: usize,
     /// The number of events that the topic never accepts; the function's log names them.
     passed_over: usize,
-    /// The cursor of the next request; none after the last.
+    /// The `cursor` of the next request; null after the last.
     next: Option<String>,
 }
 
 /// The events of one license to publish again.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LicenseReplay {
+    /// Publishes only the events after this place in the sequence.
     #[serde(default, deserialize_with = "whole_number")]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64, default = 0)]
     after: u64,
 }
 
-/// `POST /v1/licenses/{license}/events/replay` with `{"after": 3}`: publishes the events of the license after that place
-/// in its sequence again. For an operator; the audit log has it.
+/// Publishes the events of a license again, for an operator.
+///
+/// Buyers get no second mail. The audit log has the request. Repeating it publishes the same events again: subscribers
+/// recognize them by their ids.
+#[utoipa::path(
+    post,
+    path = "/v1/licenses/{license}/events/replay",
+    operation_id = "replayLicense",
+    tag = "events",
+    params(LicensePath),
+    request_body(content = LicenseReplay, example = json!({ "after": 3 })),
+    responses(
+        (status = 200, description = "The number of events that were published again.", body = Replayed),
+        BodyInvalid, Forbidden, LicenseUnknown, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn replay_license(
     State(context): State<Arc<Context>>,
     Path(license): Path<LicenseId>,
@@ -154,18 +230,39 @@ pub(crate) async fn replay_license(
 }
 
 /// The period whose events to publish again, both moments included.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PeriodReplay {
+    /// The first moment, not after `to`.
+    #[schema(value_type = Timestamp)]
     from: Rfc3339,
+    /// The last moment.
+    #[schema(value_type = Timestamp)]
     to: Rfc3339,
+    /// The `next` of the answer before; null in the first request.
     #[serde(default)]
     cursor: Option<String>,
 }
 
-/// `POST /v1/events/replay` with `{"from": "…", "to": "…"}`: publishes the events of all licenses in that period again,
-/// both moments included. A request reads some of the licenses; the next one continues with `next` as `cursor`. For an
-/// operator; the audit log has it.
+/// Publishes the events of all licenses in a period again, for an operator.
+///
+/// The period includes both moments. A request reads some of the licenses: send it again with `next` as `cursor` until
+/// `next` is null. A license that changes its state meanwhile may be missing or come twice. Buyers get no second mail.
+/// The audit log has the request.
+#[utoipa::path(
+    post,
+    path = "/v1/events/replay",
+    operation_id = "replayTime",
+    tag = "events",
+    request_body(
+        content = PeriodReplay,
+        example = json!({ "from": "2026-11-10T09:00:00Z", "to": "2026-11-10T10:00:00Z" }),
+    ),
+    responses(
+        (status = 200, description = "The number of events that were published again.", body = Replayed),
+        BodyInvalid, Forbidden, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn replay_period(
     State(context): State<Arc<Context>>,
     Query(NoParameters {}): Query<NoParameters>,

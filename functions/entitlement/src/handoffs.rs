@@ -7,25 +7,50 @@ use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stallkeeper::http::contract::{BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
 use stallkeeper::http::extract::{self, Caller, IdempotencyKey, NoParameters, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{AccountId, CustomerIdentifier, LicenseId, ProductCode};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::registration::{Door, Handoff, Redeemed, Secret, redeemer};
 use stallkeeper::store::{Store, StoreError};
+use utoipa::ToSchema;
 
 use crate::Context;
 use crate::contacts::ContactView;
+use crate::contract::{HandoffGone, RedemptionInvalid};
 
-/// The code to redeem. It is a secret, so it has no `Debug`.
-#[derive(Deserialize)]
+// It is a secret, so it has no `Debug`.
+/// The code to redeem.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Redemption {
+    /// The `code` of the URL with which the buyer arrived.
     code: String,
 }
 
 /// A buyer whom the application is about to sign up or sign in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Handoff, example = json!({
+    "license": "l-0123456789abcdef0123456789abcdef",
+    "product": "4democontract0000000000ab",
+    "account": "111122223333",
+    "customer_identifier": null,
+    "state": "active",
+    "grants_access": true,
+    "door": "sign_up",
+    "linked": false,
+    "probe": false,
+    "contact": {
+        "email": "kim@example.com",
+        "name": "Kim",
+        "company": null,
+        "answers": {},
+        "language": "en",
+        "saved_at": "2026-11-10T09:20:30Z",
+    },
+    "expires_at": "2026-11-10T09:35:30Z",
+}))]
 pub(crate) struct HandoffView {
     license: LicenseId,
     product: ProductCode,
@@ -33,25 +58,40 @@ pub(crate) struct HandoffView {
     account: Option<AccountId>,
     customer_identifier: Option<CustomerIdentifier>,
     state: StateName,
+    /// The tenant may use the product.
     grants_access: bool,
-    /// The page that the user chose: `sign_up` for a new account, `sign_in` for an existing one.
+    /// The page that the user chose.
     door: Door,
     /// The license belongs to a tenant already. Then only a user of that tenant may continue.
     linked: bool,
-    /// The license is a probe: there is no buyer, and an operator tests the application.
+    /// The license is a probe: there is no buyer, and an operator tests the application. It can be linked only to a
+    /// tenant whose id begins with `probe-`.
     probe: bool,
-    /// The contact that the buyer entered in this visit, to fill in the sign-up form with; none if the license is linked.
+    /// The contact that the buyer entered in this visit, to fill in the sign-up form with; null if nothing is stored of
+    /// it, and if the license is linked.
     contact: Option<ContactView>,
     /// The end of the time in which the same caller with the same key gets this answer again, if the license is not
     /// linked.
     expires_at: Timestamp,
 }
 
-/// `POST /v1/handoffs` with `{"code": "…"}` and a key in the header `Idempotency-Key`: redeems the code.
+/// Redeems the code with which a buyer arrives.
 ///
-/// A code is valid for 15 minutes, for one caller and one key: the same caller with the same key gets a lost answer again
-/// until the license is linked. Everybody else gets 410, the answer to a code that is too old, was replaced by a newer one
-/// of the same visit, or was never made.
+/// A code is valid for 15 minutes, for one caller and one `Idempotency-Key`. Until the license is linked, the same
+/// caller with the same key gets the same answer again. Every other request is answered 410. Show the account masked,
+/// and have the user confirm it. If `linked` is true, let only a user of the license's tenant continue.
+#[utoipa::path(
+    post,
+    path = "/v1/handoffs",
+    operation_id = "redeemHandoff",
+    tag = "buyers",
+    params(IdempotencyKey),
+    request_body(content = Redemption, example = json!({ "code": "c2FtcGxlLXNhbXBsZS1zYW1wbGUtc2FtcGxlLXNhbXA" })),
+    responses(
+        (status = 200, description = "The license and the buyer that the code stands for.", body = HandoffView),
+        RedemptionInvalid, HandoffGone, Forbidden, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn redeem(
     State(context): State<Arc<Context>>,
     Query(NoParameters {}): Query<NoParameters>,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::aws::chain;
 use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row, WrongLength};
+use stallkeeper::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
 use stallkeeper::http::extract::{Caller, Csv, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{
@@ -23,6 +24,7 @@ use stallkeeper::registration::{Contact, LONGEST_NAME};
 use stallkeeper::store::StoreError;
 use stallkeeper::texts::Language;
 use stallkeeper::time::{Rfc3339, UsageHour};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
 
@@ -51,53 +53,112 @@ const COLUMNS: Columns = Columns {
 const NOTICE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The parameters of an import.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ImportQuery {
-    /// Judges the rows and writes nothing.
+    /// Judges the rows and writes nothing: the answer has the results that they would have.
     #[serde(default)]
+    #[param(default = false)]
     dry_run: bool,
 }
 
-/// The result of an import: how many rows had which status, and the result of each.
-#[derive(Debug, Serialize)]
+/// Customers as CSV: UTF-8 with a header row, and 1 to 200 rows below it. The columns are `product` and `tenant`, and
+/// any of `customer_identifier`, `license_arn`, `agreement_id`, `account`, `since`, `metered_from`, `move_at`, `email`,
+/// `name`, `company` and `language`. A row needs `customer_identifier` or `license_arn`; with both, it also needs
+/// `agreement_id` and `account`. `metered_from` and `move_at` are first moments of hours, 10 minutes from now or later,
+/// and no move is before 06:00 UTC on the 1st of a month. By default, they are the next such hour.
+#[derive(ToSchema)]
+#[schema(as = CustomersCsv)]
+#[expect(dead_code, reason = "declares what `import` reads")]
+pub(crate) struct CsvSchema(String);
+
+/// The result of an import: the number of rows with each status, and the result of each row.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ImportResults)]
 pub(crate) struct ImportReport {
+    /// Nothing was written: these are the results that the rows would have.
     dry_run: bool,
+    #[schema(maximum = 200)]
     imported: usize,
+    #[schema(maximum = 200)]
     unchanged: usize,
+    #[schema(maximum = 200)]
     refused: usize,
+    /// The number of rows that the table did not confirm. Send the same file again.
+    #[schema(maximum = 200)]
     retry: usize,
+    /// The results, in the order of the rows.
+    #[schema(min_items = 1, max_items = 200)]
     results: Vec<RowResult>,
 }
 
+/// The status of a row. `imported`: the import changed the license. `unchanged`: the license was already like this.
+/// `refused`: the row is invalid. `retry`: the table did not confirm it.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ImportStatus)]
+enum RowStatus {
+    Imported,
+    Unchanged,
+    Refused,
+    Retry,
+}
+
+/// The reason to refuse a row, as a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ImportCode)]
+enum RowCode {
+    AccountMismatch,
+    LicenseAnotherBuyers,
+    LicenseLinkedElsewhere,
+    LicenseMovesElsewhere,
+    LicenseNotInForce,
+    NotConfirmed,
+    ProductUnknown,
+    RowInvalid,
+}
+
 /// The result of a row.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ImportResult)]
 struct RowResult {
     /// The line that the row begins in.
+    #[schema(minimum = 2)]
     line: usize,
-    status: &'static str,
+    status: RowStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LicenseId)]
     license: Option<LicenseId>,
     /// The moment from which Stallkeeper bills the license's usage.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     metered_from: Option<Timestamp>,
     /// The license that replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LicenseId)]
     moves_to: Option<LicenseId>,
     /// The moment from which the other license replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     moves_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
+    #[schema(value_type = RowCode)]
+    code: Option<RowCode>,
+    /// The reason in this case.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     detail: Option<String>,
+    /// The next step for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     action: Option<&'static str>,
 }
 
 /// A reason to refuse a row.
 struct Refused {
-    code: &'static str,
+    code: RowCode,
     detail: String,
     action: &'static str,
 }
@@ -108,18 +169,36 @@ impl Refused {
     }
 
     fn row(detail: String, action: &'static str) -> Self {
-        Self { code: "row_invalid", detail, action }
+        Self { code: RowCode::RowInvalid, detail, action }
     }
 
-    fn in_line(self, line: usize, status: &'static str) -> RowResult {
+    fn in_line(self, line: usize, status: RowStatus) -> RowResult {
         let Self { code, detail, action } = self;
         RowResult { code: Some(code), detail: Some(detail), action: Some(action), ..RowResult::plain(line, status) }
     }
 }
 
-/// `POST /v1/imports?dry_run=` with CSV: imports a customer of the seller from each row. Each row has its own result;
-/// repeating the request changes nothing. A row with a customer identifier and a license moves the customer from the one
-/// to the other at an hour. For an operator; the audit log has the changes.
+/// Imports customers whom the seller had before, and moves them to license keys, for an operator.
+///
+/// Each row has its own result, and repeating the request changes nothing. The license counts as in force until AWS
+/// says otherwise. Usage before `metered_from` is billed by the seller's earlier backend, and refused here. A row with
+/// `customer_identifier` and `license_arn` moves the customer: usage before `move_at` is billed under the customer key,
+/// usage from then on under the license, and both ids are accepted for usage. The audit log has the changes.
+#[utoipa::path(
+    post,
+    path = "/v1/imports",
+    operation_id = "importCustomers",
+    tag = "licenses",
+    params(ImportQuery),
+    request_body(content = CsvSchema, content_type = "text/csv", example = json!("\
+product,tenant,customer_identifier,account,since
+7demolegacy00000000000ab,acme,X01EXAMPLEX,111122223333,2025-04-01T00:00:00Z
+")),
+    responses(
+        (status = 200, description = "The result of each row.", body = ImportReport),
+        BodyInvalid, Forbidden, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn import(
     State(context): State<Arc<Context>>,
     Query(ImportQuery { dry_run }): Query<ImportQuery>,
@@ -135,7 +214,7 @@ pub(crate) async fn import(
             true => context.import_row(&caller, row, dry_run).await,
             false => Err(not_confirmed()),
         };
-        table_answers = !matches!(result, Err(Refused { code: NOT_CONFIRMED, .. }));
+        table_answers = !matches!(result, Err(Refused { code: RowCode::NotConfirmed, .. }));
         report.add(line, result);
     }
     if report.retry == report.results.len() {
@@ -146,12 +225,9 @@ pub(crate) async fn import(
     Ok(Json(report))
 }
 
-/// The code of a row that may or may not be imported.
-const NOT_CONFIRMED: &str = "not_confirmed";
-
 fn not_confirmed() -> Refused {
     Refused {
-        code: NOT_CONFIRMED,
+        code: RowCode::NotConfirmed,
         detail: "the table did not confirm it".to_owned(),
         action: "Send the same row again later. Rows that were imported already stay as they are.",
     }
@@ -182,7 +258,7 @@ impl Context {
     ) -> Result<Result<(License, bool), Refused>, StoreError> {
         if self.store.listing(&customer.product).await?.is_none() {
             return Ok(Err(Refused {
-                code: "product_unknown",
+                code: RowCode::ProductUnknown,
                 detail: format!("this stack has no listing of {}", customer.product),
                 action: "Check the product code, and that the listing is in this stack.",
             }));
@@ -197,28 +273,28 @@ impl Context {
         Ok(match lifecycle::import(&self.store, &customer, &entry, dry_run).await? {
             Imported::Done { license, changed } => Ok((*license, changed)),
             Imported::AccountMismatch(known) => Err(Refused {
-                code: "account_mismatch",
+                code: RowCode::AccountMismatch,
                 detail: format!("account: {} is known with the account {known}", customer.license),
                 action: "Check that the row's cells belong to one customer. If they do, leave the account empty, or correct it.",
             }),
             Imported::LinkedElsewhere => Err(Refused {
-                code: "license_linked_elsewhere",
+                code: RowCode::LicenseLinkedElsewhere,
                 detail: format!("{} belongs to another tenant", customer.license),
                 action: "Check the tenant. To give the license to another, move it.",
             }),
             Imported::MovesElsewhere => Err(Refused {
-                code: "license_moves_elsewhere",
+                code: RowCode::LicenseMovesElsewhere,
                 detail: format!("{} moves to another license, or at another hour", customer.license),
                 action: "Read the license. The move that an earlier import set stays as it is.",
             }),
             Imported::Another => Err(Refused {
-                code: "license_another_buyers",
+                code: RowCode::LicenseAnotherBuyers,
                 detail: "the license that it moves to is known with another account, product, tenant or predecessor"
                     .to_owned(),
                 action: "Check the ARN. Nobody is moved to a license of somebody else.",
             }),
             Imported::NotInForce => Err(Refused {
-                code: "license_not_in_force",
+                code: RowCode::LicenseNotInForce,
                 detail: format!("{} has ended, so it cannot move", customer.license),
                 action: "Import the license alone, or leave it out.",
             }),
@@ -230,17 +306,19 @@ impl ImportReport {
     /// Adds the result of the row that begins in a line.
     fn add(&mut self, line: usize, result: Result<(License, bool), Refused>) {
         let (count, result) = match result {
-            Ok((license, true)) => (&mut self.imported, done(line, "imported", &license)),
-            Ok((license, false)) => (&mut self.unchanged, done(line, "unchanged", &license)),
-            Err(refused) if refused.code == NOT_CONFIRMED => (&mut self.retry, refused.in_line(line, "retry")),
-            Err(refused) => (&mut self.refused, refused.in_line(line, "refused")),
+            Ok((license, true)) => (&mut self.imported, done(line, RowStatus::Imported, &license)),
+            Ok((license, false)) => (&mut self.unchanged, done(line, RowStatus::Unchanged, &license)),
+            Err(refused) if refused.code == RowCode::NotConfirmed => {
+                (&mut self.retry, refused.in_line(line, RowStatus::Retry))
+            }
+            Err(refused) => (&mut self.refused, refused.in_line(line, RowStatus::Refused)),
         };
         *count += 1;
         self.results.push(result);
     }
 }
 
-fn done(line: usize, status: &'static str, license: &License) -> RowResult {
+fn done(line: usize, status: RowStatus, license: &License) -> RowResult {
     RowResult {
         license: Some(license.id.clone()),
         metered_from: license.metered_from.map(UsageHour::start),
@@ -251,7 +329,7 @@ fn done(line: usize, status: &'static str, license: &License) -> RowResult {
 }
 
 impl RowResult {
-    fn plain(line: usize, status: &'static str) -> Self {
+    fn plain(line: usize, status: RowStatus) -> Self {
         Self {
             line,
             status,

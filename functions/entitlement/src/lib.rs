@@ -8,6 +8,7 @@
 //! that the application asks. The only route that calls AWS Marketplace is the one that reconciles a license.
 
 mod contacts;
+mod contract;
 mod events;
 mod handoffs;
 mod imports;
@@ -30,6 +31,7 @@ use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 use stallkeeper::topic::Topic;
 
+pub use contract::contract;
 pub use reconciliation::{Reconciliation, Report};
 
 /// The function.

@@ -8,6 +8,10 @@ use http::StatusCode;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use stallkeeper::audit::AuditEntry;
+use stallkeeper::http::contract::{
+    BodyInvalid, BodyTooLarge, Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany,
+    Unavailable,
+};
 use stallkeeper::http::extract::{self, Caller, Limit, NoParameters, Path, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{AccountId, LicenseId, TenantId};
@@ -16,8 +20,10 @@ use stallkeeper::lifecycle::{self, Linking};
 use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::registration::Door;
 use stallkeeper::store::{Page, Store, StoreError};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
+use crate::contract::{LicenseLinkedElsewhere, NotOfTenant};
 use crate::probes::may_belong;
 use crate::view::LicenseView;
 
@@ -27,8 +33,11 @@ const REASON_CHARS_MAX: usize = 500;
 /// The most reads of the table in one request, where what they find is not in the state asked for.
 const READS_MAX: usize = 20;
 
+type LicensesLimit = Limit<50, 200>;
+
 /// The parameters of the list of licenses.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LicensesQuery {
     /// Lists only the licenses of this AWS account.
@@ -36,8 +45,12 @@ pub(crate) struct LicensesQuery {
     /// Lists only the licenses in this state.
     #[serde(default, deserialize_with = "state_name")]
     state: Option<StateName>,
+    /// The largest number of licenses in the page.
     #[serde(default)]
-    limit: Limit<50, 200>,
+    #[param(inline)]
+    limit: LicensesLimit,
+    /// The `next` of the page before, unchanged. Any other value is answered 400 `parameter_invalid`.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 
@@ -52,15 +65,29 @@ fn state_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<State
 }
 
 /// A page of licenses.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Licenses {
+    #[schema(max_items = 200)]
     licenses: Vec<LicenseView>,
-    /// Where the next page begins; none after the last. A page may be shorter than asked for and still have
-    /// a next one.
+    /// The `cursor` of the next page; null after the last. A page may be shorter than asked for and still have a next
+    /// one.
     next: Option<String>,
 }
 
-/// `GET /v1/licenses?account=&state=&limit=&cursor=`: the licenses of an account, in a state, both, or all.
+/// Lists the licenses of an account, in a state, both, or all.
+///
+/// A license that changes its state between two pages may be missing or come twice.
+#[utoipa::path(
+    get,
+    path = "/v1/licenses",
+    operation_id = "listLicenses",
+    tag = "licenses",
+    params(LicensesQuery),
+    responses(
+        (status = 200, description = "A page of licenses.", body = Licenses),
+        ParameterInvalid, Forbidden, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn list(
     State(context): State<Arc<Context>>,
     Query(LicensesQuery { account, state, limit, cursor }): Query<LicensesQuery>,
@@ -117,7 +144,18 @@ pub(crate) async fn page_over_states(
     Ok(page)
 }
 
-/// `GET /v1/licenses/{license}`.
+/// Shows a license.
+#[utoipa::path(
+    get,
+    path = "/v1/licenses/{license}",
+    operation_id = "showLicense",
+    tag = "licenses",
+    params(LicensePath),
+    responses(
+        (status = 200, description = "The license as it is now.", body = LicenseView),
+        ParameterInvalid, Forbidden, LicenseUnknown, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn show(
     State(context): State<Arc<Context>>,
     Path(license): Path<LicenseId>,
@@ -128,16 +166,27 @@ pub(crate) async fn show(
 }
 
 /// The tenant that a license is linked to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Link {
     tenant: TenantId,
 }
 
-/// `PUT /v1/licenses/{license}/tenant` with `{"tenant": "…"}`: the license belongs to the tenant from now on.
+/// Links a license to a tenant.
 ///
-/// Repeating the request changes nothing. A license that belongs to another tenant stays there: 409, which does not name
-/// that tenant.
+/// Repeating the request changes nothing. A license that belongs to another tenant stays there.
+#[utoipa::path(
+    put,
+    path = "/v1/licenses/{license}/tenant",
+    operation_id = "linkLicense",
+    tag = "licenses",
+    params(LicensePath),
+    request_body(content = Link, example = json!({ "tenant": "acme" })),
+    responses(
+        (status = 200, description = "The license as it is now.", body = LicenseView),
+        BodyInvalid, Forbidden, LicenseUnknown, LicenseLinkedElsewhere, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn link(
     State(context): State<Arc<Context>>,
     Path(id): Path<LicenseId>,
@@ -159,15 +208,36 @@ pub(crate) async fn link(
 }
 
 /// The tenant that a license belongs to, and why it no longer should.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Unlink {
+    /// The tenant that the license belongs to.
     from: TenantId,
+    /// The reason, for the audit log: 1 to 500 characters, not counting blanks around them.
+    #[schema(min_length = 1, max_length = 500, pattern = "\\S")]
     reason: String,
 }
 
-/// `POST /v1/licenses/{license}/tenant/unlink` with `{"from": "…", "reason": "…"}`: the license belongs to no tenant from
-/// now on, and the next buyer who registers it may link it. For an operator; the reason is in the audit log.
+/// Unlinks a license from its tenant, for an operator.
+///
+/// The license then belongs to no tenant, and the next buyer who registers it may link it. Its predecessors and
+/// successors in a line of renewals are unlinked too. The audit log has the reason. Repeating the request changes
+/// nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/licenses/{license}/tenant/unlink",
+    operation_id = "unlinkLicense",
+    tag = "licenses",
+    params(LicensePath),
+    request_body(
+        content = Unlink,
+        example = json!({ "from": "acme", "reason": "Ticket 4711: registered with the wrong account" }),
+    ),
+    responses(
+        (status = 200, description = "The license as it is now.", body = LicenseView),
+        BodyInvalid, Forbidden, LicenseUnknown, NotOfTenant, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn unlink(
     State(context): State<Arc<Context>>,
     Path(id): Path<LicenseId>,
@@ -179,16 +249,37 @@ pub(crate) async fn unlink(
 }
 
 /// The tenant that a license belongs to, the tenant that it should belong to, and why.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Move {
+    /// The tenant that the license belongs to.
     from: TenantId,
+    /// The tenant that the license is to belong to, another than `from`.
     to: TenantId,
+    /// The reason, for the audit log: 1 to 500 characters, not counting blanks around them.
+    #[schema(min_length = 1, max_length = 500, pattern = "\\S")]
     reason: String,
 }
 
-/// `POST /v1/licenses/{license}/tenant/move` with `{"from": "…", "to": "…", "reason": "…"}`: the license belongs to the
-/// other tenant from now on. For an operator; the reason is in the audit log.
+/// Moves a license to another tenant, for an operator.
+///
+/// Its predecessors and successors in a line of renewals are moved too. The audit log has the reason. Repeating the
+/// request changes nothing. If `from` and `to` are the same tenant, the answer is 400 `parameter_invalid`.
+#[utoipa::path(
+    post,
+    path = "/v1/licenses/{license}/tenant/move",
+    operation_id = "moveLicense",
+    tag = "licenses",
+    params(LicensePath),
+    request_body(
+        content = Move,
+        example = json!({ "from": "acme", "to": "acme-japan", "reason": "Ticket 4712: the company split up" }),
+    ),
+    responses(
+        (status = 200, description = "The license as it is now.", body = LicenseView),
+        BodyInvalid, Forbidden, LicenseUnknown, NotOfTenant, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn move_to_tenant(
     State(context): State<Arc<Context>>,
     Path(id): Path<LicenseId>,

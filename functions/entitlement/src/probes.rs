@@ -7,19 +7,24 @@ use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stallkeeper::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
 use stallkeeper::http::extract::{self, NoParameters, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
 use stallkeeper::lifecycle::{self, Probe};
 use stallkeeper::registration::{Door, HANDOFF_LIFE};
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use crate::Context;
 
 /// The product and the page of the application that a probe is for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProbeRequest {
     product: ProductCode,
+    /// The page of the application.
+    #[schema(default = "sign_up")]
     #[serde(default = "sign_up")]
     door: Door,
 }
@@ -28,23 +33,45 @@ fn sign_up() -> Door {
     Door::SignUp
 }
 
-/// A new probe. Its `url` has a secret, so it has no `Debug`.
-#[derive(Serialize)]
+// Its `url` has a secret, so it has no `Debug`.
+/// A new probe.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Probe)]
 pub(crate) struct ProbeView {
     license: LicenseId,
     /// The page of the application to which a buyer would be sent, with a code that can be redeemed once.
+    #[schema(format = "uri")]
     url: String,
-    /// The end of the code.
+    /// The time at which the code expires.
     code_expires_at: Timestamp,
-    /// The beginning of the id of every tenant that the probe can be linked to.
+    #[schema(schema_with = tenant_prefix)]
     tenant_prefix: &'static str,
-    /// The end of the probe.
+    /// The time at which the probe ends.
     expires_at: Timestamp,
 }
 
-/// `POST /v1/probes` with `{"product": "…", "door": "sign_up"}`: creates a license that is in force for a day, with a code
-/// to redeem in the application. It is never metered, published or listed, and belongs only to tenants that are kept for
-/// probes. Each request creates another.
+fn tenant_prefix() -> Object {
+    let description = "The beginning of the id of every tenant that the probe can be linked to.";
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+    text.enum_values(Some([PROBE_TENANTS])).build()
+}
+
+/// Creates a probe: a license to test the application with, as a buyer does.
+///
+/// It is in force for a day, grants one of everything that a license can grant, and is never metered, published or
+/// listed. It can be linked only to tenants whose ids begin with `probe-`, and no other license can be linked to those.
+/// Each request creates another probe.
+#[utoipa::path(
+    post,
+    path = "/v1/probes",
+    operation_id = "makeProbe",
+    tag = "buyers",
+    request_body(content = ProbeRequest, example = json!({ "product": "4democontract0000000000ab" })),
+    responses(
+        (status = 201, description = "The probe.", body = ProbeView),
+        BodyInvalid, Forbidden, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn create(
     State(context): State<Arc<Context>>,
     Query(NoParameters {}): Query<NoParameters>,

@@ -7,10 +7,14 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use stallkeeper::aws::chain;
+use stallkeeper::http::contract::{
+    Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany, Unavailable,
+};
 use stallkeeper::http::extract::{NoParameters, Path, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::LicenseId;
 use stallkeeper::reconcile::{Finding, Pace, ReconcileError, Reconciler, Repair};
+use utoipa::ToSchema;
 
 use crate::Context;
 use crate::view::LicenseView;
@@ -19,18 +23,31 @@ use crate::view::LicenseView;
 const AWS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A license after its reconciliation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reconciled)]
 pub(crate) struct ReconciledView {
     license: LicenseView,
-    /// The repairs of the license and of those that succeeded it.
+    /// The repairs of the license and of its successors; none if no event was missing.
     repairs: Vec<Repair>,
-    /// The findings that an operator must resolve.
+    /// The contradictions that no rule repairs, and that an operator must resolve.
     findings: Vec<Finding>,
 }
 
-/// `POST /v1/licenses/{license}/reconcile`: reads the license's state in AWS and repairs what the events left out.
-/// Repeating the request changes nothing. The caller decides nothing here, so the audit log has no entry; the function's
-/// log has each repair.
+// The caller decides nothing here, so the audit log has no entry; the function's log has each repair.
+/// Compares a license with what AWS Marketplace shows now, and repairs what AWS's events left out.
+///
+/// The stack does this once a day for every license that did not end long ago. Repeating the request changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/licenses/{license}/reconcile",
+    operation_id = "reconcileLicense",
+    tag = "licenses",
+    params(LicensePath),
+    responses(
+        (status = 200, description = "The license as it is now, and its repairs.", body = ReconciledView),
+        ParameterInvalid, Forbidden, LicenseUnknown, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn reconcile(
     State(context): State<Arc<Context>>,
     Path(license): Path<LicenseId>,

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use stallkeeper::entitlement::{self, Decision, Holding, Question};
+use stallkeeper::http::contract::{Failed, Forbidden, ParameterInvalid, TenantPath, TooLarge, TooMany, Unavailable};
 use stallkeeper::http::extract::{NoParameters, Path, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{DimensionKey, TenantId};
@@ -18,15 +19,24 @@ use stallkeeper::listing::SUBSCRIPTIONS_PAGE;
 use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::store::StoreError;
 use stallkeeper::usage::plain_decimal;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
 use crate::view::LicenseView;
 
-/// A tenant as the API shows it.
-#[derive(Debug, Serialize)]
+/// A tenant, with all its licenses.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tenant, example = json!({
+    "tenant": "nobody",
+    "managed": false,
+    "change_plan": { "in_application": true },
+    "leave": { "in_application": true },
+    "licenses": [],
+}))]
 pub(crate) struct TenantView {
     tenant: TenantId,
-    /// The tenant has a license that is active, pending or ending, or is kept for probes.
+    /// AWS Marketplace manages the tenant: it has a license that is active, pending or ending, or its id is reserved
+    /// for probes.
     managed: bool,
     /// The place to change the plan.
     change_plan: Permission,
@@ -36,19 +46,33 @@ pub(crate) struct TenantView {
 }
 
 /// The place where a tenant does something: the application, or the page `at`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Permission {
+    /// The application does it.
     in_application: bool,
+    /// The page on which it is done instead.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = "uri")]
     at: Option<&'static str>,
 }
 
-/// `GET /v1/tenants/{tenant}`: the tenant's licenses, and whether AWS Marketplace manages it. An unknown tenant is not
-/// managed. One that is kept for probes is, also before it has a license: so an operator can test the application's own
-/// lock without linking anything.
+// AWS Marketplace's SaaS product guidelines: billing goes through the listed dimensions alone.
+/// Shows a tenant's licenses, and if AWS Marketplace manages it.
 ///
-/// A tenant that AWS Marketplace manages changes its plan and cancels there, not in the application (AWS Marketplace's
-/// SaaS product guidelines: billing goes through the listed dimensions alone).
+/// A managed tenant changes its plan and cancels on AWS Marketplace, not in the application. An unknown tenant is not
+/// managed, and is no error. A tenant whose id is reserved for probes is managed even before it has a license, so that
+/// an operator can test the application without linking anything.
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant}",
+    operation_id = "showTenant",
+    tag = "tenants",
+    params(TenantPath),
+    responses(
+        (status = 200, description = "The tenant with all its licenses.", body = TenantView),
+        ParameterInvalid, Forbidden, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn show(
     State(context): State<Arc<Context>>,
     Path(tenant): Path<TenantId>,
@@ -71,13 +95,17 @@ pub(crate) async fn show(
 }
 
 /// The parameters of a decision.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DecisionQuery {
     /// Decides about this dimension only.
+    #[param(example = "seats")]
     dimension: Option<DimensionKey>,
-    /// Decides about this much of the dimension in total.
+    /// Decides about this much of the dimension in total, with at most 28 digits. Needs `dimension`. Without it, any
+    /// amount that is held allows.
     #[serde(default, deserialize_with = "plain_quantity")]
+    #[param(value_type = Option<String>, pattern = "^(0|[1-9][0-9]*)(\\.[0-9]+)?$", example = "5")]
     quantity: Option<Decimal>,
 }
 
@@ -100,22 +128,65 @@ impl DecisionQuery {
     }
 }
 
-/// What a tenant may use.
-#[derive(Debug, Serialize)]
+/// The decision about the dimension of the request, or about all dimensions.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = EntitlementDecision)]
 pub(crate) enum Decided {
-    /// The answer for the dimension that the caller named.
-    One {
-        tenant: TenantId,
-        #[serde(flatten)]
-        decision: Decision,
-    },
-    /// The answers for all dimensions.
-    All { tenant: TenantId, decisions: Vec<Decision> },
+    One(DecisionForTenant),
+    All(DecisionsForTenant),
 }
 
-/// `GET /v1/tenants/{tenant}/entitlements?dimension=&quantity=`: decides whether the tenant may use the dimension, and that
-/// much of it. Without a dimension, it decides about each.
+/// The decision about the dimension that the request names.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DecisionForTenant {
+    tenant: TenantId,
+    #[serde(flatten)]
+    #[schema(inline)]
+    decision: Decision,
+}
+
+/// The decisions about all dimensions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DecisionsForTenant {
+    tenant: TenantId,
+    decisions: Vec<Decision>,
+}
+
+/// Decides if a tenant may use a dimension, and how much of it.
+///
+/// With `dimension`, the answer is one decision; without it, a decision about each dimension. The request makes no call
+/// to AWS: the answer names the age of the entitlements that it rests on.
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant}/entitlements",
+    operation_id = "decideEntitlements",
+    tag = "tenants",
+    params(TenantPath, DecisionQuery),
+    responses(
+        (
+            status = 200,
+            description = "One decision, or all.",
+            body = Decided,
+            examples(
+                ("one" = (value = json!({
+                    "tenant": "acme",
+                    "dimension": "seats",
+                    "allowed": true,
+                    "reason": "entitled",
+                    "held": "5",
+                    "until": "2027-11-10T09:20:00Z",
+                    "expiry_passed": false,
+                    "as_of": "2026-11-10T09:21:01Z",
+                    "age_seconds": 12,
+                    "licenses": ["l-0123456789abcdef0123456789abcdef"],
+                }))),
+                ("all" = (value = json!({ "tenant": "nobody", "decisions": [] }))),
+            ),
+        ),
+        ParameterInvalid, Forbidden, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn decide(
     State(context): State<Arc<Context>>,
     Path(tenant): Path<TenantId>,
@@ -126,8 +197,10 @@ pub(crate) async fn decide(
     let (holdings, ()) = join(context.holdings(&licenses), context.note_asked(&licenses)).await;
     let (holdings, now) = (holdings?, context.store.clock().now());
     Ok(Json(match question {
-        Some(question) => Decided::One { tenant, decision: entitlement::decide(&question, &holdings, now) },
-        None => Decided::All { tenant, decisions: entitlement::decide_all(&holdings, now) },
+        Some(question) => {
+            Decided::One(DecisionForTenant { tenant, decision: entitlement::decide(&question, &holdings, now) })
+        }
+        None => Decided::All(DecisionsForTenant { tenant, decisions: entitlement::decide_all(&holdings, now) }),
     }))
 }
 

@@ -12,15 +12,21 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stallkeeper::http::contract::{
+    BodyInvalid, BodyTooLarge, Failed, Forbidden, ParameterInvalid, TooLarge, TooMany, Unavailable,
+};
 use stallkeeper::http::extract::{self, Caller, Host, Limit, NoParameters, Parsed, Path, Query, text_of};
 use stallkeeper::http::{ApiError, Problem, api, negotiate};
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Listing;
 use stallkeeper::readiness::{Attestation, CHECKS, Check, Report, StepFound, check};
+use stallkeeper::schema::ReportId;
 use stallkeeper::texts::Language;
 use ulid::Ulid;
 use url::Url;
+use utoipa::{IntoParams, ToSchema};
 
+use crate::contract::{NotAttestable, NotAttested, NotLookedYet};
 use crate::json::Told;
 use crate::{Auditor, html, in_time, text};
 
@@ -34,38 +40,62 @@ const LONGEST_NOTE: usize = 1000;
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-#[derive(Serialize)]
+/// The newest report, or those of all listings.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[schema(as = Readiness)]
+#[expect(dead_code, reason = "declares what `show` answers as JSON")]
+enum ReadinessSchema<'a> {
+    One(Told<'a>),
+    All(Reports<'a>),
+}
+
+/// The newest reports of all listings.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReadinessReports)]
 struct Reports<'a> {
-    /// All of the stack's, also those that nobody has looked at yet.
+    /// All listings of the stack, including those without a report.
     products: Vec<ProductCode>,
     reports: Vec<Told<'a>>,
 }
 
-#[derive(Serialize)]
-struct History {
+/// A page of earlier reports.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReadinessHistory)]
+pub(crate) struct History {
     reports: Vec<Past>,
-    /// The report before which the next page begins; none after the last.
+    /// The `before` of the next page; null after the last.
+    #[schema(value_type = Option<ReportId>)]
     next: Option<Ulid>,
 }
 
-/// How far the steps were.
-#[derive(Serialize)]
+/// The states of the steps in an earlier report.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PastReadiness)]
 struct Past {
+    #[schema(value_type = ReportId)]
     id: Ulid,
+    /// The time of the report.
     at: Timestamp,
     steps: Vec<StepFound>,
 }
 
-#[derive(Deserialize)]
+/// The listing to check.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = ReadinessRun)]
+pub(crate) struct Wanted {
     product: ProductCode,
 }
 
-#[derive(Deserialize)]
+/// The attestation of a check by a person.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Attested {
+#[schema(as = NewAttestation)]
+pub(crate) struct Attested {
     product: ProductCode,
+    /// The facts that it rests on.
+    #[schema(min_length = 1, max_length = 1000)]
     note: String,
 }
 
@@ -101,7 +131,7 @@ pub(crate) fn routes() -> Router<Arc<Auditor>> {
 }
 
 /// The form of a report that the caller reads: the media type and the language.
-struct Presentation {
+pub(crate) struct Presentation {
     format: Format,
     language: Language,
 }
@@ -116,6 +146,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Presentation {
     }
 }
 
+/// The check of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "declares the parameter of a path")]
+struct CheckPath {
+    /// A check that an attestation can make pass.
+    #[param(pattern = "^[a-z_.]+$", example = "app.no_payment_data")]
+    check: String,
+}
+
 impl Presentation {
     /// Replaces the language of the headers by one that the query names.
     fn in_language(self, named: Option<Language>) -> Self {
@@ -123,37 +163,77 @@ impl Presentation {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct ReportQuery {
+pub(crate) struct ReportQuery {
+    /// The listing; by default all of them.
     product: Option<ProductCode>,
+    /// The language of the texts; by default the one that `Accept-Language` prefers.
     language: Option<Language>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct AuditQuery {
+pub(crate) struct AuditQuery {
+    /// The language of the texts; by default the one that `Accept-Language` prefers.
     language: Option<Language>,
 }
 
-#[derive(Deserialize)]
+type HistoryLimit = Limit<30, 100>;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct HistoryQuery {
+pub(crate) struct HistoryQuery {
+    /// The listing.
+    #[param(example = "4democontract0000000000ab")]
     product: ProductCode,
+    /// Lists only reports before this one: the `next` of the page before.
+    #[param(value_type = Option<ReportId>)]
     before: Option<Parsed<Ulid>>,
+    /// The largest number of reports in the page.
     #[serde(default)]
-    limit: Limit<30, 100>,
+    #[param(inline)]
+    limit: HistoryLimit,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct AttestationQuery {
+pub(crate) struct AttestationQuery {
+    /// The listing.
+    #[param(example = "4democontract0000000000ab")]
     product: ProductCode,
 }
 
-/// `GET /v1/readiness?product=&language=`: the newest report of a product, as JSON, page or text; without a product
-/// that of every listing that has one, and which listings there are, as JSON.
-async fn show(
+/// Shows the newest reports of readiness.
+///
+/// The stack checks its listings once a day, and on request. With `product`, the answer is the report of that listing:
+/// as JSON, or as a page or text where `Accept` prefers `text/html` or `text/plain`. Without it, the answer has the
+/// reports of all listings as JSON, and `products` names the listings without a report too; it is a page or text only
+/// in a stack with one listing.
+#[utoipa::path(
+    get,
+    path = "/v1/readiness",
+    operation_id = "showReadiness",
+    tag = "readiness",
+    params(ReportQuery),
+    responses(
+        (
+            status = 200,
+            description = "The newest report, or those of all listings.",
+            content(
+                (ReadinessSchema<'_> = "application/json"),
+                (String = "text/html"),
+                (String = "text/plain"),
+            ),
+        ),
+        ParameterInvalid, Forbidden, NotLookedYet, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
+pub(crate) async fn show(
     State(auditor): State<Arc<Auditor>>,
     Query(ReportQuery { product, language }): Query<ReportQuery>,
     presentation: Presentation,
@@ -189,8 +269,27 @@ async fn show(
     }
 }
 
-/// `POST /v1/readiness/runs` with `{"product": "…"}`: audits the listing now, and answers the report.
-async fn audit(
+/// Checks a listing, its pages and its stack now, and answers the report.
+///
+/// A check whose source does not answer in time is `unknown` in the report, so that the answer takes less than 30
+/// seconds. The pages are checked with a probe, which this request creates.
+#[utoipa::path(
+    post,
+    path = "/v1/readiness/runs",
+    operation_id = "lookAtReadiness",
+    tag = "readiness",
+    params(AuditQuery),
+    request_body(content = Wanted, example = json!({ "product": "4democontract0000000000ab" })),
+    responses(
+        (
+            status = 201,
+            description = "The report.",
+            content((Told<'_> = "application/json"), (String = "text/html"), (String = "text/plain")),
+        ),
+        BodyInvalid, Forbidden, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
+pub(crate) async fn audit(
     State(auditor): State<Arc<Auditor>>,
     Query(AuditQuery { language }): Query<AuditQuery>,
     presentation: Presentation,
@@ -203,8 +302,19 @@ async fn audit(
     auditor.presented(presentation.in_language(language), StatusCode::CREATED, report).await
 }
 
-/// `GET /v1/readiness/history?product=&before=&limit=`: how far the steps were, newest first.
-async fn history(
+/// Lists the states of the steps in earlier reports, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/readiness/history",
+    operation_id = "listReadiness",
+    tag = "readiness",
+    params(HistoryQuery),
+    responses(
+        (status = 200, description = "The reports.", body = History),
+        ParameterInvalid, Forbidden, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
+pub(crate) async fn history(
     State(auditor): State<Arc<Auditor>>,
     Query(HistoryQuery { product, before, limit }): Query<HistoryQuery>,
 ) -> Result<Json<History>, ApiError> {
@@ -215,8 +325,26 @@ async fn history(
     Ok(Json(History { reports: past.collect(), next }))
 }
 
-/// `PUT /v1/readiness/attestations/{check}` with `{"product": "…", "note": "…"}`: attests a check.
-async fn attest(
+/// Attests, as a person, that a check holds.
+///
+/// The caller is the one who attests it. The attestation is valid for 180 days, and never overrides a failure that was
+/// observed. The audit log has it.
+#[utoipa::path(
+    put,
+    path = "/v1/readiness/attestations/{check}",
+    operation_id = "attestCheck",
+    tag = "readiness",
+    params(CheckPath),
+    request_body(content = Attested, example = json!({
+        "product": "4democontract0000000000ab",
+        "note": "No form asks for a card: tried on 2026-11-10.",
+    })),
+    responses(
+        (status = 200, description = "The attestation.", body = Attestation),
+        BodyInvalid, Forbidden, NotAttestable, BodyTooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
+pub(crate) async fn attest(
     State(auditor): State<Arc<Auditor>>,
     Path(check): Path<String>,
     Query(NoParameters {}): Query<NoParameters>,
@@ -236,8 +364,21 @@ async fn attest(
     Ok(Json(attestation))
 }
 
-/// `DELETE /v1/readiness/attestations/{check}?product=`: withdraws an attestation.
-async fn withdraw(
+/// Withdraws the attestation of a check.
+///
+/// The audit log has it.
+#[utoipa::path(
+    delete,
+    path = "/v1/readiness/attestations/{check}",
+    operation_id = "withdrawAttestation",
+    tag = "readiness",
+    params(CheckPath, AttestationQuery),
+    responses(
+        (status = 204, description = "The check is no longer attested."),
+        ParameterInvalid, Forbidden, NotAttested, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
+pub(crate) async fn withdraw(
     State(auditor): State<Arc<Auditor>>,
     Path(check): Path<String>,
     Query(AttestationQuery { product }): Query<AttestationQuery>,

@@ -6,32 +6,45 @@ use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Stage;
 use stallkeeper::marketplace::Life;
 use stallkeeper::readiness::{Finding, Report, StepFound, check, texts};
+use stallkeeper::schema::ReportId;
 use stallkeeper::texts::{Language, Texts};
 use ulid::Ulid;
+use utoipa::ToSchema;
 
-/// A report, told in a language.
-#[derive(Serialize)]
+/// A report of the readiness of a listing for AWS's review.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReadinessReport)]
 pub(crate) struct Told<'a> {
+    #[schema(value_type = ReportId)]
     id: Ulid,
+    /// The time of the report.
     at: Timestamp,
     product: &'a ProductCode,
+    /// The name of the listing.
     name: &'a str,
     stage: Stage,
+    /// The visibility of the product on AWS Marketplace; null where it could not be read.
     life: Option<Life>,
+    /// The steps to the public listing, in their order.
     steps: &'a [StepFound],
+    /// The checks, in the order of their steps.
     checks: Vec<ToldFinding<'a>>,
 }
 
-#[derive(Serialize)]
+/// The result of a check, in the language asked for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReadinessCheck)]
 struct ToldFinding<'a> {
     #[serde(flatten)]
+    #[schema(inline)]
     finding: &'a Finding,
+    /// The requirement, as a sentence.
     title: String,
-    /// What was found, as a sentence.
+    /// The finding, as a sentence.
     found: String,
-    /// How it is mended; none of a check that this version does not have any more.
+    /// The remedy; null for a check that this version no longer has.
     mend: Option<String>,
-    /// Where the rule stands; none likewise.
+    /// The source of the requirement; null for a check that this version no longer has.
     source: Option<&'static str>,
 }
 

@@ -6,6 +6,7 @@
 //! is slow or refuses makes only its own checks unknown and delays no other.
 
 mod api;
+mod contract;
 mod deployment;
 pub mod html;
 mod internet;
@@ -37,6 +38,7 @@ use stallkeeper::time::Clock;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+pub use contract::contract;
 pub use deployment::{Deployment, Schedule};
 pub use internet::{Internet, Known};
 

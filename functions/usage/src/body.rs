@@ -5,15 +5,16 @@ use serde_json::{Map, Value};
 use stallkeeper::http::extract::TextBody;
 use stallkeeper::http::{Problem, shortened};
 use stallkeeper::usage::UsageEvent;
+use utoipa::ToSchema;
 
-use crate::event::{self, Unreadable};
+use crate::event::{self, EventSchema, Unreadable};
 use crate::rows;
 
 /// How many events a request may have.
 pub(crate) const MOST_EVENTS: usize = 500;
 
 /// The content types that are taken, as an `Accept` header writes them.
-const ACCEPTED: &str = "application/json, text/csv";
+pub(crate) const ACCEPTED: &str = "application/json, text/csv";
 
 /// One event of a request, as far as it can be read.
 #[derive(Debug)]
@@ -23,7 +24,25 @@ pub(crate) struct ParsedEvent {
     pub(crate) event: Result<UsageEvent, Unreadable>,
 }
 
-/// Reads the events of a request, 1 to 500; what is wrong with one of them is said in its index.
+/// A report of usage.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UsageReport)]
+#[expect(dead_code, reason = "declares what `read_envelope` reads")]
+pub(crate) struct ReportSchema {
+    #[schema(min_items = 1, max_items = 500)]
+    events: Vec<EventSchema>,
+}
+
+/// Usage events as CSV: UTF-8 with a header row, and 1 to 500 rows below it. The columns are `license`, `dimension`,
+/// `quantity`, `time` and `key` in any order, optionally `revision`, and `tag:<key>` for each tag. An empty cell is a
+/// field that is not there.
+#[derive(ToSchema)]
+#[schema(as = UsageCsv)]
+#[expect(dead_code, reason = "declares what `read_csv` reads")]
+pub(crate) struct CsvSchema(String);
+
+/// Reads the events of a request, 1 to 500; what is wrong with one of them is said in its result.
 pub(crate) fn read(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
     match body.content_type().as_str() {
         "application/json" => read_envelope(body),

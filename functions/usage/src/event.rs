@@ -1,18 +1,64 @@
 //! Reads one usage event of a request. What is wrong with it is said for it alone.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use stallkeeper::http::shortened;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::tags::Tags;
 use stallkeeper::time::Rfc3339;
 use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 256;
 
 const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "revision", "tags"];
+
+/// One fact. Its result says what is wrong with it.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UsageEvent)]
+#[expect(dead_code, reason = "declares what `read_fields` reads")]
+pub(crate) struct EventSchema {
+    /// The license that was used.
+    license: LicenseId,
+    /// The dimension of the usage.
+    dimension: DimensionKey,
+    quantity: QuantitySchema,
+    /// The time of the usage: at most 24 hours ago, and in a billing month (UTC) that is open.
+    time: Timestamp,
+    /// The key that makes the event unique within license, hour and dimension. 1 to 256 bytes of UTF-8.
+    #[schema(min_length = 1, max_length = 256)]
+    key: String,
+    /// The revision of what was reported under the key. While its hour is open, a higher one replaces a lower one. The
+    /// first event of a revision counts. Null is 0.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64, default = 0)]
+    revision: Option<u32>,
+    tags: Option<Tags>,
+}
+
+/// A quantity as `quantity` reads it.
+enum QuantitySchema {}
+
+impl PartialSchema for QuantitySchema {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(2_147_483_647));
+        let text =
+            ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,6}0*)?$"));
+        let description = "A quantity from 0 to 2147483647 with at most 6 decimal places. A text loses no digits.";
+        OneOfBuilder::new().description(Some(description)).item(number).item(text).into()
+    }
+}
+
+impl ToSchema for QuantitySchema {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("ReportedQuantity")
+    }
+}
 
 /// Why an event cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

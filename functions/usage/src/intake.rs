@@ -13,14 +13,17 @@ use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use stallkeeper::aws::chain;
 use stallkeeper::http::Problem;
+use stallkeeper::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
 use stallkeeper::http::extract::{Query, TextBody};
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::store::{LatePut, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
+use utoipa::IntoParams;
 
 use crate::Context;
-use crate::body::{self, ParsedEvent};
+use crate::body::{self, CsvSchema, ParsedEvent, ReportSchema};
+use crate::contract::ContentTypeUnsupported;
 use crate::licenses::{Licenses, Resolved};
 use crate::result::{EventResult, Report};
 
@@ -75,16 +78,56 @@ fn fact_of(event: &UsageEvent) -> Fact {
 }
 
 /// The parameters of a report.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportQuery {
-    /// Judges the events and writes nothing.
+    /// Judges the events and writes nothing: the answer has the results that they would have.
     #[serde(default)]
+    #[param(default = false)]
     dry_run: bool,
 }
 
-/// `POST /v1/usage?dry_run=` with `{"events": [{"license", "dimension", "quantity", "time", "key", "revision"?,
-/// "tags"?}, …]}`, or the same as CSV.
+/// Reports usage.
+///
+/// Each event is judged for itself, and has its own result, in the order of the request. An event that is malformed or
+/// refused does not affect the others. Only a body without events is answered 400, and then nothing of it is ingested.
+/// An event is a fact: send it as often as you like until it is answered. Its `key` makes it unique within license,
+/// hour and dimension.
+#[utoipa::path(
+    post,
+    path = "/v1/usage",
+    operation_id = "reportUsage",
+    tag = "usage",
+    params(ReportQuery),
+    request_body(content(
+        (ReportSchema = "application/json", example = json!({
+            "events": [{
+                "license": "l-0123456789abcdef0123456789abcdef",
+                "dimension": "requests",
+                "quantity": 5,
+                "time": "2026-11-10T09:20:00Z",
+                "key": "report-1",
+                "tags": { "team": "red" },
+            }],
+        })),
+        (CsvSchema = "text/csv", example = json!("\
+license,dimension,quantity,time,key,tag:team
+l-0123456789abcdef0123456789abcdef,requests,5,2026-11-10T09:20:00Z,report-1,red
+")),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The result of each event.",
+            body = Report,
+            example = json!({
+                "accepted": 1, "duplicate": 0, "conflict": 0, "refused": 0, "retry": 0, "results": [{ "status": "accepted" }],
+            }),
+        ),
+        BodyInvalid, Forbidden, BodyTooLarge, ContentTypeUnsupported, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn report(
     State(context): State<Arc<Context>>,
     Query(ReportQuery { dry_run }): Query<ReportQuery>,

@@ -6,6 +6,7 @@
 //! and no write outlives it: the reporter counts on that.
 
 mod body;
+mod contract;
 mod event;
 mod intake;
 mod known;
@@ -28,6 +29,8 @@ use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 
 use known::Known;
+
+pub use contract::contract;
 
 /// The function.
 #[derive(Debug)]

@@ -10,24 +10,29 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use stallkeeper::audit::AuditEntry;
+use stallkeeper::http::contract::{Failed, Forbidden, ParameterInvalid, TooLarge, TooMany, Unavailable};
 use stallkeeper::http::extract::{Caller, NoParameters, Parsed, Path, Query};
 use stallkeeper::http::{ApiError, Problem as ProblemDocument};
 use stallkeeper::ids::{DimensionKey, LicenseId, ProductCode};
 use stallkeeper::ledger::{Content, ContestedKey};
 use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
 use stallkeeper::metrics::Metric;
+use stallkeeper::schema::Amount;
 use stallkeeper::store::{Listed, Note, NoteKind, Pause, Problem, ProblemKind, StoreError};
 use stallkeeper::time::UsageHour;
 use stallkeeper::usage::KeyHash;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
+use crate::contract::{RecordNotRequeueable, RecordUnknown};
 use crate::query::{PageLimit, RecordView};
 
 /// A page of records.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Records {
+    #[schema(max_items = 500)]
     records: Vec<RecordView>,
-    /// Where the next page begins; none after the last.
+    /// The `cursor` of the next page; null after the last.
     next: Option<String>,
 }
 
@@ -38,52 +43,68 @@ impl Records {
 }
 
 /// A page of problems.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageProblems)]
 pub(crate) struct Problems {
+    #[schema(max_items = 500)]
     problems: Vec<ProblemView>,
-    /// Where the next page begins; none after the last.
+    /// The `cursor` of the next page; null after the last.
     next: Option<String>,
 }
 
-/// One thing that a person must look at.
-#[derive(Debug, Default, Serialize)]
+/// A problem with usage that an operator must resolve.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = UsageProblem)]
 struct ProblemView {
+    #[schema(value_type = ProblemKind)]
     kind: &'static str,
-    /// The record, as it is named in the path of a requeue.
+    /// The record's name, for a requeue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = RecordName)]
     record: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ProductCode)]
     product: Option<ProductCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LicenseId)]
     license: Option<LicenseId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = UsageHour)]
     hour: Option<UsageHour>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = DimensionKey)]
     dimension: Option<DimensionKey>,
-    /// How much usage it is about.
+    /// The amount of usage that the problem is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Amount)]
     quantity: Option<Decimal>,
-    /// The key that was reported with several contents, the one that counts first.
+    /// The key that was reported with several contents.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ReportedView)]
     reported: Option<ReportedView>,
+    /// The reason: AWS's, or a word of this API.
     reason: String,
+    /// The time since which there is the problem.
     since: Timestamp,
-    /// Until when AWS takes the record.
+    /// The time until which AWS accepts the record.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp)]
     window_closes: Option<Timestamp>,
-    /// Whether it can be sent again.
+    /// AWS may still accept the record if it is sent again.
     requeue: bool,
-    /// What to do.
+    /// The next step for the operator.
     action: &'static str,
 }
 
-/// A key and revision that was reported with several contents.
-#[derive(Debug, Serialize)]
+/// A key that was reported with several contents in one revision.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContestedKey)]
 struct ReportedView {
-    /// The SHA-256 of the idempotency key, as Base64 for URLs without padding: the key itself is not kept.
     key_hash: KeyHash,
+    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     revision: u32,
-    /// What was reported under it; the first counts.
+    /// The contents; the first counts.
+    #[schema(min_items = 2, max_items = 10)]
     contents: Vec<Content>,
 }
 
@@ -94,26 +115,47 @@ impl From<ContestedKey> for ReportedView {
 }
 
 /// The parameters of a list of records.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordsQuery {
+    /// The largest number of records in the page.
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
+    /// The `next` of the page before, unchanged. Any other value is answered 400 `parameter_invalid`.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 
 /// The parameters of the list of problems.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProblemsQuery {
-    /// Only those of this kind.
+    /// Lists only the problems of this kind.
     kind: Option<ProblemKind>,
+    /// The largest number of problems in the page.
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
+    /// The `next` of the page before, unchanged. Any other value is answered 400 `parameter_invalid`.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 
-/// `GET /v1/usage/pending?limit=&cursor=`: the records that are not decided yet.
+/// Lists the records that AWS has not decided about yet.
+#[utoipa::path(
+    get,
+    path = "/v1/usage/pending",
+    operation_id = "listPendingRecords",
+    tag = "usage",
+    params(RecordsQuery),
+    responses(
+        (status = 200, description = "A page of records.", body = Records),
+        ParameterInvalid, Forbidden, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn pending(
     State(context): State<Arc<Context>>,
     Query(RecordsQuery { limit, cursor }): Query<RecordsQuery>,
@@ -122,8 +164,21 @@ pub(crate) async fn pending(
     Ok(Json(Records::of(page)))
 }
 
-/// `GET /v1/usage/unverified?limit=&cursor=`: the records that count as booked by AWS's `DuplicateRecord` after an
-/// attempt without an answer.
+/// Lists the records that count as booked and are not verified.
+///
+/// AWS answered `DuplicateRecord` after an attempt without an answer: most likely it had booked that attempt. There is
+/// nothing to do about these records, unless another program meters the product.
+#[utoipa::path(
+    get,
+    path = "/v1/usage/unverified",
+    operation_id = "listUnverifiedRecords",
+    tag = "usage",
+    params(RecordsQuery),
+    responses(
+        (status = 200, description = "A page of records.", body = Records),
+        ParameterInvalid, Forbidden, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn unverified(
     State(context): State<Arc<Context>>,
     Query(RecordsQuery { limit, cursor }): Query<RecordsQuery>,
@@ -132,7 +187,18 @@ pub(crate) async fn unverified(
     Ok(Json(Records::of(page)))
 }
 
-/// `GET /v1/usage/problems?kind=&limit=&cursor=`: what an operator must look at, with the reason and what to do.
+/// Lists the problems that an operator must resolve, each with its reason and the next step.
+#[utoipa::path(
+    get,
+    path = "/v1/usage/problems",
+    operation_id = "listUsageProblems",
+    tag = "usage",
+    params(ProblemsQuery),
+    responses(
+        (status = 200, description = "A page of problems.", body = Problems),
+        ParameterInvalid, Forbidden, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn problems(
     State(context): State<Arc<Context>>,
     Query(ProblemsQuery { kind, limit, cursor }): Query<ProblemsQuery>,
@@ -144,7 +210,25 @@ pub(crate) async fn problems(
     Ok(Json(Problems { problems, next: page.next }))
 }
 
-/// `POST /v1/usage/{record}/requeue`: sends a record again that AWS refused, as it is. Its hour and quantity stay.
+/// Sends a record again as it is, after a repair.
+///
+/// The record is one that AWS refused, that AWS may have booked, or that was not sent in a dry run. Its hour and
+/// quantity stay. The audit log has the caller.
+#[utoipa::path(
+    post,
+    path = "/v1/usage/{record}/requeue",
+    operation_id = "requeueRecord",
+    tag = "usage",
+    params((
+        "record" = RecordName, Path,
+        description = "The record's name.",
+        example = "l-0123456789abcdef0123456789abcdef@2026-11-10T09@requests",
+    )),
+    responses(
+        (status = 200, description = "The record, to be sent again.", body = RecordView),
+        ParameterInvalid, Forbidden, RecordUnknown, RecordNotRequeueable, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn requeue(
     State(context): State<Arc<Context>>,
     Path(Parsed(name)): Path<Parsed<RecordName>>,

@@ -8,12 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use stallkeeper::allocation::Allocation;
+use stallkeeper::http::contract::{
+    Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany, Unavailable,
+};
 use stallkeeper::http::extract::{Limit, Path, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordState};
+use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordName, RecordState};
+use stallkeeper::schema::Amount;
 use stallkeeper::time::{Rfc3339, UsageHour};
 use stallkeeper::usage::Quantity;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
 
@@ -24,58 +29,90 @@ pub(crate) type PageLimit = Limit<100, 500>;
 const BACK: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The parameters of the list of a license's records.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistoryQuery {
-    /// The first hour has this moment in it; 31 days before `to` where it is not given.
+    /// A moment of the first hour; by default 31 days before `to`.
+    #[param(value_type = Option<Timestamp>, example = "2026-11-01T00:00:00Z")]
     from: Option<Rfc3339>,
-    /// The last hour has this moment in it; now where it is not given.
+    /// A moment of the last hour; by default now.
+    #[param(value_type = Option<Timestamp>, example = "2026-11-30T23:00:00Z")]
     to: Option<Rfc3339>,
+    /// The largest number of records in the page.
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
+    /// The `next` of the page before, unchanged. Any other value is answered 400 `parameter_invalid`.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 
 /// A page of a license's records.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecordsOfLicense)]
 pub(crate) struct History {
     license: LicenseId,
+    /// The first hour of the list.
     from: UsageHour,
+    /// The last hour of the list.
     to: UsageHour,
+    #[schema(max_items = 500)]
     records: Vec<RecordView>,
-    /// Where the next page begins; none after the last.
+    /// The `cursor` of the next page; null after the last.
     next: Option<String>,
 }
 
-/// A record, as the application sees it.
-#[derive(Debug, Serialize)]
+/// An hourly record: the sum of a license's usage in one dimension and one hour, as it is reported to AWS.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Record)]
 pub(crate) struct RecordView {
-    /// Its name, as it stands in the path of a requeue.
+    /// The record's name.
+    #[schema(value_type = RecordName)]
     record: String,
     license: LicenseId,
     hour: UsageHour,
     dimension: DimensionKey,
-    /// The time that AWS is told.
+    /// The time that is reported to AWS.
     timestamp: Timestamp,
-    /// What is billed for the hour.
+    /// The quantity that is billed for the hour.
+    #[schema(value_type = Amount)]
     quantity: Quantity,
-    /// The same, broken down by tags.
+    /// The quantity broken down by tags. Absent where nothing is tagged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1, max_items = 2500)]
     allocations: Vec<Allocation>,
-    /// How much of the hour's usage that stands for, where a contract includes some.
+    /// The part of the hour's usage that the quantity stands for, where a contract includes some.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Amount)]
     used: Option<Decimal>,
-    /// What the hour holds beyond that, and a later hour bills.
+    /// The usage of the hour that a later hour bills.
+    #[schema(value_type = Amount)]
     carried: Decimal,
     state: RecordState,
-    /// That AWS answered DuplicateRecord after an attempt without an answer: most likely it had booked that attempt.
+    /// AWS answered `DuplicateRecord` after an attempt without an answer: most likely it had booked that attempt.
+    /// Absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unverified: bool,
-    /// How often it was sent.
+    /// The number of times that it was sent.
+    #[schema(format = "int64")]
     attempts: u32,
 }
 
-/// `GET /v1/licenses/{license}/usage?from=&to=&limit=&cursor=`: hours from one moment to another, both included.
+/// Lists a license's hourly records with their states, newest first.
+///
+/// The list has the hours from one moment to another, both included. `from` must not be after `to`.
+#[utoipa::path(
+    get,
+    path = "/v1/licenses/{license}/usage",
+    operation_id = "listRecordsOfLicense",
+    tag = "usage",
+    params(LicensePath, HistoryQuery),
+    responses(
+        (status = 200, description = "A page of records.", body = History),
+        ParameterInvalid, Forbidden, LicenseUnknown, TooLarge, TooMany, Failed, Unavailable,
+    ),
+)]
 pub(crate) async fn records(
     State(context): State<Arc<Context>>,
     Path(license): Path<LicenseId>,

@@ -6,35 +6,46 @@ use stallkeeper::license::License;
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::ReportedUsage;
 use stallkeeper::usage::{Refusal, UsageEvent};
+use utoipa::openapi::schema::Discriminator;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::event::Unreadable;
 
-/// The answer to a report.
-#[derive(Debug, Serialize)]
+/// The results of a report of usage.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageResults)]
 pub(crate) struct Report {
-    /// That nothing was written, and the results tell what would have become of the events.
+    /// Nothing was written: these are the results that the events would have. Absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
     #[serde(flatten)]
+    #[schema(inline)]
     counts: Counts,
-    /// In the order of the request.
+    /// The results, in the order of the request.
+    #[schema(min_items = 1, max_items = 500)]
     results: Vec<EventResult>,
 }
 
-/// How many events became what.
-#[derive(Debug, Default, Serialize)]
+/// The number of events with each status.
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct Counts {
+    #[schema(maximum = 500)]
     accepted: usize,
+    #[schema(maximum = 500)]
     duplicate: usize,
+    #[schema(maximum = 500)]
     conflict: usize,
+    #[schema(maximum = 500)]
     refused: usize,
+    #[schema(maximum = 500)]
     retry: usize,
 }
 
-/// What became of an event.
+/// The result of an event.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct EventResult {
-    /// The line of the file that it begins in, of CSV.
+    /// The line of the CSV file in which the event begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
     status: Status,
@@ -177,6 +188,96 @@ impl EventResult {
         let successor = license.filter(|_| refusal == Refusal::LicenseEnded).and_then(|l| l.successor().cloned());
         Self { successor, ..Self::explained(Status::Refused, refusal.code(), detail, action) }
     }
+}
+
+/// The codes of each status.
+const CONFLICTS: &[&str] = &["quantity_conflict", "revision_conflict", "tags_conflict"];
+const REFUSALS: &[&str] = &[
+    "dimension_invalid",
+    "dimension_not_metered",
+    "dimension_unknown",
+    "event_invalid",
+    "field_missing",
+    "field_unknown",
+    "hour_closed",
+    "key_invalid",
+    "license_ended",
+    "license_failed",
+    "license_invalid",
+    "license_probe",
+    "license_unknown",
+    "month_closed",
+    "not_metered_yet",
+    "quantity_invalid",
+    "revision_invalid",
+    "row_invalid",
+    "tags_invalid",
+    "time_in_future",
+    "time_invalid",
+    "too_old",
+];
+const RETRIES: &[&str] = &["license_ended", "license_moving", "month_closed", "not_confirmed", "too_old"];
+
+impl PartialSchema for EventResult {
+    fn schema() -> RefOr<Schema> {
+        let forms = [
+            ("accepted", "IngestedEvent"),
+            ("duplicate", "IngestedEvent"),
+            ("conflict", "ConflictingEvent"),
+            ("refused", "RefusedEvent"),
+            ("retry", "UnconfirmedEvent"),
+        ];
+        let mapping = forms.map(|(status, form)| (status, format!("#/components/schemas/{form}")));
+        OneOfBuilder::new()
+            .description(Some("The result of an event."))
+            .item(Ref::from_schema_name("IngestedEvent"))
+            .item(Ref::from_schema_name("ConflictingEvent"))
+            .item(Ref::from_schema_name("RefusedEvent"))
+            .item(Ref::from_schema_name("UnconfirmedEvent"))
+            .discriminator(Some(Discriminator::with_mapping("status", mapping)))
+            .into()
+    }
+}
+
+impl ToSchema for EventResult {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        let ingested = "An event that will be billed, or that was reported before with the same content.";
+        let conflicting = "An event that was reported before with another content, and can no longer be corrected.";
+        let refused = "An event that is not ingested.";
+        let unconfirmed = "An event that is not confirmed: send it again. If the code is that of a refusal, the event will \
+                           be refused, as soon as no earlier attempt to report it can still arrive.";
+        schemas.extend([
+            ("IngestedEvent".to_owned(), form(ingested, &["accepted", "duplicate"], &[]).into()),
+            ("ConflictingEvent".to_owned(), form(conflicting, &["conflict"], CONFLICTS).into()),
+            ("RefusedEvent".to_owned(), form(refused, &["refused"], REFUSALS).into()),
+            ("UnconfirmedEvent".to_owned(), form(unconfirmed, &["retry"], RETRIES).into()),
+        ]);
+    }
+}
+
+/// Returns the schema of results with these statuses and codes.
+fn form(description: &str, statuses: &[&str], codes: &[&str]) -> ObjectBuilder {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let line = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(2));
+    let line = line.description(Some("The line of the CSV file in which the event begins. Absent for JSON."));
+    let successor = Ref::builder().ref_location_from_schema_name(LicenseId::name());
+    let successor = successor.description(Some("The license that replaced the event's, where one did."));
+    let form = ObjectBuilder::new()
+        .description(Some(description))
+        .property("line", line)
+        .property("status", text().enum_values(Some(statuses.to_vec())))
+        .required("status");
+    let form = match codes {
+        [] => form,
+        codes => form
+            .property("code", text().enum_values(Some(codes.to_vec())))
+            .property("detail", text().description(Some("The reason in this case.")))
+            .property("action", text().description(Some("The next step for the application.")))
+            .required("code")
+            .required("detail")
+            .required("action"),
+    };
+    form.property("successor", successor)
 }
 
 impl From<Unreadable> for EventResult {

@@ -12,6 +12,8 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::gateway::context;
 use super::{BODY_BYTES_MAX, Problem};
@@ -48,6 +50,15 @@ impl<const DEFAULT: u16, const MAX: u16> Limit<DEFAULT, MAX> {
         self.0.into()
     }
 }
+
+impl<const DEFAULT: u16, const MAX: u16> PartialSchema for Limit<DEFAULT, MAX> {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX));
+        number.default(Some(DEFAULT.into())).into()
+    }
+}
+
+impl<const DEFAULT: u16, const MAX: u16> ToSchema for Limit<DEFAULT, MAX> {}
 
 impl<const DEFAULT: u16, const MAX: u16> Default for Limit<DEFAULT, MAX> {
     fn default() -> Self {
@@ -268,8 +279,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Host {
 }
 
 /// The header `Idempotency-Key`: the key by which the caller sends the same request again.
-#[derive(Debug, Clone)]
-pub struct IdempotencyKey(pub String);
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(names("Idempotency-Key"), parameter_in = Header)]
+pub struct IdempotencyKey(
+    /// A key that is new and random for each new request, and the same when the request is sent again.
+    #[param(pattern = "^[!-~]{1,255}$", example = "5f0c3f0a-8a53-4a39-9a60-0d3a4a8e9d11")]
+    pub String,
+);
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;

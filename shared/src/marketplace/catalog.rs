@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{MarketplaceError, odd, read_error};
 use crate::ids::{AccountId, ProductId};
@@ -20,10 +21,13 @@ pub use change_sets::{ChangeError, ChangeSetAtAws, Failure, NotStarted, Status};
 pub use client::Catalog;
 pub use plan::{Change, ChangeSet, Difference, Plan, Target, plan};
 
-/// The state of a product in its lifecycle (AWS Marketplace Seller Guide, "SaaS product lifecycle"). It is read, never
-/// set here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+// AWS Marketplace Seller Guide, "SaaS product lifecycle". It is read, never set here.
+/// The visibility of a product on AWS Marketplace. `draft`: not visible yet. `limited`: visible to the accounts that
+/// the seller names. `public`: visible to all. `restricted`: no longer for sale. `unknown`: a visibility that is
+/// unknown here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ProductVisibility)]
 pub enum Life {
     /// In preparation; no buyer sees it.
     Draft,

@@ -2,18 +2,19 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The time for which an attestation is valid, before a new one is required.
 pub const ATTESTATION_LIFE: SignedDuration = SignedDuration::from_hours(180 * 24);
 
-/// A caller's statement that a check holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The attestation of a check by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Attestation {
-    /// The caller's ARN.
+    /// The ARN of the caller who attested it.
     pub by: String,
     /// The time of the attestation.
     pub at: Timestamp,
-    /// The caller's note.
+    /// The facts that it rests on.
     pub note: String,
 }
 

@@ -1,6 +1,7 @@
 //! Every check, in one place. A new one is an entry here, its judge, and its texts.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::facts::Facts;
 use super::judgement::Verdict;
@@ -8,9 +9,10 @@ use super::steps::{Actor, Step};
 use super::{application, evidence, listing, page, seller, wiring};
 use crate::listing::{Dimension, Listing, Mode};
 
-/// The importance of a check for its step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The weight of a check. `required`: its step is not done without it. `recommended`: its step can be done without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CheckSeverity)]
 pub enum Severity {
     /// The step cannot be done without the check.
     Required,

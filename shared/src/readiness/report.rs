@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+use utoipa::ToSchema;
 
 use super::attestation::Attestation;
 use super::checks::{CHECKS, Check, Severity};
@@ -39,53 +40,58 @@ pub struct Report {
     pub checks: Vec<Finding>,
 }
 
-/// The state of a step in a report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The state of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReadinessStep)]
 pub struct StepFound {
-    /// The step's id.
+    /// The step's id, such as `test.product_registered`.
     pub step: String,
-    /// Its state.
+    /// The state.
     pub state: StepState,
-    /// The check to resolve first; `None` if the step is done.
+    /// The check to resolve first; null if the step is done.
     pub next: Option<String>,
-    /// The earlier step that it waits for.
+    /// The earlier step that it waits for; null if it waits for none.
     pub waits_for: Option<String>,
-    /// The time since which it has this state.
+    /// The time since which it is so.
     pub since: Timestamp,
 }
 
-/// The finding of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The result of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CheckResult)]
 pub struct Finding {
-    /// The check's id.
+    /// The check's id, such as `page.https`. An id never changes.
     pub check: String,
-    /// The step that depends on it.
+    /// The step that rests on the check.
     pub step: String,
-    /// The importance for that step.
+    /// The weight of the check for that step.
     pub severity: Severity,
-    /// The actor that fixes it.
+    /// The party that resolves it.
     pub actor: Actor,
     /// The outcome.
     pub outcome: Outcome,
-    /// `true` if a failure is about something that exists and is wrong, and not only about something still to be done.
+    /// Something is there and wrong, rather than still to be done.
     pub is_broken: bool,
-    /// `true` if an attestation would count for it in this state.
+    /// An attestation of a person would make it pass.
     #[serde(default)]
+    #[schema(required)]
     pub takes_word: bool,
-    /// The message about it.
+    /// The finding as the id of a text and its arguments.
     pub said: Said,
-    /// The attestation, if there is one.
+    /// The attestation; null if nobody attested it.
     pub attestation: Option<Attestation>,
-    /// The time since which it has this outcome.
+    /// The time since which it is so.
     pub since: Timestamp,
 }
 
-/// A sentence in every language: the id of a text, and its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A sentence in every language: the id of a text, and its arguments. An argument that begins with `word-` is the id of
+/// a text too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CheckMessage)]
 pub struct Said {
     /// The text's id.
     pub text: String,
-    /// The arguments of the text.
+    /// The arguments.
     pub with: BTreeMap<String, String>,
 }
 

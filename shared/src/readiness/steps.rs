@@ -1,6 +1,7 @@
 //! The steps of the listing process, in order.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::listing::Stage;
 
@@ -27,9 +28,11 @@ pub enum Step {
     Published,
 }
 
-/// The role that has to act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The party that resolves a check. `seller`: in the AWS Marketplace Management Portal. `operator`: in the stack.
+/// `developer`: in the application. `aws`: AWS's reviewers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CheckActor)]
 pub enum Actor {
     /// The seller, in the AWS Marketplace Management Portal.
     Seller,
@@ -41,9 +44,11 @@ pub enum Actor {
     Aws,
 }
 
-/// The outcome of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The outcome of a check. A check that could not be made is `unknown`, and never passes. `attested`: a person attests
+/// that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CheckOutcome)]
 pub enum Outcome {
     /// The facts are as they must be.
     Pass,
@@ -65,9 +70,11 @@ impl Outcome {
     }
 }
 
-/// The state of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The state of a step. `done`: every required check of it passes. `ready`: it is the next to do. `failing`: something
+/// is wrong. `waiting`: an earlier step is not done yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ReadinessStepState)]
 pub enum StepState {
     /// Every required check of it holds.
     Done,

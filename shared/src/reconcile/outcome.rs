@@ -2,26 +2,30 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::ids::{AgreementId, LicenseId};
 use crate::license::{License, State, StateName};
 use crate::store::Store;
 
 /// A repair of a license.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Repair {
     /// The license.
     pub license: LicenseId,
-    /// The kind of the repair.
+    /// The kind of repair.
     pub kind: RepairKind,
-    /// The state before; `None` if the table did not know the license.
+    /// Its state before; null if it was unknown.
     pub before: Option<StateName>,
     /// The state now.
     pub after: StateName,
 }
 
-/// A kind of repair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// A kind of repair. `found`: the license was unknown. `activated`: it is in force, and was taken for pending. `ended`:
+/// it has ended, and was taken for one in force. `reopened`: it is in force, and was taken for ended. `renewed`:
+/// another agreement followed its agreement. `handed_over`: another license replaced it, with its tenant.
+/// `entitlements`: its entitlements changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RepairKind {
     /// The table did not know the license.
@@ -55,19 +59,23 @@ impl RepairKind {
     }
 }
 
-/// A contradiction that no rule repairs and that needs an operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A contradiction that no rule repairs. An operator must resolve it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Finding {
-    /// The kind of the finding.
+    /// The kind of contradiction.
     pub kind: FindingKind,
-    /// The license that it is about; `None` if no license is known.
+    /// The license that it is about; null if none is known.
     pub license: Option<LicenseId>,
-    /// The agreement that it is about.
+    /// The agreement that it is about; null if none is known.
     pub agreement: Option<AgreementId>,
 }
 
-/// A kind of finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// A kind of contradiction. `unknown_agreement`: AWS has an agreement in force, and names no license of it. `unproven`:
+/// AWS has the agreement in force, and does not say if its license is provisioned. `no_successor`: AWS says that
+/// another agreement continues this one, and shows none. `closed_but_active`: AWS revoked the license, and shows its
+/// agreement as active. `entitlements_empty`: AWS shows the agreement as active, and no entitlements; the last known
+/// ones are kept. `not_moved`: AWS names a license of a buyer who still has a customer key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// AWS has an agreement in force for which the table has no license and AWS names none.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::keys::{Rank, SHARDS, Work};
 use super::records::KEPT;
@@ -67,9 +68,14 @@ impl NoteKind {
     }
 }
 
-/// The kinds of problems that need an operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A kind of problem with usage. `held`: it cannot be sent until something is known. `conflict`: AWS has another
+/// quantity. `refused`: AWS refuses it. `expired`: AWS's window closed. `unconfirmed`: AWS may have booked it.
+/// `overbilled`: records hold more than was used. `uncarried`: no hour can bill the usage any more. `key_reused`: one
+/// key and revision was reported with several contents. `unverified`: it counts as booked, but the booking may be that
+/// of another program that meters the product. `paused`: AWS accepts nothing of a product or dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = UsageProblemKind)]
 pub enum ProblemKind {
     /// It cannot be sent until something is known.
     Held,
