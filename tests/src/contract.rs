@@ -9,7 +9,8 @@ const HEAD: &str = "\
 
 /// Returns the contract as YAML.
 pub fn contract() -> String {
-    let document = document([entitlement::contract(), readiness::contract(), usage::contract()]);
+    let document: utoipa::openapi::OpenApi =
+        document([entitlement::contract(), readiness::contract(), usage::contract()]);
     let lines = document.to_yaml().unwrap().lines().map(quoted).collect::<String>();
     format!("{HEAD}{lines}")
 }
