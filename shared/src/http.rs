@@ -25,7 +25,9 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// methods that are not there, the limit of the body, and `Cache-Control: no-store`.
 pub fn api<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes
-        .fallback(async |method: Method, uri: OriginalUri| Problem::route_unknown(&method, uri.path()))
+        .fallback(async |method: Method, uri: OriginalUri| {
+            Problem::route_unknown(format_args!("{method} {}", uri.path()))
+        })
         .method_not_allowed_fallback(async |method: Method| MethodNotAllowed(method))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(map_response(no_store))

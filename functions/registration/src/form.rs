@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::header;
-use stallkeeper::http::extract::{BodyError, text_of};
+use stallkeeper::http::extract::{BodyError, media_type, text_of};
 use url::form_urlencoded;
 
 use crate::failure::Failed;
@@ -17,9 +17,7 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
     type Rejection = Failed;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
-        let content_type = text_of(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case(CONTENT_TYPE) {
+        if media_type(text_of(request.headers(), header::CONTENT_TYPE).unwrap_or_default()) != CONTENT_TYPE {
             return Err(BodyError::WrongType(CONTENT_TYPE).into());
         }
         let bytes = Bytes::from_request(request, state).await.map_err(BodyError::from)?;

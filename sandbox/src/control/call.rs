@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::StatusCode;
 use http::request::Parts;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stallkeeper::http::Problem;
+use stallkeeper::http::extract::{NoParameters, query_of};
 use stallkeeper::ids::AgreementId;
 
 use super::{Failure, agreement_id};
@@ -29,20 +29,11 @@ const LARGEST_SENT: usize = 8 * LARGEST_BODY;
 #[derive(Debug)]
 pub(super) struct Here<Q = NoParameters>(pub(super) Arc<Inside>, pub(super) Q);
 
-/// The query of most calls.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NoParameters {}
-
 impl<Q: DeserializeOwned> FromRequestParts<Arc<Inside>> for Here<Q> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, inside: &Arc<Inside>) -> Result<Self, Failure> {
-        let Query(query) = Query::<Q>::try_from_uri(&parts.uri).map_err(|rejection| {
-            // The rejection names only its kind; its source names the parameter.
-            let why = std::error::Error::source(&rejection).map_or_else(|| rejection.to_string(), ToString::to_string);
-            Failure::invalid("query", why)
-        })?;
+        let query = query_of(&parts.uri).map_err(|error| Failure::invalid("query", error))?;
         Ok(Self(Arc::clone(inside), query))
     }
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use stallkeeper::http::extract::NoParameters;
 
 use super::{Answer, Failure, Here, Sent};
 use crate::web::{Spoil, Spoiled};
@@ -39,7 +40,7 @@ pub(super) async fn spoil(Here(inside, _): Here, Sent(wanted): Sent<Spoiled>) ->
         return Err(Failure::invalid("answer", "a status is from 200 to 599"));
     }
     inside.web.spoil(&wanted.host, &wanted.path, wanted.answer);
-    show(Here(inside, super::call::NoParameters {})).await
+    show(Here(inside, NoParameters {})).await
 }
 
 /// Restores every answer.

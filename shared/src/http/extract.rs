@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,13 +26,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let axum::extract::Query(query) = axum::extract::Query::try_from_uri(&parts.uri).map_err(|rejection| {
-            // The rejection says only what it is; the error behind it says which parameter it is about.
-            let why = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);
-            Problem::parameter_invalid(&why)
-        })?;
-        Ok(Self(query))
+        query_of(&parts.uri).map(Self).map_err(|error| Problem::parameter_invalid(&error))
     }
+}
+
+/// Parses the parameters of a query.
+///
+/// # Errors
+///
+/// Fails with a sentence that names the parameter.
+pub fn query_of<T: DeserializeOwned>(uri: &Uri) -> Result<T, String> {
+    let query = axum::extract::Query::try_from_uri(uri).map(|axum::extract::Query(query)| query);
+    // The rejection says only what it is; the error behind it says which parameter it is about.
+    query.map_err(|rejection| rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string))
 }
 
 /// A query without parameters.
@@ -132,7 +138,7 @@ impl<S: Send + Sync> FromRequest<S> for Csv {
     }
 }
 
-/// Why a body cannot be read.
+/// The reason why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// The body is longer than [`BODY_BYTES_MAX`].
@@ -177,9 +183,9 @@ impl<S: Send + Sync> FromRequest<S> for TextBody {
 }
 
 impl TextBody {
-    /// Returns what the body is said to be, in lower case and without parameters; empty if nothing is said.
+    /// Returns the media type of the body, in lower case and without parameters; empty if the request names none.
     pub fn content_type(&self) -> String {
-        self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        media_type(&self.content_type)
     }
 
     /// Returns a parameter of the content type, such as `charset`.
@@ -301,6 +307,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let is_valid = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
         if is_valid { Ok(Self(key.to_owned())) } else { Err(invalid("it must be 1 to 255 visible ASCII characters")) }
     }
+}
+
+/// Returns the media type of a `Content-Type` header, in lower case and without parameters.
+pub fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Returns a header's value, if it is there and is text.

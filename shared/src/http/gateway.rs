@@ -20,7 +20,7 @@ use url::Url;
 
 use super::{Problem, no_store};
 
-/// What stands in a path as itself (RFC 3986, 3.3); everything else is percent-encoded.
+/// The characters that are percent-encoded in a path: all but those of RFC 3986, 3.3.
 const NOT_IN_PATH: AsciiSet = NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -41,7 +41,7 @@ const NOT_IN_PATH: AsciiSet = NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// Why an event is not handed to a router. API Gateway sends none of these; a direct invocation can.
+/// The reason why an event is not handed to a router. API Gateway sends no such event; a direct invocation can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEvent {
     /// The body claims to be base64 and is not.
@@ -59,11 +59,7 @@ impl From<InvalidEvent> for Problem {
     fn from(invalid: InvalidEvent) -> Self {
         match invalid {
             InvalidEvent::BodyNotBase64 => Self::body_unreadable(invalid),
-            InvalidEvent::PathNotNormal | InvalidEvent::UrlInvalid => {
-                Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing at this path.")
-                    .detail(invalid)
-                    .action("Look the path and the method up in the documentation.")
-            }
+            InvalidEvent::PathNotNormal | InvalidEvent::UrlInvalid => Self::route_unknown(invalid),
         }
     }
 }
@@ -148,10 +144,11 @@ fn checked(mut event: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest
     if url.path() != path {
         return Err(InvalidEvent::PathNotNormal);
     }
-    let query = event.raw_query_string.as_deref().unwrap_or_default();
-    if Uri::try_from(format!("{url}?{query}")).is_err() || Uri::try_from(url.as_str()).is_err() {
-        return Err(InvalidEvent::UrlInvalid);
-    }
+    let uri = match event.raw_query_string.as_deref() {
+        None | Some("") => Uri::try_from(url.as_str()),
+        Some(query) => Uri::try_from(format!("{url}?{query}")),
+    };
+    uri.map_err(|_| InvalidEvent::UrlInvalid)?;
     event.raw_path = Some(path);
     Ok(event)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::extract::BodyError;
@@ -67,9 +67,9 @@ impl Problem {
     }
 
     /// No handler is at this path.
-    pub fn route_unknown(method: &Method, path: &str) -> Self {
+    pub fn route_unknown(detail: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing at this path.")
-            .detail(format_args!("{method} {path}"))
+            .detail(detail)
             .action("Look the path and the method up in the documentation.")
     }
 
@@ -136,7 +136,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Why a request to an API has no other answer.
+/// The reason why a request to the API failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// Something is wrong with the request.
