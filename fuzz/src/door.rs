@@ -8,9 +8,9 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use aws_lambda_events::encodings::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clock::Clock;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stallkeeper::time::Clock;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::aws::{Aws, Call};

@@ -1,8 +1,8 @@
 //! The forms that a buyer's browser sends to the registration page.
 
 use ::registration::Registration;
+use domain::registration::Secret;
 use serde_json::Value;
-use stallkeeper::registration::Secret;
 use url::Url;
 
 use crate::door::{Answer, TABLE, answer, event};

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use domain::ids::LicenseId;
+use domain::license::{AgreementRef, EventStamp, License, LicenseEvent};
+use domain::listing::Listing;
+use domain::registration::{Contact, Door, Handoff, Secret, Session};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::license::{AgreementRef, EventStamp, License, LicenseEvent};
-use stallkeeper::listing::Listing;
-use stallkeeper::registration::{Contact, Door, Handoff, Secret, Session};
 
 use crate::aws::Call;
 use crate::door::now;

@@ -2,11 +2,11 @@
 
 use aws_lambda_events::dynamodb::Event;
 use aws_lambda_events::sqs::SqsEvent;
+use domain::notification::OutboundEvent;
 use mailer::{MAILED, Mailer};
 use notifier::Notifier;
 use serde_json::{Value, json};
-use stallkeeper::notification::OutboundEvent;
-use stallkeeper::store::event_in;
+use store::event_in;
 
 use crate::aws::Call;
 use crate::door::{TABLE, ask};

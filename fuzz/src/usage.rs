@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ::usage::UsageApi;
+use domain::usage::Quantity;
 use serde_json::{Map, Value, json};
-use stallkeeper::usage::Quantity;
 
 use crate::door::{Answer, TABLE, answer, event};
 use crate::table::written;

@@ -9,19 +9,19 @@ use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
+use domain::ids::{
+    AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode, ProductId, TenantId,
+};
+use domain::listing::{Colour, Listing};
+use domain::metering::RecordName;
+use domain::registration::Secret;
+use domain::time::UsageHour;
+use domain::usage::{LARGEST, Quantity, plain_decimal};
+use lambda::http::gateway;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use stallkeeper::http::gateway;
-use stallkeeper::ids::{
-    AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode, ProductId, TenantId,
-};
-use stallkeeper::listing::{Colour, Listing};
-use stallkeeper::metering::RecordName;
-use stallkeeper::registration::Secret;
-use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{LARGEST, Quantity, plain_decimal};
 use url::Url;
 
 use crate::door::block_on;

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use domain::listing::Stage;
 use http::Method;
+use readiness_checks::{ATTESTATION_LIFE, Attestation, CHECKS, check, texts};
 use serde_json::json;
-use stallkeeper::listing::Stage;
-use stallkeeper::readiness::{ATTESTATION_LIFE, Attestation, CHECKS, check, texts};
-use stallkeeper::texts::Language;
+use texts::Language;
 
 use crate::print::{plain, say, say_json};
 use crate::readiness::ProductArguments;

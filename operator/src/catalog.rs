@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use domain::errors::chain;
+use domain::listing::Listing;
 use jiff::Timestamp;
+use marketplace::MarketplaceError;
+use marketplace::catalog::{Catalog, ChangeSet, ChangeSetAtAws, Failure, NotStarted, Plan, Status, plan};
 use serde::Serialize;
-use stallkeeper::aws::chain;
-use stallkeeper::listing::Listing;
-use stallkeeper::marketplace::MarketplaceError;
-use stallkeeper::marketplace::catalog::{Catalog, ChangeSet, ChangeSetAtAws, Failure, NotStarted, Plan, Status, plan};
-use stallkeeper::terminal::note_line;
+use terminal::note_line;
 use url::Url;
 
 use crate::print::{Progress, Table, ask, plain, say, say_json};

@@ -9,7 +9,7 @@ use anyhow::{bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
-use stallkeeper::terminal::note_line;
+use terminal::note_line;
 
 use crate::print::{Progress, Table, ago, ask, say, say_json};
 use crate::stack::StackArguments;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudformation::error::{ConnectorError, ErrorMetadata};
-use stallkeeper::aws::chain;
+use domain::errors::chain;
 
 /// The advice on how to get credentials.
 pub(crate) const SIGN_IN: &str = "sign in (`aws sso login`), or name a profile in AWS_PROFILE; for the sandbox set the \

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
+use domain::ids::ProductCode;
+use domain::listing::{Listing, ListingError, Stage};
 use serde::Serialize;
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::{Listing, ListingError, Stage};
 
 use crate::catalog;
 use crate::print::{say, say_json};

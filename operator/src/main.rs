@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use stallkeeper::terminal::{READER_GONE, is_reader_gone, note_line};
+use terminal::{READER_GONE, is_reader_gone, note_line};
 
 use crate::failure::{Failure, SIGN_IN};
 

@@ -9,7 +9,7 @@ use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use stallkeeper::terminal::{self, note, note_line};
+use terminal::{note, note_line};
 
 /// The time from one update of the progress of a slow operation to the next.
 const TICK: Duration = Duration::from_secs(1);

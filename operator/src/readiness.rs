@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use clock::Clock;
+use domain::ids::ProductId;
+use readiness_checks::{Report, Shown, Turned, table, texts, turned};
 use serde_json::{Value, json};
-use stallkeeper::ids::ProductId;
-use stallkeeper::readiness::{Report, Shown, Turned, table, texts, turned};
-use stallkeeper::store::Store;
-use stallkeeper::terminal::note_line;
-use stallkeeper::texts::Language;
-use stallkeeper::time::Clock;
+use store::Store;
+use terminal::note_line;
+use texts::Language;
 
 use crate::api::{Api, ApiArguments};
 use crate::print::{Progress, plain, say, say_json};
@@ -235,8 +235,8 @@ fn member<T: serde::de::DeserializeOwned>(answer: &mut Value, name: &str, api: &
 
 #[cfg(test)]
 mod tests {
-    use stallkeeper::listing::Stage;
-    use stallkeeper::readiness::{Actor, Finding, Outcome, Said, Severity, StepFound, StepState};
+    use domain::listing::Stage;
+    use readiness_checks::{Actor, Finding, Outcome, Said, Severity, StepFound, StepState};
 
     use super::*;
 

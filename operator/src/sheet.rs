@@ -1,8 +1,8 @@
 //! The sheet: the values to enter into the AWS Marketplace Management Portal for a described listing.
 
+use domain::listing::{Dimension, Listing, Price, Pricing};
 use serde::Serialize;
-use stallkeeper::listing::{Dimension, Listing, Price, Pricing};
-use stallkeeper::terminal::note_line;
+use terminal::note_line;
 
 use crate::print::{Table, say, say_json};
 use crate::stack::StackArguments;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use aws_config::{Region, SdkConfig};
 use clap::Args;
-use stallkeeper::listing::Stage;
-use stallkeeper::store::Store;
-use stallkeeper::time::Clock;
+use clock::Clock;
+use domain::listing::Stage;
+use store::Store;
 
 use crate::failure::{Failure, SIGN_IN};
 
@@ -89,7 +89,7 @@ impl StackArguments {
     /// Loads the configuration of clients of the stack's AWS. The typed endpoint overrides the environment's and the
     /// profile's: set after they are loaded, it would not.
     pub(crate) async fn config(&self) -> SdkConfig {
-        let loader = stallkeeper::aws::loader().region(Region::from_static(REGION));
+        let loader = lambda::setup::loader().region(Region::from_static(REGION));
         match &self.endpoint_url {
             Some(url) => loader.endpoint_url(url).load().await,
             None => loader.load().await,

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
-use stallkeeper::store::ProblemKind;
+use store::ProblemKind;
 
 use crate::api::ApiArguments;
 use crate::print::{Progress, Table, cell, say, say_json};

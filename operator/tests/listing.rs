@@ -7,8 +7,8 @@
 
 use std::process::{Command, Output, Stdio};
 
+use domain::listing::Stage;
 use sandbox::{Listings, Options, Sandbox};
-use stallkeeper::listing::Stage;
 
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../listings/demo-contract.toml");
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
-use stallkeeper::listing::{Listing, Stage};
-use stallkeeper::time::Clock;
+use clock::Clock;
+use domain::listing::{Listing, Stage};
 use tokio::net::TcpListener;
 use url::Url;
 

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::listing::{Listing, Mode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stallkeeper::listing::{Listing, Mode};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::aws::{Announcement, News};

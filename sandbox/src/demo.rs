@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use stallkeeper::terminal::{SayError, say};
-use stallkeeper::time::Clock;
+use terminal::{SayError, say};
 
 use crate::aws::Delays;
 use crate::people::{People, text};

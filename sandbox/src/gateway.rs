@@ -13,8 +13,8 @@ use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use clock::Clock;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use stallkeeper::time::Clock;
 
 use crate::event::{Arrived, Caller, http_response, read};
 use crate::queue::uuid;

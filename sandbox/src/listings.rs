@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use stallkeeper::listing::Listing;
+use domain::listing::Listing;
 
 /// The source of the listings.
 #[derive(Debug, Clone, Default)]

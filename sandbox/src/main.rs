@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use clock::Clock;
+use domain::listing::Stage;
 use jiff::Timestamp;
 use sandbox::aws::Delays;
 use sandbox::{Listings, Options, Sandbox};
-use stallkeeper::listing::Stage;
-use stallkeeper::terminal::{READER_GONE, SayError, is_reader_gone, note_line, say};
-use stallkeeper::time::Clock;
+use terminal::{READER_GONE, SayError, is_reader_gone, note_line, say};
 use url::Url;
 
 /// The global allocator. The embedded DynamoDB makes so many small objects that the system's allocator takes a quarter

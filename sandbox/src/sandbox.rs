@@ -12,11 +12,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::serve::ListenerExt;
+use clock::Clock;
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
 use readiness::Known;
 use serde_json::{Map, Value};
-use stallkeeper::listing::Stage;
-use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use url::Url;
@@ -419,7 +419,7 @@ async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
     Ok(doors)
 }
 
-/// Returns the configuration that `stallkeeper::aws::config` returns, but for this AWS: the environment has no effect.
+/// Returns the configuration that `lambda::setup::config` returns, but for this AWS: the environment has no effect.
 /// Each endpoint has its own name for the region, so that no sandbox spends the retries of another.
 pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASANDBOX", "not-verified", None, None, "sandbox");
@@ -429,8 +429,8 @@ pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
         .endpoint_url(endpoint)
         .region(Region::new(crate::aws::Region::alias_of_home(endpoint)))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(stallkeeper::aws::retries())
-        .timeout_config(stallkeeper::aws::timeouts())
+        .retry_config(lambda::setup::retries())
+        .timeout_config(lambda::setup::timeouts())
         .build()
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
-use stallkeeper::store::keys;
+use store::keys;
 
 /// The stream setting of a table. The embedded DynamoDB reads all of a stream for each write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::time::Clock;
 use tokio::sync::Mutex;
 
 use crate::aws::Outbox;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use readiness_checks::{Outcome, Report};
 use reqwest::Method;
 use serde_json::json;
-use stallkeeper::readiness::{Outcome, Report};
 
 use crate::World;
 

@@ -1,6 +1,6 @@
 //! The contract of the whole API, as `docs/openapi.yaml` has it.
 
-use stallkeeper::http::contract::document;
+use lambda::http::contract::document;
 
 const HEAD: &str = "\
 # Generated from the code: change the types and the comments of the handlers, then run

@@ -9,17 +9,17 @@ pub mod log;
 
 mod contract;
 
+use clock::Clock;
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 pub use sandbox::people::{Bought, Visit};
 use sandbox::people::{People, handoff_code};
 use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::metrics::Metric;
-use stallkeeper::store::Store;
-use stallkeeper::time::Clock;
+use store::Store;
 
 pub use contract::contract;
 

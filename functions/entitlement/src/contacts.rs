@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use domain::audit::AuditEntry;
+use domain::ids::LicenseId;
 use http::StatusCode;
 use jiff::Timestamp;
-use serde::Serialize;
-use stallkeeper::audit::AuditEntry;
-use stallkeeper::http::contract::{
+use lambda::http::contract::{
     Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany, Unavailable,
 };
-use stallkeeper::http::extract::{Caller, NoParameters, Path, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::LicenseId;
-use stallkeeper::lifecycle;
-use stallkeeper::registration::Contact;
-use stallkeeper::texts::Language;
+use lambda::http::extract::{Caller, NoParameters, Path, Query};
+use lambda::http::{ApiError, Problem};
+use serde::Serialize;
+
+use domain::registration::Contact;
+use texts::Language;
 use utoipa::ToSchema;
 
 use crate::Context;

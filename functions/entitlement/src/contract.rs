@@ -1,6 +1,6 @@
 //! The contract of this part of the API. Nothing of it runs in the function.
 
-use stallkeeper::problem_responses;
+use lambda::problem_responses;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 

@@ -7,22 +7,23 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use domain::audit::AuditEntry;
+use domain::errors::chain;
+use domain::ids::{LicenseId, ProductCode, TenantId};
+use domain::notification::OutboundEvent;
+use domain::time::Rfc3339;
 use futures_util::future::join_all;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use stallkeeper::audit::AuditEntry;
-use stallkeeper::aws::chain;
-use stallkeeper::http::contract::{
+use lambda::http::contract::{
     BodyInvalid, BodyTooLarge, Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany,
     Unavailable,
 };
-use stallkeeper::http::extract::{self, Caller, Limit, NoParameters, Parsed, Path, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::{LicenseId, ProductCode, TenantId};
-use stallkeeper::notification::OutboundEvent;
-use stallkeeper::store::StoreError;
-use stallkeeper::time::Rfc3339;
-use stallkeeper::topic::{Message, TopicError};
+use lambda::http::extract;
+use lambda::http::extract::{Caller, Limit, NoParameters, Parsed, Path, Query};
+use lambda::http::{ApiError, Problem};
+use lambda::topic::{Message, TopicError};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use store::StoreError;
 use utoipa::openapi::schema::{AdditionalProperties, SchemaFormat};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use domain::ids::{AccountId, CustomerIdentifier, LicenseId, ProductCode};
+use domain::license::{License, StateName};
+use domain::registration::{Door, Handoff, Redeemed, Secret, redeemer};
 use http::StatusCode;
 use jiff::Timestamp;
+use lambda::http::contract::{BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
+use lambda::http::extract;
+use lambda::http::extract::{Caller, IdempotencyKey, NoParameters, Query};
+use lambda::http::{ApiError, Problem};
 use serde::{Deserialize, Serialize};
-use stallkeeper::http::contract::{BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
-use stallkeeper::http::extract::{self, Caller, IdempotencyKey, NoParameters, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::{AccountId, CustomerIdentifier, LicenseId, ProductCode};
-use stallkeeper::license::{License, StateName};
-use stallkeeper::registration::{Door, Handoff, Redeemed, Secret, redeemer};
-use stallkeeper::store::{Store, StoreError};
+use store::{Store, StoreError};
 use utoipa::ToSchema;
 
 use crate::Context;

@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use stallkeeper::audit::AuditEntry;
-use stallkeeper::aws::chain;
-use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row, WrongLength};
-use stallkeeper::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
-use stallkeeper::http::extract::{Caller, Csv, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::{
+use domain::audit::AuditEntry;
+use domain::errors::chain;
+use domain::ids::{
     AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, PROBE_TENANTS, ProductCode, TenantId,
 };
-use stallkeeper::license::{License, Moving};
-use stallkeeper::lifecycle::{self, Customer, Imported};
-use stallkeeper::listing::is_mail_address;
-use stallkeeper::registration::{Contact, LONGEST_NAME};
-use stallkeeper::store::StoreError;
-use stallkeeper::texts::Language;
-use stallkeeper::time::{Rfc3339, UsageHour};
+use domain::license::{License, Moving};
+use domain::listing::is_mail_address;
+use domain::registration::{Contact, LONGEST_NAME};
+use domain::time::{Rfc3339, UsageHour};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use lambda::csv_file::{Columns, CsvFile, InvalidCsv, Row, WrongLength};
+use lambda::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
+use lambda::http::extract::{Caller, Csv, Query};
+use lambda::http::{ApiError, Problem};
+use lifecycle::{Customer, Imported};
+use serde::{Deserialize, Serialize};
+use store::StoreError;
+use texts::Language;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;

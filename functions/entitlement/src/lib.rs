@@ -15,7 +15,6 @@ mod imports;
 mod licenses;
 mod probes;
 mod reconcile;
-mod reconciliation;
 mod tenants;
 mod view;
 
@@ -25,14 +24,13 @@ use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use axum::Router;
 use axum::routing::{get, post, put};
-use stallkeeper::http::{api, gateway};
-use stallkeeper::marketplace::Marketplace;
-use stallkeeper::store::Store;
-use stallkeeper::time::Clock;
-use stallkeeper::topic::Topic;
+use clock::Clock;
+use lambda::http::{api, gateway};
+use lambda::topic::Topic;
+use marketplace::Marketplace;
+use store::Store;
 
 pub use contract::contract;
-pub use reconciliation::{Reconciliation, Report};
 
 /// The function.
 #[derive(Debug)]

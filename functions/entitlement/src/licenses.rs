@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use domain::audit::AuditEntry;
+use domain::evidence::EvidenceKind;
+use domain::ids::{AccountId, LicenseId, TenantId};
+use domain::license::{License, StateName};
+use domain::registration::Door;
 use http::StatusCode;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use stallkeeper::audit::AuditEntry;
-use stallkeeper::http::contract::{
+use lambda::http::contract::{
     BodyInvalid, BodyTooLarge, Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany,
     Unavailable,
 };
-use stallkeeper::http::extract::{self, Caller, Limit, NoParameters, Path, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::{AccountId, LicenseId, TenantId};
-use stallkeeper::license::{License, StateName};
-use stallkeeper::lifecycle::{self, Linking};
-use stallkeeper::readiness::EvidenceKind;
-use stallkeeper::registration::Door;
-use stallkeeper::store::{Page, Store, StoreError};
+use lambda::http::extract;
+use lambda::http::extract::{Caller, Limit, NoParameters, Path, Query};
+use lambda::http::{ApiError, Problem};
+use lifecycle::Linking;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use store::{Page, Store, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;

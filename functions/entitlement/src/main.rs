@@ -2,16 +2,16 @@
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
+use clock::Clock;
 use entitlement::EntitlementApi;
+use lambda::setup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use stallkeeper::aws;
-use stallkeeper::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::start_log();
-    let (table, topic) = (aws::table_name()?, aws::setting("TOPIC_ARN")?);
-    let function = EntitlementApi::new(&aws::config().await, &table, &topic, Clock::System);
+    setup::start_log();
+    let (table, topic) = (setup::table_name()?, setup::setting("TOPIC_ARN")?);
+    let function = EntitlementApi::new(&setup::config().await, &table, &topic, Clock::System);
     let handler = |event: LambdaEvent<_>| async { Ok::<_, Error>(function.handle(event.payload).await) };
     run(service_fn(handler)).await
 }

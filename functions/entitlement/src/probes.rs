@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use domain::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
+use domain::registration::{Door, HANDOFF_LIFE};
 use http::StatusCode;
 use jiff::Timestamp;
+use lambda::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
+use lambda::http::extract;
+use lambda::http::extract::{NoParameters, Query};
+use lambda::http::{ApiError, Problem};
+use lifecycle::Probe;
 use serde::{Deserialize, Serialize};
-use stallkeeper::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
-use stallkeeper::http::extract::{self, NoParameters, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
-use stallkeeper::lifecycle::{self, Probe};
-use stallkeeper::registration::{Door, HANDOFF_LIFE};
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 

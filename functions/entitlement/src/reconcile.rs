@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use stallkeeper::aws::chain;
-use stallkeeper::http::contract::{
+use domain::errors::chain;
+use domain::ids::LicenseId;
+use lambda::http::contract::{
     Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany, Unavailable,
 };
-use stallkeeper::http::extract::{NoParameters, Path, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::LicenseId;
-use stallkeeper::reconcile::{Finding, Pace, ReconcileError, Reconciler, Repair};
+use lambda::http::extract::{NoParameters, Path, Query};
+use lambda::http::{ApiError, Problem};
+use lifecycle::reconcile::{Finding, Pace, ReconcileError, Reconciler, Repair};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Context;

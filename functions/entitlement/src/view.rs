@@ -1,10 +1,10 @@
 //! A license as the API shows it.
 
+use domain::entitlement::Entitlement;
+use domain::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
+use domain::license::{EndReason, License, State, StateName};
 use jiff::Timestamp;
 use serde::Serialize;
-use stallkeeper::entitlement::Entitlement;
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use stallkeeper::license::{EndReason, License, State, StateName};
 use utoipa::ToSchema;
 
 /// A license, with its state at the moment of the answer.

@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::encodings::Body;
+use clock::Clock;
 use entitlement::EntitlementApi;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stallkeeper::time::Clock;
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());

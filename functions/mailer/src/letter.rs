@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::license::EndReason;
+use domain::listing::{Listing, SUBSCRIPTIONS_PAGE};
+use domain::notification::OutboundEventKind;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use stallkeeper::license::EndReason;
-use stallkeeper::listing::{Listing, SUBSCRIPTIONS_PAGE};
-use stallkeeper::notification::OutboundEventKind;
-use stallkeeper::texts::{Language, Texts};
+use texts::{Language, Texts};
 
 /// The most bytes of a name in one encoded word, which may have 75 characters (RFC 2047, section 2).
 const ENCODED_AT_ONCE: usize = 45;

@@ -18,18 +18,18 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use clock::Clock;
+use domain::errors::chain;
+use domain::evidence::EvidenceKind;
+use domain::license::StateName;
+use domain::listing::Listing;
+use domain::notification::{OutboundEvent, OutboundEventKind};
+use domain::registration::Contact;
 use futures_util::future::join;
 use jiff::SignedDuration;
-use stallkeeper::aws::chain;
-use stallkeeper::license::StateName;
-use stallkeeper::listing::Listing;
-use stallkeeper::metrics::{Metric, Metrics};
-use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
-use stallkeeper::readiness::EvidenceKind;
-use stallkeeper::registration::Contact;
-use stallkeeper::store::{Store, StoreError};
-use stallkeeper::texts::Language;
-use stallkeeper::time::Clock;
+use lambda::metrics::{Metric, Metrics};
+use store::{Store, StoreError};
+use texts::Language;
 
 use letter::{Letter, Occasion};
 

@@ -2,16 +2,16 @@
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
+use clock::Clock;
+use lambda::setup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use mailer::Mailer;
-use stallkeeper::aws;
-use stallkeeper::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::start_log();
-    let (table, sender) = (aws::table_name()?, aws::setting("MAIL_FROM")?);
-    let function = Mailer::new(&aws::config().await, &table, sender, Clock::System).reporting_to(aws::metrics()?);
+    setup::start_log();
+    let (table, sender) = (setup::table_name()?, setup::setting("MAIL_FROM")?);
+    let function = Mailer::new(&setup::config().await, &table, sender, Clock::System).reporting_to(setup::metrics()?);
     let handler = |event: LambdaEvent<_>| async { Ok::<_, Error>(function.handle(event.payload).await) };
     run(service_fn(handler)).await
 }

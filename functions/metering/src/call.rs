@@ -6,14 +6,14 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use stallkeeper::aws::chain;
-use stallkeeper::ids::ProductCode;
-use stallkeeper::license::{FINAL_REPORTING, State};
-use stallkeeper::metering::{
+use domain::errors::chain;
+use domain::ids::ProductCode;
+use domain::license::{FINAL_REPORTING, State};
+use domain::metering::{
     AcceptedBy, Answer, HourlyRecord, Outcome, RecordState, Rejection, Status, next_attempt, read_status,
 };
-use stallkeeper::metrics::Metric;
-use stallkeeper::store::StoreError;
+use lambda::metrics::Metric;
+use store::StoreError;
 use tokio::time::{Instant, sleep_until};
 
 use crate::run::Run;

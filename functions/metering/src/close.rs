@@ -6,18 +6,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use domain::errors::chain;
+use domain::ids::{DimensionKey, LicenseId};
+use domain::ledger::HourSum;
+use domain::license::{License, StateName};
+use domain::metering::{BATCH, HourlyRecord, window_of};
+use domain::time::UsageHour;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
-use stallkeeper::aws::chain;
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::ledger::HourSum;
-use stallkeeper::license::{License, StateName};
-use stallkeeper::metering::{BATCH, HourlyRecord, window_of};
-use stallkeeper::metrics::Metric;
-use stallkeeper::store::keys::SHARDS;
-use stallkeeper::store::{Closing, Dirty, Position, Progress, StoreError, Walk};
-use stallkeeper::time::UsageHour;
+use lambda::metrics::Metric;
+use store::keys::SHARDS;
+use store::{Closing, Dirty, Position, Progress, StoreError, Walk};
 
 use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
 use crate::run::{Run, together};

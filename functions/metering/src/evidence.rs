@@ -3,13 +3,13 @@
 //!
 //! It runs at the end of the run: no claimed record waits for it.
 
+use domain::errors::chain;
+use domain::evidence::EvidenceKind;
+use domain::ids::{LicenseId, ProductCode};
+use domain::metering::{HourlyRecord, RecordState, WINDOW};
+use domain::time::UsageHour;
 use futures_util::future::{join_all, join3};
-use stallkeeper::aws::chain;
-use stallkeeper::ids::{LicenseId, ProductCode};
-use stallkeeper::metering::{HourlyRecord, RecordState, WINDOW};
-use stallkeeper::readiness::EvidenceKind;
-use stallkeeper::store::StoreError;
-use stallkeeper::time::UsageHour;
+use store::StoreError;
 
 use crate::run::{Left, Run};
 

@@ -1,15 +1,15 @@
 //! Flushes ended licenses: once every instance of intake has observed the ending, immediately sums all usage that is
 //! left, so that it is sent within the 60 minutes that AWS allows; then closes the license.
 
+use domain::errors::chain;
+use domain::ids::LicenseId;
+use domain::license::{License, State};
+use domain::metering::{CLOSING, CLOSING_PACE, HourlyRecord, RecordState, WINDOW};
+use domain::time::UsageHour;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use stallkeeper::aws::chain;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::license::{License, State};
-use stallkeeper::metering::{CLOSING, CLOSING_PACE, HourlyRecord, RecordState, WINDOW};
-use stallkeeper::metrics::Metric;
-use stallkeeper::store::StoreError;
-use stallkeeper::time::UsageHour;
+use lambda::metrics::Metric;
+use store::StoreError;
 
 use crate::close::zero_dimensions;
 use crate::hour::{Settled, may_wait, settle};

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use domain::ids::{DimensionKey, LicenseId};
+use domain::ledger::HourSum;
+use domain::license::License;
+use domain::metering::{HourlyRecord, RecordName, RecordState, window_of};
+use domain::time::UsageHour;
+use domain::usage::{LARGEST, Quantity, carry_target};
 use jiff::SignedDuration;
+use lambda::metrics::Metric;
 use rust_decimal::Decimal;
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::ledger::HourSum;
-use stallkeeper::license::License;
-use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, window_of};
-use stallkeeper::metrics::Metric;
-use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
-use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{LARGEST, Quantity, carry_target};
+use store::{Carry, Note, NoteKind, Origin, StoreError};
 
 use crate::overage;
 use crate::run::Run;

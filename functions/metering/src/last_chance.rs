@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use domain::license::License;
+use domain::metering::{CLOSING, CLOSING_PACE};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::license::License;
-use stallkeeper::metering::{CLOSING, CLOSING_PACE};
-use stallkeeper::store::StoreError;
-use stallkeeper::store::keys::SHARDS;
+use store::StoreError;
+use store::keys::SHARDS;
 use tokio::time::Instant;
 
 use crate::run::Run;

@@ -21,10 +21,10 @@ mod send;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use stallkeeper::marketplace::Marketplace;
-use stallkeeper::metrics::Metrics;
-use stallkeeper::store::{Store, StoreError};
-use stallkeeper::time::Clock;
+use clock::Clock;
+use lambda::metrics::Metrics;
+use marketplace::Marketplace;
+use store::{Store, StoreError};
 
 pub use run::Report;
 use run::Run;

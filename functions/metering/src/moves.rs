@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use domain::errors::chain;
+use domain::ids::LicenseId;
 use futures_util::FutureExt;
-use stallkeeper::aws::chain;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::lifecycle;
-use stallkeeper::metrics::Metric;
-use stallkeeper::reconcile::Pace;
-use stallkeeper::store::StoreError;
+
+use lambda::metrics::Metric;
+use lifecycle::reconcile::Pace;
+use store::StoreError;
 use tokio::time::Instant;
 
 use crate::run::{Run, together};

@@ -1,17 +1,17 @@
 //! Contracts with consumption: the record of an overage bills only the usage that the contract does not include.
 
+use domain::errors::chain;
+use domain::ids::{AgreementId, DimensionKey};
+use domain::ledger::HourSum;
+use domain::license::{License, State};
+use domain::listing::Listing;
+use domain::metering::{HourlyRecord, RecordName, RecordState};
+use domain::overage::Overage;
+use domain::time::UsageHour;
+use domain::usage::LARGEST;
+use lambda::metrics::Metric;
 use rust_decimal::Decimal;
-use stallkeeper::aws::chain;
-use stallkeeper::ids::{AgreementId, DimensionKey};
-use stallkeeper::ledger::HourSum;
-use stallkeeper::license::{License, State};
-use stallkeeper::listing::Listing;
-use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
-use stallkeeper::metrics::Metric;
-use stallkeeper::overage::Overage;
-use stallkeeper::store::{NoteKind, StoreError};
-use stallkeeper::time::UsageHour;
-use stallkeeper::usage::LARGEST;
+use store::{NoteKind, StoreError};
 
 use crate::hour::{Settled, note};
 use crate::run::{Began, Run};

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use stallkeeper::ids::{DimensionKey, LicenseId, ProductCode};
-use stallkeeper::metering::{HourlyRecord, Rejection};
-use stallkeeper::store::{Pause, StoreError};
+use domain::ids::{DimensionKey, LicenseId, ProductCode};
+use domain::metering::{HourlyRecord, Rejection};
+use store::{Pause, StoreError};
 
 use crate::run::Run;
 

@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::errors::chain;
+use domain::ids::{AgreementId, LicenseId, ProductCode};
+use domain::license::License;
+use domain::metering::RecordName;
+use domain::time::UsageHour;
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::{Metric, Metrics};
+use marketplace::Marketplace;
 use serde::Serialize;
-use stallkeeper::aws::chain;
-use stallkeeper::ids::{AgreementId, LicenseId, ProductCode};
-use stallkeeper::license::License;
-use stallkeeper::marketplace::Marketplace;
-use stallkeeper::metering::RecordName;
-use stallkeeper::metrics::{Metric, Metrics};
-use stallkeeper::store::keys::SHARDS;
-use stallkeeper::store::{ProblemKind, Store, StoreError};
-use stallkeeper::time::UsageHour;
+use store::keys::SHARDS;
+use store::{ProblemKind, Store, StoreError};
 use tokio::time::Instant;
 
 use crate::Mode;

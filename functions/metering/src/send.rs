@@ -5,18 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
+use domain::ids::ProductCode;
+use domain::metering::{
+    Buyer, HoldReason, HourlyRecord, Outcome, Packer, RecordName, RecordState, Rejection, ended, expired,
+};
+use domain::time::UsageHour;
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::ids::ProductCode;
-use stallkeeper::metering::{
-    Buyer, HoldReason, HourlyRecord, Outcome, Packer, RecordName, RecordState, Rejection, ended, expired,
-};
-use stallkeeper::metrics::Metric;
-use stallkeeper::store::keys::{Rank, SHARDS};
-use stallkeeper::store::{IndexKey, StoreError};
-use stallkeeper::time::UsageHour;
+use lambda::metrics::Metric;
+use store::keys::{Rank, SHARDS};
+use store::{IndexKey, StoreError};
 
 use crate::call::{Answered, Pace, again, attempt, count, settled};
 use crate::pause::ProductState;

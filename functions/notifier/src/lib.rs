@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use clock::Clock;
+use domain::errors::chain;
+use domain::notification::OutboundEvent;
 use futures_util::future::join_all;
-use stallkeeper::aws::chain;
-use stallkeeper::metrics::{Metric, Metrics};
-use stallkeeper::notification::OutboundEvent;
-use stallkeeper::store::event_in;
-use stallkeeper::time::Clock;
-use stallkeeper::topic::{Topic, TopicError};
+use lambda::metrics::{Metric, Metrics};
+use lambda::topic::{Topic, TopicError};
+use store::event_in;
 
 /// The most events that are published at the same time.
 const AT_ONCE: usize = 10;

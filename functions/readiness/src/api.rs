@@ -7,21 +7,22 @@ use axum::extract::{FromRequestParts, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use domain::ids::ProductCode;
+use domain::listing::Listing;
+use domain::schema::ReportId;
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{StatusCode, header};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use stallkeeper::http::contract::{
+use lambda::http::contract::{
     BodyInvalid, BodyTooLarge, Failed, Forbidden, ParameterInvalid, TooLarge, TooMany, Unavailable,
 };
-use stallkeeper::http::extract::{self, Caller, Host, Limit, NoParameters, Parsed, Path, Query, text_of};
-use stallkeeper::http::{ApiError, Problem, api, negotiate};
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Listing;
-use stallkeeper::readiness::{Attestation, CHECKS, Check, Report, StepFound, check};
-use stallkeeper::schema::ReportId;
-use stallkeeper::texts::Language;
+use lambda::http::extract;
+use lambda::http::extract::{Caller, Host, Limit, NoParameters, Parsed, Path, Query, text_of};
+use lambda::http::{ApiError, Problem, api, negotiate};
+use readiness_checks::{Attestation, CHECKS, Check, Report, StepFound, check};
+use serde::{Deserialize, Serialize};
+use texts::Language;
 use ulid::Ulid;
 use url::Url;
 use utoipa::{IntoParams, ToSchema};

@@ -9,14 +9,14 @@ use std::sync::LazyLock;
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::listing::Stage;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use stallkeeper::listing::Stage;
-use stallkeeper::marketplace::Life;
-use stallkeeper::readiness::{
+use readiness_checks::life_message;
+use readiness_checks::{
     Actor, Finding, Outcome, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
 };
-use stallkeeper::texts::{Language, Texts};
+use sha2::{Digest, Sha256};
+use texts::{Language, Texts};
 
 /// The style sheet that is embedded in every page.
 const STYLE: &str = include_str!("../templates/style.css");
@@ -177,7 +177,7 @@ impl<'a> Page<'a> {
     }
 
     fn life(&self) -> String {
-        self.say(self.report.life.map_or("report-life-unread", Life::message))
+        self.say(self.report.life.map_or("report-life-unread", life_message))
     }
 
     fn moment(&self, at: &Timestamp) -> String {

@@ -9,10 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clock::Clock;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;
-use stallkeeper::readiness::word;
-use stallkeeper::time::Clock;
+use readiness_checks::word;
 use tokio::sync::OnceCell;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};

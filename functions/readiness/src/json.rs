@@ -1,13 +1,13 @@
 //! The report for programs: as it is stored, and with what it says in one language, so that a reader needs no texts.
 
+use domain::catalog::Life;
+use domain::ids::ProductCode;
+use domain::listing::Stage;
+use domain::schema::ReportId;
 use jiff::Timestamp;
+use readiness_checks::{Finding, Report, StepFound, check, texts};
 use serde::Serialize;
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Stage;
-use stallkeeper::marketplace::Life;
-use stallkeeper::readiness::{Finding, Report, StepFound, check, texts};
-use stallkeeper::schema::ReportId;
-use stallkeeper::texts::{Language, Texts};
+use texts::{Language, Texts};
 use ulid::Ulid;
 use utoipa::ToSchema;
 

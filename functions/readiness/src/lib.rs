@@ -1,7 +1,7 @@
 //! The auditor: checks a listing in AWS, the pages that buyers see, and its own stack, and reports how ready the
 //! listing is.
 //!
-//! `stallkeeper::readiness` judges the facts that this crate gathers: `pages` and `probe` from outside over the
+//! `readiness_checks` judges the facts that this crate gathers: `pages` and `probe` from outside over the
 //! `internet`, and `stack` from AWS. All sources are queried concurrently, each with its own timeout, so a source that
 //! is slow or refuses makes only its own checks unknown and delays no other.
 
@@ -24,17 +24,17 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use axum::Router;
+use domain::errors::chain;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use stallkeeper::aws::chain;
-use stallkeeper::http::gateway;
-use stallkeeper::lifecycle;
-use stallkeeper::listing::Listing;
-use stallkeeper::marketplace::Catalog;
-use stallkeeper::readiness::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess, word};
-use stallkeeper::registration::Door;
-use stallkeeper::store::{Store, StoreError};
-use stallkeeper::time::Clock;
+use lambda::http::gateway;
+
+use clock::Clock;
+use domain::listing::Listing;
+use domain::registration::Door;
+use marketplace::Catalog;
+use readiness_checks::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess, word};
+use store::{Store, StoreError};
 use tokio::time::{Instant, timeout};
 use url::Url;
 

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use stallkeeper::marketplace::MarketplaceError;
-use stallkeeper::readiness::{Blind, Look, word};
-use stallkeeper::store::StoreError;
+use marketplace::MarketplaceError;
+use readiness_checks::{Blind, Look, word};
+use store::StoreError;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// The time that one source may take. The AWS clients limit one attempt to 5 seconds, so that a second one is made, and

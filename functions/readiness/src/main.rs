@@ -3,12 +3,12 @@
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use clock::Clock;
+use lambda::setup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use readiness::{Deployment, Internet, Known, Readiness};
 use serde::Deserialize;
 use serde_json::Value;
-use stallkeeper::aws;
-use stallkeeper::time::Clock;
 use url::Url;
 
 /// The event that the schedule sends.
@@ -21,9 +21,9 @@ struct ByTheClock {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::start_log();
-    let deployment: Deployment = serde_json::from_str(&aws::setting("DEPLOYMENT")?)?;
-    let (config, table) = (aws::config().await, aws::table_name()?);
+    setup::start_log();
+    let deployment: Deployment = serde_json::from_str(&setup::setting("DEPLOYMENT")?)?;
+    let (config, table) = (setup::config().await, setup::table_name()?);
     let internet = Internet::new(Known::default(), Clock::System);
     let function = &Readiness::new(&config, &table, deployment, internet, Clock::System);
     let handler = |event: LambdaEvent<Value>| async move {

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use stallkeeper::ids::PROBE_TENANTS;
-use stallkeeper::lifecycle::Probe;
-use stallkeeper::listing::Listing;
-use stallkeeper::readiness::{Answer, ApplicationSeen, Blind, Look, PageSeen};
-use stallkeeper::registration::{Door, SESSION_COOKIE};
+use domain::ids::PROBE_TENANTS;
+use domain::listing::Listing;
+use domain::registration::{Door, SESSION_COOKIE};
+use lifecycle::Probe;
+use readiness_checks::{Answer, ApplicationSeen, Blind, Look, PageSeen};
 use tokio::time::{Instant, timeout};
 use ulid::Ulid;
 use url::Url;

@@ -9,7 +9,7 @@ use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use stallkeeper::readiness::{Answer, Blind, CertificateSeen, Look, word};
+use readiness_checks::{Answer, Blind, CertificateSeen, Look, word};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;

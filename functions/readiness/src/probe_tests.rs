@@ -11,7 +11,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::*;
-use stallkeeper::time::Clock;
+use clock::Clock;
 
 use crate::internet::Known;
 

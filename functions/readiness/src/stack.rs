@@ -11,12 +11,13 @@ use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_scheduler::types::ScheduleState;
 use aws_sdk_sns::operation::get_subscription_attributes::GetSubscriptionAttributesOutput;
 use aws_sdk_sqs::types::QueueAttributeName;
+use domain::evidence::PermissionSeen;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use stallkeeper::readiness::{
-    AlarmSeen, AlarmState, Blind, LogSeen, Look, PermissionSeen, QueueSeen, RuleSeen, ScheduleSeen, StackSeen,
-    SubscriptionSeen, SubscriptionState, word,
+use readiness_checks::{
+    AlarmSeen, AlarmState, Blind, LogSeen, Look, QueueSeen, RuleSeen, ScheduleSeen, StackSeen, SubscriptionSeen,
+    SubscriptionState, word,
 };
 
 use crate::deployment::{Deployment, Schedule};

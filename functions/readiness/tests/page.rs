@@ -9,8 +9,8 @@
 mod reports;
 
 use readiness::{html, text};
-use stallkeeper::readiness::{Report, Sign, texts};
-use stallkeeper::texts::Language;
+use readiness_checks::{Report, Sign, texts};
+use texts::Language;
 
 /// Every page, without the style that all of them share, and its hash.
 fn pages() -> Vec<(&'static str, Report, Language, String)> {

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::errors::chain;
+use domain::license::{License, Resolved};
 use futures_util::future::join;
 use http::header;
-use stallkeeper::aws::chain;
-use stallkeeper::license::{License, Resolved};
-use stallkeeper::lifecycle;
-use stallkeeper::listing::Listing;
-use stallkeeper::marketplace::ResolveError;
-use stallkeeper::readiness::EvidenceKind;
-use stallkeeper::registration::{HANDOFF_LIFE, SESSION_COOKIE, SESSION_LIFE, Secret, Session};
+
+use domain::evidence::EvidenceKind;
+use domain::listing::Listing;
+use domain::registration::{HANDOFF_LIFE, SESSION_COOKIE, SESSION_LIFE, Secret, Session};
+use marketplace::ResolveError;
 
 use crate::Context;
 use crate::failure::{Failed, Failure};

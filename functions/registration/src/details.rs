@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::ids::LicenseId;
+use domain::license::License;
+use domain::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
+use domain::notification::OutboundEventKind;
+use domain::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
 use jiff::Timestamp;
-use stallkeeper::http::extract::ReceivedAt;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::license::License;
-use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
-use stallkeeper::notification::OutboundEventKind;
-use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
-use stallkeeper::store::{Also, Change};
+use lambda::http::extract::ReceivedAt;
+use store::{Also, Change};
 
 use crate::Context;
 use crate::failure::{CODE, Failed, Failure};

@@ -8,15 +8,15 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
+use domain::ids::ProductCode;
+use domain::listing::Listing;
+use domain::registration::NoRandomness;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use stallkeeper::http::Problem;
-use stallkeeper::http::extract::BodyError;
-use stallkeeper::http::gateway::InvalidEvent;
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Listing;
-use stallkeeper::marketplace::{MarketplaceError, ResolveError};
-use stallkeeper::registration::NoRandomness;
-use stallkeeper::store::StoreError;
+use lambda::http::Problem;
+use lambda::http::extract::BodyError;
+use lambda::http::gateway::InvalidEvent;
+use marketplace::{MarketplaceError, ResolveError};
+use store::StoreError;
 
 use crate::preferences::Preferences;
 use crate::texts::{Language, texts};

@@ -28,11 +28,11 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use clock::Clock;
 use http::Method;
-use stallkeeper::http::{BODY_BYTES_MAX, gateway};
-use stallkeeper::marketplace::Marketplace;
-use stallkeeper::store::Store;
-use stallkeeper::time::Clock;
+use lambda::http::{BODY_BYTES_MAX, gateway};
+use marketplace::Marketplace;
+use store::Store;
 
 use failure::{Failed, Failure};
 use preferences::Preferences;

@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use stallkeeper::http::extract::text_of;
-use stallkeeper::http::negotiate;
+use lambda::http::extract::text_of;
+use lambda::http::negotiate;
 use url::form_urlencoded;
 
 use crate::texts::Language;

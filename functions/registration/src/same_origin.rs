@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use stallkeeper::http::extract::{Host, text_of};
+use lambda::http::extract::{Host, text_of};
 use url::Url;
 
 use crate::failure::{Failed, Failure};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use domain::license::StateName;
 use serde::Serialize;
-use stallkeeper::license::StateName;
 
 use crate::Context;
 use crate::failure::Failed;

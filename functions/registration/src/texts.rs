@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-pub(crate) use stallkeeper::texts::{Language, Texts};
+pub(crate) use texts::{Language, Texts};
 
 /// Returns the messages of a language.
 pub(crate) fn texts(language: Language) -> &'static Texts {
@@ -65,7 +65,7 @@ mod tests {
         for code in Failure::CODES {
             ids.extend(["", ".explanation", ".action"].map(|part| format!("problem-{code}{part}")));
         }
-        for state in stallkeeper::license::StateName::ALL {
+        for state in domain::license::StateName::ALL {
             ids.extend(["", ".explanation"].map(|part| format!("status-{}{part}", state.as_str())));
         }
         ids

@@ -7,10 +7,10 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::license::StateName;
+use domain::listing::{Colour, FieldKind, Listing, Words};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
-use stallkeeper::license::StateName;
-use stallkeeper::listing::{Colour, FieldKind, Listing, Words};
 use url::Url;
 
 use crate::details::{Entered, Field, FieldError, words};

@@ -1,4 +1,4 @@
-use stallkeeper::listing::SUBSCRIPTIONS_PAGE;
+use domain::listing::SUBSCRIPTIONS_PAGE;
 
 use super::*;
 use crate::details::entered_for_tests;
@@ -165,7 +165,7 @@ fn a_listing_brings_its_logo_and_its_colours_and_nothing_else_is_loaded() {
     for colour in ["--accent:#0a6b57", "--accent:#7fd1bd"] {
         assert!(html.contains(colour), "{html}");
     }
-    let plain = Listing { page: stallkeeper::listing::Page::default(), ..listing };
+    let plain = Listing { page: domain::listing::Page::default(), ..listing };
     assert_eq!(accents(&plain), None);
     let status = status(Language::English, &plain, StateName::Active, Reload::NotNeeded);
     let policy = content_security_policy(Some(&plain), false);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, State};
 use axum::response::Response;
+use domain::license::License;
+use domain::listing::Listing;
+use domain::registration::{SESSION_COOKIE, Secret, SecretHash};
 use http::request::Parts;
 use http::{HeaderMap, header};
-use stallkeeper::license::License;
-use stallkeeper::listing::Listing;
-use stallkeeper::registration::{SESSION_COOKIE, Secret, SecretHash};
 
 use crate::Context;
 use crate::details::Entered;

@@ -16,11 +16,11 @@ use aws_lambda_events::encodings::Body;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clock::Clock;
+use lambda::setup::timeouts;
 use proptest::prelude::*;
 use registration::Registration;
 use serde_json::{Value, json};
-use stallkeeper::aws::timeouts;
-use stallkeeper::time::Clock;
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());

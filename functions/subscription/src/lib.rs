@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use clock::Clock;
+use domain::agreement::{AgreementEvent, AgreementStatus};
+use domain::errors::chain;
+use domain::evidence::EvidenceKind;
 use futures_util::future::join_all;
-use stallkeeper::agreement::{AgreementEvent, AgreementStatus};
-use stallkeeper::aws::chain;
-use stallkeeper::lifecycle::{self, Continues, LicenseUpdate, RefreshError, Refreshed};
-use stallkeeper::marketplace::Marketplace;
-use stallkeeper::readiness::EvidenceKind;
-use stallkeeper::store::{Store, StoreError};
-use stallkeeper::time::Clock;
+use lifecycle::{Continues, LicenseUpdate, RefreshError, Refreshed};
+use marketplace::Marketplace;
+use store::{Store, StoreError};
 
 use message::{Message, Unreadable};
 

@@ -2,15 +2,15 @@
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
+use clock::Clock;
+use lambda::setup;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use stallkeeper::aws;
-use stallkeeper::time::Clock;
 use subscription::Subscription;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    aws::start_log();
-    let function = Subscription::new(&aws::config().await, &aws::table_name()?, Clock::System);
+    setup::start_log();
+    let function = Subscription::new(&setup::config().await, &setup::table_name()?, Clock::System);
     let handler = |event: LambdaEvent<_>| async { Ok::<_, Error>(function.handle(event.payload).await) };
     run(service_fn(handler)).await
 }

@@ -3,14 +3,14 @@
 //! Detail types are matched exactly (`Purchase Agreement Ending` is a notice, not an end). An unknown message is passed
 //! on by name, so that it is counted.
 
+use domain::agreement::{Advisory, AgreementEvent, AgreementStatus};
+use domain::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
+use domain::license::{AgreementRef, EventStamp, LicenseEvent};
 use jiff::Timestamp;
+use lifecycle::LicenseUpdate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stallkeeper::agreement::{Advisory, AgreementEvent, AgreementStatus};
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
-use stallkeeper::license::{AgreementRef, EventStamp, LicenseEvent};
-use stallkeeper::lifecycle::LicenseUpdate;
 
 /// The EventBridge source of agreement and license events.
 const SOURCE: &str = "aws.agreement-marketplace";

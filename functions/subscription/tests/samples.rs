@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_lambda_events::sqs::SqsEvent;
+use clock::Clock;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stallkeeper::time::Clock;
 use subscription::Subscription;
 use tokio::runtime::Runtime;
 

@@ -1,10 +1,10 @@
 //! What a request brings: events in a JSON envelope or as CSV, as its content type says.
 
+use domain::usage::UsageEvent;
 use http::{StatusCode, header};
+use lambda::http::extract::TextBody;
+use lambda::http::{Problem, shortened};
 use serde_json::{Map, Value};
-use stallkeeper::http::extract::TextBody;
-use stallkeeper::http::{Problem, shortened};
-use stallkeeper::usage::UsageEvent;
 use utoipa::ToSchema;
 
 use crate::event::{self, EventSchema, Unreadable};

@@ -1,7 +1,7 @@
 //! The contract of this part of the API. Nothing of it runs in the function.
 
-use stallkeeper::http::contract::{required_header, responses_of};
-use stallkeeper::problem_responses;
+use lambda::http::contract::{required_header, responses_of};
+use lambda::problem_responses;
 use utoipa::OpenApi;
 use utoipa::openapi::{Header, HeaderBuilder, ObjectBuilder, OpenApi as Document, RefOr, Type};
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use domain::ids::{DimensionKey, LicenseId};
+use domain::tags::Tags;
+use domain::time::Rfc3339;
+use domain::usage::{KeyHash, Quantity, UsageEvent};
 use jiff::Timestamp;
+use lambda::http::shortened;
 use serde_json::{Map, Value};
-use stallkeeper::http::shortened;
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::tags::Tags;
-use stallkeeper::time::Rfc3339;
-use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 

@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use domain::errors::chain;
+use domain::ids::{DimensionKey, LicenseId};
+use domain::time::UsageHour;
+use domain::usage::{Intake, KeyHash, UsageEvent};
 use futures_util::{StreamExt, stream};
+use lambda::http::Problem;
+use lambda::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
+use lambda::http::extract::{Query, TextBody};
 use serde::Deserialize;
-use stallkeeper::aws::chain;
-use stallkeeper::http::Problem;
-use stallkeeper::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
-use stallkeeper::http::extract::{Query, TextBody};
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::store::{LatePut, StoreError};
-use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{Intake, KeyHash, UsageEvent};
+use store::{LatePut, StoreError};
 use utoipa::IntoParams;
 
 use crate::Context;

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use domain::ids::LicenseId;
+use domain::license::License;
+use domain::time::UsageHour;
+use domain::usage::UsageEvent;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::ids::LicenseId;
-use stallkeeper::license::License;
-use stallkeeper::time::UsageHour;
-use stallkeeper::usage::UsageEvent;
 
 /// How long a license that was read is good. The reporter waits for it when a license ends.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);

@@ -22,11 +22,11 @@ use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use axum::Router;
 use axum::routing::{get, post};
+use clock::Clock;
 use http::{HeaderName, HeaderValue};
-use stallkeeper::http::{api, gateway};
-use stallkeeper::metrics::{Metric, Metrics};
-use stallkeeper::store::Store;
-use stallkeeper::time::Clock;
+use lambda::http::{api, gateway};
+use lambda::metrics::{Metric, Metrics};
+use store::Store;
 
 use known::Known;
 

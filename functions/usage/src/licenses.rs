@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::errors::chain;
+use domain::ids::{LicenseId, ProductCode};
+use domain::license::{Key, License, Moving};
+use domain::listing::Listing;
+use domain::usage::{Intake, Refusal, UsageEvent, judge};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use stallkeeper::aws::chain;
-use stallkeeper::ids::{LicenseId, ProductCode};
-use stallkeeper::license::{Key, License, Moving};
-use stallkeeper::listing::Listing;
-use stallkeeper::store::Store;
-use stallkeeper::usage::{Intake, Refusal, UsageEvent, judge};
+use store::Store;
 
 use crate::intake::Indexed;
 use crate::known::Known;

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use domain::allocation::Allocation;
+use domain::ids::{DimensionKey, LicenseId};
+use domain::metering::{AcceptedBy, HourlyRecord, RecordName, RecordState};
+use domain::schema::Amount;
+use domain::time::{Rfc3339, UsageHour};
+use domain::usage::Quantity;
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use stallkeeper::allocation::Allocation;
-use stallkeeper::http::contract::{
+use lambda::http::contract::{
     Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany, Unavailable,
 };
-use stallkeeper::http::extract::{Limit, Path, Query};
-use stallkeeper::http::{ApiError, Problem};
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordName, RecordState};
-use stallkeeper::schema::Amount;
-use stallkeeper::time::{Rfc3339, UsageHour};
-use stallkeeper::usage::Quantity;
+use lambda::http::extract::{Limit, Path, Query};
+use lambda::http::{ApiError, Problem};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;

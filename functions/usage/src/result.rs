@@ -1,11 +1,11 @@
 //! What became of events: the answer to a report of usage.
 
+use domain::ids::LicenseId;
+use domain::license::License;
+use domain::usage::{Refusal, UsageEvent};
+use lambda::metrics::Metric;
 use serde::Serialize;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::license::License;
-use stallkeeper::metrics::Metric;
-use stallkeeper::store::ReportedUsage;
-use stallkeeper::usage::{Refusal, UsageEvent};
+use store::ReportedUsage;
 use utoipa::openapi::schema::Discriminator;
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};

@@ -3,8 +3,8 @@
 //! A row becomes the fields that the same event has as JSON, and is read by the same readers. A cell without a text is
 //! a field that is not there.
 
+use lambda::csv_file::{Columns, CsvFile, InvalidCsv, Row};
 use serde_json::{Map, Value};
-use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row};
 
 use crate::body::{MOST_EVENTS, ParsedEvent};
 use crate::event::{Unreadable, read_fields};

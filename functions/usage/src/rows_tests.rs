@@ -1,6 +1,6 @@
+use domain::usage::UsageEvent;
 use proptest::prelude::*;
 use serde_json::json;
-use stallkeeper::usage::UsageEvent;
 
 use super::*;
 use crate::event;

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::encodings::Body;
+use clock::Clock;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stallkeeper::time::Clock;
 use tokio::runtime::Runtime;
 use usage::UsageApi;
 

@@ -7,7 +7,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
 use jiff::Timestamp;
 use serde::Serialize;
-use stallkeeper::terminal::note_line;
+use terminal::note_line;
 
 use super::kind::kind;
 use crate::failure::Failure;

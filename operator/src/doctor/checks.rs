@@ -1,13 +1,13 @@
 //! The checks: each call that operators make, made once in a way that changes nothing.
 
 use aws_config::SdkConfig;
+use clock::Clock;
+use domain::ids::ProductId;
+use domain::listing::Listing;
 use http::Method;
 use jiff::Timestamp;
-use stallkeeper::ids::ProductId;
-use stallkeeper::listing::Listing;
-use stallkeeper::marketplace::Catalog;
-use stallkeeper::store::Store;
-use stallkeeper::time::Clock;
+use marketplace::Catalog;
+use store::Store;
 
 use super::judge;
 use super::{Line, Verdict};
@@ -23,7 +23,7 @@ use crate::stack::{Described, Nobody, REGION, StackArguments};
 /// Makes all checks. A check that depends on something that is missing ends as [`Verdict::CouldNotLook`].
 pub(super) async fn all(stack: &StackArguments, progress: &mut Progress) -> Vec<Line> {
     progress.say("whose credentials are these?");
-    let surroundings = stallkeeper::aws::config().await;
+    let surroundings = lambda::setup::config().await;
     let config = stack.config().await;
     let mut lines = vec![credentials(&config, stack).await, region(&surroundings)];
     let of_stack =

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use csv::ReaderBuilder;
 use http::Method;
+use lambda::csv_file::{Columns, CsvFile};
 use serde::Serialize;
 use serde_json::{Value, json};
-use stallkeeper::csv_file::{Columns, CsvFile};
 
 use crate::api::{Api, ApiArguments};
 use crate::print::{Progress, Table, cell, say, say_json};

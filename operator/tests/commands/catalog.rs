@@ -1,11 +1,11 @@
 //! Plans and sends the differences from AWS Marketplace: from a bare product to a complete one.
 
+use domain::listing::{Listing, Stage};
+use marketplace::Catalog;
+use readiness_checks::{ApplicationSeen, Blind, CHECKS, Facts, Look, Outcome, PageSeen, StackSeen, assess};
 use reqwest::Method;
 use sandbox::aws::{EntityKind, Status, fulfillment_url};
 use serde_json::{Value, json};
-use stallkeeper::listing::{Listing, Stage};
-use stallkeeper::marketplace::Catalog;
-use stallkeeper::readiness::{ApplicationSeen, Blind, CHECKS, Facts, Look, Outcome, PageSeen, StackSeen, assess};
 
 use crate::fixture::{Said, World};
 

@@ -1,7 +1,7 @@
 //! `stallkeeper dlq …`
 
+use domain::listing::Stage;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
 
 use crate::fixture::World;
 

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
+use clock::Clock;
 use jiff::SignedDuration;
 use sandbox::people::{Bought, People};
 use sandbox::{Listings, Options, Sandbox};
 use serde_json::{Value, json};
-use stallkeeper::time::Clock;
 
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,

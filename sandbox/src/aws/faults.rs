@@ -4,9 +4,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::ids::ProductCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stallkeeper::ids::ProductCode;
 
 use super::refused::Refused;
 use super::service::Service;

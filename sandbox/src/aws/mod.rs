@@ -42,8 +42,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use stallkeeper::listing::Listing;
-use stallkeeper::time::Clock;
+use clock::Clock;
+use domain::listing::Listing;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 

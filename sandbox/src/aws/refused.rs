@@ -1,6 +1,6 @@
 //! The reasons for which the sandbox refuses a request of an operator or a test.
 
-use stallkeeper::ids::{AgreementId, DimensionKey, InvalidId, ProductCode};
+use domain::ids::{AgreementId, DimensionKey, InvalidId, ProductCode};
 
 /// A refused request, with a stable [code](Refused::code) and a sentence that says what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use clock::Clock;
 use jiff::Timestamp;
 use metering::{Metering, Mode, Parts};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use stallkeeper::time::Clock;
 use tokio::runtime;
 
 use super::{entitlement, probe, usage};

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use clock::Clock;
+use domain::license::License;
 use entitlement::EntitlementApi;
 use registration::Registration;
 use serde_json::{Value, json};
-use stallkeeper::license::License;
-use stallkeeper::terminal::say;
-use stallkeeper::time::Clock;
+use terminal::say;
 
 use super::figures::{Goal, Latency, RequestCounts, Wanted, per, times_as_long};
 use super::requests::{Seen, TENANT, decision, history, http, mail, news, page, schedule, stream, usage};

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::Args;
+use domain::ids::{DimensionKey, LicenseId};
+use domain::tags::Tags;
+use domain::usage::{KeyHash, Quantity, UsageEvent};
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::store::Progress;
-use stallkeeper::store::keys::SHARDS;
-use stallkeeper::tags::Tags;
-use stallkeeper::terminal::{SayError, say};
-use stallkeeper::usage::{KeyHash, Quantity, UsageEvent};
+use store::Progress;
+use store::keys::SHARDS;
+use terminal::{SayError, say};
 
 use super::child::{Job, Part, Ran, Reporting, Spent, ask};
 use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};

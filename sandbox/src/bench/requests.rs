@@ -1,10 +1,10 @@
 //! The events that the functions are invoked with when their cold starts are measured: one event for each, as Lambda
 //! passes it.
 
+use clock::Clock;
+use domain::license::License;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stallkeeper::license::License;
-use stallkeeper::time::Clock;
 use ulid::Ulid;
 
 pub(super) const TENANT: &str = "acme";

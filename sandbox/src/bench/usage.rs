@@ -9,11 +9,11 @@ use anyhow::{Context, ensure};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use clap::Args;
+use clock::Clock;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stallkeeper::terminal::say;
-use stallkeeper::time::Clock;
+use terminal::say;
 use tokio::task::JoinSet;
 use usage::UsageApi;
 

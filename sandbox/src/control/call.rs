@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use domain::ids::AgreementId;
 use http::StatusCode;
 use http::request::Parts;
+use lambda::http::Problem;
+use lambda::http::extract::{NoParameters, query_of};
 use serde::de::DeserializeOwned;
-use stallkeeper::http::Problem;
-use stallkeeper::http::extract::{NoParameters, query_of};
-use stallkeeper::ids::AgreementId;
 
 use super::{Failure, agreement_id};
 use crate::sandbox::Inside;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
+use domain::listing::Stage;
 use serde::Deserialize;
-use stallkeeper::listing::Stage;
 
 use super::{Answer, Failure, Here, Sent, stacks};
 use crate::queue::QueueOverview;

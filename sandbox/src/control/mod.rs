@@ -21,10 +21,10 @@ use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
 use axum::{Json, Router};
+use domain::listing::Stage;
 use http::{HeaderValue, Method, StatusCode, header};
-use stallkeeper::http::Problem;
-use stallkeeper::listing::Stage;
-use stallkeeper::store::StoreError;
+use lambda::http::Problem;
+use store::StoreError;
 
 use crate::aws::Refused;
 use crate::listings::{DescribedListing, find};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use domain::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use http::{StatusCode, header};
+use lambda::http::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stallkeeper::http::Problem;
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 
 use super::{Answer, Failure, Here, OfAgreement, Sent, described};
 use crate::aws::{Change, Changed, Purchase, Purchased};

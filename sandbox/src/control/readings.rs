@@ -1,9 +1,9 @@
 //! The readings of AWS's documents that apply, and the dimensions that the catalog publishes.
 
 use axum::Json;
+use domain::ids::{DimensionKey, ProductCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stallkeeper::ids::{DimensionKey, ProductCode};
 
 use super::{Answer, Here, Sent, described};
 use crate::aws::Readings;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use entitlement::Report;
+use reconcile::Report;
 use serde::Deserialize;
 
 use super::{Answer, Here, Sent, stacks};

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use http::StatusCode;
+use lambda::http::Problem;
 use serde::Deserialize;
-use stallkeeper::http::Problem;
 
 use super::{Answer, Failure, Here, Sent, described};
 use crate::review::{self, Review};

@@ -4,11 +4,11 @@
 //! The events are read from the tables past the fault plan and the wire log, which are about Stallkeeper's calls.
 
 use axum::Json;
+use domain::ids::{ProductCode, ProductId};
+use domain::listing::{Dimension, Mode, Pricing, Stage};
+use domain::notification::OutboundEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stallkeeper::ids::{ProductCode, ProductId};
-use stallkeeper::listing::{Dimension, Mode, Pricing, Stage};
-use stallkeeper::notification::OutboundEvent;
 
 use super::{Answer, Here, Sent, described, stacks};
 use crate::aws::{Bill, Fault, Left, Overview, PlannedFault, WireCall};

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use http::StatusCode;
+use lambda::http::extract::NoParameters;
 use serde::{Deserialize, Serialize};
-use stallkeeper::http::extract::NoParameters;
 
 use super::{Answer, Failure, Here, Sent};
 use crate::web::{Spoil, Spoiled};

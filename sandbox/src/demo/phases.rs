@@ -1,15 +1,15 @@
 //! A listing from nothing to published: the work of a seller, and the auditor's report, which follows it.
 
 use anyhow::{Context, Result, ensure};
+use clock::Clock;
+use domain::listing::{Listing, Stage};
 use jiff::{SignedDuration, Timestamp};
+use marketplace::catalog::{Catalog, Change, ChangeSet, Status, Target, plan};
+use readiness_checks::{Report, StepState};
 use reqwest::Method;
 use serde_json::{Value, json};
-use stallkeeper::listing::{Listing, Stage};
-use stallkeeper::marketplace::catalog::{Catalog, Change, ChangeSet, Status, Target, plan};
-use stallkeeper::readiness::{Report, StepState};
-use stallkeeper::store::Store;
-use stallkeeper::terminal::say;
-use stallkeeper::time::Clock;
+use store::Store;
+use terminal::say;
 
 use super::Steps;
 use crate::aws::{Delays, fulfillment_url};

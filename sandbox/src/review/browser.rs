@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use clock::Clock;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -15,7 +16,6 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::percent_decode_str;
 use readiness::{Internet, Known};
-use stallkeeper::time::Clock;
 use tower::util::BoxCloneSyncService;
 use url::{Url, form_urlencoded};
 
@@ -153,7 +153,7 @@ impl Browser {
             body = fields.clone().into();
         }
         let broken =
-            |error: &(dyn std::error::Error + 'static)| no_page(url, &stallkeeper::aws::chain(error).to_string());
+            |error: &(dyn std::error::Error + 'static)| no_page(url, &domain::errors::chain(error).to_string());
         let request = request.body(Full::from(body)).map_err(|error| broken(&error))?;
         let answer = self.http.request(request).await.map_err(|error| broken(&error))?;
         let (head, body) = answer.into_parts();

@@ -11,9 +11,9 @@ mod form;
 mod points;
 mod records;
 
+use domain::ids::AccountId;
+use domain::listing::Listing;
 use serde_json::Value;
-use stallkeeper::ids::AccountId;
-use stallkeeper::listing::Listing;
 use ulid::Ulid;
 use url::Url;
 

@@ -1,9 +1,9 @@
 //! The points of a review, and the reviewer's opinions of them.
 
+use domain::ids::{AccountId, ProductCode};
+use domain::listing::{Dimension, Listing, Stage};
 use jiff::Timestamp;
 use serde::Serialize;
-use stallkeeper::ids::{AccountId, ProductCode};
-use stallkeeper::listing::{Dimension, Listing, Stage};
 
 use crate::aws::ChangeSetOverview;
 

@@ -1,8 +1,8 @@
 //! The reviewer's checks of AWS's own records: the catalog, the delivery of events, and the seller's calls.
 
+use domain::listing::{Dimension, Mode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use stallkeeper::listing::{Dimension, Mode};
 use url::Url;
 
 use super::{Point, Reviewer};

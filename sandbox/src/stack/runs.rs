@@ -58,7 +58,7 @@ impl Stack {
                 self.set_next_run(report.again_at);
             }
             Ok(Err(error)) => {
-                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reporter failed");
+                tracing::error!(stage, error = %domain::errors::chain(&error), "the reporter failed");
                 self.bury_run(METERING_FUNCTION, "StoreError");
             }
             Err(error) => {
@@ -80,7 +80,7 @@ impl Stack {
     }
 
     /// Runs the reconciliation once, as its schedule does; returns `None` if it failed.
-    pub(crate) async fn reconcile(&self) -> Option<entitlement::Report> {
+    pub(crate) async fn reconcile(&self) -> Option<reconcile::Report> {
         let report = self.run_reconciliation(false).await;
         if report.is_none() {
             self.bury_run(RECONCILE_FUNCTION, "StoreError");
@@ -89,7 +89,7 @@ impl Stack {
     }
 
     /// Runs the reconciliation once, from the start of the day's walk if `anew` is `true`; returns `None` if it failed.
-    pub(crate) async fn run_reconciliation(&self, anew: bool) -> Option<entitlement::Report> {
+    pub(crate) async fn run_reconciliation(&self, anew: bool) -> Option<reconcile::Report> {
         let reconciliation = self.running().reconciliation;
         let stage = self.stage.as_str();
         let limit = RECONCILIATION_TIME_LIMIT;
@@ -102,7 +102,7 @@ impl Stack {
         match self.within(limit, run).await {
             Ok(Ok(report)) => return Some(report),
             Ok(Err(error)) => {
-                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the reconciliation failed");
+                tracing::error!(stage, error = %domain::errors::chain(&error), "the reconciliation failed");
             }
             Err(error) => tracing::error!(stage, %error, "the reconciliation did not answer"),
         }
@@ -116,7 +116,7 @@ impl Stack {
         match self.within(READINESS_TIME_LIMIT, async move { readiness.run(None).await }).await {
             Ok(Ok(reports)) => tracing::info!(stage, reports = reports.len(), "the auditor has looked"),
             Ok(Err(error)) => {
-                tracing::error!(stage, error = %stallkeeper::aws::chain(&error), "the auditor failed");
+                tracing::error!(stage, error = %domain::errors::chain(&error), "the auditor failed");
                 self.bury_run(READINESS_FUNCTION, "StoreError");
             }
             Err(error) => {

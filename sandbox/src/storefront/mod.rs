@@ -10,9 +10,9 @@ use axum::Router;
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use domain::ids::{AccountId, DimensionKey};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
-use stallkeeper::ids::{AccountId, DimensionKey};
 
 use crate::aws::Change;
 use crate::control::{Failure, FreshToken, Moved, Order, agreement_id, buy, fresh_token, move_clock};

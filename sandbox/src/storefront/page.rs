@@ -1,12 +1,12 @@
 //! The storefront's page: the products, the purchases, and Stallkeeper's records of them.
 
 use askama::Template;
+use domain::entitlement;
+use domain::license::License;
+use domain::listing::{Listing, Mode, Pricing};
+use domain::notification::OutboundEvent;
 use jiff::Timestamp;
 use serde_json::Value;
-use stallkeeper::entitlement;
-use stallkeeper::license::License;
-use stallkeeper::listing::{Listing, Mode, Pricing};
-use stallkeeper::notification::OutboundEvent;
 
 use crate::aws::{AgreementOverview, LicenseOverview, Overview};
 use crate::listings::{DescribedListing, find};

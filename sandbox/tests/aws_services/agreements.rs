@@ -1,9 +1,9 @@
 use aws_sdk_marketplaceagreement::operation::search_agreements::builders::SearchAgreementsFluentBuilder;
 use aws_sdk_marketplaceagreement::types::{AcceptedTerm, AgreementStatus, Filter, Sort, SortOrder};
+use domain::ids::AgreementId;
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::{Change, Delays, EndStatus, Purchase, Readings};
 use serde_json::json;
-use stallkeeper::ids::AgreementId;
 
 use crate::fixture::{
     CONSUMPTION, CONTRACT, LEGACY, SUBSCRIPTION, Sandbox, account, code, purchase, start, start_with,

@@ -5,9 +5,9 @@ use aws_sdk_marketplacecatalog::types::{
     SaaSProductFilters, SaaSProductSort, SaaSProductSortBy, SaaSProductTitleFilter, SaaSProductVisibilityFilter,
     SaaSProductVisibilityString, Sort, SortOrder,
 };
+use domain::listing::Stage;
 use sandbox::aws::{Fault, Service, fulfillment_url};
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
 
 use crate::fixture::{CONSUMPTION, Sandbox, code, start};
 

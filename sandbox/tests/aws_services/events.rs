@@ -71,7 +71,7 @@ async fn a_license_event_can_write_the_arn_as_the_guide_does() {
     let mut sandbox = start_with(readings, Delays::none()).await;
     let bought = sandbox.buy_contract();
     let events = sandbox.events();
-    let arn: stallkeeper::ids::LicenseArn = text(&events[1], "/detail/license/arn").parse().unwrap();
+    let arn: domain::ids::LicenseArn = text(&events[1], "/detail/license/arn").parse().unwrap();
     assert!(arn.as_str().starts_with("aws:license-manager:us-east-1:"));
     assert_eq!(arn.id(), bought.license_arn.unwrap().id());
 }

@@ -9,12 +9,12 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_marketplacemetering::operation::batch_meter_usage::{BatchMeterUsageError, BatchMeterUsageOutput};
 use aws_sdk_marketplacemetering::primitives::DateTime;
 use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus};
+use clock::Clock;
+use domain::ids::AccountId;
+use domain::listing::Listing;
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::{Announcement, Aws, AwsOptions, Delays, News, Purchase, Purchased, Readings};
 use serde_json::{Value, json};
-use stallkeeper::ids::AccountId;
-use stallkeeper::listing::Listing;
-use stallkeeper::time::Clock;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) const CONTRACT: &str = "4democontract0000000000ab";

@@ -1,8 +1,8 @@
 //! The seller's catalog through the control API: entities in any state, change sets that fail, hang or are reviewed.
 
 use aws_sdk_marketplacecatalog::types::{Change, Entity};
+use domain::listing::Stage;
 use sandbox::aws::fulfillment_url;
-use stallkeeper::listing::Stage;
 
 use super::refused_calls::problem;
 use super::*;

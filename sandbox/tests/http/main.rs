@@ -19,11 +19,11 @@ mod refused_calls;
 mod storefront_pages;
 mod time_passing;
 
+use clock::Clock;
 use jiff::Timestamp;
 use reqwest::{Client, Response, redirect};
 use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
-use stallkeeper::time::Clock;
 
 /// The time at which every test starts.
 const START: &str = "2026-11-23T10:00:00Z";

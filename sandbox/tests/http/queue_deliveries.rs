@@ -1,4 +1,4 @@
-use stallkeeper::listing::Stage;
+use domain::listing::Stage;
 
 use super::*;
 

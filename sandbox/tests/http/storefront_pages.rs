@@ -1,5 +1,5 @@
+use domain::listing::Listing;
 use sandbox::{DescribedListing, Listings};
-use stallkeeper::listing::Listing;
 
 use super::*;
 

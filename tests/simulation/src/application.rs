@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::ids::{DimensionKey, LicenseId};
+use domain::listing::Stage;
+use domain::time::UsageHour;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::listing::Stage;
-use stallkeeper::time::UsageHour;
 
 /// A usage event with its corrections.
 #[derive(Debug, Clone)]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use domain::metering::RecordName;
+use domain::time::UsageHour;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use stallkeeper::metering::RecordName;
-use stallkeeper::time::UsageHour;
 
 use crate::buyers::Holding;
 use crate::faults::lost_answer;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ids::{AccountId, AgreementId, DimensionKey, LicenseArn, LicenseId, ProductCode};
+use domain::listing::{Listing, Stage};
 use jiff::{SignedDuration, Timestamp};
 use registration::Registration;
 use sandbox::aws::{Purchase, Purchased};
 use serde_json::{Value, json};
-use stallkeeper::ids::{AccountId, AgreementId, DimensionKey, LicenseArn, LicenseId, ProductCode};
-use stallkeeper::listing::{Listing, Stage};
 
 use crate::api::Call;
 use crate::changes::live_on;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::ids::{AccountId, AgreementId, LicenseId};
+use domain::listing::Listing;
 use jiff::SignedDuration;
 use sandbox::aws::{Change, EndStatus, Purchased};
-use stallkeeper::ids::{AccountId, AgreementId, LicenseId};
-use stallkeeper::listing::Listing;
 
 use crate::buyers::{buy, holds, register, some_time};
 use crate::final_hour::last_hour;

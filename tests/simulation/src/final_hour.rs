@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use domain::ids::LicenseId;
 use jiff::SignedDuration;
-use stallkeeper::ids::LicenseId;
 
 use crate::delivery::deliver_events_at;
 use crate::usage_of::use_some;

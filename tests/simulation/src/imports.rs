@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use domain::ids::LicenseId;
+use domain::listing::{Listing, Mode, Stage};
+use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::ids::LicenseId;
-use stallkeeper::listing::{Listing, Mode, Stage};
-use stallkeeper::time::UsageHour;
 
 use crate::api::{Answer, Call};
 use crate::buyers::{Holding, Move, holds, purchase, register, some_time};
@@ -222,7 +222,7 @@ fn learn_of_move(world: &Arc<World>, license: &LicenseId, result: &Answer) {
 }
 
 /// Returns the ARN of a license in AWS.
-pub fn arn_of(world: &World, id: &LicenseId) -> Option<stallkeeper::ids::LicenseArn> {
+pub fn arn_of(world: &World, id: &LicenseId) -> Option<domain::ids::LicenseArn> {
     let licenses = world.aws.marketplace().overview().licenses;
     licenses.into_iter().map(|license| license.license_arn).find(|arn| arn.id() == id)
 }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use domain::ids::LicenseId;
+use domain::listing::{Listing, Mode};
+use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::ids::LicenseId;
-use stallkeeper::listing::{Listing, Mode};
-use stallkeeper::time::UsageHour;
 
 use crate::buyers::buy;
 use crate::changes::{change, leave};

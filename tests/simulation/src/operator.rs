@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ids::LicenseId;
 use jiff::SignedDuration;
 use serde_json::Value;
-use stallkeeper::ids::LicenseId;
 use usage::UsageApi;
 
 use crate::api::{Answer, Call};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::time::UsageHour;
 use jiff::SignedDuration;
-use stallkeeper::time::UsageHour;
 
 use crate::booking::plan_bookings;
 use crate::buyers::{buy, everyone_registers};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use entitlement::Reconciliation;
 use jiff::SignedDuration;
+use reconcile::Reconciliation;
 
 use crate::schedule::RECONCILIATION;
 use crate::stack::Stack;
@@ -41,7 +41,7 @@ pub async fn reconcile_all(world: &Arc<World>, stack: &Arc<Stack>, anew: bool) {
             }
         }
         Some(Err(error)) => {
-            world.tell(|| format!("reconciliation failed: {}", stallkeeper::aws::chain(&error)));
+            world.tell(|| format!("reconciliation failed: {}", domain::errors::chain(&error)));
             world.count("reconciliations that failed", 1);
         }
         None => world.tell(|| "reconciliation is cut short".to_owned()),

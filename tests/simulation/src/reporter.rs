@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
 use metering::Metering;
-use stallkeeper::time::UsageHour;
 
 use crate::schedule::{REPORTER, Stretch};
 use crate::stack::Stack;
@@ -86,7 +86,7 @@ pub async fn report_usage(world: &Arc<World>, stack: &Arc<Stack>) {
             return world.count("runs", 1);
         }
         Some(Err(error)) => {
-            world.tell(|| format!("run failed: {}", stallkeeper::aws::chain(&error)));
+            world.tell(|| format!("run failed: {}", domain::errors::chain(&error)));
             world.count("runs that failed", 1);
         }
         None => world.tell(|| "run is cut short".to_owned()),

@@ -1,12 +1,12 @@
 //! The properties of a seed's world: its time, its listings, and the readings of AWS's documents that hold in it.
 
+use domain::listing::{Listing, Stage};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use sandbox::aws::{
     Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
     ResolveCustomerSends, StartOfPurchaseHour, TokenLife, UsageOutsideLicense,
 };
-use stallkeeper::listing::{Listing, Stage};
 
 /// The time during which faults happen.
 const STORM: SignedDuration = SignedDuration::from_hours(48);

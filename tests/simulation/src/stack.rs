@@ -4,15 +4,16 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
-use entitlement::{EntitlementApi, Reconciliation};
+use clock::Clock;
+use domain::listing::{Listing, Stage};
+use entitlement::EntitlementApi;
 use jiff::Timestamp;
 use metering::Metering;
+use reconcile::Reconciliation;
 use registration::Registration;
 use sandbox::queue::{Queue, Redelivery};
 use sandbox::table::{self, Stream};
-use stallkeeper::listing::{Listing, Stage};
-use stallkeeper::store::Store;
-use stallkeeper::time::Clock;
+use store::Store;
 use subscription::Subscription;
 use usage::UsageApi;
 

@@ -2,9 +2,9 @@
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use domain::time::UsageHour;
 use jiff::Timestamp;
 use serde_json::Value;
-use stallkeeper::time::UsageHour;
 
 /// Returns the operation of a request.
 pub fn operation(request: &HttpRequest) -> String {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use domain::ids::LicenseId;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use stallkeeper::ids::LicenseId;
 
 use crate::api::{Answer, Call};
 use crate::buyers::{Holding, some_time};

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::time::Clock;
 use tokio::time::Instant;
 
 /// The time of one simulated world.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
+use domain::ids::LicenseId;
+use domain::listing::Stage;
+use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::listing::Stage;
-use stallkeeper::time::UsageHour;
 use usage::UsageApi;
 
 use crate::api::Call;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::ids::LicenseId;
+use domain::metering::{AcceptedBy, HourlyRecord, RecordName, RecordState};
+use domain::time::UsageHour;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::metering::{AcceptedBy, HourlyRecord, RecordName, RecordState};
-use stallkeeper::store::StoreError;
-use stallkeeper::time::UsageHour;
+use store::StoreError;
 
 use crate::oracle;
 use crate::oracle::Difference;

@@ -8,12 +8,12 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::HttpClient;
+use domain::ids::LicenseId;
+use domain::listing::{Listing, Stage};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::{Aws, AwsOptions};
 use sandbox::bus::Bus;
-use stallkeeper::ids::LicenseId;
-use stallkeeper::listing::{Listing, Stage};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -252,8 +252,8 @@ fn sdk_config(client: impl HttpClient + 'static, aws: &Aws, name: &str) -> SdkCo
         .endpoint_url(aws.url())
         .region(Region::new(sandbox::aws::Region::alias_of_home(name)))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(stallkeeper::aws::retries())
-        .timeout_config(stallkeeper::aws::timeouts())
+        .retry_config(lambda::setup::retries())
+        .timeout_config(lambda::setup::timeouts())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
 }

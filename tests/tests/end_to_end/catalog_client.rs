@@ -1,10 +1,11 @@
 //! The client of the AWS Marketplace Catalog API: products, offers and requests to become public.
 
+use domain::catalog::{EulaAtAws, Life, PublicRequest};
+use domain::ids::ProductId;
 use jiff::{SignedDuration, Timestamp};
+use marketplace::{Catalog, MarketplaceError};
 use reqwest::Method;
 use serde_json::{Value, json};
-use stallkeeper::ids::ProductId;
-use stallkeeper::marketplace::{Catalog, EulaAtAws, Life, MarketplaceError, PublicRequest};
 use tests::World;
 
 fn product() -> ProductId {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::encodings::Body;
+use domain::listing::Stage;
 use entitlement::EntitlementApi;
 use readiness::{Deployment, Internet, Readiness};
 use regex_lite::Regex;
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
 use tests::World;
 use usage::UsageApi;
 

@@ -10,9 +10,9 @@ use aws_sdk_eventbridge::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
+use domain::listing::Stage;
 use sandbox::aws::{DeadLetters, DeployedNames, Fault, Schedule, Service};
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
 use tests::World;
 
 /// The observed value, or the code of the error, with a text of its own if there is no answer.

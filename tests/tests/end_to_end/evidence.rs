@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::evidence::{Evidence, EvidenceKind};
+use domain::ids::ProductCode;
+use domain::listing::Stage;
 use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::aws::Service;
 use sandbox::people::handoff_code;
 use serde_json::{Value, json};
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Stage;
-use stallkeeper::readiness::{Evidence, EvidenceKind};
 use tests::{Bought, World};
 
 /// A contract whose consumption is billed: its life produces every kind of evidence.

@@ -1,11 +1,11 @@
 //! Usage that is billed exactly once when an answer is late, a key is used twice, or AWS answers in the last minute.
 
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::LicenseArnForm;
 use serde_json::{Value, json};
-use stallkeeper::metrics::Metric;
 use tests::{Bought, World};
 
 use crate::existing_customers::usage;

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::metrics::Metric;
 use tests::{Bought, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
@@ -444,7 +444,7 @@ async fn a_buyer_who_has_not_moved_gets_no_second_license() {
     // The listing's mode changes before its buyers have moved.
     let store = world.store(Stage::Staging);
     let mut listing = store.listing(&legacy.product.parse().unwrap()).await.unwrap().unwrap();
-    listing.mode = stallkeeper::listing::Mode::License;
+    listing.mode = domain::listing::Mode::License;
     store.put_listing(&listing).await.unwrap();
     // The next day's walk searches for licenses that no event has announced.
     world.sandbox.set_schedule(false);

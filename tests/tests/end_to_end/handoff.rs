@@ -1,11 +1,11 @@
 //! The way from the registration page into the application: redeemed codes, links, moves, and the stored personal data.
 
+use domain::audit::AuditEntry;
+use domain::listing::Stage;
 use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::people::{Visit, handoff_code, hidden_field};
 use serde_json::{Value, json};
-use stallkeeper::audit::AuditEntry;
-use stallkeeper::listing::Stage;
 use tests::{Bought, World};
 
 async fn bought(world: &World) -> Bought {

@@ -1,11 +1,11 @@
 //! AWS events and registrations under lost, repeated, reordered and invalid input.
 
+use domain::listing::{Listing, Stage};
 use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::aws::LicenseArnForm;
 use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
-use stallkeeper::listing::{Listing, Stage};
 use tests::{Bought, World, license_event, notification};
 
 fn minutes(minutes: i64) -> SignedDuration {

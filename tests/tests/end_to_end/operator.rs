@@ -1,12 +1,12 @@
 //! The operator's view of the bill, and the operator's actions: pending records, problems, requeue, dry run, metrics.
 
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::metrics::Metric;
 use tests::{Bought, World};
 
 fn minutes(minutes: i64) -> SignedDuration {

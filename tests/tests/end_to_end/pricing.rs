@@ -1,12 +1,12 @@
 //! Further cases of pricing: contracts with consumption, tags, free trials, and listings without records of quantity 0.
 
+use domain::listing::Listing;
 use jiff::SignedDuration;
+use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use stallkeeper::listing::Listing;
-use stallkeeper::metrics::Metric;
 use tests::{Bought, World};
 
 fn minutes(minutes: i64) -> SignedDuration {

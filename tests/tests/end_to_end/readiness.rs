@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use ::readiness::{Internet, Readiness};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::evidence::EvidenceKind;
+use domain::ids::ProductCode;
+use domain::listing::Stage;
 use jiff::SignedDuration;
+use readiness_checks::{CHECKS, Outcome, Report, StepState};
 use reqwest::Method;
 use sandbox::aws::Service;
 use sandbox::web::{Spoil, WEBSITE};
 use serde_json::{Map, Value, json};
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Stage;
-use stallkeeper::readiness::{CHECKS, EvidenceKind, Outcome, Report, StepState};
 use tests::World;
 use tests::audit::{Outcomes, each, outcomes, turned};
 

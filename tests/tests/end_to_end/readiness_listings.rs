@@ -1,12 +1,12 @@
 //! The auditor with other kinds of listings: one of the older kind, and the production listing on its way to the
 //! public.
 
+use domain::listing::Stage;
 use jiff::SignedDuration;
+use readiness_checks::{Outcome, Report};
 use reqwest::Method;
 use sandbox::Options;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::readiness::{Outcome, Report};
 use tests::World;
 use tests::audit::{Outcomes, each, outcomes, turned};
 

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use domain::audit::AuditEntry;
+use domain::evidence::{Evidence, EvidenceKind};
+use domain::ids::ProductCode;
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
+use readiness_checks::{Actor, Attestation, Finding, Outcome, Report, Said, Severity};
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use stallkeeper::audit::AuditEntry;
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Stage;
-use stallkeeper::readiness::{Actor, Attestation, Evidence, EvidenceKind, Finding, Outcome, Report, Said, Severity};
-use stallkeeper::store::Store;
+use store::Store;
 use tests::World;
 use ulid::Ulid;
 

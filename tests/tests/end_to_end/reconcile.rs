@@ -1,11 +1,11 @@
 //! The reconciliation: whatever events are lost, the table reaches the state that they would have produced.
 
+use domain::listing::{Listing, Mode, Stage};
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::Metric;
 use reqwest::Method;
 use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
-use stallkeeper::listing::{Listing, Mode, Stage};
-use stallkeeper::metrics::Metric;
 use tests::{Bought, World, license_event, notification};
 
 fn minutes(minutes: i64) -> SignedDuration {

@@ -1,11 +1,11 @@
 //! The registration page in browsers.
 
+use domain::listing::Stage;
+use domain::registration::Secret;
 use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::people::hidden_field;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::registration::Secret;
 use tests::World;
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! The reporter when its process dies, when it runs twice, and when it does not run.
 
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::metrics::Metric;
 use tests::{Bought, World};
 
 fn minutes(minutes: i64) -> SignedDuration {

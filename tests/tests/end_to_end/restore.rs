@@ -2,12 +2,12 @@
 //! nothing is missing from the bill.
 
 use aws_lambda_events::encodings::Body;
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
 use metering::{Metering, Mode};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
 use tests::{Bought, World};
 use usage::UsageApi;
 

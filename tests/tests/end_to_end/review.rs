@@ -1,10 +1,10 @@
 //! The sandbox's reviewer: its actions from outside, its objections, and the auditor's checks that report them first.
 
 use jiff::SignedDuration;
+use readiness_checks::Outcome;
 use reqwest::Method;
 use sandbox::review::{Opinion, Point};
 use serde_json::{Value, json};
-use stallkeeper::readiness::Outcome;
 use tests::World;
 
 /// A call of the control API.

@@ -1,14 +1,14 @@
 //! The sample events of `events/`, passed to the handlers of their functions with a working table.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use clock::Clock;
+use domain::listing::Stage;
 use entitlement::EntitlementApi;
 use jiff::Timestamp;
 use mailer::Mailer;
 use metering::Metering;
 use notifier::Notifier;
 use serde_json::Value;
-use stallkeeper::listing::Stage;
-use stallkeeper::time::Clock;
 use subscription::Subscription;
 use tests::World;
 use usage::UsageApi;

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use boon::{Compiler, Schemas};
+use domain::entitlement::{Entitlement, Value as Amount};
+use domain::license::{EndReason, License};
+use domain::listing::Stage;
+use domain::notification::{OutboundEvent, OutboundEventKind};
 use jiff::SignedDuration;
+use lambda::metrics::Metric;
+use lambda::topic::Message;
 use reqwest::Method;
 use serde_json::{Value, json};
-use stallkeeper::entitlement::{Entitlement, Value as Amount};
-use stallkeeper::license::{EndReason, License};
-use stallkeeper::listing::Stage;
-use stallkeeper::metrics::Metric;
-use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
-use stallkeeper::topic::Message;
 use tests::{Bought, World};
 
 /// Returns the messages of the topic, oldest first: each body with its attributes.

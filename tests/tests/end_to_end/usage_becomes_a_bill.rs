@@ -1,13 +1,13 @@
 //! Usage that becomes a bill, under faults, repeats, late reports and changes of the agreement.
 
+use clock::Clock;
+use domain::listing::Stage;
 use jiff::{SignedDuration, Timestamp};
+use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::{StartOfPurchaseHour, UsageOutsideLicense};
 use serde_json::{Value, json};
-use stallkeeper::listing::Stage;
-use stallkeeper::metrics::Metric;
-use stallkeeper::time::Clock;
 use tests::{Bought, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
@@ -72,7 +72,7 @@ async fn b_one_failure_and_then_all_is_well() {
 #[tokio::test]
 async fn c_thirty_dimensions_in_an_hour() {
     let mut listing =
-        stallkeeper::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
+        domain::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     let one = listing.dimensions[0].clone();
     let keys: Vec<String> = (0..30).map(|number| format!("dimension_{number:02}")).collect();
     listing.dimensions = keys
@@ -757,7 +757,7 @@ async fn no_condition_on_a_key_has_an_empty_text() {
 #[tokio::test]
 async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_window_is_closed() {
     let mut listing =
-        stallkeeper::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
+        domain::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
     let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;

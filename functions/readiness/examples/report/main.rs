@@ -5,7 +5,7 @@ mod reports;
 
 use std::path::PathBuf;
 
-use stallkeeper::texts::Language;
+use texts::Language;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("which folder are they to be written to?")?);

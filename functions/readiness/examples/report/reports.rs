@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
-use serde_json::json;
-use stallkeeper::listing::{Listing, Stage};
-use stallkeeper::marketplace::{
+use domain::catalog::{
     DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
 };
-use stallkeeper::readiness::{
+use domain::evidence::{Evidence, EvidenceKind, PermissionSeen};
+use domain::listing::{Listing, Stage};
+use jiff::{SignedDuration, Timestamp};
+use readiness_checks::{
     ATTESTATION_LIFE, AlarmSeen, AlarmState, Answer, ApplicationSeen, Attestation, Blind, CHECKS, CertificateSeen,
-    Evidence, EvidenceKind, Facts, LogSeen, Look, PageSeen, PermissionSeen, QueueSeen, Report, ReviewSeen, RuleSeen,
-    ScheduleSeen, StackSeen, assess,
+    Facts, LogSeen, Look, PageSeen, QueueSeen, Report, ReviewSeen, RuleSeen, ScheduleSeen, StackSeen, assess,
 };
+use rust_decimal::Decimal;
+use serde_json::json;
 
 /// Reports by the name of what they show; of each the newest is the last.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Report>)> {

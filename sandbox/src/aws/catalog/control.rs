@@ -1,10 +1,10 @@
 //! Control of the catalog by an operator or a test: sets entities to any state and decides the outcome of change sets.
 
+use domain::ids::ProductCode;
+use domain::listing::Listing;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Listing;
 
 use super::change_set::{ChangeSet, Course, Failure, FailureCode, Outcome, Status};
 use super::members::merge_patch;

@@ -3,9 +3,9 @@
 //! The members are those of AWS's entity shapes (awslabs/aws-marketplace-catalog-api-shapes-for-python); those of an
 //! offer follow the Catalog API's examples.
 
+use domain::listing::{Dimension, Listing, Pricing, Stage};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stallkeeper::listing::{Dimension, Listing, Pricing, Stage};
 
 use super::{Entity, EntityKind, offer, product};
 use crate::web::registration_host;

@@ -19,12 +19,12 @@ mod start;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use clock::Clock;
+use domain::ids::AccountId;
+use domain::listing::Listing;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use stallkeeper::ids::AccountId;
-use stallkeeper::listing::Listing;
-use stallkeeper::time::Clock;
 
 use super::marketplace::Names;
 pub(crate) use change_set::{Change, ChangeSet};

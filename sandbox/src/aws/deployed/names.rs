@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stallkeeper::listing::Listing;
+use domain::listing::Listing;
 
 use super::wiring::{DeadLetters, Schedule, topic_name};
 use super::{queues, template};

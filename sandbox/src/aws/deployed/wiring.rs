@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::listing::Listing;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use stallkeeper::listing::Listing;
 
 use super::template;
 use crate::aws::catalog::merge_patch;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use domain::ids::{AccountId, DimensionKey, LicenseId, ProductCode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use stallkeeper::ids::{AccountId, DimensionKey, LicenseId, ProductCode};
 
 use super::Marketplace;
 use super::usage::{Allocation, Buyer};

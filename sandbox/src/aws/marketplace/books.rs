@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use domain::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 
 use super::usage::{Entry, LedgerKey};
 use super::value::DimensionValue;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use domain::ids::{AgreementId, CustomerIdentifier, DimensionKey, LicenseArn};
+use domain::listing::{Listing, Mode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stallkeeper::ids::{AgreementId, CustomerIdentifier, DimensionKey, LicenseArn};
-use stallkeeper::listing::{Listing, Mode};
 
 use super::books::{Agreement, AgreementStatus, Books, EndStatus, Ending, License};
 use super::news::Succession;

@@ -22,10 +22,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anyhow::bail;
+use clock::Clock;
+use domain::ids::{AccountId, AgreementId, ProductCode};
+use domain::listing::Listing;
 use jiff::{SignedDuration, Timestamp};
-use stallkeeper::ids::{AccountId, AgreementId, ProductCode};
-use stallkeeper::listing::Listing;
-use stallkeeper::time::Clock;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::anyhow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId, ProductCode};
 use sha2::{Digest, Sha256};
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId, ProductCode};
 
 /// A source of names, from a secret and a counter: they are as hard to guess as the secret, and never repeat.
 pub(crate) struct Names {

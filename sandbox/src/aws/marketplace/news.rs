@@ -4,9 +4,9 @@
 //! notifications-eventbridge, and the ARNs of observed events; SNS messages have those of saas-notification.
 //! `sandbox/tests/aws_services/documented_events.rs` compares them.
 
+use domain::listing::{Listing, Mode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use stallkeeper::listing::{Listing, Mode};
 
 use super::books::{Agreement, AgreementStatus, License};
 use super::change::{Changed, Subject, changed};

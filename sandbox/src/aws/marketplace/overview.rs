@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, ProductCode};
 use jiff::Timestamp;
 use serde::Serialize;
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, ProductCode};
 
 use super::Marketplace;
 use super::books::AgreementStatus;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use domain::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
+use domain::listing::{Listing, Mode};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
-use stallkeeper::listing::{Listing, Mode};
 
 use super::books::{Agreement, Books, Grant, License, Token};
 use super::value::DimensionValue;

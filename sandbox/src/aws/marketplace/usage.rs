@@ -5,9 +5,9 @@
 
 use std::collections::hash_map;
 
+use domain::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
-use stallkeeper::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 
 use super::books::{Books, License};
 use super::{Marketplace, after};

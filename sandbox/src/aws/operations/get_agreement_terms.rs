@@ -1,6 +1,6 @@
 //! GetAgreementTerms (Agreement Service API reference): the accepted terms of an agreement.
 
-use stallkeeper::listing::Dimension;
+use domain::listing::Dimension;
 
 use super::agreement_requests::{OfAgreement, found};
 use crate::aws::error::ServiceError;

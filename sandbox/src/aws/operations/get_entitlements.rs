@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stallkeeper::ids::DimensionKey;
+use domain::ids::DimensionKey;
 
 use super::pages::{Cursor, query};
 use crate::aws::error::ServiceError;

@@ -61,9 +61,9 @@ pub(crate) fn product(
 
 #[cfg(test)]
 mod tests {
+    use clock::Clock;
+    use domain::listing::Listing;
     use proptest::prelude::*;
-    use stallkeeper::listing::Listing;
-    use stallkeeper::time::Clock;
 
     use super::*;
     use crate::aws::marketplace::Names;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::ids::LicenseId;
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::LicenseOverview;
 use serde_json::Value;
-use stallkeeper::ids::LicenseId;
 
 use crate::buyers::Holding;
 use crate::stack::Stack;

@@ -1,8 +1,8 @@
 //! Judges the application's events: they are numbered without a gap, and each activation after an ending has a cause in
 //! AWS.
 
-use stallkeeper::ids::LicenseId;
-use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
+use domain::ids::LicenseId;
+use domain::notification::{OutboundEvent, OutboundEventKind};
 
 use super::Difference;
 use crate::buyers::Holding;

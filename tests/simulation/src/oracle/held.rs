@@ -1,9 +1,9 @@
 //! Judges held records: no record stays held because the buyer is unknown, if AWS serves the buyer and the buyer has
 //! registered, now or before a renewal.
 
+use domain::metering::RecordState;
+use domain::time::UsageHour;
 use jiff::SignedDuration;
-use stallkeeper::metering::RecordState;
-use stallkeeper::time::UsageHour;
 
 use super::access::is_served;
 use crate::watch::{named, records};

@@ -6,7 +6,7 @@ mod events;
 pub mod held;
 mod money;
 
-use stallkeeper::ids::LicenseId;
+use domain::ids::LicenseId;
 
 use crate::world::World;
 

@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::ids::{DimensionKey, LicenseId};
+use domain::listing::Mode;
+use domain::metering::{HourlyRecord, RecordName, RecordState};
+use domain::time::UsageHour;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use sandbox::aws::{BilledRecord, BillingStyle};
-use stallkeeper::ids::{DimensionKey, LicenseId};
-use stallkeeper::listing::Mode;
-use stallkeeper::metering::{HourlyRecord, RecordName, RecordState};
-use stallkeeper::store::{Note, Problem, ProblemKind};
-use stallkeeper::time::UsageHour;
+use store::{Note, Problem, ProblemKind};
 
 use super::Difference;
 use crate::application::Fact;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use browser::{Browser, Page};
+use domain::listing::Stage;
 use door::Door;
 use jiff::SignedDuration;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::people::hidden_field;
 use serde_json::json;
-use stallkeeper::listing::Stage;
 use tests::{Bought, World};
 use tokio::net::TcpListener;
 

@@ -1,7 +1,7 @@
 //! The buyer of a record, named by license, or by product code with a customer or an account.
 
-use stallkeeper::ids::ProductCode;
-use stallkeeper::listing::Mode;
+use domain::ids::ProductCode;
+use domain::listing::Mode;
 
 use super::record::UsageRecord;
 use super::{invalid_license, malformed};

@@ -26,10 +26,10 @@ pub(crate) fn call(catalog: &Catalog, operation: &str, request: &Document) -> Re
 
 #[cfg(test)]
 mod tests {
+    use clock::Clock;
+    use domain::listing::Listing;
     use jiff::SignedDuration;
     use proptest::prelude::*;
-    use stallkeeper::listing::Listing;
-    use stallkeeper::time::Clock;
 
     use super::*;
     use crate::aws::marketplace::Names;

@@ -1,0 +1,169 @@
+//! Problem documents, and the one place that makes them of errors.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::extract::BodyError;
+use domain::errors::chain;
+use domain::ids::LicenseId;
+use store::StoreError;
+
+/// The longest detail about a parameter, in characters.
+const DETAIL_CHARS_MAX: usize = 300;
+
+/// A problem document (RFC 9457), with a stable code and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    pub(super) code: &'static str,
+    title: Cow<'static, str>,
+    detail: Option<String>,
+    action: Option<Cow<'static, str>>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_map(None)?;
+        document.serialize_entry("type", &format!("urn:stallkeeper:problem:{}", self.code))?;
+        document.serialize_entry("title", &self.title)?;
+        document.serialize_entry("status", &self.status.as_u16())?;
+        document.serialize_entry("code", self.code)?;
+        for (name, text) in [("detail", self.detail.as_deref()), ("action", self.action.as_deref())] {
+            if let Some(text) = text {
+                document.serialize_entry(name, text)?;
+            }
+        }
+        document.end()
+    }
+}
+
+impl Problem {
+    /// A problem of that code.
+    pub fn new(status: StatusCode, code: &'static str, title: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, title: title.into(), detail: None, action: None, headers: Vec::new() }
+    }
+
+    /// What was wrong in this case.
+    pub fn detail(mut self, detail: impl fmt::Display) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// What to do about it.
+    pub fn action(mut self, action: impl Into<Cow<'static, str>>) -> Self {
+        self.action = Some(action.into());
+        self
+    }
+
+    /// A header that goes with it.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// No handler is at this path.
+    pub fn route_unknown(detail: impl fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing at this path.")
+            .detail(detail)
+            .action("Look the path and the method up in the documentation.")
+    }
+
+    /// A parameter of the path or query, or a field, that is not what it must be.
+    pub fn invalid(what: &str, why: impl fmt::Display) -> Self {
+        Self::parameter_invalid(&format_args!("{what}: {why}"))
+    }
+
+    /// The same, where the detail names the parameter itself.
+    pub(super) fn parameter_invalid(detail: &dyn fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", "A parameter is not what it must be.")
+            .detail(beginning(&detail.to_string()))
+            .action("Correct the parameter and send the request again.")
+    }
+
+    /// Nothing was heard of a license.
+    pub fn license_unknown(id: &LicenseId) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "license_unknown", "There is no such license.")
+            .detail(format!("nothing was heard of {id} yet"))
+            .action("Check the id. A license appears when its buyer registers or AWS tells of it.")
+    }
+
+    /// Something that this stack rests on does not answer.
+    pub fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Stallkeeper cannot answer right now.")
+            .action("Send the same request again after the time that Retry-After names.")
+            .header(header::RETRY_AFTER, "5")
+    }
+
+    pub(super) fn body(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::body_too_large(error),
+            BodyError::Incomplete | BodyError::NotText | BodyError::WrongType(_) => Self::body_unreadable(error),
+        }
+    }
+
+    fn body_too_large(error: BodyError) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
+            .detail(error)
+            .action("Send it in several requests of at most 1 MiB each. Nothing of this one was taken in.")
+    }
+
+    pub(super) fn body_unreadable(error: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body cannot be read.")
+            .detail(error)
+            .action("Send UTF-8 of the content type that is asked for.")
+    }
+}
+
+/// Returns as much of a text as an answer repeats: what the caller sent may be a part of it.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(DETAIL_CHARS_MAX).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = serde_json::to_string(&self).unwrap_or_default();
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (self.status, [content_type], document).into_response();
+        // A value that is not a header's is left out.
+        let headers = self.headers.into_iter().filter_map(|(name, value)| Some((name, value.parse().ok()?)));
+        response.headers_mut().extend(headers);
+        response
+    }
+}
+
+/// The reason why a request to the API failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// Something is wrong with the request.
+    #[error("the request was refused")]
+    Problem(Problem),
+    /// Something is wrong with the table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Store(StoreError::BadCursor) => {
+                Problem::invalid("cursor", "not one that this query has returned").into_response()
+            }
+            Self::Store(error) => {
+                tracing::error!(error = %chain(&error), counter = "api_unavailable", "the table did not answer");
+                Problem::unavailable().into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The Catalog API: the client that reads products and offers, and the change sets that change them.
+
+mod change_sets;
+mod client;
+mod details;
+mod plan;
+
+pub use change_sets::{ChangeError, ChangeSetAtAws, Failure, NotStarted, Status};
+pub use client::Catalog;
+pub use plan::{Change, ChangeSet, Difference, Plan, Target, plan};

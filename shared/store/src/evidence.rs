@@ -1,0 +1,245 @@
+//! Evidence: what the functions have done, what AWS allowed them to do, and the last run of each scheduled job.
+//!
+//! Each note is written beside the work that it describes. A note that cannot be written is logged and dropped. A note
+//! that was written is remembered, so that few notes cost a write.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::keys::Key;
+use super::{Store, StoreError, keys, unavailable};
+use domain::errors::chain;
+use domain::evidence::{Evidence, EvidenceKind, PermissionSeen};
+use domain::ids::ProductCode;
+
+/// The time that writing one note may take.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The time after which a note is tried again that was not written, or whose write was not confirmed.
+const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// The time that an outcome is remembered. It is short, since another process may have noted a refusal that has been
+/// fixed meanwhile.
+const OUTCOME_IS_FRESH: SignedDuration = SignedDuration::from_mins(10);
+
+/// The time that a run is remembered.
+const RUN_IS_FRESH: SignedDuration = SignedDuration::from_mins(30);
+
+/// The time that the process remembers that every listing has evidence of a kind. A new listing gets its evidence soon
+/// after that.
+const ALL_ARE_NOTED: SignedDuration = SignedDuration::from_mins(10);
+
+/// The notes of this process.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Noted(Arc<Mutex<HashMap<String, Note>>>);
+
+/// The note at a key, and the time until which it need not be written again.
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    said: bool,
+    until: Timestamp,
+}
+
+impl Noted {
+    /// Reserves the write of a note at a key. Returns `false` if the same note was reserved or written there, and is
+    /// still valid.
+    fn take_on(&self, at: &str, said: bool, now: Timestamp) -> bool {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.get(at).is_some_and(|note| note.said == said && now < note.until) {
+            return false;
+        }
+        noted.insert(at.to_owned(), Note { said, until: after(now, TRIED_AGAIN) });
+        true
+    }
+
+    /// Marks a note as written, unless another note replaced it meanwhile.
+    fn done(&self, at: &str, said: bool, until: Timestamp) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(note) = noted.get_mut(at).filter(|note| note.said == said) {
+            note.until = until;
+        }
+    }
+}
+
+impl Store {
+    /// Notes once a day that something was done for a listing. The call takes one second at most and cannot fail: a
+    /// note that is not written is logged, and left for the next call.
+    pub async fn note_evidence(&self, product: &ProductCode, kind: EvidenceKind) {
+        let (now, today) = (self.clock.now(), Today::at(self.clock.now()));
+        let key = keys::evidence(product, kind);
+        let request = || {
+            self.note_at(&key)
+                .update_expression("SET #first = if_not_exists(#first, :now), #last = :now")
+                .condition_expression("attribute_not_exists(#last) OR #last < :today")
+                .expression_attribute_names("#first", "first")
+                .expression_attribute_names("#last", "last")
+                .expression_attribute_values(":now", text(now))
+                .expression_attribute_values(":today", AttributeValue::S(today.date.clone()))
+        };
+        self.note(&key, true, today.over_at, request).await;
+    }
+
+    /// Notes the same for every listing of the stack, for an action that names no listing.
+    pub async fn note_evidence_of_all(&self, kind: EvidenceKind) {
+        let (now, about) = (self.clock.now(), format!("ALL {}", kind.as_str()));
+        if !self.noted.take_on(&about, true, now) {
+            return;
+        }
+        match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(self.all_listings())).await {
+            Ok(Ok(listings)) => {
+                join_all(listings.iter().map(|listing| self.note_evidence(&listing.product_code, kind))).await;
+                self.noted.done(&about, true, after(now, ALL_ARE_NOTED));
+            }
+            Ok(Err(error)) => not_noted(&about, &chain(&error)),
+            Err(_) => not_noted(&about, "it took too long"),
+        }
+    }
+
+    /// Returns the evidence of a listing, by its kind.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the table does not answer.
+    pub async fn evidence(&self, product: &ProductCode) -> Result<BTreeMap<EvidenceKind, Evidence>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            sk: String,
+            #[serde(flatten)]
+            evidence: Evidence,
+        }
+        let rows: Vec<Row> = self.query(&keys::listing(product).pk, keys::EVIDENCE_PREFIX).await?;
+        // An unknown kind comes from a newer version of the code.
+        let kind = |sk: &str| sk.strip_prefix(keys::EVIDENCE_PREFIX).and_then(EvidenceKind::named);
+        Ok(rows.into_iter().filter_map(|row| Some((kind(&row.sk)?, row.evidence))).collect())
+    }
+
+    /// Notes whether AWS allowed a function to perform an action, which is named as IAM names it. A new outcome is
+    /// noted immediately, the same outcome again once a day. Like [`note_evidence`](Self::note_evidence), the call
+    /// cannot fail.
+    pub async fn note_outcome(&self, function: &str, action: &str, is_allowed: bool) {
+        let (now, today) = (self.clock.now(), Today::at(self.clock.now()));
+        let key = keys::outcome(function, action);
+        let request = || {
+            self.note_at(&key)
+                .update_expression("SET is_allowed = :is_allowed, #at = :now")
+                .condition_expression("attribute_not_exists(#at) OR #at < :today OR is_allowed <> :is_allowed")
+                .expression_attribute_names("#at", "at")
+                .expression_attribute_values(":is_allowed", AttributeValue::Bool(is_allowed))
+                .expression_attribute_values(":now", text(now))
+                .expression_attribute_values(":today", AttributeValue::S(today.date.clone()))
+        };
+        self.note(&key, is_allowed, after(now, OUTCOME_IS_FRESH), request).await;
+    }
+
+    /// Notes all outcomes of a function.
+    pub async fn note_outcomes(&self, function: &str, outcomes: BTreeMap<&'static str, bool>) {
+        let notes = outcomes.into_iter().map(|(action, is_allowed)| self.note_outcome(function, action, is_allowed));
+        join_all(notes).await;
+    }
+
+    /// Returns the last outcome of each action of each function.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the table does not answer.
+    pub async fn outcomes(&self) -> Result<Vec<PermissionSeen>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            sk: String,
+            is_allowed: bool,
+            at: Timestamp,
+        }
+        let rows: Vec<Row> = self.query(keys::OUTCOMES, "").await?;
+        let seen = rows.into_iter().filter_map(|Row { sk, is_allowed, at }| {
+            let (function, action) = sk.split_once('#')?;
+            Some(PermissionSeen { function: function.to_owned(), action: action.to_owned(), is_allowed, at })
+        });
+        Ok(seen.collect())
+    }
+
+    /// Notes that a scheduled job has run, at most once in half an hour. Like [`note_evidence`](Self::note_evidence),
+    /// the call cannot fail.
+    pub async fn note_run(&self, name: &str) {
+        let (now, key) = (self.clock.now(), keys::run(name));
+        let request = || {
+            self.note_at(&key)
+                .update_expression("SET #at = :now")
+                .expression_attribute_names("#at", "at")
+                .expression_attribute_values(":now", text(now))
+        };
+        self.note(&key, true, after(now, RUN_IS_FRESH), request).await;
+    }
+
+    /// Returns the time of the last run of each scheduled job, accurate to half an hour.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the table does not answer.
+    pub async fn runs(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            sk: String,
+            at: Timestamp,
+        }
+        let rows: Vec<Row> = self.query(keys::RUNS, "").await?;
+        Ok(rows.into_iter().map(|row| (row.sk, row.at)).collect())
+    }
+
+    fn note_at(&self, key: &Key) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).set_key(Some(key.attributes()))
+    }
+
+    /// Writes a note, unless this process has written it. If the condition of the write fails, another process has
+    /// written it.
+    async fn note(&self, key: &Key, said: bool, until: Timestamp, request: impl FnOnce() -> UpdateItemFluentBuilder) {
+        let about = format!("{} {}", key.pk, key.sk);
+        if !self.noted.take_on(&about, said, self.clock.now()) {
+            return;
+        }
+        // On the heap: the stack of the caller has no room for this future.
+        match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(request().send())).await {
+            Ok(Ok(_)) => self.noted.done(&about, said, until),
+            Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
+                self.noted.done(&about, said, until);
+            }
+            Ok(Err(error)) => not_noted(&about, &chain(&unavailable(error))),
+            Err(_) => not_noted(&about, "it took too long"),
+        }
+    }
+}
+
+/// A day in UTC.
+struct Today {
+    /// The date, with which every timestamp of the day starts.
+    date: String,
+    over_at: Timestamp,
+}
+
+impl Today {
+    fn at(now: Timestamp) -> Self {
+        let date = TimeZone::UTC.to_datetime(now).date();
+        let over_at = date.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC)).map(|next| next.timestamp());
+        Self { date: date.to_string(), over_at: over_at.unwrap_or(Timestamp::MAX) }
+    }
+}
+
+fn text(at: Timestamp) -> AttributeValue {
+    AttributeValue::S(at.to_string())
+}
+
+fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
+    now.saturating_add(time).unwrap_or(Timestamp::MAX)
+}
+
+fn not_noted(about: &str, error: &str) {
+    tracing::warn!(about, error, counter = "not_noted", "the work goes on without the note");
+}
