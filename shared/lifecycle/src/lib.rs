@@ -268,7 +268,7 @@ async fn follow_agreement(store: &Store, license: License) -> Result<License, St
 
 /// Hands over to the new license, if AWS made one for the next agreement: it inherits tenant and contact, and the old
 /// one ends.
-async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) -> Result<(), StoreError> {
+pub(crate) async fn hand_over(store: &Store, previous: &AgreementId, next: &AgreementId) -> Result<(), StoreError> {
     for old in licenses_following(store, previous).await? {
         for new in licenses_following(store, next).await? {
             let same_buyer = old.product == new.product && old.account == new.account;

@@ -161,10 +161,16 @@ impl<'a> Reconciler<'a> {
                 break;
             }
             let is_active = agreement.at_aws.status == AgreementStatus::Active;
-            if is_active || self.store.license(arn.id()).await?.is_some() {
+            // Of a license that ended between two renewals, only its ending may be known.
+            let row = self.store.license(arn.id()).await?;
+            if is_active || row.is_some_and(|row| row.first_in_force().is_some()) {
                 has_successor = true;
                 crate::see_agreement(self.store, &look).await?;
                 Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
+                // Agreements between the two may have no license that was ever in force.
+                if let Some(followed) = license.agreement() {
+                    lifecycle::hand_over(self.store, followed, &agreement.id).await?;
+                }
             }
         }
         if let Some(look) = judged.over {
