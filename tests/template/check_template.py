@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = source()
 OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text()
 METERING = (ROOT / "docs/METERING.md").read_text()
-METRICS = (ROOT / "shared/src/metrics.rs").read_text()
+METRICS = (ROOT / "shared/lambda/src/metrics.rs").read_text()
 FUNCTIONS = "".join(path.read_text() for path in ROOT.glob("functions/*/src/**/*.rs"))
 
 # What the functions count, and what becomes a metric of their logs.

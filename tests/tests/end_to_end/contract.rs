@@ -324,8 +324,8 @@ fn a_code_of_a_problem_is_in_the_document_where_a_source_has_it_and_nowhere_else
         "functions/entitlement/src",
         "functions/usage/src",
         "functions/readiness/src",
-        "shared/src/http.rs",
-        "shared/src/http",
+        "shared/lambda/src/http.rs",
+        "shared/lambda/src/http",
     ]) {
         let made = found(r#"(?:Problem|ProblemDocument|Self)::new\(\s*StatusCode::[A-Z_]+,\s*([a-z_"]+),"#, &text);
         let all = found(r"((?:Problem|ProblemDocument)::new\(|Self::new\(\s*StatusCode)", &text);
@@ -365,7 +365,7 @@ fn a_code_of_an_events_result_is_in_the_document_where_a_source_has_it_and_nowhe
             in_sources.entry(name).or_default().extend(found(&pattern, &text));
         }
     }
-    let (_, judged) = sources(&["shared/src/usage.rs"]).remove(0);
+    let (_, judged) = sources(&["shared/domain/src/usage.rs"]).remove(0);
     let (_, judged) = judged.split_once("pub fn code(self)").unwrap();
     let (judged, _) = judged.split_once("\n}").unwrap();
     in_sources.entry("refused").or_default().extend(found(r#"=> "([a-z_]+)","#, judged));
