@@ -2,11 +2,11 @@
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use domain::language::Language;
 use domain::listing::Stage;
 use http::Method;
 use readiness_checks::{ATTESTATION_LIFE, Attestation, CHECKS, check, texts};
 use serde_json::json;
-use texts::Language;
 
 use crate::print::{plain, say, say_json};
 use crate::readiness::ProductArguments;

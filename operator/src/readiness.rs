@@ -9,11 +9,11 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use clock::Clock;
 use domain::ids::ProductId;
+use domain::language::Language;
 use readiness_checks::{Report, Shown, Turned, table, texts, turned};
 use serde_json::{Value, json};
 use store::Store;
 use terminal::note_line;
-use texts::Language;
 
 use crate::api::{Api, ApiArguments};
 use crate::print::{Progress, plain, say, say_json};

@@ -16,8 +16,8 @@ use lambda::http::extract::{Caller, NoParameters, Path, Query};
 use lambda::http::{ApiError, Problem};
 use serde::Serialize;
 
+use domain::language::Language;
 use domain::registration::Contact;
-use texts::Language;
 use utoipa::ToSchema;
 
 use crate::Context;

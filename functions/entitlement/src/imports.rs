@@ -10,6 +10,7 @@ use domain::errors::chain;
 use domain::ids::{
     AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, PROBE_TENANTS, ProductCode, TenantId,
 };
+use domain::language::Language;
 use domain::license::{License, Moving};
 use domain::listing::is_mail_address;
 use domain::registration::{Contact, LONGEST_NAME};
@@ -23,7 +24,6 @@ use lambda::http::{ApiError, Problem};
 use lifecycle::{Customer, Imported};
 use serde::{Deserialize, Serialize};
 use store::StoreError;
-use texts::Language;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;

@@ -1,16 +1,15 @@
 //! The content of the mails: by occasion and language, as plain text and as HTML.
 
-use std::sync::LazyLock;
-
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::language::Language;
 use domain::license::EndReason;
 use domain::listing::{Listing, SUBSCRIPTIONS_PAGE};
 use domain::notification::OutboundEventKind;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use texts::{Language, Texts};
+use texts::{Catalog, Texts};
 
 /// The most bytes of a name in one encoded word, which may have 75 characters (RFC 2047, section 2).
 const ENCODED_AT_ONCE: usize = 45;
@@ -149,13 +148,8 @@ fn why_ended(reason: EndReason) -> &'static str {
 }
 
 fn texts(language: Language) -> &'static Texts {
-    static ENGLISH: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::English, include_str!("../i18n/en.ftl")));
-    static JAPANESE: LazyLock<Texts> =
-        LazyLock::new(|| Texts::read(Language::Japanese, include_str!("../i18n/ja.ftl")));
-    match language {
-        Language::English => &ENGLISH,
-        Language::Japanese => &JAPANESE,
-    }
+    static CATALOG: Catalog = Catalog::new(domain::fluent_files!("../i18n"));
+    CATALOG.texts(language)
 }
 
 /// Returns an address with a name before it, as SES accepts it: in ASCII only (SES API v2 reference, SendEmail,

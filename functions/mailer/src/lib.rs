@@ -21,6 +21,7 @@ use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use clock::Clock;
 use domain::errors::chain;
 use domain::evidence::EvidenceKind;
+use domain::language::Language;
 use domain::license::StateName;
 use domain::listing::Listing;
 use domain::notification::{OutboundEvent, OutboundEventKind};
@@ -29,7 +30,6 @@ use futures_util::future::join;
 use jiff::SignedDuration;
 use lambda::metrics::{Metric, Metrics};
 use store::{Store, StoreError};
-use texts::Language;
 
 use letter::{Letter, Occasion};
 

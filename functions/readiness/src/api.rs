@@ -8,6 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use domain::ids::ProductCode;
+use domain::language::Language;
 use domain::listing::Listing;
 use domain::schema::ReportId;
 use futures_util::FutureExt;
@@ -22,7 +23,6 @@ use lambda::http::extract::{Caller, Host, Limit, NoParameters, Parsed, Path, Que
 use lambda::http::{ApiError, Problem, api, negotiate};
 use readiness_checks::{Attestation, CHECKS, Check, Report, StepFound, check};
 use serde::{Deserialize, Serialize};
-use texts::Language;
 use ulid::Ulid;
 use url::Url;
 use utoipa::{IntoParams, ToSchema};

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::language::Language;
 use domain::listing::Stage;
 use jiff::Timestamp;
 use readiness_checks::life_message;
@@ -16,7 +17,7 @@ use readiness_checks::{
     Actor, Finding, Outcome, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
 };
 use sha2::{Digest, Sha256};
-use texts::{Language, Texts};
+use texts::Texts;
 
 /// The style sheet that is embedded in every page.
 const STYLE: &str = include_str!("../templates/style.css");

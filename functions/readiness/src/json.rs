@@ -2,12 +2,13 @@
 
 use domain::catalog::Life;
 use domain::ids::ProductCode;
+use domain::language::Language;
 use domain::listing::Stage;
 use domain::schema::ReportId;
 use jiff::Timestamp;
 use readiness_checks::{Finding, Report, StepFound, check, texts};
 use serde::Serialize;
-use texts::{Language, Texts};
+use texts::Texts;
 use ulid::Ulid;
 use utoipa::ToSchema;
 

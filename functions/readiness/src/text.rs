@@ -1,7 +1,7 @@
 //! The report as text.
 
+use domain::language::Language;
 use readiness_checks::{Report, Shown};
-use texts::Language;
 
 /// Returns the whole report as text.
 pub fn table(report: &Report, language: Language) -> String {

@@ -8,16 +8,16 @@
 #[path = "../examples/report/reports.rs"]
 mod reports;
 
+use domain::language::Language;
 use readiness::{html, text};
 use readiness_checks::{Report, Sign, texts};
-use texts::Language;
 
 /// Every page, without the style that all of them share, and its hash.
 fn pages() -> Vec<(&'static str, Report, Language, String)> {
     let mut pages = Vec::new();
     for (name, mut reports) in reports::all() {
         let newest = reports.pop().unwrap();
-        for language in Language::ALL {
+        for &language in Language::ALL {
             let page = html::page(&newest, &reports, language).unwrap();
             let (head, rest) = page.split_once("<style>").unwrap();
             let (_, body) = rest.split_once("</style>").unwrap();

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::ids::LicenseId;
 use domain::license::License;
-use domain::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
+use domain::listing::{ExtraField, FieldKind, Listing, WrongAnswer, is_mail_address};
 use domain::notification::OutboundEventKind;
 use domain::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
 use jiff::Timestamp;
@@ -22,9 +22,10 @@ use crate::failure::{CODE, Failed, Failure};
 use crate::form::FormFields;
 use crate::preferences::Preferences;
 use crate::same_origin::SameOrigin;
-use crate::texts::{Language, MessageId, texts};
+use crate::texts::{MessageId, texts};
 use crate::view;
 use crate::visit::{SessionCookie, Visit};
+use domain::language::Language;
 
 /// The prefix of the names of a listing's own fields, which keeps them apart from the page's.
 const ANSWER: &str = "answer-";
@@ -260,16 +261,8 @@ pub(crate) fn answer_id(field: &ExtraField) -> String {
     format!("{ANSWER}{}", field.key)
 }
 
-/// Returns a text of a listing in a language.
-pub(crate) fn words(words: &Words, language: Language) -> &str {
-    match language {
-        Language::English => &words.en,
-        Language::Japanese => &words.ja,
-    }
-}
-
 fn wrong_answer(field: &ExtraField, wrong: WrongAnswer, language: Language) -> String {
-    let label = words(&field.label, language);
+    let label = field.label.text(language);
     let id = match wrong {
         WrongAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
         WrongAnswer::Missing if field.kind == FieldKind::Choice => MessageId("error-answer-choice"),

@@ -19,8 +19,9 @@ use marketplace::{MarketplaceError, ResolveError};
 use store::StoreError;
 
 use crate::preferences::Preferences;
-use crate::texts::{Language, texts};
+use crate::texts::texts;
 use crate::view::{self, NextStep};
+use domain::language::Language;
 
 /// The header with the code of a failure.
 pub(crate) const CODE: HeaderName = HeaderName::from_static("x-stallkeeper-code");

@@ -41,7 +41,7 @@ fn each_way_to_go_wrong_has_its_code_its_status_and_a_page_in_both_languages() {
         let why = Box::new(failure);
         let waits = why.retry_after().is_some();
         let mut failed = Failed { why, listing: None };
-        for language in Language::ALL {
+        for &language in Language::ALL {
             let answer = answer(failed, language, false);
             assert_eq!(answer.status(), status, "{code}");
             assert_eq!(answer.headers()[CODE], code);
@@ -49,7 +49,7 @@ fn each_way_to_go_wrong_has_its_code_its_status_and_a_page_in_both_languages() {
             let page = text_for_tests(answer);
             assert!(page.contains(&format!("<html lang=\"{}\">", language.tag())));
             assert!(page.contains(&format!("<code>{code}</code>")));
-            for language in Language::ALL {
+            for &language in Language::ALL {
                 assert!(page.contains(&texts(language).say("support-of-seller")), "{code} names no support");
             }
             failed = Failed::from(every_failure().into_iter().find(|(_, of, _)| *of == code).unwrap().0);

@@ -10,7 +10,7 @@ use lambda::http::extract::text_of;
 use lambda::http::negotiate;
 use url::form_urlencoded;
 
-use crate::texts::Language;
+use domain::language::Language;
 
 /// The language and the format of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,18 +1,13 @@
 //! The messages of the pages, in their languages (`i18n/*.ftl`).
 
-use std::sync::LazyLock;
+use domain::language::Language;
+use texts::{Catalog, Texts};
 
-pub(crate) use texts::{Language, Texts};
+static CATALOG: Catalog = Catalog::new(domain::fluent_files!("../i18n"));
 
 /// Returns the messages of a language.
 pub(crate) fn texts(language: Language) -> &'static Texts {
-    static ENGLISH: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::English, include_str!("../i18n/en.ftl")));
-    static JAPANESE: LazyLock<Texts> =
-        LazyLock::new(|| Texts::read(Language::Japanese, include_str!("../i18n/ja.ftl")));
-    match language {
-        Language::English => &ENGLISH,
-        Language::Japanese => &JAPANESE,
-    }
+    CATALOG.texts(language)
 }
 
 /// The id of a message that code names and a page shows later.
@@ -28,9 +23,6 @@ mod tests {
 
     use super::*;
     use crate::failure::Failure;
-
-    const SOURCES: [(Language, &str); 2] =
-        [(Language::English, include_str!("../i18n/en.ftl")), (Language::Japanese, include_str!("../i18n/ja.ftl"))];
 
     /// Every id and `id.attribute` of a source.
     fn written(source: &str) -> BTreeSet<String> {
@@ -73,17 +65,18 @@ mod tests {
 
     #[test]
     fn every_text_can_be_read() {
-        for (language, source) in SOURCES {
+        for &language in Language::ALL {
+            let source = CATALOG.source(language);
             let resource = FluentResource::try_new(source.to_owned());
             assert!(resource.is_ok(), "{}: {:?}", language.tag(), resource.err().map(|(_, errors)| errors));
         }
     }
 
     #[test]
-    fn both_languages_say_everything_that_is_said_and_nothing_else() {
+    fn every_language_has_the_messages_that_are_used_and_no_others() {
         let said = said();
-        for (language, source) in SOURCES {
-            let written = written(source);
+        for &language in Language::ALL {
+            let written = written(CATALOG.source(language));
             let missing: Vec<_> = said.difference(&written).collect();
             let unused: Vec<_> = written.difference(&said).collect();
             assert!(
@@ -96,9 +89,9 @@ mod tests {
 
     #[test]
     fn a_text_is_filled_in_without_marks_or_leftovers() {
-        for language in Language::ALL {
+        for &language in Language::ALL {
             let texts = texts(language);
-            for id in written(SOURCES.iter().find(|(of, _)| *of == language).unwrap().1) {
+            for id in written(CATALOG.source(language)) {
                 let arguments = [("product", "Product <1>"), ("field", "Field"), ("longest", "40")];
                 let text = texts.say_with(&id, arguments);
                 assert!(!text.contains(['{', '}', '\u{2068}', '\u{2069}']) && text != id, "{id}: {text}");

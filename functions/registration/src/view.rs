@@ -7,14 +7,17 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::language::LocalizedText;
 use domain::license::StateName;
-use domain::listing::{Colour, FieldKind, Listing, Words};
+use domain::listing::{Colour, FieldKind, Listing};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::details::{Entered, Field, FieldError, words};
-use crate::texts::{Language, Texts, texts};
+use crate::details::{Entered, Field, FieldError};
+use crate::texts::texts;
+use domain::language::Language;
+use texts::Texts;
 
 /// The style that stands in every page.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
@@ -93,8 +96,8 @@ impl RegisterPage<'_> {
         (!ids.is_empty()).then(|| ids.join(" "))
     }
 
-    fn words<'w>(&self, of: &'w Words) -> &'w str {
-        words(of, self.frame.texts.language)
+    fn localized<'w>(&self, text: &'w LocalizedText) -> &'w str {
+        text.text(self.frame.texts.language)
     }
 }
 
@@ -174,8 +177,8 @@ pub(crate) enum NextStep {
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
     frame: Frame<'a>,
-    /// The other language stands folded on the same page: most of these pages answer a POST, which no link repeats.
-    other: &'static Texts,
+    /// The other languages, folded on the same page: most of these pages answer a POST, which no link repeats.
+    others: Vec<&'static Texts>,
     code: &'static str,
     next_step: NextStep,
 }
@@ -203,7 +206,12 @@ pub(crate) fn problem(
     listing: Option<&Listing>,
 ) -> Response {
     let frame = Frame { texts: texts(language), listing, here: None };
-    page(status, &ProblemPage { frame, other: texts(language.other()), code, next_step }, listing, false)
+    page(
+        status,
+        &ProblemPage { frame, others: language.others().map(texts).collect(), code, next_step },
+        listing,
+        false,
+    )
 }
 
 /// Renders a page; `has_doors` if a form on it leads to the listing's doors.

@@ -19,11 +19,13 @@ fn hostile_listing() -> Listing {
     listing.urls.product = Some("javascript:alert(1)".parse().unwrap());
     listing.page.logo = Some("javascript:alert(1)".parse().unwrap());
     for field in &mut listing.page.fields {
-        field.label.en = "<script>alert(1)</script>".to_owned();
-        field.label.ja = "\"><img/src=x>".to_owned();
+        field.label = LocalizedText::new([
+            (Language::English, "<script>alert(1)</script>".to_owned()),
+            (Language::Japanese, "\"><img/src=x>".to_owned()),
+        ]);
         for choice in &mut field.choices {
             choice.value = "\"><script>".to_owned();
-            choice.label.ja = "</option><script>".to_owned();
+            choice.label = LocalizedText::new(Language::ALL.iter().map(|of| (*of, "</option><script>".to_owned())));
         }
     }
     listing
@@ -41,7 +43,7 @@ fn form(listing: &Listing) -> Form<'_> {
 #[test]
 fn the_registration_page() {
     let listing = listing();
-    for language in Language::ALL {
+    for &language in Language::ALL {
         let page = html(register(language, form(&listing), &Entered::default(), &[]));
         insta::assert_snapshot!(format!("register-{}", language.tag()), page);
     }
@@ -61,7 +63,7 @@ fn the_registration_page_with_errors_keeps_what_was_typed_and_says_what_is_wrong
         ("company", "error-company-long"),
         ("answer-order_number", "error-answer-long"),
     ];
-    for language in Language::ALL {
+    for &language in Language::ALL {
         let errors = errors.map(|(id, message)| FieldError {
             id: id.to_owned(),
             message: texts(language).say_with(message, [("field", "<order>"), ("longest", "40")]),
@@ -77,7 +79,7 @@ fn the_registration_page_with_errors_keeps_what_was_typed_and_says_what_is_wrong
 #[test]
 fn the_page_of_a_linked_license_asks_for_nothing() {
     let listing = listing();
-    for language in Language::ALL {
+    for &language in Language::ALL {
         let page = html(linked(language, form(&listing)));
         assert!(!page.contains("name=\"email\"") && !page.contains("value=\"new\""), "{page}");
         insta::assert_snapshot!(format!("linked-{}", language.tag()), page);
@@ -117,7 +119,7 @@ fn the_page_of_something_that_went_wrong() {
 #[test]
 fn no_text_of_a_listing_breaks_out_of_a_page() {
     let listing = hostile_listing();
-    for language in Language::ALL {
+    for &language in Language::ALL {
         for response in [
             register(language, form(&listing), &Entered::default(), &[]),
             linked(language, form(&listing)),

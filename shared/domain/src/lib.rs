@@ -11,6 +11,7 @@ pub mod entitlement;
 pub mod errors;
 pub mod evidence;
 pub mod ids;
+pub mod language;
 pub mod ledger;
 pub mod license;
 pub mod listing;

@@ -440,3 +440,7 @@ report-history = What changed
     .none = No check has changed in the reports before this one.
 report-signs = What the words mean
 report-made = Made by Stallkeeper from what it saw at AWS, on the stack and on the product’s pages. This file loads nothing from elsewhere. Report { $id }.
+
+# Times, in the format of strftime.
+report-moment-format = %-d %B %Y, %H:%M UTC
+report-day-format = %-d %B %Y

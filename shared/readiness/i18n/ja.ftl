@@ -440,3 +440,7 @@ report-history = これまでの変化
     .none = これまでのレポートから変わったチェックはありません。
 report-signs = 用語の意味
 report-made = Stallkeeper が AWS、スタック、製品のページを調べて作成しました。このファイルは外部から何も読み込みません。レポート { $id }
+
+# Times, in the format of strftime.
+report-moment-format = %Y年%-m月%-d日 %H:%M (UTC)
+report-day-format = %Y年%-m月%-d日

@@ -119,8 +119,8 @@ pub(super) fn data_policy(facts: &Facts<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::evidence::Evidence;
     use crate::testing::{Case, blind, table};
+    use domain::evidence::Evidence;
 
     #[test]
     fn a_new_buyer_finds_a_way_to_sign_up() {

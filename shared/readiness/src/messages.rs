@@ -1,39 +1,25 @@
 //! The texts of steps and checks.
 
-use std::sync::LazyLock;
-
+use domain::language::Language;
 use jiff::Timestamp;
+use texts::{Catalog, Texts};
 
-use texts::{Language, Texts};
-
-static ENGLISH: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::English, include_str!("../i18n/en.ftl")));
-static JAPANESE: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::Japanese, include_str!("../i18n/ja.ftl")));
+static CATALOG: Catalog = Catalog::new(domain::fluent_files!("../i18n"));
 
 /// Returns the texts of steps and checks in a language. A step has a title and `.next`; a check has a title, `.mend`
 /// and its messages. The texts of the report around them start with `report-`.
 pub fn texts(language: Language) -> &'static Texts {
-    match language {
-        Language::English => &ENGLISH,
-        Language::Japanese => &JAPANESE,
-    }
+    CATALOG.texts(language)
 }
 
 /// Formats a time to the minute, by UTC.
 pub fn moment(at: Timestamp, language: Language) -> String {
-    at.strftime(match language {
-        Language::English => "%-d %B %Y, %H:%M UTC",
-        Language::Japanese => "%Y年%-m月%-d日 %H:%M (UTC)",
-    })
-    .to_string()
+    at.strftime(&texts(language).say("report-moment-format")).to_string()
 }
 
 /// Formats the day of a time, by UTC.
 pub fn day(at: Timestamp, language: Language) -> String {
-    at.strftime(match language {
-        Language::English => "%-d %B %Y",
-        Language::Japanese => "%Y年%-m月%-d日",
-    })
-    .to_string()
+    at.strftime(&texts(language).say("report-day-format")).to_string()
 }
 
 #[cfg(test)]
@@ -45,7 +31,7 @@ mod tests {
 
     #[test]
     fn every_step_and_check_has_its_texts_in_both_languages() {
-        for language in Language::ALL {
+        for &language in Language::ALL {
             let texts = texts(language);
             let steps = Step::ALL.iter().map(|step| (step.message().to_owned(), ".next"));
             for (message, attribute) in steps.chain(CHECKS.iter().map(|check| (check.message(), ".mend"))) {
@@ -58,12 +44,13 @@ mod tests {
     }
 
     #[test]
-    fn both_languages_have_the_same_messages_and_say_the_same_things() {
-        let [english, japanese] = [include_str!("../i18n/en.ftl"), include_str!("../i18n/ja.ftl")];
-        for source in [english, japanese] {
-            assert!(FluentResource::try_new(source.to_owned()).is_ok(), "a text cannot be read");
+    fn every_language_has_the_same_messages_with_the_same_arguments() {
+        let english = CATALOG.source(Language::English);
+        for &language in Language::ALL {
+            let source = CATALOG.source(language);
+            assert!(FluentResource::try_new(source.to_owned()).is_ok(), "{language:?}: a text cannot be read");
+            assert_eq!(names(source), names(english), "{language:?}");
         }
-        assert_eq!(names(english), names(japanese));
     }
 
     /// Returns each message and attribute, with its arguments.

@@ -220,12 +220,12 @@ mod tests {
     #[test]
     fn every_sign_state_and_actor_has_its_words() {
         use crate::texts;
-        use texts::Language;
+        use domain::language::Language;
         let states = [StepState::Done, StepState::Ready, StepState::Failing, StepState::Waiting];
         let mut ids: Vec<String> = states.map(|state| state.message().to_owned()).into();
         ids.extend(Sign::ALL.iter().flat_map(|sign| ["", ".meaning"].map(|part| format!("{}{part}", sign.message()))));
         ids.extend(Actor::ALL.iter().flat_map(|actor| ["", ".what"].map(|part| format!("{}{part}", actor.message()))));
-        for language in Language::ALL {
+        for &language in Language::ALL {
             for id in &ids {
                 assert_ne!(&texts(language).say(id), id, "{language:?}");
             }

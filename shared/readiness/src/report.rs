@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::testing::{attested, blind, complete, listing, nothing};
     use crate::{ATTESTATION_LIFE, texts};
-    use texts::Language;
+    use domain::language::Language;
 
     fn states(report: &Report) -> Vec<(&str, StepState)> {
         report.steps.iter().map(|step| (step.step.as_str(), step.state)).collect()

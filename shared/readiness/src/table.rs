@@ -6,7 +6,8 @@ use super::progress::life_message;
 use super::report::{Finding, Report, StepFound};
 use super::steps::StepState;
 use super::{Severity, check};
-use texts::{Language, Texts};
+use domain::language::Language;
+use texts::Texts;
 
 /// The options of a report as text.
 #[derive(Debug, Clone, Copy, Default)]

@@ -18,8 +18,8 @@ use domain::catalog::{
     DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
 };
 use domain::evidence::{Evidence, EvidenceKind, PermissionSeen};
+use domain::language::Language;
 use domain::listing::Listing;
-use texts::Language;
 
 /// Returns a contract with consumption, in the test phase.
 pub(super) fn listing() -> Listing {
@@ -281,7 +281,7 @@ pub(super) fn table(id: &str, cases: &[Case]) {
         assert!(is_wanted, "{id}, case {number}: {got}, not {}", case.wanted);
         let Some(words) = words else { continue };
         let said = Said::of(check, words);
-        for language in Language::ALL {
+        for &language in Language::ALL {
             let sentence = said.in_language(texts(language));
             assert_ne!(sentence, said.text, "no text in {language:?}");
             assert!(!sentence.contains("{$") && !sentence.contains("word-"), "{id}: {sentence}");

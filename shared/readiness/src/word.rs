@@ -63,8 +63,8 @@ mod tests {
 
     use super::*;
     use crate::texts;
+    use domain::language::Language;
     use domain::listing::unfit_for_fulfillment;
-    use texts::Language;
 
     const ALL: [&str; 21] = [
         TABLE,
@@ -102,7 +102,7 @@ mod tests {
             "https://a.b/%20",
         ];
         let parts = unfit.map(|url| of_url(unfit_for_fulfillment(&url.parse::<Url>().unwrap()).unwrap()));
-        for language in Language::ALL {
+        for &language in Language::ALL {
             for word in ALL.iter().copied().chain(parts.iter().map(String::as_str)) {
                 assert_ne!(told(word, texts(language)), word, "{language:?}");
             }

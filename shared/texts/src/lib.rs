@@ -1,53 +1,33 @@
-//! Texts for users, in English and Japanese ([Fluent](https://projectfluent.org)).
+//! Texts for users in their languages ([Fluent](https://projectfluent.org)).
 
+use std::sync::OnceLock;
+
+use domain::language::Language;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
-use serde::Deserialize;
 use unic_langid::LanguageIdentifier;
-use utoipa::ToSchema;
 
-/// A language that texts are written in: `en` for English, `ja` for Japanese.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-pub enum Language {
-    /// English.
-    #[serde(rename = "en")]
-    English,
-    /// Japanese.
-    #[serde(rename = "ja")]
-    Japanese,
+/// The texts of a page, mail or report in every language. Each language is parsed when it is first asked for.
+pub struct Catalog {
+    sources: &'static [(Language, &'static str)],
+    texts: [OnceLock<Texts>; Language::ALL.len()],
 }
 
-impl Language {
-    /// All languages.
-    pub const ALL: [Self; 2] = [Self::English, Self::Japanese];
-
-    /// Returns the language of a tag, if there is one.
-    pub fn tagged(tag: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| language.tag() == tag)
+impl Catalog {
+    /// Creates a catalog of Fluent files, as [`domain::fluent_files`] includes them.
+    pub const fn new(sources: &'static [(Language, &'static str)]) -> Self {
+        Self { sources, texts: [const { OnceLock::new() }; Language::ALL.len()] }
     }
 
-    /// Returns the tag that `lang` attributes and `Content-Language` use.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Japanese => "ja",
-        }
+    /// Returns the texts of a language.
+    pub fn texts(&self, language: Language) -> &Texts {
+        #[expect(clippy::indexing_slicing, reason = "the array has one element for each language")]
+        self.texts[language as usize].get_or_init(|| Texts::read(language, self.source(language)))
     }
 
-    /// Returns the name of the language in that language.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::English => "English",
-            Self::Japanese => "日本語",
-        }
-    }
-
-    /// Returns the language that a page offers besides this one.
-    pub fn other(self) -> Self {
-        match self {
-            Self::English => Self::Japanese,
-            Self::Japanese => Self::English,
-        }
+    /// Returns the Fluent file of a language.
+    pub fn source(&self, language: Language) -> &'static str {
+        self.sources.iter().find(|(of, _)| *of == language).map_or("", |(_, source)| source)
     }
 }
 

@@ -5,14 +5,14 @@ mod reports;
 
 use std::path::PathBuf;
 
-use texts::Language;
+use domain::language::Language;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("which folder are they to be written to?")?);
     std::fs::create_dir_all(&folder)?;
     for (name, reports) in reports::all() {
         let Some((newest, earlier)) = reports.split_last() else { continue };
-        for language in Language::ALL {
+        for &language in Language::ALL {
             let file = folder.join(format!("{name}-{}.html", language.tag()));
             std::fs::write(&file, readiness::html::page(newest, earlier, language)?)?;
             println!("{}", file.display());

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::problem::Problem;
 use super::problem::Step::{Field, Item};
+use crate::language::LocalizedText;
 
 /// The most fields that a listing may add to the form.
 const MOST_FIELDS: usize = 10;
@@ -47,16 +48,6 @@ pub struct Page {
 #[serde(try_from = "String", into = "String")]
 pub struct Colour([u8; 3]);
 
-/// A text in the languages of the page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Words {
-    /// English.
-    pub en: String,
-    /// Japanese.
-    pub ja: String,
-}
-
 /// A field that a listing adds to the form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +58,7 @@ pub struct ExtraField {
     #[serde(default)]
     pub kind: FieldKind,
     /// The label that buyers read.
-    pub label: Words,
+    pub label: LocalizedText,
     /// `true` if an answer is required.
     #[serde(default)]
     pub required: bool,
@@ -102,7 +93,7 @@ pub struct Choice {
     /// The answer as it is stored.
     pub value: String,
     /// The label that buyers read.
-    pub label: Words,
+    pub label: LocalizedText,
 }
 
 /// A problem with an answer.
@@ -188,13 +179,6 @@ impl FromStr for Colour {
     }
 }
 
-impl Words {
-    /// Returns `true` if the text is not blank in any language.
-    fn are_there(&self) -> bool {
-        !self.en.trim().is_empty() && !self.ja.trim().is_empty()
-    }
-}
-
 impl Choice {
     /// Returns `true` if a form returns the value unchanged.
     fn can_be_answered(&self) -> bool {
@@ -252,7 +236,7 @@ impl ExtraField {
             return Some(Problem::of("key", what));
         }
         let (is_text, is_choice) = (self.kind == FieldKind::Text, self.kind == FieldKind::Choice);
-        if !self.label.are_there() {
+        if !self.label.is_complete() {
             Some(Problem::of("label", format!("field `{key}` needs its texts in English and Japanese")))
         } else if self.longest.is_some_and(|longest| !is_text || !(1..=LONGEST_ANSWER).contains(&longest)) {
             let what = format!("`longest` of field `{key}` must be 1 to {LONGEST_ANSWER}, and only a text has it");
@@ -271,7 +255,7 @@ impl ExtraField {
         let key = &self.key;
         let mut values = BTreeSet::new();
         self.choices.iter().enumerate().find_map(|(number, choice)| {
-            let what = if !choice.label.are_there() {
+            let what = if !choice.label.is_complete() {
                 format!("field `{key}` needs its texts in English and Japanese")
             } else if !choice.can_be_answered() {
                 format!("each choice of field `{key}` needs a value of 1 to 100 characters, without blanks around it")
@@ -288,6 +272,7 @@ impl ExtraField {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     fn page(text: &str) -> Option<String> {
         toml::from_str::<Page>(text).unwrap().problem().map(|problem| problem.what)
@@ -360,7 +345,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_judged_by_its_field() {
-        let label = Words { en: "Team".to_owned(), ja: "部署".to_owned() };
+        let label =
+            LocalizedText::new([(Language::English, "Team".to_owned()), (Language::Japanese, "部署".to_owned())]);
         let choices = vec![Choice { value: "a".to_owned(), label: label.clone() }];
         let field = |kind, choices, longest| ExtraField {
             key: "team".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use texts::Language;
+use domain::language::Language;
 
 /// The language that is preferred among those that the pages are written in; English if none is asked for.
 pub fn language(accept_language: &str) -> Language {
@@ -15,7 +15,8 @@ pub fn language(accept_language: &str) -> Language {
         let any = || weighted(accept_language).find(|(range, _)| *range == "*");
         ranked.or_else(|| any().map(|(_, weight)| (weight, Reverse(usize::MAX)))).filter(|(weight, _)| *weight > 0)
     };
-    if rank(Language::Japanese) > rank(Language::English) { Language::Japanese } else { Language::English }
+    // Of languages of the same rank, the first of the list.
+    Language::ALL.iter().copied().rev().max_by_key(|language| rank(*language)).unwrap_or(Language::English)
 }
 
 /// What a range of media types weighs, in thousandths: 0 if it is not wanted. The first of the ranges that is there says
