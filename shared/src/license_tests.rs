@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::agreement::{AgreementEvent, AgreementLook, AgreementStatus, ObservedStatus};
+use crate::agreement::{AgreementEvent, AgreementObservation, AgreementStatus, ObservedStatus};
 use crate::notification::OutboundEventKind;
 
 fn at(minute: i64) -> Timestamp {
@@ -23,7 +23,7 @@ fn agreement_ref(minute: i64, agreement: &str) -> AgreementRef {
 enum Step {
     License(LicenseEvent),
     Agreement(AgreementEvent),
-    Seen(AgreementLook),
+    Seen(AgreementObservation),
     Advised(AgreementId, Advisory),
     Succeeded(Succession),
     Registered,
@@ -43,12 +43,12 @@ fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Step {
 }
 
 /// Builds the observation of an agreement.
-fn seen(minute: i64, id: &str, status: AgreementStatus) -> Step {
-    let seen = ObservedStatus { looked_at: at(minute), status, at: at(minute) };
-    Step::Seen(AgreementLook { agreement: id.parse().unwrap(), seen, previous: None, starts_at: None })
+fn observed(minute: i64, id: &str, status: AgreementStatus) -> Step {
+    let observed = ObservedStatus { observed_at: at(minute), status, at: at(minute) };
+    Step::Seen(AgreementObservation { agreement: id.parse().unwrap(), observed, previous: None, starts_at: None })
 }
 
-fn seen_in_force(minute: i64, id: &str, starts: i64) -> Step {
+fn observed_in_force(minute: i64, id: &str, starts: i64) -> Step {
     let (agreement, starts_at) = (id.parse().ok(), Some(at(starts)));
     Step::License(LicenseEvent::ObservedInForce(ObservedInForce { agreement, starts_at, at: at(minute) }))
 }
@@ -98,7 +98,7 @@ fn after(heard: &[Step]) -> License {
         match item {
             Step::License(event) => license.apply(event.clone()),
             Step::Agreement(event) => row(&mut agreements, &event.agreement, &|known| known.apply(event)),
-            Step::Seen(look) => row(&mut agreements, &look.agreement, &|known| known.see(look)),
+            Step::Seen(look) => row(&mut agreements, &look.agreement, &|known| known.observe(look)),
             Step::Advised(id, advisory) => row(&mut agreements, id, &|known| known.advisory.apply(advisory)),
             Step::Succeeded(succession) => license.succeed(succession.clone()),
             Step::Registered => license.register(
@@ -217,34 +217,34 @@ fn the_state_follows_from_what_was_heard() {
             31,
             State::Active,
         ),
-        ("seen in force", vec![seen_in_force(9, "agmt-a", 1)], 9, State::Active),
+        ("observed in force", vec![observed_in_force(9, "agmt-a", 1)], 9, State::Active),
         (
             "what AWS revoked is not opened by seeing the same agreement",
-            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), seen_in_force(90, "agmt-a", 1)],
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), observed_in_force(90, "agmt-a", 1)],
             91,
             ended(EndReason::Deprovisioned),
         ),
         (
-            "seen in force by the next agreement, after the older one was revoked",
-            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), seen_in_force(90, "agmt-b", 19)],
+            "observed in force by the next agreement, after the older one was revoked",
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), observed_in_force(90, "agmt-b", 19)],
             91,
             State::Active,
         ),
         (
-            "the event knows the time of an ending that was seen before",
-            vec![updated(1, "agmt-a"), seen(30, "agmt-a", Cancelled), agreement(20, "agmt-a", Cancelled)],
+            "the event knows the time of an ending that was observed before",
+            vec![updated(1, "agmt-a"), observed(30, "agmt-a", Cancelled), agreement(20, "agmt-a", Cancelled)],
             40,
             State::Ending { usage_until: at(20) },
         ),
         (
             "an ending that AWS does not know of a quarter of an hour later is none",
-            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), seen(35, "agmt-a", Active)],
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), observed(35, "agmt-a", Active)],
             40,
             State::Active,
         ),
         (
             "until then AWS may not have caught up",
-            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), seen(34, "agmt-a", Active)],
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), observed(34, "agmt-a", Active)],
             40,
             State::Ending { usage_until: at(20) },
         ),
@@ -270,7 +270,7 @@ fn access_stays_through_the_final_hour_until_aws_revokes_it() {
 #[test]
 fn registration_overwrites_nothing_that_an_event_wrote() {
     let mut license = after(&[updated(1, "agmt-b")]);
-    license.know_buyer(Some(&"999988887777".parse().unwrap()), None);
+    license.complete_buyer(Some(&"999988887777".parse().unwrap()), None);
     let before = license.clone();
     license.register(
         &Purchase {
@@ -294,9 +294,9 @@ fn the_arn_that_aws_takes_back_wins_over_the_documented_form() {
     let documented = "aws:license-manager:us-east-1:111122223333:l-1".parse().unwrap();
     let real: LicenseArn = "arn:aws:license-manager::111122223333:license:l-1".parse().unwrap();
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
-    license.know_buyer(None, Some(&documented));
-    license.know_buyer(None, Some(&real));
-    license.know_buyer(None, Some(&documented));
+    license.complete_buyer(None, Some(&documented));
+    license.complete_buyer(None, Some(&real));
+    license.complete_buyer(None, Some(&documented));
     assert_eq!(license.arn, Some(real));
 }
 
@@ -344,8 +344,8 @@ fn anything_heard() -> impl Strategy<Value = Step> {
         (minute.clone(), id.clone()).prop_map(|(m, id)| updated(m, id)),
         (minute.clone(), id.clone()).prop_map(|(m, id)| deprovisioned(m, id)),
         (minute.clone(), id.clone(), status.clone()).prop_map(|(m, id, status)| agreement(m, id, status)),
-        (minute.clone(), id.clone(), status).prop_map(|(m, id, status)| seen(m, id, status)),
-        (minute.clone(), id.clone(), minute.clone()).prop_map(|(m, id, starts)| seen_in_force(m, id, starts)),
+        (minute.clone(), id.clone(), status).prop_map(|(m, id, status)| observed(m, id, status)),
+        (minute.clone(), id.clone(), minute.clone()).prop_map(|(m, id, starts)| observed_in_force(m, id, starts)),
         (minute.clone(), id, any::<bool>()).prop_map(|(m, id, is_issued)| advised(m, id, is_issued)),
         minute.clone().prop_map(subscribed),
         minute.clone().prop_map(failed),

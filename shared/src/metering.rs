@@ -30,22 +30,22 @@ pub use pack::Packer;
 pub const BATCH: usize = 25;
 
 /// The size in bytes that one call stays below (BatchMeterUsage: less than 1 MB).
-pub const LARGEST_CALL: usize = 1_000_000;
+pub const MAX_CALL_BYTES: usize = 1_000_000;
 
 /// The time after its timestamp in which AWS accepts a record (BatchMeterUsage, since 2026-07-01).
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// The time before its window closes from which a record is sent before others.
-const PRESSING: SignedDuration = SignedDuration::from_hours(2);
+const URGENT_BEFORE_CLOSE: SignedDuration = SignedDuration::from_hours(2);
 
-/// The time before the end of its last chance from which a record is sent again at [`CLOSING_PACE`].
+/// The time before the end of its last chance from which a record is sent again at [`FINAL_RETRY_INTERVAL`].
 pub const CLOSING: SignedDuration = SignedDuration::from_mins(10);
 
 /// The time from one attempt at a record to the next, while its last chance ends.
-pub const CLOSING_PACE: SignedDuration = SignedDuration::from_secs(30);
+pub const FINAL_RETRY_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
 
 /// Returns the moment from which AWS accepts no more usage of an hour.
-pub fn window_of(hour: UsageHour) -> Timestamp {
+pub fn window_closes_of(hour: UsageHour) -> Timestamp {
     (hour.start() + WINDOW).min(hour.month().window_closes())
 }
 
@@ -343,18 +343,18 @@ impl HourlyRecord {
     }
 
     /// Returns the amount of its hour's usage that is in the record or carried to another hour.
-    pub fn stands_for(&self) -> Decimal {
+    pub fn accounted_amount(&self) -> Decimal {
         self.counted.unwrap_or(self.quantity.amount()) + self.carried
     }
 
     /// Returns `true` if it is sent before others: its license is ending, or its window is about to close.
     pub fn is_urgent(&self, now: Timestamp) -> bool {
-        self.urgent || self.window_closes().duration_since(now) < PRESSING
+        self.urgent || self.window_closes().duration_since(now) < URGENT_BEFORE_CLOSE
     }
 
     /// Returns the record with another state, which it enters at `now`.
     #[must_use]
-    pub fn become_at(&self, state: RecordState, now: Timestamp) -> Self {
+    pub fn with_state_at(&self, state: RecordState, now: Timestamp) -> Self {
         Self { state, since: now, ..self.clone() }
     }
 
@@ -379,9 +379,10 @@ impl HourlyRecord {
 
     /// Returns the time of the next attempt, which is `wanted` or earlier: every half minute in the last ten minutes of
     /// its last chance.
-    pub fn tried_again_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
+    pub fn retry_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
         let last = self.last_chance(now);
-        let closing = last.checked_sub(CLOSING).unwrap_or(last).max(now.checked_add(CLOSING_PACE).unwrap_or(now));
+        let closing =
+            last.checked_sub(CLOSING).unwrap_or(last).max(now.checked_add(FINAL_RETRY_INTERVAL).unwrap_or(now));
         if now < last { wanted.min(closing) } else { wanted }
     }
 

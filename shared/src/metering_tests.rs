@@ -11,7 +11,7 @@ fn license() -> License {
     let mut license = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
     let stamp = EventStamp { at: at("2026-11-10T08:30:00Z"), event: "e".to_owned() };
     license.apply(LicenseEvent::Updated(AgreementRef { stamp, agreement: "agmt-a".parse().unwrap() }));
-    license.know_buyer(
+    license.complete_buyer(
         Some(&"111122223333".parse().unwrap()),
         Some(&"arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()),
     );
@@ -139,7 +139,7 @@ proptest! {
         prop_assert_eq!(packed, given);
         for call in &calls {
             prop_assert!(!call.is_empty() && call.len() <= BATCH);
-            prop_assert!(call.iter().map(HourlyRecord::wire_size).sum::<usize>() < LARGEST_CALL);
+            prop_assert!(call.iter().map(HourlyRecord::wire_size).sum::<usize>() < MAX_CALL_BYTES);
             let first = call.first().unwrap();
             for record in call {
                 prop_assert_eq!(&record.product, &first.product);

@@ -184,7 +184,7 @@ impl Metrics {
     }
 
     /// Returns `true` if the metrics are written, so that measuring for them alone is worthwhile.
-    pub fn are_read(&self) -> bool {
+    pub fn is_enabled(&self) -> bool {
         self.0.out.is_some()
     }
 

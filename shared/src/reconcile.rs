@@ -18,7 +18,7 @@ use crate::listing::Listing;
 use crate::marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
 use crate::store::{Store, StoreError};
 
-use judge::{Heir, View, is_settled, judge, seen_by};
+use judge::{SuccessorCandidate, View, in_force_by, is_settled, judge};
 
 pub use outcome::{Finding, FindingKind, Outcome, Repair, RepairKind};
 pub use pace::Pace;
@@ -95,7 +95,7 @@ impl<'a> Reconciler<'a> {
     /// # Errors
     ///
     /// Fails when AWS or the table does not answer.
-    pub async fn look_for_unknown(
+    pub async fn find_unknown_licenses(
         &self,
         listing: &Listing,
         agreement: &FoundAgreement,
@@ -123,7 +123,7 @@ impl<'a> Reconciler<'a> {
         license: &License,
         outcome: &mut Outcome,
     ) -> Result<(), ReconcileError> {
-        let looked_at = self.store.clock().now();
+        let observed_at = self.store.clock().now();
         let described = match license.agreement() {
             Some(agreement) => {
                 self.turn().await;
@@ -131,13 +131,13 @@ impl<'a> Reconciler<'a> {
             }
             None => None,
         };
-        let view = View { license, looked_at, described: described.as_ref(), found: &[], is_provisioned: false };
+        let view = View { license, observed_at, described: described.as_ref(), found: &[], is_provisioned: false };
         let lacks_arn = !license.arn.as_ref().is_some_and(LicenseArn::is_sendable);
         let mut found = match view.needs_search() || lacks_arn {
             true => self.of_buyer(listing, license).await?,
             false => Vec::new(),
         };
-        if view.goes_on() {
+        if view.continues() {
             Box::pin(self.name_licenses(&mut found)).await?;
         }
         if lacks_arn {
@@ -149,34 +149,35 @@ impl<'a> Reconciler<'a> {
             None => false,
         };
         let judged = judge(&View { is_provisioned, ..view });
-        for look in &judged.looks {
-            lifecycle::see_agreement(self.store, look).await?;
+        for observation in &judged.observations {
+            lifecycle::apply_agreement_observation(self.store, observation).await?;
         }
         let mut has_successor = license.successor().is_some() || judged.in_force.is_some();
-        if let Some(seen) = judged.in_force {
-            lifecycle::apply_license_update(self.store, &seen_news(license, seen)).await?;
+        if let Some(observed) = judged.in_force {
+            lifecycle::apply_license_update(self.store, &observation_update(license, observed)).await?;
         }
-        for Heir { agreement, arn, look } in judged.heirs {
+        for SuccessorCandidate { agreement, arn, observation } in judged.successor_candidates {
             if has_successor {
                 break;
             }
             let is_active = agreement.at_aws.status == AgreementStatus::Active;
             if is_active || self.store.license(arn.id()).await?.is_some() {
                 has_successor = true;
-                lifecycle::see_agreement(self.store, &look).await?;
+                lifecycle::apply_agreement_observation(self.store, &observation).await?;
                 Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
             }
         }
-        if let Some(look) = judged.over {
+        if let Some(observation) = judged.ended {
             has_successor = true;
             let row = self.store.license(&license.id).await?;
-            let is_open = |row: &License| row.successor().is_none() && !row.state_at(looked_at).has_ended();
+            let is_open = |row: &License| row.successor().is_none() && !row.state_at(observed_at).has_ended();
             if row.as_ref().is_some_and(is_open) {
-                lifecycle::see_agreement(self.store, &look).await?;
-                lifecycle::apply_license_update(self.store, &seen_news(license, seen_by(&look))).await?;
+                lifecycle::apply_agreement_observation(self.store, &observation).await?;
+                lifecycle::apply_license_update(self.store, &observation_update(license, in_force_by(&observation)))
+                    .await?;
             }
         }
-        if view.goes_on() && !has_successor && !license.state_at(looked_at).has_ended() {
+        if view.continues() && !has_successor && !license.state_at(observed_at).has_ended() {
             outcome.find(FindingKind::NoSuccessor, Some(&license.id), license.agreement());
         }
         for kind in judged.findings {
@@ -184,9 +185,9 @@ impl<'a> Reconciler<'a> {
         }
         let row = self.store.license(&license.id).await?.filter(|_| listing.pricing.has_entitlements());
         // An ended license grants nothing, whatever AWS shows.
-        let Some(row) = row.filter(|row| !row.state_at(looked_at).has_ended()) else { return Ok(()) };
+        let Some(row) = row.filter(|row| !row.state_at(observed_at).has_ended()) else { return Ok(()) };
         let refreshed = self.refresh(&row, view.is_active_at_aws()).await?;
-        if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), looked_at) {
+        if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), observed_at) {
             outcome.find(FindingKind::EntitlementsEmpty, Some(&row.id), row.agreement());
         }
         Ok(())
@@ -202,11 +203,11 @@ impl<'a> Reconciler<'a> {
     /// Ends a customer key whose buyer is to move and whose agreement has ended in AWS.
     async fn by_planned_move(&self, license: &License) -> Result<(), ReconcileError> {
         let Some(moving) = license.moving.as_ref().filter(|moving| moving.is_planned()) else { return Ok(()) };
-        let looked_at = self.store.clock().now();
+        let observed_at = self.store.clock().now();
         self.turn().await;
         let at_aws = self.marketplace.agreement(&moving.agreement).await?;
-        if let Some(ending) = at_aws.and_then(|at_aws| at_aws.ending(&moving.agreement, looked_at)) {
-            lifecycle::see_agreement(self.store, &ending).await?;
+        if let Some(ending) = at_aws.and_then(|at_aws| at_aws.ending(&moving.agreement, observed_at)) {
+            lifecycle::apply_agreement_observation(self.store, &ending).await?;
         }
         Ok(())
     }
@@ -234,7 +235,7 @@ impl<'a> Reconciler<'a> {
         let Some(arn) = named.filter(|arn| arn.is_sendable()) else { return Ok(()) };
         let learned = |row: Option<License>| {
             let mut row = row?;
-            row.know_buyer(None, Some(arn));
+            row.complete_buyer(None, Some(arn));
             Some(row.into())
         };
         self.store.change_license(&license.id, learned).await.map(drop)
@@ -247,12 +248,12 @@ impl<'a> Reconciler<'a> {
         license: &License,
         outcome: &mut Outcome,
     ) -> Result<(), ReconcileError> {
-        let looked_at = self.store.clock().now();
+        let observed_at = self.store.clock().now();
         // For a buyer who has moved, AWS shows the new license.
         if !listing.pricing.has_entitlements() || license.successor().is_some() {
             return Ok(());
         }
-        let state = license.state_at(looked_at);
+        let state = license.state_at(observed_at);
         if let State::Ended { .. } = state {
             self.turn().await;
             if !self.marketplace.entitlements(license).await?.is_empty() {
@@ -265,8 +266,8 @@ impl<'a> Reconciler<'a> {
         let row = self.store.license(&license.id).await?;
         let is_entitled = kept && row.is_some_and(|row| !row.entitlements.is_empty());
         if is_entitled && matches!(state, State::Pending | State::Failed) {
-            let seen = ObservedInForce { agreement: None, starts_at: None, at: looked_at };
-            lifecycle::apply_license_update(self.store, &seen_news(license, seen)).await?;
+            let observed = ObservedInForce { agreement: None, starts_at: None, at: observed_at };
+            lifecycle::apply_license_update(self.store, &observation_update(license, observed)).await?;
         }
         Ok(())
     }
@@ -291,13 +292,13 @@ impl<'a> Reconciler<'a> {
             return Ok(());
         }
         let mut license = License::new(arn.id().clone(), listing.product_code.clone());
-        license.know_buyer(agreement.account.as_ref(), Some(arn));
+        license.complete_buyer(agreement.account.as_ref(), Some(arn));
         if !self.is_provisioned(listing, &license, agreement, outcome).await? {
             return Ok(());
         }
         let starts_at = agreement.at_aws.starts_at;
-        let seen = ObservedInForce { agreement: Some(agreement.id.clone()), starts_at, at };
-        let license = lifecycle::apply_license_update(self.store, &seen_news(&license, seen)).await?;
+        let observed = ObservedInForce { agreement: Some(agreement.id.clone()), starts_at, at };
+        let license = lifecycle::apply_license_update(self.store, &observation_update(&license, observed)).await?;
         if listing.pricing.has_entitlements() {
             self.refresh(&license, true).await?;
         }
@@ -375,13 +376,13 @@ impl<'a> Reconciler<'a> {
 }
 
 /// Builds an update that carries only the observation of a license.
-fn seen_news(license: &License, seen: ObservedInForce) -> LicenseUpdate {
+fn observation_update(license: &License, observed: ObservedInForce) -> LicenseUpdate {
     LicenseUpdate {
         license: license.id.clone(),
         product: license.product.clone(),
         arn: license.arn.clone(),
         account: license.account.clone(),
         customer: license.customer.clone(),
-        event: Some(LicenseEvent::ObservedInForce(seen)),
+        event: Some(LicenseEvent::ObservedInForce(observed)),
     }
 }

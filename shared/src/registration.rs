@@ -17,13 +17,13 @@ use crate::ids::{LicenseId, ProductCode};
 pub const SESSION_COOKIE: &str = "__Host-stallkeeper";
 
 /// The lifetime of a session. It is that of a registration token of AWS.
-pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(4);
+pub const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(4);
 
 /// The time in which a handoff code can be redeemed.
-pub const HANDOFF_LIFE: SignedDuration = SignedDuration::from_mins(15);
+pub const HANDOFF_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// The longest name of a person or company, in characters.
-pub const LONGEST_NAME: usize = 200;
+pub const MAX_NAME_CHARS: usize = 200;
 
 /// A random secret that is handed out once and kept only as its [`SecretHash`].
 #[derive(Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{DimensionKey, LicenseId};
-use crate::license::{INTAKE_HAS_SEEN, License, State};
+use crate::license::{INTAKE_PROPAGATION_TIME, License, State};
 use crate::listing::Listing;
 use crate::schema::text_schema;
 use crate::tags::Tags;
@@ -207,7 +207,7 @@ impl Refusal {
             Self::MonthClosed => within(event.hour().month().intake_closes(), FENCE),
             Self::LicenseEnded => {
                 let sealed_at = license.and_then(|license| license.sealed_at);
-                sealed_at.is_some_and(|at| within(at, INTAKE_HAS_SEEN))
+                sealed_at.is_some_and(|at| within(at, INTAKE_PROPAGATION_TIME))
             }
             Self::LicenseUnknown
             | Self::LicenseFailed

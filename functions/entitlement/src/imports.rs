@@ -20,7 +20,7 @@ use stallkeeper::ids::{
 use stallkeeper::license::{License, Moving};
 use stallkeeper::lifecycle::{self, Customer, Imported};
 use stallkeeper::listing::is_mail_address;
-use stallkeeper::registration::{Contact, LONGEST_NAME};
+use stallkeeper::registration::{Contact, MAX_NAME_CHARS};
 use stallkeeper::store::StoreError;
 use stallkeeper::texts::Language;
 use stallkeeper::time::{Rfc3339, UsageHour};
@@ -437,9 +437,9 @@ fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Opt
         return Err(Refused::cell("email", "is no mail address"));
     }
     for column in ["name", "company"] {
-        let is_wrong = |text: &str| text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control);
+        let is_wrong = |text: &str| text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control);
         if cells.text(column).is_some_and(is_wrong) {
-            return Err(Refused::cell(column, format!("must be at most {LONGEST_NAME} characters, none of control")));
+            return Err(Refused::cell(column, format!("must be at most {MAX_NAME_CHARS} characters, none of control")));
         }
     }
     let language = Language::tagged(cells.text("language").unwrap_or("en"))

@@ -12,7 +12,7 @@ use stallkeeper::http::extract::{self, NoParameters, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
 use stallkeeper::lifecycle::{self, Probe};
-use stallkeeper::registration::{Door, HANDOFF_LIFE};
+use stallkeeper::registration::{Door, HANDOFF_LIFETIME};
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
@@ -82,12 +82,12 @@ pub(crate) async fn create(
     let listing =
         listing.ok_or_else(|| Problem::invalid("product", format!("this stack has no listing of {product}")))?;
     let now = store.clock().now();
-    let Probe { license, code, .. } = lifecycle::make_probe(store, &listing, door).await?;
+    let Probe { license, code, .. } = lifecycle::create_probe(store, &listing, door).await?;
     tracing::info!(license = %license.id, %product, "Created a probe");
     let view = ProbeView {
         license: license.id,
-        url: listing.urls.way_in(door, &code).into(),
-        code_expires_at: now.saturating_add(HANDOFF_LIFE).unwrap_or(Timestamp::MAX),
+        url: listing.urls.entry_url(door, &code).into(),
+        code_expires_at: now.saturating_add(HANDOFF_LIFETIME).unwrap_or(Timestamp::MAX),
         tenant_prefix: PROBE_TENANTS,
         expires_at: license.expires_at.and_then(|at| Timestamp::from_second(at).ok()).unwrap_or(now),
     };

@@ -36,16 +36,16 @@ const PAGE: i32 = 25;
 
 /// The number of failures in a row after which AWS counts as not answering. The walk waits for the next run, which
 /// starts with what failed.
-const MOST_FAILURES: usize = 5;
+const MAX_FAILURES_IN_A_ROW: usize = 5;
 
 /// The most failed licenses that are kept for the next run; the next walk covers the others.
-const MOST_AGAIN: usize = 200;
+const MAX_RETRIED_LICENSES: usize = 200;
 
 /// The time after its end for which a license is checked.
-const STILL_OF_INTEREST: SignedDuration = SignedDuration::from_hours(7 * 24);
+const CHECKED_AFTER_END: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The time after its registration for which a pending license is checked in every run: AWS accepts usage for 24 hours.
-const BEGAN_LATELY: SignedDuration = SignedDuration::from_hours(26);
+const CHECKED_AFTER_REGISTRATION: SignedDuration = SignedDuration::from_hours(26);
 
 /// The state in which the walk starts: access and money depend on what is in force.
 const FIRST: StateName = StateName::Active;
@@ -113,7 +113,7 @@ impl Reconciliation {
     /// # Errors
     ///
     /// Fails as [`run`](Self::run) does.
-    pub async fn run_anew(&self, time_limit: Duration) -> Result<Report, StoreError> {
+    pub async fn run_restarted(&self, time_limit: Duration) -> Result<Report, StoreError> {
         self.run_from(time_limit, true).await
     }
 
@@ -196,7 +196,7 @@ impl Run<'_> {
         }
         // A walk that starts in this run covers all of them.
         let begins = self.anew || known.as_ref().is_none_or(|known| known.day != reconciled.day);
-        let waited = if begins { Ok(()) } else { self.look_at_what_waits().await };
+        let waited = if begins { Ok(()) } else { self.check_pending_licenses().await };
         let walked = match waited {
             Ok(()) => self.walk(&mut reconciled).await,
             Err(error) => Err(error),
@@ -224,13 +224,14 @@ impl Run<'_> {
     }
 
     /// Checks the pending licenses that registered lately.
-    async fn look_at_what_waits(&mut self) -> Result<(), StoreError> {
+    async fn check_pending_licenses(&mut self) -> Result<(), StoreError> {
         self.failures_in_a_row = 0;
         let mut after = None;
         loop {
             let page = self.store.licenses_in_state(StateName::Pending, after.as_deref(), PAGE).await?;
-            let began_lately =
-                |license: &&License| license.registered_at.is_some_and(|at| self.now.duration_since(at) < BEGAN_LATELY);
+            let began_lately = |license: &&License| {
+                license.registered_at.is_some_and(|at| self.now.duration_since(at) < CHECKED_AFTER_REGISTRATION)
+            };
             let waiting: Vec<LicenseId> =
                 page.licenses.iter().filter(began_lately).map(|license| license.id.clone()).collect();
             for license in waiting {
@@ -290,7 +291,7 @@ impl Run<'_> {
         let Some(listing) = next else { return Ok(Walked::Through(None)) };
         let failures = self.report.failures;
         match listing.mode {
-            Mode::License => self.look_for_unknown(&listing).await,
+            Mode::License => self.find_unknown_licenses(&listing).await,
             // The agreements of these listings name no license, and their notifications name no agreement.
             Mode::Customer => {}
         }
@@ -303,7 +304,7 @@ impl Run<'_> {
     }
 
     /// Checks every agreement in force about a listing for licenses that the table does not know.
-    async fn look_for_unknown(&mut self, listing: &Listing) {
+    async fn find_unknown_licenses(&mut self, listing: &Listing) {
         let (mut page, about) = (None, listing.product_code.to_string());
         loop {
             self.reconciler.turn().await;
@@ -316,7 +317,7 @@ impl Run<'_> {
                 if self.is_over() {
                     return;
                 }
-                match self.reconciler.look_for_unknown(listing, agreement).await {
+                match self.reconciler.find_unknown_licenses(listing, agreement).await {
                     Ok(outcome) => self.count(&outcome),
                     Err(error) => self.failed(&about, &error),
                 }
@@ -350,7 +351,7 @@ impl Run<'_> {
     fn keep(&mut self, license: LicenseId) {
         match self.again.contains(&license) {
             true => {}
-            false if self.again.len() < MOST_AGAIN => self.again.push(license),
+            false if self.again.len() < MAX_RETRIED_LICENSES => self.again.push(license),
             false => self.report.not_kept += 1,
         }
     }
@@ -384,7 +385,7 @@ impl Run<'_> {
     }
 
     fn aws_answers(&self) -> bool {
-        self.failures_in_a_row < MOST_FAILURES
+        self.failures_in_a_row < MAX_FAILURES_IN_A_ROW
     }
 }
 
@@ -411,5 +412,5 @@ fn after_state(state: StateName) -> Option<StateName> {
 }
 
 fn is_of_interest(license: &License, now: Timestamp) -> bool {
-    license.usage_until().is_none_or(|until| now.duration_since(until) < STILL_OF_INTEREST)
+    license.usage_until().is_none_or(|until| now.duration_since(until) < CHECKED_AFTER_END)
 }

@@ -37,7 +37,7 @@ use letter::{Letter, Occasion};
 pub const MAILED: [&str; 3] = ["license.ended", "registration.completed", "registration.returned"];
 
 /// The age after which an event causes no mail: longer than the queue delivers it again.
-const OLDEST_NEWS: SignedDuration = SignedDuration::from_hours(3 * 24);
+const MAX_EVENT_AGE: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// The mailer function.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Mailer {
     async fn answer(&self, message: &SqsMessage) -> Result<Outcome, Failure> {
         let event: OutboundEvent = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
         let Some(occasion) = Occasion::of(&event.kind) else { return Ok(Outcome::NoMail) };
-        if self.store.clock().now().duration_since(event.at) > OLDEST_NEWS {
+        if self.store.clock().now().duration_since(event.at) > MAX_EVENT_AGE {
             return Ok(Outcome::NoMail);
         }
         if self.store.is_mailed(&event).await? {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use stallkeeper::aws::chain;
 use stallkeeper::ids::ProductCode;
-use stallkeeper::license::{FINAL_REPORTING, State};
+use stallkeeper::license::{FINAL_REPORTING_PERIOD, State};
 use stallkeeper::metering::{
     AcceptedBy, Answer, HourlyRecord, Outcome, RecordState, Rejection, Status, next_attempt, read_status,
 };
@@ -152,14 +152,14 @@ pub(crate) fn settled(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> 
     let after = match outcome {
         Outcome::Final(state) => {
             count(run, &record, &state);
-            record.become_at(state, now)
+            record.with_state_at(state, now)
         }
         Outcome::Again { unanswered } => {
             run.count(Metric::RecordsAgain, 1);
             HourlyRecord {
                 unanswered: record.unanswered || unanswered,
                 not_before: next_attempt(&record, now),
-                ..record.become_at(RecordState::Sealed, now)
+                ..record.with_state_at(RecordState::Sealed, now)
             }
         }
     };
@@ -221,7 +221,7 @@ async fn is_open(run: &Run<'_>, record: &HourlyRecord) -> Result<bool, StoreErro
     let Some(license) = run.store.license(&record.name.license).await? else { return Ok(false) };
     Ok(match license.state_at(run.now) {
         State::Pending | State::Failed | State::Active => true,
-        State::Ending { usage_until } => run.now.duration_since(usage_until) < FINAL_REPORTING,
+        State::Ending { usage_until } => run.now.duration_since(usage_until) < FINAL_REPORTING_PERIOD,
         State::Ended { .. } => false,
     })
 }
@@ -243,7 +243,8 @@ pub(crate) async fn again(
 /// Releases the claim of records that AWS has certainly not booked: they can be sent again immediately.
 async fn not_booked(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
     let now = run.store.clock().now();
-    let free = |record: &HourlyRecord| HourlyRecord { not_before: now, ..record.become_at(RecordState::Sealed, now) };
+    let free =
+        |record: &HourlyRecord| HourlyRecord { not_before: now, ..record.with_state_at(RecordState::Sealed, now) };
     let changes: Vec<_> = call.into_iter().map(|record| (record.clone(), free(&record))).collect();
     run.store.settle(&changes).await?;
     Ok(changes.into_iter().map(|(_, after)| after).collect())

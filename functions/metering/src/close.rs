@@ -13,7 +13,7 @@ use stallkeeper::aws::chain;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, StateName};
-use stallkeeper::metering::{BATCH, HourlyRecord, window_of};
+use stallkeeper::metering::{BATCH, HourlyRecord, window_closes_of};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Closing, Dirty, Position, Progress, StoreError, Walk};
@@ -56,12 +56,12 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
     for hour in hours {
         let is_due = now >= hour.summed_from();
         if is_due && run.closing_deadline_passed() {
-            tell_behind(run, hour);
+            measure_closing_delay(run, hour);
             break;
         }
         let progress = if is_due { Walking { run, hour, unsettled }.close().await? } else { Progress::Open };
         if is_due && progress == Progress::Open {
-            tell_behind(run, hour);
+            measure_closing_delay(run, hour);
             break;
         }
         all_swept &= progress == Progress::Swept;
@@ -76,7 +76,7 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
 }
 
 /// Measures how long an hour has been due for which there was no time.
-fn tell_behind(run: &Run<'_>, hour: UsageHour) {
+fn measure_closing_delay(run: &Run<'_>, hour: UsageHour) {
     let behind = run.now.duration_since(hour.summed_from()).as_secs();
     run.measure(Metric::ClosingBehind, u64::try_from(behind).unwrap_or_default());
 }
@@ -214,7 +214,7 @@ impl Walking<'_, '_> {
     async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Position>, StoreError> {
         let store = self.run.store;
         let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE).await?;
-        let used = store.which_have_usage(self.hour, &names).await?;
+        let used = store.filter_with_usage(self.hour, &names).await?;
         let idle: Vec<LicenseId> = names.into_iter().filter(|name| !used.contains(name)).collect();
         let idle = store.licenses(&idle).await?;
         let mut records = Vec::new();
@@ -306,7 +306,7 @@ pub(crate) async fn zero_dimensions(
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    if run.now >= window_of(hour) || !is_metered_in(license, hour) {
+    if run.now >= window_closes_of(hour) || !is_metered_in(license, hour) {
         return Ok(Vec::new());
     }
     let listing = run.store.listing(&license.product).await?;
@@ -340,7 +340,7 @@ async fn zero_records(
 /// to its flush.
 ///
 /// Returns the licenses of which something is still left.
-pub(crate) async fn look_at_late_hours(run: &Run<'_>) -> Result<BTreeSet<LicenseId>, StoreError> {
+pub(crate) async fn settle_late_hours(run: &Run<'_>) -> Result<BTreeSet<LicenseId>, StoreError> {
     let notes = try_join_all((0..SHARDS).map(|shard| run.store.dirty_hours(shard))).await?;
     let mut of_license: BTreeMap<LicenseId, Vec<Dirty>> = BTreeMap::new();
     for note in notes.into_iter().flatten().filter(|note| run.now >= note.hour.summed_from()) {

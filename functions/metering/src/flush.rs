@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{License, State};
-use stallkeeper::metering::{CLOSING, CLOSING_PACE, HourlyRecord, RecordState, WINDOW};
+use stallkeeper::metering::{CLOSING, FINAL_RETRY_INTERVAL, HourlyRecord, RecordState, WINDOW};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
@@ -20,7 +20,7 @@ use crate::run::{Run, together};
 const LOOK_BACK: usize = 27;
 
 /// The time after its end at which what is left of a license's usage is given up: AWS accepts none of it by then.
-const GIVES_UP: SignedDuration = SignedDuration::from_hours(25);
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(25);
 
 /// The time after which an ending license is checked again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -50,8 +50,8 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     let settled = flush(run, &license, UsageHour::of(until)).await?;
     let now = run.now;
     let is_closing = now < closes && closes.duration_since(now) <= CLOSING;
-    let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
-    let again = now.checked_add(if is_closing { CLOSING_PACE } else { AGAIN }).unwrap_or(now);
+    let gives_up = until.checked_add(GIVE_UP_AFTER).unwrap_or(now);
+    let again = now.checked_add(if is_closing { FINAL_RETRY_INTERVAL } else { AGAIN }).unwrap_or(now);
     let change = |row: Option<License>| {
         // A license that was in force again meanwhile has a different flush time, or none.
         let mut row = row.filter(|row| row.flush_at == license.flush_at)?;

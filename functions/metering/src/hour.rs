@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::ledger::HourSum;
 use stallkeeper::license::License;
-use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, window_of};
+use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, window_closes_of};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
 use stallkeeper::time::UsageHour;
@@ -21,7 +21,7 @@ use crate::run::Run;
 
 /// The time before AWS's window closes from which usage without a record is carried to a later hour, if AWS accepts one
 /// for longer.
-const TOO_SHORT: SignedDuration = SignedDuration::from_mins(60);
+const CARRY_BEFORE_CLOSE: SignedDuration = SignedDuration::from_mins(60);
 
 /// The time before AWS's window for a month closes at which the month's last hour is summed, even if usage is missing
 /// in it.
@@ -116,7 +116,7 @@ fn destination(run: &Run<'_>, license: &License, hour: UsageHour) -> Destination
     // A license that ended before it was ever in force: its first hour is the one from which it was to be metered.
     let begun = license.metered_since().map(UsageHour::of).or(license.metered_from.filter(|_| has_ended));
     let Some(begun) = begun else {
-        let too_late = run.now >= window_of(hour);
+        let too_late = run.now >= window_closes_of(hour);
         return match (has_ended, too_late) {
             (true, _) => Destination::Here,
             (false, true) => Destination::TooLate,
@@ -156,7 +156,7 @@ pub(crate) async fn new_records(
             // There is nothing to bill before or after the license's time.
         } else if destination == Destination::TooLate {
             run.problem(Metric::RecordsExpired, &record.name, "the license was not active in time");
-            records.push(record.become_at(RecordState::Expired, run.now));
+            records.push(record.with_state_at(RecordState::Expired, run.now));
             settled = settled.and(settled_by_record(&sum));
         } else if let Some(of) = listing.as_ref().and_then(|listing| overage::of(listing, &record.name.dimension)) {
             settled = settled.and(overage::freeze(run, license, record, &sum, of).await?);
@@ -197,13 +197,13 @@ async fn elsewhere(
             let home = home(run, license, &record.name, Some(into)).await?;
             Ok(home.filter(|home| record.name.hour < into || *home <= into))
         }
-        Destination::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
+        Destination::Here if record.window_closes().duration_since(run.now) < CARRY_BEFORE_CLOSE => {
             if overage::unknown(run, license, &record.name).await?.is_some() {
                 // It expires in its own hour: in a later hour it would only wait longer.
                 return Ok(None);
             }
             let home = home(run, license, &record.name, None).await?;
-            Ok(home.filter(|into| window_of(*into) > record.window_closes()))
+            Ok(home.filter(|into| window_closes_of(*into) > record.window_closes()))
         }
         Destination::Here | Destination::Waiting | Destination::TooLate => Ok(None),
     }
@@ -220,14 +220,14 @@ async fn fold(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, into: UsageHou
         quantity: Quantity::ZERO,
         allocations: Vec::new(),
         carried: sum.amount,
-        ..record.become_at(RecordState::Folded { into }, run.now)
+        ..record.with_state_at(RecordState::Folded { into }, run.now)
     };
     carry_once(run, Carry { origin: Origin::New(&record), amount: sum.clone(), target: into }).await
 }
 
 /// Carries the usage that an hour holds beyond its record, or writes a note about it.
 async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &HourSum) -> Result<Settled, StoreError> {
-    let difference = sum.amount - record.stands_for();
+    let difference = sum.amount - record.accounted_amount();
     if difference.is_zero() {
         return Ok(Settled::Done);
     }

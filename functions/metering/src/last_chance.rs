@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use stallkeeper::license::License;
-use stallkeeper::metering::{CLOSING, CLOSING_PACE};
+use stallkeeper::metering::{CLOSING, FINAL_RETRY_INTERVAL};
 use stallkeeper::store::StoreError;
 use stallkeeper::store::keys::SHARDS;
 use tokio::time::Instant;
@@ -48,7 +48,7 @@ impl Metering {
                     report.again_at
                 }
                 Err(error) if began.elapsed() >= RETRIES_FAILURES => return Err(error),
-                Err(_) => now().checked_add(CLOSING_PACE).ok(),
+                Err(_) => now().checked_add(FINAL_RETRY_INTERVAL).ok(),
             };
             let pause = again_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
             let ends = |pause: &Duration| began.elapsed() + *pause + SHORTEST_RUN > time_limit;
@@ -82,7 +82,7 @@ async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timest
 fn in_its_last_chance(wanted: Timestamp, ends: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let last_call = ends.checked_sub(LAST_CALL).ok().filter(|last| *last > now && *last >= wanted)?;
     let is_near = ends.duration_since(now) <= CLOSING;
-    let next = wanted.max(now.checked_add(CLOSING_PACE).ok()?).min(last_call);
+    let next = wanted.max(now.checked_add(FINAL_RETRY_INTERVAL).ok()?).min(last_call);
     is_near.then(|| next.min(now.checked_add(LONGEST_PAUSE).unwrap_or(next)))
 }
 

@@ -121,6 +121,6 @@ async fn close_all(run: &Run<'_>) -> Result<(), StoreError> {
     // Endings come first: AWS accepts usage of an ended license for one hour only.
     flush::flush_ending_licenses(run).await?;
     moves::move_licenses(run).await?;
-    let unsettled = close::look_at_late_hours(run).await?;
+    let unsettled = close::settle_late_hours(run).await?;
     close::close_hours(run, &unsettled).await
 }

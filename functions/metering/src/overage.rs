@@ -17,7 +17,7 @@ use crate::hour::{Settled, note};
 use crate::run::{Began, Run};
 
 /// The most agreements that are followed back to find the one that an hour belongs to.
-const LONGEST_CHAIN: usize = 50;
+const MAX_AGREEMENT_CHAIN: usize = 50;
 
 /// Returns the entitled dimension whose overage the given dimension is; `None` if it is no overage.
 pub(crate) fn of<'l>(listing: &'l Listing, dimension: &DimensionKey) -> Option<&'l DimensionKey> {
@@ -104,17 +104,17 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
         return Ok(Settled::Wait);
     }
     run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
-    let is_frozen = run.store.freeze_overage(&record.become_at(RecordState::Expired, run.now), None).await?;
+    let is_frozen = run.store.freeze_overage(&record.with_state_at(RecordState::Expired, run.now), None).await?;
     // The next settlement of the hour handles the usage that the record cannot hold.
     Ok(if is_frozen && sum.amount <= LARGEST { Settled::Done } else { Settled::Wait })
 }
 
 /// Finds the agreement in whose period an hour lies: the license's, or one that it renewed. `None` if the license has
-/// no agreement, while a start is not known, or if the hour is further back than [`LONGEST_CHAIN`] agreements.
+/// no agreement, while a start is not known, or if the hour is further back than [`MAX_AGREEMENT_CHAIN`] agreements.
 async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Option<Period>, StoreError> {
     let Some(current) = license.agreement() else { return Ok(None) };
     let mut agreement = current.clone();
-    for _ in 0..LONGEST_CHAIN {
+    for _ in 0..MAX_AGREEMENT_CHAIN {
         let Some((starts_at, previous)) = start(run, &agreement).await? else { return Ok(None) };
         match previous {
             Some(previous) if hour < UsageHour::of(starts_at) => agreement = previous,
@@ -152,7 +152,7 @@ async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, St
             return Ok(None);
         }
     };
-    let agreement = run.store.change_agreement(id, |agreement| agreement.know_start(start)).await?;
+    let agreement = run.store.change_agreement(id, |agreement| agreement.apply_start(start)).await?;
     Ok(agreement.starts_at.map(|start| (start, agreement.previous)))
 }
 

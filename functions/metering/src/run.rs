@@ -27,13 +27,13 @@ use crate::Mode;
 const RESERVE: Duration = Duration::from_secs(40);
 
 /// The time before a month's window closes from which a pending record of the month needs an operator.
-const CLOSES_SOON: SignedDuration = SignedDuration::from_mins(10);
+const CLOSES_SOON_PERIOD: SignedDuration = SignedDuration::from_mins(10);
 
 /// The most closed licenses of a product that a run remembers.
-const MOST_CLOSED: usize = 5;
+const MAX_REMEMBERED_LICENSES: usize = 5;
 
 /// The time that measuring the backlog may take.
-const MEASURING: Duration = Duration::from_secs(10);
+const BACKLOG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One run.
 pub(crate) struct Run<'a> {
@@ -177,7 +177,7 @@ impl<'a> Run<'a> {
     pub(crate) fn closed(&self, license: License) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let of_product = left.closed.entry(license.product).or_default();
-        if of_product.len() < MOST_CLOSED {
+        if of_product.len() < MAX_REMEMBERED_LICENSES {
             of_product.push(license.id);
         }
     }
@@ -206,9 +206,9 @@ impl<'a> Run<'a> {
         values.insert(Metric::RunsCompleted, u64::from(done.is_ok()));
         values.insert(Metric::RunsFailed, u64::from(done.is_err()));
         metrics.write(self.now, &values);
-        if metrics.are_read() {
+        if metrics.is_enabled() {
             // This reads the table, which may take the rest of the time: the counts are written already.
-            match tokio::time::timeout(MEASURING, self.backlog()).await {
+            match tokio::time::timeout(BACKLOG_TIMEOUT, self.backlog()).await {
                 Ok(Ok(backlog)) => metrics.write(self.now, &backlog),
                 Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "the backlog was not measured"),
                 Err(_) => tracing::warn!(run = self.id, "the backlog is too large to be measured"),
@@ -250,7 +250,8 @@ impl<'a> Run<'a> {
             u64::try_from(age).unwrap_or_default()
         };
         let oldest = of_hour.first_key_value().map(|(hour, _)| hour.start());
-        let closes_soon = |hour: &UsageHour| hour.month().window_closes().duration_since(self.now) <= CLOSES_SOON;
+        let closes_soon =
+            |hour: &UsageHour| hour.month().window_closes().duration_since(self.now) <= CLOSES_SOON_PERIOD;
         let held = shards.iter().map(|pending| pending.held).sum();
         let urgent: BTreeSet<LicenseId> = shards.into_iter().flat_map(|pending| pending.urgent).collect();
         let over = self.store.licenses(&urgent.into_iter().collect::<Vec<_>>()).await?;

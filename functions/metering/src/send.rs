@@ -315,7 +315,7 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
                 Some(buyer) => HourlyRecord {
                     buyer: Some(buyer),
                     not_before: run.now,
-                    ..record.become_at(RecordState::Sealed, run.now)
+                    ..record.with_state_at(RecordState::Sealed, run.now)
                 },
                 None => HourlyRecord {
                     state: RecordState::Held { reason: HoldReason::BuyerUnknown },
@@ -343,7 +343,7 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
 /// Ends a record without a call, and counts it.
 fn over(run: &Run<'_>, record: &HourlyRecord, state: RecordState) -> HourlyRecord {
     count(run, record, &state);
-    record.become_at(state, run.now)
+    record.with_state_at(state, run.now)
 }
 
 /// Returns `true` if another run's claim is still valid.
@@ -362,5 +362,5 @@ pub(crate) async fn put_off(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result
 }
 
 fn waits_until(run: &Run<'_>, record: &HourlyRecord) -> Timestamp {
-    record.tried_again_at(run.now.checked_add(WAITING).unwrap_or(run.now), run.now)
+    record.retry_at(run.now.checked_add(WAITING).unwrap_or(run.now), run.now)
 }

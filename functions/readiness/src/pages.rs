@@ -61,7 +61,7 @@ impl Internet {
         let what = without_secrets(&urls.sign_up);
         let sign_up = within(until, &what, async {
             let probe = probe.await?;
-            self.ask(Ask::get(urls.way_in(Door::SignUp, &probe.code))).await
+            self.ask(Ask::get(urls.entry_url(Door::SignUp, &probe.code))).await
         });
         let plan_change = async |tenant: String| {
             let url = described("urls.probe", urls.probe.as_ref())?;

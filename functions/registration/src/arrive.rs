@@ -16,7 +16,7 @@ use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::ResolveError;
 use stallkeeper::readiness::EvidenceKind;
-use stallkeeper::registration::{HANDOFF_LIFE, SESSION_COOKIE, SESSION_LIFE, Secret, Session};
+use stallkeeper::registration::{HANDOFF_LIFETIME, SESSION_COOKIE, SESSION_LIFETIME, Secret, Session};
 
 use crate::Context;
 use crate::failure::{Failed, Failure};
@@ -60,12 +60,12 @@ impl Context {
         let of_listing = |error| Failed::of(listing, error);
         let license = lifecycle::register(&self.store, &purchase).await.map_err(of_listing)?;
         let secret = Secret::random().map_err(|error| Failed::of(listing, error))?;
-        let over_at = self.store.clock().seconds().saturating_add(SESSION_LIFE.as_secs());
+        let over_at = self.store.clock().seconds().saturating_add(SESSION_LIFETIME.as_secs());
         let session = Session {
             license: license.id.clone(),
             product: license.product.clone(),
             over_at,
-            expires_at: over_at.saturating_add(HANDOFF_LIFE.as_secs()),
+            expires_at: over_at.saturating_add(HANDOFF_LIFETIME.as_secs()),
             handoff: None,
         };
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;
@@ -105,7 +105,7 @@ fn token(FormFields(fields): FormFields) -> Result<String, Failure> {
 /// Returns the cookie of a session. It is `Lax`, since the redirect that follows the POST of another site would not carry
 /// a `Strict` one.
 fn session_cookie(secret: &Secret) -> String {
-    let life = SESSION_LIFE.as_secs();
+    let life = SESSION_LIFETIME.as_secs();
     format!("{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life}", secret.reveal())
 }
 

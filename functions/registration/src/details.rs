@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use stallkeeper::http::extract::ReceivedAt;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
-use stallkeeper::listing::{ExtraField, FieldKind, Listing, Words, WrongAnswer, is_mail_address};
+use stallkeeper::listing::{ExtraField, FieldKind, InvalidAnswer, Listing, Words, is_mail_address};
 use stallkeeper::notification::OutboundEventKind;
-use stallkeeper::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
+use stallkeeper::registration::{Contact, Door, HANDOFF_LIFETIME, Handoff, MAX_NAME_CHARS, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
 
 use crate::Context;
@@ -75,7 +75,7 @@ impl Context {
         let of_listing = |error| Failed::of(&visit.listing, error);
         let id = &visit.license.id;
         let code = Secret::random().map_err(|error| Failed::of(&visit.listing, error))?;
-        let expires_at = self.store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
+        let expires_at = self.store.clock().seconds().saturating_add(HANDOFF_LIFETIME.as_secs());
         let mut version = visit.license.version;
         let written = loop {
             let known = self.store.contact(id).await.map_err(of_listing)?;
@@ -108,7 +108,7 @@ impl Context {
         let door = door(&license, asked);
         let (license, product) = (&license.id, &license.product);
         tracing::info!(%license, %product, ?door, counter = "registered", "Redirected a buyer to the application");
-        Ok(Redirect::to(visit.listing.urls.way_in(door, &code).as_str()).into_response())
+        Ok(Redirect::to(visit.listing.urls.entry_url(door, &code).as_str()).into_response())
     }
 }
 
@@ -251,7 +251,7 @@ fn wrong_text(text: &str, too_long: MessageId, control_characters: MessageId) ->
     if text.chars().any(char::is_control) {
         Some(control_characters)
     } else {
-        (text.chars().count() > LONGEST_NAME).then_some(too_long)
+        (text.chars().count() > MAX_NAME_CHARS).then_some(too_long)
     }
 }
 
@@ -268,15 +268,15 @@ pub(crate) fn words(words: &Words, language: Language) -> &str {
     }
 }
 
-fn wrong_answer(field: &ExtraField, wrong: WrongAnswer, language: Language) -> String {
+fn wrong_answer(field: &ExtraField, wrong: InvalidAnswer, language: Language) -> String {
     let label = words(&field.label, language);
     let id = match wrong {
-        WrongAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
-        WrongAnswer::Missing if field.kind == FieldKind::Choice => MessageId("error-answer-choice"),
-        WrongAnswer::Missing => MessageId("error-answer-missing"),
-        WrongAnswer::TooLong(_) => MessageId("error-answer-long"),
-        WrongAnswer::Characters => MessageId("error-answer-characters"),
-        WrongAnswer::NoChoice => MessageId("error-answer-choice"),
+        InvalidAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
+        InvalidAnswer::Missing if field.kind == FieldKind::Choice => MessageId("error-answer-choice"),
+        InvalidAnswer::Missing => MessageId("error-answer-missing"),
+        InvalidAnswer::TooLong(_) => MessageId("error-answer-long"),
+        InvalidAnswer::Characters => MessageId("error-answer-characters"),
+        InvalidAnswer::NoChoice => MessageId("error-answer-choice"),
     };
     texts(language).say_with(id.0, [("field", label), ("longest", &field.longest().to_string())])
 }
@@ -341,7 +341,7 @@ impl Field {
     pub(crate) fn longest(self) -> usize {
         match self {
             Self::Email => 254,
-            Self::Name | Self::Company => LONGEST_NAME,
+            Self::Name | Self::Company => MAX_NAME_CHARS,
         }
     }
 }

@@ -172,7 +172,7 @@ fn the_code_is_added_to_whatever_url_the_application_has() {
         ("https://app.example.com/#/in", format!("https://app.example.com/?code={revealed}#/in")),
     ] {
         listing.urls.sign_up = url.parse().unwrap();
-        assert_eq!(listing.urls.way_in(Door::SignUp, &code).as_str(), expected);
+        assert_eq!(listing.urls.entry_url(Door::SignUp, &code).as_str(), expected);
     }
-    assert!(listing.urls.way_in(Door::SignIn, &code).as_str().starts_with("https://app.example.com/sign-in?code="));
+    assert!(listing.urls.entry_url(Door::SignIn, &code).as_str().starts_with("https://app.example.com/sign-in?code="));
 }

@@ -23,7 +23,7 @@ use message::{Message, Unreadable};
 
 /// The receive count of a message from which AWS's answer is believed even if it seemed premature. With the queue's
 /// visibility timeout that is a few minutes after the update.
-const BELIEVED_FROM: u32 = 3;
+const FINAL_RECEIVE_COUNT: u32 = 3;
 
 /// The time that one message may take: less than the function's timeout, so that a slow message fails alone and does
 /// not return the whole batch.
@@ -46,7 +46,7 @@ enum Outcome {
     /// The product's listing is of the mode that gets other events.
     OtherMode,
     /// No license depends on the message.
-    NotHeeded,
+    Ignored,
 }
 
 /// The reason why a message must be delivered again.
@@ -59,7 +59,7 @@ enum Failure {
     #[error(transparent)]
     Refresh(#[from] RefreshError),
     #[error("it took too long")]
-    TookTooLong,
+    Timeout,
     #[error("AWS shows no entitlements yet")]
     EntitlementsTooEarly,
     #[error("the agreement is said to have ended, and AWS still shows it as active")]
@@ -75,7 +75,7 @@ impl Failure {
             Self::Unreadable(_) => "unreadable",
             Self::Store(_) => "store",
             Self::Refresh(_) => "refresh",
-            Self::TookTooLong => "took_too_long",
+            Self::Timeout => "took_too_long",
             Self::EntitlementsTooEarly => "entitlements_too_early",
             Self::EndTooEarly => "end_too_early",
             Self::AgreementTooEarly => "agreement_too_early",
@@ -98,7 +98,7 @@ impl Subscription {
         self.store.note_outcomes("subscription", self.marketplace.take_outcomes()).await;
         for (message, heard) in event.records.iter().zip(heard) {
             let id = message.message_id.clone().unwrap_or_default();
-            match heard.unwrap_or(Err(Failure::TookTooLong)) {
+            match heard.unwrap_or(Err(Failure::Timeout)) {
                 Ok(heard) => tracing::info!(message = id, outcome = ?heard, counter = "news", "heard"),
                 Err(failure) => {
                     let code = failure.code();
@@ -125,7 +125,7 @@ impl Subscription {
             }
             Message::Other(name) => {
                 tracing::info!(name, counter = "news_not_heeded", "news that no license depends on");
-                Ok(Outcome::NotHeeded)
+                Ok(Outcome::Ignored)
             }
         }
     }
@@ -141,7 +141,7 @@ impl Subscription {
         if !lifecycle::fits(&listing, update) && self.store.license(&update.license).await?.is_none() {
             match Box::pin(lifecycle::continues_moved_license(&self.store, update)).await? {
                 Continues::Yes => {}
-                Continues::NotYetKnown if receives < BELIEVED_FROM => return Err(Failure::AgreementTooEarly),
+                Continues::NotYetKnown if receives < FINAL_RECEIVE_COUNT => return Err(Failure::AgreementTooEarly),
                 Continues::NotYetKnown | Continues::No => return Ok(Outcome::OtherMode),
             }
         }
@@ -149,8 +149,8 @@ impl Subscription {
         if !entitlements || !listing.pricing.has_entitlements() {
             return Ok(Outcome::Kept);
         }
-        let believe_empty = receives >= BELIEVED_FROM;
-        match lifecycle::refresh_entitlements(&self.store, &self.marketplace, &license, believe_empty).await? {
+        let accept_empty = receives >= FINAL_RECEIVE_COUNT;
+        match lifecycle::refresh_entitlements(&self.store, &self.marketplace, &license, accept_empty).await? {
             Refreshed::Kept => Ok(Outcome::Kept),
             Refreshed::EmptyTooEarly => Err(Failure::EntitlementsTooEarly),
         }
@@ -166,7 +166,7 @@ impl Subscription {
             event.status = self.confirm_end(&event, receives).await?;
         }
         let products = lifecycle::apply_agreement_event(&self.store, &event).await?;
-        if amends || event.status.goes_on() {
+        if amends || event.status.continues() {
             let noted =
                 products.iter().map(|product| self.store.note_evidence(product, EvidenceKind::AgreementChanged));
             join_all(noted).await;
@@ -183,7 +183,7 @@ impl Subscription {
             return Ok(event.status);
         }
         match self.marketplace.agreement_status(&event.agreement).await {
-            Ok(Some(AgreementStatus::Active)) if receives < BELIEVED_FROM => Err(Failure::EndTooEarly),
+            Ok(Some(AgreementStatus::Active)) if receives < FINAL_RECEIVE_COUNT => Err(Failure::EndTooEarly),
             Ok(Some(status)) => Ok(status),
             Ok(None) => Ok(event.status),
             Err(error) => {

@@ -11,7 +11,7 @@ use crate::event::{self, EventSchema, Unreadable};
 use crate::rows;
 
 /// How many events a request may have.
-pub(crate) const MOST_EVENTS: usize = 500;
+pub(crate) const MAX_EVENTS: usize = 500;
 
 /// The content types that are taken, as an `Accept` header writes them.
 pub(crate) const ACCEPTED: &str = "application/json, text/csv";
@@ -63,7 +63,7 @@ fn read_envelope(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
         return Err(invalid(format!("`{}` is not known here", shortened(unknown))));
     }
     match events {
-        Some(Value::Array(events)) if (1..=MOST_EVENTS).contains(&events.len()) => {
+        Some(Value::Array(events)) if (1..=MAX_EVENTS).contains(&events.len()) => {
             Ok(events.iter().map(|event| ParsedEvent { line: None, event: event::read(event) }).collect())
         }
         Some(Value::Array(events)) => Err(invalid(format!("there are {} events", events.len()))),

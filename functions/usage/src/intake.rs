@@ -28,7 +28,7 @@ use crate::licenses::{Licenses, Resolved};
 use crate::result::{EventResult, Report};
 
 /// How many facts of a request that came late are written at once.
-const LATE_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_LATE_WRITES: usize = 16;
 
 /// Things with the index in the request of the event that each is of.
 pub(crate) type Indexed<T> = Vec<(usize, T)>;
@@ -226,7 +226,7 @@ impl Context {
             }
             (index, if refused.may_be_on_its_way { refused.result.not_yet() } else { refused.result })
         });
-        results.buffer_unordered(LATE_AT_ONCE).collect().await
+        results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).collect().await
     }
 
     /// What is answered to an event that was taken in under its key; none if it was not, or that cannot be told.
@@ -278,7 +278,7 @@ impl Context {
         let results = stream::iter(facts.into_values()).map(async |reported: Indexed<UsageEvent>| {
             if dry_run { self.try_late(reported).await } else { self.write_late(reported).await }
         });
-        results.buffer_unordered(LATE_AT_ONCE).concat().await
+        results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).concat().await
     }
 
     /// Writes the late events of one fact.

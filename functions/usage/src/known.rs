@@ -13,10 +13,10 @@ use stallkeeper::usage::UsageEvent;
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// How many hours' markers are remembered at most before they are forgotten.
-const MOST_MARKERS: usize = 100_000;
+const MAX_MARKERS: usize = 100_000;
 
 /// How many licenses are remembered at most before they are forgotten.
-const MOST_LICENSES: usize = 20_000;
+const MAX_LICENSES: usize = 20_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Known {
     /// Remembers a license as it was read. That one is unknown is not remembered.
     pub(crate) fn remember_license(&self, id: &LicenseId, license: Option<&License>, read_at: Timestamp) {
         let mut known = lock(&self.licenses);
-        if known.len() >= MOST_LICENSES {
+        if known.len() >= MAX_LICENSES {
             known.clear();
         }
         match license {
@@ -54,7 +54,7 @@ impl Known {
     /// Remembers markers that were written.
     pub(crate) fn remember(&self, marked: HashSet<(LicenseId, UsageHour)>) {
         let mut known = lock(&self.marked);
-        if known.len() >= MOST_MARKERS {
+        if known.len() >= MAX_MARKERS {
             known.clear();
         }
         known.extend(marked);

@@ -15,7 +15,7 @@ use crate::intake::Indexed;
 use crate::known::Known;
 
 /// How many licenses of a request are read at once.
-const READ_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_READS: usize = 16;
 
 /// The licenses of a request with the listings of their products. What could not be read is missing in them; none
 /// stands for what the table does not have.
@@ -130,8 +130,9 @@ impl Licenses {
 
     /// Reads licenses as the table has them at this moment, and the listings of all that are known then.
     async fn read(&mut self, ids: BTreeSet<LicenseId>, store: &Store, known: &Known, now: Timestamp) {
-        let mut under_way =
-            stream::iter(ids).map(async |id: LicenseId| (store.license(&id).await, id)).buffer_unordered(READ_AT_ONCE);
+        let mut under_way = stream::iter(ids)
+            .map(async |id: LicenseId| (store.license(&id).await, id))
+            .buffer_unordered(MAX_CONCURRENT_READS);
         while let Some((read, id)) = under_way.next().await {
             match read {
                 Ok(license) => {

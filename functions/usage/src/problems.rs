@@ -238,7 +238,7 @@ pub(crate) async fn requeue(
     let now = context.store.clock().now();
     let before = context.store.record(&name).await?.ok_or_else(|| record_unknown(&name))?;
     context.may_be_requeued(&before, now)?;
-    let after = HourlyRecord { not_before: now, ..before.become_at(RecordState::Sealed, now) };
+    let after = HourlyRecord { not_before: now, ..before.with_state_at(RecordState::Sealed, now) };
     let was = [
         ("state", before.state.name().to_owned()),
         ("reason", reason_of(&before.state)),

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row};
 
-use crate::body::{MOST_EVENTS, ParsedEvent};
+use crate::body::{MAX_EVENTS, ParsedEvent};
 use crate::event::{Unreadable, read_fields};
 
 /// The columns: the fields of an event, and tags.
@@ -23,7 +23,7 @@ const TAG: &str = "tag:";
 
 /// Reads the events of a file.
 pub(crate) fn read(text: &str) -> Result<Vec<ParsedEvent>, InvalidCsv> {
-    let file = CsvFile::read(text, &COLUMNS, MOST_EVENTS)?;
+    let file = CsvFile::read(text, &COLUMNS, MAX_EVENTS)?;
     let parsed = file.rows().map(|(line, row)| {
         let event = match row {
             Ok(row) => read_fields(&fields(row)),

@@ -95,7 +95,7 @@ impl Stack {
         let limit = RECONCILIATION_TIME_LIMIT;
         let run = async move {
             match anew {
-                true => reconciliation.run_anew(limit).await,
+                true => reconciliation.run_restarted(limit).await,
                 false => reconciliation.run(limit).await,
             }
         };

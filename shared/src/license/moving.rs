@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{INTAKE_HAS_SEEN, License};
+use super::{INTAKE_PROPAGATION_TIME, License};
 use crate::ids::{AccountId, AgreementId, LicenseArn};
 use crate::time::UsageHour;
 
@@ -91,9 +91,9 @@ impl Moving {
     /// A cancelled move and a return are not planned. While an instance that does not know of them may still accept
     /// usage under the license, such usage has to wait.
     pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
-        let back_since = |noted: Timestamp| match noted + INTAKE_HAS_SEEN {
-            seen if now < seen => Key::NotNow,
-            seen if time < seen => Key::CustomerUnlessKnown,
+        let back_since = |noted: Timestamp| match noted + INTAKE_PROPAGATION_TIME {
+            propagated if now < propagated => Key::NotNow,
+            propagated if time < propagated => Key::CustomerUnlessKnown,
             _ => Key::Customer,
         };
         if let Some(cancelled) = self.cancelled_at {
@@ -122,7 +122,7 @@ impl License {
     }
 
     /// Cancels a planned move of a buyer who left before its hour.
-    pub(super) fn cancel_move_of_one_who_left(&mut self, now: Timestamp) {
+    pub(super) fn cancel_move_of_ended_license(&mut self, now: Timestamp) {
         let usage_until = self.usage_until();
         if let Some(moving) = self.moving.as_mut().filter(|moving| moving.is_planned())
             && usage_until.is_some_and(|until| until < moving.at.start())

@@ -159,7 +159,7 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     }
     license.tenant = Some(customer.tenant.clone());
     license.customer = license.customer.take().or_else(|| customer.identifier.clone());
-    license.know_buyer(customer.account.as_ref(), customer.arn.as_ref());
+    license.complete_buyer(customer.account.as_ref(), customer.arn.as_ref());
     license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
     license.registered_at = license.registered_at.or(customer.since).or(Some(now));
     // Nothing shows that its payment has failed, or that it has ended.

@@ -7,12 +7,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{LicenseUpdate, change, follow_agreement, inherit, licenses_following, see_agreement};
-use crate::agreement::{Agreement, AgreementLook, AgreementStatus, ObservedStatus};
+use super::{LicenseUpdate, apply_agreement_observation, change, follow_agreement, inherit, licenses_following};
+use crate::agreement::{Agreement, AgreementObservation, AgreementStatus, ObservedStatus};
 use crate::ids::LicenseId;
 use crate::license::{License, LicenseEvent, Moving, ObservedInForce, Return, Succession};
-use crate::marketplace::{AgreementAtAws, Marketplace, MarketplaceError};
-use crate::metering::window_of;
+use crate::marketplace::{DescribedAgreement, Marketplace, MarketplaceError};
+use crate::metering::window_closes_of;
 use crate::store::{Store, StoreError};
 use crate::time::UsageHour;
 
@@ -38,7 +38,7 @@ pub enum MoveError {
 /// waits, and has no tenant and no usage of its own.
 pub(super) async fn prepare_move(store: &Store, old: &License, moving: &Moving) -> Result<License, StoreError> {
     let license = change(store, moving.arn.id(), &old.product, |license| {
-        license.know_buyer(Some(&moving.account), Some(&moving.arn));
+        license.complete_buyer(Some(&moving.account), Some(&moving.arn));
         license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
         license.predecessor.get_or_insert_with(|| old.id.clone());
         if license.metered_from.is_none() || license.first_active().is_none() {
@@ -80,13 +80,13 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     if let Some(ending) = &mut ending {
         // AWS reports that the agreement has ended, and the customer key may know the time.
         let left = ending.starts_at.and_then(|began| old.unsubscribed_since(began));
-        ending.seen.at = left.unwrap_or(ending.seen.at).min(ending.seen.at);
-        see_agreement(store, ending).await?;
+        ending.observed.at = left.unwrap_or(ending.observed.at).min(ending.observed.at);
+        apply_agreement_observation(store, ending).await?;
     }
     let target = prepare_move(store, &old, &moving).await?;
     // AWS's answer about the agreement may have ended the customer key, and so cancelled the move.
     let Some((old, moving)) = planned(store, id).await? else { return Ok(()) };
-    let ended_at = target.usage_until().or(ending.as_ref().map(|ending| ending.seen.at));
+    let ended_at = target.usage_until().or(ending.as_ref().map(|ending| ending.observed.at));
     if ended_at.is_some_and(|ended_at| ended_at < moving.at.start()) && !old.state_at(now).has_ended() {
         return Ok(cancel_move(store, id, &moving, "the license that it moves to has ended").await?);
     }
@@ -109,7 +109,7 @@ async fn ask_aws(
     id: &LicenseId,
     moving: &Moving,
     now: Timestamp,
-) -> Result<Option<AgreementAtAws>, MarketplaceError> {
+) -> Result<Option<DescribedAgreement>, MarketplaceError> {
     match marketplace.agreement(&moving.agreement).await {
         Err(error) if now >= waits_until(moving) => {
             let error = crate::aws::chain(&error);
@@ -128,7 +128,7 @@ async fn planned(store: &Store, id: &LicenseId) -> Result<Option<(License, Movin
 
 /// Returns the moment until which a move waits for AWS to answer.
 fn waits_until(moving: &Moving) -> Timestamp {
-    let closes = window_of(moving.at);
+    let closes = window_closes_of(moving.at);
     closes.checked_sub(STOPS_WAITING).unwrap_or(closes)
 }
 
@@ -215,14 +215,15 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
     let began = agreement.as_ref().and_then(|agreement| agreement.starts_at);
     let left = match moving.is_in_effect() {
         true => old.unsubscribed_since(began.unwrap_or(moving.at.start())),
-        false => began.and_then(|began| old.unsubscribed_since(began)).or(old.ended_by_itself_at()),
+        false => began.and_then(|began| old.unsubscribed_since(began)).or(old.own_end_at()),
     };
     // The buyer's unsubscription is the exact time of an ending that AWS showed only later.
     let ended_at = agreement.as_ref().and_then(Agreement::ended_at);
     if let Some(at) = left.filter(|left| ended_at.is_none_or(|ended_at| *left < ended_at)) {
-        let seen = ObservedStatus { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
-        let look = AgreementLook { agreement: followed.clone(), seen, previous: None, starts_at: None };
-        see_agreement(store, &look).await?;
+        let observed = ObservedStatus { observed_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
+        let observation =
+            AgreementObservation { agreement: followed.clone(), observed, previous: None, starts_at: None };
+        apply_agreement_observation(store, &observation).await?;
     }
     subscribe_again(store, &old.id).await
 }
@@ -246,7 +247,7 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
             false => Ok(()),
         };
     }
-    if old.ended_by_itself_at().is_none() { leave_at(store, &old.id, at).await } else { Ok(()) }
+    if old.own_end_at().is_none() { leave_at(store, &old.id, at).await } else { Ok(()) }
 }
 
 /// Writes the time at which the agreement behind a customer key ended.
@@ -282,7 +283,7 @@ async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError
     let Some(old) = store.license(id).await? else { return Ok(()) };
     let Some(moving) = old.moving.as_ref().filter(|moving| moving.is_in_effect()) else { return Ok(()) };
     let license = store.license(moving.arn.id()).await?;
-    let Some(left) = license.and_then(|license| license.ended_by_itself_at()) else { return Ok(()) };
+    let Some(left) = license.and_then(|license| license.own_end_at()) else { return Ok(()) };
     let again = |row: Option<License>| {
         let mut row = row.filter(|row| row.moving.as_ref() == Some(moving))?;
         let at = row.history.subscribed.as_ref().map(|subscribed| subscribed.at).filter(|at| *at > left)?;

@@ -7,11 +7,11 @@ use crate::entitlement::{Entitlement, Value};
 use crate::ids::LicenseId;
 use crate::license::{License, LicenseEvent, ObservedInForce};
 use crate::listing::Listing;
-use crate::registration::{Door, HANDOFF_LIFE, Handoff, Secret, Session};
+use crate::registration::{Door, HANDOFF_LIFETIME, Handoff, Secret, Session};
 use crate::store::{Also, Change, Store, StoreError};
 
 /// The lifetime of a probe.
-const PROBE_LIFE: SignedDuration = SignedDuration::from_hours(24);
+const PROBE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// A license for testing a stack and an application as a buyer uses them.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Probe {
 /// # Errors
 ///
 /// Fails when the table or the system's random source does not answer.
-pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<Probe, StoreError> {
+pub async fn create_probe(store: &Store, listing: &Listing, door: Door) -> Result<Probe, StoreError> {
     let random = || Secret::random().map_err(|error| StoreError::Unavailable(Box::new(error)));
     let (code, session) = (random()?, random()?);
     let now = store.clock().now();
@@ -42,9 +42,9 @@ pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<
         .map(|dimension| Entitlement { dimension: dimension.key.clone(), value: Value::Integer(1), expires_at: None })
         .collect();
     probe.entitlements_read_at = Some(now);
-    probe.expires_at = now.checked_add(PROBE_LIFE).ok().map(Timestamp::as_second);
+    probe.expires_at = now.checked_add(PROBE_LIFETIME).ok().map(Timestamp::as_second);
     // A code is valid as long as its session has made no newer one.
-    let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
+    let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFETIME.as_secs());
     let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
     let handoff = Also::Handoff(code.hash(), handoff);
     let made = |_| Some(Change { license: probe.clone(), events: Vec::new(), also: vec![handoff.clone()] });

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use aws_config::SdkConfig;
 use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
-pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
+pub use agreement::{AgreementPage, Agreements, DescribedAgreement, FoundAgreement};
 pub use catalog::{
     Catalog, DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws, PublicRequest,
 };
@@ -112,8 +112,8 @@ where
 /// An answer from AWS that its documentation does not allow.
 #[derive(Debug, thiserror::Error)]
 #[error("AWS Marketplace's answer has {0}")]
-struct OddAnswer(String);
+struct UnexpectedResponse(String);
 
 fn odd(what: impl std::fmt::Display) -> MarketplaceError {
-    MarketplaceError::Unavailable(Box::new(OddAnswer(what.to_string())))
+    MarketplaceError::Unavailable(Box::new(UnexpectedResponse(what.to_string())))
 }

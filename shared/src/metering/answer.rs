@@ -116,5 +116,5 @@ pub fn next_attempt(record: &HourlyRecord, now: Timestamp) -> Timestamp {
     let minutes = i64::from(record.attempts).clamp(1, 15);
     let wait = if record.is_urgent(now) { minutes.min(3) } else { minutes };
     let wanted = now.checked_add(SignedDuration::from_mins(wait)).unwrap_or(Timestamp::MAX);
-    record.tried_again_at(wanted, now)
+    record.retry_at(wanted, now)
 }

@@ -1,6 +1,6 @@
 //! The packing of records into calls.
 
-use super::{BATCH, HourlyRecord, LARGEST_CALL};
+use super::{BATCH, HourlyRecord, MAX_CALL_BYTES};
 
 /// Packs records into calls, in their order: at most 25 records a call, below 1 MB, of one product and one style.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Packer {
             self.open.push(OpenCall { size, records: vec![record] });
             return None;
         };
-        if call.size + size >= LARGEST_CALL {
+        if call.size + size >= MAX_CALL_BYTES {
             call.size = size;
             return Some(std::mem::replace(&mut call.records, vec![record]));
         }

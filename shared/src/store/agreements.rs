@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::{RACES, Store, StoreError, backoff, is_race, keys, unavailable, write};
+use super::{RACES, Store, StoreError, backoff, is_conflict_code, keys, unavailable, write};
 use crate::agreement::Agreement;
 use crate::ids::{AgreementId, LicenseId};
 
@@ -56,7 +56,7 @@ impl Store {
                 .await;
             match written {
                 Ok(_) => return Ok(agreement),
-                Err(error) if is_race(error.code()) => {}
+                Err(error) if is_conflict_code(error.code()) => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }

@@ -25,18 +25,18 @@ use crate::readiness::{Evidence, EvidenceKind, PermissionSeen};
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The time after which a note is tried again that was not written, or whose write was not confirmed.
-const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+const RETRY_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The time that an outcome is remembered. It is short, since another process may have noted a refusal that has been
 /// fixed meanwhile.
-const OUTCOME_IS_FRESH: SignedDuration = SignedDuration::from_mins(10);
+const OUTCOME_CACHE_TTL: SignedDuration = SignedDuration::from_mins(10);
 
 /// The time that a run is remembered.
-const RUN_IS_FRESH: SignedDuration = SignedDuration::from_mins(30);
+const RUN_CACHE_TTL: SignedDuration = SignedDuration::from_mins(30);
 
 /// The time that the process remembers that every listing has evidence of a kind. A new listing gets its evidence soon
 /// after that.
-const ALL_ARE_NOTED: SignedDuration = SignedDuration::from_mins(10);
+const ALL_NOTED_CACHE_TTL: SignedDuration = SignedDuration::from_mins(10);
 
 /// The notes of this process.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +57,7 @@ impl Noted {
         if noted.get(at).is_some_and(|note| note.said == said && now < note.until) {
             return false;
         }
-        noted.insert(at.to_owned(), Note { said, until: after(now, TRIED_AGAIN) });
+        noted.insert(at.to_owned(), Note { said, until: after(now, RETRY_DELAY) });
         true
     }
 
@@ -97,7 +97,7 @@ impl Store {
         match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(self.all_listings())).await {
             Ok(Ok(listings)) => {
                 join_all(listings.iter().map(|listing| self.note_evidence(&listing.product_code, kind))).await;
-                self.noted.done(&about, true, after(now, ALL_ARE_NOTED));
+                self.noted.done(&about, true, after(now, ALL_NOTED_CACHE_TTL));
             }
             Ok(Err(error)) => not_noted(&about, &chain(&error)),
             Err(_) => not_noted(&about, "it took too long"),
@@ -137,7 +137,7 @@ impl Store {
                 .expression_attribute_values(":now", text(now))
                 .expression_attribute_values(":today", AttributeValue::S(today.date.clone()))
         };
-        self.note(&key, is_allowed, after(now, OUTCOME_IS_FRESH), request).await;
+        self.note(&key, is_allowed, after(now, OUTCOME_CACHE_TTL), request).await;
     }
 
     /// Notes all outcomes of a function.
@@ -176,7 +176,7 @@ impl Store {
                 .expression_attribute_names("#at", "at")
                 .expression_attribute_values(":now", text(now))
         };
-        self.note(&key, true, after(now, RUN_IS_FRESH), request).await;
+        self.note(&key, true, after(now, RUN_CACHE_TTL), request).await;
     }
 
     /// Returns the time of the last run of each scheduled job, accurate to half an hour.

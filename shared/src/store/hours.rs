@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::Key;
 use super::usage::{Marker, after, place};
-use super::{Store, StoreError, is_race, keys, read, unavailable};
+use super::{Store, StoreError, is_conflict_code, keys, read, unavailable};
 use crate::ids::LicenseId;
 use crate::time::UsageHour;
 
@@ -119,7 +119,7 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the table does not answer.
-    pub async fn which_have_usage(
+    pub async fn filter_with_usage(
         &self,
         hour: UsageHour,
         licenses: &[LicenseId],
@@ -238,7 +238,7 @@ impl Store {
             .send()
             .await;
         match cleared {
-            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            Err(error) if !is_conflict_code(error.code()) => Err(unavailable(error)),
             _ => Ok(()),
         }
     }

@@ -239,7 +239,7 @@ pub(crate) fn all_pending() -> (String, String) {
 }
 
 /// Returns the sort keys before and after the pending records that are sent before others.
-pub(crate) fn all_pressing() -> (String, String) {
+pub(crate) fn all_urgent() -> (String, String) {
     (rank(Rank::Pressing).to_owned(), rank(Rank::Usual).to_owned())
 }
 

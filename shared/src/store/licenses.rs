@@ -128,7 +128,7 @@ impl Store {
             for item in &also {
                 writes.push(self.also_write(item)?);
             }
-            if self.write_unless_lost(writes).await? {
+            if self.transact_unless_lost(writes).await? {
                 return Ok(Some(license));
             }
         }

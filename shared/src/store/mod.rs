@@ -56,7 +56,7 @@ type Item = HashMap<String, AttributeValue>;
 pub struct IndexKey(Item);
 
 /// The most items of one BatchGetItem.
-const MOST_GETS: usize = 100;
+const MAX_BATCH_GET_KEYS: usize = 100;
 
 /// The most attempts at one operation, each from newer data, before it is given up for now.
 const RACES: u32 = 20;
@@ -129,7 +129,7 @@ impl Store {
 
     /// Reads items by their keys, consistently, in no order. Items that do not exist are left out.
     async fn get_many(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let chunks = keys.chunks(MOST_GETS).map(|chunk| self.get_batch(chunk.to_vec()));
+        let chunks = keys.chunks(MAX_BATCH_GET_KEYS).map(|chunk| self.get_batch(chunk.to_vec()));
         Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
     }
 
@@ -223,17 +223,17 @@ impl Store {
     }
 
     /// Builds a transaction's delete of an item, if it exists.
-    fn take_away(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+    fn delete_item(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(licenses::unbuildable)?).build())
     }
 
     /// Makes writes in one transaction. Returns `false`, and writes nothing, if one of their conditions does not hold
     /// or another write came first.
-    async fn write_unless_lost(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+    async fn transact_unless_lost(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
+            Err(error) if error.as_service_error().is_some_and(is_conflict) => Ok(false),
             Err(error) => Err(unavailable(error)),
         }
     }
@@ -284,7 +284,7 @@ fn attribute<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
 
 /// Returns `true` if a write failed because another write came first. The write must be computed again from the current
 /// row.
-fn is_race(code: Option<&str>) -> bool {
+fn is_conflict_code(code: Option<&str>) -> bool {
     matches!(
         code,
         Some(
@@ -297,13 +297,13 @@ fn is_race(code: Option<&str>) -> bool {
 }
 
 /// Returns `true` if a transaction failed for such a reason, and for no other.
-fn is_lost_race(error: &TransactWriteItemsError) -> bool {
+fn is_conflict(error: &TransactWriteItemsError) -> bool {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
             let mut codes = cancelled.cancellation_reasons().iter().map(|reason| reason.code());
-            codes.all(|code| matches!(code, None | Some("None")) || is_race(code))
+            codes.all(|code| matches!(code, None | Some("None")) || is_conflict_code(code))
         }
-        other => is_race(other.code()),
+        other => is_conflict_code(other.code()),
     }
 }
 

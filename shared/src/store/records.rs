@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::keys::{Rank, Work};
 use super::usage::after;
 use super::{
-    IndexKey, Item, ProblemKind, Store, StoreError, attribute, is_race, keys, read, unavailable, values, write,
+    IndexKey, Item, ProblemKind, Store, StoreError, attribute, is_conflict_code, keys, read, unavailable, values, write,
 };
 use crate::ids::LicenseId;
 use crate::metering::{AcceptedBy, BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
@@ -24,7 +24,7 @@ pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// The most bytes of records in one transaction. A transaction holds 4 MB at most, and several are under way at the
 /// same time.
-const LARGEST_TRANSACTION: usize = 500_000;
+const MAX_TRANSACTION_ITEMS: usize = 500_000;
 
 /// The most due records of a shard in one page.
 const DUE_PAGE: i32 = 500;
@@ -73,7 +73,7 @@ impl Store {
         for chunk in chunks(records, HourlyRecord::size) {
             let puts: Vec<Put> = chunk.iter().map(|record| self.frozen(record)).collect::<Result<_, _>>()?;
             let writes = puts.iter().map(|put| TransactWriteItem::builder().put(put.clone()).build()).collect();
-            if self.write_unless_lost(writes).await? {
+            if self.transact_unless_lost(writes).await? {
                 frozen.extend(chunk.iter().map(|_| true));
             } else {
                 // One of them exists already, from an earlier run: write each record separately.
@@ -178,7 +178,7 @@ impl Store {
     ///
     /// Fails when the table does not answer.
     pub async fn urgent_records(&self, shard: u8) -> Result<Vec<HourlyRecord>, StoreError> {
-        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pressing(), None, DUE_PAGE).await?;
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_urgent(), None, DUE_PAGE).await?;
         Ok(due_page(items, next).records)
     }
 
@@ -254,7 +254,7 @@ impl Store {
             claimed.push(next);
         }
         let writes = writes.into_iter().map(|update| TransactWriteItem::builder().update(update).build()).collect();
-        Ok(self.write_unless_lost(writes).await?.then_some(claimed))
+        Ok(self.transact_unless_lost(writes).await?.then_some(claimed))
     }
 
     /// Writes the results of records. Each pair is a record as it was and as it is now. A record that another run has
@@ -269,7 +269,7 @@ impl Store {
                 chunk.iter().map(|(before, after)| self.update(before, after)).collect::<Result<_, _>>()?;
             let writes =
                 updates.iter().map(|update| TransactWriteItem::builder().update(update.clone()).build()).collect();
-            if !self.write_unless_lost(writes).await? {
+            if !self.transact_unless_lost(writes).await? {
                 for update in updates {
                     self.update_one(update).await?;
                 }
@@ -291,7 +291,7 @@ impl Store {
         let request = self.client.put_item().table_name(&self.table).set_item(Some(put.item));
         match request.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(true),
-            Err(error) if is_race(error.code()) => Ok(false),
+            Err(error) if is_conflict_code(error.code()) => Ok(false),
             Err(error) => Err(unavailable(error)),
         }
     }
@@ -393,7 +393,7 @@ fn chunks<T>(all: &[T], size_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &
         let mut size = 0;
         let fits = left.iter().take(BATCH).take_while(|one| {
             size += size_of(one);
-            size <= LARGEST_TRANSACTION
+            size <= MAX_TRANSACTION_ITEMS
         });
         // A single item always fits.
         let (chunk, rest) = left.split_at_checked(fits.count().max(1))?;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::keys::Key;
-use super::{Item, Store, StoreError, is_race, keys, pause, read, unavailable, write};
+use super::{Item, Store, StoreError, is_conflict_code, keys, pause, read, unavailable, write};
 use crate::allocation::{Allocation, allocate};
 use crate::ids::{DimensionKey, LicenseId};
 use crate::ledger::{HourSum, LedgerItem, Source, Summing};
@@ -25,10 +25,10 @@ use crate::usage::{KeyHash, Quantity, UsageEvent};
 const BATCH: usize = 25;
 
 /// The most BatchWriteItems of one request that are under way at the same time.
-const BATCHES_AT_ONCE: usize = 8;
+const MAX_CONCURRENT_BATCHES: usize = 8;
 
 /// The most events of an hour in one page.
-const SUMMED_TOGETHER: i32 = 1000;
+const SUM_CONCURRENCY: i32 = 1000;
 
 /// The most attempts at one batch of a BatchWriteItem, with what the last attempt left unprocessed.
 const ROUNDS: u32 = 5;
@@ -217,7 +217,7 @@ impl Store {
             .await;
         match written {
             Ok(_) => Ok(LatePut::Written),
-            Err(error) if is_race(error.code()) => {
+            Err(error) if is_conflict_code(error.code()) => {
                 let known = self.usage_of_key(event).await?;
                 known.map(LatePut::Known).ok_or_else(|| StoreError::Contended(key.pk))
             }
@@ -243,7 +243,7 @@ impl Store {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(keys::usage(license, hour)))
             .consistent_read(true)
-            .limit(SUMMED_TOGETHER)
+            .limit(SUM_CONCURRENCY)
             .into_paginator()
             .items()
             .send();
@@ -280,7 +280,7 @@ impl Store {
         let items: Vec<Item> = items.into_values().collect();
         let batches: Vec<Vec<Item>> = items.chunks(BATCH).map(<[Item]>::to_vec).collect();
         let mut under_way =
-            stream::iter(batches).map(|batch| self.write_until_taken(batch)).buffer_unordered(BATCHES_AT_ONCE);
+            stream::iter(batches).map(|batch| self.write_until_taken(batch)).buffer_unordered(MAX_CONCURRENT_BATCHES);
         while let Some(left) = under_way.next().await {
             for item in &left {
                 written.remove(&place(item));

@@ -28,7 +28,7 @@ pub async fn reconcile_all(world: &Arc<World>, stack: &Arc<Stack>, anew: bool) {
     world.tell(|| format!("reconciliation of {}", stack.stage.as_str()));
     let limit = RECONCILIATION.time_limit;
     let run = async move |function: Arc<Reconciliation>| match anew {
-        true => function.run_anew(limit).await,
+        true => function.run_restarted(limit).await,
         false => function.run(limit).await,
     };
     match world.run_in(&stack.reconciliation, limit, (0.12, 300), run).await {

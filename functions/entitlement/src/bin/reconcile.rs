@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     let handler = |event: LambdaEvent<Value>| async move {
         let left = aws::time_left(event.context.deadline(), TIME_LIMIT);
         let anew = event.payload.get("anew").and_then(Value::as_bool) == Some(true);
-        let report = if anew { function.run_anew(left).await? } else { function.run(left).await? };
+        let report = if anew { function.run_restarted(left).await? } else { function.run(left).await? };
         Ok::<Report, Error>(report)
     };
     run(service_fn(handler)).await

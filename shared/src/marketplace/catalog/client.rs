@@ -23,10 +23,10 @@ const AT_ONCE: usize = 4;
 
 /// The most offers for named accounts that are requested. They only have to be told apart from an offer for everyone,
 /// and a seller may have hundreds.
-const MOST_PRIVATE: usize = 5;
+const MAX_PRIVATE_OFFERS: usize = 5;
 
 /// The most change sets that are searched for a request to become public, newest first.
-const MOST_CHANGE_SETS: usize = 100;
+const MAX_CHANGE_SETS: usize = 100;
 
 /// A client of AWS Marketplace's catalog, as its sellers read and change it.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Catalog {
         while let Some(page) = pages.next().await {
             for summary in page.map_err(read_error)?.entity_summary_list() {
                 private += usize::from(names_buyers(summary));
-                if !names_buyers(summary) || private <= MOST_PRIVATE {
+                if !names_buyers(summary) || private <= MAX_PRIVATE_OFFERS {
                     ids.extend(summary.entity_id().map(str::to_owned));
                 }
             }
@@ -124,11 +124,11 @@ impl Catalog {
                 let id = change_set.change_set_id().ok_or_else(|| odd("a change set without an id"))?;
                 ids.push(id.to_owned());
             }
-            if ids.len() >= MOST_CHANGE_SETS {
+            if ids.len() >= MAX_CHANGE_SETS {
                 break;
             }
         }
-        ids.truncate(MOST_CHANGE_SETS);
+        ids.truncate(MAX_CHANGE_SETS);
         Ok(ids)
     }
 

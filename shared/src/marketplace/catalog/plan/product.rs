@@ -10,7 +10,7 @@ use crate::listing::{Dimension, Listing, unfit_for_fulfillment};
 use crate::marketplace::{DimensionAtAws, Life, ProductAtAws};
 
 /// The most accounts that may see a limited product.
-const MOST_ACCOUNTS: usize = 100;
+const MAX_ACCOUNTS: usize = 100;
 
 /// The changes of the product, and the facts that the offer depends on.
 pub(super) struct ProductChanges {
@@ -114,9 +114,9 @@ fn targeting(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String>)
     }
     let all: Vec<String> =
         product.buyer_accounts.iter().chain(lacking.iter().copied()).map(ToString::to_string).collect();
-    if all.len() > MOST_ACCOUNTS {
+    if all.len() > MAX_ACCOUNTS {
         hints.push(format!(
-            "{} allowed accounts are described that AWS does not have, and it takes {MOST_ACCOUNTS} in all: take some away \
+            "{} allowed accounts are described that AWS does not have, and it takes {MAX_ACCOUNTS} in all: take some away \
              in the portal first",
             lacking.len()
         ));
