@@ -54,7 +54,7 @@ pub(crate) fn item_at(key: &Value) -> Value {
         (Some(("REGISTRATION", _)), _) => item(&Session {
             license: id(VISITED),
             product: CONTRACT.parse().expect("a product code"),
-            over_at: i64::from(u32::MAX),
+            ends_at: i64::from(u32::MAX),
             expires_at: i64::from(u32::MAX),
             handoff: Some(secret().hash()),
         }),

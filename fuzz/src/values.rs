@@ -21,7 +21,7 @@ use stallkeeper::listing::{Colour, Listing};
 use stallkeeper::metering::RecordName;
 use stallkeeper::registration::Secret;
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{LARGEST, Quantity, plain_decimal};
+use stallkeeper::usage::{MAX_QUANTITY, Quantity, plain_decimal};
 use url::Url;
 
 use crate::door::block_on;
@@ -55,7 +55,7 @@ pub fn ids(input: &[u8]) {
     }
     if let Ok(quantity) = text.parse::<Quantity>() {
         let amount = quantity.amount();
-        assert!(!amount.is_sign_negative() && amount <= LARGEST && amount.scale() <= 6, "{text}");
+        assert!(!amount.is_sign_negative() && amount <= MAX_QUANTITY && amount.scale() <= 6, "{text}");
         assert_eq!(Some(amount), plain_decimal(text));
         assert_eq!(quantity.to_string().parse(), Ok(quantity));
         assert_eq!(serde_json::from_value::<Quantity>(json!(quantity)).ok(), Some(quantity));

@@ -138,7 +138,7 @@ proptest! {
         given.sort();
         prop_assert_eq!(packed, given);
         for call in &calls {
-            prop_assert!(!call.is_empty() && call.len() <= BATCH);
+            prop_assert!(!call.is_empty() && call.len() <= MAX_BATCH_RECORDS);
             prop_assert!(call.iter().map(HourlyRecord::wire_size).sum::<usize>() < MAX_CALL_BYTES);
             let first = call.first().unwrap();
             for record in call {
@@ -151,6 +151,6 @@ proptest! {
     #[test]
     fn packing_fills_its_calls(count in 0usize..200) {
         let calls = pack(vec![record("2026-11-10T09"); count]);
-        prop_assert_eq!(calls.len(), count.div_ceil(BATCH));
+        prop_assert_eq!(calls.len(), count.div_ceil(MAX_BATCH_RECORDS));
     }
 }

@@ -152,9 +152,9 @@ metrics! {
 
 /// The output of a function's metrics. Clones share it.
 #[derive(Clone)]
-pub struct Metrics(Arc<Inside>);
+pub struct Metrics(Arc<Inner>);
 
-struct Inside {
+struct Inner {
     stage: String,
     dry_run: bool,
     /// The output; `None` if the metrics are discarded.
@@ -175,11 +175,11 @@ impl Metrics {
     }
 
     fn with(stage: String, dry_run: bool, out: Option<Box<dyn Write + Send>>) -> Self {
-        Self(Arc::new(Inside { stage, dry_run, out: out.map(Mutex::new) }))
+        Self(Arc::new(Inner { stage, dry_run, out: out.map(Mutex::new) }))
     }
 
     /// Creates metrics that are discarded.
-    pub fn unread() -> Self {
+    pub fn discarded() -> Self {
         Self::with("none".to_owned(), false, None)
     }
 

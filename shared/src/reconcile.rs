@@ -8,7 +8,7 @@
 
 mod judge;
 mod outcome;
-mod pace;
+mod rate_limiter;
 
 use crate::agreement::AgreementStatus;
 use crate::ids::{LicenseArn, LicenseId};
@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 use judge::{SuccessorCandidate, View, in_force_by, is_settled, judge};
 
 pub use outcome::{Finding, FindingKind, Outcome, Repair, RepairKind};
-pub use pace::Pace;
+pub use rate_limiter::RateLimiter;
 
 /// An error of checking a license. The license stays as it was, except for what was repaired before.
 #[derive(Debug, thiserror::Error)]
@@ -48,18 +48,18 @@ impl From<RefreshError> for ReconcileError {
 pub struct Reconciler<'a> {
     store: &'a Store,
     marketplace: &'a Marketplace,
-    pace: &'a Pace,
+    rate_limiter: &'a RateLimiter,
 }
 
 impl<'a> Reconciler<'a> {
     /// Creates a reconciler that works on this table, and asks AWS at this pace.
-    pub fn new(store: &'a Store, marketplace: &'a Marketplace, pace: &'a Pace) -> Self {
-        Self { store, marketplace, pace }
+    pub fn new(store: &'a Store, marketplace: &'a Marketplace, rate_limiter: &'a RateLimiter) -> Self {
+        Self { store, marketplace, rate_limiter }
     }
 
     /// Waits for the turn of one request that the caller makes beside those of the reconciler.
-    pub async fn turn(&self) {
-        self.pace.turn().await;
+    pub async fn wait_turn(&self) {
+        self.rate_limiter.wait_turn().await;
     }
 
     /// Checks one license, and repairs what no event reported. A repeated call changes nothing.
@@ -79,10 +79,10 @@ impl<'a> Reconciler<'a> {
                 return Ok(outcome);
             }
             // On the heap: the stack of the caller has no room for this future.
-            Box::pin(self.by_agreement(&listing, &before, &mut outcome)).await?;
+            Box::pin(self.reconcile_by_agreement(&listing, &before, &mut outcome)).await?;
         } else {
-            Box::pin(self.by_planned_move(&before)).await?;
-            Box::pin(self.by_customer(&listing, &before, &mut outcome)).await?;
+            Box::pin(self.reconcile_planned_move(&before)).await?;
+            Box::pin(self.reconcile_by_customer(&listing, &before, &mut outcome)).await?;
         }
         if let Some(after) = self.store.license(id).await? {
             outcome.compare(Some(&before), &after, self.store);
@@ -117,7 +117,7 @@ impl<'a> Reconciler<'a> {
 
     /// Checks a license of concurrent agreements: the status of its agreement in AWS, and the agreement that is in
     /// force.
-    async fn by_agreement(
+    async fn reconcile_by_agreement(
         &self,
         listing: &Listing,
         license: &License,
@@ -126,7 +126,7 @@ impl<'a> Reconciler<'a> {
         let observed_at = self.store.clock().now();
         let described = match license.agreement() {
             Some(agreement) => {
-                self.turn().await;
+                self.wait_turn().await;
                 self.marketplace.agreement(agreement).await?
             }
             None => None,
@@ -134,14 +134,14 @@ impl<'a> Reconciler<'a> {
         let view = View { license, observed_at, described: described.as_ref(), found: &[], is_provisioned: false };
         let lacks_arn = !license.arn.as_ref().is_some_and(LicenseArn::is_sendable);
         let mut found = match view.needs_search() || lacks_arn {
-            true => self.of_buyer(listing, license).await?,
+            true => self.agreements_of_buyer(listing, license).await?,
             false => Vec::new(),
         };
         if view.continues() {
-            Box::pin(self.name_licenses(&mut found)).await?;
+            Box::pin(self.add_missing_licenses(&mut found)).await?;
         }
         if lacks_arn {
-            Box::pin(self.learn_arn(license, &found)).await?;
+            Box::pin(self.store_arn(license, &found)).await?;
         }
         let view = View { found: &found, ..view };
         let is_provisioned = match view.needs_proof() {
@@ -201,10 +201,10 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Ends a customer key whose buyer is to move and whose agreement has ended in AWS.
-    async fn by_planned_move(&self, license: &License) -> Result<(), ReconcileError> {
+    async fn reconcile_planned_move(&self, license: &License) -> Result<(), ReconcileError> {
         let Some(moving) = license.moving.as_ref().filter(|moving| moving.is_planned()) else { return Ok(()) };
         let observed_at = self.store.clock().now();
-        self.turn().await;
+        self.wait_turn().await;
         let at_aws = self.marketplace.agreement(&moving.agreement).await?;
         if let Some(ending) = at_aws.and_then(|at_aws| at_aws.ending(&moving.agreement, observed_at)) {
             lifecycle::apply_agreement_observation(self.store, &ending).await?;
@@ -214,12 +214,12 @@ impl<'a> Reconciler<'a> {
 
     /// Reads the licenses of agreements in force for which SearchAgreements names none: those of listings that are
     /// keyed by customer, whose buyer has moved to a license key.
-    async fn name_licenses(&self, found: &mut [FoundAgreement]) -> Result<(), MarketplaceError> {
+    async fn add_missing_licenses(&self, found: &mut [FoundAgreement]) -> Result<(), MarketplaceError> {
         let is_nameless = |agreement: &&mut FoundAgreement| {
             agreement.licenses.is_empty() && agreement.at_aws.status == AgreementStatus::Active
         };
         for agreement in found.iter_mut().filter(is_nameless) {
-            self.turn().await;
+            self.wait_turn().await;
             match self.marketplace.provisioned_licenses(&agreement.id).await {
                 Ok(licenses) => agreement.licenses = licenses,
                 Err(MarketplaceError::Refused { .. }) => {}
@@ -230,7 +230,7 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Writes the ARN of a license in the form that AWS accepts, if an agreement shows it.
-    async fn learn_arn(&self, license: &License, found: &[FoundAgreement]) -> Result<(), StoreError> {
+    async fn store_arn(&self, license: &License, found: &[FoundAgreement]) -> Result<(), StoreError> {
         let named = found.iter().flat_map(|agreement| &agreement.licenses).find(|arn| *arn.id() == license.id);
         let Some(arn) = named.filter(|arn| arn.is_sendable()) else { return Ok(()) };
         let learned = |row: Option<License>| {
@@ -242,7 +242,7 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Checks a license of a listing that is keyed by customer. AWS shows only its entitlements.
-    async fn by_customer(
+    async fn reconcile_by_customer(
         &self,
         listing: &Listing,
         license: &License,
@@ -255,7 +255,7 @@ impl<'a> Reconciler<'a> {
         }
         let state = license.state_at(observed_at);
         if let State::Ended { .. } = state {
-            self.turn().await;
+            self.wait_turn().await;
             if !self.marketplace.entitlements(license).await?.is_empty() {
                 // Only an event shows whether it was bought again.
                 outcome.find(FindingKind::ClosedButActive, Some(&license.id), None);
@@ -331,7 +331,7 @@ impl<'a> Reconciler<'a> {
         agreement: &FoundAgreement,
         outcome: &mut Outcome,
     ) -> Result<bool, ReconcileError> {
-        self.turn().await;
+        self.wait_turn().await;
         if listing.pricing.has_entitlements() {
             return Ok(!self.marketplace.entitlements(license).await?.is_empty());
         }
@@ -346,11 +346,15 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Returns every agreement of a license's buyer about its product.
-    async fn of_buyer(&self, listing: &Listing, license: &License) -> Result<Vec<FoundAgreement>, ReconcileError> {
+    async fn agreements_of_buyer(
+        &self,
+        listing: &Listing,
+        license: &License,
+    ) -> Result<Vec<FoundAgreement>, ReconcileError> {
         let Some(account) = &license.account else { return Ok(Vec::new()) };
         let (mut found, mut page) = (Vec::new(), None);
         loop {
-            self.turn().await;
+            self.wait_turn().await;
             let which = Agreements::OfBuyer(account);
             let answer = self.marketplace.search_agreements(&listing.product_id, which, page).await?;
             found.extend(answer.agreements);
@@ -364,13 +368,13 @@ impl<'a> Reconciler<'a> {
     /// Reads the entitlements of a license. An empty answer is requested twice, and not believed while AWS shows the
     /// agreement as active: one of AWS's two answers is wrong then, and the buyer keeps the last known entitlements.
     async fn refresh(&self, license: &License, is_active_at_aws: bool) -> Result<Refreshed, ReconcileError> {
-        self.turn().await;
+        self.wait_turn().await;
         let refreshed = lifecycle::refresh_entitlements(self.store, self.marketplace, license, false).await?;
         let now = self.store.clock().now();
         if refreshed == Refreshed::Kept || is_active_at_aws || !is_settled(license.active_since(), now) {
             return Ok(refreshed);
         }
-        self.turn().await;
+        self.wait_turn().await;
         Ok(lifecycle::refresh_entitlements(self.store, self.marketplace, license, true).await?)
     }
 }

@@ -104,7 +104,7 @@ pub struct Session {
     /// Its product.
     pub product: ProductCode,
     /// The end of the session, in seconds since 1970.
-    pub over_at: i64,
+    pub ends_at: i64,
     /// The time from which the table may delete it (TTL), in seconds since 1970: not before its last code is void.
     pub expires_at: i64,
     /// The newest code of the session, the only one that can be redeemed.

@@ -14,7 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 pub const MAX_TAGS: usize = 5;
 
 /// The most characters of a tag's key.
-pub const LONGEST_KEY: usize = 100;
+pub const MAX_TAG_KEY_CHARS: usize = 100;
 
 /// The most characters of a tag's value.
 pub const MAX_TAG_VALUE_CHARS: usize = 256;
@@ -46,7 +46,7 @@ pub enum InvalidTags {
     #[error("there are {0} tags, and at most {MAX_TAGS} are taken")]
     TooMany(usize),
     /// A key is empty or too long.
-    #[error("the key of a tag has 1 to {LONGEST_KEY} characters, not {0}")]
+    #[error("the key of a tag has 1 to {MAX_TAG_KEY_CHARS} characters, not {0}")]
     KeyLength(usize),
     /// A value is empty or too long.
     #[error("the value of the tag `{key}` has 1 to {MAX_TAG_VALUE_CHARS} characters, not {length}")]
@@ -107,7 +107,7 @@ impl From<Tags> for BTreeMap<String, String> {
 
 fn check_key(key: &str) -> Result<(), InvalidTags> {
     let length = key.chars().count();
-    if !(1..=LONGEST_KEY).contains(&length) {
+    if !(1..=MAX_TAG_KEY_CHARS).contains(&length) {
         return Err(InvalidTags::KeyLength(length));
     }
     key.chars().find(|c| !is_allowed(*c)).map_or(Ok(()), |character| Err(InvalidTags::KeyCharacter(character)))

@@ -34,7 +34,7 @@ def what_operators_ask(sandbox, tally):
     aws_lambda = boto3.client("lambda")
     allowed = aws_lambda.invoke(FunctionName=function, InvocationType="DryRun")["StatusCode"]
     tally.check("Invoke tells whether one may", allowed == 204, allowed)
-    report = json.load(aws_lambda.invoke(FunctionName=function, Payload=b'{"anew": true}')["Payload"])
+    report = json.load(aws_lambda.invoke(FunctionName=function, Payload=b'{"restart": true}')["Payload"])
     tally.check("Invoke reconciles", report["licenses"] > 0 and not report["unfinished"], report)
     unknown = code_of(lambda: aws_lambda.invoke(FunctionName="other"))
     tally.check("another function is not there", unknown == "ResourceNotFoundException", unknown)

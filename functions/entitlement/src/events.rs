@@ -31,15 +31,15 @@ use crate::Context;
 use crate::licenses::page_over_states;
 
 /// The largest place in a sequence: every JSON parser reads whole numbers up to this one exactly.
-const SEQUENCE_MAX: u64 = (1 << 53) - 1;
+const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 
 /// The number of licenses that one request of a replay reads.
-const REPLAYED_LICENSES_MAX: i32 = 50;
+const MAX_REPLAYED_LICENSES: i32 = 50;
 
 /// The number of events that are published concurrently.
-const PUBLISH_CONCURRENCY: usize = 10;
+const MAX_CONCURRENT_PUBLISHES: usize = 10;
 
-/// A place in the sequence of a license's events, from 0 to [`SEQUENCE_MAX`].
+/// A place in the sequence of a license's events, from 0 to [`MAX_SEQUENCE`].
 #[derive(Debug, Clone, Copy)]
 struct Sequence(u64);
 
@@ -49,7 +49,7 @@ struct InvalidSequence;
 
 impl fmt::Display for InvalidSequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "must be a whole number from 0 to {SEQUENCE_MAX}")
+        write!(f, "must be a whole number from 0 to {MAX_SEQUENCE}")
     }
 }
 
@@ -57,7 +57,7 @@ impl FromStr for Sequence {
     type Err = InvalidSequence;
 
     fn from_str(text: &str) -> Result<Self, InvalidSequence> {
-        let number = text.parse().ok().filter(|number| *number <= SEQUENCE_MAX);
+        let number = text.parse().ok().filter(|number| *number <= MAX_SEQUENCE);
         number.map(Self).ok_or(InvalidSequence)
     }
 }
@@ -169,9 +169,9 @@ fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Er
     let whole = number.as_u64().or_else(|| {
         let number = number.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0)?;
         // A larger number is refused; the others are exact.
-        (number <= SEQUENCE_MAX as f64).then_some(number as u64)
+        (number <= MAX_SEQUENCE as f64).then_some(number as u64)
     });
-    let whole = whole.filter(|number| *number <= SEQUENCE_MAX);
+    let whole = whole.filter(|number| *number <= MAX_SEQUENCE);
     whole.ok_or_else(|| D::Error::custom(format_args!("`after` {InvalidSequence}")))
 }
 
@@ -273,7 +273,7 @@ pub(crate) async fn replay_period(
         return Err(Problem::invalid("from", "must not be after `to`").into());
     }
     let store = &context.store;
-    let page = page_over_states(store, None, cursor.as_deref(), REPLAYED_LICENSES_MAX).await?;
+    let page = page_over_states(store, None, cursor.as_deref(), MAX_REPLAYED_LICENSES).await?;
     let was = [("cursor", cursor.unwrap_or_default())];
     let entry = AuditEntry::new(caller.arn(), "events.replay", format!("{from}/{to}"), was, store.clock().now());
     store.write_audit(&entry).await?;
@@ -290,12 +290,12 @@ impl Context {
     /// them all again.
     async fn replay(&self, events: &[OutboundEvent], next: Option<String>) -> Result<Json<Replayed>, ApiError> {
         let mut replayed = Replayed { published: 0, passed_over: 0, next };
-        for events in events.chunks(PUBLISH_CONCURRENCY) {
+        for events in events.chunks(MAX_CONCURRENT_PUBLISHES) {
             let published = join_all(events.iter().map(|event| self.topic.publish(event))).await;
             for (event, published) in events.iter().zip(published) {
                 match published {
                     Ok(()) => replayed.published += 1,
-                    Err(error @ TopicError::Unfit(_)) => {
+                    Err(error @ TopicError::Rejected(_)) => {
                         tracing::error!(event = %event.id, license = %event.license, error = chain(&error), "Failed to replay an event: the topic never accepts it");
                         replayed.passed_over += 1;
                     }

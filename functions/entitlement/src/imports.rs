@@ -29,7 +29,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::Context;
 
 /// The most customers of one request.
-const ROWS_MAX: usize = 200;
+const MAX_ROWS: usize = 200;
 
 const COLUMNS: Columns = Columns {
     required: &["product", "tenant"],
@@ -50,7 +50,7 @@ const COLUMNS: Columns = Columns {
 };
 
 /// How long before an hour begins what is to begin with it must be known: every intake has seen it by then.
-const NOTICE: SignedDuration = SignedDuration::from_mins(10);
+const MIN_NOTICE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The parameters of an import.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -205,7 +205,7 @@ pub(crate) async fn import(
     caller: Caller,
     Csv(text): Csv,
 ) -> Result<Json<ImportReport>, ApiError> {
-    let file = CsvFile::read(&text, &COLUMNS, ROWS_MAX).map_err(|error| unreadable(&error))?;
+    let file = CsvFile::read(&text, &COLUMNS, MAX_ROWS).map_err(|error| unreadable(&error))?;
     let mut report = ImportReport { dry_run, imported: 0, unchanged: 0, refused: 0, retry: 0, results: Vec::new() };
     let mut table_answers = true;
     for (line, row) in file.rows() {
@@ -480,7 +480,7 @@ impl Cells<'_> {
 
     /// An hour that begins late enough from now: the one that is said, or the next.
     fn hour(&self, column: &str, now: Timestamp) -> Result<UsageHour, Refused> {
-        let earliest = now.checked_add(NOTICE).unwrap_or(now);
+        let earliest = now.checked_add(MIN_NOTICE).unwrap_or(now);
         let next = UsageHour::of(earliest).next();
         let Some(Rfc3339(said)) = self.optional(column)? else { return Ok(next) };
         let hour = UsageHour::of(said);

@@ -28,10 +28,10 @@ use crate::probes::may_belong;
 use crate::view::LicenseView;
 
 /// The longest reason of a change by an operator, in characters.
-const REASON_CHARS_MAX: usize = 500;
+const MAX_REASON_CHARS: usize = 500;
 
 /// The most reads of the table in one request, where what they find is not in the state asked for.
-const READS_MAX: usize = 20;
+const MAX_READS: usize = 20;
 
 type LicensesLimit = Limit<50, 200>;
 
@@ -95,7 +95,7 @@ pub(crate) async fn list(
     let store = &context.store;
     let now = store.clock().now();
     let mut page = Page { licenses: Vec::new(), next: cursor };
-    for read in 0..READS_MAX {
+    for read in 0..MAX_READS {
         let left = limit.get() - i32::try_from(page.licenses.len()).unwrap_or(limit.get());
         if read > 0 && (page.next.is_none() || left <= 0) {
             break;
@@ -328,8 +328,8 @@ impl Context {
         reason: &str,
     ) -> Result<Json<LicenseView>, ApiError> {
         let reason = reason.trim();
-        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-            return Err(Problem::invalid("reason", format!("must be 1 to {REASON_CHARS_MAX} characters")).into());
+        if reason.is_empty() || reason.chars().count() > MAX_REASON_CHARS {
+            return Err(Problem::invalid("reason", format!("must be 1 to {MAX_REASON_CHARS} characters")).into());
         }
         let to_whom = to.map_or_else(|| "nobody".to_owned(), TenantId::to_string);
         let was = [("from", from.to_string()), ("to", to_whom), ("reason", reason.to_owned())];

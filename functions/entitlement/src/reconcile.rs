@@ -13,7 +13,7 @@ use stallkeeper::http::contract::{
 use stallkeeper::http::extract::{NoParameters, Path, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::LicenseId;
-use stallkeeper::reconcile::{Finding, Pace, ReconcileError, Reconciler, Repair};
+use stallkeeper::reconcile::{Finding, RateLimiter, ReconcileError, Reconciler, Repair};
 use utoipa::ToSchema;
 
 use crate::Context;
@@ -59,8 +59,8 @@ pub(crate) async fn reconcile(
         // AWS does not know it.
         return Err(Problem::license_unknown(&license.id).into());
     }
-    let pace = Pace::of(Duration::ZERO);
-    let reconciler = Reconciler::new(store, marketplace, &pace);
+    let rate_limiter = RateLimiter::new(Duration::ZERO);
+    let reconciler = Reconciler::new(store, marketplace, &rate_limiter);
     let reconciled = tokio::time::timeout(AWS_TIMEOUT, reconciler.reconcile(&license.id)).await;
     let outcome = match reconciled {
         Ok(Ok(outcome)) => outcome,

@@ -20,19 +20,19 @@ use stallkeeper::license::{License, StateName};
 use stallkeeper::listing::{Listing, Mode};
 use stallkeeper::marketplace::{Agreements, Marketplace, MarketplaceError};
 use stallkeeper::metrics::{Metric, Metrics};
-use stallkeeper::reconcile::{Outcome, Pace, ReconcileError, Reconciler, RepairKind};
-use stallkeeper::store::{Reconciled, Stop, Store, StoreError};
+use stallkeeper::reconcile::{Outcome, RateLimiter, ReconcileError, Reconciler, RepairKind};
+use stallkeeper::store::{ReconciliationProgress, Store, StoreError, WalkPosition};
 use stallkeeper::time::Clock;
 use tokio::time::Instant;
 
 /// The time from one request to the next.
-const PACE: Duration = Duration::from_millis(100);
+const REQUEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The part of a run's time limit that is reserved for the license that it has started.
 const RESERVE: Duration = Duration::from_secs(60);
 
 /// The number of licenses that are read together. The walk is stored after each page.
-const PAGE: i32 = 25;
+const PAGE_SIZE: i32 = 25;
 
 /// The number of failures in a row after which AWS counts as not answering. The walk waits for the next run, which
 /// starts with what failed.
@@ -48,7 +48,7 @@ const CHECKED_AFTER_END: SignedDuration = SignedDuration::from_hours(7 * 24);
 const CHECKED_AFTER_REGISTRATION: SignedDuration = SignedDuration::from_hours(26);
 
 /// The state in which the walk starts: access and money depend on what is in force.
-const FIRST: StateName = StateName::Active;
+const FIRST_STATE: StateName = StateName::Active;
 
 /// The reconciliation function.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub struct Reconciliation {
     store: Store,
     marketplace: Marketplace,
     metrics: Metrics,
-    pace: Pace,
+    rate_limiter: RateLimiter,
 }
 
 /// The result of a run.
@@ -71,9 +71,9 @@ pub struct Report {
     /// The number of licenses and listings that could not be checked. They are unchanged.
     pub failures: u64,
     /// The number of licenses that the next run starts with, since they could not be checked.
-    pub again: u64,
-    /// The number of failures that wait for the next walk: AWS refused them, or there was no room to keep them.
-    pub not_kept: u64,
+    pub to_retry: u64,
+    /// The number of failures that wait for the next walk: AWS refused them, or there was no room to retry_later them.
+    pub skipped: u64,
     /// Set if the day's walk continues in the next run.
     pub unfinished: bool,
 }
@@ -85,8 +85,8 @@ impl Reconciliation {
         Self {
             store: Store::new(config, table, clock),
             marketplace: Marketplace::new(config),
-            metrics: Metrics::unread(),
-            pace: Pace::of(PACE),
+            metrics: Metrics::discarded(),
+            rate_limiter: RateLimiter::new(REQUEST_INTERVAL),
         }
     }
 
@@ -118,17 +118,17 @@ impl Reconciliation {
     }
 
     /// Runs once. The future is on the heap: the caller's stack has no room for its state.
-    fn run_from(&self, time_limit: Duration, anew: bool) -> BoxFuture<'_, Result<Report, StoreError>> {
+    fn run_from(&self, time_limit: Duration, restart: bool) -> BoxFuture<'_, Result<Report, StoreError>> {
         Box::pin(async move {
             let mut run = Run {
-                anew,
+                restart,
                 store: &self.store,
-                reconciler: Reconciler::new(&self.store, &self.marketplace, &self.pace),
+                reconciler: Reconciler::new(&self.store, &self.marketplace, &self.rate_limiter),
                 marketplace: &self.marketplace,
                 now: self.store.clock().now(),
                 until: Instant::now() + time_limit.saturating_sub(RESERVE),
                 failures_in_a_row: 0,
-                again: Vec::new(),
+                to_retry: Vec::new(),
                 report: Report::default(),
             };
             let done = run.all().await;
@@ -168,7 +168,7 @@ fn measured(report: &Report, failed: bool) -> BTreeMap<Metric, u64> {
 /// One run.
 struct Run<'a> {
     /// Set if the walk restarts.
-    anew: bool,
+    restart: bool,
     store: &'a Store,
     reconciler: Reconciler<'a>,
     marketplace: &'a Marketplace,
@@ -178,47 +178,47 @@ struct Run<'a> {
     until: Instant,
     failures_in_a_row: usize,
     /// The licenses that failed.
-    again: Vec<LicenseId>,
+    to_retry: Vec<LicenseId>,
     report: Report,
 }
 
 impl Run<'_> {
     /// Checks the licenses that failed in the last run, then the pending ones, then continues the walk of the day.
     async fn all(&mut self) -> Result<(), StoreError> {
-        let known = self.store.reconciled().await?;
-        let mut reconciled = self.of_today(known.clone());
-        for license in std::mem::take(&mut reconciled.again) {
-            if self.is_over() {
-                self.keep(license);
+        let known = self.store.reconciliation_progress().await?;
+        let mut reconciled = self.progress_of_today(known.clone());
+        for license in std::mem::take(&mut reconciled.to_retry) {
+            if self.out_of_time() {
+                self.retry_later(license);
             } else {
-                self.look_at(&license).await;
+                self.check(&license).await;
             }
         }
         // A walk that starts in this run covers all of them.
-        let begins = self.anew || known.as_ref().is_none_or(|known| known.day != reconciled.day);
-        let waited = if begins { Ok(()) } else { self.check_pending_licenses().await };
-        let walked = match waited {
+        let restarts = self.restart || known.as_ref().is_none_or(|known| known.day != reconciled.day);
+        let checked = if restarts { Ok(()) } else { self.check_pending_licenses().await };
+        let walked = match checked {
             Ok(()) => self.walk(&mut reconciled).await,
             Err(error) => Err(error),
         };
         self.report.unfinished = reconciled.at.is_some();
-        reconciled.again = std::mem::take(&mut self.again);
-        self.report.again = reconciled.again.len() as u64;
+        reconciled.to_retry = std::mem::take(&mut self.to_retry);
+        self.report.to_retry = reconciled.to_retry.len() as u64;
         if known.as_ref() != Some(&reconciled) {
-            self.store.set_reconciled(&reconciled).await?;
+            self.store.set_reconciliation_progress(&reconciled).await?;
         }
         walked
     }
 
     /// Returns the position of the walk. A walk of an earlier day is finished first, unless the walk restarts.
-    fn of_today(&self, known: Option<Reconciled>) -> Reconciled {
+    fn progress_of_today(&self, known: Option<ReconciliationProgress>) -> ReconciliationProgress {
         let day = TimeZone::UTC.to_datetime(self.now).date();
         match known {
-            Some(known) if !self.anew && (known.day == day || known.at.is_some()) => known,
-            known => Reconciled {
+            Some(known) if !self.restart && (known.day == day || known.at.is_some()) => known,
+            known => ReconciliationProgress {
                 day,
-                at: Some(Stop::Licenses { state: FIRST, after: None }),
-                again: known.map(|known| known.again).unwrap_or_default(),
+                at: Some(WalkPosition::Licenses { state: FIRST_STATE, after: None }),
+                to_retry: known.map(|known| known.to_retry).unwrap_or_default(),
             },
         }
     }
@@ -228,17 +228,17 @@ impl Run<'_> {
         self.failures_in_a_row = 0;
         let mut after = None;
         loop {
-            let page = self.store.licenses_in_state(StateName::Pending, after.as_deref(), PAGE).await?;
-            let began_lately = |license: &&License| {
+            let page = self.store.licenses_in_state(StateName::Pending, after.as_deref(), PAGE_SIZE).await?;
+            let registered_lately = |license: &&License| {
                 license.registered_at.is_some_and(|at| self.now.duration_since(at) < CHECKED_AFTER_REGISTRATION)
             };
             let waiting: Vec<LicenseId> =
-                page.licenses.iter().filter(began_lately).map(|license| license.id.clone()).collect();
+                page.licenses.iter().filter(registered_lately).map(|license| license.id.clone()).collect();
             for license in waiting {
-                if self.is_over() {
+                if self.out_of_time() {
                     return Ok(());
                 }
-                self.look_at(&license).await;
+                self.check(&license).await;
             }
             after = page.next;
             if after.is_none() {
@@ -248,47 +248,47 @@ impl Run<'_> {
     }
 
     /// Continues the walk until it is done, the time has run out, or AWS does not answer.
-    async fn walk(&mut self, reconciled: &mut Reconciled) -> Result<(), StoreError> {
+    async fn walk(&mut self, reconciled: &mut ReconciliationProgress) -> Result<(), StoreError> {
         self.failures_in_a_row = 0;
-        while let Some(stop) = reconciled.at.clone().filter(|_| !self.is_over()) {
+        while let Some(stop) = reconciled.at.clone().filter(|_| !self.out_of_time()) {
             let next = match stop {
-                Stop::Licenses { state, after } => self.walk_licenses(state, after).await?,
-                Stop::Agreements { after } => self.walk_agreements(after).await?,
+                WalkPosition::Licenses { state, after } => self.walk_licenses(state, after).await?,
+                WalkPosition::Agreements { after } => self.walk_agreements(after).await?,
             };
-            let Walked::Through(next) = next else { return Ok(()) };
+            let WalkResult::Through(next) = next else { return Ok(()) };
             reconciled.at = next;
-            reconciled.again.clone_from(&self.again);
-            self.store.set_reconciled(reconciled).await?;
+            reconciled.to_retry.clone_from(&self.to_retry);
+            self.store.set_reconciliation_progress(reconciled).await?;
         }
         Ok(())
     }
 
     /// Checks a page of the licenses in a state.
-    async fn walk_licenses(&mut self, state: StateName, after: Option<String>) -> Result<Walked, StoreError> {
-        let page = self.store.licenses_in_state(state, after.as_deref(), PAGE).await?;
+    async fn walk_licenses(&mut self, state: StateName, after: Option<String>) -> Result<WalkResult, StoreError> {
+        let page = self.store.licenses_in_state(state, after.as_deref(), PAGE_SIZE).await?;
         let now = self.now;
-        for license in page.licenses.iter().filter(|license| is_of_interest(license, now)) {
-            if self.is_late() {
-                return Ok(Walked::Short);
+        for license in page.licenses.iter().filter(|license| is_checked(license, now)) {
+            if self.out_of_walk_time() {
+                return Ok(WalkResult::OutOfTime);
             }
             // A license that keeps failing must not hold the walk at this page.
-            match self.aws_answers() {
-                true => self.look_at(&license.id).await,
-                false => self.keep(license.id.clone()),
+            match self.is_aws_answering() {
+                true => self.check(&license.id).await,
+                false => self.retry_later(license.id.clone()),
             }
         }
-        Ok(Walked::Through(Some(match (page.next, after_state(state)) {
-            (Some(after), _) => Stop::Licenses { state, after: Some(after) },
-            (None, Some(state)) => Stop::Licenses { state, after: None },
-            (None, None) => Stop::Agreements { after: None },
+        Ok(WalkResult::Through(Some(match (page.next, state_after(state)) {
+            (Some(after), _) => WalkPosition::Licenses { state, after: Some(after) },
+            (None, Some(state)) => WalkPosition::Licenses { state, after: None },
+            (None, None) => WalkPosition::Agreements { after: None },
         })))
     }
 
     /// Checks the agreements about the next listing.
-    async fn walk_agreements(&mut self, after: Option<ProductCode>) -> Result<Walked, StoreError> {
+    async fn walk_agreements(&mut self, after: Option<ProductCode>) -> Result<WalkResult, StoreError> {
         let mut listings = self.store.all_listings().await?.into_iter();
         let next = listings.find(|listing| after.as_ref().is_none_or(|done| listing.product_code > *done));
-        let Some(listing) = next else { return Ok(Walked::Through(None)) };
+        let Some(listing) = next else { return Ok(WalkResult::Through(None)) };
         let failures = self.report.failures;
         match listing.mode {
             Mode::License => self.find_unknown_licenses(&listing).await,
@@ -296,25 +296,25 @@ impl Run<'_> {
             Mode::Customer => {}
         }
         // A failed listing is checked again tomorrow: one that AWS refuses must not prevent the walk from ending.
-        if self.is_late() {
-            return Ok(Walked::Short);
+        if self.out_of_walk_time() {
+            return Ok(WalkResult::OutOfTime);
         }
-        self.report.not_kept += self.report.failures - failures;
-        Ok(Walked::Through(Some(Stop::Agreements { after: Some(listing.product_code) })))
+        self.report.skipped += self.report.failures - failures;
+        Ok(WalkResult::Through(Some(WalkPosition::Agreements { after: Some(listing.product_code) })))
     }
 
     /// Checks every agreement in force about a listing for licenses that the table does not know.
     async fn find_unknown_licenses(&mut self, listing: &Listing) {
         let (mut page, about) = (None, listing.product_code.to_string());
         loop {
-            self.reconciler.turn().await;
+            self.reconciler.wait_turn().await;
             let answer = self.marketplace.search_agreements(&listing.product_id, Agreements::InForce, page).await;
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => return self.failed(&about, &error.into()),
             };
             for agreement in &answer.agreements {
-                if self.is_over() {
+                if self.out_of_time() {
                     return;
                 }
                 match self.reconciler.find_unknown_licenses(listing, agreement).await {
@@ -323,36 +323,36 @@ impl Run<'_> {
                 }
             }
             page = answer.next;
-            if page.is_none() || self.is_over() {
+            if page.is_none() || self.out_of_time() {
                 return;
             }
         }
     }
 
     /// Checks a license. A failure stops nothing, and the next run tries the license again, unless AWS refuses it.
-    async fn look_at(&mut self, license: &LicenseId) {
+    async fn check(&mut self, license: &LicenseId) {
         match self.reconciler.reconcile(license).await {
             Ok(outcome) => {
                 self.report.licenses += 1;
-                self.again.retain(|failed| failed != license);
+                self.to_retry.retain(|failed| failed != license);
                 self.count(&outcome);
             }
             Err(error) => {
                 self.failed(license.as_str(), &error);
                 // AWS would refuse it again: an operator fixes the cause, and the next walk covers it.
                 match is_refused(&error) {
-                    true => self.report.not_kept += 1,
-                    false => self.keep(license.clone()),
+                    true => self.report.skipped += 1,
+                    false => self.retry_later(license.clone()),
                 }
             }
         }
     }
 
-    fn keep(&mut self, license: LicenseId) {
-        match self.again.contains(&license) {
+    fn retry_later(&mut self, license: LicenseId) {
+        match self.to_retry.contains(&license) {
             true => {}
-            false if self.again.len() < MAX_RETRIED_LICENSES => self.again.push(license),
-            false => self.report.not_kept += 1,
+            false if self.to_retry.len() < MAX_RETRIED_LICENSES => self.to_retry.push(license),
+            false => self.report.skipped += 1,
         }
     }
 
@@ -376,15 +376,15 @@ impl Run<'_> {
     }
 
     /// Returns `true` if nothing new may be started: the time has run out, or AWS does not answer.
-    fn is_over(&self) -> bool {
-        self.is_late() || !self.aws_answers()
+    fn out_of_time(&self) -> bool {
+        self.out_of_walk_time() || !self.is_aws_answering()
     }
 
-    fn is_late(&self) -> bool {
+    fn out_of_walk_time(&self) -> bool {
         Instant::now() >= self.until
     }
 
-    fn aws_answers(&self) -> bool {
+    fn is_aws_answering(&self) -> bool {
         self.failures_in_a_row < MAX_FAILURES_IN_A_ROW
     }
 }
@@ -394,14 +394,14 @@ fn is_refused(error: &ReconcileError) -> bool {
 }
 
 /// The progress of a part of the walk.
-enum Walked {
+enum WalkResult {
     /// The part is done, and this is the next stop.
-    Through(Option<Stop>),
+    Through(Option<WalkPosition>),
     /// The part is not done: the next run starts it again.
-    Short,
+    OutOfTime,
 }
 
-fn after_state(state: StateName) -> Option<StateName> {
+fn state_after(state: StateName) -> Option<StateName> {
     match state {
         StateName::Active => Some(StateName::Pending),
         StateName::Pending => Some(StateName::Failed),
@@ -411,6 +411,6 @@ fn after_state(state: StateName) -> Option<StateName> {
     }
 }
 
-fn is_of_interest(license: &License, now: Timestamp) -> bool {
+fn is_checked(license: &License, now: Timestamp) -> bool {
     license.usage_until().is_none_or(|until| now.duration_since(until) < CHECKED_AFTER_END)
 }

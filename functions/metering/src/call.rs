@@ -24,25 +24,25 @@ const MAX_ATTEMPTS: u32 = 3;
 
 /// The pace of calls: hands out turns one after the other to all callers.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    every: Duration,
+pub(crate) struct RateLimiter {
+    interval: Duration,
     next: Mutex<Instant>,
 }
 
-impl Pace {
-    pub(crate) fn of(every: Duration) -> Self {
-        Self { every, next: Mutex::new(Instant::now()) }
+impl RateLimiter {
+    pub(crate) fn new(interval: Duration) -> Self {
+        Self { interval, next: Mutex::new(Instant::now()) }
     }
 
     /// Waits for the caller's turn.
-    async fn turn(&self) {
-        if self.every.is_zero() {
+    async fn wait_turn(&self) {
+        if self.interval.is_zero() {
             return;
         }
         let at = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             let at = (*next).max(Instant::now());
-            *next = at + self.every;
+            *next = at + self.interval;
             at
         };
         sleep_until(at).await;
@@ -65,13 +65,13 @@ pub(crate) struct Answered {
 /// Makes one call with records of one product.
 pub(crate) async fn attempt(
     run: &Run<'_>,
-    pace: &Pace,
+    rate_limiter: &RateLimiter,
     product: ProductCode,
     call: Vec<HourlyRecord>,
 ) -> Result<Answered, StoreError> {
     let mut answered = Answered { product, booked: 0, is_judged: false, rejected: None };
     let Some(call) = claim(run, call).await? else { return Ok(answered) };
-    pace.turn().await;
+    rate_limiter.wait_turn().await;
     let answer = run.marketplace.batch_meter_usage(&call).await;
     run.count(Metric::MeteringCalls, 1);
     run.count_sent(call.len());

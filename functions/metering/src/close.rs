@@ -13,7 +13,7 @@ use stallkeeper::aws::chain;
 use stallkeeper::ids::{DimensionKey, LicenseId};
 use stallkeeper::ledger::HourSum;
 use stallkeeper::license::{License, StateName};
-use stallkeeper::metering::{BATCH, HourlyRecord, window_closes_of};
+use stallkeeper::metering::{HourlyRecord, MAX_BATCH_RECORDS, window_closes_of};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::keys::SHARDS;
 use stallkeeper::store::{Closing, Dirty, Position, Progress, StoreError, Walk};
@@ -30,7 +30,7 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
 const WRITTEN_BY_NOW: SignedDuration = SignedDuration::from_mins(2);
 
 /// The most licenses of an hour that are read together.
-const PAGE: i32 = 500;
+const PAGE_SIZE: i32 = 500;
 
 /// The most licenses that are settled at the same time.
 const AT_ONCE: usize = 24;
@@ -151,7 +151,7 @@ impl Walking<'_, '_> {
     }
 
     async fn used(&self, shard: u8, after: Option<&str>) -> Result<(Vec<LicenseId>, Option<String>), StoreError> {
-        self.run.store.licenses_with_usage(self.hour, shard, after, PAGE).await
+        self.run.store.licenses_with_usage(self.hour, shard, after, PAGE_SIZE).await
     }
 
     /// Stores the position of the walk, unless it is the start of a shard, which is not worth a write.
@@ -213,7 +213,7 @@ impl Walking<'_, '_> {
     /// had no usage. Returns the start of the next page; `None` after the last.
     async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Position>, StoreError> {
         let store = self.run.store;
-        let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE).await?;
+        let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE_SIZE).await?;
         let used = store.filter_with_usage(self.hour, &names).await?;
         let idle: Vec<LicenseId> = names.into_iter().filter(|name| !used.contains(name)).collect();
         let idle = store.licenses(&idle).await?;
@@ -242,7 +242,7 @@ impl Walking<'_, '_> {
         records: Vec<HourlyRecord>,
         licenses: &BTreeMap<&LicenseId, &License>,
     ) -> Result<(), StoreError> {
-        let chunks = records.chunks(BATCH).map(|chunk| freeze(self.run, chunk).boxed()).collect();
+        let chunks = records.chunks(MAX_BATCH_RECORDS).map(|chunk| freeze(self.run, chunk).boxed()).collect();
         let mut again = BTreeSet::new();
         for there in together(AT_ONCE / 2, chunks).await {
             again.extend(there?.into_iter().map(|name| name.license));

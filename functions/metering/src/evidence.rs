@@ -6,7 +6,7 @@
 use futures_util::future::{join_all, join3};
 use stallkeeper::aws::chain;
 use stallkeeper::ids::{LicenseId, ProductCode};
-use stallkeeper::metering::{HourlyRecord, RecordState, WINDOW};
+use stallkeeper::metering::{ACCEPTANCE_WINDOW, HourlyRecord, RecordState};
 use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
@@ -35,7 +35,7 @@ async fn note_ending(run: &Run<'_>, product: &ProductCode, licenses: &[LicenseId
 /// Returns `true` if AWS has booked all usage of a license until its end.
 async fn is_all_sent(run: &Run<'_>, license: &LicenseId) -> Result<bool, StoreError> {
     let newest = UsageHour::of(run.now);
-    let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
+    let oldest = UsageHour::of(newest.start().checked_sub(ACCEPTANCE_WINDOW).unwrap_or(newest.start()));
     let records = run.store.records_between(license, (oldest, newest), None, 1000).await?.records;
     let is_sent =
         |record: &HourlyRecord| matches!(record.state, RecordState::Accepted { .. } | RecordState::Folded { .. });

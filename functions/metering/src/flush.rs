@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{License, State};
-use stallkeeper::metering::{CLOSING, FINAL_RETRY_INTERVAL, HourlyRecord, RecordState, WINDOW};
+use stallkeeper::metering::{ACCEPTANCE_WINDOW, FINAL_RETRY_INTERVAL, FINAL_RETRY_PERIOD, HourlyRecord, RecordState};
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
@@ -49,7 +49,7 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     let Some((until, closes)) = ends.filter(|_| is_due) else { return Ok(()) };
     let settled = flush(run, &license, UsageHour::of(until)).await?;
     let now = run.now;
-    let is_closing = now < closes && closes.duration_since(now) <= CLOSING;
+    let is_closing = now < closes && closes.duration_since(now) <= FINAL_RETRY_PERIOD;
     let gives_up = until.checked_add(GIVE_UP_AFTER).unwrap_or(now);
     let again = now.checked_add(if is_closing { FINAL_RETRY_INTERVAL } else { AGAIN }).unwrap_or(now);
     let change = |row: Option<License>| {
@@ -109,7 +109,7 @@ async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Sett
 
 /// Makes the records that were frozen before the license ended urgent and due immediately.
 async fn hurry(run: &Run<'_>, license: &License, newest: UsageHour) -> Result<(), StoreError> {
-    let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
+    let oldest = UsageHour::of(newest.start().checked_sub(ACCEPTANCE_WINDOW).unwrap_or(newest.start()));
     let records = run.store.records_between(&license.id, (oldest, newest), None, 1000).await?.records;
     let waiting = records.into_iter().filter(|record| record.state == RecordState::Sealed && !record.urgent);
     let changes: Vec<_> = waiting

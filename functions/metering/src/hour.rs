@@ -14,7 +14,7 @@ use stallkeeper::metering::{HourlyRecord, RecordName, RecordState, window_closes
 use stallkeeper::metrics::Metric;
 use stallkeeper::store::{Carry, Note, NoteKind, Origin, StoreError};
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::{LARGEST, Quantity, carry_target};
+use stallkeeper::usage::{MAX_QUANTITY, Quantity, carry_target};
 
 use crate::overage;
 use crate::run::Run;
@@ -172,9 +172,9 @@ pub(crate) async fn new_records(
 }
 
 /// Returns [`Settled::Done`] if the first record of a dimension holds all of an hour's sum. A record is capped at
-/// [`LARGEST`]; a later run carries the rest, or names it as a problem.
+/// [`MAX_QUANTITY`]; a later run carries the rest, or names it as a problem.
 fn settled_by_record(sum: &HourSum) -> Settled {
-    if sum.amount > LARGEST { Settled::Wait } else { Settled::Done }
+    if sum.amount > MAX_QUANTITY { Settled::Wait } else { Settled::Done }
 }
 
 /// Returns the hour whose record takes in usage that has no record in its own hour: the hour where it belongs, or a

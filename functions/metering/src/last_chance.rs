@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use stallkeeper::license::License;
-use stallkeeper::metering::{CLOSING, FINAL_RETRY_INTERVAL};
+use stallkeeper::metering::{FINAL_RETRY_INTERVAL, FINAL_RETRY_PERIOD};
 use stallkeeper::store::StoreError;
 use stallkeeper::store::keys::SHARDS;
 use tokio::time::Instant;
@@ -42,15 +42,15 @@ impl Metering {
         loop {
             let left = time_limit.saturating_sub(began.elapsed());
             let now = || self.store.clock().now();
-            let again_at = match self.run(left.min(RUN_TIME_LIMIT)).await {
+            let next_run_at = match self.run(left.min(RUN_TIME_LIMIT)).await {
                 Ok(report) => {
                     all.add(&report);
-                    report.again_at
+                    report.next_run_at
                 }
                 Err(error) if began.elapsed() >= RETRIES_FAILURES => return Err(error),
                 Err(_) => now().checked_add(FINAL_RETRY_INTERVAL).ok(),
             };
-            let pause = again_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
+            let pause = next_run_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
             let ends = |pause: &Duration| began.elapsed() + *pause + SHORTEST_RUN > time_limit;
             let Some(pause) = pause.filter(|pause| !ends(pause)) else { return Ok(all) };
             tokio::time::sleep(pause).await;
@@ -71,7 +71,7 @@ pub(crate) async fn next_run(run: &Run<'_>) -> Result<Option<Timestamp>, StoreEr
 /// Reads the licenses that must be flushed before their final hour ends: the time of the flush, and the end of that
 /// hour.
 async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
-    let soon = now.checked_add(CLOSING).unwrap_or(now);
+    let soon = now.checked_add(FINAL_RETRY_PERIOD).unwrap_or(now);
     let due = run.store.licenses_to_flush(soon).await?;
     let licenses = run.store.licenses(&due).await?;
     Ok(licenses.iter().filter_map(|license: &License| Some((license.flush_at?, license.final_hour_ends()?))).collect())
@@ -81,7 +81,7 @@ async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timest
 /// ten minutes and it is due by the last call.
 fn in_its_last_chance(wanted: Timestamp, ends: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let last_call = ends.checked_sub(LAST_CALL).ok().filter(|last| *last > now && *last >= wanted)?;
-    let is_near = ends.duration_since(now) <= CLOSING;
+    let is_near = ends.duration_since(now) <= FINAL_RETRY_PERIOD;
     let next = wanted.max(now.checked_add(FINAL_RETRY_INTERVAL).ok()?).min(last_call);
     is_near.then(|| next.min(now.checked_add(LONGEST_PAUSE).unwrap_or(next)))
 }

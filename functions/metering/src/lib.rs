@@ -44,7 +44,7 @@ pub struct Mode {
     /// Set if nothing is sent: records end as `dry_run`, and later runs do not send them either.
     pub dry_run: bool,
     /// The time from one call of BatchMeterUsage to the next: AWS accepts 10 calls a second per account and region.
-    pub pace: Duration,
+    pub call_interval: Duration,
     /// The parts of a run to do.
     pub parts: Parts,
 }
@@ -62,7 +62,7 @@ pub enum Parts {
 
 impl Default for Mode {
     fn default() -> Self {
-        Self { dry_run: false, pace: Duration::from_millis(100), parts: Parts::All }
+        Self { dry_run: false, call_interval: Duration::from_millis(100), parts: Parts::All }
     }
 }
 
@@ -73,7 +73,7 @@ impl Metering {
         Self {
             store: Store::new(config, table, clock),
             marketplace: Marketplace::new(config),
-            metrics: Metrics::unread(),
+            metrics: Metrics::discarded(),
             mode: Mode::default(),
         }
     }
@@ -90,7 +90,7 @@ impl Metering {
         Self { mode, ..self }
     }
 
-    /// Runs once, within a time limit. [`Report::again_at`] is set if another run must follow immediately; see
+    /// Runs once, within a time limit. [`Report::next_run_at`] is set if another run must follow immediately; see
     /// [`invoke`](Self::invoke).
     ///
     /// # Errors
@@ -104,9 +104,9 @@ impl Metering {
             self.store.note_run("metering").await;
         }
         let sends = !self.mode.dry_run && self.mode.parts != Parts::Closing;
-        let again_at = if sends && done.is_ok() { last_chance::next_run(&run).await? } else { None };
+        let next_run_at = if sends && done.is_ok() { last_chance::next_run(&run).await? } else { None };
         let report = run.end(&self.metrics, done).await?;
-        Ok(Report { again_at, ..report })
+        Ok(Report { next_run_at, ..report })
     }
 }
 

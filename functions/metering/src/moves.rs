@@ -7,7 +7,7 @@ use stallkeeper::aws::chain;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::lifecycle;
 use stallkeeper::metrics::Metric;
-use stallkeeper::reconcile::Pace;
+use stallkeeper::reconcile::RateLimiter;
 use stallkeeper::store::StoreError;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::run::{Run, together};
 
 /// The time from one DescribeAgreement call to the next: AWS accepts 5 a second per account, and other functions call
 /// it too.
-const PACE: Duration = Duration::from_millis(400);
+const CALL_INTERVAL: Duration = Duration::from_millis(400);
 
 /// The time that a run may spend on moves before it continues with the billing of other licenses; the next run moves
 /// the rest.
@@ -27,12 +27,12 @@ const AT_ONCE: usize = 4;
 /// Moves the buyers whose move is due to their license keys. A failed move does not delay the others.
 pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
     let due = run.store.licenses_to_move(run.now).await?;
-    let (pace, until) = (Pace::of(PACE), Instant::now() + TIME_LIMIT);
+    let (rate_limiter, until) = (RateLimiter::new(CALL_INTERVAL), Instant::now() + TIME_LIMIT);
     let moving = due.iter().map(|id| {
-        let pace = &pace;
+        let rate_limiter = &rate_limiter;
         async move {
             if !run.closing_deadline_passed() && Instant::now() < until {
-                pace.turn().await;
+                rate_limiter.wait_turn().await;
                 move_alone(run, id).await;
             }
         }

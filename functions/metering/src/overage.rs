@@ -11,7 +11,7 @@ use stallkeeper::metrics::Metric;
 use stallkeeper::overage::Overage;
 use stallkeeper::store::{NoteKind, StoreError};
 use stallkeeper::time::UsageHour;
-use stallkeeper::usage::LARGEST;
+use stallkeeper::usage::MAX_QUANTITY;
 
 use crate::hour::{Settled, note};
 use crate::run::{Began, Run};
@@ -106,7 +106,7 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
     run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
     let is_frozen = run.store.freeze_overage(&record.with_state_at(RecordState::Expired, run.now), None).await?;
     // The next settlement of the hour handles the usage that the record cannot hold.
-    Ok(if is_frozen && sum.amount <= LARGEST { Settled::Done } else { Settled::Wait })
+    Ok(if is_frozen && sum.amount <= MAX_QUANTITY { Settled::Done } else { Settled::Wait })
 }
 
 /// Finds the agreement in whose period an hour lies: the license's, or one that it renewed. `None` if the license has

@@ -89,7 +89,7 @@ pub struct Report {
     pub dry_run: bool,
     /// The time of the run that must follow this one, because AWS accepts something for a few more minutes only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub again_at: Option<Timestamp>,
+    pub next_run_at: Option<Timestamp>,
 }
 
 impl Report {
@@ -103,7 +103,7 @@ impl Report {
         self.problems += next.problems;
         self.unfinished = next.unfinished;
         self.dry_run = next.dry_run;
-        self.again_at = next.again_at;
+        self.next_run_at = next.next_run_at;
     }
 }
 
@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
             problems: PROBLEMS.into_iter().map(value).sum(),
             unfinished,
             dry_run: self.mode.dry_run,
-            again_at: None,
+            next_run_at: None,
         };
         match done {
             Ok(()) => {

@@ -18,7 +18,7 @@ use stallkeeper::store::keys::{Rank, SHARDS};
 use stallkeeper::store::{IndexKey, StoreError};
 use stallkeeper::time::UsageHour;
 
-use crate::call::{Answered, Pace, again, attempt, count, settled};
+use crate::call::{Answered, RateLimiter, again, attempt, count, settled};
 use crate::pause::ProductState;
 use crate::run::Run;
 
@@ -30,8 +30,8 @@ pub(crate) const WAITING: SignedDuration = SignedDuration::from_mins(4);
 
 /// Sends the due records, until none is left or the time has run out.
 pub(crate) async fn send_due_records(run: &Run<'_>) -> Result<(), StoreError> {
-    let pace = Pace::of(run.mode.pace);
-    let mut sending = Sending::begin(run, &pace);
+    let rate_limiter = RateLimiter::new(run.mode.call_interval);
+    let mut sending = Sending::begin(run, &rate_limiter);
     let sent = sending.all_due().await;
     // Calls in flight are settled in any case: each of their records is claimed.
     let finished = sending.finish().await;
@@ -41,7 +41,7 @@ pub(crate) async fn send_due_records(run: &Run<'_>) -> Result<(), StoreError> {
 /// The sending of one run.
 struct Sending<'r, 'a> {
     run: &'r Run<'a>,
-    pace: &'r Pace,
+    rate_limiter: &'r RateLimiter,
     packer: Packer,
     products: BTreeMap<ProductCode, ProductState>,
     /// Calls that wait for a place among those in flight.
@@ -52,7 +52,7 @@ struct Sending<'r, 'a> {
 }
 
 impl<'r, 'a> Sending<'r, 'a> {
-    fn begin(run: &'r Run<'a>, pace: &'r Pace) -> Self {
+    fn begin(run: &'r Run<'a>, rate_limiter: &'r RateLimiter) -> Self {
         Self {
             run,
             pace,
@@ -138,7 +138,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             while !self.under_way.is_empty() {
                 self.await_next_call().await?;
             }
-            let answered = attempt(self.run, self.pace, product.clone(), vec![probe]).await?;
+            let answered = attempt(self.run, self.rate_limiter, product.clone(), vec![probe]).await?;
             let is_judged = answered.is_judged;
             self.record_answer(answered).await?;
             if is_judged {
@@ -179,7 +179,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             call.into_iter().partition(|record| state.holds_back(&record.name.dimension));
         put_off(self.run, waiting).await?;
         if !free.is_empty() {
-            self.under_way.push(attempt(self.run, self.pace, product, free).boxed());
+            self.under_way.push(attempt(self.run, self.rate_limiter, product, free).boxed());
         }
         Ok(())
     }

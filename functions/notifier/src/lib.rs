@@ -40,7 +40,7 @@ enum Outcome {
 impl Notifier {
     /// Creates the function that publishes to the topic of the given ARN.
     pub fn new(config: &SdkConfig, topic: &str, clock: Clock) -> Self {
-        Self { topic: Topic::new(config, topic), clock, metrics: Metrics::unread() }
+        Self { topic: Topic::new(config, topic), clock, metrics: Metrics::discarded() }
     }
 
     /// Returns the function with the given destination of its metrics.
@@ -93,7 +93,7 @@ impl Notifier {
                 tracing::info!(event = id, %license, kind, sequence = event.sequence, "the application is told");
                 Outcome::Published
             }
-            Err(error @ TopicError::Unfit(_)) => {
+            Err(error @ TopicError::Rejected(_)) => {
                 tracing::error!(event = id, %license, kind, error = chain(&error), "an event is passed over");
                 Outcome::PassedOver
             }

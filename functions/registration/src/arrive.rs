@@ -26,7 +26,7 @@ use crate::form::FormFields;
 const TOKEN: &str = "x-amzn-marketplace-token";
 
 /// The longest token that AWS is asked about, in bytes. It is longer than any token.
-const TOKEN_BYTES_MAX: usize = 16 * 1024;
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// The longest time that a buyer waits for the entitlements to be read.
 const ENTITLEMENTS_TIMEOUT: Duration = Duration::from_secs(3);
@@ -60,12 +60,12 @@ impl Context {
         let of_listing = |error| Failed::of(listing, error);
         let license = lifecycle::register(&self.store, &purchase).await.map_err(of_listing)?;
         let secret = Secret::random().map_err(|error| Failed::of(listing, error))?;
-        let over_at = self.store.clock().seconds().saturating_add(SESSION_LIFETIME.as_secs());
+        let ends_at = self.store.clock().seconds().saturating_add(SESSION_LIFETIME.as_secs());
         let session = Session {
             license: license.id.clone(),
             product: license.product.clone(),
-            over_at,
-            expires_at: over_at.saturating_add(HANDOFF_LIFETIME.as_secs()),
+            ends_at,
+            expires_at: ends_at.saturating_add(HANDOFF_LIFETIME.as_secs()),
             handoff: None,
         };
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;
@@ -96,7 +96,7 @@ impl Context {
 fn token(FormFields(fields): FormFields) -> Result<String, Failure> {
     let token = fields.into_iter().find(|(name, value)| name == TOKEN && !value.trim().is_empty());
     let (_, token) = token.ok_or(Failure::TokenMissing)?;
-    if token.len() > TOKEN_BYTES_MAX || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if token.len() > MAX_TOKEN_BYTES || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Failure::TokenInvalid);
     }
     Ok(token)

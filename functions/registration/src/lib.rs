@@ -29,7 +29,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::Method;
-use stallkeeper::http::{BODY_BYTES_MAX, gateway};
+use stallkeeper::http::{MAX_BODY_BYTES, gateway};
 use stallkeeper::marketplace::Marketplace;
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
@@ -58,7 +58,7 @@ fn routes() -> Router<Arc<Context>> {
         .route("/register/status", get(status::status))
         .fallback(async || Failed::from(Failure::RouteUnknown))
         .method_not_allowed_fallback(async || Failed::from(Failure::MethodNotAllowed))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(finish))
 }
 

@@ -10,7 +10,7 @@ use stallkeeper::time::UsageHour;
 use stallkeeper::usage::UsageEvent;
 
 /// How long a license that was read is good. The reporter waits for it when a license ends.
-const FRESH: SignedDuration = SignedDuration::from_secs(60);
+const CACHE_TTL: SignedDuration = SignedDuration::from_secs(60);
 
 /// How many hours' markers are remembered at most before they are forgotten.
 const MAX_MARKERS: usize = 100_000;
@@ -30,7 +30,7 @@ impl Known {
     pub(crate) fn license(&self, id: &LicenseId, now: Timestamp) -> Option<License> {
         let known = lock(&self.licenses);
         let (read_at, license) = known.get(id)?;
-        (now.duration_since(*read_at).abs() < FRESH).then(|| license.clone())
+        (now.duration_since(*read_at).abs() < CACHE_TTL).then(|| license.clone())
     }
 
     /// Remembers a license as it was read. That one is unknown is not remembered.

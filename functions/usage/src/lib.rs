@@ -50,7 +50,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { metrics: Metrics::unread(), dry_run: false }
+        Self { metrics: Metrics::discarded(), dry_run: false }
     }
 }
 

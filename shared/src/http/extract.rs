@@ -16,7 +16,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::gateway::context;
-use super::{BODY_BYTES_MAX, Problem};
+use super::{MAX_BODY_BYTES, Problem};
 
 /// The query's parameters: those of `T`, each once at most, and no other, where `T` denies unknown fields.
 #[derive(Debug, Clone, Copy)]
@@ -141,8 +141,8 @@ impl<S: Send + Sync> FromRequest<S> for Csv {
 /// The reason why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The body is longer than [`BODY_BYTES_MAX`].
-    #[error("the body is larger than 1 MiB, which is {BODY_BYTES_MAX} bytes")]
+    /// The body is longer than [`MAX_BODY_BYTES`].
+    #[error("the body is larger than 1 MiB, which is {MAX_BODY_BYTES} bytes")]
     TooLarge,
     /// The body breaks off.
     #[error("the body breaks off")]

@@ -13,7 +13,7 @@ use crate::ids::LicenseId;
 use crate::store::StoreError;
 
 /// The longest detail about a parameter, in characters.
-const DETAIL_CHARS_MAX: usize = 300;
+const MAX_DETAIL_CHARS: usize = 300;
 
 /// A problem document (RFC 9457), with a stable code and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Problem {
 
 /// Returns as much of a text as an answer repeats: what the caller sent may be a part of it.
 fn beginning(text: &str) -> &str {
-    text.char_indices().nth(DETAIL_CHARS_MAX).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+    text.char_indices().nth(MAX_DETAIL_CHARS).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
 }
 
 impl IntoResponse for Problem {

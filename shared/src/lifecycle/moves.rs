@@ -18,10 +18,10 @@ use crate::time::UsageHour;
 
 /// The time before AWS's window for a move's first hour closes, from which the move no longer waits for AWS to report
 /// the status of the agreement.
-const STOPS_WAITING: SignedDuration = SignedDuration::from_hours(4);
+const GIVE_UP_BEFORE_CLOSE: SignedDuration = SignedDuration::from_hours(4);
 
 /// The longest time from the start of an agreement to its `subscribe-success`.
-const SUBSCRIBED_BY_NOW: SignedDuration = SignedDuration::from_hours(1);
+const MAX_SUBSCRIBE_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// An error of a move. A planned move stays planned, and the next run continues it.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +129,7 @@ async fn planned(store: &Store, id: &LicenseId) -> Result<Option<(License, Movin
 /// Returns the moment until which a move waits for AWS to answer.
 fn waits_until(moving: &Moving) -> Timestamp {
     let closes = window_closes_of(moving.at);
-    closes.checked_sub(STOPS_WAITING).unwrap_or(closes)
+    closes.checked_sub(GIVE_UP_BEFORE_CLOSE).unwrap_or(closes)
 }
 
 /// Gives the license tenant and entitlements, if it has none yet, and puts it in force, if it is not known to have
@@ -273,7 +273,7 @@ async fn has_subscribed_again(
     }
     let agreement = store.agreement(&moving.agreement).await?;
     let started = agreement.and_then(|agreement| agreement.starts_at);
-    Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > SUBSCRIBED_BY_NOW))
+    Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > MAX_SUBSCRIBE_DELAY))
 }
 
 /// Puts the customer key in force again for a buyer who has moved, left and subscribed again. The new subscription has

@@ -44,16 +44,16 @@ pub async fn create_probe(store: &Store, listing: &Listing, door: Door) -> Resul
     probe.entitlements_read_at = Some(now);
     probe.expires_at = now.checked_add(PROBE_LIFETIME).ok().map(Timestamp::as_second);
     // A code is valid as long as its session has made no newer one.
-    let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFETIME.as_secs());
-    let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
+    let ends_at = store.clock().seconds().saturating_add(HANDOFF_LIFETIME.as_secs());
+    let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: ends_at, redeemed: None };
     let handoff = Also::Handoff(code.hash(), handoff);
     let made = |_| Some(Change { license: probe.clone(), events: Vec::new(), also: vec![handoff.clone()] });
     let license = store.change_license(&id, made).await?.unwrap_or(probe.clone());
     let visit = Session {
         license: id,
         product: listing.product_code.clone(),
-        over_at,
-        expires_at: over_at,
+        ends_at,
+        expires_at: ends_at,
         handoff: Some(code.hash()),
     };
     store.open_session(&session, &visit).await?;

@@ -1,6 +1,6 @@
 //! The packing of records into calls.
 
-use super::{BATCH, HourlyRecord, MAX_CALL_BYTES};
+use super::{HourlyRecord, MAX_BATCH_RECORDS, MAX_CALL_BYTES};
 
 /// Packs records into calls, in their order: at most 25 records a call, below 1 MB, of one product and one style.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Packer {
         }
         call.size += size;
         call.records.push(record);
-        if call.records.len() < BATCH { None } else { place.map(|place| self.open.remove(place).records) }
+        if call.records.len() < MAX_BATCH_RECORDS { None } else { place.map(|place| self.open.remove(place).records) }
     }
 
     /// Returns the calls that are not full, when there is nothing more to pack.

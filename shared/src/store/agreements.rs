@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::{RACES, Store, StoreError, backoff, is_conflict_code, keys, unavailable, write};
+use super::{MAX_ATTEMPTS, Store, StoreError, backoff, is_conflict_code, keys, unavailable, write};
 use crate::agreement::Agreement;
 use crate::ids::{AgreementId, LicenseId};
 
@@ -35,8 +35,8 @@ impl Store {
         change: impl Fn(&mut Agreement),
     ) -> Result<Agreement, StoreError> {
         let key = keys::agreement(id);
-        for race in 0..RACES {
-            backoff(race).await;
+        for attempt in 0..MAX_ATTEMPTS {
+            backoff(attempt).await;
             let known = self.agreement(id).await?;
             let mut agreement = known.clone().unwrap_or_else(|| Agreement::new(id.clone()));
             change(&mut agreement);

@@ -45,26 +45,26 @@ pub(super) struct Noted(Arc<Mutex<HashMap<String, Note>>>);
 /// The note at a key, and the time until which it need not be written again.
 #[derive(Debug, Clone, Copy)]
 struct Note {
-    said: bool,
+    value: bool,
     until: Timestamp,
 }
 
 impl Noted {
     /// Reserves the write of a note at a key. Returns `false` if the same note was reserved or written there, and is
     /// still valid.
-    fn take_on(&self, at: &str, said: bool, now: Timestamp) -> bool {
+    fn reserve(&self, at: &str, value: bool, now: Timestamp) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.get(at).is_some_and(|note| note.said == said && now < note.until) {
+        if noted.get(at).is_some_and(|note| note.value == value && now < note.until) {
             return false;
         }
-        noted.insert(at.to_owned(), Note { said, until: after(now, RETRY_DELAY) });
+        noted.insert(at.to_owned(), Note { value, until: after(now, RETRY_DELAY) });
         true
     }
 
     /// Marks a note as written, unless another note replaced it meanwhile.
-    fn done(&self, at: &str, said: bool, until: Timestamp) {
+    fn done(&self, at: &str, value: bool, until: Timestamp) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(note) = noted.get_mut(at).filter(|note| note.said == said) {
+        if let Some(note) = noted.get_mut(at).filter(|note| note.value == value) {
             note.until = until;
         }
     }
@@ -85,13 +85,13 @@ impl Store {
                 .expression_attribute_values(":now", text(now))
                 .expression_attribute_values(":today", AttributeValue::S(today.date.clone()))
         };
-        self.note(&key, true, today.over_at, request).await;
+        self.note(&key, true, today.ends_at, request).await;
     }
 
     /// Notes the same for every listing of the stack, for an action that names no listing.
     pub async fn note_evidence_of_all(&self, kind: EvidenceKind) {
         let (now, about) = (self.clock.now(), format!("ALL {}", kind.as_str()));
-        if !self.noted.take_on(&about, true, now) {
+        if !self.noted.reserve(&about, true, now) {
             return;
         }
         match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(self.all_listings())).await {
@@ -200,16 +200,16 @@ impl Store {
 
     /// Writes a note, unless this process has written it. If the condition of the write fails, another process has
     /// written it.
-    async fn note(&self, key: &Key, said: bool, until: Timestamp, request: impl FnOnce() -> UpdateItemFluentBuilder) {
+    async fn note(&self, key: &Key, value: bool, until: Timestamp, request: impl FnOnce() -> UpdateItemFluentBuilder) {
         let about = format!("{} {}", key.pk, key.sk);
-        if !self.noted.take_on(&about, said, self.clock.now()) {
+        if !self.noted.reserve(&about, value, self.clock.now()) {
             return;
         }
         // On the heap: the stack of the caller has no room for this future.
         match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(request().send())).await {
-            Ok(Ok(_)) => self.noted.done(&about, said, until),
+            Ok(Ok(_)) => self.noted.done(&about, value, until),
             Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
-                self.noted.done(&about, said, until);
+                self.noted.done(&about, value, until);
             }
             Ok(Err(error)) => not_noted(&about, &chain(&unavailable(error))),
             Err(_) => not_noted(&about, "it took too long"),
@@ -221,14 +221,14 @@ impl Store {
 struct Today {
     /// The date, with which every timestamp of the day starts.
     date: String,
-    over_at: Timestamp,
+    ends_at: Timestamp,
 }
 
 impl Today {
     fn at(now: Timestamp) -> Self {
         let date = TimeZone::UTC.to_datetime(now).date();
-        let over_at = date.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC)).map(|next| next.timestamp());
-        Self { date: date.to_string(), over_at: over_at.unwrap_or(Timestamp::MAX) }
+        let ends_at = date.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC)).map(|next| next.timestamp());
+        Self { date: date.to_string(), ends_at: ends_at.unwrap_or(Timestamp::MAX) }
     }
 }
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Item, RACES, Store, StoreError, backoff, keys, read, unavailable, write};
+use super::{Item, MAX_ATTEMPTS, Store, StoreError, backoff, keys, read, unavailable, write};
 use crate::audit::AuditEntry;
 use crate::ids::{AccountId, LicenseId, TenantId};
 use crate::license::{License, StateName, transition};
@@ -103,8 +103,8 @@ impl Store {
         id: &LicenseId,
         mut change: impl FnMut(Option<License>) -> Option<Change>,
     ) -> Result<Option<License>, StoreError> {
-        for race in 0..RACES {
-            backoff(race).await;
+        for attempt in 0..MAX_ATTEMPTS {
+            backoff(attempt).await;
             let before = self.license(id).await?;
             let Some(Change { mut license, events: mut asked_for, also }) = change(before.clone()) else {
                 return Ok(before);

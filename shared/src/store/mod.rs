@@ -44,7 +44,7 @@ pub use hours::{Closing, Dirty, Position, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
 pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind, UnknownKind};
-pub use reconciliation::{Reconciled, Stop};
+pub use reconciliation::{ReconciliationProgress, WalkPosition};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 
@@ -59,7 +59,7 @@ pub struct IndexKey(Item);
 const MAX_BATCH_GET_KEYS: usize = 100;
 
 /// The most attempts at one operation, each from newer data, before it is given up for now.
-const RACES: u32 = 20;
+const MAX_ATTEMPTS: u32 = 20;
 
 /// The table, and the clock that its callers use.
 #[derive(Debug, Clone)]
@@ -136,8 +136,8 @@ impl Store {
     /// Reads one batch with BatchGetItem. Keys that DynamoDB leaves unprocessed are requested again.
     async fn get_batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
-        for race in 0..RACES {
-            backoff(race).await;
+        for attempt in 0..MAX_ATTEMPTS {
+            backoff(attempt).await;
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let request =
                 self.client.batch_get_item().request_items(&self.table, wanted.map_err(licenses::unbuildable)?);
@@ -308,8 +308,8 @@ fn is_conflict(error: &TransactWriteItemsError) -> bool {
 }
 
 /// Waits before a write is made again, longer each time.
-async fn backoff(race: u32) {
-    pause(Duration::from_millis(u64::from(5 * race * race).min(200))).await;
+async fn backoff(attempt: u32) {
+    pause(Duration::from_millis(u64::from(5 * attempt * attempt).min(200))).await;
 }
 
 /// Waits. A wait of zero returns immediately, since a timer would take its tick of one millisecond for it.

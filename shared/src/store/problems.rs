@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::keys::{Rank, SHARDS, Work};
-use super::records::KEPT;
+use super::records::RECORD_RETENTION;
 use super::usage::after;
 use super::{IndexKey, Item, Pause, Store, StoreError, keys, read, unavailable, write};
 use crate::audit::AuditEntry;
@@ -224,7 +224,7 @@ impl Store {
             AttributeValue::S(keys::work(Work::Problem(keys::shard(&about.license)))),
         );
         item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(sort));
-        item.insert("expires_at".to_owned(), AttributeValue::N(after(now, KEPT).to_string()));
+        item.insert("expires_at".to_owned(), AttributeValue::N(after(now, RECORD_RETENTION).to_string()));
         self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.map_err(unavailable)?;
         Ok(true)
     }

@@ -16,18 +16,18 @@ use super::{
     IndexKey, Item, ProblemKind, Store, StoreError, attribute, is_conflict_code, keys, read, unavailable, values, write,
 };
 use crate::ids::LicenseId;
-use crate::metering::{AcceptedBy, BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
+use crate::metering::{AcceptedBy, CLAIM_DURATION, HourlyRecord, MAX_BATCH_RECORDS, RecordName, RecordState};
 use crate::time::UsageHour;
 
 /// The time that a record is kept.
-pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+pub(super) const RECORD_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// The most bytes of records in one transaction. A transaction holds 4 MB at most, and several are under way at the
 /// same time.
 const MAX_TRANSACTION_ITEMS: usize = 500_000;
 
 /// The most due records of a shard in one page.
-const DUE_PAGE: i32 = 500;
+const DUE_PAGE_SIZE: i32 = 500;
 
 /// The records of a shard that are not decided yet.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl Store {
     ///
     /// Fails when the table does not answer.
     pub async fn few_due_records(&self, shard: u8, now: Timestamp) -> Result<Option<DuePage>, StoreError> {
-        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pending(), None, DUE_PAGE).await?;
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pending(), None, DUE_PAGE_SIZE).await?;
         if next.is_some() {
             return Ok(None);
         }
@@ -167,7 +167,7 @@ impl Store {
         from: Option<IndexKey>,
     ) -> Result<DuePage, StoreError> {
         let between = keys::pending_due(rank, now);
-        let (items, next) = self.work_items(Work::Pending(shard), between, from, DUE_PAGE).await?;
+        let (items, next) = self.work_items(Work::Pending(shard), between, from, DUE_PAGE_SIZE).await?;
         Ok(due_page(items, next))
     }
 
@@ -178,7 +178,7 @@ impl Store {
     ///
     /// Fails when the table does not answer.
     pub async fn urgent_records(&self, shard: u8) -> Result<Vec<HourlyRecord>, StoreError> {
-        let (items, next) = self.work_items(Work::Pending(shard), keys::all_urgent(), None, DUE_PAGE).await?;
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_urgent(), None, DUE_PAGE_SIZE).await?;
         Ok(due_page(items, next).records)
     }
 
@@ -248,7 +248,7 @@ impl Store {
             next.attempts += 1;
             next.state = RecordState::Claimed { run: run.to_owned(), at: now };
             next.since = now;
-            next.not_before = now.checked_add(CLAIM).unwrap_or(now);
+            next.not_before = now.checked_add(CLAIM_DURATION).unwrap_or(now);
             next.unanswered |= is_claimed_by_another(&record.state, run);
             writes.push(self.update(record, &next)?);
             claimed.push(next);
@@ -281,7 +281,7 @@ impl Store {
     /// Builds the write of a new record.
     pub(super) fn frozen(&self, record: &HourlyRecord) -> Result<Put, StoreError> {
         let mut item = write(&keys::record(&record.name), record)?;
-        item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), KEPT).to_string()));
+        item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), RECORD_RETENTION).to_string()));
         item.extend(work_of(record).into_iter().flatten());
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         put.condition_expression("attribute_not_exists(pk)").build().map_err(super::licenses::unbuildable)
@@ -391,7 +391,7 @@ fn chunks<T>(all: &[T], size_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &
     let mut left = all;
     std::iter::from_fn(move || {
         let mut size = 0;
-        let fits = left.iter().take(BATCH).take_while(|one| {
+        let fits = left.iter().take(MAX_BATCH_RECORDS).take_while(|one| {
             size += size_of(one);
             size <= MAX_TRANSACTION_ITEMS
         });
@@ -413,7 +413,7 @@ fn work_of(record: &HourlyRecord) -> Option<Item> {
     let (work, sort) = match &record.state {
         RecordState::Held { .. } => (Work::Pending(shard), keys::pending_sort(Rank::Held, record)),
         RecordState::Sealed | RecordState::Claimed { .. } => {
-            let rank = if record.is_urgent(record.since.max(record.not_before)) { Rank::Pressing } else { Rank::Usual };
+            let rank = if record.is_urgent(record.since.max(record.not_before)) { Rank::Urgent } else { Rank::Normal };
             (Work::Pending(shard), keys::pending_sort(rank, record))
         }
         RecordState::Conflict

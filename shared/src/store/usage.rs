@@ -22,19 +22,19 @@ use crate::time::UsageHour;
 use crate::usage::{KeyHash, Quantity, UsageEvent};
 
 /// The most items of one BatchWriteItem.
-const BATCH: usize = 25;
+const MAX_BATCH_ITEMS: usize = 25;
 
 /// The most BatchWriteItems of one request that are under way at the same time.
 const MAX_CONCURRENT_BATCHES: usize = 8;
 
 /// The most events of an hour in one page.
-const SUM_CONCURRENCY: i32 = 1000;
+const MAX_CONCURRENT_SUMS: i32 = 1000;
 
 /// The most attempts at one batch of a BatchWriteItem, with what the last attempt left unprocessed.
-const ROUNDS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 /// The time that usage is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+const USAGE_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The place of an item: its `pk` and `sk`.
 pub(super) type PrimaryKey = (String, String);
@@ -243,7 +243,7 @@ impl Store {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(keys::usage(license, hour)))
             .consistent_read(true)
-            .limit(SUM_CONCURRENCY)
+            .limit(MAX_CONCURRENT_SUMS)
             .into_paginator()
             .items()
             .send();
@@ -266,19 +266,19 @@ impl Store {
             allocations: allocate(amount, Quantity::capped(amount.amount)).parts,
             at: now,
             received_at: None,
-            expires_at: after(now, KEPT),
+            expires_at: after(now, USAGE_RETENTION),
         }
     }
 
     pub(super) fn marker(&self, license: &LicenseId) -> Marker {
-        Marker { license: license.clone(), expires_at: after(self.clock.now(), KEPT) }
+        Marker { license: license.clone(), expires_at: after(self.clock.now(), USAGE_RETENTION) }
     }
 
     /// Writes items in batches of 25, several batches at the same time. Returns the keys of the items that are written.
     async fn write_batches(&self, items: BTreeMap<PrimaryKey, Item>) -> BTreeSet<PrimaryKey> {
         let mut written: BTreeSet<PrimaryKey> = items.keys().cloned().collect();
         let items: Vec<Item> = items.into_values().collect();
-        let batches: Vec<Vec<Item>> = items.chunks(BATCH).map(<[Item]>::to_vec).collect();
+        let batches: Vec<Vec<Item>> = items.chunks(MAX_BATCH_ITEMS).map(<[Item]>::to_vec).collect();
         let mut under_way =
             stream::iter(batches).map(|batch| self.write_until_taken(batch)).buffer_unordered(MAX_CONCURRENT_BATCHES);
         while let Some(left) = under_way.next().await {
@@ -293,7 +293,7 @@ impl Store {
     /// not confirmed.
     async fn write_until_taken(&self, batch: Vec<Item>) -> Vec<Item> {
         let mut left = batch;
-        for round in 0..ROUNDS {
+        for round in 0..MAX_ATTEMPTS {
             if left.is_empty() {
                 break;
             }
@@ -337,7 +337,7 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
         allocations: Vec::new(),
         at: event.time,
         received_at: Some(now),
-        expires_at: after(now, KEPT),
+        expires_at: after(now, USAGE_RETENTION),
     }
 }
 

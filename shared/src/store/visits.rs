@@ -27,7 +27,7 @@ impl Store {
     /// Fails when the table does not answer.
     pub async fn session(&self, secret: &Secret) -> Result<Option<Session>, StoreError> {
         let session: Option<Session> = self.get(&keys::session(&secret.hash())).await?;
-        Ok(session.filter(|session| session.over_at > self.clock.seconds()))
+        Ok(session.filter(|session| session.ends_at > self.clock.seconds()))
     }
 
     /// Returns the contact that a license's buyer left.
