@@ -21,7 +21,7 @@ use problem::Problem;
 use problem::Step::{Field, Item};
 
 pub use catalog::{Catalog, Price, unfit_for_fulfillment};
-pub use page::{Choice, Colour, ExtraField, FieldKind, InvalidAnswer, Page, Words};
+pub use page::{Choice, Colour, ExtraField, FieldKind, InvalidAnswer, LocalizedText, Page};
 
 /// The page on which buyers see their subscriptions on AWS Marketplace. It has "Set up your account", and every change
 /// of a plan.

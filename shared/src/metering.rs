@@ -367,7 +367,7 @@ impl HourlyRecord {
 
     /// Returns the next moment after which AWS may refuse it: the end of its license's final hour, or the end of its
     /// window. After the final hour, AWS accepts it only if the license is in force again, and only the window counts.
-    pub fn last_chance(&self, now: Timestamp) -> Timestamp {
+    pub fn final_deadline(&self, now: Timestamp) -> Timestamp {
         let final_until = self.final_until.filter(|until| *until > now);
         final_until.map_or(self.window_closes(), |until| until.min(self.window_closes()))
     }
@@ -380,7 +380,7 @@ impl HourlyRecord {
     /// Returns the time of the next attempt, which is `wanted` or earlier: every half minute in the last ten minutes of
     /// its last chance.
     pub fn retry_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
-        let last = self.last_chance(now);
+        let last = self.final_deadline(now);
         let closing = last
             .checked_sub(FINAL_RETRY_PERIOD)
             .unwrap_or(last)

@@ -37,7 +37,7 @@ fn each_status_is_read_by_the_attempts_before_it() {
     let accepted =
         |id: Option<&str>, by| Outcome::Final(RecordState::Accepted { metering_record_id: id.map(str::to_owned), by });
     let reason = || "CustomerNotSubscribed".to_owned();
-    let again = Outcome::Again { unanswered: false };
+    let again = Outcome::Retry { unanswered: false };
     let cases = [
         (false, success.clone(), true, accepted(Some("m"), AcceptedBy::Success)),
         (true, success, true, accepted(Some("m"), AcceptedBy::Success)),

@@ -43,7 +43,7 @@ impl From<RefreshError> for ReconcileError {
     }
 }
 
-/// Checks licenses, no faster than its pace allows.
+/// Checks licenses, no faster than its rate limiter allows.
 #[derive(Debug)]
 pub struct Reconciler<'a> {
     store: &'a Store,
@@ -52,7 +52,7 @@ pub struct Reconciler<'a> {
 }
 
 impl<'a> Reconciler<'a> {
-    /// Creates a reconciler that works on this table, and asks AWS at this pace.
+    /// Creates a reconciler that works on this table, and asks AWS no faster than the rate limiter allows.
     pub fn new(store: &'a Store, marketplace: &'a Marketplace, rate_limiter: &'a RateLimiter) -> Self {
         Self { store, marketplace, rate_limiter }
     }

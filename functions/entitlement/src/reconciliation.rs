@@ -72,7 +72,7 @@ pub struct Report {
     pub failures: u64,
     /// The number of licenses that the next run starts with, since they could not be checked.
     pub to_retry: u64,
-    /// The number of failures that wait for the next walk: AWS refused them, or there was no room to retry_later them.
+    /// The number of failures that wait for the next walk: AWS refused them, or there was no room to keep them.
     pub skipped: u64,
     /// Set if the day's walk continues in the next run.
     pub unfinished: bool,
@@ -188,7 +188,7 @@ impl Run<'_> {
         let known = self.store.reconciliation_progress().await?;
         let mut reconciled = self.progress_of_today(known.clone());
         for license in std::mem::take(&mut reconciled.to_retry) {
-            if self.out_of_time() {
+            if self.must_stop() {
                 self.retry_later(license);
             } else {
                 self.check(&license).await;
@@ -235,7 +235,7 @@ impl Run<'_> {
             let waiting: Vec<LicenseId> =
                 page.licenses.iter().filter(registered_lately).map(|license| license.id.clone()).collect();
             for license in waiting {
-                if self.out_of_time() {
+                if self.must_stop() {
                     return Ok(());
                 }
                 self.check(&license).await;
@@ -250,7 +250,7 @@ impl Run<'_> {
     /// Continues the walk until it is done, the time has run out, or AWS does not answer.
     async fn walk(&mut self, reconciled: &mut ReconciliationProgress) -> Result<(), StoreError> {
         self.failures_in_a_row = 0;
-        while let Some(stop) = reconciled.at.clone().filter(|_| !self.out_of_time()) {
+        while let Some(stop) = reconciled.at.clone().filter(|_| !self.must_stop()) {
             let next = match stop {
                 WalkPosition::Licenses { state, after } => self.walk_licenses(state, after).await?,
                 WalkPosition::Agreements { after } => self.walk_agreements(after).await?,
@@ -267,8 +267,8 @@ impl Run<'_> {
     async fn walk_licenses(&mut self, state: StateName, after: Option<String>) -> Result<WalkResult, StoreError> {
         let page = self.store.licenses_in_state(state, after.as_deref(), PAGE_SIZE).await?;
         let now = self.now;
-        for license in page.licenses.iter().filter(|license| is_checked(license, now)) {
-            if self.out_of_walk_time() {
+        for license in page.licenses.iter().filter(|license| needs_check(license, now)) {
+            if self.is_out_of_time() {
                 return Ok(WalkResult::OutOfTime);
             }
             // A license that keeps failing must not hold the walk at this page.
@@ -296,7 +296,7 @@ impl Run<'_> {
             Mode::Customer => {}
         }
         // A failed listing is checked again tomorrow: one that AWS refuses must not prevent the walk from ending.
-        if self.out_of_walk_time() {
+        if self.is_out_of_time() {
             return Ok(WalkResult::OutOfTime);
         }
         self.report.skipped += self.report.failures - failures;
@@ -314,7 +314,7 @@ impl Run<'_> {
                 Err(error) => return self.failed(&about, &error.into()),
             };
             for agreement in &answer.agreements {
-                if self.out_of_time() {
+                if self.must_stop() {
                     return;
                 }
                 match self.reconciler.find_unknown_licenses(listing, agreement).await {
@@ -323,7 +323,7 @@ impl Run<'_> {
                 }
             }
             page = answer.next;
-            if page.is_none() || self.out_of_time() {
+            if page.is_none() || self.must_stop() {
                 return;
             }
         }
@@ -376,11 +376,11 @@ impl Run<'_> {
     }
 
     /// Returns `true` if nothing new may be started: the time has run out, or AWS does not answer.
-    fn out_of_time(&self) -> bool {
-        self.out_of_walk_time() || !self.is_aws_answering()
+    fn must_stop(&self) -> bool {
+        self.is_out_of_time() || !self.is_aws_answering()
     }
 
-    fn out_of_walk_time(&self) -> bool {
+    fn is_out_of_time(&self) -> bool {
         Instant::now() >= self.until
     }
 
@@ -411,6 +411,6 @@ fn state_after(state: StateName) -> Option<StateName> {
     }
 }
 
-fn is_checked(license: &License, now: Timestamp) -> bool {
+fn needs_check(license: &License, now: Timestamp) -> bool {
     license.usage_until().is_none_or(|until| now.duration_since(until) < CHECKED_AFTER_END)
 }

@@ -22,7 +22,7 @@ use crate::run::Run;
 /// delay the others.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// The pace of calls: hands out turns one after the other to all callers.
+/// The rate limiter of the calls: hands out turns one after the other to all callers.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     interval: Duration,
@@ -85,10 +85,10 @@ pub(crate) async fn attempt(
                         read_status(&record, status, is_open(run, &record).await.unwrap_or(true))
                     }
                     Some(status) => read_status(&record, status, true),
-                    None => Outcome::Again { unanswered: true },
+                    None => Outcome::Retry { unanswered: true },
                 };
                 answered.is_judged |= status.is_some_and(|status| *status != Status::Unprocessed);
-                let change = settled(run, record, outcome);
+                let change = with_outcome(run, record, outcome);
                 answered.booked += usize::from(matches!(change.1.state, RecordState::Accepted { .. }));
                 changes.push(change);
             }
@@ -97,22 +97,22 @@ pub(crate) async fn attempt(
         }
         Answer::NotBooked(code) => {
             run.count(Metric::MeteringThrottles, 1);
-            again(run, &answered.product, call, false, &code).await?;
+            retry(run, &answered.product, call, false, &code).await?;
         }
         Answer::NotKnown(code) if call.len() > 1 && call.iter().any(|record| record.attempts > MAX_ATTEMPTS) => {
-            answered.rejected = Some((Rejection::Data(code), not_booked(run, call).await?));
+            answered.rejected = Some((Rejection::Data(code), release(run, call).await?));
         }
         Answer::NotKnown(code) => {
             run.count(Metric::MeteringFailures, 1);
-            again(run, &answered.product, call, false, &code).await?;
+            retry(run, &answered.product, call, false, &code).await?;
         }
         Answer::Nothing => {
             run.count(Metric::MeteringFailures, 1);
-            again(run, &answered.product, call, true, "no_answer").await?;
+            retry(run, &answered.product, call, true, "no_answer").await?;
         }
         Answer::Rejected(rejection) => {
             run.count(Metric::MeteringFailures, 1);
-            answered.rejected = Some((rejection, not_booked(run, call).await?));
+            answered.rejected = Some((rejection, release(run, call).await?));
         }
     }
     Ok(answered)
@@ -147,14 +147,14 @@ async fn note_foreign_bookings(run: &Run<'_>, product: &ProductCode, records: im
 }
 
 /// Returns a record before and after its outcome, and counts the outcome.
-pub(crate) fn settled(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
+pub(crate) fn with_outcome(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
     let now = run.store.clock().now();
     let after = match outcome {
         Outcome::Final(state) => {
             count(run, &record, &state);
             record.with_state_at(state, now)
         }
-        Outcome::Again { unanswered } => {
+        Outcome::Retry { unanswered } => {
             run.count(Metric::RecordsAgain, 1);
             HourlyRecord {
                 unanswered: record.unanswered || unanswered,
@@ -227,7 +227,7 @@ async fn is_open(run: &Run<'_>, record: &HourlyRecord) -> Result<bool, StoreErro
 }
 
 /// Schedules the same records to be sent again later.
-pub(crate) async fn again(
+pub(crate) async fn retry(
     run: &Run<'_>,
     product: &ProductCode,
     call: Vec<HourlyRecord>,
@@ -235,13 +235,13 @@ pub(crate) async fn again(
     code: &str,
 ) -> Result<(), StoreError> {
     tracing::warn!(run = run.id, %product, records = call.len(), code, unanswered, "they go again");
-    let outcome = || Outcome::Again { unanswered };
-    let changes: Vec<_> = call.into_iter().map(|record| settled(run, record, outcome())).collect();
+    let outcome = || Outcome::Retry { unanswered };
+    let changes: Vec<_> = call.into_iter().map(|record| with_outcome(run, record, outcome())).collect();
     run.store.settle(&changes).await
 }
 
 /// Releases the claim of records that AWS has certainly not booked: they can be sent again immediately.
-async fn not_booked(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
+async fn release(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
     let now = run.store.clock().now();
     let free =
         |record: &HourlyRecord| HourlyRecord { not_before: now, ..record.with_state_at(RecordState::Sealed, now) };

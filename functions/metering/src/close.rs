@@ -20,20 +20,20 @@ use stallkeeper::store::{Closing, Dirty, Position, Progress, StoreError, Walk};
 use stallkeeper::time::UsageHour;
 
 use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
-use crate::run::{Run, together};
+use crate::run::{Run, run_concurrently};
 
 /// The time before the first run whose hours are closed as well: as long as AWS accepts usage, and a margin.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
+const FIRST_RUN_PERIOD: SignedDuration = SignedDuration::from_hours(26);
 
 /// The age of a note of late usage at which every write that it announced has ended (a function's 30 seconds, and a
 /// margin).
-const WRITTEN_BY_NOW: SignedDuration = SignedDuration::from_mins(2);
+const WRITE_TIMEOUT: SignedDuration = SignedDuration::from_mins(2);
 
 /// The most licenses of an hour that are read together.
 const PAGE_SIZE: i32 = 500;
 
 /// The most licenses that are settled at the same time.
-const AT_ONCE: usize = 24;
+const MAX_CONCURRENT_LICENSES: usize = 24;
 
 /// Sums and sweeps the hours that are due, oldest first.
 ///
@@ -44,7 +44,7 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
     let now = run.now;
     let newest = UsageHour::of(now);
     let closed = run.store.closed_through().await?;
-    let far_back = UsageHour::of(now.checked_sub(LOOK_BACK).unwrap_or(now));
+    let far_back = UsageHour::of(now.checked_sub(FIRST_RUN_PERIOD).unwrap_or(now));
     if closed.is_none() {
         // Later runs do not check the hours before the first run's either.
         run.store.set_closed_through(far_back.previous()).await?;
@@ -173,9 +173,9 @@ impl Walking<'_, '_> {
         }
         let summing = licenses.iter().map(|license| self.sum_license(license).boxed()).collect();
         let mut records = Vec::new();
-        for (license, new, settled) in together(AT_ONCE, summing).await {
+        for (license, new, settled) in run_concurrently(MAX_CONCURRENT_LICENSES, summing).await {
             records.extend(new);
-            if settled == Settled::Wait {
+            if settled == Settled::Incomplete {
                 self.note(license).await?;
             }
         }
@@ -183,11 +183,11 @@ impl Walking<'_, '_> {
         self.freeze_all(records, &licenses).await
     }
 
-    /// Returns the records of a license that has usage in the hour, and [`Settled::Wait`] if something is left for
+    /// Returns the records of a license that has usage in the hour, and [`Settled::Incomplete`] if something is left for
     /// later.
     async fn sum_license<'l>(&self, license: &'l License) -> (&'l LicenseId, Vec<HourlyRecord>, Settled) {
-        if self.waits(license) {
-            return (&license.id, Vec::new(), Settled::Wait);
+        if self.must_wait(license) {
+            return (&license.id, Vec::new(), Settled::Incomplete);
         }
         let summed = async {
             let zeros = zero_dimensions(self.run, license, self.hour).await?;
@@ -195,8 +195,8 @@ impl Walking<'_, '_> {
             new_records(self.run, license, self.hour, with_zeros(sums, &zeros)).await
         };
         let (records, settled) = summed.await.unwrap_or_else(|error| {
-            not_settled(self.run, &license.id, self.hour, &error);
-            (Vec::new(), Settled::Wait)
+            log_unsettled(self.run, &license.id, self.hour, &error);
+            (Vec::new(), Settled::Incomplete)
         });
         (&license.id, records, settled)
     }
@@ -204,7 +204,7 @@ impl Walking<'_, '_> {
     /// Returns `true` if a license's hour is not summed with the others: an ended license has its hours summed
     /// together, once every instance of intake has observed the ending; a license with late hours left must not close
     /// its month.
-    fn waits(&self, license: &License) -> bool {
+    fn must_wait(&self, license: &License) -> bool {
         let is_taken_in = self.hour.closes_month() && may_wait(self.run, self.hour);
         license.flush_at.is_some() || (is_taken_in && self.unsettled.contains(&license.id))
     }
@@ -225,7 +225,7 @@ impl Walking<'_, '_> {
                 continue;
             }
             match zero_records(self.run, license, self.hour, &zeros).await? {
-                Some(zeros) if !self.waits(license) => records.extend(zeros),
+                Some(zeros) if !self.must_wait(license) => records.extend(zeros),
                 Some(_) | None => apart.push(license),
             }
         }
@@ -244,7 +244,7 @@ impl Walking<'_, '_> {
     ) -> Result<(), StoreError> {
         let chunks = records.chunks(MAX_BATCH_RECORDS).map(|chunk| freeze(self.run, chunk).boxed()).collect();
         let mut again = BTreeSet::new();
-        for there in together(AT_ONCE / 2, chunks).await {
+        for there in run_concurrently(MAX_CONCURRENT_LICENSES / 2, chunks).await {
             again.extend(there?.into_iter().map(|name| name.license));
         }
         let again: Vec<&License> = again.iter().filter_map(|id| licenses.get(id).copied()).collect();
@@ -254,14 +254,14 @@ impl Walking<'_, '_> {
     /// Settles the hour of licenses by what the table holds. If something is left, writes a note, so that every later
     /// run checks the hour again. A failed license does not delay the others.
     async fn settle_all(&self, licenses: &[&License]) -> Result<(), StoreError> {
-        let settling = licenses.iter().map(|license| self.settle_or_note(license).boxed()).collect();
-        together(AT_ONCE, settling).await.into_iter().collect()
+        let settling = licenses.iter().map(|license| self.settle_or_mark(license).boxed()).collect();
+        run_concurrently(MAX_CONCURRENT_LICENSES, settling).await.into_iter().collect()
     }
 
-    async fn settle_or_note(&self, license: &License) -> Result<(), StoreError> {
-        if !self.waits(license) {
+    async fn settle_or_mark(&self, license: &License) -> Result<(), StoreError> {
+        if !self.must_wait(license) {
             let zeros = zero_dimensions(self.run, license, self.hour).await?;
-            if settle_alone(self.run, license, self.hour, &zeros).await == Settled::Done {
+            if try_settle(self.run, license, self.hour, &zeros).await == Settled::Done {
                 return Ok(());
             }
         }
@@ -286,16 +286,16 @@ fn after_shard(shard: u8, after: Option<String>) -> Option<Position> {
     }
 }
 
-fn not_settled(run: &Run<'_>, license: &LicenseId, hour: UsageHour, error: &StoreError) {
+fn log_unsettled(run: &Run<'_>, license: &LicenseId, hour: UsageHour, error: &StoreError) {
     run.count(Metric::HoursNotSettled, 1);
-    tracing::error!(run = run.id, %license, %hour, error = chain(error), "it is looked at again");
+    tracing::error!(run = run.id, %license, %hour, error = chain(error), "it is settled at again");
 }
 
 /// Settles a license's hour. A failure leaves the hour to a later run, and does not delay other licenses.
-async fn settle_alone(run: &Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
+async fn try_settle(run: &Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
     settle(run, license, hour, zeros).await.unwrap_or_else(|error| {
-        not_settled(run, &license.id, hour, &error);
-        Settled::Wait
+        log_unsettled(run, &license.id, hour, &error);
+        Settled::Incomplete
     })
 }
 
@@ -346,17 +346,22 @@ pub(crate) async fn settle_late_hours(run: &Run<'_>) -> Result<BTreeSet<LicenseI
     for note in notes.into_iter().flatten().filter(|note| run.now >= note.hour.summed_from()) {
         of_license.entry(note.license.clone()).or_default().push(note);
     }
-    let looking = of_license.into_iter().map(|(license, notes)| look_again(run, license, notes).boxed()).collect();
+    let settling =
+        of_license.into_iter().map(|(license, notes)| settle_late_hours_of(run, license, notes).boxed()).collect();
     let mut left = BTreeSet::new();
-    for looked in together(AT_ONCE, looking).await {
-        left.extend(looked?);
+    for settled in run_concurrently(MAX_CONCURRENT_LICENSES, settling).await {
+        left.extend(settled?);
     }
     Ok(left)
 }
 
 /// Settles a license's late hours, oldest first, and deletes the notes of the settled ones. Returns the license if
 /// something of it is left.
-async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Result<Option<LicenseId>, StoreError> {
+async fn settle_late_hours_of(
+    run: &Run<'_>,
+    id: LicenseId,
+    mut notes: Vec<Dirty>,
+) -> Result<Option<LicenseId>, StoreError> {
     notes.sort_by_key(|note| note.hour);
     let Some(license) = run.store.license(&id).await?.filter(|license| license.flush_at.is_none()) else {
         return Ok(None);
@@ -366,15 +371,15 @@ async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Resu
         if run.closing_deadline_passed() {
             return Ok(Some(id));
         }
-        if all == Settled::Wait && note.hour.closes_month() && may_wait(run, note.hour) {
+        if all == Settled::Incomplete && note.hour.closes_month() && may_wait(run, note.hour) {
             // Usage that is left in earlier hours may have to be carried into this one.
             continue;
         }
-        let settled = settle_alone(run, &license, note.hour, &[]).await;
-        if settled == Settled::Done && run.now.duration_since(note.since) >= WRITTEN_BY_NOW {
+        let settled = try_settle(run, &license, note.hour, &[]).await;
+        if settled == Settled::Done && run.now.duration_since(note.since) >= WRITE_TIMEOUT {
             run.store.clear_dirty(&note).await?;
         }
         all = all.and(settled);
     }
-    Ok(Some(id).filter(|_| all == Settled::Wait))
+    Ok(Some(id).filter(|_| all == Settled::Incomplete))
 }

@@ -11,10 +11,10 @@ use stallkeeper::readiness::EvidenceKind;
 use stallkeeper::store::StoreError;
 use stallkeeper::time::UsageHour;
 
-use crate::run::{Left, Run};
+use crate::run::{EvidenceOfRun, Run};
 
-pub(crate) async fn leave(run: &Run<'_>) {
-    let Left { booked, closed } = run.take_left();
+pub(crate) async fn write(run: &Run<'_>) {
+    let EvidenceOfRun { booked, closed } = run.take_evidence();
     let accepted = booked.iter().map(|product| run.store.note_evidence(product, EvidenceKind::UsageAccepted));
     let ended = closed.iter().map(|(product, licenses)| note_ending(run, product, licenses));
     let outcomes = run.store.note_outcomes("metering", run.marketplace.take_outcomes());

@@ -9,9 +9,9 @@
 mod call;
 mod close;
 mod evidence;
+mod final_retries;
 mod flush;
 mod hour;
-mod last_chance;
 mod moves;
 mod overage;
 mod pause;
@@ -97,14 +97,14 @@ impl Metering {
     ///
     /// Fails when the table does not answer. What was done stays done, and the next run continues from there.
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
-        let run = Run::begin(&self.store, &self.marketplace, self.mode, time_limit);
+        let run = Run::start(&self.store, &self.marketplace, self.mode, time_limit);
         let done = all_parts(&run).await;
-        evidence::leave(&run).await;
+        evidence::write(&run).await;
         if done.is_ok() {
             self.store.note_run("metering").await;
         }
         let sends = !self.mode.dry_run && self.mode.parts != Parts::Closing;
-        let next_run_at = if sends && done.is_ok() { last_chance::next_run(&run).await? } else { None };
+        let next_run_at = if sends && done.is_ok() { final_retries::next_run(&run).await? } else { None };
         let report = run.end(&self.metrics, done).await?;
         Ok(Report { next_run_at, ..report })
     }

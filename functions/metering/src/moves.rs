@@ -11,7 +11,7 @@ use stallkeeper::reconcile::RateLimiter;
 use stallkeeper::store::StoreError;
 use tokio::time::Instant;
 
-use crate::run::{Run, together};
+use crate::run::{Run, run_concurrently};
 
 /// The time from one DescribeAgreement call to the next: AWS accepts 5 a second per account, and other functions call
 /// it too.
@@ -22,7 +22,7 @@ const CALL_INTERVAL: Duration = Duration::from_millis(400);
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The most buyers that are moved at the same time.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_MOVES: usize = 4;
 
 /// Moves the buyers whose move is due to their license keys. A failed move does not delay the others.
 pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
@@ -33,16 +33,16 @@ pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
         async move {
             if !run.closing_deadline_passed() && Instant::now() < until {
                 rate_limiter.wait_turn().await;
-                move_alone(run, id).await;
+                try_move(run, id).await;
             }
         }
         .boxed()
     });
-    together(AT_ONCE, moving.collect()).await;
+    run_concurrently(MAX_CONCURRENT_MOVES, moving.collect()).await;
     Ok(())
 }
 
-async fn move_alone(run: &Run<'_>, id: &LicenseId) {
+async fn try_move(run: &Run<'_>, id: &LicenseId) {
     if let Err(error) = lifecycle::move_if_due(run.store, run.marketplace, id).await {
         run.count(Metric::HoursNotSettled, 1);
         tracing::error!(run = run.id, license = %id, error = chain(&error), "the move is tried again in the next run");

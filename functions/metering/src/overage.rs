@@ -14,7 +14,7 @@ use stallkeeper::time::UsageHour;
 use stallkeeper::usage::MAX_QUANTITY;
 
 use crate::hour::{Settled, note};
-use crate::run::{Began, Run};
+use crate::run::{AgreementStart, Run};
 
 /// The most agreements that are followed back to find the one that an hour belongs to.
 const MAX_AGREEMENT_CHAIN: usize = 50;
@@ -51,12 +51,12 @@ pub(crate) async fn freeze(
     let mut record = HourlyRecord { counted: Some(consumed.counted), ..record };
     record.bill(sum, consumed.quantity);
     if !run.store.freeze_overage(&record, Some(&overage)).await? {
-        return Ok(Settled::Wait);
+        return Ok(Settled::Incomplete);
     }
     run.count(Metric::RecordsFrozen, 1);
     run.count(Metric::AllocationsFolded, record.folded_allocations);
     // The next settlement of the hour carries the usage that the record could not hold.
-    Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Wait })
+    Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Incomplete })
 }
 
 /// Returns what is not known yet about the billing of an hour's usage; `None` if all is known or the dimension is no
@@ -101,12 +101,12 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
     }
     if run.now < record.window_closes() {
         note(run, &record.name, None, kind, sum.amount).await?;
-        return Ok(Settled::Wait);
+        return Ok(Settled::Incomplete);
     }
     run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
     let is_frozen = run.store.freeze_overage(&record.with_state_at(RecordState::Expired, run.now), None).await?;
     // The next settlement of the hour handles the usage that the record cannot hold.
-    Ok(if is_frozen && sum.amount <= MAX_QUANTITY { Settled::Done } else { Settled::Wait })
+    Ok(if is_frozen && sum.amount <= MAX_QUANTITY { Settled::Done } else { Settled::Incomplete })
 }
 
 /// Finds the agreement in whose period an hour lies: the license's, or one that it renewed. `None` if the license has
@@ -128,16 +128,16 @@ async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Opt
 }
 
 /// Returns the start of an agreement, and the agreement that it renewed. Asks AWS if no event named the start.
-async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, StoreError> {
-    if let Some(began) = run.remembered(id) {
+async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<AgreementStart>, StoreError> {
+    if let Some(began) = run.known_start(id) {
         return Ok(began);
     }
     let began = find_start(run, id).await?;
-    run.remember(id, began.clone());
+    run.set_known_start(id, began.clone());
     Ok(began)
 }
 
-async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, StoreError> {
+async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<AgreementStart>, StoreError> {
     let known = run.store.agreement(id).await?;
     if let Some(agreement) = &known
         && let Some(start) = agreement.starts_at

@@ -19,7 +19,7 @@ use stallkeeper::time::Clock;
 use stallkeeper::topic::{Topic, TopicError};
 
 /// The most events that are published at the same time.
-const AT_ONCE: usize = 10;
+const MAX_CONCURRENT_EVENTS: usize = 10;
 
 /// The notifier function.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Notifier {
     /// Publishes a batch, and returns the record from which on Lambda must deliver it again.
     pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
         let mut outcomes = Vec::with_capacity(event.records.len());
-        for records in event.records.chunks(AT_ONCE) {
+        for records in event.records.chunks(MAX_CONCURRENT_EVENTS) {
             outcomes.extend(join_all(records.iter().map(|record| self.publish(record))).await);
         }
         let mut counts = BTreeMap::new();

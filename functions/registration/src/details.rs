@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use stallkeeper::http::extract::ReceivedAt;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
-use stallkeeper::listing::{ExtraField, FieldKind, InvalidAnswer, Listing, Words, is_mail_address};
+use stallkeeper::listing::{ExtraField, FieldKind, InvalidAnswer, Listing, LocalizedText, is_mail_address};
 use stallkeeper::notification::OutboundEventKind;
 use stallkeeper::registration::{Contact, Door, HANDOFF_LIFETIME, Handoff, MAX_NAME_CHARS, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
@@ -41,7 +41,7 @@ pub(crate) async fn details(
     ReceivedAt(received_at): ReceivedAt,
     FormFields(fields): FormFields,
 ) -> Result<Response, Failed> {
-    let form = Posted::read(&fields)?;
+    let form = PostedForm::read(&fields)?;
     let visit = context.visit(session).await?;
     if form.token != visit.form_token {
         return Err(Failed::of(&visit.listing, Failure::FormStale));
@@ -60,12 +60,12 @@ pub(crate) async fn details(
         let contact = form.entered.contact(&visit.license.id, &visit.listing, language, now);
         Some(Contact { session: Some(visit.session.clone()), ..contact })
     };
-    context.hand_off(&visit, contact.as_ref(), form.door, received_at).await
+    context.redirect_to_application(&visit, contact.as_ref(), form.door, received_at).await
 }
 
 impl Context {
     /// Writes the contact and a handoff, and redirects the buyer to the application with the code of the handoff.
-    async fn hand_off(
+    async fn redirect_to_application(
         &self,
         visit: &Visit,
         contact: Option<&Contact>,
@@ -131,7 +131,7 @@ fn complete(
 ) -> Change {
     let contact = contact.filter(|_| license.tenant.is_none());
     let mut events = Vec::new();
-    if contact.is_some_and(|contact| !known.is_some_and(|known| says_the_same(known, contact))) {
+    if contact.is_some_and(|contact| !known.is_some_and(|known| is_same_contact(known, contact))) {
         events.push(OutboundEventKind::RegistrationCompleted);
     }
     let registered_it = known.is_some_and(|known| known.session.as_ref() == Some(session));
@@ -143,20 +143,20 @@ fn complete(
     Change { license, events, also }
 }
 
-fn says_the_same(one: &Contact, other: &Contact) -> bool {
+fn is_same_contact(one: &Contact, other: &Contact) -> bool {
     let Contact { license, session: _, email, name, company, answers, language, saved_at: _ } = one;
     (license, email, name, company, answers, language)
         == (&other.license, &other.email, &other.name, &other.company, &other.answers, &other.language)
 }
 
 /// The form as it was posted.
-struct Posted {
+struct PostedForm {
     token: String,
     door: Door,
-    entered: Entered,
+    entered: FormValues,
 }
 
-impl Posted {
+impl PostedForm {
     fn read(form: &[(String, String)]) -> Result<Self, Failure> {
         let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim());
         let entered = |field: Field| value(field.name()).unwrap_or_default().to_owned();
@@ -168,7 +168,7 @@ impl Posted {
                 Some("new") | None => Door::SignUp,
                 Some(_) => return Err(Failure::FieldUnreadable("account")),
             },
-            entered: Entered {
+            entered: FormValues {
                 email: entered(Field::Email),
                 name: entered(Field::Name),
                 company: entered(Field::Company),
@@ -183,7 +183,7 @@ impl Posted {
 
 /// The values that the buyer entered. It has no `Debug`: it is personal.
 #[derive(Default)]
-pub(crate) struct Entered {
+pub(crate) struct FormValues {
     email: String,
     name: String,
     company: String,
@@ -191,7 +191,7 @@ pub(crate) struct Entered {
     answers: BTreeMap<String, String>,
 }
 
-impl Entered {
+impl FormValues {
     pub(crate) fn value(&self, field: &Field) -> &str {
         match field {
             Field::Email => &self.email,
@@ -208,7 +208,7 @@ impl Entered {
     fn errors(&self, listing: &Listing, language: Language) -> Vec<FieldError> {
         let of_listing = listing.page.fields.iter().filter_map(|field| {
             let wrong = field.judge(self.answer(field)).err()?;
-            Some(FieldError { id: answer_id(field), message: wrong_answer(field, wrong, language) })
+            Some(FieldError { id: answer_id(field), message: answer_error(field, wrong, language) })
         });
         let own = self.own_errors().into_iter().map(|(field, message)| FieldError {
             id: field.name().to_owned(),
@@ -223,8 +223,8 @@ impl Entered {
             email if !is_mail_address(email) => Some(MessageId("error-email-invalid")),
             _ => None,
         };
-        let name = wrong_text(&self.name, MessageId("error-name-long"), MessageId("error-name-characters"));
-        let company = wrong_text(&self.company, MessageId("error-company-long"), MessageId("error-company-characters"));
+        let name = name_error(&self.name, MessageId("error-name-long"), MessageId("error-name-characters"));
+        let company = name_error(&self.company, MessageId("error-company-long"), MessageId("error-company-characters"));
         [(Field::Email, email), (Field::Name, name), (Field::Company, company)]
             .into_iter()
             .filter_map(|(field, message)| Some((field, message?)))
@@ -247,7 +247,7 @@ impl Entered {
     }
 }
 
-fn wrong_text(text: &str, too_long: MessageId, control_characters: MessageId) -> Option<MessageId> {
+fn name_error(text: &str, too_long: MessageId, control_characters: MessageId) -> Option<MessageId> {
     if text.chars().any(char::is_control) {
         Some(control_characters)
     } else {
@@ -261,15 +261,15 @@ pub(crate) fn answer_id(field: &ExtraField) -> String {
 }
 
 /// Returns a text of a listing in a language.
-pub(crate) fn words(words: &Words, language: Language) -> &str {
+pub(crate) fn localize(text: &LocalizedText, language: Language) -> &str {
     match language {
-        Language::English => &words.en,
-        Language::Japanese => &words.ja,
+        Language::English => &text.en,
+        Language::Japanese => &text.ja,
     }
 }
 
-fn wrong_answer(field: &ExtraField, wrong: InvalidAnswer, language: Language) -> String {
-    let label = words(&field.label, language);
+fn answer_error(field: &ExtraField, wrong: InvalidAnswer, language: Language) -> String {
+    let label = localize(&field.label, language);
     let id = match wrong {
         InvalidAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
         InvalidAnswer::Missing if field.kind == FieldKind::Choice => MessageId("error-answer-choice"),
@@ -278,7 +278,7 @@ fn wrong_answer(field: &ExtraField, wrong: InvalidAnswer, language: Language) ->
         InvalidAnswer::Characters => MessageId("error-answer-characters"),
         InvalidAnswer::NoChoice => MessageId("error-answer-choice"),
     };
-    texts(language).say_with(id.0, [("field", label), ("longest", &field.longest().to_string())])
+    texts(language).say_with(id.0, [("field", label), ("max_length", &field.max_length().to_string())])
 }
 
 /// The error of one field.
@@ -338,7 +338,7 @@ impl Field {
         }
     }
 
-    pub(crate) fn longest(self) -> usize {
+    pub(crate) fn max_length(self) -> usize {
         match self {
             Self::Email => 254,
             Self::Name | Self::Company => MAX_NAME_CHARS,
@@ -347,10 +347,10 @@ impl Field {
 }
 
 #[cfg(test)]
-pub(crate) fn entered_for_tests(email: &str, name: &str, company: &str, answers: &[(&str, &str)]) -> Entered {
+pub(crate) fn form_values_for_tests(email: &str, name: &str, company: &str, answers: &[(&str, &str)]) -> FormValues {
     let [email, name, company] = [email, name, company].map(str::to_owned);
     let answers = answers.iter().map(|(key, answer)| ((*key).to_owned(), (*answer).to_owned())).collect();
-    Entered { email, name, company, answers }
+    FormValues { email, name, company, answers }
 }
 
 #[cfg(test)]

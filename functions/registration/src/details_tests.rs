@@ -8,7 +8,7 @@ fn license(tenant: Option<&str>) -> License {
 
 fn contact(email: &str, saved_at: i64) -> Contact {
     let now = Timestamp::from_second(saved_at).unwrap();
-    entered_for_tests(email, "", "", &[]).contact(&"l-a".parse().unwrap(), &listing(), Language::English, now)
+    form_values_for_tests(email, "", "", &[]).contact(&"l-a".parse().unwrap(), &listing(), Language::English, now)
 }
 
 /// It asks for a choice and an order number.
@@ -51,15 +51,15 @@ fn a_form_is_read_field_by_field_and_what_is_not_asked_is_passed_over() {
         ("tenant", "acme"),
         ("answer-order_number", " PO-7 "),
     ];
-    let posted = Posted::read(&fields(&form)).ok().unwrap();
+    let posted = PostedForm::read(&fields(&form)).ok().unwrap();
     assert_eq!(
         (posted.entered.email.as_str(), posted.door, posted.token.as_str()),
         ("a@example.com", Door::SignIn, "t")
     );
     assert_eq!(posted.entered.answers, BTreeMap::from([("order_number".to_owned(), "PO-7".to_owned())]));
-    assert_eq!(Posted::read(&fields(&[("account", "new")])).ok().unwrap().door, Door::SignUp);
-    assert_eq!(Posted::read(&[]).ok().unwrap().door, Door::SignUp);
-    assert!(Posted::read(&fields(&[("account", "admin")])).is_err());
+    assert_eq!(PostedForm::read(&fields(&[("account", "new")])).ok().unwrap().door, Door::SignUp);
+    assert_eq!(PostedForm::read(&[]).ok().unwrap().door, Door::SignUp);
+    assert!(PostedForm::read(&fields(&[("account", "admin")])).is_err());
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_was_entered_is_judged_field_by_field() {
         ("", &long, &long, &["error-email-missing", "error-name-long", "error-company-long"]),
     ];
     for (email, name, company, expected) in cases {
-        let errors = entered_for_tests(email, name, company, &[]).own_errors();
+        let errors = form_values_for_tests(email, name, company, &[]).own_errors();
         let messages: Vec<_> = errors.iter().map(|(_, message)| message.0).collect();
         assert_eq!(messages, expected, "{email:?} {name:?} {company:?}");
     }
@@ -97,15 +97,15 @@ fn the_answers_to_a_listings_own_fields_are_judged_after_the_pages() {
     let mut listing = listing();
     listing.page.fields[0].required = true;
     for (entered, expected) in [
-        (entered_for_tests("", "", "", &answers), vec!["email", "answer-team_size", "answer-order_number"]),
-        (entered_for_tests("a@example.com", "", "", &[]), vec!["answer-team_size"]),
-        (entered_for_tests("a@example.com", "", "", &[("team_size", "101+")]), vec![]),
+        (form_values_for_tests("", "", "", &answers), vec!["email", "answer-team_size", "answer-order_number"]),
+        (form_values_for_tests("a@example.com", "", "", &[]), vec!["answer-team_size"]),
+        (form_values_for_tests("a@example.com", "", "", &[("team_size", "101+")]), vec![]),
     ] {
         let errors = entered.errors(&listing, Language::English);
         let ids: Vec<&str> = errors.iter().map(|error| error.id.as_str()).collect();
         assert_eq!(ids, expected);
     }
-    let said = |language| entered_for_tests("a@example.com", "", "", &answers).errors(&listing, language);
+    let said = |language| form_values_for_tests("a@example.com", "", "", &answers).errors(&listing, language);
     assert_eq!(said(Language::English)[1].message, "Enter at most 40 characters for “Your order number”.");
     assert_eq!(said(Language::Japanese)[1].message, "「貴社の発注番号」は 40 文字以内で入力してください。");
 }
@@ -113,7 +113,7 @@ fn the_answers_to_a_listings_own_fields_are_judged_after_the_pages() {
 #[test]
 fn a_contact_keeps_the_language_and_leaves_out_what_is_blank() {
     let answers = [("order_number", "PO-7"), ("team_size", ""), ("never_asked", "x")];
-    let entered = entered_for_tests("a@example.com", "", "Example", &answers);
+    let entered = form_values_for_tests("a@example.com", "", "Example", &answers);
     let contact = entered.contact(&"l-a".parse().unwrap(), &listing(), Language::Japanese, Timestamp::UNIX_EPOCH);
     assert_eq!(contact.answers, BTreeMap::from([("order_number".to_owned(), "PO-7".to_owned())]));
     assert_eq!(contact.name, None);

@@ -14,7 +14,7 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The longest idempotency key, in bytes.
-const MAX_KEY_CHARS: usize = 256;
+const MAX_KEY_BYTES: usize = 256;
 
 const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "revision", "tags"];
 
@@ -91,8 +91,8 @@ pub(crate) fn read_fields(fields: &Map<String, Value>) -> Result<UsageEvent, Unr
     let Rfc3339(time) =
         text(fields, "time")?.parse().map_err(|error| unreadable("time_invalid", format!("`time` {error}")))?;
     let key = text(fields, "key")?;
-    if key.is_empty() || key.len() > MAX_KEY_CHARS {
-        return Err(unreadable("key_invalid", format!("`key` has 1 to {MAX_KEY_CHARS} bytes")));
+    if key.is_empty() || key.len() > MAX_KEY_BYTES {
+        return Err(unreadable("key_invalid", format!("`key` has 1 to {MAX_KEY_BYTES} bytes")));
     }
     let revision = match fields.get("revision") {
         None | Some(Value::Null) => 0,

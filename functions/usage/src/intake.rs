@@ -48,22 +48,22 @@ struct Judged {
 /// An event that is to be refused.
 struct Refused {
     /// The same event under the other key of its buyer, where it may have been taken in.
-    under_other_key: Option<UsageEvent>,
+    with_other_key: Option<UsageEvent>,
     /// Whether an earlier attempt, which met no such refusal, may still be on its way into the ledger.
-    may_be_on_its_way: bool,
+    may_be_in_flight: bool,
     result: EventResult,
 }
 
 /// What makes two events the same fact.
-type Fact = (LicenseId, UsageHour, DimensionKey, KeyHash);
+type EventKey = (LicenseId, UsageHour, DimensionKey, KeyHash);
 
 /// Splits events of open hours into those that are written and the results of those whose key and revision another
 /// event of the request has with another content: which was received first cannot be told of two of one request later.
 fn first_of_each_revision(events: Indexed<UsageEvent>) -> (Indexed<UsageEvent>, Indexed<EventResult>) {
-    let mut first: BTreeMap<(Fact, u32), UsageEvent> = BTreeMap::new();
+    let mut first: BTreeMap<(EventKey, u32), UsageEvent> = BTreeMap::new();
     let (mut written, mut contested) = (Vec::new(), Vec::new());
     for (index, event) in events {
-        let known = first.entry((fact_of(&event), event.revision)).or_insert_with(|| event.clone());
+        let known = first.entry((event_key(&event), event.revision)).or_insert_with(|| event.clone());
         if known.has_same_content(&event) {
             written.push((index, event));
         } else {
@@ -73,7 +73,7 @@ fn first_of_each_revision(events: Indexed<UsageEvent>) -> (Indexed<UsageEvent>, 
     (written, contested)
 }
 
-fn fact_of(event: &UsageEvent) -> Fact {
+fn event_key(event: &UsageEvent) -> EventKey {
     (event.license.clone(), event.hour(), event.dimension.clone(), event.key.clone())
 }
 
@@ -173,11 +173,11 @@ impl Context {
                 Err(unreadable) => judged.results.push((index, unreadable.into())),
             }
         }
-        let licenses = Licenses::of(&readable, &self.store, &self.known, now).await;
+        let licenses = Licenses::of(&readable, &self.store, &self.cache, now).await;
         for (index, event) in readable {
             let named = event.license.clone();
             let event = match licenses.resolve(event, now) {
-                Resolved::As(event) => event,
+                Resolved::Under(event) => event,
                 Resolved::UnlessKnown { event, other } => match self.known_of(&other, dry_run).await {
                     None => event,
                     Some(result) => {
@@ -185,7 +185,7 @@ impl Context {
                         continue;
                     }
                 },
-                Resolved::NotNow => {
+                Resolved::Wait => {
                     judged.results.push((index, EventResult::moving()));
                     continue;
                 }
@@ -203,8 +203,8 @@ impl Context {
                 Some(Intake::Refused(refusal)) => {
                     let license = licenses.get(&event.license);
                     let refused = Refused {
-                        under_other_key: licenses.under_other_key(&event),
-                        may_be_on_its_way: refusal.is_recent(&event, license, now),
+                        with_other_key: licenses.with_other_key(&event),
+                        may_be_in_flight: refusal.is_recent(&event, license, now),
                         result: EventResult::refused(refusal, &event, license),
                     };
                     judged.refused.push((index, (event, refused)));
@@ -219,12 +219,12 @@ impl Context {
     /// refused, and a refusal promises that it is not billed.
     async fn refuse_unless_known(&self, events: Indexed<(UsageEvent, Refused)>, dry_run: bool) -> Indexed<EventResult> {
         let results = stream::iter(events).map(async |(index, (event, refused))| {
-            for event in [Some(&event), refused.under_other_key.as_ref()].into_iter().flatten() {
+            for event in [Some(&event), refused.with_other_key.as_ref()].into_iter().flatten() {
                 if let Some(known) = self.known_of(event, dry_run).await {
                     return (index, known);
                 }
             }
-            (index, if refused.may_be_on_its_way { refused.result.not_yet() } else { refused.result })
+            (index, if refused.may_be_in_flight { refused.result.retry_before_refusal() } else { refused.result })
         });
         results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).collect().await
     }
@@ -250,12 +250,16 @@ impl Context {
             self.store.mark_dirty(&event.license, event.hour()).await?;
         }
         let is_summed = self.store.clock().now() >= event.hour().swept_from();
-        Ok(Some(if is_summed && !is_accounted_for { EventResult::retry() } else { EventResult::beside(&known, event) }))
+        Ok(Some(if is_summed && !is_accounted_for {
+            EventResult::retry()
+        } else {
+            EventResult::compared_with(&known, event)
+        }))
     }
 
     async fn write_open(&self, events: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let (indexes, events): (Vec<usize>, Vec<UsageEvent>) = events.into_iter().unzip();
-        let mut marked = self.known.marked(&events);
+        let mut marked = self.cache.marked(&events);
         let written = match self.store.write_open_usage(&events, &mut marked).await {
             Ok(written) => written,
             Err(error) => {
@@ -263,7 +267,7 @@ impl Context {
                 vec![false; events.len()]
             }
         };
-        self.known.remember(marked);
+        self.cache.remember(marked);
         let result_of = |written| if written { EventResult::accepted() } else { EventResult::retry() };
         indexes.into_iter().zip(written.into_iter().map(result_of)).collect()
     }
@@ -271,11 +275,11 @@ impl Context {
     /// Takes in late events, those of one fact in the order that they came in: the first of them makes the others
     /// duplicates or conflicts.
     async fn ingest_late(&self, events: Indexed<UsageEvent>, dry_run: bool) -> Indexed<EventResult> {
-        let mut facts: BTreeMap<Fact, Indexed<UsageEvent>> = BTreeMap::new();
+        let mut by_key: BTreeMap<EventKey, Indexed<UsageEvent>> = BTreeMap::new();
         for (index, event) in events {
-            facts.entry(fact_of(&event)).or_default().push((index, event));
+            by_key.entry(event_key(&event)).or_default().push((index, event));
         }
-        let results = stream::iter(facts.into_values()).map(async |reported: Indexed<UsageEvent>| {
+        let results = stream::iter(by_key.into_values()).map(async |reported: Indexed<UsageEvent>| {
             if dry_run { self.try_late(reported).await } else { self.write_late(reported).await }
         });
         results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).concat().await
@@ -287,7 +291,7 @@ impl Context {
         for (index, event) in reported {
             let result = match self.store.write_late_usage(&event).await {
                 Ok(LatePut::Written) => EventResult::accepted(),
-                Ok(LatePut::Known(known)) => EventResult::beside(&known, &event),
+                Ok(LatePut::Known(known)) => EventResult::compared_with(&known, &event),
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "late usage was not confirmed");
                     EventResult::retry()
@@ -310,7 +314,8 @@ impl Context {
         };
         let mut results = Vec::new();
         for (index, event) in reported {
-            let result = known.as_ref().map_or_else(EventResult::accepted, |known| EventResult::beside(known, &event));
+            let result =
+                known.as_ref().map_or_else(EventResult::accepted, |known| EventResult::compared_with(known, &event));
             known.get_or_insert_with(|| (&event).into());
             results.push((index, result));
         }

@@ -6,10 +6,10 @@
 //! and no write outlives it: the reporter counts on that.
 
 mod body;
+mod cache;
 mod contract;
 mod event;
 mod intake;
-mod known;
 mod licenses;
 mod problems;
 mod query;
@@ -28,7 +28,7 @@ use stallkeeper::metrics::{Metric, Metrics};
 use stallkeeper::store::Store;
 use stallkeeper::time::Clock;
 
-use known::Known;
+use cache::IntakeCache;
 
 pub use contract::contract;
 
@@ -58,7 +58,7 @@ impl Default for Settings {
 #[derive(Debug)]
 struct Context {
     store: Store,
-    known: Known,
+    cache: IntakeCache,
     metrics: Metrics,
     dry_run: bool,
 }
@@ -86,7 +86,7 @@ impl UsageApi {
     pub fn with_settings(config: &SdkConfig, table: &str, clock: Clock, settings: Settings) -> Self {
         let Settings { metrics, dry_run } = settings;
         let store = Store::new(config, table, clock);
-        let context = Context { store, known: Known::default(), metrics, dry_run };
+        let context = Context { store, cache: IntakeCache::default(), metrics, dry_run };
         Self { routes: routes().with_state(Arc::new(context)), dry_run }
     }
 

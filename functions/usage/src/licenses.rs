@@ -11,8 +11,8 @@ use stallkeeper::listing::Listing;
 use stallkeeper::store::Store;
 use stallkeeper::usage::{Intake, Refusal, UsageEvent, judge};
 
+use crate::cache::IntakeCache;
 use crate::intake::Indexed;
-use crate::known::Known;
 
 /// How many licenses of a request are read at once.
 const MAX_CONCURRENT_READS: usize = 16;
@@ -30,27 +30,27 @@ impl Licenses {
     ///
     /// Nothing is refused by the state of a license that was only remembered: it may be in force again since. Each of
     /// those is read once more, so that a refusal costs one read a license and request.
-    pub(crate) async fn of(events: &Indexed<UsageEvent>, store: &Store, known: &Known, now: Timestamp) -> Self {
+    pub(crate) async fn of(events: &Indexed<UsageEvent>, store: &Store, cache: &IntakeCache, now: Timestamp) -> Self {
         let ids: BTreeSet<&LicenseId> = events.iter().map(|(_, event)| &event.license).collect();
         let mut remembered = BTreeSet::new();
         let mut unknown = BTreeSet::new();
         let mut licenses = Self::default();
         for id in ids {
-            if let Some(license) = known.license(id, now) {
+            if let Some(license) = cache.license(id, now) {
                 remembered.insert(id);
                 licenses.licenses.insert(id.clone(), Some(license));
             } else {
                 unknown.insert(id.clone());
             }
         }
-        licenses.read(unknown, store, known, now).await;
+        licenses.read(unknown, store, cache, now).await;
         let others = licenses.unread_other_keys();
-        licenses.read(others, store, known, now).await;
+        licenses.read(others, store, cache, now).await;
         let doubtful = events.iter().filter(|(_, event)| {
-            remembered.contains(&event.license) && licenses.judge(event, now).is_some_and(is_for_its_license)
+            remembered.contains(&event.license) && licenses.judge(event, now).is_some_and(is_refused_by_license)
         });
         let doubtful = doubtful.map(|(_, event)| event.license.clone()).collect();
-        licenses.read(doubtful, store, known, now).await;
+        licenses.read(doubtful, store, cache, now).await;
         licenses
     }
 
@@ -74,23 +74,23 @@ impl Licenses {
     pub(crate) fn resolve(&self, named: UsageEvent, now: Timestamp) -> Resolved {
         let (old, moving) = match self.moving(&named.license) {
             Ok(Some(found)) => found,
-            Ok(None) => return Resolved::As(named),
+            Ok(None) => return Resolved::Under(named),
             Err(Unread) => return Resolved::Unread,
         };
         let under = |license: &LicenseId| UsageEvent { license: license.clone(), ..named.clone() };
         let (customer, license) = (under(&old.id), under(moving.arn.id()));
         // What was billed before Stallkeeper is refused under either key.
         if moving.returned.is_none() && old.metered_from.is_some_and(|from| named.hour() < from) {
-            return Resolved::As(customer);
+            return Resolved::Under(customer);
         }
         match moving.key_of(named.time, now) {
-            Key::Customer if named.license == customer.license => Resolved::As(customer),
+            Key::Customer if named.license == customer.license => Resolved::Under(customer),
             // The license may have been metered before its buyer's move was planned.
             Key::Customer | Key::CustomerUnlessKnown => Resolved::UnlessKnown { event: customer, other: license },
-            Key::License if self.returns(old, moving, now) => Resolved::NotNow,
-            Key::License => Resolved::As(license),
+            Key::License if self.returns(old, moving, now) => Resolved::Wait,
+            Key::License => Resolved::Under(license),
             Key::LicenseUnlessKnown => Resolved::UnlessKnown { event: license, other: customer },
-            Key::NotNow => Resolved::NotNow,
+            Key::Wait => Resolved::Wait,
         }
     }
 
@@ -102,7 +102,7 @@ impl Licenses {
     }
 
     /// The same event under the other key of its buyer, if they move or have moved.
-    pub(crate) fn under_other_key(&self, event: &UsageEvent) -> Option<UsageEvent> {
+    pub(crate) fn with_other_key(&self, event: &UsageEvent) -> Option<UsageEvent> {
         let license = other_key(self.get(&event.license)?)?;
         Some(UsageEvent { license, ..event.clone() })
     }
@@ -129,14 +129,14 @@ impl Licenses {
     }
 
     /// Reads licenses as the table has them at this moment, and the listings of all that are known then.
-    async fn read(&mut self, ids: BTreeSet<LicenseId>, store: &Store, known: &Known, now: Timestamp) {
+    async fn read(&mut self, ids: BTreeSet<LicenseId>, store: &Store, cache: &IntakeCache, now: Timestamp) {
         let mut under_way = stream::iter(ids)
             .map(async |id: LicenseId| (store.license(&id).await, id))
             .buffer_unordered(MAX_CONCURRENT_READS);
         while let Some((read, id)) = under_way.next().await {
             match read {
                 Ok(license) => {
-                    known.remember_license(&id, license.as_ref(), now);
+                    cache.remember_license(&id, license.as_ref(), now);
                     self.licenses.insert(id, license);
                 }
                 Err(error) => {
@@ -162,7 +162,7 @@ impl Licenses {
 #[derive(Debug)]
 pub(crate) enum Resolved {
     /// It is taken in as this.
-    As(UsageEvent),
+    Under(UsageEvent),
     /// It is taken in, unless it is known under the buyer's other key.
     UnlessKnown {
         /// The event as it is taken in.
@@ -171,7 +171,7 @@ pub(crate) enum Resolved {
         other: UsageEvent,
     },
     /// It cannot be taken in now.
-    NotNow,
+    Wait,
     /// The key cannot be told, since the buyer's other license could not be read.
     Unread,
 }
@@ -186,7 +186,7 @@ fn other_key(license: &License) -> Option<LicenseId> {
 }
 
 /// Whether an event is refused for what its license is, and not for its time or dimension.
-fn is_for_its_license(intake: Intake) -> bool {
+fn is_refused_by_license(intake: Intake) -> bool {
     match intake {
         Intake::Open | Intake::Late => false,
         Intake::Refused(refusal) => match refusal {

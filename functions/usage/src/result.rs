@@ -115,13 +115,13 @@ impl Report {
 }
 
 impl EventResult {
-    fn plain(status: Status) -> Self {
+    fn without_code(status: Status) -> Self {
         Self { line: None, status, code: None, detail: None, action: None, successor: None }
     }
 
-    fn explained(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
+    fn with_code(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
         let (code, detail, action) = (Some(code), Some(detail.to_string()), Some(action));
-        Self { code, detail, action, ..Self::plain(status) }
+        Self { code, detail, action, ..Self::without_code(status) }
     }
 
     /// The same for an event that begins in that line of a file.
@@ -130,22 +130,22 @@ impl EventResult {
     }
 
     pub(crate) fn accepted() -> Self {
-        Self::plain(Status::Accepted)
+        Self::without_code(Status::Accepted)
     }
 
     pub(crate) fn retry() -> Self {
-        Self::explained(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
+        Self::with_code(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
     }
 
     /// An event of a buyer whose key changes at this moment.
     pub(crate) fn moving() -> Self {
         let detail = "its buyer is changing keys, and what was reported under the other one is still being written";
-        Self::explained(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
+        Self::with_code(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
     }
 
     /// The refusal of an event of which an earlier attempt may still be on its way into the ledger: until that is known,
     /// nothing is refused.
-    pub(crate) fn not_yet(self) -> Self {
+    pub(crate) fn retry_before_refusal(self) -> Self {
         let why = self.detail.unwrap_or_default();
         let detail = Some(format!("{why}, but an earlier attempt to report the event may still be on its way"));
         Self { status: Status::Retry, detail, action: Some("Send the same event again in three minutes."), ..self }
@@ -154,7 +154,7 @@ impl EventResult {
     /// An event whose key and revision an earlier event of the same request has with another content.
     pub(crate) fn same_revision() -> Self {
         let detail = "another quantity or other tags stand under this key and revision in the same request";
-        Self::explained(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
+        Self::with_code(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
     }
 
     /// The same, with the license that stands for the one that the event named.
@@ -163,30 +163,30 @@ impl EventResult {
     }
 
     /// A late event beside what is known under its key: a duplicate, or in conflict with it.
-    pub(crate) fn beside(known: &ReportedUsage, event: &UsageEvent) -> Self {
+    pub(crate) fn compared_with(known: &ReportedUsage, event: &UsageEvent) -> Self {
         if known.amount != event.quantity.amount() {
-            Self::explained(
+            Self::with_code(
                 Status::Conflict,
                 "quantity_conflict",
                 format!("{} was reported under this key, and its hour is closed for corrections", known.amount),
                 "Report what is missing as an event of its own. What is too much cannot be taken back at AWS.",
             )
         } else if known.tags != event.tags {
-            Self::explained(
+            Self::with_code(
                 Status::Conflict,
                 "tags_conflict",
                 "this quantity was reported under this key, but its tags differ, and its hour is closed for corrections",
                 "Leave it at that: the quantity is taken in, and its tags can no longer be changed.",
             )
         } else {
-            Self::plain(Status::Duplicate)
+            Self::without_code(Status::Duplicate)
         }
     }
 
     pub(crate) fn refused(refusal: Refusal, event: &UsageEvent, license: Option<&License>) -> Self {
         let (detail, action) = explain(refusal, event);
         let successor = license.filter(|_| refusal == Refusal::LicenseEnded).and_then(|l| l.successor().cloned());
-        Self { successor, ..Self::explained(Status::Refused, refusal.code(), detail, action) }
+        Self { successor, ..Self::with_code(Status::Refused, refusal.code(), detail, action) }
     }
 }
 
@@ -283,7 +283,7 @@ fn form(description: &str, statuses: &[&str], codes: &[&str]) -> ObjectBuilder {
 impl From<Unreadable> for EventResult {
     fn from(unreadable: Unreadable) -> Self {
         let action = "Mend the event and send it again.";
-        Self::explained(Status::Refused, unreadable.code, unreadable.detail, action)
+        Self::with_code(Status::Refused, unreadable.code, unreadable.detail, action)
     }
 }
 

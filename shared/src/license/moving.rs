@@ -62,7 +62,7 @@ pub enum Key {
     /// The license, unless the usage is known under the customer key already.
     LicenseUnlessKnown,
     /// No key for now: a write under the other key may still be under way.
-    NotNow,
+    Wait,
 }
 
 impl Moving {
@@ -92,7 +92,7 @@ impl Moving {
     /// usage under the license, such usage has to wait.
     pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
         let back_since = |noted: Timestamp| match noted + INTAKE_PROPAGATION_TIME {
-            propagated if now < propagated => Key::NotNow,
+            propagated if now < propagated => Key::Wait,
             propagated if time < propagated => Key::CustomerUnlessKnown,
             _ => Key::Customer,
         };
@@ -105,7 +105,7 @@ impl Moving {
         } else if now < self.at.start() || now < UsageHour::of(time).open_until() {
             Key::Customer
         } else if now < self.due_at() {
-            Key::NotNow
+            Key::Wait
         } else {
             Key::LicenseUnlessKnown
         }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(before.key_of(at("09:39:00"), at("09:41:00")), Key::Customer, "nothing went by the license yet");
         assert_eq!(before.key_of(at("10:05:00"), at("10:06:00")), Key::Customer);
         let after = Moving { cancelled_at: Some(at("10:11:00")), ..moving() };
-        assert_eq!(after.key_of(at("10:09:00"), at("10:12:00")), Key::NotNow);
+        assert_eq!(after.key_of(at("10:09:00"), at("10:12:00")), Key::Wait);
         assert_eq!(after.key_of(at("10:09:00"), at("10:14:00")), Key::CustomerUnlessKnown);
         assert_eq!(after.key_of(at("10:14:00"), at("10:15:00")), Key::Customer);
     }
@@ -170,7 +170,7 @@ mod tests {
         let returned = Some(Return { at: at("12:12:00"), noted_at: at("12:20:00"), metered_from });
         let moving = Moving { done_at: Some(at("10:11:00")), returned, ..moving() };
         assert_eq!(moving.key_of(at("12:11:59"), at("12:21:00")), Key::License, "from before they subscribed again");
-        assert_eq!(moving.key_of(at("12:15:00"), at("12:21:00")), Key::NotNow);
+        assert_eq!(moving.key_of(at("12:15:00"), at("12:21:00")), Key::Wait);
         assert_eq!(moving.key_of(at("12:15:00"), at("12:23:00")), Key::CustomerUnlessKnown);
         assert_eq!(moving.key_of(at("12:23:00"), at("12:24:00")), Key::Customer);
     }

@@ -50,7 +50,7 @@ pub struct Colour([u8; 3]);
 /// A text in the languages of the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Words {
+pub struct LocalizedText {
     /// English.
     pub en: String,
     /// Japanese.
@@ -67,13 +67,13 @@ pub struct ExtraField {
     #[serde(default)]
     pub kind: FieldKind,
     /// The label that buyers read.
-    pub label: Words,
+    pub label: LocalizedText,
     /// `true` if an answer is required.
     #[serde(default)]
     pub required: bool,
     /// The most characters of the answer, for a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub longest: Option<usize>,
+    pub max_length: Option<usize>,
     /// The choices, for a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
@@ -102,7 +102,7 @@ pub struct Choice {
     /// The answer as it is stored.
     pub value: String,
     /// The label that buyers read.
-    pub label: Words,
+    pub label: LocalizedText,
 }
 
 /// A problem with an answer.
@@ -188,16 +188,16 @@ impl FromStr for Colour {
     }
 }
 
-impl Words {
+impl LocalizedText {
     /// Returns `true` if the text is not blank in any language.
-    fn are_there(&self) -> bool {
+    fn is_complete(&self) -> bool {
         !self.en.trim().is_empty() && !self.ja.trim().is_empty()
     }
 }
 
 impl Choice {
     /// Returns `true` if a form returns the value unchanged.
-    fn can_be_answered(&self) -> bool {
+    fn is_valid(&self) -> bool {
         let value = self.value.as_str();
         (1..=100).contains(&value.chars().count()) && value.trim() == value && !value.chars().any(char::is_control)
     }
@@ -229,7 +229,9 @@ impl ExtraField {
         }
         match self.kind {
             FieldKind::Text if answer.chars().any(char::is_control) => Err(InvalidAnswer::Characters),
-            FieldKind::Text if answer.chars().count() > self.longest() => Err(InvalidAnswer::TooLong(self.longest())),
+            FieldKind::Text if answer.chars().count() > self.max_length() => {
+                Err(InvalidAnswer::TooLong(self.max_length()))
+            }
             FieldKind::Choice if !self.choices.iter().any(|choice| choice.value == answer) => {
                 Err(InvalidAnswer::NoChoice)
             }
@@ -239,8 +241,8 @@ impl ExtraField {
     }
 
     /// Returns the most characters of an answer.
-    pub fn longest(&self) -> usize {
-        self.longest.unwrap_or(MAX_ANSWER_CHARS)
+    pub fn max_length(&self) -> usize {
+        self.max_length.unwrap_or(MAX_ANSWER_CHARS)
     }
 
     fn problem(&self) -> Option<Problem> {
@@ -252,11 +254,11 @@ impl ExtraField {
             return Some(Problem::of("key", what));
         }
         let (is_text, is_choice) = (self.kind == FieldKind::Text, self.kind == FieldKind::Choice);
-        if !self.label.are_there() {
+        if !self.label.is_complete() {
             Some(Problem::of("label", format!("field `{key}` needs its texts in English and Japanese")))
-        } else if self.longest.is_some_and(|longest| !is_text || !(1..=MAX_ANSWER_CHARS).contains(&longest)) {
-            let what = format!("`longest` of field `{key}` must be 1 to {MAX_ANSWER_CHARS}, and only a text has it");
-            Some(Problem::of("longest", what))
+        } else if self.max_length.is_some_and(|max_length| !is_text || !(1..=MAX_ANSWER_CHARS).contains(&max_length)) {
+            let what = format!("`max_length` of field `{key}` must be 1 to {MAX_ANSWER_CHARS}, and only a text has it");
+            Some(Problem::of("max_length", what))
         } else if is_choice == self.choices.is_empty() {
             Some(Problem::of("choices", format!("field `{key}` must be a choice with its `choices`, or neither")))
         } else if self.document.as_ref().is_some_and(|url| self.kind != FieldKind::Consent || url.scheme() != "https") {
@@ -271,9 +273,9 @@ impl ExtraField {
         let key = &self.key;
         let mut values = BTreeSet::new();
         self.choices.iter().enumerate().find_map(|(number, choice)| {
-            let what = if !choice.label.are_there() {
+            let what = if !choice.label.is_complete() {
                 format!("field `{key}` needs its texts in English and Japanese")
-            } else if !choice.can_be_answered() {
+            } else if !choice.is_valid() {
                 format!("each choice of field `{key}` needs a value of 1 to 100 characters, without blanks around it")
             } else if !values.insert(&choice.value) {
                 format!("two choices of field `{key}` have the same value")
@@ -339,7 +341,7 @@ mod tests {
             (field("").repeat(2), "described twice"),
             (field("").replace("team", "Team"), "must be 1 to 40 small letters"),
             (field("").replace("部署", " "), "in English and Japanese"),
-            (field("longest = 201"), "must be 1 to 200"),
+            (field("max_length = 201"), "must be 1 to 200"),
             (field("kind = \"consent\"\nlongest = 20"), "only a text has it"),
             (field("kind = \"choice\""), "a choice with its `choices`"),
             (
@@ -360,14 +362,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_judged_by_its_field() {
-        let label = Words { en: "Team".to_owned(), ja: "部署".to_owned() };
+        let label = LocalizedText { en: "Team".to_owned(), ja: "部署".to_owned() };
         let choices = vec![Choice { value: "a".to_owned(), label: label.clone() }];
-        let field = |kind, choices, longest| ExtraField {
+        let field = |kind, choices, max_length| ExtraField {
             key: "team".to_owned(),
             kind,
             label: label.clone(),
             required: true,
-            longest,
+            max_length,
             choices,
             document: None,
         };

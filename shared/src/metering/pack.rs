@@ -16,7 +16,7 @@ struct OpenCall {
 }
 
 impl OpenCall {
-    fn takes(&self, record: &HourlyRecord) -> bool {
+    fn fits(&self, record: &HourlyRecord) -> bool {
         self.records.first().is_some_and(|first| {
             let same_style = first.buyer.as_ref().zip(record.buyer.as_ref()).is_some_and(|(a, b)| a.is_of_style(b));
             first.product == record.product && same_style
@@ -30,7 +30,7 @@ impl Packer {
     pub fn add(&mut self, record: HourlyRecord) -> Option<Vec<HourlyRecord>> {
         record.buyer.as_ref()?;
         let size = record.wire_size();
-        let place = self.open.iter().position(|call| call.takes(&record));
+        let place = self.open.iter().position(|call| call.fits(&record));
         let Some(call) = place.and_then(|place| self.open.get_mut(place)) else {
             self.open.push(OpenCall { size, records: vec![record] });
             return None;

@@ -1,11 +1,11 @@
-//! The pace of requests to AWS.
+//! The limiter of requests to AWS.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A pace that lets requests through one by one, at a minimum distance in time.
+/// A rate limiter that lets requests through one by one, at a minimum distance in time.
 #[derive(Debug)]
 pub struct RateLimiter {
     interval: Duration,
@@ -14,7 +14,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Creates a pace of one request in interval such time. A time of zero lets everything through.
+    /// Creates a rate limiter of one request an interval. An interval of zero lets everything through.
     pub fn new(interval: Duration) -> Self {
         Self { interval, next: Mutex::new(None) }
     }
@@ -39,13 +39,13 @@ mod tests {
 
     #[test]
     fn requests_keep_their_distance_however_many_ask_at_once() {
-        let pace = RateLimiter::new(Duration::from_millis(100));
+        let limiter = RateLimiter::new(Duration::from_millis(100));
         let began = Instant::now();
-        let turns: Vec<Duration> = (0..41).map(|_| pace.take(began) - began).collect();
+        let turns: Vec<Duration> = (0..41).map(|_| limiter.take(began) - began).collect();
         assert_eq!(turns.last(), Some(&Duration::from_secs(4)));
         assert!(turns.windows(2).all(|pair| pair[1] - pair[0] == Duration::from_millis(100)));
         let later = began + Duration::from_secs(60);
-        let turns: Vec<Duration> = (0..3).map(|_| pace.take(later) - later).collect();
+        let turns: Vec<Duration> = (0..3).map(|_| limiter.take(later) - later).collect();
         assert_eq!(turns, [0, 100, 200].map(Duration::from_millis), "time that nobody used is not saved up");
     }
 }

@@ -28,7 +28,7 @@ const MAX_BATCH_ITEMS: usize = 25;
 const MAX_CONCURRENT_BATCHES: usize = 8;
 
 /// The most events of an hour in one page.
-const MAX_CONCURRENT_SUMS: i32 = 1000;
+const SUM_PAGE_SIZE: i32 = 1000;
 
 /// The most attempts at one batch of a BatchWriteItem, with what the last attempt left unprocessed.
 const MAX_ATTEMPTS: u32 = 5;
@@ -243,7 +243,7 @@ impl Store {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(keys::usage(license, hour)))
             .consistent_read(true)
-            .limit(MAX_CONCURRENT_SUMS)
+            .limit(SUM_PAGE_SIZE)
             .into_paginator()
             .items()
             .send();

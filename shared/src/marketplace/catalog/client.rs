@@ -19,7 +19,7 @@ use crate::ids::ProductId;
 pub(super) const CATALOG: &str = "AWSMarketplace";
 
 /// The most entities or change sets that are requested concurrently.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_REQUESTS: usize = 4;
 
 /// The most offers for named accounts that are requested. They only have to be told apart from an offer for everyone,
 /// and a seller may have hundreds.
@@ -90,7 +90,7 @@ impl Catalog {
     /// See [`MarketplaceError`].
     pub async fn offers_of(&self, ids: Vec<String>) -> Result<Vec<OfferAtAws>, MarketplaceError> {
         let offers = stream::iter(ids).map(|id| self.offer(id).boxed());
-        let offers: Vec<Option<OfferAtAws>> = offers.buffered(AT_ONCE).try_collect().await?;
+        let offers: Vec<Option<OfferAtAws>> = offers.buffered(MAX_CONCURRENT_REQUESTS).try_collect().await?;
         Ok(offers.into_iter().flatten().collect())
     }
 
@@ -145,7 +145,7 @@ impl Catalog {
     ) -> Result<Option<PublicRequest>, MarketplaceError> {
         // In order; the search stops at the first that is found.
         let asked = change_sets.into_iter().map(|change_set| self.asks_for_public(id, change_set).boxed());
-        let mut asked = stream::iter(asked).buffered(AT_ONCE);
+        let mut asked = stream::iter(asked).buffered(MAX_CONCURRENT_REQUESTS);
         while let Some(asked) = asked.next().await {
             if let Some(request) = asked? {
                 return Ok(Some(request));

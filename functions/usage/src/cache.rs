@@ -20,12 +20,12 @@ const MAX_LICENSES: usize = 20_000;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct IntakeCache {
     licenses: Mutex<HashMap<LicenseId, (Timestamp, License)>>,
     marked: Mutex<HashSet<(LicenseId, UsageHour)>>,
 }
 
-impl Known {
+impl IntakeCache {
     /// A license, at most a minute old.
     pub(crate) fn license(&self, id: &LicenseId, now: Timestamp) -> Option<License> {
         let known = lock(&self.licenses);

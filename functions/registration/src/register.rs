@@ -32,7 +32,7 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 const ENTITLEMENTS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `POST /register`: resolves the token, opens a session, and redirects the buyer to the registration page.
-pub(crate) async fn arrive(State(context): State<Arc<Context>>, form: FormFields) -> Result<Response, Failed> {
+pub(crate) async fn register(State(context): State<Arc<Context>>, form: FormFields) -> Result<Response, Failed> {
     let token = token(form)?;
     let resolved = match context.marketplace.resolve_customer(&token).await {
         Ok(resolved) => resolved,
@@ -71,7 +71,7 @@ impl Context {
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;
         self.read_entitlements(listing, &license).await;
         let (license, product) = (&license.id, &license.product);
-        tracing::info!(%license, %product, counter = "arrived", "Opened a session for a buyer");
+        tracing::info!(%license, %product, counter = "registration_started", "Opened a session for a buyer");
         Ok(([(header::SET_COOKIE, session_cookie(&secret))], Redirect::to("/register")).into_response())
     }
 
