@@ -9,10 +9,10 @@ use serde_json::Value;
 use stallkeeper::ids::LicenseId;
 use stallkeeper::license::{AgreementRef, EventStamp, License, LicenseEvent};
 use stallkeeper::listing::Listing;
-use stallkeeper::registration::{Contact, Door, Handoff, Secret, Session};
+use stallkeeper::registration::{Contact, EntryPoint, Handoff, Secret, Session};
 
 use crate::aws::Call;
-use crate::door::now;
+use crate::entry_point::now;
 
 /// The product of the licenses whose name starts with `l-c`.
 pub(crate) const CONTRACT: &str = "4democontract0000000000ab";
@@ -61,7 +61,7 @@ pub(crate) fn item_at(key: &Value) -> Value {
         (Some(("HANDOFF", _)), _) => item(&Handoff {
             license: id(VISITED),
             session: secret().hash(),
-            door: Door::SignUp,
+            entry_point: EntryPoint::SignUp,
             expires_at: i64::from(u32::MAX),
             redeemed: None,
         }),

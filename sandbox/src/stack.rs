@@ -449,8 +449,8 @@ fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
     Deployment {
         stack: name.to_owned(),
         registration_url: fulfillment_url(stage).parse().ok(),
-        news_rule: names.news_rule.clone(),
-        news_queue: names.news_queue.clone(),
+        marketplace_events_rule: names.marketplace_events_rule.clone(),
+        marketplace_events_queue: names.marketplace_events_queue.clone(),
         schedules: schedules.collect(),
         dead_letters: names.dead_letters.values().cloned().collect(),
         alarms: names.alarms.clone(),

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::agreement::{Advisory, Agreement, ReportedStatus};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::registration::{Door, SecretHash};
+use crate::registration::{EntryPoint, SecretHash};
 use crate::time::UsageHour;
 
 pub use history::{
@@ -71,7 +71,7 @@ pub struct License {
     pub registered_at: Option<Timestamp>,
     /// The page of the application that its buyer last chose, before it belonged to a tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub door: Option<Door>,
+    pub entry_point: Option<EntryPoint>,
     /// The session of the last visitor who came with its token when it belonged to a tenant already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<SecretHash>,
@@ -227,7 +227,7 @@ impl License {
             state: State::Pending,
             tenant: None,
             registered_at: None,
-            door: None,
+            entry_point: None,
             returned: None,
             free_trial: false,
             entitlements: Vec::new(),

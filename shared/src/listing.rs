@@ -16,7 +16,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::ids::{DimensionKey, ProductCode, ProductId};
-use crate::registration::{Door, Secret};
+use crate::registration::{EntryPoint, Secret};
 use problem::Problem;
 use problem::Step::{Field, Item};
 
@@ -218,10 +218,10 @@ pub struct Urls {
 
 impl Urls {
     /// Returns the application's page for a buyer who signs up or signs in, with the code of a handoff.
-    pub fn entry_url(&self, door: Door, code: &Secret) -> Url {
-        let mut url = match door {
-            Door::SignUp => self.sign_up.clone(),
-            Door::SignIn => self.sign_in.clone(),
+    pub fn entry_url(&self, entry_point: EntryPoint, code: &Secret) -> Url {
+        let mut url = match entry_point {
+            EntryPoint::SignUp => self.sign_up.clone(),
+            EntryPoint::SignIn => self.sign_in.clone(),
         };
         url.query_pairs_mut().append_pair("code", code.reveal());
         url

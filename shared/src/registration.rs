@@ -120,7 +120,7 @@ pub struct Handoff {
     /// The session that it was made in.
     pub session: SecretHash,
     /// The page of the application.
-    pub door: Door,
+    pub entry_point: EntryPoint,
     /// The time from which the code is void, in seconds since 1970.
     pub expires_at: i64,
     /// The redemption, if there was one.
@@ -157,7 +157,7 @@ pub fn redeemer(caller: &str, idempotency_key: &str) -> String {
 /// The application's page that a buyer continues to: `sign_up` for a new account, `sign_in` for an existing one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Door {
+pub enum EntryPoint {
     /// The page for a new account.
     SignUp,
     /// The page for buyers who have an account.
@@ -230,7 +230,7 @@ mod tests {
         let mut handoff = Handoff {
             license: "l-a".parse().unwrap(),
             session: Secret::random().unwrap().hash(),
-            door: Door::SignUp,
+            entry_point: EntryPoint::SignUp,
             expires_at: 0,
             redeemed: None,
         };

@@ -99,7 +99,7 @@ def existing_account(world, browser, tally):
         browser.url,
     )
     status, handoff = world.redeem(browser.code)
-    seen = (status, handoff["door"], handoff["linked"], handoff["license"])
+    seen = (status, handoff["entry_point"], handoff["linked"], handoff["license"])
     tally.check("existing account: the code says so", seen == (200, "sign_in", False, purchase["license"]), handoff)
 
 
@@ -259,7 +259,7 @@ def linked_license(world, browser, tally):
     tally.check("linked license: nobody's details are shown", not [it for it in known if it in page], "details")
     browser.press(EXISTING)
     status, handoff = world.redeem(browser.code)
-    seen = (status, browser.path, handoff["door"], handoff["linked"], handoff["contact"])
+    seen = (status, browser.path, handoff["entry_point"], handoff["linked"], handoff["contact"])
     tally.check("linked license: it leads to sign-in", seen == (200, "/sign-in", "sign_in", True, None), handoff)
     tally.check("linked license: the contact is untouched", world.contact(purchase) == kept and kept, "a change")
     tally.check(

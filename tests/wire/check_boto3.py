@@ -41,7 +41,7 @@ def what_operators_ask(sandbox, tally):
 
     sandbox.call("POST", "/sandbox/deliver", {"message": "nothing that anybody can read"})
     sandbox.call("POST", "/sandbox/clock", {"advance": "30m"})
-    sqs, dead = boto3.client("sqs"), outputs["NewsDeadLettersUrl"]
+    sqs, dead = boto3.client("sqs"), outputs["MarketplaceEventsDeadLettersUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]
     tally.check("GetQueueAttributes counts dead letters", attributes["ApproximateNumberOfMessages"] == "1", attributes)
     (message,) = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["All"])["Messages"]

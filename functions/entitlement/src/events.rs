@@ -181,7 +181,7 @@ pub(crate) struct Replayed {
     /// The number of events that were published again.
     published: usize,
     /// The number of events that the topic never accepts; the function's log names them.
-    passed_over: usize,
+    rejected: usize,
     /// The `cursor` of the next request; null after the last.
     next: Option<String>,
 }
@@ -289,7 +289,7 @@ impl Context {
     /// Publishes events again and counts them. Nothing is lost if the topic does not answer: the same request publishes
     /// them all again.
     async fn replay(&self, events: &[OutboundEvent], next: Option<String>) -> Result<Json<Replayed>, ApiError> {
-        let mut replayed = Replayed { published: 0, passed_over: 0, next };
+        let mut replayed = Replayed { published: 0, rejected: 0, next };
         for events in events.chunks(MAX_CONCURRENT_PUBLISHES) {
             let published = join_all(events.iter().map(|event| self.topic.publish(event))).await;
             for (event, published) in events.iter().zip(published) {
@@ -297,7 +297,7 @@ impl Context {
                     Ok(()) => replayed.published += 1,
                     Err(error @ TopicError::Rejected(_)) => {
                         tracing::error!(event = %event.id, license = %event.license, error = chain(&error), "Failed to replay an event: the topic never accepts it");
-                        replayed.passed_over += 1;
+                        replayed.rejected += 1;
                     }
                     Err(error @ TopicError::Unavailable(_)) => {
                         tracing::warn!(event = %event.id, error = chain(&error), "Failed to replay an event: the topic did not answer");

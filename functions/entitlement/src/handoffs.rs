@@ -12,7 +12,7 @@ use stallkeeper::http::extract::{self, Caller, IdempotencyKey, NoParameters, Que
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{AccountId, CustomerIdentifier, LicenseId, ProductCode};
 use stallkeeper::license::{License, StateName};
-use stallkeeper::registration::{Door, Handoff, Redeemed, Secret, redeemer};
+use stallkeeper::registration::{EntryPoint, Handoff, Redeemed, Secret, redeemer};
 use stallkeeper::store::{Store, StoreError};
 use utoipa::ToSchema;
 
@@ -38,7 +38,7 @@ pub(crate) struct Redemption {
     "customer_identifier": null,
     "state": "active",
     "grants_access": true,
-    "door": "sign_up",
+    "entry_point": "sign_up",
     "linked": false,
     "probe": false,
     "contact": {
@@ -61,7 +61,7 @@ pub(crate) struct HandoffView {
     /// The tenant may use the product.
     grants_access: bool,
     /// The page that the user chose.
-    door: Door,
+    entry_point: EntryPoint,
     /// The license belongs to a tenant already. Then only a user of that tenant may continue.
     linked: bool,
     /// The license is a probe: there is no buyer, and an operator tests the application. It can be linked only to a
@@ -108,11 +108,11 @@ pub(crate) async fn redeem(
     let contact = if linked { None } else { store.contact(&license.id).await? };
     let contact = contact.filter(|contact| contact.session.as_ref() == Some(&handoff.session));
     let now = store.clock().now();
-    tracing::info!(license = %license.id, door = ?handoff.door, linked, counter = "handoff_redeemed", "Redeemed a handoff");
+    tracing::info!(license = %license.id, entry_point = ?handoff.entry_point, linked, counter = "handoff_redeemed", "Redeemed a handoff");
     Ok(Json(HandoffView {
         state: license.state_at(now).name(),
         grants_access: license.grants_access_at(now),
-        door: handoff.door,
+        entry_point: handoff.entry_point,
         linked,
         probe: license.id.is_probe(),
         contact: contact.map(ContactView::from),

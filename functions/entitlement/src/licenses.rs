@@ -18,7 +18,7 @@ use stallkeeper::ids::{AccountId, LicenseId, TenantId};
 use stallkeeper::license::{License, StateName};
 use stallkeeper::lifecycle::{self, Linking};
 use stallkeeper::readiness::EvidenceKind;
-use stallkeeper::registration::Door;
+use stallkeeper::registration::EntryPoint;
 use stallkeeper::store::{Page, Store, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
@@ -308,7 +308,7 @@ impl Context {
     /// Notes for the auditor what an application's request to link a license proves.
     async fn note_link(&self, id: &LicenseId, linking: &Linking) {
         let proven = match linking {
-            Linking::Linked(license) if license.door == Some(Door::SignIn) => {
+            Linking::Linked(license) if license.entry_point == Some(EntryPoint::SignIn) => {
                 Some((&license.product, EvidenceKind::ExistingAccountLinked))
             }
             Linking::LinkedElsewhere(product) => Some((product, EvidenceKind::SecondClaimRefused)),

@@ -12,7 +12,7 @@ use stallkeeper::http::extract::{self, NoParameters, Query};
 use stallkeeper::http::{ApiError, Problem};
 use stallkeeper::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
 use stallkeeper::lifecycle::{self, Probe};
-use stallkeeper::registration::{Door, HANDOFF_LIFETIME};
+use stallkeeper::registration::{EntryPoint, HANDOFF_LIFETIME};
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
@@ -26,11 +26,11 @@ pub(crate) struct ProbeRequest {
     /// The page of the application.
     #[schema(default = "sign_up")]
     #[serde(default = "sign_up")]
-    door: Door,
+    entry_point: EntryPoint,
 }
 
-fn sign_up() -> Door {
-    Door::SignUp
+fn sign_up() -> EntryPoint {
+    EntryPoint::SignUp
 }
 
 // Its `url` has a secret, so it has no `Debug`.
@@ -75,18 +75,18 @@ fn tenant_prefix() -> Object {
 pub(crate) async fn create(
     State(context): State<Arc<Context>>,
     Query(NoParameters {}): Query<NoParameters>,
-    extract::Json(ProbeRequest { product, door }): extract::Json<ProbeRequest>,
+    extract::Json(ProbeRequest { product, entry_point }): extract::Json<ProbeRequest>,
 ) -> Result<(StatusCode, Json<ProbeView>), ApiError> {
     let store = &context.store;
     let listing = store.listing(&product).await?;
     let listing =
         listing.ok_or_else(|| Problem::invalid("product", format!("this stack has no listing of {product}")))?;
     let now = store.clock().now();
-    let Probe { license, code, .. } = lifecycle::create_probe(store, &listing, door).await?;
+    let Probe { license, code, .. } = lifecycle::create_probe(store, &listing, entry_point).await?;
     tracing::info!(license = %license.id, %product, "Created a probe");
     let view = ProbeView {
         license: license.id,
-        url: listing.urls.entry_url(door, &code).into(),
+        url: listing.urls.entry_url(entry_point, &code).into(),
         code_expires_at: now.saturating_add(HANDOFF_LIFETIME).unwrap_or(Timestamp::MAX),
         tenant_prefix: PROBE_TENANTS,
         expires_at: license.expires_at.and_then(|at| Timestamp::from_second(at).ok()).unwrap_or(now),

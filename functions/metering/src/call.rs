@@ -155,7 +155,7 @@ pub(crate) fn with_outcome(run: &Run<'_>, record: HourlyRecord, outcome: Outcome
             record.with_state_at(state, now)
         }
         Outcome::Retry { unanswered } => {
-            run.count(Metric::RecordsAgain, 1);
+            run.count(Metric::RecordsRetried, 1);
             HourlyRecord {
                 unanswered: record.unanswered || unanswered,
                 not_before: next_attempt(&record, now),

@@ -78,7 +78,7 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
 /// Measures how long an hour has been due for which there was no time.
 fn measure_closing_delay(run: &Run<'_>, hour: UsageHour) {
     let behind = run.now.duration_since(hour.summed_from()).as_secs();
-    run.measure(Metric::ClosingBehind, u64::try_from(behind).unwrap_or_default());
+    run.measure(Metric::ClosingDelay, u64::try_from(behind).unwrap_or_default());
 }
 
 /// The walk through one hour.

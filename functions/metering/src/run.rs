@@ -296,7 +296,7 @@ const ALARM_METRICS: [Metric; 12] = [
     Metric::UsageUncarried,
     Metric::UsageHeld,
     Metric::HoursNotSettled,
-    Metric::ClosingBehind,
+    Metric::ClosingDelay,
     Metric::RecordsUnreadable,
     Metric::MeteringThrottles,
 ];

@@ -33,8 +33,8 @@ pub struct Notifier {
 enum Outcome {
     Published,
     /// The record is no event, or one that the topic never accepts.
-    PassedOver,
-    Again,
+    Rejected,
+    Retry,
 }
 
 impl Notifier {
@@ -58,14 +58,14 @@ impl Notifier {
         for outcome in &outcomes {
             let metric = match outcome {
                 Outcome::Published => Metric::EventsPublished,
-                Outcome::PassedOver => Metric::EventsPassedOver,
-                Outcome::Again => Metric::EventsAgain,
+                Outcome::Rejected => Metric::EventsRejected,
+                Outcome::Retry => Metric::EventsRetried,
             };
             *counts.entry(metric).or_default() += 1;
         }
         self.metrics.write(self.clock.now(), &counts);
         let mut response = DynamoDbEventResponse::default();
-        let failed = event.records.iter().zip(&outcomes).find(|(_, outcome)| matches!(outcome, Outcome::Again));
+        let failed = event.records.iter().zip(&outcomes).find(|(_, outcome)| matches!(outcome, Outcome::Retry));
         if let Some((record, _)) = failed {
             let mut again = DynamoDbBatchItemFailure::default();
             again.item_identifier = record.change.sequence_number.clone();
@@ -84,7 +84,7 @@ impl Notifier {
                     error,
                     "an item of the stream is no event, it is passed over"
                 );
-                return Outcome::PassedOver;
+                return Outcome::Rejected;
             }
         };
         let (id, license, kind) = (event.id.to_string(), &event.license, event.kind.name());
@@ -95,11 +95,11 @@ impl Notifier {
             }
             Err(error @ TopicError::Rejected(_)) => {
                 tracing::error!(event = id, %license, kind, error = chain(&error), "an event is passed over");
-                Outcome::PassedOver
+                Outcome::Rejected
             }
             Err(error @ TopicError::Unavailable(_)) => {
                 tracing::warn!(event = id, %license, kind, error = chain(&error), "the application is not told yet");
-                Outcome::Again
+                Outcome::Retry
             }
         }
     }

@@ -32,7 +32,7 @@ use stallkeeper::lifecycle;
 use stallkeeper::listing::Listing;
 use stallkeeper::marketplace::Catalog;
 use stallkeeper::readiness::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess, word};
-use stallkeeper::registration::Door;
+use stallkeeper::registration::EntryPoint;
 use stallkeeper::store::{Store, StoreError};
 use stallkeeper::time::Clock;
 use tokio::time::{Instant, timeout};
@@ -161,7 +161,7 @@ impl Auditor {
             what: word::REGISTRATION_PAGE.to_owned(),
             reason: word::NO_ADDRESS.to_owned(),
         });
-        let made = lifecycle::create_probe(&self.store, listing, Door::SignUp);
+        let made = lifecycle::create_probe(&self.store, listing, EntryPoint::SignUp);
         let probe = look(word::TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
         // One query for each action: if AWS refuses it, the report names the action.
         let id = &listing.product_id;

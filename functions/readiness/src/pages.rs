@@ -7,7 +7,7 @@ use stallkeeper::ids::PROBE_TENANTS;
 use stallkeeper::lifecycle::Probe;
 use stallkeeper::listing::Listing;
 use stallkeeper::readiness::{Answer, ApplicationSeen, Blind, Look, PageSeen};
-use stallkeeper::registration::{Door, SESSION_COOKIE};
+use stallkeeper::registration::{EntryPoint, SESSION_COOKIE};
 use tokio::time::{Instant, timeout};
 use ulid::Ulid;
 use url::Url;
@@ -61,7 +61,7 @@ impl Internet {
         let what = without_secrets(&urls.sign_up);
         let sign_up = within(until, &what, async {
             let probe = probe.await?;
-            self.ask(Ask::get(urls.entry_url(Door::SignUp, &probe.code))).await
+            self.ask(Ask::get(urls.entry_url(EntryPoint::SignUp, &probe.code))).await
         });
         let plan_change = async |tenant: String| {
             let url = described("urls.probe", urls.probe.as_ref())?;

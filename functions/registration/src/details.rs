@@ -14,7 +14,7 @@ use stallkeeper::ids::LicenseId;
 use stallkeeper::license::License;
 use stallkeeper::listing::{ExtraField, FieldKind, InvalidAnswer, Listing, LocalizedText, is_mail_address};
 use stallkeeper::notification::OutboundEventKind;
-use stallkeeper::registration::{Contact, Door, HANDOFF_LIFETIME, Handoff, MAX_NAME_CHARS, Secret, SecretHash};
+use stallkeeper::registration::{Contact, EntryPoint, HANDOFF_LIFETIME, Handoff, MAX_NAME_CHARS, Secret, SecretHash};
 use stallkeeper::store::{Also, Change};
 
 use crate::Context;
@@ -60,7 +60,7 @@ pub(crate) async fn details(
         let contact = form.entered.contact(&visit.license.id, &visit.listing, language, now);
         Some(Contact { session: Some(visit.session.clone()), ..contact })
     };
-    context.redirect_to_application(&visit, contact.as_ref(), form.door, received_at).await
+    context.redirect_to_application(&visit, contact.as_ref(), form.entry_point, received_at).await
 }
 
 impl Context {
@@ -69,7 +69,7 @@ impl Context {
         &self,
         visit: &Visit,
         contact: Option<&Contact>,
-        asked: Door,
+        asked: EntryPoint,
         received_at: Timestamp,
     ) -> Result<Response, Failed> {
         let of_listing = |error| Failed::of(&visit.listing, error);
@@ -89,10 +89,10 @@ impl Context {
                 }
                 let (mut license, session) = (license, visit.session.clone());
                 if license.tenant.is_none() {
-                    license.door = Some(asked);
+                    license.entry_point = Some(asked);
                 }
-                let door = door(&license, asked);
-                let handoff = Handoff { license: license.id.clone(), session, door, expires_at, redeemed: None };
+                let entry_point = entry_point(&license, asked);
+                let handoff = Handoff { license: license.id.clone(), session, entry_point, expires_at, redeemed: None };
                 let handoff = Also::Handoff(code.hash(), handoff);
                 Some(complete(license, contact, known.as_ref(), &visit.session, handoff))
             });
@@ -105,17 +105,17 @@ impl Context {
         let license = written.ok_or_else(|| Failed::of(&visit.listing, Failure::SessionMissing))?;
         let hash = code.hash();
         self.store.use_handoff(&visit.session, &hash, received_at).await.map_err(of_listing)?;
-        let door = door(&license, asked);
+        let entry_point = entry_point(&license, asked);
         let (license, product) = (&license.id, &license.product);
-        tracing::info!(%license, %product, ?door, counter = "registered", "Redirected a buyer to the application");
-        Ok(Redirect::to(visit.listing.urls.entry_url(door, &code).as_str()).into_response())
+        tracing::info!(%license, %product, ?entry_point, counter = "registered", "Redirected a buyer to the application");
+        Ok(Redirect::to(visit.listing.urls.entry_url(entry_point, &code).as_str()).into_response())
     }
 }
 
 /// Returns the page of the application that the buyer is redirected to: the one that they asked for, but for a license
 /// that belongs to a tenant always the one to sign in.
-fn door(license: &License, asked: Door) -> Door {
-    if license.tenant.is_some() { Door::SignIn } else { asked }
+fn entry_point(license: &License, asked: EntryPoint) -> EntryPoint {
+    if license.tenant.is_some() { EntryPoint::SignIn } else { asked }
 }
 
 /// Decides what is written when the form is complete, by the current version of the license. If the license was linked
@@ -152,7 +152,7 @@ fn is_same_contact(one: &Contact, other: &Contact) -> bool {
 /// The form as it was posted.
 struct PostedForm {
     token: String,
-    door: Door,
+    entry_point: EntryPoint,
     entered: FormValues,
 }
 
@@ -162,10 +162,10 @@ impl PostedForm {
         let entered = |field: Field| value(field.name()).unwrap_or_default().to_owned();
         Ok(Self {
             token: value("form_token").unwrap_or_default().to_owned(),
-            door: match value("account") {
-                Some("existing") => Door::SignIn,
+            entry_point: match value("account") {
+                Some("existing") => EntryPoint::SignIn,
                 // The first button is the one that Enter presses, and not every browser then says so.
-                Some("new") | None => Door::SignUp,
+                Some("new") | None => EntryPoint::SignUp,
                 Some(_) => return Err(Failure::FieldUnreadable("account")),
             },
             entered: FormValues {

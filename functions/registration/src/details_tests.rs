@@ -24,7 +24,7 @@ fn handoff() -> Also {
     let handoff = Handoff {
         license: "l-a".parse().unwrap(),
         session: session(),
-        door: Door::SignIn,
+        entry_point: EntryPoint::SignIn,
         expires_at: 0,
         redeemed: None,
     };
@@ -53,12 +53,12 @@ fn a_form_is_read_field_by_field_and_what_is_not_asked_is_passed_over() {
     ];
     let posted = PostedForm::read(&fields(&form)).ok().unwrap();
     assert_eq!(
-        (posted.entered.email.as_str(), posted.door, posted.token.as_str()),
-        ("a@example.com", Door::SignIn, "t")
+        (posted.entered.email.as_str(), posted.entry_point, posted.token.as_str()),
+        ("a@example.com", EntryPoint::SignIn, "t")
     );
     assert_eq!(posted.entered.answers, BTreeMap::from([("order_number".to_owned(), "PO-7".to_owned())]));
-    assert_eq!(PostedForm::read(&fields(&[("account", "new")])).ok().unwrap().door, Door::SignUp);
-    assert_eq!(PostedForm::read(&[]).ok().unwrap().door, Door::SignUp);
+    assert_eq!(PostedForm::read(&fields(&[("account", "new")])).ok().unwrap().entry_point, EntryPoint::SignUp);
+    assert_eq!(PostedForm::read(&[]).ok().unwrap().entry_point, EntryPoint::SignUp);
     assert!(PostedForm::read(&fields(&[("account", "admin")])).is_err());
 }
 
@@ -123,10 +123,10 @@ fn a_contact_keeps_the_language_and_leaves_out_what_is_blank() {
 
 #[test]
 fn a_license_of_a_tenant_opens_only_to_those_who_sign_in() {
-    assert_eq!(door(&license(None), Door::SignUp), Door::SignUp);
-    assert_eq!(door(&license(None), Door::SignIn), Door::SignIn);
-    assert_eq!(door(&license(Some("acme")), Door::SignUp), Door::SignIn);
-    assert_eq!(door(&license(Some("acme")), Door::SignIn), Door::SignIn);
+    assert_eq!(entry_point(&license(None), EntryPoint::SignUp), EntryPoint::SignUp);
+    assert_eq!(entry_point(&license(None), EntryPoint::SignIn), EntryPoint::SignIn);
+    assert_eq!(entry_point(&license(Some("acme")), EntryPoint::SignUp), EntryPoint::SignIn);
+    assert_eq!(entry_point(&license(Some("acme")), EntryPoint::SignIn), EntryPoint::SignIn);
 }
 
 #[test]
@@ -172,7 +172,9 @@ fn the_code_is_added_to_whatever_url_the_application_has() {
         ("https://app.example.com/#/in", format!("https://app.example.com/?code={revealed}#/in")),
     ] {
         listing.urls.sign_up = url.parse().unwrap();
-        assert_eq!(listing.urls.entry_url(Door::SignUp, &code).as_str(), expected);
+        assert_eq!(listing.urls.entry_url(EntryPoint::SignUp, &code).as_str(), expected);
     }
-    assert!(listing.urls.entry_url(Door::SignIn, &code).as_str().starts_with("https://app.example.com/sign-in?code="));
+    assert!(
+        listing.urls.entry_url(EntryPoint::SignIn, &code).as_str().starts_with("https://app.example.com/sign-in?code=")
+    );
 }

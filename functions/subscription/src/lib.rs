@@ -40,7 +40,7 @@ pub struct Subscription {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// The table reflects the message.
-    Kept,
+    Applied,
     /// This stack has no listing of the product.
     OtherProduct,
     /// The product's listing is of the mode that gets other events.
@@ -99,10 +99,10 @@ impl Subscription {
         for (message, heard) in event.records.iter().zip(heard) {
             let id = message.message_id.clone().unwrap_or_default();
             match heard.unwrap_or(Err(Failure::Timeout)) {
-                Ok(heard) => tracing::info!(message = id, outcome = ?heard, counter = "news", "heard"),
+                Ok(heard) => tracing::info!(message = id, outcome = ?heard, counter = "marketplace_event", "heard"),
                 Err(failure) => {
                     let code = failure.code();
-                    tracing::warn!(message = id, code, error = %chain(&failure), counter = "news_failed", "not heard");
+                    tracing::warn!(message = id, code, error = %chain(&failure), counter = "marketplace_event_failed", "not heard");
                     let mut again = BatchItemFailure::default();
                     again.item_identifier = id;
                     response.batch_item_failures.push(again);
@@ -121,10 +121,10 @@ impl Subscription {
             Message::Agreement { event, amends } => self.apply_agreement_event(event, amends, receives).await,
             Message::Advisory(agreement, advisory) => {
                 lifecycle::apply_advisory(&self.store, &agreement, &advisory).await?;
-                Ok(Outcome::Kept)
+                Ok(Outcome::Applied)
             }
             Message::Other(name) => {
-                tracing::info!(name, counter = "news_not_heeded", "news that no license depends on");
+                tracing::info!(name, counter = "marketplace_event_ignored", "news that no license depends on");
                 Ok(Outcome::Ignored)
             }
         }
@@ -147,11 +147,11 @@ impl Subscription {
         }
         let license = lifecycle::apply_license_update(&self.store, update).await?;
         if !entitlements || !listing.pricing.has_entitlements() {
-            return Ok(Outcome::Kept);
+            return Ok(Outcome::Applied);
         }
         let accept_empty = receives >= FINAL_RECEIVE_COUNT;
         match lifecycle::refresh_entitlements(&self.store, &self.marketplace, &license, accept_empty).await? {
-            Refreshed::Kept => Ok(Outcome::Kept),
+            Refreshed::Kept => Ok(Outcome::Applied),
             Refreshed::EmptyTooEarly => Err(Failure::EntitlementsTooEarly),
         }
     }
@@ -171,7 +171,7 @@ impl Subscription {
                 products.iter().map(|product| self.store.note_evidence(product, EvidenceKind::AgreementChanged));
             join_all(noted).await;
         }
-        Ok(Outcome::Kept)
+        Ok(Outcome::Applied)
     }
 
     /// Asks AWS for the status of an agreement that an event reports as ended, before any license ends by it.

@@ -7,7 +7,7 @@ use crate::entitlement::{Entitlement, Value};
 use crate::ids::LicenseId;
 use crate::license::{License, LicenseEvent, ObservedInForce};
 use crate::listing::Listing;
-use crate::registration::{Door, HANDOFF_LIFETIME, Handoff, Secret, Session};
+use crate::registration::{EntryPoint, HANDOFF_LIFETIME, Handoff, Secret, Session};
 use crate::store::{Also, Change, Store, StoreError};
 
 /// The lifetime of a probe.
@@ -30,7 +30,7 @@ pub struct Probe {
 /// # Errors
 ///
 /// Fails when the table or the system's random source does not answer.
-pub async fn create_probe(store: &Store, listing: &Listing, door: Door) -> Result<Probe, StoreError> {
+pub async fn create_probe(store: &Store, listing: &Listing, entry_point: EntryPoint) -> Result<Probe, StoreError> {
     let random = || Secret::random().map_err(|error| StoreError::Unavailable(Box::new(error)));
     let (code, session) = (random()?, random()?);
     let now = store.clock().now();
@@ -45,7 +45,8 @@ pub async fn create_probe(store: &Store, listing: &Listing, door: Door) -> Resul
     probe.expires_at = now.checked_add(PROBE_LIFETIME).ok().map(Timestamp::as_second);
     // A code is valid as long as its session has made no newer one.
     let ends_at = store.clock().seconds().saturating_add(HANDOFF_LIFETIME.as_secs());
-    let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: ends_at, redeemed: None };
+    let handoff =
+        Handoff { license: id.clone(), session: session.hash(), entry_point, expires_at: ends_at, redeemed: None };
     let handoff = Also::Handoff(code.hash(), handoff);
     let made = |_| Some(Change { license: probe.clone(), events: Vec::new(), also: vec![handoff.clone()] });
     let license = store.change_license(&id, made).await?.unwrap_or(probe.clone());

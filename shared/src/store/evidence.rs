@@ -99,8 +99,8 @@ impl Store {
                 join_all(listings.iter().map(|listing| self.note_evidence(&listing.product_code, kind))).await;
                 self.noted.done(&about, true, after(now, ALL_NOTED_CACHE_TTL));
             }
-            Ok(Err(error)) => not_noted(&about, &chain(&error)),
-            Err(_) => not_noted(&about, "it took too long"),
+            Ok(Err(error)) => log_failure(&about, &chain(&error)),
+            Err(_) => log_failure(&about, "it took too long"),
         }
     }
 
@@ -211,8 +211,8 @@ impl Store {
             Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
                 self.noted.done(&about, value, until);
             }
-            Ok(Err(error)) => not_noted(&about, &chain(&unavailable(error))),
-            Err(_) => not_noted(&about, "it took too long"),
+            Ok(Err(error)) => log_failure(&about, &chain(&unavailable(error))),
+            Err(_) => log_failure(&about, "it took too long"),
         }
     }
 }
@@ -240,6 +240,6 @@ fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
     now.saturating_add(time).unwrap_or(Timestamp::MAX)
 }
 
-fn not_noted(about: &str, error: &str) {
-    tracing::warn!(about, error, counter = "not_noted", "the work goes on without the note");
+fn log_failure(about: &str, error: &str) {
+    tracing::warn!(about, error, counter = "evidence_not_written", "the work goes on without the note");
 }
