@@ -40,7 +40,7 @@ impl IntoResponse for MethodNotAllowed {
     fn into_response(self) -> Response {
         let title = "This path does not have this method.";
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
-            .detail(format_args!("this path does not have {}", self.0))
+            .detail(format_args!("the path does not allow {}", self.0))
             .action("Use a method that the Allow header names.")
             .into_response()
     }

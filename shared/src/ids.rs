@@ -190,7 +190,7 @@ const PROBE: &str = "l-probe";
 pub const PROBE_TENANTS: &str = "probe-";
 
 impl TenantId {
-    /// Whether it is kept for probes.
+    /// Whether it is reserved for probes.
     pub fn is_for_probes(&self) -> bool {
         self.0.starts_with(PROBE_TENANTS)
     }

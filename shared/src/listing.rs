@@ -99,7 +99,7 @@ impl FromStr for Stage {
 
 /// A name that no stage has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the stages are staging and production")]
+#[error("the stage must be staging or production")]
 pub struct UnknownStage;
 
 /// The identifier that keys the buyers of a listing.

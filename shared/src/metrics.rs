@@ -194,7 +194,7 @@ impl Metrics {
         let line = format!("{}\n", self.document(at, values));
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
-            tracing::error!(%error, "metrics could not be written");
+            tracing::error!(%error, "Failed to write metrics");
         }
     }
 

@@ -43,7 +43,7 @@ impl ToSchema for Tags {}
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTags {
     /// There are too many.
-    #[error("there are {0} tags, and at most {MAX_TAGS} are taken")]
+    #[error("the event has {0} tags; at most {MAX_TAGS} are allowed")]
     TooMany(usize),
     /// A key is empty or too long.
     #[error("the key of a tag has 1 to {MAX_TAG_KEY_CHARS} characters, not {0}")]
@@ -57,10 +57,10 @@ pub enum InvalidTags {
         length: usize,
     },
     /// A key has a character that AWS does not accept.
-    #[error("{0:?} cannot stand in the key of a tag; {ALLOWED} can")]
+    #[error("the key of a tag contains {0:?}; allowed are {ALLOWED}")]
     KeyCharacter(char),
     /// A value has a character that AWS does not accept.
-    #[error("{character:?} cannot stand in the value of the tag `{key}`; {ALLOWED} can")]
+    #[error("the value of the tag `{key}` contains {character:?}; allowed are {ALLOWED}")]
     ValueCharacter {
         /// The key of the value.
         key: String,

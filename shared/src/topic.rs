@@ -35,10 +35,10 @@ impl fmt::Debug for Topic {
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// SNS did not accept it this time; the same event may succeed later.
-    #[error("the topic did not take the event")]
+    #[error("the topic did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// SNS never accepts this event, for example because it is larger than 256 KiB.
-    #[error("the topic never takes this event")]
+    #[error("the topic rejected the event")]
     Rejected(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

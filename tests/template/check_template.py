@@ -326,7 +326,7 @@ def the_dry_run_is_held_against_what_was_booked():
     program = re.search(r"```python file=held_against.py\n(.*?)```", OPERATIONS, re.DOTALL).group(1)
 
     def over(state, license, hour, quantity):
-        fields = {"message": "a record is over", "license": license, "hour": hour, "dimension": "requests"}
+        fields = {"message": "Finished a record", "license": license, "hour": hour, "dimension": "requests"}
         return {"fields": {**fields, "quantity": quantity, "attempts": 1, "state": state}}
 
     def carried(license, hour, into, amount):

@@ -142,9 +142,9 @@ async fn redeemed(store: &Store, code: &Secret, by: String) -> Result<Option<(Ha
 
 fn gone() -> Problem {
     Problem::new(StatusCode::GONE, "handoff_gone", "The code can no longer be redeemed.")
-        .detail("it is used, replaced by a newer one, older than 15 minutes, or was never made")
+        .detail("the code was redeemed, was replaced by a newer one, is older than 15 minutes, or never existed")
         .action(
             "Have the buyer continue from the registration page again, or choose “Set up your account” on AWS Marketplace: \
-             that makes a new code.",
+             the page creates a new code.",
         )
 }

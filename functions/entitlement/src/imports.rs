@@ -94,7 +94,7 @@ pub(crate) struct ImportReport {
 }
 
 /// The status of a row. `imported`: the import changed the license. `unchanged`: the license was already like this.
-/// `refused`: the row is invalid. `retry`: the table did not confirm it.
+/// `refused`: the row is invalid. `retry`: the table did not confirm the write.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportStatus)]
@@ -228,8 +228,8 @@ pub(crate) async fn import(
 fn not_confirmed() -> Refused {
     Refused {
         code: RowCode::NotConfirmed,
-        detail: "the table did not confirm it".to_owned(),
-        action: "Send the same row again later. Rows that were imported already stay as they are.",
+        detail: "the table did not confirm the write".to_owned(),
+        action: "Send the same row again later. Rows that were imported already are unchanged.",
     }
 }
 
@@ -275,23 +275,23 @@ impl Context {
             Imported::AccountMismatch(known) => Err(Refused {
                 code: RowCode::AccountMismatch,
                 detail: format!("account: {} is known with the account {known}", customer.license),
-                action: "Check that the row's cells belong to one customer. If they do, leave the account empty, or correct it.",
+                action: "Check that the cells of the row belong to one customer. If they do, leave the account empty, or correct it.",
             }),
             Imported::LinkedElsewhere => Err(Refused {
                 code: RowCode::LicenseLinkedElsewhere,
                 detail: format!("{} belongs to another tenant", customer.license),
-                action: "Check the tenant. To give the license to another, move it.",
+                action: "Check the tenant. To give the license to another tenant, move it.",
             }),
             Imported::MovesElsewhere => Err(Refused {
                 code: RowCode::LicenseMovesElsewhere,
                 detail: format!("{} moves to another license, or at another hour", customer.license),
-                action: "Read the license. The move that an earlier import set stays as it is.",
+                action: "Read the license. The move of an earlier import is unchanged.",
             }),
             Imported::Another => Err(Refused {
                 code: RowCode::LicenseAnotherBuyers,
                 detail: "the license that it moves to is known with another account, product, tenant or predecessor"
                     .to_owned(),
-                action: "Check the ARN. Nobody is moved to a license of somebody else.",
+                action: "Check the ARN. A buyer cannot move to the license of another buyer.",
             }),
             Imported::NotInForce => Err(Refused {
                 code: RowCode::LicenseNotInForce,
@@ -345,7 +345,7 @@ impl RowResult {
 }
 
 fn unreadable(why: &InvalidCsv) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body does not have the documented form.")
         .detail(why.to_string())
         .action(
             "Correct the file as the detail says and send it again, with 1 to 200 rows. Nothing of it was imported.",
@@ -357,7 +357,10 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     let product: ProductCode = cells.required("product")?;
     let tenant: TenantId = cells.required("tenant")?;
     if tenant.is_for_probes() {
-        return Err(Refused::cell("tenant", format!("an id that begins with `{PROBE_TENANTS}` is kept for probes")));
+        return Err(Refused::cell(
+            "tenant",
+            format!("an id that begins with `{PROBE_TENANTS}` is reserved for probes"),
+        ));
     }
     let identifier: Option<CustomerIdentifier> = cells.optional("customer_identifier")?;
     let arn: Option<LicenseArn> = cells.optional("license_arn")?;
@@ -365,7 +368,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     let account: Option<AccountId> = cells.optional("account")?;
     let since = cells.optional("since")?.map(|Rfc3339(since)| since);
     if since.is_some_and(|since| since > now) {
-        return Err(Refused::cell("since", "is still to come"));
+        return Err(Refused::cell("since", "is in the future"));
     }
     if arn.as_ref().is_some_and(|arn| !arn.is_sendable()) {
         return Err(Refused::cell("license_arn", "must have the form arn:aws:license-manager::<account>:license:l-…"));
@@ -375,7 +378,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     }
     let metered_from = cells.hour("metered_from", now)?;
     let (license, moving) = match (&identifier, &arn) {
-        (None, None) => return Err(Refused::cell("license_arn", "this or customer_identifier must be there")),
+        (None, None) => return Err(Refused::cell("license_arn", "license_arn or customer_identifier is required")),
         (Some(identifier), None) => (LicenseId::legacy(&product, identifier), None),
         (None, Some(arn)) => (arn.id().clone(), None),
         (Some(identifier), Some(arn)) => {
@@ -475,7 +478,7 @@ impl Cells<'_> {
     where
         T::Err: std::fmt::Display,
     {
-        self.optional(column)?.ok_or_else(|| Refused::cell(column, "must be there"))
+        self.optional(column)?.ok_or_else(|| Refused::cell(column, "is required"))
     }
 
     /// An hour that begins late enough from now: the one that is said, or the next.

@@ -202,7 +202,7 @@ pub(crate) async fn link(
     context.note_link(&id, &linking).await;
     context.linked(&id, linking, || {
         Problem::new(StatusCode::CONFLICT, "license_linked_elsewhere", "The license belongs to another tenant.")
-            .detail(format!("{id} was linked before and stays where it is"))
+            .detail(format!("{id} is linked to another tenant, and stays linked to it"))
             .action("Have the buyer sign in to the account that the license was registered with.")
     })
 }
@@ -338,8 +338,8 @@ impl Context {
         tracing::info!(license = %id, audit = %entry.id, action, "An operator asked to move a license between tenants");
         self.linked(id, linking, || {
             Problem::new(StatusCode::CONFLICT, "license_not_of_tenant", "The license does not belong to that tenant.")
-                .detail(format!("{id} does not belong to {from}, and stays where it is"))
-                .action("Read the license, and name the tenant that it belongs to.")
+                .detail(format!("{id} does not belong to {from}, and is unchanged"))
+                .action("Read the license, and send the tenant that it belongs to.")
         })
     }
 

@@ -102,7 +102,7 @@ pub(crate) fn may_belong(license: &LicenseId, tenant: &TenantId) -> Result<(), P
     let why = if license.is_probe() {
         format!("{license} is a probe: its tenant's id begins with `{PROBE_TENANTS}`")
     } else {
-        format!("an id that begins with `{PROBE_TENANTS}` is kept for probes")
+        format!("an id that begins with `{PROBE_TENANTS}` is reserved for probes")
     };
     Err(Problem::invalid("tenant", why))
 }

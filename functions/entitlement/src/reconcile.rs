@@ -69,7 +69,7 @@ pub(crate) async fn reconcile(
             tracing::error!(license = %license.id, error = %chain(&error), "Failed to reconcile a license: AWS Marketplace did not answer");
             return Err(Problem::unavailable().detail(error).into());
         }
-        Err(_) => return Err(Problem::unavailable().detail("AWS Marketplace took too long").into()),
+        Err(_) => return Err(Problem::unavailable().detail("AWS Marketplace did not answer in time").into()),
     };
     let license = store.license(&license.id).await?.unwrap_or(license);
     let license = LicenseView::at(license, store.clock().now());

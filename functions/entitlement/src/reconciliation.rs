@@ -136,9 +136,9 @@ impl Reconciliation {
             self.store.note_outcomes("reconcile", self.marketplace.take_outcomes()).await;
             self.metrics.write(self.store.clock().now(), &measured(&report, done.is_err()));
             match done {
-                Ok(()) => tracing::info!(?report, "the reconciliation has run"),
+                Ok(()) => tracing::info!(?report, "Finished a run of the reconciliation"),
                 Err(error) => {
-                    tracing::error!(?report, error = %chain(&error), "the reconciliation has failed");
+                    tracing::error!(?report, error = %chain(&error), "A run of the reconciliation failed");
                     return Err(error);
                 }
             }
@@ -372,7 +372,7 @@ impl Run<'_> {
             self.failures_in_a_row += 1;
         }
         self.report.failures += 1;
-        tracing::warn!(about, error = %chain(error), counter = "reconcile_failed", "it is looked at again later");
+        tracing::warn!(about, error = %chain(error), counter = "reconcile_failed", "Failed to reconcile; a later run retries");
     }
 
     /// Returns `true` if nothing new may be started: the time has run out, or AWS does not answer.

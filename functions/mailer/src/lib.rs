@@ -61,15 +61,15 @@ enum Outcome {
 /// The reason why a message must be delivered again.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("the message is no event")]
+    #[error("the message is not an event")]
     Unreadable(#[from] serde_json::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("this stack has no listing of the product")]
     NoListing,
-    #[error("the mail could not be written")]
+    #[error("the mail could not be rendered")]
     Unwritable(#[from] askama::Error),
-    #[error("the mail is none that SES takes")]
+    #[error("the mail is not valid for SES")]
     Unbuildable(#[from] BuildError),
     #[error("SES did not send the mail")]
     NotSent(#[from] Box<SdkError<SendEmailError>>),
@@ -96,13 +96,17 @@ impl Mailer {
             let id = message.message_id.clone().unwrap_or_default();
             match self.answer(message).await {
                 Ok(outcome) => {
-                    tracing::info!(message = id, ?outcome, "a message is done with");
+                    tracing::info!(message = id, ?outcome, "Processed a message");
                     if outcome == Outcome::Sent {
                         *counts.entry(Metric::MailsSent).or_default() += 1;
                     }
                 }
                 Err(failure) => {
-                    tracing::error!(message = id, error = chain(&failure), "a buyer has no mail yet");
+                    tracing::error!(
+                        message = id,
+                        error = chain(&failure),
+                        "Failed to send a mail to a buyer; SQS delivers the message again"
+                    );
                     *counts.entry(Metric::MailsFailed).or_default() += 1;
                     let mut again = BatchItemFailure::default();
                     again.item_identifier = id;
@@ -131,7 +135,7 @@ impl Mailer {
         let language = Language::tagged(&contact.language).unwrap_or(Language::English);
         let letter = Letter::write(occasion, &listing, language, event.at)?;
         self.send(&contact, &listing, letter).await?;
-        tracing::info!(event = %event.id, license = %event.license, ?occasion, "a buyer has mail");
+        tracing::info!(event = %event.id, license = %event.license, ?occasion, "Sent a mail to a buyer");
         let noted = self.store.note_evidence(&event.product, EvidenceKind::BuyerNotified);
         join(self.store.note_mailed(&event), noted).await.0?;
         Ok(Outcome::Sent)

@@ -138,11 +138,11 @@ async fn note_foreign_bookings(run: &Run<'_>, product: &ProductCode, records: im
     match noted.await {
         Ok(true) => {
             for record in unverified {
-                run.problem(Metric::RecordsConflict, &record.name, "AWS may have another's booking of it");
+                run.problem(Metric::RecordsConflict, &record.name, "AWS may have a booking of it from another program");
             }
         }
         Ok(false) => {}
-        Err(error) => tracing::warn!(run = run.id, error = chain(&error), "Failed to note whose booking it is"),
+        Err(error) => tracing::warn!(run = run.id, error = chain(&error), "Failed to note a foreign booking"),
     }
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn count(run: &Run<'_>, record: &HourlyRecord, state: &RecordState) {
     run.count(metric, 1);
     let (run, state, name) = (run.id.as_str(), state.name(), &record.name);
     let (license, hour, dimension) = (&name.license, &name.hour, &name.dimension);
-    tracing::info!(run, %license, %hour, %dimension, quantity = %record.quantity, attempts = record.attempts, state, "a record is over");
+    tracing::info!(run, %license, %hour, %dimension, quantity = %record.quantity, attempts = record.attempts, state, "Finished a record");
 }
 
 /// Claims the records of a call. If one of them was changed since it was read, reads each again, and claims those that
@@ -234,7 +234,7 @@ pub(crate) async fn retry(
     unanswered: bool,
     code: &str,
 ) -> Result<(), StoreError> {
-    tracing::warn!(run = run.id, %product, records = call.len(), code, unanswered, "they go again");
+    tracing::warn!(run = run.id, %product, records = call.len(), code, unanswered, "Scheduled records to be sent again");
     let outcome = || Outcome::Retry { unanswered };
     let changes: Vec<_> = call.into_iter().map(|record| with_outcome(run, record, outcome())).collect();
     run.store.settle(&changes).await

@@ -169,7 +169,7 @@ impl Walking<'_, '_> {
         let known: HashSet<&LicenseId> = licenses.iter().map(|license| &license.id).collect();
         for missing in ids.iter().filter(|id| !known.contains(id)) {
             self.run.count(Metric::HoursNotSettled, 1);
-            tracing::error!(run = self.run.id, license = %missing, hour = %self.hour, "it has usage and no row");
+            tracing::error!(run = self.run.id, license = %missing, hour = %self.hour, "Found usage of a license without a row");
         }
         let summing = licenses.iter().map(|license| self.sum_license(license).boxed()).collect();
         let mut records = Vec::new();
@@ -288,7 +288,7 @@ fn after_shard(shard: u8, after: Option<String>) -> Option<Position> {
 
 fn log_unsettled(run: &Run<'_>, license: &LicenseId, hour: UsageHour, error: &StoreError) {
     run.count(Metric::HoursNotSettled, 1);
-    tracing::error!(run = run.id, %license, %hour, error = chain(error), "it is settled at again");
+    tracing::error!(run = run.id, %license, %hour, error = chain(error), "Failed to settle an hour of a license; the next run retries");
 }
 
 /// Settles a license's hour. A failure leaves the hour to a later run, and does not delay other licenses.

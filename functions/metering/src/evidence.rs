@@ -27,7 +27,9 @@ async fn note_ending(run: &Run<'_>, product: &ProductCode, licenses: &[LicenseId
         match is_all_sent(run, license).await {
             Ok(true) => return run.store.note_evidence(product, EvidenceKind::EndingFlushed).await,
             Ok(false) => {}
-            Err(error) => tracing::warn!(%license, error = chain(&error), "its ending leaves no evidence"),
+            Err(error) => {
+                tracing::warn!(%license, error = chain(&error), "Failed to read whether all usage of an ended license is booked")
+            }
         }
     }
 }

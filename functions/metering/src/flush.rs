@@ -38,7 +38,7 @@ pub(crate) async fn flush_ending_licenses(run: &Run<'_>) -> Result<(), StoreErro
 async fn try_flush(run: &Run<'_>, license: &LicenseId) {
     if let Err(error) = flush_if_due(run, license).await {
         run.count(Metric::HoursNotSettled, 1);
-        tracing::error!(run = run.id, %license, error = chain(&error), "its last hours are looked at again");
+        tracing::error!(run = run.id, %license, error = chain(&error), "Failed to flush an ended license; the next run retries");
     }
 }
 

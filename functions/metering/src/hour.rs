@@ -75,7 +75,7 @@ pub(crate) async fn sums_of_hour(run: &Run<'_>, license: &LicenseId, hour: Usage
             if run.store.list_contested(&about, contested).await? {
                 run.count(Metric::UsageConflict, 1);
                 let (run, key) = (run.id.as_str(), contested.key.as_str());
-                tracing::error!(run, %license, %hour, %dimension, key, "One key and revision has several contents");
+                tracing::error!(run, %license, %hour, %dimension, key, "Found several contents under one key and revision");
             }
         }
     }
@@ -258,7 +258,7 @@ async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreErr
     }
     run.count(Metric::UsageCarried, 1);
     let RecordName { license, hour, dimension } = carry.origin.name();
-    tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "carried");
+    tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "Carried usage to another hour");
     Ok(Settled::Done)
 }
 
@@ -276,10 +276,10 @@ pub(crate) async fn note(
         return Ok(Settled::Incomplete);
     }
     let (metric, reason) = match kind {
-        NoteKind::Overbilled => (Metric::UsageOverbilled, "more is in records than the hour holds"),
-        NoteKind::Uncarried => (Metric::UsageUncarried, "nothing that is still to be sent can take it"),
+        NoteKind::Overbilled => (Metric::UsageOverbilled, "the records hold more than the hour"),
+        NoteKind::Uncarried => (Metric::UsageUncarried, "no record that is still to be sent can hold it"),
         NoteKind::PeriodUnknown => (Metric::UsageHeld, "the start of its agreement is not known"),
-        NoteKind::IncludedUnknown => (Metric::UsageHeld, "what the contract includes is not known"),
+        NoteKind::IncludedUnknown => (Metric::UsageHeld, "the quantity that the contract includes is not known"),
         NoteKind::KeyReused => (Metric::UsageConflict, "one key and revision has several contents"),
     };
     run.problem(metric, about, reason);

@@ -45,6 +45,6 @@ pub(crate) async fn move_licenses(run: &Run<'_>) -> Result<(), StoreError> {
 async fn try_move(run: &Run<'_>, id: &LicenseId) {
     if let Err(error) = lifecycle::move_if_due(run.store, run.marketplace, id).await {
         run.count(Metric::HoursNotSettled, 1);
-        tracing::error!(run = run.id, license = %id, error = chain(&error), "the move is tried again in the next run");
+        tracing::error!(run = run.id, license = %id, error = chain(&error), "Failed to move a buyer to a license key; the next run retries");
     }
 }

@@ -103,7 +103,7 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
         note(run, &record.name, None, kind, sum.amount).await?;
         return Ok(Settled::Incomplete);
     }
-    run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
+    run.problem(Metric::RecordsExpired, &record.name, "the billed quantity was not known in time");
     let is_frozen = run.store.freeze_overage(&record.with_state_at(RecordState::Expired, run.now), None).await?;
     // The next settlement of the hour handles the usage that the record cannot hold.
     Ok(if is_frozen && sum.amount <= MAX_QUANTITY { Settled::Done } else { Settled::Incomplete })
@@ -148,7 +148,7 @@ async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<AgreementS
         Ok(Some(start)) => start,
         Ok(None) => return Ok(None),
         Err(error) => {
-            tracing::warn!(run = run.id, agreement = %id, error = chain(&error), "AWS does not say when it began");
+            tracing::warn!(run = run.id, agreement = %id, error = chain(&error), "Failed to read the start of an agreement");
             return Ok(None);
         }
     };

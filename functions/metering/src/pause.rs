@@ -83,7 +83,7 @@ impl ProductState {
         }
         let pause = Pause { product: product.clone(), dimension, reason: reason.to_owned(), since: run.now };
         let dimension = pause.dimension.as_ref().map(DimensionKey::as_str);
-        tracing::error!(run = run.id, %product, dimension, reason, "paused: a person must mend it");
+        tracing::error!(run = run.id, %product, dimension, reason, "Paused a product or dimension; an operator must fix the reason");
         run.store.pause(&pause).await?;
         self.pauses.push(Probed { pause, left: 0, tried: HashSet::new() });
         Ok(())

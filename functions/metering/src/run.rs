@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         self.count(metric, 1);
         let RecordName { license, hour, dimension } = about;
         let (run, problem) = (self.id.as_str(), metric.name());
-        tracing::error!(run, %license, %hour, %dimension, problem, reason, "a person must look at it");
+        tracing::error!(run, %license, %hour, %dimension, problem, reason, "Found a problem that an operator must resolve");
     }
 
     /// Ends the run: writes its metrics and logs its report, also if it ended with an error.
@@ -210,8 +210,8 @@ impl<'a> Run<'a> {
             // This reads the table, which may take the rest of the time: the counts are written already.
             match tokio::time::timeout(BACKLOG_TIMEOUT, self.backlog()).await {
                 Ok(Ok(backlog)) => metrics.write(self.now, &backlog),
-                Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "the backlog was not measured"),
-                Err(_) => tracing::warn!(run = self.id, "the backlog is too large to be measured"),
+                Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "Failed to measure the backlog"),
+                Err(_) => tracing::warn!(run = self.id, "Failed to measure the backlog in time"),
             }
         }
         let value = |metric: Metric| values.get(&metric).copied().unwrap_or_default();
@@ -228,11 +228,11 @@ impl<'a> Run<'a> {
         };
         match done {
             Ok(()) => {
-                tracing::info!(run = self.id, ?report, "a run is done");
+                tracing::info!(run = self.id, ?report, "Finished a run");
                 Ok(report)
             }
             Err(error) => {
-                tracing::error!(run = self.id, ?report, error = chain(&error), "a run has failed");
+                tracing::error!(run = self.id, ?report, error = chain(&error), "A run failed");
                 Err(error)
             }
         }

@@ -144,7 +144,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             if is_judged {
                 self.run.store.lift_pause(&pause).await?;
                 self.product(product).lift(&pause);
-                tracing::info!(run = self.run.id, %product, "a pause is lifted: AWS has judged a probe");
+                tracing::info!(run = self.run.id, %product, "Lifted a pause: AWS accepted or refused a probe");
             }
         }
         let state = self.product(product);
@@ -206,7 +206,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
         if records.len() > 1 {
             let second = records.split_off(records.len() / 2);
-            tracing::info!(run = run.id, %product, code = rejection.code(), "a call was rejected; its halves are sent");
+            tracing::info!(run = run.id, %product, code = rejection.code(), "AWS rejected a call; sending its halves");
             self.waiting.push_front(second);
             self.waiting.push_front(records);
             return Ok(());

@@ -79,26 +79,22 @@ impl Notifier {
             Ok(event) => event,
             Err(error) => {
                 let error = chain(&error);
-                tracing::error!(
-                    record = record.event_id,
-                    error,
-                    "an item of the stream is no event, it is passed over"
-                );
+                tracing::error!(record = record.event_id, error, "Ignored an item of the stream that is not an event");
                 return Outcome::Rejected;
             }
         };
         let (id, license, kind) = (event.id.to_string(), &event.license, event.kind.name());
         match self.topic.publish(&event).await {
             Ok(()) => {
-                tracing::info!(event = id, %license, kind, sequence = event.sequence, "the application is told");
+                tracing::info!(event = id, %license, kind, sequence = event.sequence, "Published an event");
                 Outcome::Published
             }
             Err(error @ TopicError::Rejected(_)) => {
-                tracing::error!(event = id, %license, kind, error = chain(&error), "an event is passed over");
+                tracing::error!(event = id, %license, kind, error = chain(&error), "Failed to publish an event: the topic rejected it");
                 Outcome::Rejected
             }
             Err(error @ TopicError::Unavailable(_)) => {
-                tracing::warn!(event = id, %license, kind, error = chain(&error), "the application is not told yet");
+                tracing::warn!(event = id, %license, kind, error = chain(&error), "Failed to publish an event; the stream delivers it again");
                 Outcome::Retry
             }
         }

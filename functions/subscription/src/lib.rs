@@ -58,13 +58,13 @@ enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Refresh(#[from] RefreshError),
-    #[error("it took too long")]
+    #[error("the operation timed out")]
     Timeout,
     #[error("AWS shows no entitlements yet")]
     EntitlementsTooEarly,
-    #[error("the agreement is said to have ended, and AWS still shows it as active")]
+    #[error("an event reports the end of the agreement, and AWS still shows it as active")]
     EndTooEarly,
-    #[error("a license of a buyer who moved to a license key, and its agreement is not known yet")]
+    #[error("the buyer moved to a license key, and the agreement of the license is not known yet")]
     AgreementTooEarly,
 }
 
@@ -99,10 +99,12 @@ impl Subscription {
         for (message, heard) in event.records.iter().zip(heard) {
             let id = message.message_id.clone().unwrap_or_default();
             match heard.unwrap_or(Err(Failure::Timeout)) {
-                Ok(heard) => tracing::info!(message = id, outcome = ?heard, counter = "marketplace_event", "heard"),
+                Ok(heard) => {
+                    tracing::info!(message = id, outcome = ?heard, counter = "marketplace_event", "Processed a message")
+                }
                 Err(failure) => {
                     let code = failure.code();
-                    tracing::warn!(message = id, code, error = %chain(&failure), counter = "marketplace_event_failed", "not heard");
+                    tracing::warn!(message = id, code, error = %chain(&failure), counter = "marketplace_event_failed", "Failed to process a message; SQS delivers it again");
                     let mut again = BatchItemFailure::default();
                     again.item_identifier = id;
                     response.batch_item_failures.push(again);
@@ -124,7 +126,11 @@ impl Subscription {
                 Ok(Outcome::Applied)
             }
             Message::Other(name) => {
-                tracing::info!(name, counter = "marketplace_event_ignored", "news that no license depends on");
+                tracing::info!(
+                    name,
+                    counter = "marketplace_event_ignored",
+                    "Ignored an event that no license depends on"
+                );
                 Ok(Outcome::Ignored)
             }
         }
@@ -188,7 +194,7 @@ impl Subscription {
             Ok(None) => Ok(event.status),
             Err(error) => {
                 let agreement = event.agreement.as_str();
-                tracing::warn!(agreement, error = %chain(&error), counter = "end_unconfirmed", "the event counts");
+                tracing::warn!(agreement, error = %chain(&error), counter = "end_unconfirmed", "Failed to confirm the end of an agreement with AWS; applying the event");
                 Ok(event.status)
             }
         }

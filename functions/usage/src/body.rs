@@ -87,7 +87,7 @@ fn read_csv(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
 }
 
 fn body_invalid(detail: &str, action: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body does not have the documented form.")
         .detail(detail)
         .action(action)
 }
@@ -96,7 +96,7 @@ fn unsupported(detail: &str) -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "content_type_unsupported",
-        "Usage is not taken in this content type.",
+        "Usage is not accepted in this content type.",
     )
     .detail(detail)
     .action("Send application/json, or text/csv in UTF-8 with a header row, and name it in Content-Type.")

@@ -237,7 +237,7 @@ impl Context {
         match self.find(event, dry_run).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "Failed to read what is known under a key");
+                tracing::warn!(error = %chain(&error), "Failed to read the usage that is stored under a key");
                 Some(EventResult::retry())
             }
         }
@@ -263,7 +263,7 @@ impl Context {
         let written = match self.store.write_open_usage(&events, &mut marked).await {
             Ok(written) => written,
             Err(error) => {
-                tracing::error!(error = %chain(&error), "usage could not be written");
+                tracing::error!(error = %chain(&error), "Failed to write usage");
                 vec![false; events.len()]
             }
         };
@@ -293,7 +293,7 @@ impl Context {
                 Ok(LatePut::Written) => EventResult::accepted(),
                 Ok(LatePut::Known(known)) => EventResult::compared_with(&known, &event),
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "late usage was not confirmed");
+                    tracing::warn!(error = %chain(&error), "Failed to confirm late usage");
                     EventResult::retry()
                 }
             };
@@ -308,7 +308,7 @@ impl Context {
         let mut known = match self.store.usage_of_key(first).await {
             Ok(known) => known,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
+                tracing::warn!(error = %chain(&error), "Failed to read the usage that is stored under a key");
                 return reported.into_iter().map(|(index, _)| (index, EventResult::retry())).collect();
             }
         };

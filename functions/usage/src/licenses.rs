@@ -140,7 +140,7 @@ impl Licenses {
                     self.licenses.insert(id, license);
                 }
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "a license could not be read");
+                    tracing::warn!(error = %chain(&error), "Failed to read a license");
                     self.licenses.remove(&id);
                 }
             }
@@ -152,7 +152,7 @@ impl Licenses {
                 Ok(listing) => {
                     self.listings.insert(product, listing);
                 }
-                Err(error) => tracing::warn!(error = %chain(&error), "a listing could not be read"),
+                Err(error) => tracing::warn!(error = %chain(&error), "Failed to read a listing"),
             }
         }
     }

@@ -95,7 +95,7 @@ impl Report {
     pub(crate) fn log(&self) {
         let Counts { accepted, duplicate, conflict, refused, retry } = self.counts;
         let dry_run = self.dry_run;
-        tracing::info!(accepted, duplicate, conflict, refused, retry, dry_run, "usage was reported");
+        tracing::info!(accepted, duplicate, conflict, refused, retry, dry_run, "Processed a report of usage");
     }
 
     /// How many events became what, for the metrics. What was only tried is in none.
@@ -134,12 +134,17 @@ impl EventResult {
     }
 
     pub(crate) fn retry() -> Self {
-        Self::with_code(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
+        Self::with_code(
+            Status::Retry,
+            "not_confirmed",
+            "the table did not confirm the write",
+            "Send the same event again.",
+        )
     }
 
     /// An event of a buyer whose key changes at this moment.
     pub(crate) fn moving() -> Self {
-        let detail = "its buyer is changing keys, and what was reported under the other one is still being written";
+        let detail = "the buyer is moving to a license key, and a report under the other key may still be in progress";
         Self::with_code(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
     }
 
@@ -147,13 +152,13 @@ impl EventResult {
     /// nothing is refused.
     pub(crate) fn retry_before_refusal(self) -> Self {
         let why = self.detail.unwrap_or_default();
-        let detail = Some(format!("{why}, but an earlier attempt to report the event may still be on its way"));
+        let detail = Some(format!("{why}, but an earlier attempt to report the event may still be in progress"));
         Self { status: Status::Retry, detail, action: Some("Send the same event again in three minutes."), ..self }
     }
 
     /// An event whose key and revision an earlier event of the same request has with another content.
     pub(crate) fn same_revision() -> Self {
-        let detail = "another quantity or other tags stand under this key and revision in the same request";
+        let detail = "the same request has another quantity or other tags under this key and revision";
         Self::with_code(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
     }
 
@@ -169,14 +174,14 @@ impl EventResult {
                 Status::Conflict,
                 "quantity_conflict",
                 format!("{} was reported under this key, and its hour is closed for corrections", known.amount),
-                "Report what is missing as an event of its own. What is too much cannot be taken back at AWS.",
+                "Report a missing quantity as a new event. AWS cannot take back a quantity that is too large.",
             )
         } else if known.tags != event.tags {
             Self::with_code(
                 Status::Conflict,
                 "tags_conflict",
                 "this quantity was reported under this key, but its tags differ, and its hour is closed for corrections",
-                "Leave it at that: the quantity is taken in, and its tags can no longer be changed.",
+                "Nothing: the quantity is accepted, and its tags can no longer be changed.",
             )
         } else {
             Self::without_code(Status::Duplicate)
@@ -282,7 +287,7 @@ fn form(description: &str, statuses: &[&str], codes: &[&str]) -> ObjectBuilder {
 
 impl From<Unreadable> for EventResult {
     fn from(unreadable: Unreadable) -> Self {
-        let action = "Mend the event and send it again.";
+        let action = "Correct the event and send it again.";
         Self::with_code(Status::Refused, unreadable.code, unreadable.detail, action)
     }
 }
@@ -291,19 +296,19 @@ impl From<Unreadable> for EventResult {
 fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
     match refusal {
         Refusal::LicenseUnknown => (
-            format!("nothing was heard of {}", event.license),
-            "Check the license. One that was just bought appears when its buyer registers or AWS tells of it.",
+            format!("no registration and no event of AWS has named {}", event.license),
+            "Check the id. A license becomes known when its buyer registers or AWS sends an event about it.",
         ),
         Refusal::LicenseEnded => (
-            "the license is over".to_owned(),
-            "Stop serving it, or report to the license that took over, if there is one.",
+            "the license has ended".to_owned(),
+            "Stop serving the license, or report to its `successor`, if there is one.",
         ),
         Refusal::LicenseProbe => {
-            ("the license is a probe, and nobody's bill".to_owned(), "Nothing is to be done: leave the event out.")
+            ("the license is a probe, whose usage is not billed".to_owned(), "Nothing: do not report usage of probes.")
         }
         Refusal::NotMeteredYet => (
             format!("Stallkeeper does not bill the license's hour of {} yet", event.time),
-            "Report it to what billed the license before, if it is not reported there already.",
+            "Report it to the system that billed the license before, if it is not reported there already.",
         ),
         Refusal::LicenseFailed => ("the buyer's payment failed".to_owned(), "Report again once the license is active."),
         Refusal::DimensionUnknown => {
@@ -312,18 +317,19 @@ fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
         Refusal::DimensionNotMetered => {
             (format!("{} is not billed by use", event.dimension), "Report usage of metered dimensions only.")
         }
-        Refusal::TimeInFuture => (
-            format!("{} is still to come", event.time),
-            "Set the clock right, or send the event when its time is there.",
-        ),
-        Refusal::TooOld => (format!("{} is more than 24 hours ago", event.time), "AWS takes no usage that old."),
+        Refusal::TimeInFuture => {
+            (format!("{} is in the future", event.time), "Correct the clock, or send the event at its time.")
+        }
+        Refusal::TooOld => {
+            (format!("{} is more than 24 hours ago", event.time), "AWS does not accept usage that is older.")
+        }
         Refusal::HourClosed => (
             format!("the hour of {} was billed when the license ended, and its month has no later hour", event.time),
-            "Settle it with the buyer outside of AWS's metering, or report what is used from 00:00 UTC on the 1st.",
+            "Settle it with the buyer outside of AWS's metering, or report usage from 00:00 UTC on the 1st.",
         ),
         Refusal::MonthClosed => (
             format!("the billing month of {} is closed", event.time),
-            "Report usage of a month until 05:30 UTC on the 1st of the next.",
+            "Report usage of a month before 05:30 UTC on the 1st of the next month.",
         ),
     }
 }

@@ -231,7 +231,7 @@ async fn what_aws_refuses_is_told_with_what_to_do() {
     assert!(error.contains("AccessDeniedException") && error.contains("aws-marketplace:DescribeEntity"), "{error}");
     world.fault("catalog", "ListEntities", "throttle", 3).await;
     let error = world.run(&["listing", "plan", CONSUMPTION]).await.error();
-    assert!(error.contains("asks to slow down"), "{error}");
+    assert!(error.contains("throttled the request"), "{error}");
 
     // Lost answers start nothing twice, and every change set is followed.
     world.fault("catalog", "StartChangeSet", "after", 1).await;

@@ -145,7 +145,7 @@ pub enum BodyError {
     #[error("the body is larger than 1 MiB, which is {MAX_BODY_BYTES} bytes")]
     TooLarge,
     /// The body breaks off.
-    #[error("the body breaks off")]
+    #[error("the body is incomplete")]
     Incomplete,
     /// The body is not UTF-8.
     #[error("the body is not UTF-8 text")]
@@ -206,9 +206,9 @@ impl TextBody {
         // serde would also read an object from a list of its members.
         let object = document.map(|document| if document.is_array() { serde_json::Value::Null } else { document });
         object.and_then(serde_json::from_value).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+            Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body does not have the documented form.")
                 .detail(error.to_string())
-                .action("Mend the body as the detail says and send it again.")
+                .action("Correct the body as the detail says, and send it again.")
         })
     }
 

@@ -149,7 +149,7 @@ async fn a_problem_is_a_document_with_code_and_action() {
     let Some(Body::Text(text)) = answer.body else { panic!("{:?}", answer.body) };
     let expected = json!({
         "type": "urn:stallkeeper:problem:parameter_invalid",
-        "title": "A parameter is not what it must be.",
+        "title": "A parameter is invalid.",
         "status": 400,
         "code": "parameter_invalid",
         "detail": "number: number too large to fit in target type",

@@ -68,9 +68,9 @@ impl Problem {
 
     /// No handler is at this path.
     pub fn route_unknown(detail: impl fmt::Display) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing at this path.")
+        Self::new(StatusCode::NOT_FOUND, "route_unknown", "The path does not exist.")
             .detail(detail)
-            .action("Look the path and the method up in the documentation.")
+            .action("Check the path and the method in the API's documentation.")
     }
 
     /// A parameter of the path or query, or a field, that is not what it must be.
@@ -80,16 +80,16 @@ impl Problem {
 
     /// The same, where the detail names the parameter itself.
     pub(super) fn parameter_invalid(detail: &dyn fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", "A parameter is not what it must be.")
+        Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", "A parameter is invalid.")
             .detail(beginning(&detail.to_string()))
             .action("Correct the parameter and send the request again.")
     }
 
     /// Nothing was heard of a license.
     pub fn license_unknown(id: &LicenseId) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "license_unknown", "There is no such license.")
-            .detail(format!("nothing was heard of {id} yet"))
-            .action("Check the id. A license appears when its buyer registers or AWS tells of it.")
+        Self::new(StatusCode::NOT_FOUND, "license_unknown", "The license is unknown.")
+            .detail(format!("no registration and no event of AWS has named {id} yet"))
+            .action("Check the id. A license becomes known when its buyer registers or AWS sends an event about it.")
     }
 
     /// Something that this stack rests on does not answer.
@@ -109,13 +109,13 @@ impl Problem {
     fn body_too_large(error: BodyError) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
             .detail(error)
-            .action("Send it in several requests of at most 1 MiB each. Nothing of this one was taken in.")
+            .action("Send it in several requests of at most 1 MiB each. Nothing of this request was processed.")
     }
 
     pub(super) fn body_unreadable(error: impl fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body cannot be read.")
             .detail(error)
-            .action("Send UTF-8 of the content type that is asked for.")
+            .action("Send the body as UTF-8, with the content type of the API's documentation.")
     }
 }
 
@@ -161,7 +161,7 @@ impl IntoResponse for ApiError {
                 Problem::invalid("cursor", "not one that this query has returned").into_response()
             }
             Self::Store(error) => {
-                tracing::error!(error = %chain(&error), counter = "api_unavailable", "the table did not answer");
+                tracing::error!(error = %chain(&error), counter = "api_unavailable", "Failed to answer a request: the table did not answer");
                 Problem::unavailable().into_response()
             }
         }

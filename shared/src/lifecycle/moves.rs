@@ -98,7 +98,7 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     });
     begin_license(store, &old, &moving, in_force).await?;
     end_customer_key(store, &old, &moving).await?;
-    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
+    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "Moved a buyer to a license key");
     Ok(subscribe_again(store, id).await?)
 }
 
@@ -113,7 +113,7 @@ async fn ask_aws(
     match marketplace.agreement(&moving.agreement).await {
         Err(error) if now >= waits_until(moving) => {
             let error = crate::aws::chain(&error);
-            tracing::error!(license = %id, error, "AWS did not answer; moving the buyer as the seller planned it");
+            tracing::error!(license = %id, error, "Failed to read the agreement; moving the buyer as planned");
             Ok(None)
         }
         answer => answer,
@@ -182,7 +182,7 @@ async fn cancel_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) 
         Some(license.into())
     };
     store.change_license(id, cancelled).await?;
-    tracing::error!(license = %id, to = %moving.arn.id(), why, "the move of a buyer to a license key is cancelled");
+    tracing::error!(license = %id, to = %moving.arn.id(), why, "Cancelled the move of a buyer to a license key");
     Ok(())
 }
 

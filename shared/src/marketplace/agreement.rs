@@ -8,7 +8,7 @@ use aws_sdk_marketplaceagreement::types::{
 
 use jiff::Timestamp;
 
-use super::{Marketplace, MarketplaceError, odd, read_error};
+use super::{Marketplace, MarketplaceError, read_error, unexpected};
 use crate::agreement::{AgreementObservation, AgreementStatus, ObservedStatus};
 use crate::ids::{AccountId, AgreementId, LicenseArn, ProductId};
 
@@ -96,7 +96,7 @@ impl Marketplace {
     /// See [`MarketplaceError`].
     pub async fn agreement(&self, id: &AgreementId) -> Result<Option<DescribedAgreement>, MarketplaceError> {
         let Some(answer) = self.describe(id).await? else { return Ok(None) };
-        let status = answer.status().ok_or_else(|| odd(format!("no status of {id}")))?;
+        let status = answer.status().ok_or_else(|| unexpected(format!("no status of {id}")))?;
         Ok(Some(DescribedAgreement {
             status: AgreementStatus::read(status.as_str()),
             starts_at: moment(answer.start_time()),
@@ -186,7 +186,7 @@ fn found(summary: &AgreementViewSummary) -> Option<FoundAgreement> {
     let id = summary.agreement_id().unwrap_or_default();
     let parts = (id.parse().ok(), summary.status(), account, licenses, initial);
     let (Some(id), Some(status), Ok(account), Ok(licenses), Ok(initial)) = parts else {
-        tracing::error!(agreement = id, counter = "agreement_unreadable", "an agreement is left out");
+        tracing::error!(agreement = id, counter = "agreement_unreadable", "Ignored an agreement that cannot be read");
         return None;
     };
     let at_aws = DescribedAgreement {

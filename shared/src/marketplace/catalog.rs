@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{MarketplaceError, odd, read_error};
+use super::{MarketplaceError, read_error, unexpected};
 use crate::ids::{AccountId, ProductId};
 use crate::listing::DimensionType;
 

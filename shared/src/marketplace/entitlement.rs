@@ -4,7 +4,7 @@ use aws_sdk_marketplaceentitlement::types::{self, GetEntitlementFilterName};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::{Marketplace, MarketplaceError, odd, read_error};
+use super::{Marketplace, MarketplaceError, read_error, unexpected};
 use crate::entitlement::{Entitlement, Value};
 use crate::ids::{LicenseArn, LicenseId};
 use crate::license::License;
@@ -43,7 +43,9 @@ impl Marketplace {
             (Some(customer), _, _) => (GetEntitlementFilterName::CustomerIdentifier, customer.as_str()),
             (_, Some(arn), _) if arn.is_sendable() => (GetEntitlementFilterName::LicenseArn, arn.as_str()),
             (_, _, Some(account)) => (GetEntitlementFilterName::CustomerAwsAccountId, account.as_str()),
-            (None, _, None) => return Err(odd(format!("nothing to ask for the entitlements of {} by", license.id))),
+            (None, _, None) => {
+                return Err(unexpected(format!("nothing to ask for the entitlements of {} by", license.id)));
+            }
         };
         let mut pages = self
             .entitlement_client()
@@ -79,7 +81,7 @@ fn read(entitlement: &types::Entitlement, license: &LicenseId) -> Option<Entitle
     let expires_at = entitlement.expiration_date().map(|date| Timestamp::new(date.secs(), 0)).transpose();
     let parts = (dimension.parse().ok(), entitlement.value().and_then(read_value), expires_at.ok());
     let (Some(dimension), Some(value), Some(expires_at)) = parts else {
-        tracing::error!(%license, dimension, counter = "entitlement_unreadable", "an entitlement is left out");
+        tracing::error!(%license, dimension, counter = "entitlement_unreadable", "Ignored an entitlement that cannot be read");
         return None;
     };
     Some(Entitlement { dimension, value, expires_at })

@@ -71,10 +71,10 @@ impl Marketplace {
 #[derive(Debug, thiserror::Error)]
 pub enum MarketplaceError {
     /// There were too many requests; try again later.
-    #[error("AWS Marketplace asks to slow down")]
+    #[error("AWS Marketplace throttled the request")]
     Throttled,
     /// This stack or its product is not set up for the call; an operator must fix that.
-    #[error("AWS Marketplace refuses this stack: {code}")]
+    #[error("AWS Marketplace refused the request of this stack: {code}")]
     Refused {
         /// AWS's error code.
         code: String,
@@ -111,9 +111,9 @@ where
 
 /// An answer from AWS that its documentation does not allow.
 #[derive(Debug, thiserror::Error)]
-#[error("AWS Marketplace's answer has {0}")]
+#[error("the answer of AWS Marketplace is unexpected: {0}")]
 struct UnexpectedResponse(String);
 
-fn odd(what: impl std::fmt::Display) -> MarketplaceError {
+fn unexpected(what: impl std::fmt::Display) -> MarketplaceError {
     MarketplaceError::Unavailable(Box::new(UnexpectedResponse(what.to_string())))
 }

@@ -100,7 +100,7 @@ impl Store {
                 self.noted.done(&about, true, after(now, ALL_NOTED_CACHE_TTL));
             }
             Ok(Err(error)) => log_failure(&about, &chain(&error)),
-            Err(_) => log_failure(&about, "it took too long"),
+            Err(_) => log_failure(&about, "the operation timed out"),
         }
     }
 
@@ -212,7 +212,7 @@ impl Store {
                 self.noted.done(&about, value, until);
             }
             Ok(Err(error)) => log_failure(&about, &chain(&unavailable(error))),
-            Err(_) => log_failure(&about, "it took too long"),
+            Err(_) => log_failure(&about, "the operation timed out"),
         }
     }
 }
@@ -241,5 +241,5 @@ fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
 }
 
 fn log_failure(about: &str, error: &str) {
-    tracing::warn!(about, error, counter = "evidence_not_written", "the work goes on without the note");
+    tracing::warn!(about, error, counter = "evidence_not_written", "Failed to write evidence");
 }

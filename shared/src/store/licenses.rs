@@ -161,7 +161,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails when the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor does not belong to this query.
     pub async fn licenses_of_account(
         &self,
         account: &AccountId,
@@ -176,7 +176,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails when the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor does not belong to this query.
     pub async fn licenses_in_state(
         &self,
         state: StateName,
@@ -191,7 +191,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails when the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor does not belong to this query.
     pub async fn names_in_state(
         &self,
         state: StateName,

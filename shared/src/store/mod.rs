@@ -78,7 +78,7 @@ pub enum StoreError {
     #[error("the table did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Other writers kept writing the same row. The same call may succeed later.
-    #[error("the row {0} is being written by others")]
+    #[error("other writers keep changing the row {0}")]
     Contended(String),
     /// An item does not have the form that this version of the code writes.
     #[error("the item {key} cannot be read")]
@@ -90,7 +90,7 @@ pub enum StoreError {
         source: serde_dynamo::Error,
     },
     /// The cursor of a page is not one that the query returned.
-    #[error("the cursor is not one of this query's")]
+    #[error("the cursor does not belong to this query")]
     BadCursor,
 }
 

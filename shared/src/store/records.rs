@@ -378,7 +378,7 @@ fn due_page(items: Vec<Item>, next: Option<IndexKey>) -> DuePage {
         match read(item) {
             Ok(record) => page.records.push(record),
             Err(error) => {
-                tracing::error!(error = crate::aws::chain(&error), "a record is left out");
+                tracing::error!(error = crate::aws::chain(&error), "Ignored a record that cannot be read");
                 page.unreadable += 1;
             }
         }

@@ -301,7 +301,7 @@ impl Store {
             match self.write_batch(left.clone()).await {
                 Ok(unprocessed) => left = unprocessed,
                 Err(error) => {
-                    tracing::warn!(error = %crate::aws::chain(&error), "a batch of usage was not confirmed");
+                    tracing::warn!(error = %crate::aws::chain(&error), "Failed to confirm a batch of usage");
                     break;
                 }
             }

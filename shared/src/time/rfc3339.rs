@@ -14,7 +14,7 @@ pub struct Rfc3339(pub Timestamp);
 
 /// The error of a text that is no such time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a time as RFC 3339 writes it, with seconds and `Z` or an offset: 2026-11-10T09:20:00Z")]
+#[error("must be a time of RFC 3339, with seconds and `Z` or an offset: 2026-11-10T09:20:00Z")]
 pub struct InvalidTime;
 
 /// The most digits of a fraction that a [`Timestamp`] holds.

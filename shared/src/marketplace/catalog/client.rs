@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Number, Value};
 
 use super::change_sets::errors;
-use super::{MarketplaceError, OfferAtAws, ProductAtAws, PublicRequest, odd, read_error};
+use super::{MarketplaceError, OfferAtAws, ProductAtAws, PublicRequest, read_error, unexpected};
 use crate::ids::ProductId;
 
 /// The name of the catalog that contains the sellers' products.
@@ -121,7 +121,7 @@ impl Catalog {
         while let Some(page) = pages.next().await {
             let page = page.map_err(read_error)?;
             for change_set in page.change_set_summary_list() {
-                let id = change_set.change_set_id().ok_or_else(|| odd("a change set without an id"))?;
+                let id = change_set.change_set_id().ok_or_else(|| unexpected("a change set without an id"))?;
                 ids.push(id.to_owned());
             }
             if ids.len() >= MAX_CHANGE_SETS {
@@ -165,7 +165,7 @@ impl Catalog {
             return Ok(None);
         }
         let started = described.start_time().and_then(|at| at.parse().ok());
-        let at = started.ok_or_else(|| odd(format!("no start of the change set {id}")))?;
+        let at = started.ok_or_else(|| unexpected(format!("no start of the change set {id}")))?;
         let refused = (described.status() == Some(&ChangeStatus::Failed)).then(|| {
             let errors = described.change_set().iter().flat_map(errors).map(|error| error.message);
             let said: Vec<String> = errors.chain(described.failure_description().map(str::to_owned)).collect();
@@ -182,7 +182,7 @@ impl Catalog {
             Err(error) => return Err(read_error(error)),
         };
         let details = details(answer.details(), answer.details_document());
-        details.map(Some).ok_or_else(|| odd(format!("no details of {id} that can be read")))
+        details.map(Some).ok_or_else(|| unexpected(format!("no details of {id} that can be read")))
     }
 }
 

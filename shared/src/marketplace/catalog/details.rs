@@ -9,16 +9,17 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, MarketplaceError, OfferAtAws, PriceAtAws, ProductAtAws, odd,
+    DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, MarketplaceError, OfferAtAws, PriceAtAws, ProductAtAws,
+    unexpected,
 };
 use crate::ids::{AccountId, ProductId};
 
 /// Reads an object and refuses an array, whose elements serde would read as the fields of a struct.
 fn read<T: DeserializeOwned>(what: &str, details: Value) -> Result<T, MarketplaceError> {
     if !details.is_object() {
-        return Err(odd(format!("{what} without details")));
+        return Err(unexpected(format!("{what} without details")));
     }
-    serde_json::from_value(details).map_err(|error| odd(format!("{what} with other details: {error}")))
+    serde_json::from_value(details).map_err(|error| unexpected(format!("{what} with other details: {error}")))
 }
 
 #[derive(Deserialize)]
@@ -299,7 +300,7 @@ fn end(text: &str) -> Result<Timestamp, MarketplaceError> {
         let end = text.parse::<Date>().ok()?.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
         Some(end.timestamp())
     };
-    text.parse().ok().or_else(day).ok_or_else(|| odd(format!("an offer that is available until {text:?}")))
+    text.parse().ok().or_else(day).ok_or_else(|| unexpected(format!("an offer that is available until {text:?}")))
 }
 
 #[cfg(test)]
