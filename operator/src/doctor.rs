@@ -61,7 +61,7 @@ impl Line {
 }
 
 impl Verdict {
-    fn localize(self) -> &'static str {
+    fn words(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::NotOk => "not ok",
@@ -79,7 +79,7 @@ pub(crate) async fn run(Arguments { stack, json }: &Arguments) -> anyhow::Result
     } else {
         let mut table = Table::of(&["RESULT", "OF", "WHAT IS THERE"]);
         for Line { check, result, says, .. } in &lines {
-            table.row([result.localize().to_owned(), (*check).to_owned(), says.clone()]);
+            table.row([result.words().to_owned(), (*check).to_owned(), says.clone()]);
         }
         say(table)?;
         for Line { check, mend, .. } in &lines {

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     /// Splits a command into words as a shell does, without a comment after it.
-    fn localize(command: &str) -> Vec<String> {
+    fn words(command: &str) -> Vec<String> {
         let mut words = Vec::new();
         for (number, part) in command.split('"').enumerate() {
             match number % 2 {
@@ -125,7 +125,7 @@ mod tests {
         let all = commands(include_str!("../../docs/OPERATIONS.md"), "keep ");
         // Placeholders are left out: a shell's substitutions, and the ellipsis.
         for command in all.filter(|command| !command.contains(['(', '…'])) {
-            let typed = localize(&format!("stallkeeper {command} --stage production"));
+            let typed = words(&format!("stallkeeper {command} --stage production"));
             let parsed = Arguments::try_parse_from(typed);
             assert!(parsed.is_ok(), "keep {command}: {}", parsed.unwrap_err());
             seen += 1;
@@ -142,7 +142,7 @@ mod tests {
         ] {
             let mut seen = 0;
             for command in commands(text, "stallkeeper ") {
-                let typed = localize(&format!("stallkeeper {command}"));
+                let typed = words(&format!("stallkeeper {command}"));
                 match Arguments::try_parse_from(typed) {
                     Ok(_) => {}
                     // The text names a command without its arguments.

@@ -88,8 +88,8 @@ pub struct License {
     /// The value stays when the license is active again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_through: Option<UsageHour>,
-    /// The time at which an ending that closed hours was last written. Until [`INTAKE_PROPAGATION_TIME`] later, an instance of
-    /// intake that remembers the license from before may still accept usage.
+    /// The time at which an ending that closed hours was last written. For [`INTAKE_PROPAGATION_TIME`] after it, an instance
+    /// of the usage function that caches the license from before may still accept usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_at: Option<Timestamp>,
     /// The time at which the reporter must process it: sum what is left and close it.

@@ -77,7 +77,7 @@ pub(super) fn language(page: &str) -> Option<String> {
 }
 
 /// Returns the text of a page without its tags.
-pub(super) fn localize(page: &str) -> String {
+pub(super) fn words(page: &str) -> String {
     let mut words = String::new();
     for token in Tokenizer::new(page).flatten() {
         if let Token::String(text) = token {
@@ -220,7 +220,7 @@ mod tests {
         let forms = forms(page);
         assert_eq!(forms.len(), 1, "a search is not posted");
         assert!(!forms[0].must_be_filled_in() && !forms[0].asks_for_email());
-        assert_eq!(localize(page).split_whitespace().collect::<Vec<_>>(), ["a", "few", "words", "Sign", "out"]);
+        assert_eq!(words(page).split_whitespace().collect::<Vec<_>>(), ["a", "few", "words", "Sign", "out"]);
         assert_eq!(language(page), None);
     }
 }

@@ -222,7 +222,7 @@ impl Reviewer<'_> {
         let named = [Some(support.email.as_str()), support.url.as_ref().map(Url::as_str)];
         let named = named.into_iter().flatten().find(|contact| page.text.contains(contact));
         self.note(Point::NamesSupport, named.is_some(), named.unwrap_or("no way to reach anybody").to_owned());
-        let text = localize(&page.text).to_lowercase();
+        let text = words(&page.text).to_lowercase();
         let way = ["already have an account", "existing account", "sign in", "log in"]
             .into_iter()
             .find(|way| text.contains(way));
@@ -277,7 +277,7 @@ impl Reviewer<'_> {
 
     async fn looks_for_the_plan(&mut self, browser: &mut Browser, first: &Page) {
         let tells = |page: &Page| {
-            let text = localize(&page.text).to_lowercase();
+            let text = words(&page.text).to_lowercase();
             page.status.is_success() && OF_THE_PLAN.into_iter().any(|told| text.contains(told))
         };
         if tells(first) {
