@@ -88,13 +88,13 @@ fn succeeded(minute: i64) -> Step {
 }
 
 /// Applies steps to a license and its agreements in the order of the store: an agreement's row first, then the license.
-fn after(heard: &[Step]) -> License {
+fn after(events: &[Step]) -> License {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
     let mut agreements: BTreeMap<AgreementId, Agreement> = BTreeMap::new();
     let row = |agreements: &mut BTreeMap<AgreementId, Agreement>, id: &AgreementId, change: &dyn Fn(&mut Agreement)| {
         change(agreements.entry(id.clone()).or_insert_with(|| Agreement::new(id.clone())));
     };
-    for item in heard {
+    for item in events {
         match item {
             Step::License(event) => license.apply(event.clone()),
             Step::Agreement(event) => row(&mut agreements, &event.agreement, &|known| known.apply(event)),
@@ -119,11 +119,11 @@ fn after(heard: &[Step]) -> License {
 }
 
 #[test]
-fn the_state_follows_from_what_was_heard() {
+fn the_state_follows_from_the_events() {
     use AgreementStatus::{Active, Cancelled, Expired, Renewed};
     let ended = |reason| State::Ended { reason };
     let cases: Vec<(&str, Vec<Step>, i64, State)> = vec![
-        ("nothing heard", vec![], 0, State::Pending),
+        ("no event", vec![], 0, State::Pending),
         ("registered only", vec![Step::Registered], 9, State::Pending),
         ("created only", vec![agreement(0, "agmt-a", Active), Step::Registered], 9, State::Pending),
         ("updated", vec![updated(1, "agmt-a")], 9, State::Active),
@@ -176,7 +176,7 @@ fn the_state_follows_from_what_was_heard() {
             State::Active,
         ),
         (
-            "renewed and nothing more heard",
+            "renewed and no later event",
             vec![updated(1, "agmt-a"), agreement(30, "agmt-a", Renewed)],
             200,
             State::Active,
@@ -250,8 +250,8 @@ fn the_state_follows_from_what_was_heard() {
         ),
         ("subscribed anew within the hour", vec![subscribed(1), unsubscribing(10), subscribed(12)], 13, State::Active),
     ];
-    for (name, heard, minute, expected) in cases {
-        assert_eq!(after(&heard).state_at(at(minute)), expected, "{name}");
+    for (name, events, minute, expected) in cases {
+        assert_eq!(after(&events).state_at(at(minute)), expected, "{name}");
     }
 }
 
@@ -301,7 +301,7 @@ fn the_arn_that_aws_takes_back_wins_over_the_documented_form() {
 }
 
 #[test]
-fn each_change_is_told_once() {
+fn each_change_is_published_once() {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
     assert_eq!(transition(None, &mut license, at(0)), []);
 
@@ -331,7 +331,7 @@ fn each_change_is_told_once() {
     assert_eq!(events, [OutboundEventKind::LicenseEnded { reason: EndReason::Deprovisioned, successor: None }]);
 }
 
-fn anything_heard() -> impl Strategy<Value = Step> {
+fn any_event() -> impl Strategy<Value = Step> {
     let minute = 0i64..6;
     let id = prop_oneof![Just("agmt-a"), Just("agmt-b")];
     let status = prop_oneof![
@@ -360,13 +360,13 @@ proptest! {
     /// The order of arrival and duplicates do not matter.
     #[test]
     fn af_the_state_is_the_same_in_every_order_and_with_every_duplicate(
-        (heard, shuffled) in prop::collection::vec(anything_heard(), 0..12).prop_flat_map(|heard| {
-            let doubled: Vec<Step> = heard.iter().chain(&heard).cloned().collect();
-            (Just(heard), Just(doubled).prop_shuffle())
+        (events, shuffled) in prop::collection::vec(any_event(), 0..12).prop_flat_map(|events| {
+            let doubled: Vec<Step> = events.iter().chain(&events).cloned().collect();
+            (Just(events), Just(doubled).prop_shuffle())
         }),
         minute in 0i64..90,
     ) {
-        let (one, other) = (after(&heard), after(&shuffled));
+        let (one, other) = (after(&events), after(&shuffled));
         prop_assert_eq!(&one.history, &other.history);
         prop_assert_eq!(one.state_at(at(minute)), other.state_at(at(minute)));
         prop_assert_eq!(one.grants_access_at(at(minute)), other.grants_access_at(at(minute)));
@@ -375,11 +375,11 @@ proptest! {
 
     /// The end of an agreement that the license does not follow does not count.
     #[test]
-    fn an_end_of_another_agreement_changes_nothing(heard in prop::collection::vec(anything_heard(), 0..12), minute in 0i64..90) {
-        let before = after(&heard);
+    fn an_end_of_another_agreement_changes_nothing(events in prop::collection::vec(any_event(), 0..12), minute in 0i64..90) {
+        let before = after(&events);
         prop_assume!(before.agreement().is_some());
         for end in [deprovisioned(5, "agmt-other"), agreement(5, "agmt-other", AgreementStatus::Cancelled)] {
-            let more: Vec<Step> = heard.iter().cloned().chain([end]).collect();
+            let more: Vec<Step> = events.iter().cloned().chain([end]).collect();
             let license = after(&more);
             if license.agreement() == before.agreement() {
                 prop_assert_eq!(license.state_at(at(minute)), before.state_at(at(minute)));
@@ -388,8 +388,8 @@ proptest! {
     }
 
     #[test]
-    fn what_is_over_is_never_lifted_by_time(heard in prop::collection::vec(anything_heard(), 0..12), minute in 0i64..90) {
-        let license = after(&heard);
+    fn time_never_lifts_an_end(events in prop::collection::vec(any_event(), 0..12), minute in 0i64..90) {
+        let license = after(&events);
         if let State::Ended { .. } = license.state_at(at(minute)) {
             prop_assert_eq!(license.state_at(at(minute + 1)), license.state_at(at(minute)));
         }

@@ -101,7 +101,7 @@ impl<'a> Reconciler<'a> {
         agreement: &FoundAgreement,
     ) -> Result<Outcome, ReconcileError> {
         let mut outcome = Outcome::default();
-        if !is_settled(agreement.at_aws.starts_at, self.store.clock().now()) {
+        if !is_settled(agreement.described.starts_at, self.store.clock().now()) {
             return Ok(outcome);
         }
         let ids: Vec<LicenseId> = agreement.licenses.iter().map(|arn| arn.id().clone()).collect();
@@ -160,7 +160,7 @@ impl<'a> Reconciler<'a> {
             if has_successor {
                 break;
             }
-            let is_active = agreement.at_aws.status == AgreementStatus::Active;
+            let is_active = agreement.described.status == AgreementStatus::Active;
             if is_active || self.store.license(arn.id()).await?.is_some() {
                 has_successor = true;
                 lifecycle::apply_agreement_observation(self.store, &observation).await?;
@@ -186,7 +186,7 @@ impl<'a> Reconciler<'a> {
         let row = self.store.license(&license.id).await?.filter(|_| listing.pricing.has_entitlements());
         // An ended license grants nothing, whatever AWS shows.
         let Some(row) = row.filter(|row| !row.state_at(observed_at).has_ended()) else { return Ok(()) };
-        let refreshed = self.refresh(&row, view.is_active_at_aws()).await?;
+        let refreshed = self.refresh(&row, view.is_active_in_aws()).await?;
         if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), observed_at) {
             outcome.find(FindingKind::EntitlementsEmpty, Some(&row.id), row.agreement());
         }
@@ -205,8 +205,8 @@ impl<'a> Reconciler<'a> {
         let Some(moving) = license.moving.as_ref().filter(|moving| moving.is_planned()) else { return Ok(()) };
         let observed_at = self.store.clock().now();
         self.wait_turn().await;
-        let at_aws = self.marketplace.agreement(&moving.agreement).await?;
-        if let Some(ending) = at_aws.and_then(|at_aws| at_aws.ending(&moving.agreement, observed_at)) {
+        let described = self.marketplace.agreement(&moving.agreement).await?;
+        if let Some(ending) = described.and_then(|described| described.ending(&moving.agreement, observed_at)) {
             lifecycle::apply_agreement_observation(self.store, &ending).await?;
         }
         Ok(())
@@ -216,7 +216,7 @@ impl<'a> Reconciler<'a> {
     /// keyed by customer, whose buyer has moved to a license key.
     async fn add_missing_licenses(&self, found: &mut [FoundAgreement]) -> Result<(), MarketplaceError> {
         let is_nameless = |agreement: &&mut FoundAgreement| {
-            agreement.licenses.is_empty() && agreement.at_aws.status == AgreementStatus::Active
+            agreement.licenses.is_empty() && agreement.described.status == AgreementStatus::Active
         };
         for agreement in found.iter_mut().filter(is_nameless) {
             self.wait_turn().await;
@@ -296,7 +296,7 @@ impl<'a> Reconciler<'a> {
         if !self.is_provisioned(listing, &license, agreement, outcome).await? {
             return Ok(());
         }
-        let starts_at = agreement.at_aws.starts_at;
+        let starts_at = agreement.described.starts_at;
         let observed = ObservedInForce { agreement: Some(agreement.id.clone()), starts_at, at };
         let license = lifecycle::apply_license_update(self.store, &observation_update(&license, observed)).await?;
         if listing.pricing.has_entitlements() {
@@ -367,11 +367,11 @@ impl<'a> Reconciler<'a> {
 
     /// Reads the entitlements of a license. An empty answer is requested twice, and not believed while AWS shows the
     /// agreement as active: one of AWS's two answers is wrong then, and the buyer keeps the last known entitlements.
-    async fn refresh(&self, license: &License, is_active_at_aws: bool) -> Result<Refreshed, ReconcileError> {
+    async fn refresh(&self, license: &License, is_active_in_aws: bool) -> Result<Refreshed, ReconcileError> {
         self.wait_turn().await;
         let refreshed = lifecycle::refresh_entitlements(self.store, self.marketplace, license, false).await?;
         let now = self.store.clock().now();
-        if refreshed == Refreshed::Kept || is_active_at_aws || !is_settled(license.active_since(), now) {
+        if refreshed == Refreshed::Kept || is_active_in_aws || !is_settled(license.active_since(), now) {
             return Ok(refreshed);
         }
         self.wait_turn().await;

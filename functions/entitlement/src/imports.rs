@@ -384,9 +384,9 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
         (Some(identifier), Some(arn)) => {
             let agreement = agreement.clone().ok_or_else(|| Refused::cell("agreement_id", "a move needs it"))?;
             let account = account.clone().ok_or_else(|| Refused::cell("account", "a move needs it"))?;
-            let says_when = cells.text("move_at").is_some();
-            let at = if says_when { cells.hour("move_at", now)? } else { metered_from };
-            let at = out_of_the_turn(at, says_when)?;
+            let is_move_hour_given = cells.text("move_at").is_some();
+            let at = if is_move_hour_given { cells.hour("move_at", now)? } else { metered_from };
+            let at = after_month_close(at, is_move_hour_given)?;
             if at < metered_from {
                 return Err(Refused::cell("move_at", "must not be before metered_from"));
             }
@@ -395,7 +395,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
                 agreement,
                 account,
                 at,
-                left_at: None,
+                agreement_ended_at: None,
                 done_at: None,
                 cancelled_at: None,
                 returned: None,
@@ -405,7 +405,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     };
     let (arn, agreement) = if moving.is_some() { (None, None) } else { (arn, agreement) };
     let contact = contact(&cells, &license, now)?;
-    let says_when = cells.text("move_at").is_some();
+    let is_move_hour_given = cells.text("move_at").is_some();
     Ok(Customer {
         license,
         product,
@@ -417,16 +417,16 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
         since,
         metered_from,
         moving,
-        says_when,
+        is_move_hour_given,
         contact,
     })
 }
 
 /// An hour that no billing month is closed in: usage of the month before could not be carried over a move.
-fn out_of_the_turn(hour: UsageHour, is_said: bool) -> Result<UsageHour, Refused> {
+fn after_month_close(hour: UsageHour, is_given: bool) -> Result<UsageHour, Refused> {
     let turn = hour.month_before().window_closes();
     match hour.start() < turn {
-        true if is_said => Err(Refused::cell("move_at", "must not be before 06:00 UTC on the 1st of a month")),
+        true if is_given => Err(Refused::cell("move_at", "must not be before 06:00 UTC on the 1st of a month")),
         true => Ok(UsageHour::of(turn)),
         false => Ok(hour),
     }

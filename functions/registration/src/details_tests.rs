@@ -130,7 +130,7 @@ fn a_license_of_a_tenant_opens_only_to_those_who_sign_in() {
 }
 
 #[test]
-fn a_contact_is_saved_and_told_once() {
+fn a_contact_is_saved_and_published_once() {
     let new = contact("a@example.com", 10);
     let first = complete(license(None), Some(&new), None, &session(), handoff());
     assert_eq!(written(&first), (true, true, 1));
@@ -148,7 +148,7 @@ fn a_license_that_was_linked_meanwhile_keeps_its_contact() {
 }
 
 #[test]
-fn a_visit_to_a_license_of_a_tenant_is_told_once_and_not_its_own_visitors() {
+fn a_return_to_a_license_of_a_tenant_is_published_once_and_not_for_its_own_visitors() {
     let (visit, other) = (session(), session());
     let mut known = contact("a@example.com", 9);
     known.session = Some(other.clone());

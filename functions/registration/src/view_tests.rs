@@ -176,7 +176,7 @@ fn a_listing_brings_its_logo_and_its_colours_and_nothing_else_is_loaded() {
 /// The colours that stand on each other, in both schemes: at least 4.5 to 1 for text and 3 to 1 for the borders of
 /// fields (WCAG 2.2, success criteria 1.4.3 and 1.4.11).
 #[test]
-fn the_colours_can_be_told_apart() {
+fn the_colours_are_distinguishable() {
     let (light, dark) = STYLE.split_once("@media").unwrap();
     for scheme in [light, dark] {
         let colour = |name: &str| -> Colour {

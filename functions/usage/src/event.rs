@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_tags_break_is_told() {
+    fn a_broken_rule_of_tags_is_reported() {
         let six: Map<String, Value> = (0..6).map(|number| (number.to_string(), json!("v"))).collect();
         let refused = read(&event(json!({ "tags": six }))).unwrap_err();
         assert_eq!(refused.detail, "there are 6 tags, and at most 5 are taken");

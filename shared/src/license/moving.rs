@@ -25,7 +25,7 @@ pub struct Moving {
     /// is made. The customer key has ended too then. A time that AWS shows is later than the end; the event corrects
     /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_at: Option<Timestamp>,
+    pub agreement_ended_at: Option<Timestamp>,
     /// The time at which the move was made; `None` until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
@@ -146,7 +146,7 @@ mod tests {
             agreement: "agmt-1".parse().unwrap(),
             account: "111122223333".parse().unwrap(),
             at: UsageHour::of(at("10:00:00")),
-            left_at: None,
+            agreement_ended_at: None,
             done_at: None,
             cancelled_at: None,
             returned: None,

@@ -107,7 +107,10 @@ impl License {
         let all = [
             deprovisioned.map(|stamp| Ending::revoking(stamp.at, EndReason::Deprovisioned)),
             self.agreement_ending().map(|(reason, at)| Ending::announced(at, reason)),
-            self.moving.as_ref().and_then(|it| it.left_at).map(|at| Ending::announced(at, EndReason::Unsubscribed)),
+            self.moving
+                .as_ref()
+                .and_then(|it| it.agreement_ended_at)
+                .map(|at| Ending::announced(at, EndReason::Unsubscribed)),
             history.unsubscribing.as_ref().map(|stamp| Ending::announced(stamp.at, EndReason::Unsubscribed)),
             history.unsubscribed.as_ref().map(|stamp| Ending::closing(stamp.at, EndReason::Unsubscribed)),
         ];

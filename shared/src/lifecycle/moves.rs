@@ -75,8 +75,8 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     let license = store.license(moving.arn.id()).await?;
     let has_ended = license.is_some_and(|license| license.state_at(now).has_ended());
     // If the license is known to have ended, AWS is not asked: a buyer who returns need not wait for its answer.
-    let at_aws = if has_ended { None } else { ask_aws(marketplace, id, &moving, now).await? };
-    let mut ending = at_aws.as_ref().and_then(|at_aws| at_aws.ending(&moving.agreement, now));
+    let described = if has_ended { None } else { ask_aws(marketplace, id, &moving, now).await? };
+    let mut ending = described.as_ref().and_then(|described| described.ending(&moving.agreement, now));
     if let Some(ending) = &mut ending {
         // AWS reports that the agreement has ended, and the customer key may know the time.
         let left = ending.starts_at.and_then(|began| old.unsubscribed_since(began));
@@ -93,13 +93,13 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     let in_force = (ending.is_none() && !has_ended).then(|| ObservedInForce {
         agreement: Some(moving.agreement.clone()),
         // It lifts no ending: an ending before the hour of the move counts, no matter when its event arrives.
-        starts_at: at_aws.and_then(|at_aws| at_aws.starts_at),
+        starts_at: described.and_then(|described| described.starts_at),
         at: moving.at.start(),
     });
-    begin_license(store, &old, &moving, in_force).await?;
+    start_license(store, &old, &moving, in_force).await?;
     end_customer_key(store, &old, &moving).await?;
     tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "Moved a buyer to a license key");
-    Ok(subscribe_again(store, id).await?)
+    Ok(return_to_customer_key(store, id).await?)
 }
 
 /// Asks AWS for the status of a move's agreement. Returns `None` if AWS does not show the agreement, or if AWS does not
@@ -134,7 +134,7 @@ fn waits_until(moving: &Moving) -> Timestamp {
 
 /// Gives the license tenant and entitlements, if it has none yet, and puts it in force, if it is not known to have
 /// been.
-async fn begin_license(
+async fn start_license(
     store: &Store,
     old: &License,
     moving: &Moving,
@@ -225,7 +225,7 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
             AgreementObservation { agreement: followed.clone(), observed, previous: None, starts_at: None };
         apply_agreement_observation(store, &observation).await?;
     }
-    subscribe_again(store, &old.id).await
+    return_to_customer_key(store, &old.id).await
 }
 
 /// Ends the customer key of a buyer whose agreement ended before the move was made. If the buyer has subscribed again
@@ -233,11 +233,11 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
 async fn license_changed(store: &Store, old: &License, license: &License) -> Result<(), StoreError> {
     let Some(moving) = old.moving.as_ref().filter(|moving| moving.arn.id() == &license.id) else { return Ok(()) };
     let ended_at = license.agreement_ended_at();
-    if let Some(at) = ended_at.filter(|at| moving.left_at.is_some_and(|known| known != *at)) {
-        leave_at(store, &old.id, at).await?;
+    if let Some(at) = ended_at.filter(|at| moving.agreement_ended_at.is_some_and(|known| known != *at)) {
+        set_agreement_end(store, &old.id, at).await?;
     }
     if moving.done_at.is_some() {
-        return subscribe_again(store, &old.id).await;
+        return return_to_customer_key(store, &old.id).await;
     }
     let Some(at) = ended_at.filter(|_| moving.is_planned()) else { return Ok(()) };
     if has_subscribed_again(store, old, moving, at).await? {
@@ -247,14 +247,14 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
             false => Ok(()),
         };
     }
-    if old.own_end_at().is_none() { leave_at(store, &old.id, at).await } else { Ok(()) }
+    if old.own_end_at().is_none() { set_agreement_end(store, &old.id, at).await } else { Ok(()) }
 }
 
 /// Writes the time at which the agreement behind a customer key ended.
-async fn leave_at(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), StoreError> {
+async fn set_agreement_end(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), StoreError> {
     let left = |row: Option<License>| {
         let mut row = row?;
-        row.moving.as_mut()?.left_at = Some(at);
+        row.moving.as_mut()?.agreement_ended_at = Some(at);
         Some(row.into())
     };
     store.change_license(id, left).await.map(drop)
@@ -278,7 +278,7 @@ async fn has_subscribed_again(
 
 /// Puts the customer key in force again for a buyer who has moved, left and subscribed again. The new subscription has
 /// an agreement and a license of its own.
-async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
+async fn return_to_customer_key(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
     let now = store.clock().now();
     let Some(old) = store.license(id).await? else { return Ok(()) };
     let Some(moving) = old.moving.as_ref().filter(|moving| moving.is_in_effect()) else { return Ok(()) };

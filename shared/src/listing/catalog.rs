@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_would_not_take_is_told_with_its_line() {
+    fn what_aws_would_refuse_is_reported_with_its_line() {
         let long = "a".repeat(1001);
         for (from, to, expected) in [
             ("short_description = \"", format!("short_description = \"{long}"), "must have 1 to 1000 characters"),

@@ -45,7 +45,7 @@ pub struct FoundAgreement {
     /// The buyer's account.
     pub account: Option<AccountId>,
     /// Its state in AWS.
-    pub at_aws: DescribedAgreement,
+    pub described: DescribedAgreement,
     /// The time of its last change, its ending included.
     pub last_update: Option<Timestamp>,
     /// The licenses that it has granted.
@@ -189,12 +189,12 @@ fn found(summary: &AgreementViewSummary) -> Option<FoundAgreement> {
         tracing::error!(agreement = id, counter = "agreement_unreadable", "Ignored an agreement that cannot be read");
         return None;
     };
-    let at_aws = DescribedAgreement {
+    let described = DescribedAgreement {
         status: AgreementStatus::read(status.as_str()),
         starts_at: moment(summary.start_time()),
         ends_at: moment(summary.end_time()),
     };
-    Some(FoundAgreement { id, initial, account, at_aws, last_update: moment(summary.last_update_time()), licenses })
+    Some(FoundAgreement { id, initial, account, described, last_update: moment(summary.last_update_time()), licenses })
 }
 
 fn moment(at: Option<&DateTime>) -> Option<Timestamp> {

@@ -66,11 +66,11 @@ impl View<'_> {
     /// Returns the agreement in force that grants the license, if the license is not known to be in force by it.
     pub(super) fn needs_proof(&self) -> Option<&FoundAgreement> {
         let license = self.license;
-        let granting = self.granting().filter(|granting| granting.at_aws.status == AgreementStatus::Active);
+        let granting = self.granting().filter(|granting| granting.described.status == AgreementStatus::Active);
         granting.filter(|it| license.first_active().is_none() || license.agreement() != Some(&it.id))
     }
 
-    pub(super) fn is_active_at_aws(&self) -> bool {
+    pub(super) fn is_active_in_aws(&self) -> bool {
         self.described.is_some_and(|described| described.status == AgreementStatus::Active)
     }
 
@@ -91,7 +91,7 @@ impl View<'_> {
     fn granting(&self) -> Option<&FoundAgreement> {
         let grants = |found: &&FoundAgreement| found.licenses.iter().any(|arn| *arn.id() == self.license.id);
         let begun = self.found.iter().filter(|found| has_started(found, self.observed_at));
-        begun.filter(grants).max_by_key(|found| found.at_aws.starts_at)
+        begun.filter(grants).max_by_key(|found| found.described.starts_at)
     }
 
     fn is_known_ended(&self) -> bool {
@@ -115,7 +115,8 @@ pub(super) fn is_settled(since: Option<Timestamp>, now: Timestamp) -> bool {
 /// Returns `true` if an agreement has started. An unknown status says nothing about an agreement, so such an agreement
 /// is left alone.
 fn has_started(found: &FoundAgreement, now: Timestamp) -> bool {
-    found.at_aws.status != AgreementStatus::Unknown && found.at_aws.starts_at.is_some_and(|starts_at| starts_at <= now)
+    found.described.status != AgreementStatus::Unknown
+        && found.described.starts_at.is_some_and(|starts_at| starts_at <= now)
 }
 
 /// Judges the answers of AWS. Called again with the resulting row, it finds nothing more.
@@ -132,11 +133,11 @@ pub(super) fn judge<'a>(view: &View<'a>) -> Judged<'a> {
 fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
     // An unknown status says nothing. An event that reports "Ended" beside it does.
     let described = view.described.filter(|described| described.status != AgreementStatus::Unknown);
-    let (Some(id), Some(at_aws)) = (view.license.agreement(), described) else { return };
-    let at = match (view.known_status(), at_aws.status.end_reason().is_some()) {
+    let (Some(id), Some(described)) = (view.license.agreement(), described) else { return };
+    let at = match (view.known_status(), described.status.end_reason().is_some()) {
         // An agreement that continues in another is shown by that other one, if it is in force.
         (Some((status, at)), false) if status.end_reason().is_some() => {
-            let is_back = at_aws.status == AgreementStatus::Active && is_settled(Some(at), view.observed_at);
+            let is_back = described.status == AgreementStatus::Active && is_settled(Some(at), view.observed_at);
             is_back.then_some(view.observed_at)
         }
         // The ending is known, unless the license was provisioned after it and is left open by it.
@@ -145,15 +146,15 @@ fn judge_followed(view: &View<'_>, judged: &mut Judged<'_>) {
             let found = view.found.iter().find(|found| found.id == *id);
             // Its events as active are older than AWS's answer that it has ended. An observation alone may be stale.
             let known_active = view.reported_at().max(view.license.endings_lifted_before());
-            Some(view.ended_by(at_aws, found)).max(known_active)
+            Some(view.ended_by(described, found)).max(known_active)
         }
         (_, false) => None,
     };
     if let Some(at) = at {
-        let observed = ObservedStatus { observed_at: view.observed_at, status: at_aws.status, at };
-        let starts_at = at_aws.starts_at;
+        let observed = ObservedStatus { observed_at: view.observed_at, status: described.status, at };
+        let starts_at = described.starts_at;
         judged.observations.push(AgreementObservation { agreement: id.clone(), observed, previous: None, starts_at });
-    } else if at_aws.status == AgreementStatus::Active && !view.is_known_ended() && is_closed(view) {
+    } else if described.status == AgreementStatus::Active && !view.is_known_ended() && is_closed(view) {
         judged.findings.push(FindingKind::ClosedButActive);
     }
 }
@@ -174,14 +175,14 @@ fn judge_granting(view: &View<'_>, judged: &mut Judged<'_>) {
     let license = view.license;
     let Some(granting) = view.granting() else { return };
     let observation = observation_of(view, granting);
-    let has_ended = granting.at_aws.status.end_reason().is_some();
+    let has_ended = granting.described.status.end_reason().is_some();
     // An ended agreement grants nothing any more: only its end is applied.
     let is_proven = has_ended || view.is_provisioned;
     let observed = in_force_by(&observation);
     let mut after = license.clone();
     after.apply(LicenseEvent::ObservedInForce(observed.clone()));
     let is_next = after.agreement() != license.agreement();
-    let has_newly_started = license.first_active().is_none() && granting.at_aws.status == AgreementStatus::Active;
+    let has_newly_started = license.first_active().is_none() && granting.described.status == AgreementStatus::Active;
     if !is_proven || !(is_next || has_newly_started) {
         return;
     }
@@ -198,8 +199,8 @@ fn judge_succession<'a>(view: &View<'a>, judged: &mut Judged<'a>) {
         return;
     }
     let mut later: Vec<&FoundAgreement> = view.found.iter().filter(|found| follows(view, found)).collect();
-    later.sort_by_key(|found| found.at_aws.starts_at);
-    let ended = later.last().filter(|last| last.at_aws.status.end_reason().is_some());
+    later.sort_by_key(|found| found.described.starts_at);
+    let ended = later.last().filter(|last| last.described.status.end_reason().is_some());
     judged.ended = ended.map(|last| observation_of(view, last));
     for agreement in later {
         let others = agreement.licenses.iter().filter(|arn| *arn.id() != license.id);
@@ -218,7 +219,7 @@ fn follows(view: &View<'_>, found: &FoundAgreement) -> bool {
         found.id != current.id
             && found.initial.is_some()
             && found.initial == current.initial
-            && found.at_aws.starts_at >= current.at_aws.starts_at
+            && found.described.starts_at >= current.described.starts_at
             && has_started(found, view.observed_at)
     })
 }
@@ -226,13 +227,13 @@ fn follows(view: &View<'_>, found: &FoundAgreement) -> bool {
 /// Builds the observation of an agreement. Its previous agreement is the one that the license follows, if it came after
 /// that one in the same chain.
 fn observation_of(view: &View<'_>, found: &FoundAgreement) -> AgreementObservation {
-    let has_ended = found.at_aws.status.end_reason().is_some();
-    let at = if has_ended { view.ended_by(&found.at_aws, Some(found)) } else { view.observed_at };
+    let has_ended = found.described.status.end_reason().is_some();
+    let at = if has_ended { view.ended_by(&found.described, Some(found)) } else { view.observed_at };
     AgreementObservation {
         agreement: found.id.clone(),
-        observed: ObservedStatus { observed_at: view.observed_at, status: found.at_aws.status, at },
+        observed: ObservedStatus { observed_at: view.observed_at, status: found.described.status, at },
         previous: view.license.agreement().filter(|_| follows(view, found)).cloned(),
-        starts_at: found.at_aws.starts_at,
+        starts_at: found.described.starts_at,
     }
 }
 

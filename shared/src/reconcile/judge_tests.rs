@@ -87,7 +87,7 @@ impl Life {
                     id: id.parse().unwrap(),
                     initial: "agmt-a".parse().ok(),
                     account: "111122223333".parse().ok(),
-                    at_aws: DescribedAgreement { status, starts_at: Some(at(start)), ends_at },
+                    described: DescribedAgreement { status, starts_at: Some(at(start)), ends_at },
                     last_update: last_update.map(at),
                     licenses: vec!["arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()],
                 }
@@ -146,7 +146,7 @@ impl Table {
     fn look(&mut self, life: &Life, minute: i64, stale: i64) -> bool {
         let shown = life.shown((minute - stale).max(0));
         let license = self.license.clone();
-        let described = shown.iter().find(|found| Some(&found.id) == license.agreement()).map(|found| &found.at_aws);
+        let described = shown.iter().find(|found| Some(&found.id) == license.agreement()).map(|found| &found.described);
         let view = View { license: &license, observed_at: at(minute), described, found: &[], is_provisioned: false };
         let view = if view.needs_search() { View { found: &shown, ..view } } else { view };
         let is_provisioned = view.needs_proof().is_some() && life.is_provisioned(minute - stale);
@@ -223,7 +223,7 @@ proptest! {
 
     /// Once all events have arrived, the checks have no effect.
     #[test]
-    fn looks_leave_nothing_behind_that_the_news_would_not((delays, observations) in any_way(), life in any_life()) {
+    fn observations_leave_nothing_behind_that_the_events_would_not((delays, observations) in any_way(), life in any_life()) {
         let nothing_lost = vec![false; 12];
         let looked = play(&life, &delays, &observations, &nothing_lost);
         let alone = play(&life, &delays, &[], &nothing_lost);

@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn other_details_are_an_odd_answer() {
+    fn other_details_are_an_unexpected_response() {
         for details in [json!([]), json!({ "Description": "text" }), json!({ "Dimensions": [{}] })] {
             let answer = ProductAtAws::read("prod-example1".parse().unwrap(), details.clone());
             assert!(matches!(answer, Err(MarketplaceError::Unavailable(_))), "{details}");
