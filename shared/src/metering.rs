@@ -216,7 +216,7 @@ pub enum RecordState {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = String)]
         metering_record_id: Option<String>,
-        /// The answer of AWS that says so.
+        /// The answer of AWS that shows the booking.
         by: AcceptedBy,
     },
     /// AWS has another quantity, which this stack did not send. An operator must look into it.

@@ -39,7 +39,7 @@ impl PartialSchema for Tags {
 
 impl ToSchema for Tags {}
 
-/// Which rule of AWS's model tags break.
+/// The rule of AWS's model that tags break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTags {
     /// There are too many.

@@ -49,7 +49,8 @@ const COLUMNS: Columns = Columns {
     prefix: None,
 };
 
-/// How long before an hour begins what is to begin with it must be known: every intake has seen it by then.
+/// The time before an hour by which its change of key must be known, so that every instance of the usage function has
+/// read it.
 const MIN_NOTICE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The parameters of an import.
@@ -422,7 +423,8 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     })
 }
 
-/// An hour that no billing month is closed in: usage of the month before could not be carried over a move.
+/// Returns the first hour from `hour` on after the billing month before has closed: its usage could not be carried over
+/// a move.
 fn after_month_close(hour: UsageHour, is_given: bool) -> Result<UsageHour, Refused> {
     let turn = hour.month_before().window_closes();
     match hour.start() < turn {
@@ -432,7 +434,7 @@ fn after_month_close(hour: UsageHour, is_given: bool) -> Result<UsageHour, Refus
     }
 }
 
-/// What a row says of the person; none without an address.
+/// Reads the contact of a row; `None` without a mail address.
 fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Option<Contact>, Refused> {
     let text = |column: &str| cells.text(column).map(str::to_owned);
     let Some(email) = text("email") else { return Ok(None) };
@@ -459,7 +461,7 @@ fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Opt
     }))
 }
 
-/// The cells of a row; an empty one is not there.
+/// The cells of a row. An empty cell is absent.
 struct Cells<'a>(Row<'a>);
 
 impl Cells<'_> {

@@ -76,7 +76,7 @@ fn is_early(run: &Run<'_>, license: &License) -> bool {
 }
 
 /// Settles every hour of a license that holds usage which is in no record: first the hours after its end, then the
-/// hours with late usage, oldest first, and finally its last hour, which takes in the usage carried from the others.
+/// hours with late usage, oldest first, and finally its last hour, which bills the usage carried from the others.
 async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
     let newest = UsageHour::of(run.now).max(last);
     let (mut after, mut before) = (Vec::new(), Vec::new());

@@ -30,7 +30,7 @@ const SUM_BEFORE_CLOSE: SignedDuration = SignedDuration::from_mins(8);
 /// The result of settling an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// Nothing is left for a later run: every unit is in a record, on its way to one, or named by a problem.
+    /// Nothing is left for a later run: every unit is in a record, carried to one, or named by a problem.
     Done,
     /// Something is left for a later run.
     Incomplete,
@@ -177,7 +177,7 @@ fn settled_by_first_record(sum: &HourSum) -> Settled {
     if sum.amount > MAX_QUANTITY { Settled::Incomplete } else { Settled::Done }
 }
 
-/// Returns the hour whose record takes in usage that has no record in its own hour: the hour where it belongs, or a
+/// Returns the hour whose record bills usage that has no record in its own hour: the hour where it belongs, or a
 /// running one if AWS's window for its own hour is about to close. `None` if the usage stays in its own hour.
 async fn carry_destination(
     run: &Run<'_>,
@@ -209,7 +209,7 @@ async fn carry_destination(
     }
 }
 
-/// Returns `true` if a month's last hour may still wait for the earlier hours whose usage it takes in.
+/// Returns `true` if a month's last hour may still wait for the earlier hours whose usage it bills.
 pub(crate) fn may_wait(run: &Run<'_>, hour: UsageHour) -> bool {
     hour.month().window_closes().duration_since(run.now) > SUM_BEFORE_CLOSE
 }

@@ -206,7 +206,7 @@ pub(crate) fn problem(
     page(status, &ProblemPage { frame, other: texts(language.other()), code, next_step }, listing, false)
 }
 
-/// Renders a page; `posts_to_application` if a form on it leads to the listing's doors.
+/// Renders a page. `posts_to_application` is `true` if a form on it leads to the application.
 fn page(
     status: StatusCode,
     template: &impl Template,
@@ -224,8 +224,8 @@ fn page(
 }
 
 /// Nothing is loaded but the listing's logo, and no script runs; each style is named by its hash. Browsers hold the
-/// redirect that follows a form against `form-action` too, and every further one, so it names the application's doors,
-/// and a door must answer with a page of its own before it sends the buyer to a third origin.
+/// redirect that follows a form against `form-action` too, and every further one, so it names the application's
+/// pages, and such a page must answer itself before it sends the buyer to a third origin.
 fn content_security_policy(listing: Option<&Listing>, posts_to_application: bool) -> String {
     static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE)));
     let mut policy = format!("default-src 'none'; style-src 'sha256-{}'", *STYLE_HASH);

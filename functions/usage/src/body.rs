@@ -1,4 +1,4 @@
-//! What a request brings: events in a JSON envelope or as CSV, as its content type says.
+//! Reads the events of a request: a JSON envelope or CSV, by its content type.
 
 use http::{StatusCode, header};
 use serde_json::{Map, Value};
@@ -10,16 +10,16 @@ use utoipa::ToSchema;
 use crate::event::{self, EventSchema, Unreadable};
 use crate::rows;
 
-/// How many events a request may have.
+/// The most events of a request.
 pub(crate) const MAX_EVENTS: usize = 500;
 
-/// The content types that are taken, as an `Accept` header writes them.
+/// The accepted content types, in the form of an `Accept` header.
 pub(crate) const ACCEPTED: &str = "application/json, text/csv";
 
-/// One event of a request, as far as it can be read.
+/// One event of a request, or the reason why it cannot be read.
 #[derive(Debug)]
 pub(crate) struct ParsedEvent {
-    /// The line of the file that it begins in, of CSV.
+    /// The line of the CSV file in which it begins; `None` for JSON.
     pub(crate) line: Option<usize>,
     pub(crate) event: Result<UsageEvent, Unreadable>,
 }

@@ -60,12 +60,12 @@ impl ToSchema for QuantitySchema {
     }
 }
 
-/// Why an event cannot be read.
+/// The reason why an event cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     /// The stable code.
     pub(crate) code: &'static str,
-    /// What is wrong.
+    /// The reason in this case.
     pub(crate) detail: String,
 }
 

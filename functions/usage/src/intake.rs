@@ -1,8 +1,8 @@
-//! Intake: each event of a request is judged and answered for itself.
+//! Ingests the events of a request. Each event has its own result.
 //!
-//! Events of open hours are written together without reading first; late ones each for itself, after what is known
-//! under their key was read. An event is accepted only when its item and its hour's marker are confirmed. A dry run
-//! goes the same way and stops before everything that writes.
+//! Events of open hours are written together, without a read. A late event is written alone, after a read of the usage
+//! that is stored under its key. An event is accepted only when the writes of its item and of its hour's marker are
+//! confirmed. A dry run makes the same reads, and no writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,38 +27,38 @@ use crate::contract::ContentTypeUnsupported;
 use crate::licenses::{Licenses, Resolved};
 use crate::result::{EventResult, Report};
 
-/// How many facts of a request that came late are written at once.
+/// The most keys of late events that are written at the same time.
 const MAX_CONCURRENT_LATE_WRITES: usize = 16;
 
-/// Things with the index in the request of the event that each is of.
+/// Items of the events of a request, each with the index of its event.
 pub(crate) type Indexed<T> = Vec<(usize, T)>;
 
-/// The readable events of a request by what is to be done with them, and the results of the others.
+/// The readable events of a request, by how they are processed, and the results of the others.
 #[derive(Default)]
 struct Judged {
     open: Indexed<UsageEvent>,
     late: Indexed<UsageEvent>,
-    /// To be refused, unless they were taken in before.
+    /// The events to refuse, unless they were accepted before.
     refused: Indexed<(UsageEvent, Refused)>,
     results: Indexed<EventResult>,
-    /// The key that their buyer has now, of events that came under the one before.
+    /// The license that each event under the old key of a moved buyer belongs to now.
     moved: BTreeMap<usize, LicenseId>,
 }
 
-/// An event that is to be refused.
+/// The refusal of an event.
 struct Refused {
-    /// The same event under the other key of its buyer, where it may have been taken in.
+    /// The same event under the other key of its buyer, under which it may have been accepted.
     with_other_key: Option<UsageEvent>,
-    /// Whether an earlier attempt, which met no such refusal, may still be on its way into the ledger.
+    /// `true` if an earlier attempt, to which the refusal did not apply, may still be writing the event.
     may_be_in_flight: bool,
     result: EventResult,
 }
 
-/// What makes two events the same fact.
+/// The identity of an event: two events with the same identity are the same fact.
 type EventKey = (LicenseId, UsageHour, DimensionKey, KeyHash);
 
-/// Splits events of open hours into those that are written and the results of those whose key and revision another
-/// event of the request has with another content: which was received first cannot be told of two of one request later.
+/// Splits events of open hours into those that are written, and the results of those whose key and revision an earlier
+/// event of the request has with another content. The order of two events of one request is not stored.
 fn first_of_each_revision(events: Indexed<UsageEvent>) -> (Indexed<UsageEvent>, Indexed<EventResult>) {
     let mut first: BTreeMap<(EventKey, u32), UsageEvent> = BTreeMap::new();
     let (mut written, mut contested) = (Vec::new(), Vec::new());
@@ -162,7 +162,7 @@ impl Context {
         report
     }
 
-    /// Judges what a request brings by the licenses and the time.
+    /// Judges the events of a request by their licenses and the time.
     async fn judge_all(&self, parsed: Vec<ParsedEvent>, dry_run: bool) -> Judged {
         let now = self.store.clock().now();
         let mut judged = Judged::default();
@@ -215,8 +215,8 @@ impl Context {
         judged
     }
 
-    /// Refuses events, unless they were taken in before: an event whose answer was lost may come again when it would be
-    /// refused, and a refusal promises that it is not billed.
+    /// Refuses events, unless they were accepted before. An event whose answer was lost may be sent again when it would
+    /// be refused, and a refused event must not be billed.
     async fn refuse_unless_known(&self, events: Indexed<(UsageEvent, Refused)>, dry_run: bool) -> Indexed<EventResult> {
         let results = stream::iter(events).map(async |(index, (event, refused))| {
             for event in [Some(&event), refused.with_other_key.as_ref()].into_iter().flatten() {
@@ -229,10 +229,10 @@ impl Context {
         results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).collect().await
     }
 
-    /// What is answered to an event that was taken in under its key; none if it was not, or that cannot be told.
+    /// Returns the result of an event whose key is stored already; `None` if the key is not stored.
     ///
-    /// It counts once a record or a note of its hour stands for it. Its hour's marker may be what was not confirmed, and
-    /// such an hour is summed without it, so the hour is looked at again.
+    /// Stored usage counts once a record or a note of its hour includes it. If the write of its hour's marker was not
+    /// confirmed, the hour may be summed without it, so the hour is marked to be checked again.
     async fn known_of(&self, event: &UsageEvent, dry_run: bool) -> Option<EventResult> {
         match self.find(event, dry_run).await {
             Ok(found) => found,
@@ -272,7 +272,7 @@ impl Context {
         indexes.into_iter().zip(written.into_iter().map(result_of)).collect()
     }
 
-    /// Takes in late events, those of one fact in the order that they came in: the first of them makes the others
+    /// Ingests late events, those of one key in their order in the request: the first of them makes the others
     /// duplicates or conflicts.
     async fn ingest_late(&self, events: Indexed<UsageEvent>, dry_run: bool) -> Indexed<EventResult> {
         let mut by_key: BTreeMap<EventKey, Indexed<UsageEvent>> = BTreeMap::new();
@@ -285,7 +285,7 @@ impl Context {
         results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).concat().await
     }
 
-    /// Writes the late events of one fact.
+    /// Writes the late events of one key.
     async fn write_late(&self, reported: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let mut results = Vec::new();
         for (index, event) in reported {
@@ -302,7 +302,7 @@ impl Context {
         results
     }
 
-    /// What [`Context::write_late`] would answer, as far as the table tells now.
+    /// Returns the results that [`Context::write_late`] would have now, without writing.
     async fn try_late(&self, reported: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let Some((_, first)) = reported.first() else { return Vec::new() };
         let mut known = match self.store.usage_of_key(first).await {

@@ -1,6 +1,6 @@
-//! The seller's API: usage intake (`POST /v1/usage`), what became of it (`GET /v1/licenses/{license}/usage`,
-//! `GET /v1/usage/pending`), what a person must look at (`GET /v1/usage/problems`) and sending a record again after a
-//! mend (`POST /v1/usage/{record}/requeue`).
+//! The seller's API of usage: intake (`POST /v1/usage`), records (`GET /v1/licenses/{license}/usage`,
+//! `GET /v1/usage/pending`), problems (`GET /v1/usage/problems`), and requeueing a record after a fix
+//! (`POST /v1/usage/{record}/requeue`).
 //!
 //! API Gateway has checked the caller's signature before a request arrives here. A request takes 30 seconds at most,
 //! and no write outlives it: the reporter counts on that.
@@ -39,12 +39,12 @@ pub struct UsageApi {
     dry_run: bool,
 }
 
-/// What distinguishes the function of one stack from that of another.
+/// The settings of the function in a stack.
 #[derive(Debug)]
 pub struct Settings {
     /// The destination of the metrics.
     pub metrics: Metrics,
-    /// The stack's reporter sends nothing, and every answer says so.
+    /// `true` if the stack's reporter sends nothing. Every answer has a header about it.
     pub dry_run: bool,
 }
 
@@ -54,7 +54,7 @@ impl Default for Settings {
     }
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Debug)]
 struct Context {
     store: Store,

@@ -1,4 +1,4 @@
-//! What is not billed yet, what a person must look at, and sending a record again after a mend.
+//! Pending records, problems that an operator must resolve, and requeueing a record after a fix.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ struct ProblemView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ReportedView)]
     reported: Option<ReportedView>,
-    /// The reason: AWS's, or a word of this API.
+    /// The reason: AWS's, or a code of this API.
     reason: String,
     /// The time since which there is the problem.
     since: Timestamp,
@@ -256,7 +256,7 @@ pub(crate) async fn requeue(
 }
 
 impl Context {
-    /// Leaves out the unverified records of products of which AWS has shown no booking but ours: they are ours.
+    /// Removes the unverified records of products of which AWS has shown no foreign booking: AWS booked our attempts.
     async fn without_verified_products(&self, found: Vec<Problem>) -> Result<Vec<Problem>, StoreError> {
         let unverified = found.iter().filter_map(unverified_product);
         let products: BTreeSet<ProductCode> = unverified.cloned().collect();
@@ -312,7 +312,7 @@ impl Context {
     }
 }
 
-/// The product of an unverified record; none of any other problem.
+/// Returns the product of an unverified record; `None` for any other problem.
 fn unverified_product(problem: &Problem) -> Option<&ProductCode> {
     match problem {
         Problem::Record(record) => matches!(record.state, RecordState::Accepted { .. }).then_some(&record.product),
@@ -377,7 +377,7 @@ fn record_view(record: &HourlyRecord, now: Timestamp) -> ProblemView {
     }
 }
 
-/// Why a record is in its state, in AWS's words or ours.
+/// Returns the reason of a record's state: AWS's, or a code of this API.
 fn reason_of(state: &RecordState) -> String {
     match state {
         RecordState::Held { .. } => "buyer_unknown".to_owned(),

@@ -1,4 +1,4 @@
-//! What became of a license's usage: its hourly records with their states, newest first.
+//! The hourly records of a license, with their states, newest first.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
 
-/// How many records or problems a page has.
+/// The number of records or problems of a page.
 pub(crate) type PageLimit = Limit<100, 500>;
 
-/// How far back is looked where the caller does not say.
+/// The period that is listed if the caller does not give one.
 const DEFAULT_PERIOD: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The parameters of the list of a license's records.

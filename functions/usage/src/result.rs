@@ -1,4 +1,4 @@
-//! What became of events: the answer to a report of usage.
+//! The results of events: the answer to a report of usage.
 
 use serde::Serialize;
 use stallkeeper::ids::LicenseId;
@@ -55,7 +55,7 @@ pub(crate) struct EventResult {
     detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
-    /// The license that took over from the event's.
+    /// The license that replaced the event's license.
     #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<LicenseId>,
 }
@@ -69,9 +69,9 @@ enum Status {
     Duplicate,
     /// It was reported before with another quantity or other tags, and can no longer be corrected.
     Conflict,
-    /// It is not taken in.
+    /// It is not accepted.
     Refused,
-    /// It is not confirmed: the same again.
+    /// It is not confirmed, and must be sent again.
     Retry,
 }
 
@@ -91,14 +91,14 @@ impl Report {
         Self { dry_run, counts, results }
     }
 
-    /// Writes into the log how many events became what.
+    /// Logs the number of events with each status.
     pub(crate) fn log(&self) {
         let Counts { accepted, duplicate, conflict, refused, retry } = self.counts;
         let dry_run = self.dry_run;
         tracing::info!(accepted, duplicate, conflict, refused, retry, dry_run, "Processed a report of usage");
     }
 
-    /// How many events became what, for the metrics. What was only tried is in none.
+    /// Returns the number of events with each status, for the metrics. A dry run counts nothing.
     pub(crate) fn counted(&self) -> Vec<(Metric, usize)> {
         if self.dry_run {
             return Vec::new();
@@ -124,7 +124,7 @@ impl EventResult {
         Self { code, detail, action, ..Self::without_code(status) }
     }
 
-    /// The same for an event that begins in that line of a file.
+    /// Returns the result with the line of the file in which the event begins.
     pub(crate) fn in_line(self, line: Option<usize>) -> Self {
         Self { line, ..self }
     }
@@ -142,32 +142,33 @@ impl EventResult {
         )
     }
 
-    /// An event of a buyer whose key changes at this moment.
+    /// Returns the result of an event of a buyer whose key is changing.
     pub(crate) fn moving() -> Self {
         let detail = "the buyer is moving to a license key, and a report under the other key may still be in progress";
         Self::with_code(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
     }
 
-    /// The refusal of an event of which an earlier attempt may still be on its way into the ledger: until that is known,
-    /// nothing is refused.
+    /// Returns the result of an event that would be refused, while an earlier attempt may still be writing it: it must
+    /// be sent again.
     pub(crate) fn retry_before_refusal(self) -> Self {
         let why = self.detail.unwrap_or_default();
         let detail = Some(format!("{why}, but an earlier attempt to report the event may still be in progress"));
         Self { status: Status::Retry, detail, action: Some("Send the same event again in three minutes."), ..self }
     }
 
-    /// An event whose key and revision an earlier event of the same request has with another content.
+    /// Returns the result of an event whose key and revision an earlier event of the same request has with another
+    /// content.
     pub(crate) fn same_revision() -> Self {
         let detail = "the same request has another quantity or other tags under this key and revision";
         Self::with_code(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
     }
 
-    /// The same, with the license that stands for the one that the event named.
+    /// Returns the result with the license that replaced the one that the event named.
     pub(crate) fn moved_to(self, license: Option<&LicenseId>) -> Self {
         Self { successor: license.cloned().or(self.successor), ..self }
     }
 
-    /// A late event beside what is known under its key: a duplicate, or in conflict with it.
+    /// Returns the result of an event whose key is stored already: a duplicate, or a conflict.
     pub(crate) fn compared_with(known: &ReportedUsage, event: &UsageEvent) -> Self {
         if known.amount != event.quantity.amount() {
             Self::with_code(
@@ -292,7 +293,7 @@ impl From<Unreadable> for EventResult {
     }
 }
 
-/// What a refusal means for the event, and what to do about it.
+/// Returns the detail of a refusal, and the next step.
 fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
     match refusal {
         Refusal::LicenseUnknown => (

@@ -1,7 +1,7 @@
 //! Usage as CSV: a header row, and an event a row.
 //!
-//! A row becomes the fields that the same event has as JSON, and is read by the same readers. A cell without a text is
-//! a field that is not there.
+//! A row becomes the fields that the same event has as JSON, and is read by the same readers. An empty cell is an absent
+//! field.
 
 use serde_json::{Map, Value};
 use stallkeeper::csv_file::{Columns, CsvFile, InvalidCsv, Row};
@@ -18,7 +18,7 @@ const COLUMNS: Columns = Columns {
 
 const REVISION: &str = "revision";
 
-/// What the name of a tag's column begins with.
+/// The prefix of a tag's column.
 const TAG: &str = "tag:";
 
 /// Reads the events of a file.
