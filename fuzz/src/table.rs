@@ -12,7 +12,7 @@ use stallkeeper::listing::Listing;
 use stallkeeper::registration::{Contact, EntryPoint, Handoff, Secret, Session};
 
 use crate::aws::Call;
-use crate::entry_point::now;
+use crate::door::now;
 
 /// The product of the licenses whose name starts with `l-c`.
 pub(crate) const CONTRACT: &str = "4democontract0000000000ab";

@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clones_of_a_standing_clock_share_its_time() {
+    fn clones_of_a_fixed_clock_share_its_time() {
         let clock = Clock::fixed_at(Timestamp::UNIX_EPOCH);
         let other = clock.clone();
         let later = Timestamp::from_second(3600).unwrap();

@@ -127,7 +127,7 @@ impl Walking<'_, '_> {
             };
             let Some(next) = next else { return Ok(true) };
             place = next;
-            self.leave_at(closing, &place).await?;
+            self.save_position(closing, &place).await?;
         }
     }
 
@@ -144,7 +144,7 @@ impl Walking<'_, '_> {
             self.settle_all(&licenses.iter().collect::<Vec<_>>()).await?;
             place = after_shard(*shard, next);
             if let Some(place) = &place {
-                self.leave_at(closing, place).await?;
+                self.save_position(closing, place).await?;
             }
         }
         Ok(true)
@@ -155,7 +155,7 @@ impl Walking<'_, '_> {
     }
 
     /// Stores the position of the walk, unless it is the start of a shard, which is not worth a write.
-    async fn leave_at(&self, closing: &mut Closing, place: &Position) -> Result<(), StoreError> {
+    async fn save_position(&self, closing: &mut Closing, place: &Position) -> Result<(), StoreError> {
         closing.at = Some(place.clone());
         if place.after.is_none() {
             return Ok(());

@@ -175,8 +175,8 @@ impl<'a> Run<'a> {
 
     /// Notes that an ended license is closed.
     pub(crate) fn closed(&self, license: License) {
-        let mut left = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_product = left.closed.entry(license.product).or_default();
+        let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_product = evidence.closed.entry(license.product).or_default();
         if of_product.len() < MAX_REMEMBERED_LICENSES {
             of_product.push(license.id);
         }

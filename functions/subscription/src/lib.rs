@@ -75,7 +75,7 @@ impl Failure {
             Self::Unreadable(_) => "unreadable",
             Self::Store(_) => "store",
             Self::Refresh(_) => "refresh",
-            Self::Timeout => "took_too_long",
+            Self::Timeout => "timeout",
             Self::EntitlementsTooEarly => "entitlements_too_early",
             Self::EndTooEarly => "end_too_early",
             Self::AgreementTooEarly => "agreement_too_early",
@@ -94,13 +94,13 @@ impl Subscription {
         let mut response = SqsBatchResponse::default();
         let processing =
             event.records.iter().map(|message| tokio::time::timeout(MESSAGE_TIMEOUT, self.process(message)));
-        let heard = join_all(processing).await;
+        let processed = join_all(processing).await;
         self.store.note_outcomes("subscription", self.marketplace.take_outcomes()).await;
-        for (message, heard) in event.records.iter().zip(heard) {
+        for (message, processed) in event.records.iter().zip(processed) {
             let id = message.message_id.clone().unwrap_or_default();
-            match heard.unwrap_or(Err(Failure::Timeout)) {
-                Ok(heard) => {
-                    tracing::info!(message = id, outcome = ?heard, counter = "marketplace_event", "Processed a message")
+            match processed.unwrap_or(Err(Failure::Timeout)) {
+                Ok(processed) => {
+                    tracing::info!(message = id, outcome = ?processed, counter = "marketplace_event", "Processed a message")
                 }
                 Err(failure) => {
                     let code = failure.code();

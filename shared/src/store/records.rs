@@ -24,7 +24,7 @@ pub(super) const RECORD_RETENTION: SignedDuration = SignedDuration::from_hours(4
 
 /// The most bytes of records in one transaction. A transaction holds 4 MB at most, and several are under way at the
 /// same time.
-const MAX_TRANSACTION_ITEMS: usize = 500_000;
+const MAX_TRANSACTION_BYTES: usize = 500_000;
 
 /// The most due records of a shard in one page.
 const DUE_PAGE_SIZE: i32 = 500;
@@ -393,7 +393,7 @@ fn chunks<T>(all: &[T], size_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &
         let mut size = 0;
         let fits = left.iter().take(MAX_BATCH_RECORDS).take_while(|one| {
             size += size_of(one);
-            size <= MAX_TRANSACTION_ITEMS
+            size <= MAX_TRANSACTION_BYTES
         });
         // A single item always fits.
         let (chunk, rest) = left.split_at_checked(fits.count().max(1))?;

@@ -279,8 +279,9 @@ impl Store {
         let mut written: BTreeSet<PrimaryKey> = items.keys().cloned().collect();
         let items: Vec<Item> = items.into_values().collect();
         let batches: Vec<Vec<Item>> = items.chunks(MAX_BATCH_ITEMS).map(<[Item]>::to_vec).collect();
-        let mut under_way =
-            stream::iter(batches).map(|batch| self.write_until_taken(batch)).buffer_unordered(MAX_CONCURRENT_BATCHES);
+        let mut under_way = stream::iter(batches)
+            .map(|batch| self.write_until_accepted(batch))
+            .buffer_unordered(MAX_CONCURRENT_BATCHES);
         while let Some(left) = under_way.next().await {
             for item in &left {
                 written.remove(&place(item));
@@ -291,7 +292,7 @@ impl Store {
 
     /// Writes one batch. Items that the table leaves unprocessed are sent again for a while. Returns the items that are
     /// not confirmed.
-    async fn write_until_taken(&self, batch: Vec<Item>) -> Vec<Item> {
+    async fn write_until_accepted(&self, batch: Vec<Item>) -> Vec<Item> {
         let mut left = batch;
         for round in 0..MAX_ATTEMPTS {
             if left.is_empty() {
