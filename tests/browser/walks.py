@@ -199,7 +199,7 @@ def tokens_and_sessions(world, browser, tally):
     world.press_set_up(browser, None)
     shows("missing token", 400, "This page is opened from AWS Marketplace")
     browser.open(world.sandbox.url + "/register")
-    shows("no session", 400, "Your visit is over, or has not begun")
+    shows("no session", 400, "Your session has ended, or has not started")
     link = browser.one(".go a").get_attribute("href")
     tally.check(
         "no session: it leads to AWS Marketplace", link.startswith("https://console.aws.amazon.com/marketplace/"), link
@@ -221,7 +221,7 @@ def tokens_and_sessions(world, browser, tally):
     fill_in(browser)
     world.advance("5h")
     browser.press(NEW)
-    shows("session of five hours ago", 400, "Your visit is over, or has not begun")
+    shows("session of five hours ago", 400, "Your session has ended, or has not started")
     tally.check("session of five hours ago: nothing is kept", world.contact(purchase) is None, "a contact")
     world.press_set_up(browser, purchase["token"])
     shows("token of five hours ago", 410, "This registration link has expired")
