@@ -87,7 +87,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// Runs a function against a new stand-in for AWS. Returns its result, with the calls that it made.
 pub(crate) fn ask<T, F: Future<Output = T>>(function: impl FnOnce(SdkConfig, Clock) -> F) -> (T, Vec<Call>) {
     let aws = Aws::default();
-    let clock = Clock::standing_at(now());
+    let clock = Clock::fixed_at(now());
     let config = aws.config();
     let answer = block_on(async { function(config, clock).await });
     (answer, aws.calls())

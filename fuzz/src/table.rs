@@ -1,18 +1,16 @@
 //! The items in the table of [`Aws`](crate::aws::Aws), and the keys that written items may have.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
+use crate::aws::Call;
+use crate::door::now;
 use domain::ids::LicenseId;
 use domain::license::{AgreementRef, EventStamp, License, LicenseEvent};
 use domain::listing::Listing;
-use domain::registration::{Contact, Door, Handoff, Secret, Session};
+use domain::registration::{Contact, EntryPoint, Handoff, Secret, Session};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::aws::Call;
-use crate::door::now;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The product of the licenses whose name starts with `l-c`.
 pub(crate) const CONTRACT: &str = "4democontract0000000000ab";
@@ -54,14 +52,14 @@ pub(crate) fn item_at(key: &Value) -> Value {
         (Some(("REGISTRATION", _)), _) => item(&Session {
             license: id(VISITED),
             product: CONTRACT.parse().expect("a product code"),
-            over_at: i64::from(u32::MAX),
+            ends_at: i64::from(u32::MAX),
             expires_at: i64::from(u32::MAX),
             handoff: Some(secret().hash()),
         }),
         (Some(("HANDOFF", _)), _) => item(&Handoff {
             license: id(VISITED),
             session: secret().hash(),
-            door: Door::SignUp,
+            entry_point: EntryPoint::SignUp,
             expires_at: i64::from(u32::MAX),
             redeemed: None,
         }),

@@ -1,9 +1,6 @@
 //! Values that are parsed into a type: ids, quantities, listings, and requests as API Gateway passes them on.
 
-use std::fmt::{Debug, Display};
-use std::str::FromStr;
-use std::sync::{Arc, Mutex};
-
+use crate::door::block_on;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use axum::Router;
 use axum::extract::OriginalUri;
@@ -16,15 +13,16 @@ use domain::listing::{Colour, Listing};
 use domain::metering::RecordName;
 use domain::registration::Secret;
 use domain::time::UsageHour;
-use domain::usage::{LARGEST, Quantity, plain_decimal};
+use domain::usage::{MAX_QUANTITY, Quantity, plain_decimal};
 use lambda::http::gateway;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use url::Url;
-
-use crate::door::block_on;
 
 /// Fuzzes a string that may be an id or a quantity.
 ///
@@ -55,7 +53,7 @@ pub fn ids(input: &[u8]) {
     }
     if let Ok(quantity) = text.parse::<Quantity>() {
         let amount = quantity.amount();
-        assert!(!amount.is_sign_negative() && amount <= LARGEST && amount.scale() <= 6, "{text}");
+        assert!(!amount.is_sign_negative() && amount <= MAX_QUANTITY && amount.scale() <= 6, "{text}");
         assert_eq!(Some(amount), plain_decimal(text));
         assert_eq!(quantity.to_string().parse(), Ok(quantity));
         assert_eq!(serde_json::from_value::<Quantity>(json!(quantity)).ok(), Some(quantity));

@@ -327,9 +327,9 @@ fn show(listing: &Listing, plan: &Plan) -> anyhow::Result<()> {
         let mut table = Table::of(&["CHANGE", "WHAT", "AT AWS", "DESCRIBED"]);
         for change in &change_set.changes {
             for difference in &change.differences {
-                let [at_aws, described] = beside([&difference.at_aws, &difference.described]);
-                let at_aws = if at_aws.is_empty() { "-".to_owned() } else { at_aws };
-                table.row([change.change_type.to_owned(), difference.what.clone(), at_aws, described]);
+                let [current, described] = beside([&difference.current, &difference.described]);
+                let current = if current.is_empty() { "-".to_owned() } else { current };
+                table.row([change.change_type.to_owned(), difference.what.clone(), current, described]);
             }
         }
         say(format_args!("# {}{then}\n\n{table}\n", change_set.name))?;
@@ -389,8 +389,8 @@ mod tests {
                 ["席", "新"].map(|end| format!("…{}{end}", "席".repeat(20))),
             ),
         ];
-        for ([at_aws, described], wanted) in cases {
-            assert_eq!(beside([&at_aws, &described]), wanted);
+        for ([current, described], wanted) in cases {
+            assert_eq!(beside([&current, &described]), wanted);
         }
     }
 }

@@ -77,7 +77,7 @@ impl Name {
     /// Returns the queue's name in the template.
     pub(crate) fn part(self) -> &'static str {
         match self {
-            Self::News => "NewsDeadLetters",
+            Self::News => "MarketplaceEventsDeadLetters",
             Self::Mail => "MailDeadLetters",
             Self::Notifier => "NotifierDeadLetters",
             Self::Audit => "AuditDeadLetters",
@@ -88,7 +88,7 @@ impl Name {
     /// Returns the output that names the queue that its messages come from, if that is a queue.
     fn from(self) -> Option<&'static str> {
         match self {
-            Self::News => Some("NewsQueueUrl"),
+            Self::News => Some("MarketplaceEventsQueueUrl"),
             Self::Mail => Some("MailQueueUrl"),
             Self::Notifier | Self::Audit | Self::Run => None,
         }

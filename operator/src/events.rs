@@ -46,7 +46,7 @@ pub(crate) struct Which {
 struct Replayed {
     published: u64,
     /// The events that the topic never accepts.
-    passed_over: u64,
+    rejected: u64,
 }
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
@@ -66,10 +66,10 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         return say_json(&replayed);
     }
     say(format!("{} events are on the topic once more", replayed.published))?;
-    if replayed.passed_over > 0 {
+    if replayed.rejected > 0 {
         say(format!(
             "{} are not: the topic never takes them. The log of the function that answers the API names them",
-            replayed.passed_over
+            replayed.rejected
         ))?;
     }
     Ok(())
@@ -86,7 +86,7 @@ async fn replay(api: &Api, path: &str, mut body: Value) -> anyhow::Result<Replay
         })?;
         let number = |member: &str| answer.get(member).and_then(Value::as_u64).unwrap_or_default();
         replayed.published += number("published");
-        replayed.passed_over += number("passed_over");
+        replayed.rejected += number("rejected");
         match (answer.get("next").and_then(Value::as_str), body.as_object_mut()) {
             (Some(next), Some(body)) => body.insert("cursor".to_owned(), next.into()),
             _ => return Ok(replayed),

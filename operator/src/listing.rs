@@ -9,10 +9,9 @@ use domain::ids::ProductCode;
 use domain::listing::{Listing, ListingError, Stage};
 use serde::Serialize;
 
-use crate::catalog;
 use crate::print::{say, say_json};
-use crate::sheet;
 use crate::stack::{StackArguments, TableArguments};
+use crate::{catalog, sheet};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -33,7 +33,7 @@ const BEGINNING: &str = "2026-11-10T09:20:00Z";
 pub async fn run() -> Result<()> {
     let began = Instant::now();
     let beginning: Timestamp = BEGINNING.parse()?;
-    let options = Options { clock: Clock::standing_at(beginning), delays: Delays::default(), ..Options::default() };
+    let options = Options { clock: Clock::fixed_at(beginning), delays: Delays::default(), ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
     let people = People::at(sandbox.url())?;
     let mut story = Story { sandbox, people, steps: Steps::default(), used: BTreeMap::new(), included: Decimal::ZERO };

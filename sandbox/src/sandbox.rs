@@ -59,7 +59,7 @@ pub struct Options {
     pub listings: Listings,
     /// The file in which the tables are kept; `None` keeps them in memory. Purchases are in memory only.
     pub data: Option<PathBuf>,
-    /// The clock: [`Clock::ticking_from`] or [`Clock::standing_at`]. The system's clock, which cannot be set, is taken
+    /// The clock: [`Clock::ticking_from`] or [`Clock::fixed_at`]. The system's clock, which cannot be set, is taken
     /// as one that ticks from now.
     pub clock: Clock,
     /// The delays of AWS's events.

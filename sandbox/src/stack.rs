@@ -32,11 +32,10 @@ use tokio::sync::watch;
 use usage::UsageApi;
 
 use crate::aws::{DeployedNames, News, Outbox, Wiring, fulfillment_url, named};
-use crate::bus;
 use crate::metrics::{CloudWatch, Received};
 use crate::queue::{Queue, Redelivery};
 use crate::stream::Stream;
-use crate::table;
+use crate::{bus, table};
 
 pub(crate) use runs::RECONCILE_FUNCTION;
 
@@ -450,8 +449,8 @@ fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
     Deployment {
         stack: name.to_owned(),
         registration_url: fulfillment_url(stage).parse().ok(),
-        news_rule: names.news_rule.clone(),
-        news_queue: names.news_queue.clone(),
+        marketplace_events_rule: names.marketplace_events_rule.clone(),
+        marketplace_events_queue: names.marketplace_events_queue.clone(),
         schedules: schedules.collect(),
         dead_letters: names.dead_letters.values().cloned().collect(),
         alarms: names.alarms.clone(),

@@ -99,7 +99,7 @@ def existing_account(world, browser, tally):
         browser.url,
     )
     status, handoff = world.redeem(browser.code)
-    seen = (status, handoff["door"], handoff["linked"], handoff["license"])
+    seen = (status, handoff["entry_point"], handoff["linked"], handoff["license"])
     tally.check("existing account: the code says so", seen == (200, "sign_in", False, purchase["license"]), handoff)
 
 
@@ -199,7 +199,7 @@ def tokens_and_sessions(world, browser, tally):
     world.press_set_up(browser, None)
     shows("missing token", 400, "This page is opened from AWS Marketplace")
     browser.open(world.sandbox.url + "/register")
-    shows("no session", 400, "Your visit is over, or has not begun")
+    shows("no session", 400, "Your session has ended, or has not started")
     link = browser.one(".go a").get_attribute("href")
     tally.check(
         "no session: it leads to AWS Marketplace", link.startswith("https://console.aws.amazon.com/marketplace/"), link
@@ -221,7 +221,7 @@ def tokens_and_sessions(world, browser, tally):
     fill_in(browser)
     world.advance("5h")
     browser.press(NEW)
-    shows("session of five hours ago", 400, "Your visit is over, or has not begun")
+    shows("session of five hours ago", 400, "Your session has ended, or has not started")
     tally.check("session of five hours ago: nothing is kept", world.contact(purchase) is None, "a contact")
     world.press_set_up(browser, purchase["token"])
     shows("token of five hours ago", 410, "This registration link has expired")
@@ -259,7 +259,7 @@ def linked_license(world, browser, tally):
     tally.check("linked license: nobody's details are shown", not [it for it in known if it in page], "details")
     browser.press(EXISTING)
     status, handoff = world.redeem(browser.code)
-    seen = (status, browser.path, handoff["door"], handoff["linked"], handoff["contact"])
+    seen = (status, browser.path, handoff["entry_point"], handoff["linked"], handoff["contact"])
     tally.check("linked license: it leads to sign-in", seen == (200, "/sign-in", "sign_in", True, None), handoff)
     tally.check("linked license: the contact is untouched", world.contact(purchase) == kept and kept, "a change")
     tally.check(

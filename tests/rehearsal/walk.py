@@ -159,7 +159,7 @@ def audited(world):
 
 def redrive(world, purchase):
     """AWS does not answer for longer than the queue tries, and something that nobody can read lies there as well."""
-    queue, letters = world.outputs["NewsQueueUrl"], world.outputs["NewsDeadLettersUrl"]
+    queue, letters = world.outputs["MarketplaceEventsQueueUrl"], world.outputs["MarketplaceEventsDeadLettersUrl"]
     # The ten receives of the deployed queue are 90 seconds apart.
     world.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
     world.marketplace.fail("entitlement", "GetEntitlements", "access_denied")

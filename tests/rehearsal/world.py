@@ -70,7 +70,7 @@ class World:
     def announce(self, event):
         """What EventBridge does with an event: the rule's pattern decides, and the rule's target gets it. Like AWS,
         ministack takes events of a source `aws.*` from nobody, so the rehearsal brings them there itself."""
-        rule = self.events.describe_rule(Name=self.stack.name_of("NewsRule"))
+        rule = self.events.describe_rule(Name=self.stack.name_of("MarketplaceEventsRule"))
         matches = self.events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))["Result"]
         self.check(f"the rule is for {event['detail-type']}", matches and rule["State"] == "ENABLED", rule)
         (target,) = self.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]

@@ -40,13 +40,13 @@ impl World {
 
     /// Starts one staging stack with the demo listings at another time.
     pub async fn at(beginning: &str) -> Self {
-        Self::with(|options| options.clock = Clock::standing_at(beginning.parse().unwrap())).await
+        Self::with(|options| options.clock = Clock::fixed_at(beginning.parse().unwrap())).await
     }
 
     /// Starts a sandbox with the default options as `change` modifies them.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         log::watch();
-        let mut options = Options { clock: Clock::standing_at(BEGINNING.parse().unwrap()), ..Options::default() };
+        let mut options = Options { clock: Clock::fixed_at(BEGINNING.parse().unwrap()), ..Options::default() };
         change(&mut options);
         let sandbox = Sandbox::start(options).await.unwrap();
         let people = People::at(sandbox.url()).unwrap();

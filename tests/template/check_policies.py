@@ -150,7 +150,7 @@ def in_template(resource):
     if TOPIC.fullmatch(resource):
         return "EventsTopic"
     if RULE.fullmatch(resource):
-        return "NewsRule.Arn"
+        return "MarketplaceEventsRule.Arn"
     if schedule := SCHEDULE.fullmatch(resource):
         return OWN_SCHEDULE if schedule[1] == "readiness" else f"{schedule[1].capitalize()}Schedule.Arn"
     if resource in BEGINNINGS:

@@ -40,7 +40,7 @@ def main():
         functions_have_logs,
         staging_goes_and_production_stays,
         commands_name_what_is_there,
-        the_dry_run_is_held_against_what_was_booked,
+        the_dry_run_is_compared_with_what_was_booked,
         the_version_is_ours,
     ]
     for check in checks:
@@ -96,7 +96,7 @@ def alarms_have_sections():
     for section in re.split(r"^### ", OPERATIONS, flags=re.MULTILINE)[1:]:
         name = section.split("\n", 1)[0]
         if name.endswith("Alarm") or name in ("Errors", "Throttles"):
-            lacks = [part for part in ("Means", "Look", "Mend") if f"- **{part}:**" not in section]
+            lacks = [part for part in ("What it means", "Check", "Fix") if f"- **{part}:**" not in section]
             yield from (f"the section {name} has no {part}" for part in lacks)
 
 
@@ -189,8 +189,8 @@ def every_alarm_and_metric_is_on_the_dashboard():
         yield from (f"the dashboard has {name}, which is no alarm" for name in told - ALARMS.keys())
         headings = [widget["properties"]["markdown"] for widget in shown if widget["type"] == "text"]
         words = [re.match(r"# (\w+):", heading).group(1).lower() for heading in headings]
-        if words != ["buyers", "news", "usage", "money", "health"]:
-            yield f"the dashboard tells another story: {words}"
+        if words != ["buyers", "events", "usage", "billing", "health"]:
+            yield f"the dashboard has other sections: {words}"
     told = set(on_dashboard())
     ours = [(OURS, metric) for metric in COUNTED] + [(OF_LOGS["Fn::Sub"], metric) for metric in OF_FILTERS]
     yield from (f"{metric} is not on the dashboard" for space, metric in ours if (space, metric) not in told)
@@ -321,45 +321,45 @@ def commands_name_what_is_there():
         yield "OPERATIONS.md has no commands any more"
 
 
-def the_dry_run_is_held_against_what_was_booked():
+def the_dry_run_is_compared_with_what_was_booked():
     """The program of OPERATIONS.md, on lines as the reporter writes them."""
-    program = re.search(r"```python file=held_against.py\n(.*?)```", OPERATIONS, re.DOTALL).group(1)
+    program = re.search(r"```python file=compare_records.py\n(.*?)```", OPERATIONS, re.DOTALL).group(1)
 
-    def over(state, license, hour, quantity):
-        fields = {"message": "a record is over", "license": license, "hour": hour, "dimension": "requests"}
+    def finished(state, license, hour, quantity):
+        fields = {"message": "Finished a record", "license": license, "hour": hour, "dimension": "requests"}
         return {"fields": {**fields, "quantity": quantity, "attempts": 1, "state": state}}
 
     def carried(license, hour, into, amount):
-        fields = {"message": "carried", "license": license, "hour": hour, "dimension": "requests"}
+        fields = {"message": "Carried usage to another hour", "license": license, "hour": hour, "dimension": "requests"}
         return {"fields": {**fields, "amount": amount, "into": into}}
 
     before = [
-        over("accepted", "l-same", "2026-11-10T13", "5"),
+        finished("accepted", "l-same", "2026-11-10T13", "5"),
         # What came late to 13 was carried into 14, and booked there.
         carried("l-twice", "2026-11-10T13", "2026-11-10T14", "10"),
-        over("accepted", "l-twice", "2026-11-10T14", "17"),
+        finished("accepted", "l-twice", "2026-11-10T14", "17"),
         # The same, and in the restored table it is in time for 13.
-        over("accepted", "l-moved", "2026-11-10T13", "100"),
-        over("accepted", "l-moved", "2026-11-10T14", "10.5"),
-        over("accepted", "l-less", "2026-11-10T13", "1"),
-        over("accepted", "l-lost", "2026-11-10T13", "3"),
+        finished("accepted", "l-moved", "2026-11-10T13", "100"),
+        finished("accepted", "l-moved", "2026-11-10T14", "10.5"),
+        finished("accepted", "l-less", "2026-11-10T13", "1"),
+        finished("accepted", "l-lost", "2026-11-10T13", "3"),
     ]
     dry = [
-        over("dry_run", "l-same", "2026-11-10T13", "5.0"),
-        over("dry_run", "l-same", "2026-11-10T14", "6"),
+        finished("dry_run", "l-same", "2026-11-10T13", "5.0"),
+        finished("dry_run", "l-same", "2026-11-10T14", "6"),
         carried("l-twice", "2026-11-10T13", "2026-11-10T17", "10"),
-        over("dry_run", "l-twice", "2026-11-10T14", "7"),
-        over("dry_run", "l-twice", "2026-11-10T15", "2"),
-        over("dry_run", "l-moved", "2026-11-10T13", "110.5"),
-        over("dry_run", "l-moved", "2026-11-10T14", "0"),
-        over("dry_run", "l-less", "2026-11-10T13", "4"),
+        finished("dry_run", "l-twice", "2026-11-10T14", "7"),
+        finished("dry_run", "l-twice", "2026-11-10T15", "2"),
+        finished("dry_run", "l-moved", "2026-11-10T13", "110.5"),
+        finished("dry_run", "l-moved", "2026-11-10T14", "0"),
+        finished("dry_run", "l-less", "2026-11-10T13", "4"),
     ]
     expected = [
         "less l-less requests: AWS has 3 less",
-        "more l-lost requests: AWS has 3 more. Carried on: nothing",
+        "more l-lost requests: AWS has 3 more. Carried: nothing",
         "requeue l-same@2026-11-10T14@requests 6",
-        "look l-twice@2026-11-10T15@requests 2",
-        "more l-twice requests: AWS has 10 more. Carried on: 10 from 2026-11-10T13 into 2026-11-10T17",
+        "check l-twice@2026-11-10T15@requests 2",
+        "more l-twice requests: AWS has 10 more. Carried: 10 from 2026-11-10T13 into 2026-11-10T17",
     ]
     with tempfile.TemporaryDirectory() as folder:
         for name, lines in (("before.jsonl", before), ("dry.jsonl", dry)):
@@ -368,7 +368,7 @@ def the_dry_run_is_held_against_what_was_booked():
         run = [sys.executable, "-c", program, "before.jsonl", "dry.jsonl"]
         answer = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
     if answer.stdout.splitlines() != expected:
-        yield f"held_against.py says:\n{answer.stdout}{answer.stderr}"
+        yield f"compare_records.py says:\n{answer.stdout}{answer.stderr}"
 
 
 def the_version_is_ours():

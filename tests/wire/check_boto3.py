@@ -34,14 +34,14 @@ def what_operators_ask(sandbox, tally):
     aws_lambda = boto3.client("lambda")
     allowed = aws_lambda.invoke(FunctionName=function, InvocationType="DryRun")["StatusCode"]
     tally.check("Invoke tells whether one may", allowed == 204, allowed)
-    report = json.load(aws_lambda.invoke(FunctionName=function, Payload=b'{"anew": true}')["Payload"])
+    report = json.load(aws_lambda.invoke(FunctionName=function, Payload=b'{"restart": true}')["Payload"])
     tally.check("Invoke reconciles", report["licenses"] > 0 and not report["unfinished"], report)
     unknown = code_of(lambda: aws_lambda.invoke(FunctionName="other"))
     tally.check("another function is not there", unknown == "ResourceNotFoundException", unknown)
 
     sandbox.call("POST", "/sandbox/deliver", {"message": "nothing that anybody can read"})
     sandbox.call("POST", "/sandbox/clock", {"advance": "30m"})
-    sqs, dead = boto3.client("sqs"), outputs["NewsDeadLettersUrl"]
+    sqs, dead = boto3.client("sqs"), outputs["MarketplaceEventsDeadLettersUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]
     tally.check("GetQueueAttributes counts dead letters", attributes["ApproximateNumberOfMessages"] == "1", attributes)
     (message,) = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["All"])["Messages"]

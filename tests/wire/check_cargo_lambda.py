@@ -132,7 +132,7 @@ def main():
         ran = nothing | {"unfinished": False, "dry_run": False}
         check("metering", "schedule", "there is nothing to send", lambda answer: answer == ran)
 
-        agreed = {"licenses": 1, "repairs": {}, "findings": {}, "failures": 0, "again": 0, "not_kept": 0, "unfinished": False}
+        agreed = {"licenses": 1, "repairs": {}, "findings": {}, "failures": 0, "to_retry": 0, "skipped": 0, "unfinished": False}
         check("reconcile", "schedule", "the license is looked at", lambda answer: answer == agreed)
 
         check("readiness", "history", "nobody has looked yet", lambda answer: answer["statusCode"] == 200)

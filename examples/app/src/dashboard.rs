@@ -57,7 +57,7 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
         reports: application.outbox.of(&tenant.id),
         tenant,
         month,
-        manage_at: known.change_plan.at,
+        manage_at: known.change_plan.url,
         licenses: known.licenses,
         decisions,
         totals,

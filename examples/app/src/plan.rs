@@ -28,7 +28,7 @@ struct Page {
 struct LeavePage {
     frame: Frame,
     tenant: Tenant,
-    leave: Permission,
+    cancel: Permission,
 }
 
 pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: Visitor) -> Answer {
@@ -50,13 +50,13 @@ pub(crate) async fn change(State(application): State<Arc<Application>>, posted: 
 
 pub(crate) async fn show_leave(State(application): State<Arc<Application>>, visitor: Visitor) -> Answer {
     let tenant = visitor.tenant(&application)?;
-    let leave = application.stallkeeper.tenant(&tenant.id).await?.leave;
-    Ok(html(StatusCode::OK, &LeavePage { frame: visitor.frame(Some(&tenant)), tenant, leave }))
+    let cancel = application.stallkeeper.tenant(&tenant.id).await?.cancel;
+    Ok(html(StatusCode::OK, &LeavePage { frame: visitor.frame(Some(&tenant)), tenant, cancel }))
 }
 
 pub(crate) async fn leave(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
     let tenant = posted.visitor.tenant(&application)?;
-    allow(application.stallkeeper.tenant(&tenant.id).await?.leave, "Your subscription is ended at AWS Marketplace")?;
+    allow(application.stallkeeper.tenant(&tenant.id).await?.cancel, "Your subscription is ended at AWS Marketplace")?;
     application.accounts.remove_tenant(&tenant.id);
     Ok(Redirect::to("/tenants").into_response())
 }
@@ -87,8 +87,8 @@ fn allow(permission: Permission, refused: &'static str) -> Result<(), Stop> {
     }
     let text = "You bought through AWS Marketplace, so it is done there. Nothing was changed here.";
     let stop = Stop::refused(StatusCode::CONFLICT, refused, text);
-    Err(match permission.at {
-        Some(at) => stop.with_way_on("Manage your subscription at AWS Marketplace", at),
+    Err(match permission.url {
+        Some(url) => stop.with_way_on("Manage your subscription at AWS Marketplace", url),
         None => stop,
     })
 }

@@ -71,9 +71,9 @@ pub(crate) async fn show(
 ) -> Result<Json<ContactView>, ApiError> {
     let license = context.license(&license).await?;
     let contact = context.store.contact(&license.id).await?.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "contact_unknown", "Nothing is kept of the buyer.")
-            .detail(format!("{} has no contact: none was left, or it was erased", license.id))
-            .action("Ask the buyer, or go without.")
+        Problem::new(StatusCode::NOT_FOUND, "contact_unknown", "The license has no contact.")
+            .detail(format!("no contact of {} was entered, or it was erased", license.id))
+            .action("Ask the buyer for the contact, or continue without it.")
     })?;
     Ok(Json(ContactView::from(contact)))
 }

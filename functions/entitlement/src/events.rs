@@ -1,10 +1,7 @@
 //! The events of licenses: listed, and published again.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
-
+use crate::Context;
+use crate::licenses::page_over_states;
 use axum::Json;
 use axum::extract::State;
 use domain::audit::AuditEntry;
@@ -23,24 +20,25 @@ use lambda::http::{ApiError, Problem};
 use lambda::topic::{Message, TopicError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 use store::StoreError;
 use utoipa::openapi::schema::{AdditionalProperties, SchemaFormat};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use crate::Context;
-use crate::licenses::page_over_states;
-
 /// The largest place in a sequence: every JSON parser reads whole numbers up to this one exactly.
-const SEQUENCE_MAX: u64 = (1 << 53) - 1;
+const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 
 /// The number of licenses that one request of a replay reads.
-const REPLAYED_LICENSES_MAX: i32 = 50;
+const MAX_REPLAYED_LICENSES: i32 = 50;
 
 /// The number of events that are published concurrently.
-const PUBLISH_CONCURRENCY: usize = 10;
+const MAX_CONCURRENT_PUBLISHES: usize = 10;
 
-/// A place in the sequence of a license's events, from 0 to [`SEQUENCE_MAX`].
+/// A place in the sequence of a license's events, from 0 to [`MAX_SEQUENCE`].
 #[derive(Debug, Clone, Copy)]
 struct Sequence(u64);
 
@@ -50,7 +48,7 @@ struct InvalidSequence;
 
 impl fmt::Display for InvalidSequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "must be a whole number from 0 to {SEQUENCE_MAX}")
+        write!(f, "must be a whole number from 0 to {MAX_SEQUENCE}")
     }
 }
 
@@ -58,7 +56,7 @@ impl FromStr for Sequence {
     type Err = InvalidSequence;
 
     fn from_str(text: &str) -> Result<Self, InvalidSequence> {
-        let number = text.parse().ok().filter(|number| *number <= SEQUENCE_MAX);
+        let number = text.parse().ok().filter(|number| *number <= MAX_SEQUENCE);
         number.map(Self).ok_or(InvalidSequence)
     }
 }
@@ -170,9 +168,9 @@ fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Er
     let whole = number.as_u64().or_else(|| {
         let number = number.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0)?;
         // A larger number is refused; the others are exact.
-        (number <= SEQUENCE_MAX as f64).then_some(number as u64)
+        (number <= MAX_SEQUENCE as f64).then_some(number as u64)
     });
-    let whole = whole.filter(|number| *number <= SEQUENCE_MAX);
+    let whole = whole.filter(|number| *number <= MAX_SEQUENCE);
     whole.ok_or_else(|| D::Error::custom(format_args!("`after` {InvalidSequence}")))
 }
 
@@ -182,7 +180,7 @@ pub(crate) struct Replayed {
     /// The number of events that were published again.
     published: usize,
     /// The number of events that the topic never accepts; the function's log names them.
-    passed_over: usize,
+    rejected: usize,
     /// The `cursor` of the next request; null after the last.
     next: Option<String>,
 }
@@ -274,7 +272,7 @@ pub(crate) async fn replay_period(
         return Err(Problem::invalid("from", "must not be after `to`").into());
     }
     let store = &context.store;
-    let page = page_over_states(store, None, cursor.as_deref(), REPLAYED_LICENSES_MAX).await?;
+    let page = page_over_states(store, None, cursor.as_deref(), MAX_REPLAYED_LICENSES).await?;
     let was = [("cursor", cursor.unwrap_or_default())];
     let entry = AuditEntry::new(caller.arn(), "events.replay", format!("{from}/{to}"), was, store.clock().now());
     store.write_audit(&entry).await?;
@@ -290,15 +288,15 @@ impl Context {
     /// Publishes events again and counts them. Nothing is lost if the topic does not answer: the same request publishes
     /// them all again.
     async fn replay(&self, events: &[OutboundEvent], next: Option<String>) -> Result<Json<Replayed>, ApiError> {
-        let mut replayed = Replayed { published: 0, passed_over: 0, next };
-        for events in events.chunks(PUBLISH_CONCURRENCY) {
+        let mut replayed = Replayed { published: 0, rejected: 0, next };
+        for events in events.chunks(MAX_CONCURRENT_PUBLISHES) {
             let published = join_all(events.iter().map(|event| self.topic.publish(event))).await;
             for (event, published) in events.iter().zip(published) {
                 match published {
                     Ok(()) => replayed.published += 1,
-                    Err(error @ TopicError::Unfit(_)) => {
+                    Err(error @ TopicError::Rejected(_)) => {
                         tracing::error!(event = %event.id, license = %event.license, error = chain(&error), "Failed to replay an event: the topic never accepts it");
-                        replayed.passed_over += 1;
+                        replayed.rejected += 1;
                     }
                     Err(error @ TopicError::Unavailable(_)) => {
                         tracing::warn!(event = %event.id, error = chain(&error), "Failed to replay an event: the topic did not answer");

@@ -1,12 +1,13 @@
 //! Handoffs: the application redeems the code with which the registration page sends a buyer to it.
 
-use std::sync::Arc;
-
+use crate::Context;
+use crate::contacts::ContactView;
+use crate::contract::{HandoffGone, RedemptionInvalid};
 use axum::Json;
 use axum::extract::State;
 use domain::ids::{AccountId, CustomerIdentifier, LicenseId, ProductCode};
 use domain::license::{License, StateName};
-use domain::registration::{Door, Handoff, Redeemed, Secret, redeemer};
+use domain::registration::{EntryPoint, Handoff, Redeemed, Secret, redeemer};
 use http::StatusCode;
 use jiff::Timestamp;
 use lambda::http::contract::{BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
@@ -14,12 +15,9 @@ use lambda::http::extract;
 use lambda::http::extract::{Caller, IdempotencyKey, NoParameters, Query};
 use lambda::http::{ApiError, Problem};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use store::{Store, StoreError};
 use utoipa::ToSchema;
-
-use crate::Context;
-use crate::contacts::ContactView;
-use crate::contract::{HandoffGone, RedemptionInvalid};
 
 // It is a secret, so it has no `Debug`.
 /// The code to redeem.
@@ -39,7 +37,7 @@ pub(crate) struct Redemption {
     "customer_identifier": null,
     "state": "active",
     "grants_access": true,
-    "door": "sign_up",
+    "entry_point": "sign_up",
     "linked": false,
     "probe": false,
     "contact": {
@@ -62,7 +60,7 @@ pub(crate) struct HandoffView {
     /// The tenant may use the product.
     grants_access: bool,
     /// The page that the user chose.
-    door: Door,
+    entry_point: EntryPoint,
     /// The license belongs to a tenant already. Then only a user of that tenant may continue.
     linked: bool,
     /// The license is a probe: there is no buyer, and an operator tests the application. It can be linked only to a
@@ -109,11 +107,11 @@ pub(crate) async fn redeem(
     let contact = if linked { None } else { store.contact(&license.id).await? };
     let contact = contact.filter(|contact| contact.session.as_ref() == Some(&handoff.session));
     let now = store.clock().now();
-    tracing::info!(license = %license.id, door = ?handoff.door, linked, counter = "handoff_redeemed", "Redeemed a handoff");
+    tracing::info!(license = %license.id, entry_point = ?handoff.entry_point, linked, counter = "handoff_redeemed", "Redeemed a handoff");
     Ok(Json(HandoffView {
         state: license.state_at(now).name(),
         grants_access: license.grants_access_at(now),
-        door: handoff.door,
+        entry_point: handoff.entry_point,
         linked,
         probe: license.id.is_probe(),
         contact: contact.map(ContactView::from),
@@ -143,9 +141,9 @@ async fn redeemed(store: &Store, code: &Secret, by: String) -> Result<Option<(Ha
 
 fn gone() -> Problem {
     Problem::new(StatusCode::GONE, "handoff_gone", "The code can no longer be redeemed.")
-        .detail("it is used, replaced by a newer one, older than 15 minutes, or was never made")
+        .detail("the code was redeemed, was replaced by a newer one, is older than 15 minutes, or never existed")
         .action(
             "Have the buyer continue from the registration page again, or choose “Set up your account” on AWS Marketplace: \
-             that makes a new code.",
+             the page creates a new code.",
         )
 }

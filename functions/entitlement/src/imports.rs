@@ -1,8 +1,7 @@
 //! Customers whom the seller had before Stallkeeper: imported from CSV with their tenants, and moved from customer keys to
 //! license keys.
 
-use std::sync::Arc;
-
+use crate::Context;
 use axum::Json;
 use axum::extract::State;
 use domain::audit::AuditEntry;
@@ -13,7 +12,7 @@ use domain::ids::{
 use domain::language::Language;
 use domain::license::{License, Moving};
 use domain::listing::is_mail_address;
-use domain::registration::{Contact, LONGEST_NAME};
+use domain::registration::{Contact, MAX_NAME_CHARS};
 use domain::time::{Rfc3339, UsageHour};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -23,13 +22,12 @@ use lambda::http::extract::{Caller, Csv, Query};
 use lambda::http::{ApiError, Problem};
 use lifecycle::{Customer, Imported};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use store::StoreError;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::Context;
-
 /// The most customers of one request.
-const ROWS_MAX: usize = 200;
+const MAX_ROWS: usize = 200;
 
 const COLUMNS: Columns = Columns {
     required: &["product", "tenant"],
@@ -49,8 +47,9 @@ const COLUMNS: Columns = Columns {
     prefix: None,
 };
 
-/// How long before an hour begins what is to begin with it must be known: every intake has seen it by then.
-const NOTICE: SignedDuration = SignedDuration::from_mins(10);
+/// The time before an hour by which its change of key must be known, so that every instance of the usage function has
+/// read it.
+const MIN_NOTICE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The parameters of an import.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -94,7 +93,7 @@ pub(crate) struct ImportReport {
 }
 
 /// The status of a row. `imported`: the import changed the license. `unchanged`: the license was already like this.
-/// `refused`: the row is invalid. `retry`: the table did not confirm it.
+/// `refused`: the row is invalid. `retry`: the table did not confirm the write.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportStatus)]
@@ -205,7 +204,7 @@ pub(crate) async fn import(
     caller: Caller,
     Csv(text): Csv,
 ) -> Result<Json<ImportReport>, ApiError> {
-    let file = CsvFile::read(&text, &COLUMNS, ROWS_MAX).map_err(|error| unreadable(&error))?;
+    let file = CsvFile::read(&text, &COLUMNS, MAX_ROWS).map_err(|error| unreadable(&error))?;
     let mut report = ImportReport { dry_run, imported: 0, unchanged: 0, refused: 0, retry: 0, results: Vec::new() };
     let mut table_answers = true;
     for (line, row) in file.rows() {
@@ -228,8 +227,8 @@ pub(crate) async fn import(
 fn not_confirmed() -> Refused {
     Refused {
         code: RowCode::NotConfirmed,
-        detail: "the table did not confirm it".to_owned(),
-        action: "Send the same row again later. Rows that were imported already stay as they are.",
+        detail: "the table did not confirm the write".to_owned(),
+        action: "Send the same row again later. Rows that were imported already are unchanged.",
     }
 }
 
@@ -275,23 +274,23 @@ impl Context {
             Imported::AccountMismatch(known) => Err(Refused {
                 code: RowCode::AccountMismatch,
                 detail: format!("account: {} is known with the account {known}", customer.license),
-                action: "Check that the row's cells belong to one customer. If they do, leave the account empty, or correct it.",
+                action: "Check that the cells of the row belong to one customer. If they do, leave the account empty, or correct it.",
             }),
             Imported::LinkedElsewhere => Err(Refused {
                 code: RowCode::LicenseLinkedElsewhere,
                 detail: format!("{} belongs to another tenant", customer.license),
-                action: "Check the tenant. To give the license to another, move it.",
+                action: "Check the tenant. To give the license to another tenant, move it.",
             }),
             Imported::MovesElsewhere => Err(Refused {
                 code: RowCode::LicenseMovesElsewhere,
                 detail: format!("{} moves to another license, or at another hour", customer.license),
-                action: "Read the license. The move that an earlier import set stays as it is.",
+                action: "Read the license. The move of an earlier import is unchanged.",
             }),
             Imported::Another => Err(Refused {
                 code: RowCode::LicenseAnotherBuyers,
                 detail: "the license that it moves to is known with another account, product, tenant or predecessor"
                     .to_owned(),
-                action: "Check the ARN. Nobody is moved to a license of somebody else.",
+                action: "Check the ARN. A buyer cannot move to the license of another buyer.",
             }),
             Imported::NotInForce => Err(Refused {
                 code: RowCode::LicenseNotInForce,
@@ -345,7 +344,7 @@ impl RowResult {
 }
 
 fn unreadable(why: &InvalidCsv) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body does not have the documented form.")
         .detail(why.to_string())
         .action(
             "Correct the file as the detail says and send it again, with 1 to 200 rows. Nothing of it was imported.",
@@ -357,7 +356,10 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     let product: ProductCode = cells.required("product")?;
     let tenant: TenantId = cells.required("tenant")?;
     if tenant.is_for_probes() {
-        return Err(Refused::cell("tenant", format!("an id that begins with `{PROBE_TENANTS}` is kept for probes")));
+        return Err(Refused::cell(
+            "tenant",
+            format!("an id that begins with `{PROBE_TENANTS}` is reserved for probes"),
+        ));
     }
     let identifier: Option<CustomerIdentifier> = cells.optional("customer_identifier")?;
     let arn: Option<LicenseArn> = cells.optional("license_arn")?;
@@ -365,7 +367,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     let account: Option<AccountId> = cells.optional("account")?;
     let since = cells.optional("since")?.map(|Rfc3339(since)| since);
     if since.is_some_and(|since| since > now) {
-        return Err(Refused::cell("since", "is still to come"));
+        return Err(Refused::cell("since", "is in the future"));
     }
     if arn.as_ref().is_some_and(|arn| !arn.is_sendable()) {
         return Err(Refused::cell("license_arn", "must have the form arn:aws:license-manager::<account>:license:l-…"));
@@ -375,15 +377,15 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     }
     let metered_from = cells.hour("metered_from", now)?;
     let (license, moving) = match (&identifier, &arn) {
-        (None, None) => return Err(Refused::cell("license_arn", "this or customer_identifier must be there")),
+        (None, None) => return Err(Refused::cell("license_arn", "license_arn or customer_identifier is required")),
         (Some(identifier), None) => (LicenseId::legacy(&product, identifier), None),
         (None, Some(arn)) => (arn.id().clone(), None),
         (Some(identifier), Some(arn)) => {
             let agreement = agreement.clone().ok_or_else(|| Refused::cell("agreement_id", "a move needs it"))?;
             let account = account.clone().ok_or_else(|| Refused::cell("account", "a move needs it"))?;
-            let says_when = cells.text("move_at").is_some();
-            let at = if says_when { cells.hour("move_at", now)? } else { metered_from };
-            let at = out_of_the_turn(at, says_when)?;
+            let is_move_hour_given = cells.text("move_at").is_some();
+            let at = if is_move_hour_given { cells.hour("move_at", now)? } else { metered_from };
+            let at = after_month_close(at, is_move_hour_given)?;
             if at < metered_from {
                 return Err(Refused::cell("move_at", "must not be before metered_from"));
             }
@@ -392,7 +394,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
                 agreement,
                 account,
                 at,
-                left_at: None,
+                agreement_ended_at: None,
                 done_at: None,
                 cancelled_at: None,
                 returned: None,
@@ -402,7 +404,7 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
     };
     let (arn, agreement) = if moving.is_some() { (None, None) } else { (arn, agreement) };
     let contact = contact(&cells, &license, now)?;
-    let says_when = cells.text("move_at").is_some();
+    let is_move_hour_given = cells.text("move_at").is_some();
     Ok(Customer {
         license,
         product,
@@ -414,22 +416,23 @@ fn customer(cells: Cells<'_>, now: Timestamp) -> Result<Customer, Refused> {
         since,
         metered_from,
         moving,
-        says_when,
+        is_move_hour_given,
         contact,
     })
 }
 
-/// An hour that no billing month is closed in: usage of the month before could not be carried over a move.
-fn out_of_the_turn(hour: UsageHour, is_said: bool) -> Result<UsageHour, Refused> {
+/// Returns the first hour from `hour` on after the billing month before has closed: its usage could not be carried over
+/// a move.
+fn after_month_close(hour: UsageHour, is_given: bool) -> Result<UsageHour, Refused> {
     let turn = hour.month_before().window_closes();
     match hour.start() < turn {
-        true if is_said => Err(Refused::cell("move_at", "must not be before 06:00 UTC on the 1st of a month")),
+        true if is_given => Err(Refused::cell("move_at", "must not be before 06:00 UTC on the 1st of a month")),
         true => Ok(UsageHour::of(turn)),
         false => Ok(hour),
     }
 }
 
-/// What a row says of the person; none without an address.
+/// Reads the contact of a row; `None` without a mail address.
 fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Option<Contact>, Refused> {
     let text = |column: &str| cells.text(column).map(str::to_owned);
     let Some(email) = text("email") else { return Ok(None) };
@@ -437,9 +440,9 @@ fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Opt
         return Err(Refused::cell("email", "is no mail address"));
     }
     for column in ["name", "company"] {
-        let is_wrong = |text: &str| text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control);
+        let is_wrong = |text: &str| text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control);
         if cells.text(column).is_some_and(is_wrong) {
-            return Err(Refused::cell(column, format!("must be at most {LONGEST_NAME} characters, none of control")));
+            return Err(Refused::cell(column, format!("must be at most {MAX_NAME_CHARS} characters, none of control")));
         }
     }
     let language = Language::tagged(cells.text("language").unwrap_or("en"))
@@ -456,7 +459,7 @@ fn contact(cells: &Cells<'_>, license: &LicenseId, now: Timestamp) -> Result<Opt
     }))
 }
 
-/// The cells of a row; an empty one is not there.
+/// The cells of a row. An empty cell is absent.
 struct Cells<'a>(Row<'a>);
 
 impl Cells<'_> {
@@ -475,12 +478,12 @@ impl Cells<'_> {
     where
         T::Err: std::fmt::Display,
     {
-        self.optional(column)?.ok_or_else(|| Refused::cell(column, "must be there"))
+        self.optional(column)?.ok_or_else(|| Refused::cell(column, "is required"))
     }
 
     /// An hour that begins late enough from now: the one that is said, or the next.
     fn hour(&self, column: &str, now: Timestamp) -> Result<UsageHour, Refused> {
-        let earliest = now.checked_add(NOTICE).unwrap_or(now);
+        let earliest = now.checked_add(MIN_NOTICE).unwrap_or(now);
         let next = UsageHour::of(earliest).next();
         let Some(Rfc3339(said)) = self.optional(column)? else { return Ok(next) };
         let hour = UsageHour::of(said);

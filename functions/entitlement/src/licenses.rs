@@ -1,14 +1,16 @@
 //! Licenses: the list, one of them, and its link to a tenant.
 
-use std::sync::Arc;
-
+use crate::Context;
+use crate::contract::{LicenseLinkedElsewhere, NotOfTenant};
+use crate::probes::may_belong;
+use crate::view::LicenseView;
 use axum::Json;
 use axum::extract::State;
 use domain::audit::AuditEntry;
 use domain::evidence::EvidenceKind;
 use domain::ids::{AccountId, LicenseId, TenantId};
 use domain::license::{License, StateName};
-use domain::registration::Door;
+use domain::registration::EntryPoint;
 use http::StatusCode;
 use lambda::http::contract::{
     BodyInvalid, BodyTooLarge, Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany,
@@ -20,19 +22,15 @@ use lambda::http::{ApiError, Problem};
 use lifecycle::Linking;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::sync::Arc;
 use store::{Page, Store, StoreError};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::Context;
-use crate::contract::{LicenseLinkedElsewhere, NotOfTenant};
-use crate::probes::may_belong;
-use crate::view::LicenseView;
-
 /// The longest reason of a change by an operator, in characters.
-const REASON_CHARS_MAX: usize = 500;
+const MAX_REASON_CHARS: usize = 500;
 
 /// The most reads of the table in one request, where what they find is not in the state asked for.
-const READS_MAX: usize = 20;
+const MAX_READS: usize = 20;
 
 type LicensesLimit = Limit<50, 200>;
 
@@ -96,7 +94,7 @@ pub(crate) async fn list(
     let store = &context.store;
     let now = store.clock().now();
     let mut page = Page { licenses: Vec::new(), next: cursor };
-    for read in 0..READS_MAX {
+    for read in 0..MAX_READS {
         let left = limit.get() - i32::try_from(page.licenses.len()).unwrap_or(limit.get());
         if read > 0 && (page.next.is_none() || left <= 0) {
             break;
@@ -203,7 +201,7 @@ pub(crate) async fn link(
     context.note_link(&id, &linking).await;
     context.linked(&id, linking, || {
         Problem::new(StatusCode::CONFLICT, "license_linked_elsewhere", "The license belongs to another tenant.")
-            .detail(format!("{id} was linked before and stays where it is"))
+            .detail(format!("{id} is linked to another tenant, and stays linked to it"))
             .action("Have the buyer sign in to the account that the license was registered with.")
     })
 }
@@ -309,7 +307,7 @@ impl Context {
     /// Notes for the auditor what an application's request to link a license proves.
     async fn note_link(&self, id: &LicenseId, linking: &Linking) {
         let proven = match linking {
-            Linking::Linked(license) if license.door == Some(Door::SignIn) => {
+            Linking::Linked(license) if license.entry_point == Some(EntryPoint::SignIn) => {
                 Some((&license.product, EvidenceKind::ExistingAccountLinked))
             }
             Linking::LinkedElsewhere(product) => Some((product, EvidenceKind::SecondClaimRefused)),
@@ -329,8 +327,8 @@ impl Context {
         reason: &str,
     ) -> Result<Json<LicenseView>, ApiError> {
         let reason = reason.trim();
-        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-            return Err(Problem::invalid("reason", format!("must be 1 to {REASON_CHARS_MAX} characters")).into());
+        if reason.is_empty() || reason.chars().count() > MAX_REASON_CHARS {
+            return Err(Problem::invalid("reason", format!("must be 1 to {MAX_REASON_CHARS} characters")).into());
         }
         let to_whom = to.map_or_else(|| "nobody".to_owned(), TenantId::to_string);
         let was = [("from", from.to_string()), ("to", to_whom), ("reason", reason.to_owned())];
@@ -339,8 +337,8 @@ impl Context {
         tracing::info!(license = %id, audit = %entry.id, action, "An operator asked to move a license between tenants");
         self.linked(id, linking, || {
             Problem::new(StatusCode::CONFLICT, "license_not_of_tenant", "The license does not belong to that tenant.")
-                .detail(format!("{id} does not belong to {from}, and stays where it is"))
-                .action("Read the license, and name the tenant that it belongs to.")
+                .detail(format!("{id} does not belong to {from}, and is unchanged"))
+                .action("Read the license, and send the tenant that it belongs to.")
         })
     }
 

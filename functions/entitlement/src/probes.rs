@@ -1,11 +1,10 @@
 //! Probes: licenses without a buyer, with which an operator tests the seller's application as a buyer would.
 
-use std::sync::Arc;
-
+use crate::Context;
 use axum::Json;
 use axum::extract::State;
 use domain::ids::{LicenseId, PROBE_TENANTS, ProductCode, TenantId};
-use domain::registration::{Door, HANDOFF_LIFE};
+use domain::registration::{EntryPoint, HANDOFF_LIFETIME};
 use http::StatusCode;
 use jiff::Timestamp;
 use lambda::http::contract::{BodyInvalid, BodyTooLarge, Failed, Forbidden, TooMany, Unavailable};
@@ -14,10 +13,9 @@ use lambda::http::extract::{NoParameters, Query};
 use lambda::http::{ApiError, Problem};
 use lifecycle::Probe;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
-
-use crate::Context;
 
 /// The product and the page of the application that a probe is for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,11 +25,11 @@ pub(crate) struct ProbeRequest {
     /// The page of the application.
     #[schema(default = "sign_up")]
     #[serde(default = "sign_up")]
-    door: Door,
+    entry_point: EntryPoint,
 }
 
-fn sign_up() -> Door {
-    Door::SignUp
+fn sign_up() -> EntryPoint {
+    EntryPoint::SignUp
 }
 
 // Its `url` has a secret, so it has no `Debug`.
@@ -76,19 +74,19 @@ fn tenant_prefix() -> Object {
 pub(crate) async fn create(
     State(context): State<Arc<Context>>,
     Query(NoParameters {}): Query<NoParameters>,
-    extract::Json(ProbeRequest { product, door }): extract::Json<ProbeRequest>,
+    extract::Json(ProbeRequest { product, entry_point }): extract::Json<ProbeRequest>,
 ) -> Result<(StatusCode, Json<ProbeView>), ApiError> {
     let store = &context.store;
     let listing = store.listing(&product).await?;
     let listing =
         listing.ok_or_else(|| Problem::invalid("product", format!("this stack has no listing of {product}")))?;
     let now = store.clock().now();
-    let Probe { license, code, .. } = lifecycle::make_probe(store, &listing, door).await?;
+    let Probe { license, code, .. } = lifecycle::create_probe(store, &listing, entry_point).await?;
     tracing::info!(license = %license.id, %product, "Created a probe");
     let view = ProbeView {
         license: license.id,
-        url: listing.urls.way_in(door, &code).into(),
-        code_expires_at: now.saturating_add(HANDOFF_LIFE).unwrap_or(Timestamp::MAX),
+        url: listing.urls.entry_url(entry_point, &code).into(),
+        code_expires_at: now.saturating_add(HANDOFF_LIFETIME).unwrap_or(Timestamp::MAX),
         tenant_prefix: PROBE_TENANTS,
         expires_at: license.expires_at.and_then(|at| Timestamp::from_second(at).ok()).unwrap_or(now),
     };
@@ -103,7 +101,7 @@ pub(crate) fn may_belong(license: &LicenseId, tenant: &TenantId) -> Result<(), P
     let why = if license.is_probe() {
         format!("{license} is a probe: its tenant's id begins with `{PROBE_TENANTS}`")
     } else {
-        format!("an id that begins with `{PROBE_TENANTS}` is kept for probes")
+        format!("an id that begins with `{PROBE_TENANTS}` is reserved for probes")
     };
     Err(Problem::invalid("tenant", why))
 }

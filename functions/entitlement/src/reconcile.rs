@@ -1,8 +1,7 @@
 //! Reconciliation of one license with what AWS Marketplace shows, on demand.
 
-use std::sync::Arc;
-use std::time::Duration;
-
+use crate::Context;
+use crate::view::LicenseView;
 use axum::Json;
 use axum::extract::State;
 use domain::errors::chain;
@@ -12,12 +11,11 @@ use lambda::http::contract::{
 };
 use lambda::http::extract::{NoParameters, Path, Query};
 use lambda::http::{ApiError, Problem};
-use lifecycle::reconcile::{Finding, Pace, ReconcileError, Reconciler, Repair};
+use lifecycle::reconcile::{Finding, RateLimiter, ReconcileError, Reconciler, Repair};
 use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
 use utoipa::ToSchema;
-
-use crate::Context;
-use crate::view::LicenseView;
 
 /// The limit on all calls to AWS of one request: less than the function's timeout.
 const AWS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -59,8 +57,8 @@ pub(crate) async fn reconcile(
         // AWS does not know it.
         return Err(Problem::license_unknown(&license.id).into());
     }
-    let pace = Pace::of(Duration::ZERO);
-    let reconciler = Reconciler::new(store, marketplace, &pace);
+    let rate_limiter = RateLimiter::new(Duration::ZERO);
+    let reconciler = Reconciler::new(store, marketplace, &rate_limiter);
     let reconciled = tokio::time::timeout(AWS_TIMEOUT, reconciler.reconcile(&license.id)).await;
     let outcome = match reconciled {
         Ok(Ok(outcome)) => outcome,
@@ -69,7 +67,7 @@ pub(crate) async fn reconcile(
             tracing::error!(license = %license.id, error = %chain(&error), "Failed to reconcile a license: AWS Marketplace did not answer");
             return Err(Problem::unavailable().detail(error).into());
         }
-        Err(_) => return Err(Problem::unavailable().detail("AWS Marketplace took too long").into()),
+        Err(_) => return Err(Problem::unavailable().detail("AWS Marketplace did not answer in time").into()),
     };
     let license = store.license(&license.id).await?.unwrap_or(license);
     let license = LicenseView::at(license, store.clock().now());

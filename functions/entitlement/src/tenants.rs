@@ -31,7 +31,7 @@ use crate::view::LicenseView;
     "tenant": "nobody",
     "managed": false,
     "change_plan": { "in_application": true },
-    "leave": { "in_application": true },
+    "cancel": { "in_application": true },
     "licenses": [],
 }))]
 pub(crate) struct TenantView {
@@ -42,11 +42,11 @@ pub(crate) struct TenantView {
     /// The place to change the plan.
     change_plan: Permission,
     /// The place to cancel.
-    leave: Permission,
+    cancel: Permission,
     licenses: Vec<LicenseView>,
 }
 
-/// The place where a tenant does something: the application, or the page `at`.
+/// The place where a tenant does something: the application, or the page `url`.
 #[derive(Debug, Serialize, ToSchema)]
 struct Permission {
     /// The application does it.
@@ -54,7 +54,7 @@ struct Permission {
     /// The page on which it is done instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, format = "uri")]
-    at: Option<&'static str>,
+    url: Option<&'static str>,
 }
 
 // AWS Marketplace's SaaS product guidelines: billing goes through the listed dimensions alone.
@@ -85,12 +85,12 @@ pub(crate) async fn show(
     let now = store.clock().now();
     let has_ended = |license: &License| matches!(license.state_at(now).name(), StateName::Ended | StateName::Failed);
     let managed = tenant.is_for_probes() || !licenses.iter().all(has_ended);
-    let permission = || Permission { in_application: !managed, at: managed.then_some(SUBSCRIPTIONS_PAGE) };
+    let permission = || Permission { in_application: !managed, url: managed.then_some(SUBSCRIPTIONS_PAGE) };
     Ok(Json(TenantView {
         tenant,
         managed,
         change_plan: permission(),
-        leave: permission(),
+        cancel: permission(),
         licenses: licenses.into_iter().map(|license| LicenseView::at(license, now)).collect(),
     }))
 }

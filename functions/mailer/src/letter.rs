@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use texts::{Catalog, Texts};
 
 /// The most bytes of a name in one encoded word, which may have 75 characters (RFC 2047, section 2).
-const ENCODED_AT_ONCE: usize = 45;
+const MAX_ENCODED_BYTES: usize = 45;
 
 /// The reason for which a buyer gets mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +158,7 @@ pub(crate) fn mailbox(name: &str, address: &str) -> String {
     let mut words = vec![String::new()];
     for character in name.chars() {
         match words.last_mut() {
-            Some(word) if word.len() + character.len_utf8() <= ENCODED_AT_ONCE => word.push(character),
+            Some(word) if word.len() + character.len_utf8() <= MAX_ENCODED_BYTES => word.push(character),
             _ => words.push(character.to_string()),
         }
     }

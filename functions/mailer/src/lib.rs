@@ -37,7 +37,7 @@ use letter::{Letter, Occasion};
 pub const MAILED: [&str; 3] = ["license.ended", "registration.completed", "registration.returned"];
 
 /// The age after which an event causes no mail: longer than the queue delivers it again.
-const OLDEST_NEWS: SignedDuration = SignedDuration::from_hours(3 * 24);
+const MAX_EVENT_AGE: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// The mailer function.
 #[derive(Debug)]
@@ -61,15 +61,15 @@ enum Outcome {
 /// The reason why a message must be delivered again.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("the message is no event")]
+    #[error("the message is not an event")]
     Unreadable(#[from] serde_json::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("this stack has no listing of the product")]
     NoListing,
-    #[error("the mail could not be written")]
+    #[error("the mail could not be rendered")]
     Unwritable(#[from] askama::Error),
-    #[error("the mail is none that SES takes")]
+    #[error("the mail is not valid for SES")]
     Unbuildable(#[from] BuildError),
     #[error("SES did not send the mail")]
     NotSent(#[from] Box<SdkError<SendEmailError>>),
@@ -79,7 +79,7 @@ impl Mailer {
     /// Creates the function on the given table; its mails come from the given address.
     pub fn new(config: &SdkConfig, table: &str, sender: impl Into<String>, clock: Clock) -> Self {
         let store = Store::new(config, table, clock);
-        Self { store, ses: Client::new(config), sender: sender.into(), metrics: Metrics::unread() }
+        Self { store, ses: Client::new(config), sender: sender.into(), metrics: Metrics::discarded() }
     }
 
     /// Returns the function with the given destination of its metrics.
@@ -96,13 +96,17 @@ impl Mailer {
             let id = message.message_id.clone().unwrap_or_default();
             match self.answer(message).await {
                 Ok(outcome) => {
-                    tracing::info!(message = id, ?outcome, "a message is done with");
+                    tracing::info!(message = id, ?outcome, "Processed a message");
                     if outcome == Outcome::Sent {
                         *counts.entry(Metric::MailsSent).or_default() += 1;
                     }
                 }
                 Err(failure) => {
-                    tracing::error!(message = id, error = chain(&failure), "a buyer has no mail yet");
+                    tracing::error!(
+                        message = id,
+                        error = chain(&failure),
+                        "Failed to send a mail to a buyer; SQS delivers the message again"
+                    );
                     *counts.entry(Metric::MailsFailed).or_default() += 1;
                     let mut again = BatchItemFailure::default();
                     again.item_identifier = id;
@@ -117,7 +121,7 @@ impl Mailer {
     async fn answer(&self, message: &SqsMessage) -> Result<Outcome, Failure> {
         let event: OutboundEvent = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
         let Some(occasion) = Occasion::of(&event.kind) else { return Ok(Outcome::NoMail) };
-        if self.store.clock().now().duration_since(event.at) > OLDEST_NEWS {
+        if self.store.clock().now().duration_since(event.at) > MAX_EVENT_AGE {
             return Ok(Outcome::NoMail);
         }
         if self.store.is_mailed(&event).await? {
@@ -131,7 +135,7 @@ impl Mailer {
         let language = Language::tagged(&contact.language).unwrap_or(Language::English);
         let letter = Letter::write(occasion, &listing, language, event.at)?;
         self.send(&contact, &listing, letter).await?;
-        tracing::info!(event = %event.id, license = %event.license, ?occasion, "a buyer has mail");
+        tracing::info!(event = %event.id, license = %event.license, ?occasion, "Sent a mail to a buyer");
         let noted = self.store.note_evidence(&event.product, EvidenceKind::BuyerNotified);
         join(self.store.note_mailed(&event), noted).await.0?;
         Ok(Outcome::Sent)

@@ -3,46 +3,44 @@
 //! The claim is written before the call and the outcome after it, each by a conditional write. If the process stops in
 //! between, the claim shows that there was an attempt, so that the answer to the next attempt is read correctly.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
+use crate::run::Run;
 use domain::errors::chain;
 use domain::ids::ProductCode;
-use domain::license::{FINAL_REPORTING, State};
+use domain::license::{FINAL_REPORTING_PERIOD, State};
 use domain::metering::{
     AcceptedBy, Answer, HourlyRecord, Outcome, RecordState, Rejection, Status, next_attempt, read_status,
 };
 use lambda::metrics::Metric;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use store::StoreError;
 use tokio::time::{Instant, sleep_until};
-
-use crate::run::Run;
 
 /// The number of attempts after which a call that fails for an unknown reason is halved, so that one record does not
 /// delay the others.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// The pace of calls: hands out turns one after the other to all callers.
+/// The rate limiter of the calls: hands out turns one after the other to all callers.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    every: Duration,
+pub(crate) struct RateLimiter {
+    interval: Duration,
     next: Mutex<Instant>,
 }
 
-impl Pace {
-    pub(crate) fn of(every: Duration) -> Self {
-        Self { every, next: Mutex::new(Instant::now()) }
+impl RateLimiter {
+    pub(crate) fn new(interval: Duration) -> Self {
+        Self { interval, next: Mutex::new(Instant::now()) }
     }
 
     /// Waits for the caller's turn.
-    async fn turn(&self) {
-        if self.every.is_zero() {
+    async fn wait_turn(&self) {
+        if self.interval.is_zero() {
             return;
         }
         let at = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             let at = (*next).max(Instant::now());
-            *next = at + self.every;
+            *next = at + self.interval;
             at
         };
         sleep_until(at).await;
@@ -65,13 +63,13 @@ pub(crate) struct Answered {
 /// Makes one call with records of one product.
 pub(crate) async fn attempt(
     run: &Run<'_>,
-    pace: &Pace,
+    rate_limiter: &RateLimiter,
     product: ProductCode,
     call: Vec<HourlyRecord>,
 ) -> Result<Answered, StoreError> {
     let mut answered = Answered { product, booked: 0, is_judged: false, rejected: None };
     let Some(call) = claim(run, call).await? else { return Ok(answered) };
-    pace.turn().await;
+    rate_limiter.wait_turn().await;
     let answer = run.marketplace.batch_meter_usage(&call).await;
     run.count(Metric::MeteringCalls, 1);
     run.count_sent(call.len());
@@ -85,10 +83,10 @@ pub(crate) async fn attempt(
                         read_status(&record, status, is_open(run, &record).await.unwrap_or(true))
                     }
                     Some(status) => read_status(&record, status, true),
-                    None => Outcome::Again { unanswered: true },
+                    None => Outcome::Retry { unanswered: true },
                 };
                 answered.is_judged |= status.is_some_and(|status| *status != Status::Unprocessed);
-                let change = settled(run, record, outcome);
+                let change = with_outcome(run, record, outcome);
                 answered.booked += usize::from(matches!(change.1.state, RecordState::Accepted { .. }));
                 changes.push(change);
             }
@@ -97,22 +95,22 @@ pub(crate) async fn attempt(
         }
         Answer::NotBooked(code) => {
             run.count(Metric::MeteringThrottles, 1);
-            again(run, &answered.product, call, false, &code).await?;
+            retry(run, &answered.product, call, false, &code).await?;
         }
         Answer::NotKnown(code) if call.len() > 1 && call.iter().any(|record| record.attempts > MAX_ATTEMPTS) => {
-            answered.rejected = Some((Rejection::Data(code), not_booked(run, call).await?));
+            answered.rejected = Some((Rejection::Data(code), release(run, call).await?));
         }
         Answer::NotKnown(code) => {
             run.count(Metric::MeteringFailures, 1);
-            again(run, &answered.product, call, false, &code).await?;
+            retry(run, &answered.product, call, false, &code).await?;
         }
         Answer::Nothing => {
             run.count(Metric::MeteringFailures, 1);
-            again(run, &answered.product, call, true, "no_answer").await?;
+            retry(run, &answered.product, call, true, "no_answer").await?;
         }
         Answer::Rejected(rejection) => {
             run.count(Metric::MeteringFailures, 1);
-            answered.rejected = Some((rejection, not_booked(run, call).await?));
+            answered.rejected = Some((rejection, release(run, call).await?));
         }
     }
     Ok(answered)
@@ -138,28 +136,28 @@ async fn note_foreign_bookings(run: &Run<'_>, product: &ProductCode, records: im
     match noted.await {
         Ok(true) => {
             for record in unverified {
-                run.problem(Metric::RecordsConflict, &record.name, "AWS may have another's booking of it");
+                run.problem(Metric::RecordsConflict, &record.name, "AWS may have a booking of it from another program");
             }
         }
         Ok(false) => {}
-        Err(error) => tracing::warn!(run = run.id, error = chain(&error), "Failed to note whose booking it is"),
+        Err(error) => tracing::warn!(run = run.id, error = chain(&error), "Failed to note a foreign booking"),
     }
 }
 
 /// Returns a record before and after its outcome, and counts the outcome.
-pub(crate) fn settled(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
+pub(crate) fn with_outcome(run: &Run<'_>, record: HourlyRecord, outcome: Outcome) -> (HourlyRecord, HourlyRecord) {
     let now = run.store.clock().now();
     let after = match outcome {
         Outcome::Final(state) => {
             count(run, &record, &state);
-            record.become_at(state, now)
+            record.with_state_at(state, now)
         }
-        Outcome::Again { unanswered } => {
-            run.count(Metric::RecordsAgain, 1);
+        Outcome::Retry { unanswered } => {
+            run.count(Metric::RecordsRetried, 1);
             HourlyRecord {
                 unanswered: record.unanswered || unanswered,
                 not_before: next_attempt(&record, now),
-                ..record.become_at(RecordState::Sealed, now)
+                ..record.with_state_at(RecordState::Sealed, now)
             }
         }
     };
@@ -187,7 +185,7 @@ pub(crate) fn count(run: &Run<'_>, record: &HourlyRecord, state: &RecordState) {
     run.count(metric, 1);
     let (run, state, name) = (run.id.as_str(), state.name(), &record.name);
     let (license, hour, dimension) = (&name.license, &name.hour, &name.dimension);
-    tracing::info!(run, %license, %hour, %dimension, quantity = %record.quantity, attempts = record.attempts, state, "a record is over");
+    tracing::info!(run, %license, %hour, %dimension, quantity = %record.quantity, attempts = record.attempts, state, "Finished a record");
 }
 
 /// Claims the records of a call. If one of them was changed since it was read, reads each again, and claims those that
@@ -221,29 +219,30 @@ async fn is_open(run: &Run<'_>, record: &HourlyRecord) -> Result<bool, StoreErro
     let Some(license) = run.store.license(&record.name.license).await? else { return Ok(false) };
     Ok(match license.state_at(run.now) {
         State::Pending | State::Failed | State::Active => true,
-        State::Ending { usage_until } => run.now.duration_since(usage_until) < FINAL_REPORTING,
+        State::Ending { usage_until } => run.now.duration_since(usage_until) < FINAL_REPORTING_PERIOD,
         State::Ended { .. } => false,
     })
 }
 
 /// Schedules the same records to be sent again later.
-pub(crate) async fn again(
+pub(crate) async fn retry(
     run: &Run<'_>,
     product: &ProductCode,
     call: Vec<HourlyRecord>,
     unanswered: bool,
     code: &str,
 ) -> Result<(), StoreError> {
-    tracing::warn!(run = run.id, %product, records = call.len(), code, unanswered, "they go again");
-    let outcome = || Outcome::Again { unanswered };
-    let changes: Vec<_> = call.into_iter().map(|record| settled(run, record, outcome())).collect();
+    tracing::warn!(run = run.id, %product, records = call.len(), code, unanswered, "Scheduled records to be sent again");
+    let outcome = || Outcome::Retry { unanswered };
+    let changes: Vec<_> = call.into_iter().map(|record| with_outcome(run, record, outcome())).collect();
     run.store.settle(&changes).await
 }
 
 /// Releases the claim of records that AWS has certainly not booked: they can be sent again immediately.
-async fn not_booked(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
+async fn release(run: &Run<'_>, call: Vec<HourlyRecord>) -> Result<Vec<HourlyRecord>, StoreError> {
     let now = run.store.clock().now();
-    let free = |record: &HourlyRecord| HourlyRecord { not_before: now, ..record.become_at(RecordState::Sealed, now) };
+    let free =
+        |record: &HourlyRecord| HourlyRecord { not_before: now, ..record.with_state_at(RecordState::Sealed, now) };
     let changes: Vec<_> = call.into_iter().map(|record| (record.clone(), free(&record))).collect();
     run.store.settle(&changes).await?;
     Ok(changes.into_iter().map(|(_, after)| after).collect())

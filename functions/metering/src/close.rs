@@ -4,36 +4,34 @@
 //! has no more time leaves it there, and the next run continues. The memory holds one page, regardless of the hour's
 //! size.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
+use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
+use crate::run::{Run, run_concurrently};
 use domain::errors::chain;
 use domain::ids::{DimensionKey, LicenseId};
 use domain::ledger::HourSum;
 use domain::license::{License, StateName};
-use domain::metering::{BATCH, HourlyRecord, window_of};
+use domain::metering::{HourlyRecord, MAX_BATCH_RECORDS, window_closes_of};
 use domain::time::UsageHour;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use lambda::metrics::Metric;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use store::keys::SHARDS;
 use store::{Closing, Dirty, Position, Progress, StoreError, Walk};
 
-use crate::hour::{Settled, freeze, may_wait, new_records, settle, sums_of_hour, with_zeros};
-use crate::run::{Run, together};
-
 /// The time before the first run whose hours are closed as well: as long as AWS accepts usage, and a margin.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(26);
+const FIRST_RUN_PERIOD: SignedDuration = SignedDuration::from_hours(26);
 
 /// The age of a note of late usage at which every write that it announced has ended (a function's 30 seconds, and a
 /// margin).
-const WRITTEN_BY_NOW: SignedDuration = SignedDuration::from_mins(2);
+const WRITE_TIMEOUT: SignedDuration = SignedDuration::from_mins(2);
 
 /// The most licenses of an hour that are read together.
-const PAGE: i32 = 500;
+const PAGE_SIZE: i32 = 500;
 
 /// The most licenses that are settled at the same time.
-const AT_ONCE: usize = 24;
+const MAX_CONCURRENT_LICENSES: usize = 24;
 
 /// Sums and sweeps the hours that are due, oldest first.
 ///
@@ -44,7 +42,7 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
     let now = run.now;
     let newest = UsageHour::of(now);
     let closed = run.store.closed_through().await?;
-    let far_back = UsageHour::of(now.checked_sub(LOOK_BACK).unwrap_or(now));
+    let far_back = UsageHour::of(now.checked_sub(FIRST_RUN_PERIOD).unwrap_or(now));
     if closed.is_none() {
         // Later runs do not check the hours before the first run's either.
         run.store.set_closed_through(far_back.previous()).await?;
@@ -56,12 +54,12 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
     for hour in hours {
         let is_due = now >= hour.summed_from();
         if is_due && run.closing_deadline_passed() {
-            tell_behind(run, hour);
+            measure_closing_delay(run, hour);
             break;
         }
         let progress = if is_due { Walking { run, hour, unsettled }.close().await? } else { Progress::Open };
         if is_due && progress == Progress::Open {
-            tell_behind(run, hour);
+            measure_closing_delay(run, hour);
             break;
         }
         all_swept &= progress == Progress::Swept;
@@ -76,9 +74,9 @@ pub(crate) async fn close_hours(run: &Run<'_>, unsettled: &BTreeSet<LicenseId>) 
 }
 
 /// Measures how long an hour has been due for which there was no time.
-fn tell_behind(run: &Run<'_>, hour: UsageHour) {
+fn measure_closing_delay(run: &Run<'_>, hour: UsageHour) {
     let behind = run.now.duration_since(hour.summed_from()).as_secs();
-    run.measure(Metric::ClosingBehind, u64::try_from(behind).unwrap_or_default());
+    run.measure(Metric::ClosingDelay, u64::try_from(behind).unwrap_or_default());
 }
 
 /// The walk through one hour.
@@ -127,7 +125,7 @@ impl Walking<'_, '_> {
             };
             let Some(next) = next else { return Ok(true) };
             place = next;
-            self.leave_at(closing, &place).await?;
+            self.save_position(closing, &place).await?;
         }
     }
 
@@ -144,18 +142,18 @@ impl Walking<'_, '_> {
             self.settle_all(&licenses.iter().collect::<Vec<_>>()).await?;
             place = after_shard(*shard, next);
             if let Some(place) = &place {
-                self.leave_at(closing, place).await?;
+                self.save_position(closing, place).await?;
             }
         }
         Ok(true)
     }
 
     async fn used(&self, shard: u8, after: Option<&str>) -> Result<(Vec<LicenseId>, Option<String>), StoreError> {
-        self.run.store.licenses_with_usage(self.hour, shard, after, PAGE).await
+        self.run.store.licenses_with_usage(self.hour, shard, after, PAGE_SIZE).await
     }
 
     /// Stores the position of the walk, unless it is the start of a shard, which is not worth a write.
-    async fn leave_at(&self, closing: &mut Closing, place: &Position) -> Result<(), StoreError> {
+    async fn save_position(&self, closing: &mut Closing, place: &Position) -> Result<(), StoreError> {
         closing.at = Some(place.clone());
         if place.after.is_none() {
             return Ok(());
@@ -169,13 +167,13 @@ impl Walking<'_, '_> {
         let known: HashSet<&LicenseId> = licenses.iter().map(|license| &license.id).collect();
         for missing in ids.iter().filter(|id| !known.contains(id)) {
             self.run.count(Metric::HoursNotSettled, 1);
-            tracing::error!(run = self.run.id, license = %missing, hour = %self.hour, "it has usage and no row");
+            tracing::error!(run = self.run.id, license = %missing, hour = %self.hour, "Found usage of a license without a row");
         }
         let summing = licenses.iter().map(|license| self.sum_license(license).boxed()).collect();
         let mut records = Vec::new();
-        for (license, new, settled) in together(AT_ONCE, summing).await {
+        for (license, new, settled) in run_concurrently(MAX_CONCURRENT_LICENSES, summing).await {
             records.extend(new);
-            if settled == Settled::Wait {
+            if settled == Settled::Incomplete {
                 self.note(license).await?;
             }
         }
@@ -183,11 +181,11 @@ impl Walking<'_, '_> {
         self.freeze_all(records, &licenses).await
     }
 
-    /// Returns the records of a license that has usage in the hour, and [`Settled::Wait`] if something is left for
+    /// Returns the records of a license that has usage in the hour, and [`Settled::Incomplete`] if something is left for
     /// later.
     async fn sum_license<'l>(&self, license: &'l License) -> (&'l LicenseId, Vec<HourlyRecord>, Settled) {
-        if self.waits(license) {
-            return (&license.id, Vec::new(), Settled::Wait);
+        if self.must_wait(license) {
+            return (&license.id, Vec::new(), Settled::Incomplete);
         }
         let summed = async {
             let zeros = zero_dimensions(self.run, license, self.hour).await?;
@@ -195,8 +193,8 @@ impl Walking<'_, '_> {
             new_records(self.run, license, self.hour, with_zeros(sums, &zeros)).await
         };
         let (records, settled) = summed.await.unwrap_or_else(|error| {
-            not_settled(self.run, &license.id, self.hour, &error);
-            (Vec::new(), Settled::Wait)
+            log_unsettled(self.run, &license.id, self.hour, &error);
+            (Vec::new(), Settled::Incomplete)
         });
         (&license.id, records, settled)
     }
@@ -204,7 +202,7 @@ impl Walking<'_, '_> {
     /// Returns `true` if a license's hour is not summed with the others: an ended license has its hours summed
     /// together, once every instance of intake has observed the ending; a license with late hours left must not close
     /// its month.
-    fn waits(&self, license: &License) -> bool {
+    fn must_wait(&self, license: &License) -> bool {
         let is_taken_in = self.hour.closes_month() && may_wait(self.run, self.hour);
         license.flush_at.is_some() || (is_taken_in && self.unsettled.contains(&license.id))
     }
@@ -213,8 +211,8 @@ impl Walking<'_, '_> {
     /// had no usage. Returns the start of the next page; `None` after the last.
     async fn sum_in_force(&self, after: Option<String>) -> Result<Option<Position>, StoreError> {
         let store = self.run.store;
-        let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE).await?;
-        let used = store.which_have_usage(self.hour, &names).await?;
+        let (names, next) = store.names_in_state(StateName::Active, after.as_deref(), PAGE_SIZE).await?;
+        let used = store.filter_with_usage(self.hour, &names).await?;
         let idle: Vec<LicenseId> = names.into_iter().filter(|name| !used.contains(name)).collect();
         let idle = store.licenses(&idle).await?;
         let mut records = Vec::new();
@@ -225,7 +223,7 @@ impl Walking<'_, '_> {
                 continue;
             }
             match zero_records(self.run, license, self.hour, &zeros).await? {
-                Some(zeros) if !self.waits(license) => records.extend(zeros),
+                Some(zeros) if !self.must_wait(license) => records.extend(zeros),
                 Some(_) | None => apart.push(license),
             }
         }
@@ -242,9 +240,9 @@ impl Walking<'_, '_> {
         records: Vec<HourlyRecord>,
         licenses: &BTreeMap<&LicenseId, &License>,
     ) -> Result<(), StoreError> {
-        let chunks = records.chunks(BATCH).map(|chunk| freeze(self.run, chunk).boxed()).collect();
+        let chunks = records.chunks(MAX_BATCH_RECORDS).map(|chunk| freeze(self.run, chunk).boxed()).collect();
         let mut again = BTreeSet::new();
-        for there in together(AT_ONCE / 2, chunks).await {
+        for there in run_concurrently(MAX_CONCURRENT_LICENSES / 2, chunks).await {
             again.extend(there?.into_iter().map(|name| name.license));
         }
         let again: Vec<&License> = again.iter().filter_map(|id| licenses.get(id).copied()).collect();
@@ -254,14 +252,14 @@ impl Walking<'_, '_> {
     /// Settles the hour of licenses by what the table holds. If something is left, writes a note, so that every later
     /// run checks the hour again. A failed license does not delay the others.
     async fn settle_all(&self, licenses: &[&License]) -> Result<(), StoreError> {
-        let settling = licenses.iter().map(|license| self.settle_or_note(license).boxed()).collect();
-        together(AT_ONCE, settling).await.into_iter().collect()
+        let settling = licenses.iter().map(|license| self.settle_or_mark(license).boxed()).collect();
+        run_concurrently(MAX_CONCURRENT_LICENSES, settling).await.into_iter().collect()
     }
 
-    async fn settle_or_note(&self, license: &License) -> Result<(), StoreError> {
-        if !self.waits(license) {
+    async fn settle_or_mark(&self, license: &License) -> Result<(), StoreError> {
+        if !self.must_wait(license) {
             let zeros = zero_dimensions(self.run, license, self.hour).await?;
-            if settle_alone(self.run, license, self.hour, &zeros).await == Settled::Done {
+            if try_settle(self.run, license, self.hour, &zeros).await == Settled::Done {
                 return Ok(());
             }
         }
@@ -286,16 +284,16 @@ fn after_shard(shard: u8, after: Option<String>) -> Option<Position> {
     }
 }
 
-fn not_settled(run: &Run<'_>, license: &LicenseId, hour: UsageHour, error: &StoreError) {
+fn log_unsettled(run: &Run<'_>, license: &LicenseId, hour: UsageHour, error: &StoreError) {
     run.count(Metric::HoursNotSettled, 1);
-    tracing::error!(run = run.id, %license, %hour, error = chain(error), "it is looked at again");
+    tracing::error!(run = run.id, %license, %hour, error = chain(error), "Failed to settle an hour of a license; the next run retries");
 }
 
 /// Settles a license's hour. A failure leaves the hour to a later run, and does not delay other licenses.
-async fn settle_alone(run: &Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
+async fn try_settle(run: &Run<'_>, license: &License, hour: UsageHour, zeros: &[DimensionKey]) -> Settled {
     settle(run, license, hour, zeros).await.unwrap_or_else(|error| {
-        not_settled(run, &license.id, hour, &error);
-        Settled::Wait
+        log_unsettled(run, &license.id, hour, &error);
+        Settled::Incomplete
     })
 }
 
@@ -306,7 +304,7 @@ pub(crate) async fn zero_dimensions(
     license: &License,
     hour: UsageHour,
 ) -> Result<Vec<DimensionKey>, StoreError> {
-    if run.now >= window_of(hour) || !is_metered_in(license, hour) {
+    if run.now >= window_closes_of(hour) || !is_metered_in(license, hour) {
         return Ok(Vec::new());
     }
     let listing = run.store.listing(&license.product).await?;
@@ -340,23 +338,28 @@ async fn zero_records(
 /// to its flush.
 ///
 /// Returns the licenses of which something is still left.
-pub(crate) async fn look_at_late_hours(run: &Run<'_>) -> Result<BTreeSet<LicenseId>, StoreError> {
+pub(crate) async fn settle_late_hours(run: &Run<'_>) -> Result<BTreeSet<LicenseId>, StoreError> {
     let notes = try_join_all((0..SHARDS).map(|shard| run.store.dirty_hours(shard))).await?;
     let mut of_license: BTreeMap<LicenseId, Vec<Dirty>> = BTreeMap::new();
     for note in notes.into_iter().flatten().filter(|note| run.now >= note.hour.summed_from()) {
         of_license.entry(note.license.clone()).or_default().push(note);
     }
-    let looking = of_license.into_iter().map(|(license, notes)| look_again(run, license, notes).boxed()).collect();
+    let settling =
+        of_license.into_iter().map(|(license, notes)| settle_late_hours_of(run, license, notes).boxed()).collect();
     let mut left = BTreeSet::new();
-    for looked in together(AT_ONCE, looking).await {
-        left.extend(looked?);
+    for settled in run_concurrently(MAX_CONCURRENT_LICENSES, settling).await {
+        left.extend(settled?);
     }
     Ok(left)
 }
 
 /// Settles a license's late hours, oldest first, and deletes the notes of the settled ones. Returns the license if
 /// something of it is left.
-async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Result<Option<LicenseId>, StoreError> {
+async fn settle_late_hours_of(
+    run: &Run<'_>,
+    id: LicenseId,
+    mut notes: Vec<Dirty>,
+) -> Result<Option<LicenseId>, StoreError> {
     notes.sort_by_key(|note| note.hour);
     let Some(license) = run.store.license(&id).await?.filter(|license| license.flush_at.is_none()) else {
         return Ok(None);
@@ -366,15 +369,15 @@ async fn look_again(run: &Run<'_>, id: LicenseId, mut notes: Vec<Dirty>) -> Resu
         if run.closing_deadline_passed() {
             return Ok(Some(id));
         }
-        if all == Settled::Wait && note.hour.closes_month() && may_wait(run, note.hour) {
+        if all == Settled::Incomplete && note.hour.closes_month() && may_wait(run, note.hour) {
             // Usage that is left in earlier hours may have to be carried into this one.
             continue;
         }
-        let settled = settle_alone(run, &license, note.hour, &[]).await;
-        if settled == Settled::Done && run.now.duration_since(note.since) >= WRITTEN_BY_NOW {
+        let settled = try_settle(run, &license, note.hour, &[]).await;
+        if settled == Settled::Done && run.now.duration_since(note.since) >= WRITE_TIMEOUT {
             run.store.clear_dirty(&note).await?;
         }
         all = all.and(settled);
     }
-    Ok(Some(id).filter(|_| all == Settled::Wait))
+    Ok(Some(id).filter(|_| all == Settled::Incomplete))
 }

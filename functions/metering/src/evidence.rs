@@ -3,18 +3,17 @@
 //!
 //! It runs at the end of the run: no claimed record waits for it.
 
+use crate::run::{EvidenceOfRun, Run};
 use domain::errors::chain;
 use domain::evidence::EvidenceKind;
 use domain::ids::{LicenseId, ProductCode};
-use domain::metering::{HourlyRecord, RecordState, WINDOW};
+use domain::metering::{ACCEPTANCE_WINDOW, HourlyRecord, RecordState};
 use domain::time::UsageHour;
 use futures_util::future::{join_all, join3};
 use store::StoreError;
 
-use crate::run::{Left, Run};
-
-pub(crate) async fn leave(run: &Run<'_>) {
-    let Left { booked, closed } = run.take_left();
+pub(crate) async fn write(run: &Run<'_>) {
+    let EvidenceOfRun { booked, closed } = run.take_evidence();
     let accepted = booked.iter().map(|product| run.store.note_evidence(product, EvidenceKind::UsageAccepted));
     let ended = closed.iter().map(|(product, licenses)| note_ending(run, product, licenses));
     let outcomes = run.store.note_outcomes("metering", run.marketplace.take_outcomes());
@@ -27,7 +26,9 @@ async fn note_ending(run: &Run<'_>, product: &ProductCode, licenses: &[LicenseId
         match is_all_sent(run, license).await {
             Ok(true) => return run.store.note_evidence(product, EvidenceKind::EndingFlushed).await,
             Ok(false) => {}
-            Err(error) => tracing::warn!(%license, error = chain(&error), "its ending leaves no evidence"),
+            Err(error) => {
+                tracing::warn!(%license, error = chain(&error), "Failed to read whether all usage of an ended license is booked")
+            }
         }
     }
 }
@@ -35,7 +36,7 @@ async fn note_ending(run: &Run<'_>, product: &ProductCode, licenses: &[LicenseId
 /// Returns `true` if AWS has booked all usage of a license until its end.
 async fn is_all_sent(run: &Run<'_>, license: &LicenseId) -> Result<bool, StoreError> {
     let newest = UsageHour::of(run.now);
-    let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
+    let oldest = UsageHour::of(newest.start().checked_sub(ACCEPTANCE_WINDOW).unwrap_or(newest.start()));
     let records = run.store.records_between(license, (oldest, newest), None, 1000).await?.records;
     let is_sent =
         |record: &HourlyRecord| matches!(record.state, RecordState::Accepted { .. } | RecordState::Folded { .. });

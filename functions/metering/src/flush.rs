@@ -1,44 +1,43 @@
 //! Flushes ended licenses: once every instance of intake has observed the ending, immediately sums all usage that is
 //! left, so that it is sent within the 60 minutes that AWS allows; then closes the license.
 
+use crate::close::zero_dimensions;
+use crate::hour::{Settled, may_wait, settle};
+use crate::run::{Run, run_concurrently};
 use domain::errors::chain;
 use domain::ids::LicenseId;
 use domain::license::{License, State};
-use domain::metering::{CLOSING, CLOSING_PACE, HourlyRecord, RecordState, WINDOW};
+use domain::metering::{ACCEPTANCE_WINDOW, FINAL_RETRY_INTERVAL, FINAL_RETRY_PERIOD, HourlyRecord, RecordState};
 use domain::time::UsageHour;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use lambda::metrics::Metric;
 use store::StoreError;
 
-use crate::close::zero_dimensions;
-use crate::hour::{Settled, may_wait, settle};
-use crate::run::{Run, together};
-
 /// The number of hours of an ending license that are checked: as many as AWS accepts usage of, and the hour in which
 /// the license ended.
-const LOOK_BACK: usize = 27;
+const CHECKED_HOURS: usize = 27;
 
 /// The time after its end at which what is left of a license's usage is given up: AWS accepts none of it by then.
-const GIVES_UP: SignedDuration = SignedDuration::from_hours(25);
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(25);
 
 /// The time after which an ending license is checked again.
-const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+const CHECK_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
 /// The most licenses that are flushed at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_LICENSES: usize = 8;
 
 /// Sums what is left of the licenses whose flush is due. A failed license does not delay the others.
 pub(crate) async fn flush_ending_licenses(run: &Run<'_>) -> Result<(), StoreError> {
     let due = run.store.licenses_to_flush(run.now).await?;
-    together(AT_ONCE, due.iter().map(|id| flush_alone(run, id).boxed()).collect()).await;
+    run_concurrently(MAX_CONCURRENT_LICENSES, due.iter().map(|id| try_flush(run, id).boxed()).collect()).await;
     Ok(())
 }
 
-async fn flush_alone(run: &Run<'_>, license: &LicenseId) {
+async fn try_flush(run: &Run<'_>, license: &LicenseId) {
     if let Err(error) = flush_if_due(run, license).await {
         run.count(Metric::HoursNotSettled, 1);
-        tracing::error!(run = run.id, %license, error = chain(&error), "its last hours are looked at again");
+        tracing::error!(run = run.id, %license, error = chain(&error), "Failed to flush an ended license; the next run retries");
     }
 }
 
@@ -49,16 +48,16 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
     let Some((until, closes)) = ends.filter(|_| is_due) else { return Ok(()) };
     let settled = flush(run, &license, UsageHour::of(until)).await?;
     let now = run.now;
-    let is_closing = now < closes && closes.duration_since(now) <= CLOSING;
-    let gives_up = until.checked_add(GIVES_UP).unwrap_or(now);
-    let again = now.checked_add(if is_closing { CLOSING_PACE } else { AGAIN }).unwrap_or(now);
+    let is_closing = now < closes && closes.duration_since(now) <= FINAL_RETRY_PERIOD;
+    let gives_up = until.checked_add(GIVE_UP_AFTER).unwrap_or(now);
+    let again = now.checked_add(if is_closing { FINAL_RETRY_INTERVAL } else { CHECK_INTERVAL }).unwrap_or(now);
     let change = |row: Option<License>| {
         // A license that was in force again meanwhile has a different flush time, or none.
         let mut row = row.filter(|row| row.flush_at == license.flush_at)?;
         let is_closed = matches!(row.state_at(now), State::Ended { .. });
         row.flush_at = match settled {
-            Settled::Wait if now < gives_up => Some(again),
-            Settled::Done | Settled::Wait => Some(closes.max(again)).filter(|_| !is_closed),
+            Settled::Incomplete if now < gives_up => Some(again),
+            Settled::Done | Settled::Incomplete => Some(closes.max(again)).filter(|_| !is_closed),
         };
         Some(row.into())
     };
@@ -72,16 +71,16 @@ async fn flush_if_due(run: &Run<'_>, id: &LicenseId) -> Result<(), StoreError> {
 
 /// Returns `true` if there is time for another check before AWS accepts no more usage of an ended license.
 fn is_early(run: &Run<'_>, license: &License) -> bool {
-    license.final_hour_ends().is_some_and(|closes| closes.duration_since(run.now) > 3 * AGAIN)
+    license.final_hour_ends().is_some_and(|closes| closes.duration_since(run.now) > 3 * CHECK_INTERVAL)
 }
 
 /// Settles every hour of a license that holds usage which is in no record: first the hours after its end, then the
-/// hours with late usage, oldest first, and finally its last hour, which takes in the usage carried from the others.
+/// hours with late usage, oldest first, and finally its last hour, which bills the usage carried from the others.
 async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Settled, StoreError> {
     let newest = UsageHour::of(run.now).max(last);
     let (mut after, mut before) = (Vec::new(), Vec::new());
     let hours: Vec<UsageHour> =
-        std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(LOOK_BACK).collect();
+        std::iter::successors(Some(newest), |hour| Some(hour.previous())).take(CHECKED_HOURS).collect();
     let to_settle = run.store.hours_to_settle(&license.id, &hours).await?;
     for hour in hours {
         let has_usage = to_settle.contains(&hour);
@@ -94,22 +93,22 @@ async fn flush(run: &Run<'_>, license: &License, last: UsageHour) -> Result<Sett
     let mut all = Settled::Done;
     for hour in after.into_iter().chain(before.into_iter().rev()).chain([last]) {
         let takes_in_others = hour == last || hour.closes_month();
-        if all == Settled::Wait && takes_in_others && may_wait(run, hour) && is_early(run, license) {
+        if all == Settled::Incomplete && takes_in_others && may_wait(run, hour) && is_early(run, license) {
             // Usage that is left in earlier hours may have to be carried into this one.
             continue;
         }
         let zeros = if hour <= last { zero_dimensions(run, license, hour).await? } else { Vec::new() };
-        if settle(run, license, hour, &zeros).await? == Settled::Wait {
-            all = Settled::Wait;
+        if settle(run, license, hour, &zeros).await? == Settled::Incomplete {
+            all = Settled::Incomplete;
         }
     }
-    hurry(run, license, newest).await?;
+    mark_urgent(run, license, newest).await?;
     Ok(all)
 }
 
 /// Makes the records that were frozen before the license ended urgent and due immediately.
-async fn hurry(run: &Run<'_>, license: &License, newest: UsageHour) -> Result<(), StoreError> {
-    let oldest = UsageHour::of(newest.start().checked_sub(WINDOW).unwrap_or(newest.start()));
+async fn mark_urgent(run: &Run<'_>, license: &License, newest: UsageHour) -> Result<(), StoreError> {
+    let oldest = UsageHour::of(newest.start().checked_sub(ACCEPTANCE_WINDOW).unwrap_or(newest.start()));
     let records = run.store.records_between(&license.id, (oldest, newest), None, 1000).await?.records;
     let waiting = records.into_iter().filter(|record| record.state == RecordState::Sealed && !record.urgent);
     let changes: Vec<_> = waiting

@@ -3,37 +3,35 @@
 //! This is the one procedure by which an hour is closed, swept, checked again and flushed. It takes the difference
 //! between what the hour holds and what its records stand for, so repeating it changes nothing.
 
-use std::collections::BTreeMap;
-
+use crate::overage;
+use crate::run::Run;
 use domain::ids::{DimensionKey, LicenseId};
 use domain::ledger::HourSum;
 use domain::license::License;
-use domain::metering::{HourlyRecord, RecordName, RecordState, window_of};
+use domain::metering::{HourlyRecord, RecordName, RecordState, window_closes_of};
 use domain::time::UsageHour;
-use domain::usage::{LARGEST, Quantity, carry_target};
+use domain::usage::{MAX_QUANTITY, Quantity, carry_target};
 use jiff::SignedDuration;
 use lambda::metrics::Metric;
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 use store::{Carry, Note, NoteKind, Origin, StoreError};
-
-use crate::overage;
-use crate::run::Run;
 
 /// The time before AWS's window closes from which usage without a record is carried to a later hour, if AWS accepts one
 /// for longer.
-const TOO_SHORT: SignedDuration = SignedDuration::from_mins(60);
+const CARRY_BEFORE_CLOSE: SignedDuration = SignedDuration::from_mins(60);
 
 /// The time before AWS's window for a month closes at which the month's last hour is summed, even if usage is missing
 /// in it.
-const LAST_CHANCE: SignedDuration = SignedDuration::from_mins(8);
+const SUM_BEFORE_CLOSE: SignedDuration = SignedDuration::from_mins(8);
 
 /// The result of settling an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// Nothing is left for a later run: every unit is in a record, on its way to one, or named by a problem.
+    /// Nothing is left for a later run: every unit is in a record, carried to one, or named by a problem.
     Done,
     /// Something is left for a later run.
-    Wait,
+    Incomplete,
 }
 
 impl Settled {
@@ -61,7 +59,7 @@ pub(crate) async fn settle(
     }
     let (records, rest) = new_records(run, license, hour, sums).await?;
     let is_there = freeze(run, &records).await?;
-    let raced = if is_there.is_empty() { Settled::Done } else { Settled::Wait };
+    let raced = if is_there.is_empty() { Settled::Done } else { Settled::Incomplete };
     Ok(settled.and(rest).and(raced))
 }
 
@@ -75,7 +73,7 @@ pub(crate) async fn sums_of_hour(run: &Run<'_>, license: &LicenseId, hour: Usage
             if run.store.list_contested(&about, contested).await? {
                 run.count(Metric::UsageConflict, 1);
                 let (run, key) = (run.id.as_str(), contested.key.as_str());
-                tracing::error!(run, %license, %hour, %dimension, key, "One key and revision has several contents");
+                tracing::error!(run, %license, %hour, %dimension, key, "Found several contents under one key and revision");
             }
         }
     }
@@ -116,7 +114,7 @@ fn destination(run: &Run<'_>, license: &License, hour: UsageHour) -> Destination
     // A license that ended before it was ever in force: its first hour is the one from which it was to be metered.
     let begun = license.metered_since().map(UsageHour::of).or(license.metered_from.filter(|_| has_ended));
     let Some(begun) = begun else {
-        let too_late = run.now >= window_of(hour);
+        let too_late = run.now >= window_closes_of(hour);
         return match (has_ended, too_late) {
             (true, _) => Destination::Here,
             (false, true) => Destination::TooLate,
@@ -144,24 +142,24 @@ pub(crate) async fn new_records(
 ) -> Result<(Vec<HourlyRecord>, Settled), StoreError> {
     let destination = destination(run, license, hour);
     if sums.is_empty() || destination == Destination::Waiting {
-        return Ok((Vec::new(), if destination == Destination::Waiting { Settled::Wait } else { Settled::Done }));
+        return Ok((Vec::new(), if destination == Destination::Waiting { Settled::Incomplete } else { Settled::Done }));
     }
     let listing = run.store.listing(&license.product).await?;
     let (mut records, mut settled) = (Vec::new(), Settled::Done);
     for (dimension, sum) in sums {
         let record = HourlyRecord::freeze(license, hour, dimension, &sum, run.now);
-        if let Some(into) = elsewhere(run, license, &record, destination, sum.amount).await? {
+        if let Some(into) = carry_destination(run, license, &record, destination, sum.amount).await? {
             settled = settled.and(fold(run, record, &sum, into).await?);
         } else if matches!(destination, Destination::In(_)) && sum.amount.is_zero() {
             // There is nothing to bill before or after the license's time.
         } else if destination == Destination::TooLate {
             run.problem(Metric::RecordsExpired, &record.name, "the license was not active in time");
-            records.push(record.become_at(RecordState::Expired, run.now));
-            settled = settled.and(settled_by_record(&sum));
+            records.push(record.with_state_at(RecordState::Expired, run.now));
+            settled = settled.and(settled_by_first_record(&sum));
         } else if let Some(of) = listing.as_ref().and_then(|listing| overage::of(listing, &record.name.dimension)) {
             settled = settled.and(overage::freeze(run, license, record, &sum, of).await?);
         } else {
-            settled = settled.and(settled_by_record(&sum));
+            settled = settled.and(settled_by_first_record(&sum));
             records.push(record);
         }
     }
@@ -172,14 +170,14 @@ pub(crate) async fn new_records(
 }
 
 /// Returns [`Settled::Done`] if the first record of a dimension holds all of an hour's sum. A record is capped at
-/// [`LARGEST`]; a later run carries the rest, or names it as a problem.
-fn settled_by_record(sum: &HourSum) -> Settled {
-    if sum.amount > LARGEST { Settled::Wait } else { Settled::Done }
+/// [`MAX_QUANTITY`]; a later run carries the rest, or names it as a problem.
+fn settled_by_first_record(sum: &HourSum) -> Settled {
+    if sum.amount > MAX_QUANTITY { Settled::Incomplete } else { Settled::Done }
 }
 
-/// Returns the hour whose record takes in usage that has no record in its own hour: the hour where it belongs, or a
+/// Returns the hour whose record bills usage that has no record in its own hour: the hour where it belongs, or a
 /// running one if AWS's window for its own hour is about to close. `None` if the usage stays in its own hour.
-async fn elsewhere(
+async fn carry_destination(
     run: &Run<'_>,
     license: &License,
     record: &HourlyRecord,
@@ -194,24 +192,24 @@ async fn elsewhere(
             // Usage after a license's end is not carried into another hour after that end: it would be carried on
             // endlessly. If the license's last hour has a record already, the usage stays where it is, and AWS decides
             // if it accepts it.
-            let home = home(run, license, &record.name, Some(into)).await?;
-            Ok(home.filter(|home| record.name.hour < into || *home <= into))
+            let first_open_hour = first_open_hour(run, license, &record.name, Some(into)).await?;
+            Ok(first_open_hour.filter(|first_open_hour| record.name.hour < into || *first_open_hour <= into))
         }
-        Destination::Here if record.window_closes().duration_since(run.now) < TOO_SHORT => {
+        Destination::Here if record.window_closes().duration_since(run.now) < CARRY_BEFORE_CLOSE => {
             if overage::unknown(run, license, &record.name).await?.is_some() {
                 // It expires in its own hour: in a later hour it would only wait longer.
                 return Ok(None);
             }
-            let home = home(run, license, &record.name, None).await?;
-            Ok(home.filter(|into| window_of(*into) > record.window_closes()))
+            let first_open_hour = first_open_hour(run, license, &record.name, None).await?;
+            Ok(first_open_hour.filter(|into| window_closes_of(*into) > record.window_closes()))
         }
         Destination::Here | Destination::Waiting | Destination::TooLate => Ok(None),
     }
 }
 
-/// Returns `true` if a month's last hour may still wait for the earlier hours whose usage it takes in.
+/// Returns `true` if a month's last hour may still wait for the earlier hours whose usage it bills.
 pub(crate) fn may_wait(run: &Run<'_>, hour: UsageHour) -> bool {
-    hour.month().window_closes().duration_since(run.now) > LAST_CHANCE
+    hour.month().window_closes().duration_since(run.now) > SUM_BEFORE_CLOSE
 }
 
 /// Carries all of an hour's usage of a dimension to another hour; a record of 0 names that hour.
@@ -220,14 +218,14 @@ async fn fold(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, into: UsageHou
         quantity: Quantity::ZERO,
         allocations: Vec::new(),
         carried: sum.amount,
-        ..record.become_at(RecordState::Folded { into }, run.now)
+        ..record.with_state_at(RecordState::Folded { into }, run.now)
     };
     carry_once(run, Carry { origin: Origin::New(&record), amount: sum.clone(), target: into }).await
 }
 
 /// Carries the usage that an hour holds beyond its record, or writes a note about it.
 async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &HourSum) -> Result<Settled, StoreError> {
-    let difference = sum.amount - record.stands_for();
+    let difference = sum.amount - record.accounted_amount();
     if difference.is_zero() {
         return Ok(Settled::Done);
     }
@@ -237,7 +235,7 @@ async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &Ho
     let unknown = overage::unknown(run, license, &record.name).await?;
     // In a later hour the usage of a license that is not in force would only expire a day later.
     let may_move = unknown.is_none() && destination(run, license, record.name.hour) != Destination::TooLate;
-    let into = if may_move { home(run, license, &record.name, None).await? } else { None };
+    let into = if may_move { first_open_hour(run, license, &record.name, None).await? } else { None };
     if let Some(into) = into {
         let amount = sum.beyond(record, difference);
         return carry_once(run, Carry { origin: Origin::Frozen(record), amount, target: into }).await;
@@ -247,18 +245,18 @@ async fn carry(run: &Run<'_>, license: &License, record: &HourlyRecord, sum: &Ho
     let closes = if unknown.is_some() { record.window_closes() } else { record.name.hour.month().window_closes() };
     if run.now < closes {
         note(run, &record.name, Some(record), unknown.unwrap_or(NoteKind::Uncarried), difference).await?;
-        return Ok(Settled::Wait);
+        return Ok(Settled::Incomplete);
     }
     note(run, &record.name, Some(record), NoteKind::Uncarried, difference).await
 }
 
 async fn carry_once(run: &Run<'_>, carry: Carry<'_>) -> Result<Settled, StoreError> {
     if !run.store.carry(&carry).await? {
-        return Ok(Settled::Wait);
+        return Ok(Settled::Incomplete);
     }
     run.count(Metric::UsageCarried, 1);
     let RecordName { license, hour, dimension } = carry.origin.name();
-    tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "carried");
+    tracing::info!(run = run.id, %license, %hour, %dimension, amount = %carry.amount.amount, into = %carry.target, "Carried usage to another hour");
     Ok(Settled::Done)
 }
 
@@ -273,13 +271,13 @@ pub(crate) async fn note(
 ) -> Result<Settled, StoreError> {
     let note = Note { about: about.clone(), note: kind, amount, since: run.now, contested: None };
     if !run.store.write_note(&note, record).await? {
-        return Ok(Settled::Wait);
+        return Ok(Settled::Incomplete);
     }
     let (metric, reason) = match kind {
-        NoteKind::Overbilled => (Metric::UsageOverbilled, "more is in records than the hour holds"),
-        NoteKind::Uncarried => (Metric::UsageUncarried, "nothing that is still to be sent can take it"),
+        NoteKind::Overbilled => (Metric::UsageOverbilled, "the records hold more than the hour"),
+        NoteKind::Uncarried => (Metric::UsageUncarried, "no record that is still to be sent can hold it"),
         NoteKind::PeriodUnknown => (Metric::UsageHeld, "the start of its agreement is not known"),
-        NoteKind::IncludedUnknown => (Metric::UsageHeld, "what the contract includes is not known"),
+        NoteKind::IncludedUnknown => (Metric::UsageHeld, "the quantity that the contract includes is not known"),
         NoteKind::KeyReused => (Metric::UsageConflict, "one key and revision has several contents"),
     };
     run.problem(metric, about, reason);
@@ -290,7 +288,7 @@ pub(crate) async fn note(
 /// order: the preferred one; the last hour of a license that is being flushed, or of the month if the license ends in
 /// the next; the hour to which late usage is carried; the last hour of the month, if it has started. No candidate lies
 /// after the end of the license: AWS would refuse it.
-async fn home(
+async fn first_open_hour(
     run: &Run<'_>,
     license: &License,
     name: &RecordName,

@@ -9,9 +9,9 @@
 mod call;
 mod close;
 mod evidence;
+mod final_retries;
 mod flush;
 mod hour;
-mod last_chance;
 mod moves;
 mod overage;
 mod pause;
@@ -44,7 +44,7 @@ pub struct Mode {
     /// Set if nothing is sent: records end as `dry_run`, and later runs do not send them either.
     pub dry_run: bool,
     /// The time from one call of BatchMeterUsage to the next: AWS accepts 10 calls a second per account and region.
-    pub pace: Duration,
+    pub call_interval: Duration,
     /// The parts of a run to do.
     pub parts: Parts,
 }
@@ -62,7 +62,7 @@ pub enum Parts {
 
 impl Default for Mode {
     fn default() -> Self {
-        Self { dry_run: false, pace: Duration::from_millis(100), parts: Parts::All }
+        Self { dry_run: false, call_interval: Duration::from_millis(100), parts: Parts::All }
     }
 }
 
@@ -73,7 +73,7 @@ impl Metering {
         Self {
             store: Store::new(config, table, clock),
             marketplace: Marketplace::new(config),
-            metrics: Metrics::unread(),
+            metrics: Metrics::discarded(),
             mode: Mode::default(),
         }
     }
@@ -90,23 +90,23 @@ impl Metering {
         Self { mode, ..self }
     }
 
-    /// Runs once, within a time limit. [`Report::again_at`] is set if another run must follow immediately; see
+    /// Runs once, within a time limit. [`Report::next_run_at`] is set if another run must follow immediately; see
     /// [`invoke`](Self::invoke).
     ///
     /// # Errors
     ///
     /// Fails when the table does not answer. What was done stays done, and the next run continues from there.
     pub async fn run(&self, time_limit: Duration) -> Result<Report, StoreError> {
-        let run = Run::begin(&self.store, &self.marketplace, self.mode, time_limit);
+        let run = Run::start(&self.store, &self.marketplace, self.mode, time_limit);
         let done = all_parts(&run).await;
-        evidence::leave(&run).await;
+        evidence::write(&run).await;
         if done.is_ok() {
             self.store.note_run("metering").await;
         }
         let sends = !self.mode.dry_run && self.mode.parts != Parts::Closing;
-        let again_at = if sends && done.is_ok() { last_chance::next_run(&run).await? } else { None };
+        let next_run_at = if sends && done.is_ok() { final_retries::next_run(&run).await? } else { None };
         let report = run.end(&self.metrics, done).await?;
-        Ok(Report { again_at, ..report })
+        Ok(Report { next_run_at, ..report })
     }
 }
 
@@ -121,6 +121,6 @@ async fn close_all(run: &Run<'_>) -> Result<(), StoreError> {
     // Endings come first: AWS accepts usage of an ended license for one hour only.
     flush::flush_ending_licenses(run).await?;
     moves::move_licenses(run).await?;
-    let unsettled = close::look_at_late_hours(run).await?;
+    let unsettled = close::settle_late_hours(run).await?;
     close::close_hours(run, &unsettled).await
 }

@@ -1,5 +1,7 @@
 //! Contracts with consumption: the record of an overage bills only the usage that the contract does not include.
 
+use crate::hour::{Settled, note};
+use crate::run::{AgreementStart, Run};
 use domain::errors::chain;
 use domain::ids::{AgreementId, DimensionKey};
 use domain::ledger::HourSum;
@@ -8,16 +10,13 @@ use domain::listing::Listing;
 use domain::metering::{HourlyRecord, RecordName, RecordState};
 use domain::overage::Overage;
 use domain::time::UsageHour;
-use domain::usage::LARGEST;
+use domain::usage::MAX_QUANTITY;
 use lambda::metrics::Metric;
 use rust_decimal::Decimal;
 use store::{NoteKind, StoreError};
 
-use crate::hour::{Settled, note};
-use crate::run::{Began, Run};
-
 /// The most agreements that are followed back to find the one that an hour belongs to.
-const LONGEST_CHAIN: usize = 50;
+const MAX_AGREEMENT_CHAIN: usize = 50;
 
 /// Returns the entitled dimension whose overage the given dimension is; `None` if it is no overage.
 pub(crate) fn of<'l>(listing: &'l Listing, dimension: &DimensionKey) -> Option<&'l DimensionKey> {
@@ -51,12 +50,12 @@ pub(crate) async fn freeze(
     let mut record = HourlyRecord { counted: Some(consumed.counted), ..record };
     record.bill(sum, consumed.quantity);
     if !run.store.freeze_overage(&record, Some(&overage)).await? {
-        return Ok(Settled::Wait);
+        return Ok(Settled::Incomplete);
     }
     run.count(Metric::RecordsFrozen, 1);
     run.count(Metric::AllocationsFolded, record.folded_allocations);
     // The next settlement of the hour carries the usage that the record could not hold.
-    Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Wait })
+    Ok(if consumed.counted == sum.amount { Settled::Done } else { Settled::Incomplete })
 }
 
 /// Returns what is not known yet about the billing of an hour's usage; `None` if all is known or the dimension is no
@@ -101,20 +100,20 @@ async fn wait(run: &Run<'_>, record: HourlyRecord, sum: &HourSum, kind: NoteKind
     }
     if run.now < record.window_closes() {
         note(run, &record.name, None, kind, sum.amount).await?;
-        return Ok(Settled::Wait);
+        return Ok(Settled::Incomplete);
     }
-    run.problem(Metric::RecordsExpired, &record.name, "what is billed of it was not known in time");
-    let is_frozen = run.store.freeze_overage(&record.become_at(RecordState::Expired, run.now), None).await?;
+    run.problem(Metric::RecordsExpired, &record.name, "the billed quantity was not known in time");
+    let is_frozen = run.store.freeze_overage(&record.with_state_at(RecordState::Expired, run.now), None).await?;
     // The next settlement of the hour handles the usage that the record cannot hold.
-    Ok(if is_frozen && sum.amount <= LARGEST { Settled::Done } else { Settled::Wait })
+    Ok(if is_frozen && sum.amount <= MAX_QUANTITY { Settled::Done } else { Settled::Incomplete })
 }
 
 /// Finds the agreement in whose period an hour lies: the license's, or one that it renewed. `None` if the license has
-/// no agreement, while a start is not known, or if the hour is further back than [`LONGEST_CHAIN`] agreements.
+/// no agreement, while a start is not known, or if the hour is further back than [`MAX_AGREEMENT_CHAIN`] agreements.
 async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Option<Period>, StoreError> {
     let Some(current) = license.agreement() else { return Ok(None) };
     let mut agreement = current.clone();
-    for _ in 0..LONGEST_CHAIN {
+    for _ in 0..MAX_AGREEMENT_CHAIN {
         let Some((starts_at, previous)) = start(run, &agreement).await? else { return Ok(None) };
         match previous {
             Some(previous) if hour < UsageHour::of(starts_at) => agreement = previous,
@@ -128,16 +127,16 @@ async fn period(run: &Run<'_>, license: &License, hour: UsageHour) -> Result<Opt
 }
 
 /// Returns the start of an agreement, and the agreement that it renewed. Asks AWS if no event named the start.
-async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, StoreError> {
-    if let Some(began) = run.remembered(id) {
+async fn start(run: &Run<'_>, id: &AgreementId) -> Result<Option<AgreementStart>, StoreError> {
+    if let Some(began) = run.known_start(id) {
         return Ok(began);
     }
     let began = find_start(run, id).await?;
-    run.remember(id, began.clone());
+    run.set_known_start(id, began.clone());
     Ok(began)
 }
 
-async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, StoreError> {
+async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<AgreementStart>, StoreError> {
     let known = run.store.agreement(id).await?;
     if let Some(agreement) = &known
         && let Some(start) = agreement.starts_at
@@ -148,11 +147,11 @@ async fn find_start(run: &Run<'_>, id: &AgreementId) -> Result<Option<Began>, St
         Ok(Some(start)) => start,
         Ok(None) => return Ok(None),
         Err(error) => {
-            tracing::warn!(run = run.id, agreement = %id, error = chain(&error), "AWS does not say when it began");
+            tracing::warn!(run = run.id, agreement = %id, error = chain(&error), "Failed to read the start of an agreement");
             return Ok(None);
         }
     };
-    let agreement = run.store.change_agreement(id, |agreement| agreement.know_start(start)).await?;
+    let agreement = run.store.change_agreement(id, |agreement| agreement.apply_start(start)).await?;
     Ok(agreement.starts_at.map(|start| (start, agreement.previous)))
 }
 

@@ -9,14 +9,14 @@ use store::{Pause, StoreError};
 use crate::run::Run;
 
 /// The most records that a run sends as probes of one pause, each of another license.
-const PROBES: usize = 3;
+const MAX_PROBES: usize = 3;
 
 /// The state of a product in one run.
 #[derive(Debug, Default)]
 pub(crate) struct ProductState {
     pauses: Vec<Probed>,
     /// Set if AWS has booked a record of the product in this run: its rejections are then not the product's fault.
-    pub(crate) gets_through: bool,
+    pub(crate) has_booking: bool,
     /// Single records that AWS has rejected, kept until it is known if AWS books any record of the product.
     pub(crate) rejected: Vec<(HourlyRecord, Rejection)>,
 }
@@ -32,27 +32,28 @@ struct Probed {
 }
 
 impl Probed {
-    fn holds_back(&self, dimension: &DimensionKey) -> bool {
+    fn applies_to(&self, dimension: &DimensionKey) -> bool {
         self.pause.dimension.as_ref().is_none_or(|paused| paused == dimension)
     }
 }
 
 impl ProductState {
     pub(crate) fn with(pauses: Vec<Pause>) -> Self {
-        let pauses = pauses.into_iter().map(|pause| Probed { pause, left: PROBES, tried: HashSet::new() }).collect();
+        let pauses =
+            pauses.into_iter().map(|pause| Probed { pause, left: MAX_PROBES, tried: HashSet::new() }).collect();
         Self { pauses, ..Self::default() }
     }
 
     /// Returns `true` if records of a dimension have to wait.
-    pub(crate) fn holds_back(&self, dimension: &DimensionKey) -> bool {
-        self.pauses.iter().any(|probed| probed.holds_back(dimension))
+    pub(crate) fn is_paused(&self, dimension: &DimensionKey) -> bool {
+        self.pauses.iter().any(|probed| probed.applies_to(dimension))
     }
 
     /// Removes the next probe from the records, and returns it with the pause that it probes. The record with the
     /// fewest attempts comes first, so that a record that is rejected for a fault of its own is not always the probe.
     pub(crate) fn next_probe(&mut self, records: &mut Vec<HourlyRecord>) -> Option<(Pause, HourlyRecord)> {
         for probed in self.pauses.iter_mut().filter(|probed| probed.left > 0) {
-            let candidates = records.iter().enumerate().filter(|(_, record)| probed.holds_back(&record.name.dimension));
+            let candidates = records.iter().enumerate().filter(|(_, record)| probed.applies_to(&record.name.dimension));
             let fresh = candidates.filter(|(_, record)| !probed.tried.contains(&record.name.license));
             if let Some((place, _)) = fresh.min_by_key(|(_, record)| record.attempts) {
                 let record = records.remove(place);
@@ -82,14 +83,14 @@ impl ProductState {
         }
         let pause = Pause { product: product.clone(), dimension, reason: reason.to_owned(), since: run.now };
         let dimension = pause.dimension.as_ref().map(DimensionKey::as_str);
-        tracing::error!(run = run.id, %product, dimension, reason, "paused: a person must mend it");
+        tracing::error!(run = run.id, %product, dimension, reason, "Paused a product or dimension; an operator must fix the reason");
         run.store.pause(&pause).await?;
         self.pauses.push(Probed { pause, left: 0, tried: HashSet::new() });
         Ok(())
     }
 
     /// Pauses the product if AWS has rejected records of several of its licenses and booked none.
-    pub(crate) async fn pause_if_nothing_gets_through(
+    pub(crate) async fn pause_if_nothing_is_booked(
         &mut self,
         run: &Run<'_>,
         product: &ProductCode,
@@ -97,7 +98,7 @@ impl ProductState {
         let licenses: BTreeSet<_> = self.rejected.iter().map(|(record, _)| &record.name.license).collect();
         let reason = self.rejected.first().map(|(_, rejection)| rejection.code().to_owned());
         match reason {
-            Some(reason) if licenses.len() > 1 && !self.gets_through => self.pause(run, product, None, &reason).await,
+            Some(reason) if licenses.len() > 1 && !self.has_booking => self.pause(run, product, None, &reason).await,
             _ => Ok(()),
         }
     }

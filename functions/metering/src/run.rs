@@ -27,13 +27,13 @@ use crate::Mode;
 const RESERVE: Duration = Duration::from_secs(40);
 
 /// The time before a month's window closes from which a pending record of the month needs an operator.
-const CLOSES_SOON: SignedDuration = SignedDuration::from_mins(10);
+const CLOSES_SOON_PERIOD: SignedDuration = SignedDuration::from_mins(10);
 
 /// The most closed licenses of a product that a run remembers.
-const MOST_CLOSED: usize = 5;
+const MAX_REMEMBERED_LICENSES: usize = 5;
 
 /// The time that measuring the backlog may take.
-const MEASURING: Duration = Duration::from_secs(10);
+const BACKLOG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One run.
 pub(crate) struct Run<'a> {
@@ -49,16 +49,16 @@ pub(crate) struct Run<'a> {
     closes_until: Instant,
     counted: Mutex<BTreeMap<Metric, u64>>,
     sent: Mutex<u64>,
-    left: Mutex<Left>,
+    evidence: Mutex<EvidenceOfRun>,
     /// Set if something was left for lack of time.
-    was_short: AtomicBool,
+    ran_out_of_time: AtomicBool,
     /// The start of each agreement that was looked up, as far as it is known.
-    starts: Mutex<BTreeMap<AgreementId, Option<Began>>>,
+    starts: Mutex<BTreeMap<AgreementId, Option<AgreementStart>>>,
 }
 
 /// The results of a run that are evidence.
 #[derive(Debug, Default)]
-pub(crate) struct Left {
+pub(crate) struct EvidenceOfRun {
     /// The products of which AWS has booked something.
     pub(crate) booked: BTreeSet<ProductCode>,
     /// Some of the licenses that were closed, by product.
@@ -66,7 +66,7 @@ pub(crate) struct Left {
 }
 
 /// The start of an agreement, and the agreement that it renewed.
-pub(crate) type Began = (Timestamp, Option<AgreementId>);
+pub(crate) type AgreementStart = (Timestamp, Option<AgreementId>);
 
 /// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -89,7 +89,7 @@ pub struct Report {
     pub dry_run: bool,
     /// The time of the run that must follow this one, because AWS accepts something for a few more minutes only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub again_at: Option<Timestamp>,
+    pub next_run_at: Option<Timestamp>,
 }
 
 impl Report {
@@ -103,12 +103,12 @@ impl Report {
         self.problems += next.problems;
         self.unfinished = next.unfinished;
         self.dry_run = next.dry_run;
-        self.again_at = next.again_at;
+        self.next_run_at = next.next_run_at;
     }
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn begin(store: &'a Store, marketplace: &'a Marketplace, mode: Mode, time_limit: Duration) -> Self {
+    pub(crate) fn start(store: &'a Store, marketplace: &'a Marketplace, mode: Mode, time_limit: Duration) -> Self {
         let began = Instant::now();
         Self {
             store,
@@ -120,8 +120,8 @@ impl<'a> Run<'a> {
             closes_until: began + time_limit / 2,
             counted: Mutex::default(),
             sent: Mutex::default(),
-            left: Mutex::default(),
-            was_short: AtomicBool::new(false),
+            evidence: Mutex::default(),
+            ran_out_of_time: AtomicBool::new(false),
             starts: Mutex::default(),
         }
     }
@@ -134,22 +134,22 @@ impl<'a> Run<'a> {
 
     /// Returns `true` if nothing new may be started. To be called only while something is left: `true` marks the run as
     /// unfinished.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_out_of_time(&self) -> bool {
         self.is_past(self.until)
     }
 
     fn is_past(&self, moment: Instant) -> bool {
         let is_past = Instant::now() >= moment;
-        self.was_short.fetch_or(is_past, Ordering::Relaxed);
+        self.ran_out_of_time.fetch_or(is_past, Ordering::Relaxed);
         is_past
     }
 
     /// Returns the remembered start of an agreement; `None` if this run has not looked it up yet.
-    pub(crate) fn remembered(&self, agreement: &AgreementId) -> Option<Option<Began>> {
+    pub(crate) fn known_start(&self, agreement: &AgreementId) -> Option<Option<AgreementStart>> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).get(agreement).cloned()
     }
 
-    pub(crate) fn remember(&self, agreement: &AgreementId, began: Option<Began>) {
+    pub(crate) fn set_known_start(&self, agreement: &AgreementId, began: Option<AgreementStart>) {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).insert(agreement.clone(), began);
     }
 
@@ -170,20 +170,20 @@ impl<'a> Run<'a> {
 
     /// Notes that AWS has booked something of a product.
     pub(crate) fn booked(&self, product: &ProductCode) {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).booked.insert(product.clone());
+        self.evidence.lock().unwrap_or_else(PoisonError::into_inner).booked.insert(product.clone());
     }
 
     /// Notes that an ended license is closed.
     pub(crate) fn closed(&self, license: License) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_product = left.closed.entry(license.product).or_default();
-        if of_product.len() < MOST_CLOSED {
+        let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_product = evidence.closed.entry(license.product).or_default();
+        if of_product.len() < MAX_REMEMBERED_LICENSES {
             of_product.push(license.id);
         }
     }
 
-    pub(crate) fn take_left(&self) -> Left {
-        std::mem::take(&mut self.left.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn take_evidence(&self) -> EvidenceOfRun {
+        std::mem::take(&mut self.evidence.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts a problem that needs an operator, and logs it.
@@ -191,27 +191,27 @@ impl<'a> Run<'a> {
         self.count(metric, 1);
         let RecordName { license, hour, dimension } = about;
         let (run, problem) = (self.id.as_str(), metric.name());
-        tracing::error!(run, %license, %hour, %dimension, problem, reason, "a person must look at it");
+        tracing::error!(run, %license, %hour, %dimension, problem, reason, "Found a problem that an operator must resolve");
     }
 
     /// Ends the run: writes its metrics and logs its report, also if it ended with an error.
     pub(crate) async fn end(self, metrics: &Metrics, done: Result<(), StoreError>) -> Result<Report, StoreError> {
-        let unfinished = self.was_short.load(Ordering::Relaxed) || Instant::now() >= self.until;
+        let unfinished = self.ran_out_of_time.load(Ordering::Relaxed) || Instant::now() >= self.until;
         let mut values = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // A metric with an alarm is written in every run, so that the alarm can return to OK.
-        for metric in ALARMED {
+        for metric in ALARM_METRICS {
             values.entry(metric).or_default();
         }
         values.insert(Metric::RunsUnfinished, u64::from(unfinished));
         values.insert(Metric::RunsCompleted, u64::from(done.is_ok()));
         values.insert(Metric::RunsFailed, u64::from(done.is_err()));
         metrics.write(self.now, &values);
-        if metrics.are_read() {
+        if metrics.is_enabled() {
             // This reads the table, which may take the rest of the time: the counts are written already.
-            match tokio::time::timeout(MEASURING, self.backlog()).await {
+            match tokio::time::timeout(BACKLOG_TIMEOUT, self.backlog()).await {
                 Ok(Ok(backlog)) => metrics.write(self.now, &backlog),
-                Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "the backlog was not measured"),
-                Err(_) => tracing::warn!(run = self.id, "the backlog is too large to be measured"),
+                Ok(Err(error)) => tracing::warn!(run = self.id, error = chain(&error), "Failed to measure the backlog"),
+                Err(_) => tracing::warn!(run = self.id, "Failed to measure the backlog in time"),
             }
         }
         let value = |metric: Metric| values.get(&metric).copied().unwrap_or_default();
@@ -221,18 +221,18 @@ impl<'a> Run<'a> {
             calls: value(Metric::MeteringCalls),
             sent: *self.sent.lock().unwrap_or_else(PoisonError::into_inner),
             accepted: value(Metric::RecordsAccepted),
-            problems: PROBLEMS.into_iter().map(value).sum(),
+            problems: PROBLEM_METRICS.into_iter().map(value).sum(),
             unfinished,
             dry_run: self.mode.dry_run,
-            again_at: None,
+            next_run_at: None,
         };
         match done {
             Ok(()) => {
-                tracing::info!(run = self.id, ?report, "a run is done");
+                tracing::info!(run = self.id, ?report, "Finished a run");
                 Ok(report)
             }
             Err(error) => {
-                tracing::error!(run = self.id, ?report, error = chain(&error), "a run has failed");
+                tracing::error!(run = self.id, ?report, error = chain(&error), "A run failed");
                 Err(error)
             }
         }
@@ -250,16 +250,17 @@ impl<'a> Run<'a> {
             u64::try_from(age).unwrap_or_default()
         };
         let oldest = of_hour.first_key_value().map(|(hour, _)| hour.start());
-        let closes_soon = |hour: &UsageHour| hour.month().window_closes().duration_since(self.now) <= CLOSES_SOON;
+        let closes_soon =
+            |hour: &UsageHour| hour.month().window_closes().duration_since(self.now) <= CLOSES_SOON_PERIOD;
         let held = shards.iter().map(|pending| pending.held).sum();
         let urgent: BTreeSet<LicenseId> = shards.into_iter().flat_map(|pending| pending.urgent).collect();
-        let over = self.store.licenses(&urgent.into_iter().collect::<Vec<_>>()).await?;
+        let ended = self.store.licenses(&urgent.into_iter().collect::<Vec<_>>()).await?;
         let paused = self.store.problems(Some(ProblemKind::Paused), None, 1000).await?;
         Ok(BTreeMap::from([
             (Metric::RecordsPending, of_hour.values().sum()),
             (Metric::RecordsHeld, held),
             (Metric::OldestPendingAge, age(oldest)),
-            (Metric::EndingPendingAge, age(over.iter().filter_map(License::usage_until).min())),
+            (Metric::EndingPendingAge, age(ended.iter().filter_map(License::usage_until).min())),
             (
                 Metric::OldMonthPending,
                 of_hour.iter().filter(|(hour, _)| closes_soon(hour)).map(|(_, count)| count).sum(),
@@ -269,13 +270,13 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Awaits futures, `at_once` of them at a time, and returns their results in no particular order.
-pub(crate) async fn together<T>(at_once: usize, futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
-    stream::iter(futures).buffer_unordered(at_once).collect().await
+/// Awaits futures, `max_concurrency` of them at a time, and returns their results in no particular order.
+pub(crate) async fn run_concurrently<T>(max_concurrency: usize, futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    stream::iter(futures).buffer_unordered(max_concurrency).collect().await
 }
 
 /// The metrics of problems that need an operator.
-const PROBLEMS: [Metric; 6] = [
+const PROBLEM_METRICS: [Metric; 6] = [
     Metric::RecordsConflict,
     Metric::RecordsRefused,
     Metric::RecordsExpired,
@@ -285,7 +286,7 @@ const PROBLEMS: [Metric; 6] = [
 ];
 
 /// The metrics of a run that have an alarm.
-const ALARMED: [Metric; 12] = [
+const ALARM_METRICS: [Metric; 12] = [
     Metric::RecordsAccepted,
     Metric::RecordsConflict,
     Metric::RecordsRefused,
@@ -295,7 +296,7 @@ const ALARMED: [Metric; 12] = [
     Metric::UsageUncarried,
     Metric::UsageHeld,
     Metric::HoursNotSettled,
-    Metric::ClosingBehind,
+    Metric::ClosingDelay,
     Metric::RecordsUnreadable,
     Metric::MeteringThrottles,
 ];

@@ -18,20 +18,20 @@ use lambda::metrics::Metric;
 use store::keys::{Rank, SHARDS};
 use store::{IndexKey, StoreError};
 
-use crate::call::{Answered, Pace, again, attempt, count, settled};
+use crate::call::{Answered, RateLimiter, attempt, count, retry, with_outcome};
 use crate::pause::ProductState;
 use crate::run::Run;
 
 /// The most calls in flight: enough for AWS's 10 calls a second if one takes a second and a half.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_CALLS: usize = 16;
 
 /// The time after which a waiting record is checked again.
-pub(crate) const WAITING: SignedDuration = SignedDuration::from_mins(4);
+pub(crate) const RECHECK_INTERVAL: SignedDuration = SignedDuration::from_mins(4);
 
 /// Sends the due records, until none is left or the time has run out.
 pub(crate) async fn send_due_records(run: &Run<'_>) -> Result<(), StoreError> {
-    let pace = Pace::of(run.mode.pace);
-    let mut sending = Sending::begin(run, &pace);
+    let rate_limiter = RateLimiter::new(run.mode.call_interval);
+    let mut sending = Sending::new(run, &rate_limiter);
     let sent = sending.all_due().await;
     // Calls in flight are settled in any case: each of their records is claimed.
     let finished = sending.finish().await;
@@ -41,26 +41,26 @@ pub(crate) async fn send_due_records(run: &Run<'_>) -> Result<(), StoreError> {
 /// The sending of one run.
 struct Sending<'r, 'a> {
     run: &'r Run<'a>,
-    pace: &'r Pace,
+    rate_limiter: &'r RateLimiter,
     packer: Packer,
     products: BTreeMap<ProductCode, ProductState>,
     /// Calls that wait for a place among those in flight.
     waiting: VecDeque<Vec<HourlyRecord>>,
-    under_way: FuturesUnordered<BoxFuture<'r, Result<Answered, StoreError>>>,
+    in_flight: FuturesUnordered<BoxFuture<'r, Result<Answered, StoreError>>>,
     /// The records that this run has read. The index may still show them.
-    seen: HashSet<RecordName>,
+    read_records: HashSet<RecordName>,
 }
 
 impl<'r, 'a> Sending<'r, 'a> {
-    fn begin(run: &'r Run<'a>, pace: &'r Pace) -> Self {
+    fn new(run: &'r Run<'a>, rate_limiter: &'r RateLimiter) -> Self {
         Self {
             run,
-            pace,
+            rate_limiter,
             packer: Packer::default(),
             products: BTreeMap::new(),
             waiting: VecDeque::new(),
-            under_way: FuturesUnordered::new(),
-            seen: HashSet::new(),
+            in_flight: FuturesUnordered::new(),
+            read_records: HashSet::new(),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
         for rank in Rank::ALL {
             let mut shards: Vec<(u8, Option<IndexKey>)> = large.iter().map(|shard| (*shard, None)).collect();
-            while !shards.is_empty() && !run.is_over() {
+            while !shards.is_empty() && !run.is_out_of_time() {
                 let reading =
                     shards.iter().map(|(shard, from)| run.store.due_records(*shard, rank, run.now, from.clone()));
                 let pages = try_join_all(reading).await?;
@@ -103,7 +103,7 @@ impl<'r, 'a> Sending<'r, 'a> {
     /// Packs records, and sends the calls that are full.
     async fn take(&mut self, due: Vec<HourlyRecord>) -> Result<(), StoreError> {
         let mut of_product: BTreeMap<ProductCode, Vec<HourlyRecord>> = BTreeMap::new();
-        let due = due.into_iter().filter(|record| self.seen.insert(record.name.clone())).collect();
+        let due = due.into_iter().filter(|record| self.read_records.insert(record.name.clone())).collect();
         for record in sendable(self.run, due).await? {
             of_product.entry(record.product.clone()).or_default().push(record);
         }
@@ -112,7 +112,7 @@ impl<'r, 'a> Sending<'r, 'a> {
             for record in free {
                 if let Some(call) = self.packer.add(record) {
                     self.waiting.push_back(call);
-                    self.pump(AT_ONCE).await?;
+                    self.pump(MAX_CONCURRENT_CALLS).await?;
                 }
             }
         }
@@ -131,25 +131,25 @@ impl<'r, 'a> Sending<'r, 'a> {
             self.products.insert(product.clone(), ProductState::with(pauses));
         }
         while let Some((pause, probe)) = self.product(product).next_probe(&mut records) {
-            if self.run.is_over() {
+            if self.run.is_out_of_time() {
                 return Ok(Vec::new());
             }
             // The run waits for the probe, and no claimed call may stall meanwhile.
-            while !self.under_way.is_empty() {
+            while !self.in_flight.is_empty() {
                 self.await_next_call().await?;
             }
-            let answered = attempt(self.run, self.pace, product.clone(), vec![probe]).await?;
+            let answered = attempt(self.run, self.rate_limiter, product.clone(), vec![probe]).await?;
             let is_judged = answered.is_judged;
             self.record_answer(answered).await?;
             if is_judged {
                 self.run.store.lift_pause(&pause).await?;
                 self.product(product).lift(&pause);
-                tracing::info!(run = self.run.id, %product, "a pause is lifted: AWS has judged a probe");
+                tracing::info!(run = self.run.id, %product, "Lifted a pause: AWS accepted or refused a probe");
             }
         }
         let state = self.product(product);
-        let (waiting, free) = records.into_iter().partition(|record| state.holds_back(&record.name.dimension));
-        put_off(self.run, waiting).await?;
+        let (waiting, free) = records.into_iter().partition(|record| state.is_paused(&record.name.dimension));
+        postpone(self.run, waiting).await?;
         Ok(free)
     }
 
@@ -160,11 +160,11 @@ impl<'r, 'a> Sending<'r, 'a> {
     /// Starts waiting calls until no more than `left` wait, or the time has run out.
     async fn pump(&mut self, left: usize) -> Result<(), StoreError> {
         loop {
-            while self.under_way.len() < AT_ONCE && !self.run.is_over() {
+            while self.in_flight.len() < MAX_CONCURRENT_CALLS && !self.run.is_out_of_time() {
                 let Some(call) = self.waiting.pop_front() else { break };
                 self.start(call).await?;
             }
-            if self.waiting.len() <= left || self.under_way.is_empty() {
+            if self.waiting.len() <= left || self.in_flight.is_empty() {
                 return Ok(());
             }
             self.await_next_call().await?;
@@ -176,16 +176,16 @@ impl<'r, 'a> Sending<'r, 'a> {
         let Some(product) = call.first().map(|record| record.product.clone()) else { return Ok(()) };
         let state = self.product(&product);
         let (waiting, free): (Vec<_>, Vec<_>) =
-            call.into_iter().partition(|record| state.holds_back(&record.name.dimension));
-        put_off(self.run, waiting).await?;
+            call.into_iter().partition(|record| state.is_paused(&record.name.dimension));
+        postpone(self.run, waiting).await?;
         if !free.is_empty() {
-            self.under_way.push(attempt(self.run, self.pace, product, free).boxed());
+            self.in_flight.push(attempt(self.run, self.rate_limiter, product, free).boxed());
         }
         Ok(())
     }
 
     async fn await_next_call(&mut self) -> Result<(), StoreError> {
-        match self.under_way.next().await {
+        match self.in_flight.next().await {
             Some(answered) => self.record_answer(answered?).await,
             None => Ok(()),
         }
@@ -195,18 +195,18 @@ impl<'r, 'a> Sending<'r, 'a> {
     async fn record_answer(&mut self, answered: Answered) -> Result<(), StoreError> {
         let Answered { product, booked, is_judged: _, rejected } = answered;
         if booked > 0 {
-            self.product(&product).gets_through = true;
+            self.product(&product).has_booking = true;
             self.run.booked(&product);
         }
         let Some((rejection, mut records)) = rejected else { return Ok(()) };
         let run = self.run;
         if let Rejection::Configuration(code) = &rejection {
             self.product(&product).pause(run, &product, None, code).await?;
-            return again(run, &product, records, false, code).await;
+            return retry(run, &product, records, false, code).await;
         }
         if records.len() > 1 {
             let second = records.split_off(records.len() / 2);
-            tracing::info!(run = run.id, %product, code = rejection.code(), "a call was rejected; its halves are sent");
+            tracing::info!(run = run.id, %product, code = rejection.code(), "AWS rejected a call; sending its halves");
             self.waiting.push_front(second);
             self.waiting.push_front(records);
             return Ok(());
@@ -230,12 +230,12 @@ impl<'r, 'a> Sending<'r, 'a> {
         let is_declared = listing.is_some_and(|listing| listing.dimension(&dimension).is_some());
         match rejection {
             // By our clock its window is open. If our clock is wrong, the record expires and is reported as a problem.
-            Rejection::Timestamp => again(run, product, vec![record], false, rejection.code()).await,
+            Rejection::Timestamp => retry(run, product, vec![record], false, rejection.code()).await,
             // The listing declares the dimension and AWS does not know it yet: the record waits for the dimension's
             // publication.
             Rejection::Dimension(code) if is_declared => {
                 self.product(product).pause(run, product, Some(dimension), code).await?;
-                again(run, product, vec![record], false, code).await
+                retry(run, product, vec![record], false, code).await
             }
             Rejection::Dimension(_) | Rejection::Data(_) | Rejection::Configuration(_) => {
                 self.product(product).rejected.push((record, rejection.clone()));
@@ -251,7 +251,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         let mut finished = Ok(());
         loop {
             finished = finished.and(self.pump(0).await);
-            if self.under_way.is_empty() {
+            if self.in_flight.is_empty() {
                 break;
             }
             // An answer may make two halves of a call wait.
@@ -259,7 +259,7 @@ impl<'r, 'a> Sending<'r, 'a> {
         }
         finished?;
         for (product, state) in &mut self.products {
-            state.pause_if_nothing_gets_through(self.run, product).await?;
+            state.pause_if_nothing_is_booked(self.run, product).await?;
             judge_rejected(self.run, state).await?;
         }
         Ok(())
@@ -269,15 +269,15 @@ impl<'r, 'a> Sending<'r, 'a> {
 /// Settles the single records that AWS has rejected. If another record of their product was booked in this run, they
 /// are refused; otherwise the product may be at fault, and they are sent again.
 async fn judge_rejected(run: &Run<'_>, state: &mut ProductState) -> Result<(), StoreError> {
-    let gets_through = state.gets_through;
+    let has_booking = state.has_booking;
     let changes: Vec<_> = state
         .rejected
         .drain(..)
         .map(|(record, rejection)| {
-            if gets_through {
-                return settled(run, record.clone(), Outcome::Final(ended(&record, rejection.code())));
+            if has_booking {
+                return with_outcome(run, record.clone(), Outcome::Final(ended(&record, rejection.code())));
             }
-            let (before, mut after) = settled(run, record, Outcome::Again { unanswered: false });
+            let (before, mut after) = with_outcome(run, record, Outcome::Retry { unanswered: false });
             after.not_before = after.not_before.min(next_closing(run.now));
             (before, after)
         })
@@ -301,21 +301,21 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
     let mut sendable = Vec::new();
     let mut changes = Vec::new();
     for record in records {
-        if is_held_by_a_run(&record, run) {
+        if is_claimed(&record, run) {
             continue;
         }
         // The run that held it may have sent it.
         let unanswered = record.unanswered || matches!(record.state, RecordState::Claimed { .. });
         let tried = || HourlyRecord { unanswered, ..record.clone() };
         let after = if run.now >= record.window_closes() {
-            over(run, &tried(), expired(&tried()))
+            end_record(run, &tried(), expired(&tried()))
         } else if record.buyer.is_none() {
             let license = licenses.iter().find(|license| license.id == record.name.license);
             match license.and_then(Buyer::of) {
                 Some(buyer) => HourlyRecord {
                     buyer: Some(buyer),
                     not_before: run.now,
-                    ..record.become_at(RecordState::Sealed, run.now)
+                    ..record.with_state_at(RecordState::Sealed, run.now)
                 },
                 None => HourlyRecord {
                     state: RecordState::Held { reason: HoldReason::BuyerUnknown },
@@ -325,7 +325,7 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
             }
         } else if run.mode.dry_run {
             let state = if unanswered { ended(&tried(), "dry_run") } else { RecordState::DryRun };
-            over(run, &tried(), state)
+            end_record(run, &tried(), state)
         } else {
             sendable.push(record);
             continue;
@@ -341,18 +341,18 @@ async fn sendable(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<Vec<Hourl
 }
 
 /// Ends a record without a call, and counts it.
-fn over(run: &Run<'_>, record: &HourlyRecord, state: RecordState) -> HourlyRecord {
+fn end_record(run: &Run<'_>, record: &HourlyRecord, state: RecordState) -> HourlyRecord {
     count(run, record, &state);
-    record.become_at(state, run.now)
+    record.with_state_at(state, run.now)
 }
 
 /// Returns `true` if another run's claim is still valid.
-fn is_held_by_a_run(record: &HourlyRecord, run: &Run<'_>) -> bool {
+fn is_claimed(record: &HourlyRecord, run: &Run<'_>) -> bool {
     matches!(&record.state, RecordState::Claimed { .. }) && record.not_before > run.now
 }
 
 /// Leaves records for a later run, so that they do not delay others.
-pub(crate) async fn put_off(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<(), StoreError> {
+pub(crate) async fn postpone(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result<(), StoreError> {
     let changes: Vec<_> = records
         .into_iter()
         .filter(|record| record.state == RecordState::Sealed)
@@ -362,5 +362,5 @@ pub(crate) async fn put_off(run: &Run<'_>, records: Vec<HourlyRecord>) -> Result
 }
 
 fn waits_until(run: &Run<'_>, record: &HourlyRecord) -> Timestamp {
-    record.tried_again_at(run.now.checked_add(WAITING).unwrap_or(run.now), run.now)
+    record.retry_at(run.now.checked_add(RECHECK_INTERVAL).unwrap_or(run.now), run.now)
 }

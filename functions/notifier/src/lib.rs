@@ -19,7 +19,7 @@ use lambda::topic::{Topic, TopicError};
 use store::event_in;
 
 /// The most events that are published at the same time.
-const AT_ONCE: usize = 10;
+const MAX_CONCURRENT_EVENTS: usize = 10;
 
 /// The notifier function.
 #[derive(Debug)]
@@ -33,14 +33,14 @@ pub struct Notifier {
 enum Outcome {
     Published,
     /// The record is no event, or one that the topic never accepts.
-    PassedOver,
-    Again,
+    Rejected,
+    Retry,
 }
 
 impl Notifier {
     /// Creates the function that publishes to the topic of the given ARN.
     pub fn new(config: &SdkConfig, topic: &str, clock: Clock) -> Self {
-        Self { topic: Topic::new(config, topic), clock, metrics: Metrics::unread() }
+        Self { topic: Topic::new(config, topic), clock, metrics: Metrics::discarded() }
     }
 
     /// Returns the function with the given destination of its metrics.
@@ -51,21 +51,21 @@ impl Notifier {
     /// Publishes a batch, and returns the record from which on Lambda must deliver it again.
     pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
         let mut outcomes = Vec::with_capacity(event.records.len());
-        for records in event.records.chunks(AT_ONCE) {
+        for records in event.records.chunks(MAX_CONCURRENT_EVENTS) {
             outcomes.extend(join_all(records.iter().map(|record| self.publish(record))).await);
         }
         let mut counts = BTreeMap::new();
         for outcome in &outcomes {
             let metric = match outcome {
                 Outcome::Published => Metric::EventsPublished,
-                Outcome::PassedOver => Metric::EventsPassedOver,
-                Outcome::Again => Metric::EventsAgain,
+                Outcome::Rejected => Metric::EventsRejected,
+                Outcome::Retry => Metric::EventsRetried,
             };
             *counts.entry(metric).or_default() += 1;
         }
         self.metrics.write(self.clock.now(), &counts);
         let mut response = DynamoDbEventResponse::default();
-        let failed = event.records.iter().zip(&outcomes).find(|(_, outcome)| matches!(outcome, Outcome::Again));
+        let failed = event.records.iter().zip(&outcomes).find(|(_, outcome)| matches!(outcome, Outcome::Retry));
         if let Some((record, _)) = failed {
             let mut again = DynamoDbBatchItemFailure::default();
             again.item_identifier = record.change.sequence_number.clone();
@@ -79,27 +79,23 @@ impl Notifier {
             Ok(event) => event,
             Err(error) => {
                 let error = chain(&error);
-                tracing::error!(
-                    record = record.event_id,
-                    error,
-                    "an item of the stream is no event, it is passed over"
-                );
-                return Outcome::PassedOver;
+                tracing::error!(record = record.event_id, error, "Ignored an item of the stream that is not an event");
+                return Outcome::Rejected;
             }
         };
         let (id, license, kind) = (event.id.to_string(), &event.license, event.kind.name());
         match self.topic.publish(&event).await {
             Ok(()) => {
-                tracing::info!(event = id, %license, kind, sequence = event.sequence, "the application is told");
+                tracing::info!(event = id, %license, kind, sequence = event.sequence, "Published an event");
                 Outcome::Published
             }
-            Err(error @ TopicError::Unfit(_)) => {
-                tracing::error!(event = id, %license, kind, error = chain(&error), "an event is passed over");
-                Outcome::PassedOver
+            Err(error @ TopicError::Rejected(_)) => {
+                tracing::error!(event = id, %license, kind, error = chain(&error), "Failed to publish an event: the topic rejected it");
+                Outcome::Rejected
             }
             Err(error @ TopicError::Unavailable(_)) => {
-                tracing::warn!(event = id, %license, kind, error = chain(&error), "the application is not told yet");
-                Outcome::Again
+                tracing::warn!(event = id, %license, kind, error = chain(&error), "Failed to publish an event; the stream delivers it again");
+                Outcome::Retry
             }
         }
     }

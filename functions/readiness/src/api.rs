@@ -18,9 +18,8 @@ use jiff::Timestamp;
 use lambda::http::contract::{
     BodyInvalid, BodyTooLarge, Failed, Forbidden, ParameterInvalid, TooLarge, TooMany, Unavailable,
 };
-use lambda::http::extract;
 use lambda::http::extract::{Caller, Host, Limit, NoParameters, Parsed, Path, Query, text_of};
-use lambda::http::{ApiError, Problem, api, negotiate};
+use lambda::http::{ApiError, Problem, api, extract, negotiate};
 use readiness_checks::{Attestation, CHECKS, Check, Report, StepFound, check};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;

@@ -10,9 +10,9 @@ pub struct Deployment {
     /// The stack's name, which is the prefix of the names of its alarms.
     pub stack: String,
     /// The EventBridge rule that delivers AWS's events.
-    pub news_rule: String,
+    pub marketplace_events_rule: String,
     /// The ARN of the queue that the rule delivers to.
-    pub news_queue: String,
+    pub marketplace_events_queue: String,
     /// The schedules.
     pub schedules: Vec<Schedule>,
     /// The URLs of the dead-letter queues.

@@ -12,9 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use domain::language::Language;
 use domain::listing::Stage;
 use jiff::Timestamp;
-use readiness_checks::life_message;
 use readiness_checks::{
-    Actor, Finding, Outcome, Report, Severity, Sign, Step, StepFound, StepState, check, day, moment, texts, turned,
+    Actor, Finding, Outcome, Report, Severity, Sign, Step, StepFound, StepState, check, day, life_message, moment,
+    texts, turned,
 };
 use sha2::{Digest, Sha256};
 use texts::Texts;

@@ -17,10 +17,6 @@ mod probe;
 mod stack;
 pub mod text;
 
-use std::future::Future;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use axum::Router;
@@ -28,12 +24,17 @@ use domain::errors::chain;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use lambda::http::gateway;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clock::Clock;
 use domain::listing::Listing;
-use domain::registration::Door;
+use domain::registration::EntryPoint;
+use look::{look, within};
 use marketplace::Catalog;
 use readiness_checks::{Blind, Facts, Look, Report, ReviewSeen, StackSeen, assess, word};
+use stack::StackClients;
 use store::{Store, StoreError};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -41,9 +42,6 @@ use url::Url;
 pub use contract::contract;
 pub use deployment::{Deployment, Schedule};
 pub use internet::{Internet, Known};
-
-use look::{look, within};
-use stack::StackClients;
 
 /// The name under which the auditor records its scheduled runs.
 const RUN: &str = "readiness";
@@ -161,7 +159,7 @@ impl Auditor {
             what: word::REGISTRATION_PAGE.to_owned(),
             reason: word::NO_ADDRESS.to_owned(),
         });
-        let made = lifecycle::make_probe(&self.store, listing, Door::SignUp);
+        let made = lifecycle::create_probe(&self.store, listing, EntryPoint::SignUp);
         let probe = look(word::TABLE, "dynamodb:PutItem", made).map(|made| made.map(Arc::new)).boxed().shared();
         // One query for each action: if AWS refuses it, the report names the action.
         let id = &listing.product_id;

@@ -1,20 +1,18 @@
 //! The pages that buyers see, checked from outside: the registration page and the seller's application.
 
-use std::future::Future;
-use std::sync::Arc;
-
-use domain::ids::PROBE_TENANTS;
-use domain::listing::Listing;
-use domain::registration::{Door, SESSION_COOKIE};
-use lifecycle::Probe;
-use readiness_checks::{Answer, ApplicationSeen, Blind, Look, PageSeen};
-use tokio::time::{Instant, timeout};
-use ulid::Ulid;
-use url::Url;
-
 use crate::internet::{Internet, NoWay};
 use crate::look::within;
 use crate::probe::{Ask, REQUEST_TIMEOUT, without_secrets};
+use domain::ids::PROBE_TENANTS;
+use domain::listing::Listing;
+use domain::registration::{EntryPoint, SESSION_COOKIE};
+use lifecycle::Probe;
+use readiness_checks::{Answer, ApplicationSeen, Blind, Look, PageSeen};
+use std::future::Future;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout};
+use ulid::Ulid;
+use url::Url;
 
 /// The field of AWS's form that holds the registration token.
 const TOKEN: &str = "x-amzn-marketplace-token";
@@ -61,7 +59,7 @@ impl Internet {
         let what = without_secrets(&urls.sign_up);
         let sign_up = within(until, &what, async {
             let probe = probe.await?;
-            self.ask(Ask::get(urls.way_in(Door::SignUp, &probe.code))).await
+            self.ask(Ask::get(urls.entry_url(EntryPoint::SignUp, &probe.code))).await
         });
         let plan_change = async |tenant: String| {
             let url = described("urls.probe", urls.probe.as_ref())?;

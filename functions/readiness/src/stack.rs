@@ -58,7 +58,7 @@ impl StackClients {
         outcomes: impl Future<Output = Look<Vec<PermissionSeen>>>,
     ) -> StackSeen {
         let (rules, subscriptions, dead_letters, schedules, runs, alarms, permissions, recovery, audit_log) = tokio::join!(
-            self.rules(&deployment.news_rule, &deployment.news_queue),
+            self.rules(&deployment.marketplace_events_rule, &deployment.marketplace_events_queue),
             self.subscriptions(&deployment.subscriptions),
             self.dead_letters(&deployment.dead_letters),
             self.schedules(&deployment.schedules),

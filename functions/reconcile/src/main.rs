@@ -1,5 +1,5 @@
 //! Runs the reconciliation on its schedule, or from the start of the day's walk if an operator invokes it with
-//! `{"anew": true}`: clients are built once and handed to the handler.
+//! `{"restart": true}`: clients are built once and handed to the handler.
 
 #![recursion_limit = "256"] // the futures of the AWS SDK nest deeper than the compiler's default
 
@@ -22,8 +22,8 @@ async fn main() -> Result<(), Error> {
     let function = &function;
     let handler = |event: LambdaEvent<Value>| async move {
         let left = setup::time_left(event.context.deadline(), TIME_LIMIT);
-        let anew = event.payload.get("anew").and_then(Value::as_bool) == Some(true);
-        let report = if anew { function.run_anew(left).await? } else { function.run(left).await? };
+        let restart = event.payload.get("restart").and_then(Value::as_bool) == Some(true);
+        let report = if restart { function.run_restarted(left).await? } else { function.run(left).await? };
         Ok::<Report, Error>(report)
     };
     run(service_fn(handler)).await

@@ -10,21 +10,20 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::ids::LicenseId;
 use domain::license::License;
-use domain::listing::{ExtraField, FieldKind, Listing, WrongAnswer, is_mail_address};
+use domain::listing::{ExtraField, FieldKind, InvalidAnswer, Listing, is_mail_address};
 use domain::notification::OutboundEventKind;
-use domain::registration::{Contact, Door, HANDOFF_LIFE, Handoff, LONGEST_NAME, Secret, SecretHash};
+use domain::registration::{Contact, EntryPoint, HANDOFF_LIFETIME, Handoff, MAX_NAME_CHARS, Secret, SecretHash};
 use jiff::Timestamp;
 use lambda::http::extract::ReceivedAt;
 use store::{Also, Change};
 
-use crate::Context;
 use crate::failure::{CODE, Failed, Failure};
 use crate::form::FormFields;
 use crate::preferences::Preferences;
 use crate::same_origin::SameOrigin;
 use crate::texts::{MessageId, texts};
-use crate::view;
 use crate::visit::{SessionCookie, Visit};
+use crate::{Context, view};
 use domain::language::Language;
 
 /// The prefix of the names of a listing's own fields, which keeps them apart from the page's.
@@ -42,7 +41,7 @@ pub(crate) async fn details(
     ReceivedAt(received_at): ReceivedAt,
     FormFields(fields): FormFields,
 ) -> Result<Response, Failed> {
-    let form = Posted::read(&fields)?;
+    let form = PostedForm::read(&fields)?;
     let visit = context.visit(session).await?;
     if form.token != visit.form_token {
         return Err(Failed::of(&visit.listing, Failure::FormStale));
@@ -61,22 +60,22 @@ pub(crate) async fn details(
         let contact = form.entered.contact(&visit.license.id, &visit.listing, language, now);
         Some(Contact { session: Some(visit.session.clone()), ..contact })
     };
-    context.hand_off(&visit, contact.as_ref(), form.door, received_at).await
+    context.redirect_to_application(&visit, contact.as_ref(), form.entry_point, received_at).await
 }
 
 impl Context {
     /// Writes the contact and a handoff, and redirects the buyer to the application with the code of the handoff.
-    async fn hand_off(
+    async fn redirect_to_application(
         &self,
         visit: &Visit,
         contact: Option<&Contact>,
-        asked: Door,
+        asked: EntryPoint,
         received_at: Timestamp,
     ) -> Result<Response, Failed> {
         let of_listing = |error| Failed::of(&visit.listing, error);
         let id = &visit.license.id;
         let code = Secret::random().map_err(|error| Failed::of(&visit.listing, error))?;
-        let expires_at = self.store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
+        let expires_at = self.store.clock().seconds().saturating_add(HANDOFF_LIFETIME.as_secs());
         let mut version = visit.license.version;
         let written = loop {
             let known = self.store.contact(id).await.map_err(of_listing)?;
@@ -90,10 +89,10 @@ impl Context {
                 }
                 let (mut license, session) = (license, visit.session.clone());
                 if license.tenant.is_none() {
-                    license.door = Some(asked);
+                    license.entry_point = Some(asked);
                 }
-                let door = door(&license, asked);
-                let handoff = Handoff { license: license.id.clone(), session, door, expires_at, redeemed: None };
+                let entry_point = entry_point(&license, asked);
+                let handoff = Handoff { license: license.id.clone(), session, entry_point, expires_at, redeemed: None };
                 let handoff = Also::Handoff(code.hash(), handoff);
                 Some(complete(license, contact, known.as_ref(), &visit.session, handoff))
             });
@@ -106,17 +105,17 @@ impl Context {
         let license = written.ok_or_else(|| Failed::of(&visit.listing, Failure::SessionMissing))?;
         let hash = code.hash();
         self.store.use_handoff(&visit.session, &hash, received_at).await.map_err(of_listing)?;
-        let door = door(&license, asked);
+        let entry_point = entry_point(&license, asked);
         let (license, product) = (&license.id, &license.product);
-        tracing::info!(%license, %product, ?door, counter = "registered", "Redirected a buyer to the application");
-        Ok(Redirect::to(visit.listing.urls.way_in(door, &code).as_str()).into_response())
+        tracing::info!(%license, %product, ?entry_point, counter = "registered", "Redirected a buyer to the application");
+        Ok(Redirect::to(visit.listing.urls.entry_url(entry_point, &code).as_str()).into_response())
     }
 }
 
 /// Returns the page of the application that the buyer is redirected to: the one that they asked for, but for a license
 /// that belongs to a tenant always the one to sign in.
-fn door(license: &License, asked: Door) -> Door {
-    if license.tenant.is_some() { Door::SignIn } else { asked }
+fn entry_point(license: &License, asked: EntryPoint) -> EntryPoint {
+    if license.tenant.is_some() { EntryPoint::SignIn } else { asked }
 }
 
 /// Decides what is written when the form is complete, by the current version of the license. If the license was linked
@@ -132,7 +131,7 @@ fn complete(
 ) -> Change {
     let contact = contact.filter(|_| license.tenant.is_none());
     let mut events = Vec::new();
-    if contact.is_some_and(|contact| !known.is_some_and(|known| says_the_same(known, contact))) {
+    if contact.is_some_and(|contact| !known.is_some_and(|known| is_same_contact(known, contact))) {
         events.push(OutboundEventKind::RegistrationCompleted);
     }
     let registered_it = known.is_some_and(|known| known.session.as_ref() == Some(session));
@@ -144,32 +143,32 @@ fn complete(
     Change { license, events, also }
 }
 
-fn says_the_same(one: &Contact, other: &Contact) -> bool {
+fn is_same_contact(one: &Contact, other: &Contact) -> bool {
     let Contact { license, session: _, email, name, company, answers, language, saved_at: _ } = one;
     (license, email, name, company, answers, language)
         == (&other.license, &other.email, &other.name, &other.company, &other.answers, &other.language)
 }
 
 /// The form as it was posted.
-struct Posted {
+struct PostedForm {
     token: String,
-    door: Door,
-    entered: Entered,
+    entry_point: EntryPoint,
+    entered: FormValues,
 }
 
-impl Posted {
+impl PostedForm {
     fn read(form: &[(String, String)]) -> Result<Self, Failure> {
         let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim());
         let entered = |field: Field| value(field.name()).unwrap_or_default().to_owned();
         Ok(Self {
             token: value("form_token").unwrap_or_default().to_owned(),
-            door: match value("account") {
-                Some("existing") => Door::SignIn,
+            entry_point: match value("account") {
+                Some("existing") => EntryPoint::SignIn,
                 // The first button is the one that Enter presses, and not every browser then says so.
-                Some("new") | None => Door::SignUp,
+                Some("new") | None => EntryPoint::SignUp,
                 Some(_) => return Err(Failure::FieldUnreadable("account")),
             },
-            entered: Entered {
+            entered: FormValues {
                 email: entered(Field::Email),
                 name: entered(Field::Name),
                 company: entered(Field::Company),
@@ -184,7 +183,7 @@ impl Posted {
 
 /// The values that the buyer entered. It has no `Debug`: it is personal.
 #[derive(Default)]
-pub(crate) struct Entered {
+pub(crate) struct FormValues {
     email: String,
     name: String,
     company: String,
@@ -192,7 +191,7 @@ pub(crate) struct Entered {
     answers: BTreeMap<String, String>,
 }
 
-impl Entered {
+impl FormValues {
     pub(crate) fn value(&self, field: &Field) -> &str {
         match field {
             Field::Email => &self.email,
@@ -209,7 +208,7 @@ impl Entered {
     fn errors(&self, listing: &Listing, language: Language) -> Vec<FieldError> {
         let of_listing = listing.page.fields.iter().filter_map(|field| {
             let wrong = field.judge(self.answer(field)).err()?;
-            Some(FieldError { id: answer_id(field), message: wrong_answer(field, wrong, language) })
+            Some(FieldError { id: answer_id(field), message: answer_error(field, wrong, language) })
         });
         let own = self.own_errors().into_iter().map(|(field, message)| FieldError {
             id: field.name().to_owned(),
@@ -224,8 +223,8 @@ impl Entered {
             email if !is_mail_address(email) => Some(MessageId("error-email-invalid")),
             _ => None,
         };
-        let name = wrong_text(&self.name, MessageId("error-name-long"), MessageId("error-name-characters"));
-        let company = wrong_text(&self.company, MessageId("error-company-long"), MessageId("error-company-characters"));
+        let name = name_error(&self.name, MessageId("error-name-long"), MessageId("error-name-characters"));
+        let company = name_error(&self.company, MessageId("error-company-long"), MessageId("error-company-characters"));
         [(Field::Email, email), (Field::Name, name), (Field::Company, company)]
             .into_iter()
             .filter_map(|(field, message)| Some((field, message?)))
@@ -248,11 +247,11 @@ impl Entered {
     }
 }
 
-fn wrong_text(text: &str, too_long: MessageId, control_characters: MessageId) -> Option<MessageId> {
+fn name_error(text: &str, too_long: MessageId, control_characters: MessageId) -> Option<MessageId> {
     if text.chars().any(char::is_control) {
         Some(control_characters)
     } else {
-        (text.chars().count() > LONGEST_NAME).then_some(too_long)
+        (text.chars().count() > MAX_NAME_CHARS).then_some(too_long)
     }
 }
 
@@ -261,17 +260,17 @@ pub(crate) fn answer_id(field: &ExtraField) -> String {
     format!("{ANSWER}{}", field.key)
 }
 
-fn wrong_answer(field: &ExtraField, wrong: WrongAnswer, language: Language) -> String {
+fn answer_error(field: &ExtraField, wrong: InvalidAnswer, language: Language) -> String {
     let label = field.label.text(language);
     let id = match wrong {
-        WrongAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
-        WrongAnswer::Missing if field.kind == FieldKind::Choice => MessageId("error-answer-choice"),
-        WrongAnswer::Missing => MessageId("error-answer-missing"),
-        WrongAnswer::TooLong(_) => MessageId("error-answer-long"),
-        WrongAnswer::Characters => MessageId("error-answer-characters"),
-        WrongAnswer::NoChoice => MessageId("error-answer-choice"),
+        InvalidAnswer::Missing if field.kind == FieldKind::Consent => MessageId("error-answer-consent"),
+        InvalidAnswer::Missing if field.kind == FieldKind::Choice => MessageId("error-answer-choice"),
+        InvalidAnswer::Missing => MessageId("error-answer-missing"),
+        InvalidAnswer::TooLong(_) => MessageId("error-answer-long"),
+        InvalidAnswer::Characters => MessageId("error-answer-characters"),
+        InvalidAnswer::NoChoice => MessageId("error-answer-choice"),
     };
-    texts(language).say_with(id.0, [("field", label), ("longest", &field.longest().to_string())])
+    texts(language).say_with(id.0, [("field", label), ("max_length", &field.max_length().to_string())])
 }
 
 /// The error of one field.
@@ -331,19 +330,19 @@ impl Field {
         }
     }
 
-    pub(crate) fn longest(self) -> usize {
+    pub(crate) fn max_length(self) -> usize {
         match self {
             Self::Email => 254,
-            Self::Name | Self::Company => LONGEST_NAME,
+            Self::Name | Self::Company => MAX_NAME_CHARS,
         }
     }
 }
 
 #[cfg(test)]
-pub(crate) fn entered_for_tests(email: &str, name: &str, company: &str, answers: &[(&str, &str)]) -> Entered {
+pub(crate) fn form_values_for_tests(email: &str, name: &str, company: &str, answers: &[(&str, &str)]) -> FormValues {
     let [email, name, company] = [email, name, company].map(str::to_owned);
     let answers = answers.iter().map(|(key, answer)| ((*key).to_owned(), (*answer).to_owned())).collect();
-    Entered { email, name, company, answers }
+    FormValues { email, name, company, answers }
 }
 
 #[cfg(test)]

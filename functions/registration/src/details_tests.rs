@@ -8,7 +8,7 @@ fn license(tenant: Option<&str>) -> License {
 
 fn contact(email: &str, saved_at: i64) -> Contact {
     let now = Timestamp::from_second(saved_at).unwrap();
-    entered_for_tests(email, "", "", &[]).contact(&"l-a".parse().unwrap(), &listing(), Language::English, now)
+    form_values_for_tests(email, "", "", &[]).contact(&"l-a".parse().unwrap(), &listing(), Language::English, now)
 }
 
 /// It asks for a choice and an order number.
@@ -24,7 +24,7 @@ fn handoff() -> Also {
     let handoff = Handoff {
         license: "l-a".parse().unwrap(),
         session: session(),
-        door: Door::SignIn,
+        entry_point: EntryPoint::SignIn,
         expires_at: 0,
         redeemed: None,
     };
@@ -51,15 +51,15 @@ fn a_form_is_read_field_by_field_and_what_is_not_asked_is_passed_over() {
         ("tenant", "acme"),
         ("answer-order_number", " PO-7 "),
     ];
-    let posted = Posted::read(&fields(&form)).ok().unwrap();
+    let posted = PostedForm::read(&fields(&form)).ok().unwrap();
     assert_eq!(
-        (posted.entered.email.as_str(), posted.door, posted.token.as_str()),
-        ("a@example.com", Door::SignIn, "t")
+        (posted.entered.email.as_str(), posted.entry_point, posted.token.as_str()),
+        ("a@example.com", EntryPoint::SignIn, "t")
     );
     assert_eq!(posted.entered.answers, BTreeMap::from([("order_number".to_owned(), "PO-7".to_owned())]));
-    assert_eq!(Posted::read(&fields(&[("account", "new")])).ok().unwrap().door, Door::SignUp);
-    assert_eq!(Posted::read(&[]).ok().unwrap().door, Door::SignUp);
-    assert!(Posted::read(&fields(&[("account", "admin")])).is_err());
+    assert_eq!(PostedForm::read(&fields(&[("account", "new")])).ok().unwrap().entry_point, EntryPoint::SignUp);
+    assert_eq!(PostedForm::read(&[]).ok().unwrap().entry_point, EntryPoint::SignUp);
+    assert!(PostedForm::read(&fields(&[("account", "admin")])).is_err());
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_was_entered_is_judged_field_by_field() {
         ("", &long, &long, &["error-email-missing", "error-name-long", "error-company-long"]),
     ];
     for (email, name, company, expected) in cases {
-        let errors = entered_for_tests(email, name, company, &[]).own_errors();
+        let errors = form_values_for_tests(email, name, company, &[]).own_errors();
         let messages: Vec<_> = errors.iter().map(|(_, message)| message.0).collect();
         assert_eq!(messages, expected, "{email:?} {name:?} {company:?}");
     }
@@ -97,15 +97,15 @@ fn the_answers_to_a_listings_own_fields_are_judged_after_the_pages() {
     let mut listing = listing();
     listing.page.fields[0].required = true;
     for (entered, expected) in [
-        (entered_for_tests("", "", "", &answers), vec!["email", "answer-team_size", "answer-order_number"]),
-        (entered_for_tests("a@example.com", "", "", &[]), vec!["answer-team_size"]),
-        (entered_for_tests("a@example.com", "", "", &[("team_size", "101+")]), vec![]),
+        (form_values_for_tests("", "", "", &answers), vec!["email", "answer-team_size", "answer-order_number"]),
+        (form_values_for_tests("a@example.com", "", "", &[]), vec!["answer-team_size"]),
+        (form_values_for_tests("a@example.com", "", "", &[("team_size", "101+")]), vec![]),
     ] {
         let errors = entered.errors(&listing, Language::English);
         let ids: Vec<&str> = errors.iter().map(|error| error.id.as_str()).collect();
         assert_eq!(ids, expected);
     }
-    let said = |language| entered_for_tests("a@example.com", "", "", &answers).errors(&listing, language);
+    let said = |language| form_values_for_tests("a@example.com", "", "", &answers).errors(&listing, language);
     assert_eq!(said(Language::English)[1].message, "Enter at most 40 characters for “Your order number”.");
     assert_eq!(said(Language::Japanese)[1].message, "「貴社の発注番号」は 40 文字以内で入力してください。");
 }
@@ -113,7 +113,7 @@ fn the_answers_to_a_listings_own_fields_are_judged_after_the_pages() {
 #[test]
 fn a_contact_keeps_the_language_and_leaves_out_what_is_blank() {
     let answers = [("order_number", "PO-7"), ("team_size", ""), ("never_asked", "x")];
-    let entered = entered_for_tests("a@example.com", "", "Example", &answers);
+    let entered = form_values_for_tests("a@example.com", "", "Example", &answers);
     let contact = entered.contact(&"l-a".parse().unwrap(), &listing(), Language::Japanese, Timestamp::UNIX_EPOCH);
     assert_eq!(contact.answers, BTreeMap::from([("order_number".to_owned(), "PO-7".to_owned())]));
     assert_eq!(contact.name, None);
@@ -123,14 +123,14 @@ fn a_contact_keeps_the_language_and_leaves_out_what_is_blank() {
 
 #[test]
 fn a_license_of_a_tenant_opens_only_to_those_who_sign_in() {
-    assert_eq!(door(&license(None), Door::SignUp), Door::SignUp);
-    assert_eq!(door(&license(None), Door::SignIn), Door::SignIn);
-    assert_eq!(door(&license(Some("acme")), Door::SignUp), Door::SignIn);
-    assert_eq!(door(&license(Some("acme")), Door::SignIn), Door::SignIn);
+    assert_eq!(entry_point(&license(None), EntryPoint::SignUp), EntryPoint::SignUp);
+    assert_eq!(entry_point(&license(None), EntryPoint::SignIn), EntryPoint::SignIn);
+    assert_eq!(entry_point(&license(Some("acme")), EntryPoint::SignUp), EntryPoint::SignIn);
+    assert_eq!(entry_point(&license(Some("acme")), EntryPoint::SignIn), EntryPoint::SignIn);
 }
 
 #[test]
-fn a_contact_is_saved_and_told_once() {
+fn a_contact_is_saved_and_published_once() {
     let new = contact("a@example.com", 10);
     let first = complete(license(None), Some(&new), None, &session(), handoff());
     assert_eq!(written(&first), (true, true, 1));
@@ -148,7 +148,7 @@ fn a_license_that_was_linked_meanwhile_keeps_its_contact() {
 }
 
 #[test]
-fn a_visit_to_a_license_of_a_tenant_is_told_once_and_not_its_own_visitors() {
+fn a_return_to_a_license_of_a_tenant_is_published_once_and_not_for_its_own_visitors() {
     let (visit, other) = (session(), session());
     let mut known = contact("a@example.com", 9);
     known.session = Some(other.clone());
@@ -172,7 +172,9 @@ fn the_code_is_added_to_whatever_url_the_application_has() {
         ("https://app.example.com/#/in", format!("https://app.example.com/?code={revealed}#/in")),
     ] {
         listing.urls.sign_up = url.parse().unwrap();
-        assert_eq!(listing.urls.way_in(Door::SignUp, &code).as_str(), expected);
+        assert_eq!(listing.urls.entry_url(EntryPoint::SignUp, &code).as_str(), expected);
     }
-    assert!(listing.urls.way_in(Door::SignIn, &code).as_str().starts_with("https://app.example.com/sign-in?code="));
+    assert!(
+        listing.urls.entry_url(EntryPoint::SignIn, &code).as_str().starts_with("https://app.example.com/sign-in?code=")
+    );
 }

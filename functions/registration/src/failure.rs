@@ -35,17 +35,17 @@ pub(crate) enum Failure {
     TokenInvalid,
     #[error("the registration token has expired")]
     TokenExpired,
-    #[error("there is no listing of the product {0}")]
+    #[error("this stack has no listing of the product {0}")]
     ProductUnknown(ProductCode),
     /// AWS resolved the token to a purchase without an account or key, or with a key that the listing's `mode` does not
     /// use. The status is 502, since the buyer can do nothing: AWS's answer and this stack's listing do not match.
-    #[error("the purchase of {0} lacks what the listing's mode needs")]
+    #[error("the purchase of {0} has no key of the kind that the listing's mode requires")]
     PurchaseIncomplete(ProductCode),
     #[error("AWS Marketplace did not resolve the token")]
     AwsUnavailable(#[source] MarketplaceError),
-    #[error("AWS Marketplace refuses this stack")]
+    #[error("AWS Marketplace refused the request of this stack")]
     Misconfigured(#[source] MarketplaceError),
-    #[error("there is no session")]
+    #[error("the request has no session")]
     SessionMissing,
     #[error("the form belongs to another session or license")]
     FormStale,
@@ -60,9 +60,9 @@ pub(crate) enum Failure {
     FieldUnreadable(&'static str),
     #[error("the table or the random source does not answer")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    #[error("there is nothing at this path")]
+    #[error("the path does not exist")]
     RouteUnknown,
-    #[error("the path does not have this method")]
+    #[error("the method is not allowed for this path")]
     MethodNotAllowed,
 }
 

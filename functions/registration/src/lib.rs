@@ -1,6 +1,6 @@
 //! The registration URL: the pages between "Set up your account" on AWS Marketplace and the application.
 //!
-//! The steps of a registration, file by file: `arrive` resolves the token and opens a session, `visit` shows the page,
+//! The steps of a registration, file by file: `register` resolves the token and opens a session, `visit` shows the page,
 //! `details` takes the contact and redirects the buyer to the application, `status` shows the state of the license.
 //! `form`, `same_origin` and `preferences` read the parts of a request; `failure` has every error and its answer, `view`
 //! the pages with their headers, `texts` their messages.
@@ -8,18 +8,16 @@
 //! A token proves a purchase, not an identity: no page shows what an earlier visitor entered, and a license that belongs
 //! to a tenant offers only to sign in. No token, address, name, cookie or code is logged.
 
-mod arrive;
 mod details;
 mod failure;
 mod form;
 mod preferences;
+mod register;
 mod same_origin;
 mod status;
 mod texts;
 mod view;
 mod visit;
-
-use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -29,13 +27,13 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clock::Clock;
-use http::Method;
-use lambda::http::{BODY_BYTES_MAX, gateway};
-use marketplace::Marketplace;
-use store::Store;
-
 use failure::{Failed, Failure};
+use http::Method;
+use lambda::http::{MAX_BODY_BYTES, gateway};
+use marketplace::Marketplace;
 use preferences::Preferences;
+use std::sync::Arc;
+use store::Store;
 
 /// The function.
 #[derive(Debug)]
@@ -53,12 +51,12 @@ struct Context {
 
 fn routes() -> Router<Arc<Context>> {
     Router::new()
-        .route("/register", get(visit::show).post(arrive::arrive))
+        .route("/register", get(visit::show).post(register::register))
         .route("/register/details", post(details::details))
         .route("/register/status", get(status::status))
         .fallback(async || Failed::from(Failure::RouteUnknown))
         .method_not_allowed_fallback(async || Failed::from(Failure::MethodNotAllowed))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(finish))
 }
 

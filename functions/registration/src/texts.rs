@@ -92,7 +92,7 @@ mod tests {
         for &language in Language::ALL {
             let texts = texts(language);
             for id in written(CATALOG.source(language)) {
-                let arguments = [("product", "Product <1>"), ("field", "Field"), ("longest", "40")];
+                let arguments = [("product", "Product <1>"), ("field", "Field"), ("max_length", "40")];
                 let text = texts.say_with(&id, arguments);
                 assert!(!text.contains(['{', '}', '\u{2068}', '\u{2069}']) && text != id, "{id}: {text}");
             }

@@ -7,17 +7,16 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::language::LocalizedText;
+use domain::language::{Language, LocalizedText};
 use domain::license::StateName;
 use domain::listing::{Colour, FieldKind, Listing};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
+use texts::Texts;
 use url::Url;
 
-use crate::details::{Entered, Field, FieldError};
+use crate::details::{Field, FieldError, FormValues};
 use crate::texts::texts;
-use domain::language::Language;
-use texts::Texts;
 
 /// The style that stands in every page.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
@@ -79,7 +78,7 @@ struct RegisterPage<'a> {
     frame: Frame<'a>,
     listing: &'a Listing,
     form_token: &'a str,
-    entered: &'a Entered,
+    entered: &'a FormValues,
     errors: &'a [FieldError],
 }
 
@@ -96,13 +95,13 @@ impl RegisterPage<'_> {
         (!ids.is_empty()).then(|| ids.join(" "))
     }
 
-    fn localized<'w>(&self, text: &'w LocalizedText) -> &'w str {
+    fn localize<'w>(&self, text: &'w LocalizedText) -> &'w str {
         text.text(self.frame.texts.language)
     }
 }
 
 /// Renders the registration page, with the entered values and their errors.
-pub(crate) fn register(language: Language, form: Form<'_>, entered: &Entered, errors: &[FieldError]) -> Response {
+pub(crate) fn register(language: Language, form: Form<'_>, entered: &FormValues, errors: &[FieldError]) -> Response {
     let Form { listing, token: form_token } = form;
     let frame = Frame { texts: texts(language), listing: Some(listing), here: Some("/register") };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
@@ -214,11 +213,16 @@ pub(crate) fn problem(
     )
 }
 
-/// Renders a page; `has_doors` if a form on it leads to the listing's doors.
-fn page(status: StatusCode, template: &impl Template, listing: Option<&Listing>, has_doors: bool) -> Response {
+/// Renders a page. `posts_to_application` is `true` if a form on it leads to the application.
+fn page(
+    status: StatusCode,
+    template: &impl Template,
+    listing: Option<&Listing>,
+    posts_to_application: bool,
+) -> Response {
     match template.render() {
         Ok(html) => {
-            let policy = (header::CONTENT_SECURITY_POLICY, content_security_policy(listing, has_doors));
+            let policy = (header::CONTENT_SECURITY_POLICY, content_security_policy(listing, posts_to_application));
             (status, [policy], Html(html)).into_response()
         }
         // Writing into a string does not fail. If it did, the status would show it.
@@ -227,16 +231,16 @@ fn page(status: StatusCode, template: &impl Template, listing: Option<&Listing>,
 }
 
 /// Nothing is loaded but the listing's logo, and no script runs; each style is named by its hash. Browsers hold the
-/// redirect that follows a form against `form-action` too, and every further one, so it names the application's doors,
-/// and a door must answer with a page of its own before it sends the buyer to a third origin.
-fn content_security_policy(listing: Option<&Listing>, has_doors: bool) -> String {
+/// redirect that follows a form against `form-action` too, and every further one, so it names the application's
+/// pages, and such a page must answer itself before it sends the buyer to a third origin.
+fn content_security_policy(listing: Option<&Listing>, posts_to_application: bool) -> String {
     static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE)));
     let mut policy = format!("default-src 'none'; style-src 'sha256-{}'", *STYLE_HASH);
     if let Some(accents) = listing.and_then(accents) {
         let _ = write!(policy, " 'sha256-{}'", STANDARD.encode(Sha256::digest(accents)));
     }
     policy.push_str("; form-action 'self'");
-    if let Some(listing) = listing.filter(|_| has_doors) {
+    if let Some(listing) = listing.filter(|_| posts_to_application) {
         let [sign_up, sign_in] = [&listing.urls.sign_up, &listing.urls.sign_in].map(Url::origin);
         let _ = write!(policy, " {}", sign_up.ascii_serialization());
         if sign_in != sign_up {

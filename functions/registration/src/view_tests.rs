@@ -1,7 +1,7 @@
 use domain::listing::SUBSCRIPTIONS_PAGE;
 
 use super::*;
-use crate::details::entered_for_tests;
+use crate::details::form_values_for_tests;
 use crate::text_for_tests;
 
 const DESCRIBED: &str = include_str!("../../../listings/demo-contract.toml");
@@ -44,7 +44,7 @@ fn form(listing: &Listing) -> Form<'_> {
 fn the_registration_page() {
     let listing = listing();
     for &language in Language::ALL {
-        let page = html(register(language, form(&listing), &Entered::default(), &[]));
+        let page = html(register(language, form(&listing), &FormValues::default(), &[]));
         insta::assert_snapshot!(format!("register-{}", language.tag()), page);
     }
 }
@@ -52,7 +52,7 @@ fn the_registration_page() {
 #[test]
 fn the_registration_page_with_errors_keeps_what_was_typed_and_says_what_is_wrong_at_the_field() {
     let listing = listing();
-    let entered = entered_for_tests(
+    let entered = form_values_for_tests(
         "<script>\"'&@",
         "O'Neil \"><b>",
         "",
@@ -66,7 +66,7 @@ fn the_registration_page_with_errors_keeps_what_was_typed_and_says_what_is_wrong
     for &language in Language::ALL {
         let errors = errors.map(|(id, message)| FieldError {
             id: id.to_owned(),
-            message: texts(language).say_with(message, [("field", "<order>"), ("longest", "40")]),
+            message: texts(language).say_with(message, [("field", "<order>"), ("max_length", "40")]),
         });
         let response = register(language, form(&listing), &entered, &errors);
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -121,7 +121,7 @@ fn no_text_of_a_listing_breaks_out_of_a_page() {
     let listing = hostile_listing();
     for &language in Language::ALL {
         for response in [
-            register(language, form(&listing), &Entered::default(), &[]),
+            register(language, form(&listing), &FormValues::default(), &[]),
             linked(language, form(&listing)),
             status(language, &listing, StateName::Pending, Reload::On),
             problem(StatusCode::NOT_FOUND, "product_unknown", NextStep::None, language, Some(&listing)),
@@ -159,7 +159,7 @@ fn the_policy_names_the_doors_of_the_application_and_the_hash_of_the_style() {
 fn a_listing_brings_its_logo_and_its_colours_and_nothing_else_is_loaded() {
     let mut listing = listing();
     listing.page.logo = Some("https://cdn.example.com/logo.svg?v=2&x=1".parse().unwrap());
-    let page = register(Language::English, form(&listing), &Entered::default(), &[]);
+    let page = register(Language::English, form(&listing), &FormValues::default(), &[]);
     let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
     assert!(policy.ends_with("; img-src https://cdn.example.com"), "{policy}");
     let html = text_for_tests(page);
@@ -178,7 +178,7 @@ fn a_listing_brings_its_logo_and_its_colours_and_nothing_else_is_loaded() {
 /// The colours that stand on each other, in both schemes: at least 4.5 to 1 for text and 3 to 1 for the borders of
 /// fields (WCAG 2.2, success criteria 1.4.3 and 1.4.11).
 #[test]
-fn the_colours_can_be_told_apart() {
+fn the_colours_are_distinguishable() {
     let (light, dark) = STYLE.split_once("@media").unwrap();
     for scheme in [light, dark] {
         let colour = |name: &str| -> Colour {

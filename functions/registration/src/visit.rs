@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 
 use crate::Context;
-use crate::details::Entered;
+use crate::details::FormValues;
 use crate::failure::{Failed, Failure};
 use crate::preferences::Preferences;
 use crate::view::{self, Form};
@@ -82,7 +82,7 @@ pub(crate) async fn show(
     let visit = context.visit(session).await?;
     Ok(match visit.license.tenant {
         Some(_) => view::linked(language, visit.form()),
-        None => view::register(language, visit.form(), &Entered::default(), &[]),
+        None => view::register(language, visit.form(), &FormValues::default(), &[]),
     })
 }
 

@@ -179,7 +179,7 @@ fn a_body_that_cannot_be_read_is_refused_with_a_page() {
 }
 
 #[test]
-fn a_method_that_a_path_does_not_take_is_told_which_it_takes() {
+fn a_method_that_is_not_allowed_is_answered_with_the_allowed_ones() {
     for (path, allowed) in
         [("/register", "GET,HEAD,POST"), ("/register/details", "POST"), ("/register/status", "GET,HEAD")]
     {

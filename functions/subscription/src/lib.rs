@@ -23,7 +23,7 @@ use message::{Message, Unreadable};
 
 /// The receive count of a message from which AWS's answer is believed even if it seemed premature. With the queue's
 /// visibility timeout that is a few minutes after the update.
-const BELIEVED_FROM: u32 = 3;
+const FINAL_RECEIVE_COUNT: u32 = 3;
 
 /// The time that one message may take: less than the function's timeout, so that a slow message fails alone and does
 /// not return the whole batch.
@@ -40,13 +40,13 @@ pub struct Subscription {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// The table reflects the message.
-    Kept,
+    Applied,
     /// This stack has no listing of the product.
     OtherProduct,
     /// The product's listing is of the mode that gets other events.
     OtherMode,
     /// No license depends on the message.
-    NotHeeded,
+    Ignored,
 }
 
 /// The reason why a message must be delivered again.
@@ -58,13 +58,13 @@ enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Refresh(#[from] RefreshError),
-    #[error("it took too long")]
-    TookTooLong,
+    #[error("the operation timed out")]
+    Timeout,
     #[error("AWS shows no entitlements yet")]
     EntitlementsTooEarly,
-    #[error("the agreement is said to have ended, and AWS still shows it as active")]
+    #[error("an event reports the end of the agreement, and AWS still shows it as active")]
     EndTooEarly,
-    #[error("a license of a buyer who moved to a license key, and its agreement is not known yet")]
+    #[error("the buyer moved to a license key, and the agreement of the license is not known yet")]
     AgreementTooEarly,
 }
 
@@ -75,7 +75,7 @@ impl Failure {
             Self::Unreadable(_) => "unreadable",
             Self::Store(_) => "store",
             Self::Refresh(_) => "refresh",
-            Self::TookTooLong => "took_too_long",
+            Self::Timeout => "timeout",
             Self::EntitlementsTooEarly => "entitlements_too_early",
             Self::EndTooEarly => "end_too_early",
             Self::AgreementTooEarly => "agreement_too_early",
@@ -94,15 +94,17 @@ impl Subscription {
         let mut response = SqsBatchResponse::default();
         let processing =
             event.records.iter().map(|message| tokio::time::timeout(MESSAGE_TIMEOUT, self.process(message)));
-        let heard = join_all(processing).await;
+        let processed = join_all(processing).await;
         self.store.note_outcomes("subscription", self.marketplace.take_outcomes()).await;
-        for (message, heard) in event.records.iter().zip(heard) {
+        for (message, processed) in event.records.iter().zip(processed) {
             let id = message.message_id.clone().unwrap_or_default();
-            match heard.unwrap_or(Err(Failure::TookTooLong)) {
-                Ok(heard) => tracing::info!(message = id, outcome = ?heard, counter = "news", "heard"),
+            match processed.unwrap_or(Err(Failure::Timeout)) {
+                Ok(processed) => {
+                    tracing::info!(message = id, outcome = ?processed, counter = "marketplace_event", "Processed a message")
+                }
                 Err(failure) => {
                     let code = failure.code();
-                    tracing::warn!(message = id, code, error = %chain(&failure), counter = "news_failed", "not heard");
+                    tracing::warn!(message = id, code, error = %chain(&failure), counter = "marketplace_event_failed", "Failed to process a message; SQS delivers it again");
                     let mut again = BatchItemFailure::default();
                     again.item_identifier = id;
                     response.batch_item_failures.push(again);
@@ -121,11 +123,15 @@ impl Subscription {
             Message::Agreement { event, amends } => self.apply_agreement_event(event, amends, receives).await,
             Message::Advisory(agreement, advisory) => {
                 lifecycle::apply_advisory(&self.store, &agreement, &advisory).await?;
-                Ok(Outcome::Kept)
+                Ok(Outcome::Applied)
             }
             Message::Other(name) => {
-                tracing::info!(name, counter = "news_not_heeded", "news that no license depends on");
-                Ok(Outcome::NotHeeded)
+                tracing::info!(
+                    name,
+                    counter = "marketplace_event_ignored",
+                    "Ignored an event that no license depends on"
+                );
+                Ok(Outcome::Ignored)
             }
         }
     }
@@ -141,17 +147,17 @@ impl Subscription {
         if !lifecycle::fits(&listing, update) && self.store.license(&update.license).await?.is_none() {
             match Box::pin(lifecycle::continues_moved_license(&self.store, update)).await? {
                 Continues::Yes => {}
-                Continues::NotYetKnown if receives < BELIEVED_FROM => return Err(Failure::AgreementTooEarly),
+                Continues::NotYetKnown if receives < FINAL_RECEIVE_COUNT => return Err(Failure::AgreementTooEarly),
                 Continues::NotYetKnown | Continues::No => return Ok(Outcome::OtherMode),
             }
         }
         let license = lifecycle::apply_license_update(&self.store, update).await?;
         if !entitlements || !listing.pricing.has_entitlements() {
-            return Ok(Outcome::Kept);
+            return Ok(Outcome::Applied);
         }
-        let believe_empty = receives >= BELIEVED_FROM;
-        match lifecycle::refresh_entitlements(&self.store, &self.marketplace, &license, believe_empty).await? {
-            Refreshed::Kept => Ok(Outcome::Kept),
+        let accept_empty = receives >= FINAL_RECEIVE_COUNT;
+        match lifecycle::refresh_entitlements(&self.store, &self.marketplace, &license, accept_empty).await? {
+            Refreshed::Kept => Ok(Outcome::Applied),
             Refreshed::EmptyTooEarly => Err(Failure::EntitlementsTooEarly),
         }
     }
@@ -166,12 +172,12 @@ impl Subscription {
             event.status = self.confirm_end(&event, receives).await?;
         }
         let products = lifecycle::apply_agreement_event(&self.store, &event).await?;
-        if amends || event.status.goes_on() {
+        if amends || event.status.continues() {
             let noted =
                 products.iter().map(|product| self.store.note_evidence(product, EvidenceKind::AgreementChanged));
             join_all(noted).await;
         }
-        Ok(Outcome::Kept)
+        Ok(Outcome::Applied)
     }
 
     /// Asks AWS for the status of an agreement that an event reports as ended, before any license ends by it.
@@ -183,12 +189,12 @@ impl Subscription {
             return Ok(event.status);
         }
         match self.marketplace.agreement_status(&event.agreement).await {
-            Ok(Some(AgreementStatus::Active)) if receives < BELIEVED_FROM => Err(Failure::EndTooEarly),
+            Ok(Some(AgreementStatus::Active)) if receives < FINAL_RECEIVE_COUNT => Err(Failure::EndTooEarly),
             Ok(Some(status)) => Ok(status),
             Ok(None) => Ok(event.status),
             Err(error) => {
                 let agreement = event.agreement.as_str();
-                tracing::warn!(agreement, error = %chain(&error), counter = "end_unconfirmed", "the event counts");
+                tracing::warn!(agreement, error = %chain(&error), counter = "end_unconfirmed", "Failed to confirm the end of an agreement with AWS; applying the event");
                 Ok(event.status)
             }
         }

@@ -169,13 +169,13 @@ fn read_event(event: Event) -> Result<Message, Unreadable> {
             Ok(Message::Agreement { event, amends: false })
         }
         Some(("Purchase Agreement Advisory Issued", "Manufacturer" | "Proposer")) => {
-            let (agreement, told) = advisory(event.detail)?;
-            let issued_at = told.issued_at.or(Some(stamp.at));
+            let (agreement, reported) = advisory(event.detail)?;
+            let issued_at = reported.issued_at.or(Some(stamp.at));
             Ok(Message::Advisory(agreement, Advisory { issued_at, resolved_at: None }))
         }
         Some(("Purchase Agreement Advisory Resolved", "Manufacturer" | "Proposer")) => {
-            let (agreement, told) = advisory(event.detail)?;
-            let resolved_at = told.resolved_at.or(Some(stamp.at));
+            let (agreement, reported) = advisory(event.detail)?;
+            let resolved_at = reported.resolved_at.or(Some(stamp.at));
             Ok(Message::Advisory(agreement, Advisory { issued_at: None, resolved_at }))
         }
         _ => Ok(Message::Other(event.detail_type)),

@@ -1,4 +1,4 @@
-//! What a request brings: events in a JSON envelope or as CSV, as its content type says.
+//! Reads the events of a request: a JSON envelope or CSV, by its content type.
 
 use domain::usage::UsageEvent;
 use http::{StatusCode, header};
@@ -10,16 +10,16 @@ use utoipa::ToSchema;
 use crate::event::{self, EventSchema, Unreadable};
 use crate::rows;
 
-/// How many events a request may have.
-pub(crate) const MOST_EVENTS: usize = 500;
+/// The most events of a request.
+pub(crate) const MAX_EVENTS: usize = 500;
 
-/// The content types that are taken, as an `Accept` header writes them.
+/// The accepted content types, in the form of an `Accept` header.
 pub(crate) const ACCEPTED: &str = "application/json, text/csv";
 
-/// One event of a request, as far as it can be read.
+/// One event of a request, or the reason why it cannot be read.
 #[derive(Debug)]
 pub(crate) struct ParsedEvent {
-    /// The line of the file that it begins in, of CSV.
+    /// The line of the CSV file in which it begins; `None` for JSON.
     pub(crate) line: Option<usize>,
     pub(crate) event: Result<UsageEvent, Unreadable>,
 }
@@ -63,7 +63,7 @@ fn read_envelope(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
         return Err(invalid(format!("`{}` is not known here", shortened(unknown))));
     }
     match events {
-        Some(Value::Array(events)) if (1..=MOST_EVENTS).contains(&events.len()) => {
+        Some(Value::Array(events)) if (1..=MAX_EVENTS).contains(&events.len()) => {
             Ok(events.iter().map(|event| ParsedEvent { line: None, event: event::read(event) }).collect())
         }
         Some(Value::Array(events)) => Err(invalid(format!("there are {} events", events.len()))),
@@ -87,7 +87,7 @@ fn read_csv(body: &TextBody) -> Result<Vec<ParsedEvent>, Problem> {
 }
 
 fn body_invalid(detail: &str, action: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+    Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body does not have the documented form.")
         .detail(detail)
         .action(action)
 }
@@ -96,7 +96,7 @@ fn unsupported(detail: &str) -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "content_type_unsupported",
-        "Usage is not taken in this content type.",
+        "Usage is not accepted in this content type.",
     )
     .detail(detail)
     .action("Send application/json, or text/csv in UTF-8 with a header row, and name it in Content-Type.")

@@ -14,7 +14,7 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The longest idempotency key, in bytes.
-const LONGEST_KEY: usize = 256;
+const MAX_KEY_BYTES: usize = 256;
 
 const FIELDS: [&str; 7] = ["license", "dimension", "quantity", "time", "key", "revision", "tags"];
 
@@ -60,12 +60,12 @@ impl ToSchema for QuantitySchema {
     }
 }
 
-/// Why an event cannot be read.
+/// The reason why an event cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     /// The stable code.
     pub(crate) code: &'static str,
-    /// What is wrong.
+    /// The reason in this case.
     pub(crate) detail: String,
 }
 
@@ -91,8 +91,8 @@ pub(crate) fn read_fields(fields: &Map<String, Value>) -> Result<UsageEvent, Unr
     let Rfc3339(time) =
         text(fields, "time")?.parse().map_err(|error| unreadable("time_invalid", format!("`time` {error}")))?;
     let key = text(fields, "key")?;
-    if key.is_empty() || key.len() > LONGEST_KEY {
-        return Err(unreadable("key_invalid", format!("`key` has 1 to {LONGEST_KEY} bytes")));
+    if key.is_empty() || key.len() > MAX_KEY_BYTES {
+        return Err(unreadable("key_invalid", format!("`key` has 1 to {MAX_KEY_BYTES} bytes")));
     }
     let revision = match fields.get("revision") {
         None | Some(Value::Null) => 0,
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_tags_break_is_told() {
+    fn a_broken_rule_of_tags_is_reported() {
         let six: Map<String, Value> = (0..6).map(|number| (number.to_string(), json!("v"))).collect();
         let refused = read(&event(json!({ "tags": six }))).unwrap_err();
         assert_eq!(refused.detail, "there are 6 tags, and at most 5 are taken");

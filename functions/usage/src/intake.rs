@@ -1,8 +1,8 @@
-//! Intake: each event of a request is judged and answered for itself.
+//! Ingests the events of a request. Each event has its own result.
 //!
-//! Events of open hours are written together without reading first; late ones each for itself, after what is known
-//! under their key was read. An event is accepted only when its item and its hour's marker are confirmed. A dry run
-//! goes the same way and stops before everything that writes.
+//! Events of open hours are written together, without a read. A late event is written alone, after a read of the usage
+//! that is stored under its key. An event is accepted only when the writes of its item and of its hour's marker are
+//! confirmed. A dry run makes the same reads, and no writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,43 +27,43 @@ use crate::contract::ContentTypeUnsupported;
 use crate::licenses::{Licenses, Resolved};
 use crate::result::{EventResult, Report};
 
-/// How many facts of a request that came late are written at once.
-const LATE_AT_ONCE: usize = 16;
+/// The most keys of late events that are written at the same time.
+const MAX_CONCURRENT_LATE_WRITES: usize = 16;
 
-/// Things with the index in the request of the event that each is of.
+/// Items of the events of a request, each with the index of its event.
 pub(crate) type Indexed<T> = Vec<(usize, T)>;
 
-/// The readable events of a request by what is to be done with them, and the results of the others.
+/// The readable events of a request, by how they are processed, and the results of the others.
 #[derive(Default)]
 struct Judged {
     open: Indexed<UsageEvent>,
     late: Indexed<UsageEvent>,
-    /// To be refused, unless they were taken in before.
+    /// The events to refuse, unless they were accepted before.
     refused: Indexed<(UsageEvent, Refused)>,
     results: Indexed<EventResult>,
-    /// The key that their buyer has now, of events that came under the one before.
+    /// The license that each event under the old key of a moved buyer belongs to now.
     moved: BTreeMap<usize, LicenseId>,
 }
 
-/// An event that is to be refused.
+/// The refusal of an event.
 struct Refused {
-    /// The same event under the other key of its buyer, where it may have been taken in.
-    under_other_key: Option<UsageEvent>,
-    /// Whether an earlier attempt, which met no such refusal, may still be on its way into the ledger.
-    may_be_on_its_way: bool,
+    /// The same event under the other key of its buyer, under which it may have been accepted.
+    with_other_key: Option<UsageEvent>,
+    /// `true` if an earlier attempt, to which the refusal did not apply, may still be writing the event.
+    may_be_in_flight: bool,
     result: EventResult,
 }
 
-/// What makes two events the same fact.
-type Fact = (LicenseId, UsageHour, DimensionKey, KeyHash);
+/// The identity of an event: two events with the same identity are the same fact.
+type EventKey = (LicenseId, UsageHour, DimensionKey, KeyHash);
 
-/// Splits events of open hours into those that are written and the results of those whose key and revision another
-/// event of the request has with another content: which was received first cannot be told of two of one request later.
+/// Splits events of open hours into those that are written, and the results of those whose key and revision an earlier
+/// event of the request has with another content. The order of two events of one request is not stored.
 fn first_of_each_revision(events: Indexed<UsageEvent>) -> (Indexed<UsageEvent>, Indexed<EventResult>) {
-    let mut first: BTreeMap<(Fact, u32), UsageEvent> = BTreeMap::new();
+    let mut first: BTreeMap<(EventKey, u32), UsageEvent> = BTreeMap::new();
     let (mut written, mut contested) = (Vec::new(), Vec::new());
     for (index, event) in events {
-        let known = first.entry((fact_of(&event), event.revision)).or_insert_with(|| event.clone());
+        let known = first.entry((event_key(&event), event.revision)).or_insert_with(|| event.clone());
         if known.has_same_content(&event) {
             written.push((index, event));
         } else {
@@ -73,7 +73,7 @@ fn first_of_each_revision(events: Indexed<UsageEvent>) -> (Indexed<UsageEvent>, 
     (written, contested)
 }
 
-fn fact_of(event: &UsageEvent) -> Fact {
+fn event_key(event: &UsageEvent) -> EventKey {
     (event.license.clone(), event.hour(), event.dimension.clone(), event.key.clone())
 }
 
@@ -162,7 +162,7 @@ impl Context {
         report
     }
 
-    /// Judges what a request brings by the licenses and the time.
+    /// Judges the events of a request by their licenses and the time.
     async fn judge_all(&self, parsed: Vec<ParsedEvent>, dry_run: bool) -> Judged {
         let now = self.store.clock().now();
         let mut judged = Judged::default();
@@ -173,11 +173,11 @@ impl Context {
                 Err(unreadable) => judged.results.push((index, unreadable.into())),
             }
         }
-        let licenses = Licenses::of(&readable, &self.store, &self.known, now).await;
+        let licenses = Licenses::of(&readable, &self.store, &self.cache, now).await;
         for (index, event) in readable {
             let named = event.license.clone();
             let event = match licenses.resolve(event, now) {
-                Resolved::As(event) => event,
+                Resolved::Under(event) => event,
                 Resolved::UnlessKnown { event, other } => match self.known_of(&other, dry_run).await {
                     None => event,
                     Some(result) => {
@@ -185,7 +185,7 @@ impl Context {
                         continue;
                     }
                 },
-                Resolved::NotNow => {
+                Resolved::Wait => {
                     judged.results.push((index, EventResult::moving()));
                     continue;
                 }
@@ -203,8 +203,8 @@ impl Context {
                 Some(Intake::Refused(refusal)) => {
                     let license = licenses.get(&event.license);
                     let refused = Refused {
-                        under_other_key: licenses.under_other_key(&event),
-                        may_be_on_its_way: refusal.is_recent(&event, license, now),
+                        with_other_key: licenses.with_other_key(&event),
+                        may_be_in_flight: refusal.is_recent(&event, license, now),
                         result: EventResult::refused(refusal, &event, license),
                     };
                     judged.refused.push((index, (event, refused)));
@@ -215,29 +215,29 @@ impl Context {
         judged
     }
 
-    /// Refuses events, unless they were taken in before: an event whose answer was lost may come again when it would be
-    /// refused, and a refusal promises that it is not billed.
+    /// Refuses events, unless they were accepted before. An event whose answer was lost may be sent again when it would
+    /// be refused, and a refused event must not be billed.
     async fn refuse_unless_known(&self, events: Indexed<(UsageEvent, Refused)>, dry_run: bool) -> Indexed<EventResult> {
         let results = stream::iter(events).map(async |(index, (event, refused))| {
-            for event in [Some(&event), refused.under_other_key.as_ref()].into_iter().flatten() {
+            for event in [Some(&event), refused.with_other_key.as_ref()].into_iter().flatten() {
                 if let Some(known) = self.known_of(event, dry_run).await {
                     return (index, known);
                 }
             }
-            (index, if refused.may_be_on_its_way { refused.result.not_yet() } else { refused.result })
+            (index, if refused.may_be_in_flight { refused.result.retry_before_refusal() } else { refused.result })
         });
-        results.buffer_unordered(LATE_AT_ONCE).collect().await
+        results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).collect().await
     }
 
-    /// What is answered to an event that was taken in under its key; none if it was not, or that cannot be told.
+    /// Returns the result of an event whose key is stored already; `None` if the key is not stored.
     ///
-    /// It counts once a record or a note of its hour stands for it. Its hour's marker may be what was not confirmed, and
-    /// such an hour is summed without it, so the hour is looked at again.
+    /// Stored usage counts once a record or a note of its hour includes it. If the write of its hour's marker was not
+    /// confirmed, the hour may be summed without it, so the hour is marked to be checked again.
     async fn known_of(&self, event: &UsageEvent, dry_run: bool) -> Option<EventResult> {
         match self.find(event, dry_run).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "Failed to read what is known under a key");
+                tracing::warn!(error = %chain(&error), "Failed to read the usage that is stored under a key");
                 Some(EventResult::retry())
             }
         }
@@ -250,46 +250,50 @@ impl Context {
             self.store.mark_dirty(&event.license, event.hour()).await?;
         }
         let is_summed = self.store.clock().now() >= event.hour().swept_from();
-        Ok(Some(if is_summed && !is_accounted_for { EventResult::retry() } else { EventResult::beside(&known, event) }))
+        Ok(Some(if is_summed && !is_accounted_for {
+            EventResult::retry()
+        } else {
+            EventResult::compared_with(&known, event)
+        }))
     }
 
     async fn write_open(&self, events: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let (indexes, events): (Vec<usize>, Vec<UsageEvent>) = events.into_iter().unzip();
-        let mut marked = self.known.marked(&events);
+        let mut marked = self.cache.marked(&events);
         let written = match self.store.write_open_usage(&events, &mut marked).await {
             Ok(written) => written,
             Err(error) => {
-                tracing::error!(error = %chain(&error), "usage could not be written");
+                tracing::error!(error = %chain(&error), "Failed to write usage");
                 vec![false; events.len()]
             }
         };
-        self.known.remember(marked);
+        self.cache.remember(marked);
         let result_of = |written| if written { EventResult::accepted() } else { EventResult::retry() };
         indexes.into_iter().zip(written.into_iter().map(result_of)).collect()
     }
 
-    /// Takes in late events, those of one fact in the order that they came in: the first of them makes the others
+    /// Ingests late events, those of one key in their order in the request: the first of them makes the others
     /// duplicates or conflicts.
     async fn ingest_late(&self, events: Indexed<UsageEvent>, dry_run: bool) -> Indexed<EventResult> {
-        let mut facts: BTreeMap<Fact, Indexed<UsageEvent>> = BTreeMap::new();
+        let mut by_key: BTreeMap<EventKey, Indexed<UsageEvent>> = BTreeMap::new();
         for (index, event) in events {
-            facts.entry(fact_of(&event)).or_default().push((index, event));
+            by_key.entry(event_key(&event)).or_default().push((index, event));
         }
-        let results = stream::iter(facts.into_values()).map(async |reported: Indexed<UsageEvent>| {
+        let results = stream::iter(by_key.into_values()).map(async |reported: Indexed<UsageEvent>| {
             if dry_run { self.try_late(reported).await } else { self.write_late(reported).await }
         });
-        results.buffer_unordered(LATE_AT_ONCE).concat().await
+        results.buffer_unordered(MAX_CONCURRENT_LATE_WRITES).concat().await
     }
 
-    /// Writes the late events of one fact.
+    /// Writes the late events of one key.
     async fn write_late(&self, reported: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let mut results = Vec::new();
         for (index, event) in reported {
             let result = match self.store.write_late_usage(&event).await {
                 Ok(LatePut::Written) => EventResult::accepted(),
-                Ok(LatePut::Known(known)) => EventResult::beside(&known, &event),
+                Ok(LatePut::Known(known)) => EventResult::compared_with(&known, &event),
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "late usage was not confirmed");
+                    tracing::warn!(error = %chain(&error), "Failed to confirm late usage");
                     EventResult::retry()
                 }
             };
@@ -298,19 +302,20 @@ impl Context {
         results
     }
 
-    /// What [`Context::write_late`] would answer, as far as the table tells now.
+    /// Returns the results that [`Context::write_late`] would have now, without writing.
     async fn try_late(&self, reported: Indexed<UsageEvent>) -> Indexed<EventResult> {
         let Some((_, first)) = reported.first() else { return Vec::new() };
         let mut known = match self.store.usage_of_key(first).await {
             Ok(known) => known,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "what is known under a key could not be read");
+                tracing::warn!(error = %chain(&error), "Failed to read the usage that is stored under a key");
                 return reported.into_iter().map(|(index, _)| (index, EventResult::retry())).collect();
             }
         };
         let mut results = Vec::new();
         for (index, event) in reported {
-            let result = known.as_ref().map_or_else(EventResult::accepted, |known| EventResult::beside(known, &event));
+            let result =
+                known.as_ref().map_or_else(EventResult::accepted, |known| EventResult::compared_with(known, &event));
             known.get_or_insert_with(|| (&event).into());
             results.push((index, result));
         }

@@ -1,15 +1,15 @@
-//! The seller's API: usage intake (`POST /v1/usage`), what became of it (`GET /v1/licenses/{license}/usage`,
-//! `GET /v1/usage/pending`), what a person must look at (`GET /v1/usage/problems`) and sending a record again after a
-//! mend (`POST /v1/usage/{record}/requeue`).
+//! The seller's API of usage: intake (`POST /v1/usage`), records (`GET /v1/licenses/{license}/usage`,
+//! `GET /v1/usage/pending`), problems (`GET /v1/usage/problems`), and requeueing a record after a fix
+//! (`POST /v1/usage/{record}/requeue`).
 //!
 //! API Gateway has checked the caller's signature before a request arrives here. A request takes 30 seconds at most,
 //! and no write outlives it: the reporter counts on that.
 
 mod body;
+mod cache;
 mod contract;
 mod event;
 mod intake;
-mod known;
 mod licenses;
 mod problems;
 mod query;
@@ -28,7 +28,7 @@ use lambda::http::{api, gateway};
 use lambda::metrics::{Metric, Metrics};
 use store::Store;
 
-use known::Known;
+use cache::IntakeCache;
 
 pub use contract::contract;
 
@@ -39,26 +39,26 @@ pub struct UsageApi {
     dry_run: bool,
 }
 
-/// What distinguishes the function of one stack from that of another.
+/// The settings of the function in a stack.
 #[derive(Debug)]
 pub struct Settings {
     /// The destination of the metrics.
     pub metrics: Metrics,
-    /// The stack's reporter sends nothing, and every answer says so.
+    /// `true` if the stack's reporter sends nothing. Every answer has a header about it.
     pub dry_run: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { metrics: Metrics::unread(), dry_run: false }
+        Self { metrics: Metrics::discarded(), dry_run: false }
     }
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Debug)]
 struct Context {
     store: Store,
-    known: Known,
+    cache: IntakeCache,
     metrics: Metrics,
     dry_run: bool,
 }
@@ -86,7 +86,7 @@ impl UsageApi {
     pub fn with_settings(config: &SdkConfig, table: &str, clock: Clock, settings: Settings) -> Self {
         let Settings { metrics, dry_run } = settings;
         let store = Store::new(config, table, clock);
-        let context = Context { store, known: Known::default(), metrics, dry_run };
+        let context = Context { store, cache: IntakeCache::default(), metrics, dry_run };
         Self { routes: routes().with_state(Arc::new(context)), dry_run }
     }
 

@@ -1,4 +1,4 @@
-//! What is not billed yet, what a person must look at, and sending a record again after a mend.
+//! Pending records, problems that an operator must resolve, and requeueing a record after a fix.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ struct ProblemView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ReportedView)]
     reported: Option<ReportedView>,
-    /// The reason: AWS's, or a word of this API.
+    /// The reason: AWS's, or a code of this API.
     reason: String,
     /// The time since which there is the problem.
     since: Timestamp,
@@ -238,7 +238,7 @@ pub(crate) async fn requeue(
     let now = context.store.clock().now();
     let before = context.store.record(&name).await?.ok_or_else(|| record_unknown(&name))?;
     context.may_be_requeued(&before, now)?;
-    let after = HourlyRecord { not_before: now, ..before.become_at(RecordState::Sealed, now) };
+    let after = HourlyRecord { not_before: now, ..before.with_state_at(RecordState::Sealed, now) };
     let was = [
         ("state", before.state.name().to_owned()),
         ("reason", reason_of(&before.state)),
@@ -247,16 +247,16 @@ pub(crate) async fn requeue(
     let entry = AuditEntry::new(caller.arn(), "usage.requeue", &name, was, now);
     if !context.store.requeue(&before, &after, &entry).await? {
         let changed = ProblemDocument::new(StatusCode::CONFLICT, "record_changed", "The record changed meanwhile.");
-        return Err(changed.detail(&name).action("Look at the record again.").into());
+        return Err(changed.detail(&name).action("Read the record again.").into());
     }
     context.count(&[(Metric::RecordsRequeued, 1)]);
     let (license, hour, dimension) = (&name.license, &name.hour, &name.dimension);
-    tracing::info!(%license, %hour, %dimension, audit = %entry.id, "a record was requeued");
+    tracing::info!(%license, %hour, %dimension, audit = %entry.id, "Requeued a record");
     Ok(Json(RecordView::from(after)))
 }
 
 impl Context {
-    /// Leaves out the unverified records of products of which AWS has shown no booking but ours: they are ours.
+    /// Removes the unverified records of products of which AWS has shown no foreign booking: AWS booked our attempts.
     async fn without_verified_products(&self, found: Vec<Problem>) -> Result<Vec<Problem>, StoreError> {
         let unverified = found.iter().filter_map(unverified_product);
         let products: BTreeSet<ProductCode> = unverified.cloned().collect();
@@ -303,7 +303,7 @@ impl Context {
         if now >= record.window_closes() {
             return refuse(
                 "window_closed",
-                "AWS takes this record no more.",
+                "AWS no longer accepts this record.",
                 format!("its window closed at {}", record.window_closes()),
                 "Settle it with the buyer outside of AWS's metering.",
             );
@@ -312,7 +312,7 @@ impl Context {
     }
 }
 
-/// The product of an unverified record; none of any other problem.
+/// Returns the product of an unverified record; `None` for any other problem.
 fn unverified_product(problem: &Problem) -> Option<&ProductCode> {
     match problem {
         Problem::Record(record) => matches!(record.state, RecordState::Accepted { .. }).then_some(&record.product),
@@ -321,7 +321,7 @@ fn unverified_product(problem: &Problem) -> Option<&ProductCode> {
 }
 
 fn record_unknown(name: &RecordName) -> ProblemDocument {
-    ProblemDocument::new(StatusCode::NOT_FOUND, "record_unknown", "There is no such record.")
+    ProblemDocument::new(StatusCode::NOT_FOUND, "record_unknown", "The record is unknown.")
         .detail(name)
         .action("Take the record's name from /v1/usage/problems.")
 }
@@ -339,25 +339,27 @@ fn record_view(record: &HourlyRecord, now: Timestamp) -> ProblemView {
     let (requeue, action) = match &record.state {
         RecordState::Held { .. } => (
             false,
-            "It is sent as soon as AWS names its buyer: check that the buyer registered, and the listing's mode.",
+            "It is sent as soon as AWS names its buyer. Check that the buyer registered, and the listing's mode.",
         ),
         RecordState::Conflict => {
-            (false, "Something else reports this listing's usage. Find it, and settle the difference with the buyer.")
+            (false, "Another program reports this listing's usage. Find it, and settle the difference with the buyer.")
         }
-        RecordState::Refused { .. } if is_open => (true, "Mend what the reason says, then requeue it."),
-        RecordState::Refused { .. } => (false, "AWS takes it no more: settle it with the buyer."),
+        RecordState::Refused { .. } if is_open => (true, "Fix what the reason says, then requeue the record."),
+        RecordState::Refused { .. } => (false, "AWS no longer accepts it: settle it with the buyer."),
         RecordState::Unconfirmed { .. } if is_open => {
-            (true, "Requeue it: AWS books it once. Otherwise look it up in the buyer's bill.")
+            (true, "Requeue it: AWS books it only once. Otherwise, check the buyer's bill.")
         }
-        RecordState::Unconfirmed { .. } => (false, "Look it up in the buyer's bill: AWS may have booked it."),
-        RecordState::Expired => (false, "AWS takes it no more: settle it with the buyer, and find what kept it."),
+        RecordState::Unconfirmed { .. } => (false, "Check the buyer's bill: AWS may have booked it."),
+        RecordState::Expired => {
+            (false, "AWS no longer accepts it: settle it with the buyer, and find out why it was not sent in time.")
+        }
         RecordState::Accepted { .. } => (
             false,
-            "Something else reports this listing's usage. Compare the quantity with the buyer's bill: AWS may have booked \
-             the other's.",
+            "Another program reports this listing's usage. Compare the quantity with the buyer's bill: AWS may have booked \
+             the quantity of that program.",
         ),
         RecordState::Sealed | RecordState::Claimed { .. } | RecordState::Folded { .. } | RecordState::DryRun => {
-            (false, "Nothing: it is on its way.")
+            (false, "Nothing: the record is being sent.")
         }
     };
     let is_unverified = matches!(record.state, RecordState::Accepted { .. });
@@ -375,7 +377,7 @@ fn record_view(record: &HourlyRecord, now: Timestamp) -> ProblemView {
     }
 }
 
-/// Why a record is in its state, in AWS's words or ours.
+/// Returns the reason of a record's state: AWS's, or a code of this API.
 fn reason_of(state: &RecordState) -> String {
     match state {
         RecordState::Held { .. } => "buyer_unknown".to_owned(),
@@ -391,24 +393,24 @@ fn reason_of(state: &RecordState) -> String {
 fn note_view(note: Note) -> ProblemView {
     let (reason, action) = match note.note {
         NoteKind::Overbilled => (
-            "more_in_records_than_used",
-            "It cannot arise by design: keep the table as it is, tell the developers, and refund the buyer.",
+            "records_exceed_usage",
+            "This is a defect: do not change the table, report it to the developers, and refund the buyer.",
         ),
         NoteKind::Uncarried => {
-            ("no_hour_can_take_it", "Once its month is closed it is not billed any more: settle it with the buyer.")
+            ("no_open_hour", "It cannot be billed once its month is closed: settle it with the buyer.")
         }
         NoteKind::PeriodUnknown => (
             "agreement_start_unknown",
-            "It is billed as soon as AWS tells when the agreement began; check DescribeAgreement.",
+            "It is billed as soon as AWS reports the start of the agreement; check DescribeAgreement.",
         ),
         NoteKind::KeyReused => (
-            "several_contents_under_one_key",
-            "The content that came first counts. Correct it with a higher revision while its hour is open, or report what \
-             is missing as an event of its own.",
+            "key_has_several_contents",
+            "The content that was received first counts. Correct it with a higher revision while its hour is open, or \
+             report the missing quantity as a new event.",
         ),
         NoteKind::IncludedUnknown => (
             "entitlement_unknown",
-            "It is billed as soon as AWS tells what the contract includes; check GetEntitlements.",
+            "It is billed as soon as AWS reports what the contract includes; check GetEntitlements.",
         ),
     };
     ProblemView {
@@ -429,7 +431,7 @@ fn pause_view(pause: Pause) -> ProblemView {
         dimension: pause.dimension,
         reason: pause.reason,
         since: pause.since,
-        action: "Mend what the reason says at AWS; every run tries again, and nothing is lost while the window is open.",
+        action: "Fix what the reason says in AWS. Every run of the reporter retries, and nothing is lost while the window is open.",
         ..ProblemView::default()
     }
 }

@@ -1,4 +1,4 @@
-//! What became of a license's usage: its hourly records with their states, newest first.
+//! The hourly records of a license, with their states, newest first.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::Context;
 
-/// How many records or problems a page has.
+/// The number of records or problems of a page.
 pub(crate) type PageLimit = Limit<100, 500>;
 
-/// How far back is looked where the caller does not say.
-const BACK: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// The period that is listed if the caller does not give one.
+const DEFAULT_PERIOD: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The parameters of the list of a license's records.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -120,7 +120,7 @@ pub(crate) async fn records(
 ) -> Result<Json<History>, ApiError> {
     let store = &context.store;
     let to = UsageHour::of(to.map_or_else(|| store.clock().now(), |Rfc3339(to)| to));
-    let from = from.map(|Rfc3339(from)| from).or_else(|| to.start().checked_sub(BACK).ok());
+    let from = from.map(|Rfc3339(from)| from).or_else(|| to.start().checked_sub(DEFAULT_PERIOD).ok());
     let from = UsageHour::of(from.unwrap_or(Timestamp::MIN));
     if from > to {
         return Err(Problem::invalid("from", "must not be after `to`").into());

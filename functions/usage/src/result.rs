@@ -1,4 +1,4 @@
-//! What became of events: the answer to a report of usage.
+//! The results of events: the answer to a report of usage.
 
 use domain::ids::LicenseId;
 use domain::license::License;
@@ -55,7 +55,7 @@ pub(crate) struct EventResult {
     detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
-    /// The license that took over from the event's.
+    /// The license that replaced the event's license.
     #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<LicenseId>,
 }
@@ -69,9 +69,9 @@ enum Status {
     Duplicate,
     /// It was reported before with another quantity or other tags, and can no longer be corrected.
     Conflict,
-    /// It is not taken in.
+    /// It is not accepted.
     Refused,
-    /// It is not confirmed: the same again.
+    /// It is not confirmed, and must be sent again.
     Retry,
 }
 
@@ -91,14 +91,14 @@ impl Report {
         Self { dry_run, counts, results }
     }
 
-    /// Writes into the log how many events became what.
+    /// Logs the number of events with each status.
     pub(crate) fn log(&self) {
         let Counts { accepted, duplicate, conflict, refused, retry } = self.counts;
         let dry_run = self.dry_run;
-        tracing::info!(accepted, duplicate, conflict, refused, retry, dry_run, "usage was reported");
+        tracing::info!(accepted, duplicate, conflict, refused, retry, dry_run, "Processed a report of usage");
     }
 
-    /// How many events became what, for the metrics. What was only tried is in none.
+    /// Returns the number of events with each status, for the metrics. A dry run counts nothing.
     pub(crate) fn counted(&self) -> Vec<(Metric, usize)> {
         if self.dry_run {
             return Vec::new();
@@ -115,78 +115,84 @@ impl Report {
 }
 
 impl EventResult {
-    fn plain(status: Status) -> Self {
+    fn without_code(status: Status) -> Self {
         Self { line: None, status, code: None, detail: None, action: None, successor: None }
     }
 
-    fn explained(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
+    fn with_code(status: Status, code: &'static str, detail: impl ToString, action: &'static str) -> Self {
         let (code, detail, action) = (Some(code), Some(detail.to_string()), Some(action));
-        Self { code, detail, action, ..Self::plain(status) }
+        Self { code, detail, action, ..Self::without_code(status) }
     }
 
-    /// The same for an event that begins in that line of a file.
+    /// Returns the result with the line of the file in which the event begins.
     pub(crate) fn in_line(self, line: Option<usize>) -> Self {
         Self { line, ..self }
     }
 
     pub(crate) fn accepted() -> Self {
-        Self::plain(Status::Accepted)
+        Self::without_code(Status::Accepted)
     }
 
     pub(crate) fn retry() -> Self {
-        Self::explained(Status::Retry, "not_confirmed", "the table did not confirm it", "Send the same event again.")
+        Self::with_code(
+            Status::Retry,
+            "not_confirmed",
+            "the table did not confirm the write",
+            "Send the same event again.",
+        )
     }
 
-    /// An event of a buyer whose key changes at this moment.
+    /// Returns the result of an event of a buyer whose key is changing.
     pub(crate) fn moving() -> Self {
-        let detail = "its buyer is changing keys, and what was reported under the other one is still being written";
-        Self::explained(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
+        let detail = "the buyer is moving to a license key, and a report under the other key may still be in progress";
+        Self::with_code(Status::Retry, "license_moving", detail, "Send the same event again in ten minutes.")
     }
 
-    /// The refusal of an event of which an earlier attempt may still be on its way into the ledger: until that is known,
-    /// nothing is refused.
-    pub(crate) fn not_yet(self) -> Self {
+    /// Returns the result of an event that would be refused, while an earlier attempt may still be writing it: it must
+    /// be sent again.
+    pub(crate) fn retry_before_refusal(self) -> Self {
         let why = self.detail.unwrap_or_default();
-        let detail = Some(format!("{why}, but an earlier attempt to report the event may still be on its way"));
+        let detail = Some(format!("{why}, but an earlier attempt to report the event may still be in progress"));
         Self { status: Status::Retry, detail, action: Some("Send the same event again in three minutes."), ..self }
     }
 
-    /// An event whose key and revision an earlier event of the same request has with another content.
+    /// Returns the result of an event whose key and revision an earlier event of the same request has with another
+    /// content.
     pub(crate) fn same_revision() -> Self {
-        let detail = "another quantity or other tags stand under this key and revision in the same request";
-        Self::explained(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
+        let detail = "the same request has another quantity or other tags under this key and revision";
+        Self::with_code(Status::Conflict, "revision_conflict", detail, "Send a correction with a higher revision.")
     }
 
-    /// The same, with the license that stands for the one that the event named.
+    /// Returns the result with the license that replaced the one that the event named.
     pub(crate) fn moved_to(self, license: Option<&LicenseId>) -> Self {
         Self { successor: license.cloned().or(self.successor), ..self }
     }
 
-    /// A late event beside what is known under its key: a duplicate, or in conflict with it.
-    pub(crate) fn beside(known: &ReportedUsage, event: &UsageEvent) -> Self {
+    /// Returns the result of an event whose key is stored already: a duplicate, or a conflict.
+    pub(crate) fn compared_with(known: &ReportedUsage, event: &UsageEvent) -> Self {
         if known.amount != event.quantity.amount() {
-            Self::explained(
+            Self::with_code(
                 Status::Conflict,
                 "quantity_conflict",
                 format!("{} was reported under this key, and its hour is closed for corrections", known.amount),
-                "Report what is missing as an event of its own. What is too much cannot be taken back at AWS.",
+                "Report a missing quantity as a new event. AWS cannot take back a quantity that is too large.",
             )
         } else if known.tags != event.tags {
-            Self::explained(
+            Self::with_code(
                 Status::Conflict,
                 "tags_conflict",
                 "this quantity was reported under this key, but its tags differ, and its hour is closed for corrections",
-                "Leave it at that: the quantity is taken in, and its tags can no longer be changed.",
+                "Nothing: the quantity is accepted, and its tags can no longer be changed.",
             )
         } else {
-            Self::plain(Status::Duplicate)
+            Self::without_code(Status::Duplicate)
         }
     }
 
     pub(crate) fn refused(refusal: Refusal, event: &UsageEvent, license: Option<&License>) -> Self {
         let (detail, action) = explain(refusal, event);
         let successor = license.filter(|_| refusal == Refusal::LicenseEnded).and_then(|l| l.successor().cloned());
-        Self { successor, ..Self::explained(Status::Refused, refusal.code(), detail, action) }
+        Self { successor, ..Self::with_code(Status::Refused, refusal.code(), detail, action) }
     }
 }
 
@@ -282,28 +288,28 @@ fn form(description: &str, statuses: &[&str], codes: &[&str]) -> ObjectBuilder {
 
 impl From<Unreadable> for EventResult {
     fn from(unreadable: Unreadable) -> Self {
-        let action = "Mend the event and send it again.";
-        Self::explained(Status::Refused, unreadable.code, unreadable.detail, action)
+        let action = "Correct the event and send it again.";
+        Self::with_code(Status::Refused, unreadable.code, unreadable.detail, action)
     }
 }
 
-/// What a refusal means for the event, and what to do about it.
+/// Returns the detail of a refusal, and the next step.
 fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
     match refusal {
         Refusal::LicenseUnknown => (
-            format!("nothing was heard of {}", event.license),
-            "Check the license. One that was just bought appears when its buyer registers or AWS tells of it.",
+            format!("no registration and no event of AWS has named {}", event.license),
+            "Check the id. A license becomes known when its buyer registers or AWS sends an event about it.",
         ),
         Refusal::LicenseEnded => (
-            "the license is over".to_owned(),
-            "Stop serving it, or report to the license that took over, if there is one.",
+            "the license has ended".to_owned(),
+            "Stop serving the license, or report to its `successor`, if there is one.",
         ),
         Refusal::LicenseProbe => {
-            ("the license is a probe, and nobody's bill".to_owned(), "Nothing is to be done: leave the event out.")
+            ("the license is a probe, whose usage is not billed".to_owned(), "Nothing: do not report usage of probes.")
         }
         Refusal::NotMeteredYet => (
             format!("Stallkeeper does not bill the license's hour of {} yet", event.time),
-            "Report it to what billed the license before, if it is not reported there already.",
+            "Report it to the system that billed the license before, if it is not reported there already.",
         ),
         Refusal::LicenseFailed => ("the buyer's payment failed".to_owned(), "Report again once the license is active."),
         Refusal::DimensionUnknown => {
@@ -312,18 +318,19 @@ fn explain(refusal: Refusal, event: &UsageEvent) -> (String, &'static str) {
         Refusal::DimensionNotMetered => {
             (format!("{} is not billed by use", event.dimension), "Report usage of metered dimensions only.")
         }
-        Refusal::TimeInFuture => (
-            format!("{} is still to come", event.time),
-            "Set the clock right, or send the event when its time is there.",
-        ),
-        Refusal::TooOld => (format!("{} is more than 24 hours ago", event.time), "AWS takes no usage that old."),
+        Refusal::TimeInFuture => {
+            (format!("{} is in the future", event.time), "Correct the clock, or send the event at its time.")
+        }
+        Refusal::TooOld => {
+            (format!("{} is more than 24 hours ago", event.time), "AWS does not accept usage that is older.")
+        }
         Refusal::HourClosed => (
             format!("the hour of {} was billed when the license ended, and its month has no later hour", event.time),
-            "Settle it with the buyer outside of AWS's metering, or report what is used from 00:00 UTC on the 1st.",
+            "Settle it with the buyer outside of AWS's metering, or report usage from 00:00 UTC on the 1st.",
         ),
         Refusal::MonthClosed => (
             format!("the billing month of {} is closed", event.time),
-            "Report usage of a month until 05:30 UTC on the 1st of the next.",
+            "Report usage of a month before 05:30 UTC on the 1st of the next month.",
         ),
     }
 }

@@ -1,12 +1,12 @@
 //! Usage as CSV: a header row, and an event a row.
 //!
-//! A row becomes the fields that the same event has as JSON, and is read by the same readers. A cell without a text is
-//! a field that is not there.
+//! A row becomes the fields that the same event has as JSON, and is read by the same readers. An empty cell is an absent
+//! field.
 
 use lambda::csv_file::{Columns, CsvFile, InvalidCsv, Row};
 use serde_json::{Map, Value};
 
-use crate::body::{MOST_EVENTS, ParsedEvent};
+use crate::body::{MAX_EVENTS, ParsedEvent};
 use crate::event::{Unreadable, read_fields};
 
 /// The columns: the fields of an event, and tags.
@@ -18,12 +18,12 @@ const COLUMNS: Columns = Columns {
 
 const REVISION: &str = "revision";
 
-/// What the name of a tag's column begins with.
+/// The prefix of a tag's column.
 const TAG: &str = "tag:";
 
 /// Reads the events of a file.
 pub(crate) fn read(text: &str) -> Result<Vec<ParsedEvent>, InvalidCsv> {
-    let file = CsvFile::read(text, &COLUMNS, MOST_EVENTS)?;
+    let file = CsvFile::read(text, &COLUMNS, MAX_EVENTS)?;
     let parsed = file.rows().map(|(line, row)| {
         let event = match row {
             Ok(row) => read_fields(&fields(row)),

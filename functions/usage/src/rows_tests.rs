@@ -106,9 +106,9 @@ fn fields_of_a_row_are_judged_as_in_json() {
 fn a_file_that_is_none_says_why() {
     let many = format!("{HEADER}\n{}", format!("{ROW}\n").repeat(501));
     for (text, why) in [
-        ("", "there is no header row"),
-        ("\u{feff}\n\n", "there is no header row"),
-        (HEADER, "there is no row below the header"),
+        ("", "the file has no header row"),
+        ("\u{feff}\n\n", "the file has no header row"),
+        (HEADER, "the file has no row below the header"),
         (ROW, "the column `l-1` is none of license, dimension, quantity, time, key, revision and tag:<key>"),
         ("License,dimension,quantity,time,key\n", "the column `License` is none of"),
         ("license,dimension,quantity,time,key,tag:\n", "the column `tag:` is none of"),

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use marketplace::Catalog;
 use store::Store;
 
-use super::judge;
-use super::{Line, Verdict};
+use super::{Line, Verdict, judge};
 use crate::api::Api;
 use crate::dlq::{Name, Queue};
 use crate::failure::Failure;

@@ -14,7 +14,7 @@ pub(super) fn stack(name: &str, status: &str) -> Line {
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => Line::not_ok(
             "stack",
             says,
-            "its first deployment failed: remove it and deploy again (docs/OPERATIONS.md, \"At hand\")",
+            "its first deployment failed: remove it and deploy again (docs/OPERATIONS.md, \"Set up your shell\")",
         ),
         "UPDATE_ROLLBACK_COMPLETE" => {
             Line::ok("stack", format!("{says}: the last deployment failed, and the one before it runs"))

@@ -119,10 +119,10 @@ struct Report {
     /// The number of licenses that the next run starts with, since they could not be checked. A stack of an older
     /// version, which does not report it, starts with them as well.
     #[serde(default)]
-    again: u64,
+    to_retry: u64,
     /// The number of failures that wait for the next walk; `None` from a stack of an older version, which does not
     /// report it.
-    not_kept: Option<u64>,
+    skipped: Option<u64>,
     unfinished: bool,
 }
 
@@ -139,27 +139,27 @@ struct Whole {
     runs: u32,
     /// The number of licenses that the last run has left for the next.
     #[serde(skip)]
-    again: u64,
+    to_retry: u64,
 }
 
 impl Whole {
     /// Adds the result of a run. Returns `true` if another run must follow: something is left, and the run has made
     /// progress.
     fn add(&mut self, report: Report) -> bool {
-        let Report { licenses, repairs, findings, failures, again, not_kept, unfinished } = report;
-        let is_left = unfinished || again > 0;
+        let Report { licenses, repairs, findings, failures, to_retry, skipped, unfinished } = report;
+        let is_left = unfinished || to_retry > 0;
         // Pending licenses are checked in every run: once the walk is done, they are no sign of progress.
         let walked = (unfinished || self.unfinished) && (licenses > 0 || failures == 0);
-        let came_further = self.runs == 0 || again < self.again || walked;
+        let came_further = self.runs == 0 || to_retry < self.to_retry || walked;
         // A failure that is kept counts only if the last run reports it.
-        self.failures = self.failures - self.again + not_kept.unwrap_or(failures) + again;
+        self.failures = self.failures - self.to_retry + skipped.unwrap_or(failures) + to_retry;
         self.licenses += licenses;
         for (sum, of_run) in [(&mut self.repairs, repairs), (&mut self.findings, findings)] {
             for (kind, count) in of_run {
                 *sum.entry(kind).or_default() += count;
             }
         }
-        (self.runs, self.again, self.unfinished) = (self.runs + 1, again, unfinished);
+        (self.runs, self.to_retry, self.unfinished) = (self.runs + 1, to_retry, unfinished);
         is_left && came_further
     }
 
@@ -197,7 +197,7 @@ async fn all(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
 
 async fn run_all(lambda: &Lambda, function: &str, whole: &mut Whole) -> anyhow::Result<()> {
     loop {
-        let payload = if whole.runs == 0 { json!({ "anew": true }) } else { json!({}) };
+        let payload = if whole.runs == 0 { json!({ "restart": true }) } else { json!({}) };
         let answer = run_once(lambda, function, &payload, whole.runs + 1).await?;
         let report = serde_json::from_value(answer).context("the function answered no report")?;
         if !whole.add(report) {
@@ -260,9 +260,9 @@ mod tests {
         for (what, runs, goes_on, failures) in cases {
             let mut whole = Whole::default();
             let mut went_on = Vec::new();
-            for &(licenses, failures, again, not_kept, unfinished) in runs {
+            for &(licenses, failures, to_retry, skipped, unfinished) in runs {
                 let report =
-                    Report { licenses, failures, again, not_kept: Some(not_kept), unfinished, ..Report::default() };
+                    Report { licenses, failures, to_retry, skipped: Some(skipped), unfinished, ..Report::default() };
                 went_on.push(whole.add(report));
             }
             assert_eq!((went_on.pop(), whole.failures), (Some(goes_on), failures), "{what}");

@@ -149,7 +149,7 @@ async fn only_what_is_described_is_changed_and_nothing_is_taken_away() {
     let (_folder, dearer) = changed("\"events_extra\", usd = \"0.01\"", "\"events_extra\", usd = \"0.25\"");
     let planned = world.run(&["listing", "plan", "--json", &dearer]).await.json();
     let change = &planned["change_sets"][0]["changes"][0];
-    let difference = json!({ "what": "price of events_extra", "at_aws": "0.01 USD", "described": "0.25 USD" });
+    let difference = json!({ "what": "price of events_extra", "current": "0.01 USD", "described": "0.25 USD" });
     assert_eq!((&change["change_type"], &change["differences"]), (&json!("UpdatePricingTerms"), &json!([difference])));
     let applied = world.run(&["listing", "apply", "--json", "--yes", &dearer]).await.json();
     assert_eq!((&applied["sent"][0]["status"], &applied["left"]["change_sets"]), (&json!("SUCCEEDED"), &json!([])));
@@ -231,7 +231,7 @@ async fn what_aws_refuses_is_told_with_what_to_do() {
     assert!(error.contains("AccessDeniedException") && error.contains("aws-marketplace:DescribeEntity"), "{error}");
     world.fault("catalog", "ListEntities", "throttle", 3).await;
     let error = world.run(&["listing", "plan", CONSUMPTION]).await.error();
-    assert!(error.contains("asks to slow down"), "{error}");
+    assert!(error.contains("throttled the request"), "{error}");
 
     // Lost answers start nothing twice, and every change set is followed.
     world.fault("catalog", "StartChangeSet", "after", 1).await;

@@ -17,28 +17,31 @@ async fn unreadable_news(world: &World, body: &str) {
 async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
     let world = World::new().await;
     let empty = world.run(&["dlq", "show"]).await.text();
-    for queue in ["NewsDeadLetters", "MailDeadLetters", "RunDeadLetters"] {
+    for queue in ["MarketplaceEventsDeadLetters", "MailDeadLetters", "RunDeadLetters"] {
         let line = empty.lines().find(|line| line.starts_with(queue)).unwrap();
         assert_eq!(line.split_whitespace().collect::<Vec<_>>(), [queue, "0", "-"], "{empty}");
     }
     let nothing = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
-    assert!(nothing.contains("NewsDeadLetters is empty"), "{nothing}");
+    assert!(nothing.contains("MarketplaceEventsDeadLetters is empty"), "{nothing}");
     let nothing = world.run(&["dlq", "redrive", "news", "--yes", "--json"]).await.json();
-    assert_eq!(nothing, json!({ "queue": "NewsDeadLetters", "moved": 0, "messages": 0 }));
+    assert_eq!(nothing, json!({ "queue": "MarketplaceEventsDeadLetters", "moved": 0, "messages": 0 }));
 
     unreadable_news(&world, r#"{"detail-type": "License Updated - Manufacturer", "detail": "kim@example.com"}"#).await;
     let shown = world.run(&["dlq", "show", "--peek"]).await.text();
-    let line = shown.lines().find(|line| line.starts_with("NewsDeadLetters  ")).unwrap();
+    let line = shown.lines().find(|line| line.starts_with("MarketplaceEventsDeadLetters  ")).unwrap();
     assert!(line.contains(" 1 ") && line.contains(" s ") && line.contains("dlq redrive news"), "{shown}");
     assert!(shown.contains("news: License Updated - Manufacturer") && !shown.contains("kim"), "{shown}");
     let shown = world.run(&["dlq", "show", "--json"]).await.json();
-    assert_eq!((&shown[0]["queue"], &shown[0]["messages"]), (&json!("NewsDeadLetters"), &json!(1)));
+    assert_eq!((&shown[0]["queue"], &shown[0]["messages"]), (&json!("MarketplaceEventsDeadLetters"), &json!(1)));
     assert!(shown[0].get("some").is_none(), "{shown}");
 
     let asked = world.run(&["dlq", "redrive", "news"]).await.error();
-    assert!(asked.contains("Move 1 messages of NewsDeadLetters") && asked.contains("say --yes"), "{asked}");
+    assert!(
+        asked.contains("Move 1 messages of MarketplaceEventsDeadLetters") && asked.contains("say --yes"),
+        "{asked}"
+    );
     let moved = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
-    assert!(moved.contains("1 messages of NewsDeadLetters are back on their queue"), "{moved}");
+    assert!(moved.contains("1 messages of MarketplaceEventsDeadLetters are back on their queue"), "{moved}");
     let queues = world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
     assert_eq!(queues["staging"]["dead_letters"], json!([]));
     assert_eq!(queues["staging"]["in_flight"], 1, "it is tried again: {queues}");
@@ -115,5 +118,5 @@ async fn what_sqs_refuses_is_told_with_the_permission() {
     assert!(denied.contains("AccessDenied") && denied.contains("sqs:StartMessageMoveTask"), "{denied}");
     world.fault("sqs", "GetQueueAttributes", "access_denied", 10).await;
     let denied = world.run(&["dlq", "show"]).await.error();
-    assert!(denied.contains("NewsDeadLetters") && denied.contains("sqs:GetQueueAttributes"), "{denied}");
+    assert!(denied.contains("MarketplaceEventsDeadLetters") && denied.contains("sqs:GetQueueAttributes"), "{denied}");
 }

@@ -21,7 +21,7 @@ async fn what_was_told_is_told_again_by_license_and_by_time() {
     assert!(said.contains(&format!("{first} events are on the topic once more")), "{said}");
     assert_eq!((of(&one.license), of(&other.license)), (2 * first, others));
     let later = world.run(&["events", "replay", &one.license, "--after", "1", "--json"]).await.json();
-    assert_eq!(later, json!({ "published": first - 1, "passed_over": 0 }));
+    assert_eq!(later, json!({ "published": first - 1, "rejected": 0 }));
 
     let now = world.sandbox.clock().now();
     let (from, to) =

@@ -101,7 +101,7 @@ async fn report(job: Reporting) -> anyhow::Result<Ran> {
     };
     let clock = Clock::ticking_from(place.at);
     let metering = Metering::new(&sdk_config(&place.aws), &place.table, clock);
-    let metering = metering.in_mode(Mode { pace, parts, ..Mode::default() });
+    let metering = metering.in_mode(Mode { call_interval: pace, parts, ..Mode::default() });
     let began = Instant::now();
     let report = metering.run(time_limit).await?;
     Ok(Ran { took: began.elapsed(), sent: report.sent, spent: Spent::by_now()? })

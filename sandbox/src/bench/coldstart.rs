@@ -22,7 +22,7 @@ use super::world::{Sold, TABLE, World};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
 /// The deployment that is passed to the auditor; no request of the bench reads it.
-const DEPLOYMENT: &str = r#"{"stack": "stallkeeper-bench", "news_rule": "any", "news_queue": "any", "schedules": [],
+const DEPLOYMENT: &str = r#"{"stack": "stallkeeper-bench", "marketplace_events_rule": "any", "marketplace_events_queue": "any", "schedules": [],
     "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": []}"#;
 const MIB: f64 = 1024.0 * 1024.0;
 

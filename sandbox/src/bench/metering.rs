@@ -242,7 +242,7 @@ async fn send(world: &World, arguments: &Arguments) -> anyhow::Result<Phase> {
 }
 
 async fn run_once(world: &World, arguments: &Arguments, part: Part) -> anyhow::Result<Run> {
-    let pace = if arguments.no_quota { Duration::ZERO } else { ::metering::Mode::default().pace };
+    let pace = if arguments.no_quota { Duration::ZERO } else { ::metering::Mode::default().call_interval };
     let job =
         Reporting { place: world.place(TABLE), part, pace, time_limit: Duration::from_secs(arguments.time_limit) };
     let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);

@@ -170,7 +170,7 @@ async fn fill(
     let stamp = EventStamp { at: active_since, event: "bench".to_owned() };
     let active = |_| {
         let mut license = License::new(id.clone(), listing.product_code.clone());
-        license.know_buyer(Some(&first.account), Some(&first.arn));
+        license.complete_buyer(Some(&first.account), Some(&first.arn));
         license.apply(LicenseEvent::Updated(AgreementRef { stamp: stamp.clone(), agreement: first.agreement.clone() }));
         Some(license.into())
     };

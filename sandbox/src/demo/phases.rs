@@ -35,7 +35,7 @@ pub(super) async fn tell(steps: &mut Steps) -> Result<()> {
     let beginning: Timestamp = BEGINNING.parse()?;
     let options = Options {
         stages: vec![Stage::Staging, Stage::Production],
-        clock: Clock::standing_at(beginning),
+        clock: Clock::fixed_at(beginning),
         delays: Delays::default(),
         ..Options::default()
     };

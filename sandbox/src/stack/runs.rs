@@ -55,7 +55,7 @@ impl Stack {
         match self.within(REPORTER_TIME_LIMIT, async move { metering.run(REPORTER_TIME_LIMIT).await }).await {
             Ok(Ok(report)) => {
                 tracing::info!(stage, ?report, "the reporter has run");
-                self.set_next_run(report.again_at);
+                self.set_next_run(report.next_run_at);
             }
             Ok(Err(error)) => {
                 tracing::error!(stage, error = %domain::errors::chain(&error), "the reporter failed");
@@ -88,14 +88,14 @@ impl Stack {
         report
     }
 
-    /// Runs the reconciliation once, from the start of the day's walk if `anew` is `true`; returns `None` if it failed.
-    pub(crate) async fn run_reconciliation(&self, anew: bool) -> Option<reconcile::Report> {
+    /// Runs the reconciliation once, from the start of the day's walk if `restart` is `true`; returns `None` if it failed.
+    pub(crate) async fn run_reconciliation(&self, restart: bool) -> Option<reconcile::Report> {
         let reconciliation = self.running().reconciliation;
         let stage = self.stage.as_str();
         let limit = RECONCILIATION_TIME_LIMIT;
         let run = async move {
-            match anew {
-                true => reconciliation.run_anew(limit).await,
+            match restart {
+                true => reconciliation.run_restarted(limit).await,
                 false => reconciliation.run(limit).await,
             }
         };

@@ -43,7 +43,7 @@ pub(crate) async fn start_in(data: Option<PathBuf>) -> Sandbox {
 }
 
 async fn start_as(readings: Readings, delays: Delays, data: Option<PathBuf>) -> Sandbox {
-    let clock = Clock::standing_at("2026-11-30T12:00:00Z".parse().unwrap());
+    let clock = Clock::fixed_at("2026-11-30T12:00:00Z".parse().unwrap());
     let (announcements, news) = tokio::sync::mpsc::unbounded_channel();
     let options = AwsOptions {
         port: 0,

@@ -41,7 +41,7 @@ impl Visit {
     }
 
     async fn with(options: Options) -> Self {
-        let clock = Clock::standing_at(START.parse().unwrap());
+        let clock = Clock::fixed_at(START.parse().unwrap());
         let sandbox = Sandbox::start(Options { clock, ..options }).await.unwrap();
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap();
         Self { sandbox, client }

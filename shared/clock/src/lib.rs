@@ -18,7 +18,7 @@ pub enum Clock {
     Settable(Arc<SettableClock>),
 }
 
-/// A time that can be set; see [`Clock::ticking_from`] and [`Clock::standing_at`].
+/// A time that can be set; see [`Clock::ticking_from`] and [`Clock::fixed_at`].
 #[derive(Debug)]
 pub struct SettableClock(Mutex<Reading>);
 
@@ -36,7 +36,7 @@ impl Clock {
     }
 
     /// Creates a clock that shows `at` until it is set.
-    pub fn standing_at(at: Timestamp) -> Self {
+    pub fn fixed_at(at: Timestamp) -> Self {
         Self::settable(at, None)
     }
 
@@ -90,8 +90,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clones_of_a_standing_clock_share_its_time() {
-        let clock = Clock::standing_at(Timestamp::UNIX_EPOCH);
+    fn clones_of_a_fixed_clock_share_its_time() {
+        let clock = Clock::fixed_at(Timestamp::UNIX_EPOCH);
         let other = clock.clone();
         let later = Timestamp::from_second(3600).unwrap();
         clock.set(later);

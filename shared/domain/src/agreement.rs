@@ -18,10 +18,10 @@ pub struct Agreement {
     pub id: AgreementId,
     /// The status after its newest event; `None` if no event about it has arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub newest: Option<Standing>,
+    pub reported: Option<ReportedStatus>,
     /// The newest status that AWS showed and its events did not report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<ObservedStatus>,
+    pub observed: Option<ObservedStatus>,
     /// The advisories of AWS about the buyer's account.
     #[serde(default, skip_serializing_if = "Advisory::is_none")]
     pub advisory: Advisory,
@@ -41,7 +41,7 @@ pub struct Agreement {
 
 /// The status of an agreement after an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct ReportedStatus {
     /// The position of the event among others.
     pub stamp: EventStamp,
     /// The status.
@@ -50,11 +50,11 @@ pub struct Standing {
 
 /// A status that AWS showed for an agreement and that no event had reported.
 ///
-/// It is weaker than an event: see [`standing_of`].
+/// It is weaker than an event: see [`effective_status`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObservedStatus {
     /// The time at which AWS was asked.
-    pub looked_at: Timestamp,
+    pub observed_at: Timestamp,
     /// The status.
     pub status: AgreementStatus,
     /// The latest time since which it has that status: the moment by which AWS shows it as ended, or the time of the
@@ -63,22 +63,26 @@ pub struct ObservedStatus {
 }
 
 /// The time for which AWS may still show an agreement as active after its event of the ending.
-pub const AWS_HAS_CAUGHT_UP: SignedDuration = SignedDuration::from_mins(15);
+pub const AWS_CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
-/// Returns the status that counts for an agreement, and its time, from the newest event and the newest observation.
+/// Returns the status that counts for an agreement, and its time, from its newest event and its newest
+/// observation.
 ///
 /// An observed ending counts until its event arrives, which has the exact time. An observation as active lifts an
 /// ending only if AWS has had the time to catch up with its own event.
-pub fn standing_of(newest: Option<&Standing>, seen: Option<&ObservedStatus>) -> Option<(AgreementStatus, Timestamp)> {
-    let given = newest.map(|standing| (standing.status, standing.stamp.at));
-    let Some(seen) = seen else { return given };
-    let Some((status, at)) = given else { return Some((seen.status, seen.at)) };
-    let counts = match (status.end_reason(), seen.status.end_reason()) {
-        (None, Some(_)) => seen.at >= at,
-        (Some(_), None) => seen.at.duration_since(at) >= AWS_HAS_CAUGHT_UP,
+pub fn effective_status(
+    reported: Option<&ReportedStatus>,
+    observed: Option<&ObservedStatus>,
+) -> Option<(AgreementStatus, Timestamp)> {
+    let given = reported.map(|reported| (reported.status, reported.stamp.at));
+    let Some(observed) = observed else { return given };
+    let Some((status, at)) = given else { return Some((observed.status, observed.at)) };
+    let counts = match (status.end_reason(), observed.status.end_reason()) {
+        (None, Some(_)) => observed.at >= at,
+        (Some(_), None) => observed.at.duration_since(at) >= AWS_CONSISTENCY_DELAY,
         (None, None) | (Some(_), Some(_)) => false,
     };
-    Some(if counts { (seen.status, seen.at) } else { (status, at) })
+    Some(if counts { (observed.status, observed.at) } else { (status, at) })
 }
 
 /// A risk that AWS found on a buyer's account (closure, compromise, fraud): the newest time at which AWS issued an
@@ -155,7 +159,7 @@ impl AgreementStatus {
     }
 
     /// Returns `true` if the agreement continues in another.
-    pub fn goes_on(self) -> bool {
+    pub fn continues(self) -> bool {
         self != Self::Active && self.end_reason().is_none()
     }
 
@@ -190,11 +194,11 @@ pub struct AgreementEvent {
 
 /// An observation of an agreement: what AWS showed when it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgreementLook {
+pub struct AgreementObservation {
     /// The agreement.
     pub agreement: AgreementId,
     /// The observed status.
-    pub seen: ObservedStatus,
+    pub observed: ObservedStatus,
     /// The agreement that it renews or replaces, as their chain shows.
     pub previous: Option<AgreementId>,
     /// The time at which it started or will start.
@@ -204,41 +208,50 @@ pub struct AgreementLook {
 impl Agreement {
     /// Creates an agreement of which nothing is known but its id.
     pub fn new(id: AgreementId) -> Self {
-        let (newest, seen, previous, starts_at) = (None, None, None, None);
-        Self { id, newest, seen, advisory: Advisory::default(), previous, starts_at, next: BTreeSet::new(), version: 0 }
+        let (reported, observed, previous, starts_at) = (None, None, None, None);
+        Self {
+            id,
+            reported,
+            observed,
+            advisory: Advisory::default(),
+            previous,
+            starts_at,
+            next: BTreeSet::new(),
+            version: 0,
+        }
     }
 
-    /// Applies an event. The newest standing wins, and of two at the same time the ending one; an older event does not
-    /// change the standing.
+    /// Applies an event. The newest status wins, and of two at the same time the ending one; an older event does not
+    /// change the status.
     pub fn apply(&mut self, event: &AgreementEvent) {
-        let given = Standing { stamp: event.stamp.clone(), status: event.status };
-        if self.newest.as_ref().is_none_or(|known| known.is_older_than(&given)) {
-            self.newest = Some(given);
+        let given = ReportedStatus { stamp: event.stamp.clone(), status: event.status };
+        if self.reported.as_ref().is_none_or(|known| known.is_older_than(&given)) {
+            self.reported = Some(given);
         }
         // An event takes precedence over what an observation found in the chain.
         self.previous = event.previous.clone().or_else(|| self.previous.take());
         if let Some(start) = event.starts_at {
-            self.know_start(start);
+            self.apply_start(start);
         }
     }
 
     /// Applies an observation. The newest observation counts; the previous agreement is set only if it was not known.
-    pub fn see(&mut self, look: &AgreementLook) {
-        self.seen = self.seen.take().max(Some(look.seen.clone()));
-        self.previous = self.previous.take().or_else(|| look.previous.clone());
-        if let Some(start) = look.starts_at {
-            self.know_start(start);
+    pub fn observe(&mut self, observation: &AgreementObservation) {
+        self.observed = self.observed.take().max(Some(observation.observed.clone()));
+        self.previous = self.previous.take().or_else(|| observation.previous.clone());
+        if let Some(start) = observation.starts_at {
+            self.apply_start(start);
         }
     }
 
     /// Returns the moment at which it ended, from any source; `None` if it has not.
     pub fn ended_at(&self) -> Option<Timestamp> {
-        let (status, at) = standing_of(self.newest.as_ref(), self.seen.as_ref())?;
+        let (status, at) = effective_status(self.reported.as_ref(), self.observed.as_ref())?;
         status.end_reason().map(|_| at)
     }
 
     /// Sets the start. An amendment may name its own start, so the earliest one counts.
-    pub fn know_start(&mut self, start: Timestamp) {
+    pub fn apply_start(&mut self, start: Timestamp) {
         self.starts_at = Some(self.starts_at.map_or(start, |known| known.min(start)));
     }
 
@@ -248,14 +261,14 @@ impl Agreement {
     }
 }
 
-impl Standing {
+impl ReportedStatus {
     /// Returns `true` if `other` counts of the two: by time first, then an ending over a running status, then the
     /// event's id. Of the same event the first report counts, since it was confirmed with AWS.
     pub fn is_older_than(&self, other: &Self) -> bool {
         if self.stamp == other.stamp {
             return false;
         }
-        let rank = |standing: &Self| (standing.stamp.at, standing.status != AgreementStatus::Active, standing.status);
+        let rank = |reported: &Self| (reported.stamp.at, reported.status != AgreementStatus::Active, reported.status);
         (rank(self), &self.stamp.event) < (rank(other), &other.stamp.event)
     }
 }

@@ -10,14 +10,14 @@ use utoipa::ToSchema;
 
 use crate::ledger::HourSum;
 use crate::schema::Amount;
-use crate::tags::{MOST_TAGS, Tags};
+use crate::tags::{MAX_TAGS, Tags};
 use crate::usage::Quantity;
 
 /// The most allocations of a record (BatchMeterUsage).
-pub const MOST: usize = 2500;
+pub const MAX_ALLOCATIONS: usize = 2500;
 
 /// The most bytes of tags in a record, so that it fits in an item of the table (400 KB).
-const MOST_BYTES: usize = 250_000;
+const MAX_ALLOCATION_BYTES: usize = 250_000;
 
 /// A part of a record's quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,8 +64,8 @@ pub fn allocate(sum: &HourSum, quantity: Quantity) -> Allocated {
         }
         let part = Allocation { tags: tags.clone(), quantity: Quantity::capped((*amount).min(left)) };
         let with_its_keys: BTreeSet<&str> = keys.iter().copied().chain(tags.iter().map(|(key, _)| key)).collect();
-        let fits = with_its_keys.len() <= MOST_TAGS && bytes + part.size() <= MOST_BYTES;
-        if !fits || allocated.parts.len() == MOST {
+        let fits = with_its_keys.len() <= MAX_TAGS && bytes + part.size() <= MAX_ALLOCATION_BYTES;
+        if !fits || allocated.parts.len() == MAX_ALLOCATIONS {
             allocated.folded += 1;
             continue;
         }
@@ -77,7 +77,7 @@ pub fn allocate(sum: &HourSum, quantity: Quantity) -> Allocated {
     if allocated.parts.is_empty() || left.is_zero() {
         return Allocated { parts: allocated.parts, folded: allocated.folded };
     }
-    if allocated.parts.len() == MOST
+    if allocated.parts.len() == MAX_ALLOCATIONS
         && let Some(smallest) = allocated.parts.pop()
     {
         left += smallest.quantity.amount();
@@ -179,10 +179,10 @@ mod tests {
             if !allocated.parts.is_empty() {
                 prop_assert_eq!(total(&allocated.parts), quantity.amount());
             }
-            prop_assert!(allocated.parts.len() <= MOST);
+            prop_assert!(allocated.parts.len() <= MAX_ALLOCATIONS);
             let keys: BTreeSet<&str> =
                 allocated.parts.iter().flat_map(|part| part.tags.iter().map(|(key, _)| key)).collect();
-            prop_assert!(keys.len() <= MOST_TAGS);
+            prop_assert!(keys.len() <= MAX_TAGS);
             let sets: BTreeSet<&Tags> = allocated.parts.iter().map(|part| &part.tags).collect();
             prop_assert_eq!(sets.len(), allocated.parts.len());
             prop_assert!(allocated.parts.iter().all(|part| part.quantity > Quantity::ZERO));

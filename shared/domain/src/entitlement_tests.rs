@@ -148,7 +148,7 @@ fn a_date_that_has_passed_locks_nobody_out_but_is_shown() {
 }
 
 #[test]
-fn the_age_of_the_knowledge_is_told() {
+fn the_decision_names_the_age_of_the_entitlements() {
     let decision = ask("seats", None, &[holding(CONTRACT, "l-1", vec![seats(5, 30)])]);
     assert_eq!(decision.as_of, Some(at(1)));
     assert_eq!(decision.age_seconds, Some(9 * 86_400));

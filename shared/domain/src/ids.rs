@@ -1,7 +1,7 @@
-//! Names that parse: a value of these types is always well formed.
+//! Ids: a value of these types is always valid.
 //!
-//! Every id that reaches a key of the table, a URL or a call to AWS passes through here first, so no other code
-//! asks whether an id is blank, too long, or able to break a key apart.
+//! Every id that is used in a key of the table, a URL or a call to AWS is parsed here first. No other code checks whether
+//! an id is blank, too long, or contains a separator of keys.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use crate::schema::text_schema;
 
-/// Why a text is not the id that it was taken for.
+/// The error of a text that is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {rule}, not {given:?}")]
 pub struct InvalidId {
@@ -40,7 +40,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The id as text.
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -183,36 +183,37 @@ id!(
     "l-0123456789abcdef0123456789abcdef"
 );
 
-/// What the names of probes begin with.
+/// The prefix of the ids of probes.
 const PROBE: &str = "l-probe";
 
-/// What the ids of the tenants begin with that probes belong to, and no other license does.
+/// The prefix of the ids of tenants that are reserved for probes.
 pub const PROBE_TENANTS: &str = "probe-";
 
 impl TenantId {
-    /// Whether it is kept for probes.
+    /// Returns `true` if the tenant is reserved for probes.
     pub fn is_for_probes(&self) -> bool {
         self.0.starts_with(PROBE_TENANTS)
     }
 }
 
 impl LicenseId {
-    /// The key of a buyer of a legacy product.
+    /// Returns the key of a buyer of a legacy product.
     pub fn legacy(product: &ProductCode, customer: &CustomerIdentifier) -> Self {
         Self(format!("{product}~{customer}"))
     }
 
-    /// A new probe's. AWS's licenses are named by hexadecimal digits, so none is one.
+    /// Returns the id of a probe. The ids of AWS's licenses have only hexadecimal digits, so none is a probe.
     pub fn probe(id: Ulid) -> Self {
         Self(format!("{PROBE}{}", id.to_string().to_lowercase()))
     }
 
-    /// Whether it is a probe: made to look at the seller's application with, never metered, told or listed.
+    /// Returns `true` if the license is a probe: created to test the seller's application, and never metered, published
+    /// or listed.
     pub fn is_probe(&self) -> bool {
         self.0.starts_with(PROBE)
     }
 
-    /// Whether it is the key of a buyer of a legacy product.
+    /// Returns `true` if it is the key of a buyer of a legacy product.
     pub fn is_legacy(&self) -> bool {
         self.0.contains('~')
     }
@@ -235,23 +236,24 @@ pub struct LicenseArn {
 }
 
 impl LicenseArn {
-    /// The ARN as it was written.
+    /// Returns the ARN as text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The license that it names, the same for both forms.
+    /// Returns the license that it names, the same for both forms.
     pub fn id(&self) -> &LicenseId {
         &self.id
     }
 
-    /// The ARN of another license of the same issuer, in the form that AWS takes back; none if this one is not in it.
+    /// Returns the ARN of another license of the same issuer, in the form that AWS accepts; `None` if this ARN does not
+    /// have that form.
     pub fn of_sibling(&self, id: &LicenseId) -> Option<Self> {
         let issuer = self.text.strip_suffix(self.id.as_str()).filter(|_| self.is_sendable())?;
         format!("{issuer}{id}").parse().ok()
     }
 
-    /// Whether AWS takes this form back in a request: it has the `arn:aws…:service:` form of the API's pattern.
+    /// Returns `true` if AWS accepts this form in a request: the `arn:aws…:service:` form of the API's pattern.
     pub fn is_sendable(&self) -> bool {
         let mut parts = self.text.split(':');
         parts.next() == Some("arn")

@@ -87,7 +87,7 @@ pub struct Content {
 }
 
 /// The most contents of one key and revision that are distinguished. A program that sends more is shown these.
-const MOST_CONTENTS: usize = 10;
+const MAX_CONTENTS: usize = 10;
 
 impl HourSum {
     fn add(&mut self, amount: Decimal, tags: &Tags) {
@@ -169,7 +169,7 @@ impl Counted {
             None => self.contents.push(content),
         }
         self.contents.sort();
-        self.contents.truncate(MOST_CONTENTS);
+        self.contents.truncate(MAX_CONTENTS);
     }
 }
 

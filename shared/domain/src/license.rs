@@ -16,10 +16,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::agreement::{Advisory, Agreement, Standing};
+use crate::agreement::{Advisory, Agreement, ReportedStatus};
 use crate::entitlement::Entitlement;
 use crate::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode, TenantId};
-use crate::registration::{Door, SecretHash};
+use crate::registration::{EntryPoint, SecretHash};
 use crate::time::UsageHour;
 
 pub use history::{
@@ -29,15 +29,15 @@ pub use moving::{Key, Moving, Return};
 pub use purchase::{Purchase, Resolved};
 pub use state::transition;
 
-use history::keep_newest;
+use history::set_newest;
 
 /// The time after an ending in which the last usage may be reported (AWS Marketplace user guide,
 /// saas-eventbridge-integration).
-pub const FINAL_REPORTING: SignedDuration = SignedDuration::from_mins(60);
+pub const FINAL_REPORTING_PERIOD: SignedDuration = SignedDuration::from_mins(60);
 
 /// The time from the write of an ending until every function that accepts usage has observed it. Such a function caches
 /// a license for one minute and takes 30 seconds at most; the rest is margin.
-pub const INTAKE_HAS_SEEN: SignedDuration = SignedDuration::from_mins(3);
+pub const INTAKE_PROPAGATION_TIME: SignedDuration = SignedDuration::from_mins(3);
 
 /// A license: what an agreement grants for one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ pub struct License {
     pub registered_at: Option<Timestamp>,
     /// The page of the application that its buyer last chose, before it belonged to a tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub door: Option<Door>,
+    pub entry_point: Option<EntryPoint>,
     /// The session of the last visitor who came with its token when it belonged to a tenant already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<SecretHash>,
@@ -88,8 +88,8 @@ pub struct License {
     /// The value stays when the license is active again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_through: Option<UsageHour>,
-    /// The time at which an ending that closed hours was last written. Until [`INTAKE_HAS_SEEN`] later, an instance of
-    /// intake that remembers the license from before may still accept usage.
+    /// The time at which an ending that closed hours was last written. For [`INTAKE_PROPAGATION_TIME`] after it, an instance
+    /// of the usage function that caches the license from before may still accept usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_at: Option<Timestamp>,
     /// The time at which the reporter must process it: sum what is left and close it.
@@ -227,7 +227,7 @@ impl License {
             state: State::Pending,
             tenant: None,
             registered_at: None,
-            door: None,
+            entry_point: None,
             returned: None,
             free_trial: false,
             entitlements: Vec::new(),
@@ -249,8 +249,8 @@ impl License {
         let history = &mut self.history;
         match event {
             LicenseEvent::Updated(agreement_ref) => {
-                history.keep_first(agreement_ref.stamp.at);
-                keep_newest(&mut history.updated, agreement_ref);
+                history.set_first_active(agreement_ref.stamp.at);
+                set_newest(&mut history.updated, agreement_ref);
             }
             LicenseEvent::Deprovisioned(agreement_ref) => {
                 let known =
@@ -259,17 +259,18 @@ impl License {
             }
             LicenseEvent::Subscribed { stamp, free_trial } => {
                 self.free_trial |= free_trial;
-                history.keep_first(stamp.at);
-                keep_newest(&mut history.subscribed, stamp);
+                history.set_first_active(stamp.at);
+                set_newest(&mut history.subscribed, stamp);
             }
-            LicenseEvent::SubscribeFailed(stamp) => keep_newest(&mut history.failed, stamp),
-            LicenseEvent::Unsubscribing(stamp) => keep_newest(&mut history.unsubscribing, stamp),
-            LicenseEvent::Unsubscribed(stamp) => keep_newest(&mut history.unsubscribed, stamp),
-            LicenseEvent::ObservedInForce(seen) => {
-                history.first_seen = Some(history.first_seen.map_or(seen.at, |first| first.min(seen.at)));
-                history.seen = Some(match history.seen.take() {
-                    Some(known) => known.or_newer(seen),
-                    None => seen,
+            LicenseEvent::SubscribeFailed(stamp) => set_newest(&mut history.failed, stamp),
+            LicenseEvent::Unsubscribing(stamp) => set_newest(&mut history.unsubscribing, stamp),
+            LicenseEvent::Unsubscribed(stamp) => set_newest(&mut history.unsubscribed, stamp),
+            LicenseEvent::ObservedInForce(observed) => {
+                history.first_observed =
+                    Some(history.first_observed.map_or(observed.at, |first| first.min(observed.at)));
+                history.observed = Some(match history.observed.take() {
+                    Some(known) => known.or_newer(observed),
+                    None => observed,
                 });
             }
         }
@@ -278,7 +279,7 @@ impl License {
 
     /// Applies a buyer's registration. The data from events is left as it is.
     pub fn register(&mut self, purchase: &Purchase, now: Timestamp) {
-        self.know_buyer(Some(&purchase.account), purchase.arn.as_ref());
+        self.complete_buyer(Some(&purchase.account), purchase.arn.as_ref());
         self.customer = self.customer.take().or_else(|| purchase.customer.clone());
         self.registered_agreement = self.registered_agreement.take().or_else(|| purchase.agreement.clone());
         self.registered_at.get_or_insert(now);
@@ -287,7 +288,7 @@ impl License {
 
     /// Sets the account and the ARN, if they were not known. A given ARN replaces one in a form that AWS does not
     /// accept.
-    pub fn know_buyer(&mut self, account: Option<&AccountId>, arn: Option<&LicenseArn>) {
+    pub fn complete_buyer(&mut self, account: Option<&AccountId>, arn: Option<&LicenseArn>) {
         self.account = self.account.take().or_else(|| account.cloned());
         if !self.arn.as_ref().is_some_and(LicenseArn::is_sendable) {
             self.arn = arn.cloned().or_else(|| self.arn.take());
@@ -301,11 +302,11 @@ impl License {
         if self.customer.is_some() {
             return None;
         }
-        let seen = self.seen_in_force().and_then(|seen| seen.agreement.as_ref());
+        let observed = self.observed_in_force().and_then(|observed| observed.agreement.as_ref());
         let updated = self.history.updated.as_ref().map(|agreement_ref| &agreement_ref.agreement);
         let deprovisioned =
             || self.history.deprovisioned.iter().max_by_key(|(_, stamp)| *stamp).map(|(agreement, _)| agreement);
-        seen.or(updated).or_else(deprovisioned).or(self.registered_agreement.as_ref())
+        observed.or(updated).or_else(deprovisioned).or(self.registered_agreement.as_ref())
     }
 
     /// Applies what is known of an agreement. Of an agreement that the license does not follow, only the advisories
@@ -314,24 +315,26 @@ impl License {
         if !agreement.advisory.is_none() {
             self.history.advisories.entry(agreement.id.clone()).or_default().apply(&agreement.advisory);
         }
-        let says_something = agreement.newest.is_some() || agreement.seen.is_some();
-        if !says_something || self.agreement() != Some(&agreement.id) {
+        let has_status = agreement.reported.is_some() || agreement.observed.is_some();
+        if !has_status || self.agreement() != Some(&agreement.id) {
             return;
         }
         let known = self.history.agreement.take().filter(|known| known.agreement == agreement.id);
-        let (standing, seen) = known.map_or((None, None), |known| (known.standing, known.seen));
-        let is_news = |heard: &&Standing| standing.as_ref().is_none_or(|known| known.is_older_than(heard));
+        let (reported, observed) = known.map_or((None, None), |known| (known.reported, known.observed));
+        let is_newer = |reported_status: &&ReportedStatus| {
+            reported.as_ref().is_none_or(|known| known.is_older_than(reported_status))
+        };
         self.history.agreement = Some(AgreementHistory {
             agreement: agreement.id.clone(),
-            seen: seen.max(agreement.seen.clone()),
-            standing: agreement.newest.as_ref().filter(is_news).cloned().or(standing),
+            observed: observed.max(agreement.observed.clone()),
+            reported: agreement.reported.as_ref().filter(is_newer).cloned().or(reported),
         });
     }
 
     /// Returns the time at which the license was first in force, from any source.
     pub fn first_active(&self) -> Option<Timestamp> {
         // Includes observations that an event has corrected since: what was billed since an observation stays billed.
-        self.history.first_active.into_iter().chain(self.history.first_seen).min()
+        self.history.first_active.into_iter().chain(self.history.first_observed).min()
     }
 
     /// Returns the time from which its usage is billed under it, as far as it was in force.
@@ -344,8 +347,8 @@ impl License {
     /// no event reports it. In that case the start of its agreement counts: usage of this license must not be billed
     /// under the older one.
     pub fn first_in_force(&self) -> Option<(Timestamp, bool)> {
-        let seen = || self.seen_in_force().map(|seen| (seen.starts_at.unwrap_or(seen.at), true));
-        self.history.first_active.map(|at| (at, false)).or_else(seen)
+        let observed = || self.observed_in_force().map(|observed| (observed.starts_at.unwrap_or(observed.at), true));
+        self.history.first_active.map(|at| (at, false)).or_else(observed)
     }
 
     /// Returns the time since which AWS advises of a risk on the buyer's account; `None` if it does not. The state does
@@ -355,12 +358,12 @@ impl License {
     }
 
     /// Returns the observation that it was in force, as long as no event supersedes it.
-    pub fn seen_in_force(&self) -> Option<&ObservedInForce> {
+    pub fn observed_in_force(&self) -> Option<&ObservedInForce> {
         let history = &self.history;
-        history.seen.as_ref().filter(|seen| match (&history.updated, &history.subscribed) {
+        history.observed.as_ref().filter(|observed| match (&history.updated, &history.subscribed) {
             (None, None) => true,
             (Some(updated), None) => {
-                seen.agreement.as_ref() != Some(&updated.agreement) && seen.starts_at > Some(updated.stamp.at)
+                observed.agreement.as_ref() != Some(&updated.agreement) && observed.starts_at > Some(updated.stamp.at)
             }
             (_, Some(_)) => false,
         })

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::agreement::{AgreementEvent, AgreementLook, AgreementStatus, ObservedStatus};
+use crate::agreement::{AgreementEvent, AgreementObservation, AgreementStatus, ObservedStatus};
 use crate::notification::OutboundEventKind;
 
 fn at(minute: i64) -> Timestamp {
@@ -23,7 +23,7 @@ fn agreement_ref(minute: i64, agreement: &str) -> AgreementRef {
 enum Step {
     License(LicenseEvent),
     Agreement(AgreementEvent),
-    Seen(AgreementLook),
+    Seen(AgreementObservation),
     Advised(AgreementId, Advisory),
     Succeeded(Succession),
     Registered,
@@ -43,12 +43,12 @@ fn agreement(minute: i64, id: &str, status: AgreementStatus) -> Step {
 }
 
 /// Builds the observation of an agreement.
-fn seen(minute: i64, id: &str, status: AgreementStatus) -> Step {
-    let seen = ObservedStatus { looked_at: at(minute), status, at: at(minute) };
-    Step::Seen(AgreementLook { agreement: id.parse().unwrap(), seen, previous: None, starts_at: None })
+fn observed(minute: i64, id: &str, status: AgreementStatus) -> Step {
+    let observed = ObservedStatus { observed_at: at(minute), status, at: at(minute) };
+    Step::Seen(AgreementObservation { agreement: id.parse().unwrap(), observed, previous: None, starts_at: None })
 }
 
-fn seen_in_force(minute: i64, id: &str, starts: i64) -> Step {
+fn observed_in_force(minute: i64, id: &str, starts: i64) -> Step {
     let (agreement, starts_at) = (id.parse().ok(), Some(at(starts)));
     Step::License(LicenseEvent::ObservedInForce(ObservedInForce { agreement, starts_at, at: at(minute) }))
 }
@@ -88,17 +88,17 @@ fn succeeded(minute: i64) -> Step {
 }
 
 /// Applies steps to a license and its agreements in the order of the store: an agreement's row first, then the license.
-fn after(heard: &[Step]) -> License {
+fn after(events: &[Step]) -> License {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
     let mut agreements: BTreeMap<AgreementId, Agreement> = BTreeMap::new();
     let row = |agreements: &mut BTreeMap<AgreementId, Agreement>, id: &AgreementId, change: &dyn Fn(&mut Agreement)| {
         change(agreements.entry(id.clone()).or_insert_with(|| Agreement::new(id.clone())));
     };
-    for item in heard {
+    for item in events {
         match item {
             Step::License(event) => license.apply(event.clone()),
             Step::Agreement(event) => row(&mut agreements, &event.agreement, &|known| known.apply(event)),
-            Step::Seen(look) => row(&mut agreements, &look.agreement, &|known| known.see(look)),
+            Step::Seen(look) => row(&mut agreements, &look.agreement, &|known| known.observe(look)),
             Step::Advised(id, advisory) => row(&mut agreements, id, &|known| known.advisory.apply(advisory)),
             Step::Succeeded(succession) => license.succeed(succession.clone()),
             Step::Registered => license.register(
@@ -119,11 +119,11 @@ fn after(heard: &[Step]) -> License {
 }
 
 #[test]
-fn the_state_follows_from_what_was_heard() {
+fn the_state_follows_from_the_events() {
     use AgreementStatus::{Active, Cancelled, Expired, Renewed};
     let ended = |reason| State::Ended { reason };
     let cases: Vec<(&str, Vec<Step>, i64, State)> = vec![
-        ("nothing heard", vec![], 0, State::Pending),
+        ("no event", vec![], 0, State::Pending),
         ("registered only", vec![Step::Registered], 9, State::Pending),
         ("created only", vec![agreement(0, "agmt-a", Active), Step::Registered], 9, State::Pending),
         ("updated", vec![updated(1, "agmt-a")], 9, State::Active),
@@ -176,7 +176,7 @@ fn the_state_follows_from_what_was_heard() {
             State::Active,
         ),
         (
-            "renewed and nothing more heard",
+            "renewed and no later event",
             vec![updated(1, "agmt-a"), agreement(30, "agmt-a", Renewed)],
             200,
             State::Active,
@@ -217,41 +217,41 @@ fn the_state_follows_from_what_was_heard() {
             31,
             State::Active,
         ),
-        ("seen in force", vec![seen_in_force(9, "agmt-a", 1)], 9, State::Active),
+        ("observed in force", vec![observed_in_force(9, "agmt-a", 1)], 9, State::Active),
         (
             "what AWS revoked is not opened by seeing the same agreement",
-            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), seen_in_force(90, "agmt-a", 1)],
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), observed_in_force(90, "agmt-a", 1)],
             91,
             ended(EndReason::Deprovisioned),
         ),
         (
-            "seen in force by the next agreement, after the older one was revoked",
-            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), seen_in_force(90, "agmt-b", 19)],
+            "observed in force by the next agreement, after the older one was revoked",
+            vec![updated(1, "agmt-a"), deprovisioned(20, "agmt-a"), observed_in_force(90, "agmt-b", 19)],
             91,
             State::Active,
         ),
         (
-            "the event knows the time of an ending that was seen before",
-            vec![updated(1, "agmt-a"), seen(30, "agmt-a", Cancelled), agreement(20, "agmt-a", Cancelled)],
+            "the event knows the time of an ending that was observed before",
+            vec![updated(1, "agmt-a"), observed(30, "agmt-a", Cancelled), agreement(20, "agmt-a", Cancelled)],
             40,
             State::Ending { usage_until: at(20) },
         ),
         (
             "an ending that AWS does not know of a quarter of an hour later is none",
-            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), seen(35, "agmt-a", Active)],
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), observed(35, "agmt-a", Active)],
             40,
             State::Active,
         ),
         (
             "until then AWS may not have caught up",
-            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), seen(34, "agmt-a", Active)],
+            vec![updated(1, "agmt-a"), agreement(20, "agmt-a", Cancelled), observed(34, "agmt-a", Active)],
             40,
             State::Ending { usage_until: at(20) },
         ),
         ("subscribed anew within the hour", vec![subscribed(1), unsubscribing(10), subscribed(12)], 13, State::Active),
     ];
-    for (name, heard, minute, expected) in cases {
-        assert_eq!(after(&heard).state_at(at(minute)), expected, "{name}");
+    for (name, events, minute, expected) in cases {
+        assert_eq!(after(&events).state_at(at(minute)), expected, "{name}");
     }
 }
 
@@ -270,7 +270,7 @@ fn access_stays_through_the_final_hour_until_aws_revokes_it() {
 #[test]
 fn registration_overwrites_nothing_that_an_event_wrote() {
     let mut license = after(&[updated(1, "agmt-b")]);
-    license.know_buyer(Some(&"999988887777".parse().unwrap()), None);
+    license.complete_buyer(Some(&"999988887777".parse().unwrap()), None);
     let before = license.clone();
     license.register(
         &Purchase {
@@ -294,14 +294,14 @@ fn the_arn_that_aws_takes_back_wins_over_the_documented_form() {
     let documented = "aws:license-manager:us-east-1:111122223333:l-1".parse().unwrap();
     let real: LicenseArn = "arn:aws:license-manager::111122223333:license:l-1".parse().unwrap();
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
-    license.know_buyer(None, Some(&documented));
-    license.know_buyer(None, Some(&real));
-    license.know_buyer(None, Some(&documented));
+    license.complete_buyer(None, Some(&documented));
+    license.complete_buyer(None, Some(&real));
+    license.complete_buyer(None, Some(&documented));
     assert_eq!(license.arn, Some(real));
 }
 
 #[test]
-fn each_change_is_told_once() {
+fn each_change_is_published_once() {
     let mut license = License::new("l-1".parse().unwrap(), "prod".parse().unwrap());
     assert_eq!(transition(None, &mut license, at(0)), []);
 
@@ -331,7 +331,7 @@ fn each_change_is_told_once() {
     assert_eq!(events, [OutboundEventKind::LicenseEnded { reason: EndReason::Deprovisioned, successor: None }]);
 }
 
-fn anything_heard() -> impl Strategy<Value = Step> {
+fn any_event() -> impl Strategy<Value = Step> {
     let minute = 0i64..6;
     let id = prop_oneof![Just("agmt-a"), Just("agmt-b")];
     let status = prop_oneof![
@@ -344,8 +344,8 @@ fn anything_heard() -> impl Strategy<Value = Step> {
         (minute.clone(), id.clone()).prop_map(|(m, id)| updated(m, id)),
         (minute.clone(), id.clone()).prop_map(|(m, id)| deprovisioned(m, id)),
         (minute.clone(), id.clone(), status.clone()).prop_map(|(m, id, status)| agreement(m, id, status)),
-        (minute.clone(), id.clone(), status).prop_map(|(m, id, status)| seen(m, id, status)),
-        (minute.clone(), id.clone(), minute.clone()).prop_map(|(m, id, starts)| seen_in_force(m, id, starts)),
+        (minute.clone(), id.clone(), status).prop_map(|(m, id, status)| observed(m, id, status)),
+        (minute.clone(), id.clone(), minute.clone()).prop_map(|(m, id, starts)| observed_in_force(m, id, starts)),
         (minute.clone(), id, any::<bool>()).prop_map(|(m, id, is_issued)| advised(m, id, is_issued)),
         minute.clone().prop_map(subscribed),
         minute.clone().prop_map(failed),
@@ -360,13 +360,13 @@ proptest! {
     /// The order of arrival and duplicates do not matter.
     #[test]
     fn af_the_state_is_the_same_in_every_order_and_with_every_duplicate(
-        (heard, shuffled) in prop::collection::vec(anything_heard(), 0..12).prop_flat_map(|heard| {
-            let doubled: Vec<Step> = heard.iter().chain(&heard).cloned().collect();
-            (Just(heard), Just(doubled).prop_shuffle())
+        (events, shuffled) in prop::collection::vec(any_event(), 0..12).prop_flat_map(|events| {
+            let doubled: Vec<Step> = events.iter().chain(&events).cloned().collect();
+            (Just(events), Just(doubled).prop_shuffle())
         }),
         minute in 0i64..90,
     ) {
-        let (one, other) = (after(&heard), after(&shuffled));
+        let (one, other) = (after(&events), after(&shuffled));
         prop_assert_eq!(&one.history, &other.history);
         prop_assert_eq!(one.state_at(at(minute)), other.state_at(at(minute)));
         prop_assert_eq!(one.grants_access_at(at(minute)), other.grants_access_at(at(minute)));
@@ -375,11 +375,11 @@ proptest! {
 
     /// The end of an agreement that the license does not follow does not count.
     #[test]
-    fn an_end_of_another_agreement_changes_nothing(heard in prop::collection::vec(anything_heard(), 0..12), minute in 0i64..90) {
-        let before = after(&heard);
+    fn an_end_of_another_agreement_changes_nothing(events in prop::collection::vec(any_event(), 0..12), minute in 0i64..90) {
+        let before = after(&events);
         prop_assume!(before.agreement().is_some());
         for end in [deprovisioned(5, "agmt-other"), agreement(5, "agmt-other", AgreementStatus::Cancelled)] {
-            let more: Vec<Step> = heard.iter().cloned().chain([end]).collect();
+            let more: Vec<Step> = events.iter().cloned().chain([end]).collect();
             let license = after(&more);
             if license.agreement() == before.agreement() {
                 prop_assert_eq!(license.state_at(at(minute)), before.state_at(at(minute)));
@@ -388,8 +388,8 @@ proptest! {
     }
 
     #[test]
-    fn what_is_over_is_never_lifted_by_time(heard in prop::collection::vec(anything_heard(), 0..12), minute in 0i64..90) {
-        let license = after(&heard);
+    fn time_never_lifts_an_end(events in prop::collection::vec(any_event(), 0..12), minute in 0i64..90) {
+        let license = after(&events);
         if let State::Ended { .. } = license.state_at(at(minute)) {
             prop_assert_eq!(license.state_at(at(minute + 1)), license.state_at(at(minute)));
         }

@@ -16,12 +16,12 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::ids::{DimensionKey, ProductCode, ProductId};
-use crate::registration::{Door, Secret};
+use crate::registration::{EntryPoint, Secret};
 use problem::Problem;
 use problem::Step::{Field, Item};
 
 pub use catalog::{Catalog, Price, unfit_for_fulfillment};
-pub use page::{Choice, Colour, ExtraField, FieldKind, Page, WrongAnswer};
+pub use page::{Choice, Colour, ExtraField, FieldKind, InvalidAnswer, Page};
 
 /// The page on which buyers see their subscriptions on AWS Marketplace. It has "Set up your account", and every change
 /// of a plan.
@@ -99,7 +99,7 @@ impl FromStr for Stage {
 
 /// A name that no stage has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the stages are staging and production")]
+#[error("the stage must be staging or production")]
 pub struct UnknownStage;
 
 /// The identifier that keys the buyers of a listing.
@@ -218,10 +218,10 @@ pub struct Urls {
 
 impl Urls {
     /// Returns the application's page for a buyer who signs up or signs in, with the code of a handoff.
-    pub fn way_in(&self, door: Door, code: &Secret) -> Url {
-        let mut url = match door {
-            Door::SignUp => self.sign_up.clone(),
-            Door::SignIn => self.sign_in.clone(),
+    pub fn entry_url(&self, entry_point: EntryPoint, code: &Secret) -> Url {
+        let mut url = match entry_point {
+            EntryPoint::SignUp => self.sign_up.clone(),
+            EntryPoint::SignIn => self.sign_in.clone(),
         };
         url.query_pairs_mut().append_pair("code", code.reveal());
         url
@@ -341,7 +341,7 @@ impl Listing {
             if all.iter().take(number).any(|earlier| earlier.key == dimension.key) {
                 return Some(at(number, "key", format!("dimension `{}` is described twice", dimension.key)));
             }
-            if let Some((field, what)) = unfit_text(dimension) {
+            if let Some((field, what)) = invalid_text(dimension) {
                 return Some(at(number, field, what));
             }
             if let Some(what) = mismatch(self.pricing, dimension) {
@@ -349,7 +349,7 @@ impl Listing {
             }
         }
         let overages = all.iter().enumerate().find_map(|(number, dimension)| {
-            let what = bad_overage((self.pricing, self.mode), dimension, all)?;
+            let what = invalid_overage((self.pricing, self.mode), dimension, all)?;
             Some(at(number, "overage_of", what))
         });
         overages.or_else(|| missing(self.pricing, all).map(|what| Problem::of("dimensions", what)))
@@ -376,7 +376,7 @@ pub fn is_mail_address(text: &str) -> bool {
 }
 
 /// Returns the first text of a dimension that the catalog would not accept (`AddDimensions` of `SaaSProduct@1.0`).
-fn unfit_text(dimension: &Dimension) -> Option<(&'static str, String)> {
+fn invalid_text(dimension: &Dimension) -> Option<(&'static str, String)> {
     let texts = [
         ("name", Some(&dimension.name), 80),
         ("description", dimension.description.as_ref(), 1000),
@@ -404,7 +404,7 @@ fn mismatch(pricing: Pricing, dimension: &Dimension) -> Option<String> {
 }
 
 /// Returns the problem with a dimension's declaration as an overage.
-fn bad_overage((pricing, mode): (Pricing, Mode), dimension: &Dimension, all: &[Dimension]) -> Option<String> {
+fn invalid_overage((pricing, mode): (Pricing, Mode), dimension: &Dimension, all: &[Dimension]) -> Option<String> {
     let of = dimension.overage_of.as_ref()?;
     let key = &dimension.key;
     if pricing != Pricing::ContractWithConsumption {

@@ -27,30 +27,30 @@ pub use answer::{Answer, Outcome, Rejection, Status, ended, expired, next_attemp
 pub use pack::Packer;
 
 /// The most records in one call (BatchMeterUsage).
-pub const BATCH: usize = 25;
+pub const MAX_BATCH_RECORDS: usize = 25;
 
 /// The size in bytes that one call stays below (BatchMeterUsage: less than 1 MB).
-pub const LARGEST_CALL: usize = 1_000_000;
+pub const MAX_CALL_BYTES: usize = 1_000_000;
 
 /// The time after its timestamp in which AWS accepts a record (BatchMeterUsage, since 2026-07-01).
-pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+pub const ACCEPTANCE_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// The time before its window closes from which a record is sent before others.
-const PRESSING: SignedDuration = SignedDuration::from_hours(2);
+const URGENT_BEFORE_CLOSE: SignedDuration = SignedDuration::from_hours(2);
 
-/// The time before the end of its last chance from which a record is sent again at [`CLOSING_PACE`].
-pub const CLOSING: SignedDuration = SignedDuration::from_mins(10);
+/// The time before the end of its last chance from which a record is sent again at [`FINAL_RETRY_INTERVAL`].
+pub const FINAL_RETRY_PERIOD: SignedDuration = SignedDuration::from_mins(10);
 
 /// The time from one attempt at a record to the next, while its last chance ends.
-pub const CLOSING_PACE: SignedDuration = SignedDuration::from_secs(30);
+pub const FINAL_RETRY_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
 
 /// Returns the moment from which AWS accepts no more usage of an hour.
-pub fn window_of(hour: UsageHour) -> Timestamp {
-    (hour.start() + WINDOW).min(hour.month().window_closes())
+pub fn window_closes_of(hour: UsageHour) -> Timestamp {
+    (hour.start() + ACCEPTANCE_WINDOW).min(hour.month().window_closes())
 }
 
 /// The time for which a claim belongs to its run alone. A call takes 20 seconds at most.
-pub const CLAIM: SignedDuration = SignedDuration::from_secs(60);
+pub const CLAIM_DURATION: SignedDuration = SignedDuration::from_secs(60);
 
 /// The sum of one license's usage in one dimension and one hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,7 +200,7 @@ pub enum RecordState {
     /// It is about to be sent.
     #[schema(title = "SealedRecord")]
     Sealed,
-    // Another run takes it over after [`CLAIM`].
+    // Another run takes it over after [`CLAIM_DURATION`].
     /// A run of the reporter is sending it.
     #[schema(title = "ClaimedRecord")]
     Claimed {
@@ -216,7 +216,7 @@ pub enum RecordState {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = String)]
         metering_record_id: Option<String>,
-        /// The answer of AWS that says so.
+        /// The answer of AWS that shows the booking.
         by: AcceptedBy,
     },
     /// AWS has another quantity, which this stack did not send. An operator must look into it.
@@ -343,31 +343,31 @@ impl HourlyRecord {
     }
 
     /// Returns the amount of its hour's usage that is in the record or carried to another hour.
-    pub fn stands_for(&self) -> Decimal {
+    pub fn accounted_amount(&self) -> Decimal {
         self.counted.unwrap_or(self.quantity.amount()) + self.carried
     }
 
     /// Returns `true` if it is sent before others: its license is ending, or its window is about to close.
     pub fn is_urgent(&self, now: Timestamp) -> bool {
-        self.urgent || self.window_closes().duration_since(now) < PRESSING
+        self.urgent || self.window_closes().duration_since(now) < URGENT_BEFORE_CLOSE
     }
 
     /// Returns the record with another state, which it enters at `now`.
     #[must_use]
-    pub fn become_at(&self, state: RecordState, now: Timestamp) -> Self {
+    pub fn with_state_at(&self, state: RecordState, now: Timestamp) -> Self {
         Self { state, since: now, ..self.clone() }
     }
 
     /// Returns the last moment at which AWS accepts it: 24 hours after its timestamp, or 06:00 UTC on the 1st after its
     /// month, whichever is earlier.
     pub fn window_closes(&self) -> Timestamp {
-        let day = self.timestamp.checked_add(WINDOW).unwrap_or(Timestamp::MAX);
+        let day = self.timestamp.checked_add(ACCEPTANCE_WINDOW).unwrap_or(Timestamp::MAX);
         day.min(self.name.hour.month().window_closes())
     }
 
     /// Returns the next moment after which AWS may refuse it: the end of its license's final hour, or the end of its
     /// window. After the final hour, AWS accepts it only if the license is in force again, and only the window counts.
-    pub fn last_chance(&self, now: Timestamp) -> Timestamp {
+    pub fn final_deadline(&self, now: Timestamp) -> Timestamp {
         let final_until = self.final_until.filter(|until| *until > now);
         final_until.map_or(self.window_closes(), |until| until.min(self.window_closes()))
     }
@@ -379,9 +379,12 @@ impl HourlyRecord {
 
     /// Returns the time of the next attempt, which is `wanted` or earlier: every half minute in the last ten minutes of
     /// its last chance.
-    pub fn tried_again_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
-        let last = self.last_chance(now);
-        let closing = last.checked_sub(CLOSING).unwrap_or(last).max(now.checked_add(CLOSING_PACE).unwrap_or(now));
+    pub fn retry_at(&self, wanted: Timestamp, now: Timestamp) -> Timestamp {
+        let last = self.final_deadline(now);
+        let closing = last
+            .checked_sub(FINAL_RETRY_PERIOD)
+            .unwrap_or(last)
+            .max(now.checked_add(FINAL_RETRY_INTERVAL).unwrap_or(now));
         if now < last { wanted.min(closing) } else { wanted }
     }
 

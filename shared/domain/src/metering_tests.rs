@@ -11,7 +11,7 @@ fn license() -> License {
     let mut license = License::new("l-1".parse().unwrap(), "p".parse().unwrap());
     let stamp = EventStamp { at: at("2026-11-10T08:30:00Z"), event: "e".to_owned() };
     license.apply(LicenseEvent::Updated(AgreementRef { stamp, agreement: "agmt-a".parse().unwrap() }));
-    license.know_buyer(
+    license.complete_buyer(
         Some(&"111122223333".parse().unwrap()),
         Some(&"arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()),
     );
@@ -37,7 +37,7 @@ fn each_status_is_read_by_the_attempts_before_it() {
     let accepted =
         |id: Option<&str>, by| Outcome::Final(RecordState::Accepted { metering_record_id: id.map(str::to_owned), by });
     let reason = || "CustomerNotSubscribed".to_owned();
-    let again = Outcome::Again { unanswered: false };
+    let again = Outcome::Retry { unanswered: false };
     let cases = [
         (false, success.clone(), true, accepted(Some("m"), AcceptedBy::Success)),
         (true, success, true, accepted(Some("m"), AcceptedBy::Success)),
@@ -138,8 +138,8 @@ proptest! {
         given.sort();
         prop_assert_eq!(packed, given);
         for call in &calls {
-            prop_assert!(!call.is_empty() && call.len() <= BATCH);
-            prop_assert!(call.iter().map(HourlyRecord::wire_size).sum::<usize>() < LARGEST_CALL);
+            prop_assert!(!call.is_empty() && call.len() <= MAX_BATCH_RECORDS);
+            prop_assert!(call.iter().map(HourlyRecord::wire_size).sum::<usize>() < MAX_CALL_BYTES);
             let first = call.first().unwrap();
             for record in call {
                 prop_assert_eq!(&record.product, &first.product);
@@ -151,6 +151,6 @@ proptest! {
     #[test]
     fn packing_fills_its_calls(count in 0usize..200) {
         let calls = pack(vec![record("2026-11-10T09"); count]);
-        prop_assert_eq!(calls.len(), count.div_ceil(BATCH));
+        prop_assert_eq!(calls.len(), count.div_ceil(MAX_BATCH_RECORDS));
     }
 }

@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::usage::LARGEST;
+    use crate::usage::MAX_QUANTITY;
 
     fn overage() -> Overage {
         Overage::new("l-1".parse().unwrap(), "requests".parse().unwrap(), "agmt-1".parse().unwrap())
@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn what_a_record_cannot_hold_is_left_for_another() {
         let mut overage = overage();
-        let consumed = overage.consume(LARGEST + Decimal::from(30), Decimal::from(10));
-        assert_eq!((consumed.quantity.amount(), consumed.counted), (LARGEST, LARGEST + Decimal::from(10)));
+        let consumed = overage.consume(MAX_QUANTITY + Decimal::from(30), Decimal::from(10));
+        assert_eq!((consumed.quantity.amount(), consumed.counted), (MAX_QUANTITY, MAX_QUANTITY + Decimal::from(10)));
         let rest = overage.consume(Decimal::from(20), Decimal::from(10));
         assert_eq!(rest.quantity.amount(), Decimal::from(20));
     }

@@ -17,13 +17,13 @@ use crate::ids::{LicenseId, ProductCode};
 pub const SESSION_COOKIE: &str = "__Host-stallkeeper";
 
 /// The lifetime of a session. It is that of a registration token of AWS.
-pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(4);
+pub const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(4);
 
 /// The time in which a handoff code can be redeemed.
-pub const HANDOFF_LIFE: SignedDuration = SignedDuration::from_mins(15);
+pub const HANDOFF_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// The longest name of a person or company, in characters.
-pub const LONGEST_NAME: usize = 200;
+pub const MAX_NAME_CHARS: usize = 200;
 
 /// A random secret that is handed out once and kept only as its [`SecretHash`].
 #[derive(Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub struct Session {
     /// Its product.
     pub product: ProductCode,
     /// The end of the session, in seconds since 1970.
-    pub over_at: i64,
+    pub ends_at: i64,
     /// The time from which the table may delete it (TTL), in seconds since 1970: not before its last code is void.
     pub expires_at: i64,
     /// The newest code of the session, the only one that can be redeemed.
@@ -120,7 +120,7 @@ pub struct Handoff {
     /// The session that it was made in.
     pub session: SecretHash,
     /// The page of the application.
-    pub door: Door,
+    pub entry_point: EntryPoint,
     /// The time from which the code is void, in seconds since 1970.
     pub expires_at: i64,
     /// The redemption, if there was one.
@@ -157,7 +157,7 @@ pub fn redeemer(caller: &str, idempotency_key: &str) -> String {
 /// The application's page that a buyer continues to: `sign_up` for a new account, `sign_in` for an existing one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Door {
+pub enum EntryPoint {
     /// The page for a new account.
     SignUp,
     /// The page for buyers who have an account.
@@ -230,7 +230,7 @@ mod tests {
         let mut handoff = Handoff {
             license: "l-a".parse().unwrap(),
             session: Secret::random().unwrap().hash(),
-            door: Door::SignUp,
+            entry_point: EntryPoint::SignUp,
             expires_at: 0,
             redeemed: None,
         };

@@ -11,13 +11,13 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The most tags of an amount of usage.
-pub const MOST_TAGS: usize = 5;
+pub const MAX_TAGS: usize = 5;
 
 /// The most characters of a tag's key.
-pub const LONGEST_KEY: usize = 100;
+pub const MAX_TAG_KEY_CHARS: usize = 100;
 
 /// The most characters of a tag's value.
-pub const LONGEST_VALUE: usize = 256;
+pub const MAX_TAG_VALUE_CHARS: usize = 256;
 
 /// The tags of an amount of usage: up to 5 keys, each with a value. An empty map means no tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ impl PartialSchema for Tags {
             .description(Some("The tags of usage. The buyer's bill is broken down by them."))
             .property_names(Some(text("^[ -=@A-Z_a-z]{1,100}$")))
             .additional_properties(Some(Schema::from(text("^[ -=@A-Z_a-z]{1,256}$"))))
-            .max_properties(Some(MOST_TAGS))
+            .max_properties(Some(MAX_TAGS))
             .examples([json!({ "team": "red" })])
             .into()
     }
@@ -39,17 +39,17 @@ impl PartialSchema for Tags {
 
 impl ToSchema for Tags {}
 
-/// Which rule of AWS's model tags break.
+/// The rule of AWS's model that tags break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTags {
     /// There are too many.
-    #[error("there are {0} tags, and at most {MOST_TAGS} are taken")]
+    #[error("the event has {0} tags; at most {MAX_TAGS} are allowed")]
     TooMany(usize),
     /// A key is empty or too long.
-    #[error("the key of a tag has 1 to {LONGEST_KEY} characters, not {0}")]
+    #[error("the key of a tag has 1 to {MAX_TAG_KEY_CHARS} characters, not {0}")]
     KeyLength(usize),
     /// A value is empty or too long.
-    #[error("the value of the tag `{key}` has 1 to {LONGEST_VALUE} characters, not {length}")]
+    #[error("the value of the tag `{key}` has 1 to {MAX_TAG_VALUE_CHARS} characters, not {length}")]
     ValueLength {
         /// The key of the value.
         key: String,
@@ -57,10 +57,10 @@ pub enum InvalidTags {
         length: usize,
     },
     /// A key has a character that AWS does not accept.
-    #[error("{0:?} cannot stand in the key of a tag; {ALLOWED} can")]
+    #[error("the key of a tag contains {0:?}; allowed are {ALLOWED}")]
     KeyCharacter(char),
     /// A value has a character that AWS does not accept.
-    #[error("{character:?} cannot stand in the value of the tag `{key}`; {ALLOWED} can")]
+    #[error("the value of the tag `{key}` contains {character:?}; allowed are {ALLOWED}")]
     ValueCharacter {
         /// The key of the value.
         key: String,
@@ -88,7 +88,7 @@ impl TryFrom<BTreeMap<String, String>> for Tags {
     type Error = InvalidTags;
 
     fn try_from(tags: BTreeMap<String, String>) -> Result<Self, InvalidTags> {
-        if tags.len() > MOST_TAGS {
+        if tags.len() > MAX_TAGS {
             return Err(InvalidTags::TooMany(tags.len()));
         }
         for (key, value) in &tags {
@@ -107,7 +107,7 @@ impl From<Tags> for BTreeMap<String, String> {
 
 fn check_key(key: &str) -> Result<(), InvalidTags> {
     let length = key.chars().count();
-    if !(1..=LONGEST_KEY).contains(&length) {
+    if !(1..=MAX_TAG_KEY_CHARS).contains(&length) {
         return Err(InvalidTags::KeyLength(length));
     }
     key.chars().find(|c| !is_allowed(*c)).map_or(Ok(()), |character| Err(InvalidTags::KeyCharacter(character)))
@@ -115,7 +115,7 @@ fn check_key(key: &str) -> Result<(), InvalidTags> {
 
 fn check_value(key: &str, value: &str) -> Result<(), InvalidTags> {
     let (key, length) = (key.to_owned(), value.chars().count());
-    if !(1..=LONGEST_VALUE).contains(&length) {
+    if !(1..=MAX_TAG_VALUE_CHARS).contains(&length) {
         return Err(InvalidTags::ValueLength { key, length });
     }
     let strange = value.chars().find(|c| !is_allowed(*c));
@@ -185,7 +185,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_fits_the_pattern_is_taken(
-            given in prop::collection::btree_map("[a-zA-Z0-9+ -=._:/@]{1,100}", "[a-zA-Z0-9+ -=._:/@]{1,256}", 0..=MOST_TAGS)
+            given in prop::collection::btree_map("[a-zA-Z0-9+ -=._:/@]{1,100}", "[a-zA-Z0-9+ -=._:/@]{1,256}", 0..=MAX_TAGS)
         ) {
             let tags = Tags::try_from(given.clone()).unwrap();
             prop_assert_eq!(BTreeMap::from(tags), given);
@@ -194,7 +194,7 @@ mod tests {
         #[test]
         fn whatever_is_given_is_kept_whole_or_refused(given in prop::collection::btree_map(".{0,101}", ".{0,257}", 0..7)) {
             if let Ok(tags) = Tags::try_from(given.clone()) {
-                prop_assert!(given.len() <= MOST_TAGS);
+                prop_assert!(given.len() <= MAX_TAGS);
                 prop_assert!(tags.iter().all(|(key, value)| key.is_ascii() && value.is_ascii() && !value.is_empty()));
                 prop_assert_eq!(BTreeMap::from(tags), given);
             }

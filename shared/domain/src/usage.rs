@@ -13,21 +13,21 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{DimensionKey, LicenseId};
-use crate::license::{INTAKE_HAS_SEEN, License, State};
+use crate::license::{INTAKE_PROPAGATION_TIME, License, State};
 use crate::listing::Listing;
 use crate::schema::text_schema;
 use crate::tags::Tags;
 use crate::time::UsageHour;
 
 /// The largest quantity that AWS accepts in one record (BatchMeterUsage).
-pub const LARGEST: Decimal = Decimal::from_parts(2_147_483_647, 0, 0, false, 0);
+pub const MAX_QUANTITY: Decimal = Decimal::from_parts(2_147_483_647, 0, 0, false, 0);
 
 /// The time after it happened in which usage can still be reported.
-pub const LATEST: SignedDuration = SignedDuration::from_hours(24);
+pub const MAX_USAGE_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The time after a deadline in which a write that started before it may still be under way: a request takes 30 seconds
 /// at most, and the rest is margin.
-const FENCE: SignedDuration = SignedDuration::from_mins(1);
+const MAX_WRITE_TIME: SignedDuration = SignedDuration::from_mins(1);
 
 /// A quantity of usage: 0 to 2147483647, at most 6 decimal places (BatchMeterUsage, `QuantityAsDecimal`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,9 +43,9 @@ impl Quantity {
     /// The quantity zero.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// Limits an amount to what one record can hold: at most [`LARGEST`], truncated to 6 decimal places.
+    /// Limits an amount to what one record can hold: at most [`MAX_QUANTITY`], truncated to 6 decimal places.
     pub fn capped(amount: Decimal) -> Self {
-        Self(amount.clamp(Decimal::ZERO, LARGEST).trunc_with_scale(6).normalize())
+        Self(amount.clamp(Decimal::ZERO, MAX_QUANTITY).trunc_with_scale(6).normalize())
     }
 
     /// Returns the number.
@@ -59,7 +59,7 @@ impl TryFrom<Decimal> for Quantity {
 
     fn try_from(amount: Decimal) -> Result<Self, InvalidQuantity> {
         let amount = amount.normalize();
-        let fits = amount >= Decimal::ZERO && amount <= LARGEST && amount.scale() <= 6;
+        let fits = amount >= Decimal::ZERO && amount <= MAX_QUANTITY && amount.scale() <= 6;
         if fits { Ok(Self(amount)) } else { Err(InvalidQuantity) }
     }
 }
@@ -203,11 +203,11 @@ impl Refusal {
     pub fn is_recent(self, event: &UsageEvent, license: Option<&License>, now: Timestamp) -> bool {
         let within = |since: Timestamp, fence: SignedDuration| now.duration_since(since) < fence;
         match self {
-            Self::TooOld => within(event.time, LATEST + FENCE),
-            Self::MonthClosed => within(event.hour().month().intake_closes(), FENCE),
+            Self::TooOld => within(event.time, MAX_USAGE_AGE + MAX_WRITE_TIME),
+            Self::MonthClosed => within(event.hour().month().intake_closes(), MAX_WRITE_TIME),
             Self::LicenseEnded => {
                 let sealed_at = license.and_then(|license| license.sealed_at);
-                sealed_at.is_some_and(|at| within(at, INTAKE_HAS_SEEN))
+                sealed_at.is_some_and(|at| within(at, INTAKE_PROPAGATION_TIME))
             }
             Self::LicenseUnknown
             | Self::LicenseFailed
@@ -276,7 +276,7 @@ pub fn judge(event: &UsageEvent, license: Option<&License>, listing: Option<&Lis
         || (hour.month() != running.month() && now >= hour.month().intake_closes())
     {
         Intake::Refused(Refusal::MonthClosed)
-    } else if now.duration_since(event.time) > LATEST {
+    } else if now.duration_since(event.time) > MAX_USAGE_AGE {
         Intake::Refused(Refusal::TooOld)
     } else if !sealed && now < hour.open_until() {
         Intake::Open

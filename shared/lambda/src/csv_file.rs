@@ -24,16 +24,16 @@ pub struct Columns {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCsv {
     /// A field is quoted wrongly and may hide rows.
-    #[error("line {0}: a quoted field is not closed, or goes on behind its closing quote")]
+    #[error("line {0}: a quoted field is not closed, or text follows its closing quote")]
     Quote(usize),
     /// The file is empty.
-    #[error("there is no header row")]
+    #[error("the file has no header row")]
     NoHeader,
     /// Columns are missing.
     #[error("the header row has no column {0}")]
     Missing(String),
     /// A column is unknown.
-    #[error("the column `{column}` is none of {known}")]
+    #[error("the column `{column}` is unknown; the columns are {known}")]
     Unknown {
         /// The column.
         column: String,
@@ -41,16 +41,16 @@ pub enum InvalidCsv {
         known: String,
     },
     /// A column occurs more than once.
-    #[error("the column `{0}` is there more than once")]
+    #[error("the header row has the column `{0}` more than once")]
     Doubled(String),
     /// The file has only a header.
-    #[error("there is no row below the header")]
+    #[error("the file has no row below the header")]
     NoRows,
     /// The file has more rows than the limit.
-    #[error("there are {0} rows")]
+    #[error("the file has {0} rows")]
     TooManyRows(usize),
     /// The CSV reader cannot read the file.
-    #[error("it is not CSV")]
+    #[error("the file is not CSV")]
     Unreadable(#[from] csv::Error),
 }
 

@@ -19,7 +19,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 pub use problem::{ApiError, Problem};
 
 /// The largest body that is read, in bytes. A body of exactly this size is read.
-pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Adds to the routes of a function of the seller's API what all of them have in common: problem documents for paths and
 /// methods that are not there, the limit of the body, and `Cache-Control: no-store`.
@@ -29,7 +29,7 @@ pub fn api<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
             Problem::route_unknown(format_args!("{method} {}", uri.path()))
         })
         .method_not_allowed_fallback(async |method: Method| MethodNotAllowed(method))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(map_response(no_store))
 }
 
@@ -40,7 +40,7 @@ impl IntoResponse for MethodNotAllowed {
     fn into_response(self) -> Response {
         let title = "This path does not have this method.";
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
-            .detail(format_args!("this path does not have {}", self.0))
+            .detail(format_args!("the path does not allow {}", self.0))
             .action("Use a method that the Allow header names.")
             .into_response()
     }

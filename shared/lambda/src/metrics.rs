@@ -61,7 +61,7 @@ metrics! {
     /// Records that a dry run did not send.
     RecordsDryRun in "Count",
     /// Attempts after which a record is sent again.
-    RecordsAgain in "Count",
+    RecordsRetried in "Count",
     /// Records that an operator has sent again.
     RecordsRequeued in "Count",
     /// Records that are waiting to be sent now.
@@ -87,7 +87,7 @@ metrics! {
     /// Hours of a license that could not be settled this time.
     HoursNotSettled in "Count",
     /// The time for which the oldest due hour has not been summed for all licenses.
-    ClosingBehind in "Seconds",
+    ClosingDelay in "Seconds",
     /// Records that cannot be read and are left out.
     RecordsUnreadable in "Count",
     /// Tagged amounts that went into a record's untagged allocation.
@@ -117,9 +117,9 @@ metrics! {
     /// Events that were published to the topic of the seller's application.
     EventsPublished in "Count",
     /// Events that the topic did not accept; they are published again.
-    EventsAgain in "Count",
+    EventsRetried in "Count",
     /// Events that the topic never accepts; they stay in the table.
-    EventsPassedOver in "Count",
+    EventsRejected in "Count",
     /// Mails that were sent to buyers.
     MailsSent in "Count",
     /// Mails that could not be sent this time.
@@ -131,9 +131,9 @@ metrics! {
     /// Differences between AWS and the table that no rule repairs.
     ReconcileFindings in "Count",
     /// Runs of the reconciliation that had no time for all of the work, or that AWS did not answer.
-    ReconcileUnfinished in "Count",
+    ReconcileRunsUnfinished in "Count",
     /// Runs of the reconciliation that ended with an error.
-    ReconcileFailed in "Count",
+    ReconcileRunsFailed in "Count",
     /// Licenses whose events were all lost.
     RepairsFound in "Count",
     /// Licenses whose activation was repaired.
@@ -152,9 +152,9 @@ metrics! {
 
 /// The output of a function's metrics. Clones share it.
 #[derive(Clone)]
-pub struct Metrics(Arc<Inside>);
+pub struct Metrics(Arc<Inner>);
 
-struct Inside {
+struct Inner {
     stage: String,
     dry_run: bool,
     /// The output; `None` if the metrics are discarded.
@@ -175,16 +175,16 @@ impl Metrics {
     }
 
     fn with(stage: String, dry_run: bool, out: Option<Box<dyn Write + Send>>) -> Self {
-        Self(Arc::new(Inside { stage, dry_run, out: out.map(Mutex::new) }))
+        Self(Arc::new(Inner { stage, dry_run, out: out.map(Mutex::new) }))
     }
 
     /// Creates metrics that are discarded.
-    pub fn unread() -> Self {
+    pub fn discarded() -> Self {
         Self::with("none".to_owned(), false, None)
     }
 
     /// Returns `true` if the metrics are written, so that measuring for them alone is worthwhile.
-    pub fn are_read(&self) -> bool {
+    pub fn is_enabled(&self) -> bool {
         self.0.out.is_some()
     }
 
@@ -194,7 +194,7 @@ impl Metrics {
         let line = format!("{}\n", self.document(at, values));
         let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
-            tracing::error!(%error, "metrics could not be written");
+            tracing::error!(%error, "Failed to write metrics");
         }
     }
 

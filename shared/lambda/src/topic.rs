@@ -35,11 +35,11 @@ impl fmt::Debug for Topic {
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// SNS did not accept it this time; the same event may succeed later.
-    #[error("the topic did not take the event")]
+    #[error("the topic did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// SNS never accepts this event, for example because it is larger than 256 KiB.
-    #[error("the topic never takes this event")]
-    Unfit(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the topic rejected the event")]
+    Rejected(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// An event in the form of a message.
@@ -70,7 +70,7 @@ impl Topic {
     ///
     /// See [`TopicError`]. After [`TopicError::Unavailable`] the event may be on the topic nevertheless.
     pub async fn publish(&self, event: &OutboundEvent) -> Result<(), TopicError> {
-        let body = serde_json::to_string(&Message::of(event)).map_err(unfit)?;
+        let body = serde_json::to_string(&Message::of(event)).map_err(rejected)?;
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let mut request = client.publish().topic_arn(&self.arn).message(body);
         let tenant = event.tenant.as_ref().map(|tenant| ("tenant", tenant.as_str().to_owned()));
@@ -81,14 +81,14 @@ impl Topic {
             ("product", event.product.to_string()),
         ];
         for (name, value) in texts.into_iter().chain(tenant) {
-            request = request.message_attributes(name, attribute("String", value).map_err(unfit)?);
+            request = request.message_attributes(name, attribute("String", value).map_err(rejected)?);
         }
         for (name, value) in [("sequence", event.sequence), ("version", VERSION.into())] {
-            request = request.message_attributes(name, attribute("Number", value.to_string()).map_err(unfit)?);
+            request = request.message_attributes(name, attribute("Number", value.to_string()).map_err(rejected)?);
         }
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) if is_unfit(&error) => Err(unfit(error)),
+            Err(error) if is_rejected(&error) => Err(rejected(error)),
             Err(error) => Err(TopicError::Unavailable(Box::new(error))),
         }
     }
@@ -98,12 +98,12 @@ fn attribute(kind: &str, value: String) -> Result<MessageAttributeValue, BuildEr
     MessageAttributeValue::builder().data_type(kind).string_value(value).build()
 }
 
-fn is_unfit<R>(error: &SdkError<PublishError, R>) -> bool {
+fn is_rejected<R>(error: &SdkError<PublishError, R>) -> bool {
     error
         .as_service_error()
         .is_some_and(|error| error.is_invalid_parameter_exception() || error.is_invalid_parameter_value_exception())
 }
 
-fn unfit(error: impl std::error::Error + Send + Sync + 'static) -> TopicError {
-    TopicError::Unfit(Box::new(error))
+fn rejected(error: impl std::error::Error + Send + Sync + 'static) -> TopicError {
+    TopicError::Rejected(Box::new(error))
 }

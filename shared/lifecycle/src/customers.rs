@@ -36,7 +36,7 @@ pub struct Customer {
     /// The move to a license key, for a buyer who moves.
     pub moving: Option<Moving>,
     /// `true` if the seller named the hour of the move.
-    pub says_when: bool,
+    pub is_move_hour_given: bool,
     /// The contact of the buyer.
     pub contact: Option<Contact>,
 }
@@ -78,14 +78,14 @@ pub async fn import(
     let now = store.clock().now();
     if let Some(moving) = &customer.moving
         && let Some(target) = store.license(moving.arn.id()).await?
-        && !may_become(&target, customer, moving)
+        && !can_move_to(&target, customer, moving)
     {
         return Ok(Imported::Another);
     }
     let known_contact = store.contact(&customer.license).await?;
     let contact = customer.contact.as_ref().filter(|_| known_contact.is_none());
     let before = store.license(&customer.license).await?;
-    let taken = |license: Option<License>| taken_over(license, customer, now);
+    let taken = |license: Option<License>| imported_license(license, customer, now);
     if let Some(license) = &before
         && !may_link(store, license, &customer.tenant).await?
     {
@@ -102,8 +102,8 @@ pub async fn import(
     }
     // The newest license of a line decides the tenant of those that it took over from, so the tenant is linked first.
     let is_free = |license: &License| license.tenant.is_none() && license.successor().is_some();
-    let is_given = before.as_ref().is_some_and(is_free) && taken(before.clone()).is_ok();
-    if is_given {
+    let is_tenant_linked_first = before.as_ref().is_some_and(is_free) && taken(before.clone()).is_ok();
+    if is_tenant_linked_first {
         let linking = link_tenant(store, &customer.license, &customer.tenant, None).await?;
         if matches!(linking, Linking::LinkedElsewhere(_)) {
             return Ok(Imported::LinkedElsewhere);
@@ -113,7 +113,7 @@ pub async fn import(
     let written = store
         .change_license(&customer.license, |before| match taken(before.clone()) {
             Ok(license) => {
-                changed = is_given || before.as_ref() != Some(&license) || contact.is_some();
+                changed = is_tenant_linked_first || before.as_ref() != Some(&license) || contact.is_some();
                 let also = contact.cloned().map(Also::Contact).into_iter();
                 let also = also.chain(changed.then(|| Also::Audit(entry.clone()))).collect();
                 changed.then_some(Change { license, events: Vec::new(), also })
@@ -139,7 +139,7 @@ pub async fn import(
 }
 
 /// Returns `true` if nothing known contradicts that a license is the one that a buyer's customer key moves to.
-fn may_become(target: &License, customer: &Customer, moving: &Moving) -> bool {
+fn can_move_to(target: &License, customer: &Customer, moving: &Moving) -> bool {
     target.product == customer.product
         && target.account.as_ref().is_none_or(|account| *account == moving.account)
         && target.tenant.as_ref().is_none_or(|tenant| *tenant == customer.tenant)
@@ -147,7 +147,7 @@ fn may_become(target: &License, customer: &Customer, moving: &Moving) -> bool {
 }
 
 /// Returns a license as its import makes it, or the reason why it stays as it is.
-fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> Result<License, Imported> {
+fn imported_license(before: Option<License>, customer: &Customer, now: Timestamp) -> Result<License, Imported> {
     let mut license = before.unwrap_or_else(|| License::new(customer.license.clone(), customer.product.clone()));
     if license.tenant.as_ref().is_some_and(|tenant| *tenant != customer.tenant) {
         return Err(Imported::LinkedElsewhere);
@@ -159,19 +159,19 @@ fn taken_over(before: Option<License>, customer: &Customer, now: Timestamp) -> R
     }
     license.tenant = Some(customer.tenant.clone());
     license.customer = license.customer.take().or_else(|| customer.identifier.clone());
-    license.know_buyer(customer.account.as_ref(), customer.arn.as_ref());
+    license.complete_buyer(customer.account.as_ref(), customer.arn.as_ref());
     license.registered_agreement = license.registered_agreement.take().or_else(|| customer.agreement.clone());
     license.registered_at = license.registered_at.or(customer.since).or(Some(now));
     // Nothing shows that its payment has failed, or that it has ended.
-    let says_nothing = license.history.failed.is_none() && license.usage_until().is_none();
-    if license.first_active().is_none() && says_nothing {
+    let has_no_contrary_event = license.history.failed.is_none() && license.usage_until().is_none();
+    if license.first_active().is_none() && has_no_contrary_event {
         license.metered_from = Some(customer.metered_from);
         let agreement = license.registered_agreement.clone().filter(|_| license.customer.is_none());
         license.apply(LicenseEvent::ObservedInForce(ObservedInForce { agreement, starts_at: customer.since, at: now }));
     }
     if let Some(moving) = &customer.moving {
         let is_the_same = |known: &Moving| {
-            let same_hour = !customer.says_when || known.at == moving.at;
+            let same_hour = !customer.is_move_hour_given || known.at == moving.at;
             known.arn.id() == moving.arn.id() && known.agreement == moving.agreement && same_hour
         };
         match license.moving.as_ref().filter(|known| known.cancelled_at.is_none()) {

@@ -10,26 +10,23 @@ mod probe;
 pub mod reconcile;
 mod tenants;
 
-use std::collections::BTreeSet;
-
-use futures_util::future::join;
-use jiff::Timestamp;
-
-use domain::agreement::{Advisory, Agreement, AgreementEvent, AgreementLook};
+use domain::agreement::{Advisory, Agreement, AgreementEvent, AgreementObservation};
 use domain::evidence::EvidenceKind;
 use domain::ids::{AccountId, AgreementId, CustomerIdentifier, LicenseArn, LicenseId, ProductCode};
 use domain::license::{License, LicenseEvent, Purchase, State, Succession};
 use domain::listing::{Listing, Mode};
+use futures_util::future::join;
+use jiff::Timestamp;
 use marketplace::{Grants, Marketplace, MarketplaceError};
+use moves::follow_other_key;
+use std::collections::BTreeSet;
 use store::{Change, Store, StoreError};
+use tenants::transfer;
 
 pub use customers::{Customer, Imported, import};
 pub use moves::{Continues, MoveError, continues_moved_license, move_if_due};
-pub use probe::{Probe, make_probe};
+pub use probe::{Probe, create_probe};
 pub use tenants::{Linking, erase_contact, link_tenant, move_license};
-
-use moves::follow_other_key;
-use tenants::give;
 
 /// A license event, with the details that it carries about the license and its buyer.
 #[derive(Debug, Clone)]
@@ -56,7 +53,7 @@ pub struct LicenseUpdate {
 pub async fn apply_license_update(store: &Store, update: &LicenseUpdate) -> Result<License, StoreError> {
     let license = change(store, &update.license, &update.product, |license| {
         license.customer = license.customer.take().or_else(|| update.customer.clone());
-        license.know_buyer(update.account.as_ref(), update.arn.as_ref());
+        license.complete_buyer(update.account.as_ref(), update.arn.as_ref());
         if let Some(event) = &update.event {
             license.apply(event.clone());
         }
@@ -101,7 +98,7 @@ pub async fn register(store: &Store, purchase: &Purchase) -> Result<License, Sto
 /// Fails when the table does not answer.
 pub async fn apply_agreement_event(store: &Store, event: &AgreementEvent) -> Result<BTreeSet<ProductCode>, StoreError> {
     let agreement = store.change_agreement(&event.agreement, |agreement| agreement.apply(event)).await?;
-    tell_licenses(store, &agreement).await
+    update_licenses(store, &agreement).await
 }
 
 /// Applies an observation of an agreement, as [`apply_agreement_event`] applies an event.
@@ -109,9 +106,9 @@ pub async fn apply_agreement_event(store: &Store, event: &AgreementEvent) -> Res
 /// # Errors
 ///
 /// Fails when the table does not answer.
-pub async fn see_agreement(store: &Store, look: &AgreementLook) -> Result<(), StoreError> {
-    let agreement = store.change_agreement(&look.agreement, |agreement| agreement.see(look)).await?;
-    tell_licenses(store, &agreement).await.map(drop)
+pub async fn apply_agreement_observation(store: &Store, observation: &AgreementObservation) -> Result<(), StoreError> {
+    let agreement = store.change_agreement(&observation.agreement, |agreement| agreement.observe(observation)).await?;
+    update_licenses(store, &agreement).await.map(drop)
 }
 
 /// Applies AWS's advisory about an agreement's buyer: writes it, and shows it on the licenses.
@@ -121,12 +118,12 @@ pub async fn see_agreement(store: &Store, look: &AgreementLook) -> Result<(), St
 /// Fails when the table does not answer.
 pub async fn apply_advisory(store: &Store, id: &AgreementId, advisory: &Advisory) -> Result<(), StoreError> {
     let agreement = store.change_agreement(id, |agreement| agreement.advisory.apply(advisory)).await?;
-    tell_licenses(store, &agreement).await.map(drop)
+    update_licenses(store, &agreement).await.map(drop)
 }
 
 /// Updates the licenses that were ever linked to an agreement. The row of the agreement must be written before. Returns
 /// the products of the licenses.
-async fn tell_licenses(store: &Store, agreement: &Agreement) -> Result<BTreeSet<ProductCode>, StoreError> {
+async fn update_licenses(store: &Store, agreement: &Agreement) -> Result<BTreeSet<ProductCode>, StoreError> {
     let mut products = BTreeSet::new();
     for license in store.licenses_of_agreement(&agreement.id).await? {
         let follow = |license: Option<License>| license.map(|license| following(license, agreement));
@@ -166,7 +163,7 @@ pub enum RefreshError {
 /// Reads a license's entitlements from AWS and keeps them, unless the result of a read that started later was kept
 /// already.
 ///
-/// An empty answer for a license that has not ended is kept only if `believe_empty` is set, or if the license is known
+/// An empty answer for a license that has not ended is kept only if `accept_empty` is set, or if the license is known
 /// to have been empty since it came into force: AWS may take minutes to show entitlements that were just bought.
 ///
 /// # Errors
@@ -176,12 +173,12 @@ pub async fn refresh_entitlements(
     store: &Store,
     marketplace: &Marketplace,
     license: &License,
-    believe_empty: bool,
+    accept_empty: bool,
 ) -> Result<Refreshed, RefreshError> {
     let began = store.clock().now();
     let grants = marketplace.grants(license).await?;
     let read = store.note_evidence(&license.product, EvidenceKind::EntitlementRead);
-    let kept = Box::pin(keep_entitlements(store, license, began, grants, believe_empty));
+    let kept = Box::pin(keep_entitlements(store, license, began, grants, accept_empty));
     let (refreshed, ()) = join(kept, read).await;
     Ok(refreshed?)
 }
@@ -191,12 +188,12 @@ async fn keep_entitlements(
     license: &License,
     began: Timestamp,
     Grants { entitlements, arn }: Grants,
-    believe_empty: bool,
+    accept_empty: bool,
 ) -> Result<Refreshed, StoreError> {
     let has_ended = license.state_at(began).has_ended();
     let read_in_force = license.active_since().is_some_and(|since| license.entitlements_read_at >= Some(since));
     let known_empty = license.entitlements.is_empty() && read_in_force;
-    if entitlements.is_empty() && !has_ended && !believe_empty && !known_empty {
+    if entitlements.is_empty() && !has_ended && !accept_empty && !known_empty {
         return Ok(Refreshed::EmptyTooEarly);
     }
     let mut is_change = false;
@@ -206,7 +203,7 @@ async fn keep_entitlements(
         is_change = !is_beginning_or_end && license.entitlements != entitlements;
         license.entitlements.clone_from(&entitlements);
         license.entitlements_read_at = Some(began);
-        license.know_buyer(None, arn.as_ref());
+        license.complete_buyer(None, arn.as_ref());
         Some(license.into())
     });
     kept.await?;
@@ -309,7 +306,7 @@ async fn inherit(store: &Store, old: &License, succession: Succession) -> Result
             license.registered_at = license.registered_at.or(old.registered_at);
             // An event may name the ARN only in a form that AWS does not accept.
             let arn = old.arn.as_ref().and_then(|arn| arn.of_sibling(&license.id));
-            license.know_buyer(old.account.as_ref(), arn.as_ref());
+            license.complete_buyer(old.account.as_ref(), arn.as_ref());
             Some(license.into())
         })
         .await?;
@@ -322,7 +319,7 @@ async fn inherit(store: &Store, old: &License, succession: Succession) -> Result
         // If an operator moved the old license meanwhile, the new one follows it.
         let moved = store.license(&old.id).await?.and_then(|old| old.tenant);
         if moved.as_ref() != Some(tenant) {
-            give(store, new, tenant, moved.as_ref()).await?;
+            transfer(store, new, tenant, moved.as_ref()).await?;
         }
     }
     Ok(())

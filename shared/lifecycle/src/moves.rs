@@ -3,25 +3,24 @@
 //! Usage changes its key by the clock alone ([`Moving::key_of`]). This module does the rest: the license takes over
 //! tenant and access after AWS was asked, and an ending that is known of one key ends the other.
 
+use super::{LicenseUpdate, apply_agreement_observation, change, follow_agreement, inherit, licenses_following};
+use domain::agreement::{Agreement, AgreementObservation, AgreementStatus, ObservedStatus};
+use domain::ids::LicenseId;
+use domain::license::{License, LicenseEvent, Moving, ObservedInForce, Return, Succession};
+use domain::metering::window_closes_of;
+use domain::time::UsageHour;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-
-use super::{LicenseUpdate, change, follow_agreement, inherit, licenses_following, see_agreement};
-use domain::agreement::{Agreement, AgreementLook, AgreementStatus, ObservedStatus};
-use domain::ids::LicenseId;
-use domain::license::{License, LicenseEvent, Moving, ObservedInForce, Return, Succession};
-use domain::metering::window_of;
-use domain::time::UsageHour;
-use marketplace::{AgreementAtAws, Marketplace, MarketplaceError};
+use marketplace::{DescribedAgreement, Marketplace, MarketplaceError};
 use store::{Store, StoreError};
 
 /// The time before AWS's window for a move's first hour closes, from which the move no longer waits for AWS to report
 /// the status of the agreement.
-const STOPS_WAITING: SignedDuration = SignedDuration::from_hours(4);
+const GIVE_UP_BEFORE_CLOSE: SignedDuration = SignedDuration::from_hours(4);
 
 /// The longest time from the start of an agreement to its `subscribe-success`.
-const SUBSCRIBED_BY_NOW: SignedDuration = SignedDuration::from_hours(1);
+const MAX_SUBSCRIBE_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// An error of a move. A planned move stays planned, and the next run continues it.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +37,7 @@ pub enum MoveError {
 /// waits, and has no tenant and no usage of its own.
 pub(super) async fn prepare_move(store: &Store, old: &License, moving: &Moving) -> Result<License, StoreError> {
     let license = change(store, moving.arn.id(), &old.product, |license| {
-        license.know_buyer(Some(&moving.account), Some(&moving.arn));
+        license.complete_buyer(Some(&moving.account), Some(&moving.arn));
         license.registered_agreement.get_or_insert_with(|| moving.agreement.clone());
         license.predecessor.get_or_insert_with(|| old.id.clone());
         if license.metered_from.is_none() || license.first_active().is_none() {
@@ -75,31 +74,31 @@ pub async fn move_if_due(store: &Store, marketplace: &Marketplace, id: &LicenseI
     let license = store.license(moving.arn.id()).await?;
     let has_ended = license.is_some_and(|license| license.state_at(now).has_ended());
     // If the license is known to have ended, AWS is not asked: a buyer who returns need not wait for its answer.
-    let at_aws = if has_ended { None } else { ask_aws(marketplace, id, &moving, now).await? };
-    let mut ending = at_aws.as_ref().and_then(|at_aws| at_aws.ending(&moving.agreement, now));
+    let described = if has_ended { None } else { ask_aws(marketplace, id, &moving, now).await? };
+    let mut ending = described.as_ref().and_then(|described| described.ending(&moving.agreement, now));
     if let Some(ending) = &mut ending {
         // AWS reports that the agreement has ended, and the customer key may know the time.
         let left = ending.starts_at.and_then(|began| old.unsubscribed_since(began));
-        ending.seen.at = left.unwrap_or(ending.seen.at).min(ending.seen.at);
-        see_agreement(store, ending).await?;
+        ending.observed.at = left.unwrap_or(ending.observed.at).min(ending.observed.at);
+        apply_agreement_observation(store, ending).await?;
     }
     let target = prepare_move(store, &old, &moving).await?;
     // AWS's answer about the agreement may have ended the customer key, and so cancelled the move.
     let Some((old, moving)) = planned(store, id).await? else { return Ok(()) };
-    let ended_at = target.usage_until().or(ending.as_ref().map(|ending| ending.seen.at));
+    let ended_at = target.usage_until().or(ending.as_ref().map(|ending| ending.observed.at));
     if ended_at.is_some_and(|ended_at| ended_at < moving.at.start()) && !old.state_at(now).has_ended() {
         return Ok(cancel_move(store, id, &moving, "the license that it moves to has ended").await?);
     }
     let in_force = (ending.is_none() && !has_ended).then(|| ObservedInForce {
         agreement: Some(moving.agreement.clone()),
         // It lifts no ending: an ending before the hour of the move counts, no matter when its event arrives.
-        starts_at: at_aws.and_then(|at_aws| at_aws.starts_at),
+        starts_at: described.and_then(|described| described.starts_at),
         at: moving.at.start(),
     });
-    begin_license(store, &old, &moving, in_force).await?;
+    start_license(store, &old, &moving, in_force).await?;
     end_customer_key(store, &old, &moving).await?;
-    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "a buyer has moved to a license key");
-    Ok(subscribe_again(store, id).await?)
+    tracing::info!(license = %id, moved_to = %moving.arn.id(), from = %moving.at, "Moved a buyer to a license key");
+    Ok(return_to_customer_key(store, id).await?)
 }
 
 /// Asks AWS for the status of a move's agreement. Returns `None` if AWS does not show the agreement, or if AWS does not
@@ -109,11 +108,11 @@ async fn ask_aws(
     id: &LicenseId,
     moving: &Moving,
     now: Timestamp,
-) -> Result<Option<AgreementAtAws>, MarketplaceError> {
+) -> Result<Option<DescribedAgreement>, MarketplaceError> {
     match marketplace.agreement(&moving.agreement).await {
         Err(error) if now >= waits_until(moving) => {
             let error = domain::errors::chain(&error);
-            tracing::error!(license = %id, error, "AWS did not answer; moving the buyer as the seller planned it");
+            tracing::error!(license = %id, error, "Failed to read the agreement; moving the buyer as planned");
             Ok(None)
         }
         answer => answer,
@@ -128,13 +127,13 @@ async fn planned(store: &Store, id: &LicenseId) -> Result<Option<(License, Movin
 
 /// Returns the moment until which a move waits for AWS to answer.
 fn waits_until(moving: &Moving) -> Timestamp {
-    let closes = window_of(moving.at);
-    closes.checked_sub(STOPS_WAITING).unwrap_or(closes)
+    let closes = window_closes_of(moving.at);
+    closes.checked_sub(GIVE_UP_BEFORE_CLOSE).unwrap_or(closes)
 }
 
 /// Gives the license tenant and entitlements, if it has none yet, and puts it in force, if it is not known to have
 /// been.
-async fn begin_license(
+async fn start_license(
     store: &Store,
     old: &License,
     moving: &Moving,
@@ -182,7 +181,7 @@ async fn cancel_move(store: &Store, id: &LicenseId, moving: &Moving, why: &str) 
         Some(license.into())
     };
     store.change_license(id, cancelled).await?;
-    tracing::error!(license = %id, to = %moving.arn.id(), why, "the move of a buyer to a license key is cancelled");
+    tracing::error!(license = %id, to = %moving.arn.id(), why, "Cancelled the move of a buyer to a license key");
     Ok(())
 }
 
@@ -215,16 +214,17 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
     let began = agreement.as_ref().and_then(|agreement| agreement.starts_at);
     let left = match moving.is_in_effect() {
         true => old.unsubscribed_since(began.unwrap_or(moving.at.start())),
-        false => began.and_then(|began| old.unsubscribed_since(began)).or(old.ended_by_itself_at()),
+        false => began.and_then(|began| old.unsubscribed_since(began)).or(old.own_end_at()),
     };
     // The buyer's unsubscription is the exact time of an ending that AWS showed only later.
     let ended_at = agreement.as_ref().and_then(Agreement::ended_at);
     if let Some(at) = left.filter(|left| ended_at.is_none_or(|ended_at| *left < ended_at)) {
-        let seen = ObservedStatus { looked_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
-        let look = AgreementLook { agreement: followed.clone(), seen, previous: None, starts_at: None };
-        see_agreement(store, &look).await?;
+        let observed = ObservedStatus { observed_at: store.clock().now(), status: AgreementStatus::Cancelled, at };
+        let observation =
+            AgreementObservation { agreement: followed.clone(), observed, previous: None, starts_at: None };
+        apply_agreement_observation(store, &observation).await?;
     }
-    subscribe_again(store, &old.id).await
+    return_to_customer_key(store, &old.id).await
 }
 
 /// Ends the customer key of a buyer whose agreement ended before the move was made. If the buyer has subscribed again
@@ -232,11 +232,11 @@ async fn customer_key_changed(store: &Store, old: &License, moving: &Moving) -> 
 async fn license_changed(store: &Store, old: &License, license: &License) -> Result<(), StoreError> {
     let Some(moving) = old.moving.as_ref().filter(|moving| moving.arn.id() == &license.id) else { return Ok(()) };
     let ended_at = license.agreement_ended_at();
-    if let Some(at) = ended_at.filter(|at| moving.left_at.is_some_and(|known| known != *at)) {
-        leave_at(store, &old.id, at).await?;
+    if let Some(at) = ended_at.filter(|at| moving.agreement_ended_at.is_some_and(|known| known != *at)) {
+        set_agreement_end(store, &old.id, at).await?;
     }
     if moving.done_at.is_some() {
-        return subscribe_again(store, &old.id).await;
+        return return_to_customer_key(store, &old.id).await;
     }
     let Some(at) = ended_at.filter(|_| moving.is_planned()) else { return Ok(()) };
     if has_subscribed_again(store, old, moving, at).await? {
@@ -246,14 +246,14 @@ async fn license_changed(store: &Store, old: &License, license: &License) -> Res
             false => Ok(()),
         };
     }
-    if old.ended_by_itself_at().is_none() { leave_at(store, &old.id, at).await } else { Ok(()) }
+    if old.own_end_at().is_none() { set_agreement_end(store, &old.id, at).await } else { Ok(()) }
 }
 
 /// Writes the time at which the agreement behind a customer key ended.
-async fn leave_at(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), StoreError> {
+async fn set_agreement_end(store: &Store, id: &LicenseId, at: Timestamp) -> Result<(), StoreError> {
     let left = |row: Option<License>| {
         let mut row = row?;
-        row.moving.as_mut()?.left_at = Some(at);
+        row.moving.as_mut()?.agreement_ended_at = Some(at);
         Some(row.into())
     };
     store.change_license(id, left).await.map(drop)
@@ -272,17 +272,17 @@ async fn has_subscribed_again(
     }
     let agreement = store.agreement(&moving.agreement).await?;
     let started = agreement.and_then(|agreement| agreement.starts_at);
-    Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > SUBSCRIBED_BY_NOW))
+    Ok(started.is_some_and(|started| subscribed.at.duration_since(started) > MAX_SUBSCRIBE_DELAY))
 }
 
 /// Puts the customer key in force again for a buyer who has moved, left and subscribed again. The new subscription has
 /// an agreement and a license of its own.
-async fn subscribe_again(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
+async fn return_to_customer_key(store: &Store, id: &LicenseId) -> Result<(), StoreError> {
     let now = store.clock().now();
     let Some(old) = store.license(id).await? else { return Ok(()) };
     let Some(moving) = old.moving.as_ref().filter(|moving| moving.is_in_effect()) else { return Ok(()) };
     let license = store.license(moving.arn.id()).await?;
-    let Some(left) = license.and_then(|license| license.ended_by_itself_at()) else { return Ok(()) };
+    let Some(left) = license.and_then(|license| license.own_end_at()) else { return Ok(()) };
     let again = |row: Option<License>| {
         let mut row = row.filter(|row| row.moving.as_ref() == Some(moving))?;
         let at = row.history.subscribed.as_ref().map(|subscribed| subscribed.at).filter(|at| *at > left)?;

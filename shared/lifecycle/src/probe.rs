@@ -1,17 +1,16 @@
 //! Probes: licenses that the seller creates to test how its application receives a buyer.
 
-use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
-
 use domain::entitlement::{Entitlement, Value};
 use domain::ids::LicenseId;
 use domain::license::{License, LicenseEvent, ObservedInForce};
 use domain::listing::Listing;
-use domain::registration::{Door, HANDOFF_LIFE, Handoff, Secret, Session};
+use domain::registration::{EntryPoint, HANDOFF_LIFETIME, Handoff, Secret, Session};
+use jiff::{SignedDuration, Timestamp};
 use store::{Also, Change, Store, StoreError};
+use ulid::Ulid;
 
 /// The lifetime of a probe.
-const PROBE_LIFE: SignedDuration = SignedDuration::from_hours(24);
+const PROBE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// A license for testing a stack and an application as a buyer uses them.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ pub struct Probe {
 /// # Errors
 ///
 /// Fails when the table or the system's random source does not answer.
-pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<Probe, StoreError> {
+pub async fn create_probe(store: &Store, listing: &Listing, entry_point: EntryPoint) -> Result<Probe, StoreError> {
     let random = || Secret::random().map_err(|error| StoreError::Unavailable(Box::new(error)));
     let (code, session) = (random()?, random()?);
     let now = store.clock().now();
@@ -42,18 +41,19 @@ pub async fn make_probe(store: &Store, listing: &Listing, door: Door) -> Result<
         .map(|dimension| Entitlement { dimension: dimension.key.clone(), value: Value::Integer(1), expires_at: None })
         .collect();
     probe.entitlements_read_at = Some(now);
-    probe.expires_at = now.checked_add(PROBE_LIFE).ok().map(Timestamp::as_second);
+    probe.expires_at = now.checked_add(PROBE_LIFETIME).ok().map(Timestamp::as_second);
     // A code is valid as long as its session has made no newer one.
-    let over_at = store.clock().seconds().saturating_add(HANDOFF_LIFE.as_secs());
-    let handoff = Handoff { license: id.clone(), session: session.hash(), door, expires_at: over_at, redeemed: None };
+    let ends_at = store.clock().seconds().saturating_add(HANDOFF_LIFETIME.as_secs());
+    let handoff =
+        Handoff { license: id.clone(), session: session.hash(), entry_point, expires_at: ends_at, redeemed: None };
     let handoff = Also::Handoff(code.hash(), handoff);
     let made = |_| Some(Change { license: probe.clone(), events: Vec::new(), also: vec![handoff.clone()] });
     let license = store.change_license(&id, made).await?.unwrap_or(probe.clone());
     let visit = Session {
         license: id,
         product: listing.product_code.clone(),
-        over_at,
-        expires_at: over_at,
+        ends_at,
+        expires_at: ends_at,
         handoff: Some(code.hash()),
     };
     store.open_session(&session, &visit).await?;

@@ -8,20 +8,19 @@
 
 mod judge;
 mod outcome;
-mod pace;
+mod rate_limiter;
 
 use crate::{LicenseUpdate, RefreshError, Refreshed};
 use domain::agreement::AgreementStatus;
 use domain::ids::{LicenseArn, LicenseId};
 use domain::license::{License, LicenseEvent, ObservedInForce, State};
 use domain::listing::Listing;
+use judge::{SuccessorCandidate, View, in_force_by, is_settled, judge};
 use marketplace::{Agreements, FoundAgreement, Marketplace, MarketplaceError};
 use store::{Store, StoreError};
 
-use judge::{Heir, View, is_settled, judge, seen_by};
-
 pub use outcome::{Finding, FindingKind, Outcome, Repair, RepairKind};
-pub use pace::Pace;
+pub use rate_limiter::RateLimiter;
 
 /// An error of checking a license. The license stays as it was, except for what was repaired before.
 #[derive(Debug, thiserror::Error)]
@@ -43,23 +42,23 @@ impl From<RefreshError> for ReconcileError {
     }
 }
 
-/// Checks licenses, no faster than its pace allows.
+/// Checks licenses, no faster than its rate limiter allows.
 #[derive(Debug)]
 pub struct Reconciler<'a> {
     store: &'a Store,
     marketplace: &'a Marketplace,
-    pace: &'a Pace,
+    rate_limiter: &'a RateLimiter,
 }
 
 impl<'a> Reconciler<'a> {
-    /// Creates a reconciler that works on this table, and asks AWS at this pace.
-    pub fn new(store: &'a Store, marketplace: &'a Marketplace, pace: &'a Pace) -> Self {
-        Self { store, marketplace, pace }
+    /// Creates a reconciler that works on this table, and asks AWS no faster than the rate limiter allows.
+    pub fn new(store: &'a Store, marketplace: &'a Marketplace, rate_limiter: &'a RateLimiter) -> Self {
+        Self { store, marketplace, rate_limiter }
     }
 
     /// Waits for the turn of one request that the caller makes beside those of the reconciler.
-    pub async fn turn(&self) {
-        self.pace.turn().await;
+    pub async fn wait_turn(&self) {
+        self.rate_limiter.wait_turn().await;
     }
 
     /// Checks one license, and repairs what no event reported. A repeated call changes nothing.
@@ -79,10 +78,10 @@ impl<'a> Reconciler<'a> {
                 return Ok(outcome);
             }
             // On the heap: the stack of the caller has no room for this future.
-            Box::pin(self.by_agreement(&listing, &before, &mut outcome)).await?;
+            Box::pin(self.reconcile_by_agreement(&listing, &before, &mut outcome)).await?;
         } else {
-            Box::pin(self.by_planned_move(&before)).await?;
-            Box::pin(self.by_customer(&listing, &before, &mut outcome)).await?;
+            Box::pin(self.reconcile_planned_move(&before)).await?;
+            Box::pin(self.reconcile_by_customer(&listing, &before, &mut outcome)).await?;
         }
         if let Some(after) = self.store.license(id).await? {
             outcome.compare(Some(&before), &after, self.store);
@@ -95,13 +94,13 @@ impl<'a> Reconciler<'a> {
     /// # Errors
     ///
     /// Fails when AWS or the table does not answer.
-    pub async fn look_for_unknown(
+    pub async fn find_unknown_licenses(
         &self,
         listing: &Listing,
         agreement: &FoundAgreement,
     ) -> Result<Outcome, ReconcileError> {
         let mut outcome = Outcome::default();
-        if !is_settled(agreement.at_aws.starts_at, self.store.clock().now()) {
+        if !is_settled(agreement.described.starts_at, self.store.clock().now()) {
             return Ok(outcome);
         }
         let ids: Vec<LicenseId> = agreement.licenses.iter().map(|arn| arn.id().clone()).collect();
@@ -117,31 +116,31 @@ impl<'a> Reconciler<'a> {
 
     /// Checks a license of concurrent agreements: the status of its agreement in AWS, and the agreement that is in
     /// force.
-    async fn by_agreement(
+    async fn reconcile_by_agreement(
         &self,
         listing: &Listing,
         license: &License,
         outcome: &mut Outcome,
     ) -> Result<(), ReconcileError> {
-        let looked_at = self.store.clock().now();
+        let observed_at = self.store.clock().now();
         let described = match license.agreement() {
             Some(agreement) => {
-                self.turn().await;
+                self.wait_turn().await;
                 self.marketplace.agreement(agreement).await?
             }
             None => None,
         };
-        let view = View { license, looked_at, described: described.as_ref(), found: &[], is_provisioned: false };
+        let view = View { license, observed_at, described: described.as_ref(), found: &[], is_provisioned: false };
         let lacks_arn = !license.arn.as_ref().is_some_and(LicenseArn::is_sendable);
         let mut found = match view.needs_search() || lacks_arn {
-            true => self.of_buyer(listing, license).await?,
+            true => self.agreements_of_buyer(listing, license).await?,
             false => Vec::new(),
         };
-        if view.goes_on() {
-            Box::pin(self.name_licenses(&mut found)).await?;
+        if view.continues() {
+            Box::pin(self.add_missing_licenses(&mut found)).await?;
         }
         if lacks_arn {
-            Box::pin(self.learn_arn(license, &found)).await?;
+            Box::pin(self.store_arn(license, &found)).await?;
         }
         let view = View { found: &found, ..view };
         let is_provisioned = match view.needs_proof() {
@@ -149,23 +148,23 @@ impl<'a> Reconciler<'a> {
             None => false,
         };
         let judged = judge(&View { is_provisioned, ..view });
-        for look in &judged.looks {
-            crate::see_agreement(self.store, look).await?;
+        for observation in &judged.observations {
+            crate::apply_agreement_observation(self.store, observation).await?;
         }
         let mut has_successor = license.successor().is_some() || judged.in_force.is_some();
-        if let Some(seen) = judged.in_force {
-            crate::apply_license_update(self.store, &seen_news(license, seen)).await?;
+        if let Some(observed) = judged.in_force {
+            crate::apply_license_update(self.store, &observation_update(license, observed)).await?;
         }
-        for Heir { agreement, arn, look } in judged.heirs {
+        for SuccessorCandidate { agreement, arn, observation } in judged.successor_candidates {
             if has_successor {
                 break;
             }
-            let is_active = agreement.at_aws.status == AgreementStatus::Active;
+            let is_active = agreement.described.status == AgreementStatus::Active;
             // Of a license that ended between two renewals, only its ending may be known.
             let row = self.store.license(arn.id()).await?;
             if is_active || row.is_some_and(|row| row.first_in_force().is_some()) {
                 has_successor = true;
-                crate::see_agreement(self.store, &look).await?;
+                crate::apply_agreement_observation(self.store, &observation).await?;
                 Box::pin(self.adopt(listing, agreement, arn, outcome)).await?;
                 // Agreements between the two may have no license that was ever in force.
                 if let Some(followed) = license.agreement() {
@@ -173,16 +172,17 @@ impl<'a> Reconciler<'a> {
                 }
             }
         }
-        if let Some(look) = judged.over {
+        if let Some(observation) = judged.ended {
             has_successor = true;
             let row = self.store.license(&license.id).await?;
-            let is_open = |row: &License| row.successor().is_none() && !row.state_at(looked_at).has_ended();
+            let is_open = |row: &License| row.successor().is_none() && !row.state_at(observed_at).has_ended();
             if row.as_ref().is_some_and(is_open) {
-                crate::see_agreement(self.store, &look).await?;
-                crate::apply_license_update(self.store, &seen_news(license, seen_by(&look))).await?;
+                crate::apply_agreement_observation(self.store, &observation).await?;
+                crate::apply_license_update(self.store, &observation_update(license, in_force_by(&observation)))
+                    .await?;
             }
         }
-        if view.goes_on() && !has_successor && !license.state_at(looked_at).has_ended() {
+        if view.continues() && !has_successor && !license.state_at(observed_at).has_ended() {
             outcome.find(FindingKind::NoSuccessor, Some(&license.id), license.agreement());
         }
         for kind in judged.findings {
@@ -190,9 +190,9 @@ impl<'a> Reconciler<'a> {
         }
         let row = self.store.license(&license.id).await?.filter(|_| listing.pricing.has_entitlements());
         // An ended license grants nothing, whatever AWS shows.
-        let Some(row) = row.filter(|row| !row.state_at(looked_at).has_ended()) else { return Ok(()) };
-        let refreshed = self.refresh(&row, view.is_active_at_aws()).await?;
-        if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), looked_at) {
+        let Some(row) = row.filter(|row| !row.state_at(observed_at).has_ended()) else { return Ok(()) };
+        let refreshed = self.refresh(&row, view.is_active_in_aws()).await?;
+        if refreshed == Refreshed::EmptyTooEarly && is_settled(row.active_since(), observed_at) {
             outcome.find(FindingKind::EntitlementsEmpty, Some(&row.id), row.agreement());
         }
         Ok(())
@@ -206,25 +206,25 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Ends a customer key whose buyer is to move and whose agreement has ended in AWS.
-    async fn by_planned_move(&self, license: &License) -> Result<(), ReconcileError> {
+    async fn reconcile_planned_move(&self, license: &License) -> Result<(), ReconcileError> {
         let Some(moving) = license.moving.as_ref().filter(|moving| moving.is_planned()) else { return Ok(()) };
-        let looked_at = self.store.clock().now();
-        self.turn().await;
-        let at_aws = self.marketplace.agreement(&moving.agreement).await?;
-        if let Some(ending) = at_aws.and_then(|at_aws| at_aws.ending(&moving.agreement, looked_at)) {
-            crate::see_agreement(self.store, &ending).await?;
+        let observed_at = self.store.clock().now();
+        self.wait_turn().await;
+        let described = self.marketplace.agreement(&moving.agreement).await?;
+        if let Some(ending) = described.and_then(|described| described.ending(&moving.agreement, observed_at)) {
+            crate::apply_agreement_observation(self.store, &ending).await?;
         }
         Ok(())
     }
 
     /// Reads the licenses of agreements in force for which SearchAgreements names none: those of listings that are
     /// keyed by customer, whose buyer has moved to a license key.
-    async fn name_licenses(&self, found: &mut [FoundAgreement]) -> Result<(), MarketplaceError> {
+    async fn add_missing_licenses(&self, found: &mut [FoundAgreement]) -> Result<(), MarketplaceError> {
         let is_nameless = |agreement: &&mut FoundAgreement| {
-            agreement.licenses.is_empty() && agreement.at_aws.status == AgreementStatus::Active
+            agreement.licenses.is_empty() && agreement.described.status == AgreementStatus::Active
         };
         for agreement in found.iter_mut().filter(is_nameless) {
-            self.turn().await;
+            self.wait_turn().await;
             match self.marketplace.provisioned_licenses(&agreement.id).await {
                 Ok(licenses) => agreement.licenses = licenses,
                 Err(MarketplaceError::Refused { .. }) => {}
@@ -235,32 +235,32 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Writes the ARN of a license in the form that AWS accepts, if an agreement shows it.
-    async fn learn_arn(&self, license: &License, found: &[FoundAgreement]) -> Result<(), StoreError> {
+    async fn store_arn(&self, license: &License, found: &[FoundAgreement]) -> Result<(), StoreError> {
         let named = found.iter().flat_map(|agreement| &agreement.licenses).find(|arn| *arn.id() == license.id);
         let Some(arn) = named.filter(|arn| arn.is_sendable()) else { return Ok(()) };
         let learned = |row: Option<License>| {
             let mut row = row?;
-            row.know_buyer(None, Some(arn));
+            row.complete_buyer(None, Some(arn));
             Some(row.into())
         };
         self.store.change_license(&license.id, learned).await.map(drop)
     }
 
     /// Checks a license of a listing that is keyed by customer. AWS shows only its entitlements.
-    async fn by_customer(
+    async fn reconcile_by_customer(
         &self,
         listing: &Listing,
         license: &License,
         outcome: &mut Outcome,
     ) -> Result<(), ReconcileError> {
-        let looked_at = self.store.clock().now();
+        let observed_at = self.store.clock().now();
         // For a buyer who has moved, AWS shows the new license.
         if !listing.pricing.has_entitlements() || license.successor().is_some() {
             return Ok(());
         }
-        let state = license.state_at(looked_at);
+        let state = license.state_at(observed_at);
         if let State::Ended { .. } = state {
-            self.turn().await;
+            self.wait_turn().await;
             if !self.marketplace.entitlements(license).await?.is_empty() {
                 // Only an event shows whether it was bought again.
                 outcome.find(FindingKind::ClosedButActive, Some(&license.id), None);
@@ -271,8 +271,8 @@ impl<'a> Reconciler<'a> {
         let row = self.store.license(&license.id).await?;
         let is_entitled = kept && row.is_some_and(|row| !row.entitlements.is_empty());
         if is_entitled && matches!(state, State::Pending | State::Failed) {
-            let seen = ObservedInForce { agreement: None, starts_at: None, at: looked_at };
-            crate::apply_license_update(self.store, &seen_news(license, seen)).await?;
+            let observed = ObservedInForce { agreement: None, starts_at: None, at: observed_at };
+            crate::apply_license_update(self.store, &observation_update(license, observed)).await?;
         }
         Ok(())
     }
@@ -297,13 +297,13 @@ impl<'a> Reconciler<'a> {
             return Ok(());
         }
         let mut license = License::new(arn.id().clone(), listing.product_code.clone());
-        license.know_buyer(agreement.account.as_ref(), Some(arn));
+        license.complete_buyer(agreement.account.as_ref(), Some(arn));
         if !self.is_provisioned(listing, &license, agreement, outcome).await? {
             return Ok(());
         }
-        let starts_at = agreement.at_aws.starts_at;
-        let seen = ObservedInForce { agreement: Some(agreement.id.clone()), starts_at, at };
-        let license = crate::apply_license_update(self.store, &seen_news(&license, seen)).await?;
+        let starts_at = agreement.described.starts_at;
+        let observed = ObservedInForce { agreement: Some(agreement.id.clone()), starts_at, at };
+        let license = crate::apply_license_update(self.store, &observation_update(&license, observed)).await?;
         if listing.pricing.has_entitlements() {
             self.refresh(&license, true).await?;
         }
@@ -336,7 +336,7 @@ impl<'a> Reconciler<'a> {
         agreement: &FoundAgreement,
         outcome: &mut Outcome,
     ) -> Result<bool, ReconcileError> {
-        self.turn().await;
+        self.wait_turn().await;
         if listing.pricing.has_entitlements() {
             return Ok(!self.marketplace.entitlements(license).await?.is_empty());
         }
@@ -351,11 +351,15 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Returns every agreement of a license's buyer about its product.
-    async fn of_buyer(&self, listing: &Listing, license: &License) -> Result<Vec<FoundAgreement>, ReconcileError> {
+    async fn agreements_of_buyer(
+        &self,
+        listing: &Listing,
+        license: &License,
+    ) -> Result<Vec<FoundAgreement>, ReconcileError> {
         let Some(account) = &license.account else { return Ok(Vec::new()) };
         let (mut found, mut page) = (Vec::new(), None);
         loop {
-            self.turn().await;
+            self.wait_turn().await;
             let which = Agreements::OfBuyer(account);
             let answer = self.marketplace.search_agreements(&listing.product_id, which, page).await?;
             found.extend(answer.agreements);
@@ -368,26 +372,26 @@ impl<'a> Reconciler<'a> {
 
     /// Reads the entitlements of a license. An empty answer is requested twice, and not believed while AWS shows the
     /// agreement as active: one of AWS's two answers is wrong then, and the buyer keeps the last known entitlements.
-    async fn refresh(&self, license: &License, is_active_at_aws: bool) -> Result<Refreshed, ReconcileError> {
-        self.turn().await;
+    async fn refresh(&self, license: &License, is_active_in_aws: bool) -> Result<Refreshed, ReconcileError> {
+        self.wait_turn().await;
         let refreshed = crate::refresh_entitlements(self.store, self.marketplace, license, false).await?;
         let now = self.store.clock().now();
-        if refreshed == Refreshed::Kept || is_active_at_aws || !is_settled(license.active_since(), now) {
+        if refreshed == Refreshed::Kept || is_active_in_aws || !is_settled(license.active_since(), now) {
             return Ok(refreshed);
         }
-        self.turn().await;
+        self.wait_turn().await;
         Ok(crate::refresh_entitlements(self.store, self.marketplace, license, true).await?)
     }
 }
 
 /// Builds an update that carries only the observation of a license.
-fn seen_news(license: &License, seen: ObservedInForce) -> LicenseUpdate {
+fn observation_update(license: &License, observed: ObservedInForce) -> LicenseUpdate {
     LicenseUpdate {
         license: license.id.clone(),
         product: license.product.clone(),
         arn: license.arn.clone(),
         account: license.account.clone(),
         customer: license.customer.clone(),
-        event: Some(LicenseEvent::ObservedInForce(seen)),
+        event: Some(LicenseEvent::ObservedInForce(observed)),
     }
 }

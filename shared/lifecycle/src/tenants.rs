@@ -37,13 +37,15 @@ pub async fn link_tenant(
         if !may_link(store, &license, tenant).await? {
             return Ok(Linking::LinkedElsewhere(license.product));
         }
-        let heirs = heirs_of(store, &license).await?;
+        let successors = successors_of(store, &license).await?;
         // The line has grown meanwhile: another license decides.
-        let Some(newest) = claim(store, &heirs, tenant, entry.filter(|_| heirs.newest == *id)).await? else { continue };
+        let Some(newest) = claim(store, &successors, tenant, entry.filter(|_| successors.newest == *id)).await? else {
+            continue;
+        };
         let is_won = newest.tenant.as_ref() == Some(tenant);
         return match is_won {
-            true if heirs.before.is_empty() => Ok(Linking::Linked(Box::new(newest))),
-            true => follow_newest(store, id, &heirs, tenant, entry).await,
+            true if successors.before.is_empty() => Ok(Linking::Linked(Box::new(newest))),
+            true => follow_newest(store, id, &successors, tenant, entry).await,
             // Each license had a tenant before they became one line: both keep theirs.
             false if license.tenant.as_ref() == Some(tenant) => Ok(Linking::Linked(Box::new(license))),
             false => Ok(Linking::LinkedElsewhere(license.product)),
@@ -55,33 +57,33 @@ pub async fn link_tenant(
 /// no longer the newest.
 async fn claim(
     store: &Store,
-    heirs: &Heirs,
+    successors: &Successors,
     tenant: &TenantId,
     entry: Option<&AuditEntry>,
 ) -> Result<Option<License>, StoreError> {
-    let is_newest = |row: &License| row.successor() == heirs.next.as_ref();
-    let claimed = |row: Option<License>| given(row.filter(is_newest), (None, Some(tenant)), entry);
-    Ok(store.change_license(&heirs.newest, claimed).await?.filter(is_newest))
+    let is_newest = |row: &License| row.successor() == successors.next.as_ref();
+    let claimed = |row: Option<License>| tenant_change(row.filter(is_newest), (None, Some(tenant)), entry);
+    Ok(store.change_license(&successors.newest, claimed).await?.filter(is_newest))
 }
 
 /// Links a license, and those between it and the newest of its line, to the tenant that has won the newest.
 async fn follow_newest(
     store: &Store,
     id: &LicenseId,
-    heirs: &Heirs,
+    successors: &Successors,
     tenant: &TenantId,
     entry: Option<&AuditEntry>,
 ) -> Result<Linking, StoreError> {
-    for member in heirs.before.iter().rev() {
+    for member in successors.before.iter().rev() {
         let entry = entry.filter(|_| member == id);
-        store.change_license(member, |row| given(row, (None, Some(tenant)), entry)).await?;
+        store.change_license(member, |row| tenant_change(row, (None, Some(tenant)), entry)).await?;
     }
     // If an operator moved the newest license meanwhile, `move_license` may have passed the others before they were
     // linked.
-    let owner = store.license(&heirs.newest).await?.and_then(|newest| newest.tenant);
+    let owner = store.license(&successors.newest).await?.and_then(|newest| newest.tenant);
     if owner.as_ref() != Some(tenant) {
-        for member in &heirs.before {
-            store.change_license(member, |row| given(row, (Some(tenant), owner.as_ref()), None)).await?;
+        for member in &successors.before {
+            store.change_license(member, |row| tenant_change(row, (Some(tenant), owner.as_ref()), None)).await?;
         }
     }
     let Some(license) = store.license(id).await? else { return Ok(Linking::Unknown) };
@@ -125,7 +127,7 @@ pub async fn move_license(
         // Oldest first, in the order of `inherit`: the later of the two observes the write of the other.
         for member in &line {
             let entry = entry.filter(|_| member == id);
-            store.change_license(member, |license| given(license, (Some(from), to), entry)).await?;
+            store.change_license(member, |license| tenant_change(license, (Some(from), to), entry)).await?;
         }
         // A link to the old tenant that started before the newest license was moved may have been written after this
         // loop.
@@ -144,22 +146,22 @@ pub async fn move_license(
 
 /// Moves a license, and the licenses that took over from it, from a tenant to another or to none. A repeated call
 /// changes nothing.
-pub(super) async fn give(
+pub(super) async fn transfer(
     store: &Store,
     id: &LicenseId,
     from: &TenantId,
     to: Option<&TenantId>,
 ) -> Result<(), StoreError> {
     let Some(license) = store.license(id).await? else { return Ok(()) };
-    let heirs = heirs_of(store, &license).await?;
-    for member in heirs.before.iter().chain([&heirs.newest]) {
-        store.change_license(member, |license| given(license, (Some(from), to), None)).await?;
+    let successors = successors_of(store, &license).await?;
+    for member in successors.before.iter().chain([&successors.newest]) {
+        store.change_license(member, |license| tenant_change(license, (Some(from), to), None)).await?;
     }
     Ok(())
 }
 
 /// Returns the change of a license's tenant; `None` if the license is not `from`'s, or if nothing changes.
-fn given(
+fn tenant_change(
     license: Option<License>,
     (from, to): (Option<&TenantId>, Option<&TenantId>),
     entry: Option<&AuditEntry>,
@@ -170,7 +172,7 @@ fn given(
 }
 
 /// A license and the licenses that took over from it, in their order.
-struct Heirs {
+struct Successors {
     /// The newest license: the license itself, if none took over from it.
     newest: LicenseId,
     /// The licenses before the newest, starting with the license itself.
@@ -179,7 +181,7 @@ struct Heirs {
     next: Option<LicenseId>,
 }
 
-async fn heirs_of(store: &Store, license: &License) -> Result<Heirs, StoreError> {
+async fn successors_of(store: &Store, license: &License) -> Result<Successors, StoreError> {
     let (mut newest, mut before) = (license.id.clone(), Vec::new());
     let mut next = license.successor().cloned();
     while let Some(id) = next.clone().filter(|id| *id != newest && !before.contains(id)) {
@@ -187,13 +189,13 @@ async fn heirs_of(store: &Store, license: &License) -> Result<Heirs, StoreError>
         before.push(std::mem::replace(&mut newest, id));
         next = successor.successor().cloned();
     }
-    Ok(Heirs { newest, before, next })
+    Ok(Successors { newest, before, next })
 }
 
 /// Returns the line of a license: the licenses that it took over from, the license itself, and those that took over
 /// from it.
 async fn line_of(store: &Store, license: &License) -> Result<Vec<LicenseId>, StoreError> {
-    let Heirs { newest, before: mut line, .. } = heirs_of(store, license).await?;
+    let Successors { newest, before: mut line, .. } = successors_of(store, license).await?;
     line.push(newest);
     let mut before = license.predecessor.clone();
     while let Some(id) = before.filter(|id| !line.contains(id)) {

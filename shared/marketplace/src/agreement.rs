@@ -1,20 +1,18 @@
 //! The agreement service: DescribeAgreement, GetAgreementEntitlements, SearchAgreements.
 
+use super::{Marketplace, MarketplaceError, read_error, unexpected};
 use aws_sdk_marketplaceagreement::operation::describe_agreement::{DescribeAgreementError, DescribeAgreementOutput};
 use aws_sdk_marketplaceagreement::primitives::DateTime;
 use aws_sdk_marketplaceagreement::types::{
     AgreementEntitlement, AgreementEntitlementStatus, AgreementViewSummary, Filter,
 };
-
-use jiff::Timestamp;
-
-use super::{Marketplace, MarketplaceError, odd, read_error};
-use domain::agreement::{AgreementLook, AgreementStatus, ObservedStatus};
+use domain::agreement::{AgreementObservation, AgreementStatus, ObservedStatus};
 use domain::ids::{AccountId, AgreementId, LicenseArn, ProductId};
+use jiff::Timestamp;
 
 /// The state of an agreement in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgreementAtAws {
+pub struct DescribedAgreement {
     /// Its status.
     pub status: AgreementStatus,
     /// The time at which it started or starts.
@@ -23,15 +21,15 @@ pub struct AgreementAtAws {
     pub ends_at: Option<Timestamp>,
 }
 
-impl AgreementAtAws {
-    /// Returns the status to store for an agreement that AWS showed as ended at `looked_at`; `None` for any other.
+impl DescribedAgreement {
+    /// Returns the status to store for an agreement that AWS showed as ended at `observed_at`; `None` for any other.
     ///
-    /// It ended at its end date, or at `looked_at` if that is earlier or AWS gives no end date.
-    pub fn ending(&self, agreement: &AgreementId, looked_at: Timestamp) -> Option<AgreementLook> {
+    /// It ended at its end date, or at `observed_at` if that is earlier or AWS gives no end date.
+    pub fn ending(&self, agreement: &AgreementId, observed_at: Timestamp) -> Option<AgreementObservation> {
         self.status.end_reason()?;
-        let at = self.ends_at.map_or(looked_at, |ends_at| ends_at.min(looked_at));
-        let seen = ObservedStatus { looked_at, status: self.status, at };
-        Some(AgreementLook { agreement: agreement.clone(), seen, previous: None, starts_at: self.starts_at })
+        let at = self.ends_at.map_or(observed_at, |ends_at| ends_at.min(observed_at));
+        let observed = ObservedStatus { observed_at, status: self.status, at };
+        Some(AgreementObservation { agreement: agreement.clone(), observed, previous: None, starts_at: self.starts_at })
     }
 }
 
@@ -45,7 +43,7 @@ pub struct FoundAgreement {
     /// The buyer's account.
     pub account: Option<AccountId>,
     /// Its state in AWS.
-    pub at_aws: AgreementAtAws,
+    pub described: DescribedAgreement,
     /// The time of its last change, its ending included.
     pub last_update: Option<Timestamp>,
     /// The licenses that it has granted.
@@ -94,10 +92,10 @@ impl Marketplace {
     /// # Errors
     ///
     /// See [`MarketplaceError`].
-    pub async fn agreement(&self, id: &AgreementId) -> Result<Option<AgreementAtAws>, MarketplaceError> {
+    pub async fn agreement(&self, id: &AgreementId) -> Result<Option<DescribedAgreement>, MarketplaceError> {
         let Some(answer) = self.describe(id).await? else { return Ok(None) };
-        let status = answer.status().ok_or_else(|| odd(format!("no status of {id}")))?;
-        Ok(Some(AgreementAtAws {
+        let status = answer.status().ok_or_else(|| unexpected(format!("no status of {id}")))?;
+        Ok(Some(DescribedAgreement {
             status: AgreementStatus::read(status.as_str()),
             starts_at: moment(answer.start_time()),
             ends_at: moment(answer.end_time()),
@@ -186,15 +184,15 @@ fn found(summary: &AgreementViewSummary) -> Option<FoundAgreement> {
     let id = summary.agreement_id().unwrap_or_default();
     let parts = (id.parse().ok(), summary.status(), account, licenses, initial);
     let (Some(id), Some(status), Ok(account), Ok(licenses), Ok(initial)) = parts else {
-        tracing::error!(agreement = id, counter = "agreement_unreadable", "an agreement is left out");
+        tracing::error!(agreement = id, counter = "agreement_unreadable", "Ignored an agreement that cannot be read");
         return None;
     };
-    let at_aws = AgreementAtAws {
+    let described = DescribedAgreement {
         status: AgreementStatus::read(status.as_str()),
         starts_at: moment(summary.start_time()),
         ends_at: moment(summary.end_time()),
     };
-    Some(FoundAgreement { id, initial, account, at_aws, last_update: moment(summary.last_update_time()), licenses })
+    Some(FoundAgreement { id, initial, account, described, last_update: moment(summary.last_update_time()), licenses })
 }
 
 fn moment(at: Option<&DateTime>) -> Option<Timestamp> {

@@ -1,13 +1,12 @@
 //! The entitlement service: GetEntitlements.
 
+use super::{Marketplace, MarketplaceError, read_error, unexpected};
 use aws_sdk_marketplaceentitlement::types::{self, GetEntitlementFilterName};
-use jiff::Timestamp;
-use rust_decimal::Decimal;
-
-use super::{Marketplace, MarketplaceError, odd, read_error};
 use domain::entitlement::{Entitlement, Value};
 use domain::ids::{LicenseArn, LicenseId};
 use domain::license::License;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 /// AWS's answer about the entitlements of a license.
 #[derive(Debug, Default)]
@@ -43,7 +42,9 @@ impl Marketplace {
             (Some(customer), _, _) => (GetEntitlementFilterName::CustomerIdentifier, customer.as_str()),
             (_, Some(arn), _) if arn.is_sendable() => (GetEntitlementFilterName::LicenseArn, arn.as_str()),
             (_, _, Some(account)) => (GetEntitlementFilterName::CustomerAwsAccountId, account.as_str()),
-            (None, _, None) => return Err(odd(format!("nothing to ask for the entitlements of {} by", license.id))),
+            (None, _, None) => {
+                return Err(unexpected(format!("nothing to ask for the entitlements of {} by", license.id)));
+            }
         };
         let mut pages = self
             .entitlement_client()
@@ -79,7 +80,7 @@ fn read(entitlement: &types::Entitlement, license: &LicenseId) -> Option<Entitle
     let expires_at = entitlement.expiration_date().map(|date| Timestamp::new(date.secs(), 0)).transpose();
     let parts = (dimension.parse().ok(), entitlement.value().and_then(read_value), expires_at.ok());
     let (Some(dimension), Some(value), Some(expires_at)) = parts else {
-        tracing::error!(%license, dimension, counter = "entitlement_unreadable", "an entitlement is left out");
+        tracing::error!(%license, dimension, counter = "entitlement_unreadable", "Ignored an entitlement that cannot be read");
         return None;
     };
     Some(Entitlement { dimension, value, expires_at })

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use aws_config::SdkConfig;
 use aws_sdk_marketplacemetering::error::{ProvideErrorMetadata, SdkError};
 
-pub use agreement::{AgreementAtAws, AgreementPage, Agreements, FoundAgreement};
+pub use agreement::{AgreementPage, Agreements, DescribedAgreement, FoundAgreement};
 pub use catalog::Catalog;
 pub use entitlement::Grants;
 pub use metering::ResolveError;
@@ -69,10 +69,10 @@ impl Marketplace {
 #[derive(Debug, thiserror::Error)]
 pub enum MarketplaceError {
     /// There were too many requests; try again later.
-    #[error("AWS Marketplace asks to slow down")]
+    #[error("AWS Marketplace throttled the request")]
     Throttled,
     /// This stack or its product is not set up for the call; an operator must fix that.
-    #[error("AWS Marketplace refuses this stack: {code}")]
+    #[error("AWS Marketplace refused the request of this stack: {code}")]
     Refused {
         /// AWS's error code.
         code: String,
@@ -109,9 +109,9 @@ where
 
 /// An answer from AWS that its documentation does not allow.
 #[derive(Debug, thiserror::Error)]
-#[error("AWS Marketplace's answer has {0}")]
-struct OddAnswer(String);
+#[error("the answer of AWS Marketplace is unexpected: {0}")]
+struct UnexpectedResponse(String);
 
-fn odd(what: impl std::fmt::Display) -> MarketplaceError {
-    MarketplaceError::Unavailable(Box::new(OddAnswer(what.to_string())))
+fn unexpected(what: impl std::fmt::Display) -> MarketplaceError {
+    MarketplaceError::Unavailable(Box::new(UnexpectedResponse(what.to_string())))
 }

@@ -1,8 +1,7 @@
 //! The metering service: ResolveCustomer.
 
+use super::{Marketplace, MarketplaceError, read_error, unexpected};
 use aws_sdk_marketplacemetering::operation::resolve_customer::{ResolveCustomerError, ResolveCustomerOutput};
-
-use super::{Marketplace, MarketplaceError, odd, read_error};
 use domain::ids::{InvalidId, ProductCode};
 use domain::license::Resolved;
 
@@ -16,7 +15,7 @@ pub enum ResolveError {
     #[error("the registration token is not valid")]
     Invalid,
     /// AWS resolved it, but the answer lacks what identifies a purchase.
-    #[error("the resolved purchase lacks what identifies it")]
+    #[error("the resolved purchase has no account, or neither a license nor a customer identifier")]
     Incomplete(ProductCode),
     /// See [`MarketplaceError`].
     #[error(transparent)]
@@ -38,11 +37,11 @@ impl Marketplace {
             Some(ResolveCustomerError::InvalidTokenException(_)) => ResolveError::Invalid,
             _ => read_error(error).into(),
         })?;
-        let product: ProductCode = answer.product_code().unwrap_or_default().parse().map_err(odd)?;
+        let product: ProductCode = answer.product_code().unwrap_or_default().parse().map_err(unexpected)?;
         match read(&answer, &product) {
             Ok(Some(resolved)) => Ok(resolved),
             Ok(None) => Err(ResolveError::Incomplete(product)),
-            Err(invalid) => Err(odd(invalid).into()),
+            Err(invalid) => Err(unexpected(invalid).into()),
         }
     }
 }

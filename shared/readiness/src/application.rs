@@ -3,10 +3,9 @@
 use domain::evidence::EvidenceKind;
 use jiff::SignedDuration;
 
-use super::evidence;
 use super::facts::{Answer, Blind, Facts};
 use super::judgement::{Verdict, fail, missing, of, pass, unsure};
-use super::page;
+use super::{evidence, page};
 
 /// The longest time since the application last asked for a tenant's entitlements, for its plan page to count.
 const ASKED_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -1,8 +1,7 @@
 //! The report as text, for terminals.
 
 use super::messages::{day, moment, texts};
-use super::progress::Sign;
-use super::progress::life_message;
+use super::progress::{Sign, life_message};
 use super::report::{Finding, Report, StepFound};
 use super::steps::StepState;
 use super::{Severity, check};

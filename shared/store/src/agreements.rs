@@ -1,12 +1,11 @@
 //! Agreements, and the licenses that follow them.
 
+use super::{MAX_ATTEMPTS, Store, StoreError, backoff, is_conflict_code, keys, unavailable, write};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize};
-
-use super::{RACES, Store, StoreError, backoff, is_race, keys, unavailable, write};
 use domain::agreement::Agreement;
 use domain::ids::{AgreementId, LicenseId};
+use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
 struct Link {
@@ -35,8 +34,8 @@ impl Store {
         change: impl Fn(&mut Agreement),
     ) -> Result<Agreement, StoreError> {
         let key = keys::agreement(id);
-        for race in 0..RACES {
-            backoff(race).await;
+        for attempt in 0..MAX_ATTEMPTS {
+            backoff(attempt).await;
             let known = self.agreement(id).await?;
             let mut agreement = known.clone().unwrap_or_else(|| Agreement::new(id.clone()));
             change(&mut agreement);
@@ -56,7 +55,7 @@ impl Store {
                 .await;
             match written {
                 Ok(_) => return Ok(agreement),
-                Err(error) if is_race(error.code()) => {}
+                Err(error) if is_conflict_code(error.code()) => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }

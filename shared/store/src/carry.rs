@@ -82,7 +82,7 @@ impl Store {
             // The carry resolves the note about the waiting amount.
             self.no_note(name)?,
         ];
-        self.write_unless_lost(writes).await
+        self.transact_unless_lost(writes).await
     }
 
     fn raise(&self, record: &HourlyRecord, carried: Decimal) -> Result<Update, StoreError> {

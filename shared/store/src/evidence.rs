@@ -25,18 +25,18 @@ use domain::ids::ProductCode;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The time after which a note is tried again that was not written, or whose write was not confirmed.
-const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+const RETRY_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The time that an outcome is remembered. It is short, since another process may have noted a refusal that has been
 /// fixed meanwhile.
-const OUTCOME_IS_FRESH: SignedDuration = SignedDuration::from_mins(10);
+const OUTCOME_CACHE_TTL: SignedDuration = SignedDuration::from_mins(10);
 
 /// The time that a run is remembered.
-const RUN_IS_FRESH: SignedDuration = SignedDuration::from_mins(30);
+const RUN_CACHE_TTL: SignedDuration = SignedDuration::from_mins(30);
 
 /// The time that the process remembers that every listing has evidence of a kind. A new listing gets its evidence soon
 /// after that.
-const ALL_ARE_NOTED: SignedDuration = SignedDuration::from_mins(10);
+const ALL_NOTED_CACHE_TTL: SignedDuration = SignedDuration::from_mins(10);
 
 /// The notes of this process.
 #[derive(Debug, Clone, Default)]
@@ -45,26 +45,26 @@ pub(super) struct Noted(Arc<Mutex<HashMap<String, Note>>>);
 /// The note at a key, and the time until which it need not be written again.
 #[derive(Debug, Clone, Copy)]
 struct Note {
-    said: bool,
+    value: bool,
     until: Timestamp,
 }
 
 impl Noted {
     /// Reserves the write of a note at a key. Returns `false` if the same note was reserved or written there, and is
     /// still valid.
-    fn take_on(&self, at: &str, said: bool, now: Timestamp) -> bool {
+    fn reserve(&self, at: &str, value: bool, now: Timestamp) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.get(at).is_some_and(|note| note.said == said && now < note.until) {
+        if noted.get(at).is_some_and(|note| note.value == value && now < note.until) {
             return false;
         }
-        noted.insert(at.to_owned(), Note { said, until: after(now, TRIED_AGAIN) });
+        noted.insert(at.to_owned(), Note { value, until: after(now, RETRY_DELAY) });
         true
     }
 
     /// Marks a note as written, unless another note replaced it meanwhile.
-    fn done(&self, at: &str, said: bool, until: Timestamp) {
+    fn done(&self, at: &str, value: bool, until: Timestamp) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(note) = noted.get_mut(at).filter(|note| note.said == said) {
+        if let Some(note) = noted.get_mut(at).filter(|note| note.value == value) {
             note.until = until;
         }
     }
@@ -85,22 +85,22 @@ impl Store {
                 .expression_attribute_values(":now", text(now))
                 .expression_attribute_values(":today", AttributeValue::S(today.date.clone()))
         };
-        self.note(&key, true, today.over_at, request).await;
+        self.note(&key, true, today.ends_at, request).await;
     }
 
     /// Notes the same for every listing of the stack, for an action that names no listing.
     pub async fn note_evidence_of_all(&self, kind: EvidenceKind) {
         let (now, about) = (self.clock.now(), format!("ALL {}", kind.as_str()));
-        if !self.noted.take_on(&about, true, now) {
+        if !self.noted.reserve(&about, true, now) {
             return;
         }
         match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(self.all_listings())).await {
             Ok(Ok(listings)) => {
                 join_all(listings.iter().map(|listing| self.note_evidence(&listing.product_code, kind))).await;
-                self.noted.done(&about, true, after(now, ALL_ARE_NOTED));
+                self.noted.done(&about, true, after(now, ALL_NOTED_CACHE_TTL));
             }
-            Ok(Err(error)) => not_noted(&about, &chain(&error)),
-            Err(_) => not_noted(&about, "it took too long"),
+            Ok(Err(error)) => log_failure(&about, &chain(&error)),
+            Err(_) => log_failure(&about, "the operation timed out"),
         }
     }
 
@@ -137,7 +137,7 @@ impl Store {
                 .expression_attribute_values(":now", text(now))
                 .expression_attribute_values(":today", AttributeValue::S(today.date.clone()))
         };
-        self.note(&key, is_allowed, after(now, OUTCOME_IS_FRESH), request).await;
+        self.note(&key, is_allowed, after(now, OUTCOME_CACHE_TTL), request).await;
     }
 
     /// Notes all outcomes of a function.
@@ -176,7 +176,7 @@ impl Store {
                 .expression_attribute_names("#at", "at")
                 .expression_attribute_values(":now", text(now))
         };
-        self.note(&key, true, after(now, RUN_IS_FRESH), request).await;
+        self.note(&key, true, after(now, RUN_CACHE_TTL), request).await;
     }
 
     /// Returns the time of the last run of each scheduled job, accurate to half an hour.
@@ -200,19 +200,19 @@ impl Store {
 
     /// Writes a note, unless this process has written it. If the condition of the write fails, another process has
     /// written it.
-    async fn note(&self, key: &Key, said: bool, until: Timestamp, request: impl FnOnce() -> UpdateItemFluentBuilder) {
+    async fn note(&self, key: &Key, value: bool, until: Timestamp, request: impl FnOnce() -> UpdateItemFluentBuilder) {
         let about = format!("{} {}", key.pk, key.sk);
-        if !self.noted.take_on(&about, said, self.clock.now()) {
+        if !self.noted.reserve(&about, value, self.clock.now()) {
             return;
         }
         // On the heap: the stack of the caller has no room for this future.
         match tokio::time::timeout(WRITE_TIMEOUT, Box::pin(request().send())).await {
-            Ok(Ok(_)) => self.noted.done(&about, said, until),
+            Ok(Ok(_)) => self.noted.done(&about, value, until),
             Ok(Err(error)) if error.code() == Some("ConditionalCheckFailedException") => {
-                self.noted.done(&about, said, until);
+                self.noted.done(&about, value, until);
             }
-            Ok(Err(error)) => not_noted(&about, &chain(&unavailable(error))),
-            Err(_) => not_noted(&about, "it took too long"),
+            Ok(Err(error)) => log_failure(&about, &chain(&unavailable(error))),
+            Err(_) => log_failure(&about, "the operation timed out"),
         }
     }
 }
@@ -221,14 +221,14 @@ impl Store {
 struct Today {
     /// The date, with which every timestamp of the day starts.
     date: String,
-    over_at: Timestamp,
+    ends_at: Timestamp,
 }
 
 impl Today {
     fn at(now: Timestamp) -> Self {
         let date = TimeZone::UTC.to_datetime(now).date();
-        let over_at = date.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC)).map(|next| next.timestamp());
-        Self { date: date.to_string(), over_at: over_at.unwrap_or(Timestamp::MAX) }
+        let ends_at = date.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC)).map(|next| next.timestamp());
+        Self { date: date.to_string(), ends_at: ends_at.unwrap_or(Timestamp::MAX) }
     }
 }
 
@@ -240,6 +240,6 @@ fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
     now.saturating_add(time).unwrap_or(Timestamp::MAX)
 }
 
-fn not_noted(about: &str, error: &str) {
-    tracing::warn!(about, error, counter = "not_noted", "the work goes on without the note");
+fn log_failure(about: &str, error: &str) {
+    tracing::warn!(about, error, counter = "evidence_not_written", "Failed to write evidence");
 }

@@ -1,17 +1,15 @@
 //! Hours: the licenses that have usage in an hour, the progress of the reporter with it, and the hours to check again.
 
-use std::collections::{BTreeSet, HashSet};
-
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
 use super::keys::Key;
 use super::usage::{Marker, after, place};
-use super::{Store, StoreError, is_race, keys, read, unavailable};
+use super::{Store, StoreError, is_conflict_code, keys, read, unavailable};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::LicenseId;
 use domain::time::UsageHour;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashSet};
 
 /// The progress of the reporter with an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,7 +117,7 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the table does not answer.
-    pub async fn which_have_usage(
+    pub async fn filter_with_usage(
         &self,
         hour: UsageHour,
         licenses: &[LicenseId],
@@ -238,7 +236,7 @@ impl Store {
             .send()
             .await;
         match cleared {
-            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            Err(error) if !is_conflict_code(error.code()) => Err(unavailable(error)),
             _ => Ok(()),
         }
     }

@@ -63,23 +63,23 @@ pub enum Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
     /// Records whose license is ending, or whose window closes soon.
-    Pressing,
+    Urgent,
     /// All other records.
-    Usual,
+    Normal,
     /// Records that cannot be sent yet. They are processed last.
     Held,
 }
 
 impl Rank {
     /// Every rank, in the order of sending.
-    pub const ALL: [Self; 3] = [Self::Pressing, Self::Usual, Self::Held];
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Held];
 }
 
 /// Returns the prefix that sorts the records of a rank.
 pub(crate) fn rank(rank: Rank) -> &'static str {
     match rank {
-        Rank::Pressing => "0#",
-        Rank::Usual => "1#",
+        Rank::Urgent => "0#",
+        Rank::Normal => "1#",
         Rank::Held => "2#",
     }
 }
@@ -235,12 +235,12 @@ pub(crate) fn pending_sort(rank: Rank, record: &HourlyRecord) -> String {
 
 /// Returns the sort keys before and after all pending records.
 pub(crate) fn all_pending() -> (String, String) {
-    (rank(Rank::Pressing).to_owned(), format!("{}~", rank(Rank::Held)))
+    (rank(Rank::Urgent).to_owned(), format!("{}~", rank(Rank::Held)))
 }
 
 /// Returns the sort keys before and after the pending records that are sent before others.
-pub(crate) fn all_pressing() -> (String, String) {
-    (rank(Rank::Pressing).to_owned(), rank(Rank::Usual).to_owned())
+pub(crate) fn all_urgent() -> (String, String) {
+    (rank(Rank::Urgent).to_owned(), rank(Rank::Normal).to_owned())
 }
 
 /// Returns the sort keys before and after the records of one rank that are due.

@@ -44,7 +44,7 @@ pub use hours::{Closing, Dirty, Position, Progress, Walk};
 pub use licenses::{Also, Change, Page};
 pub use pauses::Pause;
 pub use problems::{Listed, Note, NoteKind, Problem, ProblemKind, UnknownKind};
-pub use reconciliation::{Reconciled, Stop};
+pub use reconciliation::{ReconciliationProgress, WalkPosition};
 pub use records::{DuePage, Pending, RecordPage};
 pub use usage::{LatePut, ReportedUsage};
 
@@ -56,10 +56,10 @@ type Item = HashMap<String, AttributeValue>;
 pub struct IndexKey(Item);
 
 /// The most items of one BatchGetItem.
-const MOST_GETS: usize = 100;
+const MAX_BATCH_GET_KEYS: usize = 100;
 
 /// The most attempts at one operation, each from newer data, before it is given up for now.
-const RACES: u32 = 20;
+const MAX_ATTEMPTS: u32 = 20;
 
 /// The table, and the clock that its callers use.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ pub enum StoreError {
     #[error("the table did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Other writers kept writing the same row. The same call may succeed later.
-    #[error("the row {0} is being written by others")]
+    #[error("other writers keep changing the row {0}")]
     Contended(String),
     /// An item does not have the form that this version of the code writes.
     #[error("the item {key} cannot be read")]
@@ -90,7 +90,7 @@ pub enum StoreError {
         source: serde_dynamo::Error,
     },
     /// The cursor of a page is not one that the query returned.
-    #[error("the cursor is not one of this query's")]
+    #[error("the cursor does not belong to this query")]
     BadCursor,
 }
 
@@ -129,15 +129,15 @@ impl Store {
 
     /// Reads items by their keys, consistently, in no order. Items that do not exist are left out.
     async fn get_many(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let chunks = keys.chunks(MOST_GETS).map(|chunk| self.get_batch(chunk.to_vec()));
+        let chunks = keys.chunks(MAX_BATCH_GET_KEYS).map(|chunk| self.get_batch(chunk.to_vec()));
         Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
     }
 
     /// Reads one batch with BatchGetItem. Keys that DynamoDB leaves unprocessed are requested again.
     async fn get_batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
-        for race in 0..RACES {
-            backoff(race).await;
+        for attempt in 0..MAX_ATTEMPTS {
+            backoff(attempt).await;
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let request =
                 self.client.batch_get_item().request_items(&self.table, wanted.map_err(licenses::unbuildable)?);
@@ -223,17 +223,17 @@ impl Store {
     }
 
     /// Builds a transaction's delete of an item, if it exists.
-    fn take_away(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+    fn delete_item(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(licenses::unbuildable)?).build())
     }
 
     /// Makes writes in one transaction. Returns `false`, and writes nothing, if one of their conditions does not hold
     /// or another write came first.
-    async fn write_unless_lost(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+    async fn transact_unless_lost(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_lost_race) => Ok(false),
+            Err(error) if error.as_service_error().is_some_and(is_conflict) => Ok(false),
             Err(error) => Err(unavailable(error)),
         }
     }
@@ -284,7 +284,7 @@ fn attribute<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
 
 /// Returns `true` if a write failed because another write came first. The write must be computed again from the current
 /// row.
-fn is_race(code: Option<&str>) -> bool {
+fn is_conflict_code(code: Option<&str>) -> bool {
     matches!(
         code,
         Some(
@@ -297,19 +297,19 @@ fn is_race(code: Option<&str>) -> bool {
 }
 
 /// Returns `true` if a transaction failed for such a reason, and for no other.
-fn is_lost_race(error: &TransactWriteItemsError) -> bool {
+fn is_conflict(error: &TransactWriteItemsError) -> bool {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
             let mut codes = cancelled.cancellation_reasons().iter().map(|reason| reason.code());
-            codes.all(|code| matches!(code, None | Some("None")) || is_race(code))
+            codes.all(|code| matches!(code, None | Some("None")) || is_conflict_code(code))
         }
-        other => is_race(other.code()),
+        other => is_conflict_code(other.code()),
     }
 }
 
 /// Waits before a write is made again, longer each time.
-async fn backoff(race: u32) {
-    pause(Duration::from_millis(u64::from(5 * race * race).min(200))).await;
+async fn backoff(attempt: u32) {
+    pause(Duration::from_millis(u64::from(5 * attempt * attempt).min(200))).await;
 }
 
 /// Waits. A wait of zero returns immediately, since a timer would take its tick of one millisecond for it.

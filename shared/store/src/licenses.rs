@@ -1,19 +1,17 @@
 //! Licenses: reads, lists, and changes that are written together with their events.
 
-use std::collections::HashMap;
-
+use super::{Item, MAX_ATTEMPTS, Store, StoreError, backoff, keys, read, unavailable, write};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
-use serde::Deserialize;
-
-use super::{Item, RACES, Store, StoreError, backoff, keys, read, unavailable, write};
 use domain::audit::AuditEntry;
 use domain::ids::{AccountId, LicenseId, TenantId};
 use domain::license::{License, StateName, transition};
 use domain::notification::{OutboundEvent, OutboundEventKind};
 use domain::registration::{Contact, Handoff, SecretHash};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::collections::HashMap;
 
 /// The change of a license, computed from its row.
 #[derive(Debug)]
@@ -103,8 +101,8 @@ impl Store {
         id: &LicenseId,
         mut change: impl FnMut(Option<License>) -> Option<Change>,
     ) -> Result<Option<License>, StoreError> {
-        for race in 0..RACES {
-            backoff(race).await;
+        for attempt in 0..MAX_ATTEMPTS {
+            backoff(attempt).await;
             let before = self.license(id).await?;
             let Some(Change { mut license, events: mut asked_for, also }) = change(before.clone()) else {
                 return Ok(before);
@@ -128,7 +126,7 @@ impl Store {
             for item in &also {
                 writes.push(self.also_write(item)?);
             }
-            if self.write_unless_lost(writes).await? {
+            if self.transact_unless_lost(writes).await? {
                 return Ok(Some(license));
             }
         }
@@ -161,7 +159,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails when the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor does not belong to this query.
     pub async fn licenses_of_account(
         &self,
         account: &AccountId,
@@ -176,7 +174,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails when the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor does not belong to this query.
     pub async fn licenses_in_state(
         &self,
         state: StateName,
@@ -191,7 +189,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails when the table does not answer, or the cursor is not one of this query's.
+    /// Fails when the table does not answer, or the cursor does not belong to this query.
     pub async fn names_in_state(
         &self,
         state: StateName,

@@ -11,7 +11,7 @@ use domain::ids::ProductCode;
 use domain::listing::Listing;
 
 /// The time that a cached listing is valid.
-const FRESH: SignedDuration = SignedDuration::from_secs(60);
+const CACHE_TTL: SignedDuration = SignedDuration::from_secs(60);
 
 /// Listings that were read a short time ago. The cache does not remember that a product has no listing, so a new
 /// listing works immediately.
@@ -22,7 +22,7 @@ impl Cache {
     fn get(&self, product: &ProductCode, now: Timestamp) -> Option<Listing> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, listing) = known.get(product)?;
-        (now.duration_since(*read_at).abs() < FRESH).then(|| listing.clone())
+        (now.duration_since(*read_at).abs() < CACHE_TTL).then(|| listing.clone())
     }
 
     fn put(&self, listing: &Listing, now: Timestamp) {

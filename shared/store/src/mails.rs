@@ -7,7 +7,7 @@ use super::{Store, StoreError, keys};
 use domain::notification::OutboundEvent;
 
 /// The time that a sent mail is remembered, in seconds. It is longer than any replay of events reaches back.
-const REMEMBERED: i64 = 400 * 24 * 3600;
+const RETENTION_SECONDS: i64 = 400 * 24 * 3600;
 
 /// A mail that was sent.
 #[derive(Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl Store {
     /// Fails when the table does not answer.
     pub async fn note_mailed(&self, event: &OutboundEvent) -> Result<(), StoreError> {
         let at = self.clock.now();
-        let mailed = Mailed { at, expires_at: at.as_second().saturating_add(REMEMBERED) };
+        let mailed = Mailed { at, expires_at: at.as_second().saturating_add(RETENTION_SECONDS) };
         self.put(&keys::mail(&event.license, &event.id), &mailed).await
     }
 }

@@ -45,7 +45,7 @@ impl Store {
         if let Some(overage) = overage {
             writes.push(TransactWriteItem::builder().put(self.next_version(overage)?).build());
         }
-        self.write_unless_lost(writes).await
+        self.transact_unless_lost(writes).await
     }
 
     fn next_version(&self, overage: &Overage) -> Result<Put, StoreError> {

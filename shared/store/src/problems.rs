@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::keys::{Rank, SHARDS, Work};
-use super::records::KEPT;
+use super::records::RECORD_RETENTION;
 use super::usage::after;
 use super::{IndexKey, Item, Pause, Store, StoreError, keys, read, unavailable, write};
 use domain::audit::AuditEntry;
@@ -194,7 +194,7 @@ impl Store {
             self.put_any(item)?,
             TransactWriteItem::builder().condition_check(self.is_as_read(&note.about, record)?).build(),
         ];
-        self.write_unless_lost(writes).await
+        self.transact_unless_lost(writes).await
     }
 
     /// Lists a key that was reported with several contents. Returns `true` if the key was not listed yet with these
@@ -224,7 +224,7 @@ impl Store {
             AttributeValue::S(keys::work(Work::Problem(keys::shard(&about.license)))),
         );
         item.insert(keys::WORK_SORT.to_owned(), AttributeValue::S(sort));
-        item.insert("expires_at".to_owned(), AttributeValue::N(after(now, KEPT).to_string()));
+        item.insert("expires_at".to_owned(), AttributeValue::N(after(now, RECORD_RETENTION).to_string()));
         self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.map_err(unavailable)?;
         Ok(true)
     }
@@ -265,7 +265,7 @@ impl Store {
 
     /// Removes the note about a record's name, if there is one.
     pub(super) fn no_note(&self, about: &RecordName) -> Result<TransactWriteItem, StoreError> {
-        self.take_away(&keys::note(about))
+        self.delete_item(&keys::note(about))
     }
 
     /// Returns a page of the problems of one kind or of all kinds. The pages vary in length.
@@ -307,7 +307,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let writes =
             vec![TransactWriteItem::builder().update(self.update(before, after)?).build(), self.audited(entry)?];
-        self.write_unless_lost(writes).await
+        self.transact_unless_lost(writes).await
     }
 
     /// Walks through parts of the index of work, one after the other, until a page is full.

@@ -56,7 +56,7 @@ impl Store {
             attestation.at,
         );
         let writes = vec![self.put_any(write(&key, attestation)?)?, self.audited(&entry)?];
-        match self.write_unless_lost(writes).await? {
+        match self.transact_unless_lost(writes).await? {
             true => Ok(()),
             false => Err(StoreError::Contended(format!("{} {}", key.pk, key.sk))),
         }
@@ -78,7 +78,7 @@ impl Store {
         let was = [("by", attestation.by), ("at", attestation.at.to_string()), ("note", attestation.note)];
         let subject = format!("{product} {check}");
         let entry = AuditEntry::new(actor, "readiness.withdraw", subject, was, self.clock.now());
-        match self.write_unless_lost(vec![self.take_away(&key)?, self.audited(&entry)?]).await? {
+        match self.transact_unless_lost(vec![self.delete_item(&key)?, self.audited(&entry)?]).await? {
             true => Ok(true),
             false => Err(StoreError::Contended(format!("{} {}", key.pk, key.sk))),
         }

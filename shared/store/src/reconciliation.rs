@@ -9,21 +9,21 @@ use domain::license::StateName;
 
 /// The progress of the reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reconciled {
+pub struct ReconciliationProgress {
     /// The day of the walk, in UTC.
     pub day: Date,
     /// The place where the walk continues; `None` once it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Stop>,
+    pub at: Option<WalkPosition>,
     /// The licenses that could not be checked. The next run tries them again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub again: Vec<LicenseId>,
+    pub to_retry: Vec<LicenseId>,
 }
 
 /// A place in the walk over all licenses and agreements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "walk", rename_all = "snake_case")]
-pub enum Stop {
+pub enum WalkPosition {
     /// Among the licenses that were written in a state.
     Licenses {
         /// The state.
@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the table does not answer.
-    pub async fn reconciled(&self) -> Result<Option<Reconciled>, StoreError> {
+    pub async fn reconciliation_progress(&self) -> Result<Option<ReconciliationProgress>, StoreError> {
         self.get(&keys::reconciliation()).await
     }
 
@@ -55,7 +55,7 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the table does not answer.
-    pub async fn set_reconciled(&self, reconciled: &Reconciled) -> Result<(), StoreError> {
+    pub async fn set_reconciliation_progress(&self, reconciled: &ReconciliationProgress) -> Result<(), StoreError> {
         self.put(&keys::reconciliation(), reconciled).await
     }
 }

@@ -1,33 +1,31 @@
 //! Hourly records: frozen once, claimed before each call, settled on the condition of the claim.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::keys::{Rank, Work};
+use super::usage::after;
+use super::{
+    IndexKey, Item, ProblemKind, Store, StoreError, attribute, is_conflict_code, keys, read, unavailable, values, write,
+};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::ids::LicenseId;
+use domain::metering::{AcceptedBy, CLAIM_DURATION, HourlyRecord, MAX_BATCH_RECORDS, RecordName, RecordState};
+use domain::time::UsageHour;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-
-use super::keys::{Rank, Work};
-use super::usage::after;
-use super::{
-    IndexKey, Item, ProblemKind, Store, StoreError, attribute, is_race, keys, read, unavailable, values, write,
-};
-use domain::ids::LicenseId;
-use domain::metering::{AcceptedBy, BATCH, CLAIM, HourlyRecord, RecordName, RecordState};
-use domain::time::UsageHour;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The time that a record is kept.
-pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+pub(super) const RECORD_RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// The most bytes of records in one transaction. A transaction holds 4 MB at most, and several are under way at the
 /// same time.
-const LARGEST_TRANSACTION: usize = 500_000;
+const MAX_TRANSACTION_BYTES: usize = 500_000;
 
 /// The most due records of a shard in one page.
-const DUE_PAGE: i32 = 500;
+const DUE_PAGE_SIZE: i32 = 500;
 
 /// The records of a shard that are not decided yet.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -73,7 +71,7 @@ impl Store {
         for chunk in chunks(records, HourlyRecord::size) {
             let puts: Vec<Put> = chunk.iter().map(|record| self.frozen(record)).collect::<Result<_, _>>()?;
             let writes = puts.iter().map(|put| TransactWriteItem::builder().put(put.clone()).build()).collect();
-            if self.write_unless_lost(writes).await? {
+            if self.transact_unless_lost(writes).await? {
                 frozen.extend(chunk.iter().map(|_| true));
             } else {
                 // One of them exists already, from an earlier run: write each record separately.
@@ -143,7 +141,7 @@ impl Store {
     ///
     /// Fails when the table does not answer.
     pub async fn few_due_records(&self, shard: u8, now: Timestamp) -> Result<Option<DuePage>, StoreError> {
-        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pending(), None, DUE_PAGE).await?;
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pending(), None, DUE_PAGE_SIZE).await?;
         if next.is_some() {
             return Ok(None);
         }
@@ -167,7 +165,7 @@ impl Store {
         from: Option<IndexKey>,
     ) -> Result<DuePage, StoreError> {
         let between = keys::pending_due(rank, now);
-        let (items, next) = self.work_items(Work::Pending(shard), between, from, DUE_PAGE).await?;
+        let (items, next) = self.work_items(Work::Pending(shard), between, from, DUE_PAGE_SIZE).await?;
         Ok(due_page(items, next))
     }
 
@@ -178,7 +176,7 @@ impl Store {
     ///
     /// Fails when the table does not answer.
     pub async fn urgent_records(&self, shard: u8) -> Result<Vec<HourlyRecord>, StoreError> {
-        let (items, next) = self.work_items(Work::Pending(shard), keys::all_pressing(), None, DUE_PAGE).await?;
+        let (items, next) = self.work_items(Work::Pending(shard), keys::all_urgent(), None, DUE_PAGE_SIZE).await?;
         Ok(due_page(items, next).records)
     }
 
@@ -248,13 +246,13 @@ impl Store {
             next.attempts += 1;
             next.state = RecordState::Claimed { run: run.to_owned(), at: now };
             next.since = now;
-            next.not_before = now.checked_add(CLAIM).unwrap_or(now);
+            next.not_before = now.checked_add(CLAIM_DURATION).unwrap_or(now);
             next.unanswered |= is_claimed_by_another(&record.state, run);
             writes.push(self.update(record, &next)?);
             claimed.push(next);
         }
         let writes = writes.into_iter().map(|update| TransactWriteItem::builder().update(update).build()).collect();
-        Ok(self.write_unless_lost(writes).await?.then_some(claimed))
+        Ok(self.transact_unless_lost(writes).await?.then_some(claimed))
     }
 
     /// Writes the results of records. Each pair is a record as it was and as it is now. A record that another run has
@@ -269,7 +267,7 @@ impl Store {
                 chunk.iter().map(|(before, after)| self.update(before, after)).collect::<Result<_, _>>()?;
             let writes =
                 updates.iter().map(|update| TransactWriteItem::builder().update(update.clone()).build()).collect();
-            if !self.write_unless_lost(writes).await? {
+            if !self.transact_unless_lost(writes).await? {
                 for update in updates {
                     self.update_one(update).await?;
                 }
@@ -281,7 +279,7 @@ impl Store {
     /// Builds the write of a new record.
     pub(super) fn frozen(&self, record: &HourlyRecord) -> Result<Put, StoreError> {
         let mut item = write(&keys::record(&record.name), record)?;
-        item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), KEPT).to_string()));
+        item.insert("expires_at".to_owned(), AttributeValue::N(after(self.clock.now(), RECORD_RETENTION).to_string()));
         item.extend(work_of(record).into_iter().flatten());
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         put.condition_expression("attribute_not_exists(pk)").build().map_err(super::licenses::unbuildable)
@@ -291,7 +289,7 @@ impl Store {
         let request = self.client.put_item().table_name(&self.table).set_item(Some(put.item));
         match request.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(true),
-            Err(error) if is_race(error.code()) => Ok(false),
+            Err(error) if is_conflict_code(error.code()) => Ok(false),
             Err(error) => Err(unavailable(error)),
         }
     }
@@ -378,7 +376,7 @@ fn due_page(items: Vec<Item>, next: Option<IndexKey>) -> DuePage {
         match read(item) {
             Ok(record) => page.records.push(record),
             Err(error) => {
-                tracing::error!(error = domain::errors::chain(&error), "a record is left out");
+                tracing::error!(error = domain::errors::chain(&error), "Ignored a record that cannot be read");
                 page.unreadable += 1;
             }
         }
@@ -391,9 +389,9 @@ fn chunks<T>(all: &[T], size_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &
     let mut left = all;
     std::iter::from_fn(move || {
         let mut size = 0;
-        let fits = left.iter().take(BATCH).take_while(|one| {
+        let fits = left.iter().take(MAX_BATCH_RECORDS).take_while(|one| {
             size += size_of(one);
-            size <= LARGEST_TRANSACTION
+            size <= MAX_TRANSACTION_BYTES
         });
         // A single item always fits.
         let (chunk, rest) = left.split_at_checked(fits.count().max(1))?;
@@ -413,7 +411,7 @@ fn work_of(record: &HourlyRecord) -> Option<Item> {
     let (work, sort) = match &record.state {
         RecordState::Held { .. } => (Work::Pending(shard), keys::pending_sort(Rank::Held, record)),
         RecordState::Sealed | RecordState::Claimed { .. } => {
-            let rank = if record.is_urgent(record.since.max(record.not_before)) { Rank::Pressing } else { Rank::Usual };
+            let rank = if record.is_urgent(record.since.max(record.not_before)) { Rank::Urgent } else { Rank::Normal };
             (Work::Pending(shard), keys::pending_sort(rank, record))
         }
         RecordState::Conflict

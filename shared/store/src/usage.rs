@@ -1,8 +1,17 @@
 //! The ledger of usage: one item for each event. An item is written without a read while its hour is open, and on a
 //! condition afterwards.
 
+use super::keys::Key;
+use super::{Item, Store, StoreError, is_conflict_code, keys, pause, read, unavailable, write};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use domain::allocation::{Allocation, allocate};
+use domain::ids::{DimensionKey, LicenseId};
+use domain::ledger::{HourSum, LedgerItem, Source, Summing};
+use domain::metering::RecordName;
+use domain::tags::Tags;
+use domain::time::UsageHour;
+use domain::usage::{KeyHash, Quantity, UsageEvent};
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -11,30 +20,20 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
-use super::keys::Key;
-use super::{Item, Store, StoreError, is_race, keys, pause, read, unavailable, write};
-use domain::allocation::{Allocation, allocate};
-use domain::ids::{DimensionKey, LicenseId};
-use domain::ledger::{HourSum, LedgerItem, Source, Summing};
-use domain::metering::RecordName;
-use domain::tags::Tags;
-use domain::time::UsageHour;
-use domain::usage::{KeyHash, Quantity, UsageEvent};
-
 /// The most items of one BatchWriteItem.
-const BATCH: usize = 25;
+const MAX_BATCH_ITEMS: usize = 25;
 
 /// The most BatchWriteItems of one request that are under way at the same time.
-const BATCHES_AT_ONCE: usize = 8;
+const MAX_CONCURRENT_BATCHES: usize = 8;
 
 /// The most events of an hour in one page.
-const SUMMED_TOGETHER: i32 = 1000;
+const SUM_PAGE_SIZE: i32 = 1000;
 
 /// The most attempts at one batch of a BatchWriteItem, with what the last attempt left unprocessed.
-const ROUNDS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 /// The time that usage is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+const USAGE_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The place of an item: its `pk` and `sk`.
 pub(super) type PrimaryKey = (String, String);
@@ -217,7 +216,7 @@ impl Store {
             .await;
         match written {
             Ok(_) => Ok(LatePut::Written),
-            Err(error) if is_race(error.code()) => {
+            Err(error) if is_conflict_code(error.code()) => {
                 let known = self.usage_of_key(event).await?;
                 known.map(LatePut::Known).ok_or_else(|| StoreError::Contended(key.pk))
             }
@@ -243,7 +242,7 @@ impl Store {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(keys::usage(license, hour)))
             .consistent_read(true)
-            .limit(SUMMED_TOGETHER)
+            .limit(SUM_PAGE_SIZE)
             .into_paginator()
             .items()
             .send();
@@ -266,21 +265,22 @@ impl Store {
             allocations: allocate(amount, Quantity::capped(amount.amount)).parts,
             at: now,
             received_at: None,
-            expires_at: after(now, KEPT),
+            expires_at: after(now, USAGE_RETENTION),
         }
     }
 
     pub(super) fn marker(&self, license: &LicenseId) -> Marker {
-        Marker { license: license.clone(), expires_at: after(self.clock.now(), KEPT) }
+        Marker { license: license.clone(), expires_at: after(self.clock.now(), USAGE_RETENTION) }
     }
 
     /// Writes items in batches of 25, several batches at the same time. Returns the keys of the items that are written.
     async fn write_batches(&self, items: BTreeMap<PrimaryKey, Item>) -> BTreeSet<PrimaryKey> {
         let mut written: BTreeSet<PrimaryKey> = items.keys().cloned().collect();
         let items: Vec<Item> = items.into_values().collect();
-        let batches: Vec<Vec<Item>> = items.chunks(BATCH).map(<[Item]>::to_vec).collect();
-        let mut under_way =
-            stream::iter(batches).map(|batch| self.write_until_taken(batch)).buffer_unordered(BATCHES_AT_ONCE);
+        let batches: Vec<Vec<Item>> = items.chunks(MAX_BATCH_ITEMS).map(<[Item]>::to_vec).collect();
+        let mut under_way = stream::iter(batches)
+            .map(|batch| self.write_until_accepted(batch))
+            .buffer_unordered(MAX_CONCURRENT_BATCHES);
         while let Some(left) = under_way.next().await {
             for item in &left {
                 written.remove(&place(item));
@@ -291,9 +291,9 @@ impl Store {
 
     /// Writes one batch. Items that the table leaves unprocessed are sent again for a while. Returns the items that are
     /// not confirmed.
-    async fn write_until_taken(&self, batch: Vec<Item>) -> Vec<Item> {
+    async fn write_until_accepted(&self, batch: Vec<Item>) -> Vec<Item> {
         let mut left = batch;
-        for round in 0..ROUNDS {
+        for round in 0..MAX_ATTEMPTS {
             if left.is_empty() {
                 break;
             }
@@ -301,7 +301,7 @@ impl Store {
             match self.write_batch(left.clone()).await {
                 Ok(unprocessed) => left = unprocessed,
                 Err(error) => {
-                    tracing::warn!(error = %domain::errors::chain(&error), "a batch of usage was not confirmed");
+                    tracing::warn!(error = %domain::errors::chain(&error), "Failed to confirm a batch of usage");
                     break;
                 }
             }
@@ -337,7 +337,7 @@ fn item_of(event: &UsageEvent, revision: Option<u32>, now: Timestamp) -> UsageIt
         allocations: Vec::new(),
         at: event.time,
         received_at: Some(now),
-        expires_at: after(now, KEPT),
+        expires_at: after(now, USAGE_RETENTION),
     }
 }
 

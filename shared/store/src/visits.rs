@@ -1,14 +1,13 @@
 //! Sessions, contacts and handoffs: the items of a buyer's visit to the registration page.
 
+use super::licenses::unbuildable;
+use super::{Store, StoreError, attribute, is_conflict_code, keys, unavailable, write};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem};
-use jiff::Timestamp;
-
-use super::licenses::unbuildable;
-use super::{Store, StoreError, attribute, is_race, keys, unavailable, write};
 use domain::audit::AuditEntry;
 use domain::ids::LicenseId;
 use domain::registration::{Contact, Handoff, Redeemed, Secret, SecretHash, Session};
+use jiff::Timestamp;
 
 impl Store {
     /// Opens a session under the hash of its secret.
@@ -27,7 +26,7 @@ impl Store {
     /// Fails when the table does not answer.
     pub async fn session(&self, secret: &Secret) -> Result<Option<Session>, StoreError> {
         let session: Option<Session> = self.get(&keys::session(&secret.hash())).await?;
-        Ok(session.filter(|session| session.over_at > self.clock.seconds()))
+        Ok(session.filter(|session| session.ends_at > self.clock.seconds()))
     }
 
     /// Returns the contact that a license's buyer left.
@@ -57,7 +56,7 @@ impl Store {
             self.put_new_item(write(&keys::contact(heir), &inherited)?)?,
             TransactWriteItem::builder().condition_check(is_there).build(),
         ];
-        self.write_unless_lost(writes).await.map(|_| ())
+        self.transact_unless_lost(writes).await.map(|_| ())
     }
 
     /// Erases the contacts of licenses, and writes an audit entry. Returns `false`, and writes nothing, if there are no
@@ -72,9 +71,9 @@ impl Store {
         for license in licenses {
             is_any |= self.contact(license).await?.is_some();
             // Also where there is none yet: a contact may be on its way from another of the licenses.
-            writes.push(self.take_away(&keys::contact(license))?);
+            writes.push(self.delete_item(&keys::contact(license))?);
         }
-        if is_any && !self.write_unless_lost(writes).await? {
+        if is_any && !self.transact_unless_lost(writes).await? {
             return Err(StoreError::Contended(format!("the contact of {}", entry.subject)));
         }
         Ok(is_any)
@@ -123,7 +122,7 @@ impl Store {
             .send()
             .await;
         match pointed {
-            Err(error) if !is_race(error.code()) => Err(unavailable(error)),
+            Err(error) if !is_conflict_code(error.code()) => Err(unavailable(error)),
             _ => Ok(()),
         }
     }
@@ -146,7 +145,7 @@ impl Store {
             .await;
         match written {
             Ok(_) => Ok(true),
-            Err(error) if is_race(error.code()) => Ok(false),
+            Err(error) if is_conflict_code(error.code()) => Ok(false),
             Err(error) => Err(unavailable(error)),
         }
     }

@@ -12,7 +12,7 @@ pub const READER_GONE: u8 = 141;
 
 /// The reader has closed stdout, which is no failure: it has read enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("nobody reads the output any more")]
+#[error("the reader of the output is gone")]
 pub struct ReaderGone;
 
 /// The reason why a line could not be written.

@@ -22,13 +22,13 @@ pub fn plan_reconciliation(world: &Arc<World>) {
     }
 }
 
-/// Invokes the reconciliation once. `anew` restarts the day's walk, as an operator may do.
-pub async fn reconcile_all(world: &Arc<World>, stack: &Arc<Stack>, anew: bool) {
+/// Invokes the reconciliation once. `restart` restarts the day's walk, as an operator may do.
+pub async fn reconcile_all(world: &Arc<World>, stack: &Arc<Stack>, restart: bool) {
     let Some(_execution) = stack.reconciling.queue(world, &RECONCILIATION).await else { return };
     world.tell(|| format!("reconciliation of {}", stack.stage.as_str()));
     let limit = RECONCILIATION.time_limit;
-    let run = async move |function: Arc<Reconciliation>| match anew {
-        true => function.run_anew(limit).await,
+    let run = async move |function: Arc<Reconciliation>| match restart {
+        true => function.run_restarted(limit).await,
         false => function.run(limit).await,
     };
     match world.run_in(&stack.reconciliation, limit, (0.12, 300), run).await {

@@ -1,9 +1,8 @@
 //! A search through many seeds, which can be stopped and resumed.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 

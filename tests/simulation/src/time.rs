@@ -21,7 +21,7 @@ pub struct Time {
 impl Time {
     /// Returns a time that starts now, in a runtime whose clock is paused.
     pub fn beginning_at(start: Timestamp) -> Self {
-        Self { start, origin: Instant::now(), clock: Clock::standing_at(start) }
+        Self { start, origin: Instant::now(), clock: Clock::fixed_at(start) }
     }
 
     /// Returns the clock that shows this time to the functions.

@@ -78,7 +78,7 @@ async fn a_tenant_that_nothing_was_heard_of_is_not_managed() {
     world.link(&purchase.license, "acme").await;
     let (_, tenant) = world.api(Method::GET, "/v1/tenants/acme", None).await;
     assert_eq!((&tenant["managed"], &tenant["change_plan"]["in_application"]), (&json!(true), &json!(false)));
-    assert!(tenant["leave"]["at"].as_str().unwrap().starts_with("https://"));
+    assert!(tenant["cancel"]["url"].as_str().unwrap().starts_with("https://"));
     assert_eq!(tenant["licenses"][0]["id"], purchase.license.as_str());
 }
 

@@ -249,7 +249,7 @@ fn every_route_of_the_handlers_is_in_the_document() {
 /// A stack of which nothing is looked at.
 fn deployment() -> Deployment {
     let nothing = json!({
-        "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],
+        "stack": "any", "registration_url": null, "marketplace_events_rule": "any", "marketplace_events_queue": "any", "schedules": [],
         "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
     });
     serde_json::from_value(nothing).unwrap()

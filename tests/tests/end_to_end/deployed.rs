@@ -51,7 +51,7 @@ impl Auditor {
             subscriptions = with(subscriptions, &json!(topic), self.subscription(arn).await);
         }
         BTreeMap::from([
-            ("rule", self.rule(&names.news_rule).await),
+            ("rule", self.rule(&names.marketplace_events_rule).await),
             ("schedules", schedules),
             ("alarms", self.alarms(&names.alarm_prefix).await),
             ("subscriptions", subscriptions),
@@ -155,7 +155,7 @@ async fn what_is_deployed_here_is_what_the_template_deploys() {
     let template = resources();
     let queue = "arn:aws:sqs:us-east-1:444455556666:stallkeeper-staging-news";
 
-    let pattern = &template["NewsRule"]["Properties"]["EventPattern"];
+    let pattern = &template["MarketplaceEventsRule"]["Properties"]["EventPattern"];
     assert_eq!(seen["rule"], Ok(json!({ "state": "ENABLED", "pattern": pattern, "targets": [queue] })));
 
     let mut expressions: BTreeMap<String, Value> = BTreeMap::new();
@@ -300,7 +300,7 @@ async fn what_is_not_there_is_not_found_and_what_is_not_served_is_refused() {
     assert_eq!(auditor.log("none").await, Ok(json!([])));
 
     let events = aws_sdk_eventbridge::Client::new(config);
-    let elsewhere = events.describe_rule().name(&names.news_rule).event_bus_name("other").send().await;
+    let elsewhere = events.describe_rule().name(&names.marketplace_events_rule).event_bus_name("other").send().await;
     assert_eq!(elsewhere.map_err(code).unwrap_err(), "ResourceNotFoundException");
     let scheduler = aws_sdk_scheduler::Client::new(config);
     let schedule = scheduler.get_schedule().name(&names.schedules[&Schedule::Metering]);

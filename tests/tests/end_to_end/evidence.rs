@@ -192,7 +192,7 @@ async fn an_ending_whose_usage_aws_refuses_is_no_evidence() {
 #[tokio::test]
 async fn a_probe_leaves_none() {
     let world = World::new().await;
-    let wanted = json!({ "product": CONTRACT, "door": "sign_in" });
+    let wanted = json!({ "product": CONTRACT, "entry_point": "sign_in" });
     let (status, probe) = world.api(Method::POST, "/v1/probes", Some(wanted)).await;
     assert_eq!(status, 201, "{probe}");
     let license = probe["license"].as_str().unwrap();

@@ -38,7 +38,7 @@ async fn a_code_tells_the_application_whom_it_signs_up() {
         handoff,
         json!({
             "license": purchase.license, "product": license["product"], "account": license["account"],
-            "customer_identifier": null, "state": "active", "grants_access": true, "door": "sign_up", "linked": false,
+            "customer_identifier": null, "state": "active", "grants_access": true, "entry_point": "sign_up", "linked": false,
             "probe": false,
             "contact": {
                 "email": "buyer@example.com", "name": null, "company": null, "answers": {}, "language": "en",
@@ -142,7 +142,7 @@ async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_firs
     let on: Visit = world.leave_contact(&cookie, "second@example.com", "new").await;
     let code = handoff_code(&on).unwrap();
     let (status, handoff) = world.redeem("second", &code).await;
-    assert_eq!((status, &handoff["linked"], &handoff["door"]), (200, &json!(true), &json!("sign_in")));
+    assert_eq!((status, &handoff["linked"], &handoff["entry_point"]), (200, &json!(true), &json!("sign_in")));
     assert_eq!(handoff["contact"], Value::Null);
     assert!(!handoff.to_string().contains("acme"), "{handoff}");
     // A sign-in links nothing, so the answer can be given again after it was lost.
@@ -367,7 +367,7 @@ async fn a_probe_is_redeemed_as_a_buyer_and_never_metered_told_or_listed() {
     let world = World::new().await;
     let buyer = world.buy("demo-subscription", json!({})).await;
     world.register(&buyer.token, "buyer@example.com").await;
-    let make = |product: &str| json!({ "product": product, "door": "sign_in" });
+    let make = |product: &str| json!({ "product": product, "entry_point": "sign_in" });
     let (status, probe) = world.api(Method::POST, "/v1/probes", Some(make(&buyer.product))).await;
     assert_eq!(status, 201, "{probe}");
     let (license, url) = (probe["license"].as_str().unwrap(), probe["url"].as_str().unwrap());

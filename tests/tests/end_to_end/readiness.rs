@@ -356,7 +356,7 @@ async fn a_refusal_names_the_action_that_aws_refused() {
 /// Returns the auditor of a stack of which only the given parts are named.
 fn auditor(world: &World, parts: Value) -> Readiness {
     let mut deployment = object(json!({
-        "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],
+        "stack": "any", "registration_url": null, "marketplace_events_rule": "any", "marketplace_events_queue": "any", "schedules": [],
         "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
     }));
     deployment.extend(object(parts));

@@ -460,10 +460,10 @@ async fn throttled_aws_leaves_a_license_as_it_is_and_the_next_run_looks_at_it() 
         .await;
     let report = reconcile(&world).await;
     assert_eq!((&report["failures"], &report["repairs"]), (&json!(1), &json!({ "entitlements": 2 })), "{report}");
-    assert_eq!((&report["unfinished"], &report["again"], &report["not_kept"]), (&json!(false), &json!(1), &json!(0)));
+    assert_eq!((&report["unfinished"], &report["to_retry"], &report["skipped"]), (&json!(false), &json!(1), &json!(0)));
     let report = reconcile(&world).await;
     assert_eq!((&report["licenses"], &report["repairs"]), (&json!(1), &json!({ "entitlements": 1 })), "{report}");
-    assert_eq!((&report["again"], &report["not_kept"]), (&json!(0), &json!(0)));
+    assert_eq!((&report["to_retry"], &report["skipped"]), (&json!(0), &json!(0)));
     for purchase in &purchases {
         assert_eq!(world.license(&purchase.license).await["entitlements"][0]["value"], json!({ "integer": 9 }));
     }
@@ -486,7 +486,7 @@ async fn an_aws_that_does_not_answer_stops_the_walk_and_the_next_run_goes_on_fro
     world.fault(json!({ "service": "agreement", "operation": "*", "call": 26, "times": 15, "kind": "error500" })).await;
     let report = reconcile(&world).await;
     assert_eq!((&report["failures"], &report["unfinished"]), (&json!(5), &json!(true)), "{report}");
-    assert_eq!((&report["again"], &report["not_kept"]), (&json!(5), &json!(0)), "{report}");
+    assert_eq!((&report["to_retry"], &report["skipped"]), (&json!(5), &json!(0)), "{report}");
     let looked = report["licenses"].as_u64().unwrap();
     assert_eq!(looked, 25, "{report}");
     let report = reconcile(&world).await;

@@ -169,7 +169,7 @@ async fn what_the_topic_does_not_take_comes_again_and_holds_up_no_registration()
         let all = published(&world).await;
         let ids: BTreeSet<&str> = all.iter().map(|(body, _)| body["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), told.len(), "{kind}: {:?}", types(&all));
-        assert!(world.counted(Metric::EventsAgain) > 0, "{kind}");
+        assert!(world.counted(Metric::EventsRetried) > 0, "{kind}");
     }
 }
 

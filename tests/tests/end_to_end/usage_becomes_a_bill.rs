@@ -591,7 +591,7 @@ async fn an_unsubscribed_flushed_and_subscribed_again_in_one_hour() {
 #[tokio::test]
 async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
     let world = World::with(|options| {
-        options.clock = Clock::standing_at("2026-11-10T09:58:00Z".parse().unwrap());
+        options.clock = Clock::fixed_at("2026-11-10T09:58:00Z".parse().unwrap());
         options.delays.provision = minutes(5);
     })
     .await;
@@ -620,7 +620,7 @@ async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_
         readings.into_iter().flat_map(|readings| times.map(|times| (readings, times)))
     {
         let world = World::with(|options| {
-            options.clock = Clock::standing_at(purchased.parse().unwrap());
+            options.clock = Clock::fixed_at(purchased.parse().unwrap());
             options.delays.provision = minutes(5);
             options.readings.start_of_purchase_hour = start_of_purchase_hour;
             options.readings.usage_outside_license = usage_outside_license;
@@ -662,7 +662,7 @@ async fn no_record_names_the_product_or_an_empty_customer() {
 #[tokio::test]
 async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the_same() {
     let world = World::with(|options| {
-        options.clock = Clock::standing_at("2026-11-10T08:30:00Z".parse().unwrap());
+        options.clock = Clock::fixed_at("2026-11-10T08:30:00Z".parse().unwrap());
         options.delays.provision = minutes(80);
     })
     .await;

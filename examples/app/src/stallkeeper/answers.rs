@@ -56,7 +56,7 @@ pub struct Tenant {
     /// The permission to change its plan in the application.
     pub change_plan: Permission,
     /// The permission to leave in the application.
-    pub leave: Permission,
+    pub cancel: Permission,
     /// All its licenses, including ended ones.
     pub licenses: Vec<License>,
 }
@@ -67,7 +67,7 @@ pub struct Permission {
     /// `true` if it is done here.
     pub in_application: bool,
     /// The address at which it is done, if it is not done here.
-    pub at: Option<String>,
+    pub url: Option<String>,
 }
 
 /// The decision about a tenant's use of a dimension.

@@ -68,7 +68,8 @@ fn failing() -> Vec<Report> {
     let before = earlier.pop().unwrap();
     let mut facts = complete(&listing, start() + SignedDuration::from_hours(60 * 24));
     facts.product.as_mut().unwrap().as_mut().unwrap().life = Life::Public;
-    facts.stack.dead_letters = Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: Some(12) }]);
+    facts.stack.dead_letters =
+        Ok(vec![QueueSeen { name: "MarketplaceEventsDeadLetters".to_owned(), messages: Some(12) }]);
     facts.stack.alarms = Ok(vec![AlarmSeen { name: "DeadLetters".to_owned(), state: AlarmState::Rings }]);
     facts.stack.permissions = Err(Blind::Forbidden { action: "iam:SimulatePrincipalPolicy".to_owned() });
     facts.page.certificate = Ok(CertificateSeen::Until(facts.now + SignedDuration::from_hours(9 * 24)));
@@ -258,7 +259,7 @@ fn stack(now: Timestamp) -> StackSeen {
             has_target: true,
         }]),
         subscriptions: Ok(Vec::new()),
-        dead_letters: Ok(vec![QueueSeen { name: "NewsDeadLetters".to_owned(), messages: Some(0) }]),
+        dead_letters: Ok(vec![QueueSeen { name: "MarketplaceEventsDeadLetters".to_owned(), messages: Some(0) }]),
         schedules: Ok(vec![ScheduleSeen {
             name: "metering".to_owned(),
             is_enabled: true,

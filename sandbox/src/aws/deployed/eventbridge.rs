@@ -72,7 +72,7 @@ impl Stacks {
         if let Some(other) = bus.filter(|bus| *bus != BUS && *bus != default) {
             return Err(not_found(format!("Event bus {other} does not exist.")));
         }
-        let stack = self.stacks.iter().find(|stack| stack.names.news_rule == name);
+        let stack = self.stacks.iter().find(|stack| stack.names.marketplace_events_rule == name);
         let found = stack.and_then(|stack| Some((stack.as_ref(), stack.wiring().rule?)));
         found.ok_or_else(|| not_found(format!("Rule {name} does not exist on EventBus {BUS}.")))
     }

@@ -40,8 +40,9 @@ impl Stacks {
                 return Err(ServiceError::modelled("InvalidParameterValueException", 400, message));
             }
         }
-        let anew = matches!(payload, Document::Map(members) if members.get("anew") == Some(&Document::Bool(true)));
-        let report = stack.run_reconciliation(anew).await.map(|report| serde_json::to_vec(&report));
+        let restart =
+            matches!(payload, Document::Map(members) if members.get("restart") == Some(&Document::Bool(true)));
+        let report = stack.run_reconciliation(restart).await.map(|report| serde_json::to_vec(&report));
         Ok(match report {
             Some(Ok(report)) => {
                 Invoked::Answered(read_json(&report).map_err(|_| ServiceError::internal(Service::Lambda))?)

@@ -13,9 +13,9 @@ use crate::queue::uuid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployedNames {
     /// The rule that delivers AWS's events, on the default bus.
-    pub news_rule: String,
+    pub marketplace_events_rule: String,
     /// The ARN of the queue to which the rule delivers them.
-    pub news_queue: String,
+    pub marketplace_events_queue: String,
     /// The names of the schedules.
     pub schedules: BTreeMap<Schedule, String>,
     /// The URLs of the queues of dead letters.
@@ -39,8 +39,8 @@ impl DeployedNames {
             .flat_map(topics)
             .map(|topic| (topic_name(&topic).to_owned(), format!("{topic}:{}", uuid())));
         Self {
-            news_rule: format!("{stack}-news"),
-            news_queue: format!("arn:aws:sqs:us-east-1:{account}:{stack}-news"),
+            marketplace_events_rule: format!("{stack}-news"),
+            marketplace_events_queue: format!("arn:aws:sqs:us-east-1:{account}:{stack}-news"),
             schedules: Schedule::ALL.map(|of| (of, format!("{stack}-{}", of.name()))).into(),
             dead_letters: DeadLetters::ALL.map(|of| (of, dead_letters(of))).into(),
             alarms: template::alarms().map(str::to_owned).collect(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::EndReason;
-use crate::agreement::{Advisory, AgreementStatus, ObservedStatus, Standing, standing_of};
+use crate::agreement::{Advisory, AgreementStatus, ObservedStatus, ReportedStatus, effective_status};
 use crate::ids::{AgreementId, LicenseId};
 
 /// An event of AWS about one license, or an observation.
@@ -39,7 +39,7 @@ impl LicenseEvent {
     pub fn agreement(&self) -> Option<&AgreementId> {
         match self {
             Self::Updated(agreement_ref) | Self::Deprovisioned(agreement_ref) => Some(&agreement_ref.agreement),
-            Self::ObservedInForce(seen) => seen.agreement.as_ref(),
+            Self::ObservedInForce(observed) => observed.agreement.as_ref(),
             Self::Subscribed { .. } | Self::SubscribeFailed(_) | Self::Unsubscribing(_) | Self::Unsubscribed(_) => None,
         }
     }
@@ -91,17 +91,17 @@ pub struct EventHistory {
     pub succeeded: Option<Succession>,
     /// The observation that AWS showed it in force, if no event had reported that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<ObservedInForce>,
+    pub observed: Option<ObservedInForce>,
     /// The time at which it was first observed in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_seen: Option<Timestamp>,
+    pub first_observed: Option<Timestamp>,
     /// The advisories of AWS about the buyer's account, by agreement. They change no state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub advisories: BTreeMap<AgreementId, Advisory>,
 }
 
 impl EventHistory {
-    pub(super) fn keep_first(&mut self, at: Timestamp) {
+    pub(super) fn set_first_active(&mut self, at: Timestamp) {
         self.first_active = Some(self.first_active.map_or(at, |first| first.min(at)));
     }
 }
@@ -147,28 +147,29 @@ pub struct AgreementHistory {
     pub agreement: AgreementId,
     /// The status after its newest event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standing: Option<Standing>,
+    pub reported: Option<ReportedStatus>,
     /// The newest status that AWS showed and its events did not report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<ObservedStatus>,
+    pub observed: Option<ObservedStatus>,
 }
 
 impl AgreementHistory {
     /// Returns the status that counts for the agreement, and the time since which it has that status.
-    pub fn standing(&self) -> Option<(AgreementStatus, Timestamp)> {
-        standing_of(self.standing.as_ref(), self.seen.as_ref())
+    pub fn effective_status(&self) -> Option<(AgreementStatus, Timestamp)> {
+        effective_status(self.reported.as_ref(), self.observed.as_ref())
     }
 
-    /// Returns the reason and the time of the agreement's ending, if it is one that lasts; `None` otherwise.
+    /// Returns the reason and the time of the agreement's ending, if no activating event lifts it; `None` otherwise.
     ///
     /// The event of an ending has the exact time and takes precedence. If a later activating event lifted that ending,
     /// and AWS showed the agreement as ended even after that, the observation counts: an event of an ending never
     /// reopens a license.
-    pub(super) fn ending(&self, lasts: impl Fn(Timestamp) -> bool) -> Option<(EndReason, Timestamp)> {
-        let (status, at) = self.standing()?;
+    pub(super) fn ending(&self, is_not_lifted: impl Fn(Timestamp) -> bool) -> Option<(EndReason, Timestamp)> {
+        let (status, at) = self.effective_status()?;
         let reason = status.end_reason()?;
-        let observed = || self.seen.as_ref().and_then(|seen| Some((seen.status.end_reason()?, seen.at)));
-        Some((reason, at)).filter(|_| lasts(at)).or_else(observed).filter(|(_, at)| lasts(*at))
+        let observed =
+            || self.observed.as_ref().and_then(|observed| Some((observed.status.end_reason()?, observed.at)));
+        Some((reason, at)).filter(|_| is_not_lifted(at)).or_else(observed).filter(|(_, at)| is_not_lifted(*at))
     }
 }
 
@@ -190,13 +191,13 @@ pub struct Succession {
 impl ObservedInForce {
     /// Returns the observation of the later agreement; of the same agreement, the earlier observation.
     pub(super) fn or_newer(self, other: Self) -> Self {
-        let of = |seen: &Self| (seen.starts_at, seen.agreement.clone(), Reverse(seen.at));
+        let of = |observed: &Self| (observed.starts_at, observed.agreement.clone(), Reverse(observed.at));
         if of(&self) < of(&other) { other } else { self }
     }
 }
 
 /// Keeps the given value, if it is newer than the known one.
-pub(super) fn keep_newest<T: Ord>(known: &mut Option<T>, given: T) {
+pub(super) fn set_newest<T: Ord>(known: &mut Option<T>, given: T) {
     if known.as_ref().is_none_or(|known| *known < given) {
         *known = Some(given);
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{INTAKE_HAS_SEEN, License};
+use super::{INTAKE_PROPAGATION_TIME, License};
 use crate::ids::{AccountId, AgreementId, LicenseArn};
 use crate::time::UsageHour;
 
@@ -25,7 +25,7 @@ pub struct Moving {
     /// is made. The customer key has ended too then. A time that AWS shows is later than the end; the event corrects
     /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_at: Option<Timestamp>,
+    pub agreement_ended_at: Option<Timestamp>,
     /// The time at which the move was made; `None` until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
@@ -62,7 +62,7 @@ pub enum Key {
     /// The license, unless the usage is known under the customer key already.
     LicenseUnlessKnown,
     /// No key for now: a write under the other key may still be under way.
-    NotNow,
+    Wait,
 }
 
 impl Moving {
@@ -91,9 +91,9 @@ impl Moving {
     /// A cancelled move and a return are not planned. While an instance that does not know of them may still accept
     /// usage under the license, such usage has to wait.
     pub fn key_of(&self, time: Timestamp, now: Timestamp) -> Key {
-        let back_since = |noted: Timestamp| match noted + INTAKE_HAS_SEEN {
-            seen if now < seen => Key::NotNow,
-            seen if time < seen => Key::CustomerUnlessKnown,
+        let back_since = |noted: Timestamp| match noted + INTAKE_PROPAGATION_TIME {
+            propagated if now < propagated => Key::Wait,
+            propagated if time < propagated => Key::CustomerUnlessKnown,
             _ => Key::Customer,
         };
         if let Some(cancelled) = self.cancelled_at {
@@ -105,7 +105,7 @@ impl Moving {
         } else if now < self.at.start() || now < UsageHour::of(time).open_until() {
             Key::Customer
         } else if now < self.due_at() {
-            Key::NotNow
+            Key::Wait
         } else {
             Key::LicenseUnlessKnown
         }
@@ -122,7 +122,7 @@ impl License {
     }
 
     /// Cancels a planned move of a buyer who left before its hour.
-    pub(super) fn cancel_move_of_one_who_left(&mut self, now: Timestamp) {
+    pub(super) fn cancel_move_of_ended_license(&mut self, now: Timestamp) {
         let usage_until = self.usage_until();
         if let Some(moving) = self.moving.as_mut().filter(|moving| moving.is_planned())
             && usage_until.is_some_and(|until| until < moving.at.start())
@@ -146,7 +146,7 @@ mod tests {
             agreement: "agmt-1".parse().unwrap(),
             account: "111122223333".parse().unwrap(),
             at: UsageHour::of(at("10:00:00")),
-            left_at: None,
+            agreement_ended_at: None,
             done_at: None,
             cancelled_at: None,
             returned: None,
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(before.key_of(at("09:39:00"), at("09:41:00")), Key::Customer, "nothing went by the license yet");
         assert_eq!(before.key_of(at("10:05:00"), at("10:06:00")), Key::Customer);
         let after = Moving { cancelled_at: Some(at("10:11:00")), ..moving() };
-        assert_eq!(after.key_of(at("10:09:00"), at("10:12:00")), Key::NotNow);
+        assert_eq!(after.key_of(at("10:09:00"), at("10:12:00")), Key::Wait);
         assert_eq!(after.key_of(at("10:09:00"), at("10:14:00")), Key::CustomerUnlessKnown);
         assert_eq!(after.key_of(at("10:14:00"), at("10:15:00")), Key::Customer);
     }
@@ -170,7 +170,7 @@ mod tests {
         let returned = Some(Return { at: at("12:12:00"), noted_at: at("12:20:00"), metered_from });
         let moving = Moving { done_at: Some(at("10:11:00")), returned, ..moving() };
         assert_eq!(moving.key_of(at("12:11:59"), at("12:21:00")), Key::License, "from before they subscribed again");
-        assert_eq!(moving.key_of(at("12:15:00"), at("12:21:00")), Key::NotNow);
+        assert_eq!(moving.key_of(at("12:15:00"), at("12:21:00")), Key::Wait);
         assert_eq!(moving.key_of(at("12:15:00"), at("12:23:00")), Key::CustomerUnlessKnown);
         assert_eq!(moving.key_of(at("12:23:00"), at("12:24:00")), Key::Customer);
     }

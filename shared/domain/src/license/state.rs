@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{EndReason, FINAL_REPORTING, INTAKE_HAS_SEEN, License, State};
+use super::{EndReason, FINAL_REPORTING_PERIOD, INTAKE_PROPAGATION_TIME, License, State};
 use crate::notification::OutboundEventKind;
 use crate::time::UsageHour;
 
@@ -15,12 +15,12 @@ impl License {
     /// `Ended`. A failed payment matters only to a license that was never active.
     pub fn state_at(&self, now: Timestamp) -> State {
         let endings = self.endings();
-        let telling = endings.iter().max_by_key(|ending| precedence(ending.reason));
-        match (self.active_since(), self.usage_until(), telling) {
+        let deciding = endings.iter().max_by_key(|ending| precedence(ending.reason));
+        match (self.active_since(), self.usage_until(), deciding) {
             (active_since, Some(usage_until), Some(ending)) => {
                 let closed = active_since.is_none()
                     || endings.iter().any(|ending| ending.closes)
-                    || now.duration_since(usage_until) >= FINAL_REPORTING;
+                    || now.duration_since(usage_until) >= FINAL_REPORTING_PERIOD;
                 if closed { State::Ended { reason: ending.reason } } else { State::Ending { usage_until } }
             }
             (Some(_), _, _) => State::Active,
@@ -53,8 +53,8 @@ impl License {
     pub fn active_since(&self) -> Option<Timestamp> {
         let activated = self.history.updated.as_ref().map(|agreement_ref| agreement_ref.stamp.at);
         let activated = activated.max(self.history.subscribed.as_ref().map(|stamp| stamp.at));
-        match self.seen_in_force() {
-            Some(seen) => Some(activated.and(seen.starts_at).unwrap_or(seen.at)),
+        match self.observed_in_force() {
+            Some(observed) => Some(activated.and(observed.starts_at).unwrap_or(observed.at)),
             None => activated,
         }
     }
@@ -62,8 +62,8 @@ impl License {
     /// Returns the time before which endings are lifted: that of the newest activating event, or the start of the
     /// agreement by which the license was observed in force.
     pub fn endings_lifted_before(&self) -> Option<Timestamp> {
-        match self.seen_in_force() {
-            Some(seen) => seen.starts_at,
+        match self.observed_in_force() {
+            Some(observed) => observed.starts_at,
             None => self.active_since(),
         }
     }
@@ -75,12 +75,12 @@ impl License {
         let succeeded = self.history.succeeded.as_ref();
         let succeeded = succeeded.filter(|succession| succession.from.as_ref() == self.agreement());
         let succeeded = succeeded.map(|succession| Ending::revoking(succession.at, EndReason::Succeeded));
-        self.endings_of_its_own().into_iter().chain(succeeded).collect()
+        self.own_endings().into_iter().chain(succeeded).collect()
     }
 
     /// Returns the moment from which AWS accepts no more of its usage; `None` if it has not ended.
     pub fn final_hour_ends(&self) -> Option<Timestamp> {
-        self.usage_until().map(|until| until.checked_add(FINAL_REPORTING).unwrap_or(until))
+        self.usage_until().map(|until| until.checked_add(FINAL_REPORTING_PERIOD).unwrap_or(until))
     }
 
     /// Returns the moment at which the agreement that the license follows ended; `None` if it has not.
@@ -90,28 +90,31 @@ impl License {
 
     fn agreement_ending(&self) -> Option<(EndReason, Timestamp)> {
         let known = self.history.agreement.as_ref().filter(|known| Some(&known.agreement) == self.agreement())?;
-        known.ending(|at| self.lasts(at))
+        known.ending(|at| self.is_not_lifted(at))
     }
 
     /// Returns `true` if no activating event lifts an ending at that moment.
-    fn lasts(&self, ending: Timestamp) -> bool {
+    fn is_not_lifted(&self, ending: Timestamp) -> bool {
         Some(ending) >= self.endings_lifted_before()
     }
 
     /// Returns every ending of the license itself that the newest activating event did not lift.
     ///
     /// The end of an agreement that the license no longer follows does not count.
-    fn endings_of_its_own(&self) -> Vec<Ending> {
+    fn own_endings(&self) -> Vec<Ending> {
         let history = &self.history;
         let deprovisioned = self.agreement().and_then(|current| history.deprovisioned.get(current));
         let all = [
             deprovisioned.map(|stamp| Ending::revoking(stamp.at, EndReason::Deprovisioned)),
             self.agreement_ending().map(|(reason, at)| Ending::announced(at, reason)),
-            self.moving.as_ref().and_then(|it| it.left_at).map(|at| Ending::announced(at, EndReason::Unsubscribed)),
+            self.moving
+                .as_ref()
+                .and_then(|it| it.agreement_ended_at)
+                .map(|at| Ending::announced(at, EndReason::Unsubscribed)),
             history.unsubscribing.as_ref().map(|stamp| Ending::announced(stamp.at, EndReason::Unsubscribed)),
             history.unsubscribed.as_ref().map(|stamp| Ending::closing(stamp.at, EndReason::Unsubscribed)),
         ];
-        all.into_iter().flatten().filter(|ending| self.lasts(ending.at)).collect()
+        all.into_iter().flatten().filter(|ending| self.is_not_lifted(ending.at)).collect()
     }
 
     /// Returns the newest moment from `since` on at which the buyer of a legacy product unsubscribed, even if the buyer
@@ -123,8 +126,8 @@ impl License {
 
     /// Returns the moment at which the license ended by itself, whichever license took over from it; `None` if it has
     /// not.
-    pub fn ended_by_itself_at(&self) -> Option<Timestamp> {
-        self.endings_of_its_own().iter().map(|ending| ending.at).min()
+    pub fn own_end_at(&self) -> Option<Timestamp> {
+        self.own_endings().iter().map(|ending| ending.at).min()
     }
 }
 
@@ -134,14 +137,14 @@ impl License {
 /// not ended any more, the flush is cancelled and the seal stays.
 pub fn transition(before: Option<&License>, after: &mut License, now: Timestamp) -> Vec<OutboundEventKind> {
     after.state = after.state_at(now);
-    after.cancel_move_of_one_who_left(now);
+    after.cancel_move_of_ended_license(now);
     let state_before = before.map_or(State::Pending, |license| license.state.clone());
     match (&state_before, &after.state) {
         (State::Ending { .. } | State::Ended { .. }, State::Ending { .. } | State::Ended { .. }) => {}
         (_, State::Ending { .. } | State::Ended { .. }) => {
             after.sealed_through = after.sealed_through.max(after.usage_until().map(UsageHour::of));
             after.sealed_at = Some(now);
-            after.flush_at = now.checked_add(INTAKE_HAS_SEEN).ok();
+            after.flush_at = now.checked_add(INTAKE_PROPAGATION_TIME).ok();
         }
         (State::Ending { .. } | State::Ended { .. }, State::Pending | State::Failed | State::Active) => {
             // Its flush may have summed the hours up to this one.

@@ -11,7 +11,7 @@ use super::problem::Step::{Field, Item};
 use crate::ids::{AccountId, DimensionKey};
 
 /// The most decimals of a price.
-const MOST_DECIMALS: u32 = 8;
+const MAX_DECIMAL_PLACES: u32 = 8;
 
 /// The contract lengths that a price can be for, in months.
 const CONTRACTS: [u8; 4] = [1, 12, 24, 36];
@@ -145,8 +145,8 @@ impl Price {
             }
             Some(_) | None => {}
         }
-        let is_odd = self.usd.is_sign_negative() || self.usd.normalize().scale() > MOST_DECIMALS;
-        is_odd.then(|| format!("the price of `{key}` must be 0 or more, with at most {MOST_DECIMALS} decimals"))
+        let is_odd = self.usd.is_sign_negative() || self.usd.normalize().scale() > MAX_DECIMAL_PLACES;
+        is_odd.then(|| format!("the price of `{key}` must be 0 or more, with at most {MAX_DECIMAL_PLACES} decimals"))
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_would_not_take_is_told_with_its_line() {
+    fn what_aws_would_refuse_is_reported_with_its_line() {
         let long = "a".repeat(1001);
         for (from, to, expected) in [
             ("short_description = \"", format!("short_description = \"{long}"), "must have 1 to 1000 characters"),

@@ -12,10 +12,10 @@ use super::problem::Step::{Field, Item};
 use crate::language::LocalizedText;
 
 /// The most fields that a listing may add to the form.
-const MOST_FIELDS: usize = 10;
+const MAX_FIELDS: usize = 10;
 
 /// The most characters of an answer to a text field, unless the field sets fewer.
-const LONGEST_ANSWER: usize = 200;
+const MAX_ANSWER_CHARS: usize = 200;
 
 /// The colours behind and on top of accents: the page's white, and the dark scheme's card and button text.
 const WHITE: Colour = Colour([0xff, 0xff, 0xff]);
@@ -23,7 +23,7 @@ const DARK_CARD: Colour = Colour([0x1a, 0x20, 0x29]);
 const DARK_ON_ACCENT: Colour = Colour([0x0c, 0x1a, 0x2b]);
 
 /// The least contrast ratio of text (WCAG 2.2, success criterion 1.4.3).
-const LEAST_CONTRAST: f64 = 4.5;
+const MIN_CONTRAST: f64 = 4.5;
 
 /// The appearance of a listing's registration page, and its additional fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub struct ExtraField {
     pub required: bool,
     /// The most characters of the answer, for a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub longest: Option<usize>,
+    pub max_length: Option<usize>,
     /// The choices, for a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
@@ -98,7 +98,7 @@ pub struct Choice {
 
 /// A problem with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WrongAnswer {
+pub enum InvalidAnswer {
     /// The answer is required and missing.
     Missing,
     /// It has more characters than this limit.
@@ -117,7 +117,7 @@ impl Page {
             let least = others.iter().map(|other| accent.contrast(*other)).fold(f64::INFINITY, f64::min);
             let what =
                 format!("`page.{name}` cannot be read: its contrast is {least:.2} to 1, and at least 4.5 is needed");
-            (least < LEAST_CONTRAST).then(|| Problem::of(name, what))
+            (least < MIN_CONTRAST).then(|| Problem::of(name, what))
         };
         Problem::of_https("page", [("logo", self.logo.as_ref())])
             .or_else(|| unreadable("accent", self.accent, &[WHITE]))
@@ -126,9 +126,9 @@ impl Page {
     }
 
     fn problem_of_fields(&self) -> Option<Problem> {
-        if self.fields.len() > MOST_FIELDS {
-            let what = format!("`page.fields` has {} fields; at most {MOST_FIELDS} may be asked", self.fields.len());
-            return Some(Problem::at([Field("fields"), Item(MOST_FIELDS)], what));
+        if self.fields.len() > MAX_FIELDS {
+            let what = format!("`page.fields` has {} fields; at most {MAX_FIELDS} may be asked", self.fields.len());
+            return Some(Problem::at([Field("fields"), Item(MAX_FIELDS)], what));
         }
         let mut keys = BTreeSet::new();
         self.fields.iter().enumerate().find_map(|(number, field)| {
@@ -165,15 +165,15 @@ impl fmt::Display for Colour {
 /// A text that is not a [`Colour`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a colour must be written like #0b5cad")]
-pub struct BadColour;
+pub struct InvalidColour;
 
 impl FromStr for Colour {
-    type Err = BadColour;
+    type Err = InvalidColour;
 
-    fn from_str(text: &str) -> Result<Self, BadColour> {
-        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(BadColour)?;
+    fn from_str(text: &str) -> Result<Self, InvalidColour> {
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(InvalidColour)?;
         let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let number = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex).ok_or(BadColour)?;
+        let number = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex).ok_or(InvalidColour)?;
         let [_, red, green, blue] = number.to_be_bytes();
         Ok(Self([red, green, blue]))
     }
@@ -181,16 +181,16 @@ impl FromStr for Colour {
 
 impl Choice {
     /// Returns `true` if a form returns the value unchanged.
-    fn can_be_answered(&self) -> bool {
+    fn is_valid(&self) -> bool {
         let value = self.value.as_str();
         (1..=100).contains(&value.chars().count()) && value.trim() == value && !value.chars().any(char::is_control)
     }
 }
 
 impl TryFrom<String> for Colour {
-    type Error = BadColour;
+    type Error = InvalidColour;
 
-    fn try_from(text: String) -> Result<Self, BadColour> {
+    fn try_from(text: String) -> Result<Self, InvalidColour> {
         text.parse()
     }
 }
@@ -207,24 +207,26 @@ impl ExtraField {
     /// # Errors
     ///
     /// Fails with the problem when the answer is not valid.
-    pub fn judge(&self, answer: &str) -> Result<(), WrongAnswer> {
+    pub fn judge(&self, answer: &str) -> Result<(), InvalidAnswer> {
         if answer.is_empty() {
-            return if self.required { Err(WrongAnswer::Missing) } else { Ok(()) };
+            return if self.required { Err(InvalidAnswer::Missing) } else { Ok(()) };
         }
         match self.kind {
-            FieldKind::Text if answer.chars().any(char::is_control) => Err(WrongAnswer::Characters),
-            FieldKind::Text if answer.chars().count() > self.longest() => Err(WrongAnswer::TooLong(self.longest())),
-            FieldKind::Choice if !self.choices.iter().any(|choice| choice.value == answer) => {
-                Err(WrongAnswer::NoChoice)
+            FieldKind::Text if answer.chars().any(char::is_control) => Err(InvalidAnswer::Characters),
+            FieldKind::Text if answer.chars().count() > self.max_length() => {
+                Err(InvalidAnswer::TooLong(self.max_length()))
             }
-            FieldKind::Consent if answer != "yes" => Err(WrongAnswer::NoChoice),
+            FieldKind::Choice if !self.choices.iter().any(|choice| choice.value == answer) => {
+                Err(InvalidAnswer::NoChoice)
+            }
+            FieldKind::Consent if answer != "yes" => Err(InvalidAnswer::NoChoice),
             FieldKind::Text | FieldKind::Choice | FieldKind::Consent => Ok(()),
         }
     }
 
     /// Returns the most characters of an answer.
-    pub fn longest(&self) -> usize {
-        self.longest.unwrap_or(LONGEST_ANSWER)
+    pub fn max_length(&self) -> usize {
+        self.max_length.unwrap_or(MAX_ANSWER_CHARS)
     }
 
     fn problem(&self) -> Option<Problem> {
@@ -238,9 +240,9 @@ impl ExtraField {
         let (is_text, is_choice) = (self.kind == FieldKind::Text, self.kind == FieldKind::Choice);
         if !self.label.is_complete() {
             Some(Problem::of("label", format!("field `{key}` needs its texts in English and Japanese")))
-        } else if self.longest.is_some_and(|longest| !is_text || !(1..=LONGEST_ANSWER).contains(&longest)) {
-            let what = format!("`longest` of field `{key}` must be 1 to {LONGEST_ANSWER}, and only a text has it");
-            Some(Problem::of("longest", what))
+        } else if self.max_length.is_some_and(|max_length| !is_text || !(1..=MAX_ANSWER_CHARS).contains(&max_length)) {
+            let what = format!("`max_length` of field `{key}` must be 1 to {MAX_ANSWER_CHARS}, and only a text has it");
+            Some(Problem::of("max_length", what))
         } else if is_choice == self.choices.is_empty() {
             Some(Problem::of("choices", format!("field `{key}` must be a choice with its `choices`, or neither")))
         } else if self.document.as_ref().is_some_and(|url| self.kind != FieldKind::Consent || url.scheme() != "https") {
@@ -257,7 +259,7 @@ impl ExtraField {
         self.choices.iter().enumerate().find_map(|(number, choice)| {
             let what = if !choice.label.is_complete() {
                 format!("field `{key}` needs its texts in English and Japanese")
-            } else if !choice.can_be_answered() {
+            } else if !choice.is_valid() {
                 format!("each choice of field `{key}` needs a value of 1 to 100 characters, without blanks around it")
             } else if !values.insert(&choice.value) {
                 format!("two choices of field `{key}` have the same value")
@@ -296,7 +298,7 @@ mod tests {
             assert_eq!(text.parse::<Colour>().unwrap().to_string(), text);
         }
         for bad in ["", "0b5cad", "#0b5ca", "#0b5cadf", "#0b5cag", "#+b5cad", "red", "#é0000"] {
-            assert_eq!(bad.parse::<Colour>(), Err(BadColour), "{bad}");
+            assert_eq!(bad.parse::<Colour>(), Err(InvalidColour), "{bad}");
         }
     }
 
@@ -324,7 +326,7 @@ mod tests {
             (field("").repeat(2), "described twice"),
             (field("").replace("team", "Team"), "must be 1 to 40 small letters"),
             (field("").replace("部署", " "), "in English and Japanese"),
-            (field("longest = 201"), "must be 1 to 200"),
+            (field("max_length = 201"), "must be 1 to 200"),
             (field("kind = \"consent\"\nlongest = 20"), "only a text has it"),
             (field("kind = \"choice\""), "a choice with its `choices`"),
             (
@@ -348,12 +350,12 @@ mod tests {
         let label =
             LocalizedText::new([(Language::English, "Team".to_owned()), (Language::Japanese, "部署".to_owned())]);
         let choices = vec![Choice { value: "a".to_owned(), label: label.clone() }];
-        let field = |kind, choices, longest| ExtraField {
+        let field = |kind, choices, max_length| ExtraField {
             key: "team".to_owned(),
             kind,
             label: label.clone(),
             required: true,
-            longest,
+            max_length,
             choices,
             document: None,
         };
@@ -362,14 +364,14 @@ mod tests {
         let consent = field(FieldKind::Consent, Vec::new(), None);
         for (field, answer, expected) in [
             (&text, "あいう", Ok(())),
-            (&text, "", Err(WrongAnswer::Missing)),
-            (&text, "あいうえ", Err(WrongAnswer::TooLong(3))),
-            (&text, "a\nb", Err(WrongAnswer::Characters)),
+            (&text, "", Err(InvalidAnswer::Missing)),
+            (&text, "あいうえ", Err(InvalidAnswer::TooLong(3))),
+            (&text, "a\nb", Err(InvalidAnswer::Characters)),
             (&choice, "a", Ok(())),
-            (&choice, "b", Err(WrongAnswer::NoChoice)),
+            (&choice, "b", Err(InvalidAnswer::NoChoice)),
             (&consent, "yes", Ok(())),
-            (&consent, "", Err(WrongAnswer::Missing)),
-            (&consent, "on", Err(WrongAnswer::NoChoice)),
+            (&consent, "", Err(InvalidAnswer::Missing)),
+            (&consent, "on", Err(InvalidAnswer::NoChoice)),
         ] {
             assert_eq!(field.judge(answer), expected, "{answer:?}");
         }

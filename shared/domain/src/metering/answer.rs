@@ -64,7 +64,7 @@ pub enum Outcome {
     /// The record is decided.
     Final(RecordState),
     /// The same record is sent again later.
-    Again {
+    Retry {
         /// `true` if AWS may have booked this attempt.
         unanswered: bool,
     },
@@ -86,9 +86,9 @@ pub fn read_status(record: &HourlyRecord, status: &Status, open: bool) -> Outcom
             Outcome::Final(RecordState::Accepted { metering_record_id: None, by: AcceptedBy::Duplicate })
         }
         Status::Duplicate => Outcome::Final(RecordState::Conflict),
-        Status::NotSubscribed if open => Outcome::Again { unanswered: false },
+        Status::NotSubscribed if open => Outcome::Retry { unanswered: false },
         Status::NotSubscribed => Outcome::Final(ended(record, "CustomerNotSubscribed")),
-        Status::Unprocessed => Outcome::Again { unanswered: false },
+        Status::Unprocessed => Outcome::Retry { unanswered: false },
     }
 }
 
@@ -116,5 +116,5 @@ pub fn next_attempt(record: &HourlyRecord, now: Timestamp) -> Timestamp {
     let minutes = i64::from(record.attempts).clamp(1, 15);
     let wait = if record.is_urgent(now) { minutes.min(3) } else { minutes };
     let wanted = now.checked_add(SignedDuration::from_mins(wait)).unwrap_or(Timestamp::MAX);
-    record.tried_again_at(wanted, now)
+    record.retry_at(wanted, now)
 }

@@ -1,6 +1,6 @@
 //! The packing of records into calls.
 
-use super::{BATCH, HourlyRecord, LARGEST_CALL};
+use super::{HourlyRecord, MAX_BATCH_RECORDS, MAX_CALL_BYTES};
 
 /// Packs records into calls, in their order: at most 25 records a call, below 1 MB, of one product and one style.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ struct OpenCall {
 }
 
 impl OpenCall {
-    fn takes(&self, record: &HourlyRecord) -> bool {
+    fn fits(&self, record: &HourlyRecord) -> bool {
         self.records.first().is_some_and(|first| {
             let same_style = first.buyer.as_ref().zip(record.buyer.as_ref()).is_some_and(|(a, b)| a.is_of_style(b));
             first.product == record.product && same_style
@@ -30,18 +30,18 @@ impl Packer {
     pub fn add(&mut self, record: HourlyRecord) -> Option<Vec<HourlyRecord>> {
         record.buyer.as_ref()?;
         let size = record.wire_size();
-        let place = self.open.iter().position(|call| call.takes(&record));
+        let place = self.open.iter().position(|call| call.fits(&record));
         let Some(call) = place.and_then(|place| self.open.get_mut(place)) else {
             self.open.push(OpenCall { size, records: vec![record] });
             return None;
         };
-        if call.size + size >= LARGEST_CALL {
+        if call.size + size >= MAX_CALL_BYTES {
             call.size = size;
             return Some(std::mem::replace(&mut call.records, vec![record]));
         }
         call.size += size;
         call.records.push(record);
-        if call.records.len() < BATCH { None } else { place.map(|place| self.open.remove(place).records) }
+        if call.records.len() < MAX_BATCH_RECORDS { None } else { place.map(|place| self.open.remove(place).records) }
     }
 
     /// Returns the calls that are not full, when there is nothing more to pack.

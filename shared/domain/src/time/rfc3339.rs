@@ -14,11 +14,11 @@ pub struct Rfc3339(pub Timestamp);
 
 /// The error of a text that is no such time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a time as RFC 3339 writes it, with seconds and `Z` or an offset: 2026-11-10T09:20:00Z")]
+#[error("must be a time of RFC 3339, with seconds and `Z` or an offset: 2026-11-10T09:20:00Z")]
 pub struct InvalidTime;
 
 /// The most digits of a fraction that a [`Timestamp`] holds.
-const LONGEST_FRACTION: usize = 9;
+const MAX_FRACTION_DIGITS: usize = 9;
 
 impl FromStr for Rfc3339 {
     type Err = InvalidTime;
@@ -35,7 +35,7 @@ impl FromStr for Rfc3339 {
         if !fits(date_time, "0000-00-00T00:00:00") || !is_offset {
             return Err(InvalidTime);
         }
-        let fraction = fraction.get(..LONGEST_FRACTION).unwrap_or(fraction);
+        let fraction = fraction.get(..MAX_FRACTION_DIGITS).unwrap_or(fraction);
         let point = if fraction.is_empty() { "" } else { "." };
         let read = format!("{date_time}{point}{fraction}{offset}").to_ascii_uppercase().parse();
         read.map(Self).map_err(|_| InvalidTime)

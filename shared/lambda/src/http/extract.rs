@@ -16,7 +16,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::gateway::context;
-use super::{BODY_BYTES_MAX, Problem};
+use super::{MAX_BODY_BYTES, Problem};
 
 /// The query's parameters: those of `T`, each once at most, and no other, where `T` denies unknown fields.
 #[derive(Debug, Clone, Copy)]
@@ -141,11 +141,11 @@ impl<S: Send + Sync> FromRequest<S> for Csv {
 /// The reason why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The body is longer than [`BODY_BYTES_MAX`].
-    #[error("the body is larger than 1 MiB, which is {BODY_BYTES_MAX} bytes")]
+    /// The body is longer than [`MAX_BODY_BYTES`].
+    #[error("the body is larger than 1 MiB, which is {MAX_BODY_BYTES} bytes")]
     TooLarge,
     /// The body breaks off.
-    #[error("the body breaks off")]
+    #[error("the body is incomplete")]
     Incomplete,
     /// The body is not UTF-8.
     #[error("the body is not UTF-8 text")]
@@ -206,9 +206,9 @@ impl TextBody {
         // serde would also read an object from a list of its members.
         let object = document.map(|document| if document.is_array() { serde_json::Value::Null } else { document });
         object.and_then(serde_json::from_value).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+            Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body does not have the documented form.")
                 .detail(error.to_string())
-                .action("Mend the body as the detail says and send it again.")
+                .action("Correct the body as the detail says, and send it again.")
         })
     }
 

@@ -45,13 +45,13 @@ const NOT_IN_PATH: AsciiSet = NON_ALPHANUMERIC
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEvent {
     /// The body claims to be base64 and is not.
-    #[error("the body is not the base64 that it is said to be")]
+    #[error("the body is declared as base64 and is not")]
     BodyNotBase64,
     /// A segment of the path is `.` or `..`, which would name another path.
     #[error("a segment of the path is `.` or `..`")]
     PathNotNormal,
     /// The host, the protocol or the query does not belong in a URL.
-    #[error("the host, the protocol or the query is not one of a URL")]
+    #[error("the host, the protocol or the query cannot be part of a URL")]
     UrlInvalid,
 }
 
@@ -81,7 +81,7 @@ pub async fn answer_api(routes: &Router, event: ApiGatewayV2httpRequest) -> ApiG
         Err(invalid) => response(no_store(Problem::from(invalid).into_response()).await).await,
     };
     // Not the path: the caller may have put anything there.
-    tracing::info!(method = method.as_str(), status = answer.status_code, counter = "api", "answered");
+    tracing::info!(method = method.as_str(), status = answer.status_code, counter = "api", "Answered a request");
     answer
 }
 

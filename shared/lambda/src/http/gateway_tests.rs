@@ -115,7 +115,7 @@ async fn a_body_is_read_plain_and_in_base64() {
     assert_eq!(answered(sent("é".to_owned(), false)).await, (200, json!("é")));
     assert_eq!(answered(sent(STANDARD.encode("é"), true)).await, (200, json!("é")));
     assert_eq!(answered(sent(STANDARD.encode([0xff]), true)).await, (200, json!("the body is not UTF-8 text")));
-    let largest = "a".repeat(crate::http::BODY_BYTES_MAX);
+    let largest = "a".repeat(crate::http::MAX_BODY_BYTES);
     for (text, expected) in [(largest.clone(), 200), (largest + "a", 413)] {
         assert_eq!(answered(sent(STANDARD.encode(&text), true)).await.0, expected);
         assert_eq!(answered(sent(text, false)).await.0, expected);
@@ -149,7 +149,7 @@ async fn a_problem_is_a_document_with_code_and_action() {
     let Some(Body::Text(text)) = answer.body else { panic!("{:?}", answer.body) };
     let expected = json!({
         "type": "urn:stallkeeper:problem:parameter_invalid",
-        "title": "A parameter is not what it must be.",
+        "title": "A parameter is invalid.",
         "status": 400,
         "code": "parameter_invalid",
         "detail": "number: number too large to fit in target type",

@@ -1,12 +1,12 @@
-//! What the caller would rather have: the weights of `Accept` and `Accept-Language` (RFC 9110, 12.4 and 12.5).
+//! Content negotiation: the weights of `Accept` and `Accept-Language` (RFC 9110, 12.4 and 12.5).
 
 use std::cmp::Reverse;
 
 use domain::language::Language;
 
-/// The language that is preferred among those that the pages are written in; English if none is asked for.
+/// Returns the preferred language of the pages; English if none is requested.
 pub fn language(accept_language: &str) -> Language {
-    // By weight; of the same weight, by which is named first; what only `*` allows comes last.
+    // By weight; of the same weight, the first one; a language that only `*` allows comes last.
     let rank = |language: Language| {
         let primary = |range: &str| range.split('-').next().unwrap_or_default().to_ascii_lowercase();
         let ranges = weighted(accept_language).enumerate();
@@ -19,8 +19,8 @@ pub fn language(accept_language: &str) -> Language {
     Language::ALL.iter().copied().rev().max_by_key(|language| rank(*language)).unwrap_or(Language::English)
 }
 
-/// What a range of media types weighs, in thousandths: 0 if it is not wanted. The first of the ranges that is there says
-/// it, so they are given from the narrowest to the widest.
+/// Returns the weight of a media type, in thousandths; 0 if it is not accepted. The first of the ranges that the header
+/// has decides, so `ranges` go from the narrowest to the widest.
 pub fn weight(accept: &str, ranges: &[&str]) -> u16 {
     let of_range = |name: &&str| {
         let same = weighted(accept).filter(|(range, _)| range.eq_ignore_ascii_case(name));
@@ -29,14 +29,14 @@ pub fn weight(accept: &str, ranges: &[&str]) -> u16 {
     ranges.iter().find_map(of_range).unwrap_or(0)
 }
 
-/// Whether JSON is preferred to a page.
+/// Returns `true` if JSON is preferred to a page.
 pub fn prefers_json(accept: &str) -> bool {
     let json = weight(accept, &["application/json"]).max(weight(accept, &["application/problem+json"]));
     let json = if json > 0 { json } else { weight(accept, &["application/*", "*/*"]) };
     json > weight(accept, &["text/html", "text/*", "*/*"])
 }
 
-/// The ranges of such a header with their weights in thousandths; what cannot be read is passed over.
+/// Returns the ranges of such a header with their weights in thousandths. A range that cannot be read is ignored.
 fn weighted(header: &str) -> impl Iterator<Item = (&str, u16)> {
     header.split(',').filter_map(|element| {
         let mut parts = element.split(';').map(str::trim);
@@ -46,7 +46,7 @@ fn weighted(header: &str) -> impl Iterator<Item = (&str, u16)> {
     })
 }
 
-/// A weight as it may be written: 0 to 1 with up to three decimals.
+/// Reads a weight: 0 to 1 with up to three decimals.
 fn thousandths(weight: &str) -> Option<u16> {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {

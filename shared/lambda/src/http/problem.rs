@@ -1,4 +1,4 @@
-//! Problem documents, and the one place that makes them of errors.
+//! Problem documents, and the one place that creates them from errors.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,9 +13,9 @@ use domain::ids::LicenseId;
 use store::StoreError;
 
 /// The longest detail about a parameter, in characters.
-const DETAIL_CHARS_MAX: usize = 300;
+const MAX_DETAIL_CHARS: usize = 300;
 
-/// A problem document (RFC 9457), with a stable code and what to do.
+/// A problem document (RFC 9457), with a stable code and the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
@@ -43,56 +43,56 @@ impl Serialize for Problem {
 }
 
 impl Problem {
-    /// A problem of that code.
+    /// Creates a problem with a code.
     pub fn new(status: StatusCode, code: &'static str, title: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code, title: title.into(), detail: None, action: None, headers: Vec::new() }
     }
 
-    /// What was wrong in this case.
+    /// Adds the reason in this case.
     pub fn detail(mut self, detail: impl fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
         self
     }
 
-    /// What to do about it.
+    /// Adds the next step.
     pub fn action(mut self, action: impl Into<Cow<'static, str>>) -> Self {
         self.action = Some(action.into());
         self
     }
 
-    /// A header that goes with it.
+    /// Adds a header of the answer.
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    /// No handler is at this path.
+    /// Creates the problem of a path without a handler.
     pub fn route_unknown(detail: impl fmt::Display) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "route_unknown", "There is nothing at this path.")
+        Self::new(StatusCode::NOT_FOUND, "route_unknown", "The path does not exist.")
             .detail(detail)
-            .action("Look the path and the method up in the documentation.")
+            .action("Check the path and the method in the API's documentation.")
     }
 
-    /// A parameter of the path or query, or a field, that is not what it must be.
+    /// Creates the problem of an invalid parameter of the path or query, or an invalid field.
     pub fn invalid(what: &str, why: impl fmt::Display) -> Self {
         Self::parameter_invalid(&format_args!("{what}: {why}"))
     }
 
-    /// The same, where the detail names the parameter itself.
+    /// Creates the same problem from a detail that names the parameter itself.
     pub(super) fn parameter_invalid(detail: &dyn fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", "A parameter is not what it must be.")
+        Self::new(StatusCode::BAD_REQUEST, "parameter_invalid", "A parameter is invalid.")
             .detail(beginning(&detail.to_string()))
             .action("Correct the parameter and send the request again.")
     }
 
-    /// Nothing was heard of a license.
+    /// Creates the problem of an unknown license.
     pub fn license_unknown(id: &LicenseId) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "license_unknown", "There is no such license.")
-            .detail(format!("nothing was heard of {id} yet"))
-            .action("Check the id. A license appears when its buyer registers or AWS tells of it.")
+        Self::new(StatusCode::NOT_FOUND, "license_unknown", "The license is unknown.")
+            .detail(format!("no registration and no event of AWS has named {id} yet"))
+            .action("Check the id. A license becomes known when its buyer registers or AWS sends an event about it.")
     }
 
-    /// Something that this stack rests on does not answer.
+    /// Creates the problem of a dependency that does not answer.
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Stallkeeper cannot answer right now.")
             .action("Send the same request again after the time that Retry-After names.")
@@ -109,19 +109,19 @@ impl Problem {
     fn body_too_large(error: BodyError) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
             .detail(error)
-            .action("Send it in several requests of at most 1 MiB each. Nothing of this one was taken in.")
+            .action("Send it in several requests of at most 1 MiB each. Nothing of this request was processed.")
     }
 
     pub(super) fn body_unreadable(error: impl fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body cannot be read.")
             .detail(error)
-            .action("Send UTF-8 of the content type that is asked for.")
+            .action("Send the body as UTF-8, with the content type of the API's documentation.")
     }
 }
 
-/// Returns as much of a text as an answer repeats: what the caller sent may be a part of it.
+/// Returns the beginning of a text, which may contain what the caller sent.
 fn beginning(text: &str) -> &str {
-    text.char_indices().nth(DETAIL_CHARS_MAX).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+    text.char_indices().nth(MAX_DETAIL_CHARS).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
 }
 
 impl IntoResponse for Problem {
@@ -161,7 +161,7 @@ impl IntoResponse for ApiError {
                 Problem::invalid("cursor", "not one that this query has returned").into_response()
             }
             Self::Store(error) => {
-                tracing::error!(error = %chain(&error), counter = "api_unavailable", "the table did not answer");
+                tracing::error!(error = %chain(&error), counter = "api_unavailable", "Failed to answer a request: the table did not answer");
                 Problem::unavailable().into_response()
             }
         }

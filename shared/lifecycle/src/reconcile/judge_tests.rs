@@ -87,7 +87,7 @@ impl Life {
                     id: id.parse().unwrap(),
                     initial: "agmt-a".parse().ok(),
                     account: "111122223333".parse().ok(),
-                    at_aws: AgreementAtAws { status, starts_at: Some(at(start)), ends_at },
+                    described: DescribedAgreement { status, starts_at: Some(at(start)), ends_at },
                     last_update: last_update.map(at),
                     licenses: vec!["arn:aws:license-manager::444455556666:license:l-1".parse().unwrap()],
                 }
@@ -146,20 +146,20 @@ impl Table {
     fn look(&mut self, life: &Life, minute: i64, stale: i64) -> bool {
         let shown = life.shown((minute - stale).max(0));
         let license = self.license.clone();
-        let described = shown.iter().find(|found| Some(&found.id) == license.agreement()).map(|found| &found.at_aws);
-        let view = View { license: &license, looked_at: at(minute), described, found: &[], is_provisioned: false };
+        let described = shown.iter().find(|found| Some(&found.id) == license.agreement()).map(|found| &found.described);
+        let view = View { license: &license, observed_at: at(minute), described, found: &[], is_provisioned: false };
         let view = if view.needs_search() { View { found: &shown, ..view } } else { view };
         let is_provisioned = view.needs_proof().is_some() && life.is_provisioned(minute - stale);
         let judged = judge(&View { is_provisioned, ..view });
-        for look in &judged.looks {
-            self.agreement(&look.agreement, |agreement| agreement.see(look));
+        for look in &judged.observations {
+            self.agreement(&look.agreement, |agreement| agreement.observe(look));
         }
         self.follow();
-        if let Some(seen) = judged.in_force {
-            self.license.apply(LicenseEvent::ObservedInForce(seen));
+        if let Some(observed) = judged.in_force {
+            self.license.apply(LicenseEvent::ObservedInForce(observed));
         }
         self.follow();
-        assert!(judged.heirs.is_empty(), "there is one license");
+        assert!(judged.successor_candidates.is_empty(), "there is one license");
         self.license != license
     }
 
@@ -199,12 +199,12 @@ enum Step<'a> {
     Look(i64, i64),
 }
 
-fn play(life: &Life, delays: &[i64], looks: &[(i64, i64)], lost: &[bool]) -> Table {
+fn play(life: &Life, delays: &[i64], observations: &[(i64, i64)], lost: &[bool]) -> Table {
     let news = life.news();
     let heard = news.iter().zip(delays).zip(lost).filter(|(_, lost)| !**lost);
     let mut steps: Vec<(i64, Step<'_>)> =
         heard.map(|(((minute, news), delay), _)| (minute + delay, Step::Apply(news))).collect();
-    steps.extend(looks.iter().map(|(minute, stale)| (*minute, Step::Look(*minute, *stale))));
+    steps.extend(observations.iter().map(|(minute, stale)| (*minute, Step::Look(*minute, *stale))));
     steps.sort_by_key(|(minute, _)| *minute);
     let mut table = Table::new();
     for (_, step) in steps {
@@ -223,9 +223,9 @@ proptest! {
 
     /// Once all events have arrived, the checks have no effect.
     #[test]
-    fn looks_leave_nothing_behind_that_the_news_would_not((delays, looks) in any_way(), life in any_life()) {
+    fn observations_leave_nothing_behind_that_the_events_would_not((delays, observations) in any_way(), life in any_life()) {
         let nothing_lost = vec![false; 12];
-        let looked = play(&life, &delays, &looks, &nothing_lost);
+        let looked = play(&life, &delays, &observations, &nothing_lost);
         let alone = play(&life, &delays, &[], &nothing_lost);
         for minute in [400, 700] {
             prop_assert_eq!(looked.shows(minute), alone.shows(minute));
@@ -236,11 +236,11 @@ proptest! {
     /// another check changes nothing.
     #[test]
     fn a_look_makes_good_whatever_was_lost(
-        (delays, looks) in any_way(),
+        (delays, observations) in any_way(),
         life in any_life(),
         lost in prop::collection::vec(any::<bool>(), 12),
     ) {
-        let mut table = play(&life, &delays, &looks, &lost);
+        let mut table = play(&life, &delays, &observations, &lost);
         table.look(&life, 700, 0);
         let alone = play(&life, &delays, &[], &[false; 12]);
         prop_assert_eq!(table.license.state_at(at(700)).name(), alone.license.state_at(at(700)).name());

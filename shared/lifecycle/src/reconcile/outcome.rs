@@ -123,7 +123,12 @@ impl Outcome {
 
     pub(super) fn find(&mut self, kind: FindingKind, license: Option<&LicenseId>, agreement: Option<&AgreementId>) {
         let (named, of) = (license.map(LicenseId::as_str), agreement.map(AgreementId::as_str));
-        tracing::error!(license = named, agreement = of, finding = kind.as_str(), "a person must look at it");
+        tracing::error!(
+            license = named,
+            agreement = of,
+            finding = kind.as_str(),
+            "Found a difference from AWS that no rule repairs"
+        );
         self.findings.push(Finding { kind, license: license.cloned(), agreement: agreement.cloned() });
     }
 
@@ -135,7 +140,7 @@ impl Outcome {
         for kind in differences(before, after, now) {
             let (before, after_is) = (was.map(StateName::as_str), is.as_str());
             let (license, repair) = (&after.id, kind.as_str());
-            tracing::warn!(%license, repair, before, after = after_is, counter = "reconcile_repair", "made good");
+            tracing::warn!(%license, repair, before, after = after_is, counter = "reconcile_repair", "Repaired a license");
             self.repairs.push(Repair { license: after.id.clone(), kind, before: was, after: is });
         }
     }

@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use super::client::{CATALOG, Catalog};
 use super::plan::{Change, ChangeSet, Target};
-use crate::{MarketplaceError, odd, read_error};
+use crate::{MarketplaceError, read_error, unexpected};
 
 /// The name of the change that creates an offer, by which the other changes of its change set refer to the offer.
 const NEW_OFFER: &str = "CreateOffer";
@@ -67,7 +67,7 @@ impl Status {
             Some(ChangeStatus::Succeeded) => Ok(Self::Succeeded),
             Some(ChangeStatus::Cancelled) => Ok(Self::Cancelled),
             Some(ChangeStatus::Failed) => Ok(Self::Failed),
-            other => Err(odd(format!("a change set's status {other:?}"))),
+            other => Err(unexpected(format!("a change set's status {other:?}"))),
         }
     }
 }
@@ -98,10 +98,10 @@ pub struct ChangeError {
 #[derive(Debug, thiserror::Error)]
 pub enum NotStarted {
     /// Another change set is in progress on the same entities.
-    #[error("another change set is at work: {0}")]
+    #[error("another change set is being applied: {0}")]
     Held(String),
     /// AWS does not accept it in this form, or from this account.
-    #[error("AWS Marketplace does not take it: {code}: {message}")]
+    #[error("AWS Marketplace refused the change set: {code}: {message}")]
     Refused {
         /// AWS's error code.
         code: String,
@@ -138,7 +138,7 @@ impl Catalog {
             }
         })?;
         let id = started.change_set_id().map(str::to_owned);
-        id.ok_or_else(|| NotStarted::Later(odd("no id of the change set that it has started")))
+        id.ok_or_else(|| NotStarted::Later(unexpected("no id of the change set that it has started")))
     }
 
     /// Returns the status of a change set.
@@ -203,10 +203,10 @@ fn sent(change: &Change) -> Result<SentChange, MarketplaceError> {
     let entity = Entity::builder().r#type(change.entity.entity_type()).set_identifier(identifier).build();
     let sent = SentChange::builder()
         .change_type(change.change_type)
-        .entity(entity.map_err(odd)?)
+        .entity(entity.map_err(unexpected)?)
         .set_change_name(creates.then(|| NEW_OFFER.to_owned()))
         .details(change.details.to_string());
-    sent.build().map_err(odd)
+    sent.build().map_err(unexpected)
 }
 
 pub(super) fn errors(change: &ChangeSummary) -> impl Iterator<Item = ChangeError> {

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use super::change_sets::errors;
 use super::details::{read_offer, read_product};
-use crate::{MarketplaceError, odd, read_error};
+use crate::{MarketplaceError, read_error, unexpected};
 use domain::catalog::{OfferAtAws, ProductAtAws, PublicRequest};
 use domain::ids::ProductId;
 
@@ -21,14 +21,14 @@ use domain::ids::ProductId;
 pub(super) const CATALOG: &str = "AWSMarketplace";
 
 /// The most entities or change sets that are requested concurrently.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_REQUESTS: usize = 4;
 
 /// The most offers for named accounts that are requested. They only have to be told apart from an offer for everyone,
 /// and a seller may have hundreds.
-const MOST_PRIVATE: usize = 5;
+const MAX_PRIVATE_OFFERS: usize = 5;
 
 /// The most change sets that are searched for a request to become public, newest first.
-const MOST_CHANGE_SETS: usize = 100;
+const MAX_CHANGE_SETS: usize = 100;
 
 /// A client of AWS Marketplace's catalog, as its sellers read and change it.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Catalog {
         while let Some(page) = pages.next().await {
             for summary in page.map_err(read_error)?.entity_summary_list() {
                 private += usize::from(names_buyers(summary));
-                if !names_buyers(summary) || private <= MOST_PRIVATE {
+                if !names_buyers(summary) || private <= MAX_PRIVATE_OFFERS {
                     ids.extend(summary.entity_id().map(str::to_owned));
                 }
             }
@@ -92,7 +92,7 @@ impl Catalog {
     /// See [`MarketplaceError`].
     pub async fn offers_of(&self, ids: Vec<String>) -> Result<Vec<OfferAtAws>, MarketplaceError> {
         let offers = stream::iter(ids).map(|id| self.offer(id).boxed());
-        let offers: Vec<Option<OfferAtAws>> = offers.buffered(AT_ONCE).try_collect().await?;
+        let offers: Vec<Option<OfferAtAws>> = offers.buffered(MAX_CONCURRENT_REQUESTS).try_collect().await?;
         Ok(offers.into_iter().flatten().collect())
     }
 
@@ -123,14 +123,14 @@ impl Catalog {
         while let Some(page) = pages.next().await {
             let page = page.map_err(read_error)?;
             for change_set in page.change_set_summary_list() {
-                let id = change_set.change_set_id().ok_or_else(|| odd("a change set without an id"))?;
+                let id = change_set.change_set_id().ok_or_else(|| unexpected("a change set without an id"))?;
                 ids.push(id.to_owned());
             }
-            if ids.len() >= MOST_CHANGE_SETS {
+            if ids.len() >= MAX_CHANGE_SETS {
                 break;
             }
         }
-        ids.truncate(MOST_CHANGE_SETS);
+        ids.truncate(MAX_CHANGE_SETS);
         Ok(ids)
     }
 
@@ -147,7 +147,7 @@ impl Catalog {
     ) -> Result<Option<PublicRequest>, MarketplaceError> {
         // In order; the search stops at the first that is found.
         let asked = change_sets.into_iter().map(|change_set| self.asks_for_public(id, change_set).boxed());
-        let mut asked = stream::iter(asked).buffered(AT_ONCE);
+        let mut asked = stream::iter(asked).buffered(MAX_CONCURRENT_REQUESTS);
         while let Some(asked) = asked.next().await {
             if let Some(request) = asked? {
                 return Ok(Some(request));
@@ -167,7 +167,7 @@ impl Catalog {
             return Ok(None);
         }
         let started = described.start_time().and_then(|at| at.parse().ok());
-        let at = started.ok_or_else(|| odd(format!("no start of the change set {id}")))?;
+        let at = started.ok_or_else(|| unexpected(format!("no start of the change set {id}")))?;
         let refused = (described.status() == Some(&ChangeStatus::Failed)).then(|| {
             let errors = described.change_set().iter().flat_map(errors).map(|error| error.message);
             let said: Vec<String> = errors.chain(described.failure_description().map(str::to_owned)).collect();
@@ -184,7 +184,7 @@ impl Catalog {
             Err(error) => return Err(read_error(error)),
         };
         let details = details(answer.details(), answer.details_document());
-        details.map(Some).ok_or_else(|| odd(format!("no details of {id} that can be read")))
+        details.map(Some).ok_or_else(|| unexpected(format!("no details of {id} that can be read")))
     }
 }
 

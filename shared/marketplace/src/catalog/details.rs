@@ -8,16 +8,16 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{MarketplaceError, odd};
+use crate::{MarketplaceError, unexpected};
 use domain::catalog::{DeliveryOptionAtAws, DimensionAtAws, EulaAtAws, Life, OfferAtAws, PriceAtAws, ProductAtAws};
 use domain::ids::{AccountId, ProductId};
 
 /// Reads an object and refuses an array, whose elements serde would read as the fields of a struct.
 fn read<T: DeserializeOwned>(what: &str, details: Value) -> Result<T, MarketplaceError> {
     if !details.is_object() {
-        return Err(odd(format!("{what} without details")));
+        return Err(unexpected(format!("{what} without details")));
     }
-    serde_json::from_value(details).map_err(|error| odd(format!("{what} with other details: {error}")))
+    serde_json::from_value(details).map_err(|error| unexpected(format!("{what} with other details: {error}")))
 }
 
 #[derive(Deserialize)]
@@ -293,7 +293,7 @@ fn end(text: &str) -> Result<Timestamp, MarketplaceError> {
         let end = text.parse::<Date>().ok()?.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
         Some(end.timestamp())
     };
-    text.parse().ok().or_else(day).ok_or_else(|| odd(format!("an offer that is available until {text:?}")))
+    text.parse().ok().or_else(day).ok_or_else(|| unexpected(format!("an offer that is available until {text:?}")))
 }
 
 #[cfg(test)]
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn other_details_are_an_odd_answer() {
+    fn other_details_are_an_unexpected_response() {
         for details in [json!([]), json!({ "Description": "text" }), json!({ "Dimensions": [{}] })] {
             let answer = read_product("prod-example1".parse().unwrap(), details.clone());
             assert!(matches!(answer, Err(MarketplaceError::Unavailable(_))), "{details}");

@@ -89,14 +89,14 @@ pub struct Difference {
     /// The part that differs.
     pub what: String,
     /// The value that AWS shows; empty if it shows nothing.
-    pub at_aws: String,
+    pub current: String,
     /// The described value.
     pub described: String,
 }
 
 impl Difference {
-    fn of(what: impl Into<String>, at_aws: impl Into<String>, described: impl Into<String>) -> Self {
-        Self { what: what.into(), at_aws: at_aws.into(), described: described.into() }
+    fn of(what: impl Into<String>, current: impl Into<String>, described: impl Into<String>) -> Self {
+        Self { what: what.into(), current: current.into(), described: described.into() }
     }
 }
 

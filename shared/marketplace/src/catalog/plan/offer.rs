@@ -46,8 +46,8 @@ pub(super) fn changes(
     // Buyers who accept the offer are bound to its contents at that time.
     let may_release = product_will_fit && prices.will_fit && legal.will_fit;
     let release = || {
-        let at_aws = if offer.is_some() { "Draft" } else { "" };
-        ("ReleaseOffer", json!({}), vec![Difference::of("state of the offer", at_aws, "Released")])
+        let current = if offer.is_some() { "Draft" } else { "" };
+        ("ReleaseOffer", json!({}), vec![Difference::of("state of the offer", current, "Released")])
     };
     if !is_released && !may_release {
         let what = if product_will_fit { "what its buyers pay and agree to" } else { "the product" };
@@ -106,8 +106,8 @@ fn information(listing: &Listing, offer: Option<&OfferAtAws>) -> Option<(Value, 
             format!("The public offer of {}", listing.name),
         ),
     ];
-    for (member, what, at_aws, described) in wanted {
-        if at_aws.is_none_or(String::is_empty) {
+    for (member, what, current, described) in wanted {
+        if current.is_none_or(String::is_empty) {
             differences.push(Difference::of(what, "", described.as_str()));
             details.insert(member.to_owned(), described.into());
         }
@@ -117,7 +117,7 @@ fn information(listing: &Listing, offer: Option<&OfferAtAws>) -> Option<(Value, 
 
 fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>) -> Compared {
     const STANDARD: &str = "AWS Marketplace's standard contract";
-    let at_aws = match offer.and_then(|offer| offer.eula.as_ref()) {
+    let current = match offer.and_then(|offer| offer.eula.as_ref()) {
         None => String::new(),
         Some(EulaAtAws::Standard) => STANDARD.to_owned(),
         // The query is left out, because it may grant access to the document.
@@ -125,14 +125,14 @@ fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>)
         Some(EulaAtAws::Other) => "another kind of agreement".to_owned(),
     };
     let described = catalog.eula.as_ref().map_or(STANDARD, Url::as_str);
-    if at_aws == described {
+    if current == described {
         return Compared { change: None, will_fit: true };
     }
-    if !at_aws.is_empty() && catalog.eula.is_none() {
-        hints.push(format!("AWS shows a license agreement that is not described, and it stays: {at_aws}"));
+    if !current.is_empty() && catalog.eula.is_none() {
+        hints.push(format!("AWS shows a license agreement that is not described, and it stays: {current}"));
         return Compared::STAYS;
     }
-    if is_copy_of_aws(&at_aws) {
+    if is_copy_of_aws(&current) {
         hints.push(
             "AWS shows its own copy of a license agreement, which cannot be compared with the described one: if the \
              agreement has changed, change it in the portal as well"
@@ -145,15 +145,15 @@ fn legal(catalog: &Catalog, offer: Option<&OfferAtAws>, hints: &mut Vec<String>)
         None => json!({ "Type": "StandardEula", "Version": STANDARD_EULA }),
     };
     let details = json!({ "Terms": [{ "Type": "LegalTerm", "Documents": [document] }] });
-    let difference = Difference::of("license agreement", at_aws, described);
+    let difference = Difference::of("license agreement", current, described);
     Compared { change: Some((details, vec![difference])), will_fit: true }
 }
 
 fn support(catalog: &Catalog, offer: Option<&OfferAtAws>) -> Option<(Value, Difference)> {
-    let (at_aws, described) = (offer.map(|offer| offer.refund_policy.as_str()), tidy(&catalog.refund_policy));
-    let at_aws = at_aws.unwrap_or_default();
-    (tidy(at_aws) != described).then(|| {
+    let (current, described) = (offer.map(|offer| offer.refund_policy.as_str()), tidy(&catalog.refund_policy));
+    let current = current.unwrap_or_default();
+    (tidy(current) != described).then(|| {
         let details = json!({ "Terms": [{ "Type": "SupportTerm", "RefundPolicy": described }] });
-        (details, Difference::of("refund policy", at_aws, described.as_str()))
+        (details, Difference::of("refund policy", current, described.as_str()))
     })
 }

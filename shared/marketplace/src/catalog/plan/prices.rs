@@ -72,8 +72,8 @@ pub(super) fn changes(
     unlike: &[String],
     hints: &mut Vec<String>,
 ) -> Compared {
-    let at_aws = offer.map(|offer| offer.pricing_terms.as_slice()).unwrap_or_default();
-    let mut terms = match read(at_aws) {
+    let current = offer.map(|offer| offer.pricing_terms.as_slice()).unwrap_or_default();
+    let mut terms = match read(current) {
         Ok(terms) => terms,
         Err(why) => {
             hints.push(format!("{why}: the prices are not compared. Change them in the portal"));
@@ -81,17 +81,17 @@ pub(super) fn changes(
         }
     };
     let model = if listing.pricing.has_entitlements() { "Contract" } else { "Usage" };
-    let (is_released, at_aws) = (offer.is_some_and(|offer| offer.is_released), model_of(&terms));
-    if at_aws != model && is_released {
+    let (is_released, current) = (offer.is_some_and(|offer| offer.is_released), model_of(&terms));
+    if current != model && is_released {
         hints.push(format!(
-            "the offer is released with the pricing model {at_aws}, which cannot be changed, and {model} is described: \
+            "the offer is released with the pricing model {current}, which cannot be changed, and {model} is described: \
              describe it as it is, or make another product"
         ));
         return Compared::STAYS;
     }
-    if at_aws != model && !terms.is_empty() {
+    if current != model && !terms.is_empty() {
         hints.push(format!(
-            "the draft of the offer has the pricing model {at_aws}, and {model} is described: describe it as it is, or \
+            "the draft of the offer has the pricing model {current}, and {model} is described: describe it as it is, or \
              take its prices away in the portal"
         ));
         return Compared::STAYS;

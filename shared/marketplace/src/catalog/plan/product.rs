@@ -10,7 +10,7 @@ use domain::catalog::{DimensionAtAws, Life, ProductAtAws};
 use domain::listing::{Dimension, Listing, unfit_for_fulfillment};
 
 /// The most accounts that may see a limited product.
-const MOST_ACCOUNTS: usize = 100;
+const MAX_ACCOUNTS: usize = 100;
 
 /// The changes of the product, and the facts that the offer depends on.
 pub(super) struct ProductChanges {
@@ -64,10 +64,10 @@ type Planned = (&'static str, Value, Vec<Difference>);
 
 fn information(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String>) -> Option<(Value, Vec<Difference>)> {
     let (mut details, mut differences) = (Map::new(), Vec::new());
-    let mut compare = |member: &str, what: &str, at_aws: &str, described: &str| {
-        if tidy(at_aws) != tidy(described) {
+    let mut compare = |member: &str, what: &str, current: &str, described: &str| {
+        if tidy(current) != tidy(described) {
             details.insert(member.to_owned(), tidy(described).into());
-            differences.push(Difference::of(what, at_aws, tidy(described)));
+            differences.push(Difference::of(what, current, tidy(described)));
         }
     };
     compare("ProductTitle", "title", &product.title, &listing.name);
@@ -89,15 +89,15 @@ fn information(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String
             ("SearchKeywords", "search keywords", &product.search_keywords, &catalog.search_keywords),
             ("Categories", "categories", &product.categories, &catalog.categories),
         ];
-        for (member, what, at_aws, described) in lists {
+        for (member, what, current, described) in lists {
             let described: Vec<String> = described.iter().map(|text| tidy(text)).collect();
             // Only highlights are read in their order.
             let is_same = match member {
-                "Highlights" => *at_aws == described,
-                _ => BTreeSet::from_iter(at_aws) == BTreeSet::from_iter(&described),
+                "Highlights" => *current == described,
+                _ => BTreeSet::from_iter(current) == BTreeSet::from_iter(&described),
             };
             if !is_same {
-                differences.push(Difference::of(what, at_aws.join("; "), described.join("; ")));
+                differences.push(Difference::of(what, current.join("; "), described.join("; ")));
                 details.insert(member.to_owned(), described.into());
             }
         }
@@ -114,17 +114,17 @@ fn targeting(listing: &Listing, product: &ProductAtAws, hints: &mut Vec<String>)
     }
     let all: Vec<String> =
         product.buyer_accounts.iter().chain(lacking.iter().copied()).map(ToString::to_string).collect();
-    if all.len() > MOST_ACCOUNTS {
+    if all.len() > MAX_ACCOUNTS {
         hints.push(format!(
-            "{} allowed accounts are described that AWS does not have, and it takes {MOST_ACCOUNTS} in all: take some away \
+            "{} allowed accounts are described that AWS does not have, and it takes {MAX_ACCOUNTS} in all: take some away \
              in the portal first",
             lacking.len()
         ));
         return None;
     }
     let listed = |accounts: &mut dyn Iterator<Item = String>| accounts.collect::<Vec<_>>().join(", ");
-    let at_aws = listed(&mut product.buyer_accounts.iter().map(ToString::to_string));
-    let difference = Difference::of("allowed accounts", at_aws, all.join(", "));
+    let current = listed(&mut product.buyer_accounts.iter().map(ToString::to_string));
+    let difference = Difference::of("allowed accounts", current, all.join(", "));
     Some((json!({ "PositiveTargeting": { "BuyerAccounts": all } }), difference))
 }
 
@@ -222,11 +222,11 @@ fn update(dimension: &Dimension, known: &DimensionAtAws) -> Option<(Value, Vec<D
         ("Name", "name", &known.name, Some(&dimension.name)),
         ("Description", "description", &known.description, dimension.description.as_ref()),
     ];
-    for (member, what, at_aws, described) in described {
-        let described = described.map(|text| tidy(text)).filter(|text| tidy(at_aws) != *text);
+    for (member, what, current, described) in described {
+        let described = described.map(|text| tidy(text)).filter(|text| tidy(current) != *text);
         if let Some(described) = described {
             let what = format!("{what} of {}", dimension.key);
-            differences.push(Difference::of(what, at_aws.as_str(), described.as_str()));
+            differences.push(Difference::of(what, current.as_str(), described.as_str()));
             details.insert(member.to_owned(), described.into());
         }
     }
@@ -235,9 +235,9 @@ fn update(dimension: &Dimension, known: &DimensionAtAws) -> Option<(Value, Vec<D
 
 fn other_unit(dimension: &Dimension, known: &DimensionAtAws) -> Option<String> {
     let unit = dimension.unit.as_deref().filter(|unit| tidy(unit) != tidy(&known.unit))?;
-    let (key, at_aws) = (&dimension.key, &known.unit);
+    let (key, current) = (&dimension.key, &known.unit);
     Some(format!(
-        "the unit of {key} is {at_aws:?} at AWS and described as {unit:?}; the Catalog API does not change units: ask AWS \
+        "the unit of {key} is {current:?} at AWS and described as {unit:?}; the Catalog API does not change units: ask AWS \
          Marketplace's seller operations, or describe it as it is"
     ))
 }

@@ -215,10 +215,10 @@ fn each_difference_is_a_change_of_its_kind() {
         ),
         ("ReleaseOffer", |it| it.offers[0].is_released = false, "state of the offer", "Draft", "Released"),
     ];
-    for (kind, change, what, at_aws, described) in cases {
+    for (kind, change, what, current, described) in cases {
         let plan = Case::same().but(change).plan();
         assert_eq!((kinds(&plan).as_str(), plan.hints.len()), (kind, 0), "{what}: {plan:#?}");
-        assert_eq!(plan.change_sets[0].changes[0].differences, [Difference::of(what, at_aws, described)]);
+        assert_eq!(plan.change_sets[0].changes[0].differences, [Difference::of(what, current, described)]);
     }
 }
 

@@ -1,34 +1,32 @@
 //! The last ten minutes before AWS refuses a record: while one has to be sent or made in them, each run is followed by
 //! another immediately.
 
-use std::time::Duration;
-
+use crate::run::Run;
+use crate::{Metering, Report};
 use domain::license::License;
-use domain::metering::{CLOSING, CLOSING_PACE};
+use domain::metering::{FINAL_RETRY_INTERVAL, FINAL_RETRY_PERIOD};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 use store::StoreError;
 use store::keys::SHARDS;
 use tokio::time::Instant;
 
-use crate::run::Run;
-use crate::{Metering, Report};
-
 /// The time before a last chance ends at which the last call starts: it takes 20 seconds at most, and its answer must
 /// come in time.
-const LAST_CALL: SignedDuration = SignedDuration::from_secs(25);
+const LAST_CALL_BEFORE_DEADLINE: SignedDuration = SignedDuration::from_secs(25);
 
 /// The longest time from one run to the next while something has its last chance: another record may join it.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+const MAX_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The age of an invocation from which a failed run ends it: then the schedule starts the next one.
-const RETRIES_FAILURES: Duration = Duration::from_secs(230);
+const MAX_RETRY_AGE: Duration = Duration::from_secs(230);
 
 /// The time that one run of an invocation may take.
 const RUN_TIME_LIMIT: Duration = Duration::from_secs(290);
 
 /// The least time that a run needs.
-const SHORTEST_RUN: Duration = Duration::from_secs(60);
+const MIN_RUN_TIME: Duration = Duration::from_secs(60);
 
 impl Metering {
     /// Handles one invocation: runs, and runs again as long as a record has its last chance within ten minutes, so that
@@ -42,16 +40,16 @@ impl Metering {
         loop {
             let left = time_limit.saturating_sub(began.elapsed());
             let now = || self.store.clock().now();
-            let again_at = match self.run(left.min(RUN_TIME_LIMIT)).await {
+            let next_run_at = match self.run(left.min(RUN_TIME_LIMIT)).await {
                 Ok(report) => {
                     all.add(&report);
-                    report.again_at
+                    report.next_run_at
                 }
-                Err(error) if began.elapsed() >= RETRIES_FAILURES => return Err(error),
-                Err(_) => now().checked_add(CLOSING_PACE).ok(),
+                Err(error) if began.elapsed() >= MAX_RETRY_AGE => return Err(error),
+                Err(_) => now().checked_add(FINAL_RETRY_INTERVAL).ok(),
             };
-            let pause = again_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
-            let ends = |pause: &Duration| began.elapsed() + *pause + SHORTEST_RUN > time_limit;
+            let pause = next_run_at.map(|at| Duration::try_from(at.duration_since(now())).unwrap_or_default());
+            let ends = |pause: &Duration| began.elapsed() + *pause + MIN_RUN_TIME > time_limit;
             let Some(pause) = pause.filter(|pause| !ends(pause)) else { return Ok(all) };
             tokio::time::sleep(pause).await;
         }
@@ -62,16 +60,16 @@ impl Metering {
 pub(crate) async fn next_run(run: &Run<'_>) -> Result<Option<Timestamp>, StoreError> {
     let now = run.store.clock().now();
     let waiting = try_join_all((0..SHARDS).map(|shard| run.store.urgent_records(shard))).await?;
-    let records = waiting.iter().flatten().map(|record| (record.not_before, record.last_chance(now)));
+    let records = waiting.iter().flatten().map(|record| (record.not_before, record.final_deadline(now)));
     let flushes = flushes(run, now).await?;
-    let due = records.chain(flushes).filter_map(|(wanted, ends)| in_its_last_chance(wanted, ends, now));
+    let due = records.chain(flushes).filter_map(|(wanted, ends)| next_final_attempt(wanted, ends, now));
     Ok(due.min())
 }
 
 /// Reads the licenses that must be flushed before their final hour ends: the time of the flush, and the end of that
 /// hour.
 async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
-    let soon = now.checked_add(CLOSING).unwrap_or(now);
+    let soon = now.checked_add(FINAL_RETRY_PERIOD).unwrap_or(now);
     let due = run.store.licenses_to_flush(soon).await?;
     let licenses = run.store.licenses(&due).await?;
     Ok(licenses.iter().filter_map(|license: &License| Some((license.flush_at?, license.final_hour_ends()?))).collect())
@@ -79,11 +77,11 @@ async fn flushes(run: &Run<'_>, now: Timestamp) -> Result<Vec<(Timestamp, Timest
 
 /// Returns the time of the next attempt at something that is due at `wanted`; `None` unless its last chance ends within
 /// ten minutes and it is due by the last call.
-fn in_its_last_chance(wanted: Timestamp, ends: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    let last_call = ends.checked_sub(LAST_CALL).ok().filter(|last| *last > now && *last >= wanted)?;
-    let is_near = ends.duration_since(now) <= CLOSING;
-    let next = wanted.max(now.checked_add(CLOSING_PACE).ok()?).min(last_call);
-    is_near.then(|| next.min(now.checked_add(LONGEST_PAUSE).unwrap_or(next)))
+fn next_final_attempt(wanted: Timestamp, ends: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let last_call = ends.checked_sub(LAST_CALL_BEFORE_DEADLINE).ok().filter(|last| *last > now && *last >= wanted)?;
+    let is_near = ends.duration_since(now) <= FINAL_RETRY_PERIOD;
+    let next = wanted.max(now.checked_add(FINAL_RETRY_INTERVAL).ok()?).min(last_call);
+    is_near.then(|| next.min(now.checked_add(MAX_PAUSE).unwrap_or(next)))
 }
 
 #[cfg(test)]
@@ -91,9 +89,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_its_last_chance_is_tried_until_the_last_call() {
+    fn an_expiring_record_is_tried_until_the_last_call() {
         let at = |text: &str| format!("2026-12-01T{text}Z").parse::<Timestamp>().unwrap();
-        let next = |wanted: &str, now: &str| in_its_last_chance(at(wanted), at("06:00:00"), at(now));
+        let next = |wanted: &str, now: &str| next_final_attempt(at(wanted), at("06:00:00"), at(now));
         assert_eq!(next("05:48:00", "05:49:59"), None, "more than ten minutes are left");
         assert_eq!(next("05:50:00", "05:50:00"), Some(at("05:50:30")));
         assert_eq!(next("05:57:00", "05:50:00"), Some(at("05:51:00")), "no minute passes without a look");

@@ -3,36 +3,34 @@
 //! The token is resolved once and passed to nothing else. A buyer may send the same token again: the license is the same,
 //! the session another.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::errors::chain;
 use domain::license::{License, Resolved};
 use futures_util::future::join;
 use http::header;
-
-use domain::evidence::EvidenceKind;
-use domain::listing::Listing;
-use domain::registration::{HANDOFF_LIFE, SESSION_COOKIE, SESSION_LIFE, Secret, Session};
-use marketplace::ResolveError;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::Context;
 use crate::failure::{Failed, Failure};
 use crate::form::FormFields;
+use domain::evidence::EvidenceKind;
+use domain::listing::Listing;
+use domain::registration::{HANDOFF_LIFETIME, SESSION_COOKIE, SESSION_LIFETIME, Secret, Session};
+use marketplace::ResolveError;
 
 /// The field of the form with the token. The other fields are not used: nothing but the browser vouches for them.
 const TOKEN: &str = "x-amzn-marketplace-token";
 
 /// The longest token that AWS is asked about, in bytes. It is longer than any token.
-const TOKEN_BYTES_MAX: usize = 16 * 1024;
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// The longest time that a buyer waits for the entitlements to be read.
 const ENTITLEMENTS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `POST /register`: resolves the token, opens a session, and redirects the buyer to the registration page.
-pub(crate) async fn arrive(State(context): State<Arc<Context>>, form: FormFields) -> Result<Response, Failed> {
+pub(crate) async fn register(State(context): State<Arc<Context>>, form: FormFields) -> Result<Response, Failed> {
     let token = token(form)?;
     let resolved = match context.marketplace.resolve_customer(&token).await {
         Ok(resolved) => resolved,
@@ -60,18 +58,18 @@ impl Context {
         let of_listing = |error| Failed::of(listing, error);
         let license = lifecycle::register(&self.store, &purchase).await.map_err(of_listing)?;
         let secret = Secret::random().map_err(|error| Failed::of(listing, error))?;
-        let over_at = self.store.clock().seconds().saturating_add(SESSION_LIFE.as_secs());
+        let ends_at = self.store.clock().seconds().saturating_add(SESSION_LIFETIME.as_secs());
         let session = Session {
             license: license.id.clone(),
             product: license.product.clone(),
-            over_at,
-            expires_at: over_at.saturating_add(HANDOFF_LIFE.as_secs()),
+            ends_at,
+            expires_at: ends_at.saturating_add(HANDOFF_LIFETIME.as_secs()),
             handoff: None,
         };
         self.store.open_session(&secret, &session).await.map_err(of_listing)?;
         self.read_entitlements(listing, &license).await;
         let (license, product) = (&license.id, &license.product);
-        tracing::info!(%license, %product, counter = "arrived", "Opened a session for a buyer");
+        tracing::info!(%license, %product, counter = "registration_started", "Opened a session for a buyer");
         Ok(([(header::SET_COOKIE, session_cookie(&secret))], Redirect::to("/register")).into_response())
     }
 
@@ -96,7 +94,7 @@ impl Context {
 fn token(FormFields(fields): FormFields) -> Result<String, Failure> {
     let token = fields.into_iter().find(|(name, value)| name == TOKEN && !value.trim().is_empty());
     let (_, token) = token.ok_or(Failure::TokenMissing)?;
-    if token.len() > TOKEN_BYTES_MAX || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if token.len() > MAX_TOKEN_BYTES || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Failure::TokenInvalid);
     }
     Ok(token)
@@ -105,7 +103,7 @@ fn token(FormFields(fields): FormFields) -> Result<String, Failure> {
 /// Returns the cookie of a session. It is `Lax`, since the redirect that follows the POST of another site would not carry
 /// a `Strict` one.
 fn session_cookie(secret: &Secret) -> String {
-    let life = SESSION_LIFE.as_secs();
+    let life = SESSION_LIFETIME.as_secs();
     format!("{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life}", secret.reveal())
 }
 

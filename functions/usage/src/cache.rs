@@ -1,4 +1,4 @@
-//! What a running function remembers: licenses for a minute, and markers that are known to be written.
+//! The cache of an instance of the function: licenses for a minute, and markers that are known to be written.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,34 +9,34 @@ use domain::time::UsageHour;
 use domain::usage::UsageEvent;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a license that was read is good. The reporter waits for it when a license ends.
-const FRESH: SignedDuration = SignedDuration::from_secs(60);
+/// The time that a cached license is valid. The reporter waits for it after the end of a license.
+const CACHE_TTL: SignedDuration = SignedDuration::from_secs(60);
 
-/// How many hours' markers are remembered at most before they are forgotten.
-const MOST_MARKERS: usize = 100_000;
+/// The most cached markers. When it is reached, the cache of markers is cleared.
+const MAX_MARKERS: usize = 100_000;
 
-/// How many licenses are remembered at most before they are forgotten.
-const MOST_LICENSES: usize = 20_000;
+/// The most cached licenses. When it is reached, the cache of licenses is cleared.
+const MAX_LICENSES: usize = 20_000;
 
-/// See the module.
+/// The cached licenses and markers.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct IntakeCache {
     licenses: Mutex<HashMap<LicenseId, (Timestamp, License)>>,
     marked: Mutex<HashSet<(LicenseId, UsageHour)>>,
 }
 
-impl Known {
-    /// A license, at most a minute old.
+impl IntakeCache {
+    /// Returns a cached license that is at most a minute old.
     pub(crate) fn license(&self, id: &LicenseId, now: Timestamp) -> Option<License> {
         let known = lock(&self.licenses);
         let (read_at, license) = known.get(id)?;
-        (now.duration_since(*read_at).abs() < FRESH).then(|| license.clone())
+        (now.duration_since(*read_at).abs() < CACHE_TTL).then(|| license.clone())
     }
 
-    /// Remembers a license as it was read. That one is unknown is not remembered.
+    /// Caches a license as it was read. An unknown license is not cached.
     pub(crate) fn remember_license(&self, id: &LicenseId, license: Option<&License>, read_at: Timestamp) {
         let mut known = lock(&self.licenses);
-        if known.len() >= MOST_LICENSES {
+        if known.len() >= MAX_LICENSES {
             known.clear();
         }
         match license {
@@ -45,16 +45,16 @@ impl Known {
         };
     }
 
-    /// The markers of these events that are known to be written.
+    /// Returns the markers of events that are known to be written.
     pub(crate) fn marked(&self, events: &[UsageEvent]) -> HashSet<(LicenseId, UsageHour)> {
         let known = lock(&self.marked);
         events.iter().map(|event| (event.license.clone(), event.hour())).filter(|of| known.contains(of)).collect()
     }
 
-    /// Remembers markers that were written.
+    /// Caches markers that were written.
     pub(crate) fn remember(&self, marked: HashSet<(LicenseId, UsageHour)>) {
         let mut known = lock(&self.marked);
-        if known.len() >= MOST_MARKERS {
+        if known.len() >= MAX_MARKERS {
             known.clear();
         }
         known.extend(marked);
