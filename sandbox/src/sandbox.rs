@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
-use crate::aws::{Aws, AwsOptions, Delays, DeployedNames, Readings, Refused, Schedule, Wiring};
+use crate::aws::{Aws, AwsOptions, Behavior, Delays, DeployedNames, Refused, Schedule, Wiring};
 use crate::bus::Bus;
 use crate::data::DataLock;
 use crate::gateway::{self, Api};
@@ -64,8 +64,8 @@ pub struct Options {
     pub clock: Clock,
     /// The delays of AWS's events.
     pub delays: Delays,
-    /// The readings of AWS's documents that apply.
-    pub readings: Readings,
+    /// The behavior where AWS's documents disagree.
+    pub behavior: Behavior,
     /// The address of the seller's application; `None` starts the sample application, one for each stage.
     pub app_url: Option<Url>,
     /// The port of the first stage's sample application; each further stage's has the next one. 0 takes free ports.
@@ -86,7 +86,7 @@ impl Default for Options {
             data: None,
             clock: Clock::ticking_from(Timestamp::now()),
             delays: Delays::none(),
-            readings: Readings::default(),
+            behavior: Behavior::default(),
             app_url: None,
             app_port: 0,
             dry_run: false,
@@ -141,7 +141,7 @@ impl Sandbox {
             data,
             clock,
             delays,
-            readings,
+            behavior,
             app_url,
             app_port,
             dry_run,
@@ -165,7 +165,7 @@ impl Sandbox {
             clock: clock.clone(),
             listings: listings.iter().map(|described| described.listing.clone()).collect(),
             data,
-            readings,
+            behavior,
             delays,
             announcements,
             seed,

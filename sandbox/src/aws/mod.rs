@@ -17,6 +17,7 @@
 //! `deployed` answers the calls of operators about the stacks, or `dynamodb` forwards it. `in_process` does the same
 //! without the port.
 
+mod behavior;
 mod catalog;
 mod connection;
 mod deployed;
@@ -29,7 +30,6 @@ mod marketplace;
 mod operations;
 mod outbox;
 mod protocol;
-mod readings;
 mod recording;
 mod refused;
 mod region;
@@ -47,7 +47,7 @@ use stallkeeper::time::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use marketplace::Names;
+use marketplace::IdGenerator;
 use recording::Recording;
 use server::Services;
 
@@ -57,6 +57,10 @@ pub use catalog::{
     NextChangeSet, Status, Verdict, fulfillment_url,
 };
 
+pub use behavior::{
+    Behavior, Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense,
+    ResolveCustomerKeys, StartOfPurchaseHour, TokenLifetime, UsageOutsideLicense,
+};
 pub use deployed::{AlarmState, AuditLog, DeadLetters, DeployedNames, Rule, Schedule, State, Subscription, Wiring};
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use in_process::InProcess;
@@ -65,10 +69,6 @@ pub use marketplace::{
     Change, Changed, DimensionValue, EndStatus, LicenseOverview, Marketplace, News, Overview, Purchase, Purchased,
 };
 pub use outbox::{Left, Mailed, Outbox, Published};
-pub use readings::{
-    Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
-    ResolveCustomerSends, StartOfPurchaseHour, TokenLife, UsageOutsideLicense,
-};
 pub(crate) use recording::named;
 pub use refused::Refused;
 pub use region::Region;
@@ -86,13 +86,13 @@ pub struct AwsOptions {
     pub listings: Vec<Listing>,
     /// The file in which DynamoDB keeps its tables; `None` keeps them in memory. Purchases are in memory only.
     pub data: Option<PathBuf>,
-    /// The readings of AWS's documents that apply.
-    pub readings: Readings,
+    /// The behavior where AWS's documents disagree.
+    pub behavior: Behavior,
     /// The delays of its events.
     pub delays: Delays,
     /// The channel that receives its events.
     pub announcements: mpsc::UnboundedSender<Announcement>,
-    /// The seed of the names of everything that is bought: the same seed gives the same names. With `None` they differ
+    /// The seed of the ids of everything that is bought: the same seed gives the same ids. With `None` they differ
     /// each time.
     pub seed: Option<u64>,
 }
@@ -113,8 +113,8 @@ impl Aws {
     /// Fails for a port that is in use, a file that is not a database, two listings of one product, a recording of
     /// operations that cannot be written, or a machine without randomness if there is no seed.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
-        let AwsOptions { port, clock, listings, data, readings, delays, announcements, seed } = options;
-        let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
+        let AwsOptions { port, clock, listings, data, behavior, delays, announcements, seed } = options;
+        let (marketplace, catalog) = open(clock, listings, (behavior, delays), announcements, seed)?;
         let recording = Recording::from_environment()?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::serve(data.as_deref(), stop.clone()).await?;
@@ -134,8 +134,8 @@ impl Aws {
     ///
     /// Fails for two listings of one product, or a machine without randomness if there is no seed.
     pub fn without_ports(options: AwsOptions) -> anyhow::Result<Self> {
-        let AwsOptions { port: _, data: _, clock, listings, readings, delays, announcements, seed } = options;
-        let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
+        let AwsOptions { port: _, data: _, clock, listings, behavior, delays, announcements, seed } = options;
+        let (marketplace, catalog) = open(clock, listings, (behavior, delays), announcements, seed)?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::without_server()?;
         let services = Services::new(marketplace, catalog, dynamodb, WireLog::none(), None, stop);
@@ -196,18 +196,18 @@ impl Aws {
     }
 }
 
-/// Opens both sides of AWS Marketplace, with a separate source of names for each.
+/// Opens both sides of AWS Marketplace, with a separate id generator for each.
 fn open(
     clock: Clock,
     listings: Vec<Listing>,
-    (readings, delays): (Readings, Delays),
+    (behavior, delays): (Behavior, Delays),
     announcements: mpsc::UnboundedSender<Announcement>,
     seed: Option<u64>,
 ) -> anyhow::Result<(Marketplace, Catalog)> {
-    let names = |seed: Option<u64>| seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)));
-    let (at_market, in_catalog) = (names(seed)?, names(seed.map(|seed| !seed))?);
+    let ids = |seed: Option<u64>| seed.map_or_else(IdGenerator::new, |seed| Ok(IdGenerator::seeded(seed)));
+    let (at_market, in_catalog) = (ids(seed)?, ids(seed.map(|seed| !seed))?);
     let sold = listings.clone();
-    let marketplace = Marketplace::open(clock.clone(), listings, readings, delays, announcements, at_market)?;
+    let marketplace = Marketplace::open(clock.clone(), listings, behavior, delays, announcements, at_market)?;
     let catalog = Catalog::open(clock, marketplace.seller().clone(), sold, delays.change_set, in_catalog);
     Ok((marketplace, catalog))
 }

@@ -22,7 +22,7 @@ pub enum Refused {
         known: String,
     },
     /// The dimension is only metered, so buyers cannot buy an amount of it.
-    #[error("dimension `{dimension}` is metered, nobody buys an amount of it in advance")]
+    #[error("dimension `{dimension}` is metered: an amount of it cannot be bought in advance")]
     DimensionNotEntitled {
         /// The requested dimension.
         dimension: DimensionKey,
@@ -88,7 +88,7 @@ pub enum Refused {
         allowed: String,
     },
     /// A fault of this kind cannot affect that operation.
-    #[error("a fault of the kind `{kind}` cannot strike {operation}; it fits: {fitting}")]
+    #[error("a fault of the kind `{kind}` cannot affect {operation}; it can affect: {fitting}")]
     KindUnfit {
         /// The kind.
         kind: &'static str,
@@ -103,19 +103,19 @@ pub enum Refused {
         /// The problem.
         problem: String,
     },
-    /// The reading does not exist.
-    #[error("there is no reading `{given}`; the readings are: {allowed}")]
-    ReadingUnknown {
-        /// The requested reading.
+    /// The behavior has no such option.
+    #[error("there is no option `{given}`; the options are: {allowed}")]
+    BehaviorUnknown {
+        /// The requested option.
         given: String,
-        /// The readings that exist.
+        /// The options that exist.
         allowed: String,
     },
-    /// The value is invalid for the reading.
-    #[error("{reading} cannot be read: {problem}")]
-    ReadingInvalid {
-        /// The reading.
-        reading: String,
+    /// The value is invalid for the option.
+    #[error("{option} cannot be read: {problem}")]
+    BehaviorInvalid {
+        /// The option.
+        option: String,
         /// The problem.
         problem: String,
     },
@@ -142,7 +142,7 @@ pub enum Refused {
         given: String,
     },
     /// The change set runs by the clock, or has ended.
-    #[error("change set `{change_set}` waits for nobody: it is {status}")]
+    #[error("change set `{change_set}` does not wait for a decision: it is {status}")]
     ChangeSetDoesNotWait {
         /// The change set.
         change_set: String,
@@ -156,7 +156,7 @@ pub enum Refused {
         problem: String,
     },
     /// The sandbox itself failed: it made an invalid id.
-    #[error("the sandbox made a name that is none: {0}")]
+    #[error("the sandbox generated an invalid id: {0}")]
     Internal(#[from] InvalidId),
 }
 
@@ -178,8 +178,8 @@ impl Refused {
             Self::KindUnknown { .. } => "kind_unknown",
             Self::KindUnfit { .. } => "kind_unfit",
             Self::FaultMalformed { .. } => "fault_malformed",
-            Self::ReadingUnknown { .. } => "reading_unknown",
-            Self::ReadingInvalid { .. } => "reading_invalid",
+            Self::BehaviorUnknown { .. } => "behavior_unknown",
+            Self::BehaviorInvalid { .. } => "behavior_invalid",
             Self::DimensionNotMetered { .. } => "dimension_not_metered",
             Self::EntityUnknown { .. } => "entity_unknown",
             Self::ChangeSetUnknown { .. } => "change_set_unknown",

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 use super::child::Where;
 use super::probe::store_rates;
-use crate::aws::{Aws, AwsOptions, Delays, Purchase, Readings};
+use crate::aws::{Aws, AwsOptions, Behavior, Delays, Purchase};
 use crate::sandbox::sdk_config;
 use crate::table;
 
@@ -87,7 +87,7 @@ impl World {
             clock: clock.clone(),
             listings: vec![listing.clone()],
             data: data.map(Path::to_owned),
-            readings: Readings { rate_limits: has_quota, ..Readings::default() },
+            behavior: Behavior { rate_limits: has_quota, ..Behavior::default() },
             delays: Delays::none(),
             announcements,
             seed: None,

@@ -3,12 +3,12 @@
 //! JSON in and out, whatever content type a body claims to have. Every call settles before it answers, so that no work
 //! is pending when the caller gets the answer. A bad call is answered with a problem document that names the fault.
 
+mod behavior;
 mod call;
 mod catalog;
 mod deliveries;
 mod deployed;
 mod purchases;
-mod readings;
 mod reconciliation;
 mod review;
 mod time;
@@ -51,8 +51,8 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/outbox", get(views::outbox))
         .route("/sandbox/metrics", get(views::metrics))
         .route("/sandbox/bill", get(views::bill))
-        .route("/sandbox/readings", get(readings::show).post(readings::change))
-        .route("/sandbox/dimensions", post(readings::publish))
+        .route("/sandbox/behavior", get(behavior::show).post(behavior::change))
+        .route("/sandbox/dimensions", post(behavior::publish))
         .route("/sandbox/catalog", get(catalog::entities))
         .route("/sandbox/catalog/{name}", patch(catalog::patch).delete(catalog::remove))
         .route("/sandbox/catalog/{name}/reset", post(catalog::reset))
@@ -166,8 +166,8 @@ impl From<Refused> for Failure {
             | Refused::OperationUnknown { .. }
             | Refused::KindUnknown { .. }
             | Refused::KindUnfit { .. }
-            | Refused::ReadingUnknown { .. }
-            | Refused::ReadingInvalid { .. }
+            | Refused::BehaviorUnknown { .. }
+            | Refused::BehaviorInvalid { .. }
             | Refused::DimensionNotMetered { .. }
             | Refused::WiringInvalid { .. }
             | Refused::FaultMalformed { .. } => StatusCode::BAD_REQUEST,

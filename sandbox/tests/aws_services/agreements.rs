@@ -1,7 +1,7 @@
 use aws_sdk_marketplaceagreement::operation::search_agreements::builders::SearchAgreementsFluentBuilder;
 use aws_sdk_marketplaceagreement::types::{AcceptedTerm, AgreementStatus, Filter, Sort, SortOrder};
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Change, Delays, EndStatus, Purchase, Readings};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, Purchase};
 use serde_json::json;
 use stallkeeper::ids::AgreementId;
 
@@ -45,7 +45,7 @@ async fn an_agreement_that_is_paid_by_use_has_no_end() {
 
 #[tokio::test]
 async fn what_an_agreement_grants_is_provisioned_after_a_while_and_deprovisioned_after_its_end() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let arn = bought.license_arn.unwrap().to_string();
     for (passes, expected) in [(0, "PENDING"), (61, "PROVISIONED"), (1, "DEPROVISIONED")] {
@@ -66,7 +66,7 @@ async fn what_an_agreement_grants_is_provisioned_after_a_while_and_deprovisioned
 
 #[tokio::test]
 async fn the_status_follows_what_becomes_of_an_agreement() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     for (end, expected) in [
         (EndStatus::Cancelled, AgreementStatus::Cancelled),
         (EndStatus::Expired, AgreementStatus::Expired),

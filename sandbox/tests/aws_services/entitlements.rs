@@ -4,7 +4,7 @@ use aws_sdk_marketplaceentitlement::operation::get_entitlements::builders::GetEn
 use aws_sdk_marketplaceentitlement::types::GetEntitlementFilterName as By;
 use aws_sdk_marketplaceentitlement::types::{Entitlement, EntitlementValue};
 use jiff::SignedDuration;
-use sandbox::aws::{Change, Delays, EndStatus, Purchase, Readings};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, Purchase};
 use serde_json::{Value, json};
 
 use crate::fixture::{CONTRACT, LEGACY_CONTRACT, SUBSCRIPTION, Sandbox, account, code, purchase, start, start_with};
@@ -28,7 +28,7 @@ fn amounts(entitlements: &[Entitlement]) -> BTreeMap<&str, i32> {
 
 #[tokio::test]
 async fn an_entitlement_is_there_when_its_license_is_and_gone_when_it_is_revoked() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy(CONTRACT, json!({"seats": 5, "projects": 2}));
     let license = bought.license_arn.unwrap().to_string();
     assert!(held_by(&sandbox, &license).await.is_empty());
@@ -53,7 +53,7 @@ async fn an_entitlement_is_there_when_its_license_is_and_gone_when_it_is_revoked
 
 #[tokio::test]
 async fn an_amendment_is_there_with_its_news() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy_contract();
     let license = bought.license_arn.unwrap().to_string();
     sandbox.advance(SignedDuration::from_hours(1));
@@ -65,9 +65,9 @@ async fn an_amendment_is_there_with_its_news() {
 }
 
 #[tokio::test]
-async fn by_the_other_reading_entitlements_lag_behind_their_news() {
-    let readings = Readings { entitlements: SignedDuration::from_secs(30), ..Readings::default() };
-    let sandbox = start_with(readings, Delays::default()).await;
+async fn entitlements_can_lag_behind_their_events() {
+    let behavior = Behavior { entitlements_delay: SignedDuration::from_secs(30), ..Behavior::default() };
+    let sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy_contract();
     let license = bought.license_arn.unwrap().to_string();
     let seats = async || amounts(&held_by(&sandbox, &license).await).get("seats").copied();
@@ -163,7 +163,7 @@ async fn a_legacy_buyer_is_found_by_customer() {
 
 #[tokio::test]
 async fn bad_questions_are_invalid_parameters() {
-    let sandbox = start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await;
+    let sandbox = start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await;
     sandbox.buy_contract();
     let both = ask(&sandbox, CONTRACT)
         .filter(By::CustomerIdentifier, texts(&["c"]))
@@ -235,7 +235,7 @@ async fn more_than_twenty_in_a_second_are_throttled_and_a_second_later_all_is_we
     sandbox.advance(SignedDuration::from_secs(1));
     ask(&sandbox, CONTRACT).send().await.unwrap();
 
-    let unlimited = start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await;
+    let unlimited = start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await;
     for _ in 0..30 {
         ask(&unlimited, CONTRACT).send().await.unwrap();
     }

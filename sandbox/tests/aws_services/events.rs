@@ -1,4 +1,4 @@
-use sandbox::aws::{Change, Delays, EndStatus, LicenseArnForm, News, Purchase, Readings};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, LicenseArnForm, News, Purchase};
 use serde_json::{Value, json};
 
 use crate::fixture::{
@@ -6,7 +6,7 @@ use crate::fixture::{
 };
 
 async fn real_time() -> Sandbox {
-    start_with(Readings::default(), Delays::default()).await
+    start_with(Behavior::default(), Delays::default()).await
 }
 
 const END: Change = Change::End { status: EndStatus::Cancelled };
@@ -67,8 +67,8 @@ async fn what_is_paid_by_use_ends_in_the_year_9999() {
 
 #[tokio::test]
 async fn a_license_event_can_write_the_arn_as_the_guide_does() {
-    let readings = Readings { license_arn: LicenseArnForm::Documented, ..Readings::default() };
-    let mut sandbox = start_with(readings, Delays::none()).await;
+    let behavior = Behavior { license_arn: LicenseArnForm::Documented, ..Behavior::default() };
+    let mut sandbox = start_with(behavior, Delays::none()).await;
     let bought = sandbox.buy_contract();
     let events = sandbox.events();
     let arn: stallkeeper::ids::LicenseArn = text(&events[1], "/detail/license/arn").parse().unwrap();
@@ -117,9 +117,9 @@ async fn a_renewal_is_a_new_agreement_for_the_same_license() {
 }
 
 #[tokio::test]
-async fn by_the_other_reading_a_renewal_brings_a_new_license_and_revokes_the_old_one() {
-    let readings = Readings { license_survives_renewal: false, ..Readings::default() };
-    let mut sandbox = start_with(readings, Delays::default()).await;
+async fn a_renewal_can_bring_a_new_license_and_revoke_the_old_one() {
+    let behavior = Behavior { license_survives_renewal: false, ..Behavior::default() };
+    let mut sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy_contract();
     sandbox.news();
     let renewed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Renew { new_license: None }).unwrap();
@@ -136,7 +136,7 @@ async fn by_the_other_reading_a_renewal_brings_a_new_license_and_revokes_the_old
     assert_eq!(text(deprovisioned, "/detail/agreement/id"), bought.agreement_id.as_str());
     assert_eq!(text(deprovisioned, "/time"), "2026-11-30T12:01:32Z");
 
-    // One change can differ from the reading.
+    // One change can differ from the configured behavior.
     let again = Change::Renew { new_license: Some(false) };
     let kept = sandbox.aws.marketplace().change(&renewed.agreement_id, again).unwrap();
     assert_eq!(kept.license_arn, renewed.license_arn);
@@ -224,8 +224,8 @@ async fn a_legacy_subscription_is_told_over_sns_too() {
 
 #[tokio::test]
 async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
-    let readings = Readings { legacy_license_events: false, ..Readings::default() };
-    let mut sandbox = start_with(readings, Delays::default()).await;
+    let behavior = Behavior { legacy_license_events: false, ..Behavior::default() };
+    let mut sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy(LEGACY_CONTRACT, json!({"seats": 1}));
     let news = sandbox.news();
     assert_eq!(

@@ -10,7 +10,7 @@ use aws_sdk_marketplacemetering::operation::batch_meter_usage::{BatchMeterUsageE
 use aws_sdk_marketplacemetering::primitives::DateTime;
 use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus};
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Announcement, Aws, AwsOptions, Delays, News, Purchase, Purchased, Readings};
+use sandbox::aws::{Announcement, Aws, AwsOptions, Behavior, Delays, News, Purchase, Purchased};
 use serde_json::{Value, json};
 use stallkeeper::ids::AccountId;
 use stallkeeper::listing::Listing;
@@ -30,19 +30,19 @@ pub(crate) struct Sandbox {
 }
 
 pub(crate) async fn start() -> Sandbox {
-    start_with(Readings::default(), Delays::none()).await
+    start_with(Behavior::default(), Delays::none()).await
 }
 
-pub(crate) async fn start_with(readings: Readings, delays: Delays) -> Sandbox {
-    start_as(readings, delays, None).await
+pub(crate) async fn start_with(behavior: Behavior, delays: Delays) -> Sandbox {
+    start_as(behavior, delays, None).await
 }
 
 /// Starts a sandbox with the tables in a file.
 pub(crate) async fn start_in(data: Option<PathBuf>) -> Sandbox {
-    start_as(Readings::default(), Delays::none(), data).await
+    start_as(Behavior::default(), Delays::none(), data).await
 }
 
-async fn start_as(readings: Readings, delays: Delays, data: Option<PathBuf>) -> Sandbox {
+async fn start_as(behavior: Behavior, delays: Delays, data: Option<PathBuf>) -> Sandbox {
     let clock = Clock::standing_at("2026-11-30T12:00:00Z".parse().unwrap());
     let (announcements, news) = tokio::sync::mpsc::unbounded_channel();
     let options = AwsOptions {
@@ -50,7 +50,7 @@ async fn start_as(readings: Readings, delays: Delays, data: Option<PathBuf>) -> 
         clock: clock.clone(),
         listings: listings(),
         data,
-        readings,
+        behavior,
         delays,
         announcements,
         seed: None,

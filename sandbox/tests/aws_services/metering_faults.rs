@@ -1,13 +1,13 @@
 //! BatchMeterUsage, failing as planned.
 
 use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus as Status};
-use sandbox::aws::{Delays, Fault, Readings, Service};
+use sandbox::aws::{Behavior, Delays, Fault, Service};
 use serde_json::{Value, json};
 
 use crate::fixture::{CONSUMPTION, SUBSCRIPTION, Sandbox, code, start_with, usage};
 
 async fn unlimited() -> Sandbox {
-    start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await
+    start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await
 }
 
 fn plan(sandbox: &Sandbox, mut fault: Value) {

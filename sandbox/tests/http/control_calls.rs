@@ -74,8 +74,8 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
             "kind_unfit",
             "BatchWriteItem of dynamodb",
         ),
-        ("/sandbox/readings", json!({ "colour": "red" }), 400, "reading_unknown", "final_window, identical_repeat"),
-        ("/sandbox/readings", json!({ "final_window": "soon" }), 400, "reading_invalid", "agreement_ended"),
+        ("/sandbox/behavior", json!({ "colour": "red" }), 400, "behavior_unknown", "final_window, identical_repeat"),
+        ("/sandbox/behavior", json!({ "final_window": "soon" }), 400, "behavior_invalid", "agreement_ended"),
         (
             "/sandbox/dimensions",
             json!({ "product": "demo-contract", "dimension": "seats", "published": false }),

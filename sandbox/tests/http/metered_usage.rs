@@ -1,4 +1,4 @@
-//! Metered usage, and the readings that apply to it, through the control API.
+//! Metered usage, and the behavior that applies to it, through the control API.
 
 use super::*;
 
@@ -54,19 +54,19 @@ async fn the_bill_shows_what_was_booked() {
 }
 
 #[tokio::test]
-async fn a_running_sandbox_takes_another_reading() {
+async fn the_behavior_of_a_running_sandbox_can_be_changed() {
     let visit = Visit::begin().await;
     let bought = visit.buy("demo-subscription").await;
-    let before = visit.get("/sandbox/readings").await;
+    let before = visit.get("/sandbox/behavior").await;
     assert_eq!(before["identical_repeat"], "success");
     assert_eq!(visit.meter(&bought, 1).await["Results"][0]["Status"], "Success");
     assert_eq!(visit.meter(&bought, 1).await["Results"][0]["Status"], "Success");
 
-    let after = visit.post("/sandbox/readings", json!({ "identical_repeat": "duplicate_record" })).await;
+    let after = visit.post("/sandbox/behavior", json!({ "identical_repeat": "duplicate_record" })).await;
     let mut expected = before;
     expected["identical_repeat"] = "duplicate_record".into();
     assert_eq!(after, expected);
-    assert_eq!(visit.get("/sandbox/readings").await, expected);
+    assert_eq!(visit.get("/sandbox/behavior").await, expected);
     assert_eq!(visit.meter(&bought, 1).await["Results"][0]["Status"], "DuplicateRecord");
     let bill = visit.get("/sandbox/bill").await;
     assert_eq!(bill["totals"][0]["quantity"], "1");
@@ -88,10 +88,10 @@ async fn a_dimension_is_known_when_it_is_published() {
 }
 
 #[tokio::test]
-async fn a_running_sandbox_lets_entitlements_lag() {
+async fn the_entitlements_delay_of_a_running_sandbox_can_be_changed() {
     let visit = Visit::begin().await;
-    let readings = visit.post("/sandbox/readings", json!({ "entitlements": "90s" })).await;
-    assert_eq!(readings["entitlements"], "1m 30s");
+    let behavior = visit.post("/sandbox/behavior", json!({ "entitlements_delay": "90s" })).await;
+    assert_eq!(behavior["entitlements_delay"], "1m 30s");
     let order = json!({ "product": "demo-contract", "dimensions": { "seats": 5 }, "register": false });
     visit.post("/sandbox/purchases", order).await;
     let shown = async || {
@@ -104,9 +104,9 @@ async fn a_running_sandbox_lets_entitlements_lag() {
     assert_eq!(shown().await, 0);
     visit.post("/sandbox/clock", json!({ "advance": "90s" })).await;
     assert_eq!(shown().await, 1);
-    visit.post("/sandbox/readings", json!({ "entitlements": "1h" })).await;
+    visit.post("/sandbox/behavior", json!({ "entitlements_delay": "1h" })).await;
     assert_eq!(shown().await, 0);
-    visit.post("/sandbox/readings", json!({ "entitlements": "0s" })).await;
+    visit.post("/sandbox/behavior", json!({ "entitlements_delay": "0s" })).await;
     assert_eq!(shown().await, 1);
 }
 

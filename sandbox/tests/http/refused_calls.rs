@@ -92,7 +92,7 @@ async fn a_list_of_members_is_no_object() {
         ("/sandbox/deliver", "[null, true]"),
         ("/sandbox/clock", r#" ["1h"]"#),
         ("/sandbox/faults", r#"["metering"]"#),
-        ("/sandbox/readings", "[]"),
+        ("/sandbox/behavior", "[]"),
         ("/sandbox/dimensions", r#"["demo-subscription", "requests", false]"#),
         ("/sandbox/agreements/agmt-1", r#"["end"]"#),
         ("/sandbox/deliver", "null"),

@@ -1,10 +1,10 @@
-//! The properties of a seed's world: its time, its listings, and the readings of AWS's documents that hold in it.
+//! The properties of a seed's world: its time, its listings, and the behavior of AWS in it.
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use sandbox::aws::{
-    Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
-    ResolveCustomerSends, StartOfPurchaseHour, TokenLife, UsageOutsideLicense,
+    Behavior, Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense,
+    ResolveCustomerKeys, StartOfPurchaseHour, TokenLifetime, UsageOutsideLicense,
 };
 use stallkeeper::listing::{Listing, Stage};
 
@@ -22,8 +22,8 @@ pub struct Scene {
     pub stages: Vec<Stage>,
     /// The listings, of every stage.
     pub listings: Vec<Listing>,
-    /// The readings of AWS's documents that hold.
-    pub readings: Readings,
+    /// The behavior of AWS.
+    pub behavior: Behavior,
     /// The delays of AWS.
     pub delays: Delays,
     /// `true` if the reporter has a reserved concurrency of 1. Without it a second run may start during a first.
@@ -66,7 +66,7 @@ impl Scene {
             }
         }
         let stages = if rng.f64() < 0.2 { vec![Stage::Staging, Stage::Production] } else { vec![Stage::Staging] };
-        let (readings, delays) = (readings(rng), delays(rng));
+        let (behavior, delays) = (behavior(rng), delays(rng));
         let has_reserved_concurrency = rng.f64() < 0.85;
         let has_all_runs = rng.f64() < 0.05;
         // The deployed schedule runs until the end of the faults.
@@ -78,7 +78,7 @@ impl Scene {
             month_end,
             stages,
             listings,
-            readings,
+            behavior,
             delays,
             has_reserved_concurrency,
             has_all_runs,
@@ -106,12 +106,12 @@ fn one<T>(rng: &mut Rng, one: T, other: T) -> T {
     if rng.bool() { one } else { other }
 }
 
-/// Draws one of the possible values of every reading.
-fn readings(rng: &mut Rng) -> Readings {
-    Readings {
-        token_life: one(rng, TokenLife::FourHours, TokenLife::OneHour),
-        resolve_customer_sends: one(rng, ResolveCustomerSends::OwnKey, ResolveCustomerSends::BothKeys),
-        entitlements: SignedDuration::from_secs(one(rng, 0, 90)),
+/// Draws one of the possible values of every option of the behavior.
+fn behavior(rng: &mut Rng) -> Behavior {
+    Behavior {
+        token_lifetime: one(rng, TokenLifetime::FourHours, TokenLifetime::OneHour),
+        resolve_customer_keys: one(rng, ResolveCustomerKeys::OwnKey, ResolveCustomerKeys::BothKeys),
+        entitlements_delay: SignedDuration::from_secs(one(rng, 0, 90)),
         legacy_license_events: rng.bool(),
         license_survives_renewal: rng.bool(),
         license_arn: one(rng, LicenseArnForm::Real, LicenseArnForm::Documented),

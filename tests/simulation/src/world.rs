@@ -74,7 +74,7 @@ impl World {
             clock: time.clock().clone(),
             listings: scene.listings.clone(),
             data: None,
-            readings: scene.readings.clone(),
+            behavior: scene.behavior.clone(),
             delays: scene.delays,
             announcements,
             seed: Some(seed),

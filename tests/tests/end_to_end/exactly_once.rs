@@ -157,7 +157,7 @@ async fn one_key_and_revision_with_two_contents_counts_as_first_accepted_and_is_
 #[tokio::test]
 async fn a_duplicate_after_a_lost_answer_is_listed_apart_and_a_problem_once_another_books_the_product() {
     let world = World::new().await;
-    world.control(Method::POST, "/sandbox/readings", json!({ "identical_repeat": "duplicate_record" })).await;
+    world.control(Method::POST, "/sandbox/behavior", json!({ "identical_repeat": "duplicate_record" })).await;
     let purchase = subscriber(&world).await;
     let other = subscriber(&world).await;
     assert_eq!(world.report(json!([usage(&purchase.license, 100, "k", world.now())])).await, ["accepted"]);
@@ -181,7 +181,7 @@ async fn a_duplicate_after_a_lost_answer_is_listed_apart_and_a_problem_once_anot
 
 #[tokio::test]
 async fn a_renewal_whose_new_license_is_announced_in_the_documented_form_is_billed() {
-    let world = World::with(|options| options.readings.license_arn = LicenseArnForm::Documented).await;
+    let world = World::with(|options| options.behavior.license_arn = LicenseArnForm::Documented).await;
     let purchase = subscriber(&world).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;

@@ -205,7 +205,7 @@ async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
 
 #[tokio::test]
 async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or_a_registration() {
-    let world = World::with(|options| options.readings.license_survives_renewal = false).await;
+    let world = World::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
@@ -347,7 +347,7 @@ async fn what_is_kept_of_a_person_is_shown_and_erased() {
 
 #[tokio::test]
 async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
-    let world = World::with(|options| options.readings.license_survives_renewal = false).await;
+    let world = World::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     world.advance(SignedDuration::from_mins(5)).await;

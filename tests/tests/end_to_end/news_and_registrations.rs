@@ -331,7 +331,7 @@ async fn ai_entitlements_over_three_pages_and_behind_an_empty_one() {
 #[tokio::test]
 async fn aj_both_forms_of_the_arn_are_the_same_license() {
     for form in [LicenseArnForm::Documented, LicenseArnForm::Real] {
-        let world = World::with(|options| options.readings.license_arn = form).await;
+        let world = World::with(|options| options.behavior.license_arn = form).await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         assert_eq!(world.license(&purchase.license).await["state"], "active");
         world.register(&purchase.token, "buyer@example.com").await;
@@ -491,7 +491,7 @@ async fn ap_a_second_person_with_the_token_of_a_linked_license() {
 #[tokio::test]
 async fn a_product_in_the_middle_of_its_move_goes_by_its_listings_key() {
     let world = World::new().await;
-    world.control(Method::POST, "/sandbox/readings", json!({ "resolve_customer_sends": "both_keys" })).await;
+    world.control(Method::POST, "/sandbox/behavior", json!({ "resolve_customer_keys": "both_keys" })).await;
     let license_keyed = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let legacy = world.buy("demo-legacy", json!({})).await;
     for purchase in [&license_keyed, &legacy] {

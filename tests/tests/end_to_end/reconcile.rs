@@ -431,7 +431,7 @@ async fn an_empty_answer_for_an_agreement_in_force_is_not_believed() {
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(30)).await;
     // From now on AWS delays entitlements so much that there are none.
-    world.control(Method::POST, "/sandbox/readings", json!({ "entitlements": "90m" })).await;
+    world.control(Method::POST, "/sandbox/behavior", json!({ "entitlements_delay": "90m" })).await;
     let (status, answer) = on_demand(&world, &purchase.license).await;
     assert_eq!((status, &answer["repairs"]), (200, &json!([])), "{answer}");
     assert_eq!(answer["findings"][0]["kind"], "entitlements_empty");

@@ -432,16 +432,16 @@ async fn ak_only_the_stack_with_the_listing_meters() {
 
 #[tokio::test]
 async fn al_a_duplicate_after_a_lost_answer_is_ours() {
-    for reading in ["success", "duplicate_record"] {
+    for answer in ["success", "duplicate_record"] {
         let (world, purchase) = subscribed().await;
-        world.control(Method::POST, "/sandbox/readings", json!({ "identical_repeat": reading })).await;
+        world.control(Method::POST, "/sandbox/behavior", json!({ "identical_repeat": answer })).await;
         accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
         world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "after" })).await;
         world.advance(minutes(80)).await;
-        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{reading}");
+        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{answer}");
         let used: Vec<Value> =
             world.records(&purchase.license).await.into_iter().filter(|r| r["quantity"] == "100").collect();
-        let by = if reading == "success" { "success" } else { "duplicate" };
+        let by = if answer == "success" { "success" } else { "duplicate" };
         assert_eq!((&used[0]["state"]["name"], &used[0]["state"]["by"]), (&json!("accepted"), &json!(by)));
         assert_eq!(used[0]["attempts"], 2);
     }
@@ -612,18 +612,18 @@ async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
 async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_takes_of_it() {
     use StartOfPurchaseHour::{Accepted, OutsideLicense};
     use UsageOutsideLicense::{CustomerNotSubscribed, InvalidLicense};
-    let readings =
+    let behavior =
         [(OutsideLicense, CustomerNotSubscribed), (OutsideLicense, InvalidLicense), (Accepted, CustomerNotSubscribed)];
     // The license is ready in the hour of the purchase, or in the next.
     let times = [("2026-11-10T09:20:30Z", "09"), ("2026-11-10T09:58:30Z", "10")];
     for ((start_of_purchase_hour, usage_outside_license), (purchased, billed)) in
-        readings.into_iter().flat_map(|readings| times.map(|times| (readings, times)))
+        behavior.into_iter().flat_map(|behavior| times.map(|times| (behavior, times)))
     {
         let world = World::with(|options| {
             options.clock = Clock::standing_at(purchased.parse().unwrap());
             options.delays.provision = minutes(5);
-            options.readings.start_of_purchase_hour = start_of_purchase_hour;
-            options.readings.usage_outside_license = usage_outside_license;
+            options.behavior.start_of_purchase_hour = start_of_purchase_hour;
+            options.behavior.usage_outside_license = usage_outside_license;
         })
         .await;
         let case = format!("{start_of_purchase_hour:?}, {usage_outside_license:?}, purchased at {purchased}");

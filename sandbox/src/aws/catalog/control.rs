@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Listing;
 
-use super::change_set::{ChangeSet, Course, Failure, FailureCode, Outcome, Status};
+use super::change_set::{ChangeSet, Failure, FailureCode, Outcome, Progress, Status};
 use super::members::merge_patch;
 use super::{Catalog, Entity, EntityKind, ErrorDetail, described};
 use crate::aws::refused::Refused;
@@ -117,14 +117,14 @@ impl NextChangeSet {
     pub(super) fn decide(self, change_set: &mut ChangeSet) {
         match self {
             Self::ClientError { code, message } => {
-                change_set.doom_to(rejection(code, message, "The sandbox was told to refuse this change."));
+                change_set.force_failure(rejection(code, message, "The sandbox was told to refuse this change."));
             }
             Self::ServerFault {} => {
                 let detail = ErrorDetail::new("INTERNAL", "An internal error occurred. Try again.");
-                change_set.doom_to(Failure { code: FailureCode::ServerFault, detail: Some(detail) });
+                change_set.force_failure(Failure { code: FailureCode::ServerFault, detail: Some(detail) });
             }
-            Self::HangPreparing {} => change_set.course = Course::Waits(Status::Preparing),
-            Self::HangApplying {} => change_set.course = Course::Waits(Status::Applying),
+            Self::HangPreparing {} => change_set.progress = Progress::Waiting(Status::Preparing),
+            Self::HangApplying {} => change_set.progress = Progress::Waiting(Status::Applying),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Catalog {
             locked_by: state
                 .change_sets
                 .iter()
-                .find(|change_set| change_set.is_open() && change_set.is_about(&entity.id))
+                .find(|change_set| change_set.is_open() && change_set.changes_entity(&entity.id))
                 .map(|change_set| change_set.id.clone()),
             details: entity.details.clone(),
         };
@@ -217,8 +217,8 @@ impl Catalog {
             state.entities.values().filter(|it| is_of_it(it)).map(|it| (it.id.clone(), it.revision)).collect();
         state.entities.retain(|_, entity| !is_of_it(entity));
         for change_set in &mut state.change_sets {
-            if change_set.is_open() && gone.iter().any(|(id, _)| change_set.is_about(id)) {
-                change_set.course = Course::Over { at: now, outcome: Outcome::Cancelled };
+            if change_set.is_open() && gone.iter().any(|(id, _)| change_set.changes_entity(id)) {
+                change_set.progress = Progress::Ended { at: now, outcome: Outcome::Cancelled };
             }
         }
         for mut entity in made(listing, now) {
@@ -247,18 +247,18 @@ impl Catalog {
             .iter_mut()
             .find(|change_set| change_set.id == id)
             .ok_or_else(|| Refused::ChangeSetUnknown { given: id.chars().take(80).collect() })?;
-        if !matches!(change_set.course, Course::Waits(_)) {
+        if !matches!(change_set.progress, Progress::Waiting(_)) {
             let status = change_set.status(now).as_str();
             return Err(Refused::ChangeSetDoesNotWait { change_set: id.to_owned(), status });
         }
-        change_set.course = match decision.verdict {
-            Verdict::Approve => Course::Runs { applying: now, ends: now },
+        change_set.progress = match decision.verdict {
+            Verdict::Approve => Progress::Scheduled { applying: now, ends: now },
             Verdict::Reject => {
                 let failure = rejection(decision.code, decision.message, "AWS Marketplace has rejected this change.");
-                Course::Over { at: now, outcome: change_set.failed(failure) }
+                Progress::Ended { at: now, outcome: change_set.failed(failure) }
             }
         };
-        state.settle(now, &self.0.names);
+        state.settle(now, &self.0.ids);
         let decided = state.change_sets.iter().find(|change_set| change_set.id == id);
         decided
             .map(|change_set| overview(change_set, now))
@@ -276,7 +276,7 @@ fn overview(change_set: &ChangeSet, now: Timestamp) -> ChangeSetOverview {
         id: change_set.id.clone(),
         name: change_set.name.clone(),
         status: change_set.status(now),
-        waits: matches!(change_set.course, Course::Waits(_)),
+        waits: matches!(change_set.progress, Progress::Waiting(_)),
         started: change_set.started,
         ended: change_set.ended(),
         failure_code: change_set.failure().map(|failure| failure.code),

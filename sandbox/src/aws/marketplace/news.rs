@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use stallkeeper::listing::{Listing, Mode};
 
-use super::books::{Agreement, AgreementStatus, License};
 use super::change::{Changed, Subject, changed};
+use super::state::{Agreement, AgreementStatus, License};
 use super::{Marketplace, after};
-use crate::aws::readings::LicenseArnForm;
+use crate::aws::behavior::LicenseArnForm;
 
 /// The account that owns the SNS topics of all legacy products.
 const TOPICS_ACCOUNT: &str = "287250355862";
@@ -165,7 +165,7 @@ impl Marketplace {
     /// Returns an event's detail: the members that all events of an agreement have, and these members of its own.
     fn detail(&self, agreement: &Agreement, own: Value) -> Value {
         let common = json!({
-            "requestId": self.0.names.uuid(),
+            "requestId": self.0.ids.uuid(),
             "catalog": "AWSMarketplace",
             "acceptor": { "accountId": agreement.account },
             "proposer": { "accountId": self.0.seller },
@@ -194,10 +194,10 @@ impl Marketplace {
         license: &License,
     ) {
         match listing.mode {
-            Mode::Customer if !self.readings().legacy_license_events => return,
+            Mode::Customer if !self.behavior().legacy_license_events => return,
             Mode::Customer | Mode::License => {}
         }
-        let arn = match self.readings().license_arn {
+        let arn = match self.behavior().license_arn {
             LicenseArnForm::Real => license.arn.to_string(),
             LicenseArnForm::Documented => {
                 format!("aws:license-manager:us-east-1:{}:{}", self.0.seller, license.arn.id())
@@ -215,7 +215,7 @@ impl Marketplace {
     fn agreement_event(&self, at: Timestamp, detail_type: &str, agreement: &Agreement, detail: Value) {
         let envelope = json!({
             "version": "0",
-            "id": self.0.names.uuid(),
+            "id": self.0.ids.uuid(),
             "detail-type": detail_type,
             "source": "aws.agreement-marketplace",
             "account": self.0.seller,

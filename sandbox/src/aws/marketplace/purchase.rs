@@ -9,7 +9,7 @@ use serde_json::Value;
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey, LicenseArn, LicenseId, ProductCode};
 use stallkeeper::listing::{Listing, Mode};
 
-use super::books::{Agreement, Books, Grant, License, Token};
+use super::state::{Agreement, Grant, License, MarketplaceState, Token};
 use super::value::DimensionValue;
 use super::{Marketplace, after};
 use crate::aws::refused::Refused;
@@ -68,18 +68,18 @@ impl Marketplace {
         }
         let account = match purchase.account {
             Some(account) => account,
-            None => self.0.names.account()?,
+            None => self.0.ids.account()?,
         };
 
         let now = self.now();
-        let mut books = self.books();
+        let mut state = self.state();
         let customer = match listing.mode {
             Mode::License => None,
-            Mode::Customer => Some(self.customer(&books, listing, &account)?),
+            Mode::Customer => Some(self.customer(&state, listing, &account)?),
         };
         let arn: LicenseArn =
-            format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.names.license()).parse()?;
-        let id = self.0.names.agreement()?;
+            format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.ids.license()).parse()?;
+        let id = self.0.ids.agreement()?;
         let agreement = Agreement {
             id: id.clone(),
             initial: id.clone(),
@@ -87,7 +87,7 @@ impl Marketplace {
             product: purchase.product.clone(),
             account: account.clone(),
             license: arn.id().clone(),
-            offer: self.0.names.offer(),
+            offer: self.0.ids.offer(),
             start: now,
             end: listing.pricing.has_entitlements().then(|| a_year_after(now)),
             updated: now,
@@ -106,9 +106,9 @@ impl Marketplace {
             revoked: None,
         };
         self.announce_purchase(listing, &agreement, &license);
-        books.agreements.push(agreement);
-        books.licenses.push(license);
-        let token = self.issue_token(&mut books, &id, arn.id(), now);
+        state.agreements.push(agreement);
+        state.licenses.push(license);
+        let token = self.issue_token(&mut state, &id, arn.id(), now);
         Ok(Purchased {
             token,
             license_arn: customer.is_none().then_some(arn),
@@ -128,34 +128,39 @@ impl Marketplace {
 
     /// Returns the CustomerIdentifier of a buyer of a legacy product: the same each time this account buys this
     /// product.
-    fn customer(&self, books: &Books, listing: &Listing, account: &AccountId) -> Result<CustomerIdentifier, Refused> {
-        let mut theirs = books
+    fn customer(
+        &self,
+        state: &MarketplaceState,
+        listing: &Listing,
+        account: &AccountId,
+    ) -> Result<CustomerIdentifier, Refused> {
+        let mut theirs = state
             .agreements
             .iter()
             .filter(|agreement| agreement.product == listing.product_code && agreement.account == *account);
         if let Some(agreement) = theirs.find(|agreement| agreement.ending.is_none()) {
             return Err(Refused::AlreadySubscribed { agreement: agreement.id.clone() });
         }
-        let earlier = books
+        let earlier = state
             .licenses
             .iter()
             .find(|license| license.product == listing.product_code && license.account == *account)
             .and_then(|license| license.customer.clone());
         Ok(match earlier {
             Some(customer) => customer,
-            None => self.0.names.customer()?,
+            None => self.0.ids.customer()?,
         })
     }
 
     pub(super) fn issue_token(
         &self,
-        books: &mut Books,
+        state: &mut MarketplaceState,
         agreement: &AgreementId,
         license: &LicenseId,
         now: Timestamp,
     ) -> String {
-        let text = self.0.names.token();
-        if let Some(license) = books.license(license) {
+        let text = self.0.ids.token();
+        if let Some(license) = state.license(license) {
             let token = Token {
                 issued: now,
                 agreement: agreement.clone(),
@@ -164,7 +169,7 @@ impl Marketplace {
                 license: license.arn.clone(),
                 customer: license.customer.clone(),
             };
-            books.tokens.insert(text.clone(), token);
+            state.tokens.insert(text.clone(), token);
         }
         text
     }

@@ -29,7 +29,7 @@ fn entitlement(marketplace: &Marketplace, agreement: &Agreement) -> Option<Recor
     let listing = marketplace.listing(agreement.product.as_str());
     let resource = listing.map(|it| Record::new().with("id", it.product_id.as_str()).with("type", "SaaSProduct"));
     // Where AWS names the license of a legacy buyer in events, it names it here too.
-    let is_named = license.customer.is_none() || marketplace.readings().legacy_license_events;
+    let is_named = license.customer.is_none() || marketplace.behavior().legacy_license_events;
     let arn = is_named.then(|| license.arn.to_string());
     let record = Record::new().with_some("resource", resource).with("type", "Software").with("status", status);
     Some(record.with_some("statusReasonCode", reason).with_some("licenseArn", arn))

@@ -26,7 +26,7 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
         .listing(asked.product)
         .ok_or_else(|| invalid("The product code is not one of this seller's products.".to_owned()))?;
 
-    let (now, after) = (marketplace.now(), marketplace.readings().entitlements);
+    let (now, after) = (marketplace.now(), marketplace.behavior().entitlements_delay);
     let held = match listing.pricing.has_entitlements() {
         true => marketplace.licenses_of(&listing.product_code),
         false => Vec::new(),

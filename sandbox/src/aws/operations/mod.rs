@@ -66,15 +66,22 @@ mod tests {
     use stallkeeper::time::Clock;
 
     use super::*;
-    use crate::aws::marketplace::Names;
+    use crate::aws::marketplace::IdGenerator;
     use crate::aws::protocol::Record;
-    use crate::aws::{Delays, Purchase, Readings};
+    use crate::aws::{Behavior, Delays, Purchase};
 
     fn marketplace() -> Marketplace {
         let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
-        let readings = Readings { rate_limits: false, ..Readings::default() };
-        Marketplace::open(Clock::System, Vec::new(), readings, Delays::none(), announcements, Names::new().unwrap())
-            .unwrap()
+        let behavior = Behavior { rate_limits: false, ..Behavior::default() };
+        Marketplace::open(
+            Clock::System,
+            Vec::new(),
+            behavior,
+            Delays::none(),
+            announcements,
+            IdGenerator::new().unwrap(),
+        )
+        .unwrap()
     }
 
     /// Generates documents that look like requests: members that exist, with values of every type.
@@ -203,12 +210,12 @@ mod tests {
     /// Returns a marketplace that has sold a license.
     fn sold() -> (Marketplace, String, String) {
         let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
-        let readings = Readings { rate_limits: false, ..Readings::default() };
+        let behavior = Behavior { rate_limits: false, ..Behavior::default() };
         let listing = Listing::parse(include_str!("../../../../listings/demo-subscription.toml")).unwrap();
         let product = listing.product_code.clone();
-        let names = Names::new().unwrap();
+        let ids = IdGenerator::new().unwrap();
         let marketplace =
-            Marketplace::open(Clock::System, vec![listing], readings, Delays::none(), announcements, names).unwrap();
+            Marketplace::open(Clock::System, vec![listing], behavior, Delays::none(), announcements, ids).unwrap();
         let purchase = Purchase { product, account: None, dimensions: Default::default(), free_trial: false };
         let bought = marketplace.purchase(purchase).unwrap();
         (marketplace, bought.license_arn.unwrap().to_string(), bought.account_id.to_string())

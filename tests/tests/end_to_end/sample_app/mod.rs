@@ -462,7 +462,7 @@ const RECORD_EVENTS: [(&str, &str); 2] = [("dimension", "events_extra"), ("quant
 
 #[tokio::test]
 async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
-    let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
+    let shop = Shop::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
     let heir = renew(&shop, &purchase).await;
     // The gate still has its cached decision.
@@ -476,7 +476,7 @@ async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
 
 #[tokio::test]
 async fn usage_that_may_have_been_taken_in_before_a_renewal_is_not_billed_to_both() {
-    let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
+    let shop = Shop::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
     shop.door.lose("POST /v1/usage", 100);
     browser.send("/work", &RECORD_EVENTS).await;

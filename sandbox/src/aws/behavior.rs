@@ -1,5 +1,4 @@
-//! The options of this AWS: the reading of its documents that applies where they disagree, and the delays of its
-//! events.
+//! The options of this AWS: its behavior where its documents disagree, and the delays of its events.
 
 use jiff::SignedDuration;
 use jiff::fmt::serde::duration::friendly::compact as duration;
@@ -8,20 +7,20 @@ use serde_json::Value;
 
 use super::refused::Refused;
 
-/// The reading of AWS's documents that applies where they disagree or where the real AWS differs from them.
+/// The behavior of this AWS where AWS's documents disagree or where the real AWS differs from them.
 ///
 /// The default is the observed behavior. Where nothing was observed, it is what the API models say; where they say
-/// nothing, it is the reading that is hardest on a caller.
+/// nothing, it is the behavior that is hardest on a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Readings {
+pub struct Behavior {
     /// The time for which a registration token can be resolved.
-    pub token_life: TokenLife,
+    pub token_lifetime: TokenLifetime,
     /// The keys of the buyer that ResolveCustomer returns.
-    pub resolve_customer_sends: ResolveCustomerSends,
+    pub resolve_customer_keys: ResolveCustomerKeys,
     /// The delay after `License Updated` until GetEntitlements shows the change; `"30s"` in JSON. AWS does not say that
     /// it shows the change immediately. What a license no longer grants disappears immediately in any case.
     #[serde(serialize_with = "duration::required", deserialize_with = "not_negative")]
-    pub entitlements: SignedDuration,
+    pub entitlements_delay: SignedDuration,
     /// `true` if AWS also names the licenses of legacy products: in License events and in GetAgreementEntitlements. AWS
     /// does; a backend that identifies such buyers by customer must not take them for new ones.
     pub legacy_license_events: bool,
@@ -50,12 +49,12 @@ pub struct Readings {
     pub start_of_purchase_hour: StartOfPurchaseHour,
 }
 
-impl Default for Readings {
+impl Default for Behavior {
     fn default() -> Self {
         Self {
-            token_life: TokenLife::FourHours,
-            resolve_customer_sends: ResolveCustomerSends::OwnKey,
-            entitlements: SignedDuration::ZERO,
+            token_lifetime: TokenLifetime::FourHours,
+            resolve_customer_keys: ResolveCustomerKeys::OwnKey,
+            entitlements_delay: SignedDuration::ZERO,
             legacy_license_events: true,
             license_survives_renewal: true,
             license_arn: LicenseArnForm::Real,
@@ -70,22 +69,22 @@ impl Default for Readings {
     }
 }
 
-impl Readings {
-    /// Returns these readings with other values for the members of a JSON object; the others stay:
+impl Behavior {
+    /// Returns this behavior with other values for the members of a JSON object; the others stay:
     /// `{"identical_repeat": "duplicate_record", "rate_limits": false}`.
     ///
     /// # Errors
     ///
-    /// Fails with the readings that exist, or with the values that a reading accepts.
+    /// Fails with the options that exist, or with the values that an option accepts.
     pub fn with(&self, changes: &Value) -> Result<Self, Refused> {
-        let not_one = |problem: String| Refused::ReadingInvalid { reading: "the body".to_owned(), problem };
+        let not_one = |problem: String| Refused::BehaviorInvalid { option: "the body".to_owned(), problem };
         let changes = changes.as_object().ok_or_else(|| not_one("it must be a JSON object".to_owned()))?;
-        let mut readings = self.clone();
+        let mut behavior = self.clone();
         for (name, value) in changes {
-            let mut members = serde_json::to_value(&readings).map_err(|error| not_one(error.to_string()))?;
+            let mut members = serde_json::to_value(&behavior).map_err(|error| not_one(error.to_string()))?;
             let allowed = || members.as_object().into_iter().flat_map(|all| all.keys().cloned()).collect::<Vec<_>>();
             if !allowed().contains(name) {
-                return Err(Refused::ReadingUnknown {
+                return Err(Refused::BehaviorUnknown {
                     given: name.chars().take(80).collect(),
                     allowed: allowed().join(", "),
                 });
@@ -93,10 +92,10 @@ impl Readings {
             if let Some(member) = members.get_mut(name) {
                 *member = value.clone();
             }
-            readings = serde_json::from_value(members)
-                .map_err(|error| Refused::ReadingInvalid { reading: name.clone(), problem: error.to_string() })?;
+            behavior = serde_json::from_value(members)
+                .map_err(|error| Refused::BehaviorInvalid { option: name.clone(), problem: error.to_string() })?;
         }
-        Ok(readings)
+        Ok(behavior)
     }
 }
 
@@ -112,14 +111,14 @@ fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDura
 /// which gives both values).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TokenLife {
+pub enum TokenLifetime {
     /// "each generated token has an expiration window of 4 hours".
     FourHours,
     /// "it may expire after approximately one hour".
     OneHour,
 }
 
-impl TokenLife {
+impl TokenLifetime {
     /// Returns the time as a duration.
     pub fn duration(self) -> SignedDuration {
         match self {
@@ -132,7 +131,7 @@ impl TokenLife {
 /// The keys of the buyer that ResolveCustomer returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ResolveCustomerSends {
+pub enum ResolveCustomerKeys {
     /// The key that identifies the buyers of the product: the LicenseArn, or for a legacy product the
     /// CustomerIdentifier.
     OwnKey,
@@ -255,33 +254,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_readings_change_and_the_others_stay() {
-        let changed = Readings::default()
-            .with(&json!({ "identical_repeat": "duplicate_record", "rate_limits": false, "token_life": "one_hour" }))
+    fn with_changes_only_the_named_options() {
+        let changed = Behavior::default()
+            .with(
+                &json!({ "identical_repeat": "duplicate_record", "rate_limits": false, "token_lifetime": "one_hour" }),
+            )
             .unwrap();
-        let expected = Readings {
+        let expected = Behavior {
             identical_repeat: IdenticalRepeat::DuplicateRecord,
             rate_limits: false,
-            token_life: TokenLife::OneHour,
-            ..Readings::default()
+            token_lifetime: TokenLifetime::OneHour,
+            ..Behavior::default()
         };
         assert_eq!(changed, expected);
         assert_eq!(changed.with(&json!({})).unwrap(), changed);
     }
 
     #[test]
-    fn what_is_no_reading_is_refused_with_what_could_be() {
+    fn an_unknown_option_or_value_is_refused_with_the_allowed_ones() {
         let cases = [
-            (json!({ "colour": "red" }), "reading_unknown", "final_window, identical_repeat"),
-            (json!({ "final_window": "soon" }), "reading_invalid", "`agreement_ended` or `license_deprovisioned`"),
-            (json!({ "rate_limits": 1 }), "reading_invalid", "boolean"),
-            (json!({ "entitlements": "-1s" }), "reading_invalid", "entitlements cannot be read: it cannot be negative"),
-            (json!({ "entitlements": "soon" }), "reading_invalid", "entitlements cannot be read"),
-            (json!({ "entitlements": 30 }), "reading_invalid", "string"),
-            (json!([]), "reading_invalid", "JSON object"),
+            (json!({ "colour": "red" }), "behavior_unknown", "final_window, identical_repeat"),
+            (json!({ "final_window": "soon" }), "behavior_invalid", "`agreement_ended` or `license_deprovisioned`"),
+            (json!({ "rate_limits": 1 }), "behavior_invalid", "boolean"),
+            (
+                json!({ "entitlements_delay": "-1s" }),
+                "behavior_invalid",
+                "entitlements_delay cannot be read: it cannot be negative",
+            ),
+            (json!({ "entitlements_delay": "soon" }), "behavior_invalid", "entitlements_delay cannot be read"),
+            (json!({ "entitlements_delay": 30 }), "behavior_invalid", "string"),
+            (json!([]), "behavior_invalid", "JSON object"),
         ];
         for (changes, code, part) in cases {
-            let refused = Readings::default().with(&changes).unwrap_err();
+            let refused = Behavior::default().with(&changes).unwrap_err();
             assert_eq!(refused.code(), code, "{refused}");
             assert!(refused.to_string().contains(part), "{refused}");
         }

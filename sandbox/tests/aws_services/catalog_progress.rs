@@ -3,7 +3,7 @@
 use aws_sdk_marketplacecatalog::types::{ChangeStatus, FailureCode, Filter, Sort, SortOrder};
 use aws_smithy_types::Document;
 use jiff::SignedDuration;
-use sandbox::aws::{Decision, Delays, NextChangeSet, Readings, Verdict};
+use sandbox::aws::{Behavior, Decision, Delays, NextChangeSet, Verdict};
 use serde_json::{Value, json};
 
 use super::catalog_change_sets::{CATALOG, PRODUCT, begin, change};
@@ -36,7 +36,7 @@ fn decided(verdict: Verdict) -> Decision {
 
 #[tokio::test]
 async fn a_change_set_takes_minutes_and_locks_its_entities_until_its_end() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let first = started(&sandbox, vec![renamed(PRODUCT)]).await;
     assert_eq!(status(&sandbox, &first).await, ChangeStatus::Preparing);
     let refused = begin(&sandbox, vec![renamed(PRODUCT)]).await.unwrap_err().into_service_error();
@@ -67,7 +67,7 @@ async fn a_change_set_takes_minutes_and_locks_its_entities_until_its_end() {
 
 #[tokio::test]
 async fn a_change_set_is_cancelled_while_it_is_prepared() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let id = started(&sandbox, vec![renamed(PRODUCT)]).await;
     let cancel = || sandbox.catalog().cancel_change_set().catalog(CATALOG).change_set_id(&id).send();
     let cancelled = cancel().await.unwrap();

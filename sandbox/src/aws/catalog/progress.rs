@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::change_set::{Change, ChangeSet, Course, Failure, FailureCode, Outcome, Status};
+use super::change_set::{Change, ChangeSet, Failure, FailureCode, Outcome, Progress, Status};
 use super::described::own_part;
 use super::{Catalog, Entities, Entity, EntityKind, ErrorDetail, State, offer, product};
-use crate::aws::marketplace::Names;
+use crate::aws::marketplace::IdGenerator;
 
 /// The reason for which a change set is not cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotCancelled {
+pub(crate) enum CancelError {
     /// The change set does not exist.
     Unknown,
     /// The change set is being applied, or has ended.
@@ -18,27 +18,27 @@ pub(crate) enum NotCancelled {
 
 impl State {
     /// Ends every change set that is due by now, in the order in which they are due.
-    pub(super) fn settle(&mut self, now: Timestamp, names: &Names) {
-        let due = |change_set: &ChangeSet| match change_set.course {
-            Course::Runs { ends, .. } if ends <= now => Some(ends),
-            Course::Runs { .. } | Course::Waits(_) | Course::Over { .. } => None,
+    pub(super) fn settle(&mut self, now: Timestamp, ids: &IdGenerator) {
+        let due = |change_set: &ChangeSet| match change_set.progress {
+            Progress::Scheduled { ends, .. } if ends <= now => Some(ends),
+            Progress::Scheduled { .. } | Progress::Waiting(_) | Progress::Ended { .. } => None,
         };
         loop {
             let next = self.change_sets.iter().enumerate().filter_map(|(at, it)| Some((due(it)?, at))).min();
             let Some((ends, at)) = next else { return };
             let State { entities, change_sets, .. } = self;
             let Some(change_set) = change_sets.get_mut(at) else { return };
-            change_set.end(entities, ends, names);
+            change_set.end(entities, ends, ids);
         }
     }
 }
 
 impl ChangeSet {
     /// Applies the changes, or records the errors that prevent it.
-    fn end(&mut self, entities: &mut Entities, at: Timestamp, names: &Names) {
-        let outcome = match self.doom.clone() {
+    fn end(&mut self, entities: &mut Entities, at: Timestamp, ids: &IdGenerator) {
+        let outcome = match self.forced_failure.clone() {
             Some(failure) => self.failed(failure),
-            None => match apply_all(&self.changes, entities, at, names) {
+            None => match apply_all(&self.changes, entities, at, ids) {
                 Ok(changed) => {
                     *entities = changed;
                     Outcome::Succeeded
@@ -51,14 +51,14 @@ impl ChangeSet {
                 }
             },
         };
-        self.course = Course::Over { at, outcome };
+        self.progress = Progress::Ended { at, outcome };
     }
 
     /// Makes the change set fail when it ends. One that would wait, for a review or because it hangs, ends immediately.
-    pub(super) fn doom_to(&mut self, failure: Failure) {
-        self.doom = Some(failure);
-        if matches!(self.course, Course::Waits(_)) {
-            self.course = Course::Runs { applying: self.started, ends: self.started };
+    pub(super) fn force_failure(&mut self, failure: Failure) {
+        self.forced_failure = Some(failure);
+        if matches!(self.progress, Progress::Waiting(_)) {
+            self.progress = Progress::Scheduled { applying: self.started, ends: self.started };
         }
     }
 
@@ -78,11 +78,11 @@ pub(super) fn apply_all(
     changes: &[Change],
     entities: &Entities,
     at: Timestamp,
-    names: &Names,
+    ids: &IdGenerator,
 ) -> Result<Entities, Vec<Vec<ErrorDetail>>> {
     let mut changed = entities.clone();
     let errors: Vec<_> =
-        changes.iter().map(|change| apply(change, &mut changed, at, names).err().unwrap_or_default()).collect();
+        changes.iter().map(|change| apply(change, &mut changed, at, ids).err().unwrap_or_default()).collect();
     if errors.iter().any(|errors| !errors.is_empty()) {
         return Err(errors);
     }
@@ -95,9 +95,9 @@ pub(super) fn apply_all(
     Ok(changed)
 }
 
-fn apply(change: &Change, entities: &mut Entities, at: Timestamp, names: &Names) -> Result<(), Vec<ErrorDetail>> {
+fn apply(change: &Change, entities: &mut Entities, at: Timestamp, ids: &IdGenerator) -> Result<(), Vec<ErrorDetail>> {
     let fresh = match change.change_type.as_str() {
-        "CreateProduct" => Some(product::fresh(&names.product_code())),
+        "CreateProduct" => Some(product::fresh(&ids.product_code())),
         "CreateOffer" => {
             let product = super::members::text(&change.details, "ProductId");
             Some(offer::fresh(&change.entity, product, change.details.get("Name")))
@@ -127,18 +127,18 @@ fn apply(change: &Change, entities: &mut Entities, at: Timestamp, names: &Names)
 impl Catalog {
     /// Performs CancelChangeSet: "Must be sent before the status of the request changes to APPLYING" (Catalog API
     /// reference).
-    pub(crate) fn cancel(&self, id: &str) -> Result<(), NotCancelled> {
+    pub(crate) fn cancel(&self, id: &str) -> Result<(), CancelError> {
         let now = self.now();
         let mut state = self.settled();
         let found = state.change_sets.iter_mut().find(|change_set| change_set.id == id);
-        let change_set = found.ok_or(NotCancelled::Unknown)?;
+        let change_set = found.ok_or(CancelError::Unknown)?;
         match change_set.status(now) {
             Status::Preparing => {
-                change_set.course = Course::Over { at: now, outcome: Outcome::Cancelled };
+                change_set.progress = Progress::Ended { at: now, outcome: Outcome::Cancelled };
                 Ok(())
             }
             status @ (Status::Applying | Status::Succeeded | Status::Cancelled | Status::Failed) => {
-                Err(NotCancelled::TooLate(status))
+                Err(CancelError::TooLate(status))
             }
         }
     }

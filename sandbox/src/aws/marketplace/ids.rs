@@ -1,4 +1,4 @@
-//! Names that cannot be guessed.
+//! Ids that cannot be guessed.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,38 +9,38 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, InvalidId, ProductCode};
 
-/// A source of names, from a secret and a counter: they are as hard to guess as the secret, and never repeat.
-pub(crate) struct Names {
+/// A generator of ids, from a secret and a counter: they are as hard to guess as the secret, and never repeat.
+pub(crate) struct IdGenerator {
     secret: [u8; 32],
-    drawn: AtomicU64,
+    count: AtomicU64,
 }
 
-impl fmt::Debug for Names {
+impl fmt::Debug for IdGenerator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Names")
+        f.write_str("IdGenerator")
     }
 }
 
-impl Names {
+impl IdGenerator {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| anyhow!("the machine has no randomness: {error}"))?;
-        Ok(Self { secret, drawn: AtomicU64::new(0) })
+        Ok(Self { secret, count: AtomicU64::new(0) })
     }
 
-    /// Creates a source that always gives the same names for the same seed: for repeatable runs without secrets.
+    /// Creates a generator that returns the same ids for the same seed: for repeatable runs without secrets.
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self { secret: Sha256::digest(seed.to_be_bytes()).into(), drawn: AtomicU64::new(0) }
+        Self { secret: Sha256::digest(seed.to_be_bytes()).into(), count: AtomicU64::new(0) }
     }
 
-    fn draw(&self) -> [u8; 32] {
-        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+    fn next_bytes(&self) -> [u8; 32] {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
         Sha256::new().chain_update(self.secret).chain_update(number.to_be_bytes()).finalize().into()
     }
 
     /// Returns `length` characters of an alphabet; at most 32.
     fn text(&self, length: usize, alphabet: &str) -> String {
-        spell(self.draw(), length, alphabet)
+        encode_letters(self.next_bytes(), length, alphabet)
     }
 
     fn lower(&self, length: usize) -> String {
@@ -55,7 +55,7 @@ impl Names {
     /// caller that puts it into a form without encoding it is always refused.
     pub(super) fn token(&self) -> String {
         loop {
-            let token = STANDARD.encode([self.draw(), self.draw()].as_flattened());
+            let token = STANDARD.encode([self.next_bytes(), self.next_bytes()].as_flattened());
             if token.contains('+') && token.contains('/') {
                 return token;
             }
@@ -97,10 +97,10 @@ impl Names {
     }
 
     /// Returns the CustomerIdentifier that a buyer of a product has in addition to licenses: the same each time.
-    pub(super) fn customer_beside_licenses(&self, product: &ProductCode, account: &AccountId) -> String {
+    pub(super) fn secondary_customer(&self, product: &ProductCode, account: &AccountId) -> String {
         let buyer = format!("{product}/{account}");
-        let drawn = Sha256::new().chain_update(self.secret).chain_update(buyer).finalize().into();
-        spell(drawn, 11, LETTERS_AND_DIGITS)
+        let count = Sha256::new().chain_update(self.secret).chain_update(buyer).finalize().into();
+        encode_letters(count, 11, LETTERS_AND_DIGITS)
     }
 
     /// Returns a UUID (version 4).
@@ -112,10 +112,10 @@ impl Names {
 
 const LETTERS_AND_DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-fn spell(drawn: [u8; 32], length: usize, alphabet: &str) -> String {
+fn encode_letters(count: [u8; 32], length: usize, alphabet: &str) -> String {
     let letters: Vec<char> = alphabet.chars().collect();
     let letter = |byte: &u8| letters.get(usize::from(*byte) % letters.len().max(1)).copied();
-    drawn.iter().filter_map(letter).take(length).collect()
+    count.iter().filter_map(letter).take(length).collect()
 }
 
 #[cfg(test)]
@@ -123,16 +123,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_their_forms_and_never_repeat() {
-        let names = Names::new().unwrap();
-        assert_eq!(names.license().len(), 34);
-        assert_eq!(names.uuid().len(), 36);
-        names.account().unwrap();
-        names.customer().unwrap();
-        names.agreement().unwrap();
-        let drawn: std::collections::BTreeSet<String> = (0..1000).map(|_| names.token()).collect();
-        assert_eq!(drawn.len(), 1000);
-        for token in drawn {
+    fn ids_have_their_forms_and_never_repeat() {
+        let ids = IdGenerator::new().unwrap();
+        assert_eq!(ids.license().len(), 34);
+        assert_eq!(ids.uuid().len(), 36);
+        ids.account().unwrap();
+        ids.customer().unwrap();
+        ids.agreement().unwrap();
+        let count: std::collections::BTreeSet<String> = (0..1000).map(|_| ids.token()).collect();
+        assert_eq!(count.len(), 1000);
+        for token in count {
             assert_eq!(STANDARD.decode(&token).unwrap().len(), 64);
             assert!(['+', '/', '='].into_iter().all(|letter| token.contains(letter)), "{token}");
             assert!(!token.starts_with('-'), "the AWS CLI takes it for an option: {token}");

@@ -179,7 +179,7 @@ pub(crate) struct Token {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(super) struct MarketplaceState {
     /// The agreements, oldest first.
     pub agreements: Vec<Agreement>,
     pub licenses: Licenses,
@@ -218,7 +218,7 @@ impl Licenses {
     }
 }
 
-impl Books {
+impl MarketplaceState {
     pub(super) fn license(&self, id: &LicenseId) -> Option<&License> {
         self.licenses.get(id)
     }

@@ -1,4 +1,4 @@
-//! The readings of AWS's documents that apply, and the dimensions that the catalog publishes.
+//! The behavior where AWS's documents disagree, and the dimensions that the catalog publishes.
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
@@ -6,20 +6,20 @@ use serde_json::Value;
 use stallkeeper::ids::{DimensionKey, ProductCode};
 
 use super::{Answer, Here, Sent, described};
-use crate::aws::Readings;
+use crate::aws::Behavior;
 
-pub(super) async fn show(Here(inside, _): Here) -> Answer<Readings> {
+pub(super) async fn show(Here(inside, _): Here) -> Answer<Behavior> {
     inside.timeline.settle().await;
-    Ok(Json(inside.aws.marketplace().readings()))
+    Ok(Json(inside.aws.marketplace().behavior()))
 }
 
-/// Changes the readings that the body names; the others stay.
-pub(super) async fn change(Here(inside, _): Here, Sent(changes): Sent<Value>) -> Answer<Readings> {
+/// Changes the options that the body names; the others stay.
+pub(super) async fn change(Here(inside, _): Here, Sent(changes): Sent<Value>) -> Answer<Behavior> {
     let market = inside.aws.marketplace();
-    let readings = market.readings().with(&changes)?;
-    market.set_readings(readings.clone());
+    let behavior = market.behavior().with(&changes)?;
+    market.set_behavior(behavior.clone());
     inside.timeline.settle().await;
-    Ok(Json(readings))
+    Ok(Json(behavior))
 }
 
 /// The publication of a metered dimension in the catalog: published or not.
