@@ -19,7 +19,7 @@ use stallkeeper::terminal::{SayError, say};
 use stallkeeper::time::Clock;
 
 use crate::aws::Delays;
-use crate::people::{People, text};
+use crate::test_client::{TestClient, text};
 use crate::{Options, Sandbox};
 
 /// The time at which the story starts.
@@ -35,8 +35,8 @@ pub async fn run() -> Result<()> {
     let beginning: Timestamp = BEGINNING.parse()?;
     let options = Options { clock: Clock::standing_at(beginning), delays: Delays::default(), ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
-    let people = People::at(sandbox.url())?;
-    let mut story = Story { sandbox, people, steps: Steps::default(), used: BTreeMap::new(), included: Decimal::ZERO };
+    let client = TestClient::at(sandbox.url())?;
+    let mut story = Story { sandbox, client, steps: Steps::default(), used: BTreeMap::new(), included: Decimal::ZERO };
     say(format_args!("Stallkeeper on one machine: API {}, AWS {}\n", story.sandbox.url(), story.sandbox.aws_url()))?;
     contract(&mut story).await?;
     subscription(&mut story).await?;
@@ -52,20 +52,20 @@ pub async fn run() -> Result<()> {
 async fn contract(story: &mut Story) -> Result<()> {
     story.chapter("A contract buyer")?;
     let purchase =
-        story.people.buy(json!({ "product": "demo-contract", "dimensions": { "seats": 5, "projects": 2 } })).await?;
+        story.client.buy(json!({ "product": "demo-contract", "dimensions": { "seats": 5, "projects": 2 } })).await?;
     story.say(format!("buys 5 seats; AWS makes agreement {}", purchase.agreement))?;
 
     let throttle = json!({ "service": "metering", "operation": "ResolveCustomer", "kind": "throttle" });
-    story.people.control(Method::POST, "/sandbox/faults", throttle).await?;
-    let cookie = story.arrive(&purchase.token).await?;
+    story.client.control(Method::POST, "/sandbox/faults", throttle).await?;
+    let cookie = story.post_token(&purchase.token).await?;
     story.say("arrives at the registration page, though AWS throttled the first ResolveCustomer")?;
 
-    let location = story.leave_contact(&cookie).await?;
+    let location = story.submit_contact(&cookie).await?;
     let code = location.split_once("/sign-up?code=").map(|(_, code)| code.to_owned());
     let code = code.with_context(|| format!("handed on to {location}"))?;
     story.say("leaves a mail address and is sent to the application's sign-up page with a one-time code")?;
 
-    let (status, handoff) = story.people.redeem("demo", &code).await?;
+    let (status, handoff) = story.client.redeem("demo", &code).await?;
     ensure!(status == 200 && handoff.get("license") == Some(&json!(purchase.license)), "{status} {handoff}");
     story.say("the application redeems the code and learns whom it signs up, for which license")?;
 
@@ -80,28 +80,28 @@ async fn contract(story: &mut Story) -> Result<()> {
     story.say("61 seconds later AWS says License Updated: active, 5 seats allowed")?;
 
     let other = story
-        .people
+        .client
         .buy(json!({ "product": "demo-contract", "dimensions": { "seats": 3 }, "account": purchase.account }))
         .await?;
-    story.arrive(&other.token).await?;
+    story.post_token(&other.token).await?;
     story.link(&other.license, "acme").await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_decision("acme", "seats", json!({ "allowed": true, "held": "8" })).await?;
     story.say("buys a second license with 3 seats on the same account: 8 seats, two licenses, kept apart")?;
 
-    story.people.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 10 } })).await?;
+    story.client.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 10 } })).await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_decision("acme", "seats", json!({ "held": "13" })).await?;
     story.say("amends the first agreement to 10 seats: 13 seats")?;
 
-    let renewed = story.people.change(&purchase.agreement, json!({ "action": "renew" })).await?;
+    let renewed = story.client.change(&purchase.agreement, json!({ "action": "renew" })).await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     let next = text(&renewed, "agreement_id")?;
     let expected = json!({ "state": "active", "tenant": "acme", "agreement": next });
     story.expect_license(&purchase.license, expected).await?;
     story.say("renews: the license follows the new agreement, and the end of the old one means nothing to it")?;
 
-    story.people.change(&next, json!({ "action": "end" })).await?;
+    story.client.change(&next, json!({ "action": "end" })).await?;
     story.advance(SignedDuration::from_secs(31)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ending", "grants_access": false })).await?;
     story.expect_decision("acme", "seats", json!({ "allowed": true, "held": "3" })).await?;
@@ -120,25 +120,25 @@ async fn contract(story: &mut Story) -> Result<()> {
 /// despite failures of AWS.
 async fn subscription(story: &mut Story) -> Result<()> {
     story.chapter("A subscription buyer")?;
-    let purchase = story.people.buy(json!({ "product": "demo-subscription" })).await?;
+    let purchase = story.client.buy(json!({ "product": "demo-subscription" })).await?;
     story.advance(SignedDuration::from_mins(5)).await?;
     story.expect_license(&purchase.license, json!({ "state": "active", "registered_at": null })).await?;
     story.say("subscribes and does something else first: AWS's news makes the license active without them")?;
 
-    let cookie = story.arrive(&purchase.token).await?;
-    story.leave_contact(&cookie).await?;
+    let cookie = story.post_token(&purchase.token).await?;
+    story.submit_contact(&cookie).await?;
     story.link(&purchase.license, "globex").await?;
     story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "globex" })).await?;
     story.expect_decision("globex", "requests", json!({ "allowed": true, "reason": "metered" })).await?;
     story.say("registers later: still active, now with a tenant; usage of any amount is allowed")?;
 
-    let (status, problem) = story.people.link(&purchase.license, "initech").await?;
+    let (status, problem) = story.client.link(&purchase.license, "initech").await?;
     ensure!(status == 409 && problem.get("code") == Some(&json!("license_linked_elsewhere")), "{status} {problem}");
     story.expect_license(&purchase.license, json!({ "tenant": "globex" })).await?;
     story.say("somebody else's tenant claims the license: 409, and it stays where it is")?;
 
     let report = story.uses(&purchase.license, "requests", 100).await?;
-    let again = story.people.report(json!([report])).await?;
+    let again = story.client.report(json!([report])).await?;
     ensure!(again.iter().all(|result| result.get("status") == Some(&json!("accepted"))), "{again:?}");
     story.fault("metering", "BatchMeterUsage", "throttle").await?;
     story.advance(SignedDuration::from_mins(80)).await?;
@@ -153,7 +153,7 @@ async fn subscription(story: &mut Story) -> Result<()> {
 
     story.uses(&purchase.license, "requests", 7).await?;
     story.uses(&purchase.license, "storage_gb", 3).await?;
-    story.people.change(&purchase.agreement, json!({ "action": "end" })).await?;
+    story.client.change(&purchase.agreement, json!({ "action": "end" })).await?;
     story.advance(SignedDuration::from_mins(15)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ending" })).await?;
     story.expect_billed(&purchase.license, 150).await?;
@@ -170,9 +170,9 @@ async fn subscription(story: &mut Story) -> Result<()> {
 async fn consumption(story: &mut Story) -> Result<()> {
     story.chapter("A buyer of a contract with consumption")?;
     let order = json!({ "product": "demo-consumption", "dimensions": { "events_included": 1000 } });
-    let purchase = story.people.buy(order).await?;
-    let cookie = story.arrive(&purchase.token).await?;
-    story.leave_contact(&cookie).await?;
+    let purchase = story.client.buy(order).await?;
+    let cookie = story.post_token(&purchase.token).await?;
+    story.submit_contact(&cookie).await?;
     story.link(&purchase.license, "umbrella").await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_decision("umbrella", "events_included", json!({ "allowed": true, "held": "1000" })).await?;
@@ -188,9 +188,9 @@ async fn consumption(story: &mut Story) -> Result<()> {
 /// Runs the chapter of a buyer of a legacy product, whose notifications arrive over SNS.
 async fn legacy(story: &mut Story) -> Result<()> {
     story.chapter("A legacy buyer")?;
-    let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
-    let cookie = story.arrive(&purchase.token).await?;
-    story.leave_contact(&cookie).await?;
+    let purchase = story.client.buy(json!({ "product": "demo-legacy" })).await?;
+    let cookie = story.post_token(&purchase.token).await?;
+    story.submit_contact(&cookie).await?;
     story.link(&purchase.license, "hooli").await?;
     story.advance(SignedDuration::from_secs(61)).await?;
     story.expect_license(&purchase.license, json!({ "state": "active", "tenant": "hooli" })).await?;
@@ -202,7 +202,7 @@ async fn legacy(story: &mut Story) -> Result<()> {
     story.say("uses 25 requests: billed by product code and customer identifier")?;
 
     story.uses(&purchase.license, "requests", 5).await?;
-    story.people.change(&purchase.agreement, json!({ "action": "end" })).await?;
+    story.client.change(&purchase.agreement, json!({ "action": "end" })).await?;
     story.advance(SignedDuration::from_mins(10)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ending", "grants_access": true })).await?;
     story.expect_billed(&purchase.license, 30).await?;
@@ -210,13 +210,13 @@ async fn legacy(story: &mut Story) -> Result<()> {
 
     story.advance(SignedDuration::from_mins(62)).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended", "end_reason": "unsubscribed" })).await?;
-    story.people.control(Method::POST, "/sandbox/deliver", json!({ "redeliver": 20 })).await?;
+    story.client.control(Method::POST, "/sandbox/deliver", json!({ "redeliver": 20 })).await?;
     story.expect_license(&purchase.license, json!({ "state": "ended" })).await?;
     story.say("an hour later it has ended, and stays so when the queue delivers everything once more")?;
 
-    let forged = story.people.arrive("forged").await?;
+    let forged = story.client.post_token("forged").await?;
     ensure!(forged.status == 400, "a forged token was answered {forged:?}");
-    let queues = story.people.control(Method::GET, "/sandbox/queues", Value::Null).await?;
+    let queues = story.client.control(Method::GET, "/sandbox/queues", Value::Null).await?;
     ensure!(queues.pointer("/staging/dead_letters") == Some(&json!([])), "dead letters: {queues}");
     story.say("a forged token gets a page that says what to do; no news was lost on the way")?;
     Ok(())
@@ -241,7 +241,7 @@ impl Steps {
 /// The sandbox of the story, and the progress of the story.
 struct Story {
     sandbox: Sandbox,
-    people: People,
+    client: TestClient,
     steps: Steps,
     /// The used quantities as the application knows them, by license and dimension.
     used: BTreeMap<(String, String), Decimal>,
@@ -264,21 +264,21 @@ impl Story {
     }
 
     /// Posts the token as the browser does, and returns the session's cookie.
-    async fn arrive(&self, token: &str) -> Result<String> {
-        let arrived = self.people.arrive(token).await?;
+    async fn post_token(&self, token: &str) -> Result<String> {
+        let arrived = self.client.post_token(token).await?;
         ensure!(arrived.status == 303, "the registration URL answered {arrived:?}");
         arrived.cookie.context("no session")
     }
 
     /// Fills in the page and submits it; returns the address to which the browser is redirected.
-    async fn leave_contact(&self, cookie: &str) -> Result<String> {
-        let answer = self.people.leave_contact(cookie, "buyer@example.com", "new").await?;
+    async fn submit_contact(&self, cookie: &str) -> Result<String> {
+        let answer = self.client.submit_contact(cookie, "buyer@example.com", "new").await?;
         ensure!(answer.status == 303, "the details were answered {answer:?}");
         answer.location.context("no way on")
     }
 
     async fn link(&self, license: &str, tenant: &str) -> Result<()> {
-        let (status, answer) = self.people.link(license, tenant).await?;
+        let (status, answer) = self.client.link(license, tenant).await?;
         ensure!(status == 200, "linking was answered {status} {answer}");
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Story {
     /// Makes the next call of an operation fail.
     async fn fault(&self, service: &str, operation: &str, kind: &str) -> Result<()> {
         let fault = json!({ "service": service, "operation": operation, "kind": kind });
-        self.people.control(Method::POST, "/sandbox/faults", fault).await?;
+        self.client.control(Method::POST, "/sandbox/faults", fault).await?;
         Ok(())
     }
 
@@ -296,7 +296,7 @@ impl Story {
             "license": license, "dimension": dimension, "quantity": quantity,
             "time": self.sandbox.clock().now().to_string(), "key": format!("report {}", self.used.len() + self.steps.0),
         });
-        let results = self.people.report(json!([report])).await?;
+        let results = self.client.report(json!([report])).await?;
         let accepted = results.first().and_then(|result| result.get("status")) == Some(&json!("accepted"));
         ensure!(accepted, "usage was answered {results:?}");
         *self.used.entry((license.to_owned(), dimension.to_owned())).or_default() += Decimal::from(quantity);
@@ -312,7 +312,7 @@ impl Story {
     /// Returns the quantities that AWS has booked, by license and dimension, without those that are zero.
     async fn billed(&self) -> Result<BTreeMap<(String, String), Decimal>> {
         let mut billed: BTreeMap<(String, String), Decimal> = BTreeMap::new();
-        for record in self.people.bill().await? {
+        for record in self.client.bill().await? {
             let quantity: Decimal = text(&record, "quantity")?.parse()?;
             if !quantity.is_zero() {
                 *billed.entry((text(&record, "license")?, text(&record, "dimension")?)).or_default() += quantity;
@@ -363,7 +363,7 @@ impl Story {
 
     /// Checks that the answer of a path has these members with these values.
     async fn expect(&self, path: &str, expected: Value) -> Result<()> {
-        let (status, answer) = self.people.call(Method::GET, path, None).await?;
+        let (status, answer) = self.client.call(Method::GET, path, None).await?;
         ensure!(status == 200, "{path} was answered {status} {answer}");
         for (name, value) in expected.as_object().into_iter().flatten() {
             let given = answer.get(name).unwrap_or(&Value::Null);
@@ -374,7 +374,7 @@ impl Story {
 
     /// Checks that these events were written for the application, in this order, among others.
     async fn expect_told(&self, license: &str, expected: &[&str]) -> Result<()> {
-        let answer = self.people.control(Method::GET, "/sandbox/events", Value::Null).await?;
+        let answer = self.client.control(Method::GET, "/sandbox/events", Value::Null).await?;
         let events = answer.get("events").and_then(Value::as_array).context("no events")?;
         let of_license = events.iter().filter(|event| event.get("license").is_some_and(|id| id == license));
         let mut told = of_license.filter_map(|event| event.get("type")?.as_str());

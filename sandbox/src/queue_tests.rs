@@ -5,7 +5,7 @@ use super::*;
 const START: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn queue(bodies: &[&str]) -> Queue {
-    let queue = Queue::new("arn:aws:sqs:us-east-1:444455556666:news".to_owned(), Redelivery::NEWS);
+    let queue = Queue::new("arn:aws:sqs:us-east-1:444455556666:news".to_owned(), Redelivery::MARKETPLACE_EVENTS);
     for body in bodies {
         queue.put((*body).to_owned(), START);
     }
@@ -60,8 +60,8 @@ fn what_was_reported_comes_again_after_the_timeout_and_the_rest_is_gone() {
     let bad = batch.event().unwrap().records[1].message_id.clone().unwrap();
     queue.finish(&batch, failed(&bad));
     assert!(queue.receive(START + SignedDuration::from_secs(89)).is_none());
-    assert_eq!(queue.next_due(), Some(START + Redelivery::NEWS.after));
-    let again = queue.receive(START + Redelivery::NEWS.after).unwrap();
+    assert_eq!(queue.next_due(), Some(START + Redelivery::MARKETPLACE_EVENTS.after));
+    let again = queue.receive(START + Redelivery::MARKETPLACE_EVENTS.after).unwrap();
     assert_eq!(bodies(&again), ["bad"]);
     assert_eq!(again.event().unwrap().records[0].attributes["ApproximateReceiveCount"], "2");
 }
@@ -83,7 +83,7 @@ fn after_ten_receives_a_message_is_a_dead_letter() {
     for _ in 0..10 {
         let batch = queue.receive(now).unwrap();
         queue.finish(&batch, None);
-        now += Redelivery::NEWS.after;
+        now += Redelivery::MARKETPLACE_EVENTS.after;
     }
     assert!(queue.receive(now).is_none());
     let overview = queue.overview();
@@ -143,15 +143,15 @@ fn what_was_never_handed_out_is_not_done_with_the_first_batch() {
 #[test]
 fn dead_letters_are_looked_at_and_go_back_as_new_messages() {
     let queue = queue(&[]);
-    queue.bury("lost".to_owned(), START);
+    queue.put_dead_letter("lost".to_owned(), START);
     let hidden = SignedDuration::from_secs(10);
-    let seen = queue.look_at_dead(START, 10, hidden);
+    let seen = queue.receive_dead_letters(START, 10, hidden);
     assert_eq!((seen.len(), seen[0].body.as_str(), seen[0].receives), (1, "lost", 1));
-    assert!(queue.look_at_dead(START, 10, hidden).is_empty(), "it is out of sight");
-    assert_eq!(queue.count_dead(START), (0, 1));
+    assert!(queue.receive_dead_letters(START, 10, hidden).is_empty(), "it is out of sight");
+    assert_eq!(queue.dead_letter_counts(START), (0, 1));
     assert_eq!(queue.redrive(START), 0, "what is out of sight stays");
     let later = START + hidden;
-    assert_eq!(queue.count_dead(later), (1, 0));
+    assert_eq!(queue.dead_letter_counts(later), (1, 0));
     assert_eq!(queue.redrive(later), 1);
     assert!(queue.overview().dead_letters.is_empty());
     let record = queue.receive(later).unwrap().event().unwrap().records.remove(0);

@@ -5,7 +5,7 @@ use jiff::fmt::serde::duration::friendly::compact as duration;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::refused::Refused;
+use super::control_error::ControlError;
 
 /// The behavior of this AWS where AWS's documents disagree or where the real AWS differs from them.
 ///
@@ -76,15 +76,15 @@ impl Behavior {
     /// # Errors
     ///
     /// Fails with the options that exist, or with the values that an option accepts.
-    pub fn with(&self, changes: &Value) -> Result<Self, Refused> {
-        let not_one = |problem: String| Refused::BehaviorInvalid { option: "the body".to_owned(), problem };
+    pub fn with(&self, changes: &Value) -> Result<Self, ControlError> {
+        let not_one = |problem: String| ControlError::BehaviorInvalid { option: "the body".to_owned(), problem };
         let changes = changes.as_object().ok_or_else(|| not_one("it must be a JSON object".to_owned()))?;
         let mut behavior = self.clone();
         for (name, value) in changes {
             let mut members = serde_json::to_value(&behavior).map_err(|error| not_one(error.to_string()))?;
             let allowed = || members.as_object().into_iter().flat_map(|all| all.keys().cloned()).collect::<Vec<_>>();
             if !allowed().contains(name) {
-                return Err(Refused::BehaviorUnknown {
+                return Err(ControlError::BehaviorUnknown {
                     given: name.chars().take(80).collect(),
                     allowed: allowed().join(", "),
                 });
@@ -93,7 +93,7 @@ impl Behavior {
                 *member = value.clone();
             }
             behavior = serde_json::from_value(members)
-                .map_err(|error| Refused::BehaviorInvalid { option: name.clone(), problem: error.to_string() })?;
+                .map_err(|error| ControlError::BehaviorInvalid { option: name.clone(), problem: error.to_string() })?;
         }
         Ok(behavior)
     }

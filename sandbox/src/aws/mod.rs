@@ -9,7 +9,7 @@
 //! **Signatures are not verified.** Any credentials are accepted, and there is one caller: the seller, whose account
 //! proposes all agreements. Never expose the port to other users.
 //!
-//! Events on AWS Marketplace are sent as [`Announcement`]s, each with the time at which it is due, to an event bus,
+//! Events on AWS Marketplace are sent as [`ScheduledEvent`]s, each with the time at which it is due, to an event bus,
 //! which delivers them.
 //!
 //! In the order of a call: `server` reads it (`service`, `protocol`, `input`); `faults`, `wire_log` and `recording`
@@ -20,10 +20,12 @@
 mod behavior;
 mod catalog;
 mod connection;
+mod control_error;
 mod deployed;
 mod dynamodb;
 mod error;
 mod faults;
+mod idempotency;
 mod in_process;
 mod input;
 mod marketplace;
@@ -31,9 +33,7 @@ mod operations;
 mod outbox;
 mod protocol;
 mod recording;
-mod refused;
 mod region;
-mod replays;
 mod server;
 mod service;
 mod wire_log;
@@ -61,16 +61,17 @@ pub use behavior::{
     Behavior, Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense,
     ResolveCustomerKeys, StartOfPurchaseHour, TokenLifetime, UsageOutsideLicense,
 };
+pub use control_error::ControlError;
 pub use deployed::{AlarmState, AuditLog, DeadLetters, DeployedNames, Rule, Schedule, State, Subscription, Wiring};
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use in_process::InProcess;
 pub use marketplace::{
-    AgreementOverview, AgreementStatus, Announcement, Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle,
-    Change, Changed, DimensionValue, EndStatus, LicenseOverview, Marketplace, News, Overview, Purchase, Purchased,
+    AgreementOverview, AgreementStatus, Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle, Change, Changed,
+    DimensionValue, EndStatus, LicenseOverview, Marketplace, MarketplaceEvent, Overview, Purchase, Purchased,
+    ScheduledEvent,
 };
-pub use outbox::{Left, Mailed, Outbox, Published};
+pub use outbox::{Outbox, OutboxContents, PublishedMessage, SentMail};
 pub(crate) use recording::named;
-pub use refused::Refused;
 pub use region::Region;
 pub use service::Service;
 pub use wire_log::{Count, Counts, WireCall, WireLog};
@@ -91,7 +92,7 @@ pub struct AwsOptions {
     /// The delays of its events.
     pub delays: Delays,
     /// The channel that receives its events.
-    pub announcements: mpsc::UnboundedSender<Announcement>,
+    pub event_sender: mpsc::UnboundedSender<ScheduledEvent>,
     /// The seed of the ids of everything that is bought: the same seed gives the same ids. With `None` they differ
     /// each time.
     pub seed: Option<u64>,
@@ -113,8 +114,8 @@ impl Aws {
     /// Fails for a port that is in use, a file that is not a database, two listings of one product, a recording of
     /// operations that cannot be written, or a machine without randomness if there is no seed.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
-        let AwsOptions { port, clock, listings, data, behavior, delays, announcements, seed } = options;
-        let (marketplace, catalog) = open(clock, listings, (behavior, delays), announcements, seed)?;
+        let AwsOptions { port, clock, listings, data, behavior, delays, event_sender, seed } = options;
+        let (marketplace, catalog) = open(clock, listings, (behavior, delays), event_sender, seed)?;
         let recording = Recording::from_environment()?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::serve(data.as_deref(), stop.clone()).await?;
@@ -134,8 +135,8 @@ impl Aws {
     ///
     /// Fails for two listings of one product, or a machine without randomness if there is no seed.
     pub fn without_ports(options: AwsOptions) -> anyhow::Result<Self> {
-        let AwsOptions { port: _, data: _, clock, listings, behavior, delays, announcements, seed } = options;
-        let (marketplace, catalog) = open(clock, listings, (behavior, delays), announcements, seed)?;
+        let AwsOptions { port: _, data: _, clock, listings, behavior, delays, event_sender, seed } = options;
+        let (marketplace, catalog) = open(clock, listings, (behavior, delays), event_sender, seed)?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::without_server()?;
         let services = Services::new(marketplace, catalog, dynamodb, WireLog::none(), None, stop);
@@ -201,13 +202,13 @@ fn open(
     clock: Clock,
     listings: Vec<Listing>,
     (behavior, delays): (Behavior, Delays),
-    announcements: mpsc::UnboundedSender<Announcement>,
+    event_sender: mpsc::UnboundedSender<ScheduledEvent>,
     seed: Option<u64>,
 ) -> anyhow::Result<(Marketplace, Catalog)> {
     let ids = |seed: Option<u64>| seed.map_or_else(IdGenerator::new, |seed| Ok(IdGenerator::seeded(seed)));
     let (at_market, in_catalog) = (ids(seed)?, ids(seed.map(|seed| !seed))?);
     let sold = listings.clone();
-    let marketplace = Marketplace::open(clock.clone(), listings, behavior, delays, announcements, at_market)?;
+    let marketplace = Marketplace::open(clock.clone(), listings, behavior, delays, event_sender, at_market)?;
     let catalog = Catalog::open(clock, marketplace.seller().clone(), sold, delays.change_set, in_catalog);
     Ok((marketplace, catalog))
 }

@@ -55,7 +55,7 @@ impl Recording {
     /// Writes the actions that a call needs, if a function made it and they were not written before.
     pub(crate) fn note(&self, headers: &HeaderMap, call: &Call, request: &Value) {
         let Some(function) = function(headers) else { return };
-        for Needed { action, on } in needed(call.service, &call.operation, request) {
+        for RequiredAction { action, on } in required_actions(call.service, &call.operation, request) {
             let line = format!("{function} {action} {on}\n");
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             if !written.contains(&line) {
@@ -71,7 +71,7 @@ impl Recording {
 
 /// An action that a policy must allow.
 #[derive(Debug, PartialEq, Eq)]
-struct Needed {
+struct RequiredAction {
     action: String,
     /// The end of the resource's ARN, or `*` where the action supports no resource.
     on: String,
@@ -79,9 +79,10 @@ struct Needed {
 
 /// Returns the actions that IAM checks for a call. IAM knows no transactions: each part of one is an action of its own
 /// (DynamoDB developer guide, "Using IAM with DynamoDB transactions").
-fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
+fn required_actions(service: Service, operation: &str, request: &Value) -> Vec<RequiredAction> {
     let of = |name: &str| request.get(name).and_then(Value::as_str);
-    let one = |prefix: &str, on: &str| vec![Needed { action: format!("{prefix}:{operation}"), on: on.to_owned() }];
+    let one =
+        |prefix: &str, on: &str| vec![RequiredAction { action: format!("{prefix}:{operation}"), on: on.to_owned() }];
     match service {
         Service::DynamoDb => in_table(operation, request),
         Service::Metering | Service::Entitlement | Service::Agreement => one("aws-marketplace", "*"),
@@ -133,18 +134,20 @@ fn in_catalog(request: &Value) -> Vec<String> {
     entities.into_iter().collect()
 }
 
-fn in_table(operation: &str, request: &Value) -> Vec<Needed> {
-    let needed =
-        |action: &str, table: &str| Needed { action: format!("dynamodb:{action}"), on: format!("table/{table}") };
+fn in_table(operation: &str, request: &Value) -> Vec<RequiredAction> {
+    let required_actions = |action: &str, table: &str| RequiredAction {
+        action: format!("dynamodb:{action}"),
+        on: format!("table/{table}"),
+    };
     let table_of = |part: &Value| part.get("TableName").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(items) = request.get("TransactItems").and_then(Value::as_array) {
         let parts = items.iter().filter_map(Value::as_object).flatten();
-        return parts.map(|(part, what)| needed(&format!("{part}Item"), &table_of(what))).collect();
+        return parts.map(|(part, what)| required_actions(&format!("{part}Item"), &table_of(what))).collect();
     }
     if let Some(tables) = request.get("RequestItems").and_then(Value::as_object) {
-        return tables.keys().map(|table| needed(operation, table)).collect();
+        return tables.keys().map(|table| required_actions(operation, table)).collect();
     }
-    let mut asked = needed(operation, &table_of(request));
+    let mut asked = required_actions(operation, &table_of(request));
     if let Some(index) = request.get("IndexName").and_then(Value::as_str) {
         asked.on.push_str("/index/");
         asked.on.push_str(index);
@@ -159,8 +162,8 @@ mod tests {
     use super::*;
 
     fn lines(service: Service, operation: &str, request: &Value) -> Vec<String> {
-        let needed = needed(service, operation, request).into_iter();
-        needed.map(|Needed { action, on }| format!("{action} {on}")).collect()
+        let required_actions = required_actions(service, operation, request).into_iter();
+        required_actions.map(|RequiredAction { action, on }| format!("{action} {on}")).collect()
     }
 
     #[test]

@@ -7,8 +7,8 @@ use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use super::control_error::ControlError;
 use super::protocol::Protocol;
-use super::refused::Refused;
 
 /// A service of AWS that the sandbox serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,10 +176,10 @@ impl fmt::Display for Service {
 }
 
 impl FromStr for Service {
-    type Err = Refused;
+    type Err = ControlError;
 
-    fn from_str(text: &str) -> Result<Self, Refused> {
-        Self::ALL.into_iter().find(|service| service.name() == text).ok_or_else(|| Refused::ServiceUnknown {
+    fn from_str(text: &str) -> Result<Self, ControlError> {
+        Self::ALL.into_iter().find(|service| service.name() == text).ok_or_else(|| ControlError::ServiceUnknown {
             given: text.chars().take(80).collect(),
             allowed: Self::ALL.map(Self::name).join(", "),
         })

@@ -80,8 +80,8 @@ impl World {
         let hour = UsageHour::of(HOUR.parse()?);
         let clock = Clock::ticking_from(hour.start() - SignedDuration::from_mins(30));
         let listing = listing(dimensions, sold)?;
-        // Nothing receives the announcements.
-        let (announcements, _) = mpsc::unbounded_channel();
+        // Nothing receives the events.
+        let (event_sender, _) = mpsc::unbounded_channel();
         let aws = Aws::start(AwsOptions {
             port: 0,
             clock: clock.clone(),
@@ -89,7 +89,7 @@ impl World {
             data: data.map(Path::to_owned),
             behavior: Behavior { rate_limits: has_quota, ..Behavior::default() },
             delays: Delays::none(),
-            announcements,
+            event_sender,
             seed: None,
         })
         .await?;

@@ -5,20 +5,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stallkeeper::ids::{DimensionKey, ProductCode};
 
-use super::{Answer, Here, Sent, described};
+use super::{Answer, Context, JsonBody, described};
 use crate::aws::Behavior;
 
-pub(super) async fn show(Here(inside, _): Here) -> Answer<Behavior> {
-    inside.timeline.settle().await;
-    Ok(Json(inside.aws.marketplace().behavior()))
+pub(super) async fn show(Context(state, _): Context) -> Answer<Behavior> {
+    state.timeline.settle().await;
+    Ok(Json(state.aws.marketplace().behavior()))
 }
 
 /// Changes the options that the body names; the others stay.
-pub(super) async fn change(Here(inside, _): Here, Sent(changes): Sent<Value>) -> Answer<Behavior> {
-    let market = inside.aws.marketplace();
+pub(super) async fn change(Context(state, _): Context, JsonBody(changes): JsonBody<Value>) -> Answer<Behavior> {
+    let market = state.aws.marketplace();
     let behavior = market.behavior().with(&changes)?;
     market.set_behavior(behavior.clone());
-    inside.timeline.settle().await;
+    state.timeline.settle().await;
     Ok(Json(behavior))
 }
 
@@ -40,10 +40,13 @@ pub(super) struct Published {
     published: bool,
 }
 
-pub(super) async fn publish(Here(inside, _): Here, Sent(publication): Sent<Publication>) -> Answer<Published> {
+pub(super) async fn publish(
+    Context(state, _): Context,
+    JsonBody(publication): JsonBody<Publication>,
+) -> Answer<Published> {
     let Publication { product, dimension, published } = publication;
-    let product = described(&inside, &product)?.listing.product_code.clone();
-    inside.aws.marketplace().set_unpublished(&product, &dimension, !published)?;
-    inside.timeline.settle().await;
+    let product = described(&state, &product)?.listing.product_code.clone();
+    state.aws.marketplace().set_unpublished(&product, &dimension, !published)?;
+    state.timeline.settle().await;
     Ok(Json(Published { product, dimension, published }))
 }

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Story;
-use crate::people::{Bought, text};
+use crate::test_client::{TestPurchase, text};
 
 const TENANT: &str = "stark";
 const DIMENSION: &str = "requests";
@@ -20,9 +20,9 @@ const MADE: SignedDuration = SignedDuration::from_mins(16);
 /// Runs the chapter.
 pub(super) async fn run(story: &mut Story) -> Result<()> {
     story.chapter("A legacy buyer who moves to a license key")?;
-    let purchase = story.people.buy(json!({ "product": "demo-legacy" })).await?;
-    let cookie = story.arrive(&purchase.token).await?;
-    story.leave_contact(&cookie).await?;
+    let purchase = story.client.buy(json!({ "product": "demo-legacy" })).await?;
+    let cookie = story.post_token(&purchase.token).await?;
+    story.submit_contact(&cookie).await?;
     story.link(&purchase.license, TENANT).await?;
     // A move is planned at least ten minutes ahead.
     let hour = next_hour(story.sandbox.clock().now() + SignedDuration::from_mins(40))?;
@@ -107,7 +107,7 @@ impl Mover<'_> {
 
     /// Reports the first usage once more, under another license id.
     async fn repeats(&self, id: Id, quantity: i64, at: Timestamp) -> Result<()> {
-        let results = self.story.people.report(json!([self.event(id, quantity, at, "move 1")])).await?;
+        let results = self.story.client.report(json!([self.event(id, quantity, at, "move 1")])).await?;
         let status = results.first().and_then(|result| result.get("status"));
         ensure!(status == Some(&json!("duplicate")), "what was reported before was answered {results:?}");
         Ok(())
@@ -126,7 +126,7 @@ impl Mover<'_> {
     /// Reports the events in the outbox. Events that must be sent again stay in it.
     async fn send(&mut self) -> Result<()> {
         let events = std::mem::take(&mut self.unsent);
-        let results = self.story.people.report(events.clone().into()).await?;
+        let results = self.story.client.report(events.clone().into()).await?;
         for (event, result) in events.into_iter().zip(results) {
             match result.get("status").and_then(Value::as_str) {
                 Some("accepted") => {}
@@ -140,7 +140,7 @@ impl Mover<'_> {
     /// Checks that AWS has booked each hour in one style, the buyer's style of that hour.
     async fn expect_one_style(&self, moved: Timestamp) -> Result<()> {
         let mut styles: BTreeMap<Timestamp, BTreeSet<String>> = BTreeMap::new();
-        for record in self.story.people.bill().await? {
+        for record in self.story.client.bill().await? {
             if text(&record, "license")? == self.old {
                 styles.entry(text(&record, "hour")?.parse()?).or_default().insert(text(&record, "style")?);
             }
@@ -157,13 +157,13 @@ impl Mover<'_> {
 }
 
 /// Plans the move, with the file that a seller sends.
-async fn import(buyer: &Mover<'_>, purchase: &Bought, arn: &str, hour: Timestamp) -> Result<()> {
+async fn import(buyer: &Mover<'_>, purchase: &TestPurchase, arn: &str, hour: Timestamp) -> Result<()> {
     let customer = purchase.customer.as_deref().context("the buyer has no customer key")?;
     let csv = format!(
         "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},{TENANT},{customer},{arn},{},{}\n",
         purchase.product, purchase.agreement, purchase.account
     );
-    let answer = buyer.story.people.send_raw(Method::POST, "/v1/imports", "text/csv", csv.into_bytes()).await?;
+    let answer = buyer.story.client.send_raw(Method::POST, "/v1/imports", "text/csv", csv.into_bytes()).await?;
     let page: Value = serde_json::from_str(&answer.page)?;
     let result = page.pointer("/results/0").cloned().unwrap_or_default();
     let planned = [("status", json!("imported")), ("moves_to", json!(buyer.new)), ("moves_at", json!(hour))];
@@ -172,8 +172,8 @@ async fn import(buyer: &Mover<'_>, purchase: &Bought, arn: &str, hour: Timestamp
 }
 
 /// Returns the license that AWS has for a legacy buyer: its ARN, and its id.
-async fn license_of(story: &Story, purchase: &Bought) -> Result<(String, String)> {
-    let bought = story.people.control(Method::GET, "/sandbox/purchases", Value::Null).await?;
+async fn license_of(story: &Story, purchase: &TestPurchase) -> Result<(String, String)> {
+    let bought = story.client.control(Method::GET, "/sandbox/purchases", Value::Null).await?;
     let mut licenses = bought.get("licenses").and_then(Value::as_array).into_iter().flatten();
     let theirs = licenses.find(|license| license.get("agreement_id") == Some(&json!(purchase.agreement)));
     let arn = text(theirs.context("AWS has no license for the buyer")?, "license_arn")?;

@@ -13,7 +13,7 @@ use stallkeeper::time::Clock;
 
 use super::Steps;
 use crate::aws::{Delays, fulfillment_url};
-use crate::people::{Bought, People};
+use crate::test_client::{TestClient, TestPurchase};
 use crate::{Listings, Options, Sandbox};
 
 /// The time of the start: a Monday, shortly before the hour of the auditor's schedule.
@@ -55,7 +55,7 @@ pub(super) async fn tell(steps: &mut Steps) -> Result<()> {
 /// A listing on its way to publication, on the stack of its stage.
 struct Phase<'a> {
     sandbox: &'a Sandbox,
-    people: People,
+    client: TestClient,
     catalog: Catalog,
     file: &'static str,
     listing: Listing,
@@ -67,8 +67,8 @@ impl<'a> Phase<'a> {
     /// Starts with a listing that does not exist in AWS.
     async fn begin(sandbox: &'a Sandbox, stage: Stage, file: &'static str) -> Result<Self> {
         let url = sandbox.stage_url(stage).context("the stage has no stack")?;
-        let people = People::at(url)?;
-        people.control(Method::DELETE, &format!("/sandbox/catalog/{file}"), Value::Null).await?;
+        let client = TestClient::at(url)?;
+        client.control(Method::DELETE, &format!("/sandbox/catalog/{file}"), Value::Null).await?;
         let table = sandbox.table(stage).context("the stage has no table")?;
         let listings = Store::new(sandbox.sdk_config(), table, sandbox.clock().clone()).all_listings().await?;
         let described = Listings::Demo.load()?.into_iter().find(|described| described.file == file);
@@ -78,8 +78,8 @@ impl<'a> Phase<'a> {
             .find(|listing| listing.product_code == product)
             .with_context(|| format!("{file} is not loaded"))?;
         let catalog = Catalog::new(sandbox.sdk_config());
-        let report = look(&people, &listing).await?;
-        Ok(Self { sandbox, people, catalog, file, listing, report })
+        let report = look(&client, &listing).await?;
+        Ok(Self { sandbox, client, catalog, file, listing, report })
     }
 
     /// Runs the steps that both phases have.
@@ -93,7 +93,7 @@ impl<'a> Phase<'a> {
         for (check, note) in BY_PEOPLE {
             let body = json!({ "product": self.listing.product_code, "note": note });
             let path = format!("/v1/readiness/attestations/{check}");
-            let (status, answer) = self.people.call(Method::PUT, &path, Some(body)).await?;
+            let (status, answer) = self.client.call(Method::PUT, &path, Some(body)).await?;
             ensure!(status == 200, "{check} was answered {status} {answer}");
         }
         self.turn(steps, "the seller says what no program can see", &["seller.public_profile", "seller.bank_and_tax"])
@@ -105,7 +105,7 @@ impl<'a> Phase<'a> {
             self.turn(steps, "the stack has run for an hour, and its schedules with it", &[&prepared]).await?;
         }
 
-        self.people.control(Method::POST, &format!("/sandbox/catalog/{}/bare", self.file), json!({})).await?;
+        self.client.control(Method::POST, &format!("/sandbox/catalog/{}/bare", self.file), json!({})).await?;
         self.turn(steps, "the seller makes an empty product in AWS's portal", &["seller.registration"]).await?;
 
         let sent = self.apply().await?;
@@ -121,7 +121,7 @@ impl<'a> Phase<'a> {
         )
         .await?;
 
-        self.people.change(&bought.agreement, json!({ "action": "end" })).await?;
+        self.client.change(&bought.agreement, json!({ "action": "end" })).await?;
         self.sandbox.advance(SignedDuration::from_mins(90)).await?;
         self.turn(steps, "it unsubscribes, and its last hour is billed", &[&of_phase("integration_verified")]).await
     }
@@ -133,7 +133,7 @@ impl<'a> Phase<'a> {
 
         let host = "production.app.example.com";
         let broken = json!({ "host": host, "path": "/sign-up", "answer": { "status": 500 } });
-        self.people.control(Method::POST, "/sandbox/web", broken).await?;
+        self.client.control(Method::POST, "/sandbox/web", broken).await?;
         let report = self.look().await?;
         let failing = report.steps.iter().find(|step| step.state == StepState::Failing);
         let next = failing.and_then(|step| step.next.as_deref());
@@ -144,7 +144,7 @@ impl<'a> Phase<'a> {
         let message = message.with_context(|| format!("the review did not object: {review:#}"))?;
         steps.say(format!("AWS's reviewer comes by and rejects it: {}", message))?;
 
-        self.people.control(Method::DELETE, "/sandbox/web", Value::Null).await?;
+        self.client.control(Method::DELETE, "/sandbox/web", Value::Null).await?;
         self.ask_for_the_public().await?;
         let report = self.look().await?;
         ensure!(report.steps.iter().all(|step| step.state != StepState::Failing), "{:?}", report.steps);
@@ -158,23 +158,23 @@ impl<'a> Phase<'a> {
     }
 
     /// Sells to a test account, whose buyer has an account in the application already.
-    async fn sell(&self) -> Result<Bought> {
-        let people = &self.people;
-        let bought = people.buy(json!({ "product": self.file })).await?;
-        let cookie = people.arrive(&bought.token).await?.cookie.context("no session")?;
-        people.leave_contact(&cookie, "buyer@example.com", "existing").await?;
-        let (status, answer) = people.link(&bought.license, "acme").await?;
+    async fn sell(&self) -> Result<TestPurchase> {
+        let client = &self.client;
+        let bought = client.buy(json!({ "product": self.file })).await?;
+        let cookie = client.post_token(&bought.token).await?.cookie.context("no session")?;
+        client.submit_contact(&cookie, "buyer@example.com", "existing").await?;
+        let (status, answer) = client.link(&bought.license, "acme").await?;
         ensure!(status == 200, "linking was answered {status} {answer}");
-        let (status, answer) = people.link(&bought.license, "initech").await?;
+        let (status, answer) = client.link(&bought.license, "initech").await?;
         ensure!(status == 409, "another's claim was answered {status} {answer}");
         self.sandbox.advance(SignedDuration::from_secs(61)).await?;
-        let (status, answer) = people.call(Method::GET, "/v1/tenants/acme/entitlements", None).await?;
+        let (status, answer) = client.call(Method::GET, "/v1/tenants/acme/entitlements", None).await?;
         ensure!(status == 200, "the question was answered {status} {answer}");
         let event = json!({
             "license": bought.license, "dimension": "requests", "quantity": 100,
             "time": self.sandbox.clock().now().to_string(), "key": "the first",
         });
-        people.report(json!([event])).await?;
+        client.report(json!([event])).await?;
         self.sandbox.advance(SignedDuration::from_mins(90)).await?;
         Ok(bought)
     }
@@ -208,12 +208,12 @@ impl<'a> Phase<'a> {
     }
 
     async fn review(&self) -> Result<Value> {
-        self.people.control(Method::POST, "/sandbox/review", json!({ "product": self.file })).await
+        self.client.control(Method::POST, "/sandbox/review", json!({ "product": self.file })).await
     }
 
     /// Runs the auditor again, and returns its report.
     async fn look(&self) -> Result<Report> {
-        look(&self.people, &self.listing).await
+        look(&self.client, &self.listing).await
     }
 
     fn done(&self) -> Vec<String> {
@@ -242,9 +242,9 @@ impl<'a> Phase<'a> {
     }
 }
 
-async fn look(people: &People, listing: &Listing) -> Result<Report> {
+async fn look(client: &TestClient, listing: &Listing) -> Result<Report> {
     let body = json!({ "product": listing.product_code });
-    let (status, report) = people.call(Method::POST, "/v1/readiness/runs", Some(body)).await?;
+    let (status, report) = client.call(Method::POST, "/v1/readiness/runs", Some(body)).await?;
     ensure!(status == 201, "the auditor answered {status} {report}");
     Ok(serde_json::from_value(report)?)
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sandbox::aws::News;
+use sandbox::aws::MarketplaceEvent;
 use serde_json::{Value, json};
 
 use crate::fixture::{CONTRACT, LEGACY, LEGACY_CONTRACT, SUBSCRIPTION, Sandbox, start, text};
@@ -172,9 +172,9 @@ async fn whatever_the_local_aws_sends_is_as_aws_documents_it() {
     live_through(&sandbox, SUBSCRIPTION, &json!({}));
     live_through(&sandbox, LEGACY, &json!({}));
     live_through(&sandbox, LEGACY_CONTRACT, &json!({"seats": 5}));
-    let compared = sandbox.news().into_iter().map(|announcement| match announcement.news {
-        News::EventBridge(event) => compare_event(&event),
-        News::Sns { topic_arn, message } => compare_notification(&topic_arn, &message),
+    let compared = sandbox.scheduled_events().into_iter().map(|scheduled| match scheduled.event {
+        MarketplaceEvent::EventBridge(event) => compare_event(&event),
+        MarketplaceEvent::Sns { topic_arn, message } => compare_notification(&topic_arn, &message),
     });
     let sent: BTreeSet<&str> = compared.collect();
     let all = EVENTS.iter().chain(&NOTIFICATIONS).map(|(name, _)| *name);

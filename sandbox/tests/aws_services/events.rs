@@ -1,4 +1,4 @@
-use sandbox::aws::{Behavior, Change, Delays, EndStatus, LicenseArnForm, News, Purchase};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, LicenseArnForm, MarketplaceEvent, Purchase};
 use serde_json::{Value, json};
 
 use crate::fixture::{
@@ -80,7 +80,7 @@ async fn a_license_event_can_write_the_arn_as_the_guide_does() {
 async fn an_amendment_names_product_and_renewal() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     let dimensions = serde_json::from_value(json!({"seats": 10})).unwrap();
     let changed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Amend { dimensions }).unwrap();
     assert_eq!(changed.agreement_id, bought.agreement_id);
@@ -98,7 +98,7 @@ async fn an_amendment_names_product_and_renewal() {
 async fn a_renewal_is_a_new_agreement_for_the_same_license() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     let renewed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Renew { new_license: None }).unwrap();
     let events = sandbox.events();
     let [created, updated, ended] = &events[..] else { panic!("{events:?}") };
@@ -121,13 +121,13 @@ async fn a_renewal_can_bring_a_new_license_and_revoke_the_old_one() {
     let behavior = Behavior { license_survives_renewal: false, ..Behavior::default() };
     let mut sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     let renewed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Renew { new_license: None }).unwrap();
     assert_ne!(renewed.license_arn, bought.license_arn);
-    let news = sandbox.news();
-    let event = |number: usize| match &news[number].news {
-        News::EventBridge(event) => event,
-        News::Sns { .. } => panic!("{news:?}"),
+    let events = sandbox.scheduled_events();
+    let event = |number: usize| match &events[number].event {
+        MarketplaceEvent::EventBridge(event) => event,
+        MarketplaceEvent::Sns { .. } => panic!("{events:?}"),
     };
     assert_eq!(text(event(1), "/detail/license/arn"), renewed.license_arn.as_ref().unwrap().as_str());
     let deprovisioned = event(3);
@@ -161,7 +161,7 @@ async fn a_replacement_is_a_new_agreement_of_another_offer() {
 async fn an_ending_is_told_before_its_license_is_revoked() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     sandbox.advance(jiff::SignedDuration::from_hours(1));
     sandbox.aws.marketplace().change(&bought.agreement_id, END).unwrap();
     assert_eq!(
@@ -191,14 +191,14 @@ async fn a_legacy_subscription_is_told_over_sns_too() {
     let mut sandbox = real_time().await;
     let buyer = Purchase { account: Some(account("222222222222")), free_trial: true, ..purchase(LEGACY, json!({})) };
     let bought = sandbox.aws.marketplace().purchase(buyer.clone()).unwrap();
-    let news = sandbox.news();
-    let offer = match &news[0].news {
-        News::EventBridge(event) => text(event, "/detail/offer/id").to_owned(),
-        News::Sns { .. } => panic!("{news:?}"),
+    let events = sandbox.scheduled_events();
+    let offer = match &events[0].event {
+        MarketplaceEvent::EventBridge(event) => text(event, "/detail/offer/id").to_owned(),
+        MarketplaceEvent::Sns { .. } => panic!("{events:?}"),
     };
     assert_eq!(
-        news[2].news,
-        News::Sns {
+        events[2].event,
+        MarketplaceEvent::Sns {
             topic_arn: format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{LEGACY}"),
             message: json!({
                 "action": "subscribe-success", "customer-identifier": bought.customer_identifier,
@@ -227,10 +227,10 @@ async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
     let behavior = Behavior { legacy_license_events: false, ..Behavior::default() };
     let mut sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy(LEGACY_CONTRACT, json!({"seats": 1}));
-    let news = sandbox.news();
+    let events = sandbox.scheduled_events();
     assert_eq!(
-        news[2].news,
-        News::Sns {
+        events[2].event,
+        MarketplaceEvent::Sns {
             topic_arn: format!("arn:aws:sns:us-east-1:287250355862:aws-mp-entitlement-notification-{LEGACY_CONTRACT}"),
             message: json!({
                 "action": "entitlement-updated", "customer-identifier": bought.customer_identifier,

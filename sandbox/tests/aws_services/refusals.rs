@@ -22,7 +22,7 @@ async fn a_purchase_that_cannot_be_says_why_and_leaves_nothing() {
         assert_eq!(refused.code(), code);
         assert!(refused.to_string().contains(part), "{refused}");
     }
-    assert!(sandbox.news().is_empty());
+    assert!(sandbox.scheduled_events().is_empty());
     assert!(sandbox.aws.marketplace().overview().agreements.is_empty());
 }
 

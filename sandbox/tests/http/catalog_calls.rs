@@ -14,7 +14,7 @@ fn entity<'a>(answer: &'a Value, id: &str) -> &'a Value {
     answer["entities"].as_array().unwrap().iter().find(|entity| entity["id"] == id).unwrap()
 }
 
-impl Visit {
+impl TestSandbox {
     /// Changes a product in AWS, as the seller's programs do, and returns the change set's id.
     async fn change(&self, change_type: &str, details: Value) -> String {
         let client = aws_sdk_marketplacecatalog::Client::new(self.sandbox.sdk_config());
@@ -27,7 +27,7 @@ impl Visit {
 
 #[tokio::test]
 async fn an_entity_is_broken_and_mended() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let all = visit.get("/sandbox/catalog").await;
     assert_eq!(all["entities"].as_array().unwrap().len(), 10, "a product and an offer of each listing");
     let product = entity(&all, PRODUCT);
@@ -60,7 +60,7 @@ async fn an_entity_is_broken_and_mended() {
 
 #[tokio::test]
 async fn a_review_ends_as_it_is_told() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let id = visit.change("UpdateVisibility", json!({ "TargetVisibility": "Public" })).await;
     let waiting = visit.get("/sandbox/change-sets").await["change_sets"][0].clone();
     assert_eq!(waiting["id"], id.as_str());
@@ -86,7 +86,7 @@ async fn a_review_ends_as_it_is_told() {
 
 #[tokio::test]
 async fn a_change_set_that_hangs_is_gone_after_a_reset() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     visit.post("/sandbox/change-sets", json!({ "next": "hang_applying" })).await;
     let id = visit.change("UpdateInformation", json!({ "ProductTitle": "Harbor" })).await;
     assert_eq!(entity(&visit.get("/sandbox/catalog").await, PRODUCT)["locked_by"], id.as_str());
@@ -99,7 +99,7 @@ async fn a_change_set_that_hangs_is_gone_after_a_reset() {
 
 #[tokio::test]
 async fn a_call_that_names_nothing_of_the_catalog_is_told_what_there_is() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let cases = [
         ("PATCH", "/sandbox/catalog/prod-none", json!({}), 404, "entity_unknown", PRODUCT),
         ("PATCH", "/sandbox/catalog/prod-none", json!([]), 400, "body_invalid", "JSON object"),

@@ -5,7 +5,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     let agreement = format!("/sandbox/agreements/{}", bought["agreement_id"].as_str().unwrap());
     let cases: &[(&str, Value, u16, &str, &str)] = &[
@@ -109,7 +109,7 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
 
 #[tokio::test]
 async fn a_purchase_registers_its_buyer_and_tells_all_keys() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let order = json!({
         "product": "prod-democontract01",
         "account": "111122223333",
@@ -135,7 +135,7 @@ async fn a_purchase_registers_its_buyer_and_tells_all_keys() {
 
 #[tokio::test]
 async fn a_product_of_a_stage_without_a_stack_can_be_bought_but_not_registered() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-production").await;
     assert_eq!(bought["registration_url"], Value::Null);
     assert!(visit.told().await.is_empty());
@@ -143,7 +143,7 @@ async fn a_product_of_a_stage_without_a_stack_can_be_bought_but_not_registered()
 
 #[tokio::test]
 async fn an_agreement_is_amended_renewed_replaced_and_ended() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let order = json!({ "product": "demo-contract", "dimensions": { "seats": 5 } });
     let bought = visit.post("/sandbox/purchases", order).await;
     let path = |id: &Value| format!("/sandbox/agreements/{}", id.as_str().unwrap());
@@ -173,7 +173,7 @@ async fn an_agreement_is_amended_renewed_replaced_and_ended() {
 
 #[tokio::test]
 async fn the_listings_say_where_their_buyers_register() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let listings = visit.get("/sandbox/listings").await["listings"].clone();
     let listings = listings.as_array().unwrap();
     assert_eq!(listings.len(), 5);
@@ -189,7 +189,7 @@ async fn the_listings_say_where_their_buyers_register() {
 
 #[tokio::test]
 async fn faults_are_planned_listed_seen_on_the_wire_and_cleared() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let fault = json!({ "service": "metering", "operation": "ResolveCustomer", "kind": "access_denied" });
     let plan = visit.post("/sandbox/faults", fault).await;
     assert_eq!(plan["faults"][0]["struck"], 0);
@@ -212,7 +212,7 @@ async fn faults_are_planned_listed_seen_on_the_wire_and_cleared() {
 #[tokio::test]
 async fn each_stage_has_its_own_door_and_table_and_shares_the_control_api() {
     let stages = vec![Stage::Staging, Stage::Production];
-    let visit = Visit::with(Options { stages, ..Options::default() }).await;
+    let visit = TestSandbox::with(Options { stages, ..Options::default() }).await;
     let second = visit.sandbox.stage_url(Stage::Production).unwrap();
     assert_ne!(visit.sandbox.table(Stage::Staging), visit.sandbox.table(Stage::Production));
     let bought = visit.post("/sandbox/purchases", json!({ "product": "demo-production" })).await;
@@ -235,12 +235,12 @@ async fn a_file_keeps_the_tables() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("a_file_keeps_the_tables.db");
     let _ = std::fs::remove_file(&file);
     let kept = {
-        let visit = Visit::with(Options { data: Some(file.clone()), ..Options::default() }).await;
+        let visit = TestSandbox::with(Options { data: Some(file.clone()), ..Options::default() }).await;
         visit.post("/sandbox/purchases", json!({ "product": "demo-subscription" })).await;
         visit.get("/sandbox/events").await
     };
     assert_eq!(kept["events"][0]["type"], "license.activated");
-    let visit = Visit::with(Options { data: Some(file), ..Options::default() }).await;
+    let visit = TestSandbox::with(Options { data: Some(file), ..Options::default() }).await;
     assert_eq!(visit.get("/sandbox/events").await, kept);
     assert_eq!(visit.get("/sandbox/purchases").await["agreements"], json!([]), "what was bought is in memory only");
 }
@@ -248,6 +248,6 @@ async fn a_file_keeps_the_tables() {
 /// Otherwise the faults of one test use up the retries of another.
 #[tokio::test]
 async fn sandboxes_of_one_process_have_their_retries_for_themselves() {
-    let (one, other) = (Visit::begin().await, Visit::begin().await);
+    let (one, other) = (TestSandbox::begin().await, TestSandbox::begin().await);
     assert_ne!(one.sandbox.sdk_config().region(), other.sandbox.sdk_config().region());
 }

@@ -7,7 +7,7 @@ const STAGING: &str = "/sandbox/deployed/staging";
 
 #[tokio::test]
 async fn a_stack_is_broken_and_wired_anew() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let whole = visit.get(STAGING).await;
     assert_eq!(whole["rule"]["state"], "ENABLED");
     assert_eq!(whole["schedules"], json!({ "metering": "ENABLED", "reconcile": "ENABLED", "readiness": "ENABLED" }));
@@ -21,7 +21,7 @@ async fn a_stack_is_broken_and_wired_anew() {
     assert_eq!((&broken["rule"]["state"], &broken["rule"]["pattern"]), (&json!("DISABLED"), &whole["rule"]["pattern"]));
     assert_eq!(broken["schedules"], json!({ "reconcile": "ENABLED", "readiness": "ENABLED" }));
     assert_eq!(broken["alarms"]["PausedAlarm"], "ALARM");
-    assert_eq!(broken["dead_letters"], json!({ "news": 0, "mail": 2, "run": 0 }));
+    assert_eq!(broken["dead_letters"], json!({ "marketplace_events": 0, "mail": 2, "run": 0 }));
     assert_eq!(broken["audit_log"], json!({ "retention_days": null }));
     assert_eq!(visit.get("/sandbox/queues").await["staging-mail"]["dead_letters"].as_array().unwrap().len(), 2);
 
@@ -33,7 +33,7 @@ async fn a_stack_is_broken_and_wired_anew() {
 
 #[tokio::test]
 async fn news_comes_only_as_far_as_the_stack_is_wired() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     visit.post("/sandbox/deliver", json!({ "hold": true })).await;
     let pending = json!({ "aws-mp-subscription-notification-7demolegacy00000000000ab": "PENDING" });
     for (patch, product, hears) in [
@@ -56,7 +56,7 @@ async fn news_comes_only_as_far_as_the_stack_is_wired() {
 
 #[tokio::test]
 async fn what_a_stack_does_not_have_is_refused_with_what_it_has() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let cases = [
         ("production", json!({}), "parameter_invalid", "only: staging"),
         ("staging", json!([]), "body_invalid", "JSON object"),
@@ -72,8 +72,8 @@ async fn what_a_stack_does_not_have_is_refused_with_what_it_has() {
         ("staging", json!({ "alarms": { "NoAlarm": "ALARM" } }), "wiring_invalid", "PausedAlarm"),
         ("staging", json!({ "alarms": { "PausedAlarm": "RINGING" } }), "wiring_invalid", "`INSUFFICIENT_DATA`"),
         ("staging", json!({ "subscriptions": { "any": "PENDING" } }), "wiring_invalid", "aws-mp-subscription"),
-        ("staging", json!({ "dead_letters": { "news": 1001 } }), "wiring_invalid", "1000"),
-        ("staging", json!({ "dead_letters": { "news": -1 } }), "wiring_invalid", "-1"),
+        ("staging", json!({ "dead_letters": { "marketplace_events": 1001 } }), "wiring_invalid", "1000"),
+        ("staging", json!({ "dead_letters": { "marketplace_events": -1 } }), "wiring_invalid", "-1"),
         ("staging", json!({ "audit_log": { "retention_days": 100 } }), "wiring_invalid", "120"),
         ("staging", json!({ "point_in_time_recovery": "off" }), "wiring_invalid", "boolean"),
     ];

@@ -7,7 +7,7 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261123/us-east-1
 
 #[tokio::test]
 async fn an_unsigned_call_is_refused_as_the_iam_authorizer_does_and_a_signed_one_gets_through() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     for path in ["/v1/licenses?account=111122223333", "/v1/tenants/acme/entitlements", "/v1/usage"] {
         let answer = visit.client.get(visit.url(path)).send().await.unwrap();
         assert_eq!(answer.status(), 403, "{path}");
@@ -26,7 +26,7 @@ async fn an_unsigned_call_is_refused_as_the_iam_authorizer_does_and_a_signed_one
 
 #[tokio::test]
 async fn the_path_of_a_legacy_license_may_be_encoded() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.post("/sandbox/purchases", json!({ "product": "demo-legacy" })).await;
     let license = bought["license"].as_str().unwrap();
     for path in [license.to_owned(), license.replace('~', "%7E")] {
@@ -38,7 +38,7 @@ async fn the_path_of_a_legacy_license_may_be_encoded() {
 
 #[tokio::test]
 async fn a_path_is_decoded_once() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let get = async |path: &str| {
         let answer = visit.client.get(visit.url(path)).header("authorization", SIGNED).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
@@ -59,7 +59,7 @@ async fn a_path_is_decoded_once() {
 
 #[tokio::test]
 async fn a_body_that_lambda_would_not_take_never_reaches_a_function() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let megabyte = 1024 * 1024;
     // A body that is not text grows by a third, because it is sent as base64.
     for (content_type, bytes) in [("text/plain", 7 * megabyte), ("application/octet-stream", 5 * megabyte)] {
@@ -73,7 +73,7 @@ async fn a_body_that_lambda_would_not_take_never_reaches_a_function() {
 
 #[tokio::test]
 async fn a_path_without_a_route_is_not_found() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     for path in ["/nothing", "/registering", "/v2/licenses", "/v1", "/v1/anything/at/all"] {
         let answer = visit.client.get(visit.url(path)).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");
@@ -83,7 +83,7 @@ async fn a_path_without_a_route_is_not_found() {
 
 #[tokio::test]
 async fn a_buyers_form_and_cookie_reach_the_registration_and_its_answers_come_back() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     let form = [("x-amzn-marketplace-token", bought["token"].as_str().unwrap())];
     let answer = visit.client.post(bought["registration_url"].as_str().unwrap()).form(&form).send().await.unwrap();
@@ -100,7 +100,7 @@ async fn a_buyers_form_and_cookie_reach_the_registration_and_its_answers_come_ba
 
 #[tokio::test]
 async fn a_form_that_does_not_encode_its_token_is_refused() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     let post = async |token: &str| {
         let request = visit.client.post(visit.url("/register"));
@@ -117,18 +117,18 @@ async fn a_form_that_does_not_encode_its_token_is_refused() {
 
 #[tokio::test]
 async fn buyers_go_on_to_the_sample_application_which_is_of_another_site_than_the_registration_page() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let application = visit.sandbox.app_url(Stage::Staging).unwrap();
     assert_eq!(application.host_str(), Some("localhost"));
     let application = application.as_str().trim_end_matches('/');
     let bought = visit.buy("demo-subscription").await;
-    let people = sandbox::people::People::at(visit.sandbox.url()).unwrap();
-    let session = people.arrive(bought["token"].as_str().unwrap()).await.unwrap().cookie.unwrap();
+    let client = sandbox::test_client::TestClient::at(visit.sandbox.url()).unwrap();
+    let session = client.post_token(bought["token"].as_str().unwrap()).await.unwrap().cookie.unwrap();
     let page = visit.client.get(visit.url("/register")).header("cookie", &session).send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains(&format!("form-action 'self' {application};")), "{policy}");
 
-    let handed_on = people.leave_contact(&session, "buyer@example.com", "new").await.unwrap();
+    let handed_on = client.submit_contact(&session, "buyer@example.com", "new").await.unwrap();
     let location = handed_on.location.unwrap();
     assert!(location.starts_with(&format!("{application}/sign-up?code=")), "{location}");
     let arrived = visit.client.get(&location).send().await.unwrap();
@@ -139,7 +139,7 @@ async fn buyers_go_on_to_the_sample_application_which_is_of_another_site_than_th
 #[tokio::test]
 async fn buyers_are_sent_to_the_application_that_was_named() {
     let app_url = Some("http://localhost:3000".parse().unwrap());
-    let visit = Visit::with(Options { app_url, ..Options::default() }).await;
+    let visit = TestSandbox::with(Options { app_url, ..Options::default() }).await;
     let bought = visit.buy("demo-subscription").await;
     let form = [("x-amzn-marketplace-token", bought["token"].as_str().unwrap())];
     let answer = visit.client.post(visit.url("/register")).form(&form).send().await.unwrap();

@@ -29,12 +29,12 @@ use stallkeeper::time::Clock;
 const START: &str = "2026-11-23T10:00:00Z";
 
 /// A sandbox, and a client that calls it.
-struct Visit {
+struct TestSandbox {
     sandbox: Sandbox,
     client: Client,
 }
 
-impl Visit {
+impl TestSandbox {
     /// Starts a sandbox whose clock stands still.
     async fn begin() -> Self {
         Self::with(Options::default()).await

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Visit {
+impl TestSandbox {
     /// Meters usage of a purchase now, and returns AWS's answer.
     async fn meter(&self, bought: &Value, quantity: u32) -> Value {
         let record = json!({
@@ -21,7 +21,7 @@ const BATCH_METER_USAGE: &str = "AWSMPMeteringService.BatchMeterUsage";
 
 #[tokio::test]
 async fn the_bill_shows_what_was_booked() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     assert_eq!(visit.get("/sandbox/bill").await, json!({ "records": [], "totals": [] }));
     let answer = visit.meter(&bought, 17).await;
@@ -55,7 +55,7 @@ async fn the_bill_shows_what_was_booked() {
 
 #[tokio::test]
 async fn the_behavior_of_a_running_sandbox_can_be_changed() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     let before = visit.get("/sandbox/behavior").await;
     assert_eq!(before["identical_repeat"], "success");
@@ -74,7 +74,7 @@ async fn the_behavior_of_a_running_sandbox_can_be_changed() {
 
 #[tokio::test]
 async fn a_dimension_is_known_when_it_is_published() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     let publish = async |published: bool| {
         let body = json!({ "product": "demo-subscription", "dimension": "requests", "published": published });
@@ -89,7 +89,7 @@ async fn a_dimension_is_known_when_it_is_published() {
 
 #[tokio::test]
 async fn the_entitlements_delay_of_a_running_sandbox_can_be_changed() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let behavior = visit.post("/sandbox/behavior", json!({ "entitlements_delay": "90s" })).await;
     assert_eq!(behavior["entitlements_delay"], "1m 30s");
     let order = json!({ "product": "demo-contract", "dimensions": { "seats": 5 }, "register": false });
@@ -112,7 +112,7 @@ async fn the_entitlements_delay_of_a_running_sandbox_can_be_changed() {
 
 #[tokio::test]
 async fn the_sandbox_itself_reads_past_the_faults_and_the_log() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     visit.post("/sandbox/purchases", json!({ "product": "demo-subscription" })).await;
     read(visit.client.delete(visit.url("/sandbox/wire")).send().await.unwrap()).await;
     let fault = json!({ "service": "dynamodb", "operation": "*", "times": 99, "kind": "error500" });

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_held_queue_gives_nothing_until_it_is_released() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     visit.post("/sandbox/deliver", json!({ "hold": true })).await;
     visit.buy("demo-subscription").await;
     let queues = visit.get("/sandbox/queues").await;
@@ -18,7 +18,7 @@ async fn a_held_queue_gives_nothing_until_it_is_released() {
 
 #[tokio::test]
 async fn news_that_comes_often_and_in_any_order_changes_nothing() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     for seed in 0..3 {
         visit.post("/sandbox/deliver", json!({ "hold": true })).await;
         let before = visit.told().await.len();
@@ -35,7 +35,7 @@ async fn news_that_comes_often_and_in_any_order_changes_nothing() {
 
 #[tokio::test]
 async fn a_message_that_nobody_can_read_becomes_a_dead_letter_and_stops_nothing() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     visit.post("/sandbox/deliver", json!({ "hold": true, "message": "poison" })).await;
     visit.buy("demo-subscription").await;
     let queues = visit.post("/sandbox/deliver", json!({ "release": true })).await;
@@ -55,7 +55,7 @@ async fn a_message_that_nobody_can_read_becomes_a_dead_letter_and_stops_nothing(
 #[tokio::test]
 async fn two_stages_hear_one_bus_and_a_topic_only_where_its_listing_is() {
     let stages = vec![Stage::Staging, Stage::Production];
-    let visit = Visit::with(Options { stages, ..Options::default() }).await;
+    let visit = TestSandbox::with(Options { stages, ..Options::default() }).await;
     visit.post("/sandbox/deliver", json!({ "hold": true })).await;
     let waiting = |queues: &Value| (queues["staging"]["waiting"].clone(), queues["production"]["waiting"].clone());
 

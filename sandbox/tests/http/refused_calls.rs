@@ -11,7 +11,7 @@ pub(super) async fn problem(answer: Response, status: u16, of: &str) -> Value {
 
 #[tokio::test]
 async fn a_query_has_each_of_its_parameters_once_and_no_other() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     visit.buy("demo-subscription").await;
     let cases = [
         ("GET", "/sandbox/events?stage=staging&stage=staging", "duplicate field `stage`"),
@@ -42,7 +42,7 @@ async fn a_query_has_each_of_its_parameters_once_and_no_other() {
 
 #[tokio::test]
 async fn an_agreement_in_the_path_is_utf_8() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     for path in ["/sandbox/agreements/%ff", "/sandbox/agreements/%ff/token"] {
         let answer = visit.client.post(visit.url(path)).json(&json!({ "action": "end" })).send().await.unwrap();
         let problem = problem(answer, 400, path).await;
@@ -53,7 +53,7 @@ async fn an_agreement_in_the_path_is_utf_8() {
 
 #[tokio::test]
 async fn a_body_over_two_megabytes_is_not_read() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let megabyte = 1024 * 1024;
     for (bytes, status, code) in [(2 * megabyte, 400, "body_invalid"), (2 * megabyte + 1, 413, "body_too_large")] {
         let answer = visit.client.post(visit.url("/sandbox/deliver")).body(vec![b' '; bytes]).send().await.unwrap();
@@ -65,7 +65,7 @@ async fn a_body_over_two_megabytes_is_not_read() {
 
 #[tokio::test]
 async fn a_path_without_that_method_says_which_it_has() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let cases = [
         ("DELETE", "/sandbox/purchases", "GET,HEAD,POST"),
         ("POST", "/sandbox/listings", "GET,HEAD"),
@@ -86,7 +86,7 @@ async fn a_path_without_that_method_says_which_it_has() {
 
 #[tokio::test]
 async fn a_list_of_members_is_no_object() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let cases = [
         ("/sandbox/purchases", r#"["demo-subscription", null, {}, false, false]"#),
         ("/sandbox/deliver", "[null, true]"),

@@ -3,14 +3,14 @@ use stallkeeper::listing::Listing;
 
 use super::*;
 
-async fn page(visit: &Visit, path: &str) -> String {
+async fn page(visit: &TestSandbox, path: &str) -> String {
     let answer = visit.client.get(visit.url(path)).send().await.unwrap();
     assert_eq!(answer.status(), 200, "{path}");
     assert_eq!(answer.headers()["cache-control"], "no-store");
     answer.text().await.unwrap()
 }
 
-async fn submit(visit: &Visit, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+async fn submit(visit: &TestSandbox, path: &str, form: &[(&str, &str)]) -> (u16, String) {
     let answer = visit.client.post(visit.url(path)).form(form).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
@@ -24,7 +24,7 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_browser_subscribes_and_is_sent_to_the_registration_page() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     assert!(page(&visit, "/").await.contains("Nothing was bought yet"));
     let form =
         [("product", "demo-contract"), ("dimension.seats", "5"), ("dimension.projects", ""), ("free_trial", "true")];
@@ -46,7 +46,7 @@ async fn a_browser_subscribes_and_is_sent_to_the_registration_page() {
 
 #[tokio::test]
 async fn a_purchase_is_changed_by_its_buttons() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let order = json!({ "product": "demo-contract", "dimensions": { "seats": 5 } });
     let bought = visit.post("/sandbox/purchases", order).await;
     let path = format!("/storefront/agreements/{}", bought["agreement_id"].as_str().unwrap());
@@ -73,7 +73,7 @@ async fn whatever_stands_in_a_listing_or_a_form_is_shown_as_text() {
     listing.name = "<script>alert('name')</script>".to_owned();
     listing.dimensions[0].name = "\"><img src=x>".to_owned();
     let listings = Listings::These(vec![DescribedListing { file: "odd".to_owned(), listing }]);
-    let visit = Visit::with(Options { listings, ..Options::default() }).await;
+    let visit = TestSandbox::with(Options { listings, ..Options::default() }).await;
     visit.post("/sandbox/purchases", json!({ "product": "odd", "dimensions": { "seats": "<b>" } })).await;
     let front = page(&visit, "/").await;
     for bad in ["<script>alert", "<img", "seats: <b>"] {

@@ -6,7 +6,7 @@ use sandbox::aws::Delays;
 use super::*;
 
 /// Returns the clock's time at each event so far.
-async fn times(visit: &Visit) -> Vec<Timestamp> {
+async fn times(visit: &TestSandbox) -> Vec<Timestamp> {
     let events = visit.get("/sandbox/events").await;
     events["events"].as_array().unwrap().iter().map(|event| event["at"].as_str().unwrap().parse().unwrap()).collect()
 }
@@ -17,7 +17,7 @@ fn after(seconds: i64) -> Timestamp {
 
 #[tokio::test]
 async fn news_arrives_when_it_is_due_however_far_the_clock_is_moved() {
-    let visit = Visit::with(Options { delays: Delays::default(), ..Options::default() }).await;
+    let visit = TestSandbox::with(Options { delays: Delays::default(), ..Options::default() }).await;
     let bought = visit.buy("demo-subscription").await;
     visit.post("/sandbox/clock", json!({ "advance": "60s" })).await;
     assert!(visit.told().await.is_empty());
@@ -34,7 +34,7 @@ async fn news_arrives_when_it_is_due_however_far_the_clock_is_moved() {
 
 #[tokio::test]
 async fn what_failed_comes_again_after_the_visibility_timeout() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let fault = json!({ "service": "dynamodb", "operation": "TransactWriteItems", "kind": "access_denied" });
     visit.post("/sandbox/faults", fault).await;
     visit.buy("demo-subscription").await;
@@ -47,7 +47,7 @@ async fn what_failed_comes_again_after_the_visibility_timeout() {
 
 #[tokio::test]
 async fn a_schedule_runs_at_each_of_its_moments_and_in_order_with_the_news() {
-    let visit = Visit::with(Options { delays: Delays::default(), ..Options::default() }).await;
+    let visit = TestSandbox::with(Options { delays: Delays::default(), ..Options::default() }).await;
     let seen: Arc<Mutex<Vec<(Timestamp, Timestamp)>>> = Arc::default();
     let (noted, clock) = (Arc::clone(&seen), visit.sandbox.clock().clone());
     visit
@@ -65,7 +65,7 @@ async fn a_schedule_runs_at_each_of_its_moments_and_in_order_with_the_news() {
 
 #[tokio::test]
 async fn the_clock_can_be_set_forward_and_back() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     let later = (visit.now() + jiff::SignedDuration::from_hours(6)).to_string();
     for at in [later.as_str(), "2026-11-01T00:00:00Z"] {
         assert_eq!(visit.post("/sandbox/clock", json!({ "set": at })).await["now"], at);
@@ -94,7 +94,7 @@ async fn under_a_clock_that_ticks_news_arrives_by_itself() {
 
 #[tokio::test]
 async fn a_sandbox_that_is_dropped_answers_no_more() {
-    let visit = Visit::begin().await;
+    let visit = TestSandbox::begin().await;
     visit.buy("demo-subscription").await;
     let (client, urls) = (visit.client.clone(), [visit.url("/"), visit.sandbox.aws_url().to_owned()]);
     drop(visit);

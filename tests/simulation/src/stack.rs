@@ -106,7 +106,10 @@ impl Stack {
         Ok(Self {
             stage,
             listings,
-            queue: Queue::new(format!("arn:aws:sqs:us-east-1:444455556666:{name}-news"), Redelivery::NEWS),
+            queue: Queue::new(
+                format!("arn:aws:sqs:us-east-1:444455556666:{name}-news"),
+                Redelivery::MARKETPLACE_EVENTS,
+            ),
             store,
             usage: std::array::from_fn(|_| functions.process(UsageApi::new)),
             entitlement: std::array::from_fn(|_| {

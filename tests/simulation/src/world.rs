@@ -68,7 +68,7 @@ impl World {
         let scene = Scene::drawn(&mut rng)?;
         let time = Time::beginning_at(scene.start);
         let story = Story::new(told);
-        let (announcements, announced) = mpsc::unbounded_channel();
+        let (event_sender, event_receiver) = mpsc::unbounded_channel();
         let options = AwsOptions {
             port: 0,
             clock: time.clock().clone(),
@@ -76,13 +76,13 @@ impl World {
             data: None,
             behavior: scene.behavior.clone(),
             delays: scene.delays,
-            announcements,
+            event_sender,
             seed: Some(seed),
         };
         let aws = Aws::without_ports(options)?;
         let network = Network::new(aws.in_process(), &time, &story, rng.u64(..));
         let config = sdk_config(network.clone(), &aws, &format!("seed {seed}"));
-        let direct = sdk_config(aws.in_process().past_faults(), &aws, "direct");
+        let direct = sdk_config(aws.in_process().without_faults(), &aws, "direct");
         let mut stacks = Vec::new();
         for stage in &scene.stages {
             let theirs = scene.listings.iter().filter(|listing| listing.stage == *stage).cloned().collect();
@@ -96,7 +96,7 @@ impl World {
             network,
             direct,
             stacks,
-            bus: Mutex::new(Bus::new(announced)),
+            bus: Mutex::new(Bus::new(event_receiver)),
             rng: Mutex::new(rng),
             application: Mutex::default(),
             buyers: Mutex::default(),

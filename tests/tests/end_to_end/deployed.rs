@@ -176,7 +176,7 @@ async fn what_is_deployed_here_is_what_the_template_deploys() {
 
     let subscription = json!({ "pending": "false", "topic": SUBSCRIPTION, "protocol": "sqs", "endpoint": queue });
     assert_eq!(seen["subscriptions"], Ok(json!({ SUBSCRIPTION: subscription })));
-    assert_eq!(seen["dead_letters"], Ok(json!({ "news": "0", "mail": "0", "run": "0" })));
+    assert_eq!(seen["dead_letters"], Ok(json!({ "marketplace_events": "0", "mail": "0", "run": "0" })));
     assert_eq!(seen["point_in_time_recovery"], Ok(json!("ENABLED")));
     assert_eq!(seen["audit_log"], Ok(json!([[template["AuditLog"]["Properties"]["RetentionInDays"]]])));
 }
@@ -229,14 +229,14 @@ async fn each_switch_breaks_one_thing() {
         });
         assert_ne!(broken, whole[part], "{patch}");
         expected.insert(part, broken);
-        world.sandbox.rewire(Stage::Staging, patch.as_object().unwrap().clone()).unwrap();
+        world.sandbox.patch_wiring(Stage::Staging, patch.as_object().unwrap().clone()).unwrap();
         assert_eq!(auditor.look().await, expected, "{patch}");
-        world.sandbox.wire_anew(Stage::Staging);
+        world.sandbox.reset_wiring(Stage::Staging);
     }
-    world.sandbox.rewire(Stage::Staging, json!({ "alarms": null }).as_object().unwrap().clone()).unwrap();
+    world.sandbox.patch_wiring(Stage::Staging, json!({ "alarms": null }).as_object().unwrap().clone()).unwrap();
     let alarms = aws_sdk_cloudwatch::Client::new(&auditor.config).describe_alarms().send().await.unwrap();
     assert!(alarms.metric_alarms().is_empty());
-    world.sandbox.wire_anew(Stage::Staging);
+    world.sandbox.reset_wiring(Stage::Staging);
     assert_eq!(auditor.look().await, whole);
 
     world.sandbox.set_schedule(false);

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::aws::Service;
-use sandbox::people::handoff_code;
+use sandbox::test_client::handoff_code;
 use serde_json::{Value, json};
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{Evidence, EvidenceKind};
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 /// A contract whose consumption is billed: its life produces every kind of evidence.
 const CONSUMPTION: &str = "6democonsumption0000000ab";
@@ -46,16 +46,16 @@ fn writes(world: &World) -> usize {
 }
 
 /// Runs one purchase from start to end. Calls `leaves` after each step with the evidence that the step leaves.
-async fn live(world: &World, tenant: &str, mut leaves: impl AsyncFnMut(&[EvidenceKind])) -> Bought {
+async fn live(world: &World, tenant: &str, mut leaves: impl AsyncFnMut(&[EvidenceKind])) -> TestPurchase {
     let purchase = world.buy("demo-consumption", json!({ "events_included": 100 })).await;
     world.sandbox.settle().await;
     leaves(&[EvidenceKind::LicenseActivated, EvidenceKind::EntitlementRead]).await;
 
-    assert_eq!(world.arrive("forged").await.code.as_deref(), Some("token_invalid"));
+    assert_eq!(world.post_token("forged").await.code.as_deref(), Some("token_invalid"));
     leaves(&[EvidenceKind::BadTokenRefused]).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     leaves(&[EvidenceKind::TokenResolved]).await;
-    let visit = world.leave_contact(&cookie, "buyer@example.com", "existing").await;
+    let visit = world.submit_contact(&cookie, "buyer@example.com", "existing").await;
     world.sandbox.settle().await;
     leaves(&[EvidenceKind::BuyerNotified]).await;
 
@@ -121,8 +121,8 @@ async fn a_new_account_and_a_return_to_it_are_no_existing_account() {
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    world.leave_contact(&cookie, "buyer@example.com", "existing").await;
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    world.submit_contact(&cookie, "buyer@example.com", "existing").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
     assert!(!kinds(&world, CONTRACT).await.contains(&EvidenceKind::ExistingAccountLinked));
 }
@@ -163,7 +163,7 @@ async fn what_only_the_reconciliation_saw_was_no_news() {
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.deliver(json!({ "lose": "" })).await;
     world.deliver(json!({ "release": true })).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     world.advance(SignedDuration::from_hours(2)).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     let seen = BTreeSet::from([EvidenceKind::TokenResolved, EvidenceKind::EntitlementRead]);
@@ -212,13 +212,13 @@ async fn a_refusal_by_aws_is_noted_and_so_is_its_mend() {
     let purchase = world.buy("demo-subscription", json!({})).await;
     let resolve = ("registration", "aws-marketplace:ResolveCustomer");
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, None);
-    assert_eq!(world.arrive("forged").await.status, 400);
+    assert_eq!(world.post_token("forged").await.status, 400);
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, Some(true), "AWS looked at the token");
     let denied = |service: &str, operation: &str, times: u32| json!({ "service": service, "operation": operation, "times": times, "kind": "access_denied" });
     world.fault(denied("metering", "ResolveCustomer", 1)).await;
-    assert!(world.arrive(&purchase.token).await.status >= 500);
+    assert!(world.post_token(&purchase.token).await.status >= 500);
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, Some(false));
-    assert_eq!(world.arrive(&purchase.token).await.status, 303);
+    assert_eq!(world.post_token(&purchase.token).await.status, 303);
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, Some(true));
 
     let meter = ("metering", "aws-marketplace:BatchMeterUsage");
@@ -253,8 +253,8 @@ async fn evidence_that_cannot_be_written_changes_nothing_else() {
     let begun = kinds(&world, CONTRACT).await;
     let denied = json!({ "service": "dynamodb", "operation": "UpdateItem", "times": 1000, "kind": "access_denied" });
     world.fault(denied).await;
-    assert_eq!(world.arrive("forged").await.status, 400);
-    assert_eq!(world.arrive(&purchase.token).await.status, 303);
+    assert_eq!(world.post_token("forged").await.status, 400);
+    assert_eq!(world.post_token(&purchase.token).await.status, 303);
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
     assert_eq!(world.link(&purchase.license, "other").await.0, 409);
     assert_eq!(world.decide("acme", "seats").await["allowed"], true);

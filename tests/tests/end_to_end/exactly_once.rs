@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use sandbox::aws::LicenseArnForm;
 use serde_json::{Value, json};
 use stallkeeper::metrics::Metric;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 use crate::existing_customers::usage;
 use crate::usage_becomes_a_bill::book_behind_its_back_at;
@@ -19,7 +19,7 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-async fn subscriber(world: &World) -> Bought {
+async fn subscriber(world: &World) -> TestPurchase {
     let purchase = world.buy("demo-subscription", json!({})).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     purchase

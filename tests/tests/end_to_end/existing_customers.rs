@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -26,7 +26,7 @@ async fn import_as(world: &World, csv: &str, path: &str) -> Value {
 }
 
 /// Makes a purchase by a buyer whom the seller had before: AWS's events about the purchase went elsewhere.
-pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value) -> Bought {
+pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value) -> TestPurchase {
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy(product, dimensions).await;
     world.deliver(json!({ "lose": "" })).await;
@@ -36,7 +36,7 @@ pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value
 }
 
 /// Returns the ARN of the license that a legacy buyer has in AWS.
-async fn arn_of(world: &World, purchase: &Bought) -> String {
+async fn arn_of(world: &World, purchase: &TestPurchase) -> String {
     let bought = world.control(Method::GET, "/sandbox/purchases", json!({})).await;
     let mut licenses = bought["licenses"].as_array().unwrap().iter();
     let of_agreement = licenses.find(|license| license["agreement_id"] == purchase.agreement.as_str()).unwrap();
@@ -232,12 +232,12 @@ async fn a_row_with_another_account_than_the_licenses_is_refused_and_changes_not
 
 /// Makes a legacy buyer whom Stallkeeper serves, and who moves at 10:00. Returns the purchase, and the ARN and id of
 /// the license.
-pub(crate) async fn mover(world: &World) -> (Bought, String, String) {
+pub(crate) async fn mover(world: &World) -> (TestPurchase, String, String) {
     mover_at(world, "2026-11-10T10:00:00Z").await
 }
 
 /// Returns the file that moves a legacy buyer to a license key at the next hour, with the license's ARN and id.
-pub(crate) async fn move_of(world: &World, purchase: &Bought) -> (String, String, String) {
+pub(crate) async fn move_of(world: &World, purchase: &TestPurchase) -> (String, String, String) {
     let arn = arn_of(world, purchase).await;
     let csv = format!(
         "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{arn},{},{}\n",
@@ -251,7 +251,7 @@ pub(crate) async fn move_of(world: &World, purchase: &Bought) -> (String, String
 }
 
 /// Makes a legacy buyer who moves at the given hour.
-pub(crate) async fn mover_at(world: &World, at: &str) -> (Bought, String, String) {
+pub(crate) async fn mover_at(world: &World, at: &str) -> (TestPurchase, String, String) {
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -334,10 +334,10 @@ async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() 
     let (purchase, arn, new) = mover(&world).await;
     world.advance(minutes(60)).await;
     // The buyer returns by the customer key.
-    let visit = world.arrive(&purchase.token).await;
+    let visit = world.post_token(&purchase.token).await;
     let page = world.open("/register", visit.cookie.as_deref()).await;
     assert!(page.page.contains("Sign in"), "{}", page.page);
-    let handed_on = world.leave_contact(&visit.cookie.unwrap(), "buyer@example.com", "existing").await;
+    let handed_on = world.submit_contact(&visit.cookie.unwrap(), "buyer@example.com", "existing").await;
     let code = handed_on.location.unwrap().split("code=").nth(1).unwrap().to_owned();
     let (status, handoff) = world.redeem("key", &code).await;
     assert_eq!((status, &handoff["license"], &handoff["linked"]), (200, &json!(new), &json!(true)));
@@ -511,7 +511,7 @@ async fn who_waits_for_word_from_aws_is_in_force_on_the_sellers_word() {
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.deliver(json!({ "lose": "" })).await;
     world.deliver(json!({ "release": true })).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     assert_eq!(world.license(&purchase.license).await["state"], "pending");
     let csv = format!(
         "product,tenant,customer_identifier\n{},acme,{}\n",

@@ -2,18 +2,18 @@
 
 use jiff::SignedDuration;
 use reqwest::Method;
-use sandbox::people::{Visit, handoff_code, hidden_field};
+use sandbox::test_client::{PageResponse, handoff_code, hidden_field};
 use serde_json::{Value, json};
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::listing::Stage;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
-async fn bought(world: &World) -> Bought {
+async fn bought(world: &World) -> TestPurchase {
     world.buy("demo-contract", json!({ "seats": 5 })).await
 }
 
 /// Makes a buyer who has registered. Returns the purchase, and the code of the redirect to the application.
-async fn registered(world: &World) -> (Bought, String) {
+async fn registered(world: &World) -> (TestPurchase, String) {
     let purchase = bought(world).await;
     let code = handoff_code(&world.register(&purchase.token, "buyer@example.com").await).unwrap();
     (purchase, code)
@@ -53,7 +53,7 @@ async fn a_code_tells_the_application_whom_it_signs_up() {
 async fn what_the_listing_asks_of_a_buyer_comes_with_the_contact() {
     let world = World::new().await;
     let purchase = bought(&world).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let page = world.open("/register?lang=ja", Some(&cookie)).await.page;
     assert!(page.contains("貴社の発注番号") && page.contains("101 人以上"), "{page}");
     let form_token = hidden_field(&page, "form_token").unwrap();
@@ -103,8 +103,8 @@ async fn of_two_that_redeem_a_code_at_once_one_gets_it() {
 async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
     let world = World::new().await;
     let purchase = bought(&world).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    let go_on = || async { handoff_code(&world.leave_contact(&cookie, "buyer@example.com", "new").await).unwrap() };
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    let go_on = || async { handoff_code(&world.submit_contact(&cookie, "buyer@example.com", "new").await).unwrap() };
     let first = go_on().await;
     world.advance(SignedDuration::from_secs(1)).await;
     let second = go_on().await;
@@ -138,8 +138,8 @@ async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_firs
     let world = World::new().await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    let on: Visit = world.leave_contact(&cookie, "second@example.com", "new").await;
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    let on: PageResponse = world.submit_contact(&cookie, "second@example.com", "new").await;
     let code = handoff_code(&on).unwrap();
     let (status, handoff) = world.redeem("second", &code).await;
     assert_eq!((status, &handoff["linked"], &handoff["door"]), (200, &json!(true), &json!("sign_in")));
@@ -216,7 +216,7 @@ async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or
     assert_eq!((status, &license["tenant"]), (200, &Value::Null));
     let agreement = renewed["agreement_id"].as_str().unwrap_or(&purchase.agreement).to_owned();
     let token = world.control(Method::POST, &format!("/sandbox/agreements/{agreement}/token"), Value::Null).await;
-    assert_eq!(world.arrive(token["token"].as_str().unwrap()).await.status, 303);
+    assert_eq!(world.post_token(token["token"].as_str().unwrap()).await.status, 303);
     for license in [&purchase.license, &heir] {
         assert_eq!(world.license(license).await["tenant"], Value::Null, "{license}");
     }
@@ -227,7 +227,7 @@ async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or
 }
 
 /// Makes a line of three licenses that belong to no tenant: three years of one buyer.
-async fn unlinked_line(world: &World) -> (Bought, Vec<String>) {
+async fn unlinked_line(world: &World) -> (TestPurchase, Vec<String>) {
     let (purchase, _) = registered(world).await;
     let mut line = vec![purchase.license.clone()];
     let mut agreement = purchase.agreement.clone();

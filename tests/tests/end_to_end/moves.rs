@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 use crate::existing_customers::{booked, import, move_of, mover, usage};
 
@@ -48,7 +48,7 @@ async fn is_served_by_the_customer_key(world: &World, legacy: &str, seed: i32) {
 }
 
 /// Ends the buyer's agreement and subscribes again, while the events of both are held.
-async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &Bought) {
+async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &TestPurchase) {
     world.advance(minutes(2)).await;
     world.deliver(json!({ "hold": true })).await;
     world.end(&purchase.agreement).await;
@@ -57,7 +57,7 @@ async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &Bought) {
 }
 
 /// Returns the event of an agreement that renews another, as EventBridge sends it.
-fn renewal(next: &Bought, previous: &str, time: Timestamp) -> Value {
+fn renewal(next: &TestPurchase, previous: &str, time: Timestamp) -> Value {
     json!({
         "version": "0", "id": "created", "detail-type": "Purchase Agreement Created - Proposer",
         "source": "aws.agreement-marketplace", "account": "444455556666", "time": time.to_string(),
@@ -254,7 +254,7 @@ async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
         let world = World::new().await;
         let (purchase, arn, new) = mover(&world).await;
         world.sandbox.set(at("10T10:20")).await;
-        let next = Bought { agreement: "agmt-next".to_owned(), ..purchase.clone() };
+        let next = TestPurchase { agreement: "agmt-next".to_owned(), ..purchase.clone() };
         let heir = new.replace("l-", "l-f");
         let created = renewal(&next, &purchase.agreement, world.now());
         let updated = tests::license_event("Updated", &next, &arn.replace(&new, &heir), "provisioned", world.now());
@@ -271,7 +271,7 @@ async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
     let world = World::new().await;
     let (purchase, arn, new) = mover(&world).await;
     world.sandbox.set(at("10T10:20")).await;
-    let stranger = Bought { agreement: "agmt-other".to_owned(), ..purchase };
+    let stranger = TestPurchase { agreement: "agmt-other".to_owned(), ..purchase };
     let other = arn.replace(&new, &new.replace("l-", "l-f"));
     world.send_news(&tests::license_event("Updated", &stranger, &other, "provisioned", world.now())).await;
     world.advance(minutes(10)).await;

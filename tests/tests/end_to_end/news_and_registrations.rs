@@ -6,7 +6,7 @@ use sandbox::aws::LicenseArnForm;
 use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
 use stallkeeper::listing::{Listing, Stage};
-use tests::{Bought, World, license_event, notification};
+use tests::{TestPurchase, World, license_event, notification};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -21,7 +21,7 @@ fn documented_arn(license: &str) -> String {
 }
 
 /// Asserts that the license is active and stays active through the registration, with contact and tenant.
-async fn survives_registration(world: &World, purchase: &Bought) {
+async fn survives_registration(world: &World, purchase: &TestPurchase) {
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     assert_eq!(world.license(&purchase.license).await["registered_at"], Value::Null);
 
@@ -262,7 +262,7 @@ async fn af_every_order_and_every_duplicate_ends_in_the_same_state() {
 async fn ag_a_token_twice_expired_or_of_another_product() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let (first, second) = (world.arrive(&purchase.token).await, world.arrive(&purchase.token).await);
+    let (first, second) = (world.post_token(&purchase.token).await, world.post_token(&purchase.token).await);
     assert_eq!((first.status, second.status), (303, 303));
     assert_ne!(first.cookie, second.cookie);
     for path in ["/v1/licenses".to_owned(), format!("/v1/licenses?account={}", purchase.account)] {
@@ -270,15 +270,15 @@ async fn ag_a_token_twice_expired_or_of_another_product() {
         assert_eq!(list["licenses"].as_array().unwrap().len(), 1, "{list}");
     }
 
-    let forged = world.arrive("forged").await;
+    let forged = world.post_token("forged").await;
     assert_eq!((forged.status, forged.code.as_deref()), (400, Some("token_invalid")));
 
     let other = world.buy("demo-production", json!({})).await;
-    let elsewhere = world.arrive(&other.token).await;
+    let elsewhere = world.post_token(&other.token).await;
     assert_eq!((elsewhere.status, elsewhere.code.as_deref()), (404, Some("product_unknown")));
 
     world.advance(SignedDuration::from_hours(4)).await;
-    let expired = world.arrive(&purchase.token).await;
+    let expired = world.post_token(&purchase.token).await;
     assert_eq!((expired.status, expired.code.as_deref()), (410, Some("token_expired")));
     for visit in [&forged, &elsewhere, &expired] {
         assert!(!visit.page.contains(&purchase.token) && !visit.page.contains(&other.token));
@@ -352,7 +352,7 @@ async fn ak_only_the_stack_with_the_listing_acts_on_news() {
     let staging = world.buy("demo-subscription", json!({})).await;
     let production = world.buy("demo-production", json!({})).await;
     let legacy = world.buy("demo-legacy", json!({})).await;
-    let known = |stage: Stage, purchase: &Bought| {
+    let known = |stage: Stage, purchase: &TestPurchase| {
         let (store, id) = (world.store(stage), purchase.license.parse().unwrap());
         async move { store.license(&id).await.unwrap().is_some() }
     };
@@ -446,7 +446,7 @@ async fn ao_a_line_of_renewals_hands_the_tenant_down_to_its_end() {
     assert_eq!(world.decide("acme", "seats").await["held"], "5");
 
     // A later event about a license that has a successor does not reactivate the license.
-    let old = Bought { license: line[0].clone(), ..first };
+    let old = TestPurchase { license: line[0].clone(), ..first };
     world.send_news(&license_event("Updated", &old, &real_arn(&line[0]), "stray", world.now())).await;
     assert_ne!(world.license(&line[0]).await["state"], "active");
     assert_eq!(world.decide("acme", "seats").await["held"], "5");
@@ -459,7 +459,7 @@ async fn the_end_of_an_older_agreement_hides_nothing_of_the_newer() {
     world.advance(minutes(10)).await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
     world.advance(minutes(10)).await;
-    let newer = Bought { agreement: renewed["agreement_id"].as_str().unwrap().to_owned(), ..purchase.clone() };
+    let newer = TestPurchase { agreement: renewed["agreement_id"].as_str().unwrap().to_owned(), ..purchase.clone() };
     let (arn, now) = (real_arn(&purchase.license), world.now());
     world.send_news(&license_event("Deprovisioned", &newer, &arn, "newer", now)).await;
     world
@@ -476,11 +476,11 @@ async fn ap_a_second_person_with_the_token_of_a_linked_license() {
     world.register(&purchase.token, "first@example.com").await;
     world.link(&purchase.license, "acme").await;
 
-    let arrived = world.arrive(&purchase.token).await;
+    let arrived = world.post_token(&purchase.token).await;
     let cookie = arrived.cookie.unwrap();
     let page = world.open("/register", Some(&cookie)).await;
     assert!(!page.page.contains("first@example.com") && !page.page.contains("name=\"email\""), "{}", page.page);
-    let handed_on = world.leave_contact(&cookie, "second@example.com", "new").await;
+    let handed_on = world.submit_contact(&cookie, "second@example.com", "new").await;
     assert_eq!(handed_on.status, 303, "{handed_on:?}");
     assert!(handed_on.location.unwrap().contains("/sign-in?code="));
     let contact = world.store(Stage::Staging).contact(&purchase.license.parse().unwrap()).await.unwrap().unwrap();

@@ -7,13 +7,13 @@ use sandbox::aws::Service;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+fn usage(world: &World, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": world.now().to_string(),
@@ -31,10 +31,10 @@ async fn problems(world: &World, kind: &str) -> Vec<Value> {
 }
 
 /// Makes a license that AWS rejects and one that AWS accepts, each with 7 requests in the hour from 09:00.
-async fn one_refused() -> (World, Bought, Bought) {
+async fn one_refused() -> (World, TestPurchase, TestPurchase) {
     let world = World::new().await;
     let good = world.buy("demo-subscription", json!({})).await;
-    let bad = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
+    let bad = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", bad.license);
     world.send_news(&tests::license_event("Updated", &bad, &arn, "strange", world.now())).await;
     let events = json!([usage(&world, &good, 7, "k"), usage(&world, &bad, 7, "k")]);

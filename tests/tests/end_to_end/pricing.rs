@@ -7,13 +7,13 @@ use sandbox::aws::Service;
 use serde_json::{Value, json};
 use stallkeeper::listing::Listing;
 use stallkeeper::metrics::Metric;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn usage(world: &World, purchase: &Bought, dimension: &str, quantity: impl Into<Value>, key: &str) -> Value {
+fn usage(world: &World, purchase: &TestPurchase, dimension: &str, quantity: impl Into<Value>, key: &str) -> Value {
     json!({
         "license": purchase.license, "dimension": dimension, "quantity": quantity.into(), "key": key,
         "time": world.now().to_string(),
@@ -29,7 +29,7 @@ fn billed(hour: &str, dimension: &str, quantity: &str) -> (String, String, Strin
 }
 
 /// Makes a purchase of 100 events, with further events billed by use.
-async fn with_consumption(world: &World) -> Bought {
+async fn with_consumption(world: &World) -> TestPurchase {
     world.buy("demo-consumption", json!({ "events_included": 100 })).await
 }
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::aws::Service;
-use sandbox::web::{Spoil, WEBSITE};
+use sandbox::web::{Alteration, WEBSITE};
 use serde_json::{Map, Value, json};
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Stage;
@@ -83,7 +83,7 @@ enum Break {
     /// A change of the offer in AWS.
     Offer(Value),
     /// A change of a page's answers.
-    Page(&'static str, &'static str, Vec<Spoil>),
+    Page(&'static str, &'static str, Vec<Alteration>),
     /// The refusal of an operation by AWS.
     Refused(&'static str, &'static str),
     /// A certificate that ends in this number of days.
@@ -94,7 +94,7 @@ impl Break {
     async fn make(&self, world: &World) {
         let catalog = world.sandbox.aws().catalog();
         match self {
-            Self::Wiring(patch) => world.sandbox.rewire(Stage::Staging, object(patch.clone())).unwrap(),
+            Self::Wiring(patch) => world.sandbox.patch_wiring(Stage::Staging, object(patch.clone())).unwrap(),
             Self::Product(patch) => catalog.patch(ENTITY, object(patch.clone())).unwrap(),
             Self::Offer(patch) => catalog.patch(OFFER, object(patch.clone())).unwrap(),
             Self::Terms(types) => {
@@ -106,8 +106,8 @@ impl Break {
                 catalog.patch(OFFER, object(json!({ "Terms": terms }))).unwrap();
             }
             Self::Page(host, path, spoils) => {
-                for spoil in spoils {
-                    world.sandbox.web().spoil(host, path, spoil.clone());
+                for alter in spoils {
+                    world.sandbox.web().alter(host, path, alter.clone());
                 }
             }
             Self::Refused(service, operation) => {
@@ -116,20 +116,20 @@ impl Break {
                 });
                 world.fault(fault).await;
             }
-            Self::Certificate(days) => world.sandbox.web().certify(*days).unwrap(),
+            Self::Certificate(days) => world.sandbox.web().set_certificate_validity(*days).unwrap(),
         }
     }
 }
 
-async fn mend(world: &World) {
-    world.sandbox.wire_anew(Stage::Staging);
+async fn restore(world: &World) {
+    world.sandbox.reset_wiring(Stage::Staging);
     world.sandbox.aws().catalog().reset(&product()).unwrap();
-    world.sandbox.web().mend().unwrap();
+    world.sandbox.web().restore().unwrap();
     world.sandbox.aws().faults().clear();
 }
 
-fn replaced(what: &str, with: &str) -> Spoil {
-    Spoil::Replace { what: what.to_owned(), with: with.to_owned() }
+fn replaced(what: &str, with: &str) -> Alteration {
+    Alteration::Replace { what: what.to_owned(), with: with.to_owned() }
 }
 
 /// Returns all defects, each with the checks that it changes and their new outcome.
@@ -145,8 +145,8 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
                       listing.description_complete listing.logo listing.support_text listing.eula \
                       listing.refund_policy listing.price_positive listing.not_private_only listing.targeting";
     let register = |spoils| Page(REGISTER, "/register", spoils);
-    let application = |path, spoil| Page(APPLICATION, path, vec![spoil]);
-    let elsewhere = || Spoil::Redirect("https://elsewhere.example.com/".to_owned());
+    let application = |path, alter| Page(APPLICATION, path, vec![alter]);
+    let elsewhere = || Alteration::Redirect("https://elsewhere.example.com/".to_owned());
     let rows: Vec<(Break, &str, Outcome)> = vec![
         (Wiring(json!({ "rule": { "state": "DISABLED" } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "rule": { "has_target": false } })), "wiring.eventbridge_rule", Fail),
@@ -154,8 +154,8 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
         (Wiring(json!({ "schedules": { "metering": "DISABLED" } })), "wiring.schedules", Fail),
         (Wiring(json!({ "alarms": { "RefusedAlarm": "ALARM" } })), "wiring.alarms", Fail),
         (Wiring(json!({ "alarms": { "RefusedAlarm": null } })), "wiring.alarms", Fail),
-        (Wiring(json!({ "mute_alarms": ["RefusedAlarm"] })), "wiring.alarms", Fail),
-        (Wiring(json!({ "dead_letters": { "news": 1 } })), "wiring.queues_drained", Fail),
+        (Wiring(json!({ "disabled_alarm_actions": ["RefusedAlarm"] })), "wiring.alarms", Fail),
+        (Wiring(json!({ "dead_letters": { "marketplace_events": 1 } })), "wiring.queues_drained", Fail),
         (Wiring(json!({ "point_in_time_recovery": false })), "wiring.backups", Fail),
         (Wiring(json!({ "audit_log": { "retention_days": 30 } })), "wiring.audit_log", Fail),
         (Wiring(json!({ "audit_log": null })), "wiring.audit_log", Fail),
@@ -186,24 +186,28 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
         ),
         (Certificate(5), "page.https", Fail),
         (Certificate(-1), &over_https, Unknown),
-        (register(vec![Spoil::Status(502)]), &any_answer, Fail),
+        (register(vec![Alteration::Status(502)]), &any_answer, Fail),
         (register(vec![replaced("</body>", "panicked at</body>")]), "page.bad_token_is_kind", Fail),
         (register(vec![replaced("\"email\"", "\"mail\"")]), "page.email_field", Fail),
         (register(vec![replaced("support@example.com", "nobody")]), "page.support_contact", Fail),
         (register(vec![replaced("lang=\"en", "lang=\"xx")]), "page.english", Fail),
         (register(vec![replaced("I already have an account", "…")]), "page.existing_account_link", Fail),
-        (register(vec![Spoil::WithoutHeader("content-security-policy".to_owned())]), "page.security_headers", Fail),
-        (application("/sign-up", Spoil::Status(500)), "app.self_signup", Fail),
+        (
+            register(vec![Alteration::WithoutHeader("content-security-policy".to_owned())]),
+            "page.security_headers",
+            Fail,
+        ),
+        (application("/sign-up", Alteration::Status(500)), "app.self_signup", Fail),
         (application("/sign-up", elsewhere()), "app.self_signup", Unknown),
         (application("/sign-up", replaced("type=\"email\"", "type=\"hidden\"")), "app.self_signup", Unknown),
-        (application("/plan", Spoil::Status(404)), "app.plan_visible", Fail),
+        (application("/plan", Alteration::Status(404)), "app.plan_visible", Fail),
         (application("/plan", elsewhere()), "app.plan_visible", Unknown),
-        (application("/plan", Spoil::Status(403)), "app.plan_visible", Unknown),
-        (application("/plan/probe", Spoil::Status(200)), "app.plan_locked", Fail),
-        (application("/plan/probe", Spoil::Status(500)), "app.plan_locked", Unknown),
-        (application("/plan/probe", Spoil::Status(403)), "app.plan_locked", Unknown),
-        (application("/plan/probe", Spoil::Redirect("/plan".to_owned())), "app.plan_locked", Unknown),
-        (Page(WEBSITE, "/data", vec![Spoil::Status(404)]), "app.data_policy", Fail),
+        (application("/plan", Alteration::Status(403)), "app.plan_visible", Unknown),
+        (application("/plan/probe", Alteration::Status(200)), "app.plan_locked", Fail),
+        (application("/plan/probe", Alteration::Status(500)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Alteration::Status(403)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Alteration::Redirect("/plan".to_owned())), "app.plan_locked", Unknown),
+        (Page(WEBSITE, "/data", vec![Alteration::Status(404)]), "app.data_policy", Fail),
     ];
     rows.into_iter().map(|(broken, checks, outcome)| (broken, checks.to_owned(), outcome)).collect()
 }
@@ -225,7 +229,7 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
             wanted.insert("page.https".to_owned(), Fail);
         }
         assert_eq!(seen, wanted, "break {number}");
-        mend(&world).await;
+        restore(&world).await;
         assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new(), "mend {number}");
     }
 }
@@ -348,7 +352,7 @@ async fn a_refusal_names_the_action_that_aws_refused() {
         let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
         assert_eq!(eula.said.text, "blind.forbidden", "{operation}");
         assert_eq!(eula.said.with["action"], format!("aws-marketplace:{operation}"));
-        mend(&world).await;
+        restore(&world).await;
     }
 }
 
@@ -462,7 +466,7 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
         (APPLICATION, "/plan/probe"),
         (WEBSITE, "/data"),
     ] {
-        world.sandbox.web().spoil(host, path, Spoil::Hang);
+        world.sandbox.web().alter(host, path, Alteration::Hang);
     }
     let began = Instant::now();
     let report = world.audit(PRODUCT).await;

@@ -6,7 +6,7 @@ use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
 use stallkeeper::listing::{Listing, Mode, Stage};
 use stallkeeper::metrics::Metric;
-use tests::{Bought, World, license_event, notification};
+use tests::{TestPurchase, World, license_event, notification};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -58,7 +58,7 @@ async fn is_at_rest(world: &World, license: &str) {
     assert_eq!((after, world.told(license).await), (before, told));
 }
 
-async fn registered(world: &World, product: &str, dimensions: Value) -> Bought {
+async fn registered(world: &World, product: &str, dimensions: Value) -> TestPurchase {
     let purchase = world.buy(product, dimensions).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
@@ -66,7 +66,7 @@ async fn registered(world: &World, product: &str, dimensions: Value) -> Bought {
 }
 
 /// Buys and registers. The `License Updated` event never arrives.
-async fn registered_unheard(world: &World, product: &str, dimensions: Value) -> Bought {
+async fn registered_unheard(world: &World, product: &str, dimensions: Value) -> TestPurchase {
     let purchase = losing(world, &["License Updated"], world.buy(product, dimensions)).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use reqwest::Method;
-use sandbox::people::hidden_field;
+use sandbox::test_client::hidden_field;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::registration::Secret;
@@ -29,7 +29,7 @@ async fn the_handoff_carries_a_code_that_is_kept_only_as_a_hash() {
 async fn a_session_is_over_after_four_hours() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     assert!(cookie.starts_with("__Host-"), "{cookie}");
     assert_eq!(world.open("/register", Some(&cookie)).await.status, 200);
     world.advance(SignedDuration::from_hours(4)).await;
@@ -44,10 +44,10 @@ async fn two_tabs_do_not_mix() {
     let world = World::new().await;
     let one = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other = world.buy("demo-subscription", json!({})).await;
-    let first_tab = world.arrive(&one.token).await.cookie.unwrap();
+    let first_tab = world.post_token(&one.token).await.cookie.unwrap();
     let form_token = hidden_field(&world.open("/register", Some(&first_tab)).await.page, "form_token").unwrap();
     // The session of the second tab replaces the cookie in the browser.
-    let second_tab = world.arrive(&other.token).await.cookie.unwrap();
+    let second_tab = world.post_token(&other.token).await.cookie.unwrap();
     let fields = [("form_token", form_token.as_str()), ("email", "buyer@example.com"), ("account", "new")];
     let mixed = world.post_form("/register/details", &fields, Some(&second_tab)).await;
     assert_eq!((mixed.status, mixed.code.as_deref()), (409, Some("form_stale")));
@@ -60,21 +60,21 @@ async fn two_tabs_do_not_mix() {
 async fn a_form_that_is_wrong_writes_nothing_and_keeps_what_was_typed() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    let wrong = world.leave_contact(&cookie, "no address", "new").await;
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    let wrong = world.submit_contact(&cookie, "no address", "new").await;
     assert_eq!(wrong.status, 400);
     assert!(wrong.page.contains("value=\"no address\""), "{}", wrong.page);
     assert!(world.store(Stage::Staging).contact(&purchase.license.parse().unwrap()).await.unwrap().is_none());
-    assert_eq!(world.leave_contact(&cookie, "an@address.example", "existing").await.status, 303);
+    assert_eq!(world.submit_contact(&cookie, "an@address.example", "existing").await.status, 303);
 }
 
 #[tokio::test]
 async fn a_double_click_is_one_registration() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     for _ in 0..2 {
-        assert_eq!(world.leave_contact(&cookie, "buyer@example.com", "new").await.status, 303);
+        assert_eq!(world.submit_contact(&cookie, "buyer@example.com", "new").await.status, 303);
     }
     let told = world.told(&purchase.license).await;
     assert_eq!(told.iter().filter(|kind| *kind == "registration.completed").count(), 1, "{told:?}");
@@ -84,7 +84,7 @@ async fn a_double_click_is_one_registration() {
 async fn the_page_speaks_japanese_and_english() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let japanese = world.open("/register?lang=ja", Some(&cookie)).await.page;
     let english = world.open("/register?lang=en", Some(&cookie)).await.page;
     assert!(japanese.contains("<html lang=\"ja\">") && japanese.contains("メールアドレス"), "{japanese}");
@@ -95,7 +95,7 @@ async fn the_page_speaks_japanese_and_english() {
 async fn the_status_turns_when_the_license_does() {
     let world = World::with(|options| options.delays = sandbox::aws::Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let pending = world.open("/register/status", Some(&cookie)).await;
     assert!(pending.page.contains("reload=off"), "{}", pending.page);
     world.advance(SignedDuration::from_secs(61)).await;
@@ -109,7 +109,7 @@ async fn an_aws_that_does_not_answer_loses_no_buyer() {
         let world = World::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.fault(json!({ "service": "metering", "operation": "ResolveCustomer", "times": 3, "kind": kind })).await;
-        let first = world.arrive(&purchase.token).await;
+        let first = world.post_token(&purchase.token).await;
         assert_eq!(first.status, 503, "{kind}: {first:?}");
         assert!(!first.page.contains(&purchase.token), "{kind}");
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
@@ -128,7 +128,7 @@ async fn a_table_that_does_not_answer_loses_no_buyer() {
         let world = World::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.fault(json!({ "service": "dynamodb", "operation": operation, "times": 4, "kind": kind })).await;
-        let first = world.arrive(&purchase.token).await;
+        let first = world.post_token(&purchase.token).await;
         assert!([303, 503].contains(&first.status), "{operation} {kind}: {first:?}");
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303, "{operation} {kind}");
@@ -141,7 +141,7 @@ async fn a_table_that_does_not_answer_loses_no_buyer() {
 async fn nobodys_name_is_in_a_log() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let visit = world.arrive(&purchase.token).await;
+    let visit = world.post_token(&purchase.token).await;
     let page = world.open("/register", visit.cookie.as_deref()).await;
     let token = hidden_field(&page.page, "form_token").unwrap();
     let said = [("name", "Kim Personally"), ("company", "Kims Own Works"), ("answer-order_number", "PO-personal-7")];

@@ -7,7 +7,7 @@ use sandbox::aws::Service;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -17,7 +17,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+fn usage(world: &World, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": world.now().to_string(),
@@ -45,7 +45,7 @@ async fn has_struck(world: &World) -> bool {
 }
 
 /// Makes the process die at another call in each hour: before the call is executed, or after.
-async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize, World, Bought) {
+async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize, World, TestPurchase) {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let mut hours = 0;

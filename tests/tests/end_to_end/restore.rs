@@ -8,7 +8,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 use usage::UsageApi;
 
 /// The Authorization header. The sandbox does not verify the signature, but requires one.
@@ -21,7 +21,7 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn usage(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value {
+fn usage(purchase: &TestPurchase, quantity: i64, key: &str, time: Timestamp) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": time.to_string(),

@@ -101,7 +101,7 @@ async fn an_older_listing_needs_its_topics() {
     let lost = json!({ "subscriptions": { "aws-mp-subscription-notification-7demolegacy00000000000ab": null } });
     world.control(Method::PATCH, "/sandbox/deployed/staging", lost).await;
     let deaf = world.control(Method::POST, "/sandbox/review", product).await;
-    let objections = names(&[Point::NewsArrives, Point::UsageReported]);
+    let objections = names(&[Point::EventsDelivered, Point::UsageReported]);
     assert_eq!(with_opinion(&deaf, Opinion::Objection), objections, "{deaf:#}");
 }
 
@@ -126,11 +126,11 @@ async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
         (one(offer(json!({ "Terms": [] }))), vec![Point::OfferComplete]),
         (
             one((Method::PATCH, "/sandbox/deployed/staging", json!({ "rule": { "state": "DISABLED" } }))),
-            vec![Point::NewsArrives],
+            vec![Point::EventsDelivered],
         ),
         (one((Method::PUT, "/sandbox/web/certificate", json!({ "days": -1 }))), vec![Point::OverHttps]),
-        (one(page(json!({ "status": 502 }))), vec![Point::MadeUpToken, Point::TokenTaken]),
-        (one(page(replace("</body>", "panicked at</body>"))), vec![Point::MadeUpToken]),
+        (one(page(json!({ "status": 502 }))), vec![Point::InvalidToken, Point::TokenAccepted]),
+        (one(page(replace("</body>", "panicked at</body>"))), vec![Point::InvalidToken]),
         (one(page(replace("lang=\"en", "lang=\"xx"))), vec![Point::InEnglish]),
         (one(page(replace("\"email\"", "\"mail\""))), vec![Point::AsksForEmail]),
         (one(page(replace("support@example.com", "nobody"))), vec![Point::NamesSupport]),
@@ -138,7 +138,7 @@ async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
             [replace("lready have an account", "lready"), replace("ign in", "…"), replace("existing account", "…")]
                 .map(page)
                 .into(),
-            vec![Point::LetsExistingIn],
+            vec![Point::ExistingAccountSignIn],
         ),
         (one(application("/sign-up", json!({ "status": 500 }))), vec![Point::Registers]),
         (one(application("/sign-up", replace("email", "mail"))), vec![Point::SignsUp]),

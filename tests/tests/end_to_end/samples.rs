@@ -90,7 +90,7 @@ async fn what_is_right_is_done() {
     for (name, published) in [("events", 2), ("unreadable-among-others", 3)] {
         let response = notifier.handle(serde_json::from_value(sample("notifier", name)).unwrap()).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");
-        let outbox = world.sandbox.aws().outbox().left();
+        let outbox = world.sandbox.aws().outbox().contents();
         assert_eq!(outbox.published.iter().filter(|message| message.topic_arn == TOPIC).count(), published, "{name}");
     }
     let mailer = Mailer::new(config, table, "no-reply@seller.example", clock.clone());

@@ -13,7 +13,7 @@ use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
 use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
 use stallkeeper::topic::Message;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 /// Returns the messages of the topic, oldest first: each body with its attributes.
 async fn published(world: &World) -> Vec<(Value, Value)> {
@@ -36,7 +36,7 @@ fn types(published: &[(Value, Value)]) -> Vec<&str> {
 }
 
 /// Makes a buyer of a contract who registers and whose license is linked.
-async fn customer(world: &World, tenant: &str) -> Bought {
+async fn customer(world: &World, tenant: &str) -> TestPurchase {
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, tenant).await.0, 200);
@@ -70,13 +70,13 @@ async fn every_event_is_published_as_its_schema_says() {
     let path = |end: &str| format!("/v1/licenses/{}/{end}", purchase.license);
     let moved = json!({ "from": "acme", "to": "other", "reason": "a mistake" });
     assert_eq!(world.api(Method::POST, &path("tenant/move"), Some(moved)).await.0, 200);
-    let stranger = world.arrive(&purchase.token).await;
-    world.leave_contact(&stranger.cookie.unwrap(), "stranger@example.com", "existing").await;
+    let stranger = world.post_token(&purchase.token).await;
+    world.submit_contact(&stranger.cookie.unwrap(), "stranger@example.com", "existing").await;
     world.change(&purchase.agreement, json!({ "action": "renew", "new_license": true })).await;
     world.advance(SignedDuration::from_hours(2)).await;
     let legacy = world.buy("demo-legacy", json!({})).await;
     world.send_news(&tests::notification("subscribe-fail", &legacy, "failed", world.now())).await;
-    let unpaid = tests::Bought { customer: Some("Unpaid".to_owned()), ..legacy.clone() };
+    let unpaid = tests::TestPurchase { customer: Some("Unpaid".to_owned()), ..legacy.clone() };
     world.send_news(&tests::notification("subscribe-fail", &unpaid, "unpaid", world.now())).await;
     world.advance(SignedDuration::from_mins(5)).await;
 
@@ -177,10 +177,10 @@ async fn what_the_topic_does_not_take_comes_again_and_holds_up_no_registration()
 async fn a_buyer_gets_one_mail_in_their_language_with_the_next_steps() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let visit = world.arrive(&purchase.token).await;
+    let visit = world.post_token(&purchase.token).await;
     let cookie = visit.cookie.unwrap();
     // This is a double click.
-    let twice = || world.leave_contact(&cookie, "buyer@example.com", "new");
+    let twice = || world.submit_contact(&cookie, "buyer@example.com", "new");
     futures(twice(), twice()).await;
     let mails_now = mails(&world).await;
     assert_eq!(mails_now.len(), 1, "{mails_now:?}");
@@ -197,7 +197,7 @@ async fn a_buyer_gets_one_mail_in_their_language_with_the_next_steps() {
     assert_eq!(world.counted(Metric::MailsSent), 1);
 
     let japanese = world.buy("demo-contract", json!({ "seats": 1 })).await;
-    let visit = world.arrive(&japanese.token).await;
+    let visit = world.post_token(&japanese.token).await;
     let page = world.open("/register?lang=ja", visit.cookie.as_deref()).await;
     let token = page.page.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let fields = [("form_token", token), ("email", "kounyu@example.com"), ("account", "new")];
@@ -244,9 +244,9 @@ async fn a_lost_answer_of_ses_or_the_table_brings_a_second_mail_at_most() {
     for (service, operation, kind) in [("ses", "SendEmail", "after"), ("dynamodb", "PutItem", "error500")] {
         let world = World::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-        let visit = world.arrive(&purchase.token).await;
+        let visit = world.post_token(&purchase.token).await;
         world.fault(json!({ "service": service, "operation": operation, "kind": kind, "times": 3 })).await;
-        world.leave_contact(&visit.cookie.unwrap(), "buyer@example.com", "new").await;
+        world.submit_contact(&visit.cookie.unwrap(), "buyer@example.com", "new").await;
         world.control(Method::DELETE, "/sandbox/faults", json!({})).await;
         world.advance(SignedDuration::from_mins(30)).await;
         let sent = mails(&world).await;
@@ -281,24 +281,24 @@ async fn a_buyer_hears_of_the_end_but_not_of_a_renewal() {
 async fn ap_the_old_contact_is_told_once_of_each_visit_to_a_linked_license() {
     let world = World::new().await;
     let purchase = customer(&world, "acme").await;
-    let visit = world.arrive(&purchase.token).await;
+    let visit = world.post_token(&purchase.token).await;
     let cookie = visit.cookie.unwrap();
     for _ in 0..2 {
-        world.leave_contact(&cookie, "second@example.com", "new").await;
+        world.submit_contact(&cookie, "second@example.com", "new").await;
     }
     let told = mails(&world).await.split_off(1);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["to"], json!(["buyer@example.com"]));
     assert_eq!(told[0]["subject"], "Somebody set up your Demo Contract subscription again");
     assert!(!told[0]["text"].as_str().unwrap().contains("second@example.com"));
-    let another = world.arrive(&purchase.token).await;
-    world.leave_contact(&another.cookie.unwrap(), "third@example.com", "existing").await;
+    let another = world.post_token(&purchase.token).await;
+    world.submit_contact(&another.cookie.unwrap(), "third@example.com", "existing").await;
     assert_eq!(mails(&world).await.len(), 3);
     // A buyer whose contact was deleted gets no mail.
     let path = format!("/v1/licenses/{}/contact", purchase.license);
     assert_eq!(world.api(Method::DELETE, &path, None).await.0, 204);
-    let third = world.arrive(&purchase.token).await;
-    world.leave_contact(&third.cookie.unwrap(), "fourth@example.com", "existing").await;
+    let third = world.post_token(&purchase.token).await;
+    world.submit_contact(&third.cookie.unwrap(), "fourth@example.com", "existing").await;
     assert_eq!(mails(&world).await.len(), 3);
 }
 

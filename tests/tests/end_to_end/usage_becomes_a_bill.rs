@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
 use stallkeeper::time::Clock;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
 /// Makes an environment at 09:20 with an active buyer of the demo subscription.
-async fn subscribed() -> (World, Bought) {
+async fn subscribed() -> (World, TestPurchase) {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     (world, purchase)
 }
 
-fn usage_at(purchase: &Bought, quantity: impl Into<Value>, key: &str, time: Timestamp) -> Value {
+fn usage_at(purchase: &TestPurchase, quantity: impl Into<Value>, key: &str, time: Timestamp) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity.into(), "key": key,
         "time": time.to_string(),
     })
 }
 
-fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+fn usage(world: &World, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
     usage_at(purchase, quantity, key, world.now())
 }
 
@@ -218,7 +218,7 @@ async fn s_one_bad_record_among_good_ones() {
     for _ in 0..24 {
         good.push(world.buy("demo-subscription", json!({})).await);
     }
-    let strange = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good[0].clone() };
+    let strange = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good[0].clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
     world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
     let events: Vec<Value> = good.iter().chain([&strange]).map(|buyer| usage(&world, buyer, 7, "k")).collect();
@@ -370,7 +370,7 @@ async fn ac_two_events_in_one_second() {
 async fn ae_the_smallest_and_the_largest_quantity() {
     let (world, purchase) = subscribed().await;
     let other = world.buy("demo-subscription", json!({})).await;
-    let event = |buyer: &Bought, quantity: Value, key: &str| usage_at(buyer, quantity, key, world.now());
+    let event = |buyer: &TestPurchase, quantity: Value, key: &str| usage_at(buyer, quantity, key, world.now());
     let statuses = world
         .report(json!([
             event(&purchase, json!(0.000001), "small"),
@@ -448,7 +448,7 @@ async fn al_a_duplicate_after_a_lost_answer_is_ours() {
 }
 
 /// Books usage in AWS without Stallkeeper, with a direct call.
-pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
+pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &TestPurchase, quantity: i64, at: Timestamp) {
     let record = json!({
         "Timestamp": at.as_second(), "Dimension": "requests", "Quantity": quantity,
         "CustomerAWSAccountId": purchase.account,
@@ -596,7 +596,7 @@ async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
     })
     .await;
     let purchase = world.buy("demo-subscription", json!({})).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "early")])).await;
     world.advance(minutes(6)).await;
     accepted(&world, json!([usage(&world, &purchase, 40, "active")])).await;
@@ -629,7 +629,7 @@ async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_
         let case = format!("{start_of_purchase_hour:?}, {usage_outside_license:?}, purchased at {purchased}");
         let purchases = [world.buy("demo-subscription", json!({})).await, world.buy("demo-legacy", json!({})).await];
         for purchase in &purchases {
-            world.arrive(&purchase.token).await;
+            world.post_token(&purchase.token).await;
             accepted(&world, json!([usage(&world, purchase, 100, "before it is ready")])).await;
         }
         world.advance(minutes(6)).await;
@@ -667,7 +667,7 @@ async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the
     })
     .await;
     let purchase = world.buy("demo-subscription", json!({})).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "early")])).await;
     // AWS activates the license at 09:50. The queue delivers the event at 10:17, when hour 09 is summed and swept.
     world.advance(minutes(79)).await;
@@ -704,7 +704,7 @@ async fn at_the_turn_of_a_month_a_flush_bills_late_usage_in_the_old_one() {
 #[tokio::test]
 async fn a_record_that_is_rejected_alone_pauses_nobody_else() {
     let (world, good) = subscribed().await;
-    let strange = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
+    let strange = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
     world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
     accepted(&world, json!([usage(&world, &strange, 7, "k")])).await;

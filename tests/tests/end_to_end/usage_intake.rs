@@ -5,16 +5,16 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use tests::{Bought, World, license_event};
+use tests::{TestPurchase, World, license_event};
 
 /// Makes an environment at 09:20 with an active buyer of the demo subscription.
-async fn subscribed() -> (World, Bought) {
+async fn subscribed() -> (World, TestPurchase) {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     (world, purchase)
 }
 
-fn event(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value {
+fn event(purchase: &TestPurchase, quantity: i64, key: &str, time: Timestamp) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": time.to_string(),
@@ -180,7 +180,7 @@ async fn a_dry_run_judges_everything_and_writes_nothing() {
     world.advance(SignedDuration::from_mins(60)).await;
     let known = tagged(event(&purchase, 5, "known", hour_ago), json!({ "team": "red" }));
     assert_eq!(world.report(json!([known])).await, ["accepted"]);
-    let unknown = Bought { license: "l-unheard0of".to_owned(), ..purchase.clone() };
+    let unknown = TestPurchase { license: "l-unheard0of".to_owned(), ..purchase.clone() };
     let events = json!([
         event(&purchase, 1, "open", world.now()),
         event(&purchase, 2, "open", world.now()),

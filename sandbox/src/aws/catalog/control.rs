@@ -9,7 +9,7 @@ use stallkeeper::listing::Listing;
 use super::change_set::{ChangeSet, Failure, FailureCode, Outcome, Progress, Status};
 use super::members::merge_patch;
 use super::{Catalog, Entity, EntityKind, ErrorDetail, described};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 
 /// An entity in its current state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -159,12 +159,12 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for an entity that does not exist.
-    pub fn patch(&self, id: &str, patch: Map<String, Value>) -> Result<(), Refused> {
+    pub fn patch(&self, id: &str, patch: Map<String, Value>) -> Result<(), ControlError> {
         let now = self.now();
         let mut state = self.settled();
         let known = || state.entities.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         if !state.entities.contains_key(id) {
-            return Err(Refused::EntityUnknown { given: id.chars().take(80).collect(), known: known() });
+            return Err(ControlError::EntityUnknown { given: id.chars().take(80).collect(), known: known() });
         }
         if let Some(entity) = state.entities.get_mut(id) {
             merge_patch(&mut entity.details, patch);
@@ -180,7 +180,7 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a product that no listing describes.
-    pub fn reset(&self, product: &ProductCode) -> Result<(), Refused> {
+    pub fn reset(&self, product: &ProductCode) -> Result<(), ControlError> {
         self.put(product, |listing, now| described::complete(listing, now).into())
     }
 
@@ -190,7 +190,7 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a product that no listing describes.
-    pub fn strip(&self, product: &ProductCode) -> Result<(), Refused> {
+    pub fn strip(&self, product: &ProductCode) -> Result<(), ControlError> {
         self.put(product, |listing, now| described::bare(listing, now).into())
     }
 
@@ -199,15 +199,15 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a product that no listing describes.
-    pub fn remove(&self, product: &ProductCode) -> Result<(), Refused> {
+    pub fn remove(&self, product: &ProductCode) -> Result<(), ControlError> {
         self.put(product, |_, _| Vec::new())
     }
 
-    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> Vec<Entity>) -> Result<(), Refused> {
+    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> Vec<Entity>) -> Result<(), ControlError> {
         let now = self.now();
         let listing = self.0.listings.iter().find(|listing| listing.product_code == *product).ok_or_else(|| {
             let known: Vec<&str> = self.0.listings.iter().map(|listing| listing.product_code.as_str()).collect();
-            Refused::ProductUnknown { product: product.clone(), known: known.join(", ") }
+            ControlError::ProductUnknown { product: product.clone(), known: known.join(", ") }
         })?;
         let mut state = self.settled();
         let id = listing.product_id.as_str();
@@ -239,17 +239,17 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a change set that does not exist, and for one that does not wait.
-    pub fn decide(&self, id: &str, decision: Decision) -> Result<ChangeSetOverview, Refused> {
+    pub fn decide(&self, id: &str, decision: Decision) -> Result<ChangeSetOverview, ControlError> {
         let now = self.now();
         let mut state = self.settled();
         let change_set = state
             .change_sets
             .iter_mut()
             .find(|change_set| change_set.id == id)
-            .ok_or_else(|| Refused::ChangeSetUnknown { given: id.chars().take(80).collect() })?;
+            .ok_or_else(|| ControlError::ChangeSetUnknown { given: id.chars().take(80).collect() })?;
         if !matches!(change_set.progress, Progress::Waiting(_)) {
             let status = change_set.status(now).as_str();
-            return Err(Refused::ChangeSetDoesNotWait { change_set: id.to_owned(), status });
+            return Err(ControlError::ChangeSetDoesNotWait { change_set: id.to_owned(), status });
         }
         change_set.progress = match decision.verdict {
             Verdict::Approve => Progress::Scheduled { applying: now, ends: now },
@@ -262,7 +262,7 @@ impl Catalog {
         let decided = state.change_sets.iter().find(|change_set| change_set.id == id);
         decided
             .map(|change_set| overview(change_set, now))
-            .ok_or_else(|| Refused::ChangeSetUnknown { given: id.to_owned() })
+            .ok_or_else(|| ControlError::ChangeSetUnknown { given: id.to_owned() })
     }
 }
 

@@ -8,11 +8,11 @@ use serde_json::Value;
 use stallkeeper::ids::{AgreementId, CustomerIdentifier, DimensionKey, LicenseArn};
 use stallkeeper::listing::{Listing, Mode};
 
-use super::news::Succession;
+use super::events::Succession;
 use super::purchase::{a_year_after, bought, grant};
 use super::state::{Agreement, AgreementStatus, EndStatus, Ending, License, MarketplaceState};
 use super::{Marketplace, after};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 
 /// A change to an agreement; as JSON, for example `{"action": "amend", "dimensions": {"seats": 10}}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -71,18 +71,19 @@ impl Marketplace {
     ///
     /// Fails for an agreement that is unknown or no longer active, for values that [`purchase`](Self::purchase)
     /// refuses, and for the renewal of an agreement that is paid by use.
-    pub fn change(&self, agreement: &AgreementId, change: Change) -> Result<Changed, Refused> {
+    pub fn change(&self, agreement: &AgreementId, change: Change) -> Result<Changed, ControlError> {
         let now = self.now();
         let mut state = self.state();
         let agreement = state.active(agreement)?.clone();
-        let unknown = || Refused::AgreementUnknown { agreement: agreement.id.clone() };
+        let unknown = || ControlError::AgreementUnknown { agreement: agreement.id.clone() };
         let listing = self.0.listings.get(&agreement.product).ok_or_else(unknown)?;
         let license = state.license(&agreement.license).ok_or_else(unknown)?.clone();
         let subject = Subject { listing, agreement: &agreement, license: &license, now };
         match change {
             Change::Amend { dimensions } => self.amend(&mut state, subject, &dimensions),
             Change::Renew { new_license } => {
-                let end = agreement.end.ok_or_else(|| Refused::NothingToRenew { agreement: agreement.id.clone() })?;
+                let end =
+                    agreement.end.ok_or_else(|| ControlError::NothingToRenew { agreement: agreement.id.clone() })?;
                 let successor = Agreement { end: Some(a_year_after(end.max(now))), ..self.successor(&agreement, now)? };
                 self.succeed(&mut state, subject, successor, Succession::Renewal, new_license)
             }
@@ -112,16 +113,16 @@ impl Marketplace {
         agreement: &AgreementId,
         dimension: &DimensionKey,
         at: Timestamp,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ControlError> {
         let mut state = self.state();
         let license = state.active(agreement)?.license.clone();
         let grant = state
             .license_mut(&license)
             .and_then(|license| license.grants.last_mut())
-            .ok_or_else(|| Refused::AgreementUnknown { agreement: agreement.clone() })?;
+            .ok_or_else(|| ControlError::AgreementUnknown { agreement: agreement.clone() })?;
         if !grant.dimensions.contains_key(dimension) {
             let known: Vec<&str> = grant.dimensions.keys().map(DimensionKey::as_str).collect();
-            return Err(Refused::DimensionUnknown { dimension: dimension.clone(), known: known.join(", ") });
+            return Err(ControlError::DimensionUnknown { dimension: dimension.clone(), known: known.join(", ") });
         }
         grant.expires_apart.insert(dimension.clone(), at);
         Ok(())
@@ -132,7 +133,7 @@ impl Marketplace {
         state: &mut MarketplaceState,
         subject: Subject<'_>,
         dimensions: &BTreeMap<DimensionKey, Value>,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Changed, ControlError> {
         let mut amended =
             Agreement { updated: subject.now, provisioned: self.provisioned(subject.now), ..subject.agreement.clone() };
         amended.dimensions.extend(bought(subject.listing, dimensions)?);
@@ -148,7 +149,7 @@ impl Marketplace {
     }
 
     /// Returns the next agreement of the chain, on the same terms so far.
-    fn successor(&self, agreement: &Agreement, now: Timestamp) -> Result<Agreement, Refused> {
+    fn successor(&self, agreement: &Agreement, now: Timestamp) -> Result<Agreement, ControlError> {
         Ok(Agreement {
             id: self.0.ids.agreement()?,
             previous: Some(agreement.id.clone()),
@@ -167,7 +168,7 @@ impl Marketplace {
         mut successor: Agreement,
         succession: Succession,
         new_license: Option<bool>,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Changed, ControlError> {
         // A seller identifies a legacy buyer by the CustomerIdentifier: a new license would change nothing that the
         // seller can see.
         let new_license = match subject.listing.mode {

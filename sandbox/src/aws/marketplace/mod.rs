@@ -1,6 +1,6 @@
 //! AWS Marketplace: the purchases, and the events about them.
 //!
-//! `purchase` and `change` are the actions of buyers; `state` holds the records of AWS; `news` sends events to the
+//! `purchase` and `change` are the actions of buyers; `state` holds the records of AWS; `events` sends events to the
 //! seller; `usage` receives the seller's usage records, and `bill` charges them. The later actions of AWS (to
 //! provision, to revoke, to end the older of two agreements) are recorded immediately with the time at which they take
 //! effect. So every answer depends on the clock alone, and nothing runs in the background. In particular nothing ends
@@ -8,8 +8,8 @@
 
 mod bill;
 mod change;
+mod events;
 mod ids;
-mod news;
 mod overview;
 mod purchase;
 mod rate;
@@ -31,16 +31,16 @@ use tokio::time::Instant;
 
 pub use bill::{Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle};
 pub use change::{Change, Changed};
-pub use news::{Announcement, News};
+pub use events::{MarketplaceEvent, ScheduledEvent};
 pub use overview::{AgreementOverview, LicenseOverview, Overview};
 pub use purchase::{Purchase, Purchased};
 pub use state::{AgreementStatus, EndStatus};
 pub use value::DimensionValue;
 
 use super::behavior::{Behavior, Delays};
-use super::refused::Refused;
+use super::control_error::ControlError;
+pub(crate) use events::topics;
 pub(crate) use ids::IdGenerator;
-pub(crate) use news::topics;
 use rate::Rate;
 use state::MarketplaceState;
 pub(crate) use state::{Agreement, Grant, License, Token};
@@ -66,7 +66,7 @@ struct Shared {
     listings: BTreeMap<ProductCode, Listing>,
     behavior: RwLock<Behavior>,
     delays: Delays,
-    announcements: mpsc::UnboundedSender<Announcement>,
+    event_sender: mpsc::UnboundedSender<ScheduledEvent>,
     seller: AccountId,
     ids: IdGenerator,
     entitlement_rate: Mutex<Rate>,
@@ -86,7 +86,7 @@ impl Marketplace {
         listings: Vec<Listing>,
         behavior: Behavior,
         delays: Delays,
-        announcements: mpsc::UnboundedSender<Announcement>,
+        event_sender: mpsc::UnboundedSender<ScheduledEvent>,
         ids: IdGenerator,
     ) -> anyhow::Result<Self> {
         let mut by_product = BTreeMap::new();
@@ -103,7 +103,7 @@ impl Marketplace {
             listings: by_product,
             behavior: RwLock::new(behavior),
             delays,
-            announcements,
+            event_sender,
             seller: SELLER.parse()?,
             ids,
             entitlement_rate,
@@ -128,7 +128,7 @@ impl Marketplace {
         self.0.behavior.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sets the behavior that applies from now on. Existing records and announcements do not change.
+    /// Sets the behavior that applies from now on. Existing records and scheduled events do not change.
     pub fn set_behavior(&self, behavior: Behavior) {
         *self.0.behavior.write().unwrap_or_else(PoisonError::into_inner) = behavior;
     }
@@ -154,7 +154,7 @@ impl Marketplace {
     /// # Errors
     ///
     /// Fails for an agreement that is unknown or no longer active: AWS Marketplace lists only active ones.
-    pub fn new_token(&self, agreement: &AgreementId) -> Result<String, Refused> {
+    pub fn new_token(&self, agreement: &AgreementId) -> Result<String, ControlError> {
         let now = self.now();
         let mut state = self.state();
         let license = state.active(agreement)?.license.clone();

@@ -12,7 +12,7 @@ use stallkeeper::listing::{Listing, Mode};
 use super::state::{Agreement, Grant, License, MarketplaceState, Token};
 use super::value::DimensionValue;
 use super::{Marketplace, after};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 
 /// The length of a free trial in the sandbox; AWS allows 7 to 90 days.
 const FREE_TRIAL: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -60,11 +60,11 @@ impl Marketplace {
     ///
     /// Fails for an unknown product, dimensions that cannot be bought in advance, values of an unsupported type, a
     /// contract without any value, and a second subscription of a legacy product.
-    pub fn purchase(&self, purchase: Purchase) -> Result<Purchased, Refused> {
+    pub fn purchase(&self, purchase: Purchase) -> Result<Purchased, ControlError> {
         let listing = self.0.listings.get(&purchase.product).ok_or_else(|| self.unknown(&purchase.product))?;
         let dimensions = bought(listing, &purchase.dimensions)?;
         if listing.pricing.has_entitlements() && dimensions.is_empty() {
-            return Err(Refused::ValueMissing { known: entitled(listing) });
+            return Err(ControlError::ValueMissing { known: entitled(listing) });
         }
         let account = match purchase.account {
             Some(account) => account,
@@ -119,8 +119,8 @@ impl Marketplace {
         })
     }
 
-    pub(super) fn unknown(&self, product: &ProductCode) -> Refused {
-        Refused::ProductUnknown {
+    pub(super) fn unknown(&self, product: &ProductCode) -> ControlError {
+        ControlError::ProductUnknown {
             product: product.clone(),
             known: self.0.listings.keys().map(ProductCode::as_str).collect::<Vec<_>>().join(", "),
         }
@@ -133,13 +133,13 @@ impl Marketplace {
         state: &MarketplaceState,
         listing: &Listing,
         account: &AccountId,
-    ) -> Result<CustomerIdentifier, Refused> {
+    ) -> Result<CustomerIdentifier, ControlError> {
         let mut theirs = state
             .agreements
             .iter()
             .filter(|agreement| agreement.product == listing.product_code && agreement.account == *account);
         if let Some(agreement) = theirs.find(|agreement| agreement.ending.is_none()) {
-            return Err(Refused::AlreadySubscribed { agreement: agreement.id.clone() });
+            return Err(ControlError::AlreadySubscribed { agreement: agreement.id.clone() });
         }
         let earlier = state
             .licenses
@@ -195,17 +195,18 @@ pub(super) fn a_year_after(at: Timestamp) -> Timestamp {
 pub(super) fn bought(
     listing: &Listing,
     chosen: &BTreeMap<DimensionKey, Value>,
-) -> Result<BTreeMap<DimensionKey, DimensionValue>, Refused> {
+) -> Result<BTreeMap<DimensionKey, DimensionValue>, ControlError> {
     chosen
         .iter()
         .map(|(key, value)| {
             let dimension = listing
                 .dimension(key)
-                .ok_or_else(|| Refused::DimensionUnknown { dimension: key.clone(), known: entitled(listing) })?;
+                .ok_or_else(|| ControlError::DimensionUnknown { dimension: key.clone(), known: entitled(listing) })?;
             if !dimension.is_entitled() {
-                return Err(Refused::DimensionNotEntitled { dimension: key.clone() });
+                return Err(ControlError::DimensionNotEntitled { dimension: key.clone() });
             }
-            let value = DimensionValue::read(value).ok_or_else(|| Refused::ValueInvalid { dimension: key.clone() })?;
+            let value =
+                DimensionValue::read(value).ok_or_else(|| ControlError::ValueInvalid { dimension: key.clone() })?;
             Ok((key.clone(), value))
         })
         .collect()

@@ -9,7 +9,7 @@ use stallkeeper::ids::{AccountId, AgreementId, CustomerIdentifier, DimensionKey,
 
 use super::usage::{Entry, LedgerKey};
 use super::value::DimensionValue;
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 
 /// The status of an agreement (Agreement Service API reference, `AgreementStatus`), limited to those that occur in the
 /// sandbox.
@@ -232,15 +232,15 @@ impl MarketplaceState {
     }
 
     /// Returns an agreement that is in force and has no successor yet.
-    pub(super) fn active(&self, id: &AgreementId) -> Result<&Agreement, Refused> {
+    pub(super) fn active(&self, id: &AgreementId) -> Result<&Agreement, ControlError> {
         let agreement = self
             .agreements
             .iter()
             .find(|agreement| agreement.id == *id)
-            .ok_or_else(|| Refused::AgreementUnknown { agreement: id.clone() })?;
+            .ok_or_else(|| ControlError::AgreementUnknown { agreement: id.clone() })?;
         match agreement.ending {
             None => Ok(agreement),
-            Some(_) => Err(Refused::AgreementNotActive { agreement: id.clone() }),
+            Some(_) => Err(ControlError::AgreementNotActive { agreement: id.clone() }),
         }
     }
 }

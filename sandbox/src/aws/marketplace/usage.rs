@@ -12,7 +12,7 @@ use stallkeeper::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, 
 use super::state::{License, MarketplaceState};
 use super::{Marketplace, after};
 use crate::aws::behavior::{Behavior, FinalWindow, IdenticalRepeat, StartOfPurchaseHour, UsageOutsideLicense};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 use crate::aws::region::Region;
 
 /// The time after the end in which usage is accepted.
@@ -137,12 +137,12 @@ impl Marketplace {
         product: &ProductCode,
         dimension: &DimensionKey,
         unpublished: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ControlError> {
         let listing = self.0.listings.get(product).ok_or_else(|| self.unknown(product))?;
         let metered = || listing.dimensions.iter().filter(|dimension| dimension.is_metered());
         if !metered().any(|known| known.key == *dimension) {
             let known = metered().map(|dimension| dimension.key.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(Refused::DimensionNotMetered { dimension: dimension.clone(), known });
+            return Err(ControlError::DimensionNotMetered { dimension: dimension.clone(), known });
         }
         let key = (product.clone(), dimension.clone());
         let mut state = self.state();

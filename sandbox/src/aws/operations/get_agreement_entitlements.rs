@@ -1,16 +1,16 @@
 //! GetAgreementEntitlements (Agreement Service API reference): the provisioning status of the license that an agreement
 //! grants.
 
-use super::agreement_requests::{OfAgreement, found};
+use super::agreement_requests::{AgreementPageInput, found};
 use crate::aws::error::ServiceError;
 use crate::aws::marketplace::{Agreement, Marketplace};
 use crate::aws::protocol::{Document, Record};
 
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
-    let asked = OfAgreement::read(request)?;
-    let agreement = found(marketplace, asked.agreement)?;
+    let input = AgreementPageInput::read(request)?;
+    let agreement = found(marketplace, input.agreement)?;
     let entitlements = entitlement(marketplace, &agreement).into_iter().collect();
-    let (page, next) = asked.cursor.page(entitlements, asked.size);
+    let (page, next) = input.cursor.page(entitlements, input.size);
     Ok(Record::new().with("agreementEntitlements", page).with_some("nextToken", next).into())
 }
 

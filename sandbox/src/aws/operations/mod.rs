@@ -71,14 +71,14 @@ mod tests {
     use crate::aws::{Behavior, Delays, Purchase};
 
     fn marketplace() -> Marketplace {
-        let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
+        let (event_sender, _) = tokio::sync::mpsc::unbounded_channel();
         let behavior = Behavior { rate_limits: false, ..Behavior::default() };
         Marketplace::open(
             Clock::System,
             Vec::new(),
             behavior,
             Delays::none(),
-            announcements,
+            event_sender,
             IdGenerator::new().unwrap(),
         )
         .unwrap()
@@ -209,13 +209,13 @@ mod tests {
 
     /// Returns a marketplace that has sold a license.
     fn sold() -> (Marketplace, String, String) {
-        let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
+        let (event_sender, _) = tokio::sync::mpsc::unbounded_channel();
         let behavior = Behavior { rate_limits: false, ..Behavior::default() };
         let listing = Listing::parse(include_str!("../../../../listings/demo-subscription.toml")).unwrap();
         let product = listing.product_code.clone();
         let ids = IdGenerator::new().unwrap();
         let marketplace =
-            Marketplace::open(Clock::System, vec![listing], behavior, Delays::none(), announcements, ids).unwrap();
+            Marketplace::open(Clock::System, vec![listing], behavior, Delays::none(), event_sender, ids).unwrap();
         let purchase = Purchase { product, account: None, dimensions: Default::default(), free_trial: false };
         let bought = marketplace.purchase(purchase).unwrap();
         (marketplace, bought.license_arn.unwrap().to_string(), bought.account_id.to_string())

@@ -1,7 +1,7 @@
 //! A browser that keeps cookies, follows redirects, and checks every page that it shows.
 
 use reqwest::{Client, RequestBuilder, header, redirect};
-use sandbox::people::hidden_field;
+use sandbox::test_client::hidden_field;
 use tests::log::keep_secret;
 
 /// The elements without an end tag.

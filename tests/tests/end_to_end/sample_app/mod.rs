@@ -13,10 +13,10 @@ use door::Door;
 use jiff::SignedDuration;
 use reqwest::Method;
 use rust_decimal::Decimal;
-use sandbox::people::hidden_field;
+use sandbox::test_client::hidden_field;
 use serde_json::json;
 use stallkeeper::listing::Stage;
-use tests::{Bought, World};
+use tests::{TestPurchase, World};
 use tokio::net::TcpListener;
 
 const PASSWORD: &str = "a short sentence";
@@ -62,10 +62,10 @@ impl Shop {
     }
 
     /// Makes a buyer who has a workspace with the purchase.
-    async fn customer(&self, product: &str, dimensions: serde_json::Value) -> (Bought, Browser) {
+    async fn customer(&self, product: &str, dimensions: serde_json::Value) -> (TestPurchase, Browser) {
         let purchase = self.world.buy(product, dimensions).await;
         let mut browser = self.browser();
-        let page = arrive(&self.world, &mut browser, &purchase, "buyer@example.com").await;
+        let page = post_token(&self.world, &mut browser, &purchase, "buyer@example.com").await;
         assert_eq!((page.status, page.path.as_str()), (200, "/sign-up"), "{page:?}");
         sign_up(&mut browser, "buyer@example.com").await;
         let page = link_to_new(&mut browser, "Acme").await;
@@ -80,7 +80,7 @@ impl Shop {
 }
 
 /// Leaves a contact on the registration page, and follows the redirect to the application.
-async fn arrive(world: &World, browser: &mut Browser, purchase: &Bought, email: &str) -> Page {
+async fn post_token(world: &World, browser: &mut Browser, purchase: &TestPurchase, email: &str) -> Page {
     let on = world.register(&purchase.token, email).await.location.unwrap();
     browser.open(&on).await
 }
@@ -123,7 +123,7 @@ async fn a_buyer_comes_from_aws_marketplace_and_what_they_use_is_billed_once() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let mut browser = Browser::at(world.sandbox.app_url(Stage::Staging).unwrap().as_str());
-    let page = arrive(&world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = post_token(&world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.path == "/sign-up" && page.shows("value=\"buyer@example.com\""), "{page:?}");
     let page = sign_up(&mut browser, "buyer@example.com").await;
     let last = &purchase.account[8..];
@@ -154,7 +154,7 @@ async fn a_lost_answer_to_the_redemption_costs_the_buyer_nothing() {
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
     shop.door.lose("POST /v1/handoffs", 4);
-    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.status == 503 && page.shows("try again in a few minutes"), "{page:?}");
     let page = browser.open("/sign-up").await;
     assert!(page.status == 200 && page.shows("buyer@example.com"), "{page:?}");
@@ -270,8 +270,8 @@ async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
 
     // The buyer uses another browser without a session.
     let mut browser = shop.browser();
-    let cookie = shop.world.arrive(&second.token).await.cookie.unwrap();
-    let on = shop.world.leave_contact(&cookie, "buyer@example.com", "existing").await.location.unwrap();
+    let cookie = shop.world.post_token(&second.token).await.cookie.unwrap();
+    let on = shop.world.submit_contact(&cookie, "buyer@example.com", "existing").await.location.unwrap();
     assert_eq!(browser.open(&on).await.path, "/sign-in");
     let wrong = browser.send("/sign-in", &[("email", "buyer@example.com"), ("password", "not my password")]).await;
     assert_eq!(wrong.status, 422, "{wrong:?}");
@@ -286,17 +286,17 @@ async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
 async fn a_license_that_has_a_tenant_lets_its_users_in_and_nobody_else() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
-    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
 
     let mut stranger = shop.browser();
     walk_in(&mut stranger, "stranger@example.com", "Globex").await;
-    let page = arrive(&shop.world, &mut stranger, &purchase, "stranger@example.com").await;
+    let page = post_token(&shop.world, &mut stranger, &purchase, "stranger@example.com").await;
     assert!(page.status == 409 && page.shows("belongs to another account already"), "{page:?}");
     assert!(!page.shows("Acme") && !page.shows(&purchase.account), "{page:?}");
     assert!(stranger.open("/").await.shows("<h1>Globex</h1>"), "their own workspace stays theirs");
     // A buyer without an account is not offered a workspace either.
-    let page = arrive(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
+    let page = post_token(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
     assert_eq!(page.path, "/sign-in");
 }
 
@@ -306,7 +306,7 @@ async fn a_license_that_an_operator_took_from_its_tenant_meanwhile_is_linked_aga
     let (purchase, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let tenant = shop.world.license(&purchase.license).await["tenant"].clone();
     let mut browser = shop.browser();
-    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert_eq!(page.path, "/sign-in");
     let unlink = json!({ "from": tenant, "reason": "linked by mistake" });
     let path = format!("/v1/licenses/{}/tenant/unlink", purchase.license);
@@ -321,7 +321,7 @@ async fn whoever_says_that_the_account_is_not_theirs_links_nothing() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
-    arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     sign_up(&mut browser, "buyer@example.com").await;
     let page = browser.send("/tenants", &[("account_is_ours", "no")]).await;
     assert!(page.path == "/tenants" && page.shows("Your workspaces"), "{page:?}");
@@ -334,7 +334,7 @@ async fn of_two_who_bring_the_same_license_the_second_is_refused_kindly() {
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let (mut first, mut second) = (shop.browser(), shop.browser());
     for (browser, email) in [(&mut first, "first@example.com"), (&mut second, "second@example.com")] {
-        arrive(&shop.world, browser, &purchase, email).await;
+        post_token(&shop.world, browser, &purchase, email).await;
         assert_eq!(sign_up(browser, email).await.path, "/tenants");
     }
     assert_eq!(link_to_new(&mut first, "Acme").await.status, 200);
@@ -447,13 +447,13 @@ async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dro
 
 /// Makes a buyer who has bought 10 events in advance and pays for more, in an environment where a renewal creates
 /// another license.
-async fn renewing(shop: &Shop) -> (Bought, Browser) {
+async fn renewing(shop: &Shop) -> (TestPurchase, Browser) {
     let (purchase, mut browser) = shop.customer("demo-consumption", json!({ "events_included": 10 })).await;
     browser.open("/work").await;
     (purchase, browser)
 }
 
-async fn renew(shop: &Shop, purchase: &Bought) -> String {
+async fn renew(shop: &Shop, purchase: &TestPurchase) -> String {
     shop.world.change(&purchase.agreement, json!({ "action": "renew" })).await;
     shop.world.license(&purchase.license).await["successor"].as_str().unwrap().to_owned()
 }

@@ -22,18 +22,18 @@ const FINAL_HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The end date in events of an agreement that is paid by use and has no end.
 const NO_END: &str = "9999-01-01T00:00:00Z";
 
-/// A notification that AWS sends to the seller.
+/// A notification of AWS, with the time at which it is sent.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Announcement {
-    /// The time at which it is due. Announcements that are due at the same time are sent in their order.
+pub struct ScheduledEvent {
+    /// The time at which it is due. Events that are due at the same time are sent in their order.
     pub at: Timestamp,
     /// The notification, with its channel.
-    pub news: News,
+    pub event: MarketplaceEvent,
 }
 
 /// A notification, by the channel on which AWS sends it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum News {
+pub enum MarketplaceEvent {
     /// An event on the default bus of the seller's account in us-east-1: the whole envelope.
     EventBridge(Value),
     /// A message of an SNS topic, without the envelope of the topic.
@@ -224,7 +224,7 @@ impl Marketplace {
             "resources": [format!("arn:aws:aws-marketplace::aws:agreement:{}", agreement.id)],
             "detail": detail,
         });
-        self.announce(at, News::EventBridge(envelope));
+        self.announce(at, MarketplaceEvent::EventBridge(envelope));
     }
 
     fn subscription_message(
@@ -264,12 +264,12 @@ impl Marketplace {
     }
 
     fn sns(&self, at: Timestamp, topic: Topic, listing: &Listing, message: Value) {
-        self.announce(at, News::Sns { topic_arn: topic.arn(listing), message });
+        self.announce(at, MarketplaceEvent::Sns { topic_arn: topic.arn(listing), message });
     }
 
-    fn announce(&self, at: Timestamp, news: News) {
+    fn announce(&self, at: Timestamp, event: MarketplaceEvent) {
         // The marketplace continues to sell when no receiver is left.
-        let _ = self.0.announcements.send(Announcement { at, news });
+        let _ = self.0.event_sender.send(ScheduledEvent { at, event });
     }
 }
 

@@ -2,9 +2,9 @@
 
 use stallkeeper::ids::{AgreementId, DimensionKey, InvalidId, ProductCode};
 
-/// A refused request, with a stable [code](Refused::code) and a sentence that says what would be accepted.
+/// A refused request, with a stable [code](ControlError::code) and a sentence that says what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum ControlError {
     /// No listing has that product code.
     #[error("no listing has the product code `{product}`; the listings are: {known}")]
     ProductUnknown {
@@ -160,7 +160,7 @@ pub enum Refused {
     Internal(#[from] InvalidId),
 }
 
-impl Refused {
+impl ControlError {
     /// Returns a code that stays the same when the sentence changes.
     pub fn code(&self) -> &'static str {
         match self {

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use dynoxide::DynoxideError;
 
 /// The time for which a token is valid (DynamoDB API reference, TransactWriteItems).
-const GOOD: Duration = Duration::from_mins(10);
+const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 
 /// The transactions that were performed with tokens.
 #[derive(Debug, Default)]
-pub(super) struct Replays(Mutex<Made>);
+pub(super) struct IdempotentTransactions(Mutex<PerformedTransactions>);
 
 #[derive(Debug, Default)]
-struct Made {
+struct PerformedTransactions {
     by_token: HashMap<String, Transaction>,
     /// The tokens, in the order of their transactions.
     tokens: VecDeque<(Instant, String)>,
@@ -30,19 +30,19 @@ struct Transaction {
     answer: String,
 }
 
-impl Replays {
+impl IdempotentTransactions {
     /// Performs a transaction, or returns the earlier answer if it was performed before with that token. A failed
     /// transaction can be repeated. Two calls with one token at the same time run one after the other.
-    pub(super) fn once(
+    pub(super) fn perform_once(
         &self,
         token: &str,
         request: &[u8],
-        make: impl FnOnce() -> Result<String, DynoxideError>,
+        perform: impl FnOnce() -> Result<String, DynoxideError>,
     ) -> Result<String, DynoxideError> {
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        made.forget_old();
+        let mut performed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        performed.remove_expired();
         let request = hash(request);
-        match made.by_token.get(token) {
+        match performed.by_token.get(token) {
             Some(known) if known.request == request => return Ok(known.answer.clone()),
             Some(_) => {
                 let message = "An error occurred (IdempotentParameterMismatchException)".to_owned();
@@ -50,16 +50,16 @@ impl Replays {
             }
             None => {}
         }
-        let answer = make()?;
-        made.by_token.insert(token.to_owned(), Transaction { request, answer: answer.clone() });
-        made.tokens.push_back((Instant::now(), token.to_owned()));
+        let answer = perform()?;
+        performed.by_token.insert(token.to_owned(), Transaction { request, answer: answer.clone() });
+        performed.tokens.push_back((Instant::now(), token.to_owned()));
         Ok(answer)
     }
 }
 
-impl Made {
-    fn forget_old(&mut self) {
-        while self.tokens.front().is_some_and(|(at, _)| at.elapsed() >= GOOD) {
+impl PerformedTransactions {
+    fn remove_expired(&mut self) {
+        while self.tokens.front().is_some_and(|(at, _)| at.elapsed() >= TOKEN_LIFETIME) {
             if let Some((_, token)) = self.tokens.pop_front() {
                 self.by_token.remove(&token);
             }
@@ -79,13 +79,13 @@ mod tests {
 
     #[test]
     fn a_transaction_is_made_once_for_its_token_and_again_after_a_failure() {
-        let replays = Replays::default();
+        let idempotency = IdempotentTransactions::default();
         let failing = || Err(DynoxideError::InternalServerError("no".to_owned()));
-        assert!(replays.once("one", b"a", failing).is_err());
-        assert_eq!(replays.once("one", b"a", || Ok("made".to_owned())).unwrap(), "made");
-        assert_eq!(replays.once("one", b"a", failing).unwrap(), "made");
-        let other = replays.once("one", b"b", || Ok("made".to_owned())).unwrap_err();
+        assert!(idempotency.perform_once("one", b"a", failing).is_err());
+        assert_eq!(idempotency.perform_once("one", b"a", || Ok("made".to_owned())).unwrap(), "made");
+        assert_eq!(idempotency.perform_once("one", b"a", failing).unwrap(), "made");
+        let other = idempotency.perform_once("one", b"b", || Ok("made".to_owned())).unwrap_err();
         assert!(matches!(other, DynoxideError::IdempotentParameterMismatchException(_)));
-        assert!(replays.once("two", b"a", failing).is_err());
+        assert!(idempotency.perform_once("two", b"a", failing).is_err());
     }
 }

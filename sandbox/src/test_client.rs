@@ -20,14 +20,14 @@ fn signature(access_key: &str) -> String {
 
 /// The clients of the address of a stage.
 #[derive(Debug, Clone)]
-pub struct People {
+pub struct TestClient {
     http: Client,
     url: String,
 }
 
 /// The result of a buyer's purchase.
 #[derive(Debug, Clone)]
-pub struct Bought {
+pub struct TestPurchase {
     /// The license's key in Stallkeeper.
     pub license: String,
     /// The registration token.
@@ -44,7 +44,7 @@ pub struct Bought {
 
 /// The answer that a browser gets.
 #[derive(Debug)]
-pub struct Visit {
+pub struct PageResponse {
     /// The status.
     pub status: u16,
     /// The code of the error, if there is one.
@@ -59,7 +59,7 @@ pub struct Visit {
     pub page: String,
 }
 
-impl People {
+impl TestClient {
     /// Creates the clients of an address.
     ///
     /// # Errors
@@ -86,12 +86,12 @@ impl People {
     /// # Errors
     ///
     /// Fails when the control API refuses the order.
-    pub async fn buy(&self, mut order: Value) -> Result<Bought> {
+    pub async fn buy(&self, mut order: Value) -> Result<TestPurchase> {
         if let Some(order) = order.as_object_mut() {
             order.insert("register".to_owned(), json!(false));
         }
         let bought = self.control(Method::POST, "/sandbox/purchases", order).await?;
-        Ok(Bought {
+        Ok(TestPurchase {
             license: text(&bought, "license")?,
             token: text(&bought, "token")?,
             agreement: text(&bought, "agreement_id")?,
@@ -115,7 +115,7 @@ impl People {
     /// # Errors
     ///
     /// Fails when there is no answer.
-    pub async fn arrive(&self, token: &str) -> Result<Visit> {
+    pub async fn post_token(&self, token: &str) -> Result<PageResponse> {
         self.post_form("/register", &[("x-amzn-marketplace-token", token)], None).await
     }
 
@@ -124,7 +124,7 @@ impl People {
     /// # Errors
     ///
     /// Fails when there is no answer.
-    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Result<Visit> {
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Result<PageResponse> {
         let request = self.http.post(self.address(path)).header(header::ORIGIN, &self.url).form(fields);
         visit(with_cookie(request, cookie)).await
     }
@@ -134,7 +134,7 @@ impl People {
     /// # Errors
     ///
     /// Fails when there is no answer.
-    pub async fn open(&self, path: &str, cookie: Option<&str>) -> Result<Visit> {
+    pub async fn open(&self, path: &str, cookie: Option<&str>) -> Result<PageResponse> {
         visit(with_cookie(self.http.get(self.address(path)), cookie)).await
     }
 
@@ -143,7 +143,7 @@ impl People {
     /// # Errors
     ///
     /// Fails when the page has no form, or there is no answer.
-    pub async fn leave_contact(&self, cookie: &str, email: &str, account: &str) -> Result<Visit> {
+    pub async fn submit_contact(&self, cookie: &str, email: &str, account: &str) -> Result<PageResponse> {
         let page = self.open("/register", Some(cookie)).await?.page;
         let token = hidden_field(&page, "form_token").with_context(|| format!("there is no form on {page}"))?;
         let fields = [("form_token", token.as_str()), ("email", email), ("account", account)];
@@ -155,10 +155,10 @@ impl People {
     /// # Errors
     ///
     /// Fails when no session starts.
-    pub async fn register(&self, token: &str, email: &str) -> Result<Visit> {
-        let arrived = self.arrive(token).await?;
+    pub async fn register(&self, token: &str, email: &str) -> Result<PageResponse> {
+        let arrived = self.post_token(token).await?;
         let cookie = arrived.cookie.as_deref().with_context(|| format!("nobody was let in: {arrived:?}"))?;
-        self.leave_contact(cookie, email, "new").await
+        self.submit_contact(cookie, email, "new").await
     }
 
     /// Sends any body with any content type, signed as the application.
@@ -166,7 +166,13 @@ impl People {
     /// # Errors
     ///
     /// Fails when there is no answer.
-    pub async fn send_raw(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Result<Visit> {
+    pub async fn send_raw(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<PageResponse> {
         visit(self.signed(method, path).header(header::CONTENT_TYPE, content_type).body(body)).await
     }
 
@@ -258,7 +264,7 @@ pub fn text(answer: &Value, name: &str) -> Result<String> {
 }
 
 /// Returns the code of the handoff in the address to which a browser is redirected.
-pub fn handoff_code(visit: &Visit) -> Option<String> {
+pub fn handoff_code(visit: &PageResponse) -> Option<String> {
     let (_, code) = visit.location.as_deref()?.split_once("?code=")?;
     Some(code.to_owned())
 }
@@ -277,10 +283,10 @@ fn with_cookie(request: RequestBuilder, cookie: Option<&str>) -> RequestBuilder 
     }
 }
 
-async fn visit(request: RequestBuilder) -> Result<Visit> {
+async fn visit(request: RequestBuilder) -> Result<PageResponse> {
     let answer = request.send().await?;
     let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Visit {
+    Ok(PageResponse {
         status: answer.status().as_u16(),
         code: text("x-stallkeeper-code"),
         location: text("location"),
