@@ -18,7 +18,7 @@ use stallkeeper::store::Store;
 use stallkeeper::time::{Clock, UsageHour};
 use tokio::sync::mpsc;
 
-use super::child::Where;
+use super::child::JobEnvironment;
 use super::probe::store_rates;
 use crate::aws::{Aws, AwsOptions, Behavior, Delays, Purchase};
 use crate::sandbox::sdk_config;
@@ -39,7 +39,7 @@ const AT_ONCE: usize = 8;
 type Item = HashMap<String, AttributeValue>;
 
 /// Everything but the measured process.
-pub(super) struct World {
+pub(super) struct BenchEnvironment {
     pub(super) aws: Aws,
     pub(super) clock: Clock,
     /// A store that bypasses the port; its requests are counted all the same.
@@ -61,13 +61,13 @@ pub(super) enum Sold {
 }
 
 /// A license as it was bought.
-struct Bought {
+struct BenchLicense {
     arn: LicenseArn,
     account: AccountId,
     agreement: AgreementId,
 }
 
-impl World {
+impl BenchEnvironment {
     /// Builds an environment in the middle of the hour, in which this many licenses have been active since the hour
     /// before.
     pub(super) async fn make(
@@ -108,8 +108,8 @@ impl World {
     }
 
     /// Returns the place and the current time, for a job that starts now.
-    pub(super) fn place(&self, table: &str) -> Where {
-        Where { aws: self.aws.url().to_owned(), table: table.to_owned(), at: self.clock.now() }
+    pub(super) fn place(&self, table: &str) -> JobEnvironment {
+        JobEnvironment { aws: self.aws.url().to_owned(), table: table.to_owned(), at: self.clock.now() }
     }
 
     /// Measures the store's own rate in an empty table, and returns it in a line.
@@ -138,7 +138,7 @@ fn listing(dimensions: usize, sold: Sold) -> anyhow::Result<Listing> {
 }
 
 /// Buys licenses on AWS Marketplace.
-fn buy(aws: &Aws, listing: &Listing, sold: Sold, licenses: usize) -> anyhow::Result<Vec<Bought>> {
+fn buy(aws: &Aws, listing: &Listing, sold: Sold, licenses: usize) -> anyhow::Result<Vec<BenchLicense>> {
     let one = |number: usize| {
         let dimensions = match sold {
             Sold::ByUse => BTreeMap::new(),
@@ -150,7 +150,7 @@ fn buy(aws: &Aws, listing: &Listing, sold: Sold, licenses: usize) -> anyhow::Res
         let purchased =
             aws.marketplace().purchase(Purchase { product, account: None, dimensions, free_trial: false })?;
         let arn = purchased.license_arn.context("the license has no ARN")?;
-        Ok(Bought { arn, account: purchased.account_id, agreement: purchased.agreement_id })
+        Ok(BenchLicense { arn, account: purchased.account_id, agreement: purchased.agreement_id })
     };
     (0..licenses).map(one).collect()
 }
@@ -161,7 +161,7 @@ async fn fill(
     store: &Store,
     client: &Client,
     listing: &Listing,
-    bought: &[Bought],
+    bought: &[BenchLicense],
     active_since: Timestamp,
 ) -> anyhow::Result<()> {
     let Some((first, others)) = bought.split_first() else { return Ok(()) };
@@ -175,7 +175,7 @@ async fn fill(
     };
     store.change_license(id, active).await?;
     let row = row_of(client, id).await?;
-    let batches: Vec<&[Bought]> = others.chunks(25).collect();
+    let batches: Vec<&[BenchLicense]> = others.chunks(25).collect();
     stream::iter(batches)
         .map(|batch| {
             let rows = batch.iter().map(|bought| renamed(&row, &names(first, bought))).collect();
@@ -201,7 +201,7 @@ async fn row_of(client: &Client, id: &LicenseId) -> anyhow::Result<Item> {
 type Names<'a> = [(&'a str, &'a str); 3];
 
 /// Returns the ids of the first license, each with its replacement in another license's item.
-fn names<'a>(one: &'a Bought, other: &'a Bought) -> Names<'a> {
+fn names<'a>(one: &'a BenchLicense, other: &'a BenchLicense) -> Names<'a> {
     [
         (one.arn.id().as_str(), other.arn.id().as_str()),
         (one.account.as_str(), other.account.as_str()),
