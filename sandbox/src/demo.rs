@@ -2,7 +2,7 @@
 //! checked.
 //!
 //! Everything goes over HTTP and AWS's wire protocols: the registration URL, AWS's event bus, the application's signed
-//! calls. Only time is simulated: the clock stands still, and the demo moves it.
+//! calls. Only time is simulated: the clock does not tick, and the demo moves it.
 
 mod moving;
 mod phases;

@@ -63,7 +63,7 @@ pub async fn make(config: &SdkConfig, table: &str, stream: Stream) -> anyhow::Re
         .time_to_live_specification(expiry)
         .send()
         .await
-        .with_context(|| format!("the table {table} could not be told what expires"))?;
+        .with_context(|| format!("the table {table} could not be given a time to live"))?;
     Ok(())
 }
 

@@ -157,7 +157,7 @@ impl TestClient {
     /// Fails when no session starts.
     pub async fn register(&self, token: &str, email: &str) -> Result<PageResponse> {
         let arrived = self.post_token(token).await?;
-        let cookie = arrived.cookie.as_deref().with_context(|| format!("nobody was let in: {arrived:?}"))?;
+        let cookie = arrived.cookie.as_deref().with_context(|| format!("there is no session: {arrived:?}"))?;
         self.submit_contact(cookie, email, "new").await
     }
 

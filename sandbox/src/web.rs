@@ -1,8 +1,8 @@
 //! The web around the stacks, for clients outside: the registration pages under the names that AWS knows, the seller's
 //! applications and its website, over TLS on one port.
 //!
-//! No name is resolved here: each client gets the addresses from [`Web::known`]. The answers of a site can be spoiled,
-//! which is to say falsified on purpose, so that tests can check that a client notices.
+//! No name is resolved here: each client gets the addresses from [`Web::known`]. The answers of a site can be
+//! altered, so that tests can check that a client notices.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -138,12 +138,12 @@ impl Web {
         &self.hosts
     }
 
-    /// Spoils the answers of a page, until [`restore`](Self::restore) restores them.
+    /// Alters the answers of a page, until [`restore`](Self::restore) restores them.
     pub fn alter(&self, host: &str, path: &str, answer: Alteration) {
         self.altered().push(AlteredPage { host: host.to_owned(), path: path.to_owned(), answer });
     }
 
-    /// The spoiled pages.
+    /// The altered pages.
     pub fn altered_pages(&self) -> Vec<AlteredPage> {
         self.altered().clone()
     }
@@ -207,7 +207,7 @@ impl axum::serve::Listener for TlsListener {
             match tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => return (stream, from),
                 Ok(Err(error)) => tracing::debug!(%error, "a client of the web went away"),
-                Err(_) => tracing::debug!("a client of the web says nothing"),
+                Err(_) => tracing::debug!("a client of the web sends nothing"),
             }
         }
     }
@@ -237,7 +237,8 @@ pub(crate) fn website() -> Router {
         ))
     };
     let support = page("Support", "Write to support@example.com.");
-    let data = page("How data is handled", "It is deleted 30 days after the end. Incidents are told within 72 hours.");
+    let data =
+        page("How data is handled", "It is deleted 30 days after the end. Incidents are reported within 72 hours.");
     Router::new().route("/support", get(|| async { support })).route("/data", get(|| async { data }))
 }
 

@@ -222,16 +222,16 @@ pub struct PlannedFault {
     #[serde(flatten)]
     pub fault: Fault,
     /// The number of calls that it has counted.
-    pub seen: u32,
+    pub calls: u32,
     /// The number of calls that it has made fail.
-    pub struck: u32,
+    pub applied: u32,
 }
 
 impl PlannedFault {
     /// Counts a call and returns `true` if that call fails.
     fn count(&mut self) -> bool {
-        self.seen = self.seen.saturating_add(1);
-        self.seen >= self.fault.call && self.seen - self.fault.call < self.fault.times
+        self.calls = self.calls.saturating_add(1);
+        self.calls >= self.fault.call && self.calls - self.fault.call < self.fault.times
     }
 }
 
@@ -247,7 +247,7 @@ impl Faults {
     /// Fails for an operation that the service does not have, and for counts that start at 0.
     pub fn add(&self, fault: Fault) -> Result<(), ControlError> {
         fault.check()?;
-        self.lock().push(PlannedFault { fault, seen: 0, struck: 0 });
+        self.lock().push(PlannedFault { fault, calls: 0, applied: 0 });
         Ok(())
     }
 
@@ -262,19 +262,19 @@ impl Faults {
     }
 
     /// Counts a call in every entry that it matches. Returns the oldest of the entries that make the call fail.
-    pub(crate) fn strike(&self, service: Service, operation: &str, product: Option<&str>) -> Option<Fault> {
+    pub(crate) fn apply(&self, service: Service, operation: &str, product: Option<&str>) -> Option<Fault> {
         let mut plan = self.lock();
-        let mut striking: Option<&mut PlannedFault> = None;
+        let mut applying: Option<&mut PlannedFault> = None;
         for planned in plan.iter_mut() {
-            let about_it = planned.fault.service == service
+            let matches = planned.fault.service == service
                 && (planned.fault.operation == "*" || planned.fault.operation == operation)
                 && planned.fault.product.as_ref().is_none_or(|wanted| product == Some(wanted.as_str()));
-            if about_it && planned.count() && striking.is_none() {
-                striking = Some(planned);
+            if matches && planned.count() && applying.is_none() {
+                applying = Some(planned);
             }
         }
-        let planned = striking?;
-        planned.struck += 1;
+        let planned = applying?;
+        planned.applied += 1;
         Some(planned.fault.clone())
     }
 

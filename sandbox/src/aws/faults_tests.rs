@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn a_fault_strikes_the_calls_that_it_names() {
+fn a_fault_applies_to_the_calls_that_it_names() {
     let faults = Faults::default();
     faults
         .add(
@@ -12,11 +12,11 @@ fn a_fault_strikes_the_calls_that_it_names() {
             .unwrap(),
         )
         .unwrap();
-    let struck: Vec<bool> = (0..5).map(|_| faults.strike(Service::DynamoDb, "PutItem", None).is_some()).collect();
-    assert_eq!(struck, [false, true, true, false, false]);
-    assert_eq!(faults.strike(Service::DynamoDb, "GetItem", None), None);
+    let applied: Vec<bool> = (0..5).map(|_| faults.apply(Service::DynamoDb, "PutItem", None).is_some()).collect();
+    assert_eq!(applied, [false, true, true, false, false]);
+    assert_eq!(faults.apply(Service::DynamoDb, "GetItem", None), None);
     let planned = faults.list();
-    assert_eq!((planned[0].seen, planned[0].struck), (5, 2));
+    assert_eq!((planned[0].calls, planned[0].applied), (5, 2));
     faults.clear();
     assert!(faults.list().is_empty());
 }
@@ -26,8 +26,8 @@ fn a_fault_of_one_product_lets_the_others_pass() {
     let faults = Faults::default();
     let plan = json!({"service": "metering", "operation": "BatchMeterUsage", "kind": "disabled_api", "product": "a"});
     faults.add(Fault::read(&plan).unwrap()).unwrap();
-    let strike = |product| faults.strike(Service::Metering, "BatchMeterUsage", product).is_some();
-    assert_eq!([strike(Some("b")), strike(None), strike(Some("a"))], [false, false, true]);
+    let apply = |product| faults.apply(Service::Metering, "BatchMeterUsage", product).is_some();
+    assert_eq!([apply(Some("b")), apply(None), apply(Some("a"))], [false, false, true]);
 }
 
 #[test]

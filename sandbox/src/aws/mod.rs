@@ -1,6 +1,6 @@
 //! AWS on one port: everything that Stallkeeper calls in AWS, behind one endpoint URL.
 //!
-//! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is the only setting that an SDK needs: the services are told apart by
+//! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is the only setting that an SDK needs: the services are distinguished by
 //! what their protocols put into the request. DynamoDB is an embedded server behind a proxy. The services of AWS
 //! Marketplace (metering, entitlement, agreement) answer from one [`Marketplace`], in awsJson and in Smithy RPC v2
 //! CBOR, with the shapes and limits of AWS's API models; its Catalog API answers from the [`Catalog`], in restJson1.

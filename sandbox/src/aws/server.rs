@@ -167,7 +167,7 @@ impl Services {
         let known = if call.service == Service::DynamoDb { None } else { aws_request.document().ok() };
         let product =
             known.and_then(|request| operations::product(&self.marketplace, call.service, &call.operation, request));
-        let outcome = match self.faults.strike(call.service, &call.operation, product.as_deref()) {
+        let outcome = match self.faults.apply(call.service, &call.operation, product.as_deref()) {
             None => Outcome::Answer(self.perform(&aws_request, 0).await),
             Some(fault) => self.fail(&fault, &aws_request).await,
         };

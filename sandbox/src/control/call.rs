@@ -93,9 +93,9 @@ fn too_large() -> Failure {
 /// Reads a JSON object; serde alone would also read one from a list of its members.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failure> {
     let invalid = |detail: String| {
-        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is invalid.")
             .detail(detail)
-            .action("Mend the body as the detail says and send it again.")
+            .action("Correct the body as the detail says and send it again.")
     };
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(invalid("the body must be a JSON object".to_owned()).into());

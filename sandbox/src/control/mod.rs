@@ -80,7 +80,7 @@ async fn no_such_method(method: Method, OriginalUri(uri): OriginalUri) -> Failur
 /// Answers a path that does not exist: as API Gateway does, or as the control API does below `/sandbox`.
 pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) -> Response {
     if uri.path() == "/sandbox" || uri.path().starts_with("/sandbox/") {
-        let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has nothing here.")
+        let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has no such path.")
             .detail(format!("{method} {}", uri.path()))
             .action("Look up the path and the method in docs/SANDBOX.md.");
         Failure::from(problem).into_response()

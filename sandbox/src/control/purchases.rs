@@ -67,9 +67,13 @@ pub(crate) fn buy(state: &SandboxState, order: Order) -> Result<PurchaseResult, 
     let url = state.stack(described.listing.stage).map(|stack| format!("{}/register", stack.url));
     if order.register && url.is_none() {
         let stage = described.listing.stage.as_str();
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "stage_not_running", "Nobody can register there.")
-            .detail(format!("the listing `{}` is of the stage {stage}, which has no stack here", described.file))
-            .action("Start the sandbox with that stage, or send \"register\": false to only buy.");
+        let problem = Problem::new(
+            StatusCode::BAD_REQUEST,
+            "stage_not_running",
+            "The registration page of this stage is not running.",
+        )
+        .detail(format!("the listing `{}` is of the stage {stage}, which has no stack here", described.file))
+        .action("Start the sandbox with that stage, or send \"register\": false to only buy.");
         return Err(problem.into());
     }
     let purchased = state.aws.marketplace().purchase(Purchase {

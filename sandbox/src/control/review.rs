@@ -19,9 +19,13 @@ pub(super) async fn review(Context(state, _): Context, JsonBody(wanted): JsonBod
     state.timeline.settle().await;
     let listing = &described(&state, &wanted.product)?.listing;
     let stack = state.stack(listing.stage).ok_or_else(|| {
-        Problem::new(StatusCode::BAD_REQUEST, "stage_not_running", "Nobody can register there.")
-            .detail(format!("{} is of the stage {}, which has no stack here", listing.name, listing.stage))
-            .action("Start the sandbox with that stage.")
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "stage_not_running",
+            "The registration page of this stage is not running.",
+        )
+        .detail(format!("{} is of the stage {}, which has no stack here", listing.name, listing.stage))
+        .action("Start the sandbox with that stage.")
     })?;
     let review = review::review(&state, stack, listing).await;
     Ok(Json(review.map_err(|error| {

@@ -1,4 +1,4 @@
-//! The web around the stacks: its hosts, and its spoiled pages.
+//! The web around the stacks: its hosts, and its altered pages.
 
 use axum::Json;
 use http::StatusCode;
@@ -8,7 +8,7 @@ use stallkeeper::http::extract::NoParameters;
 use super::{Answer, Context, Failure, JsonBody};
 use crate::web::{Alteration, AlteredPage};
 
-/// The hosts and the spoiled pages.
+/// The hosts and the altered pages.
 #[derive(Debug, Serialize)]
 pub(super) struct WebView {
     hosts: Vec<String>,
@@ -26,13 +26,13 @@ pub(super) async fn show(Context(state, _): Context) -> Answer<WebView> {
     Ok(Json(WebView { hosts: state.web.hosts().to_vec(), altered: state.web.altered_pages() }))
 }
 
-/// Spoils the answers of a page.
+/// Alters the answers of a page.
 pub(super) async fn alter(Context(state, _): Context, JsonBody(wanted): JsonBody<AlteredPage>) -> Answer<WebView> {
     if !state.web.hosts().contains(&wanted.host) {
         return Err(Failure::invalid("host", format!("must be one of {}", state.web.hosts().join(", "))));
     }
     if !wanted.path.starts_with('/') {
-        return Err(Failure::invalid("path", "begins with /"));
+        return Err(Failure::invalid("path", "must start with /"));
     }
     if let Alteration::Status(status) = wanted.answer
         && !(200..600).contains(&status)

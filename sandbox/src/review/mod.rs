@@ -59,7 +59,7 @@ pub(crate) async fn review(state: &SandboxState, stack: &Stack, listing: &Listin
             PointResult { point, requirement, opinion, observation, checks }
         })
         .collect();
-    let approved = points.iter().all(|result| result.opinion == Opinion::Good);
+    let approved = points.iter().all(|result| result.opinion == Opinion::Passed);
     let mut review = Review {
         product: listing.product_code.clone(),
         stage: listing.stage,
@@ -82,8 +82,8 @@ struct Reviewer<'a> {
 }
 
 impl Reviewer<'_> {
-    fn good(&mut self, point: Point, observation: impl Into<String>) {
-        self.notes.push((point, Opinion::Good, observation.into()));
+    fn pass(&mut self, point: Point, observation: impl Into<String>) {
+        self.notes.push((point, Opinion::Passed, observation.into()));
     }
 
     fn object(&mut self, point: Point, observation: impl Into<String>) {
@@ -91,7 +91,7 @@ impl Reviewer<'_> {
     }
 
     fn note(&mut self, point: Point, is_good: bool, observation: impl Into<String>) {
-        if is_good { self.good(point, observation) } else { self.object(point, observation) }
+        if is_good { self.pass(point, observation) } else { self.object(point, observation) }
     }
 
     /// Reviews as many points as possible; returns the account that it bought with.
@@ -118,7 +118,7 @@ impl Reviewer<'_> {
         // Reviewers leave no subscriptions behind (seller guide: test subscriptions are cancelled before publication).
         let end = Change::End { status: EndStatus::Cancelled };
         if let Err(error) = self.state.aws.marketplace().change(&purchased.agreement_id, end) {
-            tracing::warn!(%error, "the reviewer's subscription is left");
+            tracing::warn!(%error, "the reviewer's subscription was not cancelled");
         }
         Ok(Some(purchased.account_id))
     }
@@ -147,7 +147,7 @@ impl Reviewer<'_> {
             None if !ADVICE.into_iter().any(|advice| text.contains(advice)) => {
                 self.object(Point::InvalidToken, "the answer does not say what to do");
             }
-            None => self.good(Point::InvalidToken, answered(&page)),
+            None => self.pass(Point::InvalidToken, answered(&page)),
         }
         Ok(true)
     }
@@ -168,7 +168,7 @@ impl Reviewer<'_> {
         };
         match self.state.aws.marketplace().purchase(order) {
             Ok(purchased) => {
-                self.good(Point::CanSubscribe, format!("agreement {}", purchased.agreement_id));
+                self.pass(Point::CanSubscribe, format!("agreement {}", purchased.agreement_id));
                 Some(purchased)
             }
             Err(refused) => {
@@ -201,14 +201,15 @@ impl Reviewer<'_> {
                 return Ok(());
             }
         };
-        self.good(Point::TokenAccepted, answered(&page));
+        self.pass(Point::TokenAccepted, answered(&page));
         let form = self.check_page(&page);
         self.check_return(address, &purchased.token).await?;
         if let Some(form) = form {
             self.fill_in(&mut browser, &page, &form).await;
         }
         let is_shown = browser.shows(&purchased.token);
-        let observation = if is_shown { "it stands in a cookie or in an address" } else { "it is seen nowhere" };
+        let observation =
+            if is_shown { "it is in a cookie or in an address" } else { "it is in no cookie and in no address" };
         self.note(Point::TokenNotExposed, !is_shown, observation);
         Ok(())
     }
@@ -223,7 +224,7 @@ impl Reviewer<'_> {
         let support = &self.listing.support;
         let named = [Some(support.email.as_str()), support.url.as_ref().map(Url::as_str)];
         let named = named.into_iter().flatten().find(|contact| page.text.contains(contact));
-        self.note(Point::NamesSupport, named.is_some(), named.unwrap_or("no way to reach anybody").to_owned());
+        self.note(Point::NamesSupport, named.is_some(), named.unwrap_or("no support contact").to_owned());
         let text = words(&page.text).to_lowercase();
         let way = ["already have an account", "existing account", "sign in", "log in"]
             .into_iter()
@@ -282,17 +283,17 @@ impl Reviewer<'_> {
     }
 
     async fn check_plan(&mut self, browser: &mut Browser, first: &Page) {
-        let tells = |page: &Page| {
+        let shows_plan = |page: &Page| {
             let text = words(&page.text).to_lowercase();
-            page.status.is_success() && PLAN_TEXTS.into_iter().any(|told| text.contains(told))
+            page.status.is_success() && PLAN_TEXTS.into_iter().any(|plan_text| text.contains(plan_text))
         };
-        if tells(first) {
-            return self.good(Point::ShowsSubscription, answered(first));
+        if shows_plan(first) {
+            return self.pass(Point::ShowsSubscription, answered(first));
         }
         match &self.listing.urls.plan {
             None => self.object(Point::ShowsSubscription, "the page after signing up says nothing of it"),
             Some(plan) => match browser.open(plan).await {
-                Ok(page) => self.note(Point::ShowsSubscription, tells(&page), answered(&page)),
+                Ok(page) => self.note(Point::ShowsSubscription, shows_plan(&page), answered(&page)),
                 Err(NoPage(why)) => self.object(Point::ShowsSubscription, why),
             },
         }

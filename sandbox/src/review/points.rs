@@ -86,7 +86,7 @@ impl Point {
                 &["listing.eula", "listing.refund_policy", "listing.price_positive", "listing.not_private_only"],
             ),
             Self::EventsDelivered => (
-                "AWS's news of agreements and licenses reaches the seller.",
+                "AWS's events of agreements and licenses are delivered to the seller.",
                 &["wiring.eventbridge_rule", "wiring.sns_subscription"],
             ),
             Self::OverHttps => (
@@ -94,35 +94,35 @@ impl Point {
                 &["page.https", "page.accepts_post", "listing.fulfillment_url"],
             ),
             Self::InvalidToken => (
-                "A token that nobody issued gets a page that says what to do, and no server's error.",
+                "A token that AWS did not issue gets a page with instructions, and no server error.",
                 &["page.accepts_post", "page.bad_token_is_kind"],
             ),
             Self::CanSubscribe => ("The product can be subscribed to.", &["listing.found"]),
             Self::TokenAccepted => {
-                ("The registration URL takes a buyer's token within 10 seconds.", &["page.accepts_post"])
+                ("The registration URL accepts a buyer's token within 10 seconds.", &["page.accepts_post"])
             }
             Self::TokenResolved => (
                 "ResolveCustomer is called as soon as the token arrives.",
                 &["evidence.token_resolved", "wiring.permissions"],
             ),
-            Self::TokenNotExposed => ("The token stands in no cookie and in no address.", &[]),
+            Self::TokenNotExposed => ("The token is in no cookie and in no address.", &[]),
             Self::InEnglish => ("The registration page can be read in English.", &["page.english"]),
             Self::AsksForEmail => ("The registration page asks for the buyer's mail address.", &["page.email_field"]),
-            Self::NamesSupport => ("The registration page says whom to ask.", &["page.support_contact"]),
+            Self::NamesSupport => ("The registration page names a support contact.", &["page.support_contact"]),
             Self::ExistingAccountSignIn => {
-                ("Who has an account can sign in from the registration page.", &["page.existing_account_link"])
+                ("A buyer who has an account can sign in from the registration page.", &["page.existing_account_link"])
             }
-            Self::CanReturn => ("Who left the page unfinished gets it again.", &["page.accepts_post"]),
+            Self::CanReturn => ("A buyer who left the page unfinished gets it again.", &["page.accepts_post"]),
             Self::Registers => {
                 ("Any mail address will do, and the buyer is sent on to the application.", &["app.self_signup"])
             }
-            Self::SignsUp => ("The buyer gets into the application by themselves, at once.", &["app.self_signup"]),
+            Self::SignsUp => ("The buyer gets into the application immediately, without help.", &["app.self_signup"]),
             Self::ShowsSubscription => ("The application shows what was bought.", &["app.plan_visible"]),
             Self::EntitlementsRead => {
                 ("GetEntitlements was called for the product in the last 7 days.", &["evidence.entitlement_read"])
             }
             Self::UsageReported => {
-                ("BatchMeterUsage had usage of the product taken in the last 7 days.", &["evidence.usage_accepted"])
+                ("BatchMeterUsage accepted usage of the product in the last 7 days.", &["evidence.usage_accepted"])
             }
         }
     }
@@ -142,7 +142,7 @@ impl Point {
 #[serde(rename_all = "snake_case")]
 pub enum Opinion {
     /// The requirement is met.
-    Good,
+    Passed,
     /// The requirement is not met.
     Objection,
     /// An earlier objection kept the reviewer from examining it.

@@ -37,7 +37,7 @@ impl Reviewer<'_> {
             lacking.push("/Versions/0/DeliveryOptions/0/FulfillmentUrl");
         }
         match lacking.as_slice() {
-            [] => self.good(Point::ListingComplete, "nothing is missing"),
+            [] => self.pass(Point::ListingComplete, "nothing is missing"),
             lacking => self.object(Point::ListingComplete, format!("nothing at {}", lacking.join(", "))),
         }
         address
@@ -70,7 +70,7 @@ impl Reviewer<'_> {
             }
         }
         match lacking.as_slice() {
-            [] => self.good(Point::OfferComplete, format!("{} has terms and prices", offer.id)),
+            [] => self.pass(Point::OfferComplete, format!("{} has terms and prices", offer.id)),
             lacking => self.object(Point::OfferComplete, format!("{} lacks {}", offer.id, lacking.join(", "))),
         }
     }
@@ -79,19 +79,19 @@ impl Reviewer<'_> {
         let wiring = self.stack.wiring();
         match self.listing.mode {
             Mode::License => {
-                let news = ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer"];
+                let kinds = ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer"];
                 let event = |kind: &str| json!({ "source": "aws.agreement-marketplace", "detail-type": kind });
-                let lost = news.into_iter().find(|kind| !wiring.delivers(&MarketplaceEvent::EventBridge(event(kind))));
+                let lost = kinds.into_iter().find(|kind| !wiring.delivers(&MarketplaceEvent::EventBridge(event(kind))));
                 match lost {
-                    None => self.good(Point::EventsDelivered, "a rule on the default bus matches it"),
-                    Some(kind) => self.object(Point::EventsDelivered, format!("no rule that is on takes `{kind}` on")),
+                    None => self.pass(Point::EventsDelivered, "a rule on the default bus matches it"),
+                    Some(kind) => self.object(Point::EventsDelivered, format!("no enabled rule matches `{kind}`")),
                 }
             }
             Mode::Customer => {
                 let wanted = Wiring::deployed(std::slice::from_ref(self.listing)).subscriptions.into_keys();
                 let is_open = |topic: &String| wiring.subscriptions.get(topic) != Some(&Subscription::Confirmed);
                 match wanted.filter(is_open).collect::<Vec<_>>().as_slice() {
-                    [] => self.good(Point::EventsDelivered, "the topics are subscribed to"),
+                    [] => self.pass(Point::EventsDelivered, "the topics are subscribed to"),
                     open => {
                         self.object(Point::EventsDelivered, format!("no confirmed subscription to {}", open.join(", ")))
                     }
@@ -113,7 +113,7 @@ impl Reviewer<'_> {
             let bill = self.state.aws.marketplace().bill();
             let of_product = bill.records.iter().filter(|record| record.product == *product && record.hour >= since);
             let count = of_product.count();
-            self.note(Point::UsageReported, count > 0, format!("{count} records that were taken"));
+            self.note(Point::UsageReported, count > 0, format!("{count} records that were accepted"));
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Storefront {
     aws_url: String,
     products: Vec<Product>,
     agreements: Vec<Agreement>,
-    stacks: Vec<Known>,
+    stacks: Vec<StackView>,
 }
 
 struct Product {
@@ -58,16 +58,16 @@ struct Agreement {
 }
 
 /// The records of one stage's Stallkeeper.
-struct Known {
+struct StackView {
     stage: &'static str,
     url: String,
     queue: QueueOverview,
     readable: bool,
-    licenses: Vec<KnownLicense>,
+    licenses: Vec<LicenseView>,
     events: Vec<Event>,
 }
 
-struct KnownLicense {
+struct LicenseView {
     id: String,
     product: String,
     state: &'static str,
@@ -88,7 +88,7 @@ impl Storefront {
         let overview = state.aws.marketplace().overview();
         let mut stacks = Vec::new();
         for stack in &state.stacks {
-            stacks.push(Known::of(stack, state).await);
+            stacks.push(StackView::of(stack, state).await);
         }
         Self {
             now: minute(state.clock.now()),
@@ -165,7 +165,7 @@ fn holds(license: &LicenseOverview) -> String {
     amounts.collect::<Vec<_>>().join(", ")
 }
 
-impl Known {
+impl StackView {
     async fn of(stack: &Stack, state: &SandboxState) -> Self {
         let licenses = stack.licenses().await;
         let events = stack.events().await;
@@ -175,17 +175,13 @@ impl Known {
             url: stack.url.clone(),
             queue: stack.queue.overview(),
             readable: licenses.is_ok() && events.is_ok(),
-            licenses: licenses
-                .unwrap_or_default()
-                .iter()
-                .map(|license| KnownLicense::of(license, state, now))
-                .collect(),
+            licenses: licenses.unwrap_or_default().iter().map(|license| LicenseView::of(license, state, now)).collect(),
             events: events.unwrap_or_default().iter().rev().take(SHOWN_EVENTS).map(Event::of).collect(),
         }
     }
 }
 
-impl KnownLicense {
+impl LicenseView {
     fn of(license: &License, state: &SandboxState, now: Timestamp) -> Self {
         let product = find(&state.listings, license.product.as_str());
         let entitlements = license
@@ -204,7 +200,7 @@ impl KnownLicense {
 
 impl Event {
     fn of(event: &OutboundEvent) -> Self {
-        let kind = serde_json::to_value(&event.kind).ok().and_then(|told| told.get("type").map(plain));
+        let kind = serde_json::to_value(&event.kind).ok().and_then(|kind| kind.get("type").map(plain));
         Self {
             at: minute(event.at),
             kind: kind.unwrap_or_default(),

@@ -108,7 +108,7 @@ async fn a_fault_counts_from_the_moment_it_is_added() {
         told.push(put(&client, key).await.is_ok());
     }
     assert_eq!(told, [true, false, false, true]);
-    assert_eq!(sandbox.aws.faults().list()[0].struck, 2);
+    assert_eq!(sandbox.aws.faults().list()[0].applied, 2);
     plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "500"}));
     sandbox.aws.faults().clear();
     put(&client, "5").await.unwrap();
@@ -238,7 +238,7 @@ mod of_writes {
     }
 
     #[tokio::test]
-    async fn what_goes_past_the_proxy_is_neither_struck_nor_seen() {
+    async fn calls_that_bypass_the_proxy_do_not_count_for_faults() {
         let sandbox = start().await;
         table(&sandbox).await;
         plan(&sandbox, json!({"service": "dynamodb", "operation": "*", "times": 9, "kind": "500"}));

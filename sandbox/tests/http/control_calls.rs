@@ -192,10 +192,10 @@ async fn faults_are_planned_listed_seen_on_the_wire_and_cleared() {
     let visit = TestSandbox::begin().await;
     let fault = json!({ "service": "metering", "operation": "ResolveCustomer", "kind": "access_denied" });
     let plan = visit.post("/sandbox/faults", fault).await;
-    assert_eq!(plan["faults"][0]["struck"], 0);
+    assert_eq!(plan["faults"][0]["applied"], 0);
     let bought = visit.post("/sandbox/purchases", json!({ "product": "demo-subscription" })).await;
     assert_eq!(bought["registration"]["status"], 503);
-    assert_eq!(visit.get("/sandbox/faults").await["faults"][0]["struck"], 1);
+    assert_eq!(visit.get("/sandbox/faults").await["faults"][0]["applied"], 1);
 
     let calls = visit.get("/sandbox/wire?service=metering&operation=ResolveCustomer").await["calls"].clone();
     assert_eq!(calls.as_array().unwrap().len(), 1);

@@ -121,5 +121,5 @@ async fn the_sandbox_itself_reads_past_the_faults_and_the_log() {
     let page = visit.client.get(visit.url("/")).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("license.activated"), "{page}");
     assert_eq!(visit.get("/sandbox/wire").await["calls"], json!([]));
-    assert_eq!(visit.get("/sandbox/faults").await["faults"][0]["seen"], 0);
+    assert_eq!(visit.get("/sandbox/faults").await["faults"][0]["calls"], 0);
 }

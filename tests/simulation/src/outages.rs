@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::Fault;
 
 use crate::buyers::some_time;
-use crate::faults::{Pair, agreement_outage, outage, refusal, struck};
+use crate::faults::{Pair, agreement_outage, applied, outage, refusal};
 use crate::oracle::Difference;
 use crate::tally::add;
 use crate::world::World;
@@ -102,10 +102,10 @@ fn add_fault(world: &World, fault: Fault) {
 
 /// Counts the faults that have struck, and clears the plan.
 pub fn clear_faults(world: &World) {
-    let struck = struck(world.aws.faults());
+    let applied = applied(world.aws.faults());
     world.aws.faults().clear();
     let mut tally = world.tally();
-    for (name, count) in struck {
-        add(&mut tally.struck, &name, count);
+    for (name, count) in applied {
+        add(&mut tally.applied, &name, count);
     }
 }

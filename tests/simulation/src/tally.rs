@@ -111,7 +111,7 @@ pub struct Tally {
     /// The number of occurrences of each event.
     pub counts: Counts,
     /// The number of times that each fault struck.
-    pub struck: Counts,
+    pub applied: Counts,
     /// The number of calls of each operation.
     pub calls: Counts,
     /// The number of times that records were observed in each state.
@@ -133,7 +133,7 @@ impl Tally {
     pub fn merge(&mut self, other: &Self) {
         let pairs = [
             (&mut self.counts, &other.counts),
-            (&mut self.struck, &other.struck),
+            (&mut self.applied, &other.applied),
             (&mut self.calls, &other.calls),
             (&mut self.states, &other.states),
         ];
@@ -149,7 +149,7 @@ impl Tally {
         let amounts = [
             ("purchases", LEAST_PURCHASES, self.count("purchases")),
             (EVENTS, LEAST_EVENTS, self.count(EVENTS)),
-            ("faults that struck", LEAST_FAULTS, self.struck.values().sum()),
+            ("faults that struck", LEAST_FAULTS, self.applied.values().sum()),
         ];
         let less = amounts.into_iter().filter(|(_, least, amount)| amount < least);
         less.map(|(name, least, amount)| format!("{amount} {name}, and not {least} at least")).collect()
@@ -166,7 +166,7 @@ impl Tally {
 
     /// Returns what was never reached and must be.
     pub fn missing(&self) -> Vec<String> {
-        let faults = Pair::all().into_iter().map(|pair| pair.name()).filter(|name| !self.struck.contains_key(name));
+        let faults = Pair::all().into_iter().map(|pair| pair.name()).filter(|name| !self.applied.contains_key(name));
         let states =
             STATES.iter().filter(|state| !self.states.contains_key(**state)).map(|state| format!("record {state}"));
         let unknown = self.calls.keys().filter(|operation| !is_called(operation));
@@ -187,11 +187,11 @@ impl Tally {
         }
         let _ = writeln!(text, "\n{:<36} {:>10}", "calls and the faults that struck", "");
         for (operation, calls) in &self.calls {
-            let struck = self.struck.iter().filter_map(|(name, count)| {
+            let applied = self.applied.iter().filter_map(|(name, count)| {
                 let (of, kind) = name.split_once(' ')?;
                 (of == operation).then(|| format!("{kind} {count}"))
             });
-            let _ = writeln!(text, "  {operation:<20} {calls:>10}  {}", struck.collect::<Vec<_>>().join(", "));
+            let _ = writeln!(text, "  {operation:<20} {calls:>10}  {}", applied.collect::<Vec<_>>().join(", "));
         }
         text
     }

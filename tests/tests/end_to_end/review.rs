@@ -54,7 +54,7 @@ async fn a_listing_that_works_is_approved_and_becomes_public() {
     ask_for_the_public(&world, "prod-democonsumption01").await;
     let review = review(&world).await;
     assert_eq!(review["approved"], true, "{review:#}");
-    assert_eq!(with_opinion(&review, Opinion::Good).len(), review["points"].as_array().unwrap().len());
+    assert_eq!(with_opinion(&review, Opinion::Passed).len(), review["points"].as_array().unwrap().len());
     assert_eq!(review["change_set"]["status"], "SUCCEEDED");
     let catalog = world.control(Method::GET, "/sandbox/catalog", Value::Null).await;
     let entities = catalog["entities"].as_array().unwrap();

@@ -117,7 +117,7 @@ impl NextChangeSet {
     pub(super) fn decide(self, change_set: &mut ChangeSet) {
         match self {
             Self::ClientError { code, message } => {
-                change_set.force_failure(rejection(code, message, "The sandbox was told to refuse this change."));
+                change_set.force_failure(rejection(code, message, "The sandbox is set to refuse this change."));
             }
             Self::ServerFault {} => {
                 let detail = ErrorDetail::new("INTERNAL", "An internal error occurred. Try again.");

@@ -129,7 +129,7 @@ impl Catalog {
             let is_same = |other: &Change| other.entity == change.entity && other.change_type == change.change_type;
             if changes.iter().take(place).any(is_same) {
                 let (kind, id) = (&change.change_type, &change.entity);
-                return Err(invalid(format!("The change type {kind} stands twice for the entity '{id}'.")));
+                return Err(invalid(format!("The change type {kind} occurs twice for the entity '{id}'.")));
             }
         }
         Ok(changes)

@@ -195,7 +195,7 @@ impl<'a> Filter<'a> {
 const STATUSES: [&str; 9] =
     ["ACTIVE", "ARCHIVED", "CANCELLED", "EXPIRED", "RENEWED", "REPLACED", "ROLLED_BACK", "SUPERSEDED", "TERMINATED"];
 
-/// Reads the time of a filter: RFC 3339, or a date, which stands for midnight UTC.
+/// Reads the time of a filter: RFC 3339, or a date, which means midnight UTC.
 fn time(text: &str) -> Result<Timestamp, BadInput> {
     let date = |text: &str| text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
     text.parse().ok().or_else(|| date(text)).ok_or_else(|| BadInput::breaks("values", "be a date in ISO 8601"))

@@ -25,7 +25,7 @@ const MOST: usize = 25;
 /// The size in bytes that a body must stay below: "each request must be less than 1 MB in size".
 pub(super) const LARGEST_BODY: usize = 1_000_000;
 
-/// Books the records except the first `unprocessed` of them, which come back as if the service had failed to process
+/// Books the records except the first `unprocessed` of them, which are returned as if the service had failed to process
 /// them. Those must be valid all the same.
 pub(super) fn answer(
     marketplace: &Marketplace,
