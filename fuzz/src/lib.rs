@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn every_claim_holds_for_what_is_kept() {
+    fn every_target_accepts_its_corpus() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let all = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(names(&here.join("corpus")), all);

@@ -29,7 +29,7 @@ fn failed(id: &str) -> Option<SqsBatchResponse> {
 }
 
 #[test]
-fn a_record_has_what_sqs_gives_it() {
+fn a_record_has_the_members_of_an_sqs_record() {
     let queue = queue(&["hello"]);
     let event = queue.receive(START).unwrap().event().unwrap();
     let record = &event.records[0];
@@ -44,7 +44,7 @@ fn a_record_has_what_sqs_gives_it() {
 }
 
 #[test]
-fn a_batch_has_ten_messages_at_most() {
+fn a_batch_has_at_most_ten_messages() {
     let queue = queue(&["x"; 12]);
     let first = queue.receive(START).unwrap();
     assert_eq!(bodies(&first).len(), 10);
@@ -54,7 +54,7 @@ fn a_batch_has_ten_messages_at_most() {
 }
 
 #[test]
-fn what_was_reported_comes_again_after_the_timeout_and_the_rest_is_gone() {
+fn reported_failures_are_redelivered_after_the_timeout_and_other_messages_are_deleted() {
     let queue = queue(&["good", "bad"]);
     let batch = queue.receive(START).unwrap();
     let bad = batch.event().unwrap().records[1].message_id.clone().unwrap();
@@ -67,7 +67,7 @@ fn what_was_reported_comes_again_after_the_timeout_and_the_rest_is_gone() {
 }
 
 #[test]
-fn no_answer_and_a_report_about_nothing_fail_the_whole_batch() {
+fn no_answer_and_a_report_of_an_unknown_message_fail_the_whole_batch() {
     for answer in [None, failed("no such message"), failed("")] {
         let queue = queue(&["one", "two"]);
         let batch = queue.receive(START).unwrap();
@@ -93,7 +93,7 @@ fn after_ten_receives_a_message_is_a_dead_letter() {
 }
 
 #[test]
-fn a_held_queue_can_be_doubled_and_shuffled_and_gives_all_when_released() {
+fn a_held_queue_can_be_duplicated_and_shuffled_and_delivers_everything_when_released() {
     let queue = queue(&["a", "b", "c"]);
     queue.hold();
     queue.duplicate(2);
@@ -120,7 +120,7 @@ fn the_same_seed_gives_the_same_order() {
 }
 
 #[test]
-fn what_was_done_with_can_be_delivered_once_more_under_the_same_id() {
+fn processed_messages_can_be_redelivered_with_the_same_id() {
     let queue = queue(&["a", "b"]);
     let batch = queue.receive(START).unwrap();
     let first = batch.event().unwrap().records[1].clone();
@@ -133,7 +133,7 @@ fn what_was_done_with_can_be_delivered_once_more_under_the_same_id() {
 }
 
 #[test]
-fn what_was_never_handed_out_is_not_done_with_the_first_batch() {
+fn messages_that_were_not_received_stay_after_the_first_batch() {
     let queue = queue(&["message"; 11]);
     let batch = queue.receive(START).unwrap();
     queue.finish(&batch, done());
@@ -141,7 +141,7 @@ fn what_was_never_handed_out_is_not_done_with_the_first_batch() {
 }
 
 #[test]
-fn dead_letters_are_looked_at_and_go_back_as_new_messages() {
+fn dead_letters_can_be_received_and_redriven_as_new_messages() {
     let queue = queue(&[]);
     queue.put_dead_letter("lost".to_owned(), START);
     let hidden = SignedDuration::from_secs(10);

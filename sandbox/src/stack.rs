@@ -486,7 +486,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_function_that_takes_too_long_or_dies_gives_no_answer() {
+    async fn a_function_that_times_out_or_crashes_gives_no_answer() {
         let limit = Function::Usage.time_limit();
         let (crashes, crash) = watch::channel(0);
         assert_eq!(within(limit, crash.clone(), async { 7 }).await, Ok(7));

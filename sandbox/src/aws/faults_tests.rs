@@ -22,7 +22,7 @@ fn a_fault_applies_to_the_calls_that_it_names() {
 }
 
 #[test]
-fn a_fault_of_one_product_lets_the_others_pass() {
+fn a_fault_of_one_product_does_not_affect_other_products() {
     let faults = Faults::default();
     let plan = json!({"service": "metering", "operation": "BatchMeterUsage", "kind": "disabled_api", "product": "a"});
     faults.add(Fault::read(&plan).unwrap()).unwrap();
@@ -59,7 +59,7 @@ fn a_kind_that_does_not_fit_its_operation_is_refused() {
 }
 
 #[test]
-fn a_plan_that_cannot_be_is_refused_with_what_could_be() {
+fn an_invalid_fault_plan_is_refused_with_the_allowed_values() {
     let good = json!({"service": "metering", "operation": "ResolveCustomer", "kind": "throttle"});
     assert_eq!(Fault::read(&good).unwrap().times, 1);
     let cases = [

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transaction_is_made_once_for_its_token_and_again_after_a_failure() {
+    fn a_transaction_is_performed_once_per_token_and_repeated_after_a_failure() {
         let idempotency = IdempotentTransactions::default();
         let failing = || Err(DynoxideError::InternalServerError("no".to_owned()));
         assert!(idempotency.perform_once("one", b"a", failing).is_err());

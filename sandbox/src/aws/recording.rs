@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn iam_is_asked_for_the_table_the_index_and_each_part_of_a_transaction() {
+    fn dynamodb_calls_require_actions_on_the_table_the_index_and_each_part_of_a_transaction() {
         let of = |operation, request| lines(Service::DynamoDb, operation, &request);
         assert_eq!(of("GetItem", json!({ "TableName": "t" })), ["dynamodb:GetItem table/t"]);
         let query = json!({ "TableName": "t", "IndexName": "work" });
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn other_services_are_asked_for_a_topic_an_identity_or_nothing_narrower() {
+    fn other_calls_require_actions_on_a_topic_an_identity_or_everything() {
         let topic = json!({ "TopicArn": "arn:aws:sns:us-east-1:444455556666:events" });
         assert_eq!(lines(Service::Sns, "Publish", &topic), ["sns:Publish events"]);
         assert_eq!(lines(Service::Ses, "SendEmail", &json!({})), ["ses:SendEmail identity"]);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_auditor_asks_for_a_rule_a_schedule_and_a_queue() {
+    fn the_auditors_calls_require_actions_on_a_rule_a_schedule_and_a_queue() {
         for (service, operation, request, asked) in [
             (Service::EventBridge, "DescribeRule", json!({ "Name": "news" }), "events:DescribeRule rule/news"),
             (Service::EventBridge, "ListTargetsByRule", json!({ "Rule": "r" }), "events:ListTargetsByRule rule/r"),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalog_is_asked_for_entities_and_change_sets() {
+    fn catalog_calls_require_actions_on_entities_and_change_sets() {
         let of = |operation, request| lines(Service::Catalog, operation, &request);
         let described = of("DescribeEntity", json!({ "catalog": "AWSMarketplace", "entityId": "prod-1@3" }));
         assert_eq!(described, ["aws-marketplace:DescribeEntity AWSMarketplace/SaaSProduct/prod-1"]);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_names_itself_behind_what_the_sdk_says() {
+    fn the_user_agent_names_the_function() {
         let by = |agent: &'static str| HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
         assert_eq!(function(&by("aws-sdk-rust/1.3.14 os/linux lang/rust/1.95.0 m/E app/usage")), Some("usage"));
         assert_eq!(function(&by("aws-sdk-rust/1.3.14 os/linux lang/rust/1.95.0")), None);

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_listing_has_as_many_dimensions_as_are_asked_for() {
+    fn the_listing_has_the_requested_number_of_dimensions() {
         for sold in [Sold::ByUse, Sold::InAdvance] {
             let listing = listing(3, sold).unwrap();
             assert_eq!(listing.dimensions.len(), 3);

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_filled_in_as_a_person_would() {
+    fn a_form_is_filled_in_as_a_user_would_fill_it_in() {
         let page = r#"<html lang="en-GB"><form method="post" action="/details?a=1&amp;b=2">
             <input type="hidden" name="token" value="t&quot;1"><input name="email" type="email" required>
             <input type=password name=password><input name=company value="Acme"><input name=name>
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_to_fill_in_is_left() {
+    fn forms_without_fields_to_fill_in_are_skipped() {
         let page =
             "<p>a <b>few</b> words</p><form><input name=q></form><form method=POST><button>Sign out</button></form>";
         let forms = forms(page);

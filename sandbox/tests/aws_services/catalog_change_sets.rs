@@ -194,7 +194,7 @@ async fn dimensions_are_added_renamed_and_restricted() {
 }
 
 #[tokio::test]
-async fn what_the_state_of_an_entity_does_not_allow_fails_the_change_set() {
+async fn a_change_that_the_state_of_an_entity_does_not_allow_fails_the_change_set() {
     let sandbox = start().await;
     let option = |id: &str| {
         let details = json!({ "FulfillmentUrl": "https://harbor.example.com/register" });
@@ -237,7 +237,7 @@ async fn what_the_state_of_an_entity_does_not_allow_fails_the_change_set() {
 }
 
 #[tokio::test]
-async fn changes_apply_all_or_none() {
+async fn a_change_set_applies_all_changes_or_none() {
     let sandbox = start().await;
     let before = details(&sandbox, PRODUCT).await;
     let (status, errors) = outcome(
@@ -254,7 +254,7 @@ async fn changes_apply_all_or_none() {
 }
 
 #[tokio::test]
-async fn what_is_no_change_set_is_refused_at_once() {
+async fn an_invalid_change_set_is_refused_immediately() {
     let sandbox = start().await;
     let renamed = |title: &str| change("UpdateInformation", PRODUCT, json!({ "ProductTitle": title }));
     let invalid = [

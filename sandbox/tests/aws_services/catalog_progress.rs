@@ -81,7 +81,7 @@ async fn a_change_set_is_cancelled_while_it_is_prepared() {
 }
 
 #[tokio::test]
-async fn the_same_token_starts_nothing_anew() {
+async fn the_same_token_starts_no_second_change_set() {
     let sandbox = start().await;
     let ask = |title: &str| {
         let changed = change("UpdateInformation", PRODUCT, json!({ "ProductTitle": title }));
@@ -96,7 +96,7 @@ async fn the_same_token_starts_nothing_anew() {
 }
 
 #[tokio::test]
-async fn a_document_is_told_as_a_document() {
+async fn details_as_a_document_are_described_as_a_document() {
     let sandbox = start().await;
     let details = Document::Object([("ProductTitle".to_owned(), Document::String("Harbor".to_owned()))].into());
     let asked = renamed(PRODUCT);
@@ -151,7 +151,7 @@ async fn becoming_public_waits_for_a_review() {
 }
 
 #[tokio::test]
-async fn the_next_change_set_fails_or_hangs_as_it_is_told() {
+async fn the_next_change_set_fails_or_hangs_as_planned() {
     let sandbox = start().await;
     let catalog = sandbox.aws.catalog();
     catalog.plan(NextChangeSet::ServerFault {});

@@ -166,7 +166,7 @@ fn live_through(sandbox: &Sandbox, product: &str, dimensions: &Value) {
 }
 
 #[tokio::test]
-async fn whatever_the_local_aws_sends_is_as_aws_documents_it() {
+async fn the_events_of_the_local_aws_match_the_documentation() {
     let mut sandbox = start().await;
     live_through(&sandbox, CONTRACT, &json!({"seats": 5}));
     live_through(&sandbox, SUBSCRIPTION, &json!({}));
@@ -183,7 +183,7 @@ async fn whatever_the_local_aws_sends_is_as_aws_documents_it() {
 }
 
 #[test]
-fn the_samples_are_as_aws_documents_them() {
+fn the_sample_events_match_the_documentation() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/subscription");
     let mut seen = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -27,7 +27,7 @@ fn amounts(entitlements: &[Entitlement]) -> BTreeMap<&str, i32> {
 }
 
 #[tokio::test]
-async fn an_entitlement_is_there_when_its_license_is_and_gone_when_it_is_revoked() {
+async fn entitlements_exist_from_provisioning_until_revocation() {
     let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy(CONTRACT, json!({"seats": 5, "projects": 2}));
     let license = bought.license_arn.unwrap().to_string();
@@ -52,7 +52,7 @@ async fn an_entitlement_is_there_when_its_license_is_and_gone_when_it_is_revoked
 }
 
 #[tokio::test]
-async fn an_amendment_is_there_with_its_news() {
+async fn an_amendment_is_visible_with_its_event() {
     let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy_contract();
     let license = bought.license_arn.unwrap().to_string();
@@ -89,7 +89,7 @@ async fn entitlements_can_lag_behind_their_events() {
 }
 
 #[tokio::test]
-async fn one_license_can_hold_what_has_expired_beside_what_has_not() {
+async fn one_license_can_have_expired_and_valid_entitlements() {
     let sandbox = start().await;
     let bought = sandbox.buy(CONTRACT, json!({"seats": 5, "projects": 2}));
     let market = sandbox.aws.marketplace();
@@ -162,7 +162,7 @@ async fn a_legacy_buyer_is_found_by_customer() {
 }
 
 #[tokio::test]
-async fn bad_questions_are_invalid_parameters() {
+async fn invalid_requests_are_invalid_parameters() {
     let sandbox = start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await;
     sandbox.buy_contract();
     let both = ask(&sandbox, CONTRACT)
@@ -188,7 +188,7 @@ async fn bad_questions_are_invalid_parameters() {
 }
 
 #[tokio::test]
-async fn pages_come_to_an_end_and_the_first_may_be_empty() {
+async fn pages_end_and_the_first_may_be_empty() {
     let sandbox = start().await;
     for _ in 0..30 {
         sandbox.buy_contract();
@@ -218,7 +218,7 @@ async fn a_product_that_is_paid_by_use_has_no_entitlements() {
 }
 
 #[tokio::test]
-async fn more_than_twenty_in_a_second_are_throttled_and_a_second_later_all_is_well() {
+async fn more_than_twenty_requests_in_a_second_are_throttled_until_the_next_second() {
     let sandbox = start().await;
     // The machine's clock fills the bucket too, so a burst must be quicker than that: ten times as many concurrent
     // calls.

@@ -12,7 +12,7 @@ async fn real_time() -> Sandbox {
 const END: Change = Change::End { status: EndStatus::Cancelled };
 
 #[tokio::test]
-async fn a_purchase_is_told_at_once_and_its_license_after_a_minute() {
+async fn a_purchase_event_is_sent_immediately_and_the_license_event_after_a_minute() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
     let events = sandbox.events();
@@ -59,14 +59,14 @@ async fn a_purchase_is_told_at_once_and_its_license_after_a_minute() {
 }
 
 #[tokio::test]
-async fn what_is_paid_by_use_ends_in_the_year_9999() {
+async fn an_agreement_paid_by_use_ends_in_the_year_9999() {
     let mut sandbox = start().await;
     sandbox.buy(SUBSCRIPTION, json!({}));
     assert_eq!(text(&sandbox.events()[0], "/detail/agreement/endTime"), "9999-01-01T00:00:00Z");
 }
 
 #[tokio::test]
-async fn a_license_event_can_write_the_arn_as_the_guide_does() {
+async fn a_license_event_can_have_the_arn_form_of_the_user_guide() {
     let behavior = Behavior { license_arn: LicenseArnForm::Documented, ..Behavior::default() };
     let mut sandbox = start_with(behavior, Delays::none()).await;
     let bought = sandbox.buy_contract();
@@ -158,7 +158,7 @@ async fn a_replacement_is_a_new_agreement_of_another_offer() {
 }
 
 #[tokio::test]
-async fn an_ending_is_told_before_its_license_is_revoked() {
+async fn the_end_event_is_sent_before_the_license_is_revoked() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
     sandbox.scheduled_events();
@@ -171,7 +171,7 @@ async fn an_ending_is_told_before_its_license_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_license_is_never_revoked_before_it_was_made() {
+async fn a_license_is_never_revoked_before_it_is_provisioned() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
     sandbox.aws.marketplace().change(&bought.agreement_id, END).unwrap();
@@ -187,7 +187,7 @@ async fn a_license_is_never_revoked_before_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_legacy_subscription_is_told_over_sns_too() {
+async fn a_legacy_subscription_is_also_announced_by_sns() {
     let mut sandbox = real_time().await;
     let buyer = Purchase { account: Some(account("222222222222")), free_trial: true, ..purchase(LEGACY, json!({})) };
     let bought = sandbox.aws.marketplace().purchase(buyer.clone()).unwrap();

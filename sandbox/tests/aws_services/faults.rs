@@ -44,7 +44,7 @@ async fn is_there(client: &Client, key: &str) -> bool {
 }
 
 #[tokio::test]
-async fn dynamodb_is_there_and_the_log_shows_what_stood_on_the_wire() {
+async fn dynamodb_answers_and_the_log_shows_the_calls() {
     let sandbox = start().await;
     let client = table(&sandbox).await;
     put(&client, "a").await.unwrap();
@@ -61,7 +61,7 @@ async fn dynamodb_is_there_and_the_log_shows_what_stood_on_the_wire() {
 }
 
 #[tokio::test]
-async fn a_table_in_a_file_is_there_again_after_a_restart() {
+async fn a_table_in_a_file_survives_a_restart() {
     let folder = std::env::temp_dir().join(format!("sandbox-{}-{}", std::process::id(), line!()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("tables.db");
@@ -98,7 +98,7 @@ async fn dynamodb_fails_as_planned() {
 }
 
 #[tokio::test]
-async fn a_fault_counts_from_the_moment_it_is_added() {
+async fn a_fault_counts_calls_from_the_time_it_is_added() {
     let sandbox = start().await;
     let client = table(&sandbox).await;
     put(&client, "0").await.unwrap();
@@ -115,7 +115,7 @@ async fn a_fault_counts_from_the_moment_it_is_added() {
 }
 
 #[tokio::test]
-async fn a_timeout_is_held_and_then_lost() {
+async fn a_timeout_delays_the_answer_and_then_drops_it() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     plan(&sandbox, json!({"service": "metering", "operation": "ResolveCustomer", "kind": "timeout", "delay_ms": 150}));
@@ -128,7 +128,7 @@ async fn a_timeout_is_held_and_then_lost() {
 }
 
 #[tokio::test]
-async fn every_marketplace_service_fails_in_its_own_words() {
+async fn every_marketplace_service_fails_with_its_own_error_codes() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     let metering = || sandbox.metering().resolve_customer().registration_token(&bought.token).send();
@@ -168,7 +168,7 @@ mod of_writes {
     }
 
     #[tokio::test]
-    async fn a_transaction_is_cancelled_by_another_one() {
+    async fn a_transaction_conflict_cancels_a_transaction() {
         let sandbox = start().await;
         let client = table(&sandbox).await;
         let fault = json!({"service": "dynamodb", "operation": "TransactWriteItems", "kind": "transaction_conflict"});
@@ -197,7 +197,7 @@ mod of_writes {
     }
 
     #[tokio::test]
-    async fn a_single_write_meets_a_transaction() {
+    async fn a_transaction_conflict_fails_a_single_write() {
         let sandbox = start().await;
         let client = table(&sandbox).await;
         plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "transaction_conflict"}));

@@ -14,7 +14,7 @@ async fn unlimited() -> Sandbox {
 }
 
 #[tokio::test]
-async fn the_first_write_of_an_hour_wins() {
+async fn the_first_record_of_an_hour_wins() {
     let sandbox = unlimited().await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let now = sandbox.now();
@@ -73,7 +73,7 @@ async fn an_identical_repeat_can_be_a_duplicate() {
 }
 
 #[tokio::test]
-async fn two_licenses_of_one_account_are_billed_apart() {
+async fn two_licenses_of_one_account_are_billed_separately() {
     let sandbox = start().await;
     let account = Some("111122223333".parse().unwrap());
     let buy = || {
@@ -93,7 +93,7 @@ async fn two_licenses_of_one_account_are_billed_apart() {
 }
 
 #[tokio::test]
-async fn twenty_five_records_are_answered_by_content_and_one_more_is_refused() {
+async fn a_call_with_25_records_is_processed_and_one_with_26_is_refused() {
     let sandbox = unlimited().await;
     let bought: Vec<_> = (0..26).map(|_| sandbox.buy(SUBSCRIPTION, json!({}))).collect();
     let records: Vec<_> =
@@ -211,7 +211,7 @@ async fn the_bill_sums_by_license_dimension_and_month() {
 }
 
 #[tokio::test]
-async fn more_than_ten_in_a_second_are_throttled() {
+async fn more_than_ten_requests_in_a_second_are_throttled() {
     let sandbox = start().await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let request = |sandbox: &Sandbox| {

@@ -13,7 +13,7 @@ fn part(quantity: i32, tags: &[(&str, &str)]) -> UsageAllocation {
 }
 
 #[tokio::test]
-async fn the_parts_of_a_usage_stand_on_the_bill() {
+async fn usage_allocations_appear_on_the_bill() {
     let sandbox = start_with(Behavior::default(), Delays::none()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let mut record = usage(&bought, "requests", 10, sandbox.now());
@@ -49,7 +49,7 @@ fn tag(key: &str, value: &str) -> Value {
 }
 
 #[tokio::test]
-async fn parts_that_are_wrong_refuse_the_whole_call() {
+async fn invalid_allocations_refuse_the_whole_call() {
     let sandbox = start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let send = async |quantity: Value, allocations: Value| {

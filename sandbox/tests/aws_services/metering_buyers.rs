@@ -64,7 +64,7 @@ async fn one_bad_record_refuses_the_whole_call() {
 }
 
 #[tokio::test]
-async fn only_what_is_metered_and_published_is_a_dimension() {
+async fn only_metered_and_published_dimensions_are_accepted() {
     let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(CONSUMPTION, json!({"events_included": 5}));
     let entitled = usage(&bought, "events_included", 1, sandbox.now());
@@ -123,7 +123,7 @@ async fn an_empty_customer_identifier_is_refused_or_ignored() {
 }
 
 #[tokio::test]
-async fn a_legacy_buyer_is_named_by_product_and_customer_or_account() {
+async fn a_legacy_buyer_is_identified_by_product_and_customer_or_account() {
     let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(LEGACY, json!({}));
     let customer = bought.customer_identifier.clone().unwrap();

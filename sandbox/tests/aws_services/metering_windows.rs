@@ -26,7 +26,7 @@ fn end(sandbox: &Sandbox, bought: &Purchased) {
 }
 
 #[tokio::test]
-async fn usage_is_taken_for_24_hours_and_of_the_last_month_until_six() {
+async fn usage_is_accepted_for_24_hours_and_until_six_for_the_previous_month() {
     let sandbox = unlimited(Behavior::default()).await;
     sandbox.clock.set(at("2026-11-28T00:00:00Z"));
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
@@ -53,7 +53,7 @@ async fn usage_is_taken_for_24_hours_and_of_the_last_month_until_six() {
 }
 
 #[tokio::test]
-async fn usage_is_taken_when_the_license_is_ready() {
+async fn usage_is_accepted_once_the_license_is_provisioned() {
     let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let start = sandbox.now();
@@ -133,7 +133,7 @@ async fn the_last_usage_is_accepted_for_60_minutes_after_the_configured_event() 
 }
 
 #[tokio::test]
-async fn a_renewal_is_no_end_unless_it_brings_a_new_license() {
+async fn a_renewal_does_not_end_metering_unless_it_brings_a_new_license() {
     let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(crate::fixture::CONSUMPTION, json!({"events_included": 5}));
     sandbox.advance(HOUR);
@@ -152,7 +152,7 @@ async fn a_renewal_is_no_end_unless_it_brings_a_new_license() {
 }
 
 #[tokio::test]
-async fn a_legacy_buyer_who_comes_back_within_the_hour_is_one_buyer() {
+async fn a_legacy_buyer_who_resubscribes_within_the_hour_is_the_same_buyer() {
     let sandbox = unlimited(Behavior { final_window: FinalWindow::LicenseDeprovisioned, ..Behavior::default() }).await;
     let bought = sandbox.buy(LEGACY, json!({}));
     let customer = bought.customer_identifier.clone().unwrap();

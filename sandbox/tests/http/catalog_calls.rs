@@ -26,7 +26,7 @@ impl TestSandbox {
 }
 
 #[tokio::test]
-async fn an_entity_is_broken_and_mended() {
+async fn an_entity_can_be_broken_and_reset() {
     let visit = TestSandbox::begin().await;
     let all = visit.get("/sandbox/catalog").await;
     assert_eq!(all["entities"].as_array().unwrap().len(), 10, "a product and an offer of each listing");
@@ -59,7 +59,7 @@ async fn an_entity_is_broken_and_mended() {
 }
 
 #[tokio::test]
-async fn a_review_ends_as_it_is_told() {
+async fn a_review_ends_with_the_given_verdict() {
     let visit = TestSandbox::begin().await;
     let id = visit.change("UpdateVisibility", json!({ "TargetVisibility": "Public" })).await;
     let waiting = visit.get("/sandbox/change-sets").await["change_sets"][0].clone();
@@ -85,7 +85,7 @@ async fn a_review_ends_as_it_is_told() {
 }
 
 #[tokio::test]
-async fn a_change_set_that_hangs_is_gone_after_a_reset() {
+async fn a_reset_removes_a_hanging_change_set() {
     let visit = TestSandbox::begin().await;
     visit.post("/sandbox/change-sets", json!({ "next": "hang_applying" })).await;
     let id = visit.change("UpdateInformation", json!({ "ProductTitle": "Harbor" })).await;
@@ -98,7 +98,7 @@ async fn a_change_set_that_hangs_is_gone_after_a_reset() {
 }
 
 #[tokio::test]
-async fn a_call_that_names_nothing_of_the_catalog_is_told_what_there_is() {
+async fn a_call_for_an_unknown_entity_lists_the_known_ones() {
     let visit = TestSandbox::begin().await;
     let cases = [
         ("PATCH", "/sandbox/catalog/prod-none", json!({}), 404, "entity_unknown", PRODUCT),

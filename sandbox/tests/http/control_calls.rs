@@ -4,7 +4,7 @@ use super::refused_calls::problem;
 use super::*;
 
 #[tokio::test]
-async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
+async fn an_invalid_call_is_answered_with_the_problem() {
     let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     let agreement = format!("/sandbox/agreements/{}", bought["agreement_id"].as_str().unwrap());
@@ -108,7 +108,7 @@ async fn a_bad_call_is_answered_with_what_is_wrong_with_it() {
 }
 
 #[tokio::test]
-async fn a_purchase_registers_its_buyer_and_tells_all_keys() {
+async fn a_purchase_registers_its_buyer_and_returns_all_keys() {
     let visit = TestSandbox::begin().await;
     let order = json!({
         "product": "prod-democontract01",
@@ -172,7 +172,7 @@ async fn an_agreement_is_amended_renewed_replaced_and_ended() {
 }
 
 #[tokio::test]
-async fn the_listings_say_where_their_buyers_register() {
+async fn the_listings_have_their_registration_urls() {
     let visit = TestSandbox::begin().await;
     let listings = visit.get("/sandbox/listings").await["listings"].clone();
     let listings = listings.as_array().unwrap();
@@ -188,7 +188,7 @@ async fn the_listings_say_where_their_buyers_register() {
 }
 
 #[tokio::test]
-async fn faults_are_planned_listed_seen_on_the_wire_and_cleared() {
+async fn faults_can_be_planned_listed_and_cleared() {
     let visit = TestSandbox::begin().await;
     let fault = json!({ "service": "metering", "operation": "ResolveCustomer", "kind": "access_denied" });
     let plan = visit.post("/sandbox/faults", fault).await;
@@ -210,7 +210,7 @@ async fn faults_are_planned_listed_seen_on_the_wire_and_cleared() {
 }
 
 #[tokio::test]
-async fn each_stage_has_its_own_door_and_table_and_shares_the_control_api() {
+async fn each_stage_has_its_own_port_and_table_and_shares_the_control_api() {
     let stages = vec![Stage::Staging, Stage::Production];
     let visit = TestSandbox::with(Options { stages, ..Options::default() }).await;
     let second = visit.sandbox.stage_url(Stage::Production).unwrap();
@@ -247,7 +247,7 @@ async fn a_file_keeps_the_tables() {
 
 /// Otherwise the faults of one test use up the retries of another.
 #[tokio::test]
-async fn sandboxes_of_one_process_have_their_retries_for_themselves() {
+async fn sandboxes_of_one_process_do_not_share_retry_quotas() {
     let (one, other) = (TestSandbox::begin().await, TestSandbox::begin().await);
     assert_ne!(one.sandbox.sdk_config().region(), other.sandbox.sdk_config().region());
 }

@@ -6,7 +6,7 @@ use super::*;
 const STAGING: &str = "/sandbox/deployed/staging";
 
 #[tokio::test]
-async fn a_stack_is_broken_and_wired_anew() {
+async fn a_stack_can_be_broken_and_reset() {
     let visit = TestSandbox::begin().await;
     let whole = visit.get(STAGING).await;
     assert_eq!(whole["rule"]["state"], "ENABLED");
@@ -32,7 +32,7 @@ async fn a_stack_is_broken_and_wired_anew() {
 }
 
 #[tokio::test]
-async fn news_comes_only_as_far_as_the_stack_is_wired() {
+async fn events_are_delivered_only_by_a_working_wiring() {
     let visit = TestSandbox::begin().await;
     visit.post("/sandbox/deliver", json!({ "hold": true })).await;
     let pending = json!({ "aws-mp-subscription-notification-7demolegacy00000000000ab": "PENDING" });
@@ -55,7 +55,7 @@ async fn news_comes_only_as_far_as_the_stack_is_wired() {
 }
 
 #[tokio::test]
-async fn what_a_stack_does_not_have_is_refused_with_what_it_has() {
+async fn an_unknown_part_is_refused_with_the_known_ones() {
     let visit = TestSandbox::begin().await;
     let cases = [
         ("production", json!({}), "parameter_invalid", "only: staging"),

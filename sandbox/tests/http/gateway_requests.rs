@@ -58,7 +58,7 @@ async fn a_path_is_decoded_once() {
 }
 
 #[tokio::test]
-async fn a_body_that_lambda_would_not_take_never_reaches_a_function() {
+async fn a_body_larger_than_lambdas_limit_does_not_reach_a_function() {
     let visit = TestSandbox::begin().await;
     let megabyte = 1024 * 1024;
     // A body that is not text grows by a third, because it is sent as base64.
@@ -116,7 +116,7 @@ async fn a_form_that_does_not_encode_its_token_is_refused() {
 }
 
 #[tokio::test]
-async fn buyers_go_on_to_the_sample_application_which_is_of_another_site_than_the_registration_page() {
+async fn buyers_are_redirected_to_the_sample_application_on_another_site() {
     let visit = TestSandbox::begin().await;
     let application = visit.sandbox.app_url(Stage::Staging).unwrap();
     assert_eq!(application.host_str(), Some("localhost"));
@@ -137,7 +137,7 @@ async fn buyers_go_on_to_the_sample_application_which_is_of_another_site_than_th
 }
 
 #[tokio::test]
-async fn buyers_are_sent_to_the_application_that_was_named() {
+async fn buyers_are_redirected_to_the_configured_application() {
     let app_url = Some("http://localhost:3000".parse().unwrap());
     let visit = TestSandbox::with(Options { app_url, ..Options::default() }).await;
     let bought = visit.buy("demo-subscription").await;

@@ -20,7 +20,7 @@ impl TestSandbox {
 const BATCH_METER_USAGE: &str = "AWSMPMeteringService.BatchMeterUsage";
 
 #[tokio::test]
-async fn the_bill_shows_what_was_booked() {
+async fn the_bill_shows_the_booked_records() {
     let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     assert_eq!(visit.get("/sandbox/bill").await, json!({ "records": [], "totals": [] }));
@@ -73,7 +73,7 @@ async fn the_behavior_of_a_running_sandbox_can_be_changed() {
 }
 
 #[tokio::test]
-async fn a_dimension_is_known_when_it_is_published() {
+async fn a_dimension_is_accepted_once_it_is_published() {
     let visit = TestSandbox::begin().await;
     let bought = visit.buy("demo-subscription").await;
     let publish = async |published: bool| {
@@ -111,7 +111,7 @@ async fn the_entitlements_delay_of_a_running_sandbox_can_be_changed() {
 }
 
 #[tokio::test]
-async fn the_sandbox_itself_reads_past_the_faults_and_the_log() {
+async fn the_sandboxs_own_reads_bypass_faults_and_the_log() {
     let visit = TestSandbox::begin().await;
     visit.post("/sandbox/purchases", json!({ "product": "demo-subscription" })).await;
     read(visit.client.delete(visit.url("/sandbox/wire")).send().await.unwrap()).await;

@@ -3,7 +3,7 @@ use stallkeeper::listing::Stage;
 use super::*;
 
 #[tokio::test]
-async fn a_held_queue_gives_nothing_until_it_is_released() {
+async fn a_held_queue_delivers_nothing_until_it_is_released() {
     let visit = TestSandbox::begin().await;
     visit.post("/sandbox/deliver", json!({ "hold": true })).await;
     visit.buy("demo-subscription").await;
@@ -17,7 +17,7 @@ async fn a_held_queue_gives_nothing_until_it_is_released() {
 }
 
 #[tokio::test]
-async fn news_that_comes_often_and_in_any_order_changes_nothing() {
+async fn duplicated_and_reordered_events_change_nothing() {
     let visit = TestSandbox::begin().await;
     for seed in 0..3 {
         visit.post("/sandbox/deliver", json!({ "hold": true })).await;
@@ -34,7 +34,7 @@ async fn news_that_comes_often_and_in_any_order_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_message_that_nobody_can_read_becomes_a_dead_letter_and_stops_nothing() {
+async fn an_unreadable_message_becomes_a_dead_letter_and_blocks_nothing() {
     let visit = TestSandbox::begin().await;
     visit.post("/sandbox/deliver", json!({ "hold": true, "message": "poison" })).await;
     visit.buy("demo-subscription").await;
@@ -53,7 +53,7 @@ async fn a_message_that_nobody_can_read_becomes_a_dead_letter_and_stops_nothing(
 }
 
 #[tokio::test]
-async fn two_stages_hear_one_bus_and_a_topic_only_where_its_listing_is() {
+async fn both_stages_receive_bus_events_and_a_topic_reaches_only_the_stage_of_its_listing() {
     let stages = vec![Stage::Staging, Stage::Production];
     let visit = TestSandbox::with(Options { stages, ..Options::default() }).await;
     visit.post("/sandbox/deliver", json!({ "hold": true })).await;

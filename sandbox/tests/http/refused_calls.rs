@@ -41,7 +41,7 @@ async fn a_query_has_each_of_its_parameters_once_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_agreement_in_the_path_is_utf_8() {
+async fn an_agreement_in_the_path_must_be_utf_8() {
     let visit = TestSandbox::begin().await;
     for path in ["/sandbox/agreements/%ff", "/sandbox/agreements/%ff/token"] {
         let answer = visit.client.post(visit.url(path)).json(&json!({ "action": "end" })).send().await.unwrap();
@@ -64,7 +64,7 @@ async fn a_body_over_two_megabytes_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_path_without_that_method_says_which_it_has() {
+async fn an_unsupported_method_is_answered_with_the_allowed_ones() {
     let visit = TestSandbox::begin().await;
     let cases = [
         ("DELETE", "/sandbox/purchases", "GET,HEAD,POST"),
@@ -85,7 +85,7 @@ async fn a_path_without_that_method_says_which_it_has() {
 }
 
 #[tokio::test]
-async fn a_list_of_members_is_no_object() {
+async fn a_json_array_is_not_accepted_as_an_object() {
     let visit = TestSandbox::begin().await;
     let cases = [
         ("/sandbox/purchases", r#"["demo-subscription", null, {}, false, false]"#),

@@ -68,7 +68,7 @@ async fn a_purchase_is_changed_by_its_buttons() {
 }
 
 #[tokio::test]
-async fn whatever_stands_in_a_listing_or_a_form_is_shown_as_text() {
+async fn listing_and_form_values_are_escaped() {
     let mut listing = Listing::parse(include_str!("../../../listings/demo-contract.toml")).unwrap();
     listing.name = "<script>alert('name')</script>".to_owned();
     listing.dimensions[0].name = "\"><img src=x>".to_owned();

@@ -16,7 +16,7 @@ fn after(seconds: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn news_arrives_when_it_is_due_however_far_the_clock_is_moved() {
+async fn events_are_delivered_when_they_are_due_however_far_the_clock_is_moved() {
     let visit = TestSandbox::with(Options { delays: Delays::default(), ..Options::default() }).await;
     let bought = visit.buy("demo-subscription").await;
     visit.post("/sandbox/clock", json!({ "advance": "60s" })).await;
@@ -33,7 +33,7 @@ async fn news_arrives_when_it_is_due_however_far_the_clock_is_moved() {
 }
 
 #[tokio::test]
-async fn what_failed_comes_again_after_the_visibility_timeout() {
+async fn failed_messages_are_redelivered_after_the_visibility_timeout() {
     let visit = TestSandbox::begin().await;
     let fault = json!({ "service": "dynamodb", "operation": "TransactWriteItems", "kind": "access_denied" });
     visit.post("/sandbox/faults", fault).await;
@@ -46,7 +46,7 @@ async fn what_failed_comes_again_after_the_visibility_timeout() {
 }
 
 #[tokio::test]
-async fn a_schedule_runs_at_each_of_its_moments_and_in_order_with_the_news() {
+async fn a_schedule_runs_at_each_due_time_in_order_with_the_events() {
     let visit = TestSandbox::with(Options { delays: Delays::default(), ..Options::default() }).await;
     let seen: Arc<Mutex<Vec<(Timestamp, Timestamp)>>> = Arc::default();
     let (noted, clock) = (Arc::clone(&seen), visit.sandbox.clock().clone());
@@ -77,7 +77,7 @@ async fn the_clock_can_be_set_forward_and_back() {
 }
 
 #[tokio::test]
-async fn under_a_clock_that_ticks_news_arrives_by_itself() {
+async fn with_a_ticking_clock_events_are_delivered_without_a_call() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     let order = json!({ "product": "5demosubscription000000ab", "account": "111122223333" });
     sandbox.aws().marketplace().purchase(serde_json::from_value(order).unwrap()).unwrap();
@@ -93,7 +93,7 @@ async fn under_a_clock_that_ticks_news_arrives_by_itself() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_is_dropped_answers_no_more() {
+async fn a_dropped_sandbox_stops_answering() {
     let visit = TestSandbox::begin().await;
     visit.buy("demo-subscription").await;
     let (client, urls) = (visit.client.clone(), [visit.url("/"), visit.sandbox.aws_url().to_owned()]);

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schedules_are_the_templates() {
+    fn the_schedules_match_the_template() {
         for (schedule, cron, name) in
             [(REPORTER, "cron(0/5 * * * ? *)", "Metering"), (RECONCILIATION, "cron(0 * * * ? *)", "Reconcile")]
         {

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_was_stopped_resumes_with_the_seeds_that_are_left() {
+    fn a_stopped_search_resumes_with_the_remaining_seeds() {
         let file = std::env::temp_dir().join(format!("search-{}.json", std::process::id()));
         let mut search = Search::begin(1, 4, Some(&file)).unwrap();
         assert_eq!((search.take(), search.take(), search.take()), (Some(1), Some(2), Some(3)));

@@ -6,7 +6,7 @@ use simulation::tally::Tally;
 use simulation::{Telling, play};
 
 #[test]
-fn the_same_seed_is_the_same_world_and_its_bill_is_right() {
+fn the_same_seed_gives_the_same_run_and_a_correct_bill() {
     let told = play(1, Telling::None);
     assert_eq!(told.differences, []);
     let again = play(1, Telling::Differences);
@@ -16,7 +16,7 @@ fn the_same_seed_is_the_same_world_and_its_bill_is_right() {
 }
 
 #[test]
-fn a_world_is_as_rough_as_it_must_be() {
+fn a_run_meets_the_required_coverage_and_an_empty_tally_does_not() {
     let tally = play(3, Telling::None).tally;
     let count = |name: &str| tally.counts.get(name).copied().unwrap_or_default();
     assert_eq!(tally.too_little(), Vec::<String>::new());
@@ -26,7 +26,7 @@ fn a_world_is_as_rough_as_it_must_be() {
 }
 
 #[test]
-fn every_kind_of_fault_is_made_at_some_operation() {
+fn every_kind_of_fault_applies_to_some_operation() {
     let names: Vec<String> = Pair::all().iter().map(Pair::name).collect();
     for kind in ["before", "after", "throttle", "error500", "timeout", "access_denied", "disabled_api", "unprocessed"] {
         assert!(names.contains(&format!("BatchMeterUsage {kind}")), "{kind}");

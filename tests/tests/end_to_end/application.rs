@@ -51,7 +51,7 @@ async fn licenses_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_license_that_only_time_has_ended_is_listed_as_ended() {
+async fn a_license_that_ended_by_time_is_listed_as_ended() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     world.end(&purchase.agreement).await;
@@ -63,7 +63,7 @@ async fn a_license_that_only_time_has_ended_is_listed_as_ended() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_nothing_was_heard_of_is_not_managed() {
+async fn an_unknown_tenant_is_not_managed() {
     let world = World::new().await;
     let (status, tenant) = world.api(Method::GET, "/v1/tenants/nobody", None).await;
     assert_eq!((status, &tenant["managed"]), (200, &json!(false)));
@@ -102,7 +102,7 @@ async fn a_decision_is_one_query_and_no_call_to_aws_marketplace() {
 }
 
 #[tokio::test]
-async fn what_decides_is_read_consistently() {
+async fn decisions_read_consistently() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -140,7 +140,7 @@ async fn every_event_has_the_next_number_of_its_license() {
 }
 
 #[tokio::test]
-async fn an_end_that_aws_does_not_confirm_ends_nothing() {
+async fn an_end_event_that_aws_does_not_confirm_ends_nothing() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let ended = json!({
@@ -166,7 +166,7 @@ async fn an_end_that_aws_does_not_confirm_ends_nothing() {
 }
 
 #[tokio::test]
-async fn entitlements_that_are_not_there_yet_are_asked_for_again() {
+async fn missing_entitlements_are_queried_again() {
     let world = World::with(|options| options.delays = Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.link(&purchase.license, "acme").await;
@@ -179,7 +179,7 @@ async fn entitlements_that_are_not_there_yet_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_registration_before_the_news_does_not_make_an_early_empty_answer_true() {
+async fn an_early_empty_answer_is_not_trusted_after_a_registration_before_the_events() {
     let world = World::with(|options| options.delays = Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -191,7 +191,7 @@ async fn a_registration_before_the_news_does_not_make_an_early_empty_answer_true
 }
 
 #[tokio::test]
-async fn what_is_no_object_or_no_tenant_links_nothing() {
+async fn an_invalid_body_or_tenant_links_nothing() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let path = format!("/v1/licenses/{}/tenant", purchase.license);
@@ -202,7 +202,7 @@ async fn what_is_no_object_or_no_tenant_links_nothing() {
 }
 
 #[tokio::test]
-async fn a_slow_aws_brings_back_only_the_messages_that_need_it() {
+async fn with_a_slow_aws_only_messages_that_need_it_are_retried() {
     let world = World::new().await;
     world.deliver(json!({ "hold": true })).await;
     let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -218,7 +218,7 @@ async fn a_slow_aws_brings_back_only_the_messages_that_need_it() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_is_believed_in_the_end() {
+async fn a_repeated_empty_answer_is_trusted_in_the_end() {
     let world =
         World::with(|options| options.delays = Delays { provision: SignedDuration::from_hours(9), ..Delays::none() })
             .await;

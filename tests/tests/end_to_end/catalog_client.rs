@@ -44,7 +44,7 @@ async fn a_product_and_its_offers_are_read() {
 }
 
 #[tokio::test]
-async fn a_request_to_become_public_counts_until_it_is_refused() {
+async fn a_visibility_request_is_pending_until_it_is_rejected() {
     let world = World::new().await;
     let catalog = catalog(&world);
     assert_eq!(public_requested(&catalog, &product()).await, None);
@@ -77,7 +77,7 @@ async fn a_request_to_become_public_counts_until_it_is_refused() {
 }
 
 #[tokio::test]
-async fn what_the_catalog_refuses_is_told_apart() {
+async fn catalog_errors_are_distinguished() {
     let world = World::new().await;
     let fault = json!({ "service": "catalog", "operation": "DescribeEntity", "kind": "access_denied", "times": 9 });
     world.fault(fault).await;

@@ -113,7 +113,7 @@ fn named(texts: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_document_is_what_the_command_prints() {
+fn the_openapi_file_matches_the_commands_output() {
     let written = std::fs::read_to_string(root().join("docs/openapi.yaml")).unwrap();
     let command = "cargo run -p tests --bin openapi > docs/openapi.yaml";
     assert!(written == tests::contract(), "docs/openapi.yaml is not what the code says: run `{command}`");
@@ -141,7 +141,7 @@ async fn call(world: &World, method: &str, path: &str, more: &Operation) -> (u16
 }
 
 #[tokio::test]
-async fn every_operation_of_the_document_is_answered_as_it_says() {
+async fn every_documented_operation_answers_as_documented() {
     let (world, document) = (World::new().await, document());
     for operation in operations(&document) {
         let (method, path) = (&operation.method, operation.example_target());
@@ -159,7 +159,7 @@ async fn every_operation_of_the_document_is_answered_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_path_has_the_methods_that_are_documented_and_no_others() {
+async fn every_path_has_exactly_its_documented_methods() {
     let (world, document) = (World::new().await, document());
     let operations = operations(&document);
     for path in document["paths"].as_object().unwrap().keys() {
@@ -182,7 +182,7 @@ async fn a_path_has_the_methods_that_are_documented_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_operation_has_the_query_parameters_that_are_documented_and_no_others() {
+async fn every_operation_has_exactly_its_documented_query_parameters() {
     let (world, document) = (World::new().await, document());
     for operation in operations(&document) {
         let in_query = operation.parameters.iter().filter(|parameter| parameter["in"] == "query");
@@ -230,7 +230,7 @@ fn found(pattern: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_route_of_the_handlers_is_in_the_document() {
+fn every_route_of_the_handlers_is_documented() {
     let document = document();
     let mut routes = BTreeSet::new();
     for (file, text) in
@@ -256,7 +256,7 @@ fn deployment() -> Deployment {
 }
 
 #[tokio::test]
-async fn every_sample_event_that_is_routed_is_of_a_documented_operation() {
+async fn every_sample_request_is_a_documented_operation() {
     let (world, document) = (World::new().await, document());
     let (config, table) = (world.sandbox.sdk_config(), world.sandbox.table(Stage::Staging).unwrap());
     let clock = world.sandbox.clock();
@@ -317,7 +317,7 @@ async fn every_sample_event_that_is_routed_is_of_a_documented_operation() {
 }
 
 #[test]
-fn a_code_of_a_problem_is_in_the_document_where_a_source_has_it_and_nowhere_else() {
+fn the_documented_problem_codes_are_those_of_the_sources() {
     let document = document();
     let mut in_sources = BTreeSet::new();
     for (file, text) in sources(&[
@@ -354,7 +354,7 @@ fn a_code_of_a_problem_is_in_the_document_where_a_source_has_it_and_nowhere_else
 }
 
 #[test]
-fn a_code_of_an_events_result_is_in_the_document_where_a_source_has_it_and_nowhere_else() {
+fn the_documented_result_codes_are_those_of_the_sources() {
     let mut in_sources: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (_, text) in sources(&["functions/usage/src"]) {
         let refused = [r#"\bunreadable\(\s*"([a-z_]+)""#, r#"Unreadable \{\s*code: "([a-z_]+)""#];

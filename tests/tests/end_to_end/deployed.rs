@@ -149,7 +149,7 @@ fn resources() -> serde_json::Map<String, Value> {
 }
 
 #[tokio::test]
-async fn what_is_deployed_here_is_what_the_template_deploys() {
+async fn the_sandboxs_deployment_matches_the_template() {
     let world = World::new().await;
     let seen = Auditor::of(&world).look().await;
     let template = resources();
@@ -185,7 +185,7 @@ async fn what_is_deployed_here_is_what_the_template_deploys() {
 type Broken = Result<(&'static str, Value), String>;
 
 #[tokio::test]
-async fn each_switch_breaks_one_thing() {
+async fn each_switch_breaks_one_part() {
     let world = World::new().await;
     let auditor = Auditor::of(&world);
     let whole = auditor.look().await;
@@ -259,7 +259,7 @@ fn always(service: Service, kind: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn each_service_can_refuse_or_never_answer() {
+async fn each_service_can_refuse_or_time_out() {
     let world = World::new().await;
     let mut auditor = Auditor::of(&world);
     let whole = auditor.look().await;
@@ -281,7 +281,7 @@ async fn each_service_can_refuse_or_never_answer() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found_and_what_is_not_served_is_refused() {
+async fn unknown_parts_are_not_found_and_unserved_requests_are_refused() {
     let world = World::new().await;
     let auditor = Auditor::of(&world);
     let (names, config) = (&auditor.names, &auditor.config);

@@ -10,7 +10,7 @@ fn resources() -> Vec<(String, Value)> {
 }
 
 #[test]
-fn every_route_of_the_api_wants_a_signature() {
+fn every_route_of_the_api_requires_a_signature() {
     let (mut signed, mut open) = (0, 0);
     for (name, function) in resources() {
         for (event, route) in function["Properties"]["Events"].as_object().into_iter().flatten() {
@@ -29,7 +29,7 @@ fn every_route_of_the_api_wants_a_signature() {
 }
 
 #[test]
-fn a_queue_takes_messages_of_named_senders_alone() {
+fn queues_accept_messages_only_from_named_senders() {
     let mut seen = 0;
     for (name, policy) in resources().into_iter().filter(|(_, of)| of["Type"] == "AWS::SQS::QueuePolicy") {
         for statement in policy["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap() {

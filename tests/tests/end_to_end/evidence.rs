@@ -93,7 +93,7 @@ async fn live(world: &World, tenant: &str, mut leaves: impl AsyncFnMut(&[Evidenc
 }
 
 #[tokio::test]
-async fn each_step_of_a_purchase_leaves_its_evidence_and_a_second_one_that_day_writes_nothing() {
+async fn each_step_of_a_purchase_writes_evidence_once_a_day() {
     let world = World::new().await;
     let mut expected = BTreeSet::new();
     let mut step = 0;
@@ -116,7 +116,7 @@ async fn each_step_of_a_purchase_leaves_its_evidence_and_a_second_one_that_day_w
 }
 
 #[tokio::test]
-async fn a_new_account_and_a_return_to_it_are_no_existing_account() {
+async fn a_new_account_and_a_return_to_it_are_no_evidence_of_an_existing_account() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -128,7 +128,7 @@ async fn a_new_account_and_a_return_to_it_are_no_existing_account() {
 }
 
 #[tokio::test]
-async fn a_renewal_and_a_legacy_purchase_leave_theirs() {
+async fn a_renewal_and_a_legacy_purchase_write_evidence() {
     let world = World::new().await;
     let changed = EvidenceKind::AgreementChanged;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -145,7 +145,7 @@ async fn a_renewal_and_a_legacy_purchase_leave_theirs() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_contract_that_meters_nothing_leaves_evidence_as_well() {
+async fn the_end_of_a_contract_without_metering_writes_evidence() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.sandbox.settle().await;
@@ -157,7 +157,7 @@ async fn the_end_of_a_contract_that_meters_nothing_leaves_evidence_as_well() {
 }
 
 #[tokio::test]
-async fn what_only_the_reconciliation_saw_was_no_news() {
+async fn findings_of_the_reconciliation_are_no_evidence_of_events() {
     let world = World::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -171,7 +171,7 @@ async fn what_only_the_reconciliation_saw_was_no_news() {
 }
 
 #[tokio::test]
-async fn an_ending_whose_usage_aws_refuses_is_no_evidence() {
+async fn an_end_whose_usage_aws_refuses_writes_no_evidence() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let used = json!({
@@ -190,7 +190,7 @@ async fn an_ending_whose_usage_aws_refuses_is_no_evidence() {
 }
 
 #[tokio::test]
-async fn a_probe_leaves_none() {
+async fn a_probe_writes_no_evidence() {
     let world = World::new().await;
     let wanted = json!({ "product": CONTRACT, "door": "sign_in" });
     let (status, probe) = world.api(Method::POST, "/v1/probes", Some(wanted)).await;
@@ -207,7 +207,7 @@ async fn a_probe_leaves_none() {
 }
 
 #[tokio::test]
-async fn a_refusal_by_aws_is_noted_and_so_is_its_mend() {
+async fn a_refusal_by_aws_is_recorded_and_so_is_its_recovery() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let resolve = ("registration", "aws-marketplace:ResolveCustomer");
@@ -231,7 +231,7 @@ async fn a_refusal_by_aws_is_noted_and_so_is_its_mend() {
 }
 
 #[tokio::test]
-async fn what_the_clock_starts_says_when_it_ran() {
+async fn scheduled_functions_record_their_runs() {
     let world = World::new().await;
     world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.advance(SignedDuration::from_hours(3)).await;
@@ -246,7 +246,7 @@ async fn what_the_clock_starts_says_when_it_ran() {
 }
 
 #[tokio::test]
-async fn evidence_that_cannot_be_written_changes_nothing_else() {
+async fn a_failed_evidence_write_has_no_other_effect() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.sandbox.settle().await;

@@ -41,7 +41,7 @@ async fn problems(world: &World, kind: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn what_was_accepted_is_a_duplicate_after_a_day_and_after_its_month_too() {
+async fn accepted_usage_stays_a_duplicate_after_a_day_and_after_its_month() {
     let world = World::at("2026-11-30T09:20:00Z").await;
     let license = subscriber(&world).await.license;
     let (early, time) = (world.now(), at("11-30T20:10:00"));
@@ -66,7 +66,7 @@ async fn what_was_accepted_is_a_duplicate_after_a_day_and_after_its_month_too() 
 }
 
 #[tokio::test]
-async fn nothing_is_refused_while_an_earlier_attempt_may_be_on_its_way() {
+async fn usage_is_not_refused_while_an_earlier_attempt_may_be_in_progress() {
     let world = World::new().await;
     let license = subscriber(&world).await;
     let time = world.now();
@@ -89,7 +89,7 @@ async fn nothing_is_refused_while_an_earlier_attempt_may_be_on_its_way() {
 }
 
 #[tokio::test]
-async fn u_what_aws_takes_from_the_last_minute_of_a_month_on_is_billed_by_the_deployed_schedule() {
+async fn usage_from_the_last_minute_of_a_month_is_billed_by_the_deployed_schedule() {
     for kind in ["throttle", "access_denied", "error500"] {
         let world = World::at("2026-11-30T22:20:00Z").await;
         let license = subscriber(&world).await.license;
@@ -107,7 +107,7 @@ async fn u_what_aws_takes_from_the_last_minute_of_a_month_on_is_billed_by_the_de
 }
 
 #[tokio::test]
-async fn what_aws_takes_from_the_last_minute_of_a_final_hour_or_a_day_on_is_billed() {
+async fn usage_from_the_last_minute_of_a_final_hour_or_day_is_billed() {
     let world = World::new().await;
     let purchase = subscriber(&world).await;
     assert_eq!(world.report(json!([usage(&purchase.license, 9, "k", world.now())])).await, ["accepted"]);
@@ -131,7 +131,7 @@ async fn what_aws_takes_from_the_last_minute_of_a_final_hour_or_a_day_on_is_bill
 }
 
 #[tokio::test]
-async fn one_key_and_revision_with_two_contents_counts_as_first_accepted_and_is_listed_with_both() {
+async fn conflicting_contents_of_one_key_and_revision_count_as_first_accepted_and_are_both_listed() {
     let world = World::new().await;
     let license = subscriber(&world).await.license;
     let time = world.now();
@@ -155,7 +155,7 @@ async fn one_key_and_revision_with_two_contents_counts_as_first_accepted_and_is_
 }
 
 #[tokio::test]
-async fn a_duplicate_after_a_lost_answer_is_listed_apart_and_a_problem_once_another_books_the_product() {
+async fn a_duplicate_after_a_lost_answer_is_a_problem_only_if_another_system_books_the_product() {
     let world = World::new().await;
     world.control(Method::POST, "/sandbox/behavior", json!({ "identical_repeat": "duplicate_record" })).await;
     let purchase = subscriber(&world).await;
@@ -180,7 +180,7 @@ async fn a_duplicate_after_a_lost_answer_is_listed_apart_and_a_problem_once_anot
 }
 
 #[tokio::test]
-async fn a_renewal_whose_new_license_is_announced_in_the_documented_form_is_billed() {
+async fn a_renewal_with_an_arn_in_the_documented_form_is_billed() {
     let world = World::with(|options| options.behavior.license_arn = LicenseArnForm::Documented).await;
     let purchase = subscriber(&world).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -197,7 +197,7 @@ async fn a_renewal_whose_new_license_is_announced_in_the_documented_form_is_bill
 }
 
 #[tokio::test]
-async fn what_exceeds_the_largest_quantity_in_a_final_hour_is_named_and_not_sent_beyond_the_end() {
+async fn usage_beyond_the_largest_quantity_in_a_final_hour_is_reported_and_not_sent_after_the_end() {
     let world = World::new().await;
     let purchase = subscriber(&world).await;
     world.advance(minutes(60)).await;
@@ -214,7 +214,7 @@ async fn what_exceeds_the_largest_quantity_in_a_final_hour_is_named_and_not_sent
 }
 
 #[tokio::test]
-async fn who_subscribes_again_in_the_last_hour_of_a_month_is_told_why_it_takes_no_more() {
+async fn usage_after_resubscribing_in_the_last_hour_of_a_month_is_refused_with_a_reason() {
     let world = World::at("2026-11-30T21:20:00Z").await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.sandbox.set(at("11-30T23:10:00")).await;

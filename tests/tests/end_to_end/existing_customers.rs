@@ -60,7 +60,7 @@ pub(crate) async fn booked(world: &World, legacy: &str) -> (Decimal, BTreeMap<St
 }
 
 #[tokio::test]
-async fn customers_are_taken_over_with_their_tenants() {
+async fn customers_are_imported_with_their_tenants() {
     let world = World::new().await;
     let legacy = old_customer(&world, "demo-legacy", json!({})).await;
     let contract = old_customer(&world, "demo-contract", json!({ "seats": 5 })).await;
@@ -116,7 +116,7 @@ async fn customers_are_taken_over_with_their_tenants() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_wrong_is_refused_for_itself() {
+async fn an_invalid_row_is_refused_alone() {
     let world = World::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -175,7 +175,7 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
 }
 
 #[tokio::test]
-async fn rows_that_the_table_does_not_confirm_are_answered_beside_those_that_are_imported() {
+async fn unconfirmed_rows_are_answered_beside_imported_ones() {
     let world = World::new().await;
     let csv = "product,tenant,customer_identifier\n7demolegacy00000000000ab,a,XA\n7demolegacy00000000000ab,b,XB\n\
                7demolegacy00000000000ab,c,XC\n";
@@ -329,7 +329,7 @@ async fn a_buyer_moves_to_a_license_key_at_an_hour_and_nothing_is_billed_twice()
 }
 
 #[tokio::test]
-async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() {
+async fn a_moved_buyer_is_found_by_both_keys_and_gets_events_by_the_new_one() {
     let world = World::new().await;
     let (purchase, arn, new) = mover(&world).await;
     world.advance(minutes(60)).await;
@@ -356,7 +356,7 @@ async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() 
 }
 
 #[tokio::test]
-async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused() {
+async fn a_move_to_another_buyers_license_or_at_the_end_of_a_month_is_refused() {
     let world = World::at("2026-11-30T22:20:00Z").await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -396,7 +396,7 @@ async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused()
 }
 
 #[tokio::test]
-async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
+async fn both_keys_in_one_report_are_one_event_before_the_move_completes() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     let (old, before) = (purchase.license.clone(), world.now());
@@ -415,7 +415,7 @@ async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_has_moved_is_reconciled_by_the_license() {
+async fn a_moved_buyer_is_reconciled_by_the_license() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     world.advance(minutes(60)).await;
@@ -436,7 +436,7 @@ async fn a_buyer_who_has_moved_is_reconciled_by_the_license() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_has_not_moved_gets_no_second_license() {
+async fn an_unmoved_buyer_gets_no_second_license() {
     let world = World::new().await;
     let legacy = world.buy("demo-legacy", json!({})).await;
     world.register(&legacy.token, "buyer@example.com").await;
@@ -455,7 +455,7 @@ async fn a_buyer_who_has_not_moved_gets_no_second_license() {
 }
 
 #[tokio::test]
-async fn who_is_taken_over_and_moved_at_once_is_not_billed_for_what_the_old_backend_bills() {
+async fn an_import_with_an_immediate_move_does_not_bill_usage_of_the_old_backend() {
     let world = World::new().await;
     let purchase = old_customer(&world, "demo-legacy", json!({})).await;
     let arn = arn_of(&world, &purchase).await;
@@ -492,7 +492,7 @@ async fn who_is_taken_over_and_moved_at_once_is_not_billed_for_what_the_old_back
 }
 
 #[tokio::test]
-async fn a_license_that_aws_has_revoked_is_nobodys_target() {
+async fn moving_to_a_revoked_license_is_refused() {
     let world = World::new().await;
     let (purchase, arn, new) = mover(&world).await;
     world.send_news(&tests::license_event("Updated", &purchase, &arn, "in force", world.now())).await;
@@ -505,7 +505,7 @@ async fn a_license_that_aws_has_revoked_is_nobodys_target() {
 }
 
 #[tokio::test]
-async fn who_waits_for_word_from_aws_is_in_force_on_the_sellers_word() {
+async fn a_pending_license_is_activated_by_the_sellers_import() {
     let world = World::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-legacy", json!({})).await;
@@ -523,7 +523,7 @@ async fn who_waits_for_word_from_aws_is_in_force_on_the_sellers_word() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_leaves_before_the_hour_does_not_move_and_a_reporter_that_was_down_moves_later() {
+async fn a_buyer_who_cancels_before_the_move_is_not_moved_and_a_stopped_reporter_moves_later() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     world.end(&purchase.agreement).await;

@@ -28,7 +28,7 @@ async fn audit(world: &World) -> Vec<AuditEntry> {
 }
 
 #[tokio::test]
-async fn a_code_tells_the_application_whom_it_signs_up() {
+async fn a_code_gives_the_application_the_buyers_details() {
     let world = World::new().await;
     let (purchase, code) = registered(&world).await;
     let (status, handoff) = world.redeem("first", &code).await;
@@ -50,7 +50,7 @@ async fn a_code_tells_the_application_whom_it_signs_up() {
 }
 
 #[tokio::test]
-async fn what_the_listing_asks_of_a_buyer_comes_with_the_contact() {
+async fn the_listings_extra_fields_are_part_of_the_contact() {
     let world = World::new().await;
     let purchase = bought(&world).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
@@ -79,7 +79,7 @@ async fn what_the_listing_asks_of_a_buyer_comes_with_the_contact() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_given_again_to_the_same_caller_until_the_license_is_linked() {
+async fn a_lost_answer_is_repeated_to_the_same_caller_until_the_license_is_linked() {
     let world = World::new().await;
     let (purchase, code) = registered(&world).await;
     let (_, first) = world.redeem("one", &code).await;
@@ -91,7 +91,7 @@ async fn a_lost_answer_is_given_again_to_the_same_caller_until_the_license_is_li
 }
 
 #[tokio::test]
-async fn of_two_that_redeem_a_code_at_once_one_gets_it() {
+async fn a_code_is_redeemed_by_only_one_of_two_concurrent_callers() {
     let world = World::new().await;
     let (_, code) = registered(&world).await;
     let (one, other) = tokio::join!(world.redeem("one", &code), world.redeem("other", &code));
@@ -118,7 +118,7 @@ async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
 }
 
 #[tokio::test]
-async fn a_redemption_is_refused_with_what_is_wrong() {
+async fn an_invalid_redemption_is_refused_with_the_reason() {
     let world = World::new().await;
     for code in ["", "no code", &"x".repeat(43)] {
         assert!(is_gone(&world.redeem("key", code).await), "{code:?}");
@@ -134,7 +134,7 @@ async fn a_redemption_is_refused_with_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_first() {
+async fn a_second_registration_of_a_linked_license_reveals_nothing_of_the_first() {
     let world = World::new().await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
@@ -153,7 +153,7 @@ async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_firs
 }
 
 #[tokio::test]
-async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
+async fn moving_and_unlinking_a_license_is_written_to_the_audit_log() {
     let world = World::new().await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
@@ -204,7 +204,7 @@ async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
 }
 
 #[tokio::test]
-async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or_a_registration() {
+async fn an_unlinked_license_is_not_linked_again_by_a_renewal_or_a_registration() {
     let world = World::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
@@ -244,7 +244,7 @@ async fn unlinked_line(world: &World) -> (TestPurchase, Vec<String>) {
 }
 
 #[tokio::test]
-async fn one_tenant_gets_a_line_of_licenses_whichever_of_it_is_linked_first() {
+async fn a_line_of_renewals_belongs_to_one_tenant_whichever_license_is_linked_first() {
     for first in 0..3 {
         let world = World::new().await;
         let (purchase, line) = unlinked_line(&world).await;
@@ -269,7 +269,7 @@ async fn one_tenant_gets_a_line_of_licenses_whichever_of_it_is_linked_first() {
 }
 
 #[tokio::test]
-async fn of_two_tenants_that_want_one_line_at_the_same_time_one_gets_it() {
+async fn only_one_of_two_concurrent_tenants_gets_a_line_of_renewals() {
     let world = World::new().await;
     let (_, line) = unlinked_line(&world).await;
     for round in 0..30 {
@@ -301,7 +301,7 @@ async fn of_two_tenants_that_want_one_line_at_the_same_time_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_code_brings_what_was_left_in_its_own_visit_and_nobody_elses() {
+async fn a_code_returns_only_the_contact_of_its_own_session() {
     let world = World::new().await;
     let purchase = bought(&world).await;
     let leave = |email: &'static str| {
@@ -325,7 +325,7 @@ async fn a_code_brings_what_was_left_in_its_own_visit_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_a_person_is_shown_and_erased() {
+async fn personal_data_is_exported_and_erased() {
     let world = World::new().await;
     let (purchase, _) = registered(&world).await;
     let path = format!("/v1/licenses/{}/contact", purchase.license);
@@ -363,7 +363,7 @@ async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
 }
 
 #[tokio::test]
-async fn a_probe_is_redeemed_as_a_buyer_and_never_metered_told_or_listed() {
+async fn a_probe_is_redeemed_but_never_metered_published_or_listed() {
     let world = World::new().await;
     let buyer = world.buy("demo-subscription", json!({})).await;
     world.register(&buyer.token, "buyer@example.com").await;

@@ -75,7 +75,7 @@ fn renewal(next: &TestPurchase, previous: &str, time: Timestamp) -> Value {
 }
 
 #[tokio::test]
-async fn an_event_under_both_ids_is_billed_once_whatever_intake_remembers() {
+async fn an_event_under_both_ids_is_billed_once_without_the_intakes_memory() {
     let world = World::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -95,7 +95,7 @@ async fn an_event_under_both_ids_is_billed_once_whatever_intake_remembers() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_left_before_the_hour_and_whose_event_comes_after_it_is_never_activated() {
+async fn a_buyer_who_cancelled_before_the_move_is_not_activated_by_a_late_event() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     let old = purchase.license.clone();
@@ -121,7 +121,7 @@ async fn a_buyer_who_left_before_the_hour_and_whose_event_comes_after_it_is_neve
 }
 
 #[tokio::test]
-async fn a_move_waits_for_aws_and_refuses_no_usage_meanwhile() {
+async fn a_move_that_waits_for_aws_refuses_no_usage() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     let (old, before) = (purchase.license.clone(), world.now());
@@ -147,7 +147,7 @@ async fn a_move_waits_for_aws_and_refuses_no_usage_meanwhile() {
 }
 
 #[tokio::test]
-async fn an_ending_from_before_a_move_that_was_made_without_an_answer_ends_the_license_for_good() {
+async fn an_end_before_a_move_without_an_answer_ends_the_license_permanently() {
     for reconciled in [false, true] {
         let world = World::new().await;
         let (purchase, _, new) = mover(&world).await;
@@ -174,7 +174,7 @@ async fn an_ending_from_before_a_move_that_was_made_without_an_answer_ends_the_l
 }
 
 #[tokio::test]
-async fn who_leaves_by_the_customer_key_after_the_move_leaves_by_the_license_too() {
+async fn cancelling_by_the_customer_key_after_the_move_ends_the_license() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     world.sandbox.set(at("10T10:20")).await;
@@ -184,7 +184,7 @@ async fn who_leaves_by_the_customer_key_after_the_move_leaves_by_the_license_too
 }
 
 #[tokio::test]
-async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key() {
+async fn a_moved_buyer_who_cancels_and_resubscribes_uses_the_customer_key() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     let old = purchase.license.clone();
@@ -206,7 +206,7 @@ async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key()
 }
 
 #[tokio::test]
-async fn who_leaves_after_the_hour_and_subscribes_again_before_the_move_is_made_returns() {
+async fn cancelling_and_resubscribing_before_the_move_completes_restores_access() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     let old = purchase.license.clone();
@@ -234,7 +234,7 @@ async fn who_leaves_after_the_hour_and_subscribes_again_before_the_move_is_made_
 }
 
 #[tokio::test]
-async fn what_was_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_later() {
+async fn usage_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_later() {
     let world = World::new().await;
     let (purchase, _, new) = mover(&world).await;
     let (old, time) = (purchase.license.clone(), world.now());
@@ -249,7 +249,7 @@ async fn what_was_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_la
 }
 
 #[tokio::test]
-async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
+async fn a_renewal_of_a_moved_buyers_license_gets_its_events() {
     for seed in 0..2 {
         let world = World::new().await;
         let (purchase, arn, new) = mover(&world).await;
@@ -280,7 +280,7 @@ async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
 }
 
 #[tokio::test]
-async fn who_left_and_subscribed_again_before_the_hour_and_is_heard_of_after_it_returns() {
+async fn resubscribing_before_the_move_restores_access_when_the_event_comes_late() {
     for seed in 0..3 {
         let world = World::new().await;
         let (purchase, _, new) = mover(&world).await;
@@ -299,7 +299,7 @@ async fn who_left_and_subscribed_again_before_the_hour_and_is_heard_of_after_it_
 }
 
 #[tokio::test]
-async fn who_left_and_subscribed_again_before_the_hour_keeps_the_customer_key() {
+async fn resubscribing_before_the_move_keeps_the_customer_key() {
     for seed in 0..3 {
         let world = World::new().await;
         let (purchase, _, new) = mover(&world).await;

@@ -42,7 +42,7 @@ async fn survives_registration(world: &World, purchase: &TestPurchase) {
 }
 
 #[tokio::test]
-async fn h_news_before_the_registration() {
+async fn events_before_the_registration_activate_the_license() {
     let world = World::new().await;
     let license_keyed = world.buy("demo-subscription", json!({})).await;
     survives_registration(&world, &license_keyed).await;
@@ -51,7 +51,7 @@ async fn h_news_before_the_registration() {
 }
 
 #[tokio::test]
-async fn i_unsubscribe_pending_leaves_access() {
+async fn unsubscribe_pending_keeps_access() {
     let world = World::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -69,7 +69,7 @@ async fn i_unsubscribe_pending_leaves_access() {
 }
 
 #[tokio::test]
-async fn j_a_late_success_does_not_reopen() {
+async fn a_late_unsubscribe_success_does_not_reopen_the_license() {
     let world = World::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     let subscribed_at = world.now();
@@ -88,7 +88,7 @@ async fn j_a_late_success_does_not_reopen() {
 }
 
 #[tokio::test]
-async fn l_the_valid_entitlement_counts() {
+async fn only_valid_entitlements_count() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "projects": 3, "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -111,7 +111,7 @@ async fn l_the_valid_entitlement_counts() {
 }
 
 #[tokio::test]
-async fn m_a_body_that_nobody_can_read() {
+async fn an_unreadable_message_becomes_a_dead_letter() {
     let world = World::new().await;
     let form = "application/x-www-form-urlencoded";
     let register: [(&str, Vec<u8>, &str, u16); 5] = [
@@ -148,7 +148,7 @@ async fn m_a_body_that_nobody_can_read() {
 }
 
 #[tokio::test]
-async fn n_one_poison_message_among_ten() {
+async fn one_poison_message_does_not_affect_its_batch() {
     let world = World::new().await;
     world.deliver(json!({ "hold": true })).await;
     world.deliver(json!({ "message": "neither JSON nor anything" })).await;
@@ -169,7 +169,7 @@ async fn n_one_poison_message_among_ten() {
 }
 
 #[tokio::test]
-async fn o_throttled_entitlements_keep_the_last_answer() {
+async fn throttled_entitlements_keep_the_last_answer() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -191,7 +191,7 @@ async fn o_throttled_entitlements_keep_the_last_answer() {
 }
 
 #[tokio::test]
-async fn p_one_license_of_an_account_is_revoked_and_the_other_lives() {
+async fn revoking_one_license_of_an_account_keeps_the_other() {
     let world = World::new().await;
     let one = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other =
@@ -208,7 +208,7 @@ async fn p_one_license_of_an_account_is_revoked_and_the_other_lives() {
 }
 
 #[tokio::test]
-async fn q_two_agreements_of_one_account_stay_apart() {
+async fn two_agreements_of_one_account_stay_separate() {
     let world = World::new().await;
     let one = world.buy("demo-subscription", json!({})).await;
     let other = world.buy_as(json!({ "product": "demo-subscription", "account": one.account })).await;
@@ -231,7 +231,7 @@ async fn q_two_agreements_of_one_account_stay_apart() {
 }
 
 #[tokio::test]
-async fn af_every_order_and_every_duplicate_ends_in_the_same_state() {
+async fn every_order_of_events_with_duplicates_ends_in_the_same_state() {
     for seed in 0..6 {
         let world = World::new().await;
         world.deliver(json!({ "hold": true })).await;
@@ -259,7 +259,7 @@ async fn af_every_order_and_every_duplicate_ends_in_the_same_state() {
 }
 
 #[tokio::test]
-async fn ag_a_token_twice_expired_or_of_another_product() {
+async fn a_token_can_be_posted_twice_but_not_expired_or_for_another_product() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let (first, second) = (world.post_token(&purchase.token).await, world.post_token(&purchase.token).await);
@@ -287,7 +287,7 @@ async fn ag_a_token_twice_expired_or_of_another_product() {
 }
 
 #[tokio::test]
-async fn ah_a_license_of_one_tenant_is_not_given_to_another() {
+async fn a_linked_license_is_not_given_to_another_tenant() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
@@ -316,7 +316,7 @@ fn broad_listing(dimensions: usize) -> Listing {
 }
 
 #[tokio::test]
-async fn ai_entitlements_over_three_pages_and_behind_an_empty_one() {
+async fn entitlements_are_read_from_all_pages_even_behind_an_empty_one() {
     let listing = DescribedListing { file: "broad".to_owned(), listing: broad_listing(60) };
     let world = World::with(|options| options.listings = Listings::These(vec![listing])).await;
     world.sandbox.aws().marketplace().set_empty_first_pages(1);
@@ -329,7 +329,7 @@ async fn ai_entitlements_over_three_pages_and_behind_an_empty_one() {
 }
 
 #[tokio::test]
-async fn aj_both_forms_of_the_arn_are_the_same_license() {
+async fn both_forms_of_the_arn_are_the_same_license() {
     for form in [LicenseArnForm::Documented, LicenseArnForm::Real] {
         let world = World::with(|options| options.behavior.license_arn = form).await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -347,7 +347,7 @@ async fn aj_both_forms_of_the_arn_are_the_same_license() {
 }
 
 #[tokio::test]
-async fn ak_only_the_stack_with_the_listing_acts_on_news() {
+async fn only_the_stack_of_the_listing_applies_events() {
     let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     let staging = world.buy("demo-subscription", json!({})).await;
     let production = world.buy("demo-production", json!({})).await;
@@ -369,7 +369,7 @@ async fn ak_only_the_stack_with_the_listing_acts_on_news() {
 }
 
 #[tokio::test]
-async fn ao_renewal_with_the_same_license_changes_nothing_for_the_tenant() {
+async fn a_renewal_with_the_same_license_keeps_the_tenant() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -392,7 +392,7 @@ async fn ao_renewal_with_the_same_license_changes_nothing_for_the_tenant() {
 }
 
 #[tokio::test]
-async fn ao_renewal_with_a_new_license_inherits_the_tenant() {
+async fn a_renewal_with_a_new_license_inherits_the_tenant() {
     for (seed, link_after) in [(0, false), (1, true), (2, false), (3, true), (4, false)] {
         let world = World::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -428,7 +428,7 @@ async fn ao_renewal_with_a_new_license_inherits_the_tenant() {
 }
 
 #[tokio::test]
-async fn ao_a_line_of_renewals_hands_the_tenant_down_to_its_end() {
+async fn a_line_of_renewals_passes_the_tenant_to_the_last_license() {
     let world = World::new().await;
     let first = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut agreement = first.agreement.clone();
@@ -453,7 +453,7 @@ async fn ao_a_line_of_renewals_hands_the_tenant_down_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_older_agreement_hides_nothing_of_the_newer() {
+async fn the_end_of_an_older_agreement_does_not_affect_the_newer() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(10)).await;
@@ -470,7 +470,7 @@ async fn the_end_of_an_older_agreement_hides_nothing_of_the_newer() {
 }
 
 #[tokio::test]
-async fn ap_a_second_person_with_the_token_of_a_linked_license() {
+async fn the_contact_is_kept_when_another_user_registers_a_linked_license() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "first@example.com").await;
@@ -489,7 +489,7 @@ async fn ap_a_second_person_with_the_token_of_a_linked_license() {
 }
 
 #[tokio::test]
-async fn a_product_in_the_middle_of_its_move_goes_by_its_listings_key() {
+async fn a_product_during_its_move_uses_the_key_of_its_listing() {
     let world = World::new().await;
     world.control(Method::POST, "/sandbox/behavior", json!({ "resolve_customer_keys": "both_keys" })).await;
     let license_keyed = world.buy("demo-contract", json!({ "seats": 5 })).await;

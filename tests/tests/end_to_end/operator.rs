@@ -44,7 +44,7 @@ async fn one_refused() -> (World, TestPurchase, TestPurchase) {
 }
 
 #[tokio::test]
-async fn a_refused_record_is_listed_and_sent_again_after_a_mend() {
+async fn a_refused_record_is_listed_and_can_be_requeued() {
     let (world, good, bad) = one_refused().await;
     let listed = problems(&world, "refused").await;
     let problem = listed.iter().find(|problem| problem["quantity"] == "7").unwrap();
@@ -133,7 +133,7 @@ async fn pending_records_and_pauses_are_listed_and_measured() {
 }
 
 #[tokio::test]
-async fn what_is_pending_of_a_license_that_is_over_or_of_a_month_that_closes_is_measured() {
+async fn pending_records_of_ending_licenses_and_closing_months_are_measured() {
     let world = World::at("2026-11-30T22:20:00Z").await;
     let (ended, other) =
         (world.buy("demo-subscription", json!({})).await, world.buy("demo-subscription", json!({})).await);
@@ -164,7 +164,7 @@ async fn what_is_pending_of_a_license_that_is_over_or_of_a_month_that_closes_is_
 }
 
 #[tokio::test]
-async fn bad_questions_are_told_what_is_wrong_with_them() {
+async fn invalid_requests_are_answered_with_the_problem() {
     let world = World::new().await;
     for path in [
         "/v1/usage/problems?kind=strange",
@@ -182,7 +182,7 @@ async fn bad_questions_are_told_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
-async fn a_stack_in_dry_run_makes_records_and_sends_none() {
+async fn a_stack_in_dry_run_creates_records_and_sends_none() {
     let world = World::with(|options| options.dry_run = true).await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     assert_eq!(world.report(json!([usage(&world, &purchase, 7, "k")])).await, ["accepted"]);

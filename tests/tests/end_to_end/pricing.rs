@@ -34,7 +34,7 @@ async fn with_consumption(world: &World) -> TestPurchase {
 }
 
 #[tokio::test]
-async fn of_an_overage_only_what_the_contract_does_not_include_is_billed() {
+async fn only_the_overage_beyond_the_contract_is_billed() {
     let world = World::new().await;
     let purchase = with_consumption(&world).await;
     let extra = |quantity: i64, key: &str| usage(&world, &purchase, "events_extra", quantity, key);
@@ -57,7 +57,7 @@ async fn of_an_overage_only_what_the_contract_does_not_include_is_billed() {
 }
 
 #[tokio::test]
-async fn an_amendment_changes_what_is_included_and_takes_nothing_back() {
+async fn an_amendment_changes_the_included_amount_and_keeps_billed_overage() {
     let world = World::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 150, "09")).await;
@@ -73,7 +73,7 @@ async fn an_amendment_changes_what_is_included_and_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_renewal_begins_a_period_of_its_own() {
+async fn a_renewal_starts_a_new_period() {
     let world = World::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 130, "09")).await;
@@ -90,7 +90,7 @@ async fn a_renewal_begins_a_period_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_last_hour_of_a_contract_bills_its_overage_though_aws_shows_no_entitlement_any_more() {
+async fn overage_of_the_last_hour_is_billed_although_entitlements_are_gone() {
     let world = World::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 90, "09")).await;
@@ -102,7 +102,7 @@ async fn the_last_hour_of_a_contract_bills_its_overage_though_aws_shows_no_entit
 }
 
 #[tokio::test]
-async fn an_overage_waits_until_what_the_contract_includes_is_known() {
+async fn overage_waits_until_the_included_amount_is_known() {
     let world = World::new().await;
     let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });
     world.fault(fault).await;
@@ -130,7 +130,7 @@ async fn an_overage_waits_until_what_the_contract_includes_is_known() {
 }
 
 #[tokio::test]
-async fn aws_is_asked_when_an_agreement_began_of_which_no_news_came() {
+async fn the_start_of_an_agreement_without_events_is_queried() {
     let world = World::new().await;
     // The time is after the day's walk of the reconciliation, which would otherwise repair the lost event before the
     // hour is summed.
@@ -147,7 +147,7 @@ async fn aws_is_asked_when_an_agreement_began_of_which_no_news_came() {
 }
 
 #[tokio::test]
-async fn an_overage_that_is_not_known_in_time_is_named_whole() {
+async fn overage_whose_included_amount_stays_unknown_is_reported_as_a_problem() {
     let world = World::new().await;
     let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });
     world.fault(fault).await;
@@ -218,7 +218,7 @@ async fn usage_with_tags_becomes_allocations() {
 }
 
 #[tokio::test]
-async fn tags_that_do_not_fit_into_a_record_are_billed_without_them() {
+async fn usage_with_too_many_tags_is_billed_without_them() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let events: Vec<Value> = (0..8)
@@ -238,7 +238,7 @@ async fn tags_that_do_not_fit_into_a_record_are_billed_without_them() {
 }
 
 #[tokio::test]
-async fn a_free_trial_is_metered_as_ever() {
+async fn a_free_trial_is_metered() {
     let world = World::new().await;
     let purchase = world.buy_as(json!({ "product": "demo-subscription", "free_trial": true })).await;
     accepted(&world, usage(&world, &purchase, "requests", 12, "k")).await;
@@ -247,7 +247,7 @@ async fn a_free_trial_is_metered_as_ever() {
 }
 
 #[tokio::test]
-async fn a_listing_can_do_without_records_of_zero() {
+async fn a_listing_can_disable_records_of_zero() {
     let mut listing = Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };

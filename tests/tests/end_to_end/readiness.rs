@@ -213,7 +213,7 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
 }
 
 #[tokio::test]
-async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_back() {
+async fn breaking_one_part_fails_exactly_its_checks_and_repairing_it_passes_them() {
     use Break::Certificate;
     use Outcome::{Fail, Unknown};
     let world = ready_but(&[]).await;
@@ -235,7 +235,7 @@ async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_b
 }
 
 #[tokio::test]
-async fn what_no_function_did_yet_is_missing_until_it_does() {
+async fn evidence_is_missing_until_a_function_writes_it() {
     for (kind, check) in BY_EVIDENCE {
         let world = ready_but(&[kind]).await;
         let lacking = world.outcomes(PRODUCT).await;
@@ -251,7 +251,7 @@ async fn what_no_function_did_yet_is_missing_until_it_does() {
 }
 
 #[tokio::test]
-async fn what_aws_refused_a_function_is_seen_until_it_is_allowed_again() {
+async fn a_missing_permission_fails_its_check_until_it_is_granted() {
     let world = ready_but(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
@@ -262,7 +262,7 @@ async fn what_aws_refused_a_function_is_seen_until_it_is_allowed_again() {
 }
 
 #[tokio::test]
-async fn support_must_take_mail_where_it_has_no_page() {
+async fn support_without_a_page_needs_a_mail_domain() {
     let world = ready_but(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
@@ -278,7 +278,7 @@ async fn support_must_take_mail_where_it_has_no_page() {
 }
 
 #[tokio::test]
-async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
+async fn an_attestation_passes_an_unverifiable_check_and_can_be_withdrawn() {
     let world = ready_but(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     for check in BY_PEOPLE {
@@ -305,7 +305,7 @@ async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
 }
 
 #[tokio::test]
-async fn a_report_that_cannot_be_read_is_passed_over() {
+async fn an_unreadable_report_is_skipped() {
     let world = ready_but(&[]).await;
     let first = world.audit(PRODUCT).await;
     world.advance(SignedDuration::from_mins(1)).await;
@@ -332,7 +332,7 @@ async fn a_report_that_cannot_be_read_is_passed_over() {
 }
 
 #[tokio::test]
-async fn which_listings_there_are_is_told_before_anybody_has_looked() {
+async fn listings_are_shown_before_the_first_report() {
     let world = World::new().await;
     let (status, answer) = world.api(Method::GET, "/v1/readiness", None).await;
     assert_eq!((status, &answer["reports"]), (200, &json!([])), "{answer}");
@@ -340,7 +340,7 @@ async fn which_listings_there_are_is_told_before_anybody_has_looked() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_action_that_aws_refused() {
+async fn a_refusal_names_the_refused_action() {
     let world = ready_but(&[]).await;
     // The first described entity is the product. The others are its offers.
     for (operation, call) in [("ListEntities", 1), ("DescribeEntity", 2)] {
@@ -374,7 +374,7 @@ fn auditor(world: &World, parts: Value) -> Readiness {
 }
 
 #[tokio::test]
-async fn what_somebody_deleted_is_seen_to_be_gone() {
+async fn deleted_parts_fail_their_checks() {
     let world = World::new().await;
     let endpoint = world.sandbox.sdk_config().endpoint_url().unwrap().to_owned();
     let topic = format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{LEGACY}");
@@ -396,7 +396,7 @@ async fn what_somebody_deleted_is_seen_to_be_gone() {
 }
 
 #[tokio::test]
-async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_counts_as_one() {
+async fn a_scheduled_run_checks_the_stack_once_and_only_it_counts_as_a_run() {
     let world = World::new().await;
     let store = world.store(Stage::Staging);
     world.audit(PRODUCT).await;
@@ -411,7 +411,7 @@ async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_co
 }
 
 #[tokio::test]
-async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
+async fn reports_have_codes_and_texts_in_both_languages() {
     let world = ready_but(&[EvidenceKind::UsageAccepted]).await;
     world.audit(PRODUCT).await;
     for (language, title, found, mends) in [
@@ -437,7 +437,7 @@ async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
 }
 
 #[tokio::test]
-async fn where_nothing_answers_the_report_still_comes_in_time() {
+async fn a_report_is_written_in_time_when_nothing_answers() {
     let world = ready_but(&[]).await;
     let began = Instant::now();
     world.audit(PRODUCT).await;
@@ -483,7 +483,7 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
 }
 
 #[test]
-fn every_check_is_turned_by_something() {
+fn every_check_is_failed_by_some_test() {
     let elsewhere = [
         "evidence.bad_token_refused",
         "wiring.permissions",

@@ -16,7 +16,7 @@ const LEGACY: &str = "7demolegacy00000000000ab";
 const PRODUCTION: &str = "8demoproduction00000000ab";
 
 #[tokio::test]
-async fn a_listing_of_the_older_kind_rests_on_its_topics_and_not_on_the_rule() {
+async fn a_legacy_listing_depends_on_its_topics_and_not_on_the_rule() {
     let world = World::new().await;
     // The auditor's own invalid token is the first that is refused.
     world.audit(LEGACY).await;
@@ -40,7 +40,7 @@ async fn a_listing_of_the_older_kind_rests_on_its_topics_and_not_on_the_rule() {
 }
 
 #[tokio::test]
-async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
+async fn the_production_listing_is_reviewed_with_its_real_prices_and_published() {
     let world = World::with(|options: &mut Options| options.stages = vec![Stage::Production]).await;
     // The sandbox's own prices differ from those in the listing's file.
     let unlike = world.audit(PRODUCTION).await;
@@ -89,7 +89,7 @@ async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
 }
 
 #[tokio::test]
-async fn the_auditor_looks_once_a_day_by_itself_unless_its_schedule_is_off() {
+async fn the_auditor_runs_once_a_day_unless_its_schedule_is_disabled() {
     let world = World::new().await;
     let reports = async |world: &World| {
         let path = format!("/v1/readiness/history?product={LEGACY}");

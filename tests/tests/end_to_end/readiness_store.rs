@@ -39,7 +39,7 @@ async fn two_processes() -> (World, Store, Store) {
 }
 
 #[tokio::test]
-async fn evidence_is_noted_once_a_day() {
+async fn evidence_is_written_once_a_day() {
     let (world, one, other) = two_processes().await;
     let kind = EvidenceKind::UsageAccepted;
     assert_eq!(one.evidence(&product()).await.unwrap(), BTreeMap::new());
@@ -66,7 +66,7 @@ async fn evidence_is_noted_once_a_day() {
 }
 
 #[tokio::test]
-async fn what_names_no_product_is_noted_for_every_listing() {
+async fn evidence_without_a_product_is_written_for_every_listing() {
     let (world, one, _) = two_processes().await;
     let kind = EvidenceKind::BadTokenRefused;
     one.note_evidence_of_all(kind).await;
@@ -82,7 +82,7 @@ async fn what_names_no_product_is_noted_for_every_listing() {
 }
 
 #[tokio::test]
-async fn a_note_that_fails_is_forgotten_and_written_later() {
+async fn a_failed_evidence_write_is_repeated_later() {
     let (world, one, _) = two_processes().await;
     let kind = EvidenceKind::BuyerNotified;
     world.fault(json!({ "service": "dynamodb", "operation": "UpdateItem", "kind": "access_denied" })).await;
@@ -97,7 +97,7 @@ async fn a_note_that_fails_is_forgotten_and_written_later() {
 }
 
 #[tokio::test]
-async fn a_table_that_hangs_holds_a_note_up_for_a_second() {
+async fn a_hanging_table_delays_evidence_by_at_most_a_second() {
     let (world, one, _) = two_processes().await;
     world.fault(json!({ "service": "dynamodb", "operation": "UpdateItem", "kind": "timeout", "times": 3 })).await;
     let began = std::time::Instant::now();
@@ -108,7 +108,7 @@ async fn a_table_that_hangs_holds_a_note_up_for_a_second() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_noted_at_once_and_so_is_its_mend() {
+async fn a_refusal_is_recorded_immediately_and_so_is_its_recovery() {
     let (world, one, other) = two_processes().await;
     let (function, action) = ("registration", "aws-marketplace:ResolveCustomer");
     let allowed = |store: Store| async move {
@@ -135,7 +135,7 @@ async fn a_refusal_is_noted_at_once_and_so_is_its_mend() {
 }
 
 #[tokio::test]
-async fn runs_are_noted_every_half_hour() {
+async fn runs_are_recorded_every_half_hour() {
     let (world, one, other) = two_processes().await;
     one.note_run("metering").await;
     other.note_run("reconcile").await;

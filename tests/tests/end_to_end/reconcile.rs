@@ -75,7 +75,7 @@ async fn registered_unheard(world: &World, product: &str, dimensions: Value) -> 
 }
 
 #[tokio::test]
-async fn a_contract_whose_activation_was_lost_is_in_force_when_aws_shows_what_it_grants() {
+async fn a_contract_with_a_lost_activation_is_activated_by_its_entitlements() {
     let world = World::new().await;
     let purchase = registered_unheard(&world, "demo-contract", json!({ "seats": 5 })).await;
     assert_eq!(repairs(&world, &purchase.license).await, ["activated"]);
@@ -105,7 +105,7 @@ async fn a_contract_whose_activation_was_lost_is_in_force_when_aws_shows_what_it
 }
 
 #[tokio::test]
-async fn usage_of_a_license_whose_activation_was_lost_is_billed_from_when_it_was_seen_in_force() {
+async fn usage_after_a_lost_activation_is_billed_from_the_reconciliation() {
     let world = World::new().await;
     let purchase = registered_unheard(&world, "demo-subscription", json!({})).await;
     let event = |key: &str, time: Timestamp| json!([{ "license": purchase.license, "dimension": "requests", "quantity": 5, "time": time.to_string(), "key": key }]);
@@ -124,7 +124,7 @@ async fn usage_of_a_license_whose_activation_was_lost_is_billed_from_when_it_was
 }
 
 #[tokio::test]
-async fn an_active_agreement_alone_proves_no_license() {
+async fn an_active_agreement_without_a_license_activates_nothing() {
     let world = World::with(|options| options.delays.provision = hours(2)).await;
     let by_use = world.buy("demo-subscription", json!({})).await;
     let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -147,7 +147,7 @@ async fn an_active_agreement_alone_proves_no_license() {
 }
 
 #[tokio::test]
-async fn the_schedule_looks_at_what_waits_every_hour_and_at_all_once_a_day() {
+async fn waiting_licenses_are_reconciled_hourly_and_all_daily() {
     let world = World::at("2026-11-10T21:20:00Z").await;
     let settled = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(41)).await;
@@ -164,7 +164,7 @@ async fn the_schedule_looks_at_what_waits_every_hour_and_at_all_once_a_day() {
 }
 
 #[tokio::test]
-async fn a_lost_ending_is_dated_when_it_happened_and_usage_up_to_it_is_billed() {
+async fn a_lost_end_is_dated_correctly_and_usage_before_it_is_billed() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(45)).await;
@@ -195,7 +195,7 @@ async fn a_lost_ending_is_dated_when_it_happened_and_usage_up_to_it_is_billed() 
 }
 
 #[tokio::test]
-async fn an_ending_that_was_lost_for_long_revokes_access_at_once() {
+async fn a_long_lost_end_revokes_access_immediately() {
     let world = World::at("2026-11-10T21:20:00Z").await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(hours(1)).await;
@@ -211,7 +211,7 @@ async fn an_ending_that_was_lost_for_long_revokes_access_at_once() {
 }
 
 #[tokio::test]
-async fn a_lost_change_of_entitlements_is_made_good() {
+async fn a_lost_change_of_entitlements_is_repaired() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(10)).await;
@@ -233,7 +233,7 @@ fn legacy_contract() -> Listings {
 }
 
 #[tokio::test]
-async fn a_legacy_contract_is_read_by_its_customer_alone() {
+async fn a_legacy_contract_is_queried_only_by_its_customer() {
     let world = World::with(|options| options.listings = legacy_contract()).await;
     let purchase = losing(&world, &["subscribe-success"], world.buy("legacy-contract", json!({ "seats": 5 }))).await;
     world.register(&purchase.token, "buyer@example.com").await;
@@ -264,7 +264,7 @@ async fn a_legacy_contract_is_read_by_its_customer_alone() {
 }
 
 #[tokio::test]
-async fn a_lost_renewal_with_the_same_license_goes_on() {
+async fn a_lost_renewal_with_the_same_license_keeps_it_active() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(10)).await;
@@ -309,7 +309,7 @@ async fn a_renewal_and_its_end_that_were_both_lost_end_the_license() {
 }
 
 #[tokio::test]
-async fn a_lost_renewal_with_a_new_license_hands_the_tenant_over() {
+async fn a_lost_renewal_with_a_new_license_passes_on_the_tenant() {
     for lost in [&["Created", "License Updated", "Ended", "Deprovisioned"][..], &["Created"], &["License Updated"]] {
         let world = World::new().await;
         let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
@@ -334,7 +334,7 @@ async fn a_lost_renewal_with_a_new_license_hands_the_tenant_over() {
 }
 
 #[tokio::test]
-async fn two_renewals_in_a_row_that_were_lost_hand_the_tenant_to_the_last() {
+async fn two_lost_renewals_pass_the_tenant_to_the_last_license() {
     for heard in [false, true] {
         let world = World::new().await;
         let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
@@ -362,7 +362,7 @@ async fn two_renewals_in_a_row_that_were_lost_hand_the_tenant_to_the_last() {
 }
 
 #[tokio::test]
-async fn a_license_of_which_nothing_was_heard_is_found_by_the_walk() {
+async fn a_license_without_any_event_is_found_by_the_daily_run() {
     let world = World::new().await;
     let purchases = [
         losing(&world, &[""], world.buy("demo-contract", json!({ "seats": 5 }))).await,
@@ -382,7 +382,7 @@ async fn a_license_of_which_nothing_was_heard_is_found_by_the_walk() {
 }
 
 #[tokio::test]
-async fn what_aws_has_revoked_is_not_opened_again_but_shown_to_a_person() {
+async fn a_revoked_license_is_reported_and_not_reopened() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(10)).await;
@@ -395,7 +395,7 @@ async fn what_aws_has_revoked_is_not_opened_again_but_shown_to_a_person() {
 }
 
 #[tokio::test]
-async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
+async fn an_end_that_aws_does_not_confirm_is_reverted_by_the_reconciliation() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(10)).await;
@@ -426,7 +426,7 @@ async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_for_an_agreement_in_force_is_not_believed() {
+async fn an_empty_answer_for_an_active_agreement_is_not_trusted() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(30)).await;
@@ -439,7 +439,7 @@ async fn an_empty_answer_for_an_agreement_in_force_is_not_believed() {
 }
 
 #[tokio::test]
-async fn throttled_aws_leaves_a_license_as_it_is_and_the_next_run_looks_at_it() {
+async fn a_throttled_license_is_unchanged_and_reconciled_in_the_next_run() {
     let world = World::new().await;
     let mut purchases = Vec::new();
     for _ in 0..3 {
@@ -474,7 +474,7 @@ async fn throttled_aws_leaves_a_license_as_it_is_and_the_next_run_looks_at_it() 
 }
 
 #[tokio::test]
-async fn an_aws_that_does_not_answer_stops_the_walk_and_the_next_run_goes_on_from_there() {
+async fn a_run_stops_when_aws_does_not_answer_and_the_next_run_continues() {
     let world = World::new().await;
     for _ in 0..30 {
         world.buy("demo-subscription", json!({})).await;
@@ -492,7 +492,7 @@ async fn an_aws_that_does_not_answer_stops_the_walk_and_the_next_run_goes_on_fro
 }
 
 #[tokio::test]
-async fn aws_is_asked_within_its_quota() {
+async fn reconciliation_stays_within_the_quota_of_aws() {
     let world = World::new().await;
     for _ in 0..40 {
         world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -507,7 +507,7 @@ async fn aws_is_asked_within_its_quota() {
 }
 
 #[tokio::test]
-async fn staging_and_production_look_at_their_own() {
+async fn staging_and_production_reconcile_only_their_own_licenses() {
     let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     world.deliver(json!({ "hold": true })).await;
     let staging = world.buy("demo-subscription", json!({})).await;
@@ -525,14 +525,14 @@ async fn staging_and_production_look_at_their_own() {
 }
 
 #[tokio::test]
-async fn a_license_that_nobody_knows_is_not_reconciled() {
+async fn an_unknown_license_is_not_reconciled() {
     let world = World::new().await;
     let (status, problem) = on_demand(&world, "l-unknown").await;
     assert_eq!((status, &problem["code"]), (404, &json!("license_unknown")));
 }
 
 #[tokio::test]
-async fn an_advisory_is_shown_and_told_and_changes_nothing_else() {
+async fn an_advisory_is_shown_and_published_and_changes_nothing_else() {
     let world = World::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(10)).await;
@@ -563,7 +563,7 @@ async fn an_advisory_is_shown_and_told_and_changes_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_advisory_that_was_resolved_before_it_was_heard_of_is_none() {
+async fn an_advisory_resolved_before_its_event_arrives_is_ignored() {
     let world = World::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-subscription", json!({})).await;

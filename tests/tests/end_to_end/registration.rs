@@ -9,7 +9,7 @@ use stallkeeper::registration::Secret;
 use tests::World;
 
 #[tokio::test]
-async fn the_handoff_carries_a_code_that_is_kept_only_as_a_hash() {
+async fn the_handoff_code_is_stored_only_as_a_hash() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let handed_on = world.register(&purchase.token, "buyer@example.com").await;
@@ -26,7 +26,7 @@ async fn the_handoff_carries_a_code_that_is_kept_only_as_a_hash() {
 }
 
 #[tokio::test]
-async fn a_session_is_over_after_four_hours() {
+async fn a_session_expires_after_four_hours() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
@@ -40,7 +40,7 @@ async fn a_session_is_over_after_four_hours() {
 }
 
 #[tokio::test]
-async fn two_tabs_do_not_mix() {
+async fn two_tabs_have_separate_forms() {
     let world = World::new().await;
     let one = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other = world.buy("demo-subscription", json!({})).await;
@@ -57,7 +57,7 @@ async fn two_tabs_do_not_mix() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_wrong_writes_nothing_and_keeps_what_was_typed() {
+async fn an_invalid_form_writes_nothing_and_keeps_its_input() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
@@ -81,7 +81,7 @@ async fn a_double_click_is_one_registration() {
 }
 
 #[tokio::test]
-async fn the_page_speaks_japanese_and_english() {
+async fn the_page_is_in_japanese_or_english() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
@@ -92,7 +92,7 @@ async fn the_page_speaks_japanese_and_english() {
 }
 
 #[tokio::test]
-async fn the_status_turns_when_the_license_does() {
+async fn the_status_page_follows_the_license() {
     let world = World::with(|options| options.delays = sandbox::aws::Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
@@ -104,7 +104,7 @@ async fn the_status_turns_when_the_license_does() {
 }
 
 #[tokio::test]
-async fn an_aws_that_does_not_answer_loses_no_buyer() {
+async fn buyers_are_not_lost_when_aws_does_not_answer() {
     for kind in ["throttle", "error500", "before", "after", "access_denied"] {
         let world = World::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -118,7 +118,7 @@ async fn an_aws_that_does_not_answer_loses_no_buyer() {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_answer_loses_no_buyer() {
+async fn buyers_are_not_lost_when_the_table_does_not_answer() {
     for (operation, kind) in [
         ("GetItem", "error500"),
         ("PutItem", "after"),
@@ -138,7 +138,7 @@ async fn a_table_that_does_not_answer_loses_no_buyer() {
 }
 
 #[tokio::test]
-async fn nobodys_name_is_in_a_log() {
+async fn logs_contain_no_personal_data() {
     let world = World::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let visit = world.post_token(&purchase.token).await;

@@ -68,7 +68,7 @@ async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize,
 }
 
 #[tokio::test]
-async fn r_the_reporter_dies_at_any_call_to_the_table() {
+async fn usage_is_billed_once_when_the_reporter_crashes_at_any_table_call() {
     for kind in ["crash_before", "crash_after"] {
         // From 09:20 to 10:08, and likewise in each hour.
         let (hours, world, purchase) = dies_at_every_call(Service::DynamoDb, kind, 48).await;
@@ -81,7 +81,7 @@ async fn r_the_reporter_dies_at_any_call_to_the_table() {
 }
 
 #[tokio::test]
-async fn r_the_reporter_dies_at_any_call_to_the_marketplace() {
+async fn usage_is_billed_once_when_the_reporter_crashes_at_any_marketplace_call() {
     for kind in ["crash_before", "crash_after"] {
         let (hours, world, purchase) = dies_at_every_call(Service::Metering, kind, 48).await;
         assert!(hours > 1, "{kind}: no call was struck");
@@ -91,7 +91,7 @@ async fn r_the_reporter_dies_at_any_call_to_the_marketplace() {
 }
 
 #[tokio::test]
-async fn r_intake_dies_at_any_call() {
+async fn usage_is_billed_once_when_the_intake_crashes_at_any_call() {
     for kind in ["crash_before", "crash_after"] {
         let world = World::new().await;
         let purchase = world.buy("demo-subscription", json!({})).await;
@@ -117,7 +117,7 @@ async fn r_intake_dies_at_any_call() {
 }
 
 #[tokio::test]
-async fn ad_two_reporters_at_the_same_time() {
+async fn two_concurrent_reporters_bill_usage_once() {
     let world = World::new().await;
     let mut buyers = Vec::new();
     for _ in 0..60 {
@@ -147,7 +147,7 @@ async fn ad_two_reporters_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn ad_a_claim_is_taken_over_only_when_its_lease_is_over() {
+async fn a_claim_is_taken_over_only_after_its_lease() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     report_until_answered(&world, usage(&world, &purchase, 100, "k")).await;
@@ -168,7 +168,7 @@ async fn ad_a_claim_is_taken_over_only_when_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn u_the_reporter_is_down_at_the_end_of_a_month() {
+async fn usage_of_a_month_is_billed_when_the_reporter_was_down_at_its_end() {
     for (back_at, expected) in [("05:59", "accepted"), ("06:01", "expired")] {
         let world = World::at("2026-11-30T22:20:00Z").await;
         let purchase = world.buy("demo-subscription", json!({})).await;
@@ -189,7 +189,7 @@ async fn u_the_reporter_is_down_at_the_end_of_a_month() {
 }
 
 #[tokio::test]
-async fn a_run_that_has_no_time_leaves_the_rest_to_the_next() {
+async fn a_run_without_time_left_continues_in_the_next() {
     // A function with a time limit of 30 seconds has no time, since 40 seconds are kept in reserve: it closes nothing
     // and sends nothing.
     let world = World::new().await;

@@ -80,7 +80,7 @@ async fn report_anew(world: &World, events: Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn usage_is_billed_once_after_the_table_went_back() {
+async fn usage_is_billed_once_after_a_restore_of_the_table() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let booked =

@@ -49,7 +49,7 @@ pub(crate) async fn ask_for_the_public(world: &World, product: &str) {
 }
 
 #[tokio::test]
-async fn a_listing_that_works_is_approved_and_becomes_public() {
+async fn a_working_listing_is_approved_and_published() {
     let world = sold().await;
     ask_for_the_public(&world, "prod-democonsumption01").await;
     let review = review(&world).await;
@@ -68,7 +68,7 @@ async fn a_listing_that_works_is_approved_and_becomes_public() {
 }
 
 #[tokio::test]
-async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
+async fn an_unused_listing_is_rejected_with_the_required_actions() {
     let world = World::new().await;
     ask_for_the_public(&world, "prod-democonsumption01").await;
     let first = review(&world).await;
@@ -83,7 +83,7 @@ async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
 }
 
 #[tokio::test]
-async fn a_product_that_is_not_at_aws_is_not_reached() {
+async fn a_product_missing_in_the_catalog_gets_objections() {
     let world = World::new().await;
     world.control(Method::DELETE, "/sandbox/catalog/demo-consumption", Value::Null).await;
     let review = review(&world).await;
@@ -93,7 +93,7 @@ async fn a_product_that_is_not_at_aws_is_not_reached() {
 }
 
 #[tokio::test]
-async fn an_older_listing_needs_its_topics() {
+async fn a_legacy_listing_needs_its_topics() {
     let world = World::new().await;
     let product = json!({ "product": "demo-legacy" });
     let good = world.control(Method::POST, "/sandbox/review", product.clone()).await;
@@ -106,7 +106,7 @@ async fn an_older_listing_needs_its_topics() {
 }
 
 #[tokio::test]
-async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
+async fn the_auditor_fails_what_the_reviewer_rejects() {
     let page = |answer: Value| {
         (Method::POST, "/sandbox/web", json!({ "host": REGISTER, "path": "/register", "answer": answer }))
     };

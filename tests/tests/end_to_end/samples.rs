@@ -22,7 +22,7 @@ fn sample(function: &str, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_right_is_done() {
+async fn the_sample_events_are_handled() {
     let world = World::at("2026-08-20T12:30:00Z").await;
     let (config, table) = (world.sandbox.sdk_config(), world.sandbox.table(Stage::Staging).unwrap());
     let clock: Clock = world.sandbox.clock().clone();

@@ -59,7 +59,7 @@ fn described(schema: &Value, value: &Value, place: &str) {
 }
 
 #[tokio::test]
-async fn every_event_is_published_as_its_schema_says() {
+async fn every_event_is_published_in_the_form_of_its_schema() {
     let world = World::new().await;
     let purchase = customer(&world, "acme").await;
     world.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 9 } })).await;
@@ -116,7 +116,7 @@ async fn every_event_is_published_as_its_schema_says() {
 }
 
 #[test]
-fn the_schemas_know_every_reason_and_every_kind_of_value() {
+fn the_schemas_have_every_reason_and_every_kind_of_value() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events");
     let entitlement = |value| Entitlement { dimension: "seats".parse().unwrap(), value, expires_at: None };
     let values = [
@@ -148,7 +148,7 @@ fn the_schemas_know_every_reason_and_every_kind_of_value() {
 }
 
 #[test]
-fn the_mail_queue_listens_for_what_is_mailed() {
+fn the_mail_queues_filter_matches_the_mailed_events() {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template = std::fs::read_to_string(template).unwrap();
     let (_, policy) = template.split_once("FilterPolicy:\n").unwrap();
@@ -157,7 +157,7 @@ fn the_mail_queue_listens_for_what_is_mailed() {
 }
 
 #[tokio::test]
-async fn what_the_topic_does_not_take_comes_again_and_holds_up_no_registration() {
+async fn unpublished_events_are_retried_without_delaying_registrations() {
     for kind in ["throttle", "error500", "access_denied", "before", "after"] {
         let world = World::new().await;
         world.fault(json!({ "service": "sns", "operation": "Publish", "kind": kind, "times": 30 })).await;
@@ -212,7 +212,7 @@ async fn futures<T>(one: impl Future<Output = T>, other: impl Future<Output = T>
 }
 
 #[tokio::test]
-async fn k_a_mail_that_cannot_be_sent_is_tried_again_and_then_alarmed() {
+async fn a_mail_that_cannot_be_sent_is_retried_and_then_raises_an_alarm() {
     let world = World::new().await;
     world.fault(json!({ "service": "ses", "operation": "SendEmail", "kind": "access_denied", "times": 3 })).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -240,7 +240,7 @@ async fn k_a_mail_that_cannot_be_sent_is_tried_again_and_then_alarmed() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_of_ses_or_the_table_brings_a_second_mail_at_most() {
+async fn a_lost_answer_causes_at_most_a_second_mail() {
     for (service, operation, kind) in [("ses", "SendEmail", "after"), ("dynamodb", "PutItem", "error500")] {
         let world = World::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
@@ -257,7 +257,7 @@ async fn a_lost_answer_of_ses_or_the_table_brings_a_second_mail_at_most() {
 }
 
 #[tokio::test]
-async fn a_buyer_hears_of_the_end_but_not_of_a_renewal() {
+async fn a_buyer_gets_a_mail_about_the_end_but_not_about_a_renewal() {
     let world = World::new().await;
     let purchase = customer(&world, "acme").await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew", "new_license": true })).await;
@@ -278,7 +278,7 @@ async fn a_buyer_hears_of_the_end_but_not_of_a_renewal() {
 }
 
 #[tokio::test]
-async fn ap_the_old_contact_is_told_once_of_each_visit_to_a_linked_license() {
+async fn the_old_contact_gets_one_mail_per_visit_to_a_linked_license() {
     let world = World::new().await;
     let purchase = customer(&world, "acme").await;
     let visit = world.post_token(&purchase.token).await;

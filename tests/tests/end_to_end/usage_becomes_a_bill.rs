@@ -48,7 +48,7 @@ fn booked(hour: &str, quantity: &str) -> (String, String, String) {
 }
 
 #[tokio::test]
-async fn a_unprocessed_records() {
+async fn unprocessed_records_are_sent_again() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "unprocessed" })).await;
@@ -58,7 +58,7 @@ async fn a_unprocessed_records() {
 }
 
 #[tokio::test]
-async fn b_one_failure_and_then_all_is_well() {
+async fn one_failed_call_is_repeated() {
     for kind in ["throttle", "error500", "before", "after", "access_denied"] {
         let (world, purchase) = subscribed().await;
         accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
@@ -70,7 +70,7 @@ async fn b_one_failure_and_then_all_is_well() {
 }
 
 #[tokio::test]
-async fn c_thirty_dimensions_in_an_hour() {
+async fn thirty_dimensions_in_an_hour_are_billed() {
     let mut listing =
         stallkeeper::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     let one = listing.dimensions[0].clone();
@@ -98,7 +98,7 @@ async fn c_thirty_dimensions_in_an_hour() {
 }
 
 #[tokio::test]
-async fn d_usage_in_two_parts_around_a_run_of_the_reporter() {
+async fn usage_before_and_after_a_run_of_the_reporter_is_billed_together() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "one")])).await;
     world.advance(minutes(20)).await;
@@ -108,7 +108,7 @@ async fn d_usage_in_two_parts_around_a_run_of_the_reporter() {
 }
 
 #[tokio::test]
-async fn e_booked_and_then_the_writing_down_fails() {
+async fn a_booked_record_whose_write_fails_is_billed_once() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.advance(minutes(49)).await;
@@ -122,7 +122,7 @@ async fn e_booked_and_then_the_writing_down_fails() {
 }
 
 #[tokio::test]
-async fn f_more_work_than_one_page() {
+async fn more_usage_than_a_query_page_is_billed() {
     let (world, purchase) = subscribed().await;
     for part in 0..20 {
         let events = (0..500).map(|number| {
@@ -139,7 +139,7 @@ async fn f_more_work_than_one_page() {
 }
 
 #[tokio::test]
-async fn g_the_same_dimension_twice_in_one_report() {
+async fn two_events_of_a_dimension_in_one_report_are_summed() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 10, "a"), usage(&world, &purchase, 5, "b")])).await;
     an_hour_passes(&world).await;
@@ -147,7 +147,7 @@ async fn g_the_same_dimension_twice_in_one_report() {
 }
 
 #[tokio::test]
-async fn m_usage_that_nobody_can_read() {
+async fn unreadable_usage_is_refused() {
     let (world, purchase) = subscribed().await;
     let good = usage(&world, &purchase, 1, "k");
     let envelopes = [
@@ -211,7 +211,7 @@ async fn m_usage_that_nobody_can_read() {
 }
 
 #[tokio::test]
-async fn s_one_bad_record_among_good_ones() {
+async fn one_bad_record_does_not_block_the_others() {
     // A license that AWS does not know for this product, among the records of 24 good ones.
     let world = World::new().await;
     let mut good = Vec::new();
@@ -233,7 +233,7 @@ async fn s_one_bad_record_among_good_ones() {
 }
 
 #[tokio::test]
-async fn u_the_end_of_a_month() {
+async fn usage_of_the_last_hour_of_a_month_is_accepted_until_half_past_five() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     for (reported_at, expected) in [("00:20", "accepted"), ("05:29", "accepted"), ("05:31", "refused")] {
         let world = World::at("2026-11-30T22:20:00Z").await;
@@ -254,7 +254,7 @@ async fn u_the_end_of_a_month() {
 }
 
 #[tokio::test]
-async fn w_the_same_usage_sent_twice() {
+async fn usage_sent_twice_is_billed_once() {
     let (world, purchase) = subscribed().await;
     let event = usage(&world, &purchase, 100, "k");
     accepted(&world, json!([event, event])).await;
@@ -266,7 +266,7 @@ async fn w_the_same_usage_sent_twice() {
 }
 
 #[tokio::test]
-async fn x_a_correction_before_and_after_the_close() {
+async fn a_correction_counts_before_the_close_and_conflicts_after() {
     let (world, purchase) = subscribed().await;
     let first = usage(&world, &purchase, 100, "k");
     let mut corrected = usage(&world, &purchase, 70, "k");
@@ -285,7 +285,7 @@ async fn x_a_correction_before_and_after_the_close() {
 }
 
 #[tokio::test]
-async fn y_late_usage_is_carried_once() {
+async fn late_usage_is_carried_once() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     let late = usage(&world, &purchase, 30, "late");
@@ -303,7 +303,7 @@ async fn y_late_usage_is_carried_once() {
 }
 
 #[tokio::test]
-async fn z_an_agreement_ends_in_its_running_hour() {
+async fn usage_of_the_current_hour_is_billed_when_an_agreement_ends() {
     for end in [18, 58] {
         let (world, purchase) = subscribed().await;
         accepted(&world, json!([usage(&world, &purchase, 100, "nine")])).await;
@@ -324,7 +324,7 @@ async fn z_an_agreement_ends_in_its_running_hour() {
 }
 
 #[tokio::test]
-async fn z_a_legacy_buyer_unsubscribes_in_its_running_hour() {
+async fn usage_of_the_current_hour_is_billed_when_a_legacy_buyer_unsubscribes() {
     let world = World::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
@@ -335,7 +335,7 @@ async fn z_a_legacy_buyer_unsubscribes_in_its_running_hour() {
 }
 
 #[tokio::test]
-async fn aa_an_hour_without_usage_is_a_record_of_zero() {
+async fn an_hour_without_usage_is_a_record_of_zero() {
     let (world, purchase) = subscribed().await;
     let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(120)).await;
@@ -348,7 +348,7 @@ async fn aa_an_hour_without_usage_is_a_record_of_zero() {
 }
 
 #[tokio::test]
-async fn ab_two_licenses_of_one_account() {
+async fn usage_of_two_licenses_of_one_account_is_billed_separately() {
     let (world, one) = subscribed().await;
     let other = world.buy_as(json!({ "product": "demo-subscription", "account": one.account })).await;
     accepted(&world, json!([usage(&world, &one, 100, "k"), usage(&world, &other, 40, "k")])).await;
@@ -358,7 +358,7 @@ async fn ab_two_licenses_of_one_account() {
 }
 
 #[tokio::test]
-async fn ac_two_events_in_one_second() {
+async fn two_events_in_one_second_are_both_billed() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "a")])).await;
     accepted(&world, json!([usage(&world, &purchase, 40, "b")])).await;
@@ -367,7 +367,7 @@ async fn ac_two_events_in_one_second() {
 }
 
 #[tokio::test]
-async fn ae_the_smallest_and_the_largest_quantity() {
+async fn the_smallest_and_the_largest_quantity_are_billed() {
     let (world, purchase) = subscribed().await;
     let other = world.buy("demo-subscription", json!({})).await;
     let event = |buyer: &TestPurchase, quantity: Value, key: &str| usage_at(buyer, quantity, key, world.now());
@@ -388,7 +388,7 @@ async fn ae_the_smallest_and_the_largest_quantity() {
 }
 
 #[tokio::test]
-async fn ae_what_goes_beyond_a_record_is_carried() {
+async fn usage_beyond_the_largest_record_is_carried() {
     let (world, purchase) = subscribed().await;
     let events = json!([usage(&world, &purchase, 2147483647, "a"), usage(&world, &purchase, 5, "b")]);
     accepted(&world, events).await;
@@ -397,7 +397,7 @@ async fn ae_what_goes_beyond_a_record_is_carried() {
 }
 
 #[tokio::test]
-async fn what_a_license_that_is_never_active_uses_beyond_a_record_is_named() {
+async fn usage_beyond_a_record_of_a_never_active_license_is_reported() {
     let world = World::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-legacy", json!({})).await;
@@ -415,7 +415,7 @@ async fn what_a_license_that_is_never_active_uses_beyond_a_record_is_named() {
 }
 
 #[tokio::test]
-async fn ak_only_the_stack_with_the_listing_meters() {
+async fn only_the_stack_of_the_listing_meters() {
     let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     let staging = world.buy("demo-subscription", json!({})).await;
     let production = world.buy("demo-production", json!({})).await;
@@ -431,7 +431,7 @@ async fn ak_only_the_stack_with_the_listing_meters() {
 }
 
 #[tokio::test]
-async fn al_a_duplicate_after_a_lost_answer_is_ours() {
+async fn a_duplicate_after_a_lost_answer_counts_as_sent() {
     for answer in ["success", "duplicate_record"] {
         let (world, purchase) = subscribed().await;
         world.control(Method::POST, "/sandbox/behavior", json!({ "identical_repeat": answer })).await;
@@ -467,7 +467,7 @@ pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &TestPurcha
 }
 
 #[tokio::test]
-async fn al_a_duplicate_on_a_first_attempt_is_a_conflict() {
+async fn a_duplicate_on_a_first_attempt_is_a_conflict() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     book_behind_its_back_at(&world, &purchase, 3, world.now()).await;
@@ -478,7 +478,7 @@ async fn al_a_duplicate_on_a_first_attempt_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn al_a_window_that_closes_after_a_lost_answer_leaves_it_unconfirmed() {
+async fn a_record_is_unconfirmed_if_its_window_closes_after_a_lost_answer() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "after" })).await;
@@ -491,7 +491,7 @@ async fn al_a_window_that_closes_after_a_lost_answer_leaves_it_unconfirmed() {
 }
 
 #[tokio::test]
-async fn t_a_record_that_leaves_the_window_expires_and_its_mates_do_not() {
+async fn a_record_outside_the_window_expires_alone() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world
@@ -508,7 +508,7 @@ async fn t_a_record_that_leaves_the_window_expires_and_its_mates_do_not() {
 }
 
 #[tokio::test]
-async fn v_what_an_operator_must_mend_costs_nothing() {
+async fn no_usage_is_lost_while_metering_is_paused_for_an_operator() {
     for kind in ["access_denied", "disabled_api"] {
         let (world, purchase) = subscribed().await;
         let other = world.buy("demo-consumption", json!({ "events_included": 5 })).await;
@@ -535,7 +535,7 @@ async fn v_what_an_operator_must_mend_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_pause_is_lifted_once_aws_judges_a_record_though_it_takes_none() {
+async fn a_pause_ends_once_aws_answers_for_a_record_even_if_it_rejects_it() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     let fault = json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "disabled_api", "times": 1000 });
@@ -552,7 +552,7 @@ async fn a_pause_is_lifted_once_aws_judges_a_record_though_it_takes_none() {
 }
 
 #[tokio::test]
-async fn am_a_dimension_that_aws_does_not_know_yet_waits() {
+async fn records_of_an_unpublished_dimension_wait() {
     let (world, purchase) = subscribed().await;
     let mut storage = usage(&world, &purchase, 8, "k");
     storage["dimension"] = json!("storage_gb");
@@ -572,7 +572,7 @@ async fn am_a_dimension_that_aws_does_not_know_yet_waits() {
 }
 
 #[tokio::test]
-async fn an_unsubscribed_flushed_and_subscribed_again_in_one_hour() {
+async fn usage_before_and_after_resubscribing_within_an_hour_is_billed_once() {
     let world = World::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "before")])).await;
@@ -609,7 +609,7 @@ async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
 /// The AWS documentation does not say whether AWS accepts a record whose timestamp is the start of the hour of the
 /// purchase.
 #[tokio::test]
-async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_takes_of_it() {
+async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_accepts() {
     use StartOfPurchaseHour::{Accepted, OutsideLicense};
     use UsageOutsideLicense::{CustomerNotSubscribed, InvalidLicense};
     let behavior =
@@ -660,7 +660,7 @@ async fn no_record_names_the_product_or_an_empty_customer() {
 }
 
 #[tokio::test]
-async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the_same() {
+async fn usage_before_a_late_activation_event_is_billed() {
     let world = World::with(|options| {
         options.clock = Clock::standing_at("2026-11-10T08:30:00Z".parse().unwrap());
         options.delays.provision = minutes(80);
@@ -685,7 +685,7 @@ async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the
 }
 
 #[tokio::test]
-async fn at_the_turn_of_a_month_a_flush_bills_late_usage_in_the_old_one() {
+async fn at_the_end_of_a_month_a_flush_bills_late_usage_in_the_old_month() {
     let world = World::at("2026-11-30T22:20:00Z").await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let late = usage(&world, &purchase, 7, "late");
@@ -702,7 +702,7 @@ async fn at_the_turn_of_a_month_a_flush_bills_late_usage_in_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_rejected_alone_pauses_nobody_else() {
+async fn a_record_rejected_alone_pauses_no_other() {
     let (world, good) = subscribed().await;
     let strange = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
@@ -720,7 +720,7 @@ async fn a_record_that_is_rejected_alone_pauses_nobody_else() {
 }
 
 #[tokio::test]
-async fn halves_of_a_rejected_call_are_not_taken_for_unanswered() {
+async fn halves_of_a_rejected_call_do_not_count_as_unanswered() {
     let (world, one) = subscribed().await;
     let other = world.buy("demo-subscription", json!({})).await;
     let publish =
@@ -740,7 +740,7 @@ async fn halves_of_a_rejected_call_are_not_taken_for_unanswered() {
 }
 
 #[tokio::test]
-async fn no_condition_on_a_key_has_an_empty_text() {
+async fn key_conditions_have_no_empty_strings() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     an_hour_passes(&world).await;
@@ -755,7 +755,7 @@ async fn no_condition_on_a_key_has_an_empty_text() {
 }
 
 #[tokio::test]
-async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_window_is_closed() {
+async fn late_usage_of_an_hour_without_a_record_is_billed_after_its_window() {
     let mut listing =
         stallkeeper::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
@@ -772,7 +772,7 @@ async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_win
 }
 
 #[tokio::test]
-async fn a_repeat_of_what_was_written_without_its_marker_is_billed_all_the_same() {
+async fn a_repeat_of_an_event_written_without_its_marker_is_billed() {
     let (world, purchase) = subscribed().await;
     world.advance(minutes(44)).await;
     // At 10:04 the marker, which sorts first, stays unprocessed until intake gives up, and the event is written.

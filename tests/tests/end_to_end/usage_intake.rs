@@ -100,7 +100,7 @@ async fn a_file_is_answered_row_by_row_and_billed() {
 }
 
 #[tokio::test]
-async fn a_time_is_written_as_rfc_3339_says_wherever_the_api_takes_one() {
+async fn every_time_in_the_api_is_rfc_3339() {
     let (world, purchase) = subscribed().await;
     let path = format!("/v1/licenses/{}/usage", purchase.license);
     // Each of these names 09:00 of that day. Only those marked `true` have the form that the API accepts.
@@ -145,7 +145,7 @@ async fn a_time_is_written_as_rfc_3339_says_wherever_the_api_takes_one() {
 }
 
 #[tokio::test]
-async fn the_same_in_json_and_csv_is_one_fact() {
+async fn the_same_event_in_json_and_csv_is_one_event() {
     let (world, purchase) = subscribed().await;
     let late = event(&purchase, 5, "late", world.now());
     let row = format!("{},requests,5,{},late,red", purchase.license, world.now());
@@ -159,7 +159,7 @@ async fn the_same_in_json_and_csv_is_one_fact() {
 }
 
 #[tokio::test]
-async fn what_is_neither_json_nor_csv_is_told_what_is_taken() {
+async fn an_unsupported_content_type_is_refused_with_the_supported_ones() {
     let (world, purchase) = subscribed().await;
     let body = json!({ "events": [event(&purchase, 5, "k", world.now())] }).to_string();
     forget_wire(&world);
@@ -174,7 +174,7 @@ async fn what_is_neither_json_nor_csv_is_told_what_is_taken() {
 }
 
 #[tokio::test]
-async fn a_dry_run_judges_everything_and_writes_nothing() {
+async fn a_dry_run_validates_everything_and_writes_nothing() {
     let (world, purchase) = subscribed().await;
     let hour_ago = world.now();
     world.advance(SignedDuration::from_mins(60)).await;
@@ -235,7 +235,7 @@ async fn a_dry_run_of_a_file_bills_nothing() {
 }
 
 #[tokio::test]
-async fn dry_run_is_true_or_false() {
+async fn dry_run_must_be_true_or_false() {
     let (world, purchase) = subscribed().await;
     let body = json!({ "events": [event(&purchase, 5, "k", world.now())] });
     forget_wire(&world);
@@ -291,7 +291,7 @@ async fn late_events_of_one_key_stay_in_order_among_many() {
 }
 
 #[tokio::test]
-async fn what_was_not_confirmed_is_sent_again_and_counts_once() {
+async fn an_unconfirmed_event_can_be_repeated_and_counts_once() {
     let (world, purchase) = subscribed().await;
     let events: Vec<Value> =
         (0..500).map(|number| event(&purchase, 1, &format!("key-{number}"), world.now())).collect();
@@ -308,7 +308,7 @@ async fn what_was_not_confirmed_is_sent_again_and_counts_once() {
 }
 
 #[tokio::test]
-async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
+async fn a_reactivated_license_is_not_refused_from_the_cache() {
     let (world, purchase) = subscribed().await;
     world.end(&purchase.agreement).await;
     let events = json!([event(&purchase, 5, "a", world.now()), event(&purchase, 7, "b", world.now())]);
@@ -334,7 +334,7 @@ async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_license_that_cannot_be_read_again_is_no_refusal() {
+async fn a_failed_read_of_a_license_is_not_a_refusal() {
     let (world, purchase) = subscribed().await;
     world.end(&purchase.agreement).await;
     let events = json!([event(&purchase, 5, "a", world.now())]);
@@ -346,7 +346,7 @@ async fn a_license_that_cannot_be_read_again_is_no_refusal() {
 }
 
 #[tokio::test]
-async fn what_was_taken_in_before_the_end_is_known_after_it() {
+async fn usage_accepted_before_the_end_is_a_duplicate_after_it() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;

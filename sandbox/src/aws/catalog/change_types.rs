@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_limit_is_named_with_its_place() {
+    fn a_violated_limit_is_reported_with_its_path() {
         let long = |length: usize| "x".repeat(length);
         let dimension = |key: &str, name: String| json!([{ "Key": key, "Name": name, "Description": "d", "Unit": "u", "Types": ["Entitled"] }]);
         let url = |url: &str| json!({ "DeliveryOptions": [{ "Details": { "SaaSUrlDeliveryOptionDetails": { "FulfillmentUrl": url } } }] });

@@ -119,7 +119,7 @@ async fn send_all(browser: &mut Browser) -> Page {
 }
 
 #[tokio::test]
-async fn a_buyer_comes_from_aws_marketplace_and_what_they_use_is_billed_once() {
+async fn a_buyer_registers_and_their_usage_is_billed_once() {
     let world = World::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let mut browser = Browser::at(world.sandbox.app_url(Stage::Staging).unwrap().as_str());
@@ -149,7 +149,7 @@ async fn a_buyer_comes_from_aws_marketplace_and_what_they_use_is_billed_once() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_the_redemption_costs_the_buyer_nothing() {
+async fn a_lost_answer_to_the_redemption_does_not_block_the_buyer() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
@@ -187,7 +187,7 @@ async fn usage_whose_answers_were_lost_is_billed_once() {
 }
 
 #[tokio::test]
-async fn every_call_is_signed_as_aws_wants_it() {
+async fn every_call_has_a_valid_signature() {
     let shop = Shop::open().await;
     let (legacy, mut browser) = shop.customer("demo-legacy", json!({})).await;
     assert!(legacy.license.contains('~'));
@@ -209,7 +209,7 @@ async fn every_call_is_signed_as_aws_wants_it() {
 }
 
 #[tokio::test]
-async fn while_stallkeeper_is_away_work_goes_on_and_its_usage_waits() {
+async fn during_an_outage_of_stallkeeper_work_continues_and_usage_waits() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     make_requests(&mut browser, "1").await;
@@ -229,7 +229,7 @@ async fn while_stallkeeper_is_away_work_goes_on_and_its_usage_waits() {
 }
 
 #[tokio::test]
-async fn what_nobody_knows_an_answer_to_is_not_open() {
+async fn a_feature_without_a_known_decision_is_locked() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     browser.open("/plan").await;
@@ -244,7 +244,7 @@ async fn what_nobody_knows_an_answer_to_is_not_open() {
 }
 
 #[tokio::test]
-async fn a_correction_counts_though_its_answer_was_lost_and_what_it_corrects_comes_later() {
+async fn a_correction_counts_despite_a_lost_answer_and_a_late_original() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     make_requests(&mut browser, "50").await;
@@ -262,7 +262,7 @@ async fn a_correction_counts_though_its_answer_was_lost_and_what_it_corrects_com
 }
 
 #[tokio::test]
-async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
+async fn a_user_with_an_account_links_a_second_license_to_their_tenant() {
     let shop = Shop::open().await;
     let (first, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let second = shop.world.buy("demo-contract", json!({ "seats": 3 })).await;
@@ -283,7 +283,7 @@ async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
 }
 
 #[tokio::test]
-async fn a_license_that_has_a_tenant_lets_its_users_in_and_nobody_else() {
+async fn a_linked_license_admits_only_its_tenants_users() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let page = post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
@@ -301,7 +301,7 @@ async fn a_license_that_has_a_tenant_lets_its_users_in_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_license_that_an_operator_took_from_its_tenant_meanwhile_is_linked_again() {
+async fn a_license_that_an_operator_unlinked_can_be_linked_again() {
     let shop = Shop::open().await;
     let (purchase, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let tenant = shop.world.license(&purchase.license).await["tenant"].clone();
@@ -317,7 +317,7 @@ async fn a_license_that_an_operator_took_from_its_tenant_meanwhile_is_linked_aga
 }
 
 #[tokio::test]
-async fn whoever_says_that_the_account_is_not_theirs_links_nothing() {
+async fn declining_the_account_links_nothing() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
@@ -329,7 +329,7 @@ async fn whoever_says_that_the_account_is_not_theirs_links_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_who_bring_the_same_license_the_second_is_refused_kindly() {
+async fn a_second_tenant_for_the_same_license_is_refused_with_a_message() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let (mut first, mut second) = (shop.browser(), shop.browser());
@@ -345,7 +345,7 @@ async fn of_two_who_bring_the_same_license_the_second_is_refused_kindly() {
 }
 
 #[tokio::test]
-async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketplace() {
+async fn marketplace_buyers_cannot_change_the_plan_in_the_application() {
     let shop = Shop::open().await;
     let (purchase, mut buyer) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let page = buyer.open("/plan").await;
@@ -373,7 +373,7 @@ async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketpla
 }
 
 #[tokio::test]
-async fn a_probe_walks_through_the_application_as_a_buyer_does_and_its_plan_is_locked() {
+async fn a_probe_signs_up_like_a_buyer_and_its_plan_is_locked() {
     let shop = Shop::open().await;
     let wanted = json!({ "product": "4democontract0000000000ab" });
     let (status, probe) = shop.world.api(Method::POST, "/v1/probes", Some(wanted)).await;
@@ -390,7 +390,7 @@ async fn a_probe_walks_through_the_application_as_a_buyer_does_and_its_plan_is_l
 }
 
 #[tokio::test]
-async fn whoever_looks_is_told_that_plans_are_locked_and_nothing_else() {
+async fn the_probe_page_answers_only_for_probe_tenants() {
     let shop = Shop::open().await;
     let ask = async |body: serde_json::Value| {
         let page = format!("{}/plan/probe", shop.application);
@@ -427,7 +427,7 @@ async fn a_feature_ends_with_the_license_and_counts_what_is_held() {
 }
 
 #[tokio::test]
-async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dropped() {
+async fn metered_work_ends_with_the_license_and_refused_usage_is_kept() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     browser.open("/work").await;
@@ -461,7 +461,7 @@ async fn renew(shop: &Shop, purchase: &TestPurchase) -> String {
 const RECORD_EVENTS: [(&str, &str); 2] = [("dimension", "events_extra"), ("quantity", "25")];
 
 #[tokio::test]
-async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
+async fn usage_of_a_license_renewed_as_another_goes_to_the_new_one() {
     let shop = Shop::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
     let heir = renew(&shop, &purchase).await;
@@ -475,7 +475,7 @@ async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
 }
 
 #[tokio::test]
-async fn usage_that_may_have_been_taken_in_before_a_renewal_is_not_billed_to_both() {
+async fn usage_possibly_accepted_before_a_renewal_is_not_billed_to_both_licenses() {
     let shop = Shop::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
     shop.door.lose("POST /v1/usage", 100);
@@ -493,7 +493,7 @@ async fn usage_that_may_have_been_taken_in_before_a_renewal_is_not_billed_to_bot
 }
 
 #[tokio::test]
-async fn a_code_works_once_and_a_form_only_in_its_own_session() {
+async fn a_code_is_valid_once_and_a_form_only_in_its_session() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let on = shop.world.register(&purchase.token, "buyer@example.com").await.location.unwrap();
