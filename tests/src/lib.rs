@@ -24,29 +24,29 @@ use stallkeeper::time::Clock;
 pub use contract::contract;
 
 /// The time at which a test starts, unless it chooses another one.
-pub const BEGINNING: &str = "2026-11-10T09:20:00Z";
+pub const START: &str = "2026-11-10T09:20:00Z";
 
 /// A sandbox with its test clients. A call that fails unexpectedly fails the test.
-pub struct World {
+pub struct TestEnvironment {
     pub sandbox: Sandbox,
     client: TestClient,
 }
 
-impl World {
+impl TestEnvironment {
     /// Starts one staging stack with the demo listings.
     pub async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// Starts one staging stack with the demo listings at another time.
-    pub async fn at(beginning: &str) -> Self {
-        Self::with(|options| options.clock = Clock::standing_at(beginning.parse().unwrap())).await
+    pub async fn at(start: &str) -> Self {
+        Self::with(|options| options.clock = Clock::standing_at(start.parse().unwrap())).await
     }
 
     /// Starts a sandbox with the default options as `change` modifies them.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         log::watch();
-        let mut options = Options { clock: Clock::standing_at(BEGINNING.parse().unwrap()), ..Options::default() };
+        let mut options = Options { clock: Clock::standing_at(START.parse().unwrap()), ..Options::default() };
         change(&mut options);
         let sandbox = Sandbox::start(options).await.unwrap();
         let client = TestClient::at(sandbox.url()).unwrap();
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// Puts a message on the queues, as AWS does.
-    pub async fn send_news(&self, body: &Value) {
+    pub async fn send_event(&self, body: &Value) {
         self.deliver(json!({ "message": body.to_string() })).await;
     }
 
@@ -214,7 +214,7 @@ impl World {
     }
 
     /// Returns the types of the events of a license so far, in the order of their sequence.
-    pub async fn told(&self, license: &str) -> Vec<String> {
+    pub async fn event_types(&self, license: &str) -> Vec<String> {
         let events = self.store(Stage::Staging).events_of_license(&license.parse().unwrap()).await.unwrap();
         let events: Vec<Value> = events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
         events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
@@ -240,7 +240,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
         // A failed test already reports its reason.
         if !std::thread::panicking() {

@@ -7,8 +7,8 @@ const STAGING: &str = "/sandbox/deployed/staging";
 
 #[tokio::test]
 async fn a_stack_can_be_broken_and_reset() {
-    let visit = TestSandbox::begin().await;
-    let whole = visit.get(STAGING).await;
+    let sandbox = TestSandbox::start().await;
+    let whole = sandbox.get(STAGING).await;
     assert_eq!(whole["rule"]["state"], "ENABLED");
     assert_eq!(whole["schedules"], json!({ "metering": "ENABLED", "reconcile": "ENABLED", "readiness": "ENABLED" }));
     assert_eq!(whole["audit_log"], json!({ "retention_days": 400 }));
@@ -17,24 +17,24 @@ async fn a_stack_can_be_broken_and_reset() {
         "rule": { "state": "DISABLED" }, "schedules": { "metering": null }, "alarms": { "PausedAlarm": "ALARM" },
         "dead_letters": { "mail": 2 }, "point_in_time_recovery": false, "audit_log": { "retention_days": null },
     });
-    let broken = visit.patch(STAGING, patch).await;
+    let broken = sandbox.patch(STAGING, patch).await;
     assert_eq!((&broken["rule"]["state"], &broken["rule"]["pattern"]), (&json!("DISABLED"), &whole["rule"]["pattern"]));
     assert_eq!(broken["schedules"], json!({ "reconcile": "ENABLED", "readiness": "ENABLED" }));
     assert_eq!(broken["alarms"]["PausedAlarm"], "ALARM");
     assert_eq!(broken["dead_letters"], json!({ "marketplace_events": 0, "mail": 2, "run": 0 }));
     assert_eq!(broken["audit_log"], json!({ "retention_days": null }));
-    assert_eq!(visit.get("/sandbox/queues").await["staging-mail"]["dead_letters"].as_array().unwrap().len(), 2);
+    assert_eq!(sandbox.get("/sandbox/queues").await["staging-mail"]["dead_letters"].as_array().unwrap().len(), 2);
 
-    let fewer = visit.patch(STAGING, json!({ "dead_letters": { "mail": 1 }, "rule": null })).await;
+    let fewer = sandbox.patch(STAGING, json!({ "dead_letters": { "mail": 1 }, "rule": null })).await;
     assert_eq!((&fewer["dead_letters"]["mail"], &fewer["rule"]), (&json!(1), &Value::Null));
-    assert_eq!(visit.post(&format!("{STAGING}/reset"), json!({})).await, whole);
-    assert_eq!(visit.get(STAGING).await, whole);
+    assert_eq!(sandbox.post(&format!("{STAGING}/reset"), json!({})).await, whole);
+    assert_eq!(sandbox.get(STAGING).await, whole);
 }
 
 #[tokio::test]
 async fn events_are_delivered_only_by_a_working_wiring() {
-    let visit = TestSandbox::begin().await;
-    visit.post("/sandbox/deliver", json!({ "hold": true })).await;
+    let sandbox = TestSandbox::start().await;
+    sandbox.post("/sandbox/deliver", json!({ "hold": true })).await;
     let pending = json!({ "aws-mp-subscription-notification-7demolegacy00000000000ab": "PENDING" });
     for (patch, product, hears) in [
         (json!({}), "demo-subscription", true),
@@ -45,18 +45,18 @@ async fn events_are_delivered_only_by_a_working_wiring() {
         (json!({ "rule": null }), "demo-legacy", true),
         (json!({ "rule": null, "subscriptions": pending }), "demo-legacy", false),
     ] {
-        visit.post(&format!("{STAGING}/reset"), json!({})).await;
-        visit.post("/sandbox/deliver", json!({ "lose": "" })).await;
-        visit.patch(STAGING, patch.clone()).await;
-        visit.buy(product).await;
-        let waiting = visit.get("/sandbox/queues").await["staging"]["waiting"].as_u64().unwrap();
+        sandbox.post(&format!("{STAGING}/reset"), json!({})).await;
+        sandbox.post("/sandbox/deliver", json!({ "lose": "" })).await;
+        sandbox.patch(STAGING, patch.clone()).await;
+        sandbox.buy(product).await;
+        let waiting = sandbox.get("/sandbox/queues").await["staging"]["waiting"].as_u64().unwrap();
         assert_eq!(waiting > 0, hears, "{patch} {product}: {waiting}");
     }
 }
 
 #[tokio::test]
 async fn an_unknown_part_is_refused_with_the_known_ones() {
-    let visit = TestSandbox::begin().await;
+    let sandbox = TestSandbox::start().await;
     let cases = [
         ("production", json!({}), "parameter_invalid", "only: staging"),
         ("staging", json!([]), "body_invalid", "JSON object"),
@@ -77,13 +77,13 @@ async fn an_unknown_part_is_refused_with_the_known_ones() {
         ("staging", json!({ "audit_log": { "retention_days": 100 } }), "wiring_invalid", "120"),
         ("staging", json!({ "point_in_time_recovery": "off" }), "wiring_invalid", "boolean"),
     ];
-    let whole = visit.get(STAGING).await;
+    let whole = sandbox.get(STAGING).await;
     for (stage, patch, code, part) in cases {
         let path = format!("/sandbox/deployed/{stage}");
-        let request = visit.client.patch(visit.url(&path)).json(&patch);
+        let request = sandbox.client.patch(sandbox.url(&path)).json(&patch);
         let problem = problem(request.send().await.unwrap(), 400, &path).await;
         assert_eq!(problem["code"], code, "{patch} {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(part), "{patch} {problem}");
     }
-    assert_eq!(visit.get(STAGING).await, whole, "what is refused changes nothing");
+    assert_eq!(sandbox.get(STAGING).await, whole, "what is refused changes nothing");
 }

@@ -36,7 +36,7 @@ struct TestSandbox {
 
 impl TestSandbox {
     /// Starts a sandbox whose clock stands still.
-    async fn begin() -> Self {
+    async fn start() -> Self {
         Self::with(Options::default()).await
     }
 
@@ -69,7 +69,7 @@ impl TestSandbox {
     }
 
     /// Returns the types of the events so far, in their order.
-    async fn told(&self) -> Vec<String> {
+    async fn event_types(&self) -> Vec<String> {
         let events = self.get("/sandbox/events").await;
         events["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
     }

@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
-use tests::World;
+use tests::TestEnvironment;
 use usage::UsageApi;
 
 /// No sample event is published.
@@ -120,7 +120,7 @@ fn the_openapi_file_matches_the_commands_output() {
 }
 
 /// A call of the application: the status, the header `Allow`, and the document.
-async fn call(world: &World, method: &str, path: &str, more: &Operation) -> (u16, Option<String>, Value) {
+async fn call(world: &TestEnvironment, method: &str, path: &str, more: &Operation) -> (u16, Option<String>, Value) {
     let method: Method = method.to_uppercase().parse().unwrap();
     let client = Client::builder().no_proxy().build().unwrap();
     let mut request =
@@ -142,7 +142,7 @@ async fn call(world: &World, method: &str, path: &str, more: &Operation) -> (u16
 
 #[tokio::test]
 async fn every_documented_operation_answers_as_documented() {
-    let (world, document) = (World::new().await, document());
+    let (world, document) = (TestEnvironment::new().await, document());
     for operation in operations(&document) {
         let (method, path) = (&operation.method, operation.example_target());
         let (status, _, answer) = call(&world, method, &path, &operation).await;
@@ -160,7 +160,7 @@ async fn every_documented_operation_answers_as_documented() {
 
 #[tokio::test]
 async fn every_path_has_exactly_its_documented_methods() {
-    let (world, document) = (World::new().await, document());
+    let (world, document) = (TestEnvironment::new().await, document());
     let operations = operations(&document);
     for path in document["paths"].as_object().unwrap().keys() {
         let of_path: Vec<&Operation> = operations.iter().filter(|operation| operation.path == *path).collect();
@@ -183,7 +183,7 @@ async fn every_path_has_exactly_its_documented_methods() {
 
 #[tokio::test]
 async fn every_operation_has_exactly_its_documented_query_parameters() {
-    let (world, document) = (World::new().await, document());
+    let (world, document) = (TestEnvironment::new().await, document());
     for operation in operations(&document) {
         let in_query = operation.parameters.iter().filter(|parameter| parameter["in"] == "query");
         let documented: BTreeSet<&str> = in_query.map(|parameter| parameter["name"].as_str().unwrap()).collect();
@@ -257,7 +257,7 @@ fn deployment() -> Deployment {
 
 #[tokio::test]
 async fn every_sample_request_is_a_documented_operation() {
-    let (world, document) = (World::new().await, document());
+    let (world, document) = (TestEnvironment::new().await, document());
     let (config, table) = (world.sandbox.sdk_config(), world.sandbox.table(Stage::Staging).unwrap());
     let clock = world.sandbox.clock();
     let entitlement = EntitlementApi::new(config, table, TOPIC, clock.clone());

@@ -6,14 +6,14 @@ use sandbox::test_client::{PageResponse, handoff_code, hidden_field};
 use serde_json::{Value, json};
 use stallkeeper::audit::AuditEntry;
 use stallkeeper::listing::Stage;
-use tests::{TestPurchase, World};
+use tests::{TestEnvironment, TestPurchase};
 
-async fn bought(world: &World) -> TestPurchase {
+async fn bought(world: &TestEnvironment) -> TestPurchase {
     world.buy("demo-contract", json!({ "seats": 5 })).await
 }
 
 /// Makes a buyer who has registered. Returns the purchase, and the code of the redirect to the application.
-async fn registered(world: &World) -> (TestPurchase, String) {
+async fn registered(world: &TestEnvironment) -> (TestPurchase, String) {
     let purchase = bought(world).await;
     let code = handoff_code(&world.register(&purchase.token, "buyer@example.com").await).unwrap();
     (purchase, code)
@@ -23,13 +23,13 @@ fn is_gone(answer: &(u16, Value)) -> bool {
     answer.0 == 410 && answer.1["code"] == "handoff_gone"
 }
 
-async fn audit(world: &World) -> Vec<AuditEntry> {
+async fn audit(world: &TestEnvironment) -> Vec<AuditEntry> {
     world.store(Stage::Staging).audit_log("2026-11").await.unwrap()
 }
 
 #[tokio::test]
 async fn a_code_gives_the_application_the_buyers_details() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, code) = registered(&world).await;
     let (status, handoff) = world.redeem("first", &code).await;
     assert_eq!(status, 200, "{handoff}");
@@ -51,7 +51,7 @@ async fn a_code_gives_the_application_the_buyers_details() {
 
 #[tokio::test]
 async fn the_listings_extra_fields_are_part_of_the_contact() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = bought(&world).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let page = world.open("/register?lang=ja", Some(&cookie)).await.page;
@@ -80,7 +80,7 @@ async fn the_listings_extra_fields_are_part_of_the_contact() {
 
 #[tokio::test]
 async fn a_lost_answer_is_repeated_to_the_same_caller_until_the_license_is_linked() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, code) = registered(&world).await;
     let (_, first) = world.redeem("one", &code).await;
     assert_eq!(world.redeem("one", &code).await, (200, first));
@@ -92,7 +92,7 @@ async fn a_lost_answer_is_repeated_to_the_same_caller_until_the_license_is_linke
 
 #[tokio::test]
 async fn a_code_is_redeemed_by_only_one_of_two_concurrent_callers() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (_, code) = registered(&world).await;
     let (one, other) = tokio::join!(world.redeem("one", &code), world.redeem("other", &code));
     let statuses = [one.0, other.0];
@@ -101,7 +101,7 @@ async fn a_code_is_redeemed_by_only_one_of_two_concurrent_callers() {
 
 #[tokio::test]
 async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = bought(&world).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let go_on = || async { handoff_code(&world.submit_contact(&cookie, "buyer@example.com", "new").await).unwrap() };
@@ -119,7 +119,7 @@ async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
 
 #[tokio::test]
 async fn an_invalid_redemption_is_refused_with_the_reason() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     for code in ["", "no code", &"x".repeat(43)] {
         assert!(is_gone(&world.redeem("key", code).await), "{code:?}");
     }
@@ -135,7 +135,7 @@ async fn an_invalid_redemption_is_refused_with_the_reason() {
 
 #[tokio::test]
 async fn a_second_registration_of_a_linked_license_reveals_nothing_of_the_first() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
@@ -154,7 +154,7 @@ async fn a_second_registration_of_a_linked_license_reveals_nothing_of_the_first(
 
 #[tokio::test]
 async fn moving_and_unlinking_a_license_is_written_to_the_audit_log() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     world.link(&purchase.license, "acme").await;
@@ -185,8 +185,9 @@ async fn moving_and_unlinking_a_license_is_written_to_the_audit_log() {
         assert_eq!((status, &license["tenant"]), (200, &Value::Null));
     }
     assert_eq!(world.link(&purchase.license, "initech").await.0, 200);
-    let told = world.told(&purchase.license).await;
-    let of_tenant: Vec<&str> = told.iter().map(String::as_str).filter(|told| told.contains("linked")).collect();
+    let event_types = world.event_types(&purchase.license).await;
+    let of_tenant: Vec<&str> =
+        event_types.iter().map(String::as_str).filter(|event_types| event_types.contains("linked")).collect();
     let expected = ["license.linked", "license.unlinked", "license.linked", "license.unlinked", "license.linked"];
     assert_eq!(of_tenant, expected);
     let mut log = audit(&world).await;
@@ -205,7 +206,7 @@ async fn moving_and_unlinking_a_license_is_written_to_the_audit_log() {
 
 #[tokio::test]
 async fn an_unlinked_license_is_not_linked_again_by_a_renewal_or_a_registration() {
-    let world = World::with(|options| options.behavior.license_survives_renewal = false).await;
+    let world = TestEnvironment::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
@@ -227,7 +228,7 @@ async fn an_unlinked_license_is_not_linked_again_by_a_renewal_or_a_registration(
 }
 
 /// Makes a line of three licenses that belong to no tenant: three years of one buyer.
-async fn unlinked_line(world: &World) -> (TestPurchase, Vec<String>) {
+async fn unlinked_line(world: &TestEnvironment) -> (TestPurchase, Vec<String>) {
     let (purchase, _) = registered(world).await;
     let mut line = vec![purchase.license.clone()];
     let mut agreement = purchase.agreement.clone();
@@ -246,7 +247,7 @@ async fn unlinked_line(world: &World) -> (TestPurchase, Vec<String>) {
 #[tokio::test]
 async fn a_line_of_renewals_belongs_to_one_tenant_whichever_license_is_linked_first() {
     for first in 0..3 {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let (purchase, line) = unlinked_line(&world).await;
         assert_eq!(world.link(&line[first], "acme").await.0, 200);
         for license in &line {
@@ -270,7 +271,7 @@ async fn a_line_of_renewals_belongs_to_one_tenant_whichever_license_is_linked_fi
 
 #[tokio::test]
 async fn only_one_of_two_concurrent_tenants_gets_a_line_of_renewals() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (_, line) = unlinked_line(&world).await;
     for round in 0..30 {
         let (old, new) = (&line[round % 3], &line[(round + 1 + round % 2) % 3]);
@@ -302,7 +303,7 @@ async fn only_one_of_two_concurrent_tenants_gets_a_line_of_renewals() {
 
 #[tokio::test]
 async fn a_code_returns_only_the_contact_of_its_own_session() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = bought(&world).await;
     let leave = |email: &'static str| {
         let (world, token) = (&world, &purchase.token);
@@ -326,7 +327,7 @@ async fn a_code_returns_only_the_contact_of_its_own_session() {
 
 #[tokio::test]
 async fn personal_data_is_exported_and_erased() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, _) = registered(&world).await;
     let path = format!("/v1/licenses/{}/contact", purchase.license);
     let (status, contact) = world.api(Method::GET, &path, None).await;
@@ -347,7 +348,7 @@ async fn personal_data_is_exported_and_erased() {
 
 #[tokio::test]
 async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
-    let world = World::with(|options| options.behavior.license_survives_renewal = false).await;
+    let world = TestEnvironment::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     world.advance(SignedDuration::from_mins(5)).await;
@@ -364,7 +365,7 @@ async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
 
 #[tokio::test]
 async fn a_probe_is_redeemed_but_never_metered_published_or_listed() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let buyer = world.buy("demo-subscription", json!({})).await;
     world.register(&buyer.token, "buyer@example.com").await;
     let make = |product: &str| json!({ "product": product, "door": "sign_in" });
@@ -389,7 +390,7 @@ async fn a_probe_is_redeemed_but_never_metered_published_or_listed() {
     world.advance(SignedDuration::from_mins(120)).await;
     let bill = world.control(Method::GET, "/sandbox/bill", json!({})).await;
     assert!(!bill.to_string().contains(license) && bill.to_string().contains(&buyer.license));
-    assert_eq!(world.told(license).await, Vec::<String>::new());
+    assert_eq!(world.event_types(license).await, Vec::<String>::new());
     let (_, listed) = world.api(Method::GET, "/v1/licenses", None).await;
     assert!(!listed.to_string().contains(license) && listed.to_string().contains(&buyer.license), "{listed}");
     let path = format!("/v1/licenses/{license}/reconcile");

@@ -7,20 +7,26 @@ use sandbox::aws::Service;
 use serde_json::{Value, json};
 use stallkeeper::listing::Listing;
 use stallkeeper::metrics::Metric;
-use tests::{TestPurchase, World};
+use tests::{TestEnvironment, TestPurchase};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn usage(world: &World, purchase: &TestPurchase, dimension: &str, quantity: impl Into<Value>, key: &str) -> Value {
+fn usage(
+    world: &TestEnvironment,
+    purchase: &TestPurchase,
+    dimension: &str,
+    quantity: impl Into<Value>,
+    key: &str,
+) -> Value {
     json!({
         "license": purchase.license, "dimension": dimension, "quantity": quantity.into(), "key": key,
         "time": world.now().to_string(),
     })
 }
 
-async fn accepted(world: &World, event: Value) {
+async fn accepted(world: &TestEnvironment, event: Value) {
     assert_eq!(world.report(json!([event])).await, ["accepted"]);
 }
 
@@ -29,13 +35,13 @@ fn billed(hour: &str, dimension: &str, quantity: &str) -> (String, String, Strin
 }
 
 /// Makes a purchase of 100 events, with further events billed by use.
-async fn with_consumption(world: &World) -> TestPurchase {
+async fn with_consumption(world: &TestEnvironment) -> TestPurchase {
     world.buy("demo-consumption", json!({ "events_included": 100 })).await
 }
 
 #[tokio::test]
 async fn only_the_overage_beyond_the_contract_is_billed() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     let extra = |quantity: i64, key: &str| usage(&world, &purchase, "events_extra", quantity, key);
     accepted(&world, extra(60, "09")).await;
@@ -58,7 +64,7 @@ async fn only_the_overage_beyond_the_contract_is_billed() {
 
 #[tokio::test]
 async fn an_amendment_changes_the_included_amount_and_keeps_billed_overage() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 150, "09")).await;
     world.advance(minutes(60)).await;
@@ -74,7 +80,7 @@ async fn an_amendment_changes_the_included_amount_and_keeps_billed_overage() {
 
 #[tokio::test]
 async fn a_renewal_starts_a_new_period() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 130, "09")).await;
     world.advance(minutes(60)).await;
@@ -91,7 +97,7 @@ async fn a_renewal_starts_a_new_period() {
 
 #[tokio::test]
 async fn overage_of_the_last_hour_is_billed_although_entitlements_are_gone() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 90, "09")).await;
     world.advance(minutes(60)).await;
@@ -103,7 +109,7 @@ async fn overage_of_the_last_hour_is_billed_although_entitlements_are_gone() {
 
 #[tokio::test]
 async fn overage_waits_until_the_included_amount_is_known() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });
     world.fault(fault).await;
     let purchase = with_consumption(&world).await;
@@ -131,7 +137,7 @@ async fn overage_waits_until_the_included_amount_is_known() {
 
 #[tokio::test]
 async fn the_start_of_an_agreement_without_events_is_queried() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     // The time is after the day's walk of the reconciliation, which would otherwise repair the lost event before the
     // hour is summed.
     world.advance(minutes(45)).await;
@@ -148,7 +154,7 @@ async fn the_start_of_an_agreement_without_events_is_queried() {
 
 #[tokio::test]
 async fn overage_whose_included_amount_stays_unknown_is_reported_as_a_problem() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });
     world.fault(fault).await;
     let purchase = with_consumption(&world).await;
@@ -169,7 +175,7 @@ async fn overage_whose_included_amount_stays_unknown_is_reported_as_a_problem() 
 }
 
 /// Returns the allocations of the sent records, as they were sent.
-fn allocations_sent(world: &World) -> Vec<Value> {
+fn allocations_sent(world: &TestEnvironment) -> Vec<Value> {
     let calls = world.sandbox.aws().wire().calls(Service::Metering, "BatchMeterUsage");
     let records = calls.iter().flat_map(|call| call.body["UsageRecords"].as_array().unwrap().clone());
     records.filter(|record| !record["UsageAllocations"].is_null()).collect()
@@ -177,7 +183,7 @@ fn allocations_sent(world: &World) -> Vec<Value> {
 
 #[tokio::test]
 async fn usage_with_tags_becomes_allocations() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let tagged = |quantity: Value, key: &str, tags: Value| {
         let mut event = usage(&world, &purchase, "requests", quantity, key);
@@ -219,7 +225,7 @@ async fn usage_with_tags_becomes_allocations() {
 
 #[tokio::test]
 async fn usage_with_too_many_tags_is_billed_without_them() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let events: Vec<Value> = (0..8)
         .map(|number| {
@@ -239,7 +245,7 @@ async fn usage_with_too_many_tags_is_billed_without_them() {
 
 #[tokio::test]
 async fn a_free_trial_is_metered() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy_as(json!({ "product": "demo-subscription", "free_trial": true })).await;
     accepted(&world, usage(&world, &purchase, "requests", 12, "k")).await;
     world.advance(minutes(60)).await;
@@ -251,7 +257,7 @@ async fn a_listing_can_disable_records_of_zero() {
     let mut listing = Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
-    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
+    let world = TestEnvironment::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
     let purchase = world.buy("quiet", json!({})).await;
     accepted(&world, usage(&world, &purchase, "requests", 12, "k")).await;
     world.advance(minutes(180)).await;

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{CHECKS, EvidenceKind, Outcome, Report, StepState};
-use tests::World;
-use tests::audit::{Outcomes, each, outcomes, turned};
+use tests::TestEnvironment;
+use tests::audit::{Outcomes, changed_outcomes, each, outcomes};
 
 const PRODUCT: &str = "6democonsumption0000000ab";
 const LEGACY: &str = "7demolegacy00000000000ab";
@@ -25,7 +25,8 @@ const REGISTER: &str = "staging.register.example.com";
 const APPLICATION: &str = "staging.app.example.com";
 
 /// The checks that no program can do completely.
-const BY_PEOPLE: [&str; 4] = ["seller.public_profile", "seller.bank_and_tax", "app.no_payment_data", "app.data_policy"];
+const ATTESTED_CHECKS: [&str; 4] =
+    ["seller.public_profile", "seller.bank_and_tax", "app.no_payment_data", "app.data_policy"];
 
 /// The calls to AWS that a contract with consumption needs, each with the function that was allowed it.
 const ALLOWED: [(&str, &str); 3] = [
@@ -35,7 +36,7 @@ const ALLOWED: [(&str, &str); 3] = [
 ];
 
 /// The kinds of evidence, each with the check that depends on it.
-const BY_EVIDENCE: [(EvidenceKind, &str); 10] = [
+const EVIDENCE_CHECKS: [(EvidenceKind, &str); 10] = [
     (EvidenceKind::TokenResolved, "evidence.token_resolved"),
     (EvidenceKind::LicenseActivated, "evidence.license_activated"),
     (EvidenceKind::EntitlementRead, "evidence.entitlement_read"),
@@ -53,8 +54,8 @@ fn product() -> ProductCode {
 }
 
 /// Makes a stack with all evidence except the given kinds.
-async fn ready_but(lacking: &[EvidenceKind]) -> World {
-    let world = World::new().await;
+async fn ready_without(lacking: &[EvidenceKind]) -> TestEnvironment {
+    let world = TestEnvironment::new().await;
     let store = world.store(Stage::Staging);
     for kind in EvidenceKind::ALL.into_iter().filter(|kind| !lacking.contains(kind)) {
         store.note_evidence(&product(), kind).await;
@@ -73,7 +74,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// A defect.
-enum Break {
+enum Defect {
     /// A change of the stack.
     Wiring(Value),
     /// A change of the product in AWS.
@@ -90,8 +91,8 @@ enum Break {
     Certificate(i64),
 }
 
-impl Break {
-    async fn make(&self, world: &World) {
+impl Defect {
+    async fn make(&self, world: &TestEnvironment) {
         let catalog = world.sandbox.aws().catalog();
         match self {
             Self::Wiring(patch) => world.sandbox.patch_wiring(Stage::Staging, object(patch.clone())).unwrap(),
@@ -105,9 +106,9 @@ impl Break {
                 assert_eq!(before - terms.len(), types.len(), "a type is not there");
                 catalog.patch(OFFER, object(json!({ "Terms": terms }))).unwrap();
             }
-            Self::Page(host, path, spoils) => {
-                for alter in spoils {
-                    world.sandbox.web().alter(host, path, alter.clone());
+            Self::Page(host, path, alterations) => {
+                for alteration in alterations {
+                    world.sandbox.web().alter(host, path, alteration.clone());
                 }
             }
             Self::Refused(service, operation) => {
@@ -121,7 +122,7 @@ impl Break {
     }
 }
 
-async fn restore(world: &World) {
+async fn restore(world: &TestEnvironment) {
     world.sandbox.reset_wiring(Stage::Staging);
     world.sandbox.aws().catalog().reset(&product()).unwrap();
     world.sandbox.web().restore().unwrap();
@@ -133,8 +134,8 @@ fn replaced(what: &str, with: &str) -> Alteration {
 }
 
 /// Returns all defects, each with the checks that it changes and their new outcome.
-fn breaks() -> Vec<(Break, String, Outcome)> {
-    use Break::{Certificate, Offer, Page, Product, Refused, Terms, Wiring};
+fn defects() -> Vec<(Defect, String, Outcome)> {
+    use Defect::{Certificate, Offer, Page, Product, Refused, Terms, Wiring};
     use Outcome::{Fail, Unknown};
     let on_the_form =
         "page.email_field page.support_contact page.english page.existing_account_link page.security_headers";
@@ -144,10 +145,10 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
     let of_product = "seller.registration listing.found listing.product_code listing.fulfillment_url listing.dimensions \
                       listing.description_complete listing.logo listing.support_text listing.eula \
                       listing.refund_policy listing.price_positive listing.not_private_only listing.targeting";
-    let register = |spoils| Page(REGISTER, "/register", spoils);
+    let register = |alterations| Page(REGISTER, "/register", alterations);
     let application = |path, alter| Page(APPLICATION, path, vec![alter]);
     let elsewhere = || Alteration::Redirect("https://elsewhere.example.com/".to_owned());
-    let rows: Vec<(Break, &str, Outcome)> = vec![
+    let rows: Vec<(Defect, &str, Outcome)> = vec![
         (Wiring(json!({ "rule": { "state": "DISABLED" } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "rule": { "has_target": false } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "rule": { "pattern": { "source": ["aws.ec2"] } } })), "wiring.eventbridge_rule", Fail),
@@ -214,15 +215,15 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
 
 #[tokio::test]
 async fn breaking_one_part_fails_exactly_its_checks_and_repairing_it_passes_them() {
-    use Break::Certificate;
+    use Defect::Certificate;
     use Outcome::{Fail, Unknown};
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let open: Outcomes = ready.clone().into_iter().filter(|(_, outcome)| *outcome != Outcome::Pass).collect();
-    assert_eq!(open, each(&BY_PEOPLE.join(" "), Unknown), "only what people say is open");
-    for (number, (broken, checks, outcome)) in breaks().iter().enumerate() {
+    assert_eq!(open, each(&ATTESTED_CHECKS.join(" "), Unknown), "only what people say is open");
+    for (number, (broken, checks, outcome)) in defects().iter().enumerate() {
         broken.make(&world).await;
-        let seen = turned(&ready, &world.outcomes(PRODUCT).await);
+        let seen = changed_outcomes(&ready, &world.outcomes(PRODUCT).await);
         let mut wanted = each(checks, *outcome);
         if matches!(broken, Certificate(_)) && *outcome == Unknown {
             // No request continues after a certificate has ended. The end itself is observed.
@@ -230,40 +231,40 @@ async fn breaking_one_part_fails_exactly_its_checks_and_repairing_it_passes_them
         }
         assert_eq!(seen, wanted, "break {number}");
         restore(&world).await;
-        assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new(), "mend {number}");
+        assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), Outcomes::new(), "mend {number}");
     }
 }
 
 #[tokio::test]
 async fn evidence_is_missing_until_a_function_writes_it() {
-    for (kind, check) in BY_EVIDENCE {
-        let world = ready_but(&[kind]).await;
+    for (kind, check) in EVIDENCE_CHECKS {
+        let world = ready_without(&[kind]).await;
         let lacking = world.outcomes(PRODUCT).await;
         world.store(Stage::Staging).note_evidence(&product(), kind).await;
         let there = world.outcomes(PRODUCT).await;
-        assert_eq!(turned(&there, &lacking), each(check, Outcome::Fail), "{kind:?}");
+        assert_eq!(changed_outcomes(&there, &lacking), each(check, Outcome::Fail), "{kind:?}");
         assert_eq!(there[check], Outcome::Pass);
     }
     // AWS refuses the auditor's own invalid token as it refuses any other.
-    let world = ready_but(&[EvidenceKind::BadTokenRefused]).await;
+    let world = ready_without(&[EvidenceKind::BadTokenRefused]).await;
     world.audit(PRODUCT).await;
     assert_eq!(world.outcomes(PRODUCT).await["evidence.bad_token_refused"], Outcome::Pass);
 }
 
 #[tokio::test]
 async fn a_missing_permission_fails_its_check_until_it_is_granted() {
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", false).await;
-    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), each("wiring.permissions", Outcome::Fail));
+    assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), each("wiring.permissions", Outcome::Fail));
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", true).await;
-    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
+    assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
 }
 
 #[tokio::test]
 async fn support_without_a_page_needs_a_mail_domain() {
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
     let listing = store.listing(&product()).await.unwrap().unwrap();
@@ -273,15 +274,15 @@ async fn support_without_a_page_needs_a_mail_domain() {
         store.put_listing(pushed).await.unwrap();
         // A function caches a listing for a minute.
         world.advance(SignedDuration::from_mins(2)).await;
-        assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), wanted);
+        assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), wanted);
     }
 }
 
 #[tokio::test]
 async fn an_attestation_passes_an_unverifiable_check_and_can_be_withdrawn() {
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
-    for check in BY_PEOPLE {
+    for check in ATTESTED_CHECKS {
         let path = format!("/v1/readiness/attestations/{check}");
         let said = json!({ "product": PRODUCT, "note": "Looked at by hand." });
         let (status, attested) = world.api(Method::PUT, &path, Some(said)).await;
@@ -290,12 +291,12 @@ async fn an_attestation_passes_an_unverifiable_check_and_can_be_withdrawn() {
     }
     let all = world.audit(PRODUCT).await;
     assert!(all.steps.iter().all(|step| step.state == StepState::Done), "{:?}", all.steps);
-    for check in BY_PEOPLE {
+    for check in ATTESTED_CHECKS {
         let path = format!("/v1/readiness/attestations/{check}?product={PRODUCT}");
         assert_eq!(world.api(Method::DELETE, &path, None).await.0, 204);
         assert_eq!(world.api(Method::DELETE, &path, None).await.1["code"], "attestation_unknown");
     }
-    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
+    assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
     let history = format!("/v1/readiness/history?product={PRODUCT}&limit=3");
     let (_, page) = world.api(Method::GET, &history, None).await;
     assert_eq!(page["reports"].as_array().unwrap().len(), 3, "{page}");
@@ -306,7 +307,7 @@ async fn an_attestation_passes_an_unverifiable_check_and_can_be_withdrawn() {
 
 #[tokio::test]
 async fn an_unreadable_report_is_skipped() {
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     let first = world.audit(PRODUCT).await;
     world.advance(SignedDuration::from_mins(1)).await;
     let newest = world.audit(PRODUCT).await;
@@ -319,8 +320,8 @@ async fn an_unreadable_report_is_skipped() {
     item.insert("life".to_owned(), AttributeValue::S("of a newer version".to_owned()));
     client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
 
-    let (status, told) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
-    assert_eq!((status, &told["id"]), (200, &json!(first.id.to_string())), "{told}");
+    let (status, event_types) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
+    assert_eq!((status, &event_types["id"]), (200, &json!(first.id.to_string())), "{event_types}");
     let (status, all) = world.api(Method::GET, "/v1/readiness", None).await;
     assert_eq!((status, &all["reports"][0]["id"]), (200, &json!(first.id.to_string())), "{all}");
     world.advance(SignedDuration::from_mins(1)).await;
@@ -333,7 +334,7 @@ async fn an_unreadable_report_is_skipped() {
 
 #[tokio::test]
 async fn listings_are_shown_before_the_first_report() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (status, answer) = world.api(Method::GET, "/v1/readiness", None).await;
     assert_eq!((status, &answer["reports"]), (200, &json!([])), "{answer}");
     assert!(answer["products"].as_array().unwrap().contains(&json!(PRODUCT)), "{answer}");
@@ -341,7 +342,7 @@ async fn listings_are_shown_before_the_first_report() {
 
 #[tokio::test]
 async fn a_refusal_names_the_refused_action() {
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     // The first described entity is the product. The others are its offers.
     for (operation, call) in [("ListEntities", 1), ("DescribeEntity", 2)] {
         let fault = json!({
@@ -357,7 +358,7 @@ async fn a_refusal_names_the_refused_action() {
 }
 
 /// Returns the auditor of a stack of which only the given parts are named.
-fn auditor(world: &World, parts: Value) -> Readiness {
+fn auditor(world: &TestEnvironment, parts: Value) -> Readiness {
     let mut deployment = object(json!({
         "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],
         "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
@@ -375,7 +376,7 @@ fn auditor(world: &World, parts: Value) -> Readiness {
 
 #[tokio::test]
 async fn deleted_parts_fail_their_checks() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let endpoint = world.sandbox.sdk_config().endpoint_url().unwrap().to_owned();
     let topic = format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{LEGACY}");
     let deleted = json!({
@@ -397,7 +398,7 @@ async fn deleted_parts_fail_their_checks() {
 
 #[tokio::test]
 async fn a_scheduled_run_checks_the_stack_once_and_only_it_counts_as_a_run() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let store = world.store(Stage::Staging);
     world.audit(PRODUCT).await;
     assert_eq!(store.runs().await.unwrap().get("readiness"), None, "somebody asked for that look");
@@ -412,7 +413,7 @@ async fn a_scheduled_run_checks_the_stack_once_and_only_it_counts_as_a_run() {
 
 #[tokio::test]
 async fn reports_have_codes_and_texts_in_both_languages() {
-    let world = ready_but(&[EvidenceKind::UsageAccepted]).await;
+    let world = ready_without(&[EvidenceKind::UsageAccepted]).await;
     world.audit(PRODUCT).await;
     for (language, title, found, mends) in [
         ("en", "AWS took a usage record", "Not seen yet.", "Report usage"),
@@ -423,9 +424,9 @@ async fn reports_have_codes_and_texts_in_both_languages() {
         assert!(all["reports"].as_array().unwrap().contains(&one), "{all}");
         let checks = one["checks"].as_array().unwrap();
         for check in checks {
-            for told in ["title", "found", "mend", "source"] {
-                let text = check[told].as_str().unwrap_or_default();
-                assert!(!text.is_empty() && !text.contains("word-"), "{told} of {check}");
+            for event_types in ["title", "found", "mend", "source"] {
+                let text = check[event_types].as_str().unwrap_or_default();
+                assert!(!text.is_empty() && !text.contains("word-"), "{event_types} of {check}");
             }
         }
         let usage = checks.iter().find(|check| check["check"] == "evidence.usage_accepted").unwrap();
@@ -438,7 +439,7 @@ async fn reports_have_codes_and_texts_in_both_languages() {
 
 #[tokio::test]
 async fn a_report_is_written_in_time_when_nothing_answers() {
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     let began = Instant::now();
     world.audit(PRODUCT).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
@@ -492,10 +493,10 @@ fn every_check_is_failed_by_some_test() {
         "production.final_review_requested",
         "production.published",
     ];
-    let mut turned: BTreeSet<String> = elsewhere.map(str::to_owned).into();
-    turned.extend(BY_EVIDENCE.map(|(_, check)| check.to_owned()));
-    turned.extend(BY_PEOPLE.map(str::to_owned));
-    turned.extend(breaks().iter().flat_map(|(_, checks, _)| checks.split(' ').map(str::to_owned)));
+    let mut changed_outcomes: BTreeSet<String> = elsewhere.map(str::to_owned).into();
+    changed_outcomes.extend(EVIDENCE_CHECKS.map(|(_, check)| check.to_owned()));
+    changed_outcomes.extend(ATTESTED_CHECKS.map(str::to_owned));
+    changed_outcomes.extend(defects().iter().flat_map(|(_, checks, _)| checks.split(' ').map(str::to_owned)));
     let all: BTreeSet<String> = CHECKS.iter().map(|check| check.id.to_owned()).collect();
-    assert_eq!(turned, all);
+    assert_eq!(changed_outcomes, all);
 }

@@ -10,7 +10,7 @@ use stallkeeper::ids::ProductCode;
 use stallkeeper::listing::Stage;
 use stallkeeper::readiness::{Actor, Attestation, Evidence, EvidenceKind, Finding, Outcome, Report, Said, Severity};
 use stallkeeper::store::Store;
-use tests::World;
+use tests::TestEnvironment;
 use ulid::Ulid;
 
 fn product() -> ProductCode {
@@ -22,7 +22,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// Returns the number of requests to the table to write a note since the last call.
-fn notes(world: &World) -> usize {
+fn notes(world: &TestEnvironment) -> usize {
     let wire = world.sandbox.aws().wire();
     let calls = wire.calls(Service::DynamoDb, "UpdateItem").len();
     wire.clear();
@@ -30,8 +30,8 @@ fn notes(world: &World) -> usize {
 }
 
 /// Makes an environment without scheduled runs, and the table's store as two processes have it.
-async fn two_processes() -> (World, Store, Store) {
-    let world = World::new().await;
+async fn two_processes() -> (TestEnvironment, Store, Store) {
+    let world = TestEnvironment::new().await;
     world.sandbox.set_schedule(false);
     let (one, other) = (world.store(Stage::Staging), world.store(Stage::Staging));
     notes(&world);
@@ -167,11 +167,11 @@ async fn attestations_are_kept_and_audited() {
     assert_eq!(store.attestations(&product()).await.unwrap().len(), 1);
     let mut log = store.audit_log("2026-11").await.unwrap();
     log.sort_by(|one, other| (&one.action, &one.actor).cmp(&(&other.action, &other.actor)));
-    let told = |entry: &AuditEntry| format!("{} {} {}", entry.actor, entry.action, entry.subject);
+    let event_types = |entry: &AuditEntry| format!("{} {} {}", entry.actor, entry.action, entry.subject);
     let payment = "5demosubscription000000ab app.no_payment_data";
     let attest = "readiness.attest";
     let withdraw = "readiness.withdraw";
-    let mut lines: Vec<String> = log.iter().map(told).collect();
+    let mut lines: Vec<String> = log.iter().map(event_types).collect();
     lines.sort();
     assert_eq!(
         lines,

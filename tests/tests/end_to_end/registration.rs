@@ -6,11 +6,11 @@ use sandbox::test_client::hidden_field;
 use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::registration::Secret;
-use tests::World;
+use tests::TestEnvironment;
 
 #[tokio::test]
 async fn the_handoff_code_is_stored_only_as_a_hash() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let handed_on = world.register(&purchase.token, "buyer@example.com").await;
     let location = handed_on.location.unwrap();
@@ -27,7 +27,7 @@ async fn the_handoff_code_is_stored_only_as_a_hash() {
 
 #[tokio::test]
 async fn a_session_expires_after_four_hours() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     assert!(cookie.starts_with("__Host-"), "{cookie}");
@@ -41,7 +41,7 @@ async fn a_session_expires_after_four_hours() {
 
 #[tokio::test]
 async fn two_tabs_have_separate_forms() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let one = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other = world.buy("demo-subscription", json!({})).await;
     let first_tab = world.post_token(&one.token).await.cookie.unwrap();
@@ -58,7 +58,7 @@ async fn two_tabs_have_separate_forms() {
 
 #[tokio::test]
 async fn an_invalid_form_writes_nothing_and_keeps_its_input() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let wrong = world.submit_contact(&cookie, "no address", "new").await;
@@ -70,19 +70,19 @@ async fn an_invalid_form_writes_nothing_and_keeps_its_input() {
 
 #[tokio::test]
 async fn a_double_click_is_one_registration() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     for _ in 0..2 {
         assert_eq!(world.submit_contact(&cookie, "buyer@example.com", "new").await.status, 303);
     }
-    let told = world.told(&purchase.license).await;
-    assert_eq!(told.iter().filter(|kind| *kind == "registration.completed").count(), 1, "{told:?}");
+    let event_types = world.event_types(&purchase.license).await;
+    assert_eq!(event_types.iter().filter(|kind| *kind == "registration.completed").count(), 1, "{event_types:?}");
 }
 
 #[tokio::test]
 async fn the_page_is_in_japanese_or_english() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let japanese = world.open("/register?lang=ja", Some(&cookie)).await.page;
@@ -93,7 +93,7 @@ async fn the_page_is_in_japanese_or_english() {
 
 #[tokio::test]
 async fn the_status_page_follows_the_license() {
-    let world = World::with(|options| options.delays = sandbox::aws::Delays::default()).await;
+    let world = TestEnvironment::with(|options| options.delays = sandbox::aws::Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let pending = world.open("/register/status", Some(&cookie)).await;
@@ -106,7 +106,7 @@ async fn the_status_page_follows_the_license() {
 #[tokio::test]
 async fn buyers_are_not_lost_when_aws_does_not_answer() {
     for kind in ["throttle", "error500", "before", "after", "access_denied"] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.fault(json!({ "service": "metering", "operation": "ResolveCustomer", "times": 3, "kind": kind })).await;
         let first = world.post_token(&purchase.token).await;
@@ -125,27 +125,31 @@ async fn buyers_are_not_lost_when_the_table_does_not_answer() {
         ("TransactWriteItems", "throttle"),
         ("TransactWriteItems", "after"),
     ] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.fault(json!({ "service": "dynamodb", "operation": operation, "times": 4, "kind": kind })).await;
         let first = world.post_token(&purchase.token).await;
         assert!([303, 503].contains(&first.status), "{operation} {kind}: {first:?}");
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303, "{operation} {kind}");
-        let told = world.told(&purchase.license).await;
-        assert_eq!(told.iter().filter(|kind| *kind == "license.activated").count(), 1, "{operation} {kind}: {told:?}");
+        let event_types = world.event_types(&purchase.license).await;
+        assert_eq!(
+            event_types.iter().filter(|kind| *kind == "license.activated").count(),
+            1,
+            "{operation} {kind}: {event_types:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn logs_contain_no_personal_data() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let visit = world.post_token(&purchase.token).await;
     let page = world.open("/register", visit.cookie.as_deref()).await;
     let token = hidden_field(&page.page, "form_token").unwrap();
     let said = [("name", "Kim Personally"), ("company", "Kims Own Works"), ("answer-order_number", "PO-personal-7")];
-    // `World` searches every log line of this test for these texts.
+    // `TestEnvironment` searches every log line of this test for these texts.
     said.iter().for_each(|(_, text)| tests::log::keep_secret(text));
     let mut fields = vec![("form_token", token.as_str()), ("email", "kim@example.com"), ("account", "new")];
     fields.extend(said);

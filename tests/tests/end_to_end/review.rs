@@ -5,7 +5,7 @@ use reqwest::Method;
 use sandbox::review::{Opinion, Point};
 use serde_json::{Value, json};
 use stallkeeper::readiness::Outcome;
-use tests::World;
+use tests::TestEnvironment;
 
 /// A call of the control API.
 type Call = (Method, &'static str, Value);
@@ -26,20 +26,20 @@ fn with_opinion(review: &Value, opinion: Opinion) -> Vec<Value> {
 }
 
 /// Makes an environment in which a listing was bought and used for two hours.
-async fn sold() -> World {
-    let world = World::new().await;
+async fn sold() -> TestEnvironment {
+    let world = TestEnvironment::new().await;
     let bought = world.buy("demo-consumption", json!({ "events_included": 10 })).await;
     world.register(&bought.token, "buyer@example.com").await;
     world.advance(SignedDuration::from_hours(2)).await;
     world
 }
 
-async fn review(world: &World) -> Value {
+async fn review(world: &TestEnvironment) -> Value {
     world.control(Method::POST, "/sandbox/review", json!({ "product": "demo-consumption" })).await
 }
 
 /// Requests that the product becomes public, as the portal does.
-pub(crate) async fn ask_for_the_public(world: &World, product: &str) {
+pub(crate) async fn request_publication(world: &TestEnvironment, product: &str) {
     use aws_sdk_marketplacecatalog::types::{Change, Entity};
     let client = aws_sdk_marketplacecatalog::Client::new(world.sandbox.sdk_config());
     let entity = Entity::builder().r#type("SaaSProduct@1.0").identifier(product).build().unwrap();
@@ -51,7 +51,7 @@ pub(crate) async fn ask_for_the_public(world: &World, product: &str) {
 #[tokio::test]
 async fn a_working_listing_is_approved_and_published() {
     let world = sold().await;
-    ask_for_the_public(&world, "prod-democonsumption01").await;
+    request_publication(&world, "prod-democonsumption01").await;
     let review = review(&world).await;
     assert_eq!(review["approved"], true, "{review:#}");
     assert_eq!(with_opinion(&review, Opinion::Passed).len(), review["points"].as_array().unwrap().len());
@@ -69,8 +69,8 @@ async fn a_working_listing_is_approved_and_published() {
 
 #[tokio::test]
 async fn an_unused_listing_is_rejected_with_the_required_actions() {
-    let world = World::new().await;
-    ask_for_the_public(&world, "prod-democonsumption01").await;
+    let world = TestEnvironment::new().await;
+    request_publication(&world, "prod-democonsumption01").await;
     let first = review(&world).await;
     assert_eq!(first["approved"], false);
     assert_eq!(with_opinion(&first, Opinion::Objection), names(&[Point::EntitlementsRead, Point::UsageReported]));
@@ -84,7 +84,7 @@ async fn an_unused_listing_is_rejected_with_the_required_actions() {
 
 #[tokio::test]
 async fn a_product_missing_in_the_catalog_gets_objections() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     world.control(Method::DELETE, "/sandbox/catalog/demo-consumption", Value::Null).await;
     let review = review(&world).await;
     let objections = [Point::ListingComplete, Point::OfferComplete, Point::EntitlementsRead, Point::UsageReported];
@@ -94,7 +94,7 @@ async fn a_product_missing_in_the_catalog_gets_objections() {
 
 #[tokio::test]
 async fn a_legacy_listing_needs_its_topics() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let product = json!({ "product": "demo-legacy" });
     let good = world.control(Method::POST, "/sandbox/review", product.clone()).await;
     assert_eq!(with_opinion(&good, Opinion::Objection), names(&[Point::UsageReported]), "{good:#}");

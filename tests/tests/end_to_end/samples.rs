@@ -10,7 +10,7 @@ use serde_json::Value;
 use stallkeeper::listing::Stage;
 use stallkeeper::time::Clock;
 use subscription::Subscription;
-use tests::World;
+use tests::TestEnvironment;
 use usage::UsageApi;
 
 /// A topic other than the stack's own.
@@ -23,7 +23,7 @@ fn sample(function: &str, name: &str) -> Value {
 
 #[tokio::test]
 async fn the_sample_events_are_handled() {
-    let world = World::at("2026-08-20T12:30:00Z").await;
+    let world = TestEnvironment::at("2026-08-20T12:30:00Z").await;
     let (config, table) = (world.sandbox.sdk_config(), world.sandbox.table(Stage::Staging).unwrap());
     let clock: Clock = world.sandbox.clock().clone();
 

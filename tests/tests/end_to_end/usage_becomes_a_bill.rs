@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
 use stallkeeper::time::Clock;
-use tests::{TestPurchase, World};
+use tests::{TestEnvironment, TestPurchase};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
 /// Makes an environment at 09:20 with an active buyer of the demo subscription.
-async fn subscribed() -> (World, TestPurchase) {
-    let world = World::new().await;
+async fn subscribed() -> (TestEnvironment, TestPurchase) {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     (world, purchase)
@@ -29,17 +29,17 @@ fn usage_at(purchase: &TestPurchase, quantity: impl Into<Value>, key: &str, time
     })
 }
 
-fn usage(world: &World, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
+fn usage(world: &TestEnvironment, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
     usage_at(purchase, quantity, key, world.now())
 }
 
-async fn accepted(world: &World, events: Value) {
+async fn accepted(world: &TestEnvironment, events: Value) {
     let count = events.as_array().unwrap().len();
     assert_eq!(world.report(events).await, vec!["accepted"; count]);
 }
 
 /// Advances the clock to 10:20: the hour in which the test started is summed, sent and swept.
-async fn an_hour_passes(world: &World) {
+async fn an_hour_passes(world: &TestEnvironment) {
     world.advance(minutes(60)).await;
 }
 
@@ -84,7 +84,7 @@ async fn thirty_dimensions_in_an_hour_are_billed() {
         })
         .collect();
     let broad = sandbox::DescribedListing { file: "broad".to_owned(), listing };
-    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![broad])).await;
+    let world = TestEnvironment::with(|options| options.listings = sandbox::Listings::These(vec![broad])).await;
     let purchase = world.buy("broad", json!({})).await;
     let events = keys.iter().map(|key| {
         let mut event = usage(&world, &purchase, 1, "k");
@@ -213,14 +213,14 @@ async fn unreadable_usage_is_refused() {
 #[tokio::test]
 async fn one_bad_record_does_not_block_the_others() {
     // A license that AWS does not know for this product, among the records of 24 good ones.
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let mut good = Vec::new();
     for _ in 0..24 {
         good.push(world.buy("demo-subscription", json!({})).await);
     }
     let strange = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good[0].clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
-    world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
     let events: Vec<Value> = good.iter().chain([&strange]).map(|buyer| usage(&world, buyer, 7, "k")).collect();
     accepted(&world, json!(events)).await;
     world.advance(minutes(80)).await;
@@ -236,7 +236,7 @@ async fn one_bad_record_does_not_block_the_others() {
 async fn usage_of_the_last_hour_of_a_month_is_accepted_until_half_past_five() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     for (reported_at, expected) in [("00:20", "accepted"), ("05:29", "accepted"), ("05:31", "refused")] {
-        let world = World::at("2026-11-30T22:20:00Z").await;
+        let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
         let purchase = world.buy("demo-subscription", json!({})).await;
         world.sandbox.set(at(&format!("2026-12-01T{reported_at}:00Z"))).await;
         let event = usage_at(&purchase, 100, "k", at("2026-11-30T23:59:59Z"));
@@ -318,14 +318,14 @@ async fn usage_of_the_current_hour_is_billed_when_an_agreement_ends() {
         assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "47")], "end at :{end}");
         world.advance(minutes(55)).await;
         assert_eq!(world.license(&purchase.license).await["state"], "ended");
-        assert!(world.told(&purchase.license).await.contains(&"license.ended".to_owned()));
+        assert!(world.event_types(&purchase.license).await.contains(&"license.ended".to_owned()));
         assert_eq!(world.total(&purchase.license).await, Decimal::from(147), "end at :{end}");
     }
 }
 
 #[tokio::test]
 async fn usage_of_the_current_hour_is_billed_when_a_legacy_buyer_unsubscribes() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.advance(minutes(10)).await;
@@ -398,7 +398,7 @@ async fn usage_beyond_the_largest_record_is_carried() {
 
 #[tokio::test]
 async fn usage_beyond_a_record_of_a_never_active_license_is_reported() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "kim@example.com").await;
@@ -416,7 +416,7 @@ async fn usage_beyond_a_record_of_a_never_active_license_is_reported() {
 
 #[tokio::test]
 async fn only_the_stack_of_the_listing_meters() {
-    let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
+    let world = TestEnvironment::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     let staging = world.buy("demo-subscription", json!({})).await;
     let production = world.buy("demo-production", json!({})).await;
     accepted(&world, json!([usage(&world, &staging, 100, "k")])).await;
@@ -448,7 +448,12 @@ async fn a_duplicate_after_a_lost_answer_counts_as_sent() {
 }
 
 /// Books usage in AWS without Stallkeeper, with a direct call.
-pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &TestPurchase, quantity: i64, at: Timestamp) {
+pub(crate) async fn book_from_another_system(
+    world: &TestEnvironment,
+    purchase: &TestPurchase,
+    quantity: i64,
+    at: Timestamp,
+) {
     let record = json!({
         "Timestamp": at.as_second(), "Dimension": "requests", "Quantity": quantity,
         "CustomerAWSAccountId": purchase.account,
@@ -470,7 +475,7 @@ pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &TestPurcha
 async fn a_duplicate_on_a_first_attempt_is_a_conflict() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
-    book_behind_its_back_at(&world, &purchase, 3, world.now()).await;
+    book_from_another_system(&world, &purchase, 3, world.now()).await;
     an_hour_passes(&world).await;
     assert_eq!(world.states(&purchase.license).await, ["conflict"]);
     assert_eq!(world.counted(Metric::RecordsConflict), 1);
@@ -573,7 +578,7 @@ async fn records_of_an_unpublished_dimension_wait() {
 
 #[tokio::test]
 async fn usage_before_and_after_resubscribing_within_an_hour_is_billed_once() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "before")])).await;
     world.advance(minutes(5)).await;
@@ -590,7 +595,7 @@ async fn usage_before_and_after_resubscribing_within_an_hour_is_billed_once() {
 
 #[tokio::test]
 async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
-    let world = World::with(|options| {
+    let world = TestEnvironment::with(|options| {
         options.clock = Clock::standing_at("2026-11-10T09:58:00Z".parse().unwrap());
         options.delays.provision = minutes(5);
     })
@@ -619,7 +624,7 @@ async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_
     for ((start_of_purchase_hour, usage_outside_license), (purchased, billed)) in
         behavior.into_iter().flat_map(|behavior| times.map(|times| (behavior, times)))
     {
-        let world = World::with(|options| {
+        let world = TestEnvironment::with(|options| {
             options.clock = Clock::standing_at(purchased.parse().unwrap());
             options.delays.provision = minutes(5);
             options.behavior.start_of_purchase_hour = start_of_purchase_hour;
@@ -661,7 +666,7 @@ async fn no_record_names_the_product_or_an_empty_customer() {
 
 #[tokio::test]
 async fn usage_before_a_late_activation_event_is_billed() {
-    let world = World::with(|options| {
+    let world = TestEnvironment::with(|options| {
         options.clock = Clock::standing_at("2026-11-10T08:30:00Z".parse().unwrap());
         options.delays.provision = minutes(80);
     })
@@ -686,7 +691,7 @@ async fn usage_before_a_late_activation_event_is_billed() {
 
 #[tokio::test]
 async fn at_the_end_of_a_month_a_flush_bills_late_usage_in_the_old_month() {
-    let world = World::at("2026-11-30T22:20:00Z").await;
+    let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let late = usage(&world, &purchase, 7, "late");
     accepted(&world, json!([usage(&world, &purchase, 100, "in time")])).await;
@@ -706,11 +711,11 @@ async fn a_record_rejected_alone_pauses_no_other() {
     let (world, good) = subscribed().await;
     let strange = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
-    world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
     accepted(&world, json!([usage(&world, &strange, 7, "k")])).await;
     // The license ends and is flushed alone. The other license's hour follows later.
     let gone = tests::license_event("Deprovisioned", &strange, &arn, "gone", world.now());
-    world.send_news(&gone).await;
+    world.send_event(&gone).await;
     world.advance(minutes(15)).await;
     assert_eq!(world.states(&strange.license).await, ["sealed"]);
     accepted(&world, json!([usage(&world, &good, 100, "k")])).await;
@@ -732,7 +737,7 @@ async fn halves_of_a_rejected_call_do_not_count_as_unanswered() {
     // Another system books the same hour in the meantime, which is a conflict and not an answer to Stallkeeper's call.
     let hour = world.now() - minutes(60);
     for (buyer, quantity) in [(&one, 3), (&other, 4)] {
-        book_behind_its_back_at(&world, buyer, quantity, hour).await;
+        book_from_another_system(&world, buyer, quantity, hour).await;
     }
     world.advance(minutes(60)).await;
     assert_eq!(world.states(&one.license).await, ["conflict"]);
@@ -760,7 +765,7 @@ async fn late_usage_of_an_hour_without_a_record_is_billed_after_its_window() {
         stallkeeper::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
-    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
+    let world = TestEnvironment::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
     let purchase = world.buy("quiet", json!({})).await;
     world.advance(minutes(24 * 60)).await;
     // At 09:20 AWS accepts no more records for the hour from 09:00 of the day before.

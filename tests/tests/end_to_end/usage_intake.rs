@@ -5,11 +5,11 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use tests::{TestPurchase, World, license_event};
+use tests::{TestEnvironment, TestPurchase, license_event};
 
 /// Makes an environment at 09:20 with an active buyer of the demo subscription.
-async fn subscribed() -> (World, TestPurchase) {
-    let world = World::new().await;
+async fn subscribed() -> (TestEnvironment, TestPurchase) {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     (world, purchase)
 }
@@ -27,13 +27,13 @@ fn tagged(mut event: Value, tags: Value) -> Value {
 }
 
 /// Sends a file and returns the status and the document.
-async fn send_csv(world: &World, path: &str, file: String) -> (u16, Value) {
+async fn send_csv(world: &TestEnvironment, path: &str, file: String) -> (u16, Value) {
     let answer = world.send_raw(Method::POST, path, "text/csv; charset=utf-8; header=present", file.into_bytes()).await;
     (answer.status, serde_json::from_str(&answer.page).unwrap())
 }
 
 /// Returns the results of a dry run of events.
-async fn tried(world: &World, events: &Value) -> Vec<Value> {
+async fn tried(world: &TestEnvironment, events: &Value) -> Vec<Value> {
     let (status, answer) = world.api(Method::POST, "/v1/usage?dry_run=true", Some(json!({ "events": events }))).await;
     assert_eq!((status, &answer["dry_run"]), (200, &json!(true)), "{answer}");
     answer["results"].as_array().unwrap().clone()
@@ -43,18 +43,18 @@ fn texts(results: &[Value], name: &str) -> Vec<String> {
     results.iter().map(|result| result[name].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-fn forget_wire(world: &World) {
+fn clear_wire_log(world: &TestEnvironment) {
     world.sandbox.aws().wire().clear();
 }
 
 /// Returns the operations on the table since the recorded calls were cleared.
-fn operations(world: &World) -> Vec<String> {
+fn operations(world: &TestEnvironment) -> Vec<String> {
     let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "*");
     calls.into_iter().map(|call| call.operation).collect()
 }
 
 /// Returns the tags of the events that were written while their hour was open, with `null` for those without.
-fn written_tags(world: &World) -> Vec<Value> {
+fn written_tags(world: &TestEnvironment) -> Vec<Value> {
     let mut tags = Vec::new();
     for call in world.sandbox.aws().wire().calls(Service::DynamoDb, "BatchWriteItem") {
         for requests in call.body["RequestItems"].as_object().unwrap().values() {
@@ -67,7 +67,7 @@ fn written_tags(world: &World) -> Vec<Value> {
 }
 
 /// Returns `true` if the table was only read since the recorded calls were cleared.
-fn only_read(world: &World) -> bool {
+fn only_read(world: &TestEnvironment) -> bool {
     operations(world).iter().all(|operation| ["GetItem", "Query"].contains(&operation.as_str()))
 }
 
@@ -162,7 +162,7 @@ async fn the_same_event_in_json_and_csv_is_one_event() {
 async fn an_unsupported_content_type_is_refused_with_the_supported_ones() {
     let (world, purchase) = subscribed().await;
     let body = json!({ "events": [event(&purchase, 5, "k", world.now())] }).to_string();
-    forget_wire(&world);
+    clear_wire_log(&world);
     for content_type in ["text/plain", "", "application/xml", "text/csv; charset=shift_jis", "text/csv; header=absent"]
     {
         let answer = world.send_raw(Method::POST, "/v1/usage", content_type, body.clone().into_bytes()).await;
@@ -194,7 +194,7 @@ async fn a_dry_run_validates_everything_and_writes_nothing() {
         event(&unknown, 1, "k", world.now()),
         { "license": purchase.license },
     ]);
-    forget_wire(&world);
+    clear_wire_log(&world);
     let judged = tried(&world, &events).await;
     assert!(only_read(&world) && operations(&world).contains(&"Query".to_owned()), "{:?}", operations(&world));
     assert_eq!(
@@ -221,7 +221,7 @@ async fn a_dry_run_validates_everything_and_writes_nothing() {
 async fn a_dry_run_of_a_file_bills_nothing() {
     let (world, purchase) = subscribed().await;
     let file = format!("license,dimension,quantity,time,key\n{},requests,5,{},k\n", purchase.license, world.now());
-    forget_wire(&world);
+    clear_wire_log(&world);
     let (status, answer) = send_csv(&world, "/v1/usage?dry_run=true", file.clone()).await;
     let expected = json!({
         "dry_run": true, "accepted": 1, "duplicate": 0, "conflict": 0, "refused": 0, "retry": 0,
@@ -238,7 +238,7 @@ async fn a_dry_run_of_a_file_bills_nothing() {
 async fn dry_run_must_be_true_or_false() {
     let (world, purchase) = subscribed().await;
     let body = json!({ "events": [event(&purchase, 5, "k", world.now())] });
-    forget_wire(&world);
+    clear_wire_log(&world);
     for query in
         ["dry_run=1", "dry_run=", "dry_run=True", "dry_run=yes", "dry_run", "dry_run=true&dry_run=true", "dryrun=true"]
     {
@@ -316,19 +316,19 @@ async fn a_reactivated_license_is_not_refused_from_the_cache() {
     assert_eq!(texts(&ended, "code"), ["license_ended", "license_ended"]);
 
     // A refusal by a cached license costs one read of the license, and one read of what is known for each key.
-    forget_wire(&world);
+    clear_wire_log(&world);
     assert_eq!(world.results(events.clone()).await, ended);
     assert_eq!(operations(&world), ["GetItem", "Query", "Query"]);
 
     world.advance(SignedDuration::from_secs(5)).await;
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
-    world.send_news(&license_event("Updated", &purchase, &arn, "back", world.now())).await;
+    world.send_event(&license_event("Updated", &purchase, &arn, "back", world.now())).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     assert_eq!(texts(&tried(&world, &events).await, "status"), ["accepted", "accepted"]);
     assert_eq!(world.report(events).await, ["accepted", "accepted"]);
 
     // A license that is cached as being in force is not read.
-    forget_wire(&world);
+    clear_wire_log(&world);
     assert_eq!(world.report(json!([event(&purchase, 1, "c", world.now())])).await, ["accepted"]);
     assert!(!operations(&world).contains(&"GetItem".to_owned()));
 }
@@ -347,7 +347,7 @@ async fn a_failed_read_of_a_license_is_not_a_refusal() {
 
 #[tokio::test]
 async fn usage_accepted_before_the_end_is_a_duplicate_after_it() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     let at = world.now();

@@ -1,7 +1,7 @@
 //! The sample application, as buyers and users see it in their browsers.
 
 mod browser;
-mod door;
+mod network;
 mod signature;
 
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use browser::{Browser, Page};
-use door::Door;
 use jiff::SignedDuration;
+use network::LossyNetwork;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::test_client::hidden_field;
 use serde_json::json;
 use stallkeeper::listing::Stage;
-use tests::{TestPurchase, World};
+use tests::{TestEnvironment, TestPurchase};
 use tokio::net::TcpListener;
 
 const PASSWORD: &str = "a short sentence";
@@ -25,8 +25,8 @@ const SECRET_ACCESS_KEY: &str = "the secret of the application's role";
 /// An environment whose buyers are redirected to a sample application that reaches Stallkeeper through an unreliable
 /// network.
 struct Shop {
-    world: World,
-    door: Door,
+    world: TestEnvironment,
+    network: LossyNetwork,
     application: String,
 }
 
@@ -38,23 +38,23 @@ impl Shop {
     async fn with(change: impl FnOnce(&mut sandbox::Options)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let application = format!("http://{}", listener.local_addr().unwrap());
-        let world = World::with(|options| {
+        let world = TestEnvironment::with(|options| {
             options.app_url = Some(application.parse().unwrap());
             change(options);
         })
         .await;
-        let door = Door::before(world.sandbox.url()).await;
+        let network = LossyNetwork::before(world.sandbox.url()).await;
         let clock = world.sandbox.clock().clone();
         let credentials =
             Credentials::new("ASIAAPPLICATION", SECRET_ACCESS_KEY, Some("a-session".to_owned()), None, "test");
         let router = sample_app::router(sample_app::Settings {
-            api_url: door.url.clone(),
+            api_url: network.url.clone(),
             credentials: SharedCredentialsProvider::new(credentials),
             https: false,
             clock: Arc::new(move || clock.now()),
         });
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { world, door, application }
+        Self { world, network, application }
     }
 
     fn browser(&self) -> Browser {
@@ -65,7 +65,7 @@ impl Shop {
     async fn customer(&self, product: &str, dimensions: serde_json::Value) -> (TestPurchase, Browser) {
         let purchase = self.world.buy(product, dimensions).await;
         let mut browser = self.browser();
-        let page = post_token(&self.world, &mut browser, &purchase, "buyer@example.com").await;
+        let page = register(&self.world, &mut browser, &purchase, "buyer@example.com").await;
         assert_eq!((page.status, page.path.as_str()), (200, "/sign-up"), "{page:?}");
         sign_up(&mut browser, "buyer@example.com").await;
         let page = link_to_new(&mut browser, "Acme").await;
@@ -80,7 +80,7 @@ impl Shop {
 }
 
 /// Leaves a contact on the registration page, and follows the redirect to the application.
-async fn post_token(world: &World, browser: &mut Browser, purchase: &TestPurchase, email: &str) -> Page {
+async fn register(world: &TestEnvironment, browser: &mut Browser, purchase: &TestPurchase, email: &str) -> Page {
     let on = world.register(&purchase.token, email).await.location.unwrap();
     browser.open(&on).await
 }
@@ -94,7 +94,7 @@ async fn link_to_new(browser: &mut Browser, name: &str) -> Page {
 }
 
 /// Signs up without a purchase, with a workspace of its own.
-async fn walk_in(browser: &mut Browser, email: &str, workspace: &str) -> Page {
+async fn sign_up_without_purchase(browser: &mut Browser, email: &str, workspace: &str) -> Page {
     browser.open("/sign-up").await;
     sign_up(browser, email).await;
     browser.open("/tenants").await;
@@ -120,10 +120,10 @@ async fn send_all(browser: &mut Browser) -> Page {
 
 #[tokio::test]
 async fn a_buyer_registers_and_their_usage_is_billed_once() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let mut browser = Browser::at(world.sandbox.app_url(Stage::Staging).unwrap().as_str());
-    let page = post_token(&world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = register(&world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.path == "/sign-up" && page.shows("value=\"buyer@example.com\""), "{page:?}");
     let page = sign_up(&mut browser, "buyer@example.com").await;
     let last = &purchase.account[8..];
@@ -153,35 +153,35 @@ async fn a_lost_answer_to_the_redemption_does_not_block_the_buyer() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
-    shop.door.lose("POST /v1/handoffs", 4);
-    let page = post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    shop.network.lose("POST /v1/handoffs", 4);
+    let page = register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.status == 503 && page.shows("try again in a few minutes"), "{page:?}");
     let page = browser.open("/sign-up").await;
     assert!(page.status == 200 && page.shows("buyer@example.com"), "{page:?}");
-    assert_eq!(shop.door.count("POST /v1/handoffs"), 5);
+    assert_eq!(shop.network.count("POST /v1/handoffs"), 5);
     sign_up(&mut browser, "buyer@example.com").await;
     // A lost answer to the link costs the buyer nothing either: the license is linked already when the buyer asks for
     // another workspace.
-    shop.door.lose("PUT /v1/licenses", 3);
+    shop.network.lose("PUT /v1/licenses", 3);
     assert_eq!(link_to_new(&mut browser, "Acme").await.status, 503);
     browser.open("/tenants").await;
     let page = link_to_new(&mut browser, "Acme again").await;
     assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
-    assert_eq!(shop.door.count("PUT /v1/licenses"), 4);
+    assert_eq!(shop.network.count("PUT /v1/licenses"), 4);
     assert!(!browser.open("/tenants").await.shows("Acme again"));
-    assert_eq!(shop.door.count("POST /v1/handoffs"), 5, "what is redeemed is kept");
+    assert_eq!(shop.network.count("POST /v1/handoffs"), 5, "what is redeemed is kept");
 }
 
 #[tokio::test]
 async fn usage_whose_answers_were_lost_is_billed_once() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
-    shop.door.lose("POST /v1/usage", 3);
+    shop.network.lose("POST /v1/usage", 3);
     for quantity in ["5", "8"] {
         make_requests(&mut browser, quantity).await;
     }
     send_all(&mut browser).await;
-    assert!(shop.door.count("POST /v1/usage") > 3);
+    assert!(shop.network.count("POST /v1/usage") > 3);
     shop.next_hour().await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(13));
 }
@@ -195,7 +195,7 @@ async fn every_call_has_a_valid_signature() {
     send_all(&mut browser).await;
     browser.open("/").await;
     browser.send("/sign-out", &[]).await;
-    let requests = shop.door.requests();
+    let requests = shop.network.requests();
     for request in &requests {
         let signed = signature::check(request, SECRET_ACCESS_KEY);
         for name in ["content-type", "host", "x-amz-date", "x-amz-security-token"] {
@@ -205,7 +205,7 @@ async fn every_call_has_a_valid_signature() {
         assert_eq!(redeems, signed.iter().any(|name| name == "idempotency-key"));
     }
     let mut kinds = ["POST /v1/handoffs", "PUT /v1/licenses/", "GET /v1/tenants/", "POST /v1/usage"].into_iter();
-    assert!(kinds.all(|kind| shop.door.count(kind) > 0) && requests.iter().any(|it| it.contains(&b'?')));
+    assert!(kinds.all(|kind| shop.network.count(kind) > 0) && requests.iter().any(|it| it.contains(&b'?')));
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn during_an_outage_of_stallkeeper_work_continues_and_usage_waits() {
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     make_requests(&mut browser, "1").await;
     send_all(&mut browser).await;
-    shop.door.shut(true);
+    shop.network.set_down(true);
     // The gate's cached decisions are old by now, but they are the last known ones.
     shop.world.advance(SignedDuration::from_mins(2)).await;
     let page = make_requests(&mut browser, "6").await;
@@ -222,7 +222,7 @@ async fn during_an_outage_of_stallkeeper_work_continues_and_usage_waits() {
     assert_eq!(browser.open("/").await.status, 503);
     // The usage happened in this hour, and is sent in the next.
     shop.world.advance(SignedDuration::from_mins(50)).await;
-    shop.door.shut(false);
+    shop.network.set_down(false);
     send_all(&mut browser).await;
     shop.world.advance(SignedDuration::from_hours(3)).await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(7));
@@ -233,12 +233,12 @@ async fn a_feature_without_a_known_decision_is_locked() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     browser.open("/plan").await;
-    shop.door.shut(true);
+    shop.network.set_down(true);
     let page = browser.send("/work", &[("dimension", "requests"), ("quantity", "1")]).await;
     assert_eq!(page.status, 503, "{page:?}");
     let page = browser.open("/plan").await;
     assert_eq!(page.status, 503, "{page:?}");
-    shop.door.shut(false);
+    shop.network.set_down(false);
     shop.next_hour().await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::ZERO);
 }
@@ -250,10 +250,10 @@ async fn a_correction_counts_despite_a_lost_answer_and_a_late_original() {
     make_requests(&mut browser, "50").await;
     let page = send_all(&mut browser).await;
     let key = hidden_field(&page.text, "key").unwrap();
-    shop.door.lose("POST /v1/usage", 1);
+    shop.network.lose("POST /v1/usage", 1);
     browser.send("/work/correct", &[("key", &key), ("quantity", "30")]).await;
     send_all(&mut browser).await;
-    shop.door.repeat_first("POST /v1/usage").await;
+    shop.network.repeat_first("POST /v1/usage").await;
     shop.next_hour().await;
     browser.open("/work").await;
     let page = browser.send("/work/correct", &[("key", &key), ("quantity", "1")]).await;
@@ -286,17 +286,17 @@ async fn a_user_with_an_account_links_a_second_license_to_their_tenant() {
 async fn a_linked_license_admits_only_its_tenants_users() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
-    let page = post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
 
     let mut stranger = shop.browser();
-    walk_in(&mut stranger, "stranger@example.com", "Globex").await;
-    let page = post_token(&shop.world, &mut stranger, &purchase, "stranger@example.com").await;
+    sign_up_without_purchase(&mut stranger, "stranger@example.com", "Globex").await;
+    let page = register(&shop.world, &mut stranger, &purchase, "stranger@example.com").await;
     assert!(page.status == 409 && page.shows("belongs to another account already"), "{page:?}");
     assert!(!page.shows("Acme") && !page.shows(&purchase.account), "{page:?}");
     assert!(stranger.open("/").await.shows("<h1>Globex</h1>"), "their own workspace stays theirs");
     // A buyer without an account is not offered a workspace either.
-    let page = post_token(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
+    let page = register(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
     assert_eq!(page.path, "/sign-in");
 }
 
@@ -306,7 +306,7 @@ async fn a_license_that_an_operator_unlinked_can_be_linked_again() {
     let (purchase, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let tenant = shop.world.license(&purchase.license).await["tenant"].clone();
     let mut browser = shop.browser();
-    let page = post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert_eq!(page.path, "/sign-in");
     let unlink = json!({ "from": tenant, "reason": "linked by mistake" });
     let path = format!("/v1/licenses/{}/tenant/unlink", purchase.license);
@@ -321,7 +321,7 @@ async fn declining_the_account_links_nothing() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
-    post_token(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     sign_up(&mut browser, "buyer@example.com").await;
     let page = browser.send("/tenants", &[("account_is_ours", "no")]).await;
     assert!(page.path == "/tenants" && page.shows("Your workspaces"), "{page:?}");
@@ -334,7 +334,7 @@ async fn a_second_tenant_for_the_same_license_is_refused_with_a_message() {
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let (mut first, mut second) = (shop.browser(), shop.browser());
     for (browser, email) in [(&mut first, "first@example.com"), (&mut second, "second@example.com")] {
-        post_token(&shop.world, browser, &purchase, email).await;
+        register(&shop.world, browser, &purchase, email).await;
         assert_eq!(sign_up(browser, email).await.path, "/tenants");
     }
     assert_eq!(link_to_new(&mut first, "Acme").await.status, 200);
@@ -358,7 +358,7 @@ async fn marketplace_buyers_cannot_change_the_plan_in_the_application() {
     }
 
     let mut other = shop.browser();
-    assert_eq!(walk_in(&mut other, "other@example.com", "Globex").await.path, "/");
+    assert_eq!(sign_up_without_purchase(&mut other, "other@example.com", "Globex").await.path, "/");
     other.open("/plan").await;
     assert!(other.send("/plan", &[("plan", "Team")]).await.shows("on the plan <b>Team</b>"));
     other.open("/leave").await;
@@ -478,13 +478,13 @@ async fn usage_of_a_license_renewed_as_another_goes_to_the_new_one() {
 async fn usage_possibly_accepted_before_a_renewal_is_not_billed_to_both_licenses() {
     let shop = Shop::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
-    shop.door.lose("POST /v1/usage", 100);
+    shop.network.lose("POST /v1/usage", 100);
     browser.send("/work", &RECORD_EVENTS).await;
     browser.send("/work/send", &[]).await;
     let heir = renew(&shop, &purchase).await;
     // Until then Stallkeeper may remember the license as it was, and bills it correctly.
     shop.world.advance(SignedDuration::from_mins(2)).await;
-    shop.door.lose("", 0);
+    shop.network.lose("", 0);
     let page = send_all(&mut browser).await;
     assert!(!page.shows("license_ended"), "it was taken in before the end: {page:?}");
     shop.next_hour().await;

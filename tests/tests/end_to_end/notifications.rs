@@ -13,10 +13,10 @@ use stallkeeper::listing::Stage;
 use stallkeeper::metrics::Metric;
 use stallkeeper::notification::{OutboundEvent, OutboundEventKind};
 use stallkeeper::topic::Message;
-use tests::{TestPurchase, World};
+use tests::{TestEnvironment, TestPurchase};
 
 /// Returns the messages of the topic, oldest first: each body with its attributes.
-async fn published(world: &World) -> Vec<(Value, Value)> {
+async fn published(world: &TestEnvironment) -> Vec<(Value, Value)> {
     let outbox = world.control(Method::GET, "/sandbox/outbox", json!({})).await;
     let published = outbox["published"].as_array().unwrap().iter();
     published
@@ -27,7 +27,7 @@ async fn published(world: &World) -> Vec<(Value, Value)> {
         .collect()
 }
 
-async fn mails(world: &World) -> Vec<Value> {
+async fn mails(world: &TestEnvironment) -> Vec<Value> {
     world.control(Method::GET, "/sandbox/outbox", json!({})).await["mails"].as_array().unwrap().clone()
 }
 
@@ -36,7 +36,7 @@ fn types(published: &[(Value, Value)]) -> Vec<&str> {
 }
 
 /// Makes a buyer of a contract who registers and whose license is linked.
-async fn customer(world: &World, tenant: &str) -> TestPurchase {
+async fn customer(world: &TestEnvironment, tenant: &str) -> TestPurchase {
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, tenant).await.0, 200);
@@ -60,7 +60,7 @@ fn described(schema: &Value, value: &Value, place: &str) {
 
 #[tokio::test]
 async fn every_event_is_published_in_the_form_of_its_schema() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = customer(&world, "acme").await;
     world.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 9 } })).await;
     for action in ["advise", "resolve"] {
@@ -75,9 +75,9 @@ async fn every_event_is_published_in_the_form_of_its_schema() {
     world.change(&purchase.agreement, json!({ "action": "renew", "new_license": true })).await;
     world.advance(SignedDuration::from_hours(2)).await;
     let legacy = world.buy("demo-legacy", json!({})).await;
-    world.send_news(&tests::notification("subscribe-fail", &legacy, "failed", world.now())).await;
+    world.send_event(&tests::notification("subscribe-fail", &legacy, "failed", world.now())).await;
     let unpaid = tests::TestPurchase { customer: Some("Unpaid".to_owned()), ..legacy.clone() };
-    world.send_news(&tests::notification("subscribe-fail", &unpaid, "unpaid", world.now())).await;
+    world.send_event(&tests::notification("subscribe-fail", &unpaid, "unpaid", world.now())).await;
     world.advance(SignedDuration::from_mins(5)).await;
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events");
@@ -134,10 +134,11 @@ fn the_schemas_have_every_reason_and_every_kind_of_value() {
         EndReason::Unsubscribed,
         EndReason::Succeeded,
     ];
-    let told = reasons.map(|reason| OutboundEventKind::LicenseEnded { reason, successor: None }).into_iter();
-    let told = told.chain([OutboundEventKind::EntitlementsChanged { entitlements: values.map(entitlement).to_vec() }]);
+    let event_types = reasons.map(|reason| OutboundEventKind::LicenseEnded { reason, successor: None }).into_iter();
+    let event_types =
+        event_types.chain([OutboundEventKind::EntitlementsChanged { entitlements: values.map(entitlement).to_vec() }]);
     let mut license = License::new("l-a".parse().unwrap(), "4democontract0000000000ab".parse().unwrap());
-    for event in OutboundEvent::number(told.collect(), &mut license, "2026-11-10T09:20:00Z".parse().unwrap()) {
+    for event in OutboundEvent::number(event_types.collect(), &mut license, "2026-11-10T09:20:00Z".parse().unwrap()) {
         let file = folder.join(format!("{}.schema.json", event.kind.name()));
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.enable_format_assertions();
@@ -159,23 +160,23 @@ fn the_mail_queues_filter_matches_the_mailed_events() {
 #[tokio::test]
 async fn unpublished_events_are_retried_without_delaying_registrations() {
     for kind in ["throttle", "error500", "access_denied", "before", "after"] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         world.fault(json!({ "service": "sns", "operation": "Publish", "kind": kind, "times": 30 })).await;
         let purchase = customer(&world, "acme").await;
-        let told = world.told(&purchase.license).await;
-        assert!(told.len() >= 3, "{told:?}");
+        let event_types = world.event_types(&purchase.license).await;
+        assert!(event_types.len() >= 3, "{event_types:?}");
         world.control(Method::DELETE, "/sandbox/faults", json!({})).await;
         world.advance(SignedDuration::from_mins(2)).await;
         let all = published(&world).await;
         let ids: BTreeSet<&str> = all.iter().map(|(body, _)| body["id"].as_str().unwrap()).collect();
-        assert_eq!(ids.len(), told.len(), "{kind}: {:?}", types(&all));
+        assert_eq!(ids.len(), event_types.len(), "{kind}: {:?}", types(&all));
         assert!(world.counted(Metric::EventsAgain) > 0, "{kind}");
     }
 }
 
 #[tokio::test]
 async fn a_buyer_gets_one_mail_in_their_language_with_the_next_steps() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let visit = world.post_token(&purchase.token).await;
     let cookie = visit.cookie.unwrap();
@@ -213,7 +214,7 @@ async fn futures<T>(one: impl Future<Output = T>, other: impl Future<Output = T>
 
 #[tokio::test]
 async fn a_mail_that_cannot_be_sent_is_retried_and_then_raises_an_alarm() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     world.fault(json!({ "service": "ses", "operation": "SendEmail", "kind": "access_denied", "times": 3 })).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let registered = world.register(&purchase.token, "buyer@example.com").await;
@@ -242,7 +243,7 @@ async fn a_mail_that_cannot_be_sent_is_retried_and_then_raises_an_alarm() {
 #[tokio::test]
 async fn a_lost_answer_causes_at_most_a_second_mail() {
     for (service, operation, kind) in [("ses", "SendEmail", "after"), ("dynamodb", "PutItem", "error500")] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         let visit = world.post_token(&purchase.token).await;
         world.fault(json!({ "service": service, "operation": operation, "kind": kind, "times": 3 })).await;
@@ -258,7 +259,7 @@ async fn a_lost_answer_causes_at_most_a_second_mail() {
 
 #[tokio::test]
 async fn a_buyer_gets_a_mail_about_the_end_but_not_about_a_renewal() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = customer(&world, "acme").await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew", "new_license": true })).await;
     world.advance(SignedDuration::from_hours(2)).await;
@@ -279,18 +280,18 @@ async fn a_buyer_gets_a_mail_about_the_end_but_not_about_a_renewal() {
 
 #[tokio::test]
 async fn the_old_contact_gets_one_mail_per_visit_to_a_linked_license() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = customer(&world, "acme").await;
     let visit = world.post_token(&purchase.token).await;
     let cookie = visit.cookie.unwrap();
     for _ in 0..2 {
         world.submit_contact(&cookie, "second@example.com", "new").await;
     }
-    let told = mails(&world).await.split_off(1);
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0]["to"], json!(["buyer@example.com"]));
-    assert_eq!(told[0]["subject"], "Somebody set up your Demo Contract subscription again");
-    assert!(!told[0]["text"].as_str().unwrap().contains("second@example.com"));
+    let event_types = mails(&world).await.split_off(1);
+    assert_eq!(event_types.len(), 1);
+    assert_eq!(event_types[0]["to"], json!(["buyer@example.com"]));
+    assert_eq!(event_types[0]["subject"], "Somebody set up your Demo Contract subscription again");
+    assert!(!event_types[0]["text"].as_str().unwrap().contains("second@example.com"));
     let another = world.post_token(&purchase.token).await;
     world.submit_contact(&another.cookie.unwrap(), "third@example.com", "existing").await;
     assert_eq!(mails(&world).await.len(), 3);
@@ -304,7 +305,7 @@ async fn the_old_contact_gets_one_mail_per_visit_to_a_linked_license() {
 
 #[tokio::test]
 async fn events_are_looked_up_and_replayed_by_license_and_by_time() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let first = customer(&world, "acme").await;
     let between = world.now() + SignedDuration::from_mins(30);
     world.advance(SignedDuration::from_hours(1)).await;
@@ -331,19 +332,19 @@ async fn events_are_looked_up_and_replayed_by_license_and_by_time() {
 
     let window = |from: Value, to: Value| json!({ "from": from, "to": to });
     let since = window(json!(between), json!(world.now()));
-    let (mut told, mut cursor) = (0, Value::Null);
+    let (mut event_types, mut cursor) = (0, Value::Null);
     loop {
         let mut body = since.clone();
         body["cursor"] = cursor;
         let (status, replayed) = world.api(Method::POST, "/v1/events/replay", Some(body)).await;
         assert_eq!(status, 200, "{replayed}");
-        told += replayed["published"].as_u64().unwrap();
+        event_types += replayed["published"].as_u64().unwrap();
         cursor = replayed["next"].clone();
         if cursor.is_null() {
             break;
         }
     }
-    assert_eq!(told, world.told(&second.license).await.len() as u64);
+    assert_eq!(event_types, world.event_types(&second.license).await.len() as u64);
     assert_eq!(mails(&world).await.len(), mailed, "a replay brings no second mail");
 
     world.fault(json!({ "service": "sns", "operation": "Publish", "kind": "access_denied", "times": 9 })).await;

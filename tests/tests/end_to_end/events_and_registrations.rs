@@ -6,7 +6,7 @@ use sandbox::aws::LicenseArnForm;
 use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
 use stallkeeper::listing::{Listing, Stage};
-use tests::{TestPurchase, World, license_event, notification};
+use tests::{TestEnvironment, TestPurchase, license_event, notification};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -21,7 +21,7 @@ fn documented_arn(license: &str) -> String {
 }
 
 /// Asserts that the license is active and stays active through the registration, with contact and tenant.
-async fn survives_registration(world: &World, purchase: &TestPurchase) {
+async fn assert_kept_by_registration(world: &TestEnvironment, purchase: &TestPurchase) {
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     assert_eq!(world.license(&purchase.license).await["registered_at"], Value::Null);
 
@@ -35,24 +35,24 @@ async fn survives_registration(world: &World, purchase: &TestPurchase) {
     assert_eq!(license["account"], purchase.account.as_str());
     let contact = world.store(Stage::Staging).contact(&purchase.license.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(contact.email, "buyer@example.com");
-    let told = world.told(&purchase.license).await;
-    assert_eq!(told.first().unwrap(), "license.activated");
-    assert!(told.contains(&"registration.completed".to_owned()), "{told:?}");
-    assert_eq!(told.last().unwrap(), "license.linked");
+    let event_types = world.event_types(&purchase.license).await;
+    assert_eq!(event_types.first().unwrap(), "license.activated");
+    assert!(event_types.contains(&"registration.completed".to_owned()), "{event_types:?}");
+    assert_eq!(event_types.last().unwrap(), "license.linked");
 }
 
 #[tokio::test]
 async fn events_before_the_registration_activate_the_license() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let license_keyed = world.buy("demo-subscription", json!({})).await;
-    survives_registration(&world, &license_keyed).await;
+    assert_kept_by_registration(&world, &license_keyed).await;
     let legacy = world.buy("demo-legacy", json!({})).await;
-    survives_registration(&world, &legacy).await;
+    assert_kept_by_registration(&world, &legacy).await;
 }
 
 #[tokio::test]
 async fn unsubscribe_pending_keeps_access() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -70,7 +70,7 @@ async fn unsubscribe_pending_keeps_access() {
 
 #[tokio::test]
 async fn a_late_unsubscribe_success_does_not_reopen_the_license() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     let subscribed_at = world.now();
     world.advance(minutes(10)).await;
@@ -78,18 +78,18 @@ async fn a_late_unsubscribe_success_does_not_reopen_the_license() {
     world.advance(minutes(90)).await;
     assert_eq!(world.license(&purchase.license).await["state"], "ended");
 
-    world.send_news(&notification("subscribe-success", &purchase, "again", subscribed_at)).await;
+    world.send_event(&notification("subscribe-success", &purchase, "again", subscribed_at)).await;
     world.deliver(json!({ "redeliver": 50 })).await;
     let license = world.license(&purchase.license).await;
     assert_eq!((&license["state"], &license["grants_access"]), (&json!("ended"), &json!(false)));
 
-    world.send_news(&notification("subscribe-success", &purchase, "new", world.now())).await;
+    world.send_event(&notification("subscribe-success", &purchase, "new", world.now())).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
 }
 
 #[tokio::test]
 async fn only_valid_entitlements_count() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "projects": 3, "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -97,7 +97,7 @@ async fn only_valid_entitlements_count() {
     let passed = world.now() - SignedDuration::from_hours(24);
     world.change(&purchase.agreement, json!({ "action": "amend", "dimensions": { "seats": 6 } })).await;
     marketplace.set_expiration(&purchase.agreement.parse().unwrap(), &"projects".parse().unwrap(), passed).unwrap();
-    world.send_news(&license_event("Updated", &purchase, &real_arn(&purchase.license), "again", world.now())).await;
+    world.send_event(&license_event("Updated", &purchase, &real_arn(&purchase.license), "again", world.now())).await;
 
     let license = world.license(&purchase.license).await;
     assert_eq!(license["state"], "active");
@@ -112,7 +112,7 @@ async fn only_valid_entitlements_count() {
 
 #[tokio::test]
 async fn an_unreadable_message_becomes_a_dead_letter() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let form = "application/x-www-form-urlencoded";
     let register: [(&str, Vec<u8>, &str, u16); 5] = [
         (form, vec![0xff, 0xfe, 0x00], "body_unreadable", 400),
@@ -149,7 +149,7 @@ async fn an_unreadable_message_becomes_a_dead_letter() {
 
 #[tokio::test]
 async fn one_poison_message_does_not_affect_its_batch() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     world.deliver(json!({ "hold": true })).await;
     world.deliver(json!({ "message": "neither JSON nor anything" })).await;
     let mut licenses = Vec::new();
@@ -170,7 +170,7 @@ async fn one_poison_message_does_not_affect_its_batch() {
 
 #[tokio::test]
 async fn throttled_entitlements_keep_the_last_answer() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -192,7 +192,7 @@ async fn throttled_entitlements_keep_the_last_answer() {
 
 #[tokio::test]
 async fn revoking_one_license_of_an_account_keeps_the_other() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let one = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other =
         world.buy_as(json!({ "product": "demo-contract", "dimensions": { "seats": 3 }, "account": one.account })).await;
@@ -209,7 +209,7 @@ async fn revoking_one_license_of_an_account_keeps_the_other() {
 
 #[tokio::test]
 async fn two_agreements_of_one_account_stay_separate() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let one = world.buy("demo-subscription", json!({})).await;
     let other = world.buy_as(json!({ "product": "demo-subscription", "account": one.account })).await;
     assert_ne!(one.license, other.license);
@@ -233,7 +233,7 @@ async fn two_agreements_of_one_account_stay_separate() {
 #[tokio::test]
 async fn every_order_of_events_with_duplicates_ends_in_the_same_state() {
     for seed in 0..6 {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         world.deliver(json!({ "hold": true })).await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.advance(minutes(5)).await;
@@ -260,7 +260,7 @@ async fn every_order_of_events_with_duplicates_ends_in_the_same_state() {
 
 #[tokio::test]
 async fn a_token_can_be_posted_twice_but_not_expired_or_for_another_product() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let (first, second) = (world.post_token(&purchase.token).await, world.post_token(&purchase.token).await);
     assert_eq!((first.status, second.status), (303, 303));
@@ -288,7 +288,7 @@ async fn a_token_can_be_posted_twice_but_not_expired_or_for_another_product() {
 
 #[tokio::test]
 async fn a_linked_license_is_not_given_to_another_tenant() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
@@ -296,7 +296,7 @@ async fn a_linked_license_is_not_given_to_another_tenant() {
     assert_eq!((status, &problem["code"]), (409, &json!("license_linked_elsewhere")));
     assert!(!problem.to_string().contains("acme"));
     assert_eq!(world.license(&purchase.license).await["tenant"], "acme");
-    assert_eq!(world.told(&purchase.license).await.iter().filter(|kind| *kind == "license.linked").count(), 1);
+    assert_eq!(world.event_types(&purchase.license).await.iter().filter(|kind| *kind == "license.linked").count(), 1);
     let (status, problem) = world.link("l-unknown", "acme").await;
     assert_eq!((status, &problem["code"]), (404, &json!("license_unknown")));
 }
@@ -318,7 +318,7 @@ fn broad_listing(dimensions: usize) -> Listing {
 #[tokio::test]
 async fn entitlements_are_read_from_all_pages_even_behind_an_empty_one() {
     let listing = DescribedListing { file: "broad".to_owned(), listing: broad_listing(60) };
-    let world = World::with(|options| options.listings = Listings::These(vec![listing])).await;
+    let world = TestEnvironment::with(|options| options.listings = Listings::These(vec![listing])).await;
     world.sandbox.aws().marketplace().set_empty_first_pages(1);
     let dimensions: serde_json::Map<String, Value> =
         (0..60).map(|number| (format!("dimension_{number:02}"), json!(number + 1))).collect();
@@ -331,13 +331,13 @@ async fn entitlements_are_read_from_all_pages_even_behind_an_empty_one() {
 #[tokio::test]
 async fn both_forms_of_the_arn_are_the_same_license() {
     for form in [LicenseArnForm::Documented, LicenseArnForm::Real] {
-        let world = World::with(|options| options.behavior.license_arn = form).await;
+        let world = TestEnvironment::with(|options| options.behavior.license_arn = form).await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         assert_eq!(world.license(&purchase.license).await["state"], "active");
         world.register(&purchase.token, "buyer@example.com").await;
         let (now, arn) = (world.now(), documented_arn(&purchase.license));
-        world.send_news(&license_event("Updated", &purchase, &arn, "documented", now)).await;
-        world.send_news(&license_event("Updated", &purchase, &real_arn(&purchase.license), "real", now)).await;
+        world.send_event(&license_event("Updated", &purchase, &arn, "documented", now)).await;
+        world.send_event(&license_event("Updated", &purchase, &real_arn(&purchase.license), "real", now)).await;
         let (_, list) = world.api(Method::GET, "/v1/licenses?state=active", None).await;
         let licenses = list["licenses"].as_array().unwrap();
         assert_eq!(licenses.len(), 1, "{list}");
@@ -348,7 +348,7 @@ async fn both_forms_of_the_arn_are_the_same_license() {
 
 #[tokio::test]
 async fn only_the_stack_of_the_listing_applies_events() {
-    let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
+    let world = TestEnvironment::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     let staging = world.buy("demo-subscription", json!({})).await;
     let production = world.buy("demo-production", json!({})).await;
     let legacy = world.buy("demo-legacy", json!({})).await;
@@ -370,11 +370,11 @@ async fn only_the_stack_of_the_listing_applies_events() {
 
 #[tokio::test]
 async fn a_renewal_with_the_same_license_keeps_the_tenant() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
-    let told_before = world.told(&purchase.license).await;
+    let told_before = world.event_types(&purchase.license).await;
     world.advance(minutes(10)).await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
     world.advance(minutes(10)).await;
@@ -383,8 +383,8 @@ async fn a_renewal_with_the_same_license_keeps_the_tenant() {
     assert_eq!((&license["state"], &license["tenant"]), (&json!("active"), &json!("acme")));
     assert_eq!(license["agreement"], renewed["agreement_id"]);
     assert_eq!(world.decide("acme", "seats").await["held"], "5");
-    let told: Vec<String> = world.told(&purchase.license).await.split_off(told_before.len());
-    assert!(told.iter().all(|kind| kind == "license.entitlements_changed"), "{told:?}");
+    let event_types: Vec<String> = world.event_types(&purchase.license).await.split_off(told_before.len());
+    assert!(event_types.iter().all(|kind| kind == "license.entitlements_changed"), "{event_types:?}");
 
     world.end(renewed["agreement_id"].as_str().unwrap()).await;
     world.advance(minutes(61)).await;
@@ -394,7 +394,7 @@ async fn a_renewal_with_the_same_license_keeps_the_tenant() {
 #[tokio::test]
 async fn a_renewal_with_a_new_license_inherits_the_tenant() {
     for (seed, link_after) in [(0, false), (1, true), (2, false), (3, true), (4, false)] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.register(&purchase.token, "buyer@example.com").await;
         if !link_after {
@@ -429,7 +429,7 @@ async fn a_renewal_with_a_new_license_inherits_the_tenant() {
 
 #[tokio::test]
 async fn a_line_of_renewals_passes_the_tenant_to_the_last_license() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let first = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut agreement = first.agreement.clone();
     let mut line = vec![first.license.clone()];
@@ -447,23 +447,23 @@ async fn a_line_of_renewals_passes_the_tenant_to_the_last_license() {
 
     // A later event about a license that has a successor does not reactivate the license.
     let old = TestPurchase { license: line[0].clone(), ..first };
-    world.send_news(&license_event("Updated", &old, &real_arn(&line[0]), "stray", world.now())).await;
+    world.send_event(&license_event("Updated", &old, &real_arn(&line[0]), "stray", world.now())).await;
     assert_ne!(world.license(&line[0]).await["state"], "active");
     assert_eq!(world.decide("acme", "seats").await["held"], "5");
 }
 
 #[tokio::test]
 async fn the_end_of_an_older_agreement_does_not_affect_the_newer() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(10)).await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
     world.advance(minutes(10)).await;
     let newer = TestPurchase { agreement: renewed["agreement_id"].as_str().unwrap().to_owned(), ..purchase.clone() };
     let (arn, now) = (real_arn(&purchase.license), world.now());
-    world.send_news(&license_event("Deprovisioned", &newer, &arn, "newer", now)).await;
+    world.send_event(&license_event("Deprovisioned", &newer, &arn, "newer", now)).await;
     world
-        .send_news(&license_event("Deprovisioned", &purchase, &arn, "older", now + SignedDuration::from_secs(1)))
+        .send_event(&license_event("Deprovisioned", &purchase, &arn, "older", now + SignedDuration::from_secs(1)))
         .await;
     let license = world.license(&purchase.license).await;
     assert_eq!((&license["state"], &license["grants_access"]), (&json!("ending"), &json!(false)));
@@ -471,7 +471,7 @@ async fn the_end_of_an_older_agreement_does_not_affect_the_newer() {
 
 #[tokio::test]
 async fn the_contact_is_kept_when_another_user_registers_a_linked_license() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "first@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -490,7 +490,7 @@ async fn the_contact_is_kept_when_another_user_registers_a_linked_license() {
 
 #[tokio::test]
 async fn a_product_during_its_move_uses_the_key_of_its_listing() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     world.control(Method::POST, "/sandbox/behavior", json!({ "resolve_customer_keys": "both_keys" })).await;
     let license_keyed = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let legacy = world.buy("demo-legacy", json!({})).await;
