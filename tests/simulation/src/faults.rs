@@ -145,7 +145,7 @@ pub fn is_called(operation: &str) -> bool {
     CALLED.iter().any(|(_, operations)| operations.contains(&operation))
 }
 
-/// Returns, for each pair, the number of times that its faults in the plan struck.
+/// Returns, for each pair, the number of times that its faults in the plan were applied.
 pub fn applied(faults: &Faults) -> BTreeMap<String, u64> {
     let mut applied = BTreeMap::new();
     for planned in faults.list() {

@@ -1,4 +1,4 @@
-//! One simulated world: AWS, the stacks, and the actors.
+//! One simulation: AWS, the stacks, and the actors.
 
 use std::future::Future;
 use std::ops::Range;
@@ -20,25 +20,25 @@ use tokio::task::JoinHandle;
 use crate::application::Application;
 use crate::buyers::Buyers;
 use crate::delivery::Losses;
+use crate::event_log::EventLog;
 use crate::network::Network;
 use crate::oracle::Difference;
-use crate::scene::Scene;
-use crate::schedule::Stretch;
+use crate::scenario::Scenario;
+use crate::schedule::Period;
 use crate::stack::Stack;
-use crate::story::Story;
 use crate::tally::{Tally, add};
 use crate::time::{InStep, Time};
 use crate::watch::Watch;
 
-/// One simulated world.
+/// One simulation.
 #[derive(Debug)]
-pub struct World {
-    /// The properties of the world.
-    pub scene: Scene,
-    /// The time in the world.
+pub struct Simulation {
+    /// The properties of the simulation.
+    pub scenario: Scenario,
+    /// The time in the simulation.
     pub time: Time,
-    /// The story of the world.
-    pub story: Story,
+    /// The log of the simulation.
+    pub event_log: EventLog,
     /// AWS.
     pub aws: Aws,
     /// The network between the functions and AWS.
@@ -57,41 +57,41 @@ pub struct World {
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl World {
-    /// Makes the world of a seed, in a runtime whose clock is paused.
+impl Simulation {
+    /// Creates the simulation of a seed, in a runtime whose clock is paused.
     ///
     /// # Errors
     ///
     /// Fails when AWS or a table cannot be made.
-    pub async fn make(seed: u64, told: bool) -> anyhow::Result<Arc<Self>> {
+    pub async fn make(seed: u64, keeps_log: bool) -> anyhow::Result<Arc<Self>> {
         let mut rng = Rng::with_seed(seed);
-        let scene = Scene::drawn(&mut rng)?;
-        let time = Time::beginning_at(scene.start);
-        let story = Story::new(told);
+        let scenario = Scenario::drawn(&mut rng)?;
+        let time = Time::starting_at(scenario.start);
+        let event_log = EventLog::new(keeps_log);
         let (event_sender, event_receiver) = mpsc::unbounded_channel();
         let options = AwsOptions {
             port: 0,
             clock: time.clock().clone(),
-            listings: scene.listings.clone(),
+            listings: scenario.listings.clone(),
             data: None,
-            behavior: scene.behavior.clone(),
-            delays: scene.delays,
+            behavior: scenario.behavior.clone(),
+            delays: scenario.delays,
             event_sender,
             seed: Some(seed),
         };
         let aws = Aws::without_ports(options)?;
-        let network = Network::new(aws.in_process(), &time, &story, rng.u64(..));
+        let network = Network::new(aws.in_process(), &time, &event_log, rng.u64(..));
         let config = sdk_config(network.clone(), &aws, &format!("seed {seed}"));
         let direct = sdk_config(aws.in_process().without_faults(), &aws, "direct");
         let mut stacks = Vec::new();
-        for stage in &scene.stages {
-            let theirs = scene.listings.iter().filter(|listing| listing.stage == *stage).cloned().collect();
+        for stage in &scenario.stages {
+            let theirs = scenario.listings.iter().filter(|listing| listing.stage == *stage).cloned().collect();
             stacks.push(Arc::new(Stack::set_up(*stage, theirs, &config, &direct, time.clock()).await?));
         }
         Ok(Arc::new(Self {
-            scene,
+            scenario,
             time,
-            story,
+            event_log,
             aws,
             network,
             direct,
@@ -118,8 +118,8 @@ impl World {
     }
 
     /// Returns `true` if the faults have ended.
-    pub fn is_over(&self) -> bool {
-        self.now() >= self.scene.over()
+    pub fn have_faults_ended(&self) -> bool {
+        self.now() >= self.scenario.faults_end()
     }
 
     /// Draws a random value.
@@ -128,19 +128,19 @@ impl World {
     }
 
     /// Draws a random second of a period.
-    pub fn some_second(&self, (from, until): Stretch) -> Timestamp {
+    pub fn some_second(&self, (from, until): Period) -> Timestamp {
         from + SignedDuration::from_secs(self.draw(|rng| rng.i64(1..until.duration_since(from).as_secs().max(2))))
     }
 
     /// Draws fewer than the given number of periods that start within another, each with a duration from a range of
     /// seconds.
-    pub fn some_stretches(&self, within: Stretch, fewer_than: usize, seconds: Range<i64>) -> Vec<Stretch> {
+    pub fn some_periods(&self, within: Period, fewer_than: usize, seconds: Range<i64>) -> Vec<Period> {
         let count = self.draw(|rng| rng.usize(0..fewer_than));
-        let stretch = |_| {
+        let period = |_| {
             let from = self.some_second(within);
             (from, from + SignedDuration::from_secs(self.draw(|rng| rng.i64(seconds.clone()))))
         };
-        (0..count).map(stretch).collect()
+        (0..count).map(period).collect()
     }
 
     /// Returns `true` with the given chance.
@@ -180,7 +180,7 @@ impl World {
 
     /// Records a difference about a license.
     pub fn differ(&self, license: &LicenseId, what: String) {
-        self.tell(|| format!("!!! {what}"));
+        self.log(|| format!("!!! {what}"));
         let difference = Difference::about(license, what);
         let mut watch = self.watch();
         if !watch.differences.contains(&difference) {
@@ -193,9 +193,9 @@ impl World {
         add(&mut self.tally().counts, name, by as u64);
     }
 
-    /// Adds a line to the story.
-    pub fn tell(&self, text: impl FnOnce() -> String) {
-        self.story.tell(self.now(), text);
+    /// Adds a line to the log.
+    pub fn log(&self, text: impl FnOnce() -> String) {
+        self.event_log.record(self.now(), text);
     }
 
     /// Returns the stack of a stage, or `None` if the stage has none.
@@ -205,7 +205,7 @@ impl World {
 
     /// Returns the listing of a product.
     pub fn listing(&self, product: &str) -> Option<&Listing> {
-        self.scene.listings.iter().find(|listing| listing.product_code.as_str() == product)
+        self.scenario.listings.iter().find(|listing| listing.product_code.as_str() == product)
     }
 
     /// Starts a task of an actor that does its work at the given time.
@@ -213,7 +213,7 @@ impl World {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let actor = self.story.actor(|| who.to_owned());
+        let actor = self.event_log.actor(|| who.to_owned());
         let time = self.time.clone();
         let work = async move {
             time.reach(at).await;
@@ -242,7 +242,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the SDK configuration of the functions, for this AWS. Each seed has its own region name, so that no world
+/// Returns the SDK configuration of the functions, for this AWS. Each seed has its own region name, so that no simulation
 /// uses the retry quota of another.
 fn sdk_config(client: impl HttpClient + 'static, aws: &Aws, name: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASIMULATION", "not-verified", None, None, "simulation");

@@ -1,4 +1,4 @@
-//! The properties of a seed's world: its time, its listings, and the behavior of AWS in it.
+//! The properties of a seed's simulation: its time, its listings, and the behavior of AWS in it.
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
@@ -9,14 +9,14 @@ use sandbox::aws::{
 use stallkeeper::listing::{Listing, Stage};
 
 /// The time during which faults happen.
-const STORM: SignedDuration = SignedDuration::from_hours(48);
+const FAULT_PERIOD: SignedDuration = SignedDuration::from_hours(48);
 
-/// The properties of a world.
+/// The properties of a simulation.
 #[derive(Debug, Clone)]
-pub struct Scene {
+pub struct Scenario {
     /// The start.
     pub start: Timestamp,
-    /// The end of the month that falls into the world, if one does.
+    /// The end of the month that falls into the simulation, if one does.
     pub month_end: Option<Timestamp>,
     /// The stages that have a stack.
     pub stages: Vec<Stage>,
@@ -42,7 +42,7 @@ const LISTINGS: [&str; 4] = [
     include_str!("../../../listings/demo-production.toml"),
 ];
 
-impl Scene {
+impl Scenario {
     /// Draws a scene.
     ///
     /// # Errors
@@ -70,7 +70,8 @@ impl Scene {
         let has_reserved_concurrency = rng.f64() < 0.85;
         let has_all_runs = rng.f64() < 0.05;
         // The deployed schedule runs until the end of the faults.
-        let closes = month_end.map(|end: Timestamp| end + minutes(6 * 60)).filter(|closes| *closes <= start + STORM);
+        let closes =
+            month_end.map(|end: Timestamp| end + minutes(6 * 60)).filter(|closes| *closes <= start + FAULT_PERIOD);
         let refused_until =
             closes.filter(|_| rng.f64() < 0.25).map(|closes| closes - SignedDuration::from_secs(rng.i64(70..260)));
         Ok(Self {
@@ -87,12 +88,12 @@ impl Scene {
     }
 
     /// Returns the time at which the faults end.
-    pub fn over(&self) -> Timestamp {
-        self.start + STORM
+    pub fn faults_end(&self) -> Timestamp {
+        self.start + FAULT_PERIOD
     }
 }
 
-impl Scene {
+impl Scenario {
     /// Returns `true` if a time belongs to the last hour of the month's window, in which only BatchMeterUsage fails.
     pub fn is_last_chance(&self, at: Timestamp) -> bool {
         self.refused_until.is_some_and(|until| {

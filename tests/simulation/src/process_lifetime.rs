@@ -9,9 +9,9 @@ use fastrand::Rng;
 
 /// The time at which a process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
+pub enum ProcessLifetime {
     /// The process does not die before the run completes.
-    Whole,
+    Complete,
     /// The process dies instead of being polled once more after this number of polls: the call that it waited for is
     /// done, and nothing follows.
     Steps(u32),
@@ -21,7 +21,7 @@ pub enum Life {
 
 /// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End<T> {
+pub enum RunEnd<T> {
     /// The run completed with an answer.
     Answer(T),
     /// The process died.
@@ -30,11 +30,11 @@ pub enum End<T> {
     TimeLimit,
 }
 
-impl Life {
+impl ProcessLifetime {
     /// Draws a life that is cut short with the given chance, early or late within about the given number of steps.
     pub fn drawn(rng: &mut Rng, chance: f64, steps: u32) -> Self {
         if rng.f64() >= chance {
-            return Self::Whole;
+            return Self::Complete;
         }
         if rng.bool() {
             // A step of the first ten is as likely as one of the last hundred.
@@ -48,28 +48,28 @@ impl Life {
     }
 
     /// Runs a function as Lambda does: while its process lives, and at most until the time limit.
-    pub async fn of<T>(self, limit: Duration, run: impl Future<Output = T>) -> End<T> {
+    pub async fn of<T>(self, limit: Duration, run: impl Future<Output = T>) -> RunEnd<T> {
         let (steps, time) = match self {
-            Self::Whole => (u32::MAX, None),
+            Self::Complete => (u32::MAX, None),
             Self::Steps(steps) => (steps, None),
             Self::Time(time) => (u32::MAX, Some(time).filter(|time| *time < limit)),
         };
-        let mortal = Mortal { steps, run: Box::pin(run) };
-        match tokio::time::timeout(time.unwrap_or(limit), mortal).await {
-            Ok(Some(answer)) => End::Answer(answer),
-            Ok(None) => End::Crash,
-            Err(_) if time.is_some() => End::Crash,
-            Err(_) => End::TimeLimit,
+        let interruptible = Interruptible { steps, run: Box::pin(run) };
+        match tokio::time::timeout(time.unwrap_or(limit), interruptible).await {
+            Ok(Some(answer)) => RunEnd::Answer(answer),
+            Ok(None) => RunEnd::Crash,
+            Err(_) if time.is_some() => RunEnd::Crash,
+            Err(_) => RunEnd::TimeLimit,
         }
     }
 }
 
-struct Mortal<F> {
+struct Interruptible<F> {
     steps: u32,
     run: Pin<Box<F>>,
 }
 
-impl<F: Future> Future for Mortal<F> {
+impl<F: Future> Future for Interruptible<F> {
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

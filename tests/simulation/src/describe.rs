@@ -31,7 +31,7 @@ pub fn sent_record(call: &Value, record: &Value) -> (String, String) {
 }
 
 /// Returns the license and hour of each new record in a transaction.
-pub fn frozen_hours(body: &[u8]) -> Vec<(String, String)> {
+pub fn summed_hours(body: &[u8]) -> Vec<(String, String)> {
     let holds = |text: &[u8]| body.windows(text.len()).any(|part| part == text);
     if !holds(b"RECORD#") || !holds(b"\"Put\"") {
         return Vec::new();
@@ -47,7 +47,7 @@ pub fn frozen_hours(body: &[u8]) -> Vec<(String, String)> {
 }
 
 /// Returns the license and hour of each usage item that a batch puts.
-pub fn blind_hours(body: &[u8]) -> Vec<(String, String)> {
+pub fn unread_hours(body: &[u8]) -> Vec<(String, String)> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let tables = body.get("RequestItems").and_then(Value::as_object);
     let items = tables.into_iter().flat_map(|tables| tables.values()).filter_map(Value::as_array).flatten();
@@ -104,9 +104,9 @@ fn put(item: Option<&Value>) -> String {
         let value = item.and_then(|item| item.get(name))?.as_object()?.values().next()?;
         Some(format!(" {name}={}", value.as_str().map_or_else(|| plain(value), str::to_owned)))
     };
-    let told = ["quantity", "carried", "state", "progress", "hour", "flush_at", "sealed_through"];
-    let told: String = told.into_iter().filter_map(value).collect();
-    format!("{}{told}", key(item))
+    let attributes = ["quantity", "carried", "state", "progress", "hour", "flush_at", "sealed_through"];
+    let attributes: String = attributes.into_iter().filter_map(value).collect();
+    format!("{}{attributes}", key(item))
 }
 
 /// Returns the values of an expression.
