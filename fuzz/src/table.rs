@@ -12,7 +12,7 @@ use stallkeeper::listing::Listing;
 use stallkeeper::registration::{Contact, Door, Handoff, Secret, Session};
 
 use crate::aws::Call;
-use crate::door::now;
+use crate::invocation::now;
 
 /// The product of the licenses whose name starts with `l-c`.
 pub(crate) const CONTRACT: &str = "4democontract0000000000ab";
@@ -125,7 +125,7 @@ pub(crate) fn written(calls: &[Call]) -> BTreeMap<(String, String), Value> {
         for item in puts {
             let text = |name: &str| item[name]["S"].as_str().expect("a key").to_owned();
             let key = (text("pk"), text("sk"));
-            assert_place(&key.0, &key.1);
+            assert_key_parts(&key.0, &key.1);
             written.insert(key, item.clone());
         }
     }
@@ -133,7 +133,7 @@ pub(crate) fn written(calls: &[Call]) -> BTreeMap<(String, String), Value> {
 }
 
 /// Asserts that a key has exactly the expected number of parts, so that no input splits one.
-fn assert_place(pk: &str, sk: &str) {
+fn assert_key_parts(pk: &str, sk: &str) {
     let parts = |key: &str| key.matches('#').count();
     let of_sk = |kind: &str| sk == kind || sk.starts_with(&format!("{kind}#"));
     let (in_pk, in_sk) = match pk.split('#').next().unwrap_or_default() {

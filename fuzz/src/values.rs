@@ -24,7 +24,7 @@ use stallkeeper::time::UsageHour;
 use stallkeeper::usage::{LARGEST, Quantity, plain_decimal};
 use url::Url;
 
-use crate::door::block_on;
+use crate::invocation::block_on;
 
 /// Fuzzes a string that may be an id or a quantity.
 ///

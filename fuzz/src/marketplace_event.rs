@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use subscription::Subscription;
 
 use crate::aws::Call;
-use crate::door::{TABLE, ask};
+use crate::invocation::{TABLE, invoke};
 use crate::table::{CONTRACT, SUBSCRIPTION, written};
 
 /// Delivers messages. Returns the ids of those that have to be delivered again, and the calls to AWS.
@@ -16,7 +16,7 @@ fn deliver(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
         .map(|(place, body)| json!({ "messageId": place.to_string(), "body": body }))
         .collect();
     let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).expect("an event of SQS");
-    let (response, calls) = ask(async |config, clock| Subscription::new(&config, TABLE, clock).handle(event).await);
+    let (response, calls) = invoke(async |config, clock| Subscription::new(&config, TABLE, clock).handle(event).await);
     (response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect(), calls)
 }
 
@@ -25,7 +25,7 @@ fn deliver(bodies: &[&str]) -> (Vec<String>, Vec<Call>) {
 /// Messages of a batch do not affect each other: the same message beside it has the same outcome, and an unreadable one
 /// delays no other. A message that is not an event of AWS Marketplace, or is about a product without a listing here,
 /// writes no license.
-pub fn news(input: &[u8]) {
+pub fn marketplace_event(input: &[u8]) {
     let Ok(body) = std::str::from_utf8(input) else { return };
     let (again, calls) = deliver(&[body]);
     assert!(again.is_empty() || again == ["0"]);
@@ -37,7 +37,11 @@ pub fn news(input: &[u8]) {
     }
     let document: Option<Value> = serde_json::from_str(body).ok();
     if document.is_none() {
-        assert_eq!((again.len(), calls.len()), (1, 0), "what is not JSON comes again and is put aside");
+        assert_eq!(
+            (again.len(), calls.len()),
+            (1, 0),
+            "a message that is not JSON is redelivered and becomes a dead letter"
+        );
     }
     let is_notification = |document: &Value| document["Type"] == "Notification";
     let is_event = |document: &Value| document["source"] == "aws.agreement-marketplace";
@@ -54,8 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_right_gets_through() {
-        let (again, calls) = deliver(&[include_str!("../corpus/news/license-updated-subscription")]);
+    fn valid_input_is_accepted() {
+        let (again, calls) = deliver(&[include_str!("../corpus/marketplace_event/license-updated-subscription")]);
         assert!(again.is_empty() && written(&calls).keys().any(|(_, sk)| sk == "LICENSE"));
     }
 }

@@ -9,7 +9,7 @@ use stallkeeper::notification::OutboundEvent;
 use stallkeeper::store::event_in;
 
 use crate::aws::Call;
-use crate::door::{TABLE, ask};
+use crate::invocation::{TABLE, invoke};
 use crate::table::{ADDRESS, written};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:fuzz";
@@ -26,9 +26,9 @@ fn publish(image: &[u8]) -> Option<(Option<OutboundEvent>, usize, Vec<Call>)> {
         "dynamodb": change,
     });
     let event: Event = serde_json::from_value(json!({ "Records": [record] })).ok()?;
-    let told = event.records.first().and_then(|record| event_in(record.change.new_image.clone()).ok());
-    let (response, calls) = ask(async |config, clock| Notifier::new(&config, TOPIC, clock).handle(event).await);
-    Some((told, response.batch_item_failures.len(), calls))
+    let published = event.records.first().and_then(|record| event_in(record.change.new_image.clone()).ok());
+    let (response, calls) = invoke(async |config, clock| Notifier::new(&config, TOPIC, clock).handle(event).await);
+    Some((published, response.batch_item_failures.len(), calls))
 }
 
 /// Passes a message to the mailer. Returns the number of messages that have to be delivered again, and the calls to
@@ -37,23 +37,23 @@ fn mail(body: &str) -> (usize, Vec<Call>) {
     let event = json!({ "Records": [{ "messageId": "0", "body": body }] });
     let event: SqsEvent = serde_json::from_value(event).expect("an event of SQS");
     let (response, calls) =
-        ask(async |config, clock| Mailer::new(&config, TABLE, "no-reply@example.com", clock).handle(event).await);
+        invoke(async |config, clock| Mailer::new(&config, TABLE, "no-reply@example.com", clock).handle(event).await);
     (response.batch_item_failures.len(), calls)
 }
 
 /// Fuzzes the image of an item in the table's stream. An image that is an event is published once, unchanged. Nothing
 /// else is published.
 pub fn stream(input: &[u8]) {
-    let Some((told, again, calls)) = publish(input) else { return };
+    let Some((published, again, calls)) = publish(input) else { return };
     assert_eq!(again, 0, "no repetition helps, and the topic answers");
-    let Some(told) = told else {
+    let Some(published) = published else {
         assert!(calls.is_empty());
         return;
     };
     let [call] = calls.as_slice() else { panic!("{} calls", calls.len()) };
     assert_eq!((call.operation.as_str(), call.body["TopicArn"].as_str()), ("Publish", Some(TOPIC)));
     let message = call.body["Message"].as_str().expect("a message");
-    assert_eq!(serde_json::from_str::<OutboundEvent>(message).expect("an event"), told);
+    assert_eq!(serde_json::from_str::<OutboundEvent>(message).expect("an event"), published);
 }
 
 /// Fuzzes a message of the topic, as the mailer's queue delivers it.
@@ -64,16 +64,16 @@ pub fn topic_message(input: &[u8]) {
     let Ok(body) = std::str::from_utf8(input) else { return };
     let (again, calls) = mail(body);
     written(&calls);
-    let Ok(told) = serde_json::from_str::<OutboundEvent>(body) else {
+    let Ok(published) = serde_json::from_str::<OutboundEvent>(body) else {
         assert_eq!((again, calls.len()), (1, 0));
         return;
     };
-    let same = serde_json::to_string(&told).expect("JSON");
-    assert_eq!(serde_json::from_str::<OutboundEvent>(&same).expect("an event"), told);
+    let same = serde_json::to_string(&published).expect("JSON");
+    assert_eq!(serde_json::from_str::<OutboundEvent>(&same).expect("an event"), published);
     let mails: Vec<_> = calls.iter().filter(|call| call.operation == "SendEmail").collect();
     assert!(mails.len() <= 1);
     for mail in mails {
-        assert!(MAILED.contains(&told.kind.name()) && told.license.as_str().starts_with("l-ca"));
+        assert!(MAILED.contains(&published.kind.name()) && published.license.as_str().starts_with("l-ca"));
         assert_eq!(mail.body["Destination"], json!({ "ToAddresses": [ADDRESS] }));
     }
 }
@@ -83,9 +83,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_right_gets_through() {
-        let (told, _, calls) = publish(include_bytes!("../corpus/stream/event-0")).unwrap();
-        assert!(told.is_some() && calls.len() == 1);
+    fn valid_input_is_accepted() {
+        let (published, _, calls) = publish(include_bytes!("../corpus/stream/event-0")).unwrap();
+        assert!(published.is_some() && calls.len() == 1);
         let (again, calls) = mail(include_str!("../corpus/topic_message/completed"));
         assert!(again == 0 && calls.iter().any(|call| call.operation == "SendEmail"), "{calls:?}");
     }

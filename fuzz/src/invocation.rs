@@ -71,7 +71,7 @@ impl Answer {
             assert_eq!(self.header("content-type"), "application/problem+json");
             assert_eq!(document["status"], self.status);
             assert!(["code", "title"].iter().all(|name| document[name].as_str().is_some_and(|text| !text.is_empty())));
-            assert!(!self.has_written(), "refused with {document}, and written all the same");
+            assert!(!self.has_written(), "refused with {document}, but written");
         } else {
             assert_eq!(self.header("content-type"), "application/json");
         }
@@ -85,7 +85,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Runs a function against a new stand-in for AWS. Returns its result, with the calls that it made.
-pub(crate) fn ask<T, F: Future<Output = T>>(function: impl FnOnce(SdkConfig, Clock) -> F) -> (T, Vec<Call>) {
+pub(crate) fn invoke<T, F: Future<Output = T>>(function: impl FnOnce(SdkConfig, Clock) -> F) -> (T, Vec<Call>) {
     let aws = Aws::default();
     let clock = Clock::standing_at(now());
     let config = aws.config();
@@ -99,7 +99,7 @@ where
     F: Future<Output = ApiGatewayV2httpResponse>,
 {
     let event: ApiGatewayV2httpRequest = serde_json::from_value(event).expect("an event of API Gateway");
-    let (http, calls) = ask(|config, clock| function(config, clock, event));
+    let (http, calls) = invoke(|config, clock| function(config, clock, event));
     Answer { status: http.status_code, http, calls }
 }
 
