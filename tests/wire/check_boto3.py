@@ -18,7 +18,7 @@ def code_of(call):
     return None
 
 
-def what_operators_ask(sandbox, tally):
+def operator_calls(sandbox, tally):
     caller = boto3.client("sts").get_caller_identity()
     tally.check("GetCallerIdentity says who", caller["Arn"].endswith(":user/AKIAEXAMPLE"), caller)
     cloudformation = boto3.client("cloudformation")
@@ -172,7 +172,7 @@ def main():
         tables = boto3.client("dynamodb").list_tables()["TableNames"]
         tally.check("DynamoDB is there too", "stallkeeper-staging" in tables, tables)
 
-        what_operators_ask(sandbox, tally)
+        operator_calls(sandbox, tally)
 
         sandbox.call("POST", "/sandbox/faults", {"service": "metering", "operation": "ResolveCustomer", "times": 9, "kind": "throttle"})
         throttled = code_of(lambda: metering.resolve_customer(RegistrationToken=purchase["token"]))

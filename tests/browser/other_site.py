@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = '<!doctype html><html lang="en"><title>{title}</title><h1>{title}</h1>{rest}'
 
 
-class Elsewhere:
+class OtherSite:
     """The pages that they show, by their paths, and what the application was asked."""
 
     def __init__(self, port, logo_port):
@@ -60,14 +60,14 @@ def serve(respond):
 
 
 @contextmanager
-def running_elsewhere():
+def running_other_site():
     def show(request):
         path = urlsplit(request.path).path
-        if path not in elsewhere.pages:
+        if path not in other_site.pages:
             return 404, "text/plain", b""
         if path.startswith("/sign-"):
-            elsewhere.referrers.append(request.headers.get("referer"))
-        title, rest = elsewhere.pages[path]
+            other_site.referrers.append(request.headers.get("referer"))
+        title, rest = other_site.pages[path]
         return 200, "text/html; charset=utf-8", PAGE.format(title=title, rest=rest).encode()
 
     with open(os.path.join(HERE, "logo.svg"), "rb") as file:
@@ -91,11 +91,11 @@ def running_elsewhere():
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate, key)
     logos.socket = tls.wrap_socket(logos.socket, server_side=True)
-    elsewhere = Elsewhere(sites.server_port, logos.server_port)
+    other_site = OtherSite(sites.server_port, logos.server_port)
     for server in (sites, logos):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield elsewhere
+        yield other_site
     finally:
         for server in (sites, logos):
             server.shutdown()

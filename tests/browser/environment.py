@@ -9,13 +9,13 @@ import tempfile
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from elsewhere import HERE, running_elsewhere
+from other_site import HERE, running_other_site
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from running_sandbox import Tally, running_sandbox  # noqa: E402, F401 - the checks count by the same tally
 
-BEGINNING = "2026-11-10T09:20:00Z"
+START = "2026-11-10T09:20:00Z"
 
 # The listing of branded.toml.
 BRANDED = "branded"
@@ -29,10 +29,10 @@ SIGNATURE = (
 )
 
 
-class World:
-    def __init__(self, sandbox, elsewhere):
+class TestEnvironment:
+    def __init__(self, sandbox, other_site):
         self.sandbox = sandbox
-        self.elsewhere = elsewhere
+        self.other_site = other_site
         self.tokens = []
 
     # AWS Marketplace.
@@ -42,12 +42,12 @@ class World:
         self.tokens.append(purchase["token"])
         return purchase
 
-    def press_set_up(self, browser, token):
+    def click_set_up(self, browser, token):
         """The buyer presses "Set up your account" at AWS Marketplace, which posts the token from its own site."""
         fields = {"x-amzn-marketplace-offer-type": "free-trial"} | (
             {} if token is None else {"x-amzn-marketplace-token": token}
         )
-        browser.open(self.elsewhere.form(self.sandbox.url + "/register", fields))
+        browser.open(self.other_site.form(self.sandbox.url + "/register", fields))
         browser.press("button")
 
     def deliver(self, **what):
@@ -62,7 +62,7 @@ class World:
         purchase = subscribe()
         self.fault(service="dynamodb", operation="GetItem", times=50, kind="access_denied")
         self.deliver(release=True)
-        self.mend()
+        self.clear_faults()
         product = purchase["product_code"]
         message = {"action": "subscribe-fail", "customer-identifier": purchase["customer_identifier"]}
         notification = {
@@ -77,7 +77,7 @@ class World:
     def fault(self, **what):
         self.sandbox.call("POST", "/sandbox/faults", what)
 
-    def mend(self):
+    def clear_faults(self):
         self.sandbox.call("DELETE", "/sandbox/faults")
 
     # The seller's application.
@@ -107,19 +107,19 @@ class World:
         status, answer = self.call("GET", f"/v1/licenses/{purchase['license']}/contact")
         return answer if status == 200 else None
 
-    def told(self, purchase):
-        """The types of the events that the application was told of a license."""
+    def event_types(self, purchase):
+        """The types of the events of a license for the application."""
         events = self.sandbox.call("GET", "/sandbox/events")["events"]
         return [event["type"] for event in events if event["license"] == purchase["license"]]
 
 
 @contextmanager
-def running_world():
+def running_environment():
     # Half of what is sent is wrong, and the sandbox would log it.
     os.environ.setdefault("RUST_LOG", "off")
-    with running_elsewhere() as elsewhere, tempfile.TemporaryDirectory() as listings:
+    with running_other_site() as other_site, tempfile.TemporaryDirectory() as listings:
         shutil.copytree(os.path.join(ROOT, "listings"), listings, dirs_exist_ok=True)
         shutil.copy(os.path.join(HERE, "branded.toml"), listings)
-        arguments = ["--listings", listings, "--app-url", elsewhere.url, "--start", BEGINNING, "--seed", "1"]
+        arguments = ["--listings", listings, "--app-url", other_site.url, "--start", START, "--seed", "1"]
         with running_sandbox(*arguments) as sandbox:
-            yield World(sandbox, elsewhere)
+            yield TestEnvironment(sandbox, other_site)

@@ -1,4 +1,4 @@
-"""What the walks walk through: the marketplace, the deployed stack, its doors and queues."""
+"""The environment of the steps: the marketplace, the deployed stack, its clients and queues."""
 
 import json
 import time
@@ -6,22 +6,22 @@ import urllib.request
 
 import stack as stacks
 import template
-from doors import Application, Browser
+from clients import Application, Browser
 
-# Longer than anything takes; what holds ends the waiting.
-PATIENCE = 45
+# Longer than any condition takes to hold, in seconds.
+TIMEOUT_SECONDS = 45
 MAIL_FROM = "no-reply@example.com"
 
 
 def until(question):
     """Asks until the answer is yes, and answers the last one."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not (answer := question()) and time.monotonic() < end:
         time.sleep(0.25)
     return answer
 
 
-class World:
+class Rehearsal:
     def __init__(self, aws, stack, marketplace, tally):
         self.aws, self.stack, self.marketplace, self.tally = aws, stack, marketplace, tally
         self.sqs, self.events, self.scheduler = (aws.client(name) for name in ("sqs", "events", "scheduler"))
@@ -34,18 +34,18 @@ class World:
         # What the application needs.
         self.policy = self.outputs["ApplicationPolicyArn"]
         self.application = self.signing("application", self.policy)
-        self.told = Told(self)
+        self.events_received = EventQueue(self)
 
     def check(self, name, holds, shown=""):
         self.tally.check(name, bool(holds), shown)
 
-    # The doors.
+    # The clients.
 
     def browser(self):
         return Browser(self.aws, self.outputs["RegistrationUrl"])
 
     def signing(self, user, policy=None):
-        """Somebody who signs calls, with a policy or without."""
+        """A client that signs its calls, with a policy or without."""
         iam = self.aws.client("iam")
         iam.create_user(UserName=user)
         if policy:
@@ -69,7 +69,7 @@ class World:
 
     def announce(self, event):
         """What EventBridge does with an event: the rule's pattern decides, and the rule's target gets it. Like AWS,
-        ministack takes events of a source `aws.*` from nobody, so the rehearsal brings them there itself."""
+        ministack accepts no events of a source `aws.*`, so the rehearsal delivers them itself."""
         rule = self.events.describe_rule(Name=self.stack.name_of("NewsRule"))
         matches = self.events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))["Result"]
         self.check(f"the rule is for {event['detail-type']}", matches and rule["State"] == "ENABLED", rule)
@@ -92,8 +92,7 @@ class World:
         return deployed["State"], deployed["ScheduleExpression"]
 
     def run(self, schedule):
-        """Lets EventBridge Scheduler do once and now what a schedule of the stack does: nobody waits for five minutes,
-        or for the hour."""
+        """Lets EventBridge Scheduler run the target of a schedule of the stack once, now, instead of at its next time."""
         self.runs += 1
         self.scheduler.create_schedule(
             Name=f"run-{self.runs}",
@@ -109,13 +108,13 @@ class World:
         return [one["Pattern"] for one in parameters["FilterCriteria"]["Filters"]]
 
 
-class Told:
-    """A queue of the application that is told what changed, as docs/events/README.md says."""
+class EventQueue:
+    """A queue of the application that is subscribed to the topic, as docs/events/README.md says."""
 
-    def __init__(self, world):
-        self.world, self.events = world, []
-        self.queue = world.sqs.create_queue(QueueName="application")["QueueUrl"]
-        arn, topic = world.attribute(self.queue, "QueueArn"), world.outputs["EventsTopicArn"]
+    def __init__(self, rehearsal):
+        self.rehearsal, self.events = rehearsal, []
+        self.queue = rehearsal.sqs.create_queue(QueueName="application")["QueueUrl"]
+        arn, topic = rehearsal.attribute(self.queue, "QueueArn"), rehearsal.outputs["EventsTopicArn"]
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "sns.amazonaws.com"},
@@ -124,15 +123,15 @@ class Told:
             "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        world.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
+        rehearsal.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
         subscription = {"Protocol": "sqs", "Endpoint": arn, "Attributes": {"RawMessageDelivery": "true"}}
-        world.aws.client("sns").subscribe(TopicArn=topic, **subscription)
+        rehearsal.aws.client("sns").subscribe(TopicArn=topic, **subscription)
 
-    def lacks(self, *types):
+    def missing_types(self, *types):
         """Waits for types of events, and answers those that did not come."""
 
         def have_come():
-            self.events += [json.loads(body) for body in self.world.take(self.queue)]
+            self.events += [json.loads(body) for body in self.rehearsal.take(self.queue)]
             return set(types) <= {event["type"] for event in self.events}
 
         until(have_come)

@@ -1,4 +1,4 @@
-"""The doors of the deployed API: a buyer's browser, and the seller's application that signs its calls. They ask for the
+"""The clients of the deployed API: a buyer's browser, and the seller's application that signs its calls. They name the
 API's own host, and reach it at the local AWS."""
 
 import http.client
@@ -24,7 +24,7 @@ class Answer:
         return f"{self.status} {self.text[:500]}"
 
 
-class Door:
+class Client:
     def __init__(self, aws, url):
         self.local = urllib.parse.urlsplit(aws.url).netloc
         self.url = url
@@ -39,7 +39,7 @@ class Door:
             connection.close()
 
 
-class Browser(Door):
+class Browser(Client):
     """It keeps its cookie, and says where a form comes from."""
 
     cookie = ""
@@ -60,7 +60,7 @@ class Browser(Door):
         return found[1] if found else ""
 
 
-class Application(Door):
+class Application(Client):
     """It signs as docs/CONNECT.md says."""
 
     def __init__(self, aws, url, key):

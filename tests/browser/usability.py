@@ -1,19 +1,19 @@
 """How the registration page speaks to its readers: languages, errors, the keyboard alone, dark screens, no scripts."""
 
+from flows import NEW, fill_in, open_registration
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from walks import NEW, arrive, fill_in
 
 
-def scripts_are_off(world, browser, tally):
-    browser.open(world.elsewhere.page("Scripts", "<p id='script'>off</p><script>script.textContent = 'on'</script>"))
+def scripts_are_off(env, browser, tally):
+    browser.open(env.other_site.page("Scripts", "<p id='script'>off</p><script>script.textContent = 'on'</script>"))
     tally.check("no script runs where there is to be none", browser.text("#script") == "off", browser.text("#script"))
 
 
-def both_languages(world, english, japanese, tally):
+def both_languages(env, english, japanese, tally):
     titles = {"en": "Set up your Harbor Analytics account", "ja": "Harbor Analytics のアカウント設定"}
     for language, browser in (("en", english), ("ja", japanese)):
-        arrive(world, browser)
+        open_registration(env, browser)
         seen = (browser.ask("return document.documentElement.lang"), browser.title)
         tally.check(f"languages: {language} as the browser prefers", seen == (language, titles[language]), seen)
     other = japanese.one("header nav a")
@@ -27,20 +27,20 @@ def both_languages(world, english, japanese, tally):
     tally.check("languages: it stays over a form with errors", title == f"エラー: {titles['ja']}", title)
     fill_in(english)
     english.press(NEW)
-    language = world.redeem(english.code)[1]["contact"]["language"]
+    language = env.redeem(english.code)[1]["contact"]["language"]
     tally.check("languages: the contact is written to in it", language == "ja", language)
-    world.press_set_up(japanese, "made-up")
+    env.click_set_up(japanese, "made-up")
     seen = (japanese.title, japanese.text("details.other summary"))
     tally.check(
-        "languages: a problem is told in it, too", seen == ("登録リンクを確認できませんでした", "English"), seen
+        "languages: a problem is shown in it, too", seen == ("登録リンクを確認できませんでした", "English"), seen
     )
     japanese.one("details.other summary").click()
     folded = japanese.text("details.other h2")
     tally.check("languages: with the other folded", folded == "This registration link does not work", folded)
 
 
-def field_errors(world, browser, tally):
-    purchase = arrive(world, browser)
+def field_errors(env, browser, tally):
+    purchase = open_registration(env, browser)
     browser.fill(email="kim", name="Kim Example")
     browser.press(NEW)
     title = browser.driver.title
@@ -50,11 +50,11 @@ def field_errors(world, browser, tally):
         title,
     )
     focus = browser.ask("return document.activeElement.className")
-    told = browser.described(".summary")
+    described = browser.described(".summary")
     tally.check(
         "field errors: they have the focus and are an alert",
-        (focus, told["role"]) == ("summary", "alert"),
-        (focus, told),
+        (focus, described["role"]) == ("summary", "alert"),
+        (focus, described),
     )
     expected = [
         ("email", "Enter an email address like name@example.com."),
@@ -74,12 +74,12 @@ def field_errors(world, browser, tally):
     tally.check("field errors: what was typed is kept", kept == ["kim", "Kim Example"], kept)
     tally.check(
         "field errors: nothing is stored",
-        world.contact(purchase) is None and not world.told(purchase).count("registration.completed"),
+        env.contact(purchase) is None and not env.event_types(purchase).count("registration.completed"),
         "a contact",
     )
     fill_in(browser)
     browser.press(NEW)
-    tally.check("field errors: once corrected, on it goes", world.redeem(browser.code)[0] == 200, browser.path)
+    tally.check("field errors: once corrected, on it goes", env.redeem(browser.code)[0] == 200, browser.path)
 
 
 # How the element with the focus is shown: what it is, the width of its outline, and whether it is in sight.
@@ -92,8 +92,8 @@ return [it.name || it.value || it.className || it.getAttribute("href"), it.value
 """
 
 
-def keyboard_only(world, browser, tally):
-    purchase = arrive(world, browser)
+def keyboard_only(env, browser, tally):
+    purchase = open_registration(env, browser)
 
     def type_keys(*keys):
         ActionChains(browser.driver).send_keys(*keys).perform()
@@ -118,14 +118,14 @@ def keyboard_only(world, browser, tally):
     with browser.next_page():
         type_keys(Keys.ENTER)
     tally.check("keyboard: Enter in a field goes to sign-up", browser.path == "/sign-up", browser.url)
-    status, handoff = world.redeem(browser.code)
+    status, handoff = env.redeem(browser.code)
     seen = (status, handoff["license"], handoff["contact"]["answers"])
     expected = (200, purchase["license"], {"team_size": "1-10", "terms": "yes"})
     tally.check("keyboard: with what was typed", seen == expected, handoff)
 
 
-def dark_scheme(world, browser, tally):
-    arrive(world, browser)
+def dark_scheme(env, browser, tally):
+    open_registration(env, browser)
     grounds = {}
     for scheme in ("light", "dark"):
         browser.scheme(scheme)

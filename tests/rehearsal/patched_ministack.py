@@ -1,4 +1,4 @@
-"""ministack 1.5, mended where it keeps right functions from running or asks for more than AWS does."""
+"""ministack 1.5, patched where it keeps correct functions from running or requires more than AWS does."""
 
 import email.utils
 import json
