@@ -287,8 +287,8 @@ async fn alter_response(State(web): State<Arc<Web>>, request: Request, next: axu
         .map(|altered| altered.answer.clone())
         .collect();
     let mut response = next.run(request).await;
-    for alter in alterations {
-        response = match alter {
+    for alteration in alterations {
+        response = match alteration {
             Alteration::Status(status) => StatusCode::from_u16(status).unwrap_or_default().into_response(),
             Alteration::Hang => std::future::pending().await,
             Alteration::Redirect(to) => Redirect::to(&to).into_response(),

@@ -55,10 +55,10 @@ impl InProcess {
         let body = request.body().bytes().ok_or_else(|| lost("a body that streams does not get here"))?.to_vec();
         let call = Call::read(request.method(), request.uri(), &headers, &body)
             .ok_or_else(|| lost("AWS has no such service here"))?;
-        let asked = AwsRequest::new(call, headers, body);
+        let aws_request = AwsRequest::new(call, headers, body);
         let outcome = match self.has_faults {
-            true => self.services.answer(asked).await,
-            false => self.services.answer_without_faults(asked).await,
+            true => self.services.answer(aws_request).await,
+            false => self.services.answer_without_faults(aws_request).await,
         };
         match outcome {
             Outcome::Answer(response) => answered(response).await,

@@ -135,24 +135,24 @@ fn in_catalog(request: &Value) -> Vec<String> {
 }
 
 fn in_table(operation: &str, request: &Value) -> Vec<RequiredAction> {
-    let required_actions = |action: &str, table: &str| RequiredAction {
+    let table_action = |action: &str, table: &str| RequiredAction {
         action: format!("dynamodb:{action}"),
         on: format!("table/{table}"),
     };
     let table_of = |part: &Value| part.get("TableName").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(items) = request.get("TransactItems").and_then(Value::as_array) {
         let parts = items.iter().filter_map(Value::as_object).flatten();
-        return parts.map(|(part, what)| required_actions(&format!("{part}Item"), &table_of(what))).collect();
+        return parts.map(|(part, what)| table_action(&format!("{part}Item"), &table_of(what))).collect();
     }
     if let Some(tables) = request.get("RequestItems").and_then(Value::as_object) {
-        return tables.keys().map(|table| required_actions(operation, table)).collect();
+        return tables.keys().map(|table| table_action(operation, table)).collect();
     }
-    let mut asked = required_actions(operation, &table_of(request));
+    let mut required = table_action(operation, &table_of(request));
     if let Some(index) = request.get("IndexName").and_then(Value::as_str) {
-        asked.on.push_str("/index/");
-        asked.on.push_str(index);
+        required.on.push_str("/index/");
+        required.on.push_str(index);
     }
-    vec![asked]
+    vec![required]
 }
 
 #[cfg(test)]

@@ -65,12 +65,12 @@ async fn change(
     Path(agreement): Path<String>,
     Form(fields): Fields,
 ) -> Result<Response, ActionError> {
-    let mut asked = json!({ "action": field(&fields, "action").unwrap_or_default() });
+    let mut body = json!({ "action": field(&fields, "action").unwrap_or_default() });
     let dimensions = dimensions(&fields)?;
-    if let (false, Some(members)) = (dimensions.is_empty(), asked.as_object_mut()) {
+    if let (false, Some(members)) = (dimensions.is_empty(), body.as_object_mut()) {
         members.insert("dimensions".to_owned(), json!(dimensions));
     }
-    let change: Change = serde_json::from_value(asked).map_err(|error| ActionError(error.to_string()))?;
+    let change: Change = serde_json::from_value(body).map_err(|error| ActionError(error.to_string()))?;
     state.aws.marketplace().change(&agreement_id(&agreement)?, change).map_err(Failure::from)?;
     state.timeline.settle().await;
     Ok(back())

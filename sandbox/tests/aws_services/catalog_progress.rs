@@ -1,4 +1,4 @@
-//! The Catalog API: the course of change sets, the entities that they lock, and their descriptions.
+//! The Catalog API: the progress of change sets, the entities that they lock, and their descriptions.
 
 use aws_sdk_marketplacecatalog::types::{ChangeStatus, FailureCode, Filter, Sort, SortOrder};
 use aws_smithy_types::Document;
@@ -108,10 +108,10 @@ async fn details_as_a_document_are_described_as_a_document() {
         .change_name("Rename");
     let id = started(&sandbox, vec![changed.build().unwrap()]).await;
     let described = sandbox.catalog().describe_change_set().catalog(CATALOG).change_set_id(id).send().await.unwrap();
-    let [told] = described.change_set() else { panic!("{described:?}") };
-    assert_eq!(told.details_document(), Some(&details));
-    assert_eq!(told.details(), None);
-    assert_eq!(told.change_name(), Some("Rename"));
+    let [described_change] = described.change_set() else { panic!("{described:?}") };
+    assert_eq!(described_change.details_document(), Some(&details));
+    assert_eq!(described_change.details(), None);
+    assert_eq!(described_change.change_name(), Some("Rename"));
     assert_eq!(title(&sandbox, PRODUCT).await, "Harbor");
 }
 
@@ -130,8 +130,8 @@ async fn becoming_public_waits_for_a_review() {
     sandbox.aws.catalog().decide(&id, decided(Verdict::Reject)).unwrap();
     let described = sandbox.catalog().describe_change_set().catalog(CATALOG).change_set_id(&id).send().await.unwrap();
     assert_eq!(described.failure_code(), Some(&FailureCode::ClientError));
-    let [told] = described.change_set() else { panic!("{described:?}") };
-    assert_eq!(told.error_detail_list()[0].error_message(), Some("The video is missing."));
+    let [described_change] = described.change_set() else { panic!("{described:?}") };
+    assert_eq!(described_change.error_detail_list()[0].error_message(), Some("The video is missing."));
     assert_eq!(visibility().await, "Limited");
 
     let id = started(&sandbox, publish()).await;

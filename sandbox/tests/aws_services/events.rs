@@ -238,17 +238,17 @@ async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
             }),
         }
     );
-    let told = |sandbox: &mut Sandbox, change: Value| {
+    let headlines_after = |sandbox: &mut Sandbox, change: Value| {
         let agreement = sandbox.aws.marketplace().overview().agreements.last().unwrap().agreement_id.clone();
         sandbox.aws.marketplace().change(&agreement, serde_json::from_value(change).unwrap()).unwrap();
         sandbox.headlines()
     };
     assert_eq!(
-        told(&mut sandbox, json!({"action": "amend", "dimensions": {"seats": 2}})),
+        headlines_after(&mut sandbox, json!({"action": "amend", "dimensions": {"seats": 2}})),
         ["+0 Purchase Agreement Amended - Proposer", "+61 sns entitlement entitlement-updated"]
     );
     assert_eq!(
-        told(&mut sandbox, json!({"action": "renew"})),
+        headlines_after(&mut sandbox, json!({"action": "renew"})),
         [
             "+0 Purchase Agreement Created - Proposer",
             "+61 sns entitlement entitlement-updated",
@@ -256,7 +256,7 @@ async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
         ]
     );
     assert_eq!(
-        told(&mut sandbox, json!({"action": "replace"})),
+        headlines_after(&mut sandbox, json!({"action": "replace"})),
         [
             "+0 Purchase Agreement Created - Proposer",
             "+61 sns subscription subscribe-success",
@@ -266,7 +266,7 @@ async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
     );
     sandbox.advance(jiff::SignedDuration::from_hours(1));
     assert_eq!(
-        told(&mut sandbox, json!({"action": "end", "status": "EXPIRED"})),
+        headlines_after(&mut sandbox, json!({"action": "end", "status": "EXPIRED"})),
         [
             "+0 Purchase Agreement Ended - Proposer",
             "+0 sns subscription unsubscribe-pending",

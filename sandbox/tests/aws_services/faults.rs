@@ -79,7 +79,7 @@ async fn dynamodb_fails_as_planned() {
     let sandbox = start().await;
     let client = table(&sandbox).await;
     let fault = |kind: &str| json!({"service": "dynamodb", "operation": "PutItem", "kind": kind});
-    for (kind, told, done) in [
+    for (kind, answer, done) in [
         ("before", Err("no answer"), false),
         ("after", Err("no answer"), true),
         ("throttle", Err("ProvisionedThroughputExceededException"), false),
@@ -87,7 +87,7 @@ async fn dynamodb_fails_as_planned() {
         ("access_denied", Err("AccessDeniedException"), false),
     ] {
         plan(&sandbox, fault(kind));
-        assert_eq!(put(&client, kind).await, told.map_err(str::to_owned), "{kind}");
+        assert_eq!(put(&client, kind).await, answer.map_err(str::to_owned), "{kind}");
         assert_eq!(is_there(&client, kind).await, done, "{kind}");
         assert_eq!(put(&client, kind).await, Ok(()), "only one call fails");
     }
@@ -103,11 +103,11 @@ async fn a_fault_counts_calls_from_the_time_it_is_added() {
     let client = table(&sandbox).await;
     put(&client, "0").await.unwrap();
     plan(&sandbox, json!({"service": "dynamodb", "operation": "*", "call": 2, "times": 2, "kind": "500"}));
-    let mut told = Vec::new();
+    let mut succeeded = Vec::new();
     for key in ["1", "2", "3", "4"] {
-        told.push(put(&client, key).await.is_ok());
+        succeeded.push(put(&client, key).await.is_ok());
     }
-    assert_eq!(told, [true, false, false, true]);
+    assert_eq!(succeeded, [true, false, false, true]);
     assert_eq!(sandbox.aws.faults().list()[0].applied, 2);
     plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "500"}));
     sandbox.aws.faults().clear();
@@ -246,6 +246,6 @@ mod of_writes {
         let config = sandbox.config().to_builder().endpoint_url(sandbox.aws.dynamodb_url()).build();
         put(&Client::new(&config), "a").await.unwrap();
         assert!(sandbox.aws.wire().all().is_empty());
-        assert_eq!(sandbox.aws.faults().list()[0].seen, 0);
+        assert_eq!(sandbox.aws.faults().list()[0].calls, 0);
     }
 }

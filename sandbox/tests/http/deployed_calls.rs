@@ -36,7 +36,7 @@ async fn events_are_delivered_only_by_a_working_wiring() {
     let sandbox = TestSandbox::start().await;
     sandbox.post("/sandbox/deliver", json!({ "hold": true })).await;
     let pending = json!({ "aws-mp-subscription-notification-7demolegacy00000000000ab": "PENDING" });
-    for (patch, product, hears) in [
+    for (patch, product, is_delivered) in [
         (json!({}), "demo-subscription", true),
         (json!({ "rule": { "state": "DISABLED" } }), "demo-subscription", false),
         (json!({ "rule": { "has_target": false } }), "demo-subscription", false),
@@ -50,7 +50,7 @@ async fn events_are_delivered_only_by_a_working_wiring() {
         sandbox.patch(STAGING, patch.clone()).await;
         sandbox.buy(product).await;
         let waiting = sandbox.get("/sandbox/queues").await["staging"]["waiting"].as_u64().unwrap();
-        assert_eq!(waiting > 0, hears, "{patch} {product}: {waiting}");
+        assert_eq!(waiting > 0, is_delivered, "{patch} {product}: {waiting}");
     }
 }
 

@@ -38,10 +38,10 @@ async fn report_until_answered(world: &TestEnvironment, event: Value) {
     panic!("usage got no answer in five attempts");
 }
 
-/// Returns `true` if every planned fault has struck.
+/// Returns `true` if every planned fault was applied.
 async fn has_fault_applied(world: &TestEnvironment) -> bool {
     let plan = world.control(Method::GET, "/sandbox/faults", Value::Null).await;
-    plan["faults"].as_array().unwrap().iter().all(|fault| fault["struck"] != 0)
+    plan["faults"].as_array().unwrap().iter().all(|fault| fault["applied"] != 0)
 }
 
 /// Makes the process die at another call in each hour: before the call is executed, or after.
@@ -55,11 +55,11 @@ async fn crash_at_every_call(service: Service, kind: &str, first: i64) -> (usize
         world.advance(minutes(first)).await;
         world.fault(json!({ "service": service.name(), "operation": "*", "call": call, "kind": kind })).await;
         world.advance(minutes(8)).await;
-        let struck = has_fault_applied(&world).await;
+        let is_applied = has_fault_applied(&world).await;
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         world.advance(minutes(60 - 8 - first)).await;
         hours += 1;
-        if !struck || call > 120 {
+        if !is_applied || call > 120 {
             break;
         }
     }
@@ -84,7 +84,7 @@ async fn usage_is_billed_once_when_the_reporter_crashes_at_any_table_call() {
 async fn usage_is_billed_once_when_the_reporter_crashes_at_any_marketplace_call() {
     for kind in ["crash_before", "crash_after"] {
         let (hours, world, purchase) = crash_at_every_call(Service::Metering, kind, 48).await;
-        assert!(hours > 1, "{kind}: no call was struck");
+        assert!(hours > 1, "{kind}: no call failed");
         assert_eq!(world.total(&purchase.license).await, Decimal::from(100 * hours), "{kind}");
         assert!(world.states(&purchase.license).await.iter().all(|state| state == "accepted"), "{kind}");
     }
