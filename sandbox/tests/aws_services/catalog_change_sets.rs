@@ -26,7 +26,7 @@ fn creation(change_type: &str, kind: &str, name: &str, details: Value) -> Change
     change.details(details.to_string()).build().unwrap()
 }
 
-pub(crate) async fn begin(
+pub(crate) async fn start_changes(
     sandbox: &Sandbox,
     changes: Vec<Change>,
 ) -> Result<StartChangeSetOutput, SdkError<StartChangeSetError>> {
@@ -35,7 +35,7 @@ pub(crate) async fn begin(
 
 /// Starts a change set that must end immediately. Returns its status, and the codes of the errors of its changes.
 async fn outcome(sandbox: &Sandbox, changes: Vec<Change>) -> (ChangeStatus, Vec<Vec<String>>) {
-    let id = begin(sandbox, changes).await.unwrap().change_set_id.unwrap();
+    let id = start_changes(sandbox, changes).await.unwrap().change_set_id.unwrap();
     let described = sandbox.catalog().describe_change_set().catalog(CATALOG).change_set_id(id).send().await.unwrap();
     assert!(described.end_time().is_some());
     let is_clients = described.failure_code() == Some(&FailureCode::ClientError);
@@ -60,7 +60,7 @@ async fn failure(sandbox: &Sandbox, change: Change) -> String {
 }
 
 async fn refusal(sandbox: &Sandbox, changes: Vec<Change>) -> String {
-    code(begin(sandbox, changes).await)
+    code(start_changes(sandbox, changes).await)
 }
 
 async fn details(sandbox: &Sandbox, entity: &str) -> Value {

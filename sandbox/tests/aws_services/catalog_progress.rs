@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use sandbox::aws::{Behavior, Decision, Delays, NextChangeSet, Verdict};
 use serde_json::{Value, json};
 
-use super::catalog_change_sets::{CATALOG, PRODUCT, begin, change};
+use super::catalog_change_sets::{CATALOG, PRODUCT, change, start_changes};
 use crate::fixture::{Sandbox, code, start, start_with};
 
 const OTHER: &str = "prod-democontract01";
@@ -16,7 +16,7 @@ fn renamed(entity: &str) -> aws_sdk_marketplacecatalog::types::Change {
 }
 
 async fn started(sandbox: &Sandbox, changes: Vec<aws_sdk_marketplacecatalog::types::Change>) -> String {
-    begin(sandbox, changes).await.unwrap().change_set_id.unwrap()
+    start_changes(sandbox, changes).await.unwrap().change_set_id.unwrap()
 }
 
 async fn status(sandbox: &Sandbox, id: &str) -> ChangeStatus {
@@ -39,7 +39,7 @@ async fn a_change_set_takes_minutes_and_locks_its_entities_until_its_end() {
     let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let first = started(&sandbox, vec![renamed(PRODUCT)]).await;
     assert_eq!(status(&sandbox, &first).await, ChangeStatus::Preparing);
-    let refused = begin(&sandbox, vec![renamed(PRODUCT)]).await.unwrap_err().into_service_error();
+    let refused = start_changes(&sandbox, vec![renamed(PRODUCT)]).await.unwrap_err().into_service_error();
     assert!(refused.is_resource_in_use_exception(), "{refused:?}");
     let message = refused.meta().message().unwrap();
     assert!(message.contains(PRODUCT) && message.contains(&first), "{message}");
@@ -56,7 +56,7 @@ async fn a_change_set_takes_minutes_and_locks_its_entities_until_its_end() {
     let described = client.describe_change_set().catalog(CATALOG).change_set_id(&first).send().await.unwrap();
     assert_eq!(described.status(), Some(&ChangeStatus::Succeeded));
     assert_eq!(described.start_time(), Some("2026-11-30T12:00:00Z"));
-    assert_eq!(described.end_time(), Some("2026-11-30T12:04:00Z"), "when it was due, not when somebody looked");
+    assert_eq!(described.end_time(), Some("2026-11-30T12:04:00Z"), "when it was due, not when it was described");
     assert_eq!(described.change_set_name(), Some("Submitted by 444455556666"));
     assert_eq!(title(&sandbox, PRODUCT).await, "Harbor");
     assert_eq!(status(&sandbox, &second).await, ChangeStatus::Succeeded);
@@ -181,7 +181,7 @@ async fn the_next_change_set_fails_or_hangs_as_planned() {
         let id = started(&sandbox, vec![renamed(PRODUCT)]).await;
         sandbox.advance(SignedDuration::from_hours(100));
         assert_eq!(status(&sandbox, &id).await, seen);
-        assert_eq!(code(begin(&sandbox, vec![renamed(PRODUCT)]).await), "ResourceInUseException");
+        assert_eq!(code(start_changes(&sandbox, vec![renamed(PRODUCT)]).await), "ResourceInUseException");
         catalog.decide(&id, decided(Verdict::Approve)).unwrap();
         assert_eq!(status(&sandbox, &id).await, ChangeStatus::Succeeded);
     }

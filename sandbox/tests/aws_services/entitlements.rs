@@ -17,7 +17,7 @@ fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
 }
 
-async fn held_by(sandbox: &Sandbox, license: &str) -> Vec<Entitlement> {
+async fn entitlements_of(sandbox: &Sandbox, license: &str) -> Vec<Entitlement> {
     ask(sandbox, CONTRACT).filter(By::LicenseArn, texts(&[license])).send().await.unwrap().entitlements().to_vec()
 }
 
@@ -31,11 +31,11 @@ async fn entitlements_exist_from_provisioning_until_revocation() {
     let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy(CONTRACT, json!({"seats": 5, "projects": 2}));
     let license = bought.license_arn.unwrap().to_string();
-    assert!(held_by(&sandbox, &license).await.is_empty());
+    assert!(entitlements_of(&sandbox, &license).await.is_empty());
     sandbox.advance(SignedDuration::from_secs(60));
-    assert!(held_by(&sandbox, &license).await.is_empty());
+    assert!(entitlements_of(&sandbox, &license).await.is_empty());
     sandbox.advance(SignedDuration::from_secs(1));
-    let held = held_by(&sandbox, &license).await;
+    let held = entitlements_of(&sandbox, &license).await;
     assert_eq!(amounts(&held), BTreeMap::from([("seats", 5), ("projects", 2)]));
     assert_eq!(held[0].license_arn(), Some(license.as_str()));
     assert_eq!(held[0].customer_aws_account_id(), Some(bought.account_id.as_str()));
@@ -46,9 +46,9 @@ async fn entitlements_exist_from_provisioning_until_revocation() {
 
     sandbox.aws.marketplace().change(&bought.agreement_id, Change::End { status: EndStatus::Cancelled }).unwrap();
     sandbox.advance(SignedDuration::from_secs(30));
-    assert_eq!(held_by(&sandbox, &license).await.len(), 2);
+    assert_eq!(entitlements_of(&sandbox, &license).await.len(), 2);
     sandbox.advance(SignedDuration::from_secs(1));
-    assert!(held_by(&sandbox, &license).await.is_empty());
+    assert!(entitlements_of(&sandbox, &license).await.is_empty());
 }
 
 #[tokio::test]
@@ -59,9 +59,9 @@ async fn an_amendment_is_visible_with_its_event() {
     sandbox.advance(SignedDuration::from_hours(1));
     let dimensions = serde_json::from_value(json!({"projects": 1})).unwrap();
     sandbox.aws.marketplace().change(&bought.agreement_id, Change::Amend { dimensions }).unwrap();
-    assert_eq!(amounts(&held_by(&sandbox, &license).await), BTreeMap::from([("seats", 5)]));
+    assert_eq!(amounts(&entitlements_of(&sandbox, &license).await), BTreeMap::from([("seats", 5)]));
     sandbox.advance(SignedDuration::from_secs(61));
-    assert_eq!(amounts(&held_by(&sandbox, &license).await), BTreeMap::from([("seats", 5), ("projects", 1)]));
+    assert_eq!(amounts(&entitlements_of(&sandbox, &license).await), BTreeMap::from([("seats", 5), ("projects", 1)]));
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn entitlements_can_lag_behind_their_events() {
     let sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy_contract();
     let license = bought.license_arn.unwrap().to_string();
-    let seats = async || amounts(&held_by(&sandbox, &license).await).get("seats").copied();
+    let seats = async || amounts(&entitlements_of(&sandbox, &license).await).get("seats").copied();
     sandbox.advance(SignedDuration::from_secs(61 + 29));
     assert_eq!(seats().await, None, "License Updated is 29 seconds old");
     sandbox.advance(SignedDuration::from_secs(1));
@@ -85,7 +85,7 @@ async fn entitlements_can_lag_behind_their_events() {
 
     sandbox.aws.marketplace().change(&bought.agreement_id, Change::End { status: EndStatus::Cancelled }).unwrap();
     sandbox.advance(SignedDuration::from_secs(31));
-    assert_eq!(seats().await, None, "what is revoked is gone at once");
+    assert_eq!(seats().await, None, "revoked entitlements disappear immediately");
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn one_license_can_have_expired_and_valid_entitlements() {
     let market = sandbox.aws.marketplace();
     let past = sandbox.now() - SignedDuration::from_hours(1);
     market.set_expiration(&bought.agreement_id, &"projects".parse().unwrap(), past).unwrap();
-    let held = held_by(&sandbox, bought.license_arn.unwrap().as_str()).await;
+    let held = entitlements_of(&sandbox, bought.license_arn.unwrap().as_str()).await;
     let expired = |it: &Entitlement| it.expiration_date().unwrap().secs() < sandbox.now().as_second();
     let expired: BTreeMap<_, _> = held.iter().map(|it| (it.dimension().unwrap(), expired(it))).collect();
     assert_eq!(expired, BTreeMap::from([("projects", true), ("seats", false)]));
@@ -116,7 +116,7 @@ async fn values_keep_their_types() {
     ];
     for (given, arrived) in cases {
         let bought = sandbox.buy(CONTRACT, json!({"seats": given}));
-        let held = held_by(&sandbox, bought.license_arn.unwrap().as_str()).await;
+        let held = entitlements_of(&sandbox, bought.license_arn.unwrap().as_str()).await;
         let value = held[0].value().unwrap();
         assert!(arrived(value), "{given} arrived as {value:?}");
         let set = usize::from(value.integer_value().is_some())

@@ -37,7 +37,7 @@ async fn put(client: &Client, key: &str) -> Result<(), String> {
     }
 }
 
-async fn is_there(client: &Client, key: &str) -> bool {
+async fn exists(client: &Client, key: &str) -> bool {
     let got =
         client.get_item().table_name("tenants").key("pk", AttributeValue::S(key.to_owned())).consistent_read(true);
     got.send().await.unwrap().item().is_some()
@@ -48,8 +48,8 @@ async fn dynamodb_answers_and_the_log_shows_the_calls() {
     let sandbox = start().await;
     let client = table(&sandbox).await;
     put(&client, "a").await.unwrap();
-    assert!(is_there(&client, "a").await);
-    assert!(!is_there(&client, "b").await);
+    assert!(exists(&client, "a").await);
+    assert!(!exists(&client, "b").await);
     let reads = sandbox.aws.wire().calls(Service::DynamoDb, "GetItem");
     assert_eq!(reads.len(), 2);
     assert_eq!(reads[0].body["ConsistentRead"], true);
@@ -69,7 +69,7 @@ async fn a_table_in_a_file_survives_a_restart() {
     put(&table(&before).await, "kept").await.unwrap();
     drop(before);
     let after = start_in(Some(file)).await;
-    assert!(is_there(&after.dynamodb(), "kept").await);
+    assert!(exists(&after.dynamodb(), "kept").await);
     drop(after);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -88,7 +88,7 @@ async fn dynamodb_fails_as_planned() {
     ] {
         plan(&sandbox, fault(kind));
         assert_eq!(put(&client, kind).await, answer.map_err(str::to_owned), "{kind}");
-        assert_eq!(is_there(&client, kind).await, done, "{kind}");
+        assert_eq!(exists(&client, kind).await, done, "{kind}");
         assert_eq!(put(&client, kind).await, Ok(()), "only one call fails");
     }
     let puts = sandbox.aws.wire().calls(Service::DynamoDb, "PutItem");
@@ -186,14 +186,14 @@ mod of_writes {
         assert_eq!(codes(&one), ["TransactionConflict", "None"]);
         assert_eq!(one.cancellation_reasons()[1].message(), None);
         assert!(one.message().unwrap().ends_with("[TransactionConflict, None]"));
-        assert!(!is_there(&client, "a").await);
+        assert!(!exists(&client, "a").await);
 
         let mut of_two = fault;
         of_two["records"] = 2.into();
         plan(&sandbox, of_two);
         assert_eq!(codes(&cancelled().await), ["TransactionConflict", "TransactionConflict"]);
         transact().await.unwrap();
-        assert!(is_there(&client, "b").await);
+        assert!(exists(&client, "b").await);
     }
 
     #[tokio::test]
@@ -202,7 +202,7 @@ mod of_writes {
         let client = table(&sandbox).await;
         plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "transaction_conflict"}));
         assert_eq!(put(&client, "a").await, Err("TransactionConflictException".to_owned()));
-        assert!(!is_there(&client, "a").await);
+        assert!(!exists(&client, "a").await);
         assert_eq!(put(&client, "a").await, Ok(()));
     }
 
@@ -223,18 +223,18 @@ mod of_writes {
         let answer = write(&["a", "b", "c"]).await.unwrap();
         let all = [request("a"), request("b"), request("c")];
         assert_eq!(answer.unprocessed_items().unwrap()["tenants"], all);
-        assert!(!is_there(&client, "c").await);
+        assert!(!exists(&client, "c").await);
 
         let mut of_two = fault;
         of_two["records"] = 2.into();
         plan(&sandbox, of_two);
         let answer = write(&["a", "b", "c"]).await.unwrap();
         assert_eq!(answer.unprocessed_items().unwrap()["tenants"], all[..2]);
-        assert!(is_there(&client, "c").await && !is_there(&client, "a").await);
+        assert!(exists(&client, "c").await && !exists(&client, "a").await);
 
         let answer = write(&["a", "b"]).await.unwrap();
         assert!(answer.unprocessed_items().is_none_or(|items| items.is_empty()));
-        assert!(is_there(&client, "a").await && is_there(&client, "b").await);
+        assert!(exists(&client, "a").await && exists(&client, "b").await);
     }
 
     #[tokio::test]

@@ -105,9 +105,9 @@ pub fn deliver_events(sim: &Arc<Simulation>) {
     let now = sim.now();
     loop {
         let due = sim.bus().take_due(now);
-        let Some((at, news)) = due else { break };
+        let Some((at, event)) = due else { break };
         for stack in &sim.stacks {
-            if let Some(body) = sandbox::bus::message(at, &news, &stack.listings)
+            if let Some(body) = sandbox::bus::message(at, &event, &stack.listings)
                 && !is_lost(sim, &body, at)
             {
                 stack.queue.put(body, at);

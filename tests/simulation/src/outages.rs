@@ -11,7 +11,7 @@ use crate::oracle::Difference;
 use crate::simulation::Simulation;
 use crate::tally::add;
 
-/// The number of planned faults. Not all of them strike.
+/// The number of planned faults. Not all of them apply.
 const FAULTS: usize = 40;
 
 /// Plans the faults of a simulation.

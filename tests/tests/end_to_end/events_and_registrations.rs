@@ -124,7 +124,7 @@ async fn an_unreadable_message_becomes_a_dead_letter() {
     for (content_type, body, code, status) in register {
         let visit = world.send_raw(Method::POST, "/register", content_type, body).await;
         assert_eq!((visit.status, visit.code.as_deref()), (status, Some(code)), "{content_type}");
-        assert!(visit.page.contains("<h1>"), "no page for a person");
+        assert!(visit.page.contains("<h1>"), "no HTML page");
     }
     let purchase = world.buy("demo-contract", json!({ "seats": 1 })).await;
     let path = format!("/v1/licenses/{}/tenant", purchase.license);

@@ -186,8 +186,7 @@ async fn moving_and_unlinking_a_license_is_written_to_the_audit_log() {
     }
     assert_eq!(world.link(&purchase.license, "initech").await.0, 200);
     let event_types = world.event_types(&purchase.license).await;
-    let of_tenant: Vec<&str> =
-        event_types.iter().map(String::as_str).filter(|event_types| event_types.contains("linked")).collect();
+    let of_tenant: Vec<&str> = event_types.iter().map(String::as_str).filter(|kind| kind.contains("linked")).collect();
     let expected = ["license.linked", "license.unlinked", "license.linked", "license.unlinked", "license.linked"];
     assert_eq!(of_tenant, expected);
     let mut log = audit(&world).await;

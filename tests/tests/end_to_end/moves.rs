@@ -169,7 +169,7 @@ async fn an_end_before_a_move_without_an_answer_ends_the_license_permanently() {
         world.deliver(json!({ "release": true })).await;
         world.advance(minutes(70)).await;
         let event_types = world.event_types(&new).await;
-        let place = |kind: &str| event_types.iter().rposition(|event_types| event_types == kind);
+        let place = |kind: &str| event_types.iter().rposition(|other| other == kind);
         assert!(place("license.activated") < place("license.ended"), "{event_types:?}");
         let license = world.license(&new).await;
         assert_eq!((&license["state"], &license["end_reason"]), (&json!("ended"), &json!("cancelled")));

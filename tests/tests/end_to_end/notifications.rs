@@ -134,11 +134,11 @@ fn the_schemas_have_every_reason_and_every_kind_of_value() {
         EndReason::Unsubscribed,
         EndReason::Succeeded,
     ];
-    let event_types = reasons.map(|reason| OutboundEventKind::LicenseEnded { reason, successor: None }).into_iter();
-    let event_types =
-        event_types.chain([OutboundEventKind::EntitlementsChanged { entitlements: values.map(entitlement).to_vec() }]);
+    let kinds = reasons.map(|reason| OutboundEventKind::LicenseEnded { reason, successor: None }).into_iter();
+    let kinds =
+        kinds.chain([OutboundEventKind::EntitlementsChanged { entitlements: values.map(entitlement).to_vec() }]);
     let mut license = License::new("l-a".parse().unwrap(), "4democontract0000000000ab".parse().unwrap());
-    for event in OutboundEvent::number(event_types.collect(), &mut license, "2026-11-10T09:20:00Z".parse().unwrap()) {
+    for event in OutboundEvent::number(kinds.collect(), &mut license, "2026-11-10T09:20:00Z".parse().unwrap()) {
         let file = folder.join(format!("{}.schema.json", event.kind.name()));
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.enable_format_assertions();
@@ -287,11 +287,11 @@ async fn the_old_contact_gets_one_mail_per_visit_to_a_linked_license() {
     for _ in 0..2 {
         world.submit_contact(&cookie, "second@example.com", "new").await;
     }
-    let event_types = mails(&world).await.split_off(1);
-    assert_eq!(event_types.len(), 1);
-    assert_eq!(event_types[0]["to"], json!(["buyer@example.com"]));
-    assert_eq!(event_types[0]["subject"], "Somebody set up your Demo Contract subscription again");
-    assert!(!event_types[0]["text"].as_str().unwrap().contains("second@example.com"));
+    let new_mails = mails(&world).await.split_off(1);
+    assert_eq!(new_mails.len(), 1);
+    assert_eq!(new_mails[0]["to"], json!(["buyer@example.com"]));
+    assert_eq!(new_mails[0]["subject"], "Somebody set up your Demo Contract subscription again");
+    assert!(!new_mails[0]["text"].as_str().unwrap().contains("second@example.com"));
     let another = world.post_token(&purchase.token).await;
     world.submit_contact(&another.cookie.unwrap(), "third@example.com", "existing").await;
     assert_eq!(mails(&world).await.len(), 3);
@@ -332,19 +332,19 @@ async fn events_are_looked_up_and_replayed_by_license_and_by_time() {
 
     let window = |from: Value, to: Value| json!({ "from": from, "to": to });
     let since = window(json!(between), json!(world.now()));
-    let (mut event_types, mut cursor) = (0, Value::Null);
+    let (mut replayed_events, mut cursor) = (0, Value::Null);
     loop {
         let mut body = since.clone();
         body["cursor"] = cursor;
         let (status, replayed) = world.api(Method::POST, "/v1/events/replay", Some(body)).await;
         assert_eq!(status, 200, "{replayed}");
-        event_types += replayed["published"].as_u64().unwrap();
+        replayed_events += replayed["published"].as_u64().unwrap();
         cursor = replayed["next"].clone();
         if cursor.is_null() {
             break;
         }
     }
-    assert_eq!(event_types, world.event_types(&second.license).await.len() as u64);
+    assert_eq!(replayed_events, world.event_types(&second.license).await.len() as u64);
     assert_eq!(mails(&world).await.len(), mailed, "a replay brings no second mail");
 
     world.fault(json!({ "service": "sns", "operation": "Publish", "kind": "access_denied", "times": 9 })).await;

@@ -220,7 +220,7 @@ async fn breaking_one_part_fails_exactly_its_checks_and_repairing_it_passes_them
     let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let open: Outcomes = ready.clone().into_iter().filter(|(_, outcome)| *outcome != Outcome::Pass).collect();
-    assert_eq!(open, each(&ATTESTED_CHECKS.join(" "), Unknown), "only what people say is open");
+    assert_eq!(open, each(&ATTESTED_CHECKS.join(" "), Unknown), "only attested checks are open");
     for (number, (broken, checks, outcome)) in defects().iter().enumerate() {
         broken.make(&world).await;
         let seen = changed_outcomes(&ready, &world.outcomes(PRODUCT).await);
@@ -320,8 +320,8 @@ async fn an_unreadable_report_is_skipped() {
     item.insert("life".to_owned(), AttributeValue::S("of a newer version".to_owned()));
     client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
 
-    let (status, event_types) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
-    assert_eq!((status, &event_types["id"]), (200, &json!(first.id.to_string())), "{event_types}");
+    let (status, report) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
+    assert_eq!((status, &report["id"]), (200, &json!(first.id.to_string())), "{report}");
     let (status, all) = world.api(Method::GET, "/v1/readiness", None).await;
     assert_eq!((status, &all["reports"][0]["id"]), (200, &json!(first.id.to_string())), "{all}");
     world.advance(SignedDuration::from_mins(1)).await;
@@ -401,13 +401,13 @@ async fn a_scheduled_run_checks_the_stack_once_and_only_it_counts_as_a_run() {
     let world = TestEnvironment::new().await;
     let store = world.store(Stage::Staging);
     world.audit(PRODUCT).await;
-    assert_eq!(store.runs().await.unwrap().get("readiness"), None, "somebody asked for that look");
+    assert_eq!(store.runs().await.unwrap().get("readiness"), None, "a requested run does not count");
     let auditor = auditor(&world, json!({}));
-    let looks = || world.sandbox.aws().wire().calls(Service::EventBridge, "DescribeRule").len();
-    let before = looks();
+    let runs = || world.sandbox.aws().wire().calls(Service::EventBridge, "DescribeRule").len();
+    let before = runs();
     let reports = auditor.run(None).await.unwrap();
     assert!(reports.len() > 1, "the stack has several listings");
-    assert_eq!(looks() - before, 1);
+    assert_eq!(runs() - before, 1);
     assert_eq!(store.runs().await.unwrap().get("readiness"), Some(&world.now()));
 }
 
@@ -424,16 +424,16 @@ async fn reports_have_codes_and_texts_in_both_languages() {
         assert!(all["reports"].as_array().unwrap().contains(&one), "{all}");
         let checks = one["checks"].as_array().unwrap();
         for check in checks {
-            for event_types in ["title", "found", "mend", "source"] {
-                let text = check[event_types].as_str().unwrap_or_default();
-                assert!(!text.is_empty() && !text.contains("word-"), "{event_types} of {check}");
+            for member in ["title", "found", "mend", "source"] {
+                let text = check[member].as_str().unwrap_or_default();
+                assert!(!text.is_empty() && !text.contains("word-"), "{member} of {check}");
             }
         }
         let usage = checks.iter().find(|check| check["check"] == "evidence.usage_accepted").unwrap();
         assert_eq!((&usage["title"], &usage["found"]), (&json!(title), &json!(found)));
         assert!(usage["mend"].as_str().unwrap().contains(mends), "{usage}");
         let report: Report = serde_json::from_value(one.clone()).unwrap();
-        assert_eq!(report.checks.len(), checks.len(), "what is stored is read from what is told");
+        assert_eq!(report.checks.len(), checks.len(), "the stored report is read from the answer");
     }
 }
 
@@ -493,10 +493,10 @@ fn every_check_is_failed_by_some_test() {
         "production.final_review_requested",
         "production.published",
     ];
-    let mut changed_outcomes: BTreeSet<String> = elsewhere.map(str::to_owned).into();
-    changed_outcomes.extend(EVIDENCE_CHECKS.map(|(_, check)| check.to_owned()));
-    changed_outcomes.extend(ATTESTED_CHECKS.map(str::to_owned));
-    changed_outcomes.extend(defects().iter().flat_map(|(_, checks, _)| checks.split(' ').map(str::to_owned)));
+    let mut covered: BTreeSet<String> = elsewhere.map(str::to_owned).into();
+    covered.extend(EVIDENCE_CHECKS.map(|(_, check)| check.to_owned()));
+    covered.extend(ATTESTED_CHECKS.map(str::to_owned));
+    covered.extend(defects().iter().flat_map(|(_, checks, _)| checks.split(' ').map(str::to_owned)));
     let all: BTreeSet<String> = CHECKS.iter().map(|check| check.id.to_owned()).collect();
-    assert_eq!(changed_outcomes, all);
+    assert_eq!(covered, all);
 }

@@ -81,9 +81,8 @@ async fn the_production_listing_is_reviewed_with_its_real_prices_and_published()
         Outcomes::new(),
         "what was refused is asked again"
     );
-    let event_types =
-        refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
-    assert_eq!(event_types.said.with["why"], "No video.");
+    let finding = refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
+    assert_eq!(finding.said.with["why"], "No video.");
 
     request_publication(&world, "prod-demoproduction01").await;
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;

@@ -167,11 +167,11 @@ async fn attestations_are_kept_and_audited() {
     assert_eq!(store.attestations(&product()).await.unwrap().len(), 1);
     let mut log = store.audit_log("2026-11").await.unwrap();
     log.sort_by(|one, other| (&one.action, &one.actor).cmp(&(&other.action, &other.actor)));
-    let event_types = |entry: &AuditEntry| format!("{} {} {}", entry.actor, entry.action, entry.subject);
+    let line = |entry: &AuditEntry| format!("{} {} {}", entry.actor, entry.action, entry.subject);
     let payment = "5demosubscription000000ab app.no_payment_data";
     let attest = "readiness.attest";
     let withdraw = "readiness.withdraw";
-    let mut lines: Vec<String> = log.iter().map(event_types).collect();
+    let mut lines: Vec<String> = log.iter().map(line).collect();
     lines.sort();
     assert_eq!(
         lines,
@@ -182,7 +182,7 @@ async fn attestations_are_kept_and_audited() {
             format!("arn:two {attest} {payment}"),
         ]
     );
-    assert_eq!(log.last().unwrap().before["note"], "seen again", "what was withdrawn is told");
+    assert_eq!(log.last().unwrap().before["note"], "seen again", "the withdrawn note is in the log");
 }
 
 fn report(id: u64, text: &str) -> Report {

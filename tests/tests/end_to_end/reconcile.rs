@@ -335,7 +335,7 @@ async fn a_lost_renewal_with_a_new_license_passes_on_the_tenant() {
 
 #[tokio::test]
 async fn two_lost_renewals_pass_the_tenant_to_the_last_license() {
-    for heard in [false, true] {
+    for has_first_event in [false, true] {
         let world = TestEnvironment::new().await;
         let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
         let (mut agreement, mut line) = (purchase.agreement.clone(), vec![purchase.license.clone()]);
@@ -343,19 +343,19 @@ async fn two_lost_renewals_pass_the_tenant_to_the_last_license() {
             world.advance(minutes(5)).await;
             let renew = json!({ "action": "renew", "new_license": true });
             // The license between the two renewals is known if its own event was processed.
-            let lost = if heard && round == 0 { &["Created", "Deprovisioned"][..] } else { &[""] };
+            let lost = if has_first_event && round == 0 { &["Created", "Deprovisioned"][..] } else { &[""] };
             let renewed = losing(&world, lost, world.change(&agreement, renew)).await;
             agreement = renewed["agreement_id"].as_str().unwrap().to_owned();
             line.push(renewed["license"].as_str().unwrap().to_owned());
         }
         world.advance(minutes(20)).await;
         let report = reconcile(&world).await;
-        assert_eq!(report["findings"], json!({}), "{heard}: {report}");
+        assert_eq!(report["findings"], json!({}), "{has_first_event}: {report}");
         let last = world.license(&line[2]).await;
-        assert_eq!((&last["state"], &last["tenant"]), (&json!("active"), &json!("acme")), "{heard}: {last}");
-        assert_eq!(world.license(&line[0]).await["state"], "ending", "{heard}");
-        assert_eq!(world.decide("acme", "seats").await["held"], "5", "{heard}");
-        for license in line.iter().filter(|license| heard || **license != line[1]) {
+        assert_eq!((&last["state"], &last["tenant"]), (&json!("active"), &json!("acme")), "{has_first_event}: {last}");
+        assert_eq!(world.license(&line[0]).await["state"], "ending", "{has_first_event}");
+        assert_eq!(world.decide("acme", "seats").await["held"], "5", "{has_first_event}");
+        for license in line.iter().filter(|license| has_first_event || **license != line[1]) {
             assert_unchanged_by_reconciliation(&world, license).await;
         }
     }

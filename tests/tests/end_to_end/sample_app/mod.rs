@@ -130,7 +130,7 @@ async fn a_buyer_registers_and_their_usage_is_billed_once() {
     assert!(page.path == "/tenants" && page.shows(&format!("•••• {last}")), "{page:?}");
     assert!(!page.shows(&purchase.account), "the account is masked");
     let page = browser.send("/tenants", &[("tenant", "new"), ("name", "Acme")]).await;
-    assert!(page.status == 422 && page.shows("Please confirm"), "nobody confirmed the account: {page:?}");
+    assert!(page.status == 422 && page.shows("Please confirm"), "the account is not confirmed: {page:?}");
     assert_eq!(world.license(&purchase.license).await["tenant"], json!(null));
 
     let page = link_to_new(&mut browser, "Acme").await;
@@ -399,7 +399,7 @@ async fn the_probe_page_answers_only_for_probe_tenants() {
     assert_eq!(ask(json!({ "tenant": "probe-1" })).await, 409);
     let (bought, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let theirs = shop.world.license(&bought.license).await["tenant"].clone();
-    assert_eq!(ask(json!({ "tenant": theirs })).await, 404, "of others it tells nothing");
+    assert_eq!(ask(json!({ "tenant": theirs })).await, 404, "it reveals nothing of other tenants");
     assert_eq!(ask(json!({})).await, 422);
 }
 
