@@ -2,7 +2,7 @@
 
 use stallkeeper::ids::{AgreementId, DimensionKey, InvalidId, ProductCode};
 
-/// A refused request, with a stable [code](ControlError::code) and a sentence that says what would be accepted.
+/// A refused request, with a stable [code](ControlError::code) and a sentence that names what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     /// No listing has that product code.

@@ -205,8 +205,8 @@ impl Call {
     }
 
     /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, the path of Smithy RPC v2 CBOR,
-    /// method, path and query of restJson1, or the `Action` in the form of awsQuery, whose `Version` tells the services
-    /// apart. Returns `None` for a request that names no service of the sandbox.
+    /// method, path and query of restJson1, or the `Action` in the form of awsQuery, whose `Version` distinguishes the
+    /// services. Returns `None` for a request that names no service of the sandbox.
     pub(crate) fn read(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if let Some(operation) = of_catalog(method, path) {

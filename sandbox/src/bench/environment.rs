@@ -51,7 +51,7 @@ pub(super) struct BenchEnvironment {
     pub(super) config: SdkConfig,
 }
 
-/// The way in which the dimensions of the listing are sold.
+/// The pricing of the dimensions of the listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sold {
     /// They are paid by use.

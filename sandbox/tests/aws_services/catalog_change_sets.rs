@@ -12,7 +12,7 @@ pub(crate) const PRODUCT: &str = "prod-democonsumption01";
 const OFFER: &str = "offer-democonsumption01";
 const OPTION: &str = "do-democonsumption01";
 
-/// Returns a change of an entity: of an offer if its id or reference says so, else of a product.
+/// Returns a change of an entity: of an offer if its id or reference contains `offer`, else of a product.
 pub(crate) fn change(change_type: &str, entity: &str, details: Value) -> Change {
     let kind = if entity.to_lowercase().contains("offer") { "Offer@1.0" } else { "SaaSProduct@1.0" };
     let entity = Entity::builder().r#type(kind).identifier(entity).build().unwrap();

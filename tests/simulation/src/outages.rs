@@ -41,8 +41,8 @@ pub fn plan_faults(sim: &Arc<Simulation>) {
     }
 }
 
-/// Plans that AWS refuses every record until some minutes before the month's window closes, if the scene has such a
-/// time. All other faults are cleared before.
+/// Plans that AWS refuses every record until some minutes before the month's window closes, if the scenario has such
+/// a time. All other faults are cleared before.
 fn plan_last_chance(sim: &Arc<Simulation>) {
     let Some(until) = sim.scenario.refused_until else { return };
     let fault = sim.draw(refusal);

@@ -43,7 +43,7 @@ const LISTINGS: [&str; 4] = [
 ];
 
 impl Scenario {
-    /// Draws a scene.
+    /// Draws a scenario.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! `docs/openapi.yaml` is generated from the handlers, and says what they do: no path, method, status or code is in
+//! `docs/openapi.yaml` is generated from the handlers, and describes them: no path, method, status or code is in
 //! only one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,7 +246,7 @@ fn every_route_of_the_handlers_is_documented() {
     assert_eq!(routes, documented);
 }
 
-/// A stack of which nothing is looked at.
+/// A deployment without parts to check.
 fn deployment() -> Deployment {
     let nothing = json!({
         "stack": "any", "registration_url": null, "news_rule": "any", "news_queue": "any", "schedules": [],

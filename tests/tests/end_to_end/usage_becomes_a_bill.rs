@@ -611,7 +611,7 @@ async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
     assert!(folded.iter().any(|record| record["state"]["name"] == "folded" && record["hour"] == "2026-11-10T09"));
 }
 
-/// The AWS documentation does not say whether AWS accepts a record whose timestamp is the start of the hour of the
+/// The AWS documentation leaves open whether AWS accepts a record whose timestamp is the start of the hour of the
 /// purchase.
 #[tokio::test]
 async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_accepts() {

@@ -84,7 +84,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Generates documents that look like requests: members that exist, with values of every type.
+    /// Generates documents in the form of requests: members that exist, with values of every type.
     fn any_request() -> impl Strategy<Value = Document> {
         let name = prop_oneof![
             Just("RegistrationToken"),

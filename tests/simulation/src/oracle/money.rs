@@ -1,4 +1,4 @@
-//! Judges money: accepted usage is billed once, or a record or a note says why it is not billed.
+//! Judges money: accepted usage is billed once, or a record or a note has the reason why it is not billed.
 //!
 //! A buyer who moves from a customer key to a license key has one ledger: the sums are by buyer, dimension and month.
 
