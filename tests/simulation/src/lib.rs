@@ -1,8 +1,8 @@
 //! The simulation: random simulations in which everything fails, and an oracle that compares the usage with the bill.
 //!
-//! A seed determines a simulation ([`scenario`], [`simulation`]): AWS without sockets, under a clock that advances only when every
-//! task waits. Days therefore pass in a second, and the same seed gives the same run each time. [`plan`] plans the
-//! events of a simulation:
+//! A seed determines a simulation ([`scenario`], [`simulation`]): AWS without sockets, under a clock that advances only
+//! when every task waits. Days therefore pass in a second, and the same seed gives the same run each time. [`plan`]
+//! plans the events of a simulation:
 //!
 //! - buyers buy, change and leave ([`buyers`], [`changes`]);
 //! - the application reports, corrects and repeats usage ([`usage_reports`]);
@@ -14,8 +14,8 @@
 //!
 //! After two days the faults end. After a third day [`oracle`] judges money, access and the application's events: by
 //! the answers that the application received, the bookings and the served buyers in AWS, and the records. [`network`]
-//! connects the real functions to AWS, [`event_log`] records what happens in a simulation, and [`search`] runs thousands of
-//! seeds.
+//! connects the real functions to AWS, [`event_log`] records what happens in a simulation, and [`search`] runs
+//! thousands of seeds.
 
 pub mod api;
 pub mod application;

@@ -242,8 +242,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the SDK configuration of the functions, for this AWS. Each seed has its own region name, so that no simulation
-/// uses the retry quota of another.
+/// Returns the SDK configuration of the functions, for this AWS. Each seed has its own region name, so that no
+/// simulation uses the retry quota of another.
 fn sdk_config(client: impl HttpClient + 'static, aws: &Aws, name: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASIMULATION", "not-verified", None, None, "simulation");
     SdkConfig::builder()

@@ -1,8 +1,8 @@
 //! The seller's side of AWS Marketplace: the catalog of products and offers, and the change sets that change it.
 //!
 //! `described` makes the entities of a described listing; `start` accepts a change set within the limits of
-//! `change_types`; `change_set` holds its progress; `progress` ends it, and `product` and `offer` apply it. `control` is
-//! for operators and tests.
+//! `change_types`; `change_set` holds its progress; `progress` ends it, and `product` and `offer` apply it. `control`
+//! is for operators and tests.
 //!
 //! Nothing runs in the background: each access to the catalog first ends the change sets that are due by the clock.
 

@@ -135,9 +135,9 @@ impl Catalog {
         Ok(changes)
     }
 
-    /// Returns the progress of a new change set: by the clock, unless AWS reviews it. A product becomes public only after a
-    /// manual review, which takes 7 to 10 business days (AWS Marketplace user guide, saas-product-lifecycle). Changes
-    /// that cannot be applied are not reviewed.
+    /// Returns the progress of a new change set: by the clock, unless AWS reviews it. A product becomes public only
+    /// after a manual review, which takes 7 to 10 business days (AWS Marketplace user guide, saas-product-lifecycle).
+    /// Changes that cannot be applied are not reviewed.
     fn progress(&self, changes: &[Change], state: &State, now: Timestamp) -> Progress {
         let goes_public = |change: &Change| {
             change.change_type == "UpdateVisibility"

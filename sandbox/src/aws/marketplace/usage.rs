@@ -198,8 +198,8 @@ impl MarketplaceState {
         acceptances.max_by_key(|(acceptance, _)| *acceptance).unwrap_or((Acceptance::Closed, None))
     }
 
-    /// Returns the acceptance by a license of usage at a moment. Events state times to the second, so this compares whole
-    /// seconds.
+    /// Returns the acceptance by a license of usage at a moment. Events state times to the second, so this compares
+    /// whole seconds.
     fn acceptance_at(&self, license: &License, at: Timestamp, now: Timestamp, behavior: &Behavior) -> Acceptance {
         let Some(ready) = license.grants.first().map(|grant| grant.from) else { return Acceptance::Closed };
         let end = self.end(license, behavior.final_window);

@@ -121,8 +121,10 @@ async fn judge_tenants(sim: &Simulation, stack: &Stack, granting: &BTreeMap<Stri
         };
         let is_allowed = shown.list("/decisions").any(|decision| decision.get("allowed") == Some(&Value::Bool(true)));
         let statuses = granting.get(&tenant).map(Vec::as_slice).unwrap_or_default();
-        let is_served = |status: &ServiceStatus| matches!(status, ServiceStatus::Served { since } if now.duration_since(*since) > SETTLED);
-        let is_revoked = |status: &ServiceStatus| matches!(status, ServiceStatus::Revoked { since } if now.duration_since(*since) > FINAL_HOUR);
+        let lasts = |since: &Timestamp, limit: SignedDuration| now.duration_since(*since) > limit;
+        let is_served = |it: &ServiceStatus| matches!(it, ServiceStatus::Served { since } if lasts(since, SETTLED));
+        let is_revoked =
+            |it: &ServiceStatus| matches!(it, ServiceStatus::Revoked { since } if lasts(since, FINAL_HOUR));
         sim.count("checks of tenant decisions", 1);
         if statuses.iter().any(is_served) && !is_allowed {
             sim.differ(&license, format!("{tenant} may use nothing, and AWS serves it: {}", shown.body));

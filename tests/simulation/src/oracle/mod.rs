@@ -1,5 +1,5 @@
-//! Judges a simulation at its end: by the answers that the application received, the bookings in AWS, and the records; never
-//! by the product's internal steps.
+//! Judges a simulation at its end: by the answers that the application received, the bookings in AWS, and the records;
+//! never by the product's internal steps.
 
 pub mod access;
 mod events;
