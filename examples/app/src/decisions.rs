@@ -1,4 +1,4 @@
-//! The gate in front of features: it decides whether a tenant may use a dimension.
+//! The cache of decisions: whether a tenant may use a dimension.
 //!
 //! An answer is kept for a minute, so that a busy page does not send a request for each click. If Stallkeeper does not
 //! answer, the last known answer applies for a day, so that an outage takes nothing from paying tenants.
@@ -11,57 +11,58 @@ use jiff::{SignedDuration, Timestamp};
 use crate::stallkeeper::{CallFailed, Decision, Stallkeeper};
 
 /// The time for which an answer applies without a new request. Access that ends is locked at most this much later.
-const FRESH: SignedDuration = SignedDuration::from_secs(60);
+const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
 /// The time for which an answer applies while there is no newer one.
-const LAST_KNOWN: SignedDuration = SignedDuration::from_hours(24);
+const FALLBACK_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// The cached answers.
+/// The cached decisions.
 #[derive(Debug, Default)]
-pub struct Gate(Mutex<HashMap<Question, Answer>>);
+pub struct DecisionCache(Mutex<HashMap<DecisionKey, CachedDecision>>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Question {
+struct DecisionKey {
     tenant: String,
     dimension: String,
     quantity: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
-struct Answer {
+struct CachedDecision {
     decision: Decision,
     at: Timestamp,
     /// The time of the last request. While Stallkeeper does not answer, a user waits for it at most once a minute.
-    asked_at: Timestamp,
+    requested_at: Timestamp,
 }
 
-impl Gate {
+impl DecisionCache {
     /// Decides whether a tenant may use a dimension, `quantity` of it in total if it is counted.
     ///
     /// # Errors
     ///
     /// Fails when Stallkeeper does not answer and no answer is cached.
-    pub async fn ask(
+    pub async fn decide(
         &self,
         stallkeeper: &Stallkeeper,
         now: Timestamp,
         (tenant, dimension, quantity): (&str, &str, Option<u64>),
     ) -> Result<Decision, CallFailed> {
-        let question = Question { tenant: tenant.to_owned(), dimension: dimension.to_owned(), quantity };
-        let known = self.lock().get(&question).cloned();
-        if let Some(answer) = known.as_ref().filter(|answer| now.duration_since(answer.asked_at) < FRESH) {
+        let key = DecisionKey { tenant: tenant.to_owned(), dimension: dimension.to_owned(), quantity };
+        let known = self.lock().get(&key).cloned();
+        if let Some(answer) = known.as_ref().filter(|answer| now.duration_since(answer.requested_at) < REFRESH_INTERVAL)
+        {
             return Ok(answer.decision.clone());
         }
         match (stallkeeper.decide(tenant, dimension, quantity).await, known) {
             (Ok(decision), _) => {
-                let mut answers = self.lock();
-                answers.retain(|_, answer| now.duration_since(answer.at) < LAST_KNOWN);
-                answers.insert(question, Answer { decision: decision.clone(), at: now, asked_at: now });
+                let mut cached = self.lock();
+                cached.retain(|_, answer| now.duration_since(answer.at) < FALLBACK_LIFETIME);
+                cached.insert(key, CachedDecision { decision: decision.clone(), at: now, requested_at: now });
                 Ok(decision)
             }
-            (Err(error @ CallFailed::NoAnswer(_)), Some(last)) if now.duration_since(last.at) < LAST_KNOWN => {
+            (Err(error @ CallFailed::NoAnswer(_)), Some(last)) if now.duration_since(last.at) < FALLBACK_LIFETIME => {
                 tracing::warn!(%error, tenant, dimension, "the last known answer counts");
-                self.lock().insert(question, Answer { asked_at: now, ..last.clone() });
+                self.lock().insert(key, CachedDecision { requested_at: now, ..last.clone() });
                 Ok(last.decision)
             }
             (Err(error), _) => Err(error),
@@ -69,11 +70,11 @@ impl Gate {
     }
 
     /// Removes the cached answers of a tenant, after it got a license.
-    pub fn forget(&self, tenant: &str) {
-        self.lock().retain(|question, _| question.tenant != tenant);
+    pub fn remove(&self, tenant: &str) {
+        self.lock().retain(|key, _| key.tenant != tenant);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Question, Answer>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<DecisionKey, CachedDecision>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
