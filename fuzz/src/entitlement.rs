@@ -4,7 +4,7 @@ use ::entitlement::EntitlementApi;
 use ::usage::UsageApi;
 use serde_json::{Value, json};
 
-use crate::door::{Answer, TABLE, answer, event};
+use crate::invocation::{Answer, TABLE, answer, event};
 use crate::table::written;
 use crate::usage::records;
 
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_right_gets_through() {
+    fn valid_input_is_accepted() {
         let file = include_bytes!("../corpus/import_csv/license");
         let imported = call("POST", "/v1/imports", &[("content-type", "text/csv")], file);
         assert_eq!(imported.document()["imported"], 1);

@@ -5,7 +5,7 @@ use domain::registration::Secret;
 use serde_json::Value;
 use url::Url;
 
-use crate::door::{Answer, TABLE, answer, event};
+use crate::invocation::{Answer, TABLE, answer, event};
 use crate::table::{CONTRACT, SECRET, VISITED, listing, secret, written};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_right_gets_through() {
+    fn valid_input_is_accepted() {
         let given = fields(include_bytes!("../corpus/registration_details/new"));
         assert_eq!(post_details(&[vec![form_token()], given].concat()).status, 303);
         let given = fields(include_bytes!("../corpus/registration_details/markup"));

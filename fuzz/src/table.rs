@@ -1,7 +1,7 @@
 //! The items in the table of [`Aws`](crate::aws::Aws), and the keys that written items may have.
 
 use crate::aws::Call;
-use crate::door::now;
+use crate::invocation::now;
 use domain::ids::LicenseId;
 use domain::license::{AgreementRef, EventStamp, License, LicenseEvent};
 use domain::listing::Listing;
@@ -123,7 +123,7 @@ pub(crate) fn written(calls: &[Call]) -> BTreeMap<(String, String), Value> {
         for item in puts {
             let text = |name: &str| item[name]["S"].as_str().expect("a key").to_owned();
             let key = (text("pk"), text("sk"));
-            assert_place(&key.0, &key.1);
+            assert_key_parts(&key.0, &key.1);
             written.insert(key, item.clone());
         }
     }
@@ -131,7 +131,7 @@ pub(crate) fn written(calls: &[Call]) -> BTreeMap<(String, String), Value> {
 }
 
 /// Asserts that a key has exactly the expected number of parts, so that no input splits one.
-fn assert_place(pk: &str, sk: &str) {
+fn assert_key_parts(pk: &str, sk: &str) {
     let parts = |key: &str| key.matches('#').count();
     let of_sk = |kind: &str| sk == kind || sk.starts_with(&format!("{kind}#"));
     let (in_pk, in_sk) = match pk.split('#').next().unwrap_or_default() {

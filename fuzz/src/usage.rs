@@ -6,7 +6,7 @@ use ::usage::UsageApi;
 use domain::usage::Quantity;
 use serde_json::{Map, Value, json};
 
-use crate::door::{Answer, TABLE, answer, event};
+use crate::invocation::{Answer, TABLE, answer, event};
 use crate::table::written;
 
 /// The largest body that the function reads, in bytes.
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_right_gets_through() {
+    fn valid_input_is_accepted() {
         let json = report("application/json", include_bytes!("../corpus/usage_json/open"));
         let csv = report("text/csv", include_bytes!("../corpus/usage_csv/late"));
         for (answer, items) in [(json, 3), (csv, 3)] {

@@ -1,6 +1,6 @@
 //! Values that are parsed into a type: ids, quantities, listings, and requests as API Gateway passes them on.
 
-use crate::door::block_on;
+use crate::invocation::block_on;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use axum::Router;
 use axum::extract::OriginalUri;

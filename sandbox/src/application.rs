@@ -89,7 +89,7 @@ mod tests {
     use crate::listings::Listings;
 
     #[tokio::test]
-    async fn buyers_go_to_the_listings_paths_at_the_sellers_application_and_to_the_doors_of_the_sample() {
+    async fn buyers_are_sent_to_the_paths_of_the_listing_or_of_the_sample_application() {
         let mut listing = Listings::Demo.load().unwrap().remove(0).listing;
         listing.urls.sign_up.set_path("/aws/welcome");
         listing.urls.sign_up.set_query(Some("from=aws"));

@@ -1,4 +1,4 @@
-//! The path of AWS's events to the stacks: each announcement waits here until it is due.
+//! The path of AWS's events to the stacks: each event waits here until it is due.
 //!
 //! The EventBridge rule and the SNS subscription of each stack are at the end of the path: an event that no rule
 //! matches and a message of a topic without a subscriber are lost.
@@ -10,59 +10,59 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::aws::{Announcement, News};
+use crate::aws::{MarketplaceEvent, ScheduledEvent};
 use crate::queue::uuid;
 
-/// The announcements that are not due yet.
+/// The events that are not due yet.
 #[derive(Debug)]
 pub struct Bus {
-    announced: UnboundedReceiver<Announcement>,
-    waiting: BTreeMap<(Timestamp, u64), News>,
-    heard: u64,
+    event_receiver: UnboundedReceiver<ScheduledEvent>,
+    waiting: BTreeMap<(Timestamp, u64), MarketplaceEvent>,
+    received: u64,
 }
 
 impl Bus {
-    /// Creates the bus that takes its announcements from a channel.
-    pub fn new(announced: UnboundedReceiver<Announcement>) -> Self {
-        Self { announced, waiting: BTreeMap::new(), heard: 0 }
+    /// Creates the bus that receives its events from a channel.
+    pub fn new(event_receiver: UnboundedReceiver<ScheduledEvent>) -> Self {
+        Self { event_receiver, waiting: BTreeMap::new(), received: 0 }
     }
 
-    /// Removes and returns the next announcement that is due at `now`, oldest first; announcements of the same moment
+    /// Removes and returns the next event that is due at `now`, oldest first; events of the same moment
     /// keep their order.
-    pub fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, News)> {
-        self.gather();
+    pub fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, MarketplaceEvent)> {
+        self.receive_all();
         let entry = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let ((at, _), news) = entry.remove_entry();
-        Some((at, news))
+        let ((at, _), event) = entry.remove_entry();
+        Some((at, event))
     }
 
-    /// Returns the time at which the next announcement is due.
+    /// Returns the time at which the next event is due.
     pub fn next_due(&mut self) -> Option<Timestamp> {
-        self.gather();
+        self.receive_all();
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Removes the waiting `unsubscribe-success` of a buyer who subscribes again: if they do so immediately, AWS does
     /// not send it (AWS Marketplace user guide, saas-notification).
-    fn forget_what_a_new_subscription_replaces(&mut self, news: &News) {
-        let Some((topic, "subscribe-success", customer)) = said(news) else { return };
-        self.waiting.retain(|_, waiting| said(waiting) != Some((topic, "unsubscribe-success", customer)));
+    fn remove_replaced_unsubscribe(&mut self, event: &MarketplaceEvent) {
+        let Some((topic, "subscribe-success", customer)) = sns_action(event) else { return };
+        self.waiting.retain(|_, waiting| sns_action(waiting) != Some((topic, "unsubscribe-success", customer)));
     }
 
-    fn gather(&mut self) {
-        while let Ok(announcement) = self.announced.try_recv() {
-            self.forget_what_a_new_subscription_replaces(&announcement.news);
-            self.waiting.insert((announcement.at, self.heard), announcement.news);
-            self.heard += 1;
+    fn receive_all(&mut self) {
+        while let Ok(scheduled) = self.event_receiver.try_recv() {
+            self.remove_replaced_unsubscribe(&scheduled.event);
+            self.waiting.insert((scheduled.at, self.received), scheduled.event);
+            self.received += 1;
         }
     }
 }
 
 /// Returns the topic, the action and the customer of a message of an SNS topic.
-fn said(news: &News) -> Option<(&str, &str, &Value)> {
-    match news {
-        News::EventBridge(_) => None,
-        News::Sns { topic_arn, message } => {
+fn sns_action(event: &MarketplaceEvent) -> Option<(&str, &str, &Value)> {
+    match event {
+        MarketplaceEvent::EventBridge(_) => None,
+        MarketplaceEvent::Sns { topic_arn, message } => {
             Some((topic_arn, message.get("action")?.as_str()?, message.get("customer-identifier")?))
         }
     }
@@ -70,26 +70,26 @@ fn said(news: &News) -> Option<(&str, &str, &Value)> {
 
 /// Returns the message that an event becomes on the queue of a stack with these listings, or `None` if the stack does
 /// not receive the event.
-pub fn message(at: Timestamp, news: &News, listings: &[Listing]) -> Option<String> {
-    let is_heard = match news {
-        News::EventBridge(event) => matches(&news_pattern(), event) == Some(true),
-        News::Sns { topic_arn, .. } => listings.iter().any(|listing| {
+pub fn message(at: Timestamp, event: &MarketplaceEvent, listings: &[Listing]) -> Option<String> {
+    let is_delivered = match event {
+        MarketplaceEvent::EventBridge(event) => matches(&event_pattern(), event) == Some(true),
+        MarketplaceEvent::Sns { topic_arn, .. } => listings.iter().any(|listing| {
             listing.mode == Mode::Customer && topic_arn.ends_with(&format!("-{}", listing.product_code))
         }),
     };
-    is_heard.then(|| body(at, news))
+    is_delivered.then(|| body(at, event))
 }
 
 /// Returns the message that an event becomes on a queue that receives it.
-pub(crate) fn body(at: Timestamp, news: &News) -> String {
-    match news {
-        News::EventBridge(event) => event.to_string(),
-        News::Sns { topic_arn, message } => envelope(at, topic_arn, message).to_string(),
+pub(crate) fn body(at: Timestamp, event: &MarketplaceEvent) -> String {
+    match event {
+        MarketplaceEvent::EventBridge(event) => event.to_string(),
+        MarketplaceEvent::Sns { topic_arn, message } => envelope(at, topic_arn, message).to_string(),
     }
 }
 
 /// The pattern of the rule, as in the template.
-pub(crate) fn news_pattern() -> Value {
+pub(crate) fn event_pattern() -> Value {
     json!({
         "source": ["aws.agreement-marketplace"],
         "detail-type": [{ "prefix": "Purchase Agreement " }, { "prefix": "License " }],
@@ -160,11 +160,12 @@ mod tests {
     #[test]
     fn the_rule_matches_agreements_and_licenses_of_any_detail_type_and_nothing_else() {
         let event = |source: &str, detail_type: &str| {
-            News::EventBridge(json!({ "source": source, "detail-type": detail_type, "detail": {} }))
+            MarketplaceEvent::EventBridge(json!({ "source": source, "detail-type": detail_type, "detail": {} }))
         };
         let source = "aws.agreement-marketplace";
-        for heard in ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer", "License New Thing"] {
-            assert!(message(AT, &event(source, heard), &[]).is_some(), "{heard}");
+        for received in ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer", "License New Thing"]
+        {
+            assert!(message(AT, &event(source, received), &[]).is_some(), "{received}");
         }
         for dropped in ["Agreement Cancellation Request Approved - Proposer", "Licenses", "license updated", ""] {
             assert!(message(AT, &event(source, dropped), &[]).is_none(), "{dropped}");
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_says_what_every_field_may_be() {
+    fn a_pattern_matches_the_allowed_values_of_every_field() {
         let event = json!({ "source": "aws.a", "detail": { "kind": "License Updated" } });
         for (pattern, wanted) in [
             (json!({ "source": ["aws.b", "aws.a"] }), Some(true)),
@@ -191,11 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_is_heard_only_where_its_legacy_listing_is() {
+    fn a_topic_is_delivered_only_to_the_stack_of_its_legacy_listing() {
         let topic = "arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-";
-        let news = |code: &str| News::Sns { topic_arn: format!("{topic}{code}"), message: json!({ "action": "x" }) };
+        let event = |code: &str| MarketplaceEvent::Sns {
+            topic_arn: format!("{topic}{code}"),
+            message: json!({ "action": "x" }),
+        };
         let listings = demo();
-        let body = message(AT, &news("7demolegacy00000000000ab"), &listings).unwrap();
+        let body = message(AT, &event("7demolegacy00000000000ab"), &listings).unwrap();
         let envelope: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(envelope["Type"], "Notification");
         assert_eq!(envelope["Message"], r#"{"action":"x"}"#);
@@ -203,26 +207,29 @@ mod tests {
         for member in ["MessageId", "TopicArn", "SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL"] {
             assert!(envelope[member].is_string(), "{member}");
         }
-        assert!(message(AT, &news("4democontract0000000000ab"), &listings).is_none(), "not a legacy listing");
+        assert!(message(AT, &event("4democontract0000000000ab"), &listings).is_none(), "not a legacy listing");
         let elsewhere: Vec<Listing> = listings.into_iter().filter(|listing| listing.mode == Mode::License).collect();
-        assert!(message(AT, &news("7demolegacy00000000000ab"), &elsewhere).is_none());
+        assert!(message(AT, &event("7demolegacy00000000000ab"), &elsewhere).is_none());
     }
 
     #[tokio::test]
-    async fn announcements_wait_until_they_are_due_and_keep_their_order() {
+    async fn events_wait_until_they_are_due_and_keep_their_order() {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let mut bus = Bus::new(receiver);
         let second = |second| Timestamp::from_second(second).unwrap();
         for (at, name) in [(5, "c"), (1, "a"), (1, "b")] {
-            sender.send(Announcement { at: second(at), news: News::EventBridge(name.into()) }).unwrap();
+            sender.send(ScheduledEvent { at: second(at), event: MarketplaceEvent::EventBridge(name.into()) }).unwrap();
         }
         let taken = |bus: &mut Bus, now| {
-            std::iter::from_fn(|| bus.take_due(second(now))).map(|(_, news)| news).collect::<Vec<_>>()
+            std::iter::from_fn(|| bus.take_due(second(now))).map(|(_, event)| event).collect::<Vec<_>>()
         };
         assert_eq!(bus.next_due(), Some(second(1)));
-        assert_eq!(taken(&mut bus, 4), [News::EventBridge("a".into()), News::EventBridge("b".into())]);
+        assert_eq!(
+            taken(&mut bus, 4),
+            [MarketplaceEvent::EventBridge("a".into()), MarketplaceEvent::EventBridge("b".into())]
+        );
         assert_eq!(bus.next_due(), Some(second(5)));
-        assert_eq!(taken(&mut bus, 5), [News::EventBridge("c".into())]);
+        assert_eq!(taken(&mut bus, 5), [MarketplaceEvent::EventBridge("c".into())]);
         assert_eq!(bus.next_due(), None);
     }
 }

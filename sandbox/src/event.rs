@@ -54,7 +54,7 @@ impl Caller {
         is_key.then(|| Self { access_key: access_key.to_owned() })
     }
 
-    /// Returns the ARN of the IAM user that stands for an access key: the same key is the same caller.
+    /// Returns the ARN of the IAM user of an access key: the same key is the same caller.
     pub(crate) fn arn(&self, account: &str) -> String {
         format!("arn:aws:iam::{account}:user/{}", self.access_key)
     }

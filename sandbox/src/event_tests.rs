@@ -171,7 +171,7 @@ async fn an_answer_keeps_its_headers_its_cookies_and_its_bytes() {
 }
 
 #[test]
-fn an_answer_without_a_status_is_none() {
+fn an_answer_without_a_status_is_invalid() {
     assert!(http_response(ApiGatewayV2httpResponse::default()).is_none());
     let mut answer = ApiGatewayV2httpResponse::default();
     answer.status_code = 200;

@@ -1,9 +1,8 @@
 //! API Gateway: an HTTP API in front of the functions of one stack.
 //!
-//! It has the routes of the template: `/register*` goes to `registration`, open to everybody; the routes below `/v1` go
-//! to `entitlement`, `usage` and `readiness`, behind the IAM authorizer.
-//! **The authorizer does not verify signatures**: it takes the access key as the caller, and rejects only a request
-//! without one.
+//! It has the routes of the template: `/register*` goes to `registration`, without authorization; the routes below
+//! `/v1` go to `entitlement`, `usage` and `readiness`, behind the IAM authorizer. **The authorizer does not verify
+//! signatures**: it takes the access key as the caller, and rejects only a request without one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ struct Arguments {
 enum Command {
     /// Run until Ctrl-C.
     Serve(Serve),
-    /// Run a story about Stallkeeper that is checked step by step; fail at the first step that fails.
+    /// Run a demo of Stallkeeper that checks each step; fail at the first step that fails.
     Demo,
     /// Measure the reporter, the intake, decisions or cold starts, and print the figures beside their goals.
     Bench(sandbox::bench::Arguments),
@@ -53,7 +53,7 @@ struct Serve {
     /// A folder of described listings (*.toml); the demo listings if none is given.
     #[arg(long, value_name = "DIR")]
     listings: Option<PathBuf>,
-    /// The file to keep the tables in; in memory if none is given. What was bought is kept in memory only: after a
+    /// The file to keep the tables in; in memory if none is given. Purchases are kept in memory only: after a
     /// restart the licenses still exist, but AWS does not know their agreements.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -64,11 +64,10 @@ struct Serve {
     /// The port of the first stage's sample application; 10 above `--port` if none is given.
     #[arg(long, value_name = "PORT")]
     app_port: Option<u16>,
-    /// Make hourly records, but send none.
+    /// Create hourly records, but send none.
     #[arg(long)]
     dry_run: bool,
-    /// Let AWS take as long as it was observed to take, a minute to provision and four to change the catalog, instead
-    /// of no time.
+    /// Use the observed delays of AWS, a minute to provision and four to change the catalog, instead of none.
     #[arg(long)]
     real_delays: bool,
     /// Give purchases the same ids in each run.
@@ -83,7 +82,7 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let usual = match &command {
         Command::Serve(_) => "warn,dynoxide=error",
-        // The story reports its failures itself.
+        // The demo reports its failures itself.
         Command::Demo => "off",
         Command::Bench(_) => "error",
     };
@@ -130,8 +129,8 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     })
     .await?;
     greet(&sandbox)?;
-    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be heard")?;
-    Ok(say("\nThe sandbox stops.")?)
+    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be handled")?;
+    Ok(say("\nThe sandbox has stopped.")?)
 }
 
 /// Prints the addresses of the sandbox, and their purposes.
@@ -147,12 +146,12 @@ fn greet(sandbox: &Sandbox) -> Result<(), SayError> {
             sandbox.table(stage).unwrap_or_default()
         ))?;
         if let Some(application) = sandbox.app_url(stage) {
-            say(format_args!("application  {application} (buyers of {name} go on to it)"))?;
+            say(format_args!("application  {application} (buyers of {name} are redirected to it)"))?;
         }
     }
-    say(format_args!("AWS          {aws} (signatures are not verified: let nobody else reach it)"))?;
+    say(format_args!("AWS          {aws} (signatures are not verified: do not expose this port)"))?;
     say("")?;
-    say(format_args!("Open {url}/ and subscribe to something, or buy by the control API:"))?;
+    say(format_args!("Open {url}/ and subscribe to something, or buy through the control API:"))?;
     say(format_args!("  curl {url}/sandbox/purchases -d '{{\"product\": \"demo-subscription\"}}'"))?;
     say(format_args!("Point your own SDK or the AWS CLI here: export AWS_ENDPOINT_URL={aws} AWS_REGION=us-east-1"))
 }

@@ -25,7 +25,7 @@ pub struct Redelivery {
 
 impl Redelivery {
     /// The settings of the marketplace events queue, as in the template.
-    pub const NEWS: Self = Self { after: SignedDuration::from_secs(90), most: 10 };
+    pub const MARKETPLACE_EVENTS: Self = Self { after: SignedDuration::from_secs(90), most: 10 };
     /// The settings of the mail queue, as in the template.
     pub const MAIL: Self = Self { after: SignedDuration::from_mins(5), most: 40 };
 }
@@ -34,18 +34,18 @@ impl Redelivery {
 const BATCH: usize = 10;
 
 /// The most processed messages that a queue keeps, so that they can be delivered again.
-const REMEMBERED: usize = 1000;
+const KEPT_PROCESSED: usize = 1000;
 
 /// A queue and its dead letters.
 #[derive(Debug)]
 pub struct Queue {
     arn: String,
     redelivery: Redelivery,
-    on_it: Mutex<OnIt>,
+    state: Mutex<QueueState>,
 }
 
 #[derive(Debug, Default)]
-struct OnIt {
+struct QueueState {
     held: bool,
     messages: Vec<Message>,
     dead: Vec<Message>,
@@ -80,12 +80,12 @@ impl Message {
         DeadLetter { message_id: id, sent, receives, body }
     }
 
-    fn waits(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         self.in_flight_until.is_none()
     }
 
     /// The same message as if it were delivered for the first time.
-    fn anew(&self) -> Self {
+    fn redelivered(&self) -> Self {
         Self { first_received: None, receives: 0, in_flight_until: None, ..self.clone() }
     }
 }
@@ -138,7 +138,7 @@ pub struct DeadLetter {
 impl Queue {
     /// Creates an empty queue with that ARN.
     pub fn new(arn: String, redelivery: Redelivery) -> Self {
-        Self { arn, redelivery, on_it: Mutex::default() }
+        Self { arn, redelivery, state: Mutex::default() }
     }
 
     /// Puts a message on the queue. Its body may be any text.
@@ -148,15 +148,15 @@ impl Queue {
 
     /// Receives the next messages, if there are any; messages that were received too often become dead letters.
     pub fn receive(&self, now: Timestamp) -> Option<Batch> {
-        let mut on_it = self.lock();
-        on_it.bring_back(now, self.redelivery.most);
-        if on_it.held {
+        let mut state = self.lock();
+        state.expire_visibility(now, self.redelivery.most);
+        if state.held {
             return None;
         }
         let mut handles = HashSet::new();
         let mut records = Vec::new();
-        let first_handle = on_it.handles + 1;
-        for message in on_it.messages.iter_mut().filter(|message| message.waits()).take(BATCH) {
+        let first_handle = state.handles + 1;
+        for message in state.messages.iter_mut().filter(|message| message.is_waiting()).take(BATCH) {
             message.receives += 1;
             message.first_received.get_or_insert(now);
             message.in_flight_until = Some(now + self.redelivery.after);
@@ -164,7 +164,7 @@ impl Queue {
             handles.insert(message.handle);
             records.push(record(message, &self.arn));
         }
-        on_it.handles += records.len() as u64;
+        state.handles += records.len() as u64;
         (!records.is_empty()).then(|| Batch { handles, event: json!({ "Records": records }) })
     }
 
@@ -172,8 +172,8 @@ impl Queue {
     /// it reported as failed. No answer, or a report that names a message outside the batch, is a failure of the whole
     /// batch.
     pub fn finish(&self, batch: &Batch, answer: Option<SqsBatchResponse>) {
-        let mut on_it = self.lock();
-        let ids: HashSet<String> = on_it.of(batch).map(|message| message.id.clone()).collect();
+        let mut state = self.lock();
+        let ids: HashSet<String> = state.of(batch).map(|message| message.id.clone()).collect();
         let Some(answer) = answer else { return };
         let failed: HashSet<String> =
             answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
@@ -181,23 +181,23 @@ impl Queue {
             return;
         }
         let is_done = |message: &Message| batch.handles.contains(&message.handle) && !failed.contains(&message.id);
-        let (done, kept) = std::mem::take(&mut on_it.messages).into_iter().partition(is_done);
-        on_it.messages = kept;
+        let (done, kept) = std::mem::take(&mut state.messages).into_iter().partition(is_done);
+        state.messages = kept;
         let done: Vec<Message> = done;
-        on_it.done.extend(done);
-        let forgotten = on_it.done.len().saturating_sub(REMEMBERED);
-        on_it.done.drain(..forgotten);
+        state.done.extend(done);
+        let forgotten = state.done.len().saturating_sub(KEPT_PROCESSED);
+        state.done.drain(..forgotten);
     }
 
     /// Puts a message directly into the dead-letter queue, as Lambda does with an invocation that it has given up.
-    pub fn bury(&self, body: String, sent: Timestamp) {
+    pub fn put_dead_letter(&self, body: String, sent: Timestamp) {
         self.lock().dead.push(Message::new(body, sent));
     }
 
     /// Receives at most `most` dead letters for inspection; they are invisible for the duration `hidden`.
-    pub fn look_at_dead(&self, now: Timestamp, most: usize, hidden: SignedDuration) -> Vec<DeadLetter> {
-        let mut on_it = self.lock();
-        let seen = on_it.dead.iter_mut().filter(|message| message.is_visible(now)).take(most);
+    pub fn receive_dead_letters(&self, now: Timestamp, most: usize, hidden: SignedDuration) -> Vec<DeadLetter> {
+        let mut state = self.lock();
+        let seen = state.dead.iter_mut().filter(|message| message.is_visible(now)).take(most);
         seen.map(|message| {
             message.receives += 1;
             message.in_flight_until = Some(now + hidden);
@@ -208,32 +208,37 @@ impl Queue {
 
     /// Hides a dead letter again, identified by its id and the number of its receive; a later receive invalidates an
     /// earlier one. Returns `true` if there is such a receive.
-    pub fn hide_dead(&self, (id, receive): (&str, u32), now: Timestamp, hidden: SignedDuration) -> bool {
-        let mut on_it = self.lock();
-        let received = on_it.dead.iter_mut().find(|message| message.id == id && message.receives == receive);
+    pub fn change_dead_letter_visibility(
+        &self,
+        (id, receive): (&str, u32),
+        now: Timestamp,
+        hidden: SignedDuration,
+    ) -> bool {
+        let mut state = self.lock();
+        let received = state.dead.iter_mut().find(|message| message.id == id && message.receives == receive);
         received.map(|message| message.in_flight_until = Some(now + hidden)).is_some()
     }
 
     /// Keeps the oldest `most` dead letters, and loses the others.
-    pub fn keep_dead(&self, most: usize) {
+    pub fn truncate_dead_letters(&self, most: usize) {
         self.lock().dead.truncate(most);
     }
 
     /// Returns the number of visible dead letters, and the number of invisible ones.
-    pub fn count_dead(&self, now: Timestamp) -> (usize, usize) {
-        let on_it = self.lock();
-        let visible = on_it.dead.iter().filter(|message| message.is_visible(now)).count();
-        (visible, on_it.dead.len() - visible)
+    pub fn dead_letter_counts(&self, now: Timestamp) -> (usize, usize) {
+        let state = self.lock();
+        let visible = state.dead.iter().filter(|message| message.is_visible(now)).count();
+        (visible, state.dead.len() - visible)
     }
 
     /// Moves the visible dead letters back to the queue, as new messages, and returns their number.
     pub fn redrive(&self, now: Timestamp) -> usize {
-        let mut on_it = self.lock();
+        let mut state = self.lock();
         let (moved, kept): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut on_it.dead).into_iter().partition(|message| message.is_visible(now));
-        on_it.dead = kept;
+            std::mem::take(&mut state.dead).into_iter().partition(|message| message.is_visible(now));
+        state.dead = kept;
         let count = moved.len();
-        on_it.messages.extend(moved.into_iter().map(|message| Message::new(message.body, now)));
+        state.messages.extend(moved.into_iter().map(|message| Message::new(message.body, now)));
         count
     }
 
@@ -244,8 +249,8 @@ impl Queue {
 
     /// Returns the time at which the next message becomes visible again.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let on_it = self.lock();
-        on_it.messages.iter().filter_map(|message| message.in_flight_until).min()
+        let state = self.lock();
+        state.messages.iter().filter_map(|message| message.in_flight_until).min()
     }
 
     /// Holds all messages back until they are released.
@@ -260,66 +265,66 @@ impl Queue {
 
     /// Appends this many more copies of every waiting message.
     pub fn duplicate(&self, copies: usize) {
-        let mut on_it = self.lock();
-        let waiting: Vec<Message> = on_it.messages.iter().filter(|message| message.waits()).cloned().collect();
+        let mut state = self.lock();
+        let waiting: Vec<Message> = state.messages.iter().filter(|message| message.is_waiting()).cloned().collect();
         for _ in 0..copies {
-            on_it.messages.extend(waiting.iter().map(Message::anew));
+            state.messages.extend(waiting.iter().map(Message::redelivered));
         }
     }
 
     /// Puts the last processed messages, this many, on the queue again, in their order.
     pub fn redeliver(&self, last: usize) {
-        let mut on_it = self.lock();
-        let from = on_it.done.len().saturating_sub(last);
-        let again: Vec<Message> = on_it.done.range(from..).map(Message::anew).collect();
-        on_it.messages.extend(again);
+        let mut state = self.lock();
+        let from = state.done.len().saturating_sub(last);
+        let again: Vec<Message> = state.done.range(from..).map(Message::redelivered).collect();
+        state.messages.extend(again);
     }
 
     /// Loses the waiting messages that contain a text, as if they had never been sent.
     pub fn lose(&self, text: &str) {
-        self.lock().messages.retain(|message| !(message.waits() && message.body.contains(text)));
+        self.lock().messages.retain(|message| !(message.is_waiting() && message.body.contains(text)));
     }
 
     /// Shuffles the waiting messages; the same seed gives the same order.
     pub fn reorder(&self, seed: u64) {
-        let mut on_it = self.lock();
+        let mut state = self.lock();
         let (mut waiting, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut on_it.messages).into_iter().partition(Message::waits);
+            std::mem::take(&mut state.messages).into_iter().partition(Message::is_waiting);
         shuffle(&mut waiting, seed);
-        on_it.messages = waiting;
-        on_it.messages.extend(others);
+        state.messages = waiting;
+        state.messages.extend(others);
     }
 
     /// Returns the current state of the queue.
     pub fn overview(&self) -> QueueOverview {
-        let on_it = self.lock();
-        let waiting = on_it.messages.iter().filter(|message| message.waits()).count();
+        let state = self.lock();
+        let waiting = state.messages.iter().filter(|message| message.is_waiting()).count();
         QueueOverview {
-            held: on_it.held,
+            held: state.held,
             waiting,
-            in_flight: on_it.messages.len() - waiting,
-            dead_letters: on_it.dead.iter().map(Message::dead_letter).collect(),
+            in_flight: state.messages.len() - waiting,
+            dead_letters: state.dead.iter().map(Message::dead_letter).collect(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, OnIt> {
-        self.on_it.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl OnIt {
+impl QueueState {
     fn of(&self, batch: &Batch) -> impl Iterator<Item = &Message> {
-        self.messages.iter().filter(|message| batch.handles.contains(&message.handle) && !message.waits())
+        self.messages.iter().filter(|message| batch.handles.contains(&message.handle) && !message.is_waiting())
     }
 
     /// Makes the messages whose visibility timeout has ended visible again, or moves them to the dead letters.
-    fn bring_back(&mut self, now: Timestamp, most_receives: u32) {
+    fn expire_visibility(&mut self, now: Timestamp, most_receives: u32) {
         for message in &mut self.messages {
             if message.in_flight_until.is_some_and(|until| until <= now) {
                 message.in_flight_until = None;
             }
         }
-        let is_dead = |message: &Message| message.waits() && message.receives >= most_receives;
+        let is_dead = |message: &Message| message.is_waiting() && message.receives >= most_receives;
         let (dead, alive): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages).into_iter().partition(is_dead);
         self.messages = alive;
         self.dead.extend(dead);

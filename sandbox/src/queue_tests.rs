@@ -5,7 +5,7 @@ use super::*;
 const START: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn queue(bodies: &[&str]) -> Queue {
-    let queue = Queue::new("arn:aws:sqs:us-east-1:444455556666:news".to_owned(), Redelivery::NEWS);
+    let queue = Queue::new("arn:aws:sqs:us-east-1:444455556666:news".to_owned(), Redelivery::MARKETPLACE_EVENTS);
     for body in bodies {
         queue.put((*body).to_owned(), START);
     }
@@ -29,7 +29,7 @@ fn failed(id: &str) -> Option<SqsBatchResponse> {
 }
 
 #[test]
-fn a_record_has_what_sqs_gives_it() {
+fn a_record_has_the_members_of_an_sqs_record() {
     let queue = queue(&["hello"]);
     let event = queue.receive(START).unwrap().event().unwrap();
     let record = &event.records[0];
@@ -44,7 +44,7 @@ fn a_record_has_what_sqs_gives_it() {
 }
 
 #[test]
-fn a_batch_has_ten_messages_at_most() {
+fn a_batch_has_at_most_ten_messages() {
     let queue = queue(&["x"; 12]);
     let first = queue.receive(START).unwrap();
     assert_eq!(bodies(&first).len(), 10);
@@ -54,20 +54,20 @@ fn a_batch_has_ten_messages_at_most() {
 }
 
 #[test]
-fn what_was_reported_comes_again_after_the_timeout_and_the_rest_is_gone() {
+fn reported_failures_are_redelivered_after_the_timeout_and_other_messages_are_deleted() {
     let queue = queue(&["good", "bad"]);
     let batch = queue.receive(START).unwrap();
     let bad = batch.event().unwrap().records[1].message_id.clone().unwrap();
     queue.finish(&batch, failed(&bad));
     assert!(queue.receive(START + SignedDuration::from_secs(89)).is_none());
-    assert_eq!(queue.next_due(), Some(START + Redelivery::NEWS.after));
-    let again = queue.receive(START + Redelivery::NEWS.after).unwrap();
+    assert_eq!(queue.next_due(), Some(START + Redelivery::MARKETPLACE_EVENTS.after));
+    let again = queue.receive(START + Redelivery::MARKETPLACE_EVENTS.after).unwrap();
     assert_eq!(bodies(&again), ["bad"]);
     assert_eq!(again.event().unwrap().records[0].attributes["ApproximateReceiveCount"], "2");
 }
 
 #[test]
-fn no_answer_and_a_report_about_nothing_fail_the_whole_batch() {
+fn no_answer_and_a_report_of_an_unknown_message_fail_the_whole_batch() {
     for answer in [None, failed("no such message"), failed("")] {
         let queue = queue(&["one", "two"]);
         let batch = queue.receive(START).unwrap();
@@ -83,7 +83,7 @@ fn after_ten_receives_a_message_is_a_dead_letter() {
     for _ in 0..10 {
         let batch = queue.receive(now).unwrap();
         queue.finish(&batch, None);
-        now += Redelivery::NEWS.after;
+        now += Redelivery::MARKETPLACE_EVENTS.after;
     }
     assert!(queue.receive(now).is_none());
     let overview = queue.overview();
@@ -93,7 +93,7 @@ fn after_ten_receives_a_message_is_a_dead_letter() {
 }
 
 #[test]
-fn a_held_queue_can_be_doubled_and_shuffled_and_gives_all_when_released() {
+fn a_held_queue_can_be_duplicated_and_shuffled_and_delivers_everything_when_released() {
     let queue = queue(&["a", "b", "c"]);
     queue.hold();
     queue.duplicate(2);
@@ -120,7 +120,7 @@ fn the_same_seed_gives_the_same_order() {
 }
 
 #[test]
-fn what_was_done_with_can_be_delivered_once_more_under_the_same_id() {
+fn processed_messages_can_be_redelivered_with_the_same_id() {
     let queue = queue(&["a", "b"]);
     let batch = queue.receive(START).unwrap();
     let first = batch.event().unwrap().records[1].clone();
@@ -133,7 +133,7 @@ fn what_was_done_with_can_be_delivered_once_more_under_the_same_id() {
 }
 
 #[test]
-fn what_was_never_handed_out_is_not_done_with_the_first_batch() {
+fn messages_that_were_not_received_stay_after_the_first_batch() {
     let queue = queue(&["message"; 11]);
     let batch = queue.receive(START).unwrap();
     queue.finish(&batch, done());
@@ -141,17 +141,17 @@ fn what_was_never_handed_out_is_not_done_with_the_first_batch() {
 }
 
 #[test]
-fn dead_letters_are_looked_at_and_go_back_as_new_messages() {
+fn dead_letters_can_be_received_and_redriven_as_new_messages() {
     let queue = queue(&[]);
-    queue.bury("lost".to_owned(), START);
+    queue.put_dead_letter("lost".to_owned(), START);
     let hidden = SignedDuration::from_secs(10);
-    let seen = queue.look_at_dead(START, 10, hidden);
+    let seen = queue.receive_dead_letters(START, 10, hidden);
     assert_eq!((seen.len(), seen[0].body.as_str(), seen[0].receives), (1, "lost", 1));
-    assert!(queue.look_at_dead(START, 10, hidden).is_empty(), "it is out of sight");
-    assert_eq!(queue.count_dead(START), (0, 1));
+    assert!(queue.receive_dead_letters(START, 10, hidden).is_empty(), "it is out of sight");
+    assert_eq!(queue.dead_letter_counts(START), (0, 1));
     assert_eq!(queue.redrive(START), 0, "what is out of sight stays");
     let later = START + hidden;
-    assert_eq!(queue.count_dead(later), (1, 0));
+    assert_eq!(queue.dead_letter_counts(later), (1, 0));
     assert_eq!(queue.redrive(later), 1);
     assert!(queue.overview().dead_letters.is_empty());
     let record = queue.receive(later).unwrap().event().unwrap().records.remove(0);

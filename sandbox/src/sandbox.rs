@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
-use crate::aws::{Aws, AwsOptions, Delays, DeployedNames, Readings, Refused, Schedule, Wiring};
+use crate::aws::{Aws, AwsOptions, Behavior, ControlError, Delays, DeployedNames, Schedule, Wiring};
 use crate::bus::Bus;
 use crate::data::DataLock;
 use crate::gateway::{self, Api};
@@ -32,7 +32,7 @@ use crate::web::{self, Sites, WEBSITE, Web, application_host, registration_host}
 use crate::{application, control, storefront};
 
 pub use crate::metrics::Received;
-pub use crate::timeline::BeyondTime;
+pub use crate::timeline::TimeOutOfRange;
 
 /// The interval of the reporter's schedule, as in the template.
 const REPORTER: SignedDuration = SignedDuration::from_mins(5);
@@ -42,7 +42,7 @@ const REPORTER: SignedDuration = SignedDuration::from_mins(5);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The interval at which the sandbox does the work that is due by a ticking clock.
-const LOOK: Duration = Duration::from_millis(200);
+const SETTLE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The settings of a sandbox. The default is one staging stack with the demo listings on free ports, in memory, with a
 /// clock that ticks from now and an AWS that publishes its events immediately.
@@ -64,8 +64,8 @@ pub struct Options {
     pub clock: Clock,
     /// The delays of AWS's events.
     pub delays: Delays,
-    /// The readings of AWS's documents that apply.
-    pub readings: Readings,
+    /// The behavior where AWS's documents disagree.
+    pub behavior: Behavior,
     /// The address of the seller's application; `None` starts the sample application, one for each stage.
     pub app_url: Option<Url>,
     /// The port of the first stage's sample application; each further stage's has the next one. 0 takes free ports.
@@ -86,7 +86,7 @@ impl Default for Options {
             data: None,
             clock: Clock::ticking_from(Timestamp::now()),
             delays: Delays::none(),
-            readings: Readings::default(),
+            behavior: Behavior::default(),
             app_url: None,
             app_port: 0,
             dry_run: false,
@@ -98,14 +98,14 @@ impl Default for Options {
 /// A running sandbox. Dropping it stops everything in it.
 #[derive(Debug)]
 pub struct Sandbox {
-    inside: Arc<Inside>,
+    state: Arc<SandboxState>,
     _running: watch::Sender<()>,
     _lock: Option<DataLock>,
 }
 
 /// The state that the sandbox's servers share.
 #[derive(Debug)]
-pub(crate) struct Inside {
+pub(crate) struct SandboxState {
     pub(crate) clock: Clock,
     pub(crate) timeline: Timeline,
     pub(crate) aws: Aws,
@@ -120,7 +120,7 @@ pub(crate) struct Inside {
     pub(crate) known: Known,
 }
 
-impl Inside {
+impl SandboxState {
     pub(crate) fn stack(&self, stage: Stage) -> Option<&Arc<Stack>> {
         self.stacks.iter().find(|stack| stack.stage == stage)
     }
@@ -141,7 +141,7 @@ impl Sandbox {
             data,
             clock,
             delays,
-            readings,
+            behavior,
             app_url,
             app_port,
             dry_run,
@@ -152,22 +152,22 @@ impl Sandbox {
             settable @ Clock::Settable(_) => settable,
         };
         let lock = data.as_deref().map(DataLock::of).transpose()?;
-        let doors = open_doors(port, &stages).await?;
+        let listeners = bind_stages(port, &stages).await?;
         let applications = application::for_stages(&stages, app_url.as_ref(), app_port).await?;
         let mut listings = listings.load()?;
         for described in &mut listings {
             application::send_buyers(&mut described.listing, &applications);
         }
 
-        let (announcements, announced) = mpsc::unbounded_channel();
+        let (event_sender, event_receiver) = mpsc::unbounded_channel();
         let aws = Aws::start(AwsOptions {
             port: aws_port,
             clock: clock.clone(),
             listings: listings.iter().map(|described| described.listing.clone()).collect(),
             data,
-            readings,
+            behavior,
             delays,
-            announcements,
+            event_sender,
             seed,
         })
         .await?;
@@ -193,18 +193,18 @@ impl Sandbox {
             known: &known,
         };
         let mut stacks = Vec::new();
-        for door in &doors {
+        for bound in &listeners {
             let theirs = listings.iter().map(|described| &described.listing);
-            let theirs = theirs.filter(|listing| listing.stage == door.stage).cloned().collect();
-            let stack = Stack::set_up(door.stage, door.url.clone(), theirs, &setting).await?;
+            let theirs = theirs.filter(|listing| listing.stage == bound.stage).cloned().collect();
+            let stack = Stack::set_up(bound.stage, bound.url.clone(), theirs, &setting).await?;
             stacks.push(Arc::new(stack));
         }
         aws.deploy(stacks.clone());
 
         let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-        let timeline = Timeline::new(clock.clone(), Bus::new(announced), Arc::clone(aws.outbox()), stacks.clone());
+        let timeline = Timeline::new(clock.clone(), Bus::new(event_receiver), Arc::clone(aws.outbox()), stacks.clone());
         let app_urls = applications.iter().map(|application| (application.stage, application.url.clone())).collect();
-        let inside = Arc::new(Inside {
+        let state = Arc::new(SandboxState {
             clock: clock.clone(),
             timeline,
             aws,
@@ -218,110 +218,110 @@ impl Sandbox {
         });
         let (running, stop) = watch::channel(());
         let mut sites = Sites::from([(WEBSITE.to_owned(), web::website())]);
-        for (application, stack) in applications.into_iter().zip(&inside.stacks) {
+        for (application, stack) in applications.into_iter().zip(&state.stacks) {
             if let Some(listener) = application.listener {
                 let router = application::sample(&stack.url, &clock);
                 sites.insert(application_host(stack.stage.as_str()), router.clone());
                 tokio::spawn(serve(listener, router, stop.clone()));
             }
         }
-        for (door, stack) in doors.into_iter().zip(inside.stacks.clone()) {
+        for (bound, stack) in listeners.into_iter().zip(state.stacks.clone()) {
             let api = Api { stack, clock: clock.clone(), account: Arc::clone(&account) };
             let api = gateway::routes(api);
-            sites.insert(registration_host(door.stage), api.clone());
+            sites.insert(registration_host(bound.stage), api.clone());
             let router = api
-                .merge(storefront::routes(Arc::clone(&inside)))
-                .merge(control::routes(Arc::clone(&inside)))
+                .merge(storefront::routes(Arc::clone(&state)))
+                .merge(control::routes(Arc::clone(&state)))
                 .fallback(control::nothing_here);
-            tokio::spawn(serve(door.listener, router, stop.clone()));
+            tokio::spawn(serve(bound.listener, router, stop.clone()));
         }
-        tokio::spawn(web::serve(Arc::clone(&inside.web), listener, sites, stop.clone()));
+        tokio::spawn(web::serve(Arc::clone(&state.web), listener, sites, stop.clone()));
         for (schedule, every) in
             [(Schedule::Metering, REPORTER), (Schedule::Reconcile, HOUR), (Schedule::Readiness, HOUR)]
         {
-            for stack in &inside.stacks {
+            for stack in &state.stacks {
                 let (stack, name) = (Arc::clone(stack), format!("{} of {}", schedule.name(), stack.stage));
                 let run = move |at| {
                     let stack = Arc::clone(&stack);
-                    async move { stack.run_by_the_clock(schedule, at).await }
+                    async move { stack.run_schedule(schedule, at).await }
                 };
-                inside.timeline.every(every, &name, run).await;
+                state.timeline.every(every, &name, run).await;
             }
         }
         if ticks(&clock).await {
-            tokio::spawn(keep_settling(Arc::clone(&inside), stop));
+            tokio::spawn(keep_settling(Arc::clone(&state), stop));
         }
-        Ok(Self { inside, _running: running, _lock: lock })
+        Ok(Self { state, _running: running, _lock: lock })
     }
 
     /// The address of the first stage's API, of the control API and of the storefront.
     pub fn url(&self) -> &str {
-        self.inside.stacks.first().map(|stack| stack.url.as_str()).unwrap_or_default()
+        self.state.stacks.first().map(|stack| stack.url.as_str()).unwrap_or_default()
     }
 
     /// Returns the address of a stage's API, or `None` if the stage has no stack here.
     pub fn stage_url(&self, stage: Stage) -> Option<&str> {
-        self.inside.stack(stage).map(|stack| stack.url.as_str())
+        self.state.stack(stage).map(|stack| stack.url.as_str())
     }
 
     /// Returns the address to which a stage's buyers are sent after the registration: its sample application, or the
     /// one that was named; `None` if the stage has no stack here.
     pub fn app_url(&self, stage: Stage) -> Option<&Url> {
-        self.inside.app_urls.iter().find(|(of, _)| *of == stage).map(|(_, url)| url)
+        self.state.app_urls.iter().find(|(of, _)| *of == stage).map(|(_, url)| url)
     }
 
     /// Returns the name of a stage's table, or `None` if the stage has no stack here.
     pub fn table(&self, stage: Stage) -> Option<&str> {
-        self.inside.stack(stage).map(|stack| stack.table.as_str())
+        self.state.stack(stage).map(|stack| stack.table.as_str())
     }
 
     /// The stages that have a stack here, in the order of their ports.
     pub fn stages(&self) -> impl Iterator<Item = Stage> {
-        self.inside.stacks.iter().map(|stack| stack.stage)
+        self.state.stacks.iter().map(|stack| stack.stage)
     }
 
     /// The endpoint URL of every AWS service.
     pub fn aws_url(&self) -> &str {
-        self.inside.aws.url()
+        self.state.aws.url()
     }
 
     /// AWS itself: the purchases, the recorded calls, and the plan of faults.
     pub fn aws(&self) -> &Aws {
-        &self.inside.aws
+        &self.state.aws
     }
 
     /// The configuration for clients of this AWS, which the stacks use as well.
     pub fn sdk_config(&self) -> &SdkConfig {
-        &self.inside.config
+        &self.state.config
     }
 
     /// Runs the reporter of a stage once, now, concurrently with other work.
     pub async fn report_usage(&self, stage: Stage) {
-        if let Some(stack) = self.inside.stack(stage) {
+        if let Some(stack) = self.state.stack(stage) {
             stack.report_usage().await;
         }
     }
 
     /// Switches the schedule of every stage's reporter on or off.
     pub fn set_schedule(&self, is_on: bool) {
-        for stack in &self.inside.stacks {
+        for stack in &self.state.stacks {
             stack.set_schedule(is_on);
         }
     }
 
     /// The web around the stacks.
     pub fn web(&self) -> &Web {
-        &self.inside.web
+        &self.state.web
     }
 
     /// Returns the names of a stage's stack and its parts in AWS, or `None` if the stage has no stack here.
     pub fn deployed_names(&self, stage: Stage) -> Option<&DeployedNames> {
-        self.inside.stack(stage).map(|stack| &stack.names)
+        self.state.stack(stage).map(|stack| &stack.names)
     }
 
     /// Returns the wiring of a stage's stack, or `None` if the stage has no stack here.
     pub fn wiring(&self, stage: Stage) -> Option<Wiring> {
-        self.inside.stack(stage).map(|stack| stack.wiring())
+        self.state.stack(stage).map(|stack| stack.wiring())
     }
 
     /// Breaks or repairs a part of a stage's stack by a merge patch (RFC 7396) on its [`Wiring`], for example `{"rule":
@@ -330,32 +330,32 @@ impl Sandbox {
     /// # Errors
     ///
     /// Fails for a part that a stack does not have, and for a value that AWS does not know.
-    pub fn rewire(&self, stage: Stage, patch: Map<String, Value>) -> Result<(), Refused> {
-        self.inside.stack(stage).map_or(Ok(()), |stack| stack.rewire(patch))
+    pub fn patch_wiring(&self, stage: Stage, patch: Map<String, Value>) -> Result<(), ControlError> {
+        self.state.stack(stage).map_or(Ok(()), |stack| stack.patch_wiring(patch))
     }
 
     /// Wires a stage's stack as the template deploys it. There are no dead letters then.
-    pub fn wire_anew(&self, stage: Stage) {
-        if let Some(stack) = self.inside.stack(stage) {
-            stack.wire_anew();
+    pub fn reset_wiring(&self, stage: Stage) {
+        if let Some(stack) = self.state.stack(stage) {
+            stack.reset_wiring();
         }
     }
 
     /// Returns the metrics of a stage in CloudWatch, or `None` if the stage has no stack here.
     pub fn metrics(&self, stage: Stage) -> Option<Received> {
-        self.inside.stack(stage).map(|stack| stack.metrics())
+        self.state.stack(stage).map(|stack| stack.metrics())
     }
 
     /// The clock. Move it with [`advance`](Self::advance) and [`set`](Self::set): setting it here would skip the work
     /// that is due in between.
     pub fn clock(&self) -> &Clock {
-        &self.inside.clock
+        &self.state.clock
     }
 
     /// Does everything that is due now, until nothing more follows. A sandbox whose clock ticks does this by itself
     /// five times a second.
     pub async fn settle(&self) {
-        self.inside.timeline.settle().await;
+        self.state.timeline.settle().await;
     }
 
     /// Moves the clock forward, and stops at every moment at which something is due: a delivery, a redelivery, a
@@ -364,13 +364,13 @@ impl Sandbox {
     /// # Errors
     ///
     /// Fails when the resulting time is out of range.
-    pub async fn advance(&self, by: SignedDuration) -> Result<Timestamp, BeyondTime> {
-        self.inside.timeline.advance(by).await
+    pub async fn advance(&self, by: SignedDuration) -> Result<Timestamp, TimeOutOfRange> {
+        self.state.timeline.advance(by).await
     }
 
     /// Sets the clock: forward as [`advance`](Self::advance) does, or back, which undoes nothing.
     pub async fn set(&self, at: Timestamp) -> Timestamp {
-        self.inside.timeline.set(at).await
+        self.state.timeline.set(at).await
     }
 
     /// Runs a task at every multiple of an interval since 1970, by this clock: an interval of 5 minutes runs at :00,
@@ -385,22 +385,22 @@ impl Sandbox {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.inside.timeline.every(every, name, run).await;
+        self.state.timeline.every(every, name, run).await;
     }
 }
 
 /// The address and the listener of a stage's server.
-struct Door {
+struct StageListener {
     stage: Stage,
     url: String,
     listener: TcpListener,
 }
 
-async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
-    let mut doors: Vec<Door> = Vec::new();
+async fn bind_stages(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<StageListener>> {
+    let mut listeners: Vec<StageListener> = Vec::new();
     for (stage, number) in stages.iter().copied().zip(0_u16..) {
         let name = stage.as_str();
-        if doors.iter().any(|door| door.stage == stage) {
+        if listeners.iter().any(|bound| bound.stage == stage) {
             bail!("the stage {name} is named twice");
         }
         let port = match port {
@@ -411,12 +411,12 @@ async fn open_doors(port: u16, stages: &[Stage]) -> anyhow::Result<Vec<Door>> {
             .await
             .with_context(|| format!("the stage {name} cannot listen on 127.0.0.1:{port}"))?;
         let url = format!("http://{}", listener.local_addr()?);
-        doors.push(Door { stage, url, listener });
+        listeners.push(StageListener { stage, url, listener });
     }
-    if doors.is_empty() {
+    if listeners.is_empty() {
         bail!("a sandbox needs at least one stage");
     }
-    Ok(doors)
+    Ok(listeners)
 }
 
 /// Returns the configuration that `lambda::setup::config` returns, but for this AWS: the environment has no effect.
@@ -457,10 +457,10 @@ async fn ticks(clock: &Clock) -> bool {
     clock.now() != before
 }
 
-async fn keep_settling(inside: Arc<Inside>, mut stop: watch::Receiver<()>) {
+async fn keep_settling(state: Arc<SandboxState>, mut stop: watch::Receiver<()>) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => inside.timeline.settle().await,
+            () = tokio::time::sleep(SETTLE_INTERVAL) => state.timeline.settle().await,
             _ = stop.changed() => return,
         }
     }

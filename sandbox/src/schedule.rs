@@ -44,7 +44,7 @@ impl Schedules {
     }
 
     /// Starts the task that is due at `now` and has waited longest, and returns its name.
-    pub(crate) fn begin_due(&mut self, now: Timestamp) -> Option<(&str, Run)> {
+    pub(crate) fn start_due(&mut self, now: Timestamp) -> Option<(&str, Run)> {
         let schedule = self.0.iter_mut().min_by_key(|schedule| schedule.next).filter(|due| due.next <= now)?;
         let at = schedule.next;
         schedule.next = first_after(at, schedule.every);
@@ -82,8 +82,8 @@ mod tests {
         let mut schedules = Schedules::default();
         schedules.add("reporter", SignedDuration::from_mins(5), at("2026-11-23T10:02:11Z"), |_| async {});
         assert_eq!(schedules.next_due(), Some(at("2026-11-23T10:05:00Z")));
-        assert!(schedules.begin_due(at("2026-11-23T10:04:59Z")).is_none());
-        assert!(schedules.begin_due(at("2026-11-23T10:12:00Z")).is_some());
+        assert!(schedules.start_due(at("2026-11-23T10:04:59Z")).is_none());
+        assert!(schedules.start_due(at("2026-11-23T10:12:00Z")).is_some());
         assert_eq!(schedules.next_due(), Some(at("2026-11-23T10:10:00Z")), "no moment is skipped");
         schedules.rewind(at("2026-11-01T00:00:00Z"));
         assert_eq!(schedules.next_due(), Some(at("2026-11-01T00:05:00Z")));

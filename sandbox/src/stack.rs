@@ -31,7 +31,7 @@ use subscription::Subscription;
 use tokio::sync::watch;
 use usage::UsageApi;
 
-use crate::aws::{DeployedNames, News, Outbox, Wiring, fulfillment_url, named};
+use crate::aws::{DeployedNames, MarketplaceEvent, Outbox, Wiring, fulfillment_url, named};
 use crate::metrics::{CloudWatch, Received};
 use crate::queue::{Queue, Redelivery};
 use crate::stream::Stream;
@@ -40,10 +40,10 @@ use crate::{bus, table};
 pub(crate) use runs::RECONCILE_FUNCTION;
 
 /// The timeout of the function that processes AWS's events, as in the template.
-const NEWS_TIME_LIMIT: Duration = Duration::from_secs(60);
+const SUBSCRIPTION_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The timeout of the functions that publish and mail license events, as in the template.
-const TELLING_TIME_LIMIT: Duration = Duration::from_secs(60);
+const PUBLISHING_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The sender address of the mails to buyers.
 const MAIL_FROM: &str = "no-reply@seller.example";
@@ -112,7 +112,7 @@ pub(crate) struct Stack {
     /// The topic of the seller's application.
     pub(crate) topic: String,
     /// The number of SNS's messages that the mail queue has received or filtered out.
-    heard: AtomicUsize,
+    published_read: AtomicUsize,
     listings: Vec<Listing>,
     functions: Mutex<Functions>,
     config: SdkConfig,
@@ -181,11 +181,11 @@ impl Stack {
         Ok(Self {
             stage,
             url,
-            queue: Queue::new(arn("sqs", "news"), Redelivery::NEWS),
+            queue: Queue::new(arn("sqs", "news"), Redelivery::MARKETPLACE_EVENTS),
             mail: Queue::new(arn("sqs", "mail"), Redelivery::MAIL),
-            runs: Queue::new(arn("sqs", "run"), Redelivery::NEWS),
+            runs: Queue::new(arn("sqs", "run"), Redelivery::MARKETPLACE_EVENTS),
             stream: Stream::from_now(dynamodb_url, &name).await?,
-            heard: AtomicUsize::new(0),
+            published_read: AtomicUsize::new(0),
             listings,
             functions,
             topic,
@@ -232,9 +232,9 @@ impl Stack {
     }
 
     /// Puts an event on the queue, if the stack's wiring delivers it.
-    pub(crate) fn receive(&self, at: Timestamp, news: &News) {
-        if self.hears(news) {
-            self.queue.put(bus::body(at, news), at);
+    pub(crate) fn receive(&self, at: Timestamp, event: &MarketplaceEvent) {
+        if self.delivers(event) {
+            self.queue.put(bus::body(at, event), at);
         }
     }
 
@@ -242,13 +242,13 @@ impl Stack {
     pub(crate) async fn deliver(&self, now: Timestamp) -> bool {
         let call = |event| {
             let subscription = self.running().subscription;
-            self.within(NEWS_TIME_LIMIT, async move { subscription.handle(event).await })
+            self.within(SUBSCRIPTION_TIME_LIMIT, async move { subscription.handle(event).await })
         };
-        self.hand_out(&self.queue, "subscription", now, call).await
+        self.deliver_to(&self.queue, "subscription", now, call).await
     }
 
     /// Delivers the next messages of a queue to a function, and returns `true` if there were any.
-    async fn hand_out<F>(&self, queue: &Queue, name: &str, now: Timestamp, call: impl FnOnce(SqsEvent) -> F) -> bool
+    async fn deliver_to<F>(&self, queue: &Queue, name: &str, now: Timestamp, call: impl FnOnce(SqsEvent) -> F) -> bool
     where
         F: Future<Output = Result<SqsBatchResponse, NoAnswer>>,
     {
@@ -268,7 +268,7 @@ impl Stack {
     }
 
     /// Delivers the next records of the table's stream to their function, and returns `true` if there were any.
-    pub(crate) async fn tell(&self, now: Timestamp) -> bool {
+    pub(crate) async fn publish_events(&self, now: Timestamp) -> bool {
         let batch = match self.stream.next(now).await {
             Ok(Some(batch)) => batch,
             Ok(None) => return false,
@@ -278,7 +278,7 @@ impl Stack {
             }
         };
         let (notifier, event) = (self.running().notifier, batch.clone());
-        let answer = self.within(TELLING_TIME_LIMIT, async move { notifier.handle(event).await }).await;
+        let answer = self.within(PUBLISHING_TIME_LIMIT, async move { notifier.handle(event).await }).await;
         if let Err(error) = &answer {
             tracing::error!(stage = self.stage.as_str(), %error, "the function `notifier` did not answer");
         }
@@ -288,9 +288,10 @@ impl Stack {
 
     /// Puts the messages that were published to the topic and pass its subscription's filter on the mail queue, and
     /// delivers the next messages there to their function. Returns `true` if there were any.
-    pub(crate) async fn mail(&self, outbox: &Outbox, now: Timestamp) -> bool {
-        let (published, heard) = outbox.published_since(self.heard.load(Ordering::Relaxed), &self.topic);
-        self.heard.store(heard, Ordering::Relaxed);
+    pub(crate) async fn send_mail(&self, outbox: &Outbox, now: Timestamp) -> bool {
+        let (published, published_read) =
+            outbox.published_since(self.published_read.load(Ordering::Relaxed), &self.topic);
+        self.published_read.store(published_read, Ordering::Relaxed);
         for message in published {
             let kind = message.attributes.get("type").map(String::as_str).unwrap_or_default();
             if mailer::MAILED.contains(&kind) {
@@ -299,9 +300,9 @@ impl Stack {
         }
         let call = |event| {
             let mailer = self.running().mailer;
-            self.within(TELLING_TIME_LIMIT, async move { mailer.handle(event).await })
+            self.within(PUBLISHING_TIME_LIMIT, async move { mailer.handle(event).await })
         };
-        self.hand_out(&self.mail, "mailer", now, call).await
+        self.deliver_to(&self.mail, "mailer", now, call).await
     }
 
     /// Returns the time of the next redelivery.
@@ -444,7 +445,7 @@ fn deployment(stage: Stage, name: &str, names: &DeployedNames) -> Deployment {
     let schedules = names.schedules.iter().map(|(of, name)| readiness::Schedule {
         name: name.clone(),
         runs: of.name().to_owned(),
-        patience_minutes: of.patience_minutes(),
+        patience_minutes: of.max_interval_minutes(),
     });
     Deployment {
         stack: name.to_owned(),
@@ -485,7 +486,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_function_that_takes_too_long_or_dies_gives_no_answer() {
+    async fn a_function_that_times_out_or_crashes_gives_no_answer() {
         let limit = Function::Usage.time_limit();
         let (crashes, crash) = watch::channel(0);
         assert_eq!(within(limit, crash.clone(), async { 7 }).await, Ok(7));

@@ -28,7 +28,7 @@ pub async fn make(config: &SdkConfig, table: &str, stream: Stream) -> anyhow::Re
     match client.describe_table().table_name(table).send().await {
         Ok(_) => return Ok(()),
         Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {}
-        Err(error) => bail!("DynamoDB does not say whether there is a table {table}: {error:?}"),
+        Err(error) => bail!("DynamoDB does not show whether there is a table {table}: {error:?}"),
     }
     let indexes = [
         (keys::TENANT_INDEX, keys::TENANT_KEY, "pk"),
@@ -63,7 +63,7 @@ pub async fn make(config: &SdkConfig, table: &str, stream: Stream) -> anyhow::Re
         .time_to_live_specification(expiry)
         .send()
         .await
-        .with_context(|| format!("the table {table} could not be told what expires"))?;
+        .with_context(|| format!("the table {table} could not be given a time to live"))?;
     Ok(())
 }
 

@@ -33,8 +33,8 @@ struct Due {
 
 /// The error for a time that the clock cannot show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("that is beyond the end of time")]
-pub struct BeyondTime;
+#[error("the time is out of range")]
+pub struct TimeOutOfRange;
 
 impl Timeline {
     pub(crate) fn new(clock: Clock, bus: Bus, outbox: Arc<Outbox>, stacks: Vec<Arc<Stack>>) -> Self {
@@ -52,9 +52,9 @@ impl Timeline {
     /// # Errors
     ///
     /// Fails when the resulting time is out of range.
-    pub(crate) async fn advance(&self, by: SignedDuration) -> Result<Timestamp, BeyondTime> {
+    pub(crate) async fn advance(&self, by: SignedDuration) -> Result<Timestamp, TimeOutOfRange> {
         let mut due = self.due.lock().await;
-        let target = self.clock.now().checked_add(by).map_err(|_| BeyondTime)?;
+        let target = self.clock.now().checked_add(by).map_err(|_| TimeOutOfRange)?;
         self.go_to(&mut due, target).await;
         Ok(self.clock.now())
     }
@@ -108,9 +108,9 @@ impl Timeline {
     async fn settle_now(&self, due: &mut Due) {
         loop {
             let now = self.clock.now();
-            while let Some((at, news)) = due.bus.take_due(now) {
+            while let Some((at, event)) = due.bus.take_due(now) {
                 for stack in &self.stacks {
-                    stack.receive(at, &news);
+                    stack.receive(at, &event);
                 }
             }
             let mut delivered = false;
@@ -122,14 +122,14 @@ impl Timeline {
                     stack.report_usage().await;
                     delivered = true;
                 }
-                while stack.tell(now).await || stack.mail(&self.outbox, now).await {
+                while stack.publish_events(now).await || stack.send_mail(&self.outbox, now).await {
                     delivered = true;
                 }
             }
             if delivered {
                 continue;
             }
-            let Some((name, run)) = due.schedules.begin_due(now) else { return };
+            let Some((name, run)) = due.schedules.start_due(now) else { return };
             tracing::debug!(name, "a schedule runs");
             run.await;
         }

@@ -1,8 +1,8 @@
 //! The web around the stacks, for clients outside: the registration pages under the names that AWS knows, the seller's
 //! applications and its website, over TLS on one port.
 //!
-//! No name is resolved here: each client gets the addresses from [`Web::known`]. The answers of a site can be spoiled,
-//! which is to say falsified on purpose, so that tests can check that a client notices.
+//! No name is resolved here: each client gets the addresses from [`Web::known`]. The answers of a site can be
+//! altered, so that tests can check that a client notices.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub const WEBSITE: &str = "www.example.com";
 const CERTIFICATE_DAYS: i64 = 365;
 
 /// The time that a client's TLS handshake may take.
-const GREETING: Duration = Duration::from_secs(5);
+const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The largest page, in bytes.
 const LONGEST_PAGE: usize = 4 * 1024 * 1024;
@@ -50,26 +50,26 @@ pub struct Web {
     authority: CertifiedIssuer<'static, KeyPair>,
     acceptor: Mutex<TlsAcceptor>,
     hosts: Vec<String>,
-    spoiled: Mutex<Vec<Spoiled>>,
+    altered: Mutex<Vec<AlteredPage>>,
     clock: Clock,
 }
 
 /// A page of a site whose answers are falsified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spoiled {
+pub struct AlteredPage {
     /// The site.
     pub host: String,
     /// The page's path.
     pub path: String,
     /// The change to its answers.
-    pub answer: Spoil,
+    pub answer: Alteration,
 }
 
 /// A change to an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Spoil {
+pub enum Alteration {
     /// The answer is replaced by another status without a body.
     Status(u16),
     /// The answer never arrives.
@@ -116,7 +116,7 @@ impl Web {
             acceptor: Mutex::new(acceptor(&authority, &hosts, after(&clock, CERTIFICATE_DAYS))?),
             authority,
             hosts,
-            spoiled: Mutex::default(),
+            altered: Mutex::default(),
             clock,
         };
         Ok((web, listener))
@@ -138,14 +138,14 @@ impl Web {
         &self.hosts
     }
 
-    /// Spoils the answers of a page, until [`mend`](Self::mend) restores them.
-    pub fn spoil(&self, host: &str, path: &str, answer: Spoil) {
-        self.spoiled().push(Spoiled { host: host.to_owned(), path: path.to_owned(), answer });
+    /// Alters the answers of a page, until [`restore`](Self::restore) restores them.
+    pub fn alter(&self, host: &str, path: &str, answer: Alteration) {
+        self.altered().push(AlteredPage { host: host.to_owned(), path: path.to_owned(), answer });
     }
 
-    /// The spoiled pages.
-    pub fn all_spoiled(&self) -> Vec<Spoiled> {
-        self.spoiled().clone()
+    /// The altered pages.
+    pub fn altered_pages(&self) -> Vec<AlteredPage> {
+        self.altered().clone()
     }
 
     /// Restores every answer, and gives the sites valid certificates.
@@ -153,9 +153,9 @@ impl Web {
     /// # Errors
     ///
     /// Fails when no certificate can be created.
-    pub fn mend(&self) -> anyhow::Result<()> {
-        self.spoiled().clear();
-        self.certify(CERTIFICATE_DAYS)
+    pub fn restore(&self) -> anyhow::Result<()> {
+        self.altered().clear();
+        self.set_certificate_validity(CERTIFICATE_DAYS)
     }
 
     /// Gives the sites a certificate that is valid until midnight, this many days from now.
@@ -163,7 +163,7 @@ impl Web {
     /// # Errors
     ///
     /// Fails when no certificate can be created.
-    pub fn certify(&self, days: i64) -> anyhow::Result<()> {
+    pub fn set_certificate_validity(&self, days: i64) -> anyhow::Result<()> {
         let made = acceptor(&self.authority, &self.hosts, after(&self.clock, days))?;
         *self.acceptor.lock().unwrap_or_else(PoisonError::into_inner) = made;
         Ok(())
@@ -171,7 +171,7 @@ impl Web {
 
     /// Returns the router of all sites, by host name.
     fn router(self: &Arc<Self>, sites: Sites) -> Router {
-        let answered = axum::middleware::from_fn_with_state(Arc::clone(self), spoiling);
+        let answered = axum::middleware::from_fn_with_state(Arc::clone(self), alter_response);
         Router::new()
             .fallback(answer)
             .with_state(Arc::new(sites))
@@ -179,8 +179,8 @@ impl Web {
             .layer(MockConnectInfo(SocketAddr::from(([127, 0, 0, 1], 0))))
     }
 
-    fn spoiled(&self) -> MutexGuard<'_, Vec<Spoiled>> {
-        self.spoiled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn altered(&self) -> MutexGuard<'_, Vec<AlteredPage>> {
+        self.altered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,12 +191,12 @@ impl std::fmt::Debug for Web {
 }
 
 /// The connections to the web, after their TLS handshakes.
-struct Door {
+struct TlsListener {
     web: Arc<Web>,
     listener: TcpListener,
 }
 
-impl axum::serve::Listener for Door {
+impl axum::serve::Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
@@ -204,10 +204,10 @@ impl axum::serve::Listener for Door {
         loop {
             let (stream, from) = axum::serve::Listener::accept(&mut self.listener).await;
             let acceptor = self.web.acceptor.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            match tokio::time::timeout(GREETING, acceptor.accept(stream)).await {
+            match tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => return (stream, from),
                 Ok(Err(error)) => tracing::debug!(%error, "a client of the web went away"),
-                Err(_) => tracing::debug!("a client of the web says nothing"),
+                Err(_) => tracing::debug!("a client of the web sends nothing"),
             }
         }
     }
@@ -224,7 +224,7 @@ pub(crate) async fn serve(web: Arc<Web>, listener: TcpListener, sites: Sites, mu
         // Nothing is ever sent: dropping the sender is the signal.
         let _ = stop.changed().await;
     };
-    if let Err(error) = axum::serve(Door { web, listener }, service).with_graceful_shutdown(stopped).await {
+    if let Err(error) = axum::serve(TlsListener { web, listener }, service).with_graceful_shutdown(stopped).await {
         tracing::error!(%error, "the web has stopped");
     }
 }
@@ -237,7 +237,8 @@ pub(crate) fn website() -> Router {
         ))
     };
     let support = page("Support", "Write to support@example.com.");
-    let data = page("How data is handled", "It is deleted 30 days after the end. Incidents are told within 72 hours.");
+    let data =
+        page("How data is handled", "It is deleted 30 days after the end. Incidents are reported within 72 hours.");
     Router::new().route("/support", get(|| async { support })).route("/data", get(|| async { data }))
 }
 
@@ -277,27 +278,27 @@ async fn answer(State(sites): State<Arc<Sites>>, request: Request) -> Response {
     }
 }
 
-async fn spoiling(State(web): State<Arc<Web>>, request: Request, next: axum::middleware::Next) -> Response {
+async fn alter_response(State(web): State<Arc<Web>>, request: Request, next: axum::middleware::Next) -> Response {
     let (host, path) = (host_of(&request), request.uri().path().to_owned());
-    let spoils: Vec<Spoil> = web
-        .spoiled()
+    let alterations: Vec<Alteration> = web
+        .altered()
         .iter()
-        .filter(|spoiled| spoiled.host == host && spoiled.path == path)
-        .map(|spoiled| spoiled.answer.clone())
+        .filter(|altered| altered.host == host && altered.path == path)
+        .map(|altered| altered.answer.clone())
         .collect();
     let mut response = next.run(request).await;
-    for spoil in spoils {
-        response = match spoil {
-            Spoil::Status(status) => StatusCode::from_u16(status).unwrap_or_default().into_response(),
-            Spoil::Hang => std::future::pending().await,
-            Spoil::Redirect(to) => Redirect::to(&to).into_response(),
-            Spoil::WithoutHeader(name) => {
+    for alteration in alterations {
+        response = match alteration {
+            Alteration::Status(status) => StatusCode::from_u16(status).unwrap_or_default().into_response(),
+            Alteration::Hang => std::future::pending().await,
+            Alteration::Redirect(to) => Redirect::to(&to).into_response(),
+            Alteration::WithoutHeader(name) => {
                 if let Ok(name) = name.parse::<HeaderName>() {
                     response.headers_mut().remove(name);
                 }
                 response
             }
-            Spoil::Replace { what, with } => replaced(response, &what, &with).await,
+            Alteration::Replace { what, with } => replaced(response, &what, &with).await,
         };
     }
     response

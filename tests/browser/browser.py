@@ -30,7 +30,7 @@ class Answer:
 
 
 class Browser:
-    def __init__(self, elsewhere, language="en", scripts=True, environment=None):
+    def __init__(self, other_site, language="en", scripts=True, environment=None):
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which(os.environ.get("CHROMIUM", "chromium"))
         for argument in [
@@ -42,7 +42,7 @@ class Browser:
             "--force-color-profile=srgb",
             f"--lang={language}",
             # The logo's host is a server of this check, whose certificate nobody signed; the rest of the web is away.
-            f"--host-resolver-rules=MAP cdn.example.com 127.0.0.1:{elsewhere.logo_port}, MAP * ~NOTFOUND, "
+            f"--host-resolver-rules=MAP cdn.example.com 127.0.0.1:{other_site.logo_port}, MAP * ~NOTFOUND, "
             "EXCLUDE localhost, EXCLUDE 127.0.0.1",
             "--ignore-certificate-errors",
         ]:
@@ -93,7 +93,7 @@ class Browser:
         return self.driver.execute_cdp_cmd(command, parameters)
 
     def described(self, selector):
-        """How assistive technology is told of an element: its properties by their names."""
+        """How an element is described to assistive technology: its properties by their names."""
         found = self.control("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
         tree = self.control(
             "Accessibility.getPartialAXTree", objectId=found["result"]["objectId"], fetchRelatives=False

@@ -5,20 +5,20 @@ README instead."""
 import argparse
 from contextlib import ExitStack
 
-import reading
+import flows
 import readiness
-import walks
+import usability
 from browser import Browser
+from environment import Tally, running_environment
 from every_page import every_page
 from page_quality import PageQuality
 from pictures import take_pictures
 from wire import headers_are_secure, nothing_secret_in_addresses
-from world import Tally, running_world
 
 
-def check(world, stack, tally):
+def check(env, stack, tally):
     def browser(**of):
-        opened = Browser(world.elsewhere, **of)
+        opened = Browser(env.other_site, **of)
         stack.callback(opened.close)
         return opened
 
@@ -28,25 +28,25 @@ def check(world, stack, tally):
     browsers = {"English": english, "Japanese": japanese, "of the first buyer": first, "without JavaScript": plain}
     print(f"Chromium {english.driver.capabilities['browserVersion']}")
 
-    reading.scripts_are_off(world, plain, tally)
-    waiting = walks.new_buyers(world, {"with JavaScript": first, "without JavaScript": plain}, tally)
-    for walk in (
-        walks.existing_account,
-        walks.double_click,
-        walks.back_button,
-        walks.two_tabs,
-        walks.linked_license,
-        reading.field_errors,
-        reading.keyboard_only,
-        reading.dark_scheme,
+    usability.scripts_are_off(env, plain, tally)
+    waiting = flows.new_buyers(env, {"with JavaScript": first, "without JavaScript": plain}, tally)
+    for flow in (
+        flows.existing_account,
+        flows.double_click,
+        flows.back_button,
+        flows.two_tabs,
+        flows.linked_license,
+        usability.field_errors,
+        usability.keyboard_only,
+        usability.dark_scheme,
     ):
-        walk(world, english, tally)
-    reading.both_languages(world, english, japanese, tally)
-    walks.news_arrives(world, waiting, tally)
+        flow(env, english, tally)
+    usability.both_languages(env, english, japanese, tally)
+    flows.activation_arrives(env, waiting, tally)
     # It moves the clock, which ends every visit.
-    walks.tokens_and_sessions(world, english, tally)
+    flows.tokens_and_sessions(env, english, tally)
     for of_language in (english, japanese):
-        for page in every_page(world, of_language):
+        for page in every_page(env, of_language):
             quality.judge(of_language, page)
     readiness.check_pages(english, quality, tally)
 
@@ -54,11 +54,11 @@ def check(world, stack, tally):
         said = of_buyer.complaints()
         tally.check(f"the console of the browser, {name}, has no complaint", not said, said)
     # It ends in a complaint that is wanted.
-    walks.other_sites(world, english, tally)
+    flows.other_sites(env, english, tally)
     for of_buyer in browsers.values():
         of_buyer.listen()
-    headers_are_secure(world, browsers, tally)
-    nothing_secret_in_addresses(world, browsers, tally)
+    headers_are_secure(env, browsers, tally)
+    nothing_secret_in_addresses(env, browsers, tally)
 
 
 def main():
@@ -66,11 +66,11 @@ def main():
     parser.add_argument("--screenshots", metavar="DIR")
     folder = parser.parse_args().screenshots
     tally = Tally()
-    with running_world() as world, ExitStack() as stack:
+    with running_environment() as env, ExitStack() as stack:
         if folder:
-            take_pictures(world, folder)
+            take_pictures(env, folder)
         else:
-            check(world, stack, tally)
+            check(env, stack, tally)
     if not folder:
         tally.close()
 

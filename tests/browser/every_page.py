@@ -1,19 +1,19 @@
 """Every page that a buyer can come to, one after the other."""
 
-from walks import NEW, arrive, fill_in
+from flows import NEW, fill_in, open_registration
 
 
-def every_page(world, browser):
+def every_page(env, browser):
     """Yields the name of each page when the browser shows it."""
-    address = world.sandbox.url
+    address = env.sandbox.url
     own = [("/register/details", "method not allowed"), ("/register/nothing", "nothing there")]
 
     browser.forget()
-    purchase = arrive(world, browser, product="demo-subscription")
+    purchase = open_registration(env, browser, product="demo-subscription")
     yield "registration page, plain"
-    arrive(world, browser, product="demo-contract", dimensions={"seats": 1})
+    open_registration(env, browser, product="demo-contract", dimensions={"seats": 1})
     yield "registration page, with colours"
-    arrive(world, browser)
+    open_registration(env, browser)
     yield "registration page, with logo and consent"
     browser.press(NEW)
     yield "registration page, with errors"
@@ -21,67 +21,67 @@ def every_page(world, browser):
         browser.open(address + path)
         yield name
 
-    world.deliver(hold=True)
-    purchase = arrive(world, browser)
+    env.deliver(hold=True)
+    purchase = open_registration(env, browser)
     browser.open(address + "/register/status")
     yield "status, pending"
     browser.press(".hint a")
     yield "status, not reloading"
-    world.deliver(release=True)
+    env.deliver(release=True)
     browser.open(address + "/register/status")
     yield "status, active"
     browser.open(address + "/register")
     fill_in(browser)
     browser.press(NEW)
-    world.redeem(browser.code)
-    world.link(purchase, "acme")
+    env.redeem(browser.code)
+    env.link(purchase, "acme")
     browser.open(address + "/register")
     yield "linked"
-    world.sandbox.call("POST", f"/sandbox/agreements/{purchase['agreement_id']}", {"action": "end"})
+    env.sandbox.call("POST", f"/sandbox/agreements/{purchase['agreement_id']}", {"action": "end"})
     browser.open(address + "/register/status")
     yield "status, ending"
-    world.advance("70m")
+    env.advance("70m")
     browser.open(address + "/register/status")
     yield "status, ended"
 
-    world.payment_fails(lambda: arrive(world, browser, product="demo-legacy"))
+    env.payment_fails(lambda: open_registration(env, browser, product="demo-legacy"))
     browser.open(address + "/register/status")
     yield "status, failed"
 
-    world.press_set_up(browser, None)
+    env.click_set_up(browser, None)
     yield "token missing"
-    world.press_set_up(browser, "made-up")
+    env.click_set_up(browser, "made-up")
     yield "token invalid"
-    old = world.buy()
-    world.advance("5h")
-    world.press_set_up(browser, old["token"])
+    old = env.buy()
+    env.advance("5h")
+    env.click_set_up(browser, old["token"])
     yield "token expired"
     browser.open(address + "/register")
     yield "session missing"
-    world.press_set_up(browser, world.buy("demo-production")["token"])
+    env.click_set_up(browser, env.buy("demo-production")["token"])
     yield "product unknown"
 
-    arrive(world, browser)
+    open_registration(env, browser)
     token = browser.one("[name=form_token]").get_attribute("value")
-    browser.open(world.elsewhere.form(address + "/register/details", {"form_token": token}))
+    browser.open(env.other_site.form(address + "/register/details", {"form_token": token}))
     browser.press("button")
     yield "form of another site"
-    world.press_set_up(browser, world.buy()["token"])
+    env.click_set_up(browser, env.buy()["token"])
     browser.ask("document.querySelector('[name=form_token]').value = 'of another session'")
     browser.press(NEW)
     yield "form stale"
-    world.press_set_up(browser, world.buy()["token"])
+    env.click_set_up(browser, env.buy()["token"])
     browser.ask("document.querySelector('button').value = 'neither'")
     browser.press("button")
     yield "form unreadable"
 
     for kind, name in [("throttle", "AWS unavailable"), ("access_denied", "misconfigured")]:
-        world.fault(service="metering", operation="ResolveCustomer", times=20, kind=kind)
-        world.press_set_up(browser, world.buy()["token"])
+        env.fault(service="metering", operation="ResolveCustomer", times=20, kind=kind)
+        env.click_set_up(browser, env.buy()["token"])
         yield name
-        world.mend()
-    arrive(world, browser)
-    world.fault(service="dynamodb", operation="GetItem", times=50, kind="error500")
+        env.clear_faults()
+    open_registration(env, browser)
+    env.fault(service="dynamodb", operation="GetItem", times=50, kind="error500")
     browser.open(address + "/register")
     yield "table unavailable"
-    world.mend()
+    env.clear_faults()

@@ -4,8 +4,8 @@ import os
 import tempfile
 
 from browser import Browser
+from flows import fill_in, open_registration
 from readiness import example_pages
-from walks import arrive, fill_in
 
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -19,7 +19,7 @@ FONTS = """<?xml version="1.0"?>
 """
 
 
-def take_pictures(world, folder):
+def take_pictures(env, folder):
     os.makedirs(folder, exist_ok=True)
     with tempfile.TemporaryDirectory() as fonts:
         configuration = os.path.join(fonts, "fonts.conf")
@@ -27,36 +27,36 @@ def take_pictures(world, folder):
             file.write(FONTS.format(cache=fonts))
         environment = os.environ | {"FONTCONFIG_FILE": configuration}
         for language in ("en", "ja"):
-            browser = Browser(world.elsewhere, language=language, environment=environment)
+            browser = Browser(env.other_site, language=language, environment=environment)
             try:
-                take(world, browser, language, folder)
+                take(env, browser, language, folder)
             finally:
                 browser.close()
 
 
-def take(world, browser, language, folder):
+def take(env, browser, language, folder):
     def picture(name, whole=True):
         path = os.path.join(folder, f"{name}.png")
         with open(path, "wb") as file:
             file.write(browser.picture(whole))
         print(f"{path}: {os.path.getsize(path)} bytes")
 
-    world.deliver(hold=True)
-    arrive(world, browser)
+    env.deliver(hold=True)
+    open_registration(env, browser)
     if language == "ja":
         browser.window(390, height=700, mobile=True)
         picture("registration-japanese-mobile")
         return
     browser.window(720, height=300)
     picture("registration")
-    browser.open(world.sandbox.url + "/register/status")
+    browser.open(env.sandbox.url + "/register/status")
     picture("status")
     browser.scheme("dark")
-    browser.open(world.sandbox.url + "/register")
+    browser.open(env.sandbox.url + "/register")
     fill_in(browser)
     picture("registration-dark")
     browser.scheme("light")
-    world.press_set_up(browser, "made-up")
+    env.click_set_up(browser, "made-up")
     picture("problem")
     browser.window(1080, height=1000)
     with example_pages() as pages:

@@ -1,4 +1,4 @@
-"""What the browsers saw on the wire, over all walks."""
+"""What the browsers saw on the wire, over all flows."""
 
 from urllib.parse import unquote
 
@@ -13,13 +13,13 @@ HEADERS = {
 POLICY = ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]
 
 
-def headers_are_secure(world, browsers, tally):
+def headers_are_secure(env, browsers, tally):
     """Every answer of the registration URL, pages and redirects alike."""
     answers = [
         answer
         for browser in browsers.values()
         for answer in browser.answers
-        if answer.url.startswith(world.sandbox.url + "/register")
+        if answer.url.startswith(env.sandbox.url + "/register")
     ]
     wrong = []
     for answer in answers:
@@ -44,18 +44,18 @@ def headers_are_secure(world, browsers, tally):
         for lead in answer.headers["content-security-policy"].split("; ")
         if "form-action" in lead
     }
-    expected = {"form-action 'self'", f"form-action 'self' {world.elsewhere.url}"}
+    expected = {"form-action 'self'", f"form-action 'self' {env.other_site.url}"}
     tally.check("the policy lets forms lead to the application and nowhere else", leads == expected, leads)
 
 
-def nothing_secret_in_addresses(world, browsers, tally):
+def nothing_secret_in_addresses(env, browsers, tally):
     """No token, and nothing that a buyer typed; the one-time code alone, at the application."""
     urls = [url for browser in browsers.values() for _, url in browser.requests]
     urls += [answer.url for browser in browsers.values() for answer in browser.answers]
     typed = ["example.com%", "kim@", "kim%40", "lee@", "Kim", "PO-7"]
     wrong = [url for url in urls if any(secret in url for secret in typed)]
-    wrong += [url for url in urls if any(token in form for token in world.tokens for form in (url, unquote(url)))]
+    wrong += [url for url in urls if any(token in form for token in env.tokens for form in (url, unquote(url)))]
     tally.check(f"none of {len(urls)} addresses has a token or a detail of a buyer", urls and not wrong, wrong)
     with_code = {url.split("?")[0] for url in urls if "code=" in url}
-    doors = {world.elsewhere.url + path for path in ("/sign-up", "/sign-in")}
+    doors = {env.other_site.url + path for path in ("/sign-up", "/sign-in")}
     tally.check("a code stands in the addresses of the application alone", with_code == doors, with_code)

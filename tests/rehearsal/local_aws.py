@@ -50,7 +50,7 @@ class LocalAws:
         key = {name.upper(): value for name, value in ROOT_KEY.items()}
         return os.environ | key | {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION}
 
-    def said(self):
+    def output(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -78,7 +78,7 @@ def running_local_aws(marketplace_url):
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "log"), "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "mended_ministack.py")],
+            [sys.executable, os.path.join(HERE, "patched_ministack.py")],
             env=environment(port, marketplace_url, folder),
             cwd=folder,
             stdout=log,
@@ -102,9 +102,9 @@ def wait_until_ready(aws, process):
                 return
         except (urllib.error.URLError, ConnectionError):
             if process.poll() is not None:
-                raise SystemExit(f"ministack stopped with {process.returncode}: {aws.said()[-2000:]}") from None
+                raise SystemExit(f"ministack stopped with {process.returncode}: {aws.output()[-2000:]}") from None
             time.sleep(0.1)
-    raise SystemExit(f"ministack did not answer within 30 seconds: {aws.said()[-2000:]}")
+    raise SystemExit(f"ministack did not answer within 30 seconds: {aws.output()[-2000:]}")
 
 
 def stop(process):

@@ -49,7 +49,7 @@ class Marketplace:
         self.sandbox.call("POST", f"/sandbox/agreements/{agreement}", {"action": action} | change)
 
     def token(self, purchase):
-        """The buyer presses "Set up your account"."""
+        """The buyer clicks "Set up your account"."""
         return self.sandbox.call("POST", f"/sandbox/agreements/{purchase['agreement_id']}/token")["token"]
 
     def time(self):
@@ -63,7 +63,7 @@ class Marketplace:
         fault = {"service": service, "operation": operation, "times": 1000, "kind": kind}
         self.sandbox.call("POST", "/sandbox/faults", fault)
 
-    def mend(self):
+    def clear_faults(self):
         self.sandbox.call("DELETE", "/sandbox/faults")
 
     def bill(self):
@@ -72,7 +72,7 @@ class Marketplace:
         return [record for record in records if record["quantity"] != "0"]
 
 
-def news(sample, purchase, time=None):
+def event_of(sample, purchase, time=None):
     """An event of AWS about what was bought, as events/subscription has it."""
     with open(os.path.join(EVENTS, f"{sample}.json"), encoding="utf-8") as file:
         (message,) = json.load(file)["Records"]

@@ -2,8 +2,8 @@
 `cargo build --workspace --exclude fuzz --bins` before it).
 
 template.yaml is transformed as AWS transforms it and deployed by CloudFormation, with the real binaries, into a local
-AWS (ministack), whose IAM is on: what a role or a policy lacks fails here as it would there. AWS Marketplace is the
-sandbox's. Then a buyer goes all the way. Where ministack differs from AWS, a bridge stands in this folder, with its
+AWS (ministack), whose IAM is on: what a role or a policy missing_types fails here as it would there. AWS Marketplace is the
+sandbox's. Then a buyer goes through all steps. Where ministack differs from AWS, a bridge stands in this folder, with its
 reason."""
 
 import datetime
@@ -13,12 +13,12 @@ import time
 import logs
 import removal
 import stack as stacks
-import walk
+import steps
 from botocore.exceptions import ClientError
 from local_aws import running_local_aws
 from marketplace import Marketplace, hour_to_bill, now, text_of
+from rehearsal import MAIL_FROM, Rehearsal
 from running_sandbox import Tally, running_sandbox
-from world import MAIL_FROM, World
 
 
 def deploy(aws, tally):
@@ -33,29 +33,29 @@ def deploy(aws, tally):
     status = stack.wait()
     tally.check("staging is deployed", status == "CREATE_COMPLETE", stack.failures())
     if tally.failed:
-        print(aws.said())
+        print(aws.output())
         tally.close()
     return stack
 
 
-def walk_through(world, purchase, silent, hour):
-    walk.pause_schedules(world)
-    token, code = walk.register(world, purchase)
-    walk.only_signed_calls(world)
-    walk.activate(world, purchase)
-    walk.redeem(world, purchase, code)
-    walk.ask(world)
-    walk.use(world, purchase, hour)
-    walk.bill(world, purchase, hour)
-    walk.told(world, purchase)
-    walk.mailed(world)
-    walk.audited(world)
-    walk.look_at_readiness(world, purchase)
-    walk.redrive(world, purchase)
-    walk.end(world, purchase)
-    walk.reconcile(world, silent)
-    walk.bill_again(world, purchase, hour)
-    walk.look_through_logs(world, ["@example.com", token, code])
+def run_steps(rehearsal, purchase, second_purchase, hour):
+    steps.pause_schedules(rehearsal)
+    token, code = steps.register(rehearsal, purchase)
+    steps.only_signed_calls(rehearsal)
+    steps.activate(rehearsal, purchase)
+    steps.redeem(rehearsal, purchase, code)
+    steps.decide(rehearsal)
+    steps.report_usage(rehearsal, purchase, hour)
+    steps.bill(rehearsal, purchase, hour)
+    steps.published(rehearsal, purchase)
+    steps.mailed(rehearsal)
+    steps.audited(rehearsal)
+    steps.check_readiness(rehearsal, purchase)
+    steps.redrive(rehearsal, purchase)
+    steps.end(rehearsal, purchase)
+    steps.reconcile(rehearsal, second_purchase)
+    steps.bill_again(rehearsal, purchase, hour)
+    steps.check_logs(rehearsal, ["@example.com", token, code])
 
 
 def main():
@@ -69,16 +69,16 @@ def main():
     ):
         marketplace = Marketplace(sandbox)
         purchase = marketplace.buy("demo-consumption", events_included=100)
-        silent = marketplace.buy("demo-contract", seats=5)
+        second_purchase = marketplace.buy("demo-contract", seats=5)
         marketplace.catch_up()
-        world = World(aws, deploy(aws, tally), marketplace, tally)
+        rehearsal = Rehearsal(aws, deploy(aws, tally), marketplace, tally)
         try:
-            walk_through(world, purchase, silent, hour)
+            run_steps(rehearsal, purchase, second_purchase, hour)
         finally:
             if tally.failed or sys.exc_info()[0]:
-                logs.tell(world)
-        removal.remove_staging(world)
-        removal.remove_production(world)
+                logs.print_all(rehearsal)
+        removal.remove_staging(rehearsal)
+        removal.remove_production(rehearsal)
     print(f"{time.monotonic() - begun:.0f} seconds")
     tally.close()
 

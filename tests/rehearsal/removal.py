@@ -3,24 +3,24 @@
 import stack as stacks
 
 
-def remove_staging(world):
-    status = world.stack.remove()
-    world.check("staging is removed", status == "DELETE_COMPLETE", world.stack.failures())
-    left = kept(world.aws)
-    world.check("and leaves nothing", not left, left)
+def remove_staging(rehearsal):
+    status = rehearsal.stack.remove()
+    rehearsal.check("staging is removed", status == "DELETE_COMPLETE", rehearsal.stack.failures())
+    left = kept(rehearsal.aws)
+    rehearsal.check("and leaves nothing", not left, left)
 
 
-def remove_production(world):
-    production = stacks.deploy(world.aws, "production")
+def remove_production(rehearsal):
+    production = stacks.deploy(rehearsal.aws, "production")
     status = production.wait()
-    world.check("production is deployed", status == "CREATE_COMPLETE", production.failures())
+    rehearsal.check("production is deployed", status == "CREATE_COMPLETE", production.failures())
     must_stay = {production.outputs()["TableName"], production.outputs()["AuditLogGroup"]}
-    table = world.table.describe_table(TableName=production.outputs()["TableName"])["Table"]
-    world.check("its table is protected", table["DeletionProtectionEnabled"], table)
+    table = rehearsal.table.describe_table(TableName=production.outputs()["TableName"])["Table"]
+    rehearsal.check("its table is protected", table["DeletionProtectionEnabled"], table)
     status = production.remove()
-    world.check("production is removed", status == "DELETE_COMPLETE", production.failures())
-    left = kept(world.aws)
-    world.check("its table and its audit log are kept", left == must_stay, left)
+    rehearsal.check("production is removed", status == "DELETE_COMPLETE", production.failures())
+    left = kept(rehearsal.aws)
+    rehearsal.check("its table and its audit log are kept", left == must_stay, left)
 
 
 def kept(aws):

@@ -6,12 +6,12 @@ use readiness_checks::{Outcome, Report};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::World;
+use crate::TestEnvironment;
 
 /// The outcomes of checks, by check id.
 pub type Outcomes = BTreeMap<String, Outcome>;
 
-impl World {
+impl TestEnvironment {
     /// Runs the auditor on a product and returns its report.
     pub async fn audit(&self, product: &str) -> Report {
         let (status, report) = self.api(Method::POST, "/v1/readiness/runs", Some(json!({ "product": product }))).await;
@@ -33,7 +33,7 @@ pub fn outcomes(report: &Report) -> Outcomes {
 
 /// Returns the checks whose outcome changed, with the new outcome.
 #[must_use]
-pub fn turned(before: &Outcomes, after: &Outcomes) -> Outcomes {
+pub fn changed_outcomes(before: &Outcomes, after: &Outcomes) -> Outcomes {
     assert!(before.keys().eq(after.keys()));
     after.iter().filter(|(check, now)| before[*check] != **now).map(|(check, now)| (check.clone(), *now)).collect()
 }

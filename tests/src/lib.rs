@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
-pub use sandbox::people::{Bought, Visit};
-use sandbox::people::{People, handoff_code};
+pub use sandbox::test_client::{PageResponse, TestPurchase};
+use sandbox::test_client::{TestClient, handoff_code};
 use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use store::Store;
@@ -24,55 +24,55 @@ use store::Store;
 pub use contract::contract;
 
 /// The time at which a test starts, unless it chooses another one.
-pub const BEGINNING: &str = "2026-11-10T09:20:00Z";
+pub const START: &str = "2026-11-10T09:20:00Z";
 
 /// A sandbox with its test clients. A call that fails unexpectedly fails the test.
-pub struct World {
+pub struct TestEnvironment {
     pub sandbox: Sandbox,
-    people: People,
+    client: TestClient,
 }
 
-impl World {
+impl TestEnvironment {
     /// Starts one staging stack with the demo listings.
     pub async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// Starts one staging stack with the demo listings at another time.
-    pub async fn at(beginning: &str) -> Self {
-        Self::with(|options| options.clock = Clock::fixed_at(beginning.parse().unwrap())).await
+    pub async fn at(start: &str) -> Self {
+        Self::with(|options| options.clock = Clock::fixed_at(start.parse().unwrap())).await
     }
 
     /// Starts a sandbox with the default options as `change` modifies them.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         log::watch();
-        let mut options = Options { clock: Clock::fixed_at(BEGINNING.parse().unwrap()), ..Options::default() };
+        let mut options = Options { clock: Clock::fixed_at(START.parse().unwrap()), ..Options::default() };
         change(&mut options);
         let sandbox = Sandbox::start(options).await.unwrap();
-        let people = People::at(sandbox.url()).unwrap();
-        Self { sandbox, people }
+        let client = TestClient::at(sandbox.url()).unwrap();
+        Self { sandbox, client }
     }
 
     /// Calls the sandbox's control API, which must succeed.
     pub async fn control(&self, method: Method, path: &str, body: Value) -> Value {
-        self.people.control(method, path, body).await.unwrap()
+        self.client.control(method, path, body).await.unwrap()
     }
 
     /// Buys a product without registering.
-    pub async fn buy(&self, product: &str, dimensions: Value) -> Bought {
+    pub async fn buy(&self, product: &str, dimensions: Value) -> TestPurchase {
         self.buy_as(json!({ "product": product, "dimensions": dimensions })).await
     }
 
     /// Buys a product as `order` describes, without registering.
-    pub async fn buy_as(&self, order: Value) -> Bought {
-        let bought = self.people.buy(order).await.unwrap();
+    pub async fn buy_as(&self, order: Value) -> TestPurchase {
+        let bought = self.client.buy(order).await.unwrap();
         log::keep_secret(&bought.token);
         bought
     }
 
     /// Changes an agreement and returns its new state.
     pub async fn change(&self, agreement: &str, action: Value) -> Value {
-        self.people.change(agreement, action).await.unwrap()
+        self.client.change(agreement, action).await.unwrap()
     }
 
     /// Ends an agreement.
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// Puts a message on the queues, as AWS does.
-    pub async fn send_news(&self, body: &Value) {
+    pub async fn send_event(&self, body: &Value) {
         self.deliver(json!({ "message": body.to_string() })).await;
     }
 
@@ -106,48 +106,48 @@ impl World {
     }
 
     /// Opens the registration page with a token, as a browser that AWS Marketplace redirects.
-    pub async fn arrive(&self, token: &str) -> Visit {
-        guarded(self.people.arrive(token).await.unwrap())
+    pub async fn post_token(&self, token: &str) -> PageResponse {
+        guarded(self.client.post_token(token).await.unwrap())
     }
 
     /// Posts a form from a page of the given session.
-    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Visit {
-        guarded(self.people.post_form(path, fields, cookie).await.unwrap())
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> PageResponse {
+        guarded(self.client.post_form(path, fields, cookie).await.unwrap())
     }
 
     /// Sends an arbitrary body, as the application.
-    pub async fn send_raw(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Visit {
-        self.people.send_raw(method, path, content_type, body).await.unwrap()
+    pub async fn send_raw(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> PageResponse {
+        self.client.send_raw(method, path, content_type, body).await.unwrap()
     }
 
     /// Opens a page of the given session.
-    pub async fn open(&self, path: &str, cookie: Option<&str>) -> Visit {
-        self.people.open(path, cookie).await.unwrap()
+    pub async fn open(&self, path: &str, cookie: Option<&str>) -> PageResponse {
+        self.client.open(path, cookie).await.unwrap()
     }
 
     /// Completes a registration: opens the page and sends the contact form. The answer redirects to the application.
-    pub async fn register(&self, token: &str, email: &str) -> Visit {
-        guarded(self.people.register(token, email).await.unwrap())
+    pub async fn register(&self, token: &str, email: &str) -> PageResponse {
+        guarded(self.client.register(token, email).await.unwrap())
     }
 
     /// Fills in and sends the contact form of a session.
-    pub async fn leave_contact(&self, cookie: &str, email: &str, account: &str) -> Visit {
-        guarded(self.people.leave_contact(cookie, email, account).await.unwrap())
+    pub async fn submit_contact(&self, cookie: &str, email: &str, account: &str) -> PageResponse {
+        guarded(self.client.submit_contact(cookie, email, account).await.unwrap())
     }
 
     /// Sends a signed request of the seller's application.
     pub async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        self.people.call(method, path, body).await.unwrap()
+        self.client.call(method, path, body).await.unwrap()
     }
 
     /// Redeems a code, as the application.
     pub async fn redeem(&self, key: &str, code: &str) -> (u16, Value) {
-        self.people.redeem(key, code).await.unwrap()
+        self.client.redeem(key, code).await.unwrap()
     }
 
     /// Redeems a code with another access key of the seller's account.
     pub async fn redeem_as(&self, access_key: &str, key: &str, code: &str) -> (u16, Value) {
-        self.people.redeem_as(access_key, key, code).await.unwrap()
+        self.client.redeem_as(access_key, key, code).await.unwrap()
     }
 
     /// Returns a license as the API shows it to the application.
@@ -159,25 +159,25 @@ impl World {
 
     /// Links a license to a tenant.
     pub async fn link(&self, license: &str, tenant: &str) -> (u16, Value) {
-        self.people.link(license, tenant).await.unwrap()
+        self.client.link(license, tenant).await.unwrap()
     }
 
     /// Reports usage and returns the status of each event.
     pub async fn report(&self, events: Value) -> Vec<String> {
-        let results = self.people.report(events).await.unwrap();
+        let results = self.client.report(events).await.unwrap();
         results.iter().map(|result| result["status"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Reports usage and returns the whole result of each event.
     pub async fn results(&self, events: Value) -> Vec<Value> {
-        self.people.report(events).await.unwrap()
+        self.client.report(events).await.unwrap()
     }
 
     /// Returns the records that AWS has booked for a license: hour, dimension and quantity, without those of quantity
     /// 0.
     pub async fn billed(&self, license: &str) -> Vec<(String, String, String)> {
         let text = |record: &Value, name: &str| record[name].as_str().unwrap().to_owned();
-        let bill = self.people.bill().await.unwrap();
+        let bill = self.client.bill().await.unwrap();
         let of_license = bill.iter().filter(|record| record["license"] == license && record["quantity"] != "0");
         let mut billed: Vec<_> = of_license
             .map(|record| (text(record, "hour")[..13].to_owned(), text(record, "dimension"), text(record, "quantity")))
@@ -214,7 +214,7 @@ impl World {
     }
 
     /// Returns the types of the events of a license so far, in the order of their sequence.
-    pub async fn told(&self, license: &str) -> Vec<String> {
+    pub async fn event_types(&self, license: &str) -> Vec<String> {
         let events = self.store(Stage::Staging).events_of_license(&license.parse().unwrap()).await.unwrap();
         let events: Vec<Value> = events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
         events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
@@ -240,7 +240,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
         // A failed test already reports its reason.
         if !std::thread::panicking() {
@@ -250,7 +250,7 @@ impl Drop for World {
 }
 
 /// Registers the cookie and the code of a browser's answer as secrets, which no log line may contain.
-fn guarded(visit: Visit) -> Visit {
+fn guarded(visit: PageResponse) -> PageResponse {
     let cookie = visit.cookie.as_deref().and_then(|cookie| cookie.split_once('='));
     cookie.into_iter().for_each(|(_, secret)| log::keep_secret(secret));
     handoff_code(&visit).iter().for_each(|code| log::keep_secret(code));
@@ -258,7 +258,7 @@ fn guarded(visit: Visit) -> Visit {
 }
 
 /// Returns a license event as EventBridge sends it.
-pub fn license_event(kind: &str, purchase: &Bought, arn: &str, id: &str, time: Timestamp) -> Value {
+pub fn license_event(kind: &str, purchase: &TestPurchase, arn: &str, id: &str, time: Timestamp) -> Value {
     json!({
         "version": "0", "id": id, "detail-type": format!("License {kind} - Manufacturer"),
         "source": "aws.agreement-marketplace", "account": "444455556666", "time": time.to_string(),
@@ -273,7 +273,7 @@ pub fn license_event(kind: &str, purchase: &Bought, arn: &str, id: &str, time: T
 }
 
 /// Returns a notification of the subscription topic as SNS passes it to a queue.
-pub fn notification(action: &str, purchase: &Bought, id: &str, time: Timestamp) -> Value {
+pub fn notification(action: &str, purchase: &TestPurchase, id: &str, time: Timestamp) -> Value {
     let message = json!({
         "action": action, "customer-identifier": purchase.customer, "product-code": purchase.product,
     });

@@ -41,17 +41,17 @@ pub fn watch() {
         // The log level of the deployed functions, and every level for the workspace's own crates.
         let filter = "info,stallkeeper=trace,registration=trace,subscription=trace,entitlement=trace,usage=trace,\
                       metering=trace,notifier=trace,mailer=trace,sample_app=trace";
-        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| Watcher).init();
+        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| LogWatcher).init();
     });
 }
 
 /// Registers a text that no log line may contain, as it is or encoded for a form.
 pub fn keep_secret(text: &str) {
-    keep_secret_as_it_is(text);
-    keep_secret_as_it_is(&form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+    keep_raw_secret(text);
+    keep_raw_secret(&form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
 }
 
-fn keep_secret_as_it_is(text: &str) {
+fn keep_raw_secret(text: &str) {
     let head: &[u8; HEAD] = text.as_bytes().first_chunk().expect("a secret that short cannot be told from other words");
     let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
     secrets.begins[place(head[0], head[1], head[2])] = true;
@@ -82,9 +82,9 @@ pub fn leaked() -> Vec<String> {
     std::mem::take(&mut *LEAKED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-struct Watcher;
+struct LogWatcher;
 
-impl Write for Watcher {
+impl Write for LogWatcher {
     /// Receives one line per call.
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);

@@ -3,7 +3,7 @@
 use tests::log::{keep_secret, leaked, watch};
 
 #[test]
-fn a_secret_in_the_log_is_seen() {
+fn a_secret_in_the_log_is_detected() {
     watch();
     tracing::info!(target: "stallkeeper", license = "l-1", "harmless");
     assert_eq!(leaked(), Vec::<String>::new());

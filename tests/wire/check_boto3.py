@@ -18,7 +18,7 @@ def code_of(call):
     return None
 
 
-def what_operators_ask(sandbox, tally):
+def operator_calls(sandbox, tally):
     caller = boto3.client("sts").get_caller_identity()
     tally.check("GetCallerIdentity says who", caller["Arn"].endswith(":user/AKIAEXAMPLE"), caller)
     cloudformation = boto3.client("cloudformation")
@@ -100,9 +100,9 @@ def main():
             tally.check("17.00 is 17", decimal == first, decimal)
         other = meter(Quantity=18)
         tally.check("another quantity is a duplicate", other == ("DuplicateRecord", None), other)
-        sandbox.call("POST", "/sandbox/readings", {"identical_repeat": "duplicate_record"})
+        sandbox.call("POST", "/sandbox/behavior", {"identical_repeat": "duplicate_record"})
         repeated = meter(Quantity=17)
-        tally.check("so is a repeat by the other reading", repeated == ("DuplicateRecord", None), repeated)
+        tally.check("a repeat is a duplicate with the other behavior", repeated == ("DuplicateRecord", None), repeated)
         bad = code_of(lambda: metering.batch_meter_usage(UsageRecords=[record | {"Dimension": "Requests"}]))
         tally.check("an unknown dimension is refused", bad == "InvalidUsageDimensionException", bad)
         bill = sandbox.call("GET", "/sandbox/bill?product=demo-subscription")
@@ -172,7 +172,7 @@ def main():
         tables = boto3.client("dynamodb").list_tables()["TableNames"]
         tally.check("DynamoDB is there too", "stallkeeper-staging" in tables, tables)
 
-        what_operators_ask(sandbox, tally)
+        operator_calls(sandbox, tally)
 
         sandbox.call("POST", "/sandbox/faults", {"service": "metering", "operation": "ResolveCustomer", "times": 9, "kind": "throttle"})
         throttled = code_of(lambda: metering.resolve_customer(RegistrationToken=purchase["token"]))

@@ -292,14 +292,14 @@ def follow(language, blocks, tally):
             (license,) = api.call("GET", "/v1/licenses")["licenses"]
             linked = (reader.value_of("LICENSE"), "acme")
             reader.check("the license is the tenant's", linked == (license["id"], license["tenant"]), license)
-            other = try_the_rest(reader, sandbox, api)
+            other = check_other_cases(reader, sandbox, api)
             reader.follow(blocks[step:], lambda: subscribe(api))
             check_bill(reader, sandbox, {license["id"]: "100", other: "50"})
             check_signatures(reader, "curl", [call for call in tap.signed() if call.is_by_curl()])
             check_signatures(reader, language, [call for call in tap.signed() if not call.is_by_curl()])
             check_https(reader, sandbox)
             if language == "python":
-                check_news(reader, sandbox, api, license)
+                check_events_of_license(reader, sandbox, api, license)
         finally:
             tap.close()
             shutil.rmtree(FOLDER, ignore_errors=True)
@@ -316,23 +316,23 @@ def subscribe(api):
     return api.register({"token": re.search(r'name="x-amzn-marketplace-token" value="([^"]+)"', page)[1]})
 
 
-def try_the_rest(reader, sandbox, api):
+def check_other_cases(reader, sandbox, api):
     """What the page says of answers that are lost, refusals and absence; answers another tenant's license."""
     tap = reader.tap
     reader.check("an answer of each kind was lost", set(tap.lost.values()) == {1} and len(tap.lost) == 3, tap.lost)
 
     purchase = sandbox.call("POST", "/sandbox/purchases", PRODUCT)
 
-    def arrive(code, tenant, answer="y"):
+    def redeem_from(code, tenant, answer="y"):
         return reader.program("arrive", tenant, stdin=f"{answer}\n", CODE=code)
 
     code = api.register(purchase)
-    denied = arrive(code, "beta", "n")
+    denied = redeem_from(code, "beta", "n")
     masked = f"********{purchase['account_id'][-4:]} your AWS account?"
     reader.check("the account is shown masked", masked in denied.stderr and "********" in masked, denied.stderr)
     unlinked = api.call("GET", f"/v1/licenses/{purchase['license']}")["tenant"]
     reader.check("nothing is linked without a yes", denied.returncode != 0 and unlinked is None, denied.stdout)
-    again = arrive(code, "beta")
+    again = redeem_from(code, "beta")
     told = "Choose “Set up your account” at AWS Marketplace again." in again.stderr
     reader.check("a code that is used is gone", again.returncode != 0 and told, again.stderr)
 
@@ -340,15 +340,15 @@ def try_the_rest(reader, sandbox, api):
         path = f"/sandbox/agreements/{purchase['agreement_id']}/token"
         return api.register(sandbox.call("POST", path))
 
-    linked = arrive(fresh(), "beta")
+    linked = redeem_from(fresh(), "beta")
     reader.check("the buyer may come again", linked.stdout.strip() == purchase["license"], linked.stderr)
-    stolen = arrive(fresh(), "acme")
+    stolen = redeem_from(fresh(), "acme")
     told = "This purchase belongs to another account of ours." in stolen.stderr
     reader.check("another's license is refused", stolen.returncode != 0 and told and not stolen.stdout, stolen.stderr)
-    same = arrive(fresh(), "beta")
+    same = redeem_from(fresh(), "beta")
     reader.check("its own tenant's users are let in", same.stdout.strip() == purchase["license"], same.stderr)
 
-    try_asking(reader)
+    check_decisions(reader)
 
     tap.is_away = True
     before = time.monotonic()
@@ -367,7 +367,7 @@ def try_the_rest(reader, sandbox, api):
     return purchase["license"]
 
 
-def try_asking(reader):
+def check_decisions(reader):
     tap, question = reader.tap, "events_included 7\n"
     before = len(tap.calls)
     asked = reader.program("ask", "acme", stdin=question * 2)
@@ -420,33 +420,35 @@ def check_bill(reader, sandbox, expected):
     reader.check("each unit is billed once, beyond the contract", billed() == expected, billed())
 
 
-def check_news(reader, sandbox, api, license):
-    def told():
+def check_events_of_license(reader, sandbox, api, license):
+    def events_so_far():
         return sandbox.call("GET", "/sandbox/events")["events"]
 
-    def hear(events):
+    def run_listener(events):
         run = reader.program("hear", stdin="".join(json.dumps(event) + "\n" for event in events))
         return run.stdout.splitlines() if run.returncode == 0 else [run.stderr]
 
-    events = [event for event in told() if event["license"] == license["id"]]
+    events = [event for event in events_so_far() if event["license"] == license["id"]]
     types = {event["type"] for event in events}
     awaited = {"license.activated", "license.linked", "registration.completed", "license.entitlements_changed"}
-    reader.check("the sandbox tells of what happened", awaited <= types, types)
+    reader.check("the sandbox shows the events", awaited <= types, types)
     shown = api.call("GET", f"/v1/licenses/{license['id']}")
     now = f"acme active, as of event {shown['sequence']}"
     known = ["known already"] * (2 * len(events) - 1)
-    reader.check("in order and twice", hear(events * 2) == [now] + known, hear(events * 2))
+    reader.check("in order and twice", run_listener(events * 2) == [now] + known, run_listener(events * 2))
     for seed in range(5):
         shuffled = events * 2
         random.Random(seed).shuffle(shuffled)
-        reader.check(f"in no order and twice, {seed}", hear(shuffled) == [now] + known, hear(shuffled))
-    reader.check("a gap is closed", hear(events[-1:]) == [now], hear(events[-1:]))
+        reader.check(f"in no order and twice, {seed}", run_listener(shuffled) == [now] + known, run_listener(shuffled))
+    reader.check("a gap is closed", run_listener(events[-1:]) == [now], run_listener(events[-1:]))
 
     sandbox.call("POST", f"/sandbox/agreements/{license['agreement']}", {"action": "end"})
-    ending = [event for event in told() if event["license"] == license["id"] and event["type"] == "license.ending"]
-    reader.check("an ending is told", len(ending) == 1, told())
-    heard = hear(ending)
-    reader.check("and heard", len(heard) == 1 and re.match("acme (ending|ended), ", heard[0]), heard)
+    ending = [
+        event for event in events_so_far() if event["license"] == license["id"] and event["type"] == "license.ending"
+    ]
+    reader.check("an end is published", len(ending) == 1, events_so_far())
+    output = run_listener(ending)
+    reader.check("and processed", len(output) == 1 and re.match("acme (ending|ended), ", output[0]), output)
     compiled = reader.shell("python -m py_compile listen.py")
     reader.check("listen.py is a program", compiled.returncode == 0, compiled.stderr)
 

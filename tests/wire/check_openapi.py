@@ -14,7 +14,7 @@ from running_sandbox import ROOT, Tally, running_sandbox
 
 SCHEMATHESIS = os.environ.get("SCHEMATHESIS", "schemathesis")
 
-BEGINNING = "2026-11-10T09:20:00Z"
+START = "2026-11-10T09:20:00Z"
 
 SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential=AKIAAPPLICATION/20261110/us-east-1/execute-api/aws4_request, "
@@ -105,7 +105,7 @@ def license_event(purchase, license, arn, time):
     return {"message": json.dumps(envelope | {"detail": detail})}
 
 
-def begin(sandbox):
+def prepare(sandbox):
     """Buyers, tenants, and records in many states; answers what requests can name."""
     api = Api(sandbox)
 
@@ -189,11 +189,11 @@ def main():
     # Half of what is sent is wrong, and the sandbox would log it.
     os.environ["RUST_LOG"] = "off"
     tally = Tally()
-    with running_sandbox("--start", BEGINNING, "--seed", "1") as sandbox, tempfile.TemporaryDirectory() as folder:
+    with running_sandbox("--start", START, "--seed", "1") as sandbox, tempfile.TemporaryDirectory() as folder:
         configuration, seen = os.path.join(folder, "schemathesis.toml"), os.path.join(folder, "seen.json")
         with open(configuration, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(seed=SEED, examples=EXAMPLES))
-            for name, values in begin(sandbox).items():
+            for name, values in prepare(sandbox).items():
                 file.write(f"\n[dictionaries.{name}]\nvalues = {json.dumps(values)}\n")
         command = [SCHEMATHESIS, "--config-file", configuration, "run", os.path.join(ROOT, "docs", "openapi.yaml")]
         command += ["--url", sandbox.url, "--header", f"Authorization: {SIGNATURE}"]

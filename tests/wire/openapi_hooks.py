@@ -149,6 +149,6 @@ def after_call(context, case, response):
 
 
 @atexit.register
-def tell_statuses():
+def print_statuses():
     with open(os.environ["SEEN"], "w", encoding="utf-8") as file:
         json.dump({operation: sorted(statuses) for operation, statuses in sorted(STATUSES.items())}, file)

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::stallkeeper::Handoff;
 
 /// The lifetime of a session.
-const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
+const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The fewest characters of a password (NIST SP 800-63B requires 8, or 15 without a second factor).
 pub(crate) const SHORTEST_PASSWORD: usize = 15;
@@ -27,7 +27,7 @@ pub(crate) struct Session {
     /// The tenant that the user works for at the moment.
     pub(crate) tenant: Option<String>,
     /// The purchase that the visitor brings from AWS Marketplace.
-    pub(crate) arrival: Option<Arrival>,
+    pub(crate) pending_handoff: Option<PendingHandoff>,
     /// The token that every form must send back, because other sites can post forms too.
     pub(crate) form_token: String,
     ends: Timestamp,
@@ -35,7 +35,7 @@ pub(crate) struct Session {
 
 /// A buyer on the way from AWS Marketplace to a linked license.
 #[derive(Clone)]
-pub(crate) struct Arrival {
+pub(crate) struct PendingHandoff {
     pub(crate) code: String,
     /// The idempotency key of the code's redemption: generated before the first attempt, and the same for each.
     pub(crate) key: String,
@@ -81,10 +81,10 @@ impl Plan {
 
 /// All users, tenants and sessions.
 #[derive(Default)]
-pub(crate) struct Accounts(Mutex<Known>);
+pub(crate) struct Accounts(Mutex<AccountsState>);
 
 #[derive(Default)]
-struct Known {
+struct AccountsState {
     /// The hash of the password, by mail address.
     users: HashMap<String, String>,
     tenants: HashMap<String, Tenant>,
@@ -93,9 +93,10 @@ struct Known {
 
 impl Accounts {
     /// Starts a session, and returns it with its secret, which goes into a cookie.
-    pub(crate) fn begin_session(&self, now: Timestamp) -> Result<(String, Session), getrandom::Error> {
+    pub(crate) fn create_session(&self, now: Timestamp) -> Result<(String, Session), getrandom::Error> {
         let (secret, form_token) = (random()?, random()?);
-        let session = Session { user: None, tenant: None, arrival: None, form_token, ends: now + SESSION_LIFE };
+        let session =
+            Session { user: None, tenant: None, pending_handoff: None, form_token, ends: now + SESSION_LIFETIME };
         let mut known = self.lock();
         known.sessions.retain(|_, session| session.ends > now);
         known.sessions.insert(secret.clone(), session.clone());
@@ -119,13 +120,15 @@ impl Accounts {
     /// Signs a user in. The user gets a new session, so that a session that an attacker planted in the browser is
     /// worthless. The purchase from AWS Marketplace moves to the new session.
     pub(crate) fn sign_in(&self, secret: &str, email: &str, now: Timestamp) -> Result<String, getrandom::Error> {
-        let (fresh, session) = self.begin_session(now)?;
+        let (fresh, session) = self.create_session(now)?;
         let mut known = self.lock();
-        let arrival = known.sessions.remove(secret).and_then(|session| session.arrival);
+        let pending_handoff = known.sessions.remove(secret).and_then(|session| session.pending_handoff);
         let mut theirs = known.tenants.values().filter(|tenant| tenant.members.contains(email));
         // A user with one tenant need not pick it.
         let tenant = theirs.next().map(|tenant| tenant.id.clone()).filter(|_| theirs.next().is_none());
-        known.sessions.insert(fresh.clone(), Session { user: Some(email.to_owned()), tenant, arrival, ..session });
+        known
+            .sessions
+            .insert(fresh.clone(), Session { user: Some(email.to_owned()), tenant, pending_handoff, ..session });
         Ok(fresh)
     }
 
@@ -174,7 +177,7 @@ impl Accounts {
         tenants
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, AccountsState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -99,15 +99,15 @@ fn progress(record: &Record) -> &'static str {
         "sealed" | "claimed" | "held" => "on its way to AWS",
         "folded" => "billed with another hour",
         "dry_run" => "not billed: this is a test",
-        _ => "being looked into",
+        _ => "under review",
     }
 }
 
 /// Returns the progress of a report, in words.
-fn standing(report: &Report) -> &'static str {
+fn state_text(report: &Report) -> &'static str {
     match &report.state {
         Sent::Waiting => "waits to be sent",
-        Sent::TakenIn => "taken in",
-        Sent::Stuck(_) => "being looked into",
+        Sent::Accepted => "accepted",
+        Sent::Stuck(_) => "under review",
     }
 }

@@ -1,17 +1,17 @@
 //! A small application that is sold on AWS Marketplace through Stallkeeper, to copy from. `examples/README.md` lists
 //! the parts to copy.
 //!
-//! `stallkeeper` is the client. A buyer passes through `arrival` (sign up, sign in) and `tenants` (the choice of the
+//! `stallkeeper` is the client. A buyer passes through `sign_in` (sign up, sign in) and `tenants` (the choice of the
 //! tenant that gets the license). Then there are `dashboard` (the purchases), `plan` (changes that are made here, and
-//! changes that are made on AWS Marketplace) and `work` (usage), behind the `gate` and with the `outbox`.
+//! changes that are made on AWS Marketplace) and `work` (usage), behind the `decisions` and with the `outbox`.
 
 mod accounts;
-mod arrival;
 mod dashboard;
-pub mod gate;
+pub mod decisions;
 pub mod outbox;
 mod page;
 mod plan;
+mod sign_in;
 pub mod stallkeeper;
 mod tenants;
 mod work;
@@ -27,12 +27,12 @@ use http::{HeaderValue, header};
 use jiff::Timestamp;
 
 use crate::accounts::Accounts;
-use crate::gate::Gate;
+use crate::decisions::DecisionCache;
 use crate::outbox::Outbox;
 use crate::stallkeeper::Stallkeeper;
 
 /// The interval at which usage without an answer is sent again.
-const SEND_AGAIN: Duration = Duration::from_secs(5);
+const RESEND_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The settings of the application.
 pub struct Settings {
@@ -50,7 +50,7 @@ pub struct Settings {
 pub(crate) struct Application {
     pub(crate) stallkeeper: Stallkeeper,
     pub(crate) accounts: Accounts,
-    pub(crate) gate: Gate,
+    pub(crate) decisions: DecisionCache,
     pub(crate) outbox: Outbox,
     pub(crate) https: bool,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -67,7 +67,7 @@ pub fn router(settings: Settings) -> Router {
     let application = Arc::new(Application {
         stallkeeper: Stallkeeper::new(&settings.api_url, settings.credentials),
         accounts: Accounts::default(),
-        gate: Gate::default(),
+        decisions: DecisionCache::default(),
         outbox: Outbox::default(),
         https: settings.https,
         clock: settings.clock,
@@ -78,15 +78,15 @@ pub fn router(settings: Settings) -> Router {
             while let Some(application) = application.upgrade() {
                 application.outbox.send(&application.stallkeeper).await;
                 drop(application);
-                tokio::time::sleep(SEND_AGAIN).await;
+                tokio::time::sleep(RESEND_INTERVAL).await;
             }
         }
     });
     Router::new()
         .route("/", get(dashboard::show))
-        .route("/sign-up", get(arrival::show_sign_up).post(arrival::sign_up))
-        .route("/sign-in", get(arrival::show_sign_in).post(arrival::sign_in))
-        .route("/sign-out", post(arrival::sign_out))
+        .route("/sign-up", get(sign_in::show_sign_up).post(sign_in::sign_up))
+        .route("/sign-in", get(sign_in::show_sign_in).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
         .route("/tenants", get(tenants::show).post(tenants::pick))
         .route("/plan", get(plan::show).post(plan::change))
         .route("/plan/probe", post(plan::probe))
@@ -97,12 +97,12 @@ pub fn router(settings: Settings) -> Router {
         .route("/work/send", post(work::send))
         .route("/style.css", get(page::style))
         .fallback(page::nothing_here)
-        .layer(axum::middleware::map_response(guarded))
+        .layer(axum::middleware::map_response(with_security_headers))
         .with_state(application)
 }
 
 /// Adds headers to every answer, so that it is not cached, sends no referrer, is not framed, and runs no script.
-async fn guarded(mut response: Response) -> Response {
+async fn with_security_headers(mut response: Response) -> Response {
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

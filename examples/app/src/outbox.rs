@@ -38,7 +38,7 @@ pub enum State {
     /// It waits to be sent.
     Waiting,
     /// Stallkeeper has accepted it.
-    TakenIn,
+    Accepted,
     /// Stallkeeper refuses it; the code is the reason. An operator decides about it.
     Stuck(String),
 }
@@ -68,7 +68,7 @@ impl Outbox {
     pub fn put(&self, tenant: &str, event: UsageEvent) {
         let mut reports = self.lock();
         let oldest = event.time - SHOWN;
-        reports.retain(|report| report.state != State::TakenIn || report.event.time > oldest);
+        reports.retain(|report| report.state != State::Accepted || report.event.time > oldest);
         reports.push(Report { tenant: tenant.to_owned(), event, state: State::Waiting });
     }
 
@@ -111,7 +111,7 @@ impl Outbox {
                 }
                 Err(error) => {
                     // All events stay, and are sent again with the next attempt.
-                    tracing::warn!(%error, events = events.len(), "usage was not taken in");
+                    tracing::warn!(%error, events = events.len(), "usage was not accepted");
                     return;
                 }
             }
@@ -123,7 +123,7 @@ impl Outbox {
         // An event that was corrected meanwhile waits for its own answer.
         let Some(report) = reports.iter_mut().find(|report| report.event == *sent) else { return };
         match result {
-            EventResult::Accepted | EventResult::Duplicate => report.state = State::TakenIn,
+            EventResult::Accepted | EventResult::Duplicate => report.state = State::Accepted,
             EventResult::Retry => {}
             EventResult::Refused { code, .. } if code == "time_in_future" => {
                 tracing::warn!("this machine's clock is ahead; the event waits until its time has come");

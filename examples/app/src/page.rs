@@ -16,7 +16,7 @@ use crate::stallkeeper::CallFailed;
 pub(crate) const SUPPORT: &str = "https://www.example.com/support";
 
 /// The answer of a handler.
-pub(crate) type Answer = Result<Response, Stop>;
+pub(crate) type Answer = Result<Response, PageError>;
 
 /// A browser with a session.
 pub(crate) struct Visitor {
@@ -35,24 +35,24 @@ impl Visitor {
     }
 
     /// Reads the session by the cookie, or starts a new one.
-    pub(crate) fn read_or_begin(headers: &HeaderMap, application: &Application) -> Result<Self, Stop> {
+    pub(crate) fn read_or_start(headers: &HeaderMap, application: &Application) -> Result<Self, PageError> {
         if let Some(visitor) = Self::read(headers, application) {
             return Ok(visitor);
         }
-        let (secret, session) = application.accounts.begin_session(application.now())?;
+        let (secret, session) = application.accounts.create_session(application.now())?;
         Ok(Self { secret, session })
     }
 
     /// Returns the visitor's mail address. A visitor who has not signed in is sent to the sign-in page.
-    pub(crate) fn user(&self) -> Result<&str, Stop> {
-        self.session.user.as_deref().ok_or(Stop::To("/sign-in"))
+    pub(crate) fn user(&self) -> Result<&str, PageError> {
+        self.session.user.as_deref().ok_or(PageError::Redirect("/sign-in"))
     }
 
     /// Returns the tenant that the visitor works for. A visitor who has picked none is sent to the list of tenants.
-    pub(crate) fn tenant(&self, application: &Application) -> Result<Tenant, Stop> {
+    pub(crate) fn tenant(&self, application: &Application) -> Result<Tenant, PageError> {
         let user = self.user()?;
         let picked = self.session.tenant.as_deref();
-        picked.and_then(|id| application.accounts.tenant_of(user, id)).ok_or(Stop::To("/tenants"))
+        picked.and_then(|id| application.accounts.tenant_of(user, id)).ok_or(PageError::Redirect("/tenants"))
     }
 
     /// Returns the parts that every page has.
@@ -66,38 +66,38 @@ impl Visitor {
 }
 
 impl FromRequestParts<Arc<Application>> for Visitor {
-    type Rejection = Stop;
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, application: &Arc<Application>) -> Result<Self, Stop> {
-        Self::read(&parts.headers, application).ok_or(Stop::To("/sign-in"))
+    async fn from_request_parts(parts: &mut Parts, application: &Arc<Application>) -> Result<Self, PageError> {
+        Self::read(&parts.headers, application).ok_or(PageError::Redirect("/sign-in"))
     }
 }
 
 /// A form that was posted from one of this visitor's own pages.
-pub(crate) struct Posted {
+pub(crate) struct PostedForm {
     pub(crate) visitor: Visitor,
     fields: Vec<(String, String)>,
 }
 
-impl Posted {
+impl PostedForm {
     /// Returns a field without surrounding white space; it is empty if it does not exist.
     pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).unwrap_or_default()
     }
 }
 
-impl FromRequest<Arc<Application>> for Posted {
-    type Rejection = Stop;
+impl FromRequest<Arc<Application>> for PostedForm {
+    type Rejection = PageError;
 
-    async fn from_request(request: Request, application: &Arc<Application>) -> Result<Self, Stop> {
-        let visitor = Visitor::read(request.headers(), application).ok_or(Stop::To("/sign-in"))?;
+    async fn from_request(request: Request, application: &Arc<Application>) -> Result<Self, PageError> {
+        let visitor = Visitor::read(request.headers(), application).ok_or(PageError::Redirect("/sign-in"))?;
         let form = Form::<Vec<(String, String)>>::from_request(request, application).await;
-        let Form(fields) = form.map_err(|_| Stop::refused(StatusCode::BAD_REQUEST, FORM_OLD, FORM_OLD_TEXT))?;
-        let posted = Self { visitor, fields };
-        if posted.field("form_token") != posted.visitor.session.form_token {
-            return Err(Stop::refused(StatusCode::FORBIDDEN, FORM_OLD, FORM_OLD_TEXT));
+        let Form(fields) = form.map_err(|_| PageError::refused(StatusCode::BAD_REQUEST, FORM_OLD, FORM_OLD_TEXT))?;
+        let form_post = Self { visitor, fields };
+        if form_post.field("form_token") != form_post.visitor.session.form_token {
+            return Err(PageError::refused(StatusCode::FORBIDDEN, FORM_OLD, FORM_OLD_TEXT));
         }
-        Ok(posted)
+        Ok(form_post)
     }
 }
 
@@ -113,25 +113,25 @@ pub(crate) struct Frame {
 }
 
 /// The reason why a page is not shown.
-pub(crate) enum Stop {
+pub(crate) enum PageError {
     /// Another page comes first.
-    To(&'static str),
+    Redirect(&'static str),
     /// The request is refused, and the page gives the reason.
     Refused(StatusCode, Box<Message>),
 }
 
-impl Stop {
+impl PageError {
     pub(crate) fn refused(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
         Self::Refused(status, Box::new(Message { title, text: text.into(), on: None }))
     }
 
     /// Adds a next step to the page: its name, and its address.
-    pub(crate) fn with_way_on(self, name: &'static str, to: impl Into<String>) -> Self {
+    pub(crate) fn with_next_step(self, name: &'static str, to: impl Into<String>) -> Self {
         match self {
             Self::Refused(status, message) => {
                 Self::Refused(status, Box::new(Message { on: Some((name, to.into())), ..*message }))
             }
-            stop @ Self::To(_) => stop,
+            stop @ Self::Redirect(_) => stop,
         }
     }
 }
@@ -152,7 +152,7 @@ impl Message {
     }
 }
 
-impl From<CallFailed> for Stop {
+impl From<CallFailed> for PageError {
     fn from(error: CallFailed) -> Self {
         tracing::error!(%error, "a page needs what Stallkeeper did not give");
         let text = "Your account and what you use are safe. Please try again in a few minutes.";
@@ -165,17 +165,17 @@ impl From<CallFailed> for Stop {
     }
 }
 
-impl From<getrandom::Error> for Stop {
+impl From<getrandom::Error> for PageError {
     fn from(error: getrandom::Error) -> Self {
         tracing::error!(%error, "there is no randomness");
         Self::refused(StatusCode::INTERNAL_SERVER_ERROR, "Something is wrong on our side", "Please try again.")
     }
 }
 
-impl IntoResponse for Stop {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
-            Self::To(path) => Redirect::to(path).into_response(),
+            Self::Redirect(path) => Redirect::to(path).into_response(),
             Self::Refused(status, message) => html(status, &*message),
         }
     }
@@ -209,6 +209,6 @@ pub(crate) async fn style() -> Response {
     (headers, include_str!("../templates/style.css")).into_response()
 }
 
-pub(crate) async fn nothing_here() -> Stop {
-    Stop::refused(StatusCode::NOT_FOUND, "There is no such page", "The address may be mistyped.")
+pub(crate) async fn nothing_here() -> PageError {
+    PageError::refused(StatusCode::NOT_FOUND, "There is no such page", "The address may be mistyped.")
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::Application;
 use crate::accounts::{PROBE_TENANTS, Plan, Tenant};
-use crate::page::{Answer, Frame, Posted, Stop, Visitor, html};
+use crate::page::{Answer, Frame, PageError, PostedForm, Visitor, html};
 use crate::stallkeeper::Permission;
 
 #[derive(Template)]
@@ -37,12 +37,16 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
     Ok(html(StatusCode::OK, &Page { frame: visitor.frame(Some(&tenant)), tenant, change_plan }))
 }
 
-pub(crate) async fn change(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
-    let tenant = posted.visitor.tenant(&application)?;
+pub(crate) async fn change(State(application): State<Arc<Application>>, form_post: PostedForm) -> Answer {
+    let tenant = form_post.visitor.tenant(&application)?;
     allow(application.stallkeeper.tenant(&tenant.id).await?.change_plan, "Your plan is changed at AWS Marketplace")?;
-    let plan = Plan::ALL.into_iter().find(|plan| plan.name() == posted.field("plan"));
+    let plan = Plan::ALL.into_iter().find(|plan| plan.name() == form_post.field("plan"));
     let Some(plan) = plan else {
-        return Err(Stop::refused(StatusCode::UNPROCESSABLE_ENTITY, "There is no such plan", "Nothing was changed."));
+        return Err(PageError::refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "There is no such plan",
+            "Nothing was changed.",
+        ));
     };
     application.accounts.change_tenant(&tenant.id, |tenant| tenant.plan = plan);
     Ok(Redirect::to("/plan").into_response())
@@ -54,8 +58,8 @@ pub(crate) async fn show_leave(State(application): State<Arc<Application>>, visi
     Ok(html(StatusCode::OK, &LeavePage { frame: visitor.frame(Some(&tenant)), tenant, cancel }))
 }
 
-pub(crate) async fn leave(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
-    let tenant = posted.visitor.tenant(&application)?;
+pub(crate) async fn leave(State(application): State<Arc<Application>>, form_post: PostedForm) -> Answer {
+    let tenant = form_post.visitor.tenant(&application)?;
     allow(application.stallkeeper.tenant(&tenant.id).await?.cancel, "Your subscription is ended at AWS Marketplace")?;
     application.accounts.remove_tenant(&tenant.id);
     Ok(Redirect::to("/tenants").into_response())
@@ -63,16 +67,16 @@ pub(crate) async fn leave(State(application): State<Arc<Application>>, posted: P
 
 /// The body of a request that checks whether plans are locked.
 #[derive(Deserialize)]
-pub(crate) struct Probed {
+pub(crate) struct ProbeRequest {
     tenant: String,
 }
 
 /// Reports if a tenant of AWS Marketplace would be refused a change of plan, by the same lock that refuses it, and
 /// changes nothing. The endpoint is open to everybody, so it accepts only the tenant ids that Stallkeeper reserves for
 /// probes.
-pub(crate) async fn probe(State(application): State<Arc<Application>>, Json(probed): Json<Probed>) -> Answer {
+pub(crate) async fn probe(State(application): State<Arc<Application>>, Json(probed): Json<ProbeRequest>) -> Answer {
     if !probed.tenant.starts_with(PROBE_TENANTS) {
-        return Err(Stop::refused(StatusCode::NOT_FOUND, "There is no such probe", "Nothing was looked at."));
+        return Err(PageError::refused(StatusCode::NOT_FOUND, "There is no such probe", "Nothing was looked at."));
     }
     allow(
         application.stallkeeper.tenant(&probed.tenant).await?.change_plan,
@@ -81,14 +85,14 @@ pub(crate) async fn probe(State(application): State<Arc<Application>>, Json(prob
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn allow(permission: Permission, refused: &'static str) -> Result<(), Stop> {
+fn allow(permission: Permission, refused: &'static str) -> Result<(), PageError> {
     if permission.in_application {
         return Ok(());
     }
     let text = "You bought through AWS Marketplace, so it is done there. Nothing was changed here.";
-    let stop = Stop::refused(StatusCode::CONFLICT, refused, text);
+    let stop = PageError::refused(StatusCode::CONFLICT, refused, text);
     Err(match permission.url {
-        Some(url) => stop.with_way_on("Manage your subscription at AWS Marketplace", url),
+        Some(url) => stop.with_next_step("Manage your subscription at AWS Marketplace", url),
         None => stop,
     })
 }

@@ -9,20 +9,20 @@ use http::StatusCode;
 
 use crate::Application;
 use crate::accounts::Tenant;
-use crate::arrival::handoff;
-use crate::page::{Answer, Frame, Posted, Stop, Visitor, html};
+use crate::page::{Answer, Frame, PageError, PostedForm, Visitor, html};
+use crate::sign_in::handoff;
 
 #[derive(Template)]
 #[template(path = "tenants.html")]
 struct Page {
     frame: Frame,
     tenants: Vec<Tenant>,
-    bought: Option<Bought>,
+    bought: Option<Purchase>,
     wrong: Option<&'static str>,
 }
 
 /// The purchase that is about to be linked.
-struct Bought {
+struct Purchase {
     /// The AWS account, masked: a user with another buyer's link notices the difference, but does not learn the number.
     account: String,
     /// The suggested name of a new tenant.
@@ -39,11 +39,11 @@ async fn page(application: &Application, visitor: &Visitor, wrong: Option<&'stat
     if let Some(handoff) = handoff.as_ref().filter(|handoff| handoff.linked) {
         let license = application.stallkeeper.license(&handoff.license).await?;
         if let Some(tenant) = license.tenant {
-            return come_back(application, visitor, user, &tenant);
+            return return_to_tenant(application, visitor, user, &tenant);
         }
         // The link to its tenant was removed meanwhile, so it may be linked again.
     }
-    let bought = handoff.map(|handoff| Bought {
+    let bought = handoff.map(|handoff| Purchase {
         account: masked(handoff.account.as_deref()),
         company: handoff.contact.and_then(|contact| contact.company).unwrap_or_default(),
     });
@@ -54,34 +54,34 @@ async fn page(application: &Application, visitor: &Visitor, wrong: Option<&'stat
 }
 
 /// Admits users of the tenant that a license is linked to, and no other users.
-fn come_back(application: &Application, visitor: &Visitor, user: &str, tenant: &str) -> Answer {
-    application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
-    let theirs = application.accounts.tenant_of(user, tenant).ok_or_else(anothers)?;
+fn return_to_tenant(application: &Application, visitor: &Visitor, user: &str, tenant: &str) -> Answer {
+    application.accounts.change_session(&visitor.secret, |session| session.pending_handoff = None);
+    let theirs = application.accounts.tenant_of(user, tenant).ok_or_else(other_account)?;
     application.accounts.change_session(&visitor.secret, |session| session.tenant = Some(theirs.id));
     Ok(Redirect::to("/").into_response())
 }
 
-fn anothers() -> Stop {
+fn other_account() -> PageError {
     let text = "You are signed in, but not as somebody who belongs to it. If a colleague set it up, ask them, or sign in \
                 with the account that you used then. Nothing was changed.";
     let title = "This subscription belongs to another account already";
-    Stop::refused(StatusCode::CONFLICT, title, text)
+    PageError::refused(StatusCode::CONFLICT, title, text)
 }
 
 /// Picks one of the visitor's tenants or creates a new one, and links the visitor's purchase to it.
-pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
-    let visitor = &posted.visitor;
+pub(crate) async fn pick(State(application): State<Arc<Application>>, form_post: PostedForm) -> Answer {
+    let visitor = &form_post.visitor;
     let user = visitor.user()?;
-    if posted.field("account_is_ours") == "no" {
-        application.accounts.change_session(&visitor.secret, |session| session.arrival = None);
-        return Err(Stop::To("/"));
+    if form_post.field("account_is_ours") == "no" {
+        application.accounts.change_session(&visitor.secret, |session| session.pending_handoff = None);
+        return Err(PageError::Redirect("/"));
     }
     let handoff = handoff(&application, visitor).await?;
-    if handoff.is_some() && posted.field("account_is_ours") != "yes" {
+    if handoff.is_some() && form_post.field("account_is_ours") != "yes" {
         let wrong = "Please confirm that this is your company's AWS account, so that nobody pays for somebody else.";
         return page(&application, visitor, Some(wrong)).await;
     }
-    let (picked, name) = (posted.field("tenant"), posted.field("name"));
+    let (picked, name) = (form_post.field("tenant"), form_post.field("name"));
     let is_new = picked == "new";
     let tenant = if is_new && !name.is_empty() {
         // It is created before the license is linked: no license ever belongs to a tenant that does not exist.
@@ -95,14 +95,14 @@ pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Po
     };
     if let Some(handoff) = handoff {
         match application.stallkeeper.link(&handoff.license, &tenant.id).await {
-            Ok(_) => application.gate.forget(&tenant.id),
+            Ok(_) => application.decisions.remove(&tenant.id),
             Err(error) if error.code() == Some("license_linked_elsewhere") => {
                 if is_new {
                     application.accounts.remove_tenant(&tenant.id);
                 }
                 // It may be another tenant of the same user: the answer to an earlier attempt may have been lost.
                 let license = application.stallkeeper.license(&handoff.license).await?;
-                return come_back(&application, visitor, user, &license.tenant.unwrap_or_default());
+                return return_to_tenant(&application, visitor, user, &license.tenant.unwrap_or_default());
             }
             // The license may be linked or not. The tenant stays, because it may have the license.
             Err(error) => return Err(error.into()),
@@ -110,7 +110,7 @@ pub(crate) async fn pick(State(application): State<Arc<Application>>, posted: Po
     }
     application.accounts.change_session(&visitor.secret, |session| {
         session.tenant = Some(tenant.id);
-        session.arrival = None;
+        session.pending_handoff = None;
     });
     Ok(Redirect::to("/").into_response())
 }

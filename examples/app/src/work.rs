@@ -10,7 +10,7 @@ use http::StatusCode;
 use crate::Application;
 use crate::accounts::random;
 use crate::outbox::{Report, State as Sent};
-use crate::page::{Answer, Frame, Posted, Stop, Visitor, html};
+use crate::page::{Answer, Frame, PageError, PostedForm, Visitor, html};
 use crate::stallkeeper::{Decision, UsageEvent};
 
 /// The dimension that projects are counted in.
@@ -44,7 +44,7 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
     let mut metered = Vec::new();
     for (dimension, name) in METERED {
         let question = (tenant.id.as_str(), dimension, None);
-        if application.gate.ask(&application.stallkeeper, now, question).await?.allowed {
+        if application.decisions.decide(&application.stallkeeper, now, question).await?.allowed {
             metered.push((dimension, name));
         }
     }
@@ -52,7 +52,7 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
     let waiting = reports.iter().filter(|report| report.state == Sent::Waiting).count();
     let stuck = reports.iter().filter_map(|report| match &report.state {
         Sent::Stuck(code) => Some((report.clone(), code.clone())),
-        Sent::Waiting | Sent::TakenIn => None,
+        Sent::Waiting | Sent::Accepted => None,
     });
     let stuck = stuck.collect();
     let correctable = reports.into_iter().filter(|report| report.is_correctable(now)).collect();
@@ -60,15 +60,15 @@ pub(crate) async fn show(State(application): State<Arc<Application>>, visitor: V
     Ok(html(StatusCode::OK, &Page { frame, projects, metered, correctable, waiting, stuck }))
 }
 
-/// Does a piece of work: checks the gate, does the work, and puts its usage into the outbox.
-pub(crate) async fn work(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
-    let tenant = posted.visitor.tenant(&application)?;
-    let quantity = quantity(&posted)?;
+/// Does a piece of work: checks the decision, does the work, and puts its usage into the outbox.
+pub(crate) async fn work(State(application): State<Arc<Application>>, form_post: PostedForm) -> Answer {
+    let tenant = form_post.visitor.tenant(&application)?;
+    let quantity = quantity(&form_post)?;
     let now = application.now();
-    let is_asked = |(dimension, _): &(&str, &str)| *dimension == posted.field("dimension");
-    let (dimension, _) = METERED.into_iter().find(is_asked).ok_or(Stop::To("/work"))?;
+    let is_asked = |(dimension, _): &(&str, &str)| *dimension == form_post.field("dimension");
+    let (dimension, _) = METERED.into_iter().find(is_asked).ok_or(PageError::Redirect("/work"))?;
     let question = (tenant.id.as_str(), dimension, None);
-    let decision = application.gate.ask(&application.stallkeeper, now, question).await?;
+    let decision = application.decisions.decide(&application.stallkeeper, now, question).await?;
     let license = decision.licenses.first().filter(|_| decision.allowed).ok_or_else(|| locked(&decision))?.clone();
     // The work would be done here.
     let dimension = dimension.to_owned();
@@ -80,34 +80,35 @@ pub(crate) async fn work(State(application): State<Arc<Application>>, posted: Po
 }
 
 /// Corrects the quantity of a piece of work, for example because half of it failed.
-pub(crate) async fn correct(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
-    let tenant = posted.visitor.tenant(&application)?;
-    let corrected = application.outbox.correct(&tenant.id, posted.field("key"), quantity(&posted)?, application.now());
+pub(crate) async fn correct(State(application): State<Arc<Application>>, form_post: PostedForm) -> Answer {
+    let tenant = form_post.visitor.tenant(&application)?;
+    let corrected =
+        application.outbox.correct(&tenant.id, form_post.field("key"), quantity(&form_post)?, application.now());
     corrected.map_err(|_| {
         let text = "What was used can be corrected within the same hour. Please write to support.";
-        Stop::refused(StatusCode::CONFLICT, "It is too late to correct this", text)
+        PageError::refused(StatusCode::CONFLICT, "It is too late to correct this", text)
     })?;
     tokio::spawn(async move { application.outbox.send(&application.stallkeeper).await });
     Ok(Redirect::to("/work").into_response())
 }
 
 /// Sends the waiting events now, instead of with the next interval.
-pub(crate) async fn send(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
-    posted.visitor.tenant(&application)?;
+pub(crate) async fn send(State(application): State<Arc<Application>>, form_post: PostedForm) -> Answer {
+    form_post.visitor.tenant(&application)?;
     application.outbox.send(&application.stallkeeper).await;
     Ok(Redirect::to("/work").into_response())
 }
 
 /// Adds a project, if it is still within the held quantity.
-pub(crate) async fn add_project(State(application): State<Arc<Application>>, posted: Posted) -> Answer {
-    let tenant = posted.visitor.tenant(&application)?;
-    let name = posted.field("name").to_owned();
+pub(crate) async fn add_project(State(application): State<Arc<Application>>, form_post: PostedForm) -> Answer {
+    let tenant = form_post.visitor.tenant(&application)?;
+    let name = form_post.field("name").to_owned();
     if name.is_empty() {
-        return Err(Stop::refused(StatusCode::UNPROCESSABLE_ENTITY, "A project needs a name", "Please go back."));
+        return Err(PageError::refused(StatusCode::UNPROCESSABLE_ENTITY, "A project needs a name", "Please go back."));
     }
     let wanted = tenant.projects.len() + 1;
     let question = (tenant.id.as_str(), PROJECTS, Some(wanted as u64));
-    let decision = application.gate.ask(&application.stallkeeper, application.now(), question).await?;
+    let decision = application.decisions.decide(&application.stallkeeper, application.now(), question).await?;
     // A tenant that did not buy on AWS Marketplace has the application's own plan.
     let is_in_plan = decision.reason == "no_license" && wanted <= tenant.plan.projects();
     if !decision.allowed && !is_in_plan {
@@ -119,13 +120,13 @@ pub(crate) async fn add_project(State(application): State<Arc<Application>>, pos
         is_next.then(|| tenant.projects.push(name)).is_some()
     });
     if is_added != Some(true) {
-        return Err(Stop::refused(StatusCode::CONFLICT, "Somebody was faster", "Please go back and try again."));
+        return Err(PageError::refused(StatusCode::CONFLICT, "Somebody was faster", "Please go back and try again."));
     }
     Ok(Redirect::to("/work").into_response())
 }
 
 /// Returns the page that tells a user why a feature is locked.
-fn locked(decision: &Decision) -> Stop {
+fn locked(decision: &Decision) -> PageError {
     let held = decision.held.as_deref().unwrap_or("0");
     let text = match decision.reason.as_str() {
         "quantity_exceeded" => format!("Your contract covers {held}. You can change it at AWS Marketplace."),
@@ -134,13 +135,14 @@ fn locked(decision: &Decision) -> Stop {
         "no_license" => "Your plan does not cover it. You can change it on the page Plan.".to_owned(),
         _ => "Your subscription does not cover it.".to_owned(),
     };
-    Stop::refused(StatusCode::FORBIDDEN, "Your plan does not cover this", text).with_way_on("To your plan", "/plan")
+    PageError::refused(StatusCode::FORBIDDEN, "Your plan does not cover this", text)
+        .with_next_step("To your plan", "/plan")
 }
 
-fn quantity(posted: &Posted) -> Result<u64, Stop> {
-    let quantity = posted.field("quantity").parse().ok().filter(|quantity| *quantity <= MOST);
+fn quantity(form_post: &PostedForm) -> Result<u64, PageError> {
+    let quantity = form_post.field("quantity").parse().ok().filter(|quantity| *quantity <= MOST);
     quantity.ok_or_else(|| {
         let text = format!("It must be a whole number from 0 to {MOST}.");
-        Stop::refused(StatusCode::UNPROCESSABLE_ENTITY, "That is no quantity", text)
+        PageError::refused(StatusCode::UNPROCESSABLE_ENTITY, "That is no quantity", text)
     })
 }

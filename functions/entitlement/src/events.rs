@@ -14,9 +14,8 @@ use lambda::http::contract::{
     BodyInvalid, BodyTooLarge, Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany,
     Unavailable,
 };
-use lambda::http::extract;
 use lambda::http::extract::{Caller, Limit, NoParameters, Parsed, Path, Query};
-use lambda::http::{ApiError, Problem};
+use lambda::http::{ApiError, Problem, extract};
 use lambda::topic::{Message, TopicError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

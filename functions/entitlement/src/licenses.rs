@@ -16,9 +16,8 @@ use lambda::http::contract::{
     BodyInvalid, BodyTooLarge, Failed, Forbidden, LicensePath, LicenseUnknown, ParameterInvalid, TooLarge, TooMany,
     Unavailable,
 };
-use lambda::http::extract;
 use lambda::http::extract::{Caller, Limit, NoParameters, Path, Query};
-use lambda::http::{ApiError, Problem};
+use lambda::http::{ApiError, Problem, extract};
 use lifecycle::Linking;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};

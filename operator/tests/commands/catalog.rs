@@ -297,7 +297,7 @@ async fn one_that_another_holds_back_is_told_which_and_how_to_stop_it() {
 /// Returns the id of the waiting change set, once there is one.
 async fn waiting(world: &World) -> String {
     loop {
-        let all = world.people.control(Method::GET, "/sandbox/change-sets", Value::Null).await.unwrap();
+        let all = world.client.control(Method::GET, "/sandbox/change-sets", Value::Null).await.unwrap();
         let mut all = all["change_sets"].as_array().unwrap().iter();
         if let Some(waits) = all.find(|change_set| change_set["waits"] == true) {
             return waits["id"].as_str().unwrap().to_owned();

@@ -9,7 +9,7 @@ use crate::fixture::World;
 async fn unreadable_news(world: &World, body: &str) {
     world.control("/sandbox/deliver", json!({ "message": body })).await;
     world.advance(30).await;
-    let queues = world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
+    let queues = world.client.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
     assert_eq!(queues["staging"]["dead_letters"].as_array().unwrap().len(), 1, "{queues}");
 }
 
@@ -42,7 +42,7 @@ async fn dead_letters_are_shown_without_what_they_say_and_moved_back() {
     );
     let moved = world.run(&["dlq", "redrive", "news", "--yes"]).await.text();
     assert!(moved.contains("1 messages of MarketplaceEventsDeadLetters are back on their queue"), "{moved}");
-    let queues = world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
+    let queues = world.client.control(reqwest::Method::GET, "/sandbox/queues", Value::Null).await.unwrap();
     assert_eq!(queues["staging"]["dead_letters"], json!([]));
     assert_eq!(queues["staging"]["in_flight"], 1, "it is tried again: {queues}");
 }
@@ -76,11 +76,11 @@ async fn mails_that_could_not_be_sent_are_sent_once_the_cause_is_mended() {
     let world = World::new().await;
     world.fault("ses", "SendEmail", "access_denied", 1000).await;
     let bought = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    world.people.register(&bought.token, "buyer@example.com").await.unwrap();
+    world.client.register(&bought.token, "buyer@example.com").await.unwrap();
     world.advance(4 * 60).await;
-    let queues = || world.people.control(reqwest::Method::GET, "/sandbox/queues", Value::Null);
+    let queues = || world.client.control(reqwest::Method::GET, "/sandbox/queues", Value::Null);
     assert_eq!(queues().await.unwrap()["staging-mail"]["dead_letters"].as_array().unwrap().len(), 1);
-    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+    world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
 
     let asked = world.run(&["dlq", "redrive", "mail", "--json"]).await.error();
     assert!(asked.contains("--json asks nobody: say --yes"), "{asked}");
@@ -88,7 +88,7 @@ async fn mails_that_could_not_be_sent_are_sent_once_the_cause_is_mended() {
     assert_eq!(moved, json!({ "queue": "MailDeadLetters", "moved": 1, "messages": 0 }));
     world.advance(1).await;
     assert_eq!(queues().await.unwrap()["staging-mail"]["dead_letters"], json!([]));
-    let outbox = world.people.control(reqwest::Method::GET, "/sandbox/outbox", Value::Null).await.unwrap();
+    let outbox = world.client.control(reqwest::Method::GET, "/sandbox/outbox", Value::Null).await.unwrap();
     assert_eq!(outbox["mails"].as_array().unwrap().len(), 1, "{outbox}");
 }
 
@@ -98,7 +98,7 @@ async fn a_run_that_failed_is_told_of_and_moved_nowhere() {
     world.sandbox.set_schedule(false);
     world.fault("dynamodb", "*", "error500", 1000).await;
     world.sandbox.report_usage(Stage::Staging).await;
-    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+    world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
     let shown = world.run(&["dlq", "show", "--peek", "--json"]).await.json();
     let runs = shown.as_array().unwrap().iter().find(|shown| shown["queue"] == "RunDeadLetters").unwrap();
     assert_eq!((&runs["messages"], &runs["looked_at"]), (&json!(1), &json!(1)));

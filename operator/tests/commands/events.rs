@@ -10,9 +10,9 @@ async fn what_was_told_is_told_again_by_license_and_by_time() {
     let world = World::new().await;
     let (one, other) =
         (world.buy("demo-contract", json!({ "seats": 5 })).await, world.buy("demo-subscription", json!({})).await);
-    assert_eq!(world.people.link(&one.license, "acme").await.unwrap().0, 200);
+    assert_eq!(world.client.link(&one.license, "acme").await.unwrap().0, 200);
     world.sandbox.settle().await;
-    let published = || world.sandbox.aws().outbox().left().published;
+    let published = || world.sandbox.aws().outbox().contents().published;
     let of = |license: &str| published().iter().filter(|event| event.message.contains(license)).count();
     let (first, others) = (of(&one.license), of(&other.license));
     assert!(first >= 2 && others >= 1, "{first} {others}");
@@ -49,5 +49,5 @@ async fn what_is_asked_wrongly_is_told_and_publishes_nothing() {
         let error = world.run(arguments).await.error();
         assert!(error.contains(wrong), "{arguments:?}: {error}");
     }
-    assert!(world.sandbox.aws().outbox().left().published.is_empty());
+    assert!(world.sandbox.aws().outbox().contents().published.is_empty());
 }

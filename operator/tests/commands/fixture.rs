@@ -4,13 +4,13 @@ use std::process::Command;
 
 use clock::Clock;
 use jiff::SignedDuration;
-use sandbox::people::{Bought, People};
+use sandbox::test_client::{TestClient, TestPurchase};
 use sandbox::{Listings, Options, Sandbox};
 use serde_json::{Value, json};
 
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
-    pub(crate) people: People,
+    pub(crate) client: TestClient,
 }
 
 /// The output of the command, and its success.
@@ -63,8 +63,8 @@ impl World {
 
     pub(crate) async fn with(options: Options) -> Self {
         let sandbox = Sandbox::start(options).await.unwrap();
-        let people = People::at(sandbox.url()).unwrap();
-        Self { sandbox, people }
+        let client = TestClient::at(sandbox.url()).unwrap();
+        Self { sandbox, client }
     }
 
     /// Runs a command on the staging stack, which CloudFormation finds.
@@ -73,13 +73,13 @@ impl World {
         typed(arguments.iter().chain(&stack)).await
     }
 
-    pub(crate) async fn buy(&self, product: &str, dimensions: Value) -> Bought {
-        self.people.buy(json!({ "product": product, "dimensions": dimensions })).await.unwrap()
+    pub(crate) async fn buy(&self, product: &str, dimensions: Value) -> TestPurchase {
+        self.client.buy(json!({ "product": product, "dimensions": dimensions })).await.unwrap()
     }
 
     /// Calls the control API.
     pub(crate) async fn control(&self, path: &str, body: Value) -> Value {
-        self.people.control(reqwest::Method::POST, path, body).await.unwrap()
+        self.client.control(reqwest::Method::POST, path, body).await.unwrap()
     }
 
     /// Plans a fault in AWS for a number of calls.

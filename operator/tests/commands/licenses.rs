@@ -9,7 +9,7 @@ async fn licenses_are_listed_and_shown() {
     let world = World::new().await;
     let bought = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other = world.buy("demo-subscription", json!({})).await;
-    assert_eq!(world.people.link(&bought.license, "acme").await.unwrap().0, 200);
+    assert_eq!(world.client.link(&bought.license, "acme").await.unwrap().0, 200);
 
     let said = world.run(&["licenses"]).await.text();
     let lines: Vec<&str> = said.lines().collect();
@@ -52,7 +52,7 @@ async fn one_lost_its_end(world: &World) -> (String, String, String) {
     let lost = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other = world.buy("demo-contract", json!({ "seats": 7 })).await;
     world.control("/sandbox/deliver", json!({ "hold": true })).await;
-    world.people.change(&lost.agreement, json!({ "action": "end" })).await.unwrap();
+    world.client.change(&lost.agreement, json!({ "action": "end" })).await.unwrap();
     world.control("/sandbox/deliver", json!({ "lose": "detail", "release": true })).await;
     (lost.license, lost.account, other.license)
 }
@@ -123,7 +123,7 @@ async fn what_fails_in_a_run_is_tried_again_in_the_next_and_what_was_done_is_tol
     assert!(failed.err.contains("run 2 ") && !failed.err.contains("run 3 "), "{failed:?}");
     assert!(failed.error().contains("error: 1 could not be looked at"));
 
-    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+    world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
     world.run(&["licenses", "reconcile", "--all"]).await.text();
     entitlements(3).await;
     let second = json!({ "service": "lambda", "operation": "Invoke", "call": 2, "times": 1, "kind": "access_denied" });
@@ -218,7 +218,7 @@ async fn an_import_that_breaks_off_says_which_rows_are_imported_and_the_same_fil
     // The table stops answering within a request, and the response reports that row by row.
     fails_from_call(97, "error500", 1000).await;
     let broken = world.run(&["licenses", "import", &file]).await;
-    world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
+    world.client.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
     let summary = "96 imported, 204 unchanged, 0 refused, 100 not confirmed, 10 not imported";
     assert!(broken.out.contains(summary), "{broken:?}");
     assert!(broken.out.contains("not_confirmed") && !broken.out.contains("nothing was imported"), "{broken:?}");

@@ -116,7 +116,7 @@ async fn what_turns_while_somebody_watches_is_said() {
     while !told.next_line().await.unwrap().unwrap().contains("looking every 10 s; Ctrl-C ends") {}
     let logo = json!({ "PromotionalResources": { "LogoUrl": null } });
     let entity = "/sandbox/catalog/prod-democontract01";
-    world.people.control(reqwest::Method::PATCH, entity, logo).await.unwrap();
+    world.client.control(reqwest::Method::PATCH, entity, logo).await.unwrap();
     let turned = loop {
         let line = lines.next_line().await.unwrap().unwrap();
         if line.contains(" UTC  ") {

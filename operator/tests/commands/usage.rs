@@ -17,7 +17,7 @@ async fn what_is_on_its_way_and_what_holds_it_up_is_listed() {
     assert_eq!(none, "there are no problems of the kind refused\n");
 
     let bought = world.buy("demo-subscription", json!({})).await;
-    world.people.report(json!([world.usage(&bought.license, 7)])).await.unwrap();
+    world.client.report(json!([world.usage(&bought.license, 7)])).await.unwrap();
     world.fault("metering", "BatchMeterUsage", "access_denied", 1000).await;
     world.advance(130).await;
     let pending = world.run(&["usage", "pending"]).await.text();
@@ -51,7 +51,7 @@ async fn refused(world: &World) -> String {
     });
     world.control("/sandbox/deliver", json!({ "message": news.to_string() })).await;
     let usage = json!([world.usage(&good.license, 7), world.usage(license, 7)]);
-    let results = world.people.report(usage).await.unwrap();
+    let results = world.client.report(usage).await.unwrap();
     assert!(results.iter().all(|result| result["status"] == "accepted"), "{results:?}");
     world.advance(130).await;
     let problems = world.run(&["usage", "problems", "--kind", "refused", "--json"]).await.json();
@@ -77,10 +77,10 @@ async fn a_refused_record_is_sent_again_and_another_holds_it_up_in_no_way() {
 async fn a_stack_that_sends_nothing_says_so() {
     let world = World::with(Options { dry_run: true, ..mid_month() }).await;
     let bought = world.buy("demo-subscription", json!({})).await;
-    world.people.report(json!([world.usage(&bought.license, 7)])).await.unwrap();
+    world.client.report(json!([world.usage(&bought.license, 7)])).await.unwrap();
     world.advance(130).await;
     let path = format!("/v1/licenses/{}/usage?limit=500", bought.license);
-    let (_, records) = world.people.call(reqwest::Method::GET, &path, None).await.unwrap();
+    let (_, records) = world.client.call(reqwest::Method::GET, &path, None).await.unwrap();
     let record = records["records"][0]["record"].as_str().unwrap().to_owned();
     let said = world.run(&["usage", "requeue", &record]).await;
     assert!(!said.done && said.out.contains("reporter_dry_run"), "{said:?}");

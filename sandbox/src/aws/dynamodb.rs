@@ -24,14 +24,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::error::ServiceError;
+use super::idempotency::IdempotentTransactions;
 use super::protocol::{Document, Record};
-use super::replays::Replays;
 
 /// The embedded DynamoDB.
 #[derive(Clone)]
 pub(crate) struct DynamoDb {
     database: Database,
-    replays: Arc<Replays>,
+    idempotency: Arc<IdempotentTransactions>,
     server: Option<Server>,
 }
 
@@ -52,7 +52,7 @@ impl DynamoDb {
     /// Opens a database in memory that has no server.
     pub(crate) fn without_server() -> anyhow::Result<Self> {
         let database = Database::memory().context("the database in memory cannot be opened")?;
-        Ok(Self { database, replays: Arc::default(), server: None })
+        Ok(Self { database, idempotency: Arc::default(), server: None })
     }
 
     /// Starts the database with its server, in memory or in a file. It stops when the sender of `stop` is dropped.
@@ -78,7 +78,7 @@ impl DynamoDb {
         });
         // Connects directly, past any proxy that the environment names.
         let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
-        Ok(Self { database, replays: Arc::default(), server: Some(Server { url, client }) })
+        Ok(Self { database, idempotency: Arc::default(), server: Some(Server { url, client }) })
     }
 
     /// Returns the URL of the database's own server, which has no faults and no wire log; empty if there is no server.
@@ -161,7 +161,9 @@ impl DynamoDb {
     fn transact(&self, body: &[u8]) -> Result<String, DynoxideError> {
         let mut request: TransactWriteItemsRequest = read(body)?;
         match request.client_request_token.take() {
-            Some(token) => self.replays.once(&token, body, || write(&self.database.transact_write_items(request)?)),
+            Some(token) => {
+                self.idempotency.perform_once(&token, body, || write(&self.database.transact_write_items(request)?))
+            }
             None => write(&self.database.transact_write_items(request)?),
         }
     }

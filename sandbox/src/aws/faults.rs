@@ -8,7 +8,7 @@ use domain::ids::ProductCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::refused::Refused;
+use super::control_error::ControlError;
 use super::service::Service;
 
 /// One entry of the plan: some calls of an operation fail in one manner.
@@ -124,12 +124,12 @@ impl FaultKind {
 }
 
 impl FromStr for FaultKind {
-    type Err = Refused;
+    type Err = ControlError;
 
-    fn from_str(text: &str) -> Result<Self, Refused> {
+    fn from_str(text: &str) -> Result<Self, ControlError> {
         let known = if text == "500" { "error500" } else { text };
         Self::ALL.into_iter().find(|(name, _)| *name == known).map(|(_, kind)| kind).ok_or_else(|| {
-            Refused::KindUnknown {
+            ControlError::KindUnknown {
                 given: text.chars().take(80).collect(),
                 allowed: Self::ALL.map(|(name, _)| name).join(", "),
             }
@@ -144,7 +144,7 @@ impl Fault {
     /// # Errors
     ///
     /// Fails with the field at fault and the services, operations or kinds that exist.
-    pub fn read(plan: &Value) -> Result<Self, Refused> {
+    pub fn read(plan: &Value) -> Result<Self, ControlError> {
         // These two are parsed first, for their own error codes; serde reports every other problem.
         if let Some(service) = plan.get("service").and_then(Value::as_str) {
             service.parse::<Service>()?;
@@ -153,26 +153,26 @@ impl Fault {
             kind.parse::<FaultKind>()?;
         }
         let fault: Self = serde_json::from_value(plan.clone())
-            .map_err(|error| Refused::FaultMalformed { problem: error.to_string() })?;
+            .map_err(|error| ControlError::FaultMalformed { problem: error.to_string() })?;
         fault.check()?;
         Ok(fault)
     }
 
-    fn check(&self) -> Result<(), Refused> {
+    fn check(&self) -> Result<(), ControlError> {
         let operations = self.service.operations();
         if self.operation != "*" && !operations.contains(&self.operation.as_str()) {
-            return Err(Refused::OperationUnknown {
+            return Err(ControlError::OperationUnknown {
                 given: self.operation.chars().take(80).collect(),
                 allowed: operations.join(", "),
             });
         }
         if self.call == 0 || self.times == 0 {
-            return Err(Refused::FaultMalformed { problem: "`call` and `times` count from 1".to_owned() });
+            return Err(ControlError::FaultMalformed { problem: "`call` and `times` count from 1".to_owned() });
         }
         let (fitting, fits) = self.kind.fits(self.service, &self.operation);
         if !fits {
             let operation = format!("{} of {}", self.operation, self.service);
-            return Err(Refused::KindUnfit { kind: self.kind.name(), operation, fitting });
+            return Err(ControlError::KindUnfit { kind: self.kind.name(), operation, fitting });
         }
         let problem = match (self.records, self.kind) {
             (Some(0), _) => "`records` counts from 1",
@@ -184,7 +184,7 @@ impl Fault {
             Some(_) | None => problem,
         };
         if !problem.is_empty() {
-            return Err(Refused::FaultMalformed { problem: problem.to_owned() });
+            return Err(ControlError::FaultMalformed { problem: problem.to_owned() });
         }
         Ok(())
     }
@@ -222,16 +222,16 @@ pub struct PlannedFault {
     #[serde(flatten)]
     pub fault: Fault,
     /// The number of calls that it has counted.
-    pub seen: u32,
+    pub calls: u32,
     /// The number of calls that it has made fail.
-    pub struck: u32,
+    pub applied: u32,
 }
 
 impl PlannedFault {
     /// Counts a call and returns `true` if that call fails.
     fn count(&mut self) -> bool {
-        self.seen = self.seen.saturating_add(1);
-        self.seen >= self.fault.call && self.seen - self.fault.call < self.fault.times
+        self.calls = self.calls.saturating_add(1);
+        self.calls >= self.fault.call && self.calls - self.fault.call < self.fault.times
     }
 }
 
@@ -245,9 +245,9 @@ impl Faults {
     /// # Errors
     ///
     /// Fails for an operation that the service does not have, and for counts that start at 0.
-    pub fn add(&self, fault: Fault) -> Result<(), Refused> {
+    pub fn add(&self, fault: Fault) -> Result<(), ControlError> {
         fault.check()?;
-        self.lock().push(PlannedFault { fault, seen: 0, struck: 0 });
+        self.lock().push(PlannedFault { fault, calls: 0, applied: 0 });
         Ok(())
     }
 
@@ -262,19 +262,19 @@ impl Faults {
     }
 
     /// Counts a call in every entry that it matches. Returns the oldest of the entries that make the call fail.
-    pub(crate) fn strike(&self, service: Service, operation: &str, product: Option<&str>) -> Option<Fault> {
+    pub(crate) fn apply(&self, service: Service, operation: &str, product: Option<&str>) -> Option<Fault> {
         let mut plan = self.lock();
-        let mut striking: Option<&mut PlannedFault> = None;
+        let mut applying: Option<&mut PlannedFault> = None;
         for planned in plan.iter_mut() {
-            let about_it = planned.fault.service == service
+            let matches = planned.fault.service == service
                 && (planned.fault.operation == "*" || planned.fault.operation == operation)
                 && planned.fault.product.as_ref().is_none_or(|wanted| product == Some(wanted.as_str()));
-            if about_it && planned.count() && striking.is_none() {
-                striking = Some(planned);
+            if matches && planned.count() && applying.is_none() {
+                applying = Some(planned);
             }
         }
-        let planned = striking?;
-        planned.struck += 1;
+        let planned = applying?;
+        planned.applied += 1;
         Some(planned.fault.clone())
     }
 

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn a_fault_strikes_the_calls_that_it_names() {
+fn a_fault_applies_to_the_calls_that_it_names() {
     let faults = Faults::default();
     faults
         .add(
@@ -12,22 +12,22 @@ fn a_fault_strikes_the_calls_that_it_names() {
             .unwrap(),
         )
         .unwrap();
-    let struck: Vec<bool> = (0..5).map(|_| faults.strike(Service::DynamoDb, "PutItem", None).is_some()).collect();
-    assert_eq!(struck, [false, true, true, false, false]);
-    assert_eq!(faults.strike(Service::DynamoDb, "GetItem", None), None);
+    let applied: Vec<bool> = (0..5).map(|_| faults.apply(Service::DynamoDb, "PutItem", None).is_some()).collect();
+    assert_eq!(applied, [false, true, true, false, false]);
+    assert_eq!(faults.apply(Service::DynamoDb, "GetItem", None), None);
     let planned = faults.list();
-    assert_eq!((planned[0].seen, planned[0].struck), (5, 2));
+    assert_eq!((planned[0].calls, planned[0].applied), (5, 2));
     faults.clear();
     assert!(faults.list().is_empty());
 }
 
 #[test]
-fn a_fault_of_one_product_lets_the_others_pass() {
+fn a_fault_of_one_product_does_not_affect_other_products() {
     let faults = Faults::default();
     let plan = json!({"service": "metering", "operation": "BatchMeterUsage", "kind": "disabled_api", "product": "a"});
     faults.add(Fault::read(&plan).unwrap()).unwrap();
-    let strike = |product| faults.strike(Service::Metering, "BatchMeterUsage", product).is_some();
-    assert_eq!([strike(Some("b")), strike(None), strike(Some("a"))], [false, false, true]);
+    let apply = |product| faults.apply(Service::Metering, "BatchMeterUsage", product).is_some();
+    assert_eq!([apply(Some("b")), apply(None), apply(Some("a"))], [false, false, true]);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_kind_that_does_not_fit_its_operation_is_refused() {
 }
 
 #[test]
-fn a_plan_that_cannot_be_is_refused_with_what_could_be() {
+fn an_invalid_fault_plan_is_refused_with_the_allowed_values() {
     let good = json!({"service": "metering", "operation": "ResolveCustomer", "kind": "throttle"});
     assert_eq!(Fault::read(&good).unwrap().times, 1);
     let cases = [

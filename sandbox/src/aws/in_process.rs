@@ -24,7 +24,7 @@ use super::service::Call;
 #[derive(Clone)]
 pub struct InProcess {
     services: Arc<Services>,
-    meets_faults: bool,
+    has_faults: bool,
 }
 
 impl fmt::Debug for InProcess {
@@ -35,12 +35,12 @@ impl fmt::Debug for InProcess {
 
 impl InProcess {
     pub(crate) fn new(services: Arc<Services>) -> Self {
-        Self { services, meets_faults: true }
+        Self { services, has_faults: true }
     }
 
     /// Returns a client that bypasses the fault plan and the wire log, for the reads of a test itself.
-    pub fn past_faults(self) -> Self {
-        Self { meets_faults: false, ..self }
+    pub fn without_faults(self) -> Self {
+        Self { has_faults: false, ..self }
     }
 
     /// Sends a request and returns its answer. Dropping the future cancels a request that has not been performed yet.
@@ -55,10 +55,10 @@ impl InProcess {
         let body = request.body().bytes().ok_or_else(|| lost("a body that streams does not get here"))?.to_vec();
         let call = Call::read(request.method(), request.uri(), &headers, &body)
             .ok_or_else(|| lost("AWS has no such service here"))?;
-        let asked = AwsRequest::new(call, headers, body);
-        let outcome = match self.meets_faults {
-            true => self.services.answer(asked).await,
-            false => self.services.answer_plainly(asked).await,
+        let aws_request = AwsRequest::new(call, headers, body);
+        let outcome = match self.has_faults {
+            true => self.services.answer(aws_request).await,
+            false => self.services.answer_without_faults(aws_request).await,
         };
         match outcome {
             Outcome::Answer(response) => answered(response).await,

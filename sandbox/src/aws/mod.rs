@@ -1,6 +1,6 @@
 //! AWS on one port: everything that Stallkeeper calls in AWS, behind one endpoint URL.
 //!
-//! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is the only setting that an SDK needs: the services are told apart by
+//! `AWS_ENDPOINT_URL=http://127.0.0.1:<port>` is the only setting that an SDK needs: the services are distinguished by
 //! what their protocols put into the request. DynamoDB is an embedded server behind a proxy. The services of AWS
 //! Marketplace (metering, entitlement, agreement) answer from one [`Marketplace`], in awsJson and in Smithy RPC v2
 //! CBOR, with the shapes and limits of AWS's API models; its Catalog API answers from the [`Catalog`], in restJson1.
@@ -9,7 +9,7 @@
 //! **Signatures are not verified.** Any credentials are accepted, and there is one caller: the seller, whose account
 //! proposes all agreements. Never expose the port to other users.
 //!
-//! Events on AWS Marketplace are sent as [`Announcement`]s, each with the time at which it is due, to an event bus,
+//! Events on AWS Marketplace are sent as [`ScheduledEvent`]s, each with the time at which it is due, to an event bus,
 //! which delivers them.
 //!
 //! In the order of a call: `server` reads it (`service`, `protocol`, `input`); `faults`, `wire_log` and `recording`
@@ -17,23 +17,23 @@
 //! `deployed` answers the calls of operators about the stacks, or `dynamodb` forwards it. `in_process` does the same
 //! without the port.
 
+mod behavior;
 mod catalog;
 mod connection;
+mod control_error;
 mod deployed;
 mod dynamodb;
 mod error;
 mod faults;
+mod idempotency;
 mod in_process;
 mod input;
 mod marketplace;
 mod operations;
 mod outbox;
 mod protocol;
-mod readings;
 mod recording;
-mod refused;
 mod region;
-mod replays;
 mod server;
 mod service;
 mod wire_log;
@@ -47,7 +47,7 @@ use domain::listing::Listing;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use marketplace::Names;
+use marketplace::IdGenerator;
 use recording::Recording;
 use server::Services;
 
@@ -57,20 +57,21 @@ pub use catalog::{
     NextChangeSet, Status, Verdict, fulfillment_url,
 };
 
+pub use behavior::{
+    Behavior, Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense,
+    ResolveCustomerKeys, StartOfPurchaseHour, TokenLifetime, UsageOutsideLicense,
+};
+pub use control_error::ControlError;
 pub use deployed::{AlarmState, AuditLog, DeadLetters, DeployedNames, Rule, Schedule, State, Subscription, Wiring};
 pub use faults::{Fault, FaultKind, Faults, PlannedFault};
 pub use in_process::InProcess;
 pub use marketplace::{
-    AgreementOverview, AgreementStatus, Announcement, Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle,
-    Change, Changed, DimensionValue, EndStatus, LicenseOverview, Marketplace, News, Overview, Purchase, Purchased,
+    AgreementOverview, AgreementStatus, Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle, Change, Changed,
+    DimensionValue, EndStatus, LicenseOverview, Marketplace, MarketplaceEvent, Overview, Purchase, Purchased,
+    ScheduledEvent,
 };
-pub use outbox::{Left, Mailed, Outbox, Published};
-pub use readings::{
-    Delays, EmptyCustomerIdentifier, FinalWindow, IdenticalRepeat, LicenseArnForm, ProductCodeWithLicense, Readings,
-    ResolveCustomerSends, StartOfPurchaseHour, TokenLife, UsageOutsideLicense,
-};
+pub use outbox::{Outbox, OutboxContents, PublishedMessage, SentMail};
 pub(crate) use recording::named;
-pub use refused::Refused;
 pub use region::Region;
 pub use service::Service;
 pub use wire_log::{Count, Counts, WireCall, WireLog};
@@ -86,13 +87,13 @@ pub struct AwsOptions {
     pub listings: Vec<Listing>,
     /// The file in which DynamoDB keeps its tables; `None` keeps them in memory. Purchases are in memory only.
     pub data: Option<PathBuf>,
-    /// The readings of AWS's documents that apply.
-    pub readings: Readings,
+    /// The behavior where AWS's documents disagree.
+    pub behavior: Behavior,
     /// The delays of its events.
     pub delays: Delays,
     /// The channel that receives its events.
-    pub announcements: mpsc::UnboundedSender<Announcement>,
-    /// The seed of the names of everything that is bought: the same seed gives the same names. With `None` they differ
+    pub event_sender: mpsc::UnboundedSender<ScheduledEvent>,
+    /// The seed of the ids of everything that is bought: the same seed gives the same ids. With `None` they differ
     /// each time.
     pub seed: Option<u64>,
 }
@@ -113,8 +114,8 @@ impl Aws {
     /// Fails for a port that is in use, a file that is not a database, two listings of one product, a recording of
     /// operations that cannot be written, or a machine without randomness if there is no seed.
     pub async fn start(options: AwsOptions) -> anyhow::Result<Self> {
-        let AwsOptions { port, clock, listings, data, readings, delays, announcements, seed } = options;
-        let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
+        let AwsOptions { port, clock, listings, data, behavior, delays, event_sender, seed } = options;
+        let (marketplace, catalog) = open(clock, listings, (behavior, delays), event_sender, seed)?;
         let recording = Recording::from_environment()?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::serve(data.as_deref(), stop.clone()).await?;
@@ -134,8 +135,8 @@ impl Aws {
     ///
     /// Fails for two listings of one product, or a machine without randomness if there is no seed.
     pub fn without_ports(options: AwsOptions) -> anyhow::Result<Self> {
-        let AwsOptions { port: _, data: _, clock, listings, readings, delays, announcements, seed } = options;
-        let (marketplace, catalog) = open(clock, listings, (readings, delays), announcements, seed)?;
+        let AwsOptions { port: _, data: _, clock, listings, behavior, delays, event_sender, seed } = options;
+        let (marketplace, catalog) = open(clock, listings, (behavior, delays), event_sender, seed)?;
         let (running, stop) = watch::channel(());
         let dynamodb = dynamodb::DynamoDb::without_server()?;
         let services = Services::new(marketplace, catalog, dynamodb, WireLog::none(), None, stop);
@@ -196,18 +197,18 @@ impl Aws {
     }
 }
 
-/// Opens both sides of AWS Marketplace, with a separate source of names for each.
+/// Opens both sides of AWS Marketplace, with a separate id generator for each.
 fn open(
     clock: Clock,
     listings: Vec<Listing>,
-    (readings, delays): (Readings, Delays),
-    announcements: mpsc::UnboundedSender<Announcement>,
+    (behavior, delays): (Behavior, Delays),
+    event_sender: mpsc::UnboundedSender<ScheduledEvent>,
     seed: Option<u64>,
 ) -> anyhow::Result<(Marketplace, Catalog)> {
-    let names = |seed: Option<u64>| seed.map_or_else(Names::new, |seed| Ok(Names::seeded(seed)));
-    let (at_market, in_catalog) = (names(seed)?, names(seed.map(|seed| !seed))?);
+    let ids = |seed: Option<u64>| seed.map_or_else(IdGenerator::new, |seed| Ok(IdGenerator::seeded(seed)));
+    let (at_market, in_catalog) = (ids(seed)?, ids(seed.map(|seed| !seed))?);
     let sold = listings.clone();
-    let marketplace = Marketplace::open(clock.clone(), listings, readings, delays, announcements, at_market)?;
+    let marketplace = Marketplace::open(clock.clone(), listings, behavior, delays, event_sender, at_market)?;
     let catalog = Catalog::open(clock, marketplace.seller().clone(), sold, delays.change_set, in_catalog);
     Ok((marketplace, catalog))
 }

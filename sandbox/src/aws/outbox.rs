@@ -17,7 +17,7 @@ const LARGEST_MESSAGE: usize = 256 * 1024;
 
 /// A message published to a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Published {
+pub struct PublishedMessage {
     /// The time of publication.
     pub at: Timestamp,
     /// The message id from SNS.
@@ -32,7 +32,7 @@ pub struct Published {
 
 /// A sent mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mailed {
+pub struct SentMail {
     /// The time of sending.
     pub at: Timestamp,
     /// The message id from SES.
@@ -53,29 +53,29 @@ pub struct Mailed {
 
 /// Everything that was published and mailed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Left {
+pub struct OutboxContents {
     /// The messages of every topic, oldest first.
-    pub published: Vec<Published>,
+    pub published: Vec<PublishedMessage>,
     /// The mails, oldest first.
-    pub mails: Vec<Mailed>,
+    pub mails: Vec<SentMail>,
 }
 
 /// The store of published messages and sent mails.
 #[derive(Debug, Default)]
-pub struct Outbox(Mutex<Left>);
+pub struct Outbox(Mutex<OutboxContents>);
 
 impl Outbox {
     /// Returns everything that was published and mailed so far.
-    pub fn left(&self) -> Left {
+    pub fn contents(&self) -> OutboxContents {
         self.lock().clone()
     }
 
     /// Returns the messages of a topic without the first `first` messages of all topics, and the number of messages of
     /// all topics now.
-    pub(crate) fn published_since(&self, first: usize, topic: &str) -> (Vec<Published>, usize) {
-        let left = self.lock();
-        let of_topic = left.published.iter().skip(first).filter(|published| published.topic_arn == topic);
-        (of_topic.cloned().collect(), left.published.len())
+    pub(crate) fn published_since(&self, first: usize, topic: &str) -> (Vec<PublishedMessage>, usize) {
+        let contents = self.lock();
+        let of_topic = contents.published.iter().skip(first).filter(|published| published.topic_arn == topic);
+        (of_topic.cloned().collect(), contents.published.len())
     }
 
     /// Answers a call of SNS or SES.
@@ -115,7 +115,7 @@ impl Outbox {
             return Err(invalid("Invalid parameter: Message too long"));
         }
         let message_id = message_id.to_owned();
-        let published = Published { at, message_id: message_id.clone(), topic_arn, message, attributes };
+        let published = PublishedMessage { at, message_id: message_id.clone(), topic_arn, message, attributes };
         self.lock().published.push(published);
         let result = Record::new().with("MessageId", message_id);
         Ok(Record::new().with("PublishResult", Document::from(result)).into())
@@ -133,7 +133,7 @@ impl Outbox {
         if to.is_empty() || to.iter().any(|address| !address.is_ascii() || !address.contains('@')) {
             return Err(bad("ToAddresses"));
         }
-        let mailed = Mailed {
+        let mailed = SentMail {
             at,
             message_id: message_id.to_owned(),
             from: from.ok_or_else(|| bad("FromEmailAddress"))?,
@@ -147,7 +147,7 @@ impl Outbox {
         Ok(Record::new().with("MessageId", message_id).into())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Left> {
+    fn lock(&self) -> MutexGuard<'_, OutboxContents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

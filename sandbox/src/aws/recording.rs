@@ -55,7 +55,7 @@ impl Recording {
     /// Writes the actions that a call needs, if a function made it and they were not written before.
     pub(crate) fn note(&self, headers: &HeaderMap, call: &Call, request: &Value) {
         let Some(function) = function(headers) else { return };
-        for Needed { action, on } in needed(call.service, &call.operation, request) {
+        for RequiredAction { action, on } in required_actions(call.service, &call.operation, request) {
             let line = format!("{function} {action} {on}\n");
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             if !written.contains(&line) {
@@ -71,7 +71,7 @@ impl Recording {
 
 /// An action that a policy must allow.
 #[derive(Debug, PartialEq, Eq)]
-struct Needed {
+struct RequiredAction {
     action: String,
     /// The end of the resource's ARN, or `*` where the action supports no resource.
     on: String,
@@ -79,9 +79,10 @@ struct Needed {
 
 /// Returns the actions that IAM checks for a call. IAM knows no transactions: each part of one is an action of its own
 /// (DynamoDB developer guide, "Using IAM with DynamoDB transactions").
-fn needed(service: Service, operation: &str, request: &Value) -> Vec<Needed> {
+fn required_actions(service: Service, operation: &str, request: &Value) -> Vec<RequiredAction> {
     let of = |name: &str| request.get(name).and_then(Value::as_str);
-    let one = |prefix: &str, on: &str| vec![Needed { action: format!("{prefix}:{operation}"), on: on.to_owned() }];
+    let one =
+        |prefix: &str, on: &str| vec![RequiredAction { action: format!("{prefix}:{operation}"), on: on.to_owned() }];
     match service {
         Service::DynamoDb => in_table(operation, request),
         Service::Metering | Service::Entitlement | Service::Agreement => one("aws-marketplace", "*"),
@@ -133,23 +134,25 @@ fn in_catalog(request: &Value) -> Vec<String> {
     entities.into_iter().collect()
 }
 
-fn in_table(operation: &str, request: &Value) -> Vec<Needed> {
-    let needed =
-        |action: &str, table: &str| Needed { action: format!("dynamodb:{action}"), on: format!("table/{table}") };
+fn in_table(operation: &str, request: &Value) -> Vec<RequiredAction> {
+    let table_action = |action: &str, table: &str| RequiredAction {
+        action: format!("dynamodb:{action}"),
+        on: format!("table/{table}"),
+    };
     let table_of = |part: &Value| part.get("TableName").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(items) = request.get("TransactItems").and_then(Value::as_array) {
         let parts = items.iter().filter_map(Value::as_object).flatten();
-        return parts.map(|(part, what)| needed(&format!("{part}Item"), &table_of(what))).collect();
+        return parts.map(|(part, what)| table_action(&format!("{part}Item"), &table_of(what))).collect();
     }
     if let Some(tables) = request.get("RequestItems").and_then(Value::as_object) {
-        return tables.keys().map(|table| needed(operation, table)).collect();
+        return tables.keys().map(|table| table_action(operation, table)).collect();
     }
-    let mut asked = needed(operation, &table_of(request));
+    let mut required = table_action(operation, &table_of(request));
     if let Some(index) = request.get("IndexName").and_then(Value::as_str) {
-        asked.on.push_str("/index/");
-        asked.on.push_str(index);
+        required.on.push_str("/index/");
+        required.on.push_str(index);
     }
-    vec![asked]
+    vec![required]
 }
 
 #[cfg(test)]
@@ -159,12 +162,12 @@ mod tests {
     use super::*;
 
     fn lines(service: Service, operation: &str, request: &Value) -> Vec<String> {
-        let needed = needed(service, operation, request).into_iter();
-        needed.map(|Needed { action, on }| format!("{action} {on}")).collect()
+        let required_actions = required_actions(service, operation, request).into_iter();
+        required_actions.map(|RequiredAction { action, on }| format!("{action} {on}")).collect()
     }
 
     #[test]
-    fn iam_is_asked_for_the_table_the_index_and_each_part_of_a_transaction() {
+    fn dynamodb_calls_require_actions_on_the_table_the_index_and_each_part_of_a_transaction() {
         let of = |operation, request| lines(Service::DynamoDb, operation, &request);
         assert_eq!(of("GetItem", json!({ "TableName": "t" })), ["dynamodb:GetItem table/t"]);
         let query = json!({ "TableName": "t", "IndexName": "work" });
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn other_services_are_asked_for_a_topic_an_identity_or_nothing_narrower() {
+    fn other_calls_require_actions_on_a_topic_an_identity_or_everything() {
         let topic = json!({ "TopicArn": "arn:aws:sns:us-east-1:444455556666:events" });
         assert_eq!(lines(Service::Sns, "Publish", &topic), ["sns:Publish events"]);
         assert_eq!(lines(Service::Ses, "SendEmail", &json!({})), ["ses:SendEmail identity"]);
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_auditor_asks_for_a_rule_a_schedule_and_a_queue() {
+    fn the_auditors_calls_require_actions_on_a_rule_a_schedule_and_a_queue() {
         for (service, operation, request, asked) in [
             (Service::EventBridge, "DescribeRule", json!({ "Name": "news" }), "events:DescribeRule rule/news"),
             (Service::EventBridge, "ListTargetsByRule", json!({ "Rule": "r" }), "events:ListTargetsByRule rule/r"),
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalog_is_asked_for_entities_and_change_sets() {
+    fn catalog_calls_require_actions_on_entities_and_change_sets() {
         let of = |operation, request| lines(Service::Catalog, operation, &request);
         let described = of("DescribeEntity", json!({ "catalog": "AWSMarketplace", "entityId": "prod-1@3" }));
         assert_eq!(described, ["aws-marketplace:DescribeEntity AWSMarketplace/SaaSProduct/prod-1"]);
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_names_itself_behind_what_the_sdk_says() {
+    fn the_user_agent_names_the_function() {
         let by = |agent: &'static str| HeaderMap::from_iter([(header::USER_AGENT, agent.parse().unwrap())]);
         assert_eq!(function(&by("aws-sdk-rust/1.3.14 os/linux lang/rust/1.95.0 m/E app/usage")), Some("usage"));
         assert_eq!(function(&by("aws-sdk-rust/1.3.14 os/linux lang/rust/1.95.0")), None);

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_stands_in_the_signature() {
+    fn the_region_is_read_from_the_signature() {
         let signed = |region: &str| {
             format!(
                 "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261130/{region}/aws-marketplace/aws4_request, \

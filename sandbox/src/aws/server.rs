@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::catalog::Catalog;
-use super::connection::{Door, Switch};
+use super::connection::{CuttableListener, Switch};
 use super::deployed::{Deployed, Invoked};
 use super::dynamodb::{self, DynamoDb};
 use super::error::ServiceError;
@@ -52,7 +52,7 @@ pub(crate) async fn serve(listener: TcpListener, services: Arc<Services>) {
     let stopped = async move {
         let _ = stop.changed().await;
     };
-    let served = axum::serve(Door(listener), router.into_make_service_with_connect_info::<Switch>())
+    let served = axum::serve(CuttableListener(listener), router.into_make_service_with_connect_info::<Switch>())
         .with_graceful_shutdown(stopped)
         .await;
     if let Err(error) = served {
@@ -151,25 +151,25 @@ impl Services {
         Arc::new(Self { marketplace, catalog, dynamodb, outbox, deployed, faults, wire, recording, crashes, stop })
     }
 
-    pub(crate) async fn answer(&self, asked: AwsRequest) -> Outcome {
+    pub(crate) async fn answer(&self, aws_request: AwsRequest) -> Outcome {
         let began = Instant::now();
-        let AwsRequest { call, .. } = &asked;
+        let AwsRequest { call, .. } = &aws_request;
         let is_watched = self.wire.is_kept() || self.recording.is_some();
-        let seen = is_watched.then(|| asked.document().map_or(serde_json::Value::Null, Document::to_json));
+        let seen = is_watched.then(|| aws_request.document().map_or(serde_json::Value::Null, Document::to_json));
         if let (Some(recording), Some(seen)) = (&self.recording, &seen) {
-            recording.note(&asked.headers, call, seen);
+            recording.note(&aws_request.headers, call, seen);
         }
         let number = seen
             .filter(|_| self.wire.is_kept())
             .map(|seen| self.wire.arrived(self.marketplace.now(), call.service, &call.operation, seen));
 
         // No call of DynamoDB is about a product.
-        let known = if call.service == Service::DynamoDb { None } else { asked.document().ok() };
+        let known = if call.service == Service::DynamoDb { None } else { aws_request.document().ok() };
         let product =
             known.and_then(|request| operations::product(&self.marketplace, call.service, &call.operation, request));
-        let outcome = match self.faults.strike(call.service, &call.operation, product.as_deref()) {
-            None => Outcome::Answer(self.perform(&asked, 0).await),
-            Some(fault) => self.fail(&fault, &asked).await,
+        let outcome = match self.faults.apply(call.service, &call.operation, product.as_deref()) {
+            None => Outcome::Answer(self.perform(&aws_request, 0).await),
+            Some(fault) => self.fail(&fault, &aws_request).await,
         };
         if let (Outcome::Answer(response), Some(number)) = (&outcome, number) {
             self.wire.answered(number, response.status().as_u16());
@@ -180,13 +180,13 @@ impl Services {
     }
 
     /// Answers a call without planned faults and without a log entry.
-    pub(crate) async fn answer_plainly(&self, asked: AwsRequest) -> Outcome {
-        Outcome::Answer(self.perform(&asked, 0).await)
+    pub(crate) async fn answer_without_faults(&self, aws_request: AwsRequest) -> Outcome {
+        Outcome::Answer(self.perform(&aws_request, 0).await)
     }
 
     /// Performs the call so that it fails as planned.
-    async fn fail(&self, fault: &Fault, asked: &AwsRequest) -> Outcome {
-        let call = &asked.call;
+    async fn fail(&self, fault: &Fault, aws_request: &AwsRequest) -> Outcome {
+        let call = &aws_request.call;
         let error = match fault.kind {
             FaultKind::Before | FaultKind::Timeout => {
                 self.hold(fault.hold()).await;
@@ -198,27 +198,27 @@ impl Services {
                 return Outcome::Lost;
             }
             FaultKind::After => {
-                self.perform(asked, 0).await;
+                self.perform(aws_request, 0).await;
                 self.hold(fault.hold()).await;
                 return Outcome::Lost;
             }
             FaultKind::CrashBefore | FaultKind::CrashAfter => {
                 if fault.kind == FaultKind::CrashAfter {
-                    self.perform(asked, 0).await;
+                    self.perform(aws_request, 0).await;
                 }
                 self.crashes.send_modify(|crashes| *crashes += 1);
                 return Outcome::Lost;
             }
             FaultKind::Unprocessed => {
                 let unprocessed = fault.first_records();
-                return Outcome::Answer(self.perform(asked, unprocessed).await);
+                return Outcome::Answer(self.perform(aws_request, unprocessed).await);
             }
             FaultKind::Throttle => ServiceError::throttling(call.service),
             FaultKind::Error500 => ServiceError::internal(call.service),
             FaultKind::AccessDenied => ServiceError::access_denied(call.service, &call.operation),
             FaultKind::DisabledApi => ServiceError::disabled_api(),
             FaultKind::TransactionConflict => {
-                dynamodb::transaction_conflict(&call.operation, asked.document().ok(), fault.first_records())
+                dynamodb::transaction_conflict(&call.operation, aws_request.document().ok(), fault.first_records())
             }
         };
         let request_id = self.marketplace.request_id();
@@ -236,26 +236,28 @@ impl Services {
 
     /// Performs the call itself. Its first `unprocessed` records or items come back unprocessed, if the operation has
     /// any.
-    async fn perform(&self, asked: &AwsRequest, unprocessed: usize) -> Response {
-        let AwsRequest { call, body, .. } = asked;
+    async fn perform(&self, aws_request: &AwsRequest, unprocessed: usize) -> Response {
+        let AwsRequest { call, body, .. } = aws_request;
         if call.service == Service::DynamoDb && call.operation != "DescribeContinuousBackups" {
             // A malformed request is forwarded too: DynamoDB has its own error messages for it.
-            return self.dynamodb.answer(&call.operation, &asked.headers, body, unprocessed).await.unwrap_or_else(
-                |error| {
+            return self
+                .dynamodb
+                .answer(&call.operation, &aws_request.headers, body, unprocessed)
+                .await
+                .unwrap_or_else(|error| {
                     tracing::error!(%error, "the embedded DynamoDB did not answer");
                     let request_id = self.marketplace.request_id();
                     failure(call.protocol, Some(call.service), &ServiceError::internal(call.service), &request_id)
-                },
-            );
+                });
         }
         let request_id = self.marketplace.request_id();
         if let Some(function) = &call.function {
-            return self.invoke(asked, function, &request_id).await;
+            return self.invoke(aws_request, function, &request_id).await;
         }
         let answer = if operations::is_too_large(call.service, &call.operation, body) {
             Err(ServiceError::too_large())
         } else {
-            asked.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(
+            aws_request.document().map_err(|malformed| ServiceError::serialization(malformed.to_string())).and_then(
                 |request| match call.service {
                     Service::Sns | Service::Ses if call.operation != "GetSubscriptionAttributes" => {
                         let (at, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
@@ -272,10 +274,10 @@ impl Services {
                     | Service::CloudWatch
                     | Service::Logs => {
                         let (now, address) = (self.marketplace.now(), (call.service, call.operation.as_str()));
-                        self.deployed.answer(address, &asked.headers, request, now)
+                        self.deployed.answer(address, &aws_request.headers, request, now)
                     }
                     _ => {
-                        let region = Region::of_request(&asked.headers);
+                        let region = Region::of_request(&aws_request.headers);
                         operations::call(
                             &self.marketplace,
                             (call.service, &call.operation),
@@ -300,10 +302,10 @@ impl Services {
     }
 
     /// Performs a call of Lambda: the answer is that of the function.
-    async fn invoke(&self, asked: &AwsRequest, function: &str, request_id: &str) -> Response {
-        let (protocol, service) = (asked.call.protocol, asked.call.service);
-        let invoked = match asked.document() {
-            Ok(payload) => self.deployed.invoke(function, &asked.headers, payload).await,
+    async fn invoke(&self, aws_request: &AwsRequest, function: &str, request_id: &str) -> Response {
+        let (protocol, service) = (aws_request.call.protocol, aws_request.call.service);
+        let invoked = match aws_request.document() {
+            Ok(payload) => self.deployed.invoke(function, &aws_request.headers, payload).await,
             Err(_) => Err(ServiceError::modelled("InvalidRequestContentException", 400, "The payload is not JSON.")),
         };
         match invoked {

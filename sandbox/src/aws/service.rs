@@ -7,8 +7,8 @@ use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use super::control_error::ControlError;
 use super::protocol::Protocol;
-use super::refused::Refused;
 
 /// A service of AWS that the sandbox serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,10 +176,10 @@ impl fmt::Display for Service {
 }
 
 impl FromStr for Service {
-    type Err = Refused;
+    type Err = ControlError;
 
-    fn from_str(text: &str) -> Result<Self, Refused> {
-        Self::ALL.into_iter().find(|service| service.name() == text).ok_or_else(|| Refused::ServiceUnknown {
+    fn from_str(text: &str) -> Result<Self, ControlError> {
+        Self::ALL.into_iter().find(|service| service.name() == text).ok_or_else(|| ControlError::ServiceUnknown {
             given: text.chars().take(80).collect(),
             allowed: Self::ALL.map(Self::name).join(", "),
         })
@@ -205,8 +205,8 @@ impl Call {
     }
 
     /// Reads the address of a call: the `X-Amz-Target` header of the awsJson protocols, the path of Smithy RPC v2 CBOR,
-    /// method, path and query of restJson1, or the `Action` in the form of awsQuery, whose `Version` tells the services
-    /// apart. Returns `None` for a request that names no service of the sandbox.
+    /// method, path and query of restJson1, or the `Action` in the form of awsQuery, whose `Version` distinguishes the
+    /// services. Returns `None` for a request that names no service of the sandbox.
     pub(crate) fn read(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if let Some(operation) = of_catalog(method, path) {

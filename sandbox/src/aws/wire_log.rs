@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_calls_are_forgotten_first_and_no_token_is_kept() {
+    fn the_oldest_calls_are_dropped_first_and_tokens_are_redacted() {
         let wire = WireLog::default();
         for number in 0..=REMEMBERED {
             let body = json!({"RegistrationToken": "secret", "n": number});

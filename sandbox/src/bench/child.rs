@@ -20,18 +20,18 @@ use crate::sandbox::sdk_config;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Job {
     /// Runs the reporter once.
-    Report(Reporting),
+    Report(ReportJob),
     /// Ingests usage.
-    TakeIn(usage::Ingestion),
+    Ingest(usage::IngestJob),
     /// Decides what tenants may use.
-    Decide(entitlement::Deciding),
+    Decide(entitlement::DecisionJob),
     /// Measures the store.
-    Probe(probe::Probing),
+    Probe(probe::ProbeJob),
 }
 
 /// The AWS endpoint, the table and the time of a job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Where {
+pub(super) struct JobEnvironment {
     pub(super) aws: String,
     pub(super) table: String,
     /// The time that its clock shows at the start.
@@ -40,8 +40,8 @@ pub(super) struct Where {
 
 /// One run of the reporter.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Reporting {
-    pub(super) place: Where,
+pub(super) struct ReportJob {
+    pub(super) place: JobEnvironment,
     pub(super) part: Part,
     pub(super) pace: Duration,
     pub(super) time_limit: Duration,
@@ -56,15 +56,15 @@ pub(super) enum Part {
 
 /// The result of a run of the reporter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Ran {
+pub(super) struct RunResult {
     pub(super) took: Duration,
     pub(super) sent: u64,
-    pub(super) spent: Spent,
+    pub(super) spent: ResourceUsage,
 }
 
 /// The resources that a process used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Spent {
+pub(super) struct ResourceUsage {
     /// The CPU time of all its threads.
     pub(super) cpu: Duration,
     /// The peak of its memory, in KiB.
@@ -76,10 +76,10 @@ pub(super) fn work() -> anyhow::Result<()> {
     let mut job = Vec::new();
     std::io::stdin().read_to_end(&mut job)?;
     match serde_json::from_slice(&job).context("the job cannot be read")? {
-        Job::Report(job) => tell(&one_thread()?.block_on(report(job))?),
-        Job::TakeIn(job) => tell(&runtime::Runtime::new()?.block_on(usage::ingest(job))?),
-        Job::Decide(job) => tell(&one_thread()?.block_on(entitlement::decide(job))?),
-        Job::Probe(job) => tell(&one_thread()?.block_on(probe::rates(&job))?),
+        Job::Report(job) => write_result(&one_thread()?.block_on(report(job))?),
+        Job::Ingest(job) => write_result(&runtime::Runtime::new()?.block_on(usage::ingest(job))?),
+        Job::Decide(job) => write_result(&one_thread()?.block_on(entitlement::decide(job))?),
+        Job::Probe(job) => write_result(&one_thread()?.block_on(probe::rates(&job))?),
     }
 }
 
@@ -88,13 +88,13 @@ fn one_thread() -> std::io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
 
-fn tell(result: &impl Serialize) -> anyhow::Result<()> {
+fn write_result(result: &impl Serialize) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(&serde_json::to_vec(result)?)?)
 }
 
 /// Runs the reporter once, as Lambda starts it: cold, with a time limit.
-async fn report(job: Reporting) -> anyhow::Result<Ran> {
-    let Reporting { place, part, pace, time_limit } = job;
+async fn report(job: ReportJob) -> anyhow::Result<RunResult> {
+    let ReportJob { place, part, pace, time_limit } = job;
     let parts = match part {
         Part::Closing => Parts::Closing,
         Part::Sending => Parts::Sending,
@@ -104,12 +104,12 @@ async fn report(job: Reporting) -> anyhow::Result<Ran> {
     let metering = metering.in_mode(Mode { call_interval: pace, parts, ..Mode::default() });
     let began = Instant::now();
     let report = metering.run(time_limit).await?;
-    Ok(Ran { took: began.elapsed(), sent: report.sent, spent: Spent::by_now()? })
+    Ok(RunResult { took: began.elapsed(), sent: report.sent, spent: ResourceUsage::so_far()? })
 }
 
-impl Spent {
+impl ResourceUsage {
     /// Returns the resources that this process has used so far.
-    pub(super) fn by_now() -> anyhow::Result<Self> {
+    pub(super) fn so_far() -> anyhow::Result<Self> {
         let read = |file| std::fs::read_to_string(file).with_context(|| format!("only Linux has {file}"));
         let peak_kib = read_peak(&read("/proc/self/status")?).context("there is no VmHWM in /proc/self/status")?;
         let cpu = read_cpu(&read("/proc/self/stat")?).context("there are no times in /proc/self/stat")?;
@@ -131,13 +131,13 @@ fn read_cpu(stat: &str) -> Option<Duration> {
 }
 
 /// Runs a job in a child process, and returns its result.
-pub(super) async fn ask<T: DeserializeOwned>(job: &Job) -> anyhow::Result<T> {
+pub(super) async fn run_job<T: DeserializeOwned>(job: &Job) -> anyhow::Result<T> {
     let job = serde_json::to_vec(job)?;
-    let answer = tokio::task::spawn_blocking(move || asked(&job)).await??;
+    let answer = tokio::task::spawn_blocking(move || run_child(&job)).await??;
     serde_json::from_slice(&answer).context("the measured process's answer cannot be read")
 }
 
-fn asked(job: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn run_child(job: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["bench", "child"])
         .stdin(Stdio::piped())
@@ -161,7 +161,7 @@ mod tests {
     fn the_peak_is_read_from_the_process_status() {
         assert_eq!(read_peak("Name:\tsandbox\nVmPeak:\t  9 kB\nVmHWM:\t   12345 kB\nVmRSS:\t 1 kB\n"), Some(12345));
         assert_eq!(read_peak("Name:\tsandbox\n"), None);
-        assert!(Spent::by_now().unwrap().peak_kib > 0);
+        assert!(ResourceUsage::so_far().unwrap().peak_kib > 0);
     }
 
     #[test]

@@ -15,10 +15,10 @@ use registration::Registration;
 use serde_json::{Value, json};
 use terminal::say;
 
+use super::environment::{BenchEnvironment, Sold, TABLE};
 use super::figures::{Goal, Latency, RequestCounts, Wanted, per, times_as_long};
-use super::requests::{Seen, TENANT, decision, history, http, mail, news, page, schedule, stream, usage};
+use super::requests::{Sample, TENANT, decision, history, http, license_event, mail, page, schedule, stream, usage};
 use super::runtime_api::{Idle, RuntimeApi};
-use super::world::{Sold, TABLE, World};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:444455556666:stallkeeper-bench";
 /// The deployment that is passed to the auditor; no request of the bench reads it.
@@ -48,12 +48,12 @@ struct Function {
     name: &'static str,
     /// The AWS clients that it builds.
     clients: &'static str,
-    event: fn(&Seen, u32) -> Value,
+    event: fn(&Sample, u32) -> Value,
 }
 
 const FUNCTIONS: [Function; 9] = [
     Function { name: "registration", clients: "dynamodb,metering,entitlement,agreement", event: page },
-    Function { name: "subscription", clients: "dynamodb,metering,entitlement,agreement", event: news },
+    Function { name: "subscription", clients: "dynamodb,metering,entitlement,agreement", event: license_event },
     Function { name: "entitlement", clients: "dynamodb,metering,entitlement,agreement,sns", event: decision },
     Function { name: "reconcile", clients: "dynamodb,metering,entitlement,agreement", event: schedule },
     Function { name: "usage", clients: "dynamodb", event: usage },
@@ -83,8 +83,8 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         Some(folder) => folder.clone(),
         None => build()?,
     };
-    let world = World::make(1, 1, Sold::ByUse, false, None).await?;
-    let seen = settle(&world).await?;
+    let env = BenchEnvironment::make(1, 1, Sold::ByUse, false, None).await?;
+    let sample = settle(&env).await?;
     let mut runtime = RuntimeApi::start().await?;
     say(format_args!(
         "each started {} times, then {} invocations; medians; {} CPUs",
@@ -92,8 +92,8 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.invocations,
         std::thread::available_parallelism()?,
     ))?;
-    let mut bench = Bench { arguments, binaries: &binaries, world: &world, seen: &seen, runtime: &mut runtime };
-    let nothing = |_: &Seen, _| json!({});
+    let mut bench = Bench { arguments, binaries: &binaries, env: &env, sample: &sample, runtime: &mut runtime };
+    let nothing = |_: &Sample, _| json!({});
     let bare = bench.run("bare", "", nothing).await?;
     say(format_args!("a bare Lambda: {} ms to ready, {:.1} MiB resident", millis(bare.ready.p50), bare.resident))?;
     say("")?;
@@ -170,30 +170,30 @@ fn build() -> anyhow::Result<PathBuf> {
 }
 
 /// Imports the one license for a tenant, with a contact address.
-async fn settle(world: &World) -> anyhow::Result<Seen> {
-    let license = world.licenses.first().context("nothing was bought")?;
-    let license = world.store.license(license).await?.context("the license is not there")?;
+async fn settle(env: &BenchEnvironment) -> anyhow::Result<Sample> {
+    let license = env.licenses.first().context("nothing was bought")?;
+    let license = env.store.license(license).await?.context("the license is not there")?;
     let arn = license.arn.as_ref().context("the license has no ARN")?;
     let product = &license.product;
     let csv = format!("product,tenant,license_arn,email\n{product},{TENANT},{arn},buyer@example.com\n");
-    let api = EntitlementApi::new(&world.config, TABLE, TOPIC, world.clock.clone());
+    let api = EntitlementApi::new(&env.config, TABLE, TOPIC, env.clock.clone());
     let answer = api.handle(serde_json::from_value(http("POST", "/v1/imports", "", "text/csv", &csv))?).await;
     ensure!(answer.status_code == 200, "the import was answered {}", answer.status_code);
-    let license = world.store.license(&license.id).await?.context("the license is not there")?;
+    let license = env.store.license(&license.id).await?.context("the license is not there")?;
     ensure!(license.tenant.is_some(), "the license was not taken over");
-    let dimension = world.dimensions.first().context("the listing has no dimension")?.to_string();
-    let cookie = arrive(world, &license).await?;
-    Ok(Seen { license, dimension, cookie })
+    let dimension = env.dimensions.first().context("the listing has no dimension")?.to_string();
+    let cookie = post_token(env, &license).await?;
+    Ok(Sample { license, dimension, cookie })
 }
 
 /// Posts a registration token as a buyer's browser does, and returns the cookie of the answer.
-async fn arrive(world: &World, license: &License) -> anyhow::Result<String> {
+async fn post_token(env: &BenchEnvironment, license: &License) -> anyhow::Result<String> {
     let agreement = license.agreement().context("the license has no agreement")?;
-    let token = world.aws.marketplace().new_token(agreement).ok().context("there is no such agreement")?;
+    let token = env.aws.marketplace().new_token(agreement).ok().context("there is no such agreement")?;
     let form = form_urlencoded::Serializer::new(String::new()).append_pair("x-amzn-marketplace-token", &token).finish();
     let request = http("POST", "/register", "", "application/x-www-form-urlencoded", &form);
     // By the clock that the function itself uses.
-    let registration = Registration::new(&world.config, TABLE, Clock::System);
+    let registration = Registration::new(&env.config, TABLE, Clock::System);
     let answer = registration.handle(serde_json::from_value(request)?).await;
     let cookie = answer.cookies.first().and_then(|cookie| cookie.split(';').next());
     Ok(cookie.with_context(|| format!("the token was answered {}", answer.status_code))?.to_owned())
@@ -203,8 +203,8 @@ async fn arrive(world: &World, license: &License) -> anyhow::Result<String> {
 struct Bench<'a> {
     arguments: &'a Arguments,
     binaries: &'a Path,
-    world: &'a World,
-    seen: &'a Seen,
+    env: &'a BenchEnvironment,
+    sample: &'a Sample,
     runtime: &'a mut RuntimeApi,
 }
 
@@ -220,7 +220,7 @@ impl Drop for Running {
 
 impl Bench<'_> {
     /// Starts a binary as often as asked, and invokes the last one.
-    async fn run(&mut self, name: &str, clients: &str, event: fn(&Seen, u32) -> Value) -> anyhow::Result<Measured> {
+    async fn run(&mut self, name: &str, clients: &str, event: fn(&Sample, u32) -> Value) -> anyhow::Result<Measured> {
         let mut ready = Vec::new();
         // The first start reads the binary from the disk.
         let mut last = self.start(name, clients).await?;
@@ -232,19 +232,20 @@ impl Bench<'_> {
         let (process, mut idle, _) = last;
         let resident = mebibytes(&process, "VmRSS:")?;
         let mut took = Vec::new();
-        let mut before = self.world.aws.wire().counts();
+        let mut before = self.env.aws.wire().counts();
         for number in 0..WARM_UP + self.arguments.invocations {
             if number == WARM_UP {
-                before = self.world.aws.wire().counts();
+                before = self.env.aws.wire().counts();
             }
-            let (time, answer) = self.runtime.invoke(idle, &event(self.seen, number)).await.context(name.to_owned())?;
+            let (time, answer) =
+                self.runtime.invoke(idle, &event(self.sample, number)).await.context(name.to_owned())?;
             check(name, &answer)?;
             if number >= WARM_UP {
                 took.push(time);
             }
             idle = self.runtime.idle().await?.1;
         }
-        let asked = RequestCounts::since(&before, &self.world.aws.wire().counts());
+        let asked = RequestCounts::since(&before, &self.env.aws.wire().counts());
         Ok(Measured {
             ready: Latency::of(ready),
             resident,
@@ -269,7 +270,7 @@ impl Bench<'_> {
                 ("AWS_REGION", "us-east-1"),
                 ("AWS_ACCESS_KEY_ID", "bench"),
                 ("AWS_SECRET_ACCESS_KEY", "bench"),
-                ("AWS_ENDPOINT_URL", self.world.aws.url()),
+                ("AWS_ENDPOINT_URL", self.env.aws.url()),
                 ("TABLE_NAME", TABLE),
                 ("TOPIC_ARN", TOPIC),
                 ("MAIL_FROM", "no-reply@example.com"),

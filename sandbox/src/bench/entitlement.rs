@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use store::keys;
 use terminal::say;
 
-use super::child::{Job, Where, ask};
+use super::child::{Job, JobEnvironment, run_job};
+use super::environment::{BenchEnvironment, Sold, TABLE};
 use super::figures::{Goal, Latency, RequestCounts, Wanted, grouped, per, times_as_long};
-use super::world::{Sold, TABLE, World};
 use crate::aws::Service;
 use crate::event::{Arrived, Caller, read};
 use crate::gateway::route;
@@ -53,8 +53,8 @@ pub(super) struct Arguments {
 
 /// The job of a child that decides.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Deciding {
-    place: Where,
+pub(super) struct DecisionJob {
+    place: JobEnvironment,
     /// The license of each tenant, in order.
     licenses: Vec<LicenseId>,
     dimension: String,
@@ -63,7 +63,7 @@ pub(super) struct Deciding {
 
 /// The result of the job.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Decided {
+pub(super) struct DecisionResult {
     decision: Latency,
     query: Latency,
     /// The number of decisions that differ from what the license holds.
@@ -74,19 +74,19 @@ pub(super) struct Decided {
 
 /// Builds a test environment, and measures decisions in it.
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    let world = World::make(TENANTS, DIMENSIONS, Sold::InAdvance, false, None).await?;
-    let dimension = world.dimensions.first().context("the listing has no dimension")?.to_string();
-    link(&world).await?;
+    let env = BenchEnvironment::make(TENANTS, DIMENSIONS, Sold::InAdvance, false, None).await?;
+    let dimension = env.dimensions.first().context("the listing has no dimension")?.to_string();
+    link(&env).await?;
     say(format_args!(
         "{} decisions for {TENANTS} tenants and as many bare queries, in turn, one at a time; {} CPUs",
         grouped(arguments.decisions.into()),
         std::thread::available_parallelism()?,
     ))?;
-    let place = world.place(TABLE);
-    let job = Deciding { place, licenses: world.licenses.clone(), dimension, decisions: arguments.decisions };
-    let counts = world.aws.wire().counts();
-    let decided: Decided = ask(&Job::Decide(job)).await?;
-    let asked = RequestCounts::since(&counts, &world.aws.wire().counts());
+    let place = env.place(TABLE);
+    let job = DecisionJob { place, licenses: env.licenses.clone(), dimension, decisions: arguments.decisions };
+    let counts = env.aws.wire().counts();
+    let decided: DecisionResult = run_job(&Job::Decide(job)).await?;
+    let asked = RequestCounts::since(&counts, &env.aws.wire().counts());
 
     say(format_args!("a decision: {}", decided.decision))?;
     say(format_args!("a bare query: {}", decided.query))?;
@@ -107,7 +107,7 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         grouped(made),
         grouped(queries),
     ))?;
-    let Decided { decision, query, .. } = &decided;
+    let DecisionResult { decision, query, .. } = &decided;
     for (what, decision, query) in [
         ("p50 of a decision beside a bare query's", decision.p50, query.p50),
         ("p99 of a decision beside a bare query's", decision.p99, query.p99),
@@ -123,15 +123,15 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Links each license to its tenant through the API, after its entitlements were read on AWS Marketplace.
-async fn link(world: &World) -> anyhow::Result<()> {
-    let api = EntitlementApi::new(&world.config, TABLE, TOPIC, world.clock.clone());
-    for (number, license) in world.licenses.iter().enumerate() {
+async fn link(env: &BenchEnvironment) -> anyhow::Result<()> {
+    let api = EntitlementApi::new(&env.config, TABLE, TOPIC, env.clock.clone());
+    for (number, license) in env.licenses.iter().enumerate() {
         let reconcile = format!("/v1/licenses/{license}/reconcile");
         let link = format!("/v1/licenses/{license}/tenant");
         for (method, path, body) in
             [(Method::POST, reconcile, Value::Null), (Method::PUT, link, json!({ "tenant": tenant(number) }))]
         {
-            let answer = api.handle(event(&world.clock, &method, &path, "", &body)?).await;
+            let answer = api.handle(event(&env.clock, &method, &path, "", &body)?).await;
             ensure!(answer.status_code == 200, "{method} {path} was answered {}", answer.status_code);
         }
     }
@@ -187,8 +187,8 @@ struct Case {
 }
 
 /// Decides and queries in turn. The answers are checked outside the measured time.
-pub(super) async fn decide(job: Deciding) -> anyhow::Result<Decided> {
-    let Deciding { place, licenses, dimension, decisions } = job;
+pub(super) async fn decide(job: DecisionJob) -> anyhow::Result<DecisionResult> {
+    let DecisionJob { place, licenses, dimension, decisions } = job;
     let clock = Clock::ticking_from(place.at);
     // The handler and the bare query have a connection each.
     let api = EntitlementApi::new(&sdk_config(&place.aws), &place.table, TOPIC, clock.clone());
@@ -217,16 +217,16 @@ pub(super) async fn decide(job: Deciding) -> anyhow::Result<Decided> {
             querying.push(query);
         }
     }
-    Ok(Decided { decision: Latency::of(deciding), query: Latency::of(querying), wrong, took: began.elapsed() })
+    Ok(DecisionResult { decision: Latency::of(deciding), query: Latency::of(querying), wrong, took: began.elapsed() })
 }
 
 fn case(clock: &Clock, dimension: &str, number: usize, license: LicenseId) -> anyhow::Result<Case> {
     let (tenant, held) = (tenant(number), number + 1);
     let path = format!("/v1/tenants/{tenant}/entitlements");
-    let ask = |quantity| {
+    let run_job = |quantity| {
         event(clock, &Method::GET, &path, &format!("dimension={dimension}&quantity={quantity}"), &Value::Null)
     };
-    let (enough, too_much) = (ask(held)?, ask(held + 1)?);
+    let (enough, too_much) = (run_job(held)?, run_job(held + 1)?);
     Ok(Case { tenant, license, held, enough, too_much })
 }
 

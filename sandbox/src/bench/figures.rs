@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_asked_meanwhile_counts() {
+    fn only_calls_during_the_measurement_count() {
         let asked = RequestCounts::since(&counts(1000, 0), &counts(2500, 1));
         assert_eq!(asked.dynamodb(), 3000);
         assert_eq!(asked.requests(Service::Metering), 0);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_a_time_that_was_measured() {
+    fn a_percentile_is_a_measured_time() {
         let latency = |times: Vec<u64>| Latency::of(times.into_iter().map(Duration::from_micros).collect()).to_string();
         assert_eq!(latency((1..=1000).rev().collect()), "p50 500 µs, p99 990 µs");
         assert_eq!(latency(vec![7, 3]), "p50 3 µs, p99 7 µs");
@@ -210,21 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_by_time_and_nothing_for_none() {
+    fn a_rate_is_a_count_per_second_and_absent_without_time() {
         assert_eq!(a_second(500, Duration::from_millis(250)), 2000.0);
         assert_eq!(a_second(500, Duration::ZERO), 0.0);
         assert_eq!((per(100, 4), per(100, 0)), (25.0, 0.0));
     }
 
     #[test]
-    fn numbers_are_written_to_be_read() {
+    fn numbers_are_printed_with_grouped_digits() {
         let written = [0, 12, 999, 1000, 12_345, 1_234_567].map(grouped);
         assert_eq!(written, ["0", "12", "999", "1,000", "12,345", "1,234,567"]);
         assert_eq!([24.96, 1.1234, 4321.4].map(figure), ["25.0", "1.123", "4,321"]);
     }
 
     #[test]
-    fn a_goal_says_whether_it_is_met() {
+    fn a_goal_shows_whether_it_is_met() {
         let goal = |wanted, got| Goal { what: "records a call", wanted, got }.to_string();
         assert_eq!(goal(Wanted::AtLeast(24.5), 25.0), "goal met     records a call: 25.0, at least 24.5");
         assert_eq!(goal(Wanted::AtLeast(24.5), 24.4), "goal MISSED  records a call: 24.4, at least 24.5");

@@ -16,9 +16,9 @@ use store::Progress;
 use store::keys::SHARDS;
 use terminal::{SayError, say};
 
-use super::child::{Job, Part, Ran, Reporting, Spent, ask};
+use super::child::{Job, Part, ReportJob, ResourceUsage, RunResult, run_job};
+use super::environment::{BenchEnvironment, Sold, TABLE, for_chunks};
 use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
-use super::world::{Sold, TABLE, World, for_chunks};
 use crate::aws::{BilledRecord, BillingStyle, Service};
 
 /// The rate that AWS accepts, in calls per second.
@@ -58,7 +58,7 @@ struct Phase {
 
 /// One run of the reporter, and its requests.
 struct Run {
-    ran: Ran,
+    ran: RunResult,
     asked: RequestCounts,
     /// The CPU time that AWS used meanwhile.
     aws_cpu: Duration,
@@ -127,8 +127,9 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
     ensure!(arguments.records.is_multiple_of(arguments.dimensions), "--records must be a multiple of --dimensions");
     let licenses = arguments.records as usize / dimensions;
     let records = u64::from(arguments.records);
-    let world = World::make(licenses, dimensions, Sold::ByUse, !arguments.no_quota, arguments.data.as_deref()).await?;
-    let used = use_all(&world).await?;
+    let env = BenchEnvironment::make(licenses, dimensions, Sold::ByUse, !arguments.no_quota, arguments.data.as_deref())
+        .await?;
+    let used = use_all(&env).await?;
     say(format_args!(
         "{} records of {} licenses, one event each; the quota is {}; {} CPUs",
         grouped(records),
@@ -137,20 +138,20 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         std::thread::available_parallelism()?,
     ))?;
 
-    world.store.set_closed_through(world.hour.previous()).await?;
-    world.clock.set(world.hour.start() + SignedDuration::from_mins(70));
-    let close = close(&world, arguments, "close", Progress::Summed).await?;
+    env.store.set_closed_through(env.hour.previous()).await?;
+    env.clock.set(env.hour.start() + SignedDuration::from_mins(70));
+    let close = close(&env, arguments, "close", Progress::Summed).await?;
     close.print(records)?;
-    let send = send(&world, arguments).await?;
+    let send = send(&env, arguments).await?;
     send.print(records)?;
-    let swept_from = world.hour.start() + SignedDuration::from_mins(75);
-    world.clock.set(swept_from.max(world.clock.now()));
-    let sweep = self::close(&world, arguments, "sweep", Progress::Swept).await?;
+    let swept_from = env.hour.start() + SignedDuration::from_mins(75);
+    env.clock.set(swept_from.max(env.clock.now()));
+    let sweep = self::close(&env, arguments, "sweep", Progress::Swept).await?;
     sweep.print(records)?;
-    let rates = world.store_rates(Duration::from_millis(arguments.probe)).await?;
+    let rates = env.store_rates(Duration::from_millis(arguments.probe)).await?;
     say(format_args!("the store alone, a second, to the same client: {rates}"))?;
 
-    let is_right = is_billed_once(&world, &used);
+    let is_right = is_billed_once(&env, &used);
     say(format_args!("the bill is {}", if is_right { "exactly what was used" } else { "NOT what was used" }))?;
     let together = a_second(records, close.took() + send.took());
     let mut goals = vec![
@@ -182,12 +183,12 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 type Used = HashMap<(LicenseId, DimensionKey), Decimal>;
 
 /// Writes an event of each dimension of each license, as the intake writes them.
-async fn use_all(world: &World) -> anyhow::Result<Used> {
-    let time = world.clock.now();
+async fn use_all(env: &BenchEnvironment) -> anyhow::Result<Used> {
+    let time = env.clock.now();
     let mut used = Used::new();
     let mut events = Vec::new();
-    for (number, license) in world.licenses.iter().enumerate() {
-        for dimension in &world.dimensions {
+    for (number, license) in env.licenses.iter().enumerate() {
+        for dimension in &env.dimensions {
             // Every tenth quantity is not a whole number.
             let amount = Decimal::from(number % 1000) + Decimal::new(i64::from(number % 10 == 0) * 25, 2);
             used.insert((license.clone(), dimension.clone()), amount.normalize());
@@ -203,7 +204,7 @@ async fn use_all(world: &World) -> anyhow::Result<Used> {
         }
     }
     let write = |events: Vec<UsageEvent>| {
-        let store = world.store.clone();
+        let store = env.store.clone();
         async move {
             let written = store.write_open_usage(&events, &mut HashSet::new()).await?;
             ensure!(written.into_iter().all(|written| written), "an event was not written");
@@ -215,49 +216,53 @@ async fn use_all(world: &World) -> anyhow::Result<Used> {
 }
 
 /// Runs the reporter's first part until the hour has reached a progress.
-async fn close(world: &World, arguments: &Arguments, name: &'static str, until: Progress) -> anyhow::Result<Phase> {
+async fn close(
+    env: &BenchEnvironment,
+    arguments: &Arguments,
+    name: &'static str,
+    until: Progress,
+) -> anyhow::Result<Phase> {
     let mut phase = Phase { name, runs: Vec::new() };
-    while world.store.closing(world.hour).await?.progress < until {
+    while env.store.closing(env.hour).await?.progress < until {
         ensure!(phase.runs.len() < MOST_RUNS, "the hour was not closed");
-        phase.runs.push(run_once(world, arguments, Part::Closing).await?);
+        phase.runs.push(run_once(env, arguments, Part::Closing).await?);
     }
     Ok(phase)
 }
 
 /// Runs the reporter's second part until nothing is pending.
-async fn send(world: &World, arguments: &Arguments) -> anyhow::Result<Phase> {
+async fn send(env: &BenchEnvironment, arguments: &Arguments) -> anyhow::Result<Phase> {
     let mut phase = Phase { name: "send", runs: Vec::new() };
     for _ in 0..MOST_RUNS {
-        phase.runs.push(run_once(world, arguments, Part::Sending).await?);
-        let shards = try_join_all((0..SHARDS).map(|shard| world.store.pending(shard))).await?;
+        phase.runs.push(run_once(env, arguments, Part::Sending).await?);
+        let shards = try_join_all((0..SHARDS).map(|shard| env.store.pending(shard))).await?;
         if shards.iter().all(|pending| pending.of_hour.is_empty()) {
             return Ok(phase);
         }
         if phase.runs.last().is_some_and(|run| run.ran.sent == 0) {
             // The remaining records wait for their time: advance the clock by the schedule's interval.
-            world.clock.set(world.clock.now() + SignedDuration::from_mins(5));
+            env.clock.set(env.clock.now() + SignedDuration::from_mins(5));
         }
     }
     bail!("not all records were sent")
 }
 
-async fn run_once(world: &World, arguments: &Arguments, part: Part) -> anyhow::Result<Run> {
+async fn run_once(env: &BenchEnvironment, arguments: &Arguments, part: Part) -> anyhow::Result<Run> {
     let pace = if arguments.no_quota { Duration::ZERO } else { ::metering::Mode::default().call_interval };
-    let job =
-        Reporting { place: world.place(TABLE), part, pace, time_limit: Duration::from_secs(arguments.time_limit) };
-    let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
-    let ran = ask(&Job::Report(job)).await?;
-    let asked = RequestCounts::since(&counts, &world.aws.wire().counts());
-    Ok(Run { ran, asked, aws_cpu: Spent::by_now()?.cpu.saturating_sub(cpu) })
+    let job = ReportJob { place: env.place(TABLE), part, pace, time_limit: Duration::from_secs(arguments.time_limit) };
+    let (counts, cpu) = (env.aws.wire().counts(), ResourceUsage::so_far()?.cpu);
+    let ran = run_job(&Job::Report(job)).await?;
+    let asked = RequestCounts::since(&counts, &env.aws.wire().counts());
+    Ok(Run { ran, asked, aws_cpu: ResourceUsage::so_far()?.cpu.saturating_sub(cpu) })
 }
 
 /// Returns `true` if AWS has booked what was used: all of it, once, and nothing else.
-fn is_billed_once(world: &World, used: &Used) -> bool {
-    let bill = world.aws.marketplace().bill();
+fn is_billed_once(env: &BenchEnvironment, used: &Used) -> bool {
+    let bill = env.aws.marketplace().bill();
     let is_right = |record: &BilledRecord| {
         let amount = used.get(&(record.license.clone(), record.dimension.clone()));
         record.style == BillingStyle::License
-            && record.hour == world.hour.start()
+            && record.hour == env.hour.start()
             && amount.is_some_and(|amount| *amount == record.quantity)
     };
     // The bill has each hour and style of a license and dimension once: equal numbers mean that all are there.

@@ -9,13 +9,13 @@
 mod child;
 mod coldstart;
 mod entitlement;
+mod environment;
 mod figures;
 mod metering;
 mod probe;
 mod requests;
 mod runtime_api;
 mod usage;
-mod world;
 
 use clap::{Args, Subcommand};
 use tokio::runtime::Runtime;
@@ -24,11 +24,11 @@ use tokio::runtime::Runtime;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    what: What,
+    benchmark: Benchmark,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Benchmark {
     /// Close an hour of many licenses, send its records, and sweep it.
     Metering(metering::Arguments),
     /// Ingest usage of open hours.
@@ -48,11 +48,11 @@ enum What {
 ///
 /// Fails when a step fails, or when the booked usage differs from the reported usage. A missed goal is not an error.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    match arguments.what {
-        What::Metering(arguments) => Runtime::new()?.block_on(metering::measure(&arguments)),
-        What::Usage(arguments) => Runtime::new()?.block_on(usage::measure(&arguments)),
-        What::Entitlement(arguments) => Runtime::new()?.block_on(entitlement::measure(&arguments)),
-        What::Coldstart(arguments) => Runtime::new()?.block_on(coldstart::measure(&arguments)),
-        What::Child => child::work(),
+    match arguments.benchmark {
+        Benchmark::Metering(arguments) => Runtime::new()?.block_on(metering::measure(&arguments)),
+        Benchmark::Usage(arguments) => Runtime::new()?.block_on(usage::measure(&arguments)),
+        Benchmark::Entitlement(arguments) => Runtime::new()?.block_on(entitlement::measure(&arguments)),
+        Benchmark::Coldstart(arguments) => Runtime::new()?.block_on(coldstart::measure(&arguments)),
+        Benchmark::Child => child::work(),
     }
 }

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::child::{Job, Where, ask};
+use super::child::{Job, JobEnvironment, run_job};
 use super::figures::{a_second, rounded};
 use crate::sandbox::sdk_config;
 
@@ -21,8 +21,8 @@ const BATCH: u64 = 25;
 
 /// The place of the measurement, and the time for each kind of request.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Probing {
-    pub(super) place: Where,
+pub(super) struct ProbeJob {
+    pub(super) place: JobEnvironment,
     pub(super) time: Duration,
 }
 
@@ -57,14 +57,14 @@ impl Kind {
 }
 
 /// Measures the store in a child process, and returns its rates in a line.
-pub(super) async fn store_rates(place: Where, time: Duration) -> anyhow::Result<String> {
-    let rates: Vec<Rate> = ask(&Job::Probe(Probing { place, time })).await?;
+pub(super) async fn store_rates(place: JobEnvironment, time: Duration) -> anyhow::Result<String> {
+    let rates: Vec<Rate> = run_job(&Job::Probe(ProbeJob { place, time })).await?;
     let one = |rate: &Rate| format!("{} {}", rounded(rate.a_second), rate.request);
     Ok(rates.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 /// Measures each kind of request in turn. The reads read the items that were put.
-pub(super) async fn rates(job: &Probing) -> anyhow::Result<Vec<Rate>> {
+pub(super) async fn rates(job: &ProbeJob) -> anyhow::Result<Vec<Rate>> {
     let client = Client::new(&sdk_config(&job.place.aws));
     let (client, table) = (&client, job.place.table.as_str());
     let mut rates = Vec::new();

@@ -10,7 +10,7 @@ use ulid::Ulid;
 pub(super) const TENANT: &str = "acme";
 
 /// The license, dimension and cookie that events name.
-pub(super) struct Seen {
+pub(super) struct Sample {
     pub(super) license: License,
     pub(super) dimension: String,
     /// The cookie of a buyer who has just arrived with a token.
@@ -35,30 +35,30 @@ pub(super) fn http(method: &str, path: &str, query: &str, content_type: &str, bo
 }
 
 /// Returns the request of a buyer's browser for the registration page.
-pub(super) fn page(seen: &Seen, _: u32) -> Value {
+pub(super) fn page(sample: &Sample, _: u32) -> Value {
     let mut request = http("GET", "/register", "", "text/html", "");
     if let Some(request) = request.as_object_mut() {
-        request.insert("cookies".to_owned(), json!([seen.cookie]));
+        request.insert("cookies".to_owned(), json!([sample.cookie]));
     }
     request
 }
 
-pub(super) fn decision(seen: &Seen, _: u32) -> Value {
-    let query = format!("dimension={}&quantity=1", seen.dimension);
+pub(super) fn decision(sample: &Sample, _: u32) -> Value {
+    let query = format!("dimension={}&quantity=1", sample.dimension);
     http("GET", &format!("/v1/tenants/{TENANT}/entitlements"), &query, "application/json", "")
 }
 
 /// Returns an operator's request for the history of the listing's steps.
-pub(super) fn history(seen: &Seen, _: u32) -> Value {
-    let query = format!("product={}", seen.license.product);
+pub(super) fn history(sample: &Sample, _: u32) -> Value {
+    let query = format!("product={}", sample.license.product);
     http("GET", "/v1/readiness/history", &query, "application/json", "")
 }
 
 /// Returns a report of one event of the current hour, a different event each time.
-pub(super) fn usage(seen: &Seen, number: u32) -> Value {
+pub(super) fn usage(sample: &Sample, number: u32) -> Value {
     let event = json!({
-        "license": seen.license.id,
-        "dimension": seen.dimension,
+        "license": sample.license.id,
+        "dimension": sample.dimension,
         "quantity": 1,
         "time": Timestamp::now(),
         "key": format!("event-{number}"),
@@ -66,13 +66,13 @@ pub(super) fn usage(seen: &Seen, number: u32) -> Value {
     http("POST", "/v1/usage", "", "application/json", &json!({ "events": [event] }).to_string())
 }
 
-pub(super) fn schedule(_: &Seen, _: u32) -> Value {
+pub(super) fn schedule(_: &Sample, _: u32) -> Value {
     json!({})
 }
 
 /// Returns a license event that was applied before.
-pub(super) fn news(seen: &Seen, _: u32) -> Value {
-    let License { arn, account, product, .. } = &seen.license;
+pub(super) fn license_event(sample: &Sample, _: u32) -> Value {
+    let License { arn, account, product, .. } = &sample.license;
     let body = json!({
         "version": "0",
         "id": "11111111-0000-4000-8000-000000000008",
@@ -95,12 +95,12 @@ pub(super) fn news(seen: &Seen, _: u32) -> Value {
 }
 
 /// Returns an event that is mailed to the buyer, a different one each time.
-pub(super) fn mail(seen: &Seen, _: u32) -> Value {
+pub(super) fn mail(sample: &Sample, _: u32) -> Value {
     batch(&json!({
         "version": 1,
         "id": Ulid::generate(),
-        "license": seen.license.id,
-        "product": seen.license.product,
+        "license": sample.license.id,
+        "product": sample.license.product,
         "tenant": TENANT,
         "sequence": 4,
         "at": Timestamp::now(),
@@ -123,15 +123,15 @@ fn batch(body: &Value) -> Value {
 }
 
 /// Returns a stream record of one event of a license, as it is written to the table.
-pub(super) fn stream(seen: &Seen, _: u32) -> Value {
+pub(super) fn stream(sample: &Sample, _: u32) -> Value {
     let text = |value: String| json!({ "S": value });
     let id = Ulid::generate().to_string();
-    let keys = json!({ "pk": text(format!("LICENSE#{}", seen.license.id)), "sk": text(format!("EVENT#{id}")) });
+    let keys = json!({ "pk": text(format!("LICENSE#{}", sample.license.id)), "sk": text(format!("EVENT#{id}")) });
     let mut image = keys.clone();
     for (name, value) in [
         ("id", text(id)),
-        ("license", text(seen.license.id.to_string())),
-        ("product", text(seen.license.product.to_string())),
+        ("license", text(sample.license.id.to_string())),
+        ("product", text(sample.license.product.to_string())),
         ("tenant", text(TENANT.to_owned())),
         ("sequence", json!({ "N": "1" })),
         ("at", text(Clock::System.now().to_string())),

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A call of a function to the runtime API.
-enum Did {
+enum RuntimeCall {
     /// It asks for work, which is sent back through this channel.
     Ask {
         at: Instant,
@@ -43,7 +43,7 @@ struct Work {
 /// Lambda's side of the runtime API.
 pub(super) struct RuntimeApi {
     address: String,
-    did: mpsc::Receiver<Did>,
+    call: mpsc::Receiver<RuntimeCall>,
     invocations: u64,
 }
 
@@ -54,16 +54,16 @@ impl RuntimeApi {
     pub(super) async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let (tell, did) = mpsc::channel(1);
-        let tell = Arc::new(Mutex::new(tell));
+        let (sender, call) = mpsc::channel(1);
+        let sender = Arc::new(Mutex::new(sender));
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(failure))
             .route("/2018-06-01/runtime/init/error", post(init_failure))
-            .with_state(tell);
+            .with_state(sender);
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Ok(Self { address, did, invocations: 0 })
+        Ok(Self { address, call, invocations: 0 })
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
@@ -74,9 +74,9 @@ impl RuntimeApi {
     /// Waits until the function asks for work, and returns the time at which it did.
     pub(super) async fn idle(&mut self) -> anyhow::Result<(Instant, Idle)> {
         match self.next().await? {
-            Did::Ask { at, work } => Ok((at, Idle(work))),
-            Did::Answer { .. } => bail!("it answered what was not asked"),
-            Did::Fail { body } => bail!("it did not start: {}", String::from_utf8_lossy(&body)),
+            RuntimeCall::Ask { at, work } => Ok((at, Idle(work))),
+            RuntimeCall::Answer { .. } => bail!("it answered without an event"),
+            RuntimeCall::Fail { body } => bail!("it did not start: {}", String::from_utf8_lossy(&body)),
         }
     }
 
@@ -87,25 +87,25 @@ impl RuntimeApi {
         let began = Instant::now();
         idle.0.send(work).ok().context("it no longer asks for work")?;
         match self.next().await? {
-            Did::Answer { at, body } => Ok((at - began, serde_json::from_slice(&body)?)),
-            Did::Ask { .. } => bail!("it asked for more without an answer"),
-            Did::Fail { body } => bail!("it failed: {}", String::from_utf8_lossy(&body)),
+            RuntimeCall::Answer { at, body } => Ok((at - began, serde_json::from_slice(&body)?)),
+            RuntimeCall::Ask { .. } => bail!("it asked for more without an answer"),
+            RuntimeCall::Fail { body } => bail!("it failed: {}", String::from_utf8_lossy(&body)),
         }
     }
 
-    async fn next(&mut self) -> anyhow::Result<Did> {
-        let did = timeout(START_TIMEOUT, self.did.recv()).await.context("it does not stir")?;
-        did.context("nobody serves the Runtime API any more")
+    async fn next(&mut self) -> anyhow::Result<RuntimeCall> {
+        let call = timeout(START_TIMEOUT, self.call.recv()).await.context("it does not respond")?;
+        call.context("the Runtime API has stopped")
     }
 }
 
-type Tell = State<Arc<Mutex<mpsc::Sender<Did>>>>;
+type CallSender = State<Arc<Mutex<mpsc::Sender<RuntimeCall>>>>;
 
-async fn next(State(tell): Tell) -> axum::response::Response {
+async fn next(State(sender): CallSender) -> axum::response::Response {
     let at = Instant::now();
     let (work, given) = oneshot::channel();
-    let told = tell.lock().await.send(Did::Ask { at, work }).await;
-    let (Ok(()), Ok(Work { number, event })) = (told, given.await) else {
+    let sent = sender.lock().await.send(RuntimeCall::Ask { at, work }).await;
+    let (Ok(()), Ok(Work { number, event })) = (sent, given.await) else {
         return StatusCode::GONE.into_response();
     };
     let headers = [
@@ -123,19 +123,19 @@ fn deadline() -> i64 {
     jiff::Timestamp::now().as_millisecond() + 300_000
 }
 
-async fn response(State(tell): Tell, Path(_): Path<String>, body: Bytes) -> StatusCode {
-    answered(&tell, Did::Answer { at: Instant::now(), body }).await
+async fn response(State(sender): CallSender, Path(_): Path<String>, body: Bytes) -> StatusCode {
+    answered(&sender, RuntimeCall::Answer { at: Instant::now(), body }).await
 }
 
-async fn failure(State(tell): Tell, Path(_): Path<String>, body: Bytes) -> StatusCode {
-    answered(&tell, Did::Fail { body }).await
+async fn failure(State(sender): CallSender, Path(_): Path<String>, body: Bytes) -> StatusCode {
+    answered(&sender, RuntimeCall::Fail { body }).await
 }
 
-async fn init_failure(State(tell): Tell, body: Bytes) -> StatusCode {
-    answered(&tell, Did::Fail { body }).await
+async fn init_failure(State(sender): CallSender, body: Bytes) -> StatusCode {
+    answered(&sender, RuntimeCall::Fail { body }).await
 }
 
-async fn answered(tell: &Mutex<mpsc::Sender<Did>>, did: Did) -> StatusCode {
-    let told = tell.lock().await.send(did).await;
-    if told.is_ok() { StatusCode::ACCEPTED } else { StatusCode::GONE }
+async fn answered(sender: &Mutex<mpsc::Sender<RuntimeCall>>, call: RuntimeCall) -> StatusCode {
+    let sent = sender.lock().await.send(call).await;
+    if sent.is_ok() { StatusCode::ACCEPTED } else { StatusCode::GONE }
 }

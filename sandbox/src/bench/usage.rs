@@ -17,9 +17,9 @@ use terminal::say;
 use tokio::task::JoinSet;
 use usage::UsageApi;
 
-use super::child::{Job, Spent, Where, ask};
+use super::child::{Job, JobEnvironment, ResourceUsage, run_job};
+use super::environment::{BenchEnvironment, Sold, TABLE};
 use super::figures::{Goal, RequestCounts, Wanted, a_second, grouped, per, rounded};
-use super::world::{Sold, TABLE, World};
 use crate::sandbox::sdk_config;
 
 /// The reported usage, and the function's instances.
@@ -47,8 +47,8 @@ pub(super) struct Arguments {
 
 /// The job of a child that ingests usage.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ingestion {
-    place: Where,
+pub(super) struct IngestJob {
+    place: JobEnvironment,
     licenses: Vec<String>,
     dimension: String,
     events: u32,
@@ -58,19 +58,20 @@ pub(super) struct Ingestion {
 
 /// The result of the job.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ingested {
+pub(super) struct IngestResult {
     took: Duration,
     accepted: usize,
     /// The resources used, including writing the requests and reading the answers.
-    spent: Spent,
+    spent: ResourceUsage,
     /// The CPU time used between those.
     cpu: Duration,
 }
 
 /// Builds a test environment, and measures the intake in it.
 pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    let world = World::make(arguments.licenses as usize, 1, Sold::ByUse, true, arguments.data.as_deref()).await?;
-    let dimension = world.dimensions.first().context("the listing has no dimension")?;
+    let env =
+        BenchEnvironment::make(arguments.licenses as usize, 1, Sold::ByUse, true, arguments.data.as_deref()).await?;
+    let dimension = env.dimensions.first().context("the listing has no dimension")?;
     let events = u64::from(arguments.events);
     say(format_args!(
         "{} events of {} licenses in requests of {}, {} instances of the function in a process of their own; {} CPUs",
@@ -80,18 +81,18 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         arguments.instances,
         std::thread::available_parallelism()?,
     ))?;
-    let job = Ingestion {
-        place: world.place(TABLE),
-        licenses: world.licenses.iter().map(ToString::to_string).collect(),
+    let job = IngestJob {
+        place: env.place(TABLE),
+        licenses: env.licenses.iter().map(ToString::to_string).collect(),
         dimension: dimension.to_string(),
         events: arguments.events,
         batch: arguments.batch,
         instances: arguments.instances,
     };
-    let (counts, cpu) = (world.aws.wire().counts(), Spent::by_now()?.cpu);
-    let taken: Ingested = ask(&Job::TakeIn(job)).await?;
-    let asked = RequestCounts::since(&counts, &world.aws.wire().counts());
-    let aws_cpu = Spent::by_now()?.cpu.saturating_sub(cpu);
+    let (counts, cpu) = (env.aws.wire().counts(), ResourceUsage::so_far()?.cpu);
+    let taken: IngestResult = run_job(&Job::Ingest(job)).await?;
+    let asked = RequestCounts::since(&counts, &env.aws.wire().counts());
+    let aws_cpu = ResourceUsage::so_far()?.cpu.saturating_sub(cpu);
     let rate = a_second(events, taken.took);
     say(format_args!(
         "intake: {:.1} s, {} events/s, {} DynamoDB requests ({:.3} an event), peak memory {:.0} MiB",
@@ -107,10 +108,10 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         aws_cpu.as_secs_f64(),
         asked.operations(),
     ))?;
-    let rates = world.store_rates(Duration::from_millis(arguments.probe)).await?;
+    let rates = env.store_rates(Duration::from_millis(arguments.probe)).await?;
     say(format_args!("the store alone, a second, to one client: {rates}"))?;
 
-    let is_right = taken.accepted == arguments.events as usize && is_summed_once(&world, arguments.events).await?;
+    let is_right = taken.accepted == arguments.events as usize && is_summed_once(&env, arguments.events).await?;
     say(format_args!(
         "the ledger has {}",
         if is_right { "exactly what was reported" } else { "NOT what was reported" }
@@ -126,10 +127,10 @@ pub(super) async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Returns `true` if the hours hold as much as was reported: one of each event.
-async fn is_summed_once(world: &World, events: u32) -> anyhow::Result<bool> {
+async fn is_summed_once(env: &BenchEnvironment, events: u32) -> anyhow::Result<bool> {
     let mut sum = Decimal::ZERO;
-    for license in &world.licenses {
-        let sums = world.store.sums_of_hour(license, world.hour).await?;
+    for license in &env.licenses {
+        let sums = env.store.sums_of_hour(license, env.hour).await?;
         sum += sums.values().map(|sum| sum.amount).sum::<Decimal>();
     }
     Ok(sum == Decimal::from(events))
@@ -137,12 +138,12 @@ async fn is_summed_once(world: &World, events: u32) -> anyhow::Result<bool> {
 
 /// Passes requests to instances of the function until all are answered. The requests are written before the measured
 /// time starts, and their answers are read after it ends.
-pub(super) async fn ingest(job: Ingestion) -> anyhow::Result<Ingested> {
+pub(super) async fn ingest(job: IngestJob) -> anyhow::Result<IngestResult> {
     let requests: Arc<[ApiGatewayV2httpRequest]> = requests(&job)?.into();
     let next = Arc::new(AtomicUsize::new(0));
     let clock = Clock::ticking_from(job.place.at);
     let mut instances = JoinSet::new();
-    let (began, spent_before) = (Instant::now(), Spent::by_now()?.cpu);
+    let (began, spent_before) = (Instant::now(), ResourceUsage::so_far()?.cpu);
     for _ in 0..job.instances {
         // Each instance has its own connections and its own memory.
         let function = UsageApi::new(&sdk_config(&job.place.aws), &job.place.table, clock.clone());
@@ -157,13 +158,13 @@ pub(super) async fn ingest(job: Ingestion) -> anyhow::Result<Ingested> {
     }
     let answers = instances.join_all().await;
     let took = began.elapsed();
-    let cpu = Spent::by_now()?.cpu.saturating_sub(spent_before);
+    let cpu = ResourceUsage::so_far()?.cpu.saturating_sub(spent_before);
     let accepted = answers.iter().flatten().map(accepted).sum();
-    Ok(Ingested { took, accepted, spent: Spent::by_now()?, cpu })
+    Ok(IngestResult { took, accepted, spent: ResourceUsage::so_far()?, cpu })
 }
 
 /// Returns the requests as API Gateway passes them on. The events of each request are spread over the licenses in turn.
-fn requests(job: &Ingestion) -> anyhow::Result<Vec<ApiGatewayV2httpRequest>> {
+fn requests(job: &IngestJob) -> anyhow::Result<Vec<ApiGatewayV2httpRequest>> {
     let event = |number: u32| {
         let license = job.licenses.get(number as usize % job.licenses.len().max(1));
         json!({

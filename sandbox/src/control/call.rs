@@ -16,7 +16,7 @@ use lambda::http::extract::{NoParameters, query_of};
 use serde::de::DeserializeOwned;
 
 use super::{Failure, agreement_id};
-use crate::sandbox::Inside;
+use crate::sandbox::SandboxState;
 
 /// The largest body, in bytes; the calls of this API need far less.
 const LARGEST_BODY: usize = 2 * 1024 * 1024;
@@ -27,22 +27,22 @@ const LARGEST_SENT: usize = 8 * LARGEST_BODY;
 
 /// The sandbox, and the parameters of the query: those of `Q`, each at most once, and no other.
 #[derive(Debug)]
-pub(super) struct Here<Q = NoParameters>(pub(super) Arc<Inside>, pub(super) Q);
+pub(super) struct Context<Q = NoParameters>(pub(super) Arc<SandboxState>, pub(super) Q);
 
-impl<Q: DeserializeOwned> FromRequestParts<Arc<Inside>> for Here<Q> {
+impl<Q: DeserializeOwned> FromRequestParts<Arc<SandboxState>> for Context<Q> {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, inside: &Arc<Inside>) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<SandboxState>) -> Result<Self, Failure> {
         let query = query_of(&parts.uri).map_err(|error| Failure::invalid("query", error))?;
-        Ok(Self(Arc::clone(inside), query))
+        Ok(Self(Arc::clone(state), query))
     }
 }
 
 /// The agreement in the path.
 #[derive(Debug)]
-pub(super) struct OfAgreement(pub(super) AgreementId);
+pub(super) struct AgreementPath(pub(super) AgreementId);
 
-impl<S: Send + Sync> FromRequestParts<S> for OfAgreement {
+impl<S: Send + Sync> FromRequestParts<S> for AgreementPath {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
@@ -55,9 +55,9 @@ impl<S: Send + Sync> FromRequestParts<S> for OfAgreement {
 
 /// The name in the path: of an entity, a product, a change set or a stage.
 #[derive(Debug)]
-pub(super) struct Named(pub(super) String);
+pub(super) struct NamePath(pub(super) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl<S: Send + Sync> FromRequestParts<S> for NamePath {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
@@ -69,9 +69,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
 /// The body.
 #[derive(Debug)]
-pub(super) struct Sent<T>(pub(super) T);
+pub(super) struct JsonBody<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Sent<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
@@ -93,9 +93,9 @@ fn too_large() -> Failure {
 /// Reads a JSON object; serde alone would also read one from a list of its members.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Failure> {
     let invalid = |detail: String| {
-        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is not what is asked for here.")
+        Problem::new(StatusCode::BAD_REQUEST, "body_invalid", "The body is invalid.")
             .detail(detail)
-            .action("Mend the body as the detail says and send it again.")
+            .action("Correct the body as the detail says and send it again.")
     };
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(invalid("the body must be a JSON object".to_owned()).into());

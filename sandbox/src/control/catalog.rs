@@ -3,70 +3,70 @@
 use axum::Json;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Here, Named, Sent, described};
+use super::{Answer, Context, JsonBody, NamePath, described};
 use crate::aws::{ChangeSetOverview, Decision, NextChangeSet};
 use crate::listings::find;
-use crate::sandbox::Inside;
+use crate::sandbox::SandboxState;
 
-pub(super) async fn entities(Here(inside, _): Here) -> Answer<Value> {
-    inside.timeline.settle().await;
-    Ok(Json(shown(&inside)))
+pub(super) async fn entities(Context(state, _): Context) -> Answer<Value> {
+    state.timeline.settle().await;
+    Ok(Json(shown(&state)))
 }
 
 /// Puts an entity into another state by a merge patch on its details. A product may be named in every way in which a
 /// listing may be named.
 pub(super) async fn patch(
-    Here(inside, _): Here,
-    Named(name): Named,
-    Sent(patch): Sent<Map<String, Value>>,
+    Context(state, _): Context,
+    NamePath(name): NamePath,
+    JsonBody(patch): JsonBody<Map<String, Value>>,
 ) -> Answer<Value> {
-    let listing = find(&inside.listings, &name).map(|described| described.listing.product_id.as_str());
-    inside.aws.catalog().patch(listing.unwrap_or(&name), patch)?;
-    inside.timeline.settle().await;
-    Ok(Json(shown(&inside)))
+    let listing = find(&state.listings, &name).map(|described| described.listing.product_id.as_str());
+    state.aws.catalog().patch(listing.unwrap_or(&name), patch)?;
+    state.timeline.settle().await;
+    Ok(Json(shown(&state)))
 }
 
-pub(super) async fn reset(Here(inside, _): Here, Named(product): Named) -> Answer<Value> {
-    inside.aws.catalog().reset(&described(&inside, &product)?.listing.product_code)?;
-    inside.timeline.settle().await;
-    Ok(Json(shown(&inside)))
+pub(super) async fn reset(Context(state, _): Context, NamePath(product): NamePath) -> Answer<Value> {
+    state.aws.catalog().reset(&described(&state, &product)?.listing.product_code)?;
+    state.timeline.settle().await;
+    Ok(Json(shown(&state)))
 }
 
-pub(super) async fn strip(Here(inside, _): Here, Named(product): Named) -> Answer<Value> {
-    inside.aws.catalog().strip(&described(&inside, &product)?.listing.product_code)?;
-    inside.timeline.settle().await;
-    Ok(Json(shown(&inside)))
+pub(super) async fn strip(Context(state, _): Context, NamePath(product): NamePath) -> Answer<Value> {
+    state.aws.catalog().strip(&described(&state, &product)?.listing.product_code)?;
+    state.timeline.settle().await;
+    Ok(Json(shown(&state)))
 }
 
-pub(super) async fn remove(Here(inside, _): Here, Named(product): Named) -> Answer<Value> {
-    inside.aws.catalog().remove(&described(&inside, &product)?.listing.product_code)?;
-    inside.timeline.settle().await;
-    Ok(Json(shown(&inside)))
+pub(super) async fn remove(Context(state, _): Context, NamePath(product): NamePath) -> Answer<Value> {
+    state.aws.catalog().remove(&described(&state, &product)?.listing.product_code)?;
+    state.timeline.settle().await;
+    Ok(Json(shown(&state)))
 }
 
-fn shown(inside: &Inside) -> Value {
-    json!({ "entities": inside.aws.catalog().entity_overviews() })
+fn shown(state: &SandboxState) -> Value {
+    json!({ "entities": state.aws.catalog().entity_overviews() })
 }
 
-pub(super) async fn change_sets(Here(inside, _): Here) -> Answer<Value> {
-    inside.timeline.settle().await;
-    Ok(Json(json!({ "change_sets": inside.aws.catalog().change_set_overviews() })))
+pub(super) async fn change_sets(Context(state, _): Context) -> Answer<Value> {
+    state.timeline.settle().await;
+    Ok(Json(json!({ "change_sets": state.aws.catalog().change_set_overviews() })))
 }
 
 /// Plans the outcome of the next change set.
-pub(super) async fn plan(Here(inside, _): Here, Sent(next): Sent<NextChangeSet>) -> Answer<Value> {
-    inside.aws.catalog().plan(next);
-    inside.timeline.settle().await;
-    Ok(Json(json!({ "change_sets": inside.aws.catalog().change_set_overviews() })))
+pub(super) async fn plan(Context(state, _): Context, JsonBody(next): JsonBody<NextChangeSet>) -> Answer<Value> {
+    state.aws.catalog().plan(next);
+    state.timeline.settle().await;
+    Ok(Json(json!({ "change_sets": state.aws.catalog().change_set_overviews() })))
 }
 
 /// Ends a review, or lets a change set that hangs continue or fail.
 pub(super) async fn decide(
-    Here(inside, _): Here,
-    Named(change_set): Named,
-    Sent(decision): Sent<Decision>,
+    Context(state, _): Context,
+    NamePath(change_set): NamePath,
+    JsonBody(decision): JsonBody<Decision>,
 ) -> Answer<ChangeSetOverview> {
-    let decided = inside.aws.catalog().decide(&change_set, decision)?;
-    inside.timeline.settle().await;
+    let decided = state.aws.catalog().decide(&change_set, decision)?;
+    state.timeline.settle().await;
     Ok(Json(decided))
 }

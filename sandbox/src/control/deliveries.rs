@@ -7,16 +7,16 @@ use axum::Json;
 use domain::listing::Stage;
 use serde::Deserialize;
 
-use super::{Answer, Failure, Here, Sent, stacks};
+use super::{Answer, Context, Failure, JsonBody, stacks};
 use crate::queue::QueueOverview;
-use crate::sandbox::Inside;
+use crate::sandbox::SandboxState;
 use crate::stack::Stack;
 
 /// The actions on the queues. Several actions of one call happen in the order of these fields, so that `{"duplicate":
 /// 1, "reorder": 7, "release": true}` duplicates, shuffles and then releases.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Delivery {
+pub(super) struct DeliveryRequest {
     /// The stage whose queue is meant; all stages if none is named.
     stage: Option<String>,
     /// Deliver nothing from now on.
@@ -39,10 +39,10 @@ pub(super) struct Delivery {
 const MOST_COPIES: usize = 100;
 
 pub(super) async fn deliver(
-    Here(inside, _): Here,
-    Sent(delivery): Sent<Delivery>,
+    Context(state, _): Context,
+    JsonBody(delivery): JsonBody<DeliveryRequest>,
 ) -> Answer<BTreeMap<&'static str, QueueOverview>> {
-    if delivery == (Delivery { stage: delivery.stage.clone(), ..Delivery::default() }) {
+    if delivery == (DeliveryRequest { stage: delivery.stage.clone(), ..DeliveryRequest::default() }) {
         let wanted = "one of hold, message, lose, redeliver, duplicate, reorder and release must be there";
         return Err(Failure::invalid("body", wanted));
     }
@@ -52,13 +52,13 @@ pub(super) async fn deliver(
     if delivery.duplicate.is_some_and(|copies| copies > MOST_COPIES) {
         return Err(Failure::invalid("duplicate", format!("at most {MOST_COPIES} copies of each")));
     }
-    for stack in stacks(&inside, delivery.stage.as_deref())? {
+    for stack in stacks(&state, delivery.stage.as_deref())? {
         let queue = &stack.queue;
         if delivery.hold {
             queue.hold();
         }
         if let Some(body) = &delivery.message {
-            queue.put(body.clone(), inside.clock.now());
+            queue.put(body.clone(), state.clock.now());
         }
         if let Some(text) = &delivery.lose {
             queue.lose(text);
@@ -76,16 +76,16 @@ pub(super) async fn deliver(
             queue.release();
         }
     }
-    inside.timeline.settle().await;
-    Ok(Json(overview(&inside)))
+    state.timeline.settle().await;
+    Ok(Json(overview(&state)))
 }
 
-pub(super) async fn queues(Here(inside, _): Here) -> Answer<BTreeMap<&'static str, QueueOverview>> {
-    inside.timeline.settle().await;
-    Ok(Json(overview(&inside)))
+pub(super) async fn queues(Context(state, _): Context) -> Answer<BTreeMap<&'static str, QueueOverview>> {
+    state.timeline.settle().await;
+    Ok(Json(overview(&state)))
 }
 
-fn overview(inside: &Inside) -> BTreeMap<&'static str, QueueOverview> {
+fn overview(state: &SandboxState) -> BTreeMap<&'static str, QueueOverview> {
     let of_stack = |stack: &Arc<Stack>| {
         let mail = match stack.stage {
             Stage::Staging => "staging-mail",
@@ -93,5 +93,5 @@ fn overview(inside: &Inside) -> BTreeMap<&'static str, QueueOverview> {
         };
         [(stack.stage.as_str(), stack.queue.overview()), (mail, stack.mail.overview())]
     };
-    inside.stacks.iter().flat_map(of_stack).collect()
+    state.stacks.iter().flat_map(of_stack).collect()
 }

@@ -3,30 +3,30 @@
 use axum::Json;
 use serde_json::{Map, Value};
 
-use super::{Answer, Here, Named, Sent, stack};
+use super::{Answer, Context, JsonBody, NamePath, stack};
 use crate::aws::Wiring;
 
-pub(super) async fn show(Here(inside, _): Here, Named(stage): Named) -> Answer<Wiring> {
-    inside.timeline.settle().await;
-    Ok(Json(stack(&inside, &stage)?.wiring()))
+pub(super) async fn show(Context(state, _): Context, NamePath(stage): NamePath) -> Answer<Wiring> {
+    state.timeline.settle().await;
+    Ok(Json(stack(&state, &stage)?.wiring()))
 }
 
 /// Breaks or repairs a part by a merge patch on the wiring.
-pub(super) async fn rewire(
-    Here(inside, _): Here,
-    Named(stage): Named,
-    Sent(patch): Sent<Map<String, Value>>,
+pub(super) async fn patch_wiring(
+    Context(state, _): Context,
+    NamePath(stage): NamePath,
+    JsonBody(patch): JsonBody<Map<String, Value>>,
 ) -> Answer<Wiring> {
-    let stack = stack(&inside, &stage)?;
-    stack.rewire(patch)?;
-    inside.timeline.settle().await;
+    let stack = stack(&state, &stage)?;
+    stack.patch_wiring(patch)?;
+    state.timeline.settle().await;
     Ok(Json(stack.wiring()))
 }
 
 /// Restores every part as the template deploys it.
-pub(super) async fn reset(Here(inside, _): Here, Named(stage): Named) -> Answer<Wiring> {
-    let stack = stack(&inside, &stage)?;
-    stack.wire_anew();
-    inside.timeline.settle().await;
+pub(super) async fn reset(Context(state, _): Context, NamePath(stage): NamePath) -> Answer<Wiring> {
+    let stack = stack(&state, &stage)?;
+    stack.reset_wiring();
+    state.timeline.settle().await;
     Ok(Json(stack.wiring()))
 }

@@ -3,12 +3,12 @@
 //! JSON in and out, whatever content type a body claims to have. Every call settles before it answers, so that no work
 //! is pending when the caller gets the answer. A bad call is answered with a problem document that names the fault.
 
+mod behavior;
 mod call;
 mod catalog;
 mod deliveries;
 mod deployed;
 mod purchases;
-mod readings;
 mod reconciliation;
 mod review;
 mod time;
@@ -26,17 +26,17 @@ use http::{HeaderValue, Method, StatusCode, header};
 use lambda::http::Problem;
 use store::StoreError;
 
-use crate::aws::Refused;
+use crate::aws::ControlError;
 use crate::listings::{DescribedListing, find};
-use crate::sandbox::Inside;
+use crate::sandbox::SandboxState;
 use crate::stack::Stack;
 
-use call::{Here, Named, OfAgreement, Sent};
+use call::{AgreementPath, Context, JsonBody, NamePath};
 pub(crate) use purchases::{FreshToken, Order, agreement_id, buy, fresh_token};
-pub(crate) use time::{Moved, move_clock};
+pub(crate) use time::{ClockChange, move_clock};
 
 /// The routes of the control API.
-pub(crate) fn routes(inside: Arc<Inside>) -> Router {
+pub(crate) fn routes(state: Arc<SandboxState>) -> Router {
     Router::new()
         .route("/sandbox/listings", get(views::listings))
         .route("/sandbox/purchases", get(views::purchases).post(purchases::purchase))
@@ -51,8 +51,8 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/outbox", get(views::outbox))
         .route("/sandbox/metrics", get(views::metrics))
         .route("/sandbox/bill", get(views::bill))
-        .route("/sandbox/readings", get(readings::show).post(readings::change))
-        .route("/sandbox/dimensions", post(readings::publish))
+        .route("/sandbox/behavior", get(behavior::show).post(behavior::change))
+        .route("/sandbox/dimensions", post(behavior::publish))
         .route("/sandbox/catalog", get(catalog::entities))
         .route("/sandbox/catalog/{name}", patch(catalog::patch).delete(catalog::remove))
         .route("/sandbox/catalog/{name}/reset", post(catalog::reset))
@@ -60,13 +60,13 @@ pub(crate) fn routes(inside: Arc<Inside>) -> Router {
         .route("/sandbox/change-sets", get(catalog::change_sets).post(catalog::plan))
         .route("/sandbox/change-sets/{change_set}", post(catalog::decide))
         .route("/sandbox/review", post(review::review))
-        .route("/sandbox/web", get(web::show).post(web::spoil).delete(web::mend))
-        .route("/sandbox/web/certificate", put(web::certify))
-        .route("/sandbox/deployed/{stage}", get(deployed::show).patch(deployed::rewire))
+        .route("/sandbox/web", get(web::show).post(web::alter).delete(web::restore))
+        .route("/sandbox/web/certificate", put(web::set_certificate_validity))
+        .route("/sandbox/deployed/{stage}", get(deployed::show).patch(deployed::patch_wiring))
         .route("/sandbox/deployed/{stage}/reset", post(deployed::reset))
         .route("/sandbox/wire", get(views::wire).delete(views::clear_wire))
         .method_not_allowed_fallback(no_such_method)
-        .with_state(inside)
+        .with_state(state)
 }
 
 /// Answers a method that a path does not have; axum adds the header that the action names.
@@ -80,7 +80,7 @@ async fn no_such_method(method: Method, OriginalUri(uri): OriginalUri) -> Failur
 /// Answers a path that does not exist: as API Gateway does, or as the control API does below `/sandbox`.
 pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) -> Response {
     if uri.path() == "/sandbox" || uri.path().starts_with("/sandbox/") {
-        let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has nothing here.")
+        let problem = Problem::new(StatusCode::NOT_FOUND, "route_unknown", "The control API has no such path.")
             .detail(format!("{method} {}", uri.path()))
             .action("Look up the path and the method in docs/SANDBOX.md.");
         Failure::from(problem).into_response()
@@ -94,9 +94,9 @@ pub(crate) async fn nothing_here(method: Method, OriginalUri(uri): OriginalUri) 
 type Answer<T> = Result<Json<T>, Failure>;
 
 /// Returns the listing that a call is about: by product code, product id, name or file.
-fn described<'a>(inside: &'a Inside, product: &str) -> Result<&'a DescribedListing, Failure> {
-    find(&inside.listings, product).ok_or_else(|| {
-        let known: Vec<&str> = inside.listings.iter().map(|described| described.file.as_str()).collect();
+fn described<'a>(state: &'a SandboxState, product: &str) -> Result<&'a DescribedListing, Failure> {
+    find(&state.listings, product).ok_or_else(|| {
+        let known: Vec<&str> = state.listings.iter().map(|described| described.file.as_str()).collect();
         Problem::new(StatusCode::BAD_REQUEST, "product_unknown", "There is no such listing.")
             .detail(format!("product: `{product}` is none of the listings: {}", known.join(", ")))
             .action("Name a listing by its product code, its product id, its name or its file.")
@@ -105,18 +105,18 @@ fn described<'a>(inside: &'a Inside, product: &str) -> Result<&'a DescribedListi
 }
 
 /// Returns the stacks that a call is about: that of the stage that it names, or all.
-fn stacks<'a>(inside: &'a Inside, stage: Option<&str>) -> Result<Vec<&'a Arc<Stack>>, Failure> {
+fn stacks<'a>(state: &'a SandboxState, stage: Option<&str>) -> Result<Vec<&'a Arc<Stack>>, Failure> {
     match stage {
-        Some(name) => Ok(vec![stack(inside, name)?]),
-        None => Ok(inside.stacks.iter().collect()),
+        Some(name) => Ok(vec![stack(state, name)?]),
+        None => Ok(state.stacks.iter().collect()),
     }
 }
 
 /// Returns the stack of a stage.
-fn stack<'a>(inside: &'a Inside, stage: &str) -> Result<&'a Arc<Stack>, Failure> {
-    let found = stage.parse().ok().and_then(|stage: Stage| inside.stack(stage));
+fn stack<'a>(state: &'a SandboxState, stage: &str) -> Result<&'a Arc<Stack>, Failure> {
+    let found = stage.parse().ok().and_then(|stage: Stage| state.stack(stage));
     found.ok_or_else(|| {
-        let running: Vec<&str> = inside.stacks.iter().map(|stack| stack.stage.as_str()).collect();
+        let running: Vec<&str> = state.stacks.iter().map(|stack| stack.stage.as_str()).collect();
         Failure::invalid("stage", format!("there is no stage `{stage}` here, only: {}", running.join(", ")))
     })
 }
@@ -146,31 +146,31 @@ impl From<Problem> for Failure {
     }
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
+impl From<ControlError> for Failure {
+    fn from(refused: ControlError) -> Self {
         let status = match refused {
-            Refused::AgreementUnknown { .. } | Refused::EntityUnknown { .. } | Refused::ChangeSetUnknown { .. } => {
-                StatusCode::NOT_FOUND
-            }
-            Refused::AgreementNotActive { .. }
-            | Refused::AlreadySubscribed { .. }
-            | Refused::NothingToRenew { .. }
-            | Refused::ChangeSetDoesNotWait { .. } => StatusCode::CONFLICT,
-            Refused::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Refused::ProductUnknown { .. }
-            | Refused::DimensionUnknown { .. }
-            | Refused::DimensionNotEntitled { .. }
-            | Refused::ValueMissing { .. }
-            | Refused::ValueInvalid { .. }
-            | Refused::ServiceUnknown { .. }
-            | Refused::OperationUnknown { .. }
-            | Refused::KindUnknown { .. }
-            | Refused::KindUnfit { .. }
-            | Refused::ReadingUnknown { .. }
-            | Refused::ReadingInvalid { .. }
-            | Refused::DimensionNotMetered { .. }
-            | Refused::WiringInvalid { .. }
-            | Refused::FaultMalformed { .. } => StatusCode::BAD_REQUEST,
+            ControlError::AgreementUnknown { .. }
+            | ControlError::EntityUnknown { .. }
+            | ControlError::ChangeSetUnknown { .. } => StatusCode::NOT_FOUND,
+            ControlError::AgreementNotActive { .. }
+            | ControlError::AlreadySubscribed { .. }
+            | ControlError::NothingToRenew { .. }
+            | ControlError::ChangeSetDoesNotWait { .. } => StatusCode::CONFLICT,
+            ControlError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ControlError::ProductUnknown { .. }
+            | ControlError::DimensionUnknown { .. }
+            | ControlError::DimensionNotEntitled { .. }
+            | ControlError::ValueMissing { .. }
+            | ControlError::ValueInvalid { .. }
+            | ControlError::ServiceUnknown { .. }
+            | ControlError::OperationUnknown { .. }
+            | ControlError::KindUnknown { .. }
+            | ControlError::KindUnfit { .. }
+            | ControlError::BehaviorUnknown { .. }
+            | ControlError::BehaviorInvalid { .. }
+            | ControlError::DimensionNotMetered { .. }
+            | ControlError::WiringInvalid { .. }
+            | ControlError::FaultMalformed { .. } => StatusCode::BAD_REQUEST,
         };
         Problem::new(status, refused.code(), "The sandbox does not do that.")
             .detail(&refused)

@@ -9,10 +9,10 @@ use lambda::http::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Failure, Here, OfAgreement, Sent, described};
+use super::{AgreementPath, Answer, Context, Failure, JsonBody, described};
 use crate::aws::{Change, Changed, Purchase, Purchased};
 use crate::listings::find;
-use crate::sandbox::Inside;
+use crate::sandbox::SandboxState;
 
 /// A buyer's order.
 #[derive(Debug, Deserialize)]
@@ -37,7 +37,7 @@ fn yes() -> bool {
 
 /// The result of an order.
 #[derive(Debug, Serialize)]
-pub(crate) struct Bought {
+pub(crate) struct PurchaseResult {
     #[serde(flatten)]
     pub(crate) purchased: Purchased,
     /// The license's key in Stallkeeper.
@@ -62,24 +62,28 @@ pub(crate) struct Registered {
 ///
 /// Fails for a product that is not described, and where [`Marketplace::purchase`](crate::aws::Marketplace::purchase)
 /// does.
-pub(crate) fn buy(inside: &Inside, order: Order) -> Result<Bought, Failure> {
-    let described = described(inside, &order.product)?;
-    let url = inside.stack(described.listing.stage).map(|stack| format!("{}/register", stack.url));
+pub(crate) fn buy(state: &SandboxState, order: Order) -> Result<PurchaseResult, Failure> {
+    let described = described(state, &order.product)?;
+    let url = state.stack(described.listing.stage).map(|stack| format!("{}/register", stack.url));
     if order.register && url.is_none() {
         let stage = described.listing.stage.as_str();
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "stage_not_running", "Nobody can register there.")
-            .detail(format!("the listing `{}` is of the stage {stage}, which has no stack here", described.file))
-            .action("Start the sandbox with that stage, or send \"register\": false to only buy.");
+        let problem = Problem::new(
+            StatusCode::BAD_REQUEST,
+            "stage_not_running",
+            "The registration page of this stage is not running.",
+        )
+        .detail(format!("the listing `{}` is of the stage {stage}, which has no stack here", described.file))
+        .action("Start the sandbox with that stage, or send \"register\": false to only buy.");
         return Err(problem.into());
     }
-    let purchased = inside.aws.marketplace().purchase(Purchase {
+    let purchased = state.aws.marketplace().purchase(Purchase {
         product: described.listing.product_code.clone(),
         account: order.account,
         dimensions: order.dimensions,
         free_trial: order.free_trial,
     })?;
     let license = license(&purchased.product_code, &purchased.license_arn, &purchased.customer_identifier)?;
-    Ok(Bought { purchased, license, registration_url: url, registration: None })
+    Ok(PurchaseResult { purchased, license, registration_url: url, registration: None })
 }
 
 fn license(
@@ -96,24 +100,24 @@ fn license(
     }
 }
 
-pub(super) async fn purchase(Here(inside, _): Here, Sent(order): Sent<Order>) -> Answer<Bought> {
+pub(super) async fn purchase(Context(state, _): Context, JsonBody(order): JsonBody<Order>) -> Answer<PurchaseResult> {
     let (register, free_trial) = (order.register, order.free_trial);
-    let mut bought = buy(&inside, order)?;
-    inside.timeline.settle().await;
+    let mut bought = buy(&state, order)?;
+    state.timeline.settle().await;
     if let (true, Some(url)) = (register, &bought.registration_url) {
-        bought.registration = Some(post_form(&inside, url, &bought.purchased.token, free_trial).await?);
+        bought.registration = Some(post_form(&state, url, &bought.purchased.token, free_trial).await?);
     }
-    inside.timeline.settle().await;
+    state.timeline.settle().await;
     Ok(Json(bought))
 }
 
 /// Posts the form that AWS Marketplace makes the browser post.
-async fn post_form(inside: &Inside, url: &str, token: &str, free_trial: bool) -> Result<Registered, Failure> {
+async fn post_form(state: &SandboxState, url: &str, token: &str, free_trial: bool) -> Result<Registered, Failure> {
     let mut form = vec![("x-amzn-marketplace-token", token)];
     if free_trial {
         form.push(("x-amzn-marketplace-offer-type", "free-trial"));
     }
-    let answer = inside.browser.post(url).form(&form).send().await.map_err(|error| {
+    let answer = state.browser.post(url).form(&form).send().await.map_err(|error| {
         tracing::error!(%error, "the registration URL did not answer");
         Problem::unavailable().detail("the registration URL did not answer")
     })?;
@@ -131,14 +135,14 @@ pub(super) struct ChangedAgreement {
 }
 
 pub(super) async fn change(
-    Here(inside, _): Here,
-    OfAgreement(agreement): OfAgreement,
-    Sent(change): Sent<Change>,
+    Context(state, _): Context,
+    AgreementPath(agreement): AgreementPath,
+    JsonBody(change): JsonBody<Change>,
 ) -> Answer<ChangedAgreement> {
-    let changed = inside.aws.marketplace().change(&agreement, change)?;
-    let product = product_of(&inside, &changed.agreement_id)?;
+    let changed = state.aws.marketplace().change(&agreement, change)?;
+    let product = product_of(&state, &changed.agreement_id)?;
     let license = license(&product, &changed.license_arn, &changed.customer_identifier)?;
-    inside.timeline.settle().await;
+    state.timeline.settle().await;
     Ok(Json(ChangedAgreement { changed, license }))
 }
 
@@ -151,9 +155,9 @@ pub(crate) struct FreshToken {
     pub(crate) registration_url: Option<String>,
 }
 
-pub(super) async fn token(Here(inside, _): Here, OfAgreement(agreement): OfAgreement) -> Answer<FreshToken> {
-    let fresh = fresh_token(&inside, agreement)?;
-    inside.timeline.settle().await;
+pub(super) async fn token(Context(state, _): Context, AgreementPath(agreement): AgreementPath) -> Answer<FreshToken> {
+    let fresh = fresh_token(&state, agreement)?;
+    state.timeline.settle().await;
     Ok(Json(fresh))
 }
 
@@ -162,11 +166,11 @@ pub(super) async fn token(Here(inside, _): Here, OfAgreement(agreement): OfAgree
 /// # Errors
 ///
 /// Fails for an agreement that is unknown or not active.
-pub(crate) fn fresh_token(inside: &Inside, agreement_id: AgreementId) -> Result<FreshToken, Failure> {
-    let token = inside.aws.marketplace().new_token(&agreement_id)?;
-    let product = product_of(inside, &agreement_id)?;
-    let stage = find(&inside.listings, product.as_str()).map(|described| described.listing.stage);
-    let stack = stage.and_then(|stage| inside.stack(stage));
+pub(crate) fn fresh_token(state: &SandboxState, agreement_id: AgreementId) -> Result<FreshToken, Failure> {
+    let token = state.aws.marketplace().new_token(&agreement_id)?;
+    let product = product_of(state, &agreement_id)?;
+    let stage = find(&state.listings, product.as_str()).map(|described| described.listing.stage);
+    let stack = stage.and_then(|stage| state.stack(stage));
     Ok(FreshToken { token, agreement_id, registration_url: stack.map(|stack| format!("{}/register", stack.url)) })
 }
 
@@ -179,8 +183,8 @@ pub(crate) fn agreement_id(text: &str) -> Result<AgreementId, Failure> {
     text.parse().map_err(|error| Failure::invalid("agreement", error))
 }
 
-fn product_of(inside: &Inside, agreement: &AgreementId) -> Result<ProductCode, Failure> {
-    let agreements = inside.aws.marketplace().overview().agreements;
+fn product_of(state: &SandboxState, agreement: &AgreementId) -> Result<ProductCode, Failure> {
+    let agreements = state.aws.marketplace().overview().agreements;
     let found = agreements.into_iter().find(|known| known.agreement_id == *agreement);
-    Ok(found.ok_or(crate::aws::Refused::AgreementUnknown { agreement: agreement.clone() })?.product_code)
+    Ok(found.ok_or(crate::aws::ControlError::AgreementUnknown { agreement: agreement.clone() })?.product_code)
 }

@@ -6,26 +6,26 @@ use axum::Json;
 use reconcile::Report;
 use serde::Deserialize;
 
-use super::{Answer, Here, Sent, stacks};
+use super::{Answer, Context, JsonBody, stacks};
 
 /// The stage; all stages if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfStage {
+pub(super) struct ReconcileRequest {
     #[serde(default)]
     stage: Option<String>,
 }
 
 /// Runs the reconciliation, and returns the report of each stage's run; `None` for a run that failed.
 pub(super) async fn run(
-    Here(inside, _): Here,
-    Sent(of): Sent<OfStage>,
+    Context(state, _): Context,
+    JsonBody(of): JsonBody<ReconcileRequest>,
 ) -> Answer<BTreeMap<&'static str, Option<Report>>> {
-    inside.timeline.settle().await;
+    state.timeline.settle().await;
     let mut reports = BTreeMap::new();
-    for stack in stacks(&inside, of.stage.as_deref())? {
+    for stack in stacks(&state, of.stage.as_deref())? {
         reports.insert(stack.stage.as_str(), stack.reconcile().await);
     }
-    inside.timeline.settle().await;
+    state.timeline.settle().await;
     Ok(Json(reports))
 }

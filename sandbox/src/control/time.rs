@@ -4,19 +4,19 @@ use axum::Json;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Failure, Here, Sent};
-use crate::sandbox::Inside;
+use super::{Answer, Context, Failure, JsonBody};
+use crate::sandbox::SandboxState;
 
 /// The time of the clock.
 #[derive(Debug, Serialize)]
-pub(crate) struct Now {
+pub(crate) struct ClockTime {
     now: Timestamp,
 }
 
 /// A move of the clock: one of the two.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Moved {
+pub(crate) struct ClockChange {
     /// The duration, such as `1h`, `90s` or `2d 30m`.
     #[serde(default)]
     pub(crate) advance: Option<String>,
@@ -25,15 +25,15 @@ pub(crate) struct Moved {
     pub(crate) set: Option<String>,
 }
 
-pub(super) async fn show(Here(inside, _): Here) -> Answer<Now> {
-    inside.timeline.settle().await;
-    Ok(Json(Now { now: inside.clock.now() }))
+pub(super) async fn show(Context(state, _): Context) -> Answer<ClockTime> {
+    state.timeline.settle().await;
+    Ok(Json(ClockTime { now: state.clock.now() }))
 }
 
-pub(super) async fn move_on(Here(inside, _): Here, Sent(moved): Sent<Moved>) -> Answer<Now> {
-    let now = move_clock(&inside, &moved).await?;
-    inside.timeline.settle().await;
-    Ok(Json(Now { now }))
+pub(super) async fn move_on(Context(state, _): Context, JsonBody(moved): JsonBody<ClockChange>) -> Answer<ClockTime> {
+    let now = move_clock(&state, &moved).await?;
+    state.timeline.settle().await;
+    Ok(Json(ClockTime { now }))
 }
 
 /// Moves the clock through everything that is due in between, and returns its new time.
@@ -41,17 +41,17 @@ pub(super) async fn move_on(Here(inside, _): Here, Sent(moved): Sent<Moved>) -> 
 /// # Errors
 ///
 /// Fails when neither or both members are given, or the duration or time is invalid.
-pub(crate) async fn move_clock(inside: &Inside, moved: &Moved) -> Result<Timestamp, Failure> {
+pub(crate) async fn move_clock(state: &SandboxState, moved: &ClockChange) -> Result<Timestamp, Failure> {
     match (&moved.advance, &moved.set) {
         (Some(by), None) => {
             let by = duration(by)?;
-            inside.timeline.advance(by).await.map_err(|error| Failure::invalid("advance", error))
+            state.timeline.advance(by).await.map_err(|error| Failure::invalid("advance", error))
         }
         (None, Some(at)) => {
             let at = at
                 .parse()
                 .map_err(|_| Failure::invalid("set", format!("`{at}` is no time such as 2026-11-30T23:55:00Z")))?;
-            Ok(inside.timeline.set(at).await)
+            Ok(state.timeline.set(at).await)
         }
         (None, None) => Err(Failure::invalid("advance", "either this or `set` must be there")),
         (Some(_), Some(_)) => Err(Failure::invalid("set", "it cannot be there beside `advance`")),

@@ -10,13 +10,13 @@ use domain::notification::OutboundEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Here, Sent, described, stacks};
-use crate::aws::{Bill, Fault, Left, Overview, PlannedFault, WireCall};
-use crate::sandbox::Inside;
+use super::{Answer, Context, JsonBody, described, stacks};
+use crate::aws::{Bill, Fault, OutboxContents, Overview, PlannedFault, WireCall};
+use crate::sandbox::SandboxState;
 
 /// A listing, and the URL at which its buyers register.
 #[derive(Debug, Serialize)]
-pub(super) struct Sold {
+pub(super) struct ListingView {
     file: String,
     name: String,
     stage: Stage,
@@ -29,13 +29,13 @@ pub(super) struct Sold {
     registration_url: Option<String>,
 }
 
-pub(super) async fn listings(Here(inside, _): Here) -> Answer<Value> {
+pub(super) async fn listings(Context(state, _): Context) -> Answer<Value> {
     let sold = |described: &crate::listings::DescribedListing| {
         let listing = described.listing.clone();
-        Sold {
+        ListingView {
             file: described.file.clone(),
             name: listing.name,
-            registration_url: inside.stack(listing.stage).map(|stack| format!("{}/register", stack.url)),
+            registration_url: state.stack(listing.stage).map(|stack| format!("{}/register", stack.url)),
             stage: listing.stage,
             product_code: listing.product_code,
             product_id: listing.product_id,
@@ -44,43 +44,43 @@ pub(super) async fn listings(Here(inside, _): Here) -> Answer<Value> {
             dimensions: listing.dimensions,
         }
     };
-    let listings: Vec<Sold> = inside.listings.iter().map(sold).collect();
-    inside.timeline.settle().await;
+    let listings: Vec<ListingView> = state.listings.iter().map(sold).collect();
+    state.timeline.settle().await;
     Ok(Json(json!({ "listings": listings })))
 }
 
-pub(super) async fn purchases(Here(inside, _): Here) -> Answer<Overview> {
-    inside.timeline.settle().await;
-    Ok(Json(inside.aws.marketplace().overview()))
+pub(super) async fn purchases(Context(state, _): Context) -> Answer<Overview> {
+    state.timeline.settle().await;
+    Ok(Json(state.aws.marketplace().overview()))
 }
 
-pub(super) async fn faults(Here(inside, _): Here) -> Answer<Value> {
-    inside.timeline.settle().await;
-    Ok(Json(plan(&inside)))
+pub(super) async fn faults(Context(state, _): Context) -> Answer<Value> {
+    state.timeline.settle().await;
+    Ok(Json(plan(&state)))
 }
 
-pub(super) async fn add_fault(Here(inside, _): Here, Sent(fault): Sent<Value>) -> Answer<Value> {
+pub(super) async fn add_fault(Context(state, _): Context, JsonBody(fault): JsonBody<Value>) -> Answer<Value> {
     let fault = Fault::read(&fault)?;
-    inside.aws.faults().add(fault)?;
-    inside.timeline.settle().await;
-    Ok(Json(plan(&inside)))
+    state.aws.faults().add(fault)?;
+    state.timeline.settle().await;
+    Ok(Json(plan(&state)))
 }
 
-pub(super) async fn clear_faults(Here(inside, _): Here) -> Answer<Value> {
-    inside.aws.faults().clear();
-    inside.timeline.settle().await;
-    Ok(Json(plan(&inside)))
+pub(super) async fn clear_faults(Context(state, _): Context) -> Answer<Value> {
+    state.aws.faults().clear();
+    state.timeline.settle().await;
+    Ok(Json(plan(&state)))
 }
 
-fn plan(inside: &Inside) -> Value {
-    let faults: Vec<PlannedFault> = inside.aws.faults().list();
+fn plan(state: &SandboxState) -> Value {
+    let faults: Vec<PlannedFault> = state.aws.faults().list();
     json!({ "faults": faults })
 }
 
 /// The stage; all stages if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfStage {
+pub(super) struct StageQuery {
     stage: Option<String>,
 }
 
@@ -92,25 +92,25 @@ struct Event {
     event: OutboundEvent,
 }
 
-pub(super) async fn events(Here(inside, of): Here<OfStage>) -> Answer<Value> {
-    inside.timeline.settle().await;
+pub(super) async fn events(Context(state, of): Context<StageQuery>) -> Answer<Value> {
+    state.timeline.settle().await;
     let mut events: Vec<Event> = Vec::new();
-    for stack in stacks(&inside, of.stage.as_deref())? {
+    for stack in stacks(&state, of.stage.as_deref())? {
         events.extend(stack.events().await?.into_iter().map(|event| Event { stage: stack.stage, event }));
     }
     Ok(Json(json!({ "events": events })))
 }
 
 /// Returns what was published to SNS for the seller's application, and sent by SES to buyers.
-pub(super) async fn outbox(Here(inside, _): Here) -> Answer<Left> {
-    inside.timeline.settle().await;
-    Ok(Json(inside.aws.outbox().left()))
+pub(super) async fn outbox(Context(state, _): Context) -> Answer<OutboxContents> {
+    state.timeline.settle().await;
+    Ok(Json(state.aws.outbox().contents()))
 }
 
 /// Returns the metrics of each stage in CloudWatch.
-pub(super) async fn metrics(Here(inside, of): Here<OfStage>) -> Answer<Value> {
-    inside.timeline.settle().await;
-    let stacks = stacks(&inside, of.stage.as_deref())?;
+pub(super) async fn metrics(Context(state, of): Context<StageQuery>) -> Answer<Value> {
+    state.timeline.settle().await;
+    let stacks = stacks(&state, of.stage.as_deref())?;
     let metrics = stacks.iter().map(|stack| (stack.stage.as_str().to_owned(), json!(stack.metrics())));
     Ok(Json(json!({ "metrics": metrics.collect::<serde_json::Map<_, _>>() })))
 }
@@ -118,15 +118,15 @@ pub(super) async fn metrics(Here(inside, of): Here<OfStage>) -> Answer<Value> {
 /// The product; all products if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfProduct {
+pub(super) struct ProductQuery {
     product: Option<String>,
 }
 
-pub(super) async fn bill(Here(inside, of): Here<OfProduct>) -> Answer<Bill> {
-    inside.timeline.settle().await;
-    let bill = inside.aws.marketplace().bill();
+pub(super) async fn bill(Context(state, of): Context<ProductQuery>) -> Answer<Bill> {
+    state.timeline.settle().await;
+    let bill = state.aws.marketplace().bill();
     Ok(Json(match of.product {
-        Some(product) => bill.of_product(&described(&inside, &product)?.listing.product_code),
+        Some(product) => bill.of_product(&described(&state, &product)?.listing.product_code),
         None => bill,
     }))
 }
@@ -134,13 +134,13 @@ pub(super) async fn bill(Here(inside, of): Here<OfProduct>) -> Answer<Bill> {
 /// The service and the operation of the calls; all if none is named.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfCalls {
+pub(super) struct CallQuery {
     service: Option<String>,
     operation: Option<String>,
 }
 
-pub(super) async fn wire(Here(inside, of): Here<OfCalls>) -> Answer<Value> {
-    inside.timeline.settle().await;
+pub(super) async fn wire(Context(state, of): Context<CallQuery>) -> Answer<Value> {
+    state.timeline.settle().await;
     if let Some(service) = &of.service {
         service.parse::<crate::aws::Service>()?;
     }
@@ -148,12 +148,12 @@ pub(super) async fn wire(Here(inside, of): Here<OfCalls>) -> Answer<Value> {
         of.service.as_deref().is_none_or(|service| service == call.service.name())
             && of.operation.as_deref().is_none_or(|operation| operation == call.operation)
     };
-    let calls: Vec<WireCall> = inside.aws.wire().all().into_iter().filter(is_wanted).collect();
+    let calls: Vec<WireCall> = state.aws.wire().all().into_iter().filter(is_wanted).collect();
     Ok(Json(json!({ "calls": calls })))
 }
 
-pub(super) async fn clear_wire(Here(inside, _): Here) -> Answer<Value> {
-    inside.timeline.settle().await;
-    inside.aws.wire().clear();
+pub(super) async fn clear_wire(Context(state, _): Context) -> Answer<Value> {
+    state.timeline.settle().await;
+    state.aws.wire().clear();
     Ok(Json(json!({ "calls": [] })))
 }

@@ -191,7 +191,7 @@ mod tests {
     use super::holds;
 
     #[test]
-    fn a_secret_is_found_in_every_form_that_an_address_may_have() {
+    fn a_secret_is_found_in_a_url_in_plain_and_percent_encoded_form() {
         for text in ["https://a.example/?t=a+b/c==", "https://a.example/?t=a%2Bb%2Fc%3D%3D", "a%2bb/c%3d="] {
             assert!(holds(text, "a+b/c=="), "{text}");
         }

@@ -22,7 +22,7 @@ struct Field {
 
 /// The user who fills in forms.
 #[derive(Debug, Clone)]
-pub(super) struct Person {
+pub(super) struct User {
     pub(super) email: String,
     pub(super) password: String,
 }
@@ -102,7 +102,7 @@ impl Form {
     }
 
     /// Returns the fields that are sent after a user has filled the form in and clicked its first button.
-    pub(super) fn filled_in_by(&self, person: &Person) -> Vec<(String, String)> {
+    pub(super) fn filled_in_by(&self, user: &User) -> Vec<(String, String)> {
         let mut sent: Vec<(String, String)> = Vec::new();
         let mut is_pressed = false;
         for field in self.fields.iter().filter(|field| !field.name.is_empty()) {
@@ -113,8 +113,8 @@ impl Form {
                 "radio" if !field.is_checked && (is_there(&sent) || self.has_chosen(&field.name)) => continue,
                 "submit" | "button" if is_pressed => continue,
                 "reset" | "image" | "file" => continue,
-                "password" => person.password.clone(),
-                _ if field.is_email() => person.email.clone(),
+                "password" => user.password.clone(),
+                _ if field.is_email() => user.email.clone(),
                 "text" | "search" | "textarea" if field.value.is_empty() => "Review".to_owned(),
                 "tel" if field.value.is_empty() => "+1 206 555 0100".to_owned(),
                 "url" if field.value.is_empty() => "https://www.example.com/".to_owned(),
@@ -170,12 +170,12 @@ fn attribute(tag: &StartTag<()>, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn person() -> Person {
-        Person { email: "me@example.com".to_owned(), password: "a long sentence".to_owned() }
+    fn user() -> User {
+        User { email: "me@example.com".to_owned(), password: "a long sentence".to_owned() }
     }
 
     fn sent(page: &str) -> Vec<(String, String)> {
-        forms(page).first().unwrap().filled_in_by(&person())
+        forms(page).first().unwrap().filled_in_by(&user())
     }
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_filled_in_as_a_person_would() {
+    fn a_form_is_filled_in_as_a_user_would_fill_it_in() {
         let page = r#"<html lang="en-GB"><form method="post" action="/details?a=1&amp;b=2">
             <input type="hidden" name="token" value="t&quot;1"><input name="email" type="email" required>
             <input type=password name=password><input name=company value="Acme"><input name=name>
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_to_fill_in_is_left() {
+    fn forms_without_fields_to_fill_in_are_skipped() {
         let page =
             "<p>a <b>few</b> words</p><form><input name=q></form><form method=POST><button>Sign out</button></form>";
         let forms = forms(page);

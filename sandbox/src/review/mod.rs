@@ -20,11 +20,11 @@ use url::Url;
 use crate::aws::{
     Change, ChangeSetOverview, Decision, EndStatus, EntityOverview, Purchase, Purchased, Service, Verdict,
 };
-use crate::sandbox::Inside;
+use crate::sandbox::SandboxState;
 use crate::stack::Stack;
 use browser::{Browser, NoPage, Page, REQUEST_TIMEOUT};
-use form::{Form, Person, forms, language, words};
-pub use points::{Looked, Opinion, Point, Review};
+use form::{Form, User, forms, language, words};
+pub use points::{Opinion, Point, PointResult, Review};
 
 /// The most pages of the application that the reviewer opens before giving up.
 const MOST_PAGES: usize = 6;
@@ -36,98 +36,100 @@ const TRACES: [&str; 5] = ["stack trace", "traceback", "internal server error", 
 const ADVICE: [&str; 6] = ["invalid", "expired", "error", "try again", "contact", "support"];
 
 /// Texts with which an application shows a purchase.
-const OF_THE_PLAN: [&str; 4] = ["subscription", "your plan", "contract", "aws marketplace"];
+const PLAN_TEXTS: [&str; 4] = ["subscription", "your plan", "contract", "aws marketplace"];
 
 /// Reviews a listing that a stack sells, and decides its request to become public, if there is one.
 ///
 /// # Errors
 ///
 /// Fails when TLS cannot be set up, or the catalog lacks an entity that it has just listed.
-pub(crate) async fn review(inside: &Inside, stack: &Stack, listing: &Listing) -> anyhow::Result<Review> {
-    let mut reviewer = Reviewer { inside, stack, listing, notes: Vec::new() };
+pub(crate) async fn review(state: &SandboxState, stack: &Stack, listing: &Listing) -> anyhow::Result<Review> {
+    let mut reviewer = Reviewer { state, stack, listing, notes: Vec::new() };
     let account = reviewer.review().await?;
-    let points: Vec<Looked> = Point::ALL
+    let points: Vec<PointResult> = Point::ALL
         .into_iter()
         .filter(|point| point.applies(listing))
         .map(|point| {
-            let (wants, checks) = point.wants();
+            let (requirement, checks) = point.requirement();
             let noted = reviewer.notes.iter().find(|(noted, ..)| *noted == point);
-            let (opinion, seen) =
-                noted.map_or((Opinion::NotReached, String::new()), |(_, opinion, seen)| (*opinion, seen.clone()));
-            Looked { point, wants, opinion, seen, checks }
+            let (opinion, observation) = noted
+                .map_or((Opinion::NotReached, String::new()), |(_, opinion, observation)| {
+                    (*opinion, observation.clone())
+                });
+            PointResult { point, requirement, opinion, observation, checks }
         })
         .collect();
-    let approved = points.iter().all(|looked| looked.opinion == Opinion::Good);
+    let approved = points.iter().all(|result| result.opinion == Opinion::Passed);
     let mut review = Review {
         product: listing.product_code.clone(),
         stage: listing.stage,
-        at: inside.clock.now(),
+        at: state.clock.now(),
         approved,
         account,
         points,
         change_set: None,
     };
     review.change_set = reviewer.decide(&review)?;
-    inside.timeline.settle().await;
+    state.timeline.settle().await;
     Ok(review)
 }
 
 struct Reviewer<'a> {
-    inside: &'a Inside,
+    state: &'a SandboxState,
     stack: &'a Stack,
     listing: &'a Listing,
     notes: Vec<(Point, Opinion, String)>,
 }
 
 impl Reviewer<'_> {
-    fn good(&mut self, point: Point, seen: impl Into<String>) {
-        self.notes.push((point, Opinion::Good, seen.into()));
+    fn pass(&mut self, point: Point, observation: impl Into<String>) {
+        self.notes.push((point, Opinion::Passed, observation.into()));
     }
 
-    fn objects(&mut self, point: Point, seen: impl Into<String>) {
-        self.notes.push((point, Opinion::Objection, seen.into()));
+    fn object(&mut self, point: Point, observation: impl Into<String>) {
+        self.notes.push((point, Opinion::Objection, observation.into()));
     }
 
-    fn note(&mut self, point: Point, is_good: bool, seen: impl Into<String>) {
-        if is_good { self.good(point, seen) } else { self.objects(point, seen) }
+    fn note(&mut self, point: Point, is_good: bool, observation: impl Into<String>) {
+        if is_good { self.pass(point, observation) } else { self.object(point, observation) }
     }
 
     /// Reviews as many points as possible; returns the account that it bought with.
     async fn review(&mut self) -> anyhow::Result<Option<AccountId>> {
-        let entities = self.inside.aws.catalog().entity_overviews();
+        let entities = self.state.aws.catalog().entity_overviews();
         let product = entities.iter().find(|entity| entity.id == self.listing.product_id.as_str());
         let address = match product {
-            Some(product) => self.reads_the_listing(product),
+            Some(product) => self.check_listing(product),
             None => {
-                self.objects(Point::ListingComplete, "there is no such product");
+                self.object(Point::ListingComplete, "there is no such product");
                 None
             }
         };
-        self.reads_the_offers(&entities);
-        self.looks_at_the_news();
-        self.looks_at_the_calls();
+        self.check_offers(&entities);
+        self.check_event_delivery();
+        self.check_calls();
         let Some(address) = address else { return Ok(None) };
-        if !self.posts_a_made_up_token(&address).await? {
+        if !self.post_invalid_token(&address).await? {
             return Ok(None);
         }
-        let Some(purchased) = product.and_then(|product| self.subscribes(product)) else { return Ok(None) };
-        self.inside.timeline.settle().await;
-        self.registers(&address, &purchased).await?;
+        let Some(purchased) = product.and_then(|product| self.subscribe(product)) else { return Ok(None) };
+        self.state.timeline.settle().await;
+        self.register(&address, &purchased).await?;
         // Reviewers leave no subscriptions behind (seller guide: test subscriptions are cancelled before publication).
         let end = Change::End { status: EndStatus::Cancelled };
-        if let Err(error) = self.inside.aws.marketplace().change(&purchased.agreement_id, end) {
-            tracing::warn!(%error, "the reviewer's subscription is left");
+        if let Err(error) = self.state.aws.marketplace().change(&purchased.agreement_id, end) {
+            tracing::warn!(%error, "the reviewer's subscription was not cancelled");
         }
         Ok(Some(purchased.account_id))
     }
 
     /// Returns `true` if the page can be reached at all.
-    async fn posts_a_made_up_token(&mut self, address: &Url) -> anyhow::Result<bool> {
+    async fn post_invalid_token(&mut self, address: &Url) -> anyhow::Result<bool> {
         let mut browser = self.browser()?;
         let page = match browser.send(None, address, &token_field(&format!("made-up-{}", Ulid::generate()))).await {
             Ok(page) => page,
             Err(NoPage(why)) => {
-                self.objects(Point::OverHttps, why);
+                self.object(Point::OverHttps, why);
                 return Ok(false);
             }
         };
@@ -139,22 +141,22 @@ impl Reviewer<'_> {
         let text = page.text.to_lowercase();
         let trace = TRACES.into_iter().find(|trace| text.contains(trace));
         match trace {
-            Some(trace) => self.objects(Point::MadeUpToken, format!("the answer says `{trace}`")),
-            None if page.status.is_server_error() => self.objects(Point::MadeUpToken, answered(&page)),
-            None if page.took > REQUEST_TIMEOUT => self.objects(Point::MadeUpToken, slow(&page)),
+            Some(trace) => self.object(Point::InvalidToken, format!("the answer says `{trace}`")),
+            None if page.status.is_server_error() => self.object(Point::InvalidToken, answered(&page)),
+            None if page.took > REQUEST_TIMEOUT => self.object(Point::InvalidToken, slow(&page)),
             None if !ADVICE.into_iter().any(|advice| text.contains(advice)) => {
-                self.objects(Point::MadeUpToken, "the answer does not say what to do");
+                self.object(Point::InvalidToken, "the answer does not say what to do");
             }
-            None => self.good(Point::MadeUpToken, answered(&page)),
+            None => self.pass(Point::InvalidToken, answered(&page)),
         }
         Ok(true)
     }
 
-    fn subscribes(&mut self, product: &EntityOverview) -> Option<Purchased> {
+    fn subscribe(&mut self, product: &EntityOverview) -> Option<Purchased> {
         let visibility = product.details.get("Description").and_then(|it| it.get("Visibility")).and_then(Value::as_str);
         let visibility = visibility.unwrap_or("nothing");
         if !matches!(visibility, "Limited" | "Public") {
-            self.objects(Point::CanSubscribe, format!("the product is {visibility}"));
+            self.object(Point::CanSubscribe, format!("the product is {visibility}"));
             return None;
         }
         let entitled = self.listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
@@ -164,93 +166,98 @@ impl Reviewer<'_> {
             dimensions: entitled.map(|dimension| (dimension.key.clone(), 1.into())).collect(),
             free_trial: false,
         };
-        match self.inside.aws.marketplace().purchase(order) {
+        match self.state.aws.marketplace().purchase(order) {
             Ok(purchased) => {
-                self.good(Point::CanSubscribe, format!("agreement {}", purchased.agreement_id));
+                self.pass(Point::CanSubscribe, format!("agreement {}", purchased.agreement_id));
                 Some(purchased)
             }
             Err(refused) => {
-                self.objects(Point::CanSubscribe, refused.to_string());
+                self.object(Point::CanSubscribe, refused.to_string());
                 None
             }
         }
     }
 
     /// Follows the buyer's path: from "Set up your account" into the application.
-    async fn registers(&mut self, address: &Url, purchased: &Purchased) -> anyhow::Result<()> {
+    async fn register(&mut self, address: &Url, purchased: &Purchased) -> anyhow::Result<()> {
         let mut browser = self.browser()?;
         let resolved = self.resolved();
         let page = browser.send(None, address, &token_field(&purchased.token)).await;
         let is_resolved = self.resolved() > resolved;
-        let seen = if is_resolved { "it was called" } else { "it was not called, or not answered" };
-        self.note(Point::TokenResolved, is_resolved, seen);
+        let observation = if is_resolved { "it was called" } else { "it was not called, or not answered" };
+        self.note(Point::TokenResolved, is_resolved, observation);
         let page = match page {
             Ok(page) if !page.status.is_success() => {
-                self.objects(Point::TokenTaken, answered(&page));
+                self.object(Point::TokenAccepted, answered(&page));
                 return Ok(());
             }
             Ok(page) if page.took > REQUEST_TIMEOUT => {
-                self.objects(Point::TokenTaken, slow(&page));
+                self.object(Point::TokenAccepted, slow(&page));
                 return Ok(());
             }
             Ok(page) => page,
             Err(NoPage(why)) => {
-                self.objects(Point::TokenTaken, why);
+                self.object(Point::TokenAccepted, why);
                 return Ok(());
             }
         };
-        self.good(Point::TokenTaken, answered(&page));
-        let form = self.reads_the_page(&page);
-        self.comes_back(address, &purchased.token).await?;
+        self.pass(Point::TokenAccepted, answered(&page));
+        let form = self.check_page(&page);
+        self.check_return(address, &purchased.token).await?;
         if let Some(form) = form {
-            self.fills_in(&mut browser, &page, &form).await;
+            self.fill_in(&mut browser, &page, &form).await;
         }
         let is_shown = browser.shows(&purchased.token);
-        let seen = if is_shown { "it stands in a cookie or in an address" } else { "it is seen nowhere" };
-        self.note(Point::TokenKept, !is_shown, seen);
+        let observation =
+            if is_shown { "it is in a cookie or in an address" } else { "it is in no cookie and in no address" };
+        self.note(Point::TokenNotExposed, !is_shown, observation);
         Ok(())
     }
 
     /// Returns the form that asks for the buyer's mail address.
-    fn reads_the_page(&mut self, page: &Page) -> Option<Form> {
+    fn check_page(&mut self, page: &Page) -> Option<Form> {
         let language = language(&page.text).unwrap_or_default();
         self.note(Point::InEnglish, language.starts_with("en"), format!("lang=\"{language}\""));
         let form = forms(&page.text).into_iter().find(Form::asks_for_email);
-        let seen = if form.is_some() { "a form with a field for it" } else { "no form asks for it" };
-        self.note(Point::AsksForEmail, form.is_some(), seen);
+        let observation = if form.is_some() { "a form with a field for it" } else { "no form asks for it" };
+        self.note(Point::AsksForEmail, form.is_some(), observation);
         let support = &self.listing.support;
         let named = [Some(support.email.as_str()), support.url.as_ref().map(Url::as_str)];
         let named = named.into_iter().flatten().find(|contact| page.text.contains(contact));
-        self.note(Point::NamesSupport, named.is_some(), named.unwrap_or("no way to reach anybody").to_owned());
+        self.note(Point::NamesSupport, named.is_some(), named.unwrap_or("no support contact").to_owned());
         let text = words(&page.text).to_lowercase();
         let way = ["already have an account", "existing account", "sign in", "log in"]
             .into_iter()
             .find(|way| text.contains(way));
-        self.note(Point::LetsExistingIn, way.is_some(), way.map_or("no way".to_owned(), |way| format!("`{way}`")));
+        self.note(
+            Point::ExistingAccountSignIn,
+            way.is_some(),
+            way.map_or("no way".to_owned(), |way| format!("`{way}`")),
+        );
         form
     }
 
     /// Posts the same token from another browser: the first was closed before the form was filled in.
-    async fn comes_back(&mut self, address: &Url, token: &str) -> anyhow::Result<()> {
+    async fn check_return(&mut self, address: &Url, token: &str) -> anyhow::Result<()> {
         match self.browser()?.send(None, address, &token_field(token)).await {
             Ok(page) => {
                 let is_there = page.status.is_success() && !forms(&page.text).is_empty();
-                self.note(Point::ComesBack, is_there, answered(&page));
+                self.note(Point::CanReturn, is_there, answered(&page));
             }
-            Err(NoPage(why)) => self.objects(Point::ComesBack, why),
+            Err(NoPage(why)) => self.object(Point::CanReturn, why),
         }
         Ok(())
     }
 
-    async fn fills_in(&mut self, browser: &mut Browser, registration: &Page, form: &Form) {
-        let person = Person {
+    async fn fill_in(&mut self, browser: &mut Browser, registration: &Page, form: &Form) {
+        let user = User {
             // The integration checklist requires that addresses of public mail providers are accepted.
             email: format!("aws.reviewer+{}@gmail.com", Ulid::generate()).to_lowercase(),
             password: format!("review {} Aa1!", Ulid::generate()),
         };
-        let mut page = match send(browser, registration, form, &person).await {
+        let mut page = match send(browser, registration, form, &user).await {
             Ok(page) => page,
-            Err(NoPage(why)) => return self.objects(Point::Registers, why),
+            Err(NoPage(why)) => return self.object(Point::Registers, why),
         };
         let is_sent_on = page.status.is_success() && page.url.origin() != registration.url.origin();
         self.note(Point::Registers, is_sent_on, answered(&page));
@@ -262,39 +269,39 @@ impl Reviewer<'_> {
             forms(&page.text).into_iter().find(Form::must_be_filled_in).filter(|_| filled_in < MOST_PAGES)
         {
             filled_in += 1;
-            page = match send(browser, &page, &form, &person).await {
+            page = match send(browser, &page, &form, &user).await {
                 Ok(page) => page,
-                Err(NoPage(why)) => return self.objects(Point::SignsUp, why),
+                Err(NoPage(why)) => return self.object(Point::SignsUp, why),
             };
         }
         let is_open = forms(&page.text).iter().any(Form::must_be_filled_in);
         let is_in = page.status.is_success() && filled_in > 0 && !is_open;
         self.note(Point::SignsUp, is_in, answered(&page));
         if is_in {
-            self.looks_for_the_plan(browser, &page).await;
+            self.check_plan(browser, &page).await;
         }
     }
 
-    async fn looks_for_the_plan(&mut self, browser: &mut Browser, first: &Page) {
-        let tells = |page: &Page| {
+    async fn check_plan(&mut self, browser: &mut Browser, first: &Page) {
+        let shows_plan = |page: &Page| {
             let text = words(&page.text).to_lowercase();
-            page.status.is_success() && OF_THE_PLAN.into_iter().any(|told| text.contains(told))
+            page.status.is_success() && PLAN_TEXTS.into_iter().any(|plan_text| text.contains(plan_text))
         };
-        if tells(first) {
-            return self.good(Point::ShowsSubscription, answered(first));
+        if shows_plan(first) {
+            return self.pass(Point::ShowsSubscription, answered(first));
         }
         match &self.listing.urls.plan {
-            None => self.objects(Point::ShowsSubscription, "the page after signing up says nothing of it"),
+            None => self.object(Point::ShowsSubscription, "the page after signing up says nothing of it"),
             Some(plan) => match browser.open(plan).await {
-                Ok(page) => self.note(Point::ShowsSubscription, tells(&page), answered(&page)),
-                Err(NoPage(why)) => self.objects(Point::ShowsSubscription, why),
+                Ok(page) => self.note(Point::ShowsSubscription, shows_plan(&page), answered(&page)),
+                Err(NoPage(why)) => self.object(Point::ShowsSubscription, why),
             },
         }
     }
 
     /// Decides the request to become public that waits for the review.
     fn decide(&self, review: &Review) -> anyhow::Result<Option<ChangeSetOverview>> {
-        let catalog = self.inside.aws.catalog();
+        let catalog = self.state.aws.catalog();
         let product = self.listing.product_id.as_str();
         let waits = catalog.change_set_overviews().into_iter().find(|change_set| {
             let asks = change_set.changes.iter().any(|it| it.change_type == "UpdateVisibility" && it.entity == product);
@@ -302,28 +309,28 @@ impl Reviewer<'_> {
         });
         let Some(waits) = waits else { return Ok(None) };
         let objections: Vec<String> =
-            review.objections().map(|it| format!("{} Seen: {}.", it.wants, it.seen)).collect();
+            review.objections().map(|it| format!("{} Seen: {}.", it.requirement, it.observation)).collect();
         let verdict = if review.approved { Verdict::Approve } else { Verdict::Reject };
         let message = (!review.approved).then(|| format!("Action required: {}", objections.join(" ")));
         Ok(Some(catalog.decide(&waits.id, Decision { verdict, code: None, message })?))
     }
 
     fn browser(&self) -> anyhow::Result<Browser> {
-        Browser::new(self.inside.known.clone(), self.inside.clock.clone())
+        Browser::new(self.state.known.clone(), self.state.clock.clone())
     }
 
     /// Returns the number of tokens that AWS was asked to resolve and resolved.
     fn resolved(&self) -> u64 {
-        let counts = self.inside.aws.wire().counts();
+        let counts = self.state.aws.wire().counts();
         let of_metering = counts.get(&Service::Metering);
         of_metering.and_then(|counts| counts.get("ResolveCustomer")).map_or(0, |count| count.calls - count.failed)
     }
 }
 
-async fn send(browser: &mut Browser, page: &Page, form: &Form, person: &Person) -> Result<Page, NoPage> {
+async fn send(browser: &mut Browser, page: &Page, form: &Form, user: &User) -> Result<Page, NoPage> {
     // An invalid action leads to the page itself, as an empty one does.
     let to = page.url.join(&form.action).unwrap_or_else(|_| page.url.clone());
-    browser.send(Some(page), &to, &form.filled_in_by(person)).await
+    browser.send(Some(page), &to, &form.filled_in_by(user)).await
 }
 
 fn token_field(token: &str) -> [(String, String); 1] {

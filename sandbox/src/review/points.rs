@@ -16,19 +16,19 @@ pub enum Point {
     /// The terms and prices of the offer to everyone.
     OfferComplete,
     /// The rule or the topics that deliver AWS's events to the seller.
-    NewsArrives,
+    EventsDelivered,
     /// The registration URL opens over HTTPS.
     OverHttps,
     /// The answer to a token that AWS did not issue.
-    MadeUpToken,
+    InvalidToken,
     /// The reviewer can buy it.
     CanSubscribe,
     /// The registration URL accepts the token of the purchase.
-    TokenTaken,
+    TokenAccepted,
     /// The token was resolved with AWS immediately.
     TokenResolved,
     /// The token is in no cookie and in no address.
-    TokenKept,
+    TokenNotExposed,
     /// The page can be read in English.
     InEnglish,
     /// The page asks for the buyer's mail address.
@@ -36,9 +36,9 @@ pub enum Point {
     /// The page names a support contact.
     NamesSupport,
     /// The page lets a buyer with an account sign in.
-    LetsExistingIn,
+    ExistingAccountSignIn,
     /// A buyer who left the page without filling it in gets it again.
-    ComesBack,
+    CanReturn,
     /// A buyer who fills in the page is sent to the application.
     Registers,
     /// The application gives the buyer access without help.
@@ -55,18 +55,18 @@ impl Point {
     pub(super) const ALL: [Self; 19] = [
         Self::ListingComplete,
         Self::OfferComplete,
-        Self::NewsArrives,
+        Self::EventsDelivered,
         Self::OverHttps,
-        Self::MadeUpToken,
+        Self::InvalidToken,
         Self::CanSubscribe,
-        Self::TokenTaken,
+        Self::TokenAccepted,
         Self::TokenResolved,
-        Self::TokenKept,
+        Self::TokenNotExposed,
         Self::InEnglish,
         Self::AsksForEmail,
         Self::NamesSupport,
-        Self::LetsExistingIn,
-        Self::ComesBack,
+        Self::ExistingAccountSignIn,
+        Self::CanReturn,
         Self::Registers,
         Self::SignsUp,
         Self::ShowsSubscription,
@@ -75,7 +75,7 @@ impl Point {
     ];
 
     /// Returns the requirement in a sentence, and the auditor's checks of the same thing.
-    pub(super) fn wants(self) -> (&'static str, &'static [&'static str]) {
+    pub(super) fn requirement(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::ListingComplete => (
                 "The listing has its texts, a logo, support and a registration URL.",
@@ -85,44 +85,44 @@ impl Point {
                 "Everyone is offered terms, a refund policy and a price above zero.",
                 &["listing.eula", "listing.refund_policy", "listing.price_positive", "listing.not_private_only"],
             ),
-            Self::NewsArrives => (
-                "AWS's news of agreements and licenses reaches the seller.",
+            Self::EventsDelivered => (
+                "AWS's events of agreements and licenses are delivered to the seller.",
                 &["wiring.eventbridge_rule", "wiring.sns_subscription"],
             ),
             Self::OverHttps => (
                 "The registration URL opens over HTTPS.",
                 &["page.https", "page.accepts_post", "listing.fulfillment_url"],
             ),
-            Self::MadeUpToken => (
-                "A token that nobody issued gets a page that says what to do, and no server's error.",
+            Self::InvalidToken => (
+                "A token that AWS did not issue gets a page with instructions, and no server error.",
                 &["page.accepts_post", "page.bad_token_is_kind"],
             ),
             Self::CanSubscribe => ("The product can be subscribed to.", &["listing.found"]),
-            Self::TokenTaken => {
-                ("The registration URL takes a buyer's token within 10 seconds.", &["page.accepts_post"])
+            Self::TokenAccepted => {
+                ("The registration URL accepts a buyer's token within 10 seconds.", &["page.accepts_post"])
             }
             Self::TokenResolved => (
                 "ResolveCustomer is called as soon as the token arrives.",
                 &["evidence.token_resolved", "wiring.permissions"],
             ),
-            Self::TokenKept => ("The token stands in no cookie and in no address.", &[]),
+            Self::TokenNotExposed => ("The token is in no cookie and in no address.", &[]),
             Self::InEnglish => ("The registration page can be read in English.", &["page.english"]),
             Self::AsksForEmail => ("The registration page asks for the buyer's mail address.", &["page.email_field"]),
-            Self::NamesSupport => ("The registration page says whom to ask.", &["page.support_contact"]),
-            Self::LetsExistingIn => {
-                ("Who has an account can sign in from the registration page.", &["page.existing_account_link"])
+            Self::NamesSupport => ("The registration page names a support contact.", &["page.support_contact"]),
+            Self::ExistingAccountSignIn => {
+                ("A buyer who has an account can sign in from the registration page.", &["page.existing_account_link"])
             }
-            Self::ComesBack => ("Who left the page unfinished gets it again.", &["page.accepts_post"]),
+            Self::CanReturn => ("A buyer who left the page unfinished gets it again.", &["page.accepts_post"]),
             Self::Registers => {
                 ("Any mail address will do, and the buyer is sent on to the application.", &["app.self_signup"])
             }
-            Self::SignsUp => ("The buyer gets into the application by themselves, at once.", &["app.self_signup"]),
+            Self::SignsUp => ("The buyer gets into the application immediately, without help.", &["app.self_signup"]),
             Self::ShowsSubscription => ("The application shows what was bought.", &["app.plan_visible"]),
             Self::EntitlementsRead => {
                 ("GetEntitlements was called for the product in the last 7 days.", &["evidence.entitlement_read"])
             }
             Self::UsageReported => {
-                ("BatchMeterUsage had usage of the product taken in the last 7 days.", &["evidence.usage_accepted"])
+                ("BatchMeterUsage accepted usage of the product in the last 7 days.", &["evidence.usage_accepted"])
             }
         }
     }
@@ -142,7 +142,7 @@ impl Point {
 #[serde(rename_all = "snake_case")]
 pub enum Opinion {
     /// The requirement is met.
-    Good,
+    Passed,
     /// The requirement is not met.
     Objection,
     /// An earlier objection kept the reviewer from examining it.
@@ -151,15 +151,15 @@ pub enum Opinion {
 
 /// A point that was examined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Looked {
+pub struct PointResult {
     /// The point.
     pub point: Point,
     /// The requirement.
-    pub wants: &'static str,
+    pub requirement: &'static str,
     /// The reviewer's opinion.
     pub opinion: Opinion,
     /// The reviewer's observation.
-    pub seen: String,
+    pub observation: String,
     /// The auditor's checks of the same thing.
     pub checks: &'static [&'static str],
 }
@@ -178,14 +178,14 @@ pub struct Review {
     /// The account that the reviewer subscribed with; its subscription has been cancelled.
     pub account: Option<AccountId>,
     /// Every point of the review.
-    pub points: Vec<Looked>,
+    pub points: Vec<PointResult>,
     /// The decided request to become public that waited for the review; `None` if there was none.
     pub change_set: Option<ChangeSetOverview>,
 }
 
 impl Review {
     /// Returns the points to which the reviewer objects.
-    pub fn objections(&self) -> impl Iterator<Item = &Looked> {
-        self.points.iter().filter(|looked| looked.opinion == Opinion::Objection)
+    pub fn objections(&self) -> impl Iterator<Item = &PointResult> {
+        self.points.iter().filter(|result| result.opinion == Opinion::Objection)
     }
 }

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Point, Reviewer};
-use crate::aws::{EntityOverview, News, Subscription, Wiring};
+use crate::aws::{EntityOverview, MarketplaceEvent, Subscription, Wiring};
 
 /// The age up to which AWS counts the calls of a seller.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Reviewer<'_> {
     /// Checks the listing, and returns its registration URL, if there is one.
-    pub(super) fn reads_the_listing(&mut self, product: &EntityOverview) -> Option<Url> {
+    pub(super) fn check_listing(&mut self, product: &EntityOverview) -> Option<Url> {
         let details = Value::Object(product.details.clone());
         let address = details.pointer("/Versions/0/DeliveryOptions/0/FulfillmentUrl").and_then(Value::as_str);
         let address = address.and_then(|url| Url::parse(url).ok());
@@ -37,13 +37,13 @@ impl Reviewer<'_> {
             lacking.push("/Versions/0/DeliveryOptions/0/FulfillmentUrl");
         }
         match lacking.as_slice() {
-            [] => self.good(Point::ListingComplete, "nothing is missing"),
-            lacking => self.objects(Point::ListingComplete, format!("nothing at {}", lacking.join(", "))),
+            [] => self.pass(Point::ListingComplete, "nothing is missing"),
+            lacking => self.object(Point::ListingComplete, format!("nothing at {}", lacking.join(", "))),
         }
         address
     }
 
-    pub(super) fn reads_the_offers(&mut self, entities: &[EntityOverview]) {
+    pub(super) fn check_offers(&mut self, entities: &[EntityOverview]) {
         let of_product = |entity: &&EntityOverview| {
             let text = |name: &str| entity.details.get(name).and_then(Value::as_str);
             text("ProductId") == Some(self.listing.product_id.as_str()) && text("State") == Some("Released")
@@ -53,7 +53,7 @@ impl Reviewer<'_> {
             rules.is_none_or(|rules| rules.iter().all(|rule| rule.get("PositiveTargeting").is_none()))
         };
         let Some(offer) = entities.iter().filter(of_product).find(is_public) else {
-            return self.objects(Point::OfferComplete, "there is no released offer to everyone");
+            return self.object(Point::OfferComplete, "there is no released offer to everyone");
         };
         let terms = offer.details.get("Terms").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut lacking: Vec<&str> = ["LegalTerm", "SupportTerm"]
@@ -70,30 +70,30 @@ impl Reviewer<'_> {
             }
         }
         match lacking.as_slice() {
-            [] => self.good(Point::OfferComplete, format!("{} has terms and prices", offer.id)),
-            lacking => self.objects(Point::OfferComplete, format!("{} lacks {}", offer.id, lacking.join(", "))),
+            [] => self.pass(Point::OfferComplete, format!("{} has terms and prices", offer.id)),
+            lacking => self.object(Point::OfferComplete, format!("{} lacks {}", offer.id, lacking.join(", "))),
         }
     }
 
-    pub(super) fn looks_at_the_news(&mut self) {
+    pub(super) fn check_event_delivery(&mut self) {
         let wiring = self.stack.wiring();
         match self.listing.mode {
             Mode::License => {
-                let news = ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer"];
+                let kinds = ["Purchase Agreement Created - Proposer", "License Updated - Manufacturer"];
                 let event = |kind: &str| json!({ "source": "aws.agreement-marketplace", "detail-type": kind });
-                let lost = news.into_iter().find(|kind| !wiring.hears(&News::EventBridge(event(kind))));
+                let lost = kinds.into_iter().find(|kind| !wiring.delivers(&MarketplaceEvent::EventBridge(event(kind))));
                 match lost {
-                    None => self.good(Point::NewsArrives, "a rule on the default bus matches it"),
-                    Some(kind) => self.objects(Point::NewsArrives, format!("no rule that is on takes `{kind}` on")),
+                    None => self.pass(Point::EventsDelivered, "a rule on the default bus matches it"),
+                    Some(kind) => self.object(Point::EventsDelivered, format!("no enabled rule matches `{kind}`")),
                 }
             }
             Mode::Customer => {
                 let wanted = Wiring::deployed(std::slice::from_ref(self.listing)).subscriptions.into_keys();
                 let is_open = |topic: &String| wiring.subscriptions.get(topic) != Some(&Subscription::Confirmed);
                 match wanted.filter(is_open).collect::<Vec<_>>().as_slice() {
-                    [] => self.good(Point::NewsArrives, "the topics are subscribed to"),
+                    [] => self.pass(Point::EventsDelivered, "the topics are subscribed to"),
                     open => {
-                        self.objects(Point::NewsArrives, format!("no confirmed subscription to {}", open.join(", ")))
+                        self.object(Point::EventsDelivered, format!("no confirmed subscription to {}", open.join(", ")))
                     }
                 }
             }
@@ -101,19 +101,19 @@ impl Reviewer<'_> {
     }
 
     /// Checks AWS's own records of the seller's calls.
-    pub(super) fn looks_at_the_calls(&mut self) {
+    pub(super) fn check_calls(&mut self) {
         let product = &self.listing.product_code;
-        let since = self.inside.clock.now().checked_sub(RECENT).unwrap_or(Timestamp::MIN);
+        let since = self.state.clock.now().checked_sub(RECENT).unwrap_or(Timestamp::MIN);
         if Point::EntitlementsRead.applies(self.listing) {
-            let read = self.inside.aws.marketplace().entitlements_read(product).filter(|at| *at >= since);
-            let seen = read.map_or("no call that was answered".to_owned(), |at| format!("the last at {at}"));
-            self.note(Point::EntitlementsRead, read.is_some(), seen);
+            let read = self.state.aws.marketplace().entitlements_read(product).filter(|at| *at >= since);
+            let observation = read.map_or("no call that was answered".to_owned(), |at| format!("the last at {at}"));
+            self.note(Point::EntitlementsRead, read.is_some(), observation);
         }
         if Point::UsageReported.applies(self.listing) {
-            let bill = self.inside.aws.marketplace().bill();
+            let bill = self.state.aws.marketplace().bill();
             let of_product = bill.records.iter().filter(|record| record.product == *product && record.hour >= since);
             let count = of_product.count();
-            self.note(Point::UsageReported, count > 0, format!("{count} records that were taken"));
+            self.note(Point::UsageReported, count > 0, format!("{count} records that were accepted"));
         }
     }
 }

@@ -33,7 +33,7 @@ const READINESS_HOUR: i64 = 6;
 
 impl Stack {
     /// Runs the function of a schedule, unless the schedule is switched off or is not due yet.
-    pub(crate) async fn run_by_the_clock(&self, schedule: Schedule, at: Timestamp) {
+    pub(crate) async fn run_schedule(&self, schedule: Schedule, at: Timestamp) {
         if !self.runs_by(schedule) {
             return;
         }
@@ -41,7 +41,7 @@ impl Stack {
             Schedule::Metering => self.report_usage().await,
             Schedule::Reconcile => drop(self.reconcile().await),
             Schedule::Readiness if at.as_second().div_euclid(3600).rem_euclid(24) == READINESS_HOUR => {
-                self.look_at_readiness().await;
+                self.run_auditor().await;
             }
             Schedule::Readiness => {}
         }
@@ -59,11 +59,11 @@ impl Stack {
             }
             Ok(Err(error)) => {
                 tracing::error!(stage, error = %domain::errors::chain(&error), "the reporter failed");
-                self.bury_run(METERING_FUNCTION, "StoreError");
+                self.put_failed_run(METERING_FUNCTION, "StoreError");
             }
             Err(error) => {
                 tracing::error!(stage, %error, "the reporter did not answer");
-                self.bury_run(METERING_FUNCTION, "Runtime.ExitError");
+                self.put_failed_run(METERING_FUNCTION, "Runtime.ExitError");
             }
         }
     }
@@ -83,7 +83,7 @@ impl Stack {
     pub(crate) async fn reconcile(&self) -> Option<reconcile::Report> {
         let report = self.run_reconciliation(false).await;
         if report.is_none() {
-            self.bury_run(RECONCILE_FUNCTION, "StoreError");
+            self.put_failed_run(RECONCILE_FUNCTION, "StoreError");
         }
         report
     }
@@ -110,25 +110,25 @@ impl Stack {
     }
 
     /// Runs the auditor once, as its schedule does.
-    async fn look_at_readiness(&self) {
+    async fn run_auditor(&self) {
         let readiness = self.running().readiness;
         let stage = self.stage.as_str();
         match self.within(READINESS_TIME_LIMIT, async move { readiness.run(None).await }).await {
             Ok(Ok(reports)) => tracing::info!(stage, reports = reports.len(), "the auditor has looked"),
             Ok(Err(error)) => {
                 tracing::error!(stage, error = %domain::errors::chain(&error), "the auditor failed");
-                self.bury_run(READINESS_FUNCTION, "StoreError");
+                self.put_failed_run(READINESS_FUNCTION, "StoreError");
             }
             Err(error) => {
                 tracing::error!(stage, %error, "the auditor did not answer");
-                self.bury_run(READINESS_FUNCTION, "Runtime.ExitError");
+                self.put_failed_run(READINESS_FUNCTION, "Runtime.ExitError");
             }
         }
     }
 
     /// Puts a run that Lambda gave up among the dead letters, as Lambda does (Lambda developer guide, "Retaining
     /// records").
-    fn bury_run(&self, function: &str, error: &str) {
+    fn put_failed_run(&self, function: &str, error: &str) {
         let now = self.clock.now();
         let function = format!("arn:aws:lambda:us-east-1:{}:function:{}:$LATEST", self.account, self.name_of(function));
         let body = json!({
@@ -144,6 +144,6 @@ impl Stack {
             "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
             "responsePayload": { "errorType": error, "errorMessage": "the function's log says why" },
         });
-        self.runs.bury(body.to_string(), now);
+        self.runs.put_dead_letter(body.to_string(), now);
     }
 }

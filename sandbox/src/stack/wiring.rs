@@ -5,7 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use serde_json::{Map, Value, json};
 
 use super::Stack;
-use crate::aws::{DeadLetters, News, Refused, Schedule, State, Wiring};
+use crate::aws::{ControlError, DeadLetters, MarketplaceEvent, Schedule, State, Wiring};
 use crate::queue::Queue;
 
 impl Stack {
@@ -20,13 +20,13 @@ impl Stack {
     /// # Errors
     ///
     /// Fails for a part that the stack does not have, and for a value that AWS does not know.
-    pub(crate) fn rewire(&self, patch: Map<String, Value>) -> Result<(), Refused> {
+    pub(crate) fn patch_wiring(&self, patch: Map<String, Value>) -> Result<(), ControlError> {
         self.wire(self.wiring().patched(patch, &Wiring::deployed(&self.listings))?);
         Ok(())
     }
 
     /// Restores the wiring that the template deploys. There are no dead letters then.
-    pub(crate) fn wire_anew(&self) {
+    pub(crate) fn reset_wiring(&self) {
         self.wire(Wiring::deployed(&self.listings));
     }
 
@@ -34,11 +34,11 @@ impl Stack {
         let now = self.clock.now();
         for of in DeadLetters::ALL {
             let (queue, wanted) = (self.dead_letters_in(of), wiring.dead_letters.get(&of).copied().unwrap_or_default());
-            let (visible, hidden) = queue.count_dead(now);
+            let (visible, hidden) = queue.dead_letter_counts(now);
             for _ in visible + hidden..wanted {
-                queue.bury(json!({ "made": "by hand, in the sandbox" }).to_string(), now);
+                queue.put_dead_letter(json!({ "made": "by hand, in the sandbox" }).to_string(), now);
             }
-            queue.keep_dead(wanted);
+            queue.truncate_dead_letters(wanted);
         }
         *self.wired() = wiring;
     }
@@ -55,13 +55,13 @@ impl Stack {
     }
 
     /// Returns `true` if the wiring delivers an event.
-    pub(super) fn hears(&self, news: &News) -> bool {
-        self.wired().hears(news)
+    pub(super) fn delivers(&self, event: &MarketplaceEvent) -> bool {
+        self.wired().delivers(event)
     }
 
     fn dead_letters_in(&self, of: DeadLetters) -> &Queue {
         match of {
-            DeadLetters::News => &self.queue,
+            DeadLetters::MarketplaceEvents => &self.queue,
             DeadLetters::Mail => &self.mail,
             DeadLetters::Run => &self.runs,
         }

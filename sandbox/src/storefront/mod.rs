@@ -15,66 +15,70 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::aws::Change;
-use crate::control::{Failure, FreshToken, Moved, Order, agreement_id, buy, fresh_token, move_clock};
-use crate::sandbox::Inside;
+use crate::control::{ClockChange, Failure, FreshToken, Order, agreement_id, buy, fresh_token, move_clock};
+use crate::sandbox::SandboxState;
 
 /// The sandbox, as the routes receive it.
-type Here = State<Arc<Inside>>;
+type SharedState = State<Arc<SandboxState>>;
 
 /// The fields of a form, in their order.
 type Fields = Form<Vec<(String, String)>>;
 
 /// The routes of the storefront.
-pub(crate) fn routes(inside: Arc<Inside>) -> Router {
+pub(crate) fn routes(state: Arc<SandboxState>) -> Router {
     Router::new()
         .route("/", get(front))
         .route("/storefront/subscribe", post(subscribe))
         .route("/storefront/agreements/{agreement}", post(change))
         .route("/storefront/agreements/{agreement}/token", post(set_up_again))
         .route("/storefront/clock", post(clock))
-        .with_state(inside)
+        .with_state(state)
 }
 
-async fn front(State(inside): Here) -> Response {
-    inside.timeline.settle().await;
-    html(StatusCode::OK, &page::Storefront::of(&inside).await)
+async fn front(State(state): SharedState) -> Response {
+    state.timeline.settle().await;
+    html(StatusCode::OK, &page::Storefront::of(&state).await)
 }
 
-async fn subscribe(State(inside): Here, Form(fields): Fields) -> Result<Response, Refused> {
+async fn subscribe(State(state): SharedState, Form(fields): Fields) -> Result<Response, ActionError> {
     let account = field(&fields, "account").map(str::trim).filter(|account| !account.is_empty());
     let free_trial = field(&fields, "free_trial").is_some();
     let order = Order {
         product: field(&fields, "product").unwrap_or_default().to_owned(),
-        account: account.map(str::parse::<AccountId>).transpose().map_err(|error| Refused(error.to_string()))?,
+        account: account.map(str::parse::<AccountId>).transpose().map_err(|error| ActionError(error.to_string()))?,
         dimensions: dimensions(&fields)?,
         free_trial,
         register: false,
     };
-    let bought = buy(&inside, order)?;
-    inside.timeline.settle().await;
+    let bought = buy(&state, order)?;
+    state.timeline.settle().await;
     Ok(hand_over(bought.registration_url, bought.purchased.token, free_trial))
 }
 
-async fn set_up_again(State(inside): Here, Path(agreement): Path<String>) -> Result<Response, Refused> {
-    let FreshToken { token, registration_url, .. } = fresh_token(&inside, agreement_id(&agreement)?)?;
+async fn set_up_again(State(state): SharedState, Path(agreement): Path<String>) -> Result<Response, ActionError> {
+    let FreshToken { token, registration_url, .. } = fresh_token(&state, agreement_id(&agreement)?)?;
     Ok(hand_over(registration_url, token, false))
 }
 
-async fn change(State(inside): Here, Path(agreement): Path<String>, Form(fields): Fields) -> Result<Response, Refused> {
-    let mut asked = json!({ "action": field(&fields, "action").unwrap_or_default() });
+async fn change(
+    State(state): SharedState,
+    Path(agreement): Path<String>,
+    Form(fields): Fields,
+) -> Result<Response, ActionError> {
+    let mut body = json!({ "action": field(&fields, "action").unwrap_or_default() });
     let dimensions = dimensions(&fields)?;
-    if let (false, Some(members)) = (dimensions.is_empty(), asked.as_object_mut()) {
+    if let (false, Some(members)) = (dimensions.is_empty(), body.as_object_mut()) {
         members.insert("dimensions".to_owned(), json!(dimensions));
     }
-    let change: Change = serde_json::from_value(asked).map_err(|error| Refused(error.to_string()))?;
-    inside.aws.marketplace().change(&agreement_id(&agreement)?, change).map_err(Failure::from)?;
-    inside.timeline.settle().await;
+    let change: Change = serde_json::from_value(body).map_err(|error| ActionError(error.to_string()))?;
+    state.aws.marketplace().change(&agreement_id(&agreement)?, change).map_err(Failure::from)?;
+    state.timeline.settle().await;
     Ok(back())
 }
 
-async fn clock(State(inside): Here, Form(fields): Fields) -> Result<Response, Refused> {
-    let moved = Moved { advance: field(&fields, "advance").map(str::to_owned), set: None };
-    move_clock(&inside, &moved).await?;
+async fn clock(State(state): SharedState, Form(fields): Fields) -> Result<Response, ActionError> {
+    let moved = ClockChange { advance: field(&fields, "advance").map(str::to_owned), set: None };
+    move_clock(&state, &moved).await?;
     Ok(back())
 }
 
@@ -83,13 +87,13 @@ fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// The amounts that a buyer filled in.
-fn dimensions(fields: &[(String, String)]) -> Result<BTreeMap<DimensionKey, Value>, Refused> {
+fn dimensions(fields: &[(String, String)]) -> Result<BTreeMap<DimensionKey, Value>, ActionError> {
     fields
         .iter()
         .filter_map(|(name, amount)| Some((name.strip_prefix("dimension.")?, amount.trim())))
         .filter(|(_, amount)| !amount.is_empty())
         .map(|(key, amount)| {
-            let key = key.parse::<DimensionKey>().map_err(|error| Refused(error.to_string()))?;
+            let key = key.parse::<DimensionKey>().map_err(|error| ActionError(error.to_string()))?;
             let value =
                 serde_json::from_str::<serde_json::Number>(amount).map_or_else(|_| amount.into(), Value::Number);
             Ok((key, value))
@@ -116,9 +120,9 @@ fn hand_over(url: Option<String>, token: String, free_trial: bool) -> Response {
 
 /// The refusal of an action, as a page that gives the reason.
 #[derive(Debug)]
-struct Refused(String);
+struct ActionError(String);
 
-impl From<Failure> for Refused {
+impl From<Failure> for ActionError {
     fn from(failure: Failure) -> Self {
         Self(failure.sentence())
     }
@@ -130,7 +134,7 @@ struct RefusedPage {
     why: String,
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ActionError {
     fn into_response(self) -> Response {
         html(StatusCode::BAD_REQUEST, &RefusedPage { why: self.0 })
     }

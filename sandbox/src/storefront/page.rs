@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::aws::{AgreementOverview, LicenseOverview, Overview};
 use crate::listings::{DescribedListing, find};
 use crate::queue::QueueOverview;
-use crate::sandbox::Inside;
+use crate::sandbox::SandboxState;
 use crate::stack::Stack;
 
 /// The most events of a stage that are shown.
@@ -25,7 +25,7 @@ pub(super) struct Storefront {
     aws_url: String,
     products: Vec<Product>,
     agreements: Vec<Agreement>,
-    stacks: Vec<Known>,
+    stacks: Vec<StackView>,
 }
 
 struct Product {
@@ -58,16 +58,16 @@ struct Agreement {
 }
 
 /// The records of one stage's Stallkeeper.
-struct Known {
+struct StackView {
     stage: &'static str,
     url: String,
     queue: QueueOverview,
     readable: bool,
-    licenses: Vec<KnownLicense>,
+    licenses: Vec<LicenseView>,
     events: Vec<Event>,
 }
 
-struct KnownLicense {
+struct LicenseView {
     id: String,
     product: String,
     state: &'static str,
@@ -84,21 +84,21 @@ struct Event {
 
 impl Storefront {
     /// Returns the page in its current state.
-    pub(super) async fn of(inside: &Inside) -> Self {
-        let overview = inside.aws.marketplace().overview();
+    pub(super) async fn of(state: &SandboxState) -> Self {
+        let overview = state.aws.marketplace().overview();
         let mut stacks = Vec::new();
-        for stack in &inside.stacks {
-            stacks.push(Known::of(stack, inside).await);
+        for stack in &state.stacks {
+            stacks.push(StackView::of(stack, state).await);
         }
         Self {
-            now: minute(inside.clock.now()),
-            aws_url: inside.aws.url().to_owned(),
-            products: inside.listings.iter().map(|described| Product::of(described, inside)).collect(),
+            now: minute(state.clock.now()),
+            aws_url: state.aws.url().to_owned(),
+            products: state.listings.iter().map(|described| Product::of(described, state)).collect(),
             agreements: overview
                 .agreements
                 .iter()
                 .rev()
-                .map(|agreement| Agreement::of(agreement, &overview, inside))
+                .map(|agreement| Agreement::of(agreement, &overview, state))
                 .collect(),
             stacks,
         }
@@ -106,7 +106,7 @@ impl Storefront {
 }
 
 impl Product {
-    fn of(described: &DescribedListing, inside: &Inside) -> Self {
+    fn of(described: &DescribedListing, state: &SandboxState) -> Self {
         let listing = &described.listing;
         let metered: Vec<&str> = listing
             .dimensions
@@ -118,7 +118,7 @@ impl Product {
             name: listing.name.clone(),
             code: listing.product_code.to_string(),
             stage: listing.stage.as_str(),
-            running: inside.stack(listing.stage).is_some(),
+            running: state.stack(listing.stage).is_some(),
             pricing: match listing.pricing {
                 Pricing::Contract => "Contract",
                 Pricing::Subscription => "Subscription",
@@ -140,8 +140,8 @@ fn entitled(listing: &Listing) -> Vec<Dimension> {
 }
 
 impl Agreement {
-    fn of(agreement: &AgreementOverview, overview: &Overview, inside: &Inside) -> Self {
-        let listing = find(&inside.listings, agreement.product_code.as_str()).map(|described| &described.listing);
+    fn of(agreement: &AgreementOverview, overview: &Overview, state: &SandboxState) -> Self {
+        let listing = find(&state.listings, agreement.product_code.as_str()).map(|described| &described.listing);
         let status = agreement.status.as_str();
         let holder = |license: &&LicenseOverview| license.agreement_id.as_ref() == Some(&agreement.agreement_id);
         let until = agreement.end.map_or_else(|| "for use".to_owned(), |end| format!("until {}", day(end)));
@@ -165,29 +165,25 @@ fn holds(license: &LicenseOverview) -> String {
     amounts.collect::<Vec<_>>().join(", ")
 }
 
-impl Known {
-    async fn of(stack: &Stack, inside: &Inside) -> Self {
+impl StackView {
+    async fn of(stack: &Stack, state: &SandboxState) -> Self {
         let licenses = stack.licenses().await;
         let events = stack.events().await;
-        let now = inside.clock.now();
+        let now = state.clock.now();
         Self {
             stage: stack.stage.as_str(),
             url: stack.url.clone(),
             queue: stack.queue.overview(),
             readable: licenses.is_ok() && events.is_ok(),
-            licenses: licenses
-                .unwrap_or_default()
-                .iter()
-                .map(|license| KnownLicense::of(license, inside, now))
-                .collect(),
+            licenses: licenses.unwrap_or_default().iter().map(|license| LicenseView::of(license, state, now)).collect(),
             events: events.unwrap_or_default().iter().rev().take(SHOWN_EVENTS).map(Event::of).collect(),
         }
     }
 }
 
-impl KnownLicense {
-    fn of(license: &License, inside: &Inside, now: Timestamp) -> Self {
-        let product = find(&inside.listings, license.product.as_str());
+impl LicenseView {
+    fn of(license: &License, state: &SandboxState, now: Timestamp) -> Self {
+        let product = find(&state.listings, license.product.as_str());
         let entitlements = license
             .entitlements
             .iter()
@@ -204,7 +200,7 @@ impl KnownLicense {
 
 impl Event {
     fn of(event: &OutboundEvent) -> Self {
-        let kind = serde_json::to_value(&event.kind).ok().and_then(|told| told.get("type").map(plain));
+        let kind = serde_json::to_value(&event.kind).ok().and_then(|kind| kind.get("type").map(plain));
         Self {
             at: minute(event.at),
             kind: kind.unwrap_or_default(),

@@ -2,7 +2,7 @@ use aws_sdk_marketplaceagreement::operation::search_agreements::builders::Search
 use aws_sdk_marketplaceagreement::types::{AcceptedTerm, AgreementStatus, Filter, Sort, SortOrder};
 use domain::ids::AgreementId;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Change, Delays, EndStatus, Purchase, Readings};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, Purchase};
 use serde_json::json;
 
 use crate::fixture::{
@@ -44,8 +44,8 @@ async fn an_agreement_that_is_paid_by_use_has_no_end() {
 }
 
 #[tokio::test]
-async fn what_an_agreement_grants_is_provisioned_after_a_while_and_deprovisioned_after_its_end() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+async fn entitlements_are_provisioned_after_a_delay_and_deprovisioned_after_the_end() {
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let arn = bought.license_arn.unwrap().to_string();
     for (passes, expected) in [(0, "PENDING"), (61, "PROVISIONED"), (1, "DEPROVISIONED")] {
@@ -65,8 +65,8 @@ async fn what_an_agreement_grants_is_provisioned_after_a_while_and_deprovisioned
 }
 
 #[tokio::test]
-async fn the_status_follows_what_becomes_of_an_agreement() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+async fn the_status_follows_the_changes_of_an_agreement() {
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     for (end, expected) in [
         (EndStatus::Cancelled, AgreementStatus::Cancelled),
         (EndStatus::Expired, AgreementStatus::Expired),
@@ -94,7 +94,7 @@ async fn the_status_follows_what_becomes_of_an_agreement() {
 }
 
 #[tokio::test]
-async fn an_unknown_agreement_is_not_found_and_no_agreement_is_invalid() {
+async fn an_unknown_agreement_is_not_found_and_a_missing_one_is_invalid() {
     let sandbox = start().await;
     let describe = |id: &str| sandbox.agreement().describe_agreement().agreement_id(id).send();
     assert_eq!(code(describe("agmt-nobodys").await), "ResourceNotFoundException");
@@ -121,7 +121,7 @@ async fn a_validation_error_has_a_reason_and_the_field() {
 }
 
 #[tokio::test]
-async fn the_terms_are_those_that_were_bought() {
+async fn the_terms_are_those_of_the_purchase() {
     let sandbox = start().await;
     let bought = sandbox
         .aws
@@ -173,7 +173,7 @@ async fn found(request: SearchAgreementsFluentBuilder) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_search_finds_what_its_filters_name() {
+async fn a_search_returns_the_agreements_that_match_its_filters() {
     let sandbox = start().await;
     let buy = |product: &str, dimensions, who: &str| {
         let purchase = Purchase { account: Some(account(who)), ..purchase(product, dimensions) };
@@ -227,7 +227,7 @@ async fn a_search_finds_what_its_filters_name() {
 }
 
 #[tokio::test]
-async fn a_search_that_cannot_be_is_a_validation_error() {
+async fn an_invalid_search_is_a_validation_error() {
     let sandbox = start().await;
     let plain = || sandbox.agreement().search_agreements();
     let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();

@@ -12,7 +12,7 @@ pub(crate) const PRODUCT: &str = "prod-democonsumption01";
 const OFFER: &str = "offer-democonsumption01";
 const OPTION: &str = "do-democonsumption01";
 
-/// Returns a change of an entity: of an offer if its id or reference says so, else of a product.
+/// Returns a change of an entity: of an offer if its id or reference contains `offer`, else of a product.
 pub(crate) fn change(change_type: &str, entity: &str, details: Value) -> Change {
     let kind = if entity.to_lowercase().contains("offer") { "Offer@1.0" } else { "SaaSProduct@1.0" };
     let entity = Entity::builder().r#type(kind).identifier(entity).build().unwrap();
@@ -26,7 +26,7 @@ fn creation(change_type: &str, kind: &str, name: &str, details: Value) -> Change
     change.details(details.to_string()).build().unwrap()
 }
 
-pub(crate) async fn begin(
+pub(crate) async fn start_changes(
     sandbox: &Sandbox,
     changes: Vec<Change>,
 ) -> Result<StartChangeSetOutput, SdkError<StartChangeSetError>> {
@@ -35,7 +35,7 @@ pub(crate) async fn begin(
 
 /// Starts a change set that must end immediately. Returns its status, and the codes of the errors of its changes.
 async fn outcome(sandbox: &Sandbox, changes: Vec<Change>) -> (ChangeStatus, Vec<Vec<String>>) {
-    let id = begin(sandbox, changes).await.unwrap().change_set_id.unwrap();
+    let id = start_changes(sandbox, changes).await.unwrap().change_set_id.unwrap();
     let described = sandbox.catalog().describe_change_set().catalog(CATALOG).change_set_id(id).send().await.unwrap();
     assert!(described.end_time().is_some());
     let is_clients = described.failure_code() == Some(&FailureCode::ClientError);
@@ -60,7 +60,7 @@ async fn failure(sandbox: &Sandbox, change: Change) -> String {
 }
 
 async fn refusal(sandbox: &Sandbox, changes: Vec<Change>) -> String {
-    code(begin(sandbox, changes).await)
+    code(start_changes(sandbox, changes).await)
 }
 
 async fn details(sandbox: &Sandbox, entity: &str) -> Value {
@@ -194,7 +194,7 @@ async fn dimensions_are_added_renamed_and_restricted() {
 }
 
 #[tokio::test]
-async fn what_the_state_of_an_entity_does_not_allow_fails_the_change_set() {
+async fn a_change_that_the_state_of_an_entity_does_not_allow_fails_the_change_set() {
     let sandbox = start().await;
     let option = |id: &str| {
         let details = json!({ "FulfillmentUrl": "https://harbor.example.com/register" });
@@ -237,7 +237,7 @@ async fn what_the_state_of_an_entity_does_not_allow_fails_the_change_set() {
 }
 
 #[tokio::test]
-async fn changes_apply_all_or_none() {
+async fn a_change_set_applies_all_changes_or_none() {
     let sandbox = start().await;
     let before = details(&sandbox, PRODUCT).await;
     let (status, errors) = outcome(
@@ -254,7 +254,7 @@ async fn changes_apply_all_or_none() {
 }
 
 #[tokio::test]
-async fn what_is_no_change_set_is_refused_at_once() {
+async fn an_invalid_change_set_is_refused_immediately() {
     let sandbox = start().await;
     let renamed = |title: &str| change("UpdateInformation", PRODUCT, json!({ "ProductTitle": title }));
     let invalid = [

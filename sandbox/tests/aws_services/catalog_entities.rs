@@ -59,7 +59,7 @@ async fn a_described_listing_is_a_complete_limited_product() {
 }
 
 #[tokio::test]
-async fn its_offer_has_its_prices_and_terms() {
+async fn the_offer_of_a_described_listing_has_its_prices_and_terms() {
     let sandbox = start().await;
     let offer = details(&sandbox, OFFER).await;
     assert_eq!(offer["ProductId"], PRODUCT);
@@ -75,7 +75,7 @@ async fn its_offer_has_its_prices_and_terms() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_the_catalog_is_not_described() {
+async fn an_unknown_entity_is_not_found() {
     let sandbox = start().await;
     let describe =
         |catalog: &str, entity: &str| sandbox.catalog().describe_entity().catalog(catalog).entity_id(entity).send();
@@ -179,7 +179,7 @@ async fn the_offers_of_a_product_are_found() {
 }
 
 #[tokio::test]
-async fn the_catalog_fails_as_planned_and_its_calls_are_seen() {
+async fn planned_faults_apply_to_the_catalog_and_its_calls_are_logged() {
     let sandbox = start().await;
     let describe = || sandbox.catalog().describe_entity().catalog(CATALOG).entity_id(PRODUCT).send();
     for (kind, expected) in [

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sandbox::aws::News;
+use sandbox::aws::MarketplaceEvent;
 use serde_json::{Value, json};
 
 use crate::fixture::{CONTRACT, LEGACY, LEGACY_CONTRACT, SUBSCRIPTION, Sandbox, start, text};
@@ -147,7 +147,7 @@ fn compare_notification(topic: &str, message: &Value) -> &'static str {
 }
 
 /// Buys a product, and makes every change of the purchase for which the local AWS sends events.
-fn live_through(sandbox: &Sandbox, product: &str, dimensions: &Value) {
+fn run_lifecycle(sandbox: &Sandbox, product: &str, dimensions: &Value) {
     let market = sandbox.aws.marketplace();
     let mut agreement = sandbox.buy(product, dimensions.clone()).agreement_id;
     let is_contract = dimensions.as_object().is_some_and(|dimensions| !dimensions.is_empty());
@@ -166,15 +166,15 @@ fn live_through(sandbox: &Sandbox, product: &str, dimensions: &Value) {
 }
 
 #[tokio::test]
-async fn whatever_the_local_aws_sends_is_as_aws_documents_it() {
+async fn the_events_of_the_local_aws_match_the_documentation() {
     let mut sandbox = start().await;
-    live_through(&sandbox, CONTRACT, &json!({"seats": 5}));
-    live_through(&sandbox, SUBSCRIPTION, &json!({}));
-    live_through(&sandbox, LEGACY, &json!({}));
-    live_through(&sandbox, LEGACY_CONTRACT, &json!({"seats": 5}));
-    let compared = sandbox.news().into_iter().map(|announcement| match announcement.news {
-        News::EventBridge(event) => compare_event(&event),
-        News::Sns { topic_arn, message } => compare_notification(&topic_arn, &message),
+    run_lifecycle(&sandbox, CONTRACT, &json!({"seats": 5}));
+    run_lifecycle(&sandbox, SUBSCRIPTION, &json!({}));
+    run_lifecycle(&sandbox, LEGACY, &json!({}));
+    run_lifecycle(&sandbox, LEGACY_CONTRACT, &json!({"seats": 5}));
+    let compared = sandbox.scheduled_events().into_iter().map(|scheduled| match scheduled.event {
+        MarketplaceEvent::EventBridge(event) => compare_event(&event),
+        MarketplaceEvent::Sns { topic_arn, message } => compare_notification(&topic_arn, &message),
     });
     let sent: BTreeSet<&str> = compared.collect();
     let all = EVENTS.iter().chain(&NOTIFICATIONS).map(|(name, _)| *name);
@@ -183,7 +183,7 @@ async fn whatever_the_local_aws_sends_is_as_aws_documents_it() {
 }
 
 #[test]
-fn the_samples_are_as_aws_documents_them() {
+fn the_sample_events_match_the_documentation() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/subscription");
     let mut seen = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -4,7 +4,7 @@ use aws_sdk_marketplaceentitlement::operation::get_entitlements::builders::GetEn
 use aws_sdk_marketplaceentitlement::types::GetEntitlementFilterName as By;
 use aws_sdk_marketplaceentitlement::types::{Entitlement, EntitlementValue};
 use jiff::SignedDuration;
-use sandbox::aws::{Change, Delays, EndStatus, Purchase, Readings};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, Purchase};
 use serde_json::{Value, json};
 
 use crate::fixture::{CONTRACT, LEGACY_CONTRACT, SUBSCRIPTION, Sandbox, account, code, purchase, start, start_with};
@@ -17,7 +17,7 @@ fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
 }
 
-async fn held_by(sandbox: &Sandbox, license: &str) -> Vec<Entitlement> {
+async fn entitlements_of(sandbox: &Sandbox, license: &str) -> Vec<Entitlement> {
     ask(sandbox, CONTRACT).filter(By::LicenseArn, texts(&[license])).send().await.unwrap().entitlements().to_vec()
 }
 
@@ -27,15 +27,15 @@ fn amounts(entitlements: &[Entitlement]) -> BTreeMap<&str, i32> {
 }
 
 #[tokio::test]
-async fn an_entitlement_is_there_when_its_license_is_and_gone_when_it_is_revoked() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+async fn entitlements_exist_from_provisioning_until_revocation() {
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy(CONTRACT, json!({"seats": 5, "projects": 2}));
     let license = bought.license_arn.unwrap().to_string();
-    assert!(held_by(&sandbox, &license).await.is_empty());
+    assert!(entitlements_of(&sandbox, &license).await.is_empty());
     sandbox.advance(SignedDuration::from_secs(60));
-    assert!(held_by(&sandbox, &license).await.is_empty());
+    assert!(entitlements_of(&sandbox, &license).await.is_empty());
     sandbox.advance(SignedDuration::from_secs(1));
-    let held = held_by(&sandbox, &license).await;
+    let held = entitlements_of(&sandbox, &license).await;
     assert_eq!(amounts(&held), BTreeMap::from([("seats", 5), ("projects", 2)]));
     assert_eq!(held[0].license_arn(), Some(license.as_str()));
     assert_eq!(held[0].customer_aws_account_id(), Some(bought.account_id.as_str()));
@@ -46,31 +46,31 @@ async fn an_entitlement_is_there_when_its_license_is_and_gone_when_it_is_revoked
 
     sandbox.aws.marketplace().change(&bought.agreement_id, Change::End { status: EndStatus::Cancelled }).unwrap();
     sandbox.advance(SignedDuration::from_secs(30));
-    assert_eq!(held_by(&sandbox, &license).await.len(), 2);
+    assert_eq!(entitlements_of(&sandbox, &license).await.len(), 2);
     sandbox.advance(SignedDuration::from_secs(1));
-    assert!(held_by(&sandbox, &license).await.is_empty());
+    assert!(entitlements_of(&sandbox, &license).await.is_empty());
 }
 
 #[tokio::test]
-async fn an_amendment_is_there_with_its_news() {
-    let sandbox = start_with(Readings::default(), Delays::default()).await;
+async fn an_amendment_is_visible_with_its_event() {
+    let sandbox = start_with(Behavior::default(), Delays::default()).await;
     let bought = sandbox.buy_contract();
     let license = bought.license_arn.unwrap().to_string();
     sandbox.advance(SignedDuration::from_hours(1));
     let dimensions = serde_json::from_value(json!({"projects": 1})).unwrap();
     sandbox.aws.marketplace().change(&bought.agreement_id, Change::Amend { dimensions }).unwrap();
-    assert_eq!(amounts(&held_by(&sandbox, &license).await), BTreeMap::from([("seats", 5)]));
+    assert_eq!(amounts(&entitlements_of(&sandbox, &license).await), BTreeMap::from([("seats", 5)]));
     sandbox.advance(SignedDuration::from_secs(61));
-    assert_eq!(amounts(&held_by(&sandbox, &license).await), BTreeMap::from([("seats", 5), ("projects", 1)]));
+    assert_eq!(amounts(&entitlements_of(&sandbox, &license).await), BTreeMap::from([("seats", 5), ("projects", 1)]));
 }
 
 #[tokio::test]
-async fn by_the_other_reading_entitlements_lag_behind_their_news() {
-    let readings = Readings { entitlements: SignedDuration::from_secs(30), ..Readings::default() };
-    let sandbox = start_with(readings, Delays::default()).await;
+async fn entitlements_can_lag_behind_their_events() {
+    let behavior = Behavior { entitlements_delay: SignedDuration::from_secs(30), ..Behavior::default() };
+    let sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy_contract();
     let license = bought.license_arn.unwrap().to_string();
-    let seats = async || amounts(&held_by(&sandbox, &license).await).get("seats").copied();
+    let seats = async || amounts(&entitlements_of(&sandbox, &license).await).get("seats").copied();
     sandbox.advance(SignedDuration::from_secs(61 + 29));
     assert_eq!(seats().await, None, "License Updated is 29 seconds old");
     sandbox.advance(SignedDuration::from_secs(1));
@@ -85,17 +85,17 @@ async fn by_the_other_reading_entitlements_lag_behind_their_news() {
 
     sandbox.aws.marketplace().change(&bought.agreement_id, Change::End { status: EndStatus::Cancelled }).unwrap();
     sandbox.advance(SignedDuration::from_secs(31));
-    assert_eq!(seats().await, None, "what is revoked is gone at once");
+    assert_eq!(seats().await, None, "revoked entitlements disappear immediately");
 }
 
 #[tokio::test]
-async fn one_license_can_hold_what_has_expired_beside_what_has_not() {
+async fn one_license_can_have_expired_and_valid_entitlements() {
     let sandbox = start().await;
     let bought = sandbox.buy(CONTRACT, json!({"seats": 5, "projects": 2}));
     let market = sandbox.aws.marketplace();
     let past = sandbox.now() - SignedDuration::from_hours(1);
     market.set_expiration(&bought.agreement_id, &"projects".parse().unwrap(), past).unwrap();
-    let held = held_by(&sandbox, bought.license_arn.unwrap().as_str()).await;
+    let held = entitlements_of(&sandbox, bought.license_arn.unwrap().as_str()).await;
     let expired = |it: &Entitlement| it.expiration_date().unwrap().secs() < sandbox.now().as_second();
     let expired: BTreeMap<_, _> = held.iter().map(|it| (it.dimension().unwrap(), expired(it))).collect();
     assert_eq!(expired, BTreeMap::from([("projects", true), ("seats", false)]));
@@ -116,7 +116,7 @@ async fn values_keep_their_types() {
     ];
     for (given, arrived) in cases {
         let bought = sandbox.buy(CONTRACT, json!({"seats": given}));
-        let held = held_by(&sandbox, bought.license_arn.unwrap().as_str()).await;
+        let held = entitlements_of(&sandbox, bought.license_arn.unwrap().as_str()).await;
         let value = held[0].value().unwrap();
         assert!(arrived(value), "{given} arrived as {value:?}");
         let set = usize::from(value.integer_value().is_some())
@@ -162,8 +162,8 @@ async fn a_legacy_buyer_is_found_by_customer() {
 }
 
 #[tokio::test]
-async fn bad_questions_are_invalid_parameters() {
-    let sandbox = start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await;
+async fn invalid_requests_are_invalid_parameters() {
+    let sandbox = start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await;
     sandbox.buy_contract();
     let both = ask(&sandbox, CONTRACT)
         .filter(By::CustomerIdentifier, texts(&["c"]))
@@ -188,7 +188,7 @@ async fn bad_questions_are_invalid_parameters() {
 }
 
 #[tokio::test]
-async fn pages_come_to_an_end_and_the_first_may_be_empty() {
+async fn pages_end_and_the_first_may_be_empty() {
     let sandbox = start().await;
     for _ in 0..30 {
         sandbox.buy_contract();
@@ -218,7 +218,7 @@ async fn a_product_that_is_paid_by_use_has_no_entitlements() {
 }
 
 #[tokio::test]
-async fn more_than_twenty_in_a_second_are_throttled_and_a_second_later_all_is_well() {
+async fn more_than_twenty_requests_in_a_second_are_throttled_until_the_next_second() {
     let sandbox = start().await;
     // The machine's clock fills the bucket too, so a burst must be quicker than that: ten times as many concurrent
     // calls.
@@ -235,7 +235,7 @@ async fn more_than_twenty_in_a_second_are_throttled_and_a_second_later_all_is_we
     sandbox.advance(SignedDuration::from_secs(1));
     ask(&sandbox, CONTRACT).send().await.unwrap();
 
-    let unlimited = start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await;
+    let unlimited = start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await;
     for _ in 0..30 {
         ask(&unlimited, CONTRACT).send().await.unwrap();
     }

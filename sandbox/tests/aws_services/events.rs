@@ -1,4 +1,4 @@
-use sandbox::aws::{Change, Delays, EndStatus, LicenseArnForm, News, Purchase, Readings};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, LicenseArnForm, MarketplaceEvent, Purchase};
 use serde_json::{Value, json};
 
 use crate::fixture::{
@@ -6,13 +6,13 @@ use crate::fixture::{
 };
 
 async fn real_time() -> Sandbox {
-    start_with(Readings::default(), Delays::default()).await
+    start_with(Behavior::default(), Delays::default()).await
 }
 
 const END: Change = Change::End { status: EndStatus::Cancelled };
 
 #[tokio::test]
-async fn a_purchase_is_told_at_once_and_its_license_after_a_minute() {
+async fn a_purchase_event_is_sent_immediately_and_the_license_event_after_a_minute() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
     let events = sandbox.events();
@@ -59,16 +59,16 @@ async fn a_purchase_is_told_at_once_and_its_license_after_a_minute() {
 }
 
 #[tokio::test]
-async fn what_is_paid_by_use_ends_in_the_year_9999() {
+async fn an_agreement_paid_by_use_ends_in_the_year_9999() {
     let mut sandbox = start().await;
     sandbox.buy(SUBSCRIPTION, json!({}));
     assert_eq!(text(&sandbox.events()[0], "/detail/agreement/endTime"), "9999-01-01T00:00:00Z");
 }
 
 #[tokio::test]
-async fn a_license_event_can_write_the_arn_as_the_guide_does() {
-    let readings = Readings { license_arn: LicenseArnForm::Documented, ..Readings::default() };
-    let mut sandbox = start_with(readings, Delays::none()).await;
+async fn a_license_event_can_have_the_arn_form_of_the_user_guide() {
+    let behavior = Behavior { license_arn: LicenseArnForm::Documented, ..Behavior::default() };
+    let mut sandbox = start_with(behavior, Delays::none()).await;
     let bought = sandbox.buy_contract();
     let events = sandbox.events();
     let arn: domain::ids::LicenseArn = text(&events[1], "/detail/license/arn").parse().unwrap();
@@ -80,7 +80,7 @@ async fn a_license_event_can_write_the_arn_as_the_guide_does() {
 async fn an_amendment_names_product_and_renewal() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     let dimensions = serde_json::from_value(json!({"seats": 10})).unwrap();
     let changed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Amend { dimensions }).unwrap();
     assert_eq!(changed.agreement_id, bought.agreement_id);
@@ -98,7 +98,7 @@ async fn an_amendment_names_product_and_renewal() {
 async fn a_renewal_is_a_new_agreement_for_the_same_license() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     let renewed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Renew { new_license: None }).unwrap();
     let events = sandbox.events();
     let [created, updated, ended] = &events[..] else { panic!("{events:?}") };
@@ -117,17 +117,17 @@ async fn a_renewal_is_a_new_agreement_for_the_same_license() {
 }
 
 #[tokio::test]
-async fn by_the_other_reading_a_renewal_brings_a_new_license_and_revokes_the_old_one() {
-    let readings = Readings { license_survives_renewal: false, ..Readings::default() };
-    let mut sandbox = start_with(readings, Delays::default()).await;
+async fn a_renewal_can_bring_a_new_license_and_revoke_the_old_one() {
+    let behavior = Behavior { license_survives_renewal: false, ..Behavior::default() };
+    let mut sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     let renewed = sandbox.aws.marketplace().change(&bought.agreement_id, Change::Renew { new_license: None }).unwrap();
     assert_ne!(renewed.license_arn, bought.license_arn);
-    let news = sandbox.news();
-    let event = |number: usize| match &news[number].news {
-        News::EventBridge(event) => event,
-        News::Sns { .. } => panic!("{news:?}"),
+    let events = sandbox.scheduled_events();
+    let event = |number: usize| match &events[number].event {
+        MarketplaceEvent::EventBridge(event) => event,
+        MarketplaceEvent::Sns { .. } => panic!("{events:?}"),
     };
     assert_eq!(text(event(1), "/detail/license/arn"), renewed.license_arn.as_ref().unwrap().as_str());
     let deprovisioned = event(3);
@@ -136,7 +136,7 @@ async fn by_the_other_reading_a_renewal_brings_a_new_license_and_revokes_the_old
     assert_eq!(text(deprovisioned, "/detail/agreement/id"), bought.agreement_id.as_str());
     assert_eq!(text(deprovisioned, "/time"), "2026-11-30T12:01:32Z");
 
-    // One change can differ from the reading.
+    // One change can differ from the configured behavior.
     let again = Change::Renew { new_license: Some(false) };
     let kept = sandbox.aws.marketplace().change(&renewed.agreement_id, again).unwrap();
     assert_eq!(kept.license_arn, renewed.license_arn);
@@ -158,10 +158,10 @@ async fn a_replacement_is_a_new_agreement_of_another_offer() {
 }
 
 #[tokio::test]
-async fn an_ending_is_told_before_its_license_is_revoked() {
+async fn the_end_event_is_sent_before_the_license_is_revoked() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
-    sandbox.news();
+    sandbox.scheduled_events();
     sandbox.advance(jiff::SignedDuration::from_hours(1));
     sandbox.aws.marketplace().change(&bought.agreement_id, END).unwrap();
     assert_eq!(
@@ -171,7 +171,7 @@ async fn an_ending_is_told_before_its_license_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_license_is_never_revoked_before_it_was_made() {
+async fn a_license_is_never_revoked_before_it_is_provisioned() {
     let mut sandbox = real_time().await;
     let bought = sandbox.buy_contract();
     sandbox.aws.marketplace().change(&bought.agreement_id, END).unwrap();
@@ -187,18 +187,18 @@ async fn a_license_is_never_revoked_before_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_legacy_subscription_is_told_over_sns_too() {
+async fn a_legacy_subscription_is_also_announced_by_sns() {
     let mut sandbox = real_time().await;
     let buyer = Purchase { account: Some(account("222222222222")), free_trial: true, ..purchase(LEGACY, json!({})) };
     let bought = sandbox.aws.marketplace().purchase(buyer.clone()).unwrap();
-    let news = sandbox.news();
-    let offer = match &news[0].news {
-        News::EventBridge(event) => text(event, "/detail/offer/id").to_owned(),
-        News::Sns { .. } => panic!("{news:?}"),
+    let events = sandbox.scheduled_events();
+    let offer = match &events[0].event {
+        MarketplaceEvent::EventBridge(event) => text(event, "/detail/offer/id").to_owned(),
+        MarketplaceEvent::Sns { .. } => panic!("{events:?}"),
     };
     assert_eq!(
-        news[2].news,
-        News::Sns {
+        events[2].event,
+        MarketplaceEvent::Sns {
             topic_arn: format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{LEGACY}"),
             message: json!({
                 "action": "subscribe-success", "customer-identifier": bought.customer_identifier,
@@ -224,13 +224,13 @@ async fn a_legacy_subscription_is_told_over_sns_too() {
 
 #[tokio::test]
 async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
-    let readings = Readings { legacy_license_events: false, ..Readings::default() };
-    let mut sandbox = start_with(readings, Delays::default()).await;
+    let behavior = Behavior { legacy_license_events: false, ..Behavior::default() };
+    let mut sandbox = start_with(behavior, Delays::default()).await;
     let bought = sandbox.buy(LEGACY_CONTRACT, json!({"seats": 1}));
-    let news = sandbox.news();
+    let events = sandbox.scheduled_events();
     assert_eq!(
-        news[2].news,
-        News::Sns {
+        events[2].event,
+        MarketplaceEvent::Sns {
             topic_arn: format!("arn:aws:sns:us-east-1:287250355862:aws-mp-entitlement-notification-{LEGACY_CONTRACT}"),
             message: json!({
                 "action": "entitlement-updated", "customer-identifier": bought.customer_identifier,
@@ -238,17 +238,17 @@ async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
             }),
         }
     );
-    let told = |sandbox: &mut Sandbox, change: Value| {
+    let headlines_after = |sandbox: &mut Sandbox, change: Value| {
         let agreement = sandbox.aws.marketplace().overview().agreements.last().unwrap().agreement_id.clone();
         sandbox.aws.marketplace().change(&agreement, serde_json::from_value(change).unwrap()).unwrap();
         sandbox.headlines()
     };
     assert_eq!(
-        told(&mut sandbox, json!({"action": "amend", "dimensions": {"seats": 2}})),
+        headlines_after(&mut sandbox, json!({"action": "amend", "dimensions": {"seats": 2}})),
         ["+0 Purchase Agreement Amended - Proposer", "+61 sns entitlement entitlement-updated"]
     );
     assert_eq!(
-        told(&mut sandbox, json!({"action": "renew"})),
+        headlines_after(&mut sandbox, json!({"action": "renew"})),
         [
             "+0 Purchase Agreement Created - Proposer",
             "+61 sns entitlement entitlement-updated",
@@ -256,7 +256,7 @@ async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
         ]
     );
     assert_eq!(
-        told(&mut sandbox, json!({"action": "replace"})),
+        headlines_after(&mut sandbox, json!({"action": "replace"})),
         [
             "+0 Purchase Agreement Created - Proposer",
             "+61 sns subscription subscribe-success",
@@ -266,7 +266,7 @@ async fn a_legacy_contract_has_a_topic_for_its_entitlements() {
     );
     sandbox.advance(jiff::SignedDuration::from_hours(1));
     assert_eq!(
-        told(&mut sandbox, json!({"action": "end", "status": "EXPIRED"})),
+        headlines_after(&mut sandbox, json!({"action": "end", "status": "EXPIRED"})),
         [
             "+0 Purchase Agreement Ended - Proposer",
             "+0 sns subscription unsubscribe-pending",

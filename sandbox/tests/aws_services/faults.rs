@@ -37,19 +37,19 @@ async fn put(client: &Client, key: &str) -> Result<(), String> {
     }
 }
 
-async fn is_there(client: &Client, key: &str) -> bool {
+async fn exists(client: &Client, key: &str) -> bool {
     let got =
         client.get_item().table_name("tenants").key("pk", AttributeValue::S(key.to_owned())).consistent_read(true);
     got.send().await.unwrap().item().is_some()
 }
 
 #[tokio::test]
-async fn dynamodb_is_there_and_the_log_shows_what_stood_on_the_wire() {
+async fn dynamodb_answers_and_the_log_shows_the_calls() {
     let sandbox = start().await;
     let client = table(&sandbox).await;
     put(&client, "a").await.unwrap();
-    assert!(is_there(&client, "a").await);
-    assert!(!is_there(&client, "b").await);
+    assert!(exists(&client, "a").await);
+    assert!(!exists(&client, "b").await);
     let reads = sandbox.aws.wire().calls(Service::DynamoDb, "GetItem");
     assert_eq!(reads.len(), 2);
     assert_eq!(reads[0].body["ConsistentRead"], true);
@@ -61,7 +61,7 @@ async fn dynamodb_is_there_and_the_log_shows_what_stood_on_the_wire() {
 }
 
 #[tokio::test]
-async fn a_table_in_a_file_is_there_again_after_a_restart() {
+async fn a_table_in_a_file_survives_a_restart() {
     let folder = std::env::temp_dir().join(format!("sandbox-{}-{}", std::process::id(), line!()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("tables.db");
@@ -69,7 +69,7 @@ async fn a_table_in_a_file_is_there_again_after_a_restart() {
     put(&table(&before).await, "kept").await.unwrap();
     drop(before);
     let after = start_in(Some(file)).await;
-    assert!(is_there(&after.dynamodb(), "kept").await);
+    assert!(exists(&after.dynamodb(), "kept").await);
     drop(after);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -79,7 +79,7 @@ async fn dynamodb_fails_as_planned() {
     let sandbox = start().await;
     let client = table(&sandbox).await;
     let fault = |kind: &str| json!({"service": "dynamodb", "operation": "PutItem", "kind": kind});
-    for (kind, told, done) in [
+    for (kind, answer, done) in [
         ("before", Err("no answer"), false),
         ("after", Err("no answer"), true),
         ("throttle", Err("ProvisionedThroughputExceededException"), false),
@@ -87,8 +87,8 @@ async fn dynamodb_fails_as_planned() {
         ("access_denied", Err("AccessDeniedException"), false),
     ] {
         plan(&sandbox, fault(kind));
-        assert_eq!(put(&client, kind).await, told.map_err(str::to_owned), "{kind}");
-        assert_eq!(is_there(&client, kind).await, done, "{kind}");
+        assert_eq!(put(&client, kind).await, answer.map_err(str::to_owned), "{kind}");
+        assert_eq!(exists(&client, kind).await, done, "{kind}");
         assert_eq!(put(&client, kind).await, Ok(()), "only one call fails");
     }
     let puts = sandbox.aws.wire().calls(Service::DynamoDb, "PutItem");
@@ -98,24 +98,24 @@ async fn dynamodb_fails_as_planned() {
 }
 
 #[tokio::test]
-async fn a_fault_counts_from_the_moment_it_is_added() {
+async fn a_fault_counts_calls_from_the_time_it_is_added() {
     let sandbox = start().await;
     let client = table(&sandbox).await;
     put(&client, "0").await.unwrap();
     plan(&sandbox, json!({"service": "dynamodb", "operation": "*", "call": 2, "times": 2, "kind": "500"}));
-    let mut told = Vec::new();
+    let mut succeeded = Vec::new();
     for key in ["1", "2", "3", "4"] {
-        told.push(put(&client, key).await.is_ok());
+        succeeded.push(put(&client, key).await.is_ok());
     }
-    assert_eq!(told, [true, false, false, true]);
-    assert_eq!(sandbox.aws.faults().list()[0].struck, 2);
+    assert_eq!(succeeded, [true, false, false, true]);
+    assert_eq!(sandbox.aws.faults().list()[0].applied, 2);
     plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "500"}));
     sandbox.aws.faults().clear();
     put(&client, "5").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_timeout_is_held_and_then_lost() {
+async fn a_timeout_delays_the_answer_and_then_drops_it() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     plan(&sandbox, json!({"service": "metering", "operation": "ResolveCustomer", "kind": "timeout", "delay_ms": 150}));
@@ -128,7 +128,7 @@ async fn a_timeout_is_held_and_then_lost() {
 }
 
 #[tokio::test]
-async fn every_marketplace_service_fails_in_its_own_words() {
+async fn every_marketplace_service_fails_with_its_own_error_codes() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     let metering = || sandbox.metering().resolve_customer().registration_token(&bought.token).send();
@@ -168,7 +168,7 @@ mod of_writes {
     }
 
     #[tokio::test]
-    async fn a_transaction_is_cancelled_by_another_one() {
+    async fn a_transaction_conflict_cancels_a_transaction() {
         let sandbox = start().await;
         let client = table(&sandbox).await;
         let fault = json!({"service": "dynamodb", "operation": "TransactWriteItems", "kind": "transaction_conflict"});
@@ -186,23 +186,23 @@ mod of_writes {
         assert_eq!(codes(&one), ["TransactionConflict", "None"]);
         assert_eq!(one.cancellation_reasons()[1].message(), None);
         assert!(one.message().unwrap().ends_with("[TransactionConflict, None]"));
-        assert!(!is_there(&client, "a").await);
+        assert!(!exists(&client, "a").await);
 
         let mut of_two = fault;
         of_two["records"] = 2.into();
         plan(&sandbox, of_two);
         assert_eq!(codes(&cancelled().await), ["TransactionConflict", "TransactionConflict"]);
         transact().await.unwrap();
-        assert!(is_there(&client, "b").await);
+        assert!(exists(&client, "b").await);
     }
 
     #[tokio::test]
-    async fn a_single_write_meets_a_transaction() {
+    async fn a_transaction_conflict_fails_a_single_write() {
         let sandbox = start().await;
         let client = table(&sandbox).await;
         plan(&sandbox, json!({"service": "dynamodb", "operation": "PutItem", "kind": "transaction_conflict"}));
         assert_eq!(put(&client, "a").await, Err("TransactionConflictException".to_owned()));
-        assert!(!is_there(&client, "a").await);
+        assert!(!exists(&client, "a").await);
         assert_eq!(put(&client, "a").await, Ok(()));
     }
 
@@ -223,22 +223,22 @@ mod of_writes {
         let answer = write(&["a", "b", "c"]).await.unwrap();
         let all = [request("a"), request("b"), request("c")];
         assert_eq!(answer.unprocessed_items().unwrap()["tenants"], all);
-        assert!(!is_there(&client, "c").await);
+        assert!(!exists(&client, "c").await);
 
         let mut of_two = fault;
         of_two["records"] = 2.into();
         plan(&sandbox, of_two);
         let answer = write(&["a", "b", "c"]).await.unwrap();
         assert_eq!(answer.unprocessed_items().unwrap()["tenants"], all[..2]);
-        assert!(is_there(&client, "c").await && !is_there(&client, "a").await);
+        assert!(exists(&client, "c").await && !exists(&client, "a").await);
 
         let answer = write(&["a", "b"]).await.unwrap();
         assert!(answer.unprocessed_items().is_none_or(|items| items.is_empty()));
-        assert!(is_there(&client, "a").await && is_there(&client, "b").await);
+        assert!(exists(&client, "a").await && exists(&client, "b").await);
     }
 
     #[tokio::test]
-    async fn what_goes_past_the_proxy_is_neither_struck_nor_seen() {
+    async fn calls_that_bypass_the_proxy_do_not_count_for_faults() {
         let sandbox = start().await;
         table(&sandbox).await;
         plan(&sandbox, json!({"service": "dynamodb", "operation": "*", "times": 9, "kind": "500"}));
@@ -246,6 +246,6 @@ mod of_writes {
         let config = sandbox.config().to_builder().endpoint_url(sandbox.aws.dynamodb_url()).build();
         put(&Client::new(&config), "a").await.unwrap();
         assert!(sandbox.aws.wire().all().is_empty());
-        assert_eq!(sandbox.aws.faults().list()[0].seen, 0);
+        assert_eq!(sandbox.aws.faults().list()[0].calls, 0);
     }
 }

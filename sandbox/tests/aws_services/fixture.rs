@@ -13,7 +13,7 @@ use clock::Clock;
 use domain::ids::AccountId;
 use domain::listing::Listing;
 use jiff::{SignedDuration, Timestamp};
-use sandbox::aws::{Announcement, Aws, AwsOptions, Delays, News, Purchase, Purchased, Readings};
+use sandbox::aws::{Aws, AwsOptions, Behavior, Delays, MarketplaceEvent, Purchase, Purchased, ScheduledEvent};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -26,36 +26,36 @@ pub(crate) const LEGACY_CONTRACT: &str = "9demolegacycontract0000ab";
 pub(crate) struct Sandbox {
     pub(crate) aws: Aws,
     pub(crate) clock: Clock,
-    news: UnboundedReceiver<Announcement>,
+    events: UnboundedReceiver<ScheduledEvent>,
 }
 
 pub(crate) async fn start() -> Sandbox {
-    start_with(Readings::default(), Delays::none()).await
+    start_with(Behavior::default(), Delays::none()).await
 }
 
-pub(crate) async fn start_with(readings: Readings, delays: Delays) -> Sandbox {
-    start_as(readings, delays, None).await
+pub(crate) async fn start_with(behavior: Behavior, delays: Delays) -> Sandbox {
+    start_as(behavior, delays, None).await
 }
 
 /// Starts a sandbox with the tables in a file.
 pub(crate) async fn start_in(data: Option<PathBuf>) -> Sandbox {
-    start_as(Readings::default(), Delays::none(), data).await
+    start_as(Behavior::default(), Delays::none(), data).await
 }
 
-async fn start_as(readings: Readings, delays: Delays, data: Option<PathBuf>) -> Sandbox {
+async fn start_as(behavior: Behavior, delays: Delays, data: Option<PathBuf>) -> Sandbox {
     let clock = Clock::fixed_at("2026-11-30T12:00:00Z".parse().unwrap());
-    let (announcements, news) = tokio::sync::mpsc::unbounded_channel();
+    let (event_sender, events) = tokio::sync::mpsc::unbounded_channel();
     let options = AwsOptions {
         port: 0,
         clock: clock.clone(),
         listings: listings(),
         data,
-        readings,
+        behavior,
         delays,
-        announcements,
+        event_sender,
         seed: None,
     };
-    Sandbox { aws: Aws::start(options).await.unwrap(), clock, news }
+    Sandbox { aws: Aws::start(options).await.unwrap(), clock, events }
 }
 
 /// The described demo listings, and a legacy one with a contract.
@@ -216,34 +216,34 @@ impl Sandbox {
         self.aws.marketplace().purchase(purchase(product, dimensions)).unwrap()
     }
 
-    /// Returns the announcements since the last call.
-    pub(crate) fn news(&mut self) -> Vec<Announcement> {
-        std::iter::from_fn(|| self.news.try_recv().ok()).collect()
+    /// Returns the events since the last call.
+    pub(crate) fn scheduled_events(&mut self) -> Vec<ScheduledEvent> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
 
-    /// Returns the same announcements as one line each: the time, in seconds from now, and the event.
+    /// Returns the same events as one line each: the time, in seconds from now, and the event.
     pub(crate) fn headlines(&mut self) -> Vec<String> {
         let now = self.now();
-        let headline = |announcement: &Announcement| {
-            let after = announcement.at.duration_since(now).as_secs();
-            match &announcement.news {
-                News::EventBridge(event) => format!("+{after} {}", text(event, "/detail-type")),
-                News::Sns { topic_arn, message } => {
+        let headline = |scheduled: &ScheduledEvent| {
+            let after = scheduled.at.duration_since(now).as_secs();
+            match &scheduled.event {
+                MarketplaceEvent::EventBridge(event) => format!("+{after} {}", text(event, "/detail-type")),
+                MarketplaceEvent::Sns { topic_arn, message } => {
                     let topic = if topic_arn.contains("entitlement") { "entitlement" } else { "subscription" };
                     format!("+{after} sns {topic} {}", text(message, "/action"))
                 }
             }
         };
-        self.news().iter().map(headline).collect()
+        self.scheduled_events().iter().map(headline).collect()
     }
 
     /// Returns the events on the bus since the last call.
     pub(crate) fn events(&mut self) -> Vec<Value> {
-        let event = |announcement: Announcement| match announcement.news {
-            News::EventBridge(event) => Some(event),
-            News::Sns { .. } => None,
+        let event = |scheduled: ScheduledEvent| match scheduled.event {
+            MarketplaceEvent::EventBridge(event) => Some(event),
+            MarketplaceEvent::Sns { .. } => None,
         };
-        self.news().into_iter().filter_map(event).collect()
+        self.scheduled_events().into_iter().filter_map(event).collect()
     }
 }
 

@@ -9,8 +9,8 @@
 
 mod agreements;
 mod catalog_change_sets;
-mod catalog_course;
 mod catalog_entities;
+mod catalog_progress;
 mod documented_events;
 mod entitlements;
 mod events;

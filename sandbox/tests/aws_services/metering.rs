@@ -2,7 +2,7 @@
 
 use aws_sdk_marketplacemetering::types::UsageRecordResultStatus as Status;
 use jiff::SignedDuration;
-use sandbox::aws::{BillingStyle, Delays, IdenticalRepeat, Readings};
+use sandbox::aws::{Behavior, BillingStyle, Delays, IdenticalRepeat};
 use serde_json::{Value, json};
 
 use crate::fixture::{SUBSCRIPTION, Sandbox, code, purchase, start, start_with, usage};
@@ -10,11 +10,11 @@ use crate::fixture::{SUBSCRIPTION, Sandbox, code, purchase, start, start_with, u
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 async fn unlimited() -> Sandbox {
-    start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await
+    start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await
 }
 
 #[tokio::test]
-async fn the_first_write_of_an_hour_wins() {
+async fn the_first_record_of_an_hour_wins() {
     let sandbox = unlimited().await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let now = sandbox.now();
@@ -39,8 +39,8 @@ async fn the_first_write_of_an_hour_wins() {
 
 #[tokio::test]
 async fn the_same_record_is_billed_once_in_each_region_that_it_is_sent_to() {
-    let readings = Readings { identical_repeat: IdenticalRepeat::DuplicateRecord, ..Readings::default() };
-    let sandbox = start_with(readings, Delays::none()).await;
+    let behavior = Behavior { identical_repeat: IdenticalRepeat::DuplicateRecord, ..Behavior::default() };
+    let sandbox = start_with(behavior, Delays::none()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let record = usage(&bought, "requests", 17, sandbox.now());
     let meter_in = async |region| {
@@ -58,22 +58,22 @@ async fn the_same_record_is_billed_once_in_each_region_that_it_is_sent_to() {
 }
 
 #[tokio::test]
-async fn an_identical_repeat_is_a_duplicate_by_the_other_reading() {
-    let readings = Readings { identical_repeat: IdenticalRepeat::DuplicateRecord, ..Readings::default() };
-    let sandbox = start_with(readings, Delays::none()).await;
+async fn an_identical_repeat_can_be_a_duplicate() {
+    let behavior = Behavior { identical_repeat: IdenticalRepeat::DuplicateRecord, ..Behavior::default() };
+    let sandbox = start_with(behavior, Delays::none()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let record = usage(&bought, "requests", 17, sandbox.now());
     let answer = sandbox.meter(None, &[record.clone(), record.clone()]).await.unwrap();
     let mut statuses: Vec<_> = answer.results().iter().map(|result| result.status().unwrap().as_str()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, ["DuplicateRecord", "Success"]);
-    sandbox.aws.marketplace().set_readings(Readings::default());
+    sandbox.aws.marketplace().set_behavior(Behavior::default());
     assert_eq!(sandbox.meter_one(None, record).await.0, Status::Success);
     assert_eq!(sandbox.sum(), "17");
 }
 
 #[tokio::test]
-async fn two_licenses_of_one_account_are_billed_apart() {
+async fn two_licenses_of_one_account_are_billed_separately() {
     let sandbox = start().await;
     let account = Some("111122223333".parse().unwrap());
     let buy = || {
@@ -93,7 +93,7 @@ async fn two_licenses_of_one_account_are_billed_apart() {
 }
 
 #[tokio::test]
-async fn twenty_five_records_are_answered_by_content_and_one_more_is_refused() {
+async fn a_call_with_25_records_is_processed_and_one_with_26_is_refused() {
     let sandbox = unlimited().await;
     let bought: Vec<_> = (0..26).map(|_| sandbox.buy(SUBSCRIPTION, json!({}))).collect();
     let records: Vec<_> =
@@ -211,7 +211,7 @@ async fn the_bill_sums_by_license_dimension_and_month() {
 }
 
 #[tokio::test]
-async fn more_than_ten_in_a_second_are_throttled() {
+async fn more_than_ten_requests_in_a_second_are_throttled() {
     let sandbox = start().await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let request = |sandbox: &Sandbox| {

@@ -1,7 +1,7 @@
 //! BatchMeterUsage: usage in parts, by tags.
 
 use aws_sdk_marketplacemetering::types::{Tag, UsageAllocation, UsageRecordResultStatus as Status};
-use sandbox::aws::{Delays, Readings};
+use sandbox::aws::{Behavior, Delays};
 use serde_json::{Value, json};
 
 use crate::fixture::{SUBSCRIPTION, start_with, usage};
@@ -13,8 +13,8 @@ fn part(quantity: i32, tags: &[(&str, &str)]) -> UsageAllocation {
 }
 
 #[tokio::test]
-async fn the_parts_of_a_usage_stand_on_the_bill() {
-    let sandbox = start_with(Readings::default(), Delays::none()).await;
+async fn usage_allocations_appear_on_the_bill() {
+    let sandbox = start_with(Behavior::default(), Delays::none()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let mut record = usage(&bought, "requests", 10, sandbox.now());
     record.usage_allocations = Some(vec![
@@ -49,8 +49,8 @@ fn tag(key: &str, value: &str) -> Value {
 }
 
 #[tokio::test]
-async fn parts_that_are_wrong_refuse_the_whole_call() {
-    let sandbox = start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await;
+async fn invalid_allocations_refuse_the_whole_call() {
+    let sandbox = start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let send = async |quantity: Value, allocations: Value| {
         let mut record = json!({

@@ -1,13 +1,13 @@
 //! BatchMeterUsage: the buyers and the products of usage.
 
 use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus as Status};
-use sandbox::aws::{BillingStyle, Delays, EmptyCustomerIdentifier, ProductCodeWithLicense, Readings};
+use sandbox::aws::{Behavior, BillingStyle, Delays, EmptyCustomerIdentifier, ProductCodeWithLicense};
 use serde_json::json;
 
 use crate::fixture::{CONSUMPTION, LEGACY, SUBSCRIPTION, Sandbox, code, start_with, usage, usage_of};
 
-async fn unlimited(readings: Readings) -> Sandbox {
-    start_with(Readings { rate_limits: false, ..readings }, Delays::none()).await
+async fn unlimited(behavior: Behavior) -> Sandbox {
+    start_with(Behavior { rate_limits: false, ..behavior }, Delays::none()).await
 }
 
 fn changed(record: &UsageRecord, change: impl FnOnce(&mut UsageRecord)) -> UsageRecord {
@@ -22,7 +22,7 @@ fn styles(sandbox: &Sandbox) -> Vec<BillingStyle> {
 
 #[tokio::test]
 async fn a_call_is_about_one_product() {
-    let sandbox = unlimited(Readings::default()).await;
+    let sandbox = unlimited(Behavior::default()).await;
     let now = sandbox.now();
     let one = usage(&sandbox.buy(SUBSCRIPTION, json!({})), "requests", 1, now);
     let other = usage(&sandbox.buy(CONSUMPTION, json!({"events_included": 5})), "events_extra", 1, now);
@@ -36,7 +36,7 @@ async fn a_call_is_about_one_product() {
 
 #[tokio::test]
 async fn one_bad_record_refuses_the_whole_call() {
-    let sandbox = unlimited(Readings::default()).await;
+    let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let good = usage(&bought, "requests", 1, sandbox.now());
     let arn = |arn: &str| changed(&good, |record| record.license_arn = Some(arn.to_owned()));
@@ -64,8 +64,8 @@ async fn one_bad_record_refuses_the_whole_call() {
 }
 
 #[tokio::test]
-async fn only_what_is_metered_and_published_is_a_dimension() {
-    let sandbox = unlimited(Readings::default()).await;
+async fn only_metered_and_published_dimensions_are_accepted() {
+    let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(CONSUMPTION, json!({"events_included": 5}));
     let entitled = usage(&bought, "events_included", 1, sandbox.now());
     assert_eq!(sandbox.refusal(None, &[entitled]).await, "InvalidUsageDimensionException");
@@ -87,7 +87,7 @@ async fn only_what_is_metered_and_published_is_a_dimension() {
 
 #[tokio::test]
 async fn a_product_code_beside_a_license_bills_twice() {
-    let sandbox = unlimited(Readings::default()).await;
+    let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let record = usage(&bought, "requests", 10, sandbox.now());
     let by_account = changed(&record, |record| record.license_arn = None);
@@ -101,9 +101,9 @@ async fn a_product_code_beside_a_license_bills_twice() {
 }
 
 #[tokio::test]
-async fn a_product_code_beside_a_license_is_refused_by_the_other_reading() {
+async fn a_product_code_beside_a_license_can_be_refused() {
     let refused = ProductCodeWithLicense::Refused;
-    let sandbox = unlimited(Readings { product_code_with_license: refused, ..Readings::default() }).await;
+    let sandbox = unlimited(Behavior { product_code_with_license: refused, ..Behavior::default() }).await;
     let record = usage(&sandbox.buy(SUBSCRIPTION, json!({})), "requests", 10, sandbox.now());
     assert_eq!(sandbox.refusal(Some(SUBSCRIPTION), std::slice::from_ref(&record)).await, "InvalidLicenseException");
     assert_eq!(sandbox.meter_one(None, record).await.0, Status::Success);
@@ -111,20 +111,20 @@ async fn a_product_code_beside_a_license_is_refused_by_the_other_reading() {
 
 #[tokio::test]
 async fn an_empty_customer_identifier_is_refused_or_ignored() {
-    let sandbox = unlimited(Readings::default()).await;
+    let sandbox = unlimited(Behavior::default()).await;
     let record = usage(&sandbox.buy(SUBSCRIPTION, json!({})), "requests", 1, sandbox.now());
     // The request as the SDK sends it by default.
     let send = || sandbox.metering().batch_meter_usage().usage_records(record.clone()).send();
     assert_eq!(code(send().await), "InvalidCustomerIdentifierException");
-    let ignored = Readings { empty_customer_identifier: EmptyCustomerIdentifier::Ignored, ..Readings::default() };
-    sandbox.aws.marketplace().set_readings(ignored);
+    let ignored = Behavior { empty_customer_identifier: EmptyCustomerIdentifier::Ignored, ..Behavior::default() };
+    sandbox.aws.marketplace().set_behavior(ignored);
     let answer = send().await.unwrap();
     assert_eq!(answer.results()[0].status(), Some(&Status::Success));
 }
 
 #[tokio::test]
-async fn a_legacy_buyer_is_named_by_product_and_customer_or_account() {
-    let sandbox = unlimited(Readings::default()).await;
+async fn a_legacy_buyer_is_identified_by_product_and_customer_or_account() {
+    let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(LEGACY, json!({}));
     let customer = bought.customer_identifier.clone().unwrap();
     let record = usage_of(customer.as_str(), "requests", 3, sandbox.now());
@@ -160,7 +160,7 @@ async fn a_legacy_buyer_is_named_by_product_and_customer_or_account() {
 
 #[tokio::test]
 async fn a_legacy_buyer_who_is_metered_by_license_too_is_billed_twice() {
-    let sandbox = unlimited(Readings::default()).await;
+    let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(LEGACY, json!({}));
     let customer = bought.customer_identifier.clone().unwrap();
     // License events contain the license ARNs of legacy buyers too.

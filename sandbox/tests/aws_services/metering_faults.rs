@@ -1,13 +1,13 @@
 //! BatchMeterUsage, failing as planned.
 
 use aws_sdk_marketplacemetering::types::{UsageRecord, UsageRecordResultStatus as Status};
-use sandbox::aws::{Delays, Fault, Readings, Service};
+use sandbox::aws::{Behavior, Delays, Fault, Service};
 use serde_json::{Value, json};
 
 use crate::fixture::{CONSUMPTION, SUBSCRIPTION, Sandbox, code, start_with, usage};
 
 async fn unlimited() -> Sandbox {
-    start_with(Readings { rate_limits: false, ..Readings::default() }, Delays::none()).await
+    start_with(Behavior { rate_limits: false, ..Behavior::default() }, Delays::none()).await
 }
 
 fn plan(sandbox: &Sandbox, mut fault: Value) {
@@ -22,7 +22,7 @@ fn three(sandbox: &Sandbox) -> Vec<UsageRecord> {
 }
 
 #[tokio::test]
-async fn unprocessed_records_come_back_and_are_not_booked() {
+async fn unprocessed_records_are_returned_and_not_booked() {
     let sandbox = unlimited().await;
     let records = three(&sandbox);
     plan(&sandbox, json!({"kind": "unprocessed"}));
@@ -64,7 +64,7 @@ async fn a_lost_answer_leaves_the_records_booked() {
 }
 
 #[tokio::test]
-async fn a_call_fails_in_the_words_of_the_metering_service() {
+async fn a_call_fails_with_the_errors_of_the_metering_service() {
     let sandbox = unlimited().await;
     let records = three(&sandbox);
     for (kind, error) in [
@@ -80,7 +80,7 @@ async fn a_call_fails_in_the_words_of_the_metering_service() {
 }
 
 #[tokio::test]
-async fn a_fault_of_one_product_leaves_the_others_alone() {
+async fn a_metering_fault_of_one_product_does_not_affect_other_products() {
     let sandbox = unlimited().await;
     let records = three(&sandbox);
     let other = sandbox.buy(CONSUMPTION, json!({"events_included": 1}));

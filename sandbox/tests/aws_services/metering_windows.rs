@@ -3,7 +3,7 @@
 use aws_sdk_marketplacemetering::types::UsageRecordResultStatus as Status;
 use jiff::{SignedDuration, Timestamp};
 use sandbox::aws::{
-    Change, Delays, EndStatus, FinalWindow, Purchased, Readings, StartOfPurchaseHour, UsageOutsideLicense,
+    Behavior, Change, Delays, EndStatus, FinalWindow, Purchased, StartOfPurchaseHour, UsageOutsideLicense,
 };
 use serde_json::json;
 
@@ -12,8 +12,8 @@ use crate::fixture::{LEGACY, SUBSCRIPTION, Sandbox, start_with, usage, usage_of}
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-async fn unlimited(readings: Readings) -> Sandbox {
-    start_with(Readings { rate_limits: false, ..readings }, Delays::default()).await
+async fn unlimited(behavior: Behavior) -> Sandbox {
+    start_with(Behavior { rate_limits: false, ..behavior }, Delays::default()).await
 }
 
 fn at(text: &str) -> Timestamp {
@@ -26,8 +26,8 @@ fn end(sandbox: &Sandbox, bought: &Purchased) {
 }
 
 #[tokio::test]
-async fn usage_is_taken_for_24_hours_and_of_the_last_month_until_six() {
-    let sandbox = unlimited(Readings::default()).await;
+async fn usage_is_accepted_for_24_hours_and_until_six_for_the_previous_month() {
+    let sandbox = unlimited(Behavior::default()).await;
     sandbox.clock.set(at("2026-11-28T00:00:00Z"));
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let good = |sandbox: &Sandbox| usage(&bought, "storage_gb", 1, sandbox.now());
@@ -53,8 +53,8 @@ async fn usage_is_taken_for_24_hours_and_of_the_last_month_until_six() {
 }
 
 #[tokio::test]
-async fn usage_is_taken_when_the_license_is_ready() {
-    let sandbox = unlimited(Readings::default()).await;
+async fn usage_is_accepted_once_the_license_is_provisioned() {
+    let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let start = sandbox.now();
     let ready = start + SignedDuration::from_secs(61);
@@ -65,18 +65,18 @@ async fn usage_is_taken_when_the_license_is_ready() {
     assert_eq!(meter(start).await, Status::CustomerNotSubscribed, "of a time before it was ready");
     assert_eq!(meter(ready).await, Status::Success);
 
-    let readings = sandbox.aws.marketplace().readings();
-    let strict = Readings { usage_outside_license: UsageOutsideLicense::InvalidLicense, ..readings };
-    sandbox.aws.marketplace().set_readings(strict);
+    let behavior = sandbox.aws.marketplace().behavior();
+    let strict = Behavior { usage_outside_license: UsageOutsideLicense::InvalidLicense, ..behavior };
+    sandbox.aws.marketplace().set_behavior(strict);
     let records = [usage(&bought, "storage_gb", 1, ready), usage(&bought, "requests", 1, start)];
     assert_eq!(sandbox.refusal(None, &records).await, "InvalidLicenseException");
     assert_eq!(sandbox.sum(), "1");
 }
 
 #[tokio::test]
-async fn by_the_other_reading_usage_is_taken_from_the_start_of_the_hour_of_the_purchase() {
-    let readings = Readings { start_of_purchase_hour: StartOfPurchaseHour::Accepted, ..Readings::default() };
-    let sandbox = unlimited(readings).await;
+async fn usage_can_be_accepted_from_the_start_of_the_hour_of_the_purchase() {
+    let behavior = Behavior { start_of_purchase_hour: StartOfPurchaseHour::Accepted, ..Behavior::default() };
+    let sandbox = unlimited(behavior).await;
     sandbox.clock.set(at("2026-11-30T12:59:30Z"));
     let bought = sandbox.buy(SUBSCRIPTION, json!({}));
     let meter = async |of: &str| sandbox.meter_one(None, usage(&bought, "requests", 1, at(of))).await.0;
@@ -87,9 +87,9 @@ async fn by_the_other_reading_usage_is_taken_from_the_start_of_the_hour_of_the_p
     assert_eq!(meter("2026-11-30T13:00:00Z").await, Status::Success, "the hour in which it is ready");
 }
 
-/// Ends licenses at 13:18, and meters usage of their last hour at times around the limits of the readings.
+/// Ends licenses at 13:18, and meters usage of their last hour at times around the limits of both behaviors.
 async fn final_hour(window: FinalWindow) -> Vec<(&'static str, Status)> {
-    let sandbox = unlimited(Readings { final_window: window, ..Readings::default() }).await;
+    let sandbox = unlimited(Behavior { final_window: window, ..Behavior::default() }).await;
     let licenses: Vec<Purchased> = (0..7).map(|_| sandbox.buy(SUBSCRIPTION, json!({}))).collect();
     sandbox.clock.set(at("2026-11-30T13:18:00Z"));
     for license in &licenses {
@@ -114,7 +114,7 @@ async fn final_hour(window: FinalWindow) -> Vec<(&'static str, Status)> {
 }
 
 #[tokio::test]
-async fn the_last_usage_is_taken_for_60_minutes_from_the_event_that_the_reading_says() {
+async fn the_last_usage_is_accepted_for_60_minutes_after_the_configured_event() {
     use Status::{CustomerNotSubscribed as No, Success as Yes};
     let names = [
         "the running hour",
@@ -133,8 +133,8 @@ async fn the_last_usage_is_taken_for_60_minutes_from_the_event_that_the_reading_
 }
 
 #[tokio::test]
-async fn a_renewal_is_no_end_unless_it_brings_a_new_license() {
-    let sandbox = unlimited(Readings::default()).await;
+async fn a_renewal_does_not_end_metering_unless_it_brings_a_new_license() {
+    let sandbox = unlimited(Behavior::default()).await;
     let bought = sandbox.buy(crate::fixture::CONSUMPTION, json!({"events_included": 5}));
     sandbox.advance(HOUR);
     let renew = |new_license| Change::Renew { new_license: Some(new_license) };
@@ -152,8 +152,8 @@ async fn a_renewal_is_no_end_unless_it_brings_a_new_license() {
 }
 
 #[tokio::test]
-async fn a_legacy_buyer_who_comes_back_within_the_hour_is_one_buyer() {
-    let sandbox = unlimited(Readings { final_window: FinalWindow::LicenseDeprovisioned, ..Readings::default() }).await;
+async fn a_legacy_buyer_who_resubscribes_within_the_hour_is_the_same_buyer() {
+    let sandbox = unlimited(Behavior { final_window: FinalWindow::LicenseDeprovisioned, ..Behavior::default() }).await;
     let bought = sandbox.buy(LEGACY, json!({}));
     let customer = bought.customer_identifier.clone().unwrap();
     let meter = async |quantity: i32| {

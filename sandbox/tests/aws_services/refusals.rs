@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::fixture::{CONTRACT, LEGACY, SUBSCRIPTION, account, purchase, start};
 
 #[tokio::test]
-async fn a_purchase_that_cannot_be_says_why_and_leaves_nothing() {
+async fn an_invalid_purchase_is_refused_with_a_reason_and_has_no_effect() {
     let mut sandbox = start().await;
     let cases = [
         ("nobodysproduct", json!({}), "product_unknown", CONTRACT),
@@ -22,12 +22,12 @@ async fn a_purchase_that_cannot_be_says_why_and_leaves_nothing() {
         assert_eq!(refused.code(), code);
         assert!(refused.to_string().contains(part), "{refused}");
     }
-    assert!(sandbox.news().is_empty());
+    assert!(sandbox.scheduled_events().is_empty());
     assert!(sandbox.aws.marketplace().overview().agreements.is_empty());
 }
 
 #[tokio::test]
-async fn a_legacy_product_is_bought_once_at_a_time_and_a_newer_one_as_often_as_one_likes() {
+async fn an_account_can_have_one_legacy_subscription_but_many_licenses() {
     let sandbox = start().await;
     let of = |product: &str| Purchase { account: Some(account("111111111111")), ..purchase(product, json!({})) };
     let market = sandbox.aws.marketplace();
@@ -41,7 +41,7 @@ async fn a_legacy_product_is_bought_once_at_a_time_and_a_newer_one_as_often_as_o
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_says_why() {
+async fn an_invalid_change_is_refused_with_a_reason() {
     let sandbox = start().await;
     let market = sandbox.aws.marketplace();
     let end = || Change::End { status: EndStatus::Cancelled };
@@ -75,7 +75,7 @@ fn a_change_is_read_from_json() {
 }
 
 #[tokio::test]
-async fn the_overview_shows_what_was_bought_but_no_token() {
+async fn the_overview_shows_purchases_without_tokens() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     let overview = serde_json::to_value(sandbox.aws.marketplace().overview()).unwrap();

@@ -1,6 +1,6 @@
 use aws_sdk_marketplacemetering::operation::resolve_customer::ResolveCustomerOutput;
 use jiff::SignedDuration;
-use sandbox::aws::{Change, Delays, EndStatus, Purchase, Readings, ResolveCustomerSends, TokenLife};
+use sandbox::aws::{Behavior, Change, Delays, EndStatus, Purchase, ResolveCustomerKeys, TokenLifetime};
 use serde_json::json;
 
 use crate::fixture::{CONTRACT, LEGACY, SUBSCRIPTION, Sandbox, code, purchase, start, start_with};
@@ -14,7 +14,7 @@ async fn refusal(sandbox: &Sandbox, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_names_license_account_product_and_agreement() {
+async fn a_token_resolves_to_license_account_product_and_agreement() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     let answer = resolve(&sandbox, &bought.token).await;
@@ -27,7 +27,7 @@ async fn a_token_names_license_account_product_and_agreement() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_legacy_product_names_a_customer_and_no_license() {
+async fn a_token_of_a_legacy_product_resolves_to_a_customer_without_a_license() {
     let sandbox = start().await;
     let bought = sandbox.buy(LEGACY, json!({}));
     assert_eq!(bought.license_arn, None);
@@ -39,9 +39,9 @@ async fn a_token_of_a_legacy_product_names_a_customer_and_no_license() {
 }
 
 #[tokio::test]
-async fn by_the_other_reading_a_token_names_both_keys_of_products_of_both_kinds() {
-    let readings = Readings { resolve_customer_sends: ResolveCustomerSends::BothKeys, ..Readings::default() };
-    let sandbox = start_with(readings, Delays::none()).await;
+async fn resolve_customer_can_return_both_keys_for_products_of_both_kinds() {
+    let behavior = Behavior { resolve_customer_keys: ResolveCustomerKeys::BothKeys, ..Behavior::default() };
+    let sandbox = start_with(behavior, Delays::none()).await;
     let bought = sandbox.buy_contract();
     let first = resolve(&sandbox, &bought.token).await;
     assert_eq!(first.license_arn(), bought.license_arn.as_ref().map(|arn| arn.as_str()));
@@ -69,7 +69,7 @@ async fn by_the_other_reading_a_token_names_both_keys_of_products_of_both_kinds(
 }
 
 #[tokio::test]
-async fn a_token_says_the_same_for_four_hours_and_is_expired_then() {
+async fn a_token_resolves_repeatedly_for_four_hours_and_then_expires() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     let first = resolve(&sandbox, &bought.token).await;
@@ -80,9 +80,9 @@ async fn a_token_says_the_same_for_four_hours_and_is_expired_then() {
 }
 
 #[tokio::test]
-async fn by_the_other_reading_a_token_lives_an_hour() {
-    let readings = Readings { token_life: TokenLife::OneHour, ..Readings::default() };
-    let sandbox = start_with(readings, Delays::none()).await;
+async fn a_token_can_expire_after_an_hour() {
+    let behavior = Behavior { token_lifetime: TokenLifetime::OneHour, ..Behavior::default() };
+    let sandbox = start_with(behavior, Delays::none()).await;
     let bought = sandbox.buy_contract();
     sandbox.advance(SignedDuration::from_mins(59));
     resolve(&sandbox, &bought.token).await;
@@ -91,14 +91,14 @@ async fn by_the_other_reading_a_token_lives_an_hour() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_invalid() {
+async fn an_unknown_token_is_invalid() {
     let sandbox = start().await;
     assert_eq!(refusal(&sandbox, "forged").await, "InvalidTokenException");
     assert_eq!(refusal(&sandbox, "").await, "ValidationException");
 }
 
 #[tokio::test]
-async fn a_buyer_can_press_the_button_again() {
+async fn a_buyer_can_get_another_token() {
     let sandbox = start().await;
     let bought = sandbox.buy_contract();
     sandbox.advance(SignedDuration::from_hours(5));

@@ -80,7 +80,7 @@ async fn errors_name_their_shape_in_each_protocol() {
 }
 
 #[tokio::test]
-async fn what_is_malformed_or_of_the_wrong_type_is_a_serialization_exception() {
+async fn a_malformed_or_wrongly_typed_request_is_a_serialization_exception() {
     let sandbox = start().await;
     for body in ["{", "", "[]", "7", "{\"RegistrationToken\": 7}", "\u{0}"] {
         let request = aws_json(&sandbox, "AWSMPMeteringService.ResolveCustomer", body);
@@ -107,7 +107,7 @@ async fn what_is_malformed_or_of_the_wrong_type_is_a_serialization_exception() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_is_an_unknown_operation() {
+async fn an_unserved_operation_is_unknown() {
     let sandbox = start().await;
     let named = |response: &Response| header(response, "x-amzn-errortype").ends_with("UnknownOperationException");
     for (target, status) in [

@@ -12,7 +12,7 @@ fn bench(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_bench_of_the_reporter_sends_everything_in_full_calls() {
+fn the_reporter_benchmark_sends_everything_in_full_calls() {
     let said = bench(&["metering", "--records", "200", "--dimensions", "2", "--no-quota", "--probe", "20"]);
     for part in [
         "200 records of 100 licenses",
@@ -26,7 +26,7 @@ fn the_bench_of_the_reporter_sends_everything_in_full_calls() {
 }
 
 #[test]
-fn the_bench_of_the_intake_takes_in_everything() {
+fn the_intake_benchmark_accepts_everything() {
     let said = bench(&["usage", "--events", "2000", "--licenses", "20", "--instances", "2", "--probe", "20"]);
     for part in ["2,000 events of 20 licenses", "the ledger has exactly what was reported", "goal"] {
         assert!(said.contains(part), "{part} is not in {said}");
@@ -34,7 +34,7 @@ fn the_bench_of_the_intake_takes_in_everything() {
 }
 
 #[test]
-fn the_bench_of_decisions_asks_for_one_query_each() {
+fn the_decision_benchmark_makes_one_query_per_decision() {
     let said = bench(&["entitlement", "--decisions", "200"]);
     for part in [
         "200 decisions for 100 tenants",

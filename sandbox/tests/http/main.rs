@@ -29,14 +29,14 @@ use serde_json::{Value, json};
 const START: &str = "2026-11-23T10:00:00Z";
 
 /// A sandbox, and a client that calls it.
-struct Visit {
+struct TestSandbox {
     sandbox: Sandbox,
     client: Client,
 }
 
-impl Visit {
+impl TestSandbox {
     /// Starts a sandbox whose clock stands still.
-    async fn begin() -> Self {
+    async fn start() -> Self {
         Self::with(Options::default()).await
     }
 
@@ -69,7 +69,7 @@ impl Visit {
     }
 
     /// Returns the types of the events so far, in their order.
-    async fn told(&self) -> Vec<String> {
+    async fn event_types(&self) -> Vec<String> {
         let events = self.get("/sandbox/events").await;
         events["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
     }

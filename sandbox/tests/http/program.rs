@@ -10,7 +10,7 @@ fn sandbox(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn what_keeps_it_from_starting_is_said_in_a_line() {
+fn a_failed_start_prints_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join("a_folder_without_listings");
@@ -32,7 +32,7 @@ fn what_keeps_it_from_starting_is_said_in_a_line() {
 }
 
 #[test]
-fn its_help_says_what_a_file_does_not_keep() {
+fn the_help_says_that_purchases_are_not_kept_in_the_file() {
     let help = String::from_utf8(sandbox(&["serve", "--help"]).stdout).unwrap();
     assert!(help.contains("What was bought is kept in memory only"), "{help}");
 }
@@ -84,7 +84,7 @@ fn a_file_keeps_the_tables_of_one_sandbox_at_a_time() {
 }
 
 #[test]
-fn a_reader_who_has_gone_ends_it_without_a_word() {
+fn a_closed_output_ends_the_program_silently() {
     for arguments in [&["demo"][..], &["serve", "--port", "0", "--aws-port", "0"]] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
         let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -96,7 +96,7 @@ fn a_reader_who_has_gone_ends_it_without_a_word() {
 }
 
 #[test]
-fn an_error_that_nobody_reads_is_no_panic() {
+fn an_error_on_a_closed_stderr_does_not_panic() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
     let mut child = command.args(["serve", "--stages", "staging,staging"]).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());

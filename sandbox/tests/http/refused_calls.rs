@@ -11,8 +11,8 @@ pub(super) async fn problem(answer: Response, status: u16, of: &str) -> Value {
 
 #[tokio::test]
 async fn a_query_has_each_of_its_parameters_once_and_no_other() {
-    let visit = Visit::begin().await;
-    visit.buy("demo-subscription").await;
+    let sandbox = TestSandbox::start().await;
+    sandbox.buy("demo-subscription").await;
     let cases = [
         ("GET", "/sandbox/events?stage=staging&stage=staging", "duplicate field `stage`"),
         ("GET", "/sandbox/wire?service=metering&service=dynamodb", "duplicate field `service`"),
@@ -26,25 +26,25 @@ async fn a_query_has_each_of_its_parameters_once_and_no_other() {
         ("POST", "/sandbox/clock?advance=1h", "unknown field `advance`"),
     ];
     for (method, path, part) in cases {
-        let request = visit.client.request(method.parse().unwrap(), visit.url(path));
+        let request = sandbox.client.request(method.parse().unwrap(), sandbox.url(path));
         let answer = request.json(&json!({ "advance": "1h" })).send().await.unwrap();
         let problem = problem(answer, 400, path).await;
         assert_eq!(problem["code"], "parameter_invalid", "{path} {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(part), "{path} {problem}");
     }
     for path in ["/sandbox/events?stage=%ff", "/sandbox/wire?service=%ff"] {
-        let answer = visit.client.get(visit.url(path)).send().await.unwrap();
+        let answer = sandbox.client.get(sandbox.url(path)).send().await.unwrap();
         problem(answer, 400, path).await;
     }
-    assert_eq!(visit.now().to_string(), START, "nothing was done");
-    assert!(!visit.get("/sandbox/wire").await["calls"].as_array().unwrap().is_empty(), "nothing was forgotten");
+    assert_eq!(sandbox.now().to_string(), START, "nothing was done");
+    assert!(!sandbox.get("/sandbox/wire").await["calls"].as_array().unwrap().is_empty(), "nothing was forgotten");
 }
 
 #[tokio::test]
-async fn an_agreement_in_the_path_is_utf_8() {
-    let visit = Visit::begin().await;
+async fn an_agreement_in_the_path_must_be_utf_8() {
+    let sandbox = TestSandbox::start().await;
     for path in ["/sandbox/agreements/%ff", "/sandbox/agreements/%ff/token"] {
-        let answer = visit.client.post(visit.url(path)).json(&json!({ "action": "end" })).send().await.unwrap();
+        let answer = sandbox.client.post(sandbox.url(path)).json(&json!({ "action": "end" })).send().await.unwrap();
         let problem = problem(answer, 400, path).await;
         assert_eq!(problem["code"], "parameter_invalid");
         assert_eq!(problem["detail"], "agreement: it must be percent-encoded UTF-8");
@@ -53,10 +53,10 @@ async fn an_agreement_in_the_path_is_utf_8() {
 
 #[tokio::test]
 async fn a_body_over_two_megabytes_is_not_read() {
-    let visit = Visit::begin().await;
+    let sandbox = TestSandbox::start().await;
     let megabyte = 1024 * 1024;
     for (bytes, status, code) in [(2 * megabyte, 400, "body_invalid"), (2 * megabyte + 1, 413, "body_too_large")] {
-        let answer = visit.client.post(visit.url("/sandbox/deliver")).body(vec![b' '; bytes]).send().await.unwrap();
+        let answer = sandbox.client.post(sandbox.url("/sandbox/deliver")).body(vec![b' '; bytes]).send().await.unwrap();
         let problem = problem(answer, status, code).await;
         assert_eq!(problem["code"], code);
         assert!(problem["action"].is_string());
@@ -64,8 +64,8 @@ async fn a_body_over_two_megabytes_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_path_without_that_method_says_which_it_has() {
-    let visit = Visit::begin().await;
+async fn an_unsupported_method_is_answered_with_the_allowed_ones() {
+    let sandbox = TestSandbox::start().await;
     let cases = [
         ("DELETE", "/sandbox/purchases", "GET,HEAD,POST"),
         ("POST", "/sandbox/listings", "GET,HEAD"),
@@ -76,7 +76,7 @@ async fn a_path_without_that_method_says_which_it_has() {
         ("GET", "/sandbox/review", "POST"),
     ];
     for (method, path, allowed) in cases {
-        let answer = visit.client.request(method.parse().unwrap(), visit.url(path)).send().await.unwrap();
+        let answer = sandbox.client.request(method.parse().unwrap(), sandbox.url(path)).send().await.unwrap();
         assert_eq!(answer.headers()["allow"], allowed, "{path}");
         let problem = problem(answer, 405, path).await;
         assert_eq!(problem["code"], "method_not_allowed");
@@ -85,14 +85,14 @@ async fn a_path_without_that_method_says_which_it_has() {
 }
 
 #[tokio::test]
-async fn a_list_of_members_is_no_object() {
-    let visit = Visit::begin().await;
+async fn a_json_array_is_not_accepted_as_an_object() {
+    let sandbox = TestSandbox::start().await;
     let cases = [
         ("/sandbox/purchases", r#"["demo-subscription", null, {}, false, false]"#),
         ("/sandbox/deliver", "[null, true]"),
         ("/sandbox/clock", r#" ["1h"]"#),
         ("/sandbox/faults", r#"["metering"]"#),
-        ("/sandbox/readings", "[]"),
+        ("/sandbox/behavior", "[]"),
         ("/sandbox/dimensions", r#"["demo-subscription", "requests", false]"#),
         ("/sandbox/agreements/agmt-1", r#"["end"]"#),
         ("/sandbox/deliver", "null"),
@@ -101,13 +101,13 @@ async fn a_list_of_members_is_no_object() {
         ("/sandbox/deliver", r#"{"hold": true, "hold": true}"#),
     ];
     for (path, body) in cases {
-        let answer = visit.client.post(visit.url(path)).body(body).send().await.unwrap();
+        let answer = sandbox.client.post(sandbox.url(path)).body(body).send().await.unwrap();
         let problem = problem(answer, 400, path).await;
         assert_eq!(problem["code"], "body_invalid", "{path} {body} {problem}");
         let about_object = problem["detail"] == "the body must be a JSON object";
         assert_eq!(about_object, !body.starts_with('{'), "{path} {body} {problem}");
     }
-    assert_eq!(visit.now().to_string(), START);
-    assert_eq!(visit.get("/sandbox/purchases").await["agreements"], json!([]));
-    assert_eq!(visit.get("/sandbox/queues").await["staging"]["held"], false);
+    assert_eq!(sandbox.now().to_string(), START);
+    assert_eq!(sandbox.get("/sandbox/purchases").await["agreements"], json!([]));
+    assert_eq!(sandbox.get("/sandbox/queues").await["staging"]["held"], false);
 }

@@ -6,8 +6,8 @@ use sandbox::aws::Delays;
 use super::*;
 
 /// Returns the clock's time at each event so far.
-async fn times(visit: &Visit) -> Vec<Timestamp> {
-    let events = visit.get("/sandbox/events").await;
+async fn times(sandbox: &TestSandbox) -> Vec<Timestamp> {
+    let events = sandbox.get("/sandbox/events").await;
     events["events"].as_array().unwrap().iter().map(|event| event["at"].as_str().unwrap().parse().unwrap()).collect()
 }
 
@@ -16,48 +16,48 @@ fn after(seconds: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn news_arrives_when_it_is_due_however_far_the_clock_is_moved() {
-    let visit = Visit::with(Options { delays: Delays::default(), ..Options::default() }).await;
-    let bought = visit.buy("demo-subscription").await;
-    visit.post("/sandbox/clock", json!({ "advance": "60s" })).await;
-    assert!(visit.told().await.is_empty());
-    let answer = visit.post("/sandbox/clock", json!({ "advance": "1h" })).await;
+async fn events_are_delivered_when_they_are_due_however_far_the_clock_is_moved() {
+    let sandbox = TestSandbox::with(Options { delays: Delays::default(), ..Options::default() }).await;
+    let bought = sandbox.buy("demo-subscription").await;
+    sandbox.post("/sandbox/clock", json!({ "advance": "60s" })).await;
+    assert!(sandbox.event_types().await.is_empty());
+    let answer = sandbox.post("/sandbox/clock", json!({ "advance": "1h" })).await;
     assert_eq!(answer["now"], after(3660).to_string());
-    assert_eq!(times(&visit).await, [after(61)]);
+    assert_eq!(times(&sandbox).await, [after(61)]);
 
     let path = format!("/sandbox/agreements/{}", bought["agreement_id"].as_str().unwrap());
-    visit.post(&path, json!({ "action": "end" })).await;
-    visit.post("/sandbox/clock", json!({ "advance": "1d" })).await;
-    assert_eq!(visit.told().await[..2], ["license.activated", "license.ending"]);
-    assert_eq!(times(&visit).await[1], after(3660));
+    sandbox.post(&path, json!({ "action": "end" })).await;
+    sandbox.post("/sandbox/clock", json!({ "advance": "1d" })).await;
+    assert_eq!(sandbox.event_types().await[..2], ["license.activated", "license.ending"]);
+    assert_eq!(times(&sandbox).await[1], after(3660));
 }
 
 #[tokio::test]
-async fn what_failed_comes_again_after_the_visibility_timeout() {
-    let visit = Visit::begin().await;
+async fn failed_messages_are_redelivered_after_the_visibility_timeout() {
+    let sandbox = TestSandbox::start().await;
     let fault = json!({ "service": "dynamodb", "operation": "TransactWriteItems", "kind": "access_denied" });
-    visit.post("/sandbox/faults", fault).await;
-    visit.buy("demo-subscription").await;
-    assert!(visit.told().await.is_empty());
-    assert_eq!(visit.get("/sandbox/queues").await["staging"]["in_flight"], 1);
-    visit.post("/sandbox/clock", json!({ "advance": "6h" })).await;
-    assert_eq!(times(&visit).await, [after(90)]);
-    assert_eq!(visit.get("/sandbox/queues").await["staging"]["in_flight"], 0);
+    sandbox.post("/sandbox/faults", fault).await;
+    sandbox.buy("demo-subscription").await;
+    assert!(sandbox.event_types().await.is_empty());
+    assert_eq!(sandbox.get("/sandbox/queues").await["staging"]["in_flight"], 1);
+    sandbox.post("/sandbox/clock", json!({ "advance": "6h" })).await;
+    assert_eq!(times(&sandbox).await, [after(90)]);
+    assert_eq!(sandbox.get("/sandbox/queues").await["staging"]["in_flight"], 0);
 }
 
 #[tokio::test]
-async fn a_schedule_runs_at_each_of_its_moments_and_in_order_with_the_news() {
-    let visit = Visit::with(Options { delays: Delays::default(), ..Options::default() }).await;
+async fn a_schedule_runs_at_each_due_time_in_order_with_the_events() {
+    let sandbox = TestSandbox::with(Options { delays: Delays::default(), ..Options::default() }).await;
     let seen: Arc<Mutex<Vec<(Timestamp, Timestamp)>>> = Arc::default();
-    let (noted, clock) = (Arc::clone(&seen), visit.sandbox.clock().clone());
-    visit
+    let (noted, clock) = (Arc::clone(&seen), sandbox.sandbox.clock().clone());
+    sandbox
         .sandbox
         .every(SignedDuration::from_mins(5), "reporter", move |due| {
             noted.lock().unwrap().push((due, clock.now()));
             async {}
         })
         .await;
-    visit.post("/sandbox/clock", json!({ "advance": "1h" })).await;
+    sandbox.post("/sandbox/clock", json!({ "advance": "1h" })).await;
     let seen = seen.lock().unwrap().clone();
     let expected: Vec<_> = (1..=12).map(|five| (after(300 * five), after(300 * five))).collect();
     assert_eq!(seen, expected);
@@ -65,19 +65,19 @@ async fn a_schedule_runs_at_each_of_its_moments_and_in_order_with_the_news() {
 
 #[tokio::test]
 async fn the_clock_can_be_set_forward_and_back() {
-    let visit = Visit::begin().await;
-    let later = (visit.now() + jiff::SignedDuration::from_hours(6)).to_string();
+    let sandbox = TestSandbox::start().await;
+    let later = (sandbox.now() + jiff::SignedDuration::from_hours(6)).to_string();
     for at in [later.as_str(), "2026-11-01T00:00:00Z"] {
-        assert_eq!(visit.post("/sandbox/clock", json!({ "set": at })).await["now"], at);
-        assert_eq!(visit.get("/sandbox/clock").await["now"], at);
-        assert_eq!(visit.now().to_string(), at);
+        assert_eq!(sandbox.post("/sandbox/clock", json!({ "set": at })).await["now"], at);
+        assert_eq!(sandbox.get("/sandbox/clock").await["now"], at);
+        assert_eq!(sandbox.now().to_string(), at);
     }
-    visit.buy("demo-subscription").await;
-    assert_eq!(visit.told().await, ["license.activated"], "what is due at an earlier time comes then");
+    sandbox.buy("demo-subscription").await;
+    assert_eq!(sandbox.event_types().await, ["license.activated"], "what is due at an earlier time comes then");
 }
 
 #[tokio::test]
-async fn under_a_clock_that_ticks_news_arrives_by_itself() {
+async fn with_a_ticking_clock_events_are_delivered_without_a_call() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     let order = json!({ "product": "5demosubscription000000ab", "account": "111122223333" });
     sandbox.aws().marketplace().purchase(serde_json::from_value(order).unwrap()).unwrap();
@@ -93,11 +93,11 @@ async fn under_a_clock_that_ticks_news_arrives_by_itself() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_is_dropped_answers_no_more() {
-    let visit = Visit::begin().await;
-    visit.buy("demo-subscription").await;
-    let (client, urls) = (visit.client.clone(), [visit.url("/"), visit.sandbox.aws_url().to_owned()]);
-    drop(visit);
+async fn a_dropped_sandbox_stops_answering() {
+    let sandbox = TestSandbox::start().await;
+    sandbox.buy("demo-subscription").await;
+    let (client, urls) = (sandbox.client.clone(), [sandbox.url("/"), sandbox.sandbox.aws_url().to_owned()]);
+    drop(sandbox);
     let gone = async {
         for url in urls {
             while client.get(&url).send().await.is_ok() {}

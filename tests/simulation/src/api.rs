@@ -9,9 +9,9 @@ use aws_lambda_events::encodings::Body;
 use entitlement::EntitlementApi;
 use serde_json::{Value, json};
 
-use crate::life::{End, Life};
+use crate::process_lifetime::{ProcessLifetime, RunEnd};
+use crate::simulation::Simulation;
 use crate::stack::{Process, Stack};
-use crate::world::World;
 
 /// The time limit of the seller's API (`Globals: Function: Timeout`).
 const TIME_LIMIT: Duration = Duration::from_secs(25);
@@ -102,7 +102,7 @@ impl Answer {
     }
 }
 
-impl World {
+impl Simulation {
     /// Runs a function in its process, which dies with the given chance within about the given number of steps. Returns
     /// `None` if the process died or exceeded the time limit.
     pub async fn run_in<F, W>(
@@ -115,20 +115,20 @@ impl World {
     where
         W: Future,
     {
-        let chance = if self.is_over() || self.scene.is_last_chance(self.now()) { 0.0 } else { chance };
-        let life = self.draw(|rng| Life::drawn(rng, chance, steps));
-        match life.of(limit, work(process.function())).await {
-            End::Answer(answer) => return Some(answer),
-            End::Crash => {
-                self.tell(|| "the process died".to_owned());
+        let chance = if self.have_faults_ended() || self.scenario.is_last_chance(self.now()) { 0.0 } else { chance };
+        let process_lifetime = self.draw(|rng| ProcessLifetime::drawn(rng, chance, steps));
+        match process_lifetime.of(limit, work(process.function())).await {
+            RunEnd::Answer(answer) => return Some(answer),
+            RunEnd::Crash => {
+                self.log(|| "the process died".to_owned());
                 self.count("crashes", 1);
             }
-            End::TimeLimit => {
-                self.tell(|| "the process took too long".to_owned());
+            RunEnd::TimeLimit => {
+                self.log(|| "the process took too long".to_owned());
                 self.count("runs that took too long", 1);
             }
         }
-        process.dies();
+        process.restart();
         None
     }
 
@@ -136,13 +136,13 @@ impl World {
     pub async fn ask(self: &Arc<Self>, stack: &Stack, call: &Call) -> Option<Answer> {
         let event = call.event()?;
         let process = self.draw(|rng| rng.choice(stack.entitlement.iter()))?;
-        self.tell(|| format!("{} {} {}", call.method, call.path, call.body));
+        self.log(|| format!("{} {} {}", call.method, call.path, call.body));
         let fragile = (0.08, 40);
         let answer = self.run_in(process, TIME_LIMIT, fragile, async move |function: Arc<EntitlementApi>| {
             function.handle(event).await
         });
         let answer = Answer::read(&answer.await?);
-        self.tell(|| format!("is answered {} {}", answer.status, answer.body));
+        self.log(|| format!("is answered {} {}", answer.status, answer.body));
         (answer.status < 500).then_some(answer)
     }
 

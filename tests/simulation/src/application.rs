@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A usage event with its corrections.
 #[derive(Debug, Clone)]
-pub struct Fact {
+pub struct UsageEvent {
     /// The stage whose intake receives it.
     pub stage: Stage,
     /// The buyer, by the license key or customer key that it had first.
@@ -57,7 +57,7 @@ pub enum Known {
     /// Nothing is certain yet.
     Open,
     /// Intake has accepted it.
-    Taken,
+    Accepted,
     /// Intake has not accepted it, and has another content under its key.
     Conflict,
     /// Intake has refused it.
@@ -66,9 +66,9 @@ pub enum Known {
 
 /// The answer of intake to one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum IntakeAnswer {
     /// `accepted` or `duplicate`.
-    Taken,
+    Accepted,
     /// `conflict`.
     Conflict,
     /// `refused`, with the code.
@@ -86,7 +86,7 @@ pub type Sent = Vec<(usize, usize)>;
 #[derive(Debug, Default)]
 pub struct Application {
     /// All facts.
-    pub facts: Vec<Fact>,
+    pub usage_events: Vec<UsageEvent>,
     /// Answers that are never allowed.
     pub differences: Vec<(LicenseId, String)>,
     keys: BTreeMap<(LicenseId, DimensionKey, UsageHour), u32>,
@@ -105,30 +105,31 @@ impl Application {
         *number += 1;
         let key = format!("key-{number}");
         let versions = vec![Version::new(0, quantity)];
-        self.facts.push(Fact { stage, buyer, dimension, time, key, versions, under_way: 0 });
-        self.facts.len() - 1
+        self.usage_events.push(UsageEvent { stage, buyer, dimension, time, key, versions, under_way: 0 });
+        self.usage_events.len() - 1
     }
 
     /// Returns, for each version, `true` if it was accepted before.
     pub fn accepted_before(&self, sent: &[(usize, usize)]) -> Vec<bool> {
-        let version = |(fact, version): &(usize, usize)| self.facts.get(*fact)?.versions.get(*version);
-        sent.iter().map(|of| version(of).is_some_and(|version| version.known == Known::Taken)).collect()
+        let version =
+            |(usage_event, version): &(usize, usize)| self.usage_events.get(*usage_event)?.versions.get(*version);
+        sent.iter().map(|of| version(of).is_some_and(|version| version.known == Known::Accepted)).collect()
     }
 
     /// Returns the events for these versions. Each event uses the id at the same position.
     pub fn events(&mut self, sent: &[(usize, usize)], ids: &[LicenseId]) -> Value {
-        let events = sent.iter().zip(ids).filter_map(|((fact, version), id)| {
-            let fact = self.facts.get_mut(*fact)?;
-            fact.under_way += 1;
-            let Version { revision, quantity, .. } = *fact.versions.get(*version)?;
+        let events = sent.iter().zip(ids).filter_map(|((usage_event, version), id)| {
+            let usage_event = self.usage_events.get_mut(*usage_event)?;
+            usage_event.under_way += 1;
+            let Version { revision, quantity, .. } = *usage_event.versions.get(*version)?;
             // Intake accepts both JSON numbers and strings.
             let quantity = match u32::try_from(quantity) {
                 Ok(whole) if quantity.is_integer() && whole.is_multiple_of(2) => json!(whole),
                 _ => json!(quantity.to_string()),
             };
             Some(json!({
-                "license": id.as_str(), "dimension": fact.dimension.as_str(), "quantity": quantity,
-                "time": fact.time.to_string(), "key": fact.key, "revision": revision,
+                "license": id.as_str(), "dimension": usage_event.dimension.as_str(), "quantity": quantity,
+                "time": usage_event.time.to_string(), "key": usage_event.key, "revision": revision,
             }))
         });
         json!({ "events": events.collect::<Vec<_>>() })
@@ -136,37 +137,37 @@ impl Application {
 
     /// Records the answers and returns the versions that have to be sent again. `before` contains, for each version,
     /// `true` if it was accepted before this request was sent.
-    pub fn hears(&mut self, sent: &[(usize, usize)], before: &[bool], said: &[Said]) -> Sent {
+    pub fn apply_answers(&mut self, sent: &[(usize, usize)], before: &[bool], outcome: &[IntakeAnswer]) -> Sent {
         let mut again = Vec::new();
-        for (((number, place), said), before) in sent.iter().zip(said).zip(before) {
-            let Some(fact) = self.facts.get_mut(*number) else { continue };
-            let Fact { buyer, dimension, time, key, versions, under_way, .. } = fact;
+        for (((number, place), outcome), before) in sent.iter().zip(outcome).zip(before) {
+            let Some(usage_event) = self.usage_events.get_mut(*number) else { continue };
+            let UsageEvent { buyer, dimension, time, key, versions, under_way, .. } = usage_event;
             *under_way -= 1;
             let is_alone = *under_way == 0;
             let newest = versions.len() - 1;
             let Some(version) = versions.get_mut(*place) else { continue };
-            if let (true, Said::Refused(code)) = (before, said)
+            if let (true, IntakeAnswer::Refused(code)) = (before, outcome)
                 && code != "time_in_future"
             {
                 let what = format!("{buyer} {dimension} {key} of {time}: refused as {code}, yet accepted before");
                 self.differences.push((buyer.clone(), what));
                 continue;
             }
-            match said {
-                Said::Taken => version.known = Known::Taken,
+            match outcome {
+                IntakeAnswer::Accepted => version.known = Known::Accepted,
                 // An accepted version stays accepted: the conflict is with a later correction.
-                Said::Conflict | Said::Refused(_) if version.known == Known::Taken => {}
+                IntakeAnswer::Conflict | IntakeAnswer::Refused(_) if version.known == Known::Accepted => {}
                 // Both answers guarantee that this version is not billed by itself, whatever the outcome of an earlier
                 // attempt.
-                Said::Conflict => {
+                IntakeAnswer::Conflict => {
                     version.known = Known::Conflict;
                     version.in_doubt &= !is_alone;
                 }
-                Said::Refused(_) => {
+                IntakeAnswer::Refused(_) => {
                     version.known = Known::Refused;
                     version.in_doubt &= !is_alone;
                 }
-                Said::Retry(_) | Said::Nothing => version.in_doubt = true,
+                IntakeAnswer::Retry(_) | IntakeAnswer::Nothing => version.in_doubt = true,
             }
             if *place == newest && version.known == Known::Open {
                 again.push((*number, *place));
@@ -177,29 +178,29 @@ impl Application {
 
     /// Returns the facts of a stage whose newest version was accepted.
     pub fn accepted(&self, stage: Stage) -> BTreeSet<(usize, usize)> {
-        let newest = |(number, fact): (usize, &Fact)| {
-            let place = fact.versions.len() - 1;
-            let version = fact.versions.get(place)?;
-            (fact.stage == stage && version.known == Known::Taken).then_some((number, place))
+        let newest = |(number, usage_event): (usize, &UsageEvent)| {
+            let place = usage_event.versions.len() - 1;
+            let version = usage_event.versions.get(place)?;
+            (usage_event.stage == stage && version.known == Known::Accepted).then_some((number, place))
         };
-        self.facts.iter().enumerate().filter_map(newest).collect()
+        self.usage_events.iter().enumerate().filter_map(newest).collect()
     }
 }
 
-impl Fact {
+impl UsageEvent {
     /// Returns the smallest and the largest amount that may be billed for the fact.
     ///
     /// The accepted version with the highest revision counts, and the first of two versions with one revision. A
     /// version that was sent later and has no certain answer may count instead.
     pub fn billable(&self) -> (Decimal, Decimal) {
         let counting = || self.versions.iter().filter(|version| !version.is_second);
-        let taken = counting().filter(|version| version.known == Known::Taken).map(|version| version.revision).max();
+        let taken = counting().filter(|version| version.known == Known::Accepted).map(|version| version.revision).max();
         let may_count = |version: &&Version| match taken {
-            Some(taken) if version.revision == taken => version.known == Known::Taken || version.in_doubt,
+            Some(taken) if version.revision == taken => version.known == Known::Accepted || version.in_doubt,
             Some(taken) => version.revision > taken && version.in_doubt,
             None => version.in_doubt,
         };
-        let base = counting().find(|version| Some(version.revision) == taken && version.known == Known::Taken);
+        let base = counting().find(|version| Some(version.revision) == taken && version.known == Known::Accepted);
         let base = base.map_or(Decimal::ZERO, |version| version.quantity);
         let may = counting().filter(may_count).map(|version| version.quantity);
         may.fold((base, base), |(least, most), quantity| (least.min(quantity), most.max(quantity)))
@@ -209,7 +210,7 @@ impl Fact {
     pub fn counts_after_a_contradiction(&self) -> bool {
         let newest = self.versions.iter().map(|version| version.revision).max();
         let mut of_newest = self.versions.iter().filter(|version| Some(version.revision) == newest);
-        of_newest.any(|version| version.is_second && version.known == Known::Taken)
+        of_newest.any(|version| version.is_second && version.known == Known::Accepted)
     }
 
     /// Adds a version with the newest revision and another quantity, unless a request with the fact is under way.
@@ -219,7 +220,7 @@ impl Fact {
         if self.under_way > 0 {
             return None;
         }
-        let is_second = newest.known == Known::Taken;
+        let is_second = newest.known == Known::Accepted;
         let quantity = newest.quantity + by;
         self.versions.push(Version { is_second, ..Version::new(newest.revision, quantity) });
         Some(self.versions.len() - 1)
@@ -227,16 +228,16 @@ impl Fact {
 }
 
 /// Reads the answer to a request with `count` events. Returns `None` if it is not a valid answer.
-pub fn read_answer(status: i64, body: &str, count: usize) -> Option<Vec<Said>> {
+pub fn read_answer(status: i64, body: &str, count: usize) -> Option<Vec<IntakeAnswer>> {
     let answer: Value = serde_json::from_str(body).ok().filter(|_| status == 200)?;
     let results = answer.get("results")?.as_array()?;
     let text = |result: &Value, name: &str| result.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let said = results.iter().map(|result| match text(result, "status").as_str() {
-        "accepted" | "duplicate" => Said::Taken,
-        "conflict" => Said::Conflict,
-        "refused" => Said::Refused(text(result, "code")),
-        "retry" => Said::Retry(text(result, "code")),
-        _ => Said::Nothing,
+    let outcome = results.iter().map(|result| match text(result, "status").as_str() {
+        "accepted" | "duplicate" => IntakeAnswer::Accepted,
+        "conflict" => IntakeAnswer::Conflict,
+        "refused" => IntakeAnswer::Refused(text(result, "code")),
+        "retry" => IntakeAnswer::Retry(text(result, "code")),
+        _ => IntakeAnswer::Nothing,
     });
-    Some(said.collect()).filter(|said: &Vec<Said>| said.len() == count)
+    Some(outcome.collect()).filter(|outcome: &Vec<IntakeAnswer>| outcome.len() == count)
 }

@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 
 use crate::buyers::Holding;
 use crate::faults::lost_answer;
-use crate::usage_of::use_some;
-use crate::world::World;
+use crate::simulation::Simulation;
+use crate::usage_reports::use_some;
 
 /// Plans the bookings of another system. Some of them follow a lost answer of the reporter.
-pub fn plan_bookings(world: &Arc<World>) {
-    let count = if world.chance(0.3) { world.draw(|rng| rng.usize(1..4)) } else { 0 };
+pub fn plan_bookings(sim: &Arc<Simulation>) {
+    let count = if sim.chance(0.3) { sim.draw(|rng| rng.usize(1..4)) } else { 0 };
     for _ in 0..count {
-        let (at, here) = (world.some_second((world.scene.start, world.scene.over())), Arc::clone(world));
-        world.act_at(at, "another system", async move {
-            let Some(holding) = some_holding(&here) else { return };
-            use_some(&here, Some(&holding.license));
-            let hour = UsageHour::of(here.now());
-            match here.chance(0.5) {
-                true => book(&here, &holding, hour).await,
-                false => book_after_a_lost_answer(&here, holding, hour),
+        let (at, handle) = (sim.some_second((sim.scenario.start, sim.scenario.faults_end())), Arc::clone(sim));
+        sim.act_at(at, "another system", async move {
+            let Some(holding) = some_holding(&handle) else { return };
+            use_some(&handle, Some(&holding.license));
+            let hour = UsageHour::of(handle.now());
+            match handle.chance(0.5) {
+                true => book(&handle, &holding, hour).await,
+                false => book_after_a_lost_answer(&handle, holding, hour),
             }
         });
     }
@@ -32,29 +32,29 @@ pub fn plan_bookings(world: &Arc<World>) {
 
 /// Makes the reporter's call for an hour fail without an answer and without an effect. The other system then books the
 /// hour before the reporter's next call.
-fn book_after_a_lost_answer(world: &Arc<World>, holding: Holding, hour: UsageHour) {
+fn book_after_a_lost_answer(sim: &Arc<Simulation>, holding: Holding, hour: UsageHour) {
     let sent = hour.end() + SignedDuration::from_mins(10);
-    let here = Arc::clone(world);
-    world.act_at(sent - SignedDuration::from_secs(1), "fault", async move {
-        let fault = here.draw(lost_answer);
-        here.tell(|| format!("{fault:?} is planned"));
+    let handle = Arc::clone(sim);
+    sim.act_at(sent - SignedDuration::from_secs(1), "fault", async move {
+        let fault = handle.draw(lost_answer);
+        handle.log(|| format!("{fault:?} is planned"));
         // This fault is always valid, so that `add` does not fail.
-        let _ = here.aws.faults().add(fault);
+        let _ = handle.aws.faults().add(fault);
     });
-    let here = Arc::clone(world);
-    let at = sent + SignedDuration::from_secs(world.draw(|rng| rng.i64(60..420)));
-    world.act_at(at, "another system", async move { book(&here, &holding, hour).await });
+    let handle = Arc::clone(sim);
+    let at = sent + SignedDuration::from_secs(sim.draw(|rng| rng.i64(60..420)));
+    sim.act_at(at, "another system", async move { book(&handle, &holding, hour).await });
 }
 
-fn some_holding(world: &World) -> Option<Holding> {
-    let holdings = world.buyers().holdings.clone();
-    world.draw(|rng| rng.choice(holdings))
+fn some_holding(sim: &Simulation) -> Option<Holding> {
+    let holdings = sim.buyers().holdings.clone();
+    sim.draw(|rng| rng.choice(holdings))
 }
 
 /// Books an hour of a license with a quantity of another system, under the key that the buyer has in that hour.
-async fn book(world: &World, holding: &Holding, hour: UsageHour) {
+async fn book(sim: &Simulation, holding: &Holding, hour: UsageHour) {
     let Some(dimension) = holding.dimensions.first() else { return };
-    let at = world.now().min(hour.end() - SignedDuration::from_secs(1)).as_second();
+    let at = sim.now().min(hour.end() - SignedDuration::from_secs(1)).as_second();
     let mut record = json!({ "Timestamp": at, "Dimension": dimension.as_str(), "Quantity": 987_654 });
     let mut call = json!({});
     let moved = holding.move_to.as_ref().filter(|to| to.at <= hour.start()).map(|to| &to.arn);
@@ -78,13 +78,13 @@ async fn book(world: &World, holding: &Holding, hour: UsageHour) {
     }
     request.headers_mut().insert("x-amz-target", "AWSMPMeteringService.BatchMeterUsage");
     request.headers_mut().insert("content-type", "application/x-amz-json-1.1");
-    let answer = world.aws.in_process().past_faults().ask(request).await;
+    let answer = sim.aws.in_process().without_faults().ask(request).await;
     let body = answer.ok().and_then(|answer| serde_json::from_slice::<Value>(answer.body().bytes()?).ok());
     let status = body.as_ref().and_then(|body| body.pointer("/Results/0/Status")).and_then(Value::as_str);
     if status == Some("Success") {
-        world.tell(|| format!("another system books {} {hour} {dimension}", holding.license));
-        world.count("bookings of another system", 1);
+        sim.log(|| format!("another system books {} {hour} {dimension}", holding.license));
+        sim.count("bookings of another system", 1);
         let name = RecordName { license, hour, dimension: dimension.clone() };
-        world.watch().strange.insert(name);
+        sim.watch().booked_elsewhere.insert(name);
     }
 }

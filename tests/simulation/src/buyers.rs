@@ -12,9 +12,9 @@ use sandbox::aws::{Purchase, Purchased};
 use serde_json::{Value, json};
 
 use crate::api::Call;
-use crate::changes::live_on;
+use crate::changes::plan_change;
+use crate::simulation::Simulation;
 use crate::tenants::link_later;
-use crate::world::World;
 
 /// The registration function's time limit in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(25);
@@ -105,9 +105,9 @@ impl Buyers {
 }
 
 /// Returns a random duration between two bounds in seconds, distributed so that seconds are as likely as hours.
-pub fn some_time(world: &World, shortest: i64, longest: i64) -> SignedDuration {
+pub fn some_time(sim: &Simulation, shortest: i64, longest: i64) -> SignedDuration {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "seconds of a few days")]
-    let seconds = world.draw(|rng| {
+    let seconds = sim.draw(|rng| {
         let (low, high) = ((shortest as f64).ln(), (longest as f64).ln());
         (low + rng.f64() * (high - low)).exp() as i64
     });
@@ -115,46 +115,51 @@ pub fn some_time(world: &World, shortest: i64, longest: i64) -> SignedDuration {
 }
 
 /// Buys a product, as a new buyer or as an existing account. Returns the license's key.
-pub fn buy(world: &Arc<World>, product: &ProductCode, account: Option<AccountId>) -> Option<LicenseId> {
-    let listing = world.listing(product.as_str()).cloned()?;
-    let (bought, included) = purchase(world, &listing, account)?;
-    let license = holds(world, &listing, &bought, included)?;
-    if world.chance(0.85) {
-        let times = if world.chance(0.2) { 2 } else { 1 };
+pub fn buy(sim: &Arc<Simulation>, product: &ProductCode, account: Option<AccountId>) -> Option<LicenseId> {
+    let listing = sim.listing(product.as_str()).cloned()?;
+    let (bought, included) = purchase(sim, &listing, account)?;
+    let license = record_holding(sim, &listing, &bought, included)?;
+    if sim.chance(0.85) {
+        let times = if sim.chance(0.2) { 2 } else { 1 };
         for _ in 0..times {
-            let at = world.later(some_time(world, 5, 3 * 3600));
-            register(world, at, listing.stage, bought.token.clone());
-            link_later(world, at, &license);
+            let at = sim.later(some_time(sim, 5, 3 * 3600));
+            register(sim, at, listing.stage, bought.token.clone());
+            link_later(sim, at, &license);
         }
     }
-    live_on(world, &listing, bought.agreement_id, &bought.account_id);
+    plan_change(sim, &listing, bought.agreement_id, &bought.account_id);
     Some(license)
 }
 
 /// Makes a purchase on AWS Marketplace. Returns the purchase, and the amount that its contract includes.
-pub fn purchase(world: &World, listing: &Listing, account: Option<AccountId>) -> Option<(Purchased, Option<u32>)> {
+pub fn purchase(sim: &Simulation, listing: &Listing, account: Option<AccountId>) -> Option<(Purchased, Option<u32>)> {
     let entitled = listing.dimensions.iter().filter(|dimension| dimension.is_entitled());
     let included: Vec<(DimensionKey, u32)> =
-        entitled.map(|dimension| (dimension.key.clone(), world.draw(|rng| rng.u32(1..100)))).collect();
+        entitled.map(|dimension| (dimension.key.clone(), sim.draw(|rng| rng.u32(1..100)))).collect();
     let dimensions: BTreeMap<DimensionKey, Value> =
         included.iter().map(|(dimension, amount)| (dimension.clone(), json!(amount))).collect();
     let included = included.first().map(|(_, amount)| *amount);
-    let free_trial = world.chance(0.1);
+    let free_trial = sim.chance(0.1);
     let purchase = Purchase { product: listing.product_code.clone(), account, dimensions, free_trial };
-    match world.aws.marketplace().purchase(purchase) {
+    match sim.aws.marketplace().purchase(purchase) {
         Ok(bought) => {
-            world.count("purchases", 1);
+            sim.count("purchases", 1);
             Some((bought, included))
         }
         Err(refused) => {
-            world.tell(|| format!("a purchase is refused: {refused}"));
+            sim.log(|| format!("a purchase is refused: {refused}"));
             None
         }
     }
 }
 
 /// Records that a buyer holds a license from now on. Returns its key.
-pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Option<u32>) -> Option<LicenseId> {
+pub fn record_holding(
+    sim: &Simulation,
+    listing: &Listing,
+    bought: &Purchased,
+    included: Option<u32>,
+) -> Option<LicenseId> {
     let arn = bought.license_arn.as_ref();
     let license = match (arn, &bought.customer_identifier) {
         (Some(arn), _) => arn.id().clone(),
@@ -163,11 +168,11 @@ pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Opt
     };
     let kind =
         listing.product_id.as_str().trim_start_matches("prod-demo").trim_end_matches(char::is_numeric).to_owned();
-    world.story.call(license.as_str(), |number| format!("{kind}-{number}"));
-    world.tell(|| format!("{license} is bought by {} ({})", bought.account_id, bought.agreement_id));
-    let mut buyers = world.buyers();
+    sim.event_log.name(license.as_str(), |number| format!("{kind}-{number}"));
+    sim.log(|| format!("{license} is bought by {} ({})", bought.account_id, bought.agreement_id));
+    let mut buyers = sim.buyers();
     buyers.agreements.push((bought.agreement_id.clone(), listing.stage));
-    buyers.activations.insert((license.clone(), world.later(world.scene.delays.provision)));
+    buyers.activations.insert((license.clone(), sim.later(sim.scenario.delays.provision)));
     if let Some(known) = buyers.holding_mut(&license) {
         known.agreement = bought.agreement_id.clone();
         return Some(license);
@@ -182,7 +187,7 @@ pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Opt
         agreement: bought.agreement_id.clone(),
         dimensions: dimensions.map(|dimension| dimension.key.clone()).collect(),
         included,
-        since: world.now(),
+        since: sim.now(),
         move_to: None,
         tenants: Vec::new(),
     });
@@ -191,31 +196,31 @@ pub fn holds(world: &World, listing: &Listing, bought: &Purchased, included: Opt
 
 /// Registers every buyer with an agreement in force, so that records that are held because the buyer is unknown can
 /// continue. Buyers who have only renewed do not register.
-pub fn everyone_registers(world: &Arc<World>) {
+pub fn register_everyone(sim: &Arc<Simulation>) {
     let (agreements, unregistered) = {
-        let buyers = world.buyers();
+        let buyers = sim.buyers();
         (buyers.agreements.clone(), buyers.unregistered.clone())
     };
     for (agreement, stage) in agreements.into_iter().filter(|(agreement, _)| !unregistered.contains(agreement)) {
-        if let Ok(token) = world.aws.marketplace().new_token(&agreement) {
-            let at = world.later(SignedDuration::from_secs(90));
-            register(world, at, stage, token);
+        if let Ok(token) = sim.aws.marketplace().new_token(&agreement) {
+            let at = sim.later(SignedDuration::from_secs(90));
+            register(sim, at, stage, token);
         }
     }
 }
 
 /// Plans that the buyer's browser posts the token at the given time.
-pub fn register(world: &Arc<World>, at: Timestamp, stage: Stage, token: String) {
-    let here = Arc::clone(world);
-    world.act_at(at, "registration", async move {
-        let Some(stack) = here.stack(stage) else { return };
+pub fn register(sim: &Arc<Simulation>, at: Timestamp, stage: Stage, token: String) {
+    let handle = Arc::clone(sim);
+    sim.act_at(at, "registration", async move {
+        let Some(stack) = handle.stack(stage) else { return };
         let body: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let body = format!("x-amzn-marketplace-token={body}");
         let Some(event) = Call::post("/register", "application/x-www-form-urlencoded", body).event() else { return };
         let handled = async move |function: Arc<Registration>| function.handle(event).await;
-        let answer = here.run_in(&stack.registration, TIME_LIMIT, (0.15, 30), handled).await;
+        let answer = handle.run_in(&stack.registration, TIME_LIMIT, (0.15, 30), handled).await;
         if let Some(answer) = answer {
-            here.tell(|| format!("it is answered {}", answer.status_code));
+            handle.log(|| format!("it is answered {}", answer.status_code));
         }
     });
 }

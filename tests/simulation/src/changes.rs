@@ -8,65 +8,65 @@ use domain::listing::Listing;
 use jiff::SignedDuration;
 use sandbox::aws::{Change, EndStatus, Purchased};
 
-use crate::buyers::{buy, holds, register, some_time};
+use crate::buyers::{buy, record_holding, register, some_time};
 use crate::final_hour::last_hour;
+use crate::simulation::Simulation;
 use crate::tenants::link_later;
-use crate::world::World;
 
 /// Plans a change of an agreement in the remaining time.
-pub fn live_on(world: &Arc<World>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
-    let left = world.scene.over().duration_since(world.now()).as_secs();
+pub fn plan_change(sim: &Arc<Simulation>, listing: &Listing, agreement: AgreementId, account: &AccountId) {
+    let left = sim.scenario.faults_end().duration_since(sim.now()).as_secs();
     if left <= 120 {
         return;
     }
-    let mut at = world.later(SignedDuration::from_secs(world.draw(|rng| rng.i64(60..left))));
-    if let Some(end) = world.scene.month_end.filter(|end| *end > world.now() && world.chance(0.3)) {
+    let mut at = sim.later(SignedDuration::from_secs(sim.draw(|rng| rng.i64(60..left))));
+    if let Some(end) = sim.scenario.month_end.filter(|end| *end > sim.now() && sim.chance(0.3)) {
         // Around the end of the month, half of the time within its last hour.
-        let until = if world.chance(0.5) { -2 } else { 7 * 60 };
-        at = end + SignedDuration::from_mins(world.draw(|rng| rng.i64(-60..until)));
+        let until = if sim.chance(0.5) { -2 } else { 7 * 60 };
+        at = end + SignedDuration::from_mins(sim.draw(|rng| rng.i64(-60..until)));
     }
-    let (listing, account, here) = (listing.clone(), account.clone(), Arc::clone(world));
-    world.act_at(at.max(world.now()), "buyer", async move {
-        match here.draw(|rng| rng.u8(0..20)) {
-            0..12 => leave(&here, &listing, &agreement, &account),
-            12..16 => change(&here, &listing, &agreement, &account),
-            16..18 => advise(&here, &agreement),
+    let (listing, account, handle) = (listing.clone(), account.clone(), Arc::clone(sim));
+    sim.act_at(at.max(sim.now()), "buyer", async move {
+        match handle.draw(|rng| rng.u8(0..20)) {
+            0..12 => cancel(&handle, &listing, &agreement, &account),
+            12..16 => change(&handle, &listing, &agreement, &account),
+            16..18 => advise(&handle, &agreement),
             _ => {}
         }
     });
 }
 
 /// Has AWS issue an advisory about a risk on the buyer's account, and perhaps resolve it. Nothing else changes.
-fn advise(world: &Arc<World>, agreement: &AgreementId) {
-    if world.aws.marketplace().change(agreement, Change::Advise {}).is_err() {
+fn advise(sim: &Arc<Simulation>, agreement: &AgreementId) {
+    if sim.aws.marketplace().change(agreement, Change::Advise {}).is_err() {
         return;
     }
-    world.count("changes: advise", 1);
-    let (at, here, agreement) = (world.later(some_time(world, 30, 6 * 3600)), Arc::clone(world), agreement.clone());
-    world.act_at(at, "buyer", async move {
-        if !here.is_over() && here.aws.marketplace().change(&agreement, Change::Resolve {}).is_ok() {
-            here.count("changes: resolve", 1);
+    sim.count("changes: advise", 1);
+    let (at, handle, agreement) = (sim.later(some_time(sim, 30, 6 * 3600)), Arc::clone(sim), agreement.clone());
+    sim.act_at(at, "buyer", async move {
+        if !handle.have_faults_ended() && handle.aws.marketplace().change(&agreement, Change::Resolve {}).is_ok() {
+            handle.count("changes: resolve", 1);
         }
     });
 }
 
 /// Ends an agreement, after which the buyer perhaps buys again.
-pub fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
+pub fn cancel(sim: &Arc<Simulation>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
     let statuses = [EndStatus::Cancelled, EndStatus::Expired, EndStatus::Terminated];
-    let status = world.draw(|rng| rng.choice(statuses)).unwrap_or_default();
-    let Some(license) = end(world, agreement, status) else { return };
-    world.tell(|| format!("{account} ends its agreement on {}", listing.product_code));
-    world.count("endings", 1);
-    last_hour(world, Some(&license));
-    if world.chance(0.5) {
-        let mut at = world.later(some_time(world, 30, 6 * 3600));
-        if world.chance(0.3) {
-            at = world.later(some_time(world, 30, 600));
+    let status = sim.draw(|rng| rng.choice(statuses)).unwrap_or_default();
+    let Some(license) = end(sim, agreement, status) else { return };
+    sim.log(|| format!("{account} ends its agreement on {}", listing.product_code));
+    sim.count("endings", 1);
+    last_hour(sim, Some(&license));
+    if sim.chance(0.5) {
+        let mut at = sim.later(some_time(sim, 30, 6 * 3600));
+        if sim.chance(0.3) {
+            at = sim.later(some_time(sim, 30, 600));
         }
-        let (here, product, account) = (Arc::clone(world), listing.product_code.clone(), account.clone());
-        world.act_at(at, "buyer", async move {
-            if !here.is_over() && buy(&here, &product, Some(account)).is_some() {
-                here.count("subscribed again", 1);
+        let (handle, product, account) = (Arc::clone(sim), listing.product_code.clone(), account.clone());
+        sim.act_at(at, "buyer", async move {
+            if !handle.have_faults_ended() && buy(&handle, &product, Some(account)).is_some() {
+                handle.count("resubscriptions", 1);
             }
         });
     }
@@ -76,28 +76,28 @@ pub fn leave(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, acc
 ///
 /// A buyer with a customer key does not leave before AWS has provisioned the subscription: its notifications name no
 /// agreement, so that a `subscribe-success` after the end cannot be distinguished from that of the next subscription.
-fn end(world: &World, agreement: &AgreementId, status: EndStatus) -> Option<LicenseId> {
-    if is_on_its_way(world, agreement) {
-        world.tell(|| format!("{agreement} is not provisioned yet"));
+fn end(sim: &Simulation, agreement: &AgreementId, status: EndStatus) -> Option<LicenseId> {
+    if is_provisioning(sim, agreement) {
+        sim.log(|| format!("{agreement} is not provisioned yet"));
         return None;
     }
-    match world.aws.marketplace().change(agreement, Change::End { status }) {
+    match sim.aws.marketplace().change(agreement, Change::End { status }) {
         Ok(_) => {
-            let now = world.now();
-            let mut buyers = world.buyers();
+            let now = sim.now();
+            let mut buyers = sim.buyers();
             let license = buyers.holdings.iter().find(|holding| holding.agreement == *agreement)?.license.clone();
             buyers.endings.insert((license.clone(), now));
             Some(license)
         }
         Err(refused) => {
-            world.tell(|| format!("an ending is refused: {refused}"));
+            sim.log(|| format!("an ending is refused: {refused}"));
             None
         }
     }
 }
 
-fn is_on_its_way(world: &World, agreement: &AgreementId) -> bool {
-    let (buyers, now) = (world.buyers(), world.now());
+fn is_provisioning(sim: &Simulation, agreement: &AgreementId) -> bool {
+    let (buyers, now) = (sim.buyers(), sim.now());
     let holding = buyers.holdings.iter().find(|holding| holding.agreement == *agreement);
     let holding = holding.filter(|holding| holding.has_customer_key());
     holding
@@ -105,31 +105,31 @@ fn is_on_its_way(world: &World, agreement: &AgreementId) -> bool {
 }
 
 /// Ends every agreement that is in force.
-pub fn everyone_leaves(world: &World) {
-    let agreements = world.buyers().agreements.clone();
+pub fn end_all_agreements(sim: &Simulation) {
+    let agreements = sim.buyers().agreements.clone();
     for (agreement, _) in agreements {
         // An agreement that has ended before refuses the change.
-        let _ = end(world, &agreement, EndStatus::default());
+        let _ = end(sim, &agreement, EndStatus::default());
     }
 }
 
 /// Renews, replaces or amends an agreement.
-pub fn change(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
-    let (kind, new_license) = world.draw(|rng| (rng.u8(0..3), rng.choice([None, Some(true), Some(false)]).flatten()));
+pub fn change(sim: &Arc<Simulation>, listing: &Listing, agreement: &AgreementId, account: &AccountId) {
+    let (kind, new_license) = sim.draw(|rng| (rng.u8(0..3), rng.choice([None, Some(true), Some(false)]).flatten()));
     let change = match kind {
         0 if listing.pricing.has_entitlements() => Change::Renew { new_license },
         1 => Change::Amend { dimensions: BTreeMap::new() },
         _ => Change::Replace { dimensions: BTreeMap::new(), new_license },
     };
-    world.tell(|| format!("{account}: {change:?} of {}", listing.product_code));
+    sim.log(|| format!("{account}: {change:?} of {}", listing.product_code));
     let name = format!("changes: {}", kind_of(&change));
-    let changed = match world.aws.marketplace().change(agreement, change) {
+    let changed = match sim.aws.marketplace().change(agreement, change) {
         Ok(changed) => changed,
-        Err(refused) => return world.tell(|| format!("it is refused: {refused}")),
+        Err(refused) => return sim.log(|| format!("it is refused: {refused}")),
     };
-    world.count(&name, 1);
+    sim.count(&name, 1);
     let before = {
-        let buyers = world.buyers();
+        let buyers = sim.buyers();
         buyers.holdings.iter().find(|holding| holding.agreement == *agreement).cloned()
     };
     let bought = Purchased {
@@ -141,25 +141,25 @@ pub fn change(world: &Arc<World>, listing: &Listing, agreement: &AgreementId, ac
         product_code: listing.product_code.clone(),
     };
     let included = before.as_ref().and_then(|before| before.included);
-    let license = holds(world, listing, &bought, included);
+    let license = record_holding(sim, listing, &bought, included);
     if let (Some(before), Some(license)) = (before, license)
         && before.license != license
     {
-        world.count("renewals with a new license", 1);
-        let over = world.later(world.scene.delays.provision);
-        world.buyers().endings.insert((before.license, over));
-        world.buyers().unregistered.insert(changed.agreement_id.clone());
-        if world.chance(0.4) {
-            link_later(world, world.now(), &license);
+        sim.count("renewals with a new license", 1);
+        let end = sim.later(sim.scenario.delays.provision);
+        sim.buyers().endings.insert((before.license, end));
+        sim.buyers().unregistered.insert(changed.agreement_id.clone());
+        if sim.chance(0.4) {
+            link_later(sim, sim.now(), &license);
         }
     }
-    if world.chance(0.3)
-        && let Ok(token) = world.aws.marketplace().new_token(&changed.agreement_id)
+    if sim.chance(0.3)
+        && let Ok(token) = sim.aws.marketplace().new_token(&changed.agreement_id)
     {
-        let at = world.later(some_time(world, 5, 3 * 3600));
-        register(world, at, listing.stage, token);
+        let at = sim.later(some_time(sim, 5, 3 * 3600));
+        register(sim, at, listing.stage, token);
     }
-    live_on(world, listing, changed.agreement_id, account);
+    plan_change(sim, listing, changed.agreement_id, account);
 }
 
 fn kind_of(change: &Change) -> &'static str {

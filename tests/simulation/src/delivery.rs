@@ -8,9 +8,9 @@ use serde_json::Value;
 use subscription::Subscription;
 
 use crate::buyers::Holding;
-use crate::schedule::Stretch;
+use crate::schedule::Period;
+use crate::simulation::Simulation;
 use crate::stack::Stack;
-use crate::world::World;
 
 /// The time limit of the function in the template.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -23,9 +23,9 @@ fn seconds(seconds: i64) -> SignedDuration {
 #[derive(Debug, Default)]
 pub struct Losses {
     /// The periods in which a share of the EventBridge events is lost.
-    bad_times: Vec<Stretch>,
+    lossy_periods: Vec<Period>,
     /// Texts with a time: an event that contains the text goes to the seller's former backend until that time.
-    elsewhere: Vec<(String, Timestamp)>,
+    other_backend: Vec<(String, Timestamp)>,
 }
 
 /// The share of events that is lost in such a period.
@@ -33,97 +33,97 @@ const LOST: f64 = 0.6;
 
 impl Losses {
     /// Sends the events that contain a text to the former backend, until the given time.
-    pub fn send_elsewhere(&mut self, text: &str, until: Timestamp) {
-        self.elsewhere.push((text.to_owned(), until));
+    pub fn send_to_other_backend(&mut self, text: &str, until: Timestamp) {
+        self.other_backend.push((text.to_owned(), until));
     }
 
     /// Returns `true` if an event may have been lost up to the given time.
     pub fn has_lost(&self, at: Timestamp) -> bool {
-        self.bad_times.iter().any(|(from, _)| *from <= at)
+        self.lossy_periods.iter().any(|(from, _)| *from <= at)
     }
 
     /// Returns `true` if the events of a buyer's purchase went to the former backend at the given time.
-    pub fn went_elsewhere(&self, holding: &Holding, at: Timestamp) -> bool {
+    pub fn went_to_other_backend(&self, holding: &Holding, at: Timestamp) -> bool {
         let names = [Some(holding.agreement.as_str()), holding.customer()];
-        self.elsewhere.iter().any(|(text, until)| at <= *until && names.contains(&Some(text.as_str())))
+        self.other_backend.iter().any(|(text, until)| at <= *until && names.contains(&Some(text.as_str())))
     }
 
-    fn goes_elsewhere(&self, body: &str, at: Timestamp) -> bool {
-        self.elsewhere.iter().any(|(text, until)| at <= *until && body.contains(text.as_str()))
+    fn goes_to_other_backend(&self, body: &str, at: Timestamp) -> bool {
+        self.other_backend.iter().any(|(text, until)| at <= *until && body.contains(text.as_str()))
     }
 
-    fn is_bad_time(&self, at: Timestamp) -> bool {
-        self.bad_times.iter().any(|(from, until)| *from <= at && at < *until)
+    fn is_lossy(&self, at: Timestamp) -> bool {
+        self.lossy_periods.iter().any(|(from, until)| *from <= at && at < *until)
     }
 }
 
 /// Plans the deliveries of events, the times at which queues are held, and the periods in which events are lost.
-pub fn plan_deliveries(world: &Arc<World>) {
-    let storm = (world.scene.start, world.scene.over());
-    let mut at = world.scene.start;
-    while at < world.scene.over() {
-        at += seconds(world.draw(|rng| rng.i64(20..900)));
-        deliver_events_at(world, at);
+pub fn plan_deliveries(sim: &Arc<Simulation>) {
+    let fault_period = (sim.scenario.start, sim.scenario.faults_end());
+    let mut at = sim.scenario.start;
+    while at < sim.scenario.faults_end() {
+        at += seconds(sim.draw(|rng| rng.i64(20..900)));
+        deliver_events_at(sim, at);
     }
-    for stack in &world.stacks {
-        for _ in 0..world.draw(|rng| rng.usize(0..3)) {
-            let from = world.some_second(storm);
-            hold_events(world, stack, (from, from + seconds(world.draw(|rng| rng.i64(60..5 * 3600)))));
+    for stack in &sim.stacks {
+        for _ in 0..sim.draw(|rng| rng.usize(0..3)) {
+            let from = sim.some_second(fault_period);
+            hold_events(sim, stack, (from, from + seconds(sim.draw(|rng| rng.i64(60..5 * 3600)))));
         }
     }
-    if world.chance(0.45) {
-        let from = world.some_second(storm);
-        let until = from + seconds(world.draw(|rng| rng.i64(1800..8 * 3600)));
-        world.losses().bad_times.push((from, until.min(world.scene.over())));
+    if sim.chance(0.45) {
+        let from = sim.some_second(fault_period);
+        let until = from + seconds(sim.draw(|rng| rng.i64(1800..8 * 3600)));
+        sim.losses().lossy_periods.push((from, until.min(sim.scenario.faults_end())));
     }
 }
 
 /// Holds a stack's queue for a period.
-pub fn hold_events(world: &Arc<World>, stack: &Arc<Stack>, (from, until): Stretch) {
-    let (here, held) = (Arc::clone(world), Arc::clone(stack));
-    world.act_at(from, "queue", async move {
-        if !here.is_over() {
-            here.tell(|| "events are held back".to_owned());
+pub fn hold_events(sim: &Arc<Simulation>, stack: &Arc<Stack>, (from, until): Period) {
+    let (handle, held) = (Arc::clone(sim), Arc::clone(stack));
+    sim.act_at(from, "queue", async move {
+        if !handle.have_faults_ended() {
+            handle.log(|| "events are held back".to_owned());
             held.queue.hold();
         }
     });
-    let (here, held) = (Arc::clone(world), Arc::clone(stack));
-    world.act_at(until, "queue", async move {
-        here.tell(|| "events are delivered again".to_owned());
+    let (handle, held) = (Arc::clone(sim), Arc::clone(stack));
+    sim.act_at(until, "queue", async move {
+        handle.log(|| "events are delivered again".to_owned());
         held.queue.release();
     });
 }
 
 /// Delivers events at the given time.
-pub fn deliver_events_at(world: &Arc<World>, at: Timestamp) {
-    let here = Arc::clone(world);
-    world.act_at(at, "queue", async move { deliver_events(&here) });
+pub fn deliver_events_at(sim: &Arc<Simulation>, at: Timestamp) {
+    let handle = Arc::clone(sim);
+    sim.act_at(at, "queue", async move { deliver_events(&handle) });
 }
 
 /// Puts the due events on the queues, and passes the messages of the queues to the functions.
-pub fn deliver_events(world: &Arc<World>) {
-    let now = world.now();
+pub fn deliver_events(sim: &Arc<Simulation>) {
+    let now = sim.now();
     loop {
-        let due = world.bus().take_due(now);
-        let Some((at, news)) = due else { break };
-        for stack in &world.stacks {
-            if let Some(body) = sandbox::bus::message(at, &news, &stack.listings)
-                && !is_lost(world, &body, at)
+        let due = sim.bus().take_due(now);
+        let Some((at, event)) = due else { break };
+        for stack in &sim.stacks {
+            if let Some(body) = sandbox::bus::message(at, &event, &stack.listings)
+                && !is_lost(sim, &body, at)
             {
                 stack.queue.put(body, at);
             }
         }
     }
-    for stack in &world.stacks {
-        if !world.is_over() {
-            match world.draw(|rng| rng.u8(0..20)) {
+    for stack in &sim.stacks {
+        if !sim.have_faults_ended() {
+            match sim.draw(|rng| rng.u8(0..20)) {
                 0 => stack.queue.duplicate(1),
-                1 => stack.queue.redeliver(world.draw(|rng| rng.usize(1..6))),
-                2..=4 => stack.queue.reorder(world.draw(|rng| rng.u64(..))),
+                1 => stack.queue.redeliver(sim.draw(|rng| rng.usize(1..6))),
+                2..=4 => stack.queue.reorder(sim.draw(|rng| rng.u64(..))),
                 _ => {}
             }
         }
-        hand_on(world, stack);
+        deliver_to_function(sim, stack);
     }
 }
 
@@ -131,38 +131,38 @@ pub fn deliver_events(world: &Arc<World>) {
 ///
 /// SNS notifications are not lost, except to the former backend: AWS offers no API that shows the state of a customer
 /// key that is paid by use, so that nothing could repair the loss.
-fn is_lost(world: &World, body: &str, at: Timestamp) -> bool {
-    if world.losses().goes_elsewhere(body, at) {
-        world.count("events to another backend", 1);
+fn is_lost(sim: &Simulation, body: &str, at: Timestamp) -> bool {
+    if sim.losses().goes_to_other_backend(body, at) {
+        sim.count("events to another backend", 1);
         return true;
     }
-    let is_lost = world.losses().is_bad_time(world.now()) && !body.contains("TopicArn") && world.chance(LOST);
+    let is_lost = sim.losses().is_lossy(sim.now()) && !body.contains("TopicArn") && sim.chance(LOST);
     if is_lost {
-        world.tell(|| format!("an event is lost: {}", in_short(body)));
-        world.count("events lost", 1);
+        sim.log(|| format!("an event is lost: {}", summary(body)));
+        sim.count("events lost", 1);
     }
     is_lost
 }
 
-fn hand_on(world: &Arc<World>, stack: &Arc<Stack>) {
-    let now = world.now();
+fn deliver_to_function(sim: &Arc<Simulation>, stack: &Arc<Stack>) {
+    let now = sim.now();
     while let Some(batch) = stack.queue.receive(now) {
         let Ok(event) = batch.event() else { continue };
-        world.count("deliveries of events", 1);
-        let (here, stack) = (Arc::clone(world), Arc::clone(stack));
-        world.act_at(now, "subscription", async move {
-            here.tell(|| {
-                let bodies = event.records.iter().filter_map(|record| record.body.as_deref()).map(in_short);
+        sim.count("deliveries of events", 1);
+        let (handle, stack) = (Arc::clone(sim), Arc::clone(stack));
+        sim.act_at(now, "subscription", async move {
+            handle.log(|| {
+                let bodies = event.records.iter().filter_map(|record| record.body.as_deref()).map(summary);
                 format!("receives {}", bodies.collect::<Vec<_>>().join(" | "))
             });
             let ends = event.records.iter().filter_map(|record| record.body.as_deref()).any(is_about_an_end);
             let handled = async move |function: Arc<Subscription>| function.handle(event).await;
-            let answer = here.run_in(&stack.subscription, TIME_LIMIT, (0.12, 60), handled).await;
+            let answer = handle.run_in(&stack.subscription, TIME_LIMIT, (0.12, 60), handled).await;
             if ends {
-                stack.attend(here.later(SignedDuration::from_mins(15)));
+                stack.disable_skipping_until(handle.later(SignedDuration::from_mins(15)));
             }
             if let Some(answer) = &answer {
-                here.tell(|| format!("{} of the batch come again", answer.batch_item_failures.len()));
+                handle.log(|| format!("{} of the batch are delivered again", answer.batch_item_failures.len()));
             }
             stack.queue.finish(&batch, answer);
         });
@@ -174,7 +174,7 @@ fn is_about_an_end(body: &str) -> bool {
 }
 
 /// Returns a short form of a message.
-fn in_short(body: &str) -> String {
+fn summary(body: &str) -> String {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap_or_default();
     if body.get("Message").is_some() {

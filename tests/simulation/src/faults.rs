@@ -145,15 +145,16 @@ pub fn is_called(operation: &str) -> bool {
     CALLED.iter().any(|(_, operations)| operations.contains(&operation))
 }
 
-/// Returns, for each pair, the number of times that its faults in the plan struck.
-pub fn struck(faults: &Faults) -> BTreeMap<String, u64> {
-    let mut struck = BTreeMap::new();
+/// Returns, for each pair, the number of times that its faults in the plan were applied.
+pub fn applied(faults: &Faults) -> BTreeMap<String, u64> {
+    let mut applied = BTreeMap::new();
     for planned in faults.list() {
-        if planned.struck > 0 {
-            *struck.entry(name(planned.fault.kind, &planned.fault.operation)).or_default() += u64::from(planned.struck);
+        if planned.applied > 0 {
+            *applied.entry(name(planned.fault.kind, &planned.fault.operation)).or_default() +=
+                u64::from(planned.applied);
         }
     }
-    struck
+    applied
 }
 
 fn name(kind: FaultKind, operation: &str) -> String {

@@ -1,5 +1,5 @@
-//! The command line of the simulation: `simulation --seeds 500` plays many seeds, `simulation --seed 17` plays one seed
-//! and prints its story.
+//! The command line of the simulation: `simulation --seeds 500` runs many seeds, `simulation --seed 17` runs one seed
+//! and prints its log.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,28 +8,28 @@ use std::time::Instant;
 
 use clap::Parser;
 use simulation::search::Search;
-use simulation::{Telling, Told, play};
+use simulation::{LogDetail, SeedResult, run_seed};
 
 /// The simulation makes many small and short-lived allocations.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Parser)]
-#[command(about = "Random worlds under every fault, whose bill must be exactly what was used")]
+#[command(about = "Random simulations with every fault, whose bill must match the usage exactly")]
 struct Arguments {
-    /// Number of seeds to play.
+    /// Number of seeds to run.
     #[arg(long, default_value_t = 500)]
     seeds: u64,
     /// First seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Play only this seed, and print its story.
+    /// Run only this seed, and print its log.
     #[arg(long)]
     seed: Option<u64>,
-    /// Print the whole story of that seed, and not only the lines about a difference.
+    /// Print the whole log of that seed, and not only the lines about a difference.
     #[arg(long)]
     all: bool,
-    /// Number of seeds to play at the same time; the number of processors by default.
+    /// Number of seeds to run at the same time; the number of processors by default.
     #[arg(long)]
     threads: Option<usize>,
     /// Ignore what was never reached. For runs of a few seeds.
@@ -38,7 +38,7 @@ struct Arguments {
     /// Write the progress of the search to this file, and resume the search from it.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
-    /// Stop at the first seed that differs, and print no story.
+    /// Stop at the first seed that differs, and print no log.
     #[arg(long)]
     first: bool,
 }
@@ -46,27 +46,27 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.seed {
-        Some(seed) => tell(seed, if arguments.all { Telling::All } else { Telling::Differences }),
-        None => play_all(&arguments),
+        Some(seed) => print_seed(seed, if arguments.all { LogDetail::All } else { LogDetail::Differences }),
+        None => run_all(&arguments),
     }
 }
 
-fn tell(seed: u64, telling: Telling) -> ExitCode {
-    let told = play(seed, telling);
-    print!("{}", told.story.as_deref().unwrap_or_default());
-    print!("\n{}", told.tally.table());
-    print_differences(&told);
-    println!("seed {seed}: digest {:016x}", told.digest);
-    if told.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn print_seed(seed: u64, detail: LogDetail) -> ExitCode {
+    let result = run_seed(seed, detail);
+    print!("{}", result.log.as_deref().unwrap_or_default());
+    print!("\n{}", result.tally.table());
+    print_differences(&result);
+    println!("seed {seed}: digest {:016x}", result.digest);
+    if result.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn print_differences(told: &Told) {
-    for difference in &told.differences {
-        println!("seed {}: {}", told.seed, difference.what);
+fn print_differences(result: &SeedResult) {
+    for difference in &result.differences {
+        println!("seed {}: {}", result.seed, difference.what);
     }
 }
 
-fn play_all(arguments: &Arguments) -> ExitCode {
+fn run_all(arguments: &Arguments) -> ExitCode {
     let began = Instant::now();
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let search = match Search::begin(arguments.from, arguments.seeds, arguments.resume.as_deref()) {
@@ -78,7 +78,7 @@ fn play_all(arguments: &Arguments) -> ExitCode {
     };
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| play_some(&search, arguments.first));
+            scope.spawn(|| run_some(&search, arguments.first));
         }
     });
     let Ok(search) = search.into_inner() else { return ExitCode::FAILURE };
@@ -92,27 +92,27 @@ fn play_all(arguments: &Arguments) -> ExitCode {
     if let Some(first) = failed.first() {
         println!("{} seeds differ: {failed:?}", failed.len());
         if !arguments.first {
-            println!("\nthe story of seed {first}:");
-            let told = play(*first, Telling::Differences);
-            print!("{}", told.story.as_deref().unwrap_or_default());
-            print_differences(&told);
+            println!("\nthe log of seed {first}:");
+            let result = run_seed(*first, LogDetail::Differences);
+            print!("{}", result.log.as_deref().unwrap_or_default());
+            print_differences(&result);
         }
     }
     if failed.is_empty() && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Plays seeds until none is left or, if `only_first`, until one differs.
-fn play_some(search: &Mutex<Search>, only_first: bool) {
+/// Runs seeds until none is left or, if `only_first`, until one differs.
+fn run_some(search: &Mutex<Search>, only_first: bool) {
     loop {
         let Some(seed) = search.lock().ok().and_then(|mut search| search.take()) else { return };
-        let told = play(seed, Telling::None);
-        print_differences(&told);
+        let result = run_seed(seed, LogDetail::None);
+        print_differences(&result);
         let Ok(mut search) = search.lock() else { return };
-        if let Err(error) = search.note(&told) {
+        if let Err(error) = search.note(&result) {
             eprintln!("the search cannot be written down: {error}");
             return;
         }
-        if only_first && !told.differences.is_empty() {
+        if only_first && !result.differences.is_empty() {
             search.stop();
         }
     }

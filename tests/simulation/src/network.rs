@@ -20,26 +20,26 @@ use fastrand::Rng;
 use sandbox::aws::InProcess;
 use serde_json::Value;
 
-use crate::story::Story;
-use crate::telling;
+use crate::describe;
+use crate::event_log::EventLog;
 use crate::time::{InStep, Time, actor};
 
 /// The network. Clones are the same network.
 #[derive(Clone)]
-pub struct Network(Arc<Inside>);
+pub struct Network(Arc<NetworkState>);
 
-struct Inside {
+struct NetworkState {
     aws: InProcess,
     time: Time,
-    story: Story,
+    log: EventLog,
     rng: Mutex<Rng>,
     calm: AtomicBool,
-    seen: Mutex<Seen>,
+    observations: Mutex<Observations>,
 }
 
 /// The observations of the calls.
 #[derive(Debug, Default, Clone)]
-pub struct Seen {
+pub struct Observations {
     /// The number of calls of each operation.
     pub calls: BTreeMap<String, u64>,
     /// A hash that differs if anything happened differently or at another time.
@@ -47,10 +47,10 @@ pub struct Seen {
     /// The content of each record when it was first sent.
     sent: BTreeMap<String, String>,
     /// The hours that have a record, each with its license.
-    frozen: BTreeSet<(String, String)>,
+    summed: BTreeSet<(String, String)>,
     /// Violations: a record that was sent again with another content, or usage that was written into an hour that had a
     /// record, without a read of that hour.
-    pub broken: Vec<String>,
+    pub violations: Vec<String>,
 }
 
 impl fmt::Debug for Network {
@@ -61,14 +61,14 @@ impl fmt::Debug for Network {
 
 impl Network {
     /// Returns the network in front of an AWS.
-    pub fn new(aws: InProcess, time: &Time, story: &Story, seed: u64) -> Self {
-        Self(Arc::new(Inside {
+    pub fn new(aws: InProcess, time: &Time, log: &EventLog, seed: u64) -> Self {
+        Self(Arc::new(NetworkState {
             aws,
             time: time.clone(),
-            story: story.clone(),
+            log: log.clone(),
             rng: Mutex::new(Rng::with_seed(seed)),
             calm: AtomicBool::new(false),
-            seen: Mutex::default(),
+            observations: Mutex::default(),
         }))
     }
 
@@ -78,12 +78,12 @@ impl Network {
     }
 
     /// Returns the observations so far.
-    pub fn seen(&self) -> Seen {
+    pub fn observations(&self) -> Observations {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Observations> {
+        self.0.observations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the delays of a call: before it is sent, until it is executed, and until its answer arrives.
@@ -102,21 +102,21 @@ impl Network {
 
     fn note(&self, what: impl Hash) {
         let mut hasher = DefaultHasher::new();
-        let mut seen = self.lock();
-        (seen.digest, self.0.time.passed(), what).hash(&mut hasher);
-        seen.digest = hasher.finish();
+        let mut observations = self.lock();
+        (observations.digest, self.0.time.passed(), what).hash(&mut hasher);
+        observations.digest = hasher.finish();
     }
 
     /// Checks that a record has the same content each time that it is sent.
     fn compare(&self, body: &[u8]) {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
-        let mut seen = self.lock();
+        let mut observations = self.lock();
         for record in body.get("UsageRecords").and_then(Value::as_array).into_iter().flatten() {
-            let (name, what) = telling::sent_record(&body, record);
-            let first = seen.sent.entry(name.clone()).or_insert_with(|| what.clone());
+            let (name, what) = describe::sent_record(&body, record);
+            let first = observations.sent.entry(name.clone()).or_insert_with(|| what.clone());
             if *first != what {
                 let changed = format!("{name} was sent as {first} and then as {what}");
-                seen.broken.push(changed);
+                observations.violations.push(changed);
             }
         }
     }
@@ -125,12 +125,14 @@ impl Network {
 impl Network {
     /// Checks that no usage is written into an hour without a read once the hour is summed. The fence exists to prevent
     /// such a write.
-    fn guard(&self, body: &[u8]) {
-        let mut seen = self.lock();
-        for (license, hour) in telling::blind_hours(body) {
+    fn check_unread_writes(&self, body: &[u8]) {
+        let mut observations = self.lock();
+        for (license, hour) in describe::unread_hours(body) {
             let of = (license, hour);
-            if seen.frozen.contains(&of) {
-                seen.broken.push(format!("usage of {} was put blindly into {}, which has a record", of.0, of.1));
+            if observations.summed.contains(&of) {
+                observations
+                    .violations
+                    .push(format!("usage of {} was written without a read into {}, which has a record", of.0, of.1));
             }
         }
     }
@@ -138,24 +140,24 @@ impl Network {
 
 impl HttpConnector for Network {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let operation = telling::operation(&request);
+        let operation = describe::operation(&request);
         *self.lock().calls.entry(operation.clone()).or_default() += 1;
         self.note(&operation);
         let (network, actor) = (self.clone(), actor());
         let [before, under_way, back] = self.delays(&operation);
         HttpConnectorFuture::new(async move {
-            let Inside { time, story, aws, .. } = &*network.0;
+            let NetworkState { time, log, aws, .. } = &*network.0;
             wait(before).await;
             let body = request.body().bytes().unwrap_or_default();
             match operation.as_str() {
                 "BatchMeterUsage" => network.compare(body),
-                "BatchWriteItem" => network.guard(body),
+                "BatchWriteItem" => network.check_unread_writes(body),
                 _ => {}
             }
-            let frozen = if operation == "TransactWriteItems" { telling::frozen_hours(body) } else { Vec::new() };
-            let asked = story.is_told().then(|| telling::request(&operation, request.body().bytes()));
-            if let Some(asked) = &asked {
-                story.tell(time.now(), || format!("  > {operation} {asked}"));
+            let summed = if operation == "TransactWriteItems" { describe::summed_hours(body) } else { Vec::new() };
+            let description = log.is_kept().then(|| describe::request(&operation, request.body().bytes()));
+            if let Some(description) = &description {
+                log.record(time.now(), || format!("  > {operation} {description}"));
             }
             let aws = aws.clone();
             let answering = tokio::spawn(InStep::new(time, actor, async move {
@@ -164,11 +166,11 @@ impl HttpConnector for Network {
             }));
             let answer = answering.await.unwrap_or_else(|error| Err(ConnectorError::other(error.into(), None)));
             if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
-                network.lock().frozen.extend(frozen);
+                network.lock().summed.extend(summed);
             }
             wait(back).await;
             network.note(answer.as_ref().map(|answer| answer.status().as_u16()).ok());
-            story.tell(time.now(), || format!("  < {operation} {}", telling::answer(&operation, &answer)));
+            log.record(time.now(), || format!("  < {operation} {}", describe::answer(&operation, &answer)));
             answer
         })
     }

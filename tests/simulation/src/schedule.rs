@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::world::World;
+use crate::simulation::Simulation;
 
 /// A schedule of the template with the function that it starts.
 #[derive(Debug, Clone, Copy)]
@@ -46,34 +46,34 @@ pub const RECONCILIATION: Schedule = Schedule {
 };
 
 /// A period from one time up to another.
-pub type Stretch = (Timestamp, Timestamp);
+pub type Period = (Timestamp, Timestamp);
 
 impl Schedule {
     /// Returns the times within a period at which a run starts, without those in outages.
-    pub fn starts(&self, world: &World, stretch: Stretch, outages: &[Stretch]) -> Vec<Timestamp> {
-        let (from, until) = stretch;
+    pub fn starts(&self, sim: &Simulation, period: Period, outages: &[Period]) -> Vec<Timestamp> {
+        let (from, until) = period;
         let every = self.every_minutes * 60;
         let mut due = from.as_second().div_euclid(every) * every + every;
         let mut starts = Vec::new();
         while due < until.as_second() {
-            let late = world.draw(|rng| rng.i64(0..59_999));
+            let late = sim.draw(|rng| rng.i64(0..59_999));
             let start = Timestamp::from_millisecond(due * 1000 + late).unwrap_or(until);
             due += every;
             if is_within(outages, start)
-                || world.chance(if world.scene.is_last_chance(start) { 0.0 } else { self.missed })
+                || sim.chance(if sim.scenario.is_last_chance(start) { 0.0 } else { self.missed })
             {
                 continue;
             }
             starts.push(start);
-            if world.chance(self.doubled) {
-                starts.push(start + SignedDuration::from_millis(world.draw(|rng| rng.i64(0..20_000))));
+            if sim.chance(self.doubled) {
+                starts.push(start + SignedDuration::from_millis(sim.draw(|rng| rng.i64(0..20_000))));
             }
         }
         starts
     }
 }
 
-fn is_within(outages: &[Stretch], at: Timestamp) -> bool {
+fn is_within(outages: &[Period], at: Timestamp) -> bool {
     outages.iter().any(|(from, until)| *from <= at && at < *until)
 }
 
@@ -107,14 +107,14 @@ impl Concurrency {
 
     /// Waits until the one execution is free, as Lambda's queue of asynchronous invocations does, and starts another.
     /// Returns `None` if the event gets too old.
-    pub async fn queue(&self, world: &Arc<World>, schedule: &Schedule) -> Option<Execution<'_>> {
+    pub async fn queue(&self, sim: &Arc<Simulation>, schedule: &Schedule) -> Option<Execution<'_>> {
         let (mut waited, mut pause) = (Duration::ZERO, Duration::from_secs(1));
         while self.is_taken() {
             if waited + pause > schedule.event_age_max {
-                world.count("invocations that grew too old", 1);
+                sim.count("invocations that grew too old", 1);
                 return None;
             }
-            world.count("invocations throttled", 1);
+            sim.count("invocations throttled", 1);
             tokio::time::sleep(pause).await;
             waited += pause;
             pause *= 2;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schedules_are_the_templates() {
+    fn the_schedules_match_the_template() {
         for (schedule, cron, name) in
             [(REPORTER, "cron(0/5 * * * ? *)", "Metering"), (RECONCILIATION, "cron(0 * * * ? *)", "Reconcile")]
         {

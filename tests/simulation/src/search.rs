@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Told;
+use crate::SeedResult;
 use crate::tally::{Tally, add};
 
 /// The progress of a search. It is written to a file after each seed, if the search has one.
@@ -16,11 +16,11 @@ pub struct Search {
     pub from: u64,
     /// The seed after the last.
     pub end: u64,
-    /// The first seed that is not played. Later ones may be played.
+    /// The first seed that is not finished. Later ones may be finished.
     next: u64,
-    /// The played seeds after `next`.
-    played: BTreeSet<u64>,
-    /// The seeds that are being played.
+    /// The finished seeds after `next`.
+    finished: BTreeSet<u64>,
+    /// The seeds that are being run.
     #[serde(skip)]
     under_way: BTreeSet<u64>,
     /// The counts of all seeds together.
@@ -55,7 +55,7 @@ impl Search {
             from,
             end,
             next: from,
-            played: BTreeSet::new(),
+            finished: BTreeSet::new(),
             under_way: BTreeSet::new(),
             tally: Tally::default(),
             differences: Vec::new(),
@@ -64,9 +64,9 @@ impl Search {
         })
     }
 
-    /// Takes the next seed to play. Returns `None` if none is left or the search was stopped.
+    /// Takes the next seed to run. Returns `None` if none is left or the search was stopped.
     pub fn take(&mut self) -> Option<u64> {
-        let is_free = |seed: &u64| !self.played.contains(seed) && !self.under_way.contains(seed);
+        let is_free = |seed: &u64| !self.finished.contains(seed) && !self.under_way.contains(seed);
         let seed = (self.next..self.end).find(is_free).filter(|_| !self.is_stopped)?;
         self.under_way.insert(seed);
         Some(seed)
@@ -82,13 +82,13 @@ impl Search {
     /// # Errors
     ///
     /// Fails when the file cannot be written.
-    pub fn note(&mut self, told: &Told) -> io::Result<()> {
-        self.tally.merge(&told.tally);
+    pub fn note(&mut self, result: &SeedResult) -> io::Result<()> {
+        self.tally.merge(&result.tally);
         add(&mut self.tally.counts, "seeds", 1);
-        self.differences.extend(told.differences.iter().map(|difference| (told.seed, difference.what.clone())));
-        self.under_way.remove(&told.seed);
-        self.played.insert(told.seed);
-        while self.played.remove(&self.next) {
+        self.differences.extend(result.differences.iter().map(|difference| (result.seed, difference.what.clone())));
+        self.under_way.remove(&result.seed);
+        self.finished.insert(result.seed);
+        while self.finished.remove(&self.next) {
             self.next += 1;
         }
         let Some(file) = &self.file else { return Ok(()) };
@@ -107,17 +107,17 @@ impl Search {
 mod tests {
     use super::*;
 
-    fn told(seed: u64) -> Told {
-        Told { seed, differences: Vec::new(), tally: Tally::default(), digest: 0, story: None }
+    fn seed_result(seed: u64) -> SeedResult {
+        SeedResult { seed, differences: Vec::new(), tally: Tally::default(), digest: 0, log: None }
     }
 
     #[test]
-    fn a_search_that_was_stopped_resumes_with_the_seeds_that_are_left() {
+    fn a_stopped_search_resumes_with_the_remaining_seeds() {
         let file = std::env::temp_dir().join(format!("search-{}.json", std::process::id()));
         let mut search = Search::begin(1, 4, Some(&file)).unwrap();
         assert_eq!((search.take(), search.take(), search.take()), (Some(1), Some(2), Some(3)));
-        search.note(&told(1)).unwrap();
-        search.note(&told(3)).unwrap();
+        search.note(&seed_result(1)).unwrap();
+        search.note(&seed_result(3)).unwrap();
         let mut resumed = Search::begin(1, 4, Some(&file)).unwrap();
         assert_eq!((resumed.take(), resumed.take(), resumed.take()), (Some(2), Some(4), None));
         assert!(Search::begin(2, 4, Some(&file)).is_err());

@@ -44,7 +44,7 @@ pub struct Stack {
     /// The invocations of the reporter.
     pub reporting: Concurrency,
     /// The time until which each scheduled run of the reporter probably has work.
-    attention: Mutex<Timestamp>,
+    no_skipping_until: Mutex<Timestamp>,
     /// The scheduled reconciliation.
     pub reconciliation: Process<Reconciliation>,
     /// The invocations of the reconciliation.
@@ -78,7 +78,7 @@ impl<F> Process<F> {
     }
 
     /// Replaces the process, which died, with a new one.
-    pub fn dies(&self) {
+    pub fn restart(&self) {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new((self.start)());
     }
 }
@@ -107,7 +107,10 @@ impl Stack {
         Ok(Self {
             stage,
             listings,
-            queue: Queue::new(format!("arn:aws:sqs:us-east-1:444455556666:{name}-news"), Redelivery::NEWS),
+            queue: Queue::new(
+                format!("arn:aws:sqs:us-east-1:444455556666:{name}-news"),
+                Redelivery::MARKETPLACE_EVENTS,
+            ),
             store,
             usage: std::array::from_fn(|_| functions.process(UsageApi::new)),
             entitlement: std::array::from_fn(|_| {
@@ -116,7 +119,7 @@ impl Stack {
             observer: EntitlementApi::new(direct, &name, TOPIC, clock.clone()),
             metering: functions.process(Metering::new),
             reporting: Concurrency::default(),
-            attention: Mutex::new(Timestamp::MIN),
+            no_skipping_until: Mutex::new(Timestamp::MIN),
             reconciliation: functions.process(Reconciliation::new),
             reconciling: Concurrency::default(),
             subscription: functions.process(Subscription::new),
@@ -127,14 +130,14 @@ impl Stack {
 
 impl Stack {
     /// Prevents the skipping of scheduled reporter runs until the given time.
-    pub fn attend(&self, until: Timestamp) {
-        let mut attention = self.attention.lock().unwrap_or_else(PoisonError::into_inner);
-        *attention = until.max(*attention);
+    pub fn disable_skipping_until(&self, until: Timestamp) {
+        let mut no_skipping_until = self.no_skipping_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *no_skipping_until = until.max(*no_skipping_until);
     }
 
     /// Returns `true` if a run at the given time probably has work.
-    pub fn has_attention(&self, at: Timestamp) -> bool {
-        at <= *self.attention.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn is_skipping_disabled(&self, at: Timestamp) -> bool {
+        at <= *self.no_skipping_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -42,12 +42,12 @@ const REACHED: [&str; 69] = [
     "events refused as not_metered_yet",
     "events refused as time_in_future",
     "events refused as too_old",
-    "events taken in",
-    "events taken in before",
+    "events accepted",
+    "events accepted before",
     "events to another backend",
     "events to be sent again: license_moving",
     "events to be sent again: not_confirmed",
-    "files that break off",
+    "truncated files",
     "import: body_invalid",
     "import: imported",
     "import: license_linked_elsewhere",
@@ -60,9 +60,9 @@ const REACHED: [&str; 69] = [
     "link: done",
     "link: license_linked_elsewhere",
     "link: license_unknown",
-    "looks at decisions of tenants",
-    "looks at granted access",
-    "looks at revoked access",
+    "checks of tenant decisions",
+    "checks of granted access",
+    "checks of revoked access",
     "move: done",
     "move: license_not_of_tenant",
     "moves planned",
@@ -78,20 +78,20 @@ const REACHED: [&str; 69] = [
     "repeats after a day or a month",
     "requeue: done",
     "runs beside another",
-    "subscribed again",
-    "told license.activated",
-    "told license.advisory_issued",
-    "told license.advisory_resolved",
-    "told license.ended",
-    "told license.ending",
-    "told license.entitlements_changed",
-    "told license.linked",
-    "told license.unlinked",
+    "resubscriptions",
+    "published license.activated",
+    "published license.advisory_issued",
+    "published license.advisory_resolved",
+    "published license.ended",
+    "published license.ending",
+    "published license.entitlements_changed",
+    "published license.linked",
+    "published license.unlinked",
     "uncarried notes",
     "unlink: done",
-    "usage of who moves: of after it",
-    "usage of who moves: of before it, in the open hour",
-    "usage of who moves: of before it, taken in later",
+    "usage around a move: after it",
+    "usage around a move: before it, in the open hour",
+    "usage around a move: before it, accepted later",
 ];
 
 /// The least counts of a seed, below which its bill is not significant.
@@ -110,8 +110,8 @@ pub type Counts = BTreeMap<String, u64>;
 pub struct Tally {
     /// The number of occurrences of each event.
     pub counts: Counts,
-    /// The number of times that each fault struck.
-    pub struck: Counts,
+    /// The number of times that each fault was applied.
+    pub applied: Counts,
     /// The number of calls of each operation.
     pub calls: Counts,
     /// The number of times that records were observed in each state.
@@ -133,7 +133,7 @@ impl Tally {
     pub fn merge(&mut self, other: &Self) {
         let pairs = [
             (&mut self.counts, &other.counts),
-            (&mut self.struck, &other.struck),
+            (&mut self.applied, &other.applied),
             (&mut self.calls, &other.calls),
             (&mut self.states, &other.states),
         ];
@@ -149,7 +149,7 @@ impl Tally {
         let amounts = [
             ("purchases", LEAST_PURCHASES, self.count("purchases")),
             (EVENTS, LEAST_EVENTS, self.count(EVENTS)),
-            ("faults that struck", LEAST_FAULTS, self.struck.values().sum()),
+            ("applied faults", LEAST_FAULTS, self.applied.values().sum()),
         ];
         let less = amounts.into_iter().filter(|(_, least, amount)| amount < least);
         less.map(|(name, least, amount)| format!("{amount} {name}, and not {least} at least")).collect()
@@ -166,7 +166,7 @@ impl Tally {
 
     /// Returns what was never reached and must be.
     pub fn missing(&self) -> Vec<String> {
-        let faults = Pair::all().into_iter().map(|pair| pair.name()).filter(|name| !self.struck.contains_key(name));
+        let faults = Pair::all().into_iter().map(|pair| pair.name()).filter(|name| !self.applied.contains_key(name));
         let states =
             STATES.iter().filter(|state| !self.states.contains_key(**state)).map(|state| format!("record {state}"));
         let unknown = self.calls.keys().filter(|operation| !is_called(operation));
@@ -181,17 +181,17 @@ impl Tally {
         for (name, count) in &self.counts {
             let _ = writeln!(text, "  {name:<50} {count:>10}");
         }
-        let _ = writeln!(text, "\nrecords were seen");
+        let _ = writeln!(text, "\nstates of records");
         for state in STATES {
             let _ = writeln!(text, "  {state:<34} {:>10}", self.states.get(state).copied().unwrap_or_default());
         }
-        let _ = writeln!(text, "\n{:<36} {:>10}", "calls and the faults that struck", "");
+        let _ = writeln!(text, "\n{:<36} {:>10}", "calls and applied faults", "");
         for (operation, calls) in &self.calls {
-            let struck = self.struck.iter().filter_map(|(name, count)| {
+            let applied = self.applied.iter().filter_map(|(name, count)| {
                 let (of, kind) = name.split_once(' ')?;
                 (of == operation).then(|| format!("{kind} {count}"))
             });
-            let _ = writeln!(text, "  {operation:<20} {calls:>10}  {}", struck.collect::<Vec<_>>().join(", "));
+            let _ = writeln!(text, "  {operation:<20} {calls:>10}  {}", applied.collect::<Vec<_>>().join(", "));
         }
         text
     }

@@ -10,7 +10,7 @@ use clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// The time of one simulated world.
+/// The time of one simulation.
 #[derive(Debug, Clone)]
 pub struct Time {
     start: Timestamp,
@@ -20,7 +20,7 @@ pub struct Time {
 
 impl Time {
     /// Returns a time that starts now, in a runtime whose clock is paused.
-    pub fn beginning_at(start: Timestamp) -> Self {
+    pub fn starting_at(start: Timestamp) -> Self {
         Self { start, origin: Instant::now(), clock: Clock::fixed_at(start) }
     }
 

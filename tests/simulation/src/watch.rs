@@ -1,4 +1,4 @@
-//! Watches the records while the world runs: the quantity that a record bills must never change.
+//! Watches the records while the simulation runs: the quantity that a record bills must never change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use store::StoreError;
 
 use crate::oracle;
 use crate::oracle::Difference;
+use crate::simulation::Simulation;
 use crate::stack::Stack;
 use crate::tally::add;
-use crate::world::World;
 
 /// The quantity of each record when it was first observed.
 #[derive(Debug, Default)]
@@ -23,17 +23,17 @@ pub struct Watch {
     /// The deviations, such as a record whose quantity has changed.
     pub differences: Vec<Difference>,
     /// The records that another system has booked in AWS.
-    pub strange: BTreeSet<RecordName>,
+    pub booked_elsewhere: BTreeSet<RecordName>,
 }
 
 impl Watch {
     /// Compares records with their first observation.
-    pub fn look(&mut self, records: &[HourlyRecord]) {
+    pub fn check(&mut self, records: &[HourlyRecord]) {
         for record in records {
             let quantity = record.quantity.amount();
             let first = *self.first.entry(record.name.clone()).or_insert(quantity);
             if first != quantity {
-                let what = format!("{} was frozen with {first} and has {quantity}", named(&record.name));
+                let what = format!("{} was summed as {first} and has {quantity}", named(&record.name));
                 self.differences.push(Difference::about(&record.name.license, what));
             }
         }
@@ -85,33 +85,33 @@ pub fn state(state: &RecordState) -> &'static str {
 }
 
 /// Plans checks of the records and of access at random times.
-pub fn plan_looks(world: &Arc<World>) {
+pub fn plan_checks(sim: &Arc<Simulation>) {
     for _ in 0..9 {
-        let (at, here) = (world.some_second((world.scene.start, world.scene.over())), Arc::clone(world));
-        world.act_at(at, "watch", async move {
-            look(&here, 5).await;
-            oracle::access::judge_all(&here).await;
+        let (at, handle) = (sim.some_second((sim.scenario.start, sim.scenario.faults_end())), Arc::clone(sim));
+        sim.act_at(at, "watch", async move {
+            check(&handle, 5).await;
+            oracle::access::judge_all(&handle).await;
         });
     }
 }
 
 /// Checks all records of the last hours.
-pub async fn look(world: &World, hours: i64) {
-    let from = UsageHour::of(world.now() - SignedDuration::from_hours(hours));
-    let to = UsageHour::of(world.now() + SignedDuration::from_hours(1));
-    let holdings = world.buyers().holdings.clone();
+pub async fn check(sim: &Simulation, hours: i64) {
+    let from = UsageHour::of(sim.now() - SignedDuration::from_hours(hours));
+    let to = UsageHour::of(sim.now() + SignedDuration::from_hours(1));
+    let holdings = sim.buyers().holdings.clone();
     for holding in holdings {
-        let Some(stack) = world.stack(holding.stage) else { continue };
+        let Some(stack) = sim.stack(holding.stage) else { continue };
         for license in holding.ids() {
             match records(stack, license, (from, to)).await {
                 Ok(records) => {
-                    let mut tally = world.tally();
+                    let mut tally = sim.tally();
                     for record in &records {
                         add(&mut tally.states, state(&record.state), 1);
                     }
-                    world.watch().look(&records);
+                    sim.watch().check(&records);
                 }
-                Err(error) => world.differ(license, format!("records cannot be read: {error}")),
+                Err(error) => sim.differ(license, format!("records cannot be read: {error}")),
             }
         }
     }

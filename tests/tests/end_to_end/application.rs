@@ -4,11 +4,11 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::aws::{Delays, Service};
 use serde_json::{Value, json};
-use tests::{World, license_event};
+use tests::{TestEnvironment, license_event};
 
 #[tokio::test]
 async fn a_call_without_a_signature_is_forbidden() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let answer = world.open("/v1/licenses", None).await;
     assert_eq!(answer.status, 403);
     assert_eq!(serde_json::from_str::<Value>(&answer.page).unwrap(), json!({ "message": "Forbidden" }));
@@ -16,7 +16,7 @@ async fn a_call_without_a_signature_is_forbidden() {
 
 #[tokio::test]
 async fn licenses_are_listed_page_by_page() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let mut bought = Vec::new();
     for _ in 0..5 {
         bought.push(world.buy("demo-subscription", json!({})).await.license);
@@ -51,8 +51,8 @@ async fn licenses_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_license_that_only_time_has_ended_is_listed_as_ended() {
-    let world = World::new().await;
+async fn a_license_that_ended_by_time_is_listed_as_ended() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     world.end(&purchase.agreement).await;
     world.advance(SignedDuration::from_mins(61)).await;
@@ -63,8 +63,8 @@ async fn a_license_that_only_time_has_ended_is_listed_as_ended() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_nothing_was_heard_of_is_not_managed() {
-    let world = World::new().await;
+async fn an_unknown_tenant_is_not_managed() {
+    let world = TestEnvironment::new().await;
     let (status, tenant) = world.api(Method::GET, "/v1/tenants/nobody", None).await;
     assert_eq!((status, &tenant["managed"]), (200, &json!(false)));
     assert_eq!(tenant["change_plan"]["in_application"], true);
@@ -84,7 +84,7 @@ async fn a_tenant_that_nothing_was_heard_of_is_not_managed() {
 
 #[tokio::test]
 async fn a_decision_is_one_query_and_no_call_to_aws_marketplace() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.link(&purchase.license, "acme").await;
     world.decide("acme", "seats").await;
@@ -102,8 +102,8 @@ async fn a_decision_is_one_query_and_no_call_to_aws_marketplace() {
 }
 
 #[tokio::test]
-async fn what_decides_is_read_consistently() {
-    let world = World::new().await;
+async fn decisions_read_consistently() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -126,7 +126,7 @@ async fn what_decides_is_read_consistently() {
 
 #[tokio::test]
 async fn every_event_has_the_next_number_of_its_license() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -140,15 +140,15 @@ async fn every_event_has_the_next_number_of_its_license() {
 }
 
 #[tokio::test]
-async fn an_end_that_aws_does_not_confirm_ends_nothing() {
-    let world = World::new().await;
+async fn an_end_event_that_aws_does_not_confirm_ends_nothing() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let ended = json!({
         "version": "0", "id": "spurious", "detail-type": "Purchase Agreement Ended - Proposer",
         "source": "aws.agreement-marketplace", "time": world.now().to_string(),
         "detail": { "agreement": { "id": purchase.agreement, "status": "CANCELLED" } },
     });
-    world.send_news(&ended).await;
+    world.send_event(&ended).await;
     world.advance(SignedDuration::from_mins(10)).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     let queues = world.control(Method::GET, "/sandbox/queues", Value::Null).await;
@@ -161,17 +161,17 @@ async fn an_end_that_aws_does_not_confirm_ends_nothing() {
     let mut ended = ended;
     ended["id"] = json!("unconfirmed");
     ended["time"] = json!(world.now().to_string());
-    world.send_news(&ended).await;
+    world.send_event(&ended).await;
     assert_eq!(world.license(&purchase.license).await["state"], "ending");
 }
 
 #[tokio::test]
-async fn entitlements_that_are_not_there_yet_are_asked_for_again() {
-    let world = World::with(|options| options.delays = Delays::default()).await;
+async fn missing_entitlements_are_queried_again() {
+    let world = TestEnvironment::with(|options| options.delays = Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.link(&purchase.license, "acme").await;
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
-    world.send_news(&license_event("Updated", &purchase, &arn, "early", world.now())).await;
+    world.send_event(&license_event("Updated", &purchase, &arn, "early", world.now())).await;
     let license = world.license(&purchase.license).await;
     assert_eq!((&license["state"], &license["entitlements_read_at"]), (&json!("active"), &Value::Null));
     world.advance(SignedDuration::from_secs(95)).await;
@@ -179,20 +179,20 @@ async fn entitlements_that_are_not_there_yet_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_registration_before_the_news_does_not_make_an_early_empty_answer_true() {
-    let world = World::with(|options| options.delays = Delays::default()).await;
+async fn an_early_empty_answer_is_not_trusted_after_a_registration_before_the_events() {
+    let world = TestEnvironment::with(|options| options.delays = Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
-    world.send_news(&license_event("Updated", &purchase, &arn, "early", world.now())).await;
+    world.send_event(&license_event("Updated", &purchase, &arn, "early", world.now())).await;
     assert_eq!(world.license(&purchase.license).await["entitlements_read_at"], Value::Null);
     world.advance(SignedDuration::from_secs(95)).await;
     assert_eq!(world.license(&purchase.license).await["entitlements"][0]["value"], json!({ "integer": 5 }));
 }
 
 #[tokio::test]
-async fn what_is_no_object_or_no_tenant_links_nothing() {
-    let world = World::new().await;
+async fn an_invalid_body_or_tenant_links_nothing() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let path = format!("/v1/licenses/{}/tenant", purchase.license);
     for body in [json!(["acme"]), json!("acme"), json!({ "tenant": ".." }), json!({ "tenant": "a@b.c" })] {
@@ -202,8 +202,8 @@ async fn what_is_no_object_or_no_tenant_links_nothing() {
 }
 
 #[tokio::test]
-async fn a_slow_aws_brings_back_only_the_messages_that_need_it() {
-    let world = World::new().await;
+async fn with_a_slow_aws_only_messages_that_need_it_are_retried() {
+    let world = TestEnvironment::new().await;
     world.deliver(json!({ "hold": true })).await;
     let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let subscription = world.buy("demo-subscription", json!({})).await;
@@ -218,13 +218,14 @@ async fn a_slow_aws_brings_back_only_the_messages_that_need_it() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_is_believed_in_the_end() {
-    let world =
-        World::with(|options| options.delays = Delays { provision: SignedDuration::from_hours(9), ..Delays::none() })
-            .await;
+async fn a_repeated_empty_answer_is_trusted_in_the_end() {
+    let world = TestEnvironment::with(|options| {
+        options.delays = Delays { provision: SignedDuration::from_hours(9), ..Delays::none() }
+    })
+    .await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
-    world.send_news(&license_event("Updated", &purchase, &arn, "early", world.now())).await;
+    world.send_event(&license_event("Updated", &purchase, &arn, "early", world.now())).await;
     world.advance(SignedDuration::from_mins(10)).await;
     let license = world.license(&purchase.license).await;
     assert_eq!(license["entitlements"], json!([]));

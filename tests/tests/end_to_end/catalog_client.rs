@@ -6,18 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use marketplace::{Catalog, MarketplaceError};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::World;
+use tests::TestEnvironment;
 
 fn product() -> ProductId {
     "prod-democontract01".parse().unwrap()
 }
 
-fn catalog(world: &World) -> Catalog {
+fn catalog(world: &TestEnvironment) -> Catalog {
     Catalog::new(world.sandbox.sdk_config())
 }
 
 /// Sends a change set of one change of the product.
-async fn change(world: &World, change_type: &str, details: Value) {
+async fn change(world: &TestEnvironment, change_type: &str, details: Value) {
     let client = aws_sdk_marketplacecatalog::Client::new(world.sandbox.sdk_config());
     let entity = aws_sdk_marketplacecatalog::types::Entity::builder().r#type("SaaSProduct@1.0");
     let change = aws_sdk_marketplacecatalog::types::Change::builder()
@@ -29,7 +29,7 @@ async fn change(world: &World, change_type: &str, details: Value) {
 
 #[tokio::test]
 async fn a_product_and_its_offers_are_read() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let catalog = catalog(&world);
     let read = catalog.product(&product()).await.unwrap().unwrap();
     assert_eq!((read.life, read.product_code.as_deref()), (Life::Limited, Some("4democontract0000000000ab")));
@@ -45,8 +45,8 @@ async fn a_product_and_its_offers_are_read() {
 }
 
 #[tokio::test]
-async fn a_request_to_become_public_counts_until_it_is_refused() {
-    let world = World::new().await;
+async fn a_visibility_request_is_pending_until_it_is_rejected() {
+    let world = TestEnvironment::new().await;
     let catalog = catalog(&world);
     assert_eq!(public_requested(&catalog, &product()).await, None);
     let asked_at = world.now();
@@ -78,8 +78,8 @@ async fn a_request_to_become_public_counts_until_it_is_refused() {
 }
 
 #[tokio::test]
-async fn what_the_catalog_refuses_is_told_apart() {
-    let world = World::new().await;
+async fn catalog_errors_are_distinguished() {
+    let world = TestEnvironment::new().await;
     let fault = json!({ "service": "catalog", "operation": "DescribeEntity", "kind": "access_denied", "times": 9 });
     world.fault(fault).await;
     let refused = catalog(&world).product(&product()).await;

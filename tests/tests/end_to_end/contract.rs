@@ -1,4 +1,4 @@
-//! `docs/openapi.yaml` is generated from the handlers, and says what they do: no path, method, status or code is in
+//! `docs/openapi.yaml` is generated from the handlers, and describes them: no path, method, status or code is in
 //! only one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use readiness::{Deployment, Internet, Readiness};
 use regex_lite::Regex;
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
-use tests::World;
+use tests::TestEnvironment;
 use usage::UsageApi;
 
 /// No sample event is published.
@@ -113,14 +113,14 @@ fn named(texts: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_document_is_what_the_command_prints() {
+fn the_openapi_file_matches_the_commands_output() {
     let written = std::fs::read_to_string(root().join("docs/openapi.yaml")).unwrap();
     let command = "cargo run -p tests --bin openapi > docs/openapi.yaml";
     assert!(written == tests::contract(), "docs/openapi.yaml is not what the code says: run `{command}`");
 }
 
 /// A call of the application: the status, the header `Allow`, and the document.
-async fn call(world: &World, method: &str, path: &str, more: &Operation) -> (u16, Option<String>, Value) {
+async fn call(world: &TestEnvironment, method: &str, path: &str, more: &Operation) -> (u16, Option<String>, Value) {
     let method: Method = method.to_uppercase().parse().unwrap();
     let client = Client::builder().no_proxy().build().unwrap();
     let mut request =
@@ -141,8 +141,8 @@ async fn call(world: &World, method: &str, path: &str, more: &Operation) -> (u16
 }
 
 #[tokio::test]
-async fn every_operation_of_the_document_is_answered_as_it_says() {
-    let (world, document) = (World::new().await, document());
+async fn every_documented_operation_answers_as_documented() {
+    let (world, document) = (TestEnvironment::new().await, document());
     for operation in operations(&document) {
         let (method, path) = (&operation.method, operation.example_target());
         let (status, _, answer) = call(&world, method, &path, &operation).await;
@@ -159,8 +159,8 @@ async fn every_operation_of_the_document_is_answered_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_path_has_the_methods_that_are_documented_and_no_others() {
-    let (world, document) = (World::new().await, document());
+async fn every_path_has_exactly_its_documented_methods() {
+    let (world, document) = (TestEnvironment::new().await, document());
     let operations = operations(&document);
     for path in document["paths"].as_object().unwrap().keys() {
         let of_path: Vec<&Operation> = operations.iter().filter(|operation| operation.path == *path).collect();
@@ -182,8 +182,8 @@ async fn a_path_has_the_methods_that_are_documented_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_operation_has_the_query_parameters_that_are_documented_and_no_others() {
-    let (world, document) = (World::new().await, document());
+async fn every_operation_has_exactly_its_documented_query_parameters() {
+    let (world, document) = (TestEnvironment::new().await, document());
     for operation in operations(&document) {
         let in_query = operation.parameters.iter().filter(|parameter| parameter["in"] == "query");
         let documented: BTreeSet<&str> = in_query.map(|parameter| parameter["name"].as_str().unwrap()).collect();
@@ -230,7 +230,7 @@ fn found(pattern: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_route_of_the_handlers_is_in_the_document() {
+fn every_route_of_the_handlers_is_documented() {
     let document = document();
     let mut routes = BTreeSet::new();
     for (file, text) in
@@ -246,7 +246,7 @@ fn every_route_of_the_handlers_is_in_the_document() {
     assert_eq!(routes, documented);
 }
 
-/// A stack of which nothing is looked at.
+/// A deployment without parts to check.
 fn deployment() -> Deployment {
     let nothing = json!({
         "stack": "any", "registration_url": null, "marketplace_events_rule": "any", "marketplace_events_queue": "any", "schedules": [],
@@ -256,8 +256,8 @@ fn deployment() -> Deployment {
 }
 
 #[tokio::test]
-async fn every_sample_event_that_is_routed_is_of_a_documented_operation() {
-    let (world, document) = (World::new().await, document());
+async fn every_sample_request_is_a_documented_operation() {
+    let (world, document) = (TestEnvironment::new().await, document());
     let (config, table) = (world.sandbox.sdk_config(), world.sandbox.table(Stage::Staging).unwrap());
     let clock = world.sandbox.clock();
     let entitlement = EntitlementApi::new(config, table, TOPIC, clock.clone());
@@ -317,7 +317,7 @@ async fn every_sample_event_that_is_routed_is_of_a_documented_operation() {
 }
 
 #[test]
-fn a_code_of_a_problem_is_in_the_document_where_a_source_has_it_and_nowhere_else() {
+fn the_documented_problem_codes_are_those_of_the_sources() {
     let document = document();
     let mut in_sources = BTreeSet::new();
     for (file, text) in sources(&[
@@ -354,7 +354,7 @@ fn a_code_of_a_problem_is_in_the_document_where_a_source_has_it_and_nowhere_else
 }
 
 #[test]
-fn a_code_of_an_events_result_is_in_the_document_where_a_source_has_it_and_nowhere_else() {
+fn the_documented_result_codes_are_those_of_the_sources() {
     let mut in_sources: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (_, text) in sources(&["functions/usage/src"]) {
         let refused = [r#"\bunreadable\(\s*"([a-z_]+)""#, r#"Unreadable \{\s*code: "([a-z_]+)""#];

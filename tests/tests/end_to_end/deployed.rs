@@ -13,10 +13,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use domain::listing::Stage;
 use sandbox::aws::{DeadLetters, DeployedNames, Fault, Schedule, Service};
 use serde_json::{Value, json};
-use tests::World;
+use tests::TestEnvironment;
 
 /// The observed value, or the code of the error, with a text of its own if there is no answer.
-type Look = Result<Value, String>;
+type CheckResult = Result<Value, String>;
 
 const SUBSCRIPTION: &str = "aws-mp-subscription-notification-7demolegacy00000000000ab";
 
@@ -28,7 +28,7 @@ struct Auditor {
 }
 
 impl Auditor {
-    fn of(world: &World) -> Self {
+    fn of(world: &TestEnvironment) -> Self {
         let names = world.sandbox.deployed_names(Stage::Staging).unwrap().clone();
         let table = world.sandbox.table(Stage::Staging).unwrap().to_owned();
         let config = world.sandbox.sdk_config().to_builder().retry_config(RetryConfig::disabled()).build();
@@ -36,7 +36,7 @@ impl Auditor {
     }
 
     /// Returns all observations, by their name in the wiring.
-    async fn look(&self) -> BTreeMap<&'static str, Look> {
+    async fn observe(&self) -> BTreeMap<&'static str, CheckResult> {
         let names = &self.names;
         let mut schedules = Ok(json!({}));
         for (schedule, name) in &names.schedules {
@@ -61,7 +61,7 @@ impl Auditor {
         ])
     }
 
-    async fn rule(&self, name: &str) -> Look {
+    async fn rule(&self, name: &str) -> CheckResult {
         let client = aws_sdk_eventbridge::Client::new(&self.config);
         let rule = client.describe_rule().name(name).send().await.map_err(code)?;
         let targets = client.list_targets_by_rule().rule(name).send().await.map_err(code)?;
@@ -70,14 +70,14 @@ impl Auditor {
         Ok(json!({ "state": rule.state().unwrap().as_str(), "pattern": pattern, "targets": targets }))
     }
 
-    async fn schedule(&self, name: &str) -> Look {
+    async fn schedule(&self, name: &str) -> CheckResult {
         let client = aws_sdk_scheduler::Client::new(&self.config);
         let schedule = client.get_schedule().name(name).send().await.map_err(code)?;
         Ok(json!([schedule.state().unwrap().as_str(), schedule.schedule_expression().unwrap()]))
     }
 
     /// Returns the states of the alarms, read page by page.
-    async fn alarms(&self, prefix: &str) -> Look {
+    async fn alarms(&self, prefix: &str) -> CheckResult {
         let client = aws_sdk_cloudwatch::Client::new(&self.config);
         let request = client.describe_alarms().alarm_name_prefix(prefix).alarm_types(AlarmType::MetricAlarm);
         let mut pages = request.max_records(20).into_paginator().send();
@@ -93,7 +93,7 @@ impl Auditor {
         seen
     }
 
-    async fn subscription(&self, arn: &str) -> Look {
+    async fn subscription(&self, arn: &str) -> CheckResult {
         let client = aws_sdk_sns::Client::new(&self.config);
         let answer = client.get_subscription_attributes().subscription_arn(arn).send().await.map_err(code)?;
         let attributes = answer.attributes().unwrap();
@@ -103,14 +103,14 @@ impl Auditor {
         }))
     }
 
-    async fn messages(&self, url: &str) -> Look {
+    async fn messages(&self, url: &str) -> CheckResult {
         let client = aws_sdk_sqs::Client::new(&self.config);
         let wanted = QueueAttributeName::ApproximateNumberOfMessages;
         let request = client.get_queue_attributes().queue_url(url).attribute_names(wanted.clone());
         Ok(json!(request.send().await.map_err(code)?.attributes().unwrap()[&wanted]))
     }
 
-    async fn recovery(&self, table: &str) -> Look {
+    async fn recovery(&self, table: &str) -> CheckResult {
         let client = aws_sdk_dynamodb::Client::new(&self.config);
         let answer = client.describe_continuous_backups().table_name(table).send().await.map_err(code)?;
         let description = answer.continuous_backups_description().unwrap();
@@ -120,7 +120,7 @@ impl Auditor {
 
     /// Returns the retention of the log group in days: `[[null]]` if it never deletes logs, and `[]` if there is no
     /// such group.
-    async fn log(&self, name: &str) -> Look {
+    async fn log(&self, name: &str) -> CheckResult {
         let client = aws_sdk_cloudwatchlogs::Client::new(&self.config);
         let answer = client.describe_log_groups().log_group_name_prefix(name).send().await.map_err(code)?;
         Ok(answer.log_groups().iter().map(|group| json!([group.retention_in_days()])).collect())
@@ -128,7 +128,7 @@ impl Auditor {
 }
 
 /// Returns the value with one more member, or the error of either.
-fn with(seen: Look, name: &Value, look: Look) -> Look {
+fn with(seen: CheckResult, name: &Value, look: CheckResult) -> CheckResult {
     let (mut seen, look) = (seen?, look?);
     seen[name.as_str().unwrap()] = look;
     Ok(seen)
@@ -149,9 +149,9 @@ fn resources() -> serde_json::Map<String, Value> {
 }
 
 #[tokio::test]
-async fn what_is_deployed_here_is_what_the_template_deploys() {
-    let world = World::new().await;
-    let seen = Auditor::of(&world).look().await;
+async fn the_sandboxs_deployment_matches_the_template() {
+    let world = TestEnvironment::new().await;
+    let seen = Auditor::of(&world).observe().await;
     let template = resources();
     let queue = "arn:aws:sqs:us-east-1:444455556666:stallkeeper-staging-news";
 
@@ -176,7 +176,7 @@ async fn what_is_deployed_here_is_what_the_template_deploys() {
 
     let subscription = json!({ "pending": "false", "topic": SUBSCRIPTION, "protocol": "sqs", "endpoint": queue });
     assert_eq!(seen["subscriptions"], Ok(json!({ SUBSCRIPTION: subscription })));
-    assert_eq!(seen["dead_letters"], Ok(json!({ "news": "0", "mail": "0", "run": "0" })));
+    assert_eq!(seen["dead_letters"], Ok(json!({ "marketplace_events": "0", "mail": "0", "run": "0" })));
     assert_eq!(seen["point_in_time_recovery"], Ok(json!("ENABLED")));
     assert_eq!(seen["audit_log"], Ok(json!([[template["AuditLog"]["Properties"]["RetentionInDays"]]])));
 }
@@ -185,10 +185,10 @@ async fn what_is_deployed_here_is_what_the_template_deploys() {
 type Broken = Result<(&'static str, Value), String>;
 
 #[tokio::test]
-async fn each_switch_breaks_one_thing() {
-    let world = World::new().await;
+async fn each_switch_breaks_one_part() {
+    let world = TestEnvironment::new().await;
     let auditor = Auditor::of(&world);
-    let whole = auditor.look().await;
+    let whole = auditor.observe().await;
     let gone = Err("ResourceNotFoundException".to_owned());
     let cases: [(Value, &str, Broken); 16] = [
         (json!({ "rule": { "state": "DISABLED" } }), "rule", Ok(("/state", json!("DISABLED")))),
@@ -229,18 +229,18 @@ async fn each_switch_breaks_one_thing() {
         });
         assert_ne!(broken, whole[part], "{patch}");
         expected.insert(part, broken);
-        world.sandbox.rewire(Stage::Staging, patch.as_object().unwrap().clone()).unwrap();
-        assert_eq!(auditor.look().await, expected, "{patch}");
-        world.sandbox.wire_anew(Stage::Staging);
+        world.sandbox.patch_wiring(Stage::Staging, patch.as_object().unwrap().clone()).unwrap();
+        assert_eq!(auditor.observe().await, expected, "{patch}");
+        world.sandbox.reset_wiring(Stage::Staging);
     }
-    world.sandbox.rewire(Stage::Staging, json!({ "alarms": null }).as_object().unwrap().clone()).unwrap();
+    world.sandbox.patch_wiring(Stage::Staging, json!({ "alarms": null }).as_object().unwrap().clone()).unwrap();
     let alarms = aws_sdk_cloudwatch::Client::new(&auditor.config).describe_alarms().send().await.unwrap();
     assert!(alarms.metric_alarms().is_empty());
-    world.sandbox.wire_anew(Stage::Staging);
-    assert_eq!(auditor.look().await, whole);
+    world.sandbox.reset_wiring(Stage::Staging);
+    assert_eq!(auditor.observe().await, whole);
 
     world.sandbox.set_schedule(false);
-    assert_eq!(auditor.look().await["schedules"].as_ref().unwrap()["metering"][0], "DISABLED");
+    assert_eq!(auditor.observe().await["schedules"].as_ref().unwrap()["metering"][0], "DISABLED");
 }
 
 /// Each service with the observation that its calls produce, and its error code for a refused call.
@@ -259,15 +259,15 @@ fn always(service: Service, kind: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn each_service_can_refuse_or_never_answer() {
-    let world = World::new().await;
+async fn each_service_can_refuse_or_time_out() {
+    let world = TestEnvironment::new().await;
     let mut auditor = Auditor::of(&world);
-    let whole = auditor.look().await;
+    let whole = auditor.observe().await;
     for (service, part, refusal) in ASKED {
         world.sandbox.aws().faults().add(always(service, "access_denied")).unwrap();
         let mut expected = whole.clone();
         expected.insert(part, Err(refusal.to_owned()));
-        assert_eq!(auditor.look().await, expected, "{service}");
+        assert_eq!(auditor.observe().await, expected, "{service}");
         world.sandbox.aws().faults().clear();
     }
     let patience = TimeoutConfig::builder().operation_timeout(Duration::from_millis(50)).build();
@@ -275,14 +275,14 @@ async fn each_service_can_refuse_or_never_answer() {
     for (service, ..) in ASKED {
         world.sandbox.aws().faults().add(always(service, "hang")).unwrap();
     }
-    for (part, look) in auditor.look().await {
+    for (part, look) in auditor.observe().await {
         assert_eq!(look, Err("no answer in time".to_owned()), "{part}");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found_and_what_is_not_served_is_refused() {
-    let world = World::new().await;
+async fn unknown_parts_are_not_found_and_unserved_requests_are_refused() {
+    let world = TestEnvironment::new().await;
     let auditor = Auditor::of(&world);
     let (names, config) = (&auditor.names, &auditor.config);
     let gone = |code: &str| Err::<Value, _>(code.to_owned());

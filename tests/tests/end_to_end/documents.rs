@@ -50,7 +50,7 @@ fn unquoted(script: &str) -> String {
 }
 
 #[test]
-fn what_a_shell_would_take_for_a_pattern_is_quoted() {
+fn shell_patterns_in_documents_are_quoted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folders = ["", "docs", "examples", "listings"].map(|folder| root.join(folder).read_dir().unwrap());
     let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());

@@ -8,9 +8,9 @@ use domain::listing::Stage;
 use jiff::SignedDuration;
 use reqwest::Method;
 use sandbox::aws::Service;
-use sandbox::people::handoff_code;
+use sandbox::test_client::handoff_code;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 /// A contract whose consumption is billed: its life produces every kind of evidence.
 const CONSUMPTION: &str = "6democonsumption0000000ab";
@@ -21,83 +21,87 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-async fn evidence(world: &World, product: &str) -> BTreeMap<EvidenceKind, Evidence> {
+async fn evidence(world: &TestEnvironment, product: &str) -> BTreeMap<EvidenceKind, Evidence> {
     let product: ProductCode = product.parse().unwrap();
     world.store(Stage::Staging).evidence(&product).await.unwrap()
 }
 
-async fn kinds(world: &World, product: &str) -> BTreeSet<EvidenceKind> {
+async fn kinds(world: &TestEnvironment, product: &str) -> BTreeSet<EvidenceKind> {
     evidence(world, product).await.into_keys().collect()
 }
 
 /// Returns `true` if AWS allowed the function's last such call, `false` if AWS refused it, and `None` if there was no
 /// call.
-async fn outcome(world: &World, function: &str, action: &str) -> Option<bool> {
+async fn outcome(world: &TestEnvironment, function: &str, action: &str) -> Option<bool> {
     let outcomes = world.store(Stage::Staging).outcomes().await.unwrap();
     let seen = outcomes.iter().find(|seen| seen.function == function && seen.action == action);
     seen.map(|seen| seen.is_allowed)
 }
 
 /// Returns the number of requests to the table to write evidence, whether the table did so or not.
-fn writes(world: &World) -> usize {
+fn writes(world: &TestEnvironment) -> usize {
     let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "UpdateItem");
     let of_evidence = |body: &Value| body["Key"]["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("EVIDENCE#"));
     calls.iter().filter(|call| of_evidence(&call.body)).count()
 }
 
-/// Runs one purchase from start to end. Calls `leaves` after each step with the evidence that the step leaves.
-async fn live(world: &World, tenant: &str, mut leaves: impl AsyncFnMut(&[EvidenceKind])) -> Bought {
+/// Runs one purchase from start to end. Calls `expect_evidence` after each step with the evidence that the step leaves.
+async fn run_purchase(
+    world: &TestEnvironment,
+    tenant: &str,
+    mut expect_evidence: impl AsyncFnMut(&[EvidenceKind]),
+) -> TestPurchase {
     let purchase = world.buy("demo-consumption", json!({ "events_included": 100 })).await;
     world.sandbox.settle().await;
-    leaves(&[EvidenceKind::LicenseActivated, EvidenceKind::EntitlementRead]).await;
+    expect_evidence(&[EvidenceKind::LicenseActivated, EvidenceKind::EntitlementRead]).await;
 
-    assert_eq!(world.arrive("forged").await.code.as_deref(), Some("token_invalid"));
-    leaves(&[EvidenceKind::BadTokenRefused]).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    leaves(&[EvidenceKind::TokenResolved]).await;
-    let visit = world.leave_contact(&cookie, "buyer@example.com", "existing").await;
+    assert_eq!(world.post_token("forged").await.code.as_deref(), Some("token_invalid"));
+    expect_evidence(&[EvidenceKind::BadTokenRefused]).await;
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    expect_evidence(&[EvidenceKind::TokenResolved]).await;
+    let visit = world.submit_contact(&cookie, "buyer@example.com", "existing").await;
     world.sandbox.settle().await;
-    leaves(&[EvidenceKind::BuyerNotified]).await;
+    expect_evidence(&[EvidenceKind::BuyerNotified]).await;
 
     assert_eq!(world.redeem(tenant, &handoff_code(&visit).unwrap()).await.0, 200);
-    leaves(&[]).await;
+    expect_evidence(&[]).await;
     assert_eq!(world.link(&purchase.license, tenant).await.0, 200);
-    leaves(&[EvidenceKind::ExistingAccountLinked]).await;
+    expect_evidence(&[EvidenceKind::ExistingAccountLinked]).await;
     assert_eq!(world.link(&purchase.license, "somebody-else").await.0, 409);
-    leaves(&[EvidenceKind::SecondClaimRefused]).await;
+    expect_evidence(&[EvidenceKind::SecondClaimRefused]).await;
     world.license(&purchase.license).await;
-    leaves(&[]).await;
+    expect_evidence(&[]).await;
     world.decide(tenant, "events_included").await;
-    leaves(&[EvidenceKind::EntitlementAsked]).await;
+    expect_evidence(&[EvidenceKind::EntitlementAsked]).await;
 
     let used = json!({
         "license": purchase.license, "dimension": "events_extra", "quantity": 150, "key": "k",
         "time": world.now().to_string(),
     });
     assert_eq!(world.report(json!([used])).await, ["accepted"]);
-    leaves(&[]).await;
+    expect_evidence(&[]).await;
     world.advance(minutes(75)).await;
-    leaves(&[EvidenceKind::UsageAccepted]).await;
+    expect_evidence(&[EvidenceKind::UsageAccepted]).await;
     let amend = json!({ "action": "amend", "dimensions": { "events_included": 200 } });
     world.change(&purchase.agreement, amend).await;
     world.sandbox.settle().await;
-    leaves(&[EvidenceKind::AgreementChanged]).await;
+    expect_evidence(&[EvidenceKind::AgreementChanged]).await;
 
     world.end(&purchase.agreement).await;
     world.advance(minutes(10)).await;
-    leaves(&[]).await;
+    expect_evidence(&[]).await;
     world.advance(minutes(65)).await;
     assert_eq!(world.license(&purchase.license).await["state"], "ended");
-    leaves(&[EvidenceKind::EndingFlushed]).await;
+    expect_evidence(&[EvidenceKind::EndingFlushed]).await;
     purchase
 }
 
 #[tokio::test]
-async fn each_step_of_a_purchase_leaves_its_evidence_and_a_second_one_that_day_writes_nothing() {
-    let world = World::new().await;
+async fn each_step_of_a_purchase_writes_evidence_once_a_day() {
+    let world = TestEnvironment::new().await;
     let mut expected = BTreeSet::new();
     let mut step = 0;
-    live(&world, "acme", async |left: &[EvidenceKind]| {
+    run_purchase(&world, "acme", async |left: &[EvidenceKind]| {
         step += 1;
         expected.extend(left);
         assert_eq!(kinds(&world, CONSUMPTION).await, expected, "step {step}");
@@ -110,26 +114,26 @@ async fn each_step_of_a_purchase_leaves_its_evidence_and_a_second_one_that_day_w
     let first = evidence(&world, CONSUMPTION).await;
     assert!(first.values().all(|evidence| evidence.first == evidence.last), "{first:?}");
     world.sandbox.aws().wire().clear();
-    live(&world, "globex", async |_: &[EvidenceKind]| {}).await;
+    run_purchase(&world, "globex", async |_: &[EvidenceKind]| {}).await;
     assert_eq!(writes(&world), 0);
     assert_eq!(evidence(&world, CONSUMPTION).await, first);
 }
 
 #[tokio::test]
-async fn a_new_account_and_a_return_to_it_are_no_existing_account() {
-    let world = World::new().await;
+async fn a_new_account_and_a_return_to_it_are_no_evidence_of_an_existing_account() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    world.leave_contact(&cookie, "buyer@example.com", "existing").await;
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    world.submit_contact(&cookie, "buyer@example.com", "existing").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
     assert!(!kinds(&world, CONTRACT).await.contains(&EvidenceKind::ExistingAccountLinked));
 }
 
 #[tokio::test]
-async fn a_renewal_and_a_legacy_purchase_leave_theirs() {
-    let world = World::new().await;
+async fn a_renewal_and_a_legacy_purchase_write_evidence() {
+    let world = TestEnvironment::new().await;
     let changed = EvidenceKind::AgreementChanged;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.sandbox.settle().await;
@@ -145,8 +149,8 @@ async fn a_renewal_and_a_legacy_purchase_leave_theirs() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_contract_that_meters_nothing_leaves_evidence_as_well() {
-    let world = World::new().await;
+async fn the_end_of_a_contract_without_metering_writes_evidence() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.sandbox.settle().await;
     world.end(&purchase.agreement).await;
@@ -157,13 +161,13 @@ async fn the_end_of_a_contract_that_meters_nothing_leaves_evidence_as_well() {
 }
 
 #[tokio::test]
-async fn what_only_the_reconciliation_saw_was_no_news() {
-    let world = World::new().await;
+async fn findings_of_the_reconciliation_are_no_evidence_of_events() {
+    let world = TestEnvironment::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.deliver(json!({ "lose": "" })).await;
     world.deliver(json!({ "release": true })).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     world.advance(SignedDuration::from_hours(2)).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     let seen = BTreeSet::from([EvidenceKind::TokenResolved, EvidenceKind::EntitlementRead]);
@@ -171,8 +175,8 @@ async fn what_only_the_reconciliation_saw_was_no_news() {
 }
 
 #[tokio::test]
-async fn an_ending_whose_usage_aws_refuses_is_no_evidence() {
-    let world = World::new().await;
+async fn an_end_whose_usage_aws_refuses_writes_no_evidence() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let used = json!({
         "license": purchase.license, "dimension": "requests", "quantity": 5, "key": "k",
@@ -190,8 +194,8 @@ async fn an_ending_whose_usage_aws_refuses_is_no_evidence() {
 }
 
 #[tokio::test]
-async fn a_probe_leaves_none() {
-    let world = World::new().await;
+async fn a_probe_writes_no_evidence() {
+    let world = TestEnvironment::new().await;
     let wanted = json!({ "product": CONTRACT, "entry_point": "sign_in" });
     let (status, probe) = world.api(Method::POST, "/v1/probes", Some(wanted)).await;
     assert_eq!(status, 201, "{probe}");
@@ -207,18 +211,18 @@ async fn a_probe_leaves_none() {
 }
 
 #[tokio::test]
-async fn a_refusal_by_aws_is_noted_and_so_is_its_mend() {
-    let world = World::new().await;
+async fn a_refusal_by_aws_is_recorded_and_so_is_its_recovery() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let resolve = ("registration", "aws-marketplace:ResolveCustomer");
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, None);
-    assert_eq!(world.arrive("forged").await.status, 400);
+    assert_eq!(world.post_token("forged").await.status, 400);
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, Some(true), "AWS looked at the token");
     let denied = |service: &str, operation: &str, times: u32| json!({ "service": service, "operation": operation, "times": times, "kind": "access_denied" });
     world.fault(denied("metering", "ResolveCustomer", 1)).await;
-    assert!(world.arrive(&purchase.token).await.status >= 500);
+    assert!(world.post_token(&purchase.token).await.status >= 500);
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, Some(false));
-    assert_eq!(world.arrive(&purchase.token).await.status, 303);
+    assert_eq!(world.post_token(&purchase.token).await.status, 303);
     assert_eq!(outcome(&world, resolve.0, resolve.1).await, Some(true));
 
     let meter = ("metering", "aws-marketplace:BatchMeterUsage");
@@ -231,8 +235,8 @@ async fn a_refusal_by_aws_is_noted_and_so_is_its_mend() {
 }
 
 #[tokio::test]
-async fn what_the_clock_starts_says_when_it_ran() {
-    let world = World::new().await;
+async fn scheduled_functions_record_their_runs() {
+    let world = TestEnvironment::new().await;
     world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.advance(SignedDuration::from_hours(3)).await;
     let runs = world.store(Stage::Staging).runs().await.unwrap();
@@ -246,15 +250,15 @@ async fn what_the_clock_starts_says_when_it_ran() {
 }
 
 #[tokio::test]
-async fn evidence_that_cannot_be_written_changes_nothing_else() {
-    let world = World::new().await;
+async fn a_failed_evidence_write_has_no_other_effect() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.sandbox.settle().await;
     let begun = kinds(&world, CONTRACT).await;
     let denied = json!({ "service": "dynamodb", "operation": "UpdateItem", "times": 1000, "kind": "access_denied" });
     world.fault(denied).await;
-    assert_eq!(world.arrive("forged").await.status, 400);
-    assert_eq!(world.arrive(&purchase.token).await.status, 303);
+    assert_eq!(world.post_token("forged").await.status, 400);
+    assert_eq!(world.post_token(&purchase.token).await.status, 303);
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
     assert_eq!(world.link(&purchase.license, "other").await.0, 409);
     assert_eq!(world.decide("acme", "seats").await["allowed"], true);

@@ -6,10 +6,10 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::LicenseArnForm;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 use crate::existing_customers::usage;
-use crate::usage_becomes_a_bill::book_behind_its_back_at;
+use crate::usage_becomes_a_bill::book_from_another_system;
 
 fn at(time: &str) -> Timestamp {
     format!("2026-{time}Z").parse().unwrap()
@@ -19,30 +19,30 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-async fn subscriber(world: &World) -> Bought {
+async fn subscriber(world: &TestEnvironment) -> TestPurchase {
     let purchase = world.buy("demo-subscription", json!({})).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     purchase
 }
 
-async fn bookings_fail(world: &World, kind: &str) {
+async fn bookings_fail(world: &TestEnvironment, kind: &str) {
     let fault = json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": kind, "times": 1_000_000 });
     world.fault(fault).await;
 }
 
-async fn faults_are_over(world: &World) {
+async fn clear_faults(world: &TestEnvironment) {
     world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
 }
 
-async fn problems(world: &World, kind: &str) -> Vec<Value> {
+async fn problems(world: &TestEnvironment, kind: &str) -> Vec<Value> {
     let (status, listed) = world.api(Method::GET, &format!("/v1/usage/problems?kind={kind}"), None).await;
     assert_eq!(status, 200, "{listed}");
     listed["problems"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn what_was_accepted_is_a_duplicate_after_a_day_and_after_its_month_too() {
-    let world = World::at("2026-11-30T09:20:00Z").await;
+async fn accepted_usage_stays_a_duplicate_after_a_day_and_after_its_month() {
+    let world = TestEnvironment::at("2026-11-30T09:20:00Z").await;
     let license = subscriber(&world).await.license;
     let (early, time) = (world.now(), at("11-30T20:10:00"));
     assert_eq!(world.report(json!([usage(&license, 5, "early", early)])).await, ["accepted"]);
@@ -66,8 +66,8 @@ async fn what_was_accepted_is_a_duplicate_after_a_day_and_after_its_month_too() 
 }
 
 #[tokio::test]
-async fn nothing_is_refused_while_an_earlier_attempt_may_be_on_its_way() {
-    let world = World::new().await;
+async fn usage_is_not_refused_while_an_earlier_attempt_may_be_in_progress() {
+    let world = TestEnvironment::new().await;
     let license = subscriber(&world).await;
     let time = world.now();
     world.sandbox.set(at("11-11T09:20:30")).await;
@@ -89,16 +89,16 @@ async fn nothing_is_refused_while_an_earlier_attempt_may_be_on_its_way() {
 }
 
 #[tokio::test]
-async fn u_what_aws_takes_from_the_last_minute_of_a_month_on_is_billed_by_the_deployed_schedule() {
+async fn usage_from_the_last_minute_of_a_month_is_billed_by_the_deployed_schedule() {
     for kind in ["throttle", "access_denied", "error500"] {
-        let world = World::at("2026-11-30T22:20:00Z").await;
+        let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
         let license = subscriber(&world).await.license;
         let time = at("11-30T23:59:59");
         world.sandbox.set(at("12-01T00:20:00")).await;
         assert_eq!(world.report(json!([usage(&license, 100, "k", time)])).await, ["accepted"]);
         bookings_fail(&world, kind).await;
         world.sandbox.set(at("12-01T05:59:00")).await;
-        faults_are_over(&world).await;
+        clear_faults(&world).await;
         world.sandbox.set(at("12-01T06:30:00")).await;
         let november = ("2026-11-30T23".to_owned(), "requests".to_owned(), "100".to_owned());
         assert_eq!(world.billed(&license).await, [november], "{kind}");
@@ -107,32 +107,32 @@ async fn u_what_aws_takes_from_the_last_minute_of_a_month_on_is_billed_by_the_de
 }
 
 #[tokio::test]
-async fn what_aws_takes_from_the_last_minute_of_a_final_hour_or_a_day_on_is_billed() {
-    let world = World::new().await;
+async fn usage_from_the_last_minute_of_a_final_hour_or_day_is_billed() {
+    let world = TestEnvironment::new().await;
     let purchase = subscriber(&world).await;
     assert_eq!(world.report(json!([usage(&purchase.license, 9, "k", world.now())])).await, ["accepted"]);
     world.sandbox.set(at("11-10T09:31:00")).await;
     bookings_fail(&world, "throttle").await;
     world.end(&purchase.agreement).await;
     world.sandbox.set(at("11-10T10:30:00")).await;
-    faults_are_over(&world).await;
+    clear_faults(&world).await;
     world.sandbox.set(at("11-10T10:40:00")).await;
     assert_eq!(world.total(&purchase.license).await, Decimal::from(9), "the final hour ends at 10:31");
 
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let license = subscriber(&world).await.license;
     assert_eq!(world.report(json!([usage(&license, 9, "k", world.now())])).await, ["accepted"]);
     bookings_fail(&world, "access_denied").await;
     world.sandbox.set(at("11-11T09:19:00")).await;
-    faults_are_over(&world).await;
+    clear_faults(&world).await;
     world.sandbox.set(at("11-11T10:00:00")).await;
     let used = world.billed(&license).await;
     assert_eq!(used, [("2026-11-10T09".to_owned(), "requests".to_owned(), "9".to_owned())], "a day ends at 09:20");
 }
 
 #[tokio::test]
-async fn one_key_and_revision_with_two_contents_counts_as_first_accepted_and_is_listed_with_both() {
-    let world = World::new().await;
+async fn conflicting_contents_of_one_key_and_revision_count_as_first_accepted_and_are_both_listed() {
+    let world = TestEnvironment::new().await;
     let license = subscriber(&world).await.license;
     let time = world.now();
     for quantity in [10, 12, 10] {
@@ -155,9 +155,9 @@ async fn one_key_and_revision_with_two_contents_counts_as_first_accepted_and_is_
 }
 
 #[tokio::test]
-async fn a_duplicate_after_a_lost_answer_is_listed_apart_and_a_problem_once_another_books_the_product() {
-    let world = World::new().await;
-    world.control(Method::POST, "/sandbox/readings", json!({ "identical_repeat": "duplicate_record" })).await;
+async fn a_duplicate_after_a_lost_answer_is_a_problem_only_if_another_system_books_the_product() {
+    let world = TestEnvironment::new().await;
+    world.control(Method::POST, "/sandbox/behavior", json!({ "identical_repeat": "duplicate_record" })).await;
     let purchase = subscriber(&world).await;
     let other = subscriber(&world).await;
     assert_eq!(world.report(json!([usage(&purchase.license, 100, "k", world.now())])).await, ["accepted"]);
@@ -171,7 +171,7 @@ async fn a_duplicate_after_a_lost_answer_is_listed_apart_and_a_problem_once_anot
     assert_eq!(problems(&world, "unverified").await, Vec::<Value>::new(), "nothing else meters the product");
     assert_eq!(world.counted(Metric::RecordsConflict), 0);
 
-    book_behind_its_back_at(&world, &other, 3, world.now()).await;
+    book_from_another_system(&world, &other, 3, world.now()).await;
     assert_eq!(world.report(json!([usage(&other.license, 4, "k", world.now())])).await, ["accepted"]);
     world.advance(minutes(80)).await;
     let listed = problems(&world, "unverified").await;
@@ -180,8 +180,8 @@ async fn a_duplicate_after_a_lost_answer_is_listed_apart_and_a_problem_once_anot
 }
 
 #[tokio::test]
-async fn a_renewal_whose_new_license_is_announced_in_the_documented_form_is_billed() {
-    let world = World::with(|options| options.readings.license_arn = LicenseArnForm::Documented).await;
+async fn a_renewal_with_an_arn_in_the_documented_form_is_billed() {
+    let world = TestEnvironment::with(|options| options.behavior.license_arn = LicenseArnForm::Documented).await;
     let purchase = subscriber(&world).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -197,8 +197,8 @@ async fn a_renewal_whose_new_license_is_announced_in_the_documented_form_is_bill
 }
 
 #[tokio::test]
-async fn what_exceeds_the_largest_quantity_in_a_final_hour_is_named_and_not_sent_beyond_the_end() {
-    let world = World::new().await;
+async fn usage_beyond_the_largest_quantity_in_a_final_hour_is_reported_and_not_sent_after_the_end() {
+    let world = TestEnvironment::new().await;
     let purchase = subscriber(&world).await;
     world.advance(minutes(60)).await;
     let (license, time) = (purchase.license.as_str(), world.now());
@@ -214,8 +214,8 @@ async fn what_exceeds_the_largest_quantity_in_a_final_hour_is_named_and_not_sent
 }
 
 #[tokio::test]
-async fn who_subscribes_again_in_the_last_hour_of_a_month_is_told_why_it_takes_no_more() {
-    let world = World::at("2026-11-30T21:20:00Z").await;
+async fn usage_after_resubscribing_in_the_last_hour_of_a_month_is_refused_with_a_reason() {
+    let world = TestEnvironment::at("2026-11-30T21:20:00Z").await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.sandbox.set(at("11-30T23:10:00")).await;
     world.end(&purchase.agreement).await;

@@ -9,24 +9,24 @@ use lambda::metrics::Metric;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-pub(crate) async fn import(world: &World, csv: &str) -> Vec<Value> {
+pub(crate) async fn import(world: &TestEnvironment, csv: &str) -> Vec<Value> {
     import_as(world, csv, "/v1/imports").await["results"].as_array().unwrap().clone()
 }
 
-async fn import_as(world: &World, csv: &str, path: &str) -> Value {
+async fn import_as(world: &TestEnvironment, csv: &str, path: &str) -> Value {
     let answer = world.send_raw(Method::POST, path, "text/csv", csv.as_bytes().to_vec()).await;
     assert_eq!(answer.status, 200, "{}", answer.page);
     serde_json::from_str(&answer.page).unwrap()
 }
 
 /// Makes a purchase by a buyer whom the seller had before: AWS's events about the purchase went elsewhere.
-pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value) -> Bought {
+pub(crate) async fn old_customer(world: &TestEnvironment, product: &str, dimensions: Value) -> TestPurchase {
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy(product, dimensions).await;
     world.deliver(json!({ "lose": "" })).await;
@@ -36,7 +36,7 @@ pub(crate) async fn old_customer(world: &World, product: &str, dimensions: Value
 }
 
 /// Returns the ARN of the license that a legacy buyer has in AWS.
-async fn arn_of(world: &World, purchase: &Bought) -> String {
+async fn arn_of(world: &TestEnvironment, purchase: &TestPurchase) -> String {
     let bought = world.control(Method::GET, "/sandbox/purchases", json!({})).await;
     let mut licenses = bought["licenses"].as_array().unwrap().iter();
     let of_agreement = licenses.find(|license| license["agreement_id"] == purchase.agreement.as_str()).unwrap();
@@ -48,7 +48,7 @@ pub(crate) fn usage(license: &str, quantity: i64, key: &str, time: Timestamp) ->
 }
 
 /// Returns the bookings of a buyer in AWS: the units, and the styles of each hour.
-pub(crate) async fn booked(world: &World, legacy: &str) -> (Decimal, BTreeMap<String, BTreeSet<String>>) {
+pub(crate) async fn booked(world: &TestEnvironment, legacy: &str) -> (Decimal, BTreeMap<String, BTreeSet<String>>) {
     let bill = world.control(Method::GET, "/sandbox/bill", json!({})).await;
     let (mut units, mut styles) = (Decimal::ZERO, BTreeMap::<String, BTreeSet<String>>::new());
     for record in bill["records"].as_array().unwrap().iter().filter(|record| record["license"] == legacy) {
@@ -60,8 +60,8 @@ pub(crate) async fn booked(world: &World, legacy: &str) -> (Decimal, BTreeMap<St
 }
 
 #[tokio::test]
-async fn customers_are_taken_over_with_their_tenants() {
-    let world = World::new().await;
+async fn customers_are_imported_with_their_tenants() {
+    let world = TestEnvironment::new().await;
     let legacy = old_customer(&world, "demo-legacy", json!({})).await;
     let contract = old_customer(&world, "demo-contract", json!({ "seats": 5 })).await;
     let customer = legacy.customer.clone().unwrap();
@@ -116,8 +116,8 @@ async fn customers_are_taken_over_with_their_tenants() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_wrong_is_refused_for_itself() {
-    let world = World::new().await;
+async fn an_invalid_row_is_refused_alone() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -175,8 +175,8 @@ async fn a_row_that_is_wrong_is_refused_for_itself() {
 }
 
 #[tokio::test]
-async fn rows_that_the_table_does_not_confirm_are_answered_beside_those_that_are_imported() {
-    let world = World::new().await;
+async fn unconfirmed_rows_are_answered_beside_imported_ones() {
+    let world = TestEnvironment::new().await;
     let csv = "product,tenant,customer_identifier\n7demolegacy00000000000ab,a,XA\n7demolegacy00000000000ab,b,XB\n\
                7demolegacy00000000000ab,c,XC\n";
     let statuses = |answer: &Value| -> Vec<String> {
@@ -198,7 +198,7 @@ async fn rows_that_the_table_does_not_confirm_are_answered_beside_those_that_are
 
 #[tokio::test]
 async fn a_row_with_another_account_than_the_licenses_is_refused_and_changes_nothing() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let legacy = world.buy("demo-legacy", json!({})).await;
     let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
     for purchase in [&legacy, &contract] {
@@ -232,12 +232,12 @@ async fn a_row_with_another_account_than_the_licenses_is_refused_and_changes_not
 
 /// Makes a legacy buyer whom Stallkeeper serves, and who moves at 10:00. Returns the purchase, and the ARN and id of
 /// the license.
-pub(crate) async fn mover(world: &World) -> (Bought, String, String) {
+pub(crate) async fn mover(world: &TestEnvironment) -> (TestPurchase, String, String) {
     mover_at(world, "2026-11-10T10:00:00Z").await
 }
 
 /// Returns the file that moves a legacy buyer to a license key at the next hour, with the license's ARN and id.
-pub(crate) async fn move_of(world: &World, purchase: &Bought) -> (String, String, String) {
+pub(crate) async fn move_of(world: &TestEnvironment, purchase: &TestPurchase) -> (String, String, String) {
     let arn = arn_of(world, purchase).await;
     let csv = format!(
         "product,tenant,customer_identifier,license_arn,agreement_id,account\n{},acme,{},{arn},{},{}\n",
@@ -251,7 +251,7 @@ pub(crate) async fn move_of(world: &World, purchase: &Bought) -> (String, String
 }
 
 /// Makes a legacy buyer who moves at the given hour.
-pub(crate) async fn mover_at(world: &World, at: &str) -> (Bought, String, String) {
+pub(crate) async fn mover_at(world: &TestEnvironment, at: &str) -> (TestPurchase, String, String) {
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -265,7 +265,7 @@ pub(crate) async fn mover_at(world: &World, at: &str) -> (Bought, String, String
 
 #[tokio::test]
 async fn a_buyer_moves_to_a_license_key_at_an_hour_and_nothing_is_billed_twice() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let old = purchase.license.clone();
     let early = world.now();
@@ -329,15 +329,15 @@ async fn a_buyer_moves_to_a_license_key_at_an_hour_and_nothing_is_billed_twice()
 }
 
 #[tokio::test]
-async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() {
-    let world = World::new().await;
+async fn a_moved_buyer_is_found_by_both_keys_and_gets_events_by_the_new_one() {
+    let world = TestEnvironment::new().await;
     let (purchase, arn, new) = mover(&world).await;
     world.advance(minutes(60)).await;
     // The buyer returns by the customer key.
-    let visit = world.arrive(&purchase.token).await;
+    let visit = world.post_token(&purchase.token).await;
     let page = world.open("/register", visit.cookie.as_deref()).await;
     assert!(page.page.contains("Sign in"), "{}", page.page);
-    let handed_on = world.leave_contact(&visit.cookie.unwrap(), "buyer@example.com", "existing").await;
+    let handed_on = world.submit_contact(&visit.cookie.unwrap(), "buyer@example.com", "existing").await;
     let code = handed_on.location.unwrap().split("code=").nth(1).unwrap().to_owned();
     let (status, handoff) = world.redeem("key", &code).await;
     assert_eq!((status, &handoff["license"], &handoff["linked"]), (200, &json!(new), &json!(true)));
@@ -345,10 +345,10 @@ async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() 
     // Events about the license are processed although the listing still uses customer keys. Those about an unrelated
     // license still create no second license.
     let event = tests::license_event("Deprovisioned", &purchase, &arn, "gone", world.now());
-    world.send_news(&event).await;
+    world.send_event(&event).await;
     assert_eq!(world.license(&new).await["state"], "ending");
     let stranger = arn.replace("license:l-", "license:l-f");
-    world.send_news(&tests::license_event("Updated", &purchase, &stranger, "stranger", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &purchase, &stranger, "stranger", world.now())).await;
     let name = stranger.rsplit(':').next().unwrap();
     assert_eq!(world.api(Method::GET, &format!("/v1/licenses/{name}"), None).await.0, 404);
     let late = world.results(json!([usage(&purchase.license, 1, "x", world.now())])).await;
@@ -356,8 +356,8 @@ async fn a_buyer_who_has_moved_is_known_by_both_keys_and_heard_by_the_new_one() 
 }
 
 #[tokio::test]
-async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused() {
-    let world = World::at("2026-11-30T22:20:00Z").await;
+async fn a_move_to_another_buyers_license_or_at_the_end_of_a_month_is_refused() {
+    let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -390,14 +390,14 @@ async fn a_move_to_somebody_elses_license_or_at_the_turn_of_a_month_is_refused()
     assert_eq!(move_to(&own, "2026-12-02T00:00:00Z").await["code"], "license_moves_elsewhere");
     assert_eq!(move_to(&own, "").await["status"], "unchanged");
 
-    let world = World::at("2026-11-30T23:20:00Z").await;
+    let world = TestEnvironment::at("2026-11-30T23:20:00Z").await;
     let (_, _, new) = mover_at(&world, "2026-12-01T06:00:00Z").await;
     assert_eq!(world.license(&new).await["state"], "pending");
 }
 
 #[tokio::test]
-async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
-    let world = World::new().await;
+async fn both_keys_in_one_report_are_one_event_before_the_move_completes() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let (old, before) = (purchase.license.clone(), world.now());
     let both = json!([usage(&old, 4, "same", before), usage(&new, 4, "same", before)]);
@@ -407,7 +407,7 @@ async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
     let both = json!([usage(&old, 2, "next", after), usage(&new, 2, "next", after)]);
     assert_eq!(world.report(both).await, ["accepted", "accepted"]);
     // The buyer leaves within the hour of the move.
-    world.send_news(&tests::notification("unsubscribe-pending", &purchase, "leaves", after)).await;
+    world.send_event(&tests::notification("unsubscribe-pending", &purchase, "leaves", after)).await;
     world.advance(minutes(150)).await;
     let (units, styles) = booked(&world, &old).await;
     assert_eq!(units, Decimal::from(6));
@@ -415,8 +415,8 @@ async fn both_keys_in_one_report_are_one_fact_before_the_move_is_made_too() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_has_moved_is_reconciled_by_the_license() {
-    let world = World::new().await;
+async fn a_moved_buyer_is_reconciled_by_the_license() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     world.advance(minutes(60)).await;
     assert_eq!(world.license(&new).await["state"], "active");
@@ -436,8 +436,8 @@ async fn a_buyer_who_has_moved_is_reconciled_by_the_license() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_has_not_moved_gets_no_second_license() {
-    let world = World::new().await;
+async fn an_unmoved_buyer_gets_no_second_license() {
+    let world = TestEnvironment::new().await;
     let legacy = world.buy("demo-legacy", json!({})).await;
     world.register(&legacy.token, "buyer@example.com").await;
     let arn = arn_of(&world, &legacy).await;
@@ -455,8 +455,8 @@ async fn a_buyer_who_has_not_moved_gets_no_second_license() {
 }
 
 #[tokio::test]
-async fn who_is_taken_over_and_moved_at_once_is_not_billed_for_what_the_old_backend_bills() {
-    let world = World::new().await;
+async fn an_import_with_an_immediate_move_does_not_bill_usage_of_the_old_backend() {
+    let world = TestEnvironment::new().await;
     let purchase = old_customer(&world, "demo-legacy", json!({})).await;
     let arn = arn_of(&world, &purchase).await;
     let (old, new, before) = (purchase.license.clone(), arn.rsplit(':').next().unwrap().to_owned(), world.now());
@@ -492,12 +492,12 @@ async fn who_is_taken_over_and_moved_at_once_is_not_billed_for_what_the_old_back
 }
 
 #[tokio::test]
-async fn a_license_that_aws_has_revoked_is_nobodys_target() {
-    let world = World::new().await;
+async fn moving_to_a_revoked_license_is_refused() {
+    let world = TestEnvironment::new().await;
     let (purchase, arn, new) = mover(&world).await;
-    world.send_news(&tests::license_event("Updated", &purchase, &arn, "in force", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &purchase, &arn, "in force", world.now())).await;
     world.advance(SignedDuration::from_secs(5)).await;
-    world.send_news(&tests::license_event("Deprovisioned", &purchase, &arn, "gone", world.now())).await;
+    world.send_event(&tests::license_event("Deprovisioned", &purchase, &arn, "gone", world.now())).await;
     world.advance(minutes(60)).await;
     assert_eq!(world.license(&new).await["grants_access"], false);
     let license = world.license(&purchase.license).await;
@@ -505,13 +505,13 @@ async fn a_license_that_aws_has_revoked_is_nobodys_target() {
 }
 
 #[tokio::test]
-async fn who_waits_for_word_from_aws_is_in_force_on_the_sellers_word() {
-    let world = World::new().await;
+async fn a_pending_license_is_activated_by_the_sellers_import() {
+    let world = TestEnvironment::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.deliver(json!({ "lose": "" })).await;
     world.deliver(json!({ "release": true })).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     assert_eq!(world.license(&purchase.license).await["state"], "pending");
     let csv = format!(
         "product,tenant,customer_identifier\n{},acme,{}\n",
@@ -523,8 +523,8 @@ async fn who_waits_for_word_from_aws_is_in_force_on_the_sellers_word() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_leaves_before_the_hour_does_not_move_and_a_reporter_that_was_down_moves_later() {
-    let world = World::new().await;
+async fn a_buyer_who_cancels_before_the_move_is_not_moved_and_a_stopped_reporter_moves_later() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     world.end(&purchase.agreement).await;
     world.advance(minutes(120)).await;
@@ -532,7 +532,7 @@ async fn a_buyer_who_leaves_before_the_hour_does_not_move_and_a_reporter_that_wa
     assert_eq!((&waiting["state"], &waiting["tenant"]), (&json!("ended"), &Value::Null));
     assert_eq!(world.license(&purchase.license).await["end_reason"], "unsubscribed");
 
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let (old, before) = (purchase.license.clone(), world.now());
     world.sandbox.set_schedule(false);

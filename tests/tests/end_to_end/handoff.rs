@@ -4,16 +4,16 @@ use domain::audit::AuditEntry;
 use domain::listing::Stage;
 use jiff::SignedDuration;
 use reqwest::Method;
-use sandbox::people::{Visit, handoff_code, hidden_field};
+use sandbox::test_client::{PageResponse, handoff_code, hidden_field};
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
-async fn bought(world: &World) -> Bought {
+async fn bought(world: &TestEnvironment) -> TestPurchase {
     world.buy("demo-contract", json!({ "seats": 5 })).await
 }
 
 /// Makes a buyer who has registered. Returns the purchase, and the code of the redirect to the application.
-async fn registered(world: &World) -> (Bought, String) {
+async fn registered(world: &TestEnvironment) -> (TestPurchase, String) {
     let purchase = bought(world).await;
     let code = handoff_code(&world.register(&purchase.token, "buyer@example.com").await).unwrap();
     (purchase, code)
@@ -23,13 +23,13 @@ fn is_gone(answer: &(u16, Value)) -> bool {
     answer.0 == 410 && answer.1["code"] == "handoff_gone"
 }
 
-async fn audit(world: &World) -> Vec<AuditEntry> {
+async fn audit(world: &TestEnvironment) -> Vec<AuditEntry> {
     world.store(Stage::Staging).audit_log("2026-11").await.unwrap()
 }
 
 #[tokio::test]
-async fn a_code_tells_the_application_whom_it_signs_up() {
-    let world = World::new().await;
+async fn a_code_gives_the_application_the_buyers_details() {
+    let world = TestEnvironment::new().await;
     let (purchase, code) = registered(&world).await;
     let (status, handoff) = world.redeem("first", &code).await;
     assert_eq!(status, 200, "{handoff}");
@@ -50,10 +50,10 @@ async fn a_code_tells_the_application_whom_it_signs_up() {
 }
 
 #[tokio::test]
-async fn what_the_listing_asks_of_a_buyer_comes_with_the_contact() {
-    let world = World::new().await;
+async fn the_listings_extra_fields_are_part_of_the_contact() {
+    let world = TestEnvironment::new().await;
     let purchase = bought(&world).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let page = world.open("/register?lang=ja", Some(&cookie)).await.page;
     assert!(page.contains("貴社の発注番号") && page.contains("101 人以上"), "{page}");
     let form_token = hidden_field(&page, "form_token").unwrap();
@@ -79,8 +79,8 @@ async fn what_the_listing_asks_of_a_buyer_comes_with_the_contact() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_given_again_to_the_same_caller_until_the_license_is_linked() {
-    let world = World::new().await;
+async fn a_lost_answer_is_repeated_to_the_same_caller_until_the_license_is_linked() {
+    let world = TestEnvironment::new().await;
     let (purchase, code) = registered(&world).await;
     let (_, first) = world.redeem("one", &code).await;
     assert_eq!(world.redeem("one", &code).await, (200, first));
@@ -91,8 +91,8 @@ async fn a_lost_answer_is_given_again_to_the_same_caller_until_the_license_is_li
 }
 
 #[tokio::test]
-async fn of_two_that_redeem_a_code_at_once_one_gets_it() {
-    let world = World::new().await;
+async fn a_code_is_redeemed_by_only_one_of_two_concurrent_callers() {
+    let world = TestEnvironment::new().await;
     let (_, code) = registered(&world).await;
     let (one, other) = tokio::join!(world.redeem("one", &code), world.redeem("other", &code));
     let statuses = [one.0, other.0];
@@ -101,10 +101,10 @@ async fn of_two_that_redeem_a_code_at_once_one_gets_it() {
 
 #[tokio::test]
 async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = bought(&world).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    let go_on = || async { handoff_code(&world.leave_contact(&cookie, "buyer@example.com", "new").await).unwrap() };
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    let go_on = || async { handoff_code(&world.submit_contact(&cookie, "buyer@example.com", "new").await).unwrap() };
     let first = go_on().await;
     world.advance(SignedDuration::from_secs(1)).await;
     let second = go_on().await;
@@ -118,8 +118,8 @@ async fn a_code_lasts_15_minutes_and_a_newer_one_revokes_it() {
 }
 
 #[tokio::test]
-async fn a_redemption_is_refused_with_what_is_wrong() {
-    let world = World::new().await;
+async fn an_invalid_redemption_is_refused_with_the_reason() {
+    let world = TestEnvironment::new().await;
     for code in ["", "no code", &"x".repeat(43)] {
         assert!(is_gone(&world.redeem("key", code).await), "{code:?}");
     }
@@ -134,12 +134,12 @@ async fn a_redemption_is_refused_with_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_first() {
-    let world = World::new().await;
+async fn a_second_registration_of_a_linked_license_reveals_nothing_of_the_first() {
+    let world = TestEnvironment::new().await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    let on: Visit = world.leave_contact(&cookie, "second@example.com", "new").await;
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    let on: PageResponse = world.submit_contact(&cookie, "second@example.com", "new").await;
     let code = handoff_code(&on).unwrap();
     let (status, handoff) = world.redeem("second", &code).await;
     assert_eq!((status, &handoff["linked"], &handoff["entry_point"]), (200, &json!(true), &json!("sign_in")));
@@ -153,8 +153,8 @@ async fn whoever_brings_the_token_of_a_linked_license_learns_nothing_of_the_firs
 }
 
 #[tokio::test]
-async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
-    let world = World::new().await;
+async fn moving_and_unlinking_a_license_is_written_to_the_audit_log() {
+    let world = TestEnvironment::new().await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     world.link(&purchase.license, "acme").await;
@@ -185,8 +185,8 @@ async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
         assert_eq!((status, &license["tenant"]), (200, &Value::Null));
     }
     assert_eq!(world.link(&purchase.license, "initech").await.0, 200);
-    let told = world.told(&purchase.license).await;
-    let of_tenant: Vec<&str> = told.iter().map(String::as_str).filter(|told| told.contains("linked")).collect();
+    let event_types = world.event_types(&purchase.license).await;
+    let of_tenant: Vec<&str> = event_types.iter().map(String::as_str).filter(|kind| kind.contains("linked")).collect();
     let expected = ["license.linked", "license.unlinked", "license.linked", "license.unlinked", "license.linked"];
     assert_eq!(of_tenant, expected);
     let mut log = audit(&world).await;
@@ -204,8 +204,8 @@ async fn an_operator_moves_and_unlinks_a_license_and_the_audit_log_says_so() {
 }
 
 #[tokio::test]
-async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or_a_registration() {
-    let world = World::with(|options| options.readings.license_survives_renewal = false).await;
+async fn an_unlinked_license_is_not_linked_again_by_a_renewal_or_a_registration() {
+    let world = TestEnvironment::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     let renewed = world.change(&purchase.agreement, json!({ "action": "renew" })).await;
@@ -216,7 +216,7 @@ async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or
     assert_eq!((status, &license["tenant"]), (200, &Value::Null));
     let agreement = renewed["agreement_id"].as_str().unwrap_or(&purchase.agreement).to_owned();
     let token = world.control(Method::POST, &format!("/sandbox/agreements/{agreement}/token"), Value::Null).await;
-    assert_eq!(world.arrive(token["token"].as_str().unwrap()).await.status, 303);
+    assert_eq!(world.post_token(token["token"].as_str().unwrap()).await.status, 303);
     for license in [&purchase.license, &heir] {
         assert_eq!(world.license(license).await["tenant"], Value::Null, "{license}");
     }
@@ -227,7 +227,7 @@ async fn what_was_taken_from_a_tenant_by_hand_does_not_come_back_by_a_renewal_or
 }
 
 /// Makes a line of three licenses that belong to no tenant: three years of one buyer.
-async fn unlinked_line(world: &World) -> (Bought, Vec<String>) {
+async fn unlinked_line(world: &TestEnvironment) -> (TestPurchase, Vec<String>) {
     let (purchase, _) = registered(world).await;
     let mut line = vec![purchase.license.clone()];
     let mut agreement = purchase.agreement.clone();
@@ -244,9 +244,9 @@ async fn unlinked_line(world: &World) -> (Bought, Vec<String>) {
 }
 
 #[tokio::test]
-async fn one_tenant_gets_a_line_of_licenses_whichever_of_it_is_linked_first() {
+async fn a_line_of_renewals_belongs_to_one_tenant_whichever_license_is_linked_first() {
     for first in 0..3 {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let (purchase, line) = unlinked_line(&world).await;
         assert_eq!(world.link(&line[first], "acme").await.0, 200);
         for license in &line {
@@ -269,8 +269,8 @@ async fn one_tenant_gets_a_line_of_licenses_whichever_of_it_is_linked_first() {
 }
 
 #[tokio::test]
-async fn of_two_tenants_that_want_one_line_at_the_same_time_one_gets_it() {
-    let world = World::new().await;
+async fn only_one_of_two_concurrent_tenants_gets_a_line_of_renewals() {
+    let world = TestEnvironment::new().await;
     let (_, line) = unlinked_line(&world).await;
     for round in 0..30 {
         let (old, new) = (&line[round % 3], &line[(round + 1 + round % 2) % 3]);
@@ -301,8 +301,8 @@ async fn of_two_tenants_that_want_one_line_at_the_same_time_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_code_brings_what_was_left_in_its_own_visit_and_nobody_elses() {
-    let world = World::new().await;
+async fn a_code_returns_only_the_contact_of_its_own_session() {
+    let world = TestEnvironment::new().await;
     let purchase = bought(&world).await;
     let leave = |email: &'static str| {
         let (world, token) = (&world, &purchase.token);
@@ -325,8 +325,8 @@ async fn a_code_brings_what_was_left_in_its_own_visit_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_a_person_is_shown_and_erased() {
-    let world = World::new().await;
+async fn personal_data_is_exported_and_erased() {
+    let world = TestEnvironment::new().await;
     let (purchase, _) = registered(&world).await;
     let path = format!("/v1/licenses/{}/contact", purchase.license);
     let (status, contact) = world.api(Method::GET, &path, None).await;
@@ -347,7 +347,7 @@ async fn what_is_kept_of_a_person_is_shown_and_erased() {
 
 #[tokio::test]
 async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
-    let world = World::with(|options| options.readings.license_survives_renewal = false).await;
+    let world = TestEnvironment::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, _) = registered(&world).await;
     world.link(&purchase.license, "acme").await;
     world.advance(SignedDuration::from_mins(5)).await;
@@ -363,8 +363,8 @@ async fn a_contact_is_erased_along_the_whole_line_of_licenses() {
 }
 
 #[tokio::test]
-async fn a_probe_is_redeemed_as_a_buyer_and_never_metered_told_or_listed() {
-    let world = World::new().await;
+async fn a_probe_is_redeemed_but_never_metered_published_or_listed() {
+    let world = TestEnvironment::new().await;
     let buyer = world.buy("demo-subscription", json!({})).await;
     world.register(&buyer.token, "buyer@example.com").await;
     let make = |product: &str| json!({ "product": product, "entry_point": "sign_in" });
@@ -389,7 +389,7 @@ async fn a_probe_is_redeemed_as_a_buyer_and_never_metered_told_or_listed() {
     world.advance(SignedDuration::from_mins(120)).await;
     let bill = world.control(Method::GET, "/sandbox/bill", json!({})).await;
     assert!(!bill.to_string().contains(license) && bill.to_string().contains(&buyer.license));
-    assert_eq!(world.told(license).await, Vec::<String>::new());
+    assert_eq!(world.event_types(license).await, Vec::<String>::new());
     let (_, listed) = world.api(Method::GET, "/v1/licenses", None).await;
     assert!(!listed.to_string().contains(license) && listed.to_string().contains(&buyer.license), "{listed}");
     let path = format!("/v1/licenses/{license}/reconcile");

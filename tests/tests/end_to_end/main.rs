@@ -1,17 +1,18 @@
 //! All end-to-end tests in one program: one link step, and one log that is searched for secrets.
 
 mod application;
+mod authorization;
 mod catalog_client;
 mod contract;
 mod deployed;
 mod documents;
-mod doors;
+mod events_and_registrations;
 mod evidence;
 mod exactly_once;
 mod existing_customers;
 mod handoff;
 mod moves;
-mod news_and_registrations;
+mod notifications;
 mod operator;
 mod pricing;
 mod readiness;
@@ -24,6 +25,5 @@ mod restore;
 mod review;
 mod sample_app;
 mod samples;
-mod telling;
 mod usage_becomes_a_bill;
 mod usage_intake;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 use crate::existing_customers::{booked, import, move_of, mover, usage};
 
@@ -20,35 +20,35 @@ fn minutes(minutes: i64) -> SignedDuration {
 }
 
 /// Makes every DescribeAgreement call fail, so that the state of agreements is unknown.
-async fn agreements_do_not_answer(world: &World) {
+async fn fail_agreement_calls(world: &TestEnvironment) {
     let fault = json!({
         "service": "agreement", "operation": "DescribeAgreement", "kind": "error500", "times": 100_000,
     });
     world.fault(fault).await;
 }
 
-async fn faults_are_over(world: &World) {
+async fn clear_faults(world: &TestEnvironment) {
     world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
 }
 
-async fn is_in_one_style_an_hour(world: &World, legacy: &str, expected: i64) {
+async fn assert_one_style_per_hour(world: &TestEnvironment, legacy: &str, expected: i64) {
     let (units, styles) = booked(world, legacy).await;
     assert_eq!(units, Decimal::from(expected), "{styles:?}");
     assert!(styles.values().all(|styles| styles.len() == 1), "{styles:?}");
 }
 
-async fn is_billed_under_both_keys(world: &World, legacy: &str) {
+async fn assert_billed_under_both_keys(world: &TestEnvironment, legacy: &str) {
     let keys: BTreeSet<String> = booked(world, legacy).await.1.into_values().flatten().collect();
     assert_eq!(keys, BTreeSet::from(["customer".to_owned(), "license".to_owned()]));
 }
 
-async fn is_served_by_the_customer_key(world: &World, legacy: &str, seed: i32) {
+async fn assert_customer_key_is_used(world: &TestEnvironment, legacy: &str, seed: i32) {
     let license = world.license(legacy).await;
     assert_eq!((&license["state"], &license["successor"]), (&json!("active"), &Value::Null), "seed {seed}: {license}");
 }
 
 /// Ends the buyer's agreement and subscribes again, while the events of both are held.
-async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &Bought) {
+async fn resubscribe_with_held_events(world: &TestEnvironment, purchase: &TestPurchase) {
     world.advance(minutes(2)).await;
     world.deliver(json!({ "hold": true })).await;
     world.end(&purchase.agreement).await;
@@ -57,7 +57,7 @@ async fn leaves_and_subscribes_again_unheard(world: &World, purchase: &Bought) {
 }
 
 /// Returns the event of an agreement that renews another, as EventBridge sends it.
-fn renewal(next: &Bought, previous: &str, time: Timestamp) -> Value {
+fn renewal(next: &TestPurchase, previous: &str, time: Timestamp) -> Value {
     json!({
         "version": "0", "id": "created", "detail-type": "Purchase Agreement Created - Proposer",
         "source": "aws.agreement-marketplace", "account": "444455556666", "time": time.to_string(),
@@ -75,8 +75,8 @@ fn renewal(next: &Bought, previous: &str, time: Timestamp) -> Value {
 }
 
 #[tokio::test]
-async fn an_event_under_both_ids_is_billed_once_whatever_intake_remembers() {
-    let world = World::new().await;
+async fn an_event_under_both_ids_is_billed_once_without_the_intakes_memory() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
@@ -91,12 +91,12 @@ async fn an_event_under_both_ids_is_billed_once_whatever_intake_remembers() {
     corrected["revision"] = json!(1);
     assert_eq!(world.report(json!([usage(&old, 1, "other", now), corrected])).await, ["accepted", "accepted"]);
     world.advance(minutes(120)).await;
-    is_in_one_style_an_hour(&world, &old, 12 + 1).await;
+    assert_one_style_per_hour(&world, &old, 12 + 1).await;
 }
 
 #[tokio::test]
-async fn a_buyer_who_left_before_the_hour_and_whose_event_comes_after_it_is_never_activated() {
-    let world = World::new().await;
+async fn a_buyer_who_cancelled_before_the_move_is_not_activated_by_a_late_event() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let old = purchase.license.clone();
     world.sandbox.set(at("10T09:35")).await;
@@ -110,22 +110,25 @@ async fn a_buyer_who_left_before_the_hour_and_whose_event_comes_after_it_is_neve
     }
     world.deliver(json!({ "release": true })).await;
     world.advance(minutes(2)).await;
-    assert_eq!(world.told(&new).await.iter().filter(|told| *told == "license.activated").count(), 0);
+    assert_eq!(
+        world.event_types(&new).await.iter().filter(|event_types| *event_types == "license.activated").count(),
+        0
+    );
     let refused = world.results(json!([usage(&new, 1, "after", world.now())])).await;
     assert_eq!(refused[0]["code"], "license_ended", "{refused:?}");
     world.advance(minutes(60)).await;
     for license in [&old, &new] {
         assert_eq!(world.license(license).await["state"], "ended");
     }
-    is_in_one_style_an_hour(&world, &old, 7).await;
+    assert_one_style_per_hour(&world, &old, 7).await;
 }
 
 #[tokio::test]
-async fn a_move_waits_for_aws_and_refuses_no_usage_meanwhile() {
-    let world = World::new().await;
+async fn a_move_that_waits_for_aws_refuses_no_usage() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let (old, before) = (purchase.license.clone(), world.now());
-    agreements_do_not_answer(&world).await;
+    fail_agreement_calls(&world).await;
     world.sandbox.set(at("10T10:09")).await;
     let late = world.results(json!([usage(&old, 2, "late", before)])).await;
     assert_eq!((&late[0]["status"], &late[0]["code"]), (&json!("retry"), &json!("license_moving")));
@@ -138,54 +141,54 @@ async fn a_move_waits_for_aws_and_refuses_no_usage_meanwhile() {
     assert_eq!(world.license(&new).await["state"], "pending");
     let (_, tenant) = world.api(Method::GET, "/v1/tenants/acme", None).await;
     assert_eq!(tenant["managed"], true, "{tenant}");
-    faults_are_over(&world).await;
+    clear_faults(&world).await;
     world.advance(minutes(30)).await;
     assert_eq!(world.license(&new).await["state"], "active");
     assert_eq!(world.license(&old).await["successor"], new);
     world.advance(minutes(120)).await;
-    is_in_one_style_an_hour(&world, &old, 2 + 4).await;
+    assert_one_style_per_hour(&world, &old, 2 + 4).await;
 }
 
 #[tokio::test]
-async fn an_ending_from_before_a_move_that_was_made_without_an_answer_ends_the_license_for_good() {
+async fn an_end_before_a_move_without_an_answer_ends_the_license_permanently() {
     for reconciled in [false, true] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let (purchase, _, new) = mover(&world).await;
-        agreements_do_not_answer(&world).await;
+        fail_agreement_calls(&world).await;
         world.deliver(json!({ "hold": true })).await;
         world.sandbox.set(at("10T09:35")).await;
         world.end(&purchase.agreement).await;
         // Four hours before AWS would refuse the waiting usage, the move is made as it was planned.
         world.sandbox.set(at("11T06:20")).await;
         assert_eq!(world.license(&new).await["state"], "active");
-        faults_are_over(&world).await;
+        clear_faults(&world).await;
         if reconciled {
             let (_, looked) = world.api(Method::POST, &format!("/v1/licenses/{new}/reconcile"), None).await;
             assert_eq!(looked["repairs"][0]["kind"], "ended", "{looked}");
         }
         world.deliver(json!({ "release": true })).await;
         world.advance(minutes(70)).await;
-        let told = world.told(&new).await;
-        let place = |kind: &str| told.iter().rposition(|told| told == kind);
-        assert!(place("license.activated") < place("license.ended"), "{told:?}");
+        let event_types = world.event_types(&new).await;
+        let place = |kind: &str| event_types.iter().rposition(|other| other == kind);
+        assert!(place("license.activated") < place("license.ended"), "{event_types:?}");
         let license = world.license(&new).await;
         assert_eq!((&license["state"], &license["end_reason"]), (&json!("ended"), &json!("cancelled")));
     }
 }
 
 #[tokio::test]
-async fn who_leaves_by_the_customer_key_after_the_move_leaves_by_the_license_too() {
-    let world = World::new().await;
+async fn cancelling_by_the_customer_key_after_the_move_ends_the_license() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     world.sandbox.set(at("10T10:20")).await;
     assert_eq!(world.license(&new).await["state"], "active");
-    world.send_news(&tests::notification("unsubscribe-pending", &purchase, "leaves", world.now())).await;
+    world.send_event(&tests::notification("unsubscribe-pending", &purchase, "leaves", world.now())).await;
     assert_eq!(world.license(&new).await["state"], "ending");
 }
 
 #[tokio::test]
-async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key() {
-    let world = World::new().await;
+async fn a_moved_buyer_who_cancels_and_resubscribes_uses_the_customer_key() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let old = purchase.license.clone();
     world.sandbox.set(at("10T10:20")).await;
@@ -201,13 +204,13 @@ async fn who_has_moved_left_and_subscribed_again_is_served_by_the_customer_key()
     assert_eq!(world.report(json!([usage(&old, 5, "by the key", world.now())])).await, ["accepted"]);
     assert_eq!(world.report(json!([usage(&new, 5, "by the key", world.now())])).await, ["duplicate"]);
     world.advance(minutes(180)).await;
-    is_in_one_style_an_hour(&world, &old, 5 + 3).await;
-    is_billed_under_both_keys(&world, &old).await;
+    assert_one_style_per_hour(&world, &old, 5 + 3).await;
+    assert_billed_under_both_keys(&world, &old).await;
 }
 
 #[tokio::test]
-async fn who_leaves_after_the_hour_and_subscribes_again_before_the_move_is_made_returns() {
-    let world = World::new().await;
+async fn cancelling_and_resubscribing_before_the_move_completes_restores_access() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let old = purchase.license.clone();
     world.sandbox.set(at("10T10:01")).await;
@@ -229,13 +232,13 @@ async fn who_leaves_after_the_hour_and_subscribes_again_before_the_move_is_made_
     world.advance(minutes(8)).await;
     assert_eq!(world.report(json!([usage(&old, 5, "by the key", world.now())])).await, ["accepted"]);
     world.advance(minutes(180)).await;
-    is_in_one_style_an_hour(&world, &old, 5 + 3).await;
-    is_billed_under_both_keys(&world, &old).await;
+    assert_one_style_per_hour(&world, &old, 5 + 3).await;
+    assert_billed_under_both_keys(&world, &old).await;
 }
 
 #[tokio::test]
-async fn what_was_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_later() {
-    let world = World::new().await;
+async fn usage_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_later() {
+    let world = TestEnvironment::new().await;
     let (purchase, _, new) = mover(&world).await;
     let (old, time) = (purchase.license.clone(), world.now());
     assert_eq!(world.report(json!([usage(&old, 6, "lost answer", time)])).await, ["accepted"]);
@@ -249,18 +252,18 @@ async fn what_was_accepted_before_a_move_is_a_duplicate_under_either_id_a_day_la
 }
 
 #[tokio::test]
-async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
+async fn a_renewal_of_a_moved_buyers_license_gets_its_events() {
     for seed in 0..2 {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let (purchase, arn, new) = mover(&world).await;
         world.sandbox.set(at("10T10:20")).await;
-        let next = Bought { agreement: "agmt-next".to_owned(), ..purchase.clone() };
+        let next = TestPurchase { agreement: "agmt-next".to_owned(), ..purchase.clone() };
         let heir = new.replace("l-", "l-f");
         let created = renewal(&next, &purchase.agreement, world.now());
         let updated = tests::license_event("Updated", &next, &arn.replace(&new, &heir), "provisioned", world.now());
         let events = if seed == 0 { [created, updated] } else { [updated, created] };
         for event in &events {
-            world.send_news(event).await;
+            world.send_event(event).await;
         }
         world.advance(minutes(5)).await;
         let license = world.license(&heir).await;
@@ -268,50 +271,50 @@ async fn a_license_that_continues_the_one_that_a_buyer_moved_to_is_heard() {
         assert_eq!(world.license(&new).await["successor"], heir);
     }
     // A license that continues none would be a duplicate of the customer key.
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let (purchase, arn, new) = mover(&world).await;
     world.sandbox.set(at("10T10:20")).await;
-    let stranger = Bought { agreement: "agmt-other".to_owned(), ..purchase };
+    let stranger = TestPurchase { agreement: "agmt-other".to_owned(), ..purchase };
     let other = arn.replace(&new, &new.replace("l-", "l-f"));
-    world.send_news(&tests::license_event("Updated", &stranger, &other, "provisioned", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &stranger, &other, "provisioned", world.now())).await;
     world.advance(minutes(10)).await;
     let (status, _) = world.api(Method::GET, &format!("/v1/licenses/{}", new.replace("l-", "l-f")), None).await;
     assert_eq!(status, 404);
 }
 
 #[tokio::test]
-async fn who_left_and_subscribed_again_before_the_hour_and_is_heard_of_after_it_returns() {
+async fn resubscribing_before_the_move_restores_access_when_the_event_comes_late() {
     for seed in 0..3 {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let (purchase, _, new) = mover(&world).await;
         let old = purchase.license.clone();
-        leaves_and_subscribes_again_unheard(&world, &purchase).await;
+        resubscribe_with_held_events(&world, &purchase).await;
         world.sandbox.set(at("10T10:23")).await;
         assert_eq!(world.license(&new).await["grants_access"], false, "seed {seed}");
         world.deliver(json!({ "reorder": seed, "release": true })).await;
         world.advance(minutes(2)).await;
-        is_served_by_the_customer_key(&world, &old, seed).await;
+        assert_customer_key_is_used(&world, &old, seed).await;
         world.advance(minutes(5)).await;
         assert_eq!(world.report(json!([usage(&old, 6, "k", world.now())])).await, ["accepted"]);
         world.advance(minutes(180)).await;
-        is_in_one_style_an_hour(&world, &old, 6).await;
+        assert_one_style_per_hour(&world, &old, 6).await;
     }
 }
 
 #[tokio::test]
-async fn who_left_and_subscribed_again_before_the_hour_keeps_the_customer_key() {
+async fn resubscribing_before_the_move_keeps_the_customer_key() {
     for seed in 0..3 {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let (purchase, _, new) = mover(&world).await;
         let old = purchase.license.clone();
-        leaves_and_subscribes_again_unheard(&world, &purchase).await;
+        resubscribe_with_held_events(&world, &purchase).await;
         world.advance(minutes(3)).await;
         world.deliver(json!({ "reorder": seed, "release": true })).await;
         world.sandbox.set(at("10T12:00")).await;
-        is_served_by_the_customer_key(&world, &old, seed).await;
+        assert_customer_key_is_used(&world, &old, seed).await;
         assert_eq!(world.license(&new).await["grants_access"], false);
         assert_eq!(world.report(json!([usage(&old, 6, "k", world.now())])).await, ["accepted"]);
         world.advance(minutes(80)).await;
-        is_in_one_style_an_hour(&world, &old, 6).await;
+        assert_one_style_per_hour(&world, &old, 6).await;
     }
 }

@@ -7,36 +7,36 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+fn usage(world: &TestEnvironment, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": world.now().to_string(),
     })
 }
 
-async fn get(world: &World, path: &str) -> Value {
+async fn get(world: &TestEnvironment, path: &str) -> Value {
     let (status, answer) = world.api(Method::GET, path, None).await;
     assert_eq!(status, 200, "{path}: {answer}");
     answer
 }
 
-async fn problems(world: &World, kind: &str) -> Vec<Value> {
+async fn problems(world: &TestEnvironment, kind: &str) -> Vec<Value> {
     get(world, &format!("/v1/usage/problems?kind={kind}")).await["problems"].as_array().unwrap().clone()
 }
 
 /// Makes a license that AWS rejects and one that AWS accepts, each with 7 requests in the hour from 09:00.
-async fn one_refused() -> (World, Bought, Bought) {
-    let world = World::new().await;
+async fn one_refused() -> (TestEnvironment, TestPurchase, TestPurchase) {
+    let world = TestEnvironment::new().await;
     let good = world.buy("demo-subscription", json!({})).await;
-    let bad = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
+    let bad = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", bad.license);
-    world.send_news(&tests::license_event("Updated", &bad, &arn, "strange", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &bad, &arn, "strange", world.now())).await;
     let events = json!([usage(&world, &good, 7, "k"), usage(&world, &bad, 7, "k")]);
     assert_eq!(world.report(events).await, ["accepted"; 2]);
     world.advance(minutes(80)).await;
@@ -44,7 +44,7 @@ async fn one_refused() -> (World, Bought, Bought) {
 }
 
 #[tokio::test]
-async fn a_refused_record_is_listed_and_sent_again_after_a_mend() {
+async fn a_refused_record_is_listed_and_can_be_requeued() {
     let (world, good, bad) = one_refused().await;
     let listed = problems(&world, "refused").await;
     let problem = listed.iter().find(|problem| problem["quantity"] == "7").unwrap();
@@ -90,7 +90,7 @@ async fn a_refused_record_is_listed_and_sent_again_after_a_mend() {
 
 #[tokio::test]
 async fn pending_records_and_pauses_are_listed_and_measured() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let mut buyers = Vec::new();
     for _ in 0..7 {
         buyers.push(world.buy("demo-subscription", json!({})).await);
@@ -133,8 +133,8 @@ async fn pending_records_and_pauses_are_listed_and_measured() {
 }
 
 #[tokio::test]
-async fn what_is_pending_of_a_license_that_is_over_or_of_a_month_that_closes_is_measured() {
-    let world = World::at("2026-11-30T22:20:00Z").await;
+async fn pending_records_of_ending_licenses_and_closing_months_are_measured() {
+    let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
     let (ended, other) =
         (world.buy("demo-subscription", json!({})).await, world.buy("demo-subscription", json!({})).await);
     let events = [usage(&world, &ended, 7, "k"), usage(&world, &other, 5, "k")];
@@ -164,8 +164,8 @@ async fn what_is_pending_of_a_license_that_is_over_or_of_a_month_that_closes_is_
 }
 
 #[tokio::test]
-async fn bad_questions_are_told_what_is_wrong_with_them() {
-    let world = World::new().await;
+async fn invalid_requests_are_answered_with_the_problem() {
+    let world = TestEnvironment::new().await;
     for path in [
         "/v1/usage/problems?kind=strange",
         "/v1/usage/problems?cursor=strange",
@@ -182,8 +182,8 @@ async fn bad_questions_are_told_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
-async fn a_stack_in_dry_run_makes_records_and_sends_none() {
-    let world = World::with(|options| options.dry_run = true).await;
+async fn a_stack_in_dry_run_creates_records_and_sends_none() {
+    let world = TestEnvironment::with(|options| options.dry_run = true).await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     assert_eq!(world.report(json!([usage(&world, &purchase, 7, "k")])).await, ["accepted"]);
     world.advance(minutes(80)).await;

@@ -7,20 +7,26 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn usage(world: &World, purchase: &Bought, dimension: &str, quantity: impl Into<Value>, key: &str) -> Value {
+fn usage(
+    world: &TestEnvironment,
+    purchase: &TestPurchase,
+    dimension: &str,
+    quantity: impl Into<Value>,
+    key: &str,
+) -> Value {
     json!({
         "license": purchase.license, "dimension": dimension, "quantity": quantity.into(), "key": key,
         "time": world.now().to_string(),
     })
 }
 
-async fn accepted(world: &World, event: Value) {
+async fn accepted(world: &TestEnvironment, event: Value) {
     assert_eq!(world.report(json!([event])).await, ["accepted"]);
 }
 
@@ -29,13 +35,13 @@ fn billed(hour: &str, dimension: &str, quantity: &str) -> (String, String, Strin
 }
 
 /// Makes a purchase of 100 events, with further events billed by use.
-async fn with_consumption(world: &World) -> Bought {
+async fn with_consumption(world: &TestEnvironment) -> TestPurchase {
     world.buy("demo-consumption", json!({ "events_included": 100 })).await
 }
 
 #[tokio::test]
-async fn of_an_overage_only_what_the_contract_does_not_include_is_billed() {
-    let world = World::new().await;
+async fn only_the_overage_beyond_the_contract_is_billed() {
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     let extra = |quantity: i64, key: &str| usage(&world, &purchase, "events_extra", quantity, key);
     accepted(&world, extra(60, "09")).await;
@@ -57,8 +63,8 @@ async fn of_an_overage_only_what_the_contract_does_not_include_is_billed() {
 }
 
 #[tokio::test]
-async fn an_amendment_changes_what_is_included_and_takes_nothing_back() {
-    let world = World::new().await;
+async fn an_amendment_changes_the_included_amount_and_keeps_billed_overage() {
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 150, "09")).await;
     world.advance(minutes(60)).await;
@@ -73,8 +79,8 @@ async fn an_amendment_changes_what_is_included_and_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_renewal_begins_a_period_of_its_own() {
-    let world = World::new().await;
+async fn a_renewal_starts_a_new_period() {
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 130, "09")).await;
     world.advance(minutes(60)).await;
@@ -90,8 +96,8 @@ async fn a_renewal_begins_a_period_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_last_hour_of_a_contract_bills_its_overage_though_aws_shows_no_entitlement_any_more() {
-    let world = World::new().await;
+async fn overage_of_the_last_hour_is_billed_although_entitlements_are_gone() {
+    let world = TestEnvironment::new().await;
     let purchase = with_consumption(&world).await;
     accepted(&world, usage(&world, &purchase, "events_extra", 90, "09")).await;
     world.advance(minutes(60)).await;
@@ -102,8 +108,8 @@ async fn the_last_hour_of_a_contract_bills_its_overage_though_aws_shows_no_entit
 }
 
 #[tokio::test]
-async fn an_overage_waits_until_what_the_contract_includes_is_known() {
-    let world = World::new().await;
+async fn overage_waits_until_the_included_amount_is_known() {
+    let world = TestEnvironment::new().await;
     let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });
     world.fault(fault).await;
     let purchase = with_consumption(&world).await;
@@ -130,8 +136,8 @@ async fn an_overage_waits_until_what_the_contract_includes_is_known() {
 }
 
 #[tokio::test]
-async fn aws_is_asked_when_an_agreement_began_of_which_no_news_came() {
-    let world = World::new().await;
+async fn the_start_of_an_agreement_without_events_is_queried() {
+    let world = TestEnvironment::new().await;
     // The time is after the day's walk of the reconciliation, which would otherwise repair the lost event before the
     // hour is summed.
     world.advance(minutes(45)).await;
@@ -147,8 +153,8 @@ async fn aws_is_asked_when_an_agreement_began_of_which_no_news_came() {
 }
 
 #[tokio::test]
-async fn an_overage_that_is_not_known_in_time_is_named_whole() {
-    let world = World::new().await;
+async fn overage_whose_included_amount_stays_unknown_is_reported_as_a_problem() {
+    let world = TestEnvironment::new().await;
     let fault = json!({ "service": "entitlement", "operation": "GetEntitlements", "kind": "error500", "times": 10000 });
     world.fault(fault).await;
     let purchase = with_consumption(&world).await;
@@ -169,7 +175,7 @@ async fn an_overage_that_is_not_known_in_time_is_named_whole() {
 }
 
 /// Returns the allocations of the sent records, as they were sent.
-fn allocations_sent(world: &World) -> Vec<Value> {
+fn allocations_sent(world: &TestEnvironment) -> Vec<Value> {
     let calls = world.sandbox.aws().wire().calls(Service::Metering, "BatchMeterUsage");
     let records = calls.iter().flat_map(|call| call.body["UsageRecords"].as_array().unwrap().clone());
     records.filter(|record| !record["UsageAllocations"].is_null()).collect()
@@ -177,7 +183,7 @@ fn allocations_sent(world: &World) -> Vec<Value> {
 
 #[tokio::test]
 async fn usage_with_tags_becomes_allocations() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let tagged = |quantity: Value, key: &str, tags: Value| {
         let mut event = usage(&world, &purchase, "requests", quantity, key);
@@ -218,8 +224,8 @@ async fn usage_with_tags_becomes_allocations() {
 }
 
 #[tokio::test]
-async fn tags_that_do_not_fit_into_a_record_are_billed_without_them() {
-    let world = World::new().await;
+async fn usage_with_too_many_tags_is_billed_without_them() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let events: Vec<Value> = (0..8)
         .map(|number| {
@@ -238,8 +244,8 @@ async fn tags_that_do_not_fit_into_a_record_are_billed_without_them() {
 }
 
 #[tokio::test]
-async fn a_free_trial_is_metered_as_ever() {
-    let world = World::new().await;
+async fn a_free_trial_is_metered() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy_as(json!({ "product": "demo-subscription", "free_trial": true })).await;
     accepted(&world, usage(&world, &purchase, "requests", 12, "k")).await;
     world.advance(minutes(60)).await;
@@ -247,11 +253,11 @@ async fn a_free_trial_is_metered_as_ever() {
 }
 
 #[tokio::test]
-async fn a_listing_can_do_without_records_of_zero() {
+async fn a_listing_can_disable_records_of_zero() {
     let mut listing = Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
-    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
+    let world = TestEnvironment::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
     let purchase = world.buy("quiet", json!({})).await;
     accepted(&world, usage(&world, &purchase, "requests", 12, "k")).await;
     world.advance(minutes(180)).await;

@@ -13,10 +13,10 @@ use jiff::SignedDuration;
 use readiness_checks::{CHECKS, Outcome, Report, StepState};
 use reqwest::Method;
 use sandbox::aws::Service;
-use sandbox::web::{Spoil, WEBSITE};
+use sandbox::web::{Alteration, WEBSITE};
 use serde_json::{Map, Value, json};
-use tests::World;
-use tests::audit::{Outcomes, each, outcomes, turned};
+use tests::TestEnvironment;
+use tests::audit::{Outcomes, changed_outcomes, each, outcomes};
 
 const PRODUCT: &str = "6democonsumption0000000ab";
 const LEGACY: &str = "7demolegacy00000000000ab";
@@ -26,7 +26,8 @@ const REGISTER: &str = "staging.register.example.com";
 const APPLICATION: &str = "staging.app.example.com";
 
 /// The checks that no program can do completely.
-const BY_PEOPLE: [&str; 4] = ["seller.public_profile", "seller.bank_and_tax", "app.no_payment_data", "app.data_policy"];
+const ATTESTED_CHECKS: [&str; 4] =
+    ["seller.public_profile", "seller.bank_and_tax", "app.no_payment_data", "app.data_policy"];
 
 /// The calls to AWS that a contract with consumption needs, each with the function that was allowed it.
 const ALLOWED: [(&str, &str); 3] = [
@@ -36,7 +37,7 @@ const ALLOWED: [(&str, &str); 3] = [
 ];
 
 /// The kinds of evidence, each with the check that depends on it.
-const BY_EVIDENCE: [(EvidenceKind, &str); 10] = [
+const EVIDENCE_CHECKS: [(EvidenceKind, &str); 10] = [
     (EvidenceKind::TokenResolved, "evidence.token_resolved"),
     (EvidenceKind::LicenseActivated, "evidence.license_activated"),
     (EvidenceKind::EntitlementRead, "evidence.entitlement_read"),
@@ -54,8 +55,8 @@ fn product() -> ProductCode {
 }
 
 /// Makes a stack with all evidence except the given kinds.
-async fn ready_but(lacking: &[EvidenceKind]) -> World {
-    let world = World::new().await;
+async fn ready_without(lacking: &[EvidenceKind]) -> TestEnvironment {
+    let world = TestEnvironment::new().await;
     let store = world.store(Stage::Staging);
     for kind in EvidenceKind::ALL.into_iter().filter(|kind| !lacking.contains(kind)) {
         store.note_evidence(&product(), kind).await;
@@ -74,7 +75,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// A defect.
-enum Break {
+enum Defect {
     /// A change of the stack.
     Wiring(Value),
     /// A change of the product in AWS.
@@ -84,18 +85,18 @@ enum Break {
     /// A change of the offer in AWS.
     Offer(Value),
     /// A change of a page's answers.
-    Page(&'static str, &'static str, Vec<Spoil>),
+    Page(&'static str, &'static str, Vec<Alteration>),
     /// The refusal of an operation by AWS.
     Refused(&'static str, &'static str),
     /// A certificate that ends in this number of days.
     Certificate(i64),
 }
 
-impl Break {
-    async fn make(&self, world: &World) {
+impl Defect {
+    async fn make(&self, world: &TestEnvironment) {
         let catalog = world.sandbox.aws().catalog();
         match self {
-            Self::Wiring(patch) => world.sandbox.rewire(Stage::Staging, object(patch.clone())).unwrap(),
+            Self::Wiring(patch) => world.sandbox.patch_wiring(Stage::Staging, object(patch.clone())).unwrap(),
             Self::Product(patch) => catalog.patch(ENTITY, object(patch.clone())).unwrap(),
             Self::Offer(patch) => catalog.patch(OFFER, object(patch.clone())).unwrap(),
             Self::Terms(types) => {
@@ -106,9 +107,9 @@ impl Break {
                 assert_eq!(before - terms.len(), types.len(), "a type is not there");
                 catalog.patch(OFFER, object(json!({ "Terms": terms }))).unwrap();
             }
-            Self::Page(host, path, spoils) => {
-                for spoil in spoils {
-                    world.sandbox.web().spoil(host, path, spoil.clone());
+            Self::Page(host, path, alterations) => {
+                for alteration in alterations {
+                    world.sandbox.web().alter(host, path, alteration.clone());
                 }
             }
             Self::Refused(service, operation) => {
@@ -117,25 +118,25 @@ impl Break {
                 });
                 world.fault(fault).await;
             }
-            Self::Certificate(days) => world.sandbox.web().certify(*days).unwrap(),
+            Self::Certificate(days) => world.sandbox.web().set_certificate_validity(*days).unwrap(),
         }
     }
 }
 
-async fn mend(world: &World) {
-    world.sandbox.wire_anew(Stage::Staging);
+async fn restore(world: &TestEnvironment) {
+    world.sandbox.reset_wiring(Stage::Staging);
     world.sandbox.aws().catalog().reset(&product()).unwrap();
-    world.sandbox.web().mend().unwrap();
+    world.sandbox.web().restore().unwrap();
     world.sandbox.aws().faults().clear();
 }
 
-fn replaced(what: &str, with: &str) -> Spoil {
-    Spoil::Replace { what: what.to_owned(), with: with.to_owned() }
+fn replaced(what: &str, with: &str) -> Alteration {
+    Alteration::Replace { what: what.to_owned(), with: with.to_owned() }
 }
 
 /// Returns all defects, each with the checks that it changes and their new outcome.
-fn breaks() -> Vec<(Break, String, Outcome)> {
-    use Break::{Certificate, Offer, Page, Product, Refused, Terms, Wiring};
+fn defects() -> Vec<(Defect, String, Outcome)> {
+    use Defect::{Certificate, Offer, Page, Product, Refused, Terms, Wiring};
     use Outcome::{Fail, Unknown};
     let on_the_form =
         "page.email_field page.support_contact page.english page.existing_account_link page.security_headers";
@@ -145,18 +146,18 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
     let of_product = "seller.registration listing.found listing.product_code listing.fulfillment_url listing.dimensions \
                       listing.description_complete listing.logo listing.support_text listing.eula \
                       listing.refund_policy listing.price_positive listing.not_private_only listing.targeting";
-    let register = |spoils| Page(REGISTER, "/register", spoils);
-    let application = |path, spoil| Page(APPLICATION, path, vec![spoil]);
-    let elsewhere = || Spoil::Redirect("https://elsewhere.example.com/".to_owned());
-    let rows: Vec<(Break, &str, Outcome)> = vec![
+    let register = |alterations| Page(REGISTER, "/register", alterations);
+    let application = |path, alter| Page(APPLICATION, path, vec![alter]);
+    let elsewhere = || Alteration::Redirect("https://elsewhere.example.com/".to_owned());
+    let rows: Vec<(Defect, &str, Outcome)> = vec![
         (Wiring(json!({ "rule": { "state": "DISABLED" } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "rule": { "has_target": false } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "rule": { "pattern": { "source": ["aws.ec2"] } } })), "wiring.eventbridge_rule", Fail),
         (Wiring(json!({ "schedules": { "metering": "DISABLED" } })), "wiring.schedules", Fail),
         (Wiring(json!({ "alarms": { "RefusedAlarm": "ALARM" } })), "wiring.alarms", Fail),
         (Wiring(json!({ "alarms": { "RefusedAlarm": null } })), "wiring.alarms", Fail),
-        (Wiring(json!({ "mute_alarms": ["RefusedAlarm"] })), "wiring.alarms", Fail),
-        (Wiring(json!({ "dead_letters": { "news": 1 } })), "wiring.queues_drained", Fail),
+        (Wiring(json!({ "disabled_alarm_actions": ["RefusedAlarm"] })), "wiring.alarms", Fail),
+        (Wiring(json!({ "dead_letters": { "marketplace_events": 1 } })), "wiring.queues_drained", Fail),
         (Wiring(json!({ "point_in_time_recovery": false })), "wiring.backups", Fail),
         (Wiring(json!({ "audit_log": { "retention_days": 30 } })), "wiring.audit_log", Fail),
         (Wiring(json!({ "audit_log": null })), "wiring.audit_log", Fail),
@@ -187,80 +188,84 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
         ),
         (Certificate(5), "page.https", Fail),
         (Certificate(-1), &over_https, Unknown),
-        (register(vec![Spoil::Status(502)]), &any_answer, Fail),
+        (register(vec![Alteration::Status(502)]), &any_answer, Fail),
         (register(vec![replaced("</body>", "panicked at</body>")]), "page.bad_token_is_kind", Fail),
         (register(vec![replaced("\"email\"", "\"mail\"")]), "page.email_field", Fail),
         (register(vec![replaced("support@example.com", "nobody")]), "page.support_contact", Fail),
         (register(vec![replaced("lang=\"en", "lang=\"xx")]), "page.english", Fail),
         (register(vec![replaced("I already have an account", "…")]), "page.existing_account_link", Fail),
-        (register(vec![Spoil::WithoutHeader("content-security-policy".to_owned())]), "page.security_headers", Fail),
-        (application("/sign-up", Spoil::Status(500)), "app.self_signup", Fail),
+        (
+            register(vec![Alteration::WithoutHeader("content-security-policy".to_owned())]),
+            "page.security_headers",
+            Fail,
+        ),
+        (application("/sign-up", Alteration::Status(500)), "app.self_signup", Fail),
         (application("/sign-up", elsewhere()), "app.self_signup", Unknown),
         (application("/sign-up", replaced("type=\"email\"", "type=\"hidden\"")), "app.self_signup", Unknown),
-        (application("/plan", Spoil::Status(404)), "app.plan_visible", Fail),
+        (application("/plan", Alteration::Status(404)), "app.plan_visible", Fail),
         (application("/plan", elsewhere()), "app.plan_visible", Unknown),
-        (application("/plan", Spoil::Status(403)), "app.plan_visible", Unknown),
-        (application("/plan/probe", Spoil::Status(200)), "app.plan_locked", Fail),
-        (application("/plan/probe", Spoil::Status(500)), "app.plan_locked", Unknown),
-        (application("/plan/probe", Spoil::Status(403)), "app.plan_locked", Unknown),
-        (application("/plan/probe", Spoil::Redirect("/plan".to_owned())), "app.plan_locked", Unknown),
-        (Page(WEBSITE, "/data", vec![Spoil::Status(404)]), "app.data_policy", Fail),
+        (application("/plan", Alteration::Status(403)), "app.plan_visible", Unknown),
+        (application("/plan/probe", Alteration::Status(200)), "app.plan_locked", Fail),
+        (application("/plan/probe", Alteration::Status(500)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Alteration::Status(403)), "app.plan_locked", Unknown),
+        (application("/plan/probe", Alteration::Redirect("/plan".to_owned())), "app.plan_locked", Unknown),
+        (Page(WEBSITE, "/data", vec![Alteration::Status(404)]), "app.data_policy", Fail),
     ];
     rows.into_iter().map(|(broken, checks, outcome)| (broken, checks.to_owned(), outcome)).collect()
 }
 
 #[tokio::test]
-async fn breaking_one_thing_turns_exactly_its_checks_and_mending_it_turns_them_back() {
-    use Break::Certificate;
+async fn breaking_one_part_fails_exactly_its_checks_and_repairing_it_passes_them() {
+    use Defect::Certificate;
     use Outcome::{Fail, Unknown};
-    let world = ready_but(&[]).await;
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let open: Outcomes = ready.clone().into_iter().filter(|(_, outcome)| *outcome != Outcome::Pass).collect();
-    assert_eq!(open, each(&BY_PEOPLE.join(" "), Unknown), "only what people say is open");
-    for (number, (broken, checks, outcome)) in breaks().iter().enumerate() {
+    assert_eq!(open, each(&ATTESTED_CHECKS.join(" "), Unknown), "only attested checks are open");
+    for (number, (broken, checks, outcome)) in defects().iter().enumerate() {
         broken.make(&world).await;
-        let seen = turned(&ready, &world.outcomes(PRODUCT).await);
+        let seen = changed_outcomes(&ready, &world.outcomes(PRODUCT).await);
         let mut wanted = each(checks, *outcome);
         if matches!(broken, Certificate(_)) && *outcome == Unknown {
             // No request continues after a certificate has ended. The end itself is observed.
             wanted.insert("page.https".to_owned(), Fail);
         }
         assert_eq!(seen, wanted, "break {number}");
-        mend(&world).await;
-        assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new(), "mend {number}");
+        restore(&world).await;
+        assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), Outcomes::new(), "mend {number}");
     }
 }
 
 #[tokio::test]
-async fn what_no_function_did_yet_is_missing_until_it_does() {
-    for (kind, check) in BY_EVIDENCE {
-        let world = ready_but(&[kind]).await;
+async fn evidence_is_missing_until_a_function_writes_it() {
+    for (kind, check) in EVIDENCE_CHECKS {
+        let world = ready_without(&[kind]).await;
         let lacking = world.outcomes(PRODUCT).await;
         world.store(Stage::Staging).note_evidence(&product(), kind).await;
         let there = world.outcomes(PRODUCT).await;
-        assert_eq!(turned(&there, &lacking), each(check, Outcome::Fail), "{kind:?}");
+        assert_eq!(changed_outcomes(&there, &lacking), each(check, Outcome::Fail), "{kind:?}");
         assert_eq!(there[check], Outcome::Pass);
     }
     // AWS refuses the auditor's own invalid token as it refuses any other.
-    let world = ready_but(&[EvidenceKind::BadTokenRefused]).await;
+    let world = ready_without(&[EvidenceKind::BadTokenRefused]).await;
     world.audit(PRODUCT).await;
     assert_eq!(world.outcomes(PRODUCT).await["evidence.bad_token_refused"], Outcome::Pass);
 }
 
 #[tokio::test]
-async fn what_aws_refused_a_function_is_seen_until_it_is_allowed_again() {
-    let world = ready_but(&[]).await;
+async fn a_missing_permission_fails_its_check_until_it_is_granted() {
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", false).await;
-    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), each("wiring.permissions", Outcome::Fail));
+    assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), each("wiring.permissions", Outcome::Fail));
     store.note_outcome("metering", "aws-marketplace:BatchMeterUsage", true).await;
-    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
+    assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
 }
 
 #[tokio::test]
-async fn support_must_take_mail_where_it_has_no_page() {
-    let world = ready_but(&[]).await;
+async fn support_without_a_page_needs_a_mail_domain() {
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
     let store = world.store(Stage::Staging);
     let listing = store.listing(&product()).await.unwrap().unwrap();
@@ -270,15 +275,15 @@ async fn support_must_take_mail_where_it_has_no_page() {
         store.put_listing(pushed).await.unwrap();
         // A function caches a listing for a minute.
         world.advance(SignedDuration::from_mins(2)).await;
-        assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), wanted);
+        assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), wanted);
     }
 }
 
 #[tokio::test]
-async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
-    let world = ready_but(&[]).await;
+async fn an_attestation_passes_an_unverifiable_check_and_can_be_withdrawn() {
+    let world = ready_without(&[]).await;
     let ready = world.outcomes(PRODUCT).await;
-    for check in BY_PEOPLE {
+    for check in ATTESTED_CHECKS {
         let path = format!("/v1/readiness/attestations/{check}");
         let said = json!({ "product": PRODUCT, "note": "Looked at by hand." });
         let (status, attested) = world.api(Method::PUT, &path, Some(said)).await;
@@ -287,12 +292,12 @@ async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
     }
     let all = world.audit(PRODUCT).await;
     assert!(all.steps.iter().all(|step| step.state == StepState::Done), "{:?}", all.steps);
-    for check in BY_PEOPLE {
+    for check in ATTESTED_CHECKS {
         let path = format!("/v1/readiness/attestations/{check}?product={PRODUCT}");
         assert_eq!(world.api(Method::DELETE, &path, None).await.0, 204);
         assert_eq!(world.api(Method::DELETE, &path, None).await.1["code"], "attestation_unknown");
     }
-    assert_eq!(turned(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
+    assert_eq!(changed_outcomes(&ready, &world.outcomes(PRODUCT).await), Outcomes::new());
     let history = format!("/v1/readiness/history?product={PRODUCT}&limit=3");
     let (_, page) = world.api(Method::GET, &history, None).await;
     assert_eq!(page["reports"].as_array().unwrap().len(), 3, "{page}");
@@ -302,8 +307,8 @@ async fn a_persons_word_does_where_nobody_can_look_and_can_be_taken_back() {
 }
 
 #[tokio::test]
-async fn a_report_that_cannot_be_read_is_passed_over() {
-    let world = ready_but(&[]).await;
+async fn an_unreadable_report_is_skipped() {
+    let world = ready_without(&[]).await;
     let first = world.audit(PRODUCT).await;
     world.advance(SignedDuration::from_mins(1)).await;
     let newest = world.audit(PRODUCT).await;
@@ -316,8 +321,8 @@ async fn a_report_that_cannot_be_read_is_passed_over() {
     item.insert("life".to_owned(), AttributeValue::S("of a newer version".to_owned()));
     client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
 
-    let (status, told) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
-    assert_eq!((status, &told["id"]), (200, &json!(first.id.to_string())), "{told}");
+    let (status, report) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
+    assert_eq!((status, &report["id"]), (200, &json!(first.id.to_string())), "{report}");
     let (status, all) = world.api(Method::GET, "/v1/readiness", None).await;
     assert_eq!((status, &all["reports"][0]["id"]), (200, &json!(first.id.to_string())), "{all}");
     world.advance(SignedDuration::from_mins(1)).await;
@@ -329,16 +334,16 @@ async fn a_report_that_cannot_be_read_is_passed_over() {
 }
 
 #[tokio::test]
-async fn which_listings_there_are_is_told_before_anybody_has_looked() {
-    let world = World::new().await;
+async fn listings_are_shown_before_the_first_report() {
+    let world = TestEnvironment::new().await;
     let (status, answer) = world.api(Method::GET, "/v1/readiness", None).await;
     assert_eq!((status, &answer["reports"]), (200, &json!([])), "{answer}");
     assert!(answer["products"].as_array().unwrap().contains(&json!(PRODUCT)), "{answer}");
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_action_that_aws_refused() {
-    let world = ready_but(&[]).await;
+async fn a_refusal_names_the_refused_action() {
+    let world = ready_without(&[]).await;
     // The first described entity is the product. The others are its offers.
     for (operation, call) in [("ListEntities", 1), ("DescribeEntity", 2)] {
         let fault = json!({
@@ -349,12 +354,12 @@ async fn a_refusal_names_the_action_that_aws_refused() {
         let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
         assert_eq!(eula.said.text, "blind.forbidden", "{operation}");
         assert_eq!(eula.said.with["action"], format!("aws-marketplace:{operation}"));
-        mend(&world).await;
+        restore(&world).await;
     }
 }
 
 /// Returns the auditor of a stack of which only the given parts are named.
-fn auditor(world: &World, parts: Value) -> Readiness {
+fn auditor(world: &TestEnvironment, parts: Value) -> Readiness {
     let mut deployment = object(json!({
         "stack": "any", "registration_url": null, "marketplace_events_rule": "any", "marketplace_events_queue": "any", "schedules": [],
         "dead_letters": [], "alarms": [], "audit_log": "any", "subscriptions": [],
@@ -371,8 +376,8 @@ fn auditor(world: &World, parts: Value) -> Readiness {
 }
 
 #[tokio::test]
-async fn what_somebody_deleted_is_seen_to_be_gone() {
-    let world = World::new().await;
+async fn deleted_parts_fail_their_checks() {
+    let world = TestEnvironment::new().await;
     let endpoint = world.sandbox.sdk_config().endpoint_url().unwrap().to_owned();
     let topic = format!("arn:aws:sns:us-east-1:287250355862:aws-mp-subscription-notification-{LEGACY}");
     let deleted = json!({
@@ -393,23 +398,23 @@ async fn what_somebody_deleted_is_seen_to_be_gone() {
 }
 
 #[tokio::test]
-async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_counts_as_one() {
-    let world = World::new().await;
+async fn a_scheduled_run_checks_the_stack_once_and_only_it_counts_as_a_run() {
+    let world = TestEnvironment::new().await;
     let store = world.store(Stage::Staging);
     world.audit(PRODUCT).await;
-    assert_eq!(store.runs().await.unwrap().get("readiness"), None, "somebody asked for that look");
+    assert_eq!(store.runs().await.unwrap().get("readiness"), None, "a requested run does not count");
     let auditor = auditor(&world, json!({}));
-    let looks = || world.sandbox.aws().wire().calls(Service::EventBridge, "DescribeRule").len();
-    let before = looks();
+    let runs = || world.sandbox.aws().wire().calls(Service::EventBridge, "DescribeRule").len();
+    let before = runs();
     let reports = auditor.run(None).await.unwrap();
     assert!(reports.len() > 1, "the stack has several listings");
-    assert_eq!(looks() - before, 1);
+    assert_eq!(runs() - before, 1);
     assert_eq!(store.runs().await.unwrap().get("readiness"), Some(&world.now()));
 }
 
 #[tokio::test]
-async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
-    let world = ready_but(&[EvidenceKind::UsageAccepted]).await;
+async fn reports_have_codes_and_texts_in_both_languages() {
+    let world = ready_without(&[EvidenceKind::UsageAccepted]).await;
     world.audit(PRODUCT).await;
     for (language, title, found, mends) in [
         ("en", "AWS took a usage record", "Not seen yet.", "Report usage"),
@@ -420,22 +425,22 @@ async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
         assert!(all["reports"].as_array().unwrap().contains(&one), "{all}");
         let checks = one["checks"].as_array().unwrap();
         for check in checks {
-            for told in ["title", "found", "mend", "source"] {
-                let text = check[told].as_str().unwrap_or_default();
-                assert!(!text.is_empty() && !text.contains("word-"), "{told} of {check}");
+            for member in ["title", "found", "mend", "source"] {
+                let text = check[member].as_str().unwrap_or_default();
+                assert!(!text.is_empty() && !text.contains("word-"), "{member} of {check}");
             }
         }
         let usage = checks.iter().find(|check| check["check"] == "evidence.usage_accepted").unwrap();
         assert_eq!((&usage["title"], &usage["found"]), (&json!(title), &json!(found)));
         assert!(usage["mend"].as_str().unwrap().contains(mends), "{usage}");
         let report: Report = serde_json::from_value(one.clone()).unwrap();
-        assert_eq!(report.checks.len(), checks.len(), "what is stored is read from what is told");
+        assert_eq!(report.checks.len(), checks.len(), "the stored report is read from the answer");
     }
 }
 
 #[tokio::test]
-async fn where_nothing_answers_the_report_still_comes_in_time() {
-    let world = ready_but(&[]).await;
+async fn a_report_is_written_in_time_when_nothing_answers() {
+    let world = ready_without(&[]).await;
     let began = Instant::now();
     world.audit(PRODUCT).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
@@ -463,7 +468,7 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
         (APPLICATION, "/plan/probe"),
         (WEBSITE, "/data"),
     ] {
-        world.sandbox.web().spoil(host, path, Spoil::Hang);
+        world.sandbox.web().alter(host, path, Alteration::Hang);
     }
     let began = Instant::now();
     let report = world.audit(PRODUCT).await;
@@ -480,7 +485,7 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
 }
 
 #[test]
-fn every_check_is_turned_by_something() {
+fn every_check_is_failed_by_some_test() {
     let elsewhere = [
         "evidence.bad_token_refused",
         "wiring.permissions",
@@ -489,10 +494,10 @@ fn every_check_is_turned_by_something() {
         "production.final_review_requested",
         "production.published",
     ];
-    let mut turned: BTreeSet<String> = elsewhere.map(str::to_owned).into();
-    turned.extend(BY_EVIDENCE.map(|(_, check)| check.to_owned()));
-    turned.extend(BY_PEOPLE.map(str::to_owned));
-    turned.extend(breaks().iter().flat_map(|(_, checks, _)| checks.split(' ').map(str::to_owned)));
+    let mut covered: BTreeSet<String> = elsewhere.map(str::to_owned).into();
+    covered.extend(EVIDENCE_CHECKS.map(|(_, check)| check.to_owned()));
+    covered.extend(ATTESTED_CHECKS.map(str::to_owned));
+    covered.extend(defects().iter().flat_map(|(_, checks, _)| checks.split(' ').map(str::to_owned)));
     let all: BTreeSet<String> = CHECKS.iter().map(|check| check.id.to_owned()).collect();
-    assert_eq!(turned, all);
+    assert_eq!(covered, all);
 }

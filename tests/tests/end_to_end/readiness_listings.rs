@@ -7,17 +7,17 @@ use readiness_checks::{Outcome, Report};
 use reqwest::Method;
 use sandbox::Options;
 use serde_json::{Value, json};
-use tests::World;
-use tests::audit::{Outcomes, each, outcomes, turned};
+use tests::TestEnvironment;
+use tests::audit::{Outcomes, changed_outcomes, each, outcomes};
 
-use super::review::ask_for_the_public;
+use super::review::request_publication;
 
 const LEGACY: &str = "7demolegacy00000000000ab";
 const PRODUCTION: &str = "8demoproduction00000000ab";
 
 #[tokio::test]
-async fn a_listing_of_the_older_kind_rests_on_its_topics_and_not_on_the_rule() {
-    let world = World::new().await;
+async fn a_legacy_listing_depends_on_its_topics_and_not_on_the_rule() {
+    let world = TestEnvironment::new().await;
     // The auditor's own invalid token is the first that is refused.
     world.audit(LEGACY).await;
     let before = world.outcomes(LEGACY).await;
@@ -28,20 +28,20 @@ async fn a_listing_of_the_older_kind_rests_on_its_topics_and_not_on_the_rule() {
         (json!({ "rule": { "state": "DISABLED" } }), Outcomes::new()),
     ] {
         world.control(Method::PATCH, "/sandbox/deployed/staging", patch).await;
-        assert_eq!(turned(&before, &world.outcomes(LEGACY).await), wanted);
+        assert_eq!(changed_outcomes(&before, &world.outcomes(LEGACY).await), wanted);
         world.control(Method::POST, "/sandbox/deployed/staging/reset", json!({})).await;
-        assert_eq!(turned(&before, &world.outcomes(LEGACY).await), Outcomes::new());
+        assert_eq!(changed_outcomes(&before, &world.outcomes(LEGACY).await), Outcomes::new());
     }
     let fault =
         json!({ "service": "sns", "operation": "GetSubscriptionAttributes", "times": 9, "kind": "access_denied" });
     world.fault(fault).await;
-    let blind = turned(&before, &world.outcomes(LEGACY).await);
+    let blind = changed_outcomes(&before, &world.outcomes(LEGACY).await);
     assert_eq!(blind, each("wiring.sns_subscription", Outcome::Unknown));
 }
 
 #[tokio::test]
-async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
-    let world = World::with(|options: &mut Options| options.stages = vec![Stage::Production]).await;
+async fn the_production_listing_is_reviewed_with_its_real_prices_and_published() {
+    let world = TestEnvironment::with(|options: &mut Options| options.stages = vec![Stage::Production]).await;
     // The sandbox's own prices differ from those in the listing's file.
     let unlike = world.audit(PRODUCTION).await;
     let found = |report: &Report, check: &str| {
@@ -66,32 +66,39 @@ async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
     let priced = world.audit(PRODUCTION).await;
     assert_eq!(found(&priced, "production.final_review_requested"), (Outcome::Fail, false), "it is only to be done");
 
-    ask_for_the_public(&world, "prod-demoproduction01").await;
+    request_publication(&world, "prod-demoproduction01").await;
     let requested = world.audit(PRODUCTION).await;
     assert_eq!(
-        turned(&outcomes(&priced), &outcomes(&requested)),
+        changed_outcomes(&outcomes(&priced), &outcomes(&requested)),
         each("production.final_review_requested", Outcome::Pass)
     );
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
     let path = format!("/sandbox/change-sets/{}", change_sets["change_sets"][0]["id"].as_str().unwrap());
     world.control(Method::POST, &path, json!({ "verdict": "reject", "message": "No video." })).await;
     let refused = world.audit(PRODUCTION).await;
-    assert_eq!(turned(&outcomes(&priced), &outcomes(&refused)), Outcomes::new(), "what was refused is asked again");
-    let told = refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
-    assert_eq!(told.said.with["why"], "No video.");
+    assert_eq!(
+        changed_outcomes(&outcomes(&priced), &outcomes(&refused)),
+        Outcomes::new(),
+        "what was refused is asked again"
+    );
+    let finding = refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
+    assert_eq!(finding.said.with["why"], "No video.");
 
-    ask_for_the_public(&world, "prod-demoproduction01").await;
+    request_publication(&world, "prod-demoproduction01").await;
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;
     let path = format!("/sandbox/change-sets/{}", change_sets["change_sets"][1]["id"].as_str().unwrap());
     world.control(Method::POST, &path, json!({ "verdict": "approve" })).await;
     let published = world.audit(PRODUCTION).await;
-    assert_eq!(turned(&outcomes(&requested), &outcomes(&published)), each("production.published", Outcome::Pass));
+    assert_eq!(
+        changed_outcomes(&outcomes(&requested), &outcomes(&published)),
+        each("production.published", Outcome::Pass)
+    );
 }
 
 #[tokio::test]
-async fn the_auditor_looks_once_a_day_by_itself_unless_its_schedule_is_off() {
-    let world = World::new().await;
-    let reports = async |world: &World| {
+async fn the_auditor_runs_once_a_day_unless_its_schedule_is_disabled() {
+    let world = TestEnvironment::new().await;
+    let reports = async |world: &TestEnvironment| {
         let path = format!("/v1/readiness/history?product={LEGACY}");
         let (_, history) = world.api(Method::GET, &path, None).await;
         history["reports"].as_array().map_or(0, Vec::len)

@@ -11,7 +11,7 @@ use readiness_checks::{Actor, Attestation, Finding, Outcome, Report, Said, Sever
 use sandbox::aws::Service;
 use serde_json::{Value, json};
 use store::Store;
-use tests::World;
+use tests::TestEnvironment;
 use ulid::Ulid;
 
 fn product() -> ProductCode {
@@ -23,7 +23,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// Returns the number of requests to the table to write a note since the last call.
-fn notes(world: &World) -> usize {
+fn notes(world: &TestEnvironment) -> usize {
     let wire = world.sandbox.aws().wire();
     let calls = wire.calls(Service::DynamoDb, "UpdateItem").len();
     wire.clear();
@@ -31,8 +31,8 @@ fn notes(world: &World) -> usize {
 }
 
 /// Makes an environment without scheduled runs, and the table's store as two processes have it.
-async fn two_processes() -> (World, Store, Store) {
-    let world = World::new().await;
+async fn two_processes() -> (TestEnvironment, Store, Store) {
+    let world = TestEnvironment::new().await;
     world.sandbox.set_schedule(false);
     let (one, other) = (world.store(Stage::Staging), world.store(Stage::Staging));
     notes(&world);
@@ -40,7 +40,7 @@ async fn two_processes() -> (World, Store, Store) {
 }
 
 #[tokio::test]
-async fn evidence_is_noted_once_a_day() {
+async fn evidence_is_written_once_a_day() {
     let (world, one, other) = two_processes().await;
     let kind = EvidenceKind::UsageAccepted;
     assert_eq!(one.evidence(&product()).await.unwrap(), BTreeMap::new());
@@ -67,7 +67,7 @@ async fn evidence_is_noted_once_a_day() {
 }
 
 #[tokio::test]
-async fn what_names_no_product_is_noted_for_every_listing() {
+async fn evidence_without_a_product_is_written_for_every_listing() {
     let (world, one, _) = two_processes().await;
     let kind = EvidenceKind::BadTokenRefused;
     one.note_evidence_of_all(kind).await;
@@ -83,7 +83,7 @@ async fn what_names_no_product_is_noted_for_every_listing() {
 }
 
 #[tokio::test]
-async fn a_note_that_fails_is_forgotten_and_written_later() {
+async fn a_failed_evidence_write_is_repeated_later() {
     let (world, one, _) = two_processes().await;
     let kind = EvidenceKind::BuyerNotified;
     world.fault(json!({ "service": "dynamodb", "operation": "UpdateItem", "kind": "access_denied" })).await;
@@ -98,7 +98,7 @@ async fn a_note_that_fails_is_forgotten_and_written_later() {
 }
 
 #[tokio::test]
-async fn a_table_that_hangs_holds_a_note_up_for_a_second() {
+async fn a_hanging_table_delays_evidence_by_at_most_a_second() {
     let (world, one, _) = two_processes().await;
     world.fault(json!({ "service": "dynamodb", "operation": "UpdateItem", "kind": "timeout", "times": 3 })).await;
     let began = std::time::Instant::now();
@@ -109,7 +109,7 @@ async fn a_table_that_hangs_holds_a_note_up_for_a_second() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_noted_at_once_and_so_is_its_mend() {
+async fn a_refusal_is_recorded_immediately_and_so_is_its_recovery() {
     let (world, one, other) = two_processes().await;
     let (function, action) = ("registration", "aws-marketplace:ResolveCustomer");
     let allowed = |store: Store| async move {
@@ -136,7 +136,7 @@ async fn a_refusal_is_noted_at_once_and_so_is_its_mend() {
 }
 
 #[tokio::test]
-async fn runs_are_noted_every_half_hour() {
+async fn runs_are_recorded_every_half_hour() {
     let (world, one, other) = two_processes().await;
     one.note_run("metering").await;
     other.note_run("reconcile").await;
@@ -168,11 +168,11 @@ async fn attestations_are_kept_and_audited() {
     assert_eq!(store.attestations(&product()).await.unwrap().len(), 1);
     let mut log = store.audit_log("2026-11").await.unwrap();
     log.sort_by(|one, other| (&one.action, &one.actor).cmp(&(&other.action, &other.actor)));
-    let told = |entry: &AuditEntry| format!("{} {} {}", entry.actor, entry.action, entry.subject);
+    let line = |entry: &AuditEntry| format!("{} {} {}", entry.actor, entry.action, entry.subject);
     let payment = "5demosubscription000000ab app.no_payment_data";
     let attest = "readiness.attest";
     let withdraw = "readiness.withdraw";
-    let mut lines: Vec<String> = log.iter().map(told).collect();
+    let mut lines: Vec<String> = log.iter().map(line).collect();
     lines.sort();
     assert_eq!(
         lines,
@@ -183,7 +183,7 @@ async fn attestations_are_kept_and_audited() {
             format!("arn:two {attest} {payment}"),
         ]
     );
-    assert_eq!(log.last().unwrap().before["note"], "seen again", "what was withdrawn is told");
+    assert_eq!(log.last().unwrap().before["note"], "seen again", "the withdrawn note is in the log");
 }
 
 fn report(id: u64, text: &str) -> Report {

@@ -6,7 +6,7 @@ use lambda::metrics::Metric;
 use reqwest::Method;
 use sandbox::{DescribedListing, Listings};
 use serde_json::{Value, json};
-use tests::{Bought, World, license_event, notification};
+use tests::{TestEnvironment, TestPurchase, license_event, notification};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -21,7 +21,7 @@ fn arn(license: &str) -> String {
 }
 
 /// Runs a change in AWS, and loses those of its events that contain one of the texts.
-async fn losing<T>(world: &World, texts: &[&str], happens: impl Future<Output = T>) -> T {
+async fn losing<T>(world: &TestEnvironment, texts: &[&str], happens: impl Future<Output = T>) -> T {
     world.deliver(json!({ "hold": true })).await;
     let happened = happens.await;
     for text in texts {
@@ -32,17 +32,17 @@ async fn losing<T>(world: &World, texts: &[&str], happens: impl Future<Output = 
 }
 
 /// Runs the reconciliation of the staging stack and returns its report.
-async fn reconcile(world: &World) -> Value {
+async fn reconcile(world: &TestEnvironment) -> Value {
     world.control(Method::POST, "/sandbox/reconcile", json!({ "stage": "staging" })).await["staging"].clone()
 }
 
 /// Reconciles one license on demand.
-async fn on_demand(world: &World, license: &str) -> (u16, Value) {
+async fn on_demand(world: &TestEnvironment, license: &str) -> (u16, Value) {
     world.api(Method::POST, &format!("/v1/licenses/{license}/reconcile"), None).await
 }
 
 /// Reconciles one license on demand and returns the kinds of its repairs.
-async fn repairs(world: &World, license: &str) -> Vec<String> {
+async fn repairs(world: &TestEnvironment, license: &str) -> Vec<String> {
     let (status, answer) = on_demand(world, license).await;
     assert_eq!(status, 200, "{answer}");
     let repairs = answer["repairs"].as_array().unwrap();
@@ -50,15 +50,15 @@ async fn repairs(world: &World, license: &str) -> Vec<String> {
 }
 
 /// Asserts that another reconciliation changes neither the state of a license nor its events.
-async fn is_at_rest(world: &World, license: &str) {
-    let (before, told) = (world.license(license).await, world.told(license).await);
+async fn assert_unchanged_by_reconciliation(world: &TestEnvironment, license: &str) {
+    let (before, event_types) = (world.license(license).await, world.event_types(license).await);
     assert_eq!(repairs(world, license).await, Vec::<String>::new());
     let mut after = world.license(license).await;
     after["entitlements_read_at"] = before["entitlements_read_at"].clone();
-    assert_eq!((after, world.told(license).await), (before, told));
+    assert_eq!((after, world.event_types(license).await), (before, event_types));
 }
 
-async fn registered(world: &World, product: &str, dimensions: Value) -> Bought {
+async fn registered(world: &TestEnvironment, product: &str, dimensions: Value) -> TestPurchase {
     let purchase = world.buy(product, dimensions).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
@@ -66,7 +66,7 @@ async fn registered(world: &World, product: &str, dimensions: Value) -> Bought {
 }
 
 /// Buys and registers. The `License Updated` event never arrives.
-async fn registered_unheard(world: &World, product: &str, dimensions: Value) -> Bought {
+async fn registered_without_events(world: &TestEnvironment, product: &str, dimensions: Value) -> TestPurchase {
     let purchase = losing(world, &["License Updated"], world.buy(product, dimensions)).await;
     world.register(&purchase.token, "buyer@example.com").await;
     assert_eq!(world.link(&purchase.license, "acme").await.0, 200);
@@ -75,20 +75,20 @@ async fn registered_unheard(world: &World, product: &str, dimensions: Value) -> 
 }
 
 #[tokio::test]
-async fn a_contract_whose_activation_was_lost_is_in_force_when_aws_shows_what_it_grants() {
-    let world = World::new().await;
-    let purchase = registered_unheard(&world, "demo-contract", json!({ "seats": 5 })).await;
+async fn a_contract_with_a_lost_activation_is_activated_by_its_entitlements() {
+    let world = TestEnvironment::new().await;
+    let purchase = registered_without_events(&world, "demo-contract", json!({ "seats": 5 })).await;
     assert_eq!(repairs(&world, &purchase.license).await, ["activated"]);
     let license = world.license(&purchase.license).await;
     assert_eq!((&license["state"], &license["grants_access"]), (&json!("active"), &json!(true)));
     assert_eq!(world.decide("acme", "seats").await["held"], "5");
-    assert!(world.told(&purchase.license).await.contains(&"license.activated".to_owned()));
-    is_at_rest(&world, &purchase.license).await;
+    assert!(world.event_types(&purchase.license).await.contains(&"license.activated".to_owned()));
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 
     // The event arrives after all, and later events count as usual.
-    let told = world.told(&purchase.license).await;
+    let event_types = world.event_types(&purchase.license).await;
     world
-        .send_news(&license_event(
+        .send_event(&license_event(
             "Updated",
             &purchase,
             &arn(&purchase.license),
@@ -96,18 +96,18 @@ async fn a_contract_whose_activation_was_lost_is_in_force_when_aws_shows_what_it
             "2026-11-10T09:20:00Z".parse().unwrap(),
         ))
         .await;
-    assert_eq!(world.told(&purchase.license).await, told);
+    assert_eq!(world.event_types(&purchase.license).await, event_types);
     world.advance(minutes(5)).await;
     world.end(&purchase.agreement).await;
     let license = world.license(&purchase.license).await;
     assert_eq!(license["usage_until"], world.now().to_string());
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 }
 
 #[tokio::test]
-async fn usage_of_a_license_whose_activation_was_lost_is_billed_from_when_it_was_seen_in_force() {
-    let world = World::new().await;
-    let purchase = registered_unheard(&world, "demo-subscription", json!({})).await;
+async fn usage_after_a_lost_activation_is_billed_from_the_reconciliation() {
+    let world = TestEnvironment::new().await;
+    let purchase = registered_without_events(&world, "demo-subscription", json!({})).await;
     let event = |key: &str, time: Timestamp| json!([{ "license": purchase.license, "dimension": "requests", "quantity": 5, "time": time.to_string(), "key": key }]);
     world.advance(minutes(10)).await;
     assert_eq!(world.report(event("before", world.now())).await, ["accepted"]);
@@ -120,12 +120,12 @@ async fn usage_of_a_license_whose_activation_was_lost_is_billed_from_when_it_was
     assert_eq!(world.total(&purchase.license).await.to_string(), "10");
     let first = world.records(&purchase.license).await.pop().unwrap();
     assert_eq!(first["timestamp"], seen_at.to_string(), "no moment before is claimed: {first}");
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 }
 
 #[tokio::test]
-async fn an_active_agreement_alone_proves_no_license() {
-    let world = World::with(|options| options.delays.provision = hours(2)).await;
+async fn an_active_agreement_without_a_license_activates_nothing() {
+    let world = TestEnvironment::with(|options| options.delays.provision = hours(2)).await;
     let by_use = world.buy("demo-subscription", json!({})).await;
     let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
     for purchase in [&by_use, &contract] {
@@ -147,12 +147,12 @@ async fn an_active_agreement_alone_proves_no_license() {
 }
 
 #[tokio::test]
-async fn the_schedule_looks_at_what_waits_every_hour_and_at_all_once_a_day() {
-    let world = World::at("2026-11-10T21:20:00Z").await;
+async fn waiting_licenses_are_reconciled_hourly_and_all_daily() {
+    let world = TestEnvironment::at("2026-11-10T21:20:00Z").await;
     let settled = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(41)).await;
     assert_eq!(world.counted(Metric::LicensesReconciled), 1, "the walk of the first day");
-    let purchase = registered_unheard(&world, "demo-subscription", json!({})).await;
+    let purchase = registered_without_events(&world, "demo-subscription", json!({})).await;
     world.change(&settled.agreement, json!({ "action": "amend", "dimensions": { "seats": 6 } })).await;
     world.advance(minutes(60)).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
@@ -164,8 +164,8 @@ async fn the_schedule_looks_at_what_waits_every_hour_and_at_all_once_a_day() {
 }
 
 #[tokio::test]
-async fn a_lost_ending_is_dated_when_it_happened_and_usage_up_to_it_is_billed() {
-    let world = World::new().await;
+async fn a_lost_end_is_dated_correctly_and_usage_before_it_is_billed() {
+    let world = TestEnvironment::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(45)).await;
     let event = json!([{ "license": purchase.license, "dimension": "requests", "quantity": 7,
@@ -180,23 +180,23 @@ async fn a_lost_ending_is_dated_when_it_happened_and_usage_up_to_it_is_billed() 
     assert_eq!(repairs(&world, &purchase.license).await, ["ended"]);
     let license = world.license(&purchase.license).await;
     assert_eq!((&license["state"], &license["usage_until"]), (&json!("ending"), &json!(ended_at.to_string())));
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
     world.advance(minutes(61)).await;
     let license = world.license(&purchase.license).await;
     assert_eq!((&license["state"], &license["end_reason"]), (&json!("ended"), &json!("cancelled")));
     assert_eq!(world.decide("acme", "requests").await["allowed"], false);
     assert_eq!(world.total(&purchase.license).await.to_string(), "7");
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 
     // The lost event arrives after all, and agrees.
-    let told = world.told(&purchase.license).await;
-    world.send_news(&license_event("Deprovisioned", &purchase, &arn(&purchase.license), "late", ended_at)).await;
-    assert_eq!(world.told(&purchase.license).await, told);
+    let event_types = world.event_types(&purchase.license).await;
+    world.send_event(&license_event("Deprovisioned", &purchase, &arn(&purchase.license), "late", ended_at)).await;
+    assert_eq!(world.event_types(&purchase.license).await, event_types);
 }
 
 #[tokio::test]
-async fn an_ending_that_was_lost_for_long_revokes_access_at_once() {
-    let world = World::at("2026-11-10T21:20:00Z").await;
+async fn a_long_lost_end_revokes_access_immediately() {
+    let world = TestEnvironment::at("2026-11-10T21:20:00Z").await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(hours(1)).await;
     losing(&world, &["Ended", "Deprovisioned"], world.end(&purchase.agreement)).await;
@@ -207,12 +207,12 @@ async fn an_ending_that_was_lost_for_long_revokes_access_at_once() {
     assert_eq!(license["grants_access"], false);
     assert_eq!(world.decide("acme", "seats").await["allowed"], false);
     assert_eq!(world.counted(Metric::RepairsEnded), 1);
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 }
 
 #[tokio::test]
-async fn a_lost_change_of_entitlements_is_made_good() {
-    let world = World::new().await;
+async fn a_lost_change_of_entitlements_is_repaired() {
+    let world = TestEnvironment::new().await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(10)).await;
     let amend = json!({ "action": "amend", "dimensions": { "seats": 9 } });
@@ -221,7 +221,7 @@ async fn a_lost_change_of_entitlements_is_made_good() {
     let report = reconcile(&world).await;
     assert_eq!(report["repairs"], json!({ "entitlements": 1 }), "{report}");
     assert_eq!(world.decide("acme", "seats").await["held"], "9");
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 }
 
 /// Returns the demo contract as a product of the older kind.
@@ -233,15 +233,15 @@ fn legacy_contract() -> Listings {
 }
 
 #[tokio::test]
-async fn a_legacy_contract_is_read_by_its_customer_alone() {
-    let world = World::with(|options| options.listings = legacy_contract()).await;
+async fn a_legacy_contract_is_queried_only_by_its_customer() {
+    let world = TestEnvironment::with(|options| options.listings = legacy_contract()).await;
     let purchase = losing(&world, &["subscribe-success"], world.buy("legacy-contract", json!({ "seats": 5 }))).await;
     world.register(&purchase.token, "buyer@example.com").await;
     world.link(&purchase.license, "acme").await;
     assert_eq!(world.license(&purchase.license).await["state"], "pending");
     assert_eq!(repairs(&world, &purchase.license).await, ["activated"]);
     assert_eq!(world.decide("acme", "seats").await["held"], "5");
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 
     world.advance(minutes(20)).await;
     let amend = json!({ "action": "amend", "dimensions": { "seats": 9 } });
@@ -253,19 +253,19 @@ async fn a_legacy_contract_is_read_by_its_customer_alone() {
     losing(&world, &[""], world.end(&purchase.agreement)).await;
     assert_eq!(repairs(&world, &purchase.license).await, ["entitlements"]);
     assert_eq!(world.decide("acme", "seats").await["allowed"], false);
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
     let calls = world.control(Method::GET, "/sandbox/wire?service=agreement", Value::Null).await;
     assert_eq!(calls["calls"], json!([]), "no agreement is asked for");
 
     // An event about an end counts, also for a license that was only observed to be in force.
     let pending = notification("unsubscribe-pending", &purchase, "late", world.now());
-    world.send_news(&pending).await;
+    world.send_event(&pending).await;
     assert_eq!(world.license(&purchase.license).await["state"], "ending");
 }
 
 #[tokio::test]
-async fn a_lost_renewal_with_the_same_license_goes_on() {
-    let world = World::new().await;
+async fn a_lost_renewal_with_the_same_license_keeps_it_active() {
+    let world = TestEnvironment::new().await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(10)).await;
     let all = ["Created", "License Updated", "Ended"];
@@ -276,7 +276,7 @@ async fn a_lost_renewal_with_the_same_license_goes_on() {
     assert_eq!(found, ["renewed", "entitlements"]);
     let license = world.license(&purchase.license).await;
     assert_eq!((&license["state"], &license["agreement"]), (&json!("active"), &renewed["agreement_id"]));
-    is_at_rest(&world, &purchase.license).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
 
     // From here on the new agreement determines the license.
     world.end(renewed["agreement_id"].as_str().unwrap()).await;
@@ -286,7 +286,7 @@ async fn a_lost_renewal_with_the_same_license_goes_on() {
 #[tokio::test]
 async fn a_renewal_and_its_end_that_were_both_lost_end_the_license() {
     for new_license in [false, true] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
         world.advance(minutes(10)).await;
         world.deliver(json!({ "hold": true })).await;
@@ -304,14 +304,14 @@ async fn a_renewal_and_its_end_that_were_both_lost_end_the_license() {
             (&json!("ending"), &json!(ended_at.to_string())),
             "{new_license}"
         );
-        is_at_rest(&world, &purchase.license).await;
+        assert_unchanged_by_reconciliation(&world, &purchase.license).await;
     }
 }
 
 #[tokio::test]
-async fn a_lost_renewal_with_a_new_license_hands_the_tenant_over() {
+async fn a_lost_renewal_with_a_new_license_passes_on_the_tenant() {
     for lost in [&["Created", "License Updated", "Ended", "Deprovisioned"][..], &["Created"], &["License Updated"]] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
         world.advance(minutes(10)).await;
         let renew = json!({ "action": "renew", "new_license": true });
@@ -328,13 +328,13 @@ async fn a_lost_renewal_with_a_new_license_hands_the_tenant_over() {
         assert_eq!((&old["state"], &old["successor"]), (&json!("ending"), &json!(successor)), "{lost:?}: {old}");
         assert_eq!(old["usage_until"], renewed_at.to_string(), "{lost:?}");
         assert_eq!(world.decide("acme", "seats").await["held"], "5", "{lost:?}");
-        is_at_rest(&world, &purchase.license).await;
-        is_at_rest(&world, &successor).await;
+        assert_unchanged_by_reconciliation(&world, &purchase.license).await;
+        assert_unchanged_by_reconciliation(&world, &successor).await;
     }
 }
 
 #[tokio::test]
-async fn two_renewals_in_a_row_whose_events_were_lost_hand_the_tenant_to_the_last_license() {
+async fn two_lost_renewals_pass_the_tenant_to_the_last_license() {
     // The events that are lost of each renewal.
     let cases = [
         ("the license between is unknown", [&[""][..], &[""]], false),
@@ -342,7 +342,7 @@ async fn two_renewals_in_a_row_whose_events_were_lost_hand_the_tenant_to_the_las
         ("the license between is known only as ended", [&["License Updated", "Ended", "Deprovisioned"], &[]], true),
     ];
     for (case, lost, is_known) in cases {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
         let (mut agreement, mut line) = (purchase.agreement.clone(), vec![purchase.license.clone()]);
         for lost in lost {
@@ -360,14 +360,14 @@ async fn two_renewals_in_a_row_whose_events_were_lost_hand_the_tenant_to_the_las
         assert_eq!(world.license(&line[0]).await["state"], "ending", "{case}");
         assert_eq!(world.decide("acme", "seats").await["held"], "5", "{case}");
         for license in line.iter().filter(|license| is_known || **license != line[1]) {
-            is_at_rest(&world, license).await;
+            assert_unchanged_by_reconciliation(&world, license).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_license_of_which_nothing_was_heard_is_found_by_the_walk() {
-    let world = World::new().await;
+async fn a_license_without_any_event_is_found_by_the_daily_run() {
+    let world = TestEnvironment::new().await;
     let purchases = [
         losing(&world, &[""], world.buy("demo-contract", json!({ "seats": 5 }))).await,
         losing(&world, &[""], world.buy("demo-subscription", json!({}))).await,
@@ -379,18 +379,18 @@ async fn a_license_of_which_nothing_was_heard_is_found_by_the_walk() {
         let license = world.license(&purchase.license).await;
         assert_eq!((&license["state"], &license["account"]), (&json!("active"), &json!(purchase.account)));
         assert_eq!(license["agreement"], purchase.agreement.as_str());
-        is_at_rest(&world, &purchase.license).await;
+        assert_unchanged_by_reconciliation(&world, &purchase.license).await;
         assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303);
     }
     assert_eq!(world.license(&purchases[0].license).await["entitlements"][0]["value"], json!({ "integer": 5 }));
 }
 
 #[tokio::test]
-async fn what_aws_has_revoked_is_not_opened_again_but_shown_to_a_person() {
-    let world = World::new().await;
+async fn a_revoked_license_is_reported_and_not_reopened() {
+    let world = TestEnvironment::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(10)).await;
-    world.send_news(&license_event("Deprovisioned", &purchase, &arn(&purchase.license), "revoked", world.now())).await;
+    world.send_event(&license_event("Deprovisioned", &purchase, &arn(&purchase.license), "revoked", world.now())).await;
     world.advance(minutes(20)).await;
     let (status, answer) = on_demand(&world, &purchase.license).await;
     assert_eq!((status, &answer["repairs"]), (200, &json!([])), "{answer}");
@@ -399,8 +399,8 @@ async fn what_aws_has_revoked_is_not_opened_again_but_shown_to_a_person() {
 }
 
 #[tokio::test]
-async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
-    let world = World::new().await;
+async fn an_end_that_aws_does_not_confirm_is_reverted_by_the_reconciliation() {
+    let world = TestEnvironment::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(10)).await;
     // AWS does not answer while the event is processed, so the event counts.
@@ -412,15 +412,15 @@ async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
         "source": "aws.agreement-marketplace", "time": world.now().to_string(),
         "detail": { "agreement": { "id": purchase.agreement, "status": "CANCELLED" } },
     });
-    world.send_news(&ended).await;
+    world.send_event(&ended).await;
     assert_eq!(world.license(&purchase.license).await["state"], "ending");
     world.advance(minutes(10)).await;
     assert_eq!(repairs(&world, &purchase.license).await, Vec::<String>::new(), "AWS may not have caught up");
     world.advance(minutes(10)).await;
     assert_eq!(repairs(&world, &purchase.license).await, ["reopened"]);
     assert_eq!(world.license(&purchase.license).await["state"], "active");
-    is_at_rest(&world, &purchase.license).await;
-    world.send_news(&ended).await;
+    assert_unchanged_by_reconciliation(&world, &purchase.license).await;
+    world.send_event(&ended).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
 
     // A real end counts as usual.
@@ -430,12 +430,12 @@ async fn an_ending_that_aws_does_not_know_of_is_lifted_once_it_must() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_for_an_agreement_in_force_is_not_believed() {
-    let world = World::new().await;
+async fn an_empty_answer_for_an_active_agreement_is_not_trusted() {
+    let world = TestEnvironment::new().await;
     let purchase = registered(&world, "demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(30)).await;
     // From now on AWS delays entitlements so much that there are none.
-    world.control(Method::POST, "/sandbox/readings", json!({ "entitlements": "90m" })).await;
+    world.control(Method::POST, "/sandbox/behavior", json!({ "entitlements_delay": "90m" })).await;
     let (status, answer) = on_demand(&world, &purchase.license).await;
     assert_eq!((status, &answer["repairs"]), (200, &json!([])), "{answer}");
     assert_eq!(answer["findings"][0]["kind"], "entitlements_empty");
@@ -443,8 +443,8 @@ async fn an_empty_answer_for_an_agreement_in_force_is_not_believed() {
 }
 
 #[tokio::test]
-async fn throttled_aws_leaves_a_license_as_it_is_and_the_next_run_looks_at_it() {
-    let world = World::new().await;
+async fn a_throttled_license_is_unchanged_and_reconciled_in_the_next_run() {
+    let world = TestEnvironment::new().await;
     let mut purchases = Vec::new();
     for _ in 0..3 {
         purchases.push(world.buy("demo-contract", json!({ "seats": 5 })).await);
@@ -478,8 +478,8 @@ async fn throttled_aws_leaves_a_license_as_it_is_and_the_next_run_looks_at_it() 
 }
 
 #[tokio::test]
-async fn an_aws_that_does_not_answer_stops_the_walk_and_the_next_run_goes_on_from_there() {
-    let world = World::new().await;
+async fn a_run_stops_when_aws_does_not_answer_and_the_next_run_continues() {
+    let world = TestEnvironment::new().await;
     for _ in 0..30 {
         world.buy("demo-subscription", json!({})).await;
     }
@@ -496,8 +496,8 @@ async fn an_aws_that_does_not_answer_stops_the_walk_and_the_next_run_goes_on_fro
 }
 
 #[tokio::test]
-async fn aws_is_asked_within_its_quota() {
-    let world = World::new().await;
+async fn reconciliation_stays_within_the_quota_of_aws() {
+    let world = TestEnvironment::new().await;
     for _ in 0..40 {
         world.buy("demo-contract", json!({ "seats": 5 })).await;
     }
@@ -511,8 +511,8 @@ async fn aws_is_asked_within_its_quota() {
 }
 
 #[tokio::test]
-async fn staging_and_production_look_at_their_own() {
-    let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
+async fn staging_and_production_reconcile_only_their_own_licenses() {
+    let world = TestEnvironment::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     world.deliver(json!({ "hold": true })).await;
     let staging = world.buy("demo-subscription", json!({})).await;
     let production = world.buy("demo-production", json!({})).await;
@@ -529,15 +529,15 @@ async fn staging_and_production_look_at_their_own() {
 }
 
 #[tokio::test]
-async fn a_license_that_nobody_knows_is_not_reconciled() {
-    let world = World::new().await;
+async fn an_unknown_license_is_not_reconciled() {
+    let world = TestEnvironment::new().await;
     let (status, problem) = on_demand(&world, "l-unknown").await;
     assert_eq!((status, &problem["code"]), (404, &json!("license_unknown")));
 }
 
 #[tokio::test]
-async fn an_advisory_is_shown_and_told_and_changes_nothing_else() {
-    let world = World::new().await;
+async fn an_advisory_is_shown_and_published_and_changes_nothing_else() {
+    let world = TestEnvironment::new().await;
     let purchase = registered(&world, "demo-subscription", json!({})).await;
     world.advance(minutes(10)).await;
     let issued_at = world.now();
@@ -547,19 +547,19 @@ async fn an_advisory_is_shown_and_told_and_changes_nothing_else() {
     assert_eq!((&license["state"], &license["grants_access"]), (&json!("active"), &json!(true)));
     let (_, tenant) = world.api(Method::GET, "/v1/tenants/acme", None).await;
     assert_eq!(tenant["licenses"][0]["advisory"]["since"], issued_at.to_string());
-    assert_eq!(world.told(&purchase.license).await.last().unwrap(), "license.advisory_issued");
+    assert_eq!(world.event_types(&purchase.license).await.last().unwrap(), "license.advisory_issued");
 
     world.advance(minutes(10)).await;
     world.change(&purchase.agreement, json!({ "action": "resolve" })).await;
     assert_eq!(world.license(&purchase.license).await["advisory"], Value::Null);
-    let told = world.told(&purchase.license).await;
-    assert_eq!(told.last().unwrap(), "license.advisory_resolved");
+    let event_types = world.event_types(&purchase.license).await;
+    assert_eq!(event_types.last().unwrap(), "license.advisory_resolved");
 
     // Redelivery of all events in any order changes nothing.
     world.deliver(json!({ "hold": true, "redeliver": 50 })).await;
     world.deliver(json!({ "duplicate": 1, "reorder": 3, "release": true })).await;
     assert_eq!(world.license(&purchase.license).await["advisory"], Value::Null);
-    assert_eq!(world.told(&purchase.license).await, told);
+    assert_eq!(world.event_types(&purchase.license).await, event_types);
 
     world.advance(minutes(10)).await;
     world.change(&purchase.agreement, json!({ "action": "advise" })).await;
@@ -567,8 +567,8 @@ async fn an_advisory_is_shown_and_told_and_changes_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_advisory_that_was_resolved_before_it_was_heard_of_is_none() {
-    let world = World::new().await;
+async fn an_advisory_resolved_before_its_event_arrives_is_ignored() {
+    let world = TestEnvironment::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     world.change(&purchase.agreement, json!({ "action": "advise" })).await;

@@ -4,13 +4,13 @@ use domain::listing::Stage;
 use domain::registration::Secret;
 use jiff::SignedDuration;
 use reqwest::Method;
-use sandbox::people::hidden_field;
+use sandbox::test_client::hidden_field;
 use serde_json::{Value, json};
-use tests::World;
+use tests::TestEnvironment;
 
 #[tokio::test]
-async fn the_handoff_carries_a_code_that_is_kept_only_as_a_hash() {
-    let world = World::new().await;
+async fn the_handoff_code_is_stored_only_as_a_hash() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let handed_on = world.register(&purchase.token, "buyer@example.com").await;
     let location = handed_on.location.unwrap();
@@ -26,10 +26,10 @@ async fn the_handoff_carries_a_code_that_is_kept_only_as_a_hash() {
 }
 
 #[tokio::test]
-async fn a_session_is_over_after_four_hours() {
-    let world = World::new().await;
+async fn a_session_expires_after_four_hours() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     assert!(cookie.starts_with("__Host-"), "{cookie}");
     assert_eq!(world.open("/register", Some(&cookie)).await.status, 200);
     world.advance(SignedDuration::from_hours(4)).await;
@@ -40,14 +40,14 @@ async fn a_session_is_over_after_four_hours() {
 }
 
 #[tokio::test]
-async fn two_tabs_do_not_mix() {
-    let world = World::new().await;
+async fn two_tabs_have_separate_forms() {
+    let world = TestEnvironment::new().await;
     let one = world.buy("demo-contract", json!({ "seats": 5 })).await;
     let other = world.buy("demo-subscription", json!({})).await;
-    let first_tab = world.arrive(&one.token).await.cookie.unwrap();
+    let first_tab = world.post_token(&one.token).await.cookie.unwrap();
     let form_token = hidden_field(&world.open("/register", Some(&first_tab)).await.page, "form_token").unwrap();
     // The session of the second tab replaces the cookie in the browser.
-    let second_tab = world.arrive(&other.token).await.cookie.unwrap();
+    let second_tab = world.post_token(&other.token).await.cookie.unwrap();
     let fields = [("form_token", form_token.as_str()), ("email", "buyer@example.com"), ("account", "new")];
     let mixed = world.post_form("/register/details", &fields, Some(&second_tab)).await;
     assert_eq!((mixed.status, mixed.code.as_deref()), (409, Some("form_stale")));
@@ -57,34 +57,34 @@ async fn two_tabs_do_not_mix() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_wrong_writes_nothing_and_keeps_what_was_typed() {
-    let world = World::new().await;
+async fn an_invalid_form_writes_nothing_and_keeps_its_input() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
-    let wrong = world.leave_contact(&cookie, "no address", "new").await;
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
+    let wrong = world.submit_contact(&cookie, "no address", "new").await;
     assert_eq!(wrong.status, 400);
     assert!(wrong.page.contains("value=\"no address\""), "{}", wrong.page);
     assert!(world.store(Stage::Staging).contact(&purchase.license.parse().unwrap()).await.unwrap().is_none());
-    assert_eq!(world.leave_contact(&cookie, "an@address.example", "existing").await.status, 303);
+    assert_eq!(world.submit_contact(&cookie, "an@address.example", "existing").await.status, 303);
 }
 
 #[tokio::test]
 async fn a_double_click_is_one_registration() {
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     for _ in 0..2 {
-        assert_eq!(world.leave_contact(&cookie, "buyer@example.com", "new").await.status, 303);
+        assert_eq!(world.submit_contact(&cookie, "buyer@example.com", "new").await.status, 303);
     }
-    let told = world.told(&purchase.license).await;
-    assert_eq!(told.iter().filter(|kind| *kind == "registration.completed").count(), 1, "{told:?}");
+    let event_types = world.event_types(&purchase.license).await;
+    assert_eq!(event_types.iter().filter(|kind| *kind == "registration.completed").count(), 1, "{event_types:?}");
 }
 
 #[tokio::test]
-async fn the_page_speaks_japanese_and_english() {
-    let world = World::new().await;
+async fn the_page_is_in_japanese_or_english() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let japanese = world.open("/register?lang=ja", Some(&cookie)).await.page;
     let english = world.open("/register?lang=en", Some(&cookie)).await.page;
     assert!(japanese.contains("<html lang=\"ja\">") && japanese.contains("メールアドレス"), "{japanese}");
@@ -92,10 +92,10 @@ async fn the_page_speaks_japanese_and_english() {
 }
 
 #[tokio::test]
-async fn the_status_turns_when_the_license_does() {
-    let world = World::with(|options| options.delays = sandbox::aws::Delays::default()).await;
+async fn the_status_page_follows_the_license() {
+    let world = TestEnvironment::with(|options| options.delays = sandbox::aws::Delays::default()).await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let cookie = world.arrive(&purchase.token).await.cookie.unwrap();
+    let cookie = world.post_token(&purchase.token).await.cookie.unwrap();
     let pending = world.open("/register/status", Some(&cookie)).await;
     assert!(pending.page.contains("reload=off"), "{}", pending.page);
     world.advance(SignedDuration::from_secs(61)).await;
@@ -104,12 +104,12 @@ async fn the_status_turns_when_the_license_does() {
 }
 
 #[tokio::test]
-async fn an_aws_that_does_not_answer_loses_no_buyer() {
+async fn buyers_are_not_lost_when_aws_does_not_answer() {
     for kind in ["throttle", "error500", "before", "after", "access_denied"] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.fault(json!({ "service": "metering", "operation": "ResolveCustomer", "times": 3, "kind": kind })).await;
-        let first = world.arrive(&purchase.token).await;
+        let first = world.post_token(&purchase.token).await;
         assert_eq!(first.status, 503, "{kind}: {first:?}");
         assert!(!first.page.contains(&purchase.token), "{kind}");
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
@@ -118,34 +118,38 @@ async fn an_aws_that_does_not_answer_loses_no_buyer() {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_answer_loses_no_buyer() {
+async fn buyers_are_not_lost_when_the_table_does_not_answer() {
     for (operation, kind) in [
         ("GetItem", "error500"),
         ("PutItem", "after"),
         ("TransactWriteItems", "throttle"),
         ("TransactWriteItems", "after"),
     ] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
         world.fault(json!({ "service": "dynamodb", "operation": operation, "times": 4, "kind": kind })).await;
-        let first = world.arrive(&purchase.token).await;
+        let first = world.post_token(&purchase.token).await;
         assert!([303, 503].contains(&first.status), "{operation} {kind}: {first:?}");
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         assert_eq!(world.register(&purchase.token, "buyer@example.com").await.status, 303, "{operation} {kind}");
-        let told = world.told(&purchase.license).await;
-        assert_eq!(told.iter().filter(|kind| *kind == "license.activated").count(), 1, "{operation} {kind}: {told:?}");
+        let event_types = world.event_types(&purchase.license).await;
+        assert_eq!(
+            event_types.iter().filter(|kind| *kind == "license.activated").count(),
+            1,
+            "{operation} {kind}: {event_types:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn nobodys_name_is_in_a_log() {
-    let world = World::new().await;
+async fn logs_contain_no_personal_data() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-contract", json!({ "seats": 5 })).await;
-    let visit = world.arrive(&purchase.token).await;
+    let visit = world.post_token(&purchase.token).await;
     let page = world.open("/register", visit.cookie.as_deref()).await;
     let token = hidden_field(&page.page, "form_token").unwrap();
     let said = [("name", "Kim Personally"), ("company", "Kims Own Works"), ("answer-order_number", "PO-personal-7")];
-    // `World` searches every log line of this test for these texts.
+    // `TestEnvironment` searches every log line of this test for these texts.
     said.iter().for_each(|(_, text)| tests::log::keep_secret(text));
     let mut fields = vec![("form_token", token.as_str()), ("email", "kim@example.com"), ("account", "new")];
     fields.extend(said);

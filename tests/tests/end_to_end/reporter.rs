@@ -7,7 +7,7 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -17,7 +17,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+fn usage(world: &TestEnvironment, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": world.now().to_string(),
@@ -25,7 +25,7 @@ fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
 }
 
 /// Reports usage as an application that needs an answer: sends it again after no answer and after `retry`.
-async fn report_until_answered(world: &World, event: Value) {
+async fn report_until_answered(world: &TestEnvironment, event: Value) {
     for _ in 0..5 {
         let body = Some(json!({ "events": [event] }));
         let (status, answer) = world.api(Method::POST, "/v1/usage", body).await;
@@ -38,15 +38,15 @@ async fn report_until_answered(world: &World, event: Value) {
     panic!("usage got no answer in five attempts");
 }
 
-/// Returns `true` if every planned fault has struck.
-async fn has_struck(world: &World) -> bool {
+/// Returns `true` if every planned fault was applied.
+async fn has_fault_applied(world: &TestEnvironment) -> bool {
     let plan = world.control(Method::GET, "/sandbox/faults", Value::Null).await;
-    plan["faults"].as_array().unwrap().iter().all(|fault| fault["struck"] != 0)
+    plan["faults"].as_array().unwrap().iter().all(|fault| fault["applied"] != 0)
 }
 
 /// Makes the process die at another call in each hour: before the call is executed, or after.
-async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize, World, Bought) {
-    let world = World::new().await;
+async fn crash_at_every_call(service: Service, kind: &str, first: i64) -> (usize, TestEnvironment, TestPurchase) {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let mut hours = 0;
     for call in 1.. {
@@ -55,11 +55,11 @@ async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize,
         world.advance(minutes(first)).await;
         world.fault(json!({ "service": service.name(), "operation": "*", "call": call, "kind": kind })).await;
         world.advance(minutes(8)).await;
-        let struck = has_struck(&world).await;
+        let is_applied = has_fault_applied(&world).await;
         world.control(Method::DELETE, "/sandbox/faults", Value::Null).await;
         world.advance(minutes(60 - 8 - first)).await;
         hours += 1;
-        if !struck || call > 120 {
+        if !is_applied || call > 120 {
             break;
         }
     }
@@ -68,10 +68,10 @@ async fn dies_at_every_call(service: Service, kind: &str, first: i64) -> (usize,
 }
 
 #[tokio::test]
-async fn r_the_reporter_dies_at_any_call_to_the_table() {
+async fn usage_is_billed_once_when_the_reporter_crashes_at_any_table_call() {
     for kind in ["crash_before", "crash_after"] {
         // From 09:20 to 10:08, and likewise in each hour.
-        let (hours, world, purchase) = dies_at_every_call(Service::DynamoDb, kind, 48).await;
+        let (hours, world, purchase) = crash_at_every_call(Service::DynamoDb, kind, 48).await;
         assert!(hours > 30, "{kind}: {hours} calls are fewer than two runs of the reporter make");
         let billed = world.billed(&purchase.license).await;
         assert_eq!(billed.len(), hours, "{kind}");
@@ -81,19 +81,19 @@ async fn r_the_reporter_dies_at_any_call_to_the_table() {
 }
 
 #[tokio::test]
-async fn r_the_reporter_dies_at_any_call_to_the_marketplace() {
+async fn usage_is_billed_once_when_the_reporter_crashes_at_any_marketplace_call() {
     for kind in ["crash_before", "crash_after"] {
-        let (hours, world, purchase) = dies_at_every_call(Service::Metering, kind, 48).await;
-        assert!(hours > 1, "{kind}: no call was struck");
+        let (hours, world, purchase) = crash_at_every_call(Service::Metering, kind, 48).await;
+        assert!(hours > 1, "{kind}: no call failed");
         assert_eq!(world.total(&purchase.license).await, Decimal::from(100 * hours), "{kind}");
         assert!(world.states(&purchase.license).await.iter().all(|state| state == "accepted"), "{kind}");
     }
 }
 
 #[tokio::test]
-async fn r_intake_dies_at_any_call() {
+async fn usage_is_billed_once_when_the_intake_crashes_at_any_call() {
     for kind in ["crash_before", "crash_after"] {
-        let world = World::new().await;
+        let world = TestEnvironment::new().await;
         let purchase = world.buy("demo-subscription", json!({})).await;
         // A license that was not read before would cause a read. One license is enough, since a new process remembers
         // nothing.
@@ -117,8 +117,8 @@ async fn r_intake_dies_at_any_call() {
 }
 
 #[tokio::test]
-async fn ad_two_reporters_at_the_same_time() {
-    let world = World::new().await;
+async fn two_concurrent_reporters_bill_usage_once() {
+    let world = TestEnvironment::new().await;
     let mut buyers = Vec::new();
     for _ in 0..60 {
         buyers.push(world.buy("demo-subscription", json!({})).await);
@@ -147,8 +147,8 @@ async fn ad_two_reporters_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn ad_a_claim_is_taken_over_only_when_its_lease_is_over() {
-    let world = World::new().await;
+async fn a_claim_is_taken_over_only_after_its_lease() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     report_until_answered(&world, usage(&world, &purchase, 100, "k")).await;
     world.sandbox.set_schedule(false);
@@ -168,9 +168,9 @@ async fn ad_a_claim_is_taken_over_only_when_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn u_the_reporter_is_down_at_the_end_of_a_month() {
+async fn usage_of_a_month_is_billed_when_the_reporter_was_down_at_its_end() {
     for (back_at, expected) in [("05:59", "accepted"), ("06:01", "expired")] {
-        let world = World::at("2026-11-30T22:20:00Z").await;
+        let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
         let purchase = world.buy("demo-subscription", json!({})).await;
         world.sandbox.set(at("2026-11-30T23:59:59Z")).await;
         report_until_answered(&world, usage(&world, &purchase, 100, "k")).await;
@@ -189,10 +189,10 @@ async fn u_the_reporter_is_down_at_the_end_of_a_month() {
 }
 
 #[tokio::test]
-async fn a_run_that_has_no_time_leaves_the_rest_to_the_next() {
+async fn a_run_without_time_left_continues_in_the_next() {
     // A function with a time limit of 30 seconds has no time, since 40 seconds are kept in reserve: it closes nothing
     // and sends nothing.
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     report_until_answered(&world, usage(&world, &purchase, 100, "k")).await;
     world.sandbox.set_schedule(false);

@@ -8,7 +8,7 @@ use metering::{Metering, Mode};
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 use usage::UsageApi;
 
 /// The Authorization header. The sandbox does not verify the signature, but requires one.
@@ -21,7 +21,7 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
-fn usage(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value {
+fn usage(purchase: &TestPurchase, quantity: i64, key: &str, time: Timestamp) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": time.to_string(),
@@ -29,7 +29,7 @@ fn usage(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value 
 }
 
 /// Calls DynamoDB on the stack's table, as an operator does.
-async fn dynamodb(world: &World, operation: &str, mut call: Value) -> Value {
+async fn dynamodb(world: &TestEnvironment, operation: &str, mut call: Value) -> Value {
     call["TableName"] = json!(world.sandbox.table(Stage::Staging).unwrap());
     let request = reqwest::Client::new()
         .post(world.sandbox.aws_url())
@@ -43,7 +43,7 @@ async fn dynamodb(world: &World, operation: &str, mut call: Value) -> Value {
     serde_json::from_str(&answer.text().await.unwrap()).unwrap()
 }
 
-async fn items(world: &World) -> Vec<Value> {
+async fn items(world: &TestEnvironment) -> Vec<Value> {
     let mut items = Vec::new();
     let mut from = Value::Null;
     loop {
@@ -57,7 +57,7 @@ async fn items(world: &World) -> Vec<Value> {
     }
 }
 
-async fn go_back(world: &World, earlier: &[Value]) {
+async fn restore(world: &TestEnvironment, earlier: &[Value]) {
     for item in items(world).await {
         dynamodb(world, "DeleteItem", json!({ "Key": { "pk": item["pk"], "sk": item["sk"] } })).await;
     }
@@ -68,7 +68,7 @@ async fn go_back(world: &World, earlier: &[Value]) {
 
 /// Reports usage to an intake that has just started. After a deployment no instance remembers its writes to the old
 /// table.
-async fn report_anew(world: &World, events: Value) -> Vec<Value> {
+async fn repeat_reports(world: &TestEnvironment, events: Value) -> Vec<Value> {
     let table = world.sandbox.table(Stage::Staging).unwrap();
     let intake = UsageApi::new(world.sandbox.sdk_config(), table, world.sandbox.clock().clone());
     let mut request: Value = serde_json::from_str(REPORT).unwrap();
@@ -80,8 +80,8 @@ async fn report_anew(world: &World, events: Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn usage_is_billed_once_after_the_table_went_back() {
-    let world = World::new().await;
+async fn usage_is_billed_once_after_a_restore_of_the_table() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let booked =
         |hour: &str, quantity: &str| (format!("2026-11-10T{hour}"), "requests".to_owned(), quantity.to_owned());
@@ -105,10 +105,10 @@ async fn usage_is_billed_once_after_the_table_went_back() {
     assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "75")]);
 
     world.sandbox.set_schedule(false);
-    go_back(&world, &earlier).await;
+    restore(&world, &earlier).await;
     assert_eq!(world.states(&purchase.license).await, ["accepted"], "it knows nothing of the hour from 10:00");
     let again = json!([before, late, after, running]);
-    assert_eq!(report_anew(&world, again).await, ["duplicate", "accepted", "accepted", "accepted"]);
+    assert_eq!(repeat_reports(&world, again).await, ["duplicate", "accepted", "accepted", "accepted"]);
 
     let table = world.sandbox.table(Stage::Staging).unwrap();
     let reporter = Metering::new(world.sandbox.sdk_config(), table, world.sandbox.clock().clone());

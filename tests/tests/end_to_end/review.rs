@@ -5,7 +5,7 @@ use readiness_checks::Outcome;
 use reqwest::Method;
 use sandbox::review::{Opinion, Point};
 use serde_json::{Value, json};
-use tests::World;
+use tests::TestEnvironment;
 
 /// A call of the control API.
 type Call = (Method, &'static str, Value);
@@ -26,20 +26,20 @@ fn with_opinion(review: &Value, opinion: Opinion) -> Vec<Value> {
 }
 
 /// Makes an environment in which a listing was bought and used for two hours.
-async fn sold() -> World {
-    let world = World::new().await;
+async fn sold() -> TestEnvironment {
+    let world = TestEnvironment::new().await;
     let bought = world.buy("demo-consumption", json!({ "events_included": 10 })).await;
     world.register(&bought.token, "buyer@example.com").await;
     world.advance(SignedDuration::from_hours(2)).await;
     world
 }
 
-async fn review(world: &World) -> Value {
+async fn review(world: &TestEnvironment) -> Value {
     world.control(Method::POST, "/sandbox/review", json!({ "product": "demo-consumption" })).await
 }
 
 /// Requests that the product becomes public, as the portal does.
-pub(crate) async fn ask_for_the_public(world: &World, product: &str) {
+pub(crate) async fn request_publication(world: &TestEnvironment, product: &str) {
     use aws_sdk_marketplacecatalog::types::{Change, Entity};
     let client = aws_sdk_marketplacecatalog::Client::new(world.sandbox.sdk_config());
     let entity = Entity::builder().r#type("SaaSProduct@1.0").identifier(product).build().unwrap();
@@ -49,12 +49,12 @@ pub(crate) async fn ask_for_the_public(world: &World, product: &str) {
 }
 
 #[tokio::test]
-async fn a_listing_that_works_is_approved_and_becomes_public() {
+async fn a_working_listing_is_approved_and_published() {
     let world = sold().await;
-    ask_for_the_public(&world, "prod-democonsumption01").await;
+    request_publication(&world, "prod-democonsumption01").await;
     let review = review(&world).await;
     assert_eq!(review["approved"], true, "{review:#}");
-    assert_eq!(with_opinion(&review, Opinion::Good).len(), review["points"].as_array().unwrap().len());
+    assert_eq!(with_opinion(&review, Opinion::Passed).len(), review["points"].as_array().unwrap().len());
     assert_eq!(review["change_set"]["status"], "SUCCEEDED");
     let catalog = world.control(Method::GET, "/sandbox/catalog", Value::Null).await;
     let entities = catalog["entities"].as_array().unwrap();
@@ -68,9 +68,9 @@ async fn a_listing_that_works_is_approved_and_becomes_public() {
 }
 
 #[tokio::test]
-async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
-    let world = World::new().await;
-    ask_for_the_public(&world, "prod-democonsumption01").await;
+async fn an_unused_listing_is_rejected_with_the_required_actions() {
+    let world = TestEnvironment::new().await;
+    request_publication(&world, "prod-democonsumption01").await;
     let first = review(&world).await;
     assert_eq!(first["approved"], false);
     assert_eq!(with_opinion(&first, Opinion::Objection), names(&[Point::EntitlementsRead, Point::UsageReported]));
@@ -83,8 +83,8 @@ async fn a_listing_that_nobody_has_used_is_sent_back_with_what_is_to_be_done() {
 }
 
 #[tokio::test]
-async fn a_product_that_is_not_at_aws_is_not_reached() {
-    let world = World::new().await;
+async fn a_product_missing_in_the_catalog_gets_objections() {
+    let world = TestEnvironment::new().await;
     world.control(Method::DELETE, "/sandbox/catalog/demo-consumption", Value::Null).await;
     let review = review(&world).await;
     let objections = [Point::ListingComplete, Point::OfferComplete, Point::EntitlementsRead, Point::UsageReported];
@@ -93,20 +93,20 @@ async fn a_product_that_is_not_at_aws_is_not_reached() {
 }
 
 #[tokio::test]
-async fn an_older_listing_needs_its_topics() {
-    let world = World::new().await;
+async fn a_legacy_listing_needs_its_topics() {
+    let world = TestEnvironment::new().await;
     let product = json!({ "product": "demo-legacy" });
     let good = world.control(Method::POST, "/sandbox/review", product.clone()).await;
     assert_eq!(with_opinion(&good, Opinion::Objection), names(&[Point::UsageReported]), "{good:#}");
     let lost = json!({ "subscriptions": { "aws-mp-subscription-notification-7demolegacy00000000000ab": null } });
     world.control(Method::PATCH, "/sandbox/deployed/staging", lost).await;
     let deaf = world.control(Method::POST, "/sandbox/review", product).await;
-    let objections = names(&[Point::NewsArrives, Point::UsageReported]);
+    let objections = names(&[Point::EventsDelivered, Point::UsageReported]);
     assert_eq!(with_opinion(&deaf, Opinion::Objection), objections, "{deaf:#}");
 }
 
 #[tokio::test]
-async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
+async fn the_auditor_fails_what_the_reviewer_rejects() {
     let page = |answer: Value| {
         (Method::POST, "/sandbox/web", json!({ "host": REGISTER, "path": "/register", "answer": answer }))
     };
@@ -126,11 +126,11 @@ async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
         (one(offer(json!({ "Terms": [] }))), vec![Point::OfferComplete]),
         (
             one((Method::PATCH, "/sandbox/deployed/staging", json!({ "rule": { "state": "DISABLED" } }))),
-            vec![Point::NewsArrives],
+            vec![Point::EventsDelivered],
         ),
         (one((Method::PUT, "/sandbox/web/certificate", json!({ "days": -1 }))), vec![Point::OverHttps]),
-        (one(page(json!({ "status": 502 }))), vec![Point::MadeUpToken, Point::TokenTaken]),
-        (one(page(replace("</body>", "panicked at</body>"))), vec![Point::MadeUpToken]),
+        (one(page(json!({ "status": 502 }))), vec![Point::InvalidToken, Point::TokenAccepted]),
+        (one(page(replace("</body>", "panicked at</body>"))), vec![Point::InvalidToken]),
         (one(page(replace("lang=\"en", "lang=\"xx"))), vec![Point::InEnglish]),
         (one(page(replace("\"email\"", "\"mail\""))), vec![Point::AsksForEmail]),
         (one(page(replace("support@example.com", "nobody"))), vec![Point::NamesSupport]),
@@ -138,7 +138,7 @@ async fn the_auditor_objects_to_what_the_reviewer_objects_to() {
             [replace("lready have an account", "lready"), replace("ign in", "…"), replace("existing account", "…")]
                 .map(page)
                 .into(),
-            vec![Point::LetsExistingIn],
+            vec![Point::ExistingAccountSignIn],
         ),
         (one(application("/sign-up", json!({ "status": 500 }))), vec![Point::Registers]),
         (one(application("/sign-up", replace("email", "mail"))), vec![Point::SignsUp]),

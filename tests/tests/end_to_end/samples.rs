@@ -10,7 +10,7 @@ use metering::Metering;
 use notifier::Notifier;
 use serde_json::Value;
 use subscription::Subscription;
-use tests::World;
+use tests::TestEnvironment;
 use usage::UsageApi;
 
 /// A topic other than the stack's own.
@@ -22,8 +22,8 @@ fn sample(function: &str, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_right_is_done() {
-    let world = World::at("2026-08-20T12:30:00Z").await;
+async fn the_sample_events_are_handled() {
+    let world = TestEnvironment::at("2026-08-20T12:30:00Z").await;
     let (config, table) = (world.sandbox.sdk_config(), world.sandbox.table(Stage::Staging).unwrap());
     let clock: Clock = world.sandbox.clock().clone();
 
@@ -90,7 +90,7 @@ async fn what_is_right_is_done() {
     for (name, published) in [("events", 2), ("unreadable-among-others", 3)] {
         let response = notifier.handle(serde_json::from_value(sample("notifier", name)).unwrap()).await;
         assert!(response.batch_item_failures.is_empty(), "{name}");
-        let outbox = world.sandbox.aws().outbox().left();
+        let outbox = world.sandbox.aws().outbox().contents();
         assert_eq!(outbox.published.iter().filter(|message| message.topic_arn == TOPIC).count(), published, "{name}");
     }
     let mailer = Mailer::new(config, table, "no-reply@seller.example", clock.clone());

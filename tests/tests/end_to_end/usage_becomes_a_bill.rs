@@ -8,38 +8,38 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::{StartOfPurchaseHour, UsageOutsideLicense};
 use serde_json::{Value, json};
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
 /// Makes an environment at 09:20 with an active buyer of the demo subscription.
-async fn subscribed() -> (World, Bought) {
-    let world = World::new().await;
+async fn subscribed() -> (TestEnvironment, TestPurchase) {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     (world, purchase)
 }
 
-fn usage_at(purchase: &Bought, quantity: impl Into<Value>, key: &str, time: Timestamp) -> Value {
+fn usage_at(purchase: &TestPurchase, quantity: impl Into<Value>, key: &str, time: Timestamp) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity.into(), "key": key,
         "time": time.to_string(),
     })
 }
 
-fn usage(world: &World, purchase: &Bought, quantity: i64, key: &str) -> Value {
+fn usage(world: &TestEnvironment, purchase: &TestPurchase, quantity: i64, key: &str) -> Value {
     usage_at(purchase, quantity, key, world.now())
 }
 
-async fn accepted(world: &World, events: Value) {
+async fn accepted(world: &TestEnvironment, events: Value) {
     let count = events.as_array().unwrap().len();
     assert_eq!(world.report(events).await, vec!["accepted"; count]);
 }
 
 /// Advances the clock to 10:20: the hour in which the test started is summed, sent and swept.
-async fn an_hour_passes(world: &World) {
+async fn an_hour_passes(world: &TestEnvironment) {
     world.advance(minutes(60)).await;
 }
 
@@ -48,7 +48,7 @@ fn booked(hour: &str, quantity: &str) -> (String, String, String) {
 }
 
 #[tokio::test]
-async fn a_unprocessed_records() {
+async fn unprocessed_records_are_sent_again() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "unprocessed" })).await;
@@ -58,7 +58,7 @@ async fn a_unprocessed_records() {
 }
 
 #[tokio::test]
-async fn b_one_failure_and_then_all_is_well() {
+async fn one_failed_call_is_repeated() {
     for kind in ["throttle", "error500", "before", "after", "access_denied"] {
         let (world, purchase) = subscribed().await;
         accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
@@ -70,7 +70,7 @@ async fn b_one_failure_and_then_all_is_well() {
 }
 
 #[tokio::test]
-async fn c_thirty_dimensions_in_an_hour() {
+async fn thirty_dimensions_in_an_hour_are_billed() {
     let mut listing =
         domain::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     let one = listing.dimensions[0].clone();
@@ -84,7 +84,7 @@ async fn c_thirty_dimensions_in_an_hour() {
         })
         .collect();
     let broad = sandbox::DescribedListing { file: "broad".to_owned(), listing };
-    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![broad])).await;
+    let world = TestEnvironment::with(|options| options.listings = sandbox::Listings::These(vec![broad])).await;
     let purchase = world.buy("broad", json!({})).await;
     let events = keys.iter().map(|key| {
         let mut event = usage(&world, &purchase, 1, "k");
@@ -98,7 +98,7 @@ async fn c_thirty_dimensions_in_an_hour() {
 }
 
 #[tokio::test]
-async fn d_usage_in_two_parts_around_a_run_of_the_reporter() {
+async fn usage_before_and_after_a_run_of_the_reporter_is_billed_together() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "one")])).await;
     world.advance(minutes(20)).await;
@@ -108,7 +108,7 @@ async fn d_usage_in_two_parts_around_a_run_of_the_reporter() {
 }
 
 #[tokio::test]
-async fn e_booked_and_then_the_writing_down_fails() {
+async fn a_booked_record_whose_write_fails_is_billed_once() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.advance(minutes(49)).await;
@@ -122,7 +122,7 @@ async fn e_booked_and_then_the_writing_down_fails() {
 }
 
 #[tokio::test]
-async fn f_more_work_than_one_page() {
+async fn more_usage_than_a_query_page_is_billed() {
     let (world, purchase) = subscribed().await;
     for part in 0..20 {
         let events = (0..500).map(|number| {
@@ -139,7 +139,7 @@ async fn f_more_work_than_one_page() {
 }
 
 #[tokio::test]
-async fn g_the_same_dimension_twice_in_one_report() {
+async fn two_events_of_a_dimension_in_one_report_are_summed() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 10, "a"), usage(&world, &purchase, 5, "b")])).await;
     an_hour_passes(&world).await;
@@ -147,7 +147,7 @@ async fn g_the_same_dimension_twice_in_one_report() {
 }
 
 #[tokio::test]
-async fn m_usage_that_nobody_can_read() {
+async fn unreadable_usage_is_refused() {
     let (world, purchase) = subscribed().await;
     let good = usage(&world, &purchase, 1, "k");
     let envelopes = [
@@ -211,16 +211,16 @@ async fn m_usage_that_nobody_can_read() {
 }
 
 #[tokio::test]
-async fn s_one_bad_record_among_good_ones() {
+async fn one_bad_record_does_not_block_the_others() {
     // A license that AWS does not know for this product, among the records of 24 good ones.
-    let world = World::new().await;
+    let world = TestEnvironment::new().await;
     let mut good = Vec::new();
     for _ in 0..24 {
         good.push(world.buy("demo-subscription", json!({})).await);
     }
-    let strange = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good[0].clone() };
+    let strange = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good[0].clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
-    world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
     let events: Vec<Value> = good.iter().chain([&strange]).map(|buyer| usage(&world, buyer, 7, "k")).collect();
     accepted(&world, json!(events)).await;
     world.advance(minutes(80)).await;
@@ -233,10 +233,10 @@ async fn s_one_bad_record_among_good_ones() {
 }
 
 #[tokio::test]
-async fn u_the_end_of_a_month() {
+async fn usage_of_the_last_hour_of_a_month_is_accepted_until_half_past_five() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     for (reported_at, expected) in [("00:20", "accepted"), ("05:29", "accepted"), ("05:31", "refused")] {
-        let world = World::at("2026-11-30T22:20:00Z").await;
+        let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
         let purchase = world.buy("demo-subscription", json!({})).await;
         world.sandbox.set(at(&format!("2026-12-01T{reported_at}:00Z"))).await;
         let event = usage_at(&purchase, 100, "k", at("2026-11-30T23:59:59Z"));
@@ -254,7 +254,7 @@ async fn u_the_end_of_a_month() {
 }
 
 #[tokio::test]
-async fn w_the_same_usage_sent_twice() {
+async fn usage_sent_twice_is_billed_once() {
     let (world, purchase) = subscribed().await;
     let event = usage(&world, &purchase, 100, "k");
     accepted(&world, json!([event, event])).await;
@@ -266,7 +266,7 @@ async fn w_the_same_usage_sent_twice() {
 }
 
 #[tokio::test]
-async fn x_a_correction_before_and_after_the_close() {
+async fn a_correction_counts_before_the_close_and_conflicts_after() {
     let (world, purchase) = subscribed().await;
     let first = usage(&world, &purchase, 100, "k");
     let mut corrected = usage(&world, &purchase, 70, "k");
@@ -285,7 +285,7 @@ async fn x_a_correction_before_and_after_the_close() {
 }
 
 #[tokio::test]
-async fn y_late_usage_is_carried_once() {
+async fn late_usage_is_carried_once() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     let late = usage(&world, &purchase, 30, "late");
@@ -303,7 +303,7 @@ async fn y_late_usage_is_carried_once() {
 }
 
 #[tokio::test]
-async fn z_an_agreement_ends_in_its_running_hour() {
+async fn usage_of_the_current_hour_is_billed_when_an_agreement_ends() {
     for end in [18, 58] {
         let (world, purchase) = subscribed().await;
         accepted(&world, json!([usage(&world, &purchase, 100, "nine")])).await;
@@ -318,14 +318,14 @@ async fn z_an_agreement_ends_in_its_running_hour() {
         assert_eq!(world.billed(&purchase.license).await, [booked("09", "100"), booked("10", "47")], "end at :{end}");
         world.advance(minutes(55)).await;
         assert_eq!(world.license(&purchase.license).await["state"], "ended");
-        assert!(world.told(&purchase.license).await.contains(&"license.ended".to_owned()));
+        assert!(world.event_types(&purchase.license).await.contains(&"license.ended".to_owned()));
         assert_eq!(world.total(&purchase.license).await, Decimal::from(147), "end at :{end}");
     }
 }
 
 #[tokio::test]
-async fn z_a_legacy_buyer_unsubscribes_in_its_running_hour() {
-    let world = World::new().await;
+async fn usage_of_the_current_hour_is_billed_when_a_legacy_buyer_unsubscribes() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.advance(minutes(10)).await;
@@ -335,7 +335,7 @@ async fn z_a_legacy_buyer_unsubscribes_in_its_running_hour() {
 }
 
 #[tokio::test]
-async fn aa_an_hour_without_usage_is_a_record_of_zero() {
+async fn an_hour_without_usage_is_a_record_of_zero() {
     let (world, purchase) = subscribed().await;
     let contract = world.buy("demo-contract", json!({ "seats": 5 })).await;
     world.advance(minutes(120)).await;
@@ -348,7 +348,7 @@ async fn aa_an_hour_without_usage_is_a_record_of_zero() {
 }
 
 #[tokio::test]
-async fn ab_two_licenses_of_one_account() {
+async fn usage_of_two_licenses_of_one_account_is_billed_separately() {
     let (world, one) = subscribed().await;
     let other = world.buy_as(json!({ "product": "demo-subscription", "account": one.account })).await;
     accepted(&world, json!([usage(&world, &one, 100, "k"), usage(&world, &other, 40, "k")])).await;
@@ -358,7 +358,7 @@ async fn ab_two_licenses_of_one_account() {
 }
 
 #[tokio::test]
-async fn ac_two_events_in_one_second() {
+async fn two_events_in_one_second_are_both_billed() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "a")])).await;
     accepted(&world, json!([usage(&world, &purchase, 40, "b")])).await;
@@ -367,10 +367,10 @@ async fn ac_two_events_in_one_second() {
 }
 
 #[tokio::test]
-async fn ae_the_smallest_and_the_largest_quantity() {
+async fn the_smallest_and_the_largest_quantity_are_billed() {
     let (world, purchase) = subscribed().await;
     let other = world.buy("demo-subscription", json!({})).await;
-    let event = |buyer: &Bought, quantity: Value, key: &str| usage_at(buyer, quantity, key, world.now());
+    let event = |buyer: &TestPurchase, quantity: Value, key: &str| usage_at(buyer, quantity, key, world.now());
     let statuses = world
         .report(json!([
             event(&purchase, json!(0.000001), "small"),
@@ -388,7 +388,7 @@ async fn ae_the_smallest_and_the_largest_quantity() {
 }
 
 #[tokio::test]
-async fn ae_what_goes_beyond_a_record_is_carried() {
+async fn usage_beyond_the_largest_record_is_carried() {
     let (world, purchase) = subscribed().await;
     let events = json!([usage(&world, &purchase, 2147483647, "a"), usage(&world, &purchase, 5, "b")]);
     accepted(&world, events).await;
@@ -397,8 +397,8 @@ async fn ae_what_goes_beyond_a_record_is_carried() {
 }
 
 #[tokio::test]
-async fn what_a_license_that_is_never_active_uses_beyond_a_record_is_named() {
-    let world = World::new().await;
+async fn usage_beyond_a_record_of_a_never_active_license_is_reported() {
+    let world = TestEnvironment::new().await;
     world.deliver(json!({ "hold": true })).await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     world.register(&purchase.token, "kim@example.com").await;
@@ -415,8 +415,8 @@ async fn what_a_license_that_is_never_active_uses_beyond_a_record_is_named() {
 }
 
 #[tokio::test]
-async fn ak_only_the_stack_with_the_listing_meters() {
-    let world = World::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
+async fn only_the_stack_of_the_listing_meters() {
+    let world = TestEnvironment::with(|options| options.stages = vec![Stage::Staging, Stage::Production]).await;
     let staging = world.buy("demo-subscription", json!({})).await;
     let production = world.buy("demo-production", json!({})).await;
     accepted(&world, json!([usage(&world, &staging, 100, "k")])).await;
@@ -431,24 +431,29 @@ async fn ak_only_the_stack_with_the_listing_meters() {
 }
 
 #[tokio::test]
-async fn al_a_duplicate_after_a_lost_answer_is_ours() {
-    for reading in ["success", "duplicate_record"] {
+async fn a_duplicate_after_a_lost_answer_counts_as_sent() {
+    for answer in ["success", "duplicate_record"] {
         let (world, purchase) = subscribed().await;
-        world.control(Method::POST, "/sandbox/readings", json!({ "identical_repeat": reading })).await;
+        world.control(Method::POST, "/sandbox/behavior", json!({ "identical_repeat": answer })).await;
         accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
         world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "after" })).await;
         world.advance(minutes(80)).await;
-        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{reading}");
+        assert_eq!(world.billed(&purchase.license).await, [booked("09", "100")], "{answer}");
         let used: Vec<Value> =
             world.records(&purchase.license).await.into_iter().filter(|r| r["quantity"] == "100").collect();
-        let by = if reading == "success" { "success" } else { "duplicate" };
+        let by = if answer == "success" { "success" } else { "duplicate" };
         assert_eq!((&used[0]["state"]["name"], &used[0]["state"]["by"]), (&json!("accepted"), &json!(by)));
         assert_eq!(used[0]["attempts"], 2);
     }
 }
 
 /// Books usage in AWS without Stallkeeper, with a direct call.
-pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &Bought, quantity: i64, at: Timestamp) {
+pub(crate) async fn book_from_another_system(
+    world: &TestEnvironment,
+    purchase: &TestPurchase,
+    quantity: i64,
+    at: Timestamp,
+) {
     let record = json!({
         "Timestamp": at.as_second(), "Dimension": "requests", "Quantity": quantity,
         "CustomerAWSAccountId": purchase.account,
@@ -467,10 +472,10 @@ pub(crate) async fn book_behind_its_back_at(world: &World, purchase: &Bought, qu
 }
 
 #[tokio::test]
-async fn al_a_duplicate_on_a_first_attempt_is_a_conflict() {
+async fn a_duplicate_on_a_first_attempt_is_a_conflict() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
-    book_behind_its_back_at(&world, &purchase, 3, world.now()).await;
+    book_from_another_system(&world, &purchase, 3, world.now()).await;
     an_hour_passes(&world).await;
     assert_eq!(world.states(&purchase.license).await, ["conflict"]);
     assert_eq!(world.counted(Metric::RecordsConflict), 1);
@@ -478,7 +483,7 @@ async fn al_a_duplicate_on_a_first_attempt_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn al_a_window_that_closes_after_a_lost_answer_leaves_it_unconfirmed() {
+async fn a_record_is_unconfirmed_if_its_window_closes_after_a_lost_answer() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world.fault(json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "after" })).await;
@@ -491,7 +496,7 @@ async fn al_a_window_that_closes_after_a_lost_answer_leaves_it_unconfirmed() {
 }
 
 #[tokio::test]
-async fn t_a_record_that_leaves_the_window_expires_and_its_mates_do_not() {
+async fn a_record_outside_the_window_expires_alone() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     world
@@ -508,7 +513,7 @@ async fn t_a_record_that_leaves_the_window_expires_and_its_mates_do_not() {
 }
 
 #[tokio::test]
-async fn v_what_an_operator_must_mend_costs_nothing() {
+async fn no_usage_is_lost_while_metering_is_paused_for_an_operator() {
     for kind in ["access_denied", "disabled_api"] {
         let (world, purchase) = subscribed().await;
         let other = world.buy("demo-consumption", json!({ "events_included": 5 })).await;
@@ -535,7 +540,7 @@ async fn v_what_an_operator_must_mend_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_pause_is_lifted_once_aws_judges_a_record_though_it_takes_none() {
+async fn a_pause_ends_once_aws_answers_for_a_record_even_if_it_rejects_it() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     let fault = json!({ "service": "metering", "operation": "BatchMeterUsage", "kind": "disabled_api", "times": 1000 });
@@ -552,7 +557,7 @@ async fn a_pause_is_lifted_once_aws_judges_a_record_though_it_takes_none() {
 }
 
 #[tokio::test]
-async fn am_a_dimension_that_aws_does_not_know_yet_waits() {
+async fn records_of_an_unpublished_dimension_wait() {
     let (world, purchase) = subscribed().await;
     let mut storage = usage(&world, &purchase, 8, "k");
     storage["dimension"] = json!("storage_gb");
@@ -572,8 +577,8 @@ async fn am_a_dimension_that_aws_does_not_know_yet_waits() {
 }
 
 #[tokio::test]
-async fn an_unsubscribed_flushed_and_subscribed_again_in_one_hour() {
-    let world = World::new().await;
+async fn usage_before_and_after_resubscribing_within_an_hour_is_billed_once() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-legacy", json!({})).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "before")])).await;
     world.advance(minutes(5)).await;
@@ -590,13 +595,13 @@ async fn an_unsubscribed_flushed_and_subscribed_again_in_one_hour() {
 
 #[tokio::test]
 async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
-    let world = World::with(|options| {
+    let world = TestEnvironment::with(|options| {
         options.clock = Clock::fixed_at("2026-11-10T09:58:00Z".parse().unwrap());
         options.delays.provision = minutes(5);
     })
     .await;
     let purchase = world.buy("demo-subscription", json!({})).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "early")])).await;
     world.advance(minutes(6)).await;
     accepted(&world, json!([usage(&world, &purchase, 40, "active")])).await;
@@ -606,30 +611,30 @@ async fn usage_before_the_license_is_active_is_billed_in_its_first_hour() {
     assert!(folded.iter().any(|record| record["state"]["name"] == "folded" && record["hour"] == "2026-11-10T09"));
 }
 
-/// The AWS documentation does not say whether AWS accepts a record whose timestamp is the start of the hour of the
+/// The AWS documentation leaves open whether AWS accepts a record whose timestamp is the start of the hour of the
 /// purchase.
 #[tokio::test]
-async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_takes_of_it() {
+async fn usage_of_the_hour_of_the_purchase_is_billed_once_whichever_records_aws_accepts() {
     use StartOfPurchaseHour::{Accepted, OutsideLicense};
     use UsageOutsideLicense::{CustomerNotSubscribed, InvalidLicense};
-    let readings =
+    let behavior =
         [(OutsideLicense, CustomerNotSubscribed), (OutsideLicense, InvalidLicense), (Accepted, CustomerNotSubscribed)];
     // The license is ready in the hour of the purchase, or in the next.
     let times = [("2026-11-10T09:20:30Z", "09"), ("2026-11-10T09:58:30Z", "10")];
     for ((start_of_purchase_hour, usage_outside_license), (purchased, billed)) in
-        readings.into_iter().flat_map(|readings| times.map(|times| (readings, times)))
+        behavior.into_iter().flat_map(|behavior| times.map(|times| (behavior, times)))
     {
-        let world = World::with(|options| {
+        let world = TestEnvironment::with(|options| {
             options.clock = Clock::fixed_at(purchased.parse().unwrap());
             options.delays.provision = minutes(5);
-            options.readings.start_of_purchase_hour = start_of_purchase_hour;
-            options.readings.usage_outside_license = usage_outside_license;
+            options.behavior.start_of_purchase_hour = start_of_purchase_hour;
+            options.behavior.usage_outside_license = usage_outside_license;
         })
         .await;
         let case = format!("{start_of_purchase_hour:?}, {usage_outside_license:?}, purchased at {purchased}");
         let purchases = [world.buy("demo-subscription", json!({})).await, world.buy("demo-legacy", json!({})).await];
         for purchase in &purchases {
-            world.arrive(&purchase.token).await;
+            world.post_token(&purchase.token).await;
             accepted(&world, json!([usage(&world, purchase, 100, "before it is ready")])).await;
         }
         world.advance(minutes(6)).await;
@@ -660,14 +665,14 @@ async fn no_record_names_the_product_or_an_empty_customer() {
 }
 
 #[tokio::test]
-async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the_same() {
-    let world = World::with(|options| {
+async fn usage_before_a_late_activation_event_is_billed() {
+    let world = TestEnvironment::with(|options| {
         options.clock = Clock::fixed_at("2026-11-10T08:30:00Z".parse().unwrap());
         options.delays.provision = minutes(80);
     })
     .await;
     let purchase = world.buy("demo-subscription", json!({})).await;
-    world.arrive(&purchase.token).await;
+    world.post_token(&purchase.token).await;
     accepted(&world, json!([usage(&world, &purchase, 100, "early")])).await;
     // AWS activates the license at 09:50. The queue delivers the event at 10:17, when hour 09 is summed and swept.
     world.advance(minutes(79)).await;
@@ -685,8 +690,8 @@ async fn usage_from_before_an_activation_that_is_heard_of_late_is_billed_all_the
 }
 
 #[tokio::test]
-async fn at_the_turn_of_a_month_a_flush_bills_late_usage_in_the_old_one() {
-    let world = World::at("2026-11-30T22:20:00Z").await;
+async fn at_the_end_of_a_month_a_flush_bills_late_usage_in_the_old_month() {
+    let world = TestEnvironment::at("2026-11-30T22:20:00Z").await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let late = usage(&world, &purchase, 7, "late");
     accepted(&world, json!([usage(&world, &purchase, 100, "in time")])).await;
@@ -702,15 +707,15 @@ async fn at_the_turn_of_a_month_a_flush_bills_late_usage_in_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_rejected_alone_pauses_nobody_else() {
+async fn a_record_rejected_alone_pauses_no_other() {
     let (world, good) = subscribed().await;
-    let strange = Bought { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
+    let strange = TestPurchase { license: "l-00000000000000000000000000000bad".to_owned(), ..good.clone() };
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", strange.license);
-    world.send_news(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
+    world.send_event(&tests::license_event("Updated", &strange, &arn, "strange", world.now())).await;
     accepted(&world, json!([usage(&world, &strange, 7, "k")])).await;
     // The license ends and is flushed alone. The other license's hour follows later.
     let gone = tests::license_event("Deprovisioned", &strange, &arn, "gone", world.now());
-    world.send_news(&gone).await;
+    world.send_event(&gone).await;
     world.advance(minutes(15)).await;
     assert_eq!(world.states(&strange.license).await, ["sealed"]);
     accepted(&world, json!([usage(&world, &good, 100, "k")])).await;
@@ -720,7 +725,7 @@ async fn a_record_that_is_rejected_alone_pauses_nobody_else() {
 }
 
 #[tokio::test]
-async fn halves_of_a_rejected_call_are_not_taken_for_unanswered() {
+async fn halves_of_a_rejected_call_do_not_count_as_unanswered() {
     let (world, one) = subscribed().await;
     let other = world.buy("demo-subscription", json!({})).await;
     let publish =
@@ -732,7 +737,7 @@ async fn halves_of_a_rejected_call_are_not_taken_for_unanswered() {
     // Another system books the same hour in the meantime, which is a conflict and not an answer to Stallkeeper's call.
     let hour = world.now() - minutes(60);
     for (buyer, quantity) in [(&one, 3), (&other, 4)] {
-        book_behind_its_back_at(&world, buyer, quantity, hour).await;
+        book_from_another_system(&world, buyer, quantity, hour).await;
     }
     world.advance(minutes(60)).await;
     assert_eq!(world.states(&one.license).await, ["conflict"]);
@@ -740,7 +745,7 @@ async fn halves_of_a_rejected_call_are_not_taken_for_unanswered() {
 }
 
 #[tokio::test]
-async fn no_condition_on_a_key_has_an_empty_text() {
+async fn key_conditions_have_no_empty_strings() {
     let (world, purchase) = subscribed().await;
     accepted(&world, json!([usage(&world, &purchase, 100, "k")])).await;
     an_hour_passes(&world).await;
@@ -755,12 +760,12 @@ async fn no_condition_on_a_key_has_an_empty_text() {
 }
 
 #[tokio::test]
-async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_window_is_closed() {
+async fn late_usage_of_an_hour_without_a_record_is_billed_after_its_window() {
     let mut listing =
         domain::listing::Listing::parse(include_str!("../../../listings/demo-subscription.toml")).unwrap();
     listing.zero_records = false;
     let quiet = sandbox::DescribedListing { file: "quiet".to_owned(), listing };
-    let world = World::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
+    let world = TestEnvironment::with(|options| options.listings = sandbox::Listings::These(vec![quiet])).await;
     let purchase = world.buy("quiet", json!({})).await;
     world.advance(minutes(24 * 60)).await;
     // At 09:20 AWS accepts no more records for the hour from 09:00 of the day before.
@@ -772,7 +777,7 @@ async fn y_late_usage_of_an_hour_that_has_no_record_is_billed_though_its_own_win
 }
 
 #[tokio::test]
-async fn a_repeat_of_what_was_written_without_its_marker_is_billed_all_the_same() {
+async fn a_repeat_of_an_event_written_without_its_marker_is_billed() {
     let (world, purchase) = subscribed().await;
     world.advance(minutes(44)).await;
     // At 10:04 the marker, which sorts first, stays unprocessed until intake gives up, and the event is written.

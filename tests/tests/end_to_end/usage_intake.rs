@@ -5,16 +5,16 @@ use reqwest::Method;
 use rust_decimal::Decimal;
 use sandbox::aws::Service;
 use serde_json::{Value, json};
-use tests::{Bought, World, license_event};
+use tests::{TestEnvironment, TestPurchase, license_event};
 
 /// Makes an environment at 09:20 with an active buyer of the demo subscription.
-async fn subscribed() -> (World, Bought) {
-    let world = World::new().await;
+async fn subscribed() -> (TestEnvironment, TestPurchase) {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     (world, purchase)
 }
 
-fn event(purchase: &Bought, quantity: i64, key: &str, time: Timestamp) -> Value {
+fn event(purchase: &TestPurchase, quantity: i64, key: &str, time: Timestamp) -> Value {
     json!({
         "license": purchase.license, "dimension": "requests", "quantity": quantity, "key": key,
         "time": time.to_string(),
@@ -27,13 +27,13 @@ fn tagged(mut event: Value, tags: Value) -> Value {
 }
 
 /// Sends a file and returns the status and the document.
-async fn send_csv(world: &World, path: &str, file: String) -> (u16, Value) {
+async fn send_csv(world: &TestEnvironment, path: &str, file: String) -> (u16, Value) {
     let answer = world.send_raw(Method::POST, path, "text/csv; charset=utf-8; header=present", file.into_bytes()).await;
     (answer.status, serde_json::from_str(&answer.page).unwrap())
 }
 
 /// Returns the results of a dry run of events.
-async fn tried(world: &World, events: &Value) -> Vec<Value> {
+async fn tried(world: &TestEnvironment, events: &Value) -> Vec<Value> {
     let (status, answer) = world.api(Method::POST, "/v1/usage?dry_run=true", Some(json!({ "events": events }))).await;
     assert_eq!((status, &answer["dry_run"]), (200, &json!(true)), "{answer}");
     answer["results"].as_array().unwrap().clone()
@@ -43,18 +43,18 @@ fn texts(results: &[Value], name: &str) -> Vec<String> {
     results.iter().map(|result| result[name].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-fn forget_wire(world: &World) {
+fn clear_wire_log(world: &TestEnvironment) {
     world.sandbox.aws().wire().clear();
 }
 
 /// Returns the operations on the table since the recorded calls were cleared.
-fn operations(world: &World) -> Vec<String> {
+fn operations(world: &TestEnvironment) -> Vec<String> {
     let calls = world.sandbox.aws().wire().calls(Service::DynamoDb, "*");
     calls.into_iter().map(|call| call.operation).collect()
 }
 
 /// Returns the tags of the events that were written while their hour was open, with `null` for those without.
-fn written_tags(world: &World) -> Vec<Value> {
+fn written_tags(world: &TestEnvironment) -> Vec<Value> {
     let mut tags = Vec::new();
     for call in world.sandbox.aws().wire().calls(Service::DynamoDb, "BatchWriteItem") {
         for requests in call.body["RequestItems"].as_object().unwrap().values() {
@@ -67,7 +67,7 @@ fn written_tags(world: &World) -> Vec<Value> {
 }
 
 /// Returns `true` if the table was only read since the recorded calls were cleared.
-fn only_read(world: &World) -> bool {
+fn only_read(world: &TestEnvironment) -> bool {
     operations(world).iter().all(|operation| ["GetItem", "Query"].contains(&operation.as_str()))
 }
 
@@ -100,7 +100,7 @@ async fn a_file_is_answered_row_by_row_and_billed() {
 }
 
 #[tokio::test]
-async fn a_time_is_written_as_rfc_3339_says_wherever_the_api_takes_one() {
+async fn every_time_in_the_api_is_rfc_3339() {
     let (world, purchase) = subscribed().await;
     let path = format!("/v1/licenses/{}/usage", purchase.license);
     // Each of these names 09:00 of that day. Only those marked `true` have the form that the API accepts.
@@ -145,7 +145,7 @@ async fn a_time_is_written_as_rfc_3339_says_wherever_the_api_takes_one() {
 }
 
 #[tokio::test]
-async fn the_same_in_json_and_csv_is_one_fact() {
+async fn the_same_event_in_json_and_csv_is_one_event() {
     let (world, purchase) = subscribed().await;
     let late = event(&purchase, 5, "late", world.now());
     let row = format!("{},requests,5,{},late,red", purchase.license, world.now());
@@ -159,10 +159,10 @@ async fn the_same_in_json_and_csv_is_one_fact() {
 }
 
 #[tokio::test]
-async fn what_is_neither_json_nor_csv_is_told_what_is_taken() {
+async fn an_unsupported_content_type_is_refused_with_the_supported_ones() {
     let (world, purchase) = subscribed().await;
     let body = json!({ "events": [event(&purchase, 5, "k", world.now())] }).to_string();
-    forget_wire(&world);
+    clear_wire_log(&world);
     for content_type in ["text/plain", "", "application/xml", "text/csv; charset=shift_jis", "text/csv; header=absent"]
     {
         let answer = world.send_raw(Method::POST, "/v1/usage", content_type, body.clone().into_bytes()).await;
@@ -174,13 +174,13 @@ async fn what_is_neither_json_nor_csv_is_told_what_is_taken() {
 }
 
 #[tokio::test]
-async fn a_dry_run_judges_everything_and_writes_nothing() {
+async fn a_dry_run_validates_everything_and_writes_nothing() {
     let (world, purchase) = subscribed().await;
     let hour_ago = world.now();
     world.advance(SignedDuration::from_mins(60)).await;
     let known = tagged(event(&purchase, 5, "known", hour_ago), json!({ "team": "red" }));
     assert_eq!(world.report(json!([known])).await, ["accepted"]);
-    let unknown = Bought { license: "l-unheard0of".to_owned(), ..purchase.clone() };
+    let unknown = TestPurchase { license: "l-unheard0of".to_owned(), ..purchase.clone() };
     let events = json!([
         event(&purchase, 1, "open", world.now()),
         event(&purchase, 2, "open", world.now()),
@@ -194,7 +194,7 @@ async fn a_dry_run_judges_everything_and_writes_nothing() {
         event(&unknown, 1, "k", world.now()),
         { "license": purchase.license },
     ]);
-    forget_wire(&world);
+    clear_wire_log(&world);
     let judged = tried(&world, &events).await;
     assert!(only_read(&world) && operations(&world).contains(&"Query".to_owned()), "{:?}", operations(&world));
     assert_eq!(
@@ -221,7 +221,7 @@ async fn a_dry_run_judges_everything_and_writes_nothing() {
 async fn a_dry_run_of_a_file_bills_nothing() {
     let (world, purchase) = subscribed().await;
     let file = format!("license,dimension,quantity,time,key\n{},requests,5,{},k\n", purchase.license, world.now());
-    forget_wire(&world);
+    clear_wire_log(&world);
     let (status, answer) = send_csv(&world, "/v1/usage?dry_run=true", file.clone()).await;
     let expected = json!({
         "dry_run": true, "accepted": 1, "duplicate": 0, "conflict": 0, "refused": 0, "retry": 0,
@@ -235,10 +235,10 @@ async fn a_dry_run_of_a_file_bills_nothing() {
 }
 
 #[tokio::test]
-async fn dry_run_is_true_or_false() {
+async fn dry_run_must_be_true_or_false() {
     let (world, purchase) = subscribed().await;
     let body = json!({ "events": [event(&purchase, 5, "k", world.now())] });
-    forget_wire(&world);
+    clear_wire_log(&world);
     for query in
         ["dry_run=1", "dry_run=", "dry_run=True", "dry_run=yes", "dry_run", "dry_run=true&dry_run=true", "dryrun=true"]
     {
@@ -291,7 +291,7 @@ async fn late_events_of_one_key_stay_in_order_among_many() {
 }
 
 #[tokio::test]
-async fn what_was_not_confirmed_is_sent_again_and_counts_once() {
+async fn an_unconfirmed_event_can_be_repeated_and_counts_once() {
     let (world, purchase) = subscribed().await;
     let events: Vec<Value> =
         (0..500).map(|number| event(&purchase, 1, &format!("key-{number}"), world.now())).collect();
@@ -308,7 +308,7 @@ async fn what_was_not_confirmed_is_sent_again_and_counts_once() {
 }
 
 #[tokio::test]
-async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
+async fn a_reactivated_license_is_not_refused_from_the_cache() {
     let (world, purchase) = subscribed().await;
     world.end(&purchase.agreement).await;
     let events = json!([event(&purchase, 5, "a", world.now()), event(&purchase, 7, "b", world.now())]);
@@ -316,25 +316,25 @@ async fn a_license_that_is_back_is_not_refused_for_what_is_remembered() {
     assert_eq!(texts(&ended, "code"), ["license_ended", "license_ended"]);
 
     // A refusal by a cached license costs one read of the license, and one read of what is known for each key.
-    forget_wire(&world);
+    clear_wire_log(&world);
     assert_eq!(world.results(events.clone()).await, ended);
     assert_eq!(operations(&world), ["GetItem", "Query", "Query"]);
 
     world.advance(SignedDuration::from_secs(5)).await;
     let arn = format!("arn:aws:license-manager::444455556666:license:{}", purchase.license);
-    world.send_news(&license_event("Updated", &purchase, &arn, "back", world.now())).await;
+    world.send_event(&license_event("Updated", &purchase, &arn, "back", world.now())).await;
     assert_eq!(world.license(&purchase.license).await["state"], "active");
     assert_eq!(texts(&tried(&world, &events).await, "status"), ["accepted", "accepted"]);
     assert_eq!(world.report(events).await, ["accepted", "accepted"]);
 
     // A license that is cached as being in force is not read.
-    forget_wire(&world);
+    clear_wire_log(&world);
     assert_eq!(world.report(json!([event(&purchase, 1, "c", world.now())])).await, ["accepted"]);
     assert!(!operations(&world).contains(&"GetItem".to_owned()));
 }
 
 #[tokio::test]
-async fn a_license_that_cannot_be_read_again_is_no_refusal() {
+async fn a_failed_read_of_a_license_is_not_a_refusal() {
     let (world, purchase) = subscribed().await;
     world.end(&purchase.agreement).await;
     let events = json!([event(&purchase, 5, "a", world.now())]);
@@ -346,8 +346,8 @@ async fn a_license_that_cannot_be_read_again_is_no_refusal() {
 }
 
 #[tokio::test]
-async fn what_was_taken_in_before_the_end_is_known_after_it() {
-    let world = World::new().await;
+async fn usage_accepted_before_the_end_is_a_duplicate_after_it() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     world.register(&purchase.token, "buyer@example.com").await;
     let at = world.now();

@@ -14,11 +14,11 @@ pub(crate) struct ChangeSet {
     pub name: String,
     pub started: Timestamp,
     pub changes: Vec<Change>,
-    pub course: Course,
+    pub progress: Progress,
     /// The failure with which it ends, whatever its changes are, if a control call has set one.
-    pub doom: Option<Failure>,
+    pub forced_failure: Option<Failure>,
     /// The original request: the same request with the same token is the same change set.
-    pub asked: RequestedChangeSet,
+    pub request: RequestedChangeSet,
 }
 
 /// One change of one entity.
@@ -35,17 +35,17 @@ pub(crate) struct Change {
     pub errors: Vec<ErrorDetail>,
 }
 
-/// The course of a change set.
+/// The progress of a change set.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Course {
-    /// It runs by the clock.
-    Runs {
+pub(crate) enum Progress {
+    /// It is applied and ends at fixed times of the clock.
+    Scheduled {
         applying: Timestamp,
         ends: Timestamp,
     },
     /// It keeps its status until a control call ends that: AWS reviews it manually, or it hangs.
-    Waits(Status),
-    Over {
+    Waiting(Status),
+    Ended {
         at: Timestamp,
         outcome: Outcome,
     },
@@ -122,29 +122,29 @@ impl Status {
 
 impl ChangeSet {
     pub(crate) fn status(&self, now: Timestamp) -> Status {
-        match &self.course {
-            Course::Runs { applying, .. } if now < *applying => Status::Preparing,
-            Course::Runs { .. } => Status::Applying,
-            Course::Waits(status) => *status,
-            Course::Over { outcome: Outcome::Succeeded, .. } => Status::Succeeded,
-            Course::Over { outcome: Outcome::Cancelled, .. } => Status::Cancelled,
-            Course::Over { outcome: Outcome::Failed(_), .. } => Status::Failed,
+        match &self.progress {
+            Progress::Scheduled { applying, .. } if now < *applying => Status::Preparing,
+            Progress::Scheduled { .. } => Status::Applying,
+            Progress::Waiting(status) => *status,
+            Progress::Ended { outcome: Outcome::Succeeded, .. } => Status::Succeeded,
+            Progress::Ended { outcome: Outcome::Cancelled, .. } => Status::Cancelled,
+            Progress::Ended { outcome: Outcome::Failed(_), .. } => Status::Failed,
         }
     }
 
     /// Returns the time at which it ended; `None` if it has not ended.
     pub(crate) fn ended(&self) -> Option<Timestamp> {
-        match &self.course {
-            Course::Over { at, .. } => Some(*at),
-            Course::Runs { .. } | Course::Waits(_) => None,
+        match &self.progress {
+            Progress::Ended { at, .. } => Some(*at),
+            Progress::Scheduled { .. } | Progress::Waiting(_) => None,
         }
     }
 
     /// Returns the reason for its failure; `None` if it has not failed.
     pub(crate) fn failure(&self) -> Option<&Failure> {
-        match &self.course {
-            Course::Over { outcome: Outcome::Failed(failure), .. } => Some(failure),
-            Course::Over { .. } | Course::Runs { .. } | Course::Waits(_) => None,
+        match &self.progress {
+            Progress::Ended { outcome: Outcome::Failed(failure), .. } => Some(failure),
+            Progress::Ended { .. } | Progress::Scheduled { .. } | Progress::Waiting(_) => None,
         }
     }
 
@@ -154,7 +154,7 @@ impl ChangeSet {
     }
 
     /// Returns `true` if it changes the entity.
-    pub(crate) fn is_about(&self, entity: &str) -> bool {
+    pub(crate) fn changes_entity(&self, entity: &str) -> bool {
         self.changes.iter().any(|change| change.entity == entity)
     }
 

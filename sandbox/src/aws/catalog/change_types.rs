@@ -10,7 +10,7 @@ use super::EntityKind;
 
 /// The reason for which details are refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(super) enum InvalidDetails {
     /// The sandbox does not have this change type for the entity.
     UnknownType,
     /// The details break a limit, which the sentence names.
@@ -48,14 +48,14 @@ fn read() -> anyhow::Result<ChangeTypes> {
 }
 
 /// Checks the details of a change against the limits of its type.
-pub(super) fn check(kind: EntityKind, change_type: &str, details: &Value) -> Result<(), Unfit> {
+pub(super) fn check(kind: EntityKind, change_type: &str, details: &Value) -> Result<(), InvalidDetails> {
     let types = &*CHANGE_TYPES;
-    let schema = types.index.get(&format!("{} {change_type}", kind.versioned())).ok_or(Unfit::UnknownType)?;
+    let schema = types.index.get(&format!("{} {change_type}", kind.versioned())).ok_or(InvalidDetails::UnknownType)?;
     types.schemas.validate(details, *schema).map_err(|error| {
         // The first line names the schema, each further line a place in the details and the problem there.
         let sentence = error.to_string();
         let problems: Vec<&str> = sentence.lines().skip(1).map(|line| line.trim_start_matches([' ', '-'])).collect();
-        Unfit::Breaks(problems.join("; ").chars().take(1500).collect())
+        InvalidDetails::Breaks(problems.join("; ").chars().take(1500).collect())
     })
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_limit_is_named_with_its_place() {
+    fn a_violated_limit_is_reported_with_its_path() {
         let long = |length: usize| "x".repeat(length);
         let dimension = |key: &str, name: String| json!([{ "Key": key, "Name": name, "Description": "d", "Unit": "u", "Types": ["Entitled"] }]);
         let url = |url: &str| json!({ "DeliveryOptions": [{ "Details": { "SaaSUrlDeliveryOptionDetails": { "FulfillmentUrl": url } } }] });
@@ -135,13 +135,13 @@ mod tests {
         for (kind, change_type, details, wrong) in cases {
             match (check(kind, change_type, &details), wrong) {
                 (Ok(()), None) => {}
-                (Err(Unfit::Breaks(sentence)), Some(part)) => {
+                (Err(InvalidDetails::Breaks(sentence)), Some(part)) => {
                     assert!(sentence.contains(part), "{sentence}");
                     assert!(!sentence.contains('\n'), "{sentence}");
                 }
                 (answer, _) => panic!("{change_type} {details}: {answer:?}"),
             }
         }
-        assert_eq!(check(product, "UpdatePricingTerms", &json!({})), Err(Unfit::UnknownType));
+        assert_eq!(check(product, "UpdatePricingTerms", &json!({})), Err(InvalidDetails::UnknownType));
     }
 }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::change_set::{ChangeSet, Course, Failure, FailureCode, Outcome, Status};
+use super::change_set::{ChangeSet, Failure, FailureCode, Outcome, Progress, Status};
 use super::members::merge_patch;
 use super::{Catalog, Entity, EntityKind, ErrorDetail, described};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 
 /// An entity in its current state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -117,14 +117,14 @@ impl NextChangeSet {
     pub(super) fn decide(self, change_set: &mut ChangeSet) {
         match self {
             Self::ClientError { code, message } => {
-                change_set.doom_to(rejection(code, message, "The sandbox was told to refuse this change."));
+                change_set.force_failure(rejection(code, message, "The sandbox is set to refuse this change."));
             }
             Self::ServerFault {} => {
                 let detail = ErrorDetail::new("INTERNAL", "An internal error occurred. Try again.");
-                change_set.doom_to(Failure { code: FailureCode::ServerFault, detail: Some(detail) });
+                change_set.force_failure(Failure { code: FailureCode::ServerFault, detail: Some(detail) });
             }
-            Self::HangPreparing {} => change_set.course = Course::Waits(Status::Preparing),
-            Self::HangApplying {} => change_set.course = Course::Waits(Status::Applying),
+            Self::HangPreparing {} => change_set.progress = Progress::Waiting(Status::Preparing),
+            Self::HangApplying {} => change_set.progress = Progress::Waiting(Status::Applying),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Catalog {
             locked_by: state
                 .change_sets
                 .iter()
-                .find(|change_set| change_set.is_open() && change_set.is_about(&entity.id))
+                .find(|change_set| change_set.is_open() && change_set.changes_entity(&entity.id))
                 .map(|change_set| change_set.id.clone()),
             details: entity.details.clone(),
         };
@@ -159,12 +159,12 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for an entity that does not exist.
-    pub fn patch(&self, id: &str, patch: Map<String, Value>) -> Result<(), Refused> {
+    pub fn patch(&self, id: &str, patch: Map<String, Value>) -> Result<(), ControlError> {
         let now = self.now();
         let mut state = self.settled();
         let known = || state.entities.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         if !state.entities.contains_key(id) {
-            return Err(Refused::EntityUnknown { given: id.chars().take(80).collect(), known: known() });
+            return Err(ControlError::EntityUnknown { given: id.chars().take(80).collect(), known: known() });
         }
         if let Some(entity) = state.entities.get_mut(id) {
             merge_patch(&mut entity.details, patch);
@@ -180,7 +180,7 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a product that no listing describes.
-    pub fn reset(&self, product: &ProductCode) -> Result<(), Refused> {
+    pub fn reset(&self, product: &ProductCode) -> Result<(), ControlError> {
         self.put(product, |listing, now| described::complete(listing, now).into())
     }
 
@@ -190,7 +190,7 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a product that no listing describes.
-    pub fn strip(&self, product: &ProductCode) -> Result<(), Refused> {
+    pub fn strip(&self, product: &ProductCode) -> Result<(), ControlError> {
         self.put(product, |listing, now| described::bare(listing, now).into())
     }
 
@@ -199,15 +199,15 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a product that no listing describes.
-    pub fn remove(&self, product: &ProductCode) -> Result<(), Refused> {
+    pub fn remove(&self, product: &ProductCode) -> Result<(), ControlError> {
         self.put(product, |_, _| Vec::new())
     }
 
-    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> Vec<Entity>) -> Result<(), Refused> {
+    fn put(&self, product: &ProductCode, made: fn(&Listing, Timestamp) -> Vec<Entity>) -> Result<(), ControlError> {
         let now = self.now();
         let listing = self.0.listings.iter().find(|listing| listing.product_code == *product).ok_or_else(|| {
             let known: Vec<&str> = self.0.listings.iter().map(|listing| listing.product_code.as_str()).collect();
-            Refused::ProductUnknown { product: product.clone(), known: known.join(", ") }
+            ControlError::ProductUnknown { product: product.clone(), known: known.join(", ") }
         })?;
         let mut state = self.settled();
         let id = listing.product_id.as_str();
@@ -217,8 +217,8 @@ impl Catalog {
             state.entities.values().filter(|it| is_of_it(it)).map(|it| (it.id.clone(), it.revision)).collect();
         state.entities.retain(|_, entity| !is_of_it(entity));
         for change_set in &mut state.change_sets {
-            if change_set.is_open() && gone.iter().any(|(id, _)| change_set.is_about(id)) {
-                change_set.course = Course::Over { at: now, outcome: Outcome::Cancelled };
+            if change_set.is_open() && gone.iter().any(|(id, _)| change_set.changes_entity(id)) {
+                change_set.progress = Progress::Ended { at: now, outcome: Outcome::Cancelled };
             }
         }
         for mut entity in made(listing, now) {
@@ -239,30 +239,30 @@ impl Catalog {
     /// # Errors
     ///
     /// Fails for a change set that does not exist, and for one that does not wait.
-    pub fn decide(&self, id: &str, decision: Decision) -> Result<ChangeSetOverview, Refused> {
+    pub fn decide(&self, id: &str, decision: Decision) -> Result<ChangeSetOverview, ControlError> {
         let now = self.now();
         let mut state = self.settled();
         let change_set = state
             .change_sets
             .iter_mut()
             .find(|change_set| change_set.id == id)
-            .ok_or_else(|| Refused::ChangeSetUnknown { given: id.chars().take(80).collect() })?;
-        if !matches!(change_set.course, Course::Waits(_)) {
+            .ok_or_else(|| ControlError::ChangeSetUnknown { given: id.chars().take(80).collect() })?;
+        if !matches!(change_set.progress, Progress::Waiting(_)) {
             let status = change_set.status(now).as_str();
-            return Err(Refused::ChangeSetDoesNotWait { change_set: id.to_owned(), status });
+            return Err(ControlError::ChangeSetDoesNotWait { change_set: id.to_owned(), status });
         }
-        change_set.course = match decision.verdict {
-            Verdict::Approve => Course::Runs { applying: now, ends: now },
+        change_set.progress = match decision.verdict {
+            Verdict::Approve => Progress::Scheduled { applying: now, ends: now },
             Verdict::Reject => {
                 let failure = rejection(decision.code, decision.message, "AWS Marketplace has rejected this change.");
-                Course::Over { at: now, outcome: change_set.failed(failure) }
+                Progress::Ended { at: now, outcome: change_set.failed(failure) }
             }
         };
-        state.settle(now, &self.0.names);
+        state.settle(now, &self.0.ids);
         let decided = state.change_sets.iter().find(|change_set| change_set.id == id);
         decided
             .map(|change_set| overview(change_set, now))
-            .ok_or_else(|| Refused::ChangeSetUnknown { given: id.to_owned() })
+            .ok_or_else(|| ControlError::ChangeSetUnknown { given: id.to_owned() })
     }
 }
 
@@ -276,7 +276,7 @@ fn overview(change_set: &ChangeSet, now: Timestamp) -> ChangeSetOverview {
         id: change_set.id.clone(),
         name: change_set.name.clone(),
         status: change_set.status(now),
-        waits: matches!(change_set.course, Course::Waits(_)),
+        waits: matches!(change_set.progress, Progress::Waiting(_)),
         started: change_set.started,
         ended: change_set.ended(),
         failure_code: change_set.failure().map(|failure| failure.code),

@@ -76,7 +76,7 @@ fn complete_product(listing: &Listing) -> Value {
             "ProductTitle": name,
             "ProductCode": listing.product_code,
             "ShortDescription": format!("{name}, as the sandbox sells it."),
-            "LongDescription": format!("{name} shows what a listing at AWS Marketplace has once it is complete."),
+            "LongDescription": format!("{name} shows the members of a complete listing in AWS Marketplace."),
             "Sku": own,
             "Highlights": ["Set up in minutes", "Pay with your AWS bill"],
             "SearchKeywords": ["SaaS", "sandbox"],
@@ -89,7 +89,7 @@ fn complete_product(listing: &Listing) -> Value {
             "Videos": [],
             "AdditionalResources": listing.urls.product.as_ref().map_or_else(|| json!([]), page),
         },
-        "SupportInformation": { "Description": format!("Write to {} and a person answers.{help}", support.email) },
+        "SupportInformation": { "Description": format!("Write to {} for help.{help}", support.email) },
         "Dimensions": listing.dimensions.iter().map(dimension).collect::<Vec<_>>(),
         "Versions": [{
             "Id": format!("version-{}", own),

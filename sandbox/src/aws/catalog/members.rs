@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_merge_patch_does_what_the_appendix_of_its_rfc_has() {
+    fn a_merge_patch_matches_the_examples_of_rfc_7396() {
         let cases = [
             (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
             (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),

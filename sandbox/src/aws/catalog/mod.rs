@@ -1,19 +1,19 @@
 //! The seller's side of AWS Marketplace: the catalog of products and offers, and the change sets that change it.
 //!
 //! `described` makes the entities of a described listing; `start` accepts a change set within the limits of
-//! `change_types`; `change_set` holds its progress; `course` ends it, and `product` and `offer` apply it. `control` is
-//! for operators and tests.
+//! `change_types`; `change_set` holds its progress; `progress` ends it, and `product` and `offer` apply it. `control`
+//! is for operators and tests.
 //!
 //! Nothing runs in the background: each access to the catalog first ends the change sets that are due by the clock.
 
 mod change_set;
 mod change_types;
 mod control;
-mod course;
 mod described;
 mod members;
 mod offer;
 mod product;
+mod progress;
 mod start;
 
 use std::collections::BTreeMap;
@@ -26,14 +26,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::marketplace::Names;
+use super::marketplace::IdGenerator;
 pub(crate) use change_set::{Change, ChangeSet};
 pub use change_set::{FailureCode, Status};
 pub use control::{ChangeOverview, ChangeSetOverview, Decision, EntityOverview, NextChangeSet, Verdict};
-pub(crate) use course::NotCancelled;
 pub use described::fulfillment_url;
 pub(crate) use members::merge_patch;
-pub(crate) use start::{NotStarted, RequestedChange, RequestedChangeSet};
+pub(crate) use progress::CancelError;
+pub(crate) use start::{RequestedChange, RequestedChangeSet, StartError};
 
 /// The seller's catalog. Clones share it.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ struct Shared {
     seller: AccountId,
     listings: Vec<Listing>,
     /// The time that a change set takes from its start to its end.
-    takes: SignedDuration,
-    names: Names,
+    change_set_duration: SignedDuration,
+    ids: IdGenerator,
     state: Mutex<State>,
 }
 
@@ -126,14 +126,14 @@ impl Catalog {
         clock: Clock,
         seller: AccountId,
         listings: Vec<Listing>,
-        takes: SignedDuration,
-        names: Names,
+        change_set_duration: SignedDuration,
+        ids: IdGenerator,
     ) -> Self {
         let now = clock.now();
         let entities = listings.iter().flat_map(|listing| described::complete(listing, now));
         let entities = entities.map(|entity| (entity.id.clone(), entity)).collect();
         let state = Mutex::new(State { entities, ..State::default() });
-        Self(Arc::new(Shared { clock, seller, listings, takes, names, state }))
+        Self(Arc::new(Shared { clock, seller, listings, change_set_duration, ids, state }))
     }
 
     /// Returns the entity with that id.
@@ -170,7 +170,7 @@ impl Catalog {
         // A change set is applied to a copy, which replaces the state once it is complete. So a poisoned lock guards a
         // complete state.
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.settle(self.now(), &self.0.names);
+        state.settle(self.now(), &self.0.ids);
         state
     }
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::change_set::{Change, ChangeSet, Course, Status};
-use super::change_types::{self, Unfit};
-use super::course::apply_all;
+use super::change_set::{Change, ChangeSet, Progress, Status};
+use super::change_types::{self, InvalidDetails};
+use super::progress::apply_all;
 use super::{Catalog, EntityKind, State};
 
 /// A change set as requested.
@@ -35,7 +35,7 @@ pub(crate) struct RequestedChange {
 
 /// The reason for which a change set is not started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotStarted {
+pub(crate) enum StartError {
     /// The request is invalid; the sentence names the problem.
     Invalid(String),
     /// The entity does not exist.
@@ -47,24 +47,25 @@ pub(crate) enum NotStarted {
 impl Catalog {
     /// Starts a change set and returns its id. The same request with the same token returns the id of the earlier
     /// change set.
-    pub(crate) fn start(&self, asked: RequestedChangeSet) -> Result<String, NotStarted> {
+    pub(crate) fn start(&self, request: RequestedChangeSet) -> Result<String, StartError> {
         let mut state = self.settled();
-        let earlier = asked.token.as_ref().and_then(|token| {
-            state.change_sets.iter().find(|change_set| change_set.asked.token.as_ref() == Some(token))
+        let earlier = request.token.as_ref().and_then(|token| {
+            state.change_sets.iter().find(|change_set| change_set.request.token.as_ref() == Some(token))
         });
         if let Some(earlier) = earlier {
-            return match earlier.asked == asked {
+            return match earlier.request == request {
                 true => Ok(earlier.id.clone()),
                 false => Err(invalid("The ClientRequestToken was used for another request.")),
             };
         }
-        let changes = self.read(&asked.changes, &state)?;
+        let changes = self.read(&request.changes, &state)?;
         lock(&changes, &state)?;
 
-        let (id, now) = (self.0.names.change_set(), self.now());
-        let name = asked.name.clone().unwrap_or_else(|| format!("Submitted by {}", self.0.seller));
-        let course = self.course(&changes, &state, now);
-        let mut change_set = ChangeSet { id: id.clone(), name, started: now, changes, course, doom: None, asked };
+        let (id, now) = (self.0.ids.change_set(), self.now());
+        let name = request.name.clone().unwrap_or_else(|| format!("Submitted by {}", self.0.seller));
+        let progress = self.progress(&changes, &state, now);
+        let mut change_set =
+            ChangeSet { id: id.clone(), name, started: now, changes, progress, forced_failure: None, request };
         if let Some(next) = state.next.take() {
             next.decide(&mut change_set);
         }
@@ -73,18 +74,18 @@ impl Catalog {
     }
 
     /// Reads the changes: their types, the entities that they name, their details.
-    fn read(&self, asked: &[RequestedChange], state: &State) -> Result<Vec<Change>, NotStarted> {
+    fn read(&self, request: &[RequestedChange], state: &State) -> Result<Vec<Change>, StartError> {
         let mut created = BTreeMap::new();
         let mut kinds = Vec::new();
-        for change in asked {
+        for change in request {
             let kind = EntityKind::ALL.into_iter().find(|kind| kind.versioned() == change.entity_type);
             let kind = kind.ok_or_else(|| {
                 let known = EntityKind::ALL.map(EntityKind::versioned).join(", ");
                 invalid(format!("The sandbox has no entities of the type '{}', only: {known}", change.entity_type))
             })?;
             let id = creates(change).then(|| match kind {
-                EntityKind::Product => self.0.names.product(),
-                EntityKind::Offer => self.0.names.offer(),
+                EntityKind::Product => self.0.ids.product(),
+                EntityKind::Offer => self.0.ids.offer(),
             });
             if let (Some(id), Some(name)) = (&id, &change.name)
                 && created.insert(format!("${name}.Entity.Identifier"), id.clone()).is_some()
@@ -96,12 +97,12 @@ impl Catalog {
         let read = |(change, (kind, id)): (&RequestedChange, (EntityKind, Option<String>))| {
             let details = resolve(&change.details, &created);
             change_types::check(kind, &change.change_type, &details).map_err(|unfit| match unfit {
-                Unfit::UnknownType => {
+                InvalidDetails::UnknownType => {
                     let (entity, known) = (kind.versioned(), change_types::of(kind).join(", "));
                     let given = &change.change_type;
                     invalid(format!("{entity} has no change type '{given}' here; the sandbox serves: {known}"))
                 }
-                Unfit::Breaks(sentence) => {
+                InvalidDetails::Breaks(sentence) => {
                     invalid(format!("The details of {} are not valid: {sentence}", change.change_type))
                 }
             })?;
@@ -123,35 +124,35 @@ impl Catalog {
                 errors: Vec::new(),
             })
         };
-        let changes = asked.iter().zip(kinds).map(read).collect::<Result<Vec<_>, _>>()?;
+        let changes = request.iter().zip(kinds).map(read).collect::<Result<Vec<_>, _>>()?;
         for (place, change) in changes.iter().enumerate() {
             let is_same = |other: &Change| other.entity == change.entity && other.change_type == change.change_type;
             if changes.iter().take(place).any(is_same) {
                 let (kind, id) = (&change.change_type, &change.entity);
-                return Err(invalid(format!("The change type {kind} stands twice for the entity '{id}'.")));
+                return Err(invalid(format!("The change type {kind} occurs twice for the entity '{id}'.")));
             }
         }
         Ok(changes)
     }
 
-    /// Returns the course of a change set: by the clock, unless AWS reviews it. A product becomes public only after a
-    /// manual review, which takes 7 to 10 business days (AWS Marketplace user guide, saas-product-lifecycle). Changes
-    /// that cannot be applied are not reviewed.
-    fn course(&self, changes: &[Change], state: &State, now: Timestamp) -> Course {
+    /// Returns the progress of a new change set: by the clock, unless AWS reviews it. A product becomes public only
+    /// after a manual review, which takes 7 to 10 business days (AWS Marketplace user guide, saas-product-lifecycle).
+    /// Changes that cannot be applied are not reviewed.
+    fn progress(&self, changes: &[Change], state: &State, now: Timestamp) -> Progress {
         let goes_public = |change: &Change| {
             change.change_type == "UpdateVisibility"
                 && change.details.get("TargetVisibility").and_then(Value::as_str) == Some("Public")
         };
-        if changes.iter().any(goes_public) && apply_all(changes, &state.entities, now, &self.0.names).is_ok() {
-            return Course::Waits(Status::Preparing);
+        if changes.iter().any(goes_public) && apply_all(changes, &state.entities, now, &self.0.ids).is_ok() {
+            return Progress::Waiting(Status::Preparing);
         }
         let after = |time| now.checked_add(time).unwrap_or(Timestamp::MAX);
-        Course::Runs { applying: after(self.0.takes / 2), ends: after(self.0.takes) }
+        Progress::Scheduled { applying: after(self.0.change_set_duration / 2), ends: after(self.0.change_set_duration) }
     }
 }
 
-fn invalid(sentence: impl Into<String>) -> NotStarted {
-    NotStarted::Invalid(sentence.into())
+fn invalid(sentence: impl Into<String>) -> StartError {
+    StartError::Invalid(sentence.into())
 }
 
 fn creates(change: &RequestedChange) -> bool {
@@ -177,7 +178,7 @@ fn named(
     kind: EntityKind,
     created: &BTreeMap<String, String>,
     state: &State,
-) -> Result<String, NotStarted> {
+) -> Result<String, StartError> {
     if identifier.starts_with('$') {
         let of_no_change = || invalid(format!("'{identifier}' refers to no change that creates an entity."));
         return created.get(identifier).cloned().ok_or_else(of_no_change);
@@ -185,15 +186,15 @@ fn named(
     let id = identifier.split_once('@').map_or(identifier, |(id, _)| id);
     match state.entities.get(id) {
         Some(entity) if entity.kind == kind => Ok(id.to_owned()),
-        Some(_) | None => Err(NotStarted::Unknown(id.to_owned())),
+        Some(_) | None => Err(StartError::Unknown(id.to_owned())),
     }
 }
 
-fn lock(changes: &[Change], state: &State) -> Result<(), NotStarted> {
+fn lock(changes: &[Change], state: &State) -> Result<(), StartError> {
     for change in changes {
-        let holder = state.change_sets.iter().find(|other| other.is_open() && other.is_about(&change.entity));
+        let holder = state.change_sets.iter().find(|other| other.is_open() && other.changes_entity(&change.entity));
         if let Some(holder) = holder {
-            return Err(NotStarted::Locked(format!(
+            return Err(StartError::Locked(format!(
                 "Requested change set has entities locked by change sets - Entity: '{}' ChangeSets: '{}'",
                 change.entity, holder.id,
             )));

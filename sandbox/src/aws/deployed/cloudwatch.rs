@@ -62,7 +62,7 @@ fn read(request: &Document) -> Result<MetricsRequest<'_>, BadInput> {
 
 impl Stacks {
     pub(super) fn describe_alarms(&self, request: &Document) -> Result<Document, ServiceError> {
-        let asked = read(request).map_err(refused)?;
+        let input = read(request).map_err(refused)?;
         let cursor = match Input::of(request, "request").and_then(|input| input.text("NextToken", &NEXT_TOKEN)) {
             Ok(None) => Cursor::start(query(request), 0),
             Ok(Some(token)) => Cursor::read(token, query(request)).ok_or_else(|| {
@@ -73,19 +73,22 @@ impl Stacks {
         let mut alarms: Vec<(String, &'static str, bool)> = Vec::new();
         for stack in &self.stacks {
             let wiring = stack.wiring();
-            let tells = |alarm: &String| !wiring.mute_alarms.contains(alarm);
+            let has_actions = |alarm: &String| !wiring.disabled_alarm_actions.contains(alarm);
             let states = wiring.alarms.iter();
-            alarms.extend(states.map(|(alarm, state)| (stack.names.alarm(alarm), state.as_str(), tells(alarm))));
+            alarms.extend(states.map(|(alarm, state)| (stack.names.alarm(alarm), state.as_str(), has_actions(alarm))));
         }
         alarms.retain(|(name, state, _)| {
-            asked.on_metrics
-                && asked.prefix.is_none_or(|prefix| name.starts_with(prefix))
-                && asked.names.as_ref().is_none_or(|names| names.contains(&name.as_str()))
-                && asked.state.is_none_or(|wanted| wanted == *state)
+            input.on_metrics
+                && input.prefix.is_none_or(|prefix| name.starts_with(prefix))
+                && input.names.as_ref().is_none_or(|names| names.contains(&name.as_str()))
+                && input.state.is_none_or(|wanted| wanted == *state)
         });
         alarms.sort();
-        let described = alarms.into_iter().map(|(name, state, tells)| self.alarm(&name, state, tells)).collect();
-        let (page, next) = cursor.page(described, asked.size);
+        let described = alarms
+            .into_iter()
+            .map(|(name, state, actions_enabled)| self.alarm(&name, state, actions_enabled))
+            .collect();
+        let (page, next) = cursor.page(described, input.size);
         Ok(Record::new()
             .with("MetricAlarms", page)
             .with("CompositeAlarms", Vec::<Record>::new())
@@ -93,12 +96,12 @@ impl Stacks {
             .into())
     }
 
-    fn alarm(&self, name: &str, state: &str, tells: bool) -> Record {
+    fn alarm(&self, name: &str, state: &str, actions_enabled: bool) -> Record {
         Record::new()
             .with("AlarmName", name)
             .with("AlarmArn", format!("arn:aws:cloudwatch:us-east-1:{}:alarm:{name}", self.account))
             .with("AlarmConfigurationUpdatedTimestamp", self.since)
-            .with("ActionsEnabled", tells)
+            .with("ActionsEnabled", actions_enabled)
             .with("StateValue", state)
             .with("StateUpdatedTimestamp", self.since)
     }

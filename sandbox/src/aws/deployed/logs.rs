@@ -29,7 +29,7 @@ const MOST: usize = 50;
 
 impl Stacks {
     pub(super) fn describe_log_groups(&self, request: &Document) -> Result<Document, ServiceError> {
-        let asked = read(request).map_err(refused)?;
+        let input = read(request).map_err(refused)?;
         let mut groups: Vec<Group> = self
             .stacks
             .iter()
@@ -39,15 +39,15 @@ impl Stacks {
             })
             .collect();
         groups.retain(|group| {
-            asked.prefix.is_none_or(|prefix| group.name.starts_with(prefix))
-                && asked
+            input.prefix.is_none_or(|prefix| group.name.starts_with(prefix))
+                && input
                     .identifiers
                     .as_ref()
                     .is_none_or(|wanted| wanted.iter().any(|one| *one == group.name || *one == self.arn(group)))
         });
         groups.sort_by(|one, other| one.name.cmp(&other.name));
         let described = groups.iter().map(|group| self.log_group(group)).collect();
-        let (page, next) = asked.cursor.page(described, asked.size);
+        let (page, next) = input.cursor.page(described, input.size);
         Ok(Record::new().with("logGroups", page).with_some("nextToken", next).into())
     }
 

@@ -37,7 +37,7 @@ impl Stacks {
         let (queue, side) = self.queue(url)?;
         let (visible, hidden, arn) = match side {
             Side::Dead => {
-                let (visible, hidden) = queue.count_dead(now);
+                let (visible, hidden) = queue.dead_letter_counts(now);
                 (visible, hidden, dead_letters_arn(queue))
             }
             Side::Waiting => {
@@ -67,7 +67,7 @@ impl Stacks {
             )
         })?;
         let hidden = number(request, "VisibilityTimeout").unwrap_or(HIDDEN).clamp(0, 43_200);
-        let messages = queue.look_at_dead(now, most, SignedDuration::from_secs(hidden));
+        let messages = queue.receive_dead_letters(now, most, SignedDuration::from_secs(hidden));
         Ok(Record::new().with("Messages", messages.iter().map(message).collect::<Vec<_>>()).into())
     }
 
@@ -90,7 +90,8 @@ impl Stacks {
             let handle = text(entry, "ReceiptHandle").and_then(|handle| handle.split_once('#'));
             let handle = handle.and_then(|(id, receive)| Some((id, receive.parse().ok()?)));
             let is_done = handle.is_some_and(|handle| {
-                matches!(side, Side::Dead) && queue.hide_dead(handle, now, SignedDuration::from_secs(hidden))
+                matches!(side, Side::Dead)
+                    && queue.change_dead_letter_visibility(handle, now, SignedDuration::from_secs(hidden))
             });
             if is_done {
                 successful.push(Record::new().with("Id", id));

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::template;
 use crate::aws::catalog::merge_patch;
-use crate::aws::marketplace::{News, topics};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
+use crate::aws::marketplace::{MarketplaceEvent, topics};
 use crate::bus;
 
 /// The most dead letters that can be made in a queue.
@@ -36,7 +36,7 @@ pub struct Wiring {
     pub alarms: BTreeMap<String, AlarmState>,
     /// The alarms whose actions are disabled, by their logical ids.
     #[serde(default)]
-    pub mute_alarms: BTreeSet<String>,
+    pub disabled_alarm_actions: BTreeSet<String>,
     /// The subscriptions to AWS's topics for listings of legacy products, by the topic's name.
     #[serde(default)]
     pub subscriptions: BTreeMap<String, Subscription>,
@@ -107,7 +107,7 @@ impl Schedule {
 
     /// Returns the longest time between two runs, in minutes, after which the auditor reports a missed run; the values
     /// are those of the template.
-    pub(crate) fn patience_minutes(self) -> u64 {
+    pub(crate) fn max_interval_minutes(self) -> u64 {
         match self {
             Self::Metering => 120,
             Self::Reconcile => 180,
@@ -180,7 +180,7 @@ pub enum Subscription {
 #[serde(rename_all = "lowercase")]
 pub enum DeadLetters {
     /// Dead letters of AWS's events.
-    News,
+    MarketplaceEvents,
     /// Dead letters of mails to buyers.
     Mail,
     /// Dead letters of runs of the reporter and the reconciliation.
@@ -188,12 +188,12 @@ pub enum DeadLetters {
 }
 
 impl DeadLetters {
-    pub(crate) const ALL: [Self; 3] = [Self::News, Self::Mail, Self::Run];
+    pub(crate) const ALL: [Self; 3] = [Self::MarketplaceEvents, Self::Mail, Self::Run];
 
     /// Returns the queue's name.
     pub(super) fn queue(self, stack: &str) -> String {
         let of = match self {
-            Self::News => "news",
+            Self::MarketplaceEvents => "news",
             Self::Mail => "mail",
             Self::Run => "run",
         };
@@ -214,10 +214,10 @@ impl Wiring {
     pub(crate) fn deployed(listings: &[Listing]) -> Self {
         let topics = listings.iter().flat_map(topics);
         Self {
-            rule: Some(Rule { state: State::Enabled, pattern: bus::news_pattern(), has_target: true }),
+            rule: Some(Rule { state: State::Enabled, pattern: bus::event_pattern(), has_target: true }),
             schedules: Schedule::ALL.map(|schedule| (schedule, State::Enabled)).into(),
             alarms: template::alarms().map(|alarm| (alarm.to_owned(), AlarmState::Ok)).collect(),
-            mute_alarms: BTreeSet::new(),
+            disabled_alarm_actions: BTreeSet::new(),
             subscriptions: topics.map(|topic| (topic_name(&topic).to_owned(), Subscription::Confirmed)).collect(),
             dead_letters: DeadLetters::ALL.map(|queue| (queue, 0)).into(),
             point_in_time_recovery: true,
@@ -230,8 +230,8 @@ impl Wiring {
     /// # Errors
     ///
     /// Fails for parts that the stack does not have, and for values that AWS does not accept.
-    pub(crate) fn patched(&self, patch: Map<String, Value>, deployed: &Self) -> Result<Self, Refused> {
-        let refused = |problem: String| Refused::WiringInvalid { problem };
+    pub(crate) fn patched(&self, patch: Map<String, Value>, deployed: &Self) -> Result<Self, ControlError> {
+        let refused = |problem: String| ControlError::WiringInvalid { problem };
         let before = serde_json::to_value(self).map_err(|error| refused(error.to_string()))?;
         let Value::Object(mut members) = before else { return Err(refused("the wiring is no object".to_owned())) };
         merge_patch(&mut members, patch);
@@ -242,7 +242,11 @@ impl Wiring {
 
     fn check(&self, deployed: &Self) -> Result<(), String> {
         known("alarm", &self.alarms, &deployed.alarms)?;
-        known("alarm", &self.mute_alarms.iter().map(|alarm| (alarm.clone(), ())).collect(), &deployed.alarms)?;
+        known(
+            "alarm",
+            &self.disabled_alarm_actions.iter().map(|alarm| (alarm.clone(), ())).collect(),
+            &deployed.alarms,
+        )?;
         known("subscription", &self.subscriptions, &deployed.subscriptions)?;
         if let Some(rule) = &self.rule
             && bus::matches(&rule.pattern, &Value::Null).is_none()
@@ -267,12 +271,12 @@ impl Wiring {
     }
 
     /// Returns `true` if the rule or the subscription delivers an event.
-    pub(crate) fn hears(&self, news: &News) -> bool {
-        match news {
-            News::EventBridge(event) => self.rule.as_ref().is_some_and(|rule| {
+    pub(crate) fn delivers(&self, event: &MarketplaceEvent) -> bool {
+        match event {
+            MarketplaceEvent::EventBridge(event) => self.rule.as_ref().is_some_and(|rule| {
                 rule.state == State::Enabled && rule.has_target && bus::matches(&rule.pattern, event) == Some(true)
             }),
-            News::Sns { topic_arn, .. } => {
+            MarketplaceEvent::Sns { topic_arn, .. } => {
                 self.subscriptions.get(topic_name(topic_arn)) == Some(&Subscription::Confirmed)
             }
         }

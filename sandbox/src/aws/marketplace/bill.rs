@@ -116,9 +116,9 @@ impl Bill {
 impl Marketplace {
     /// Returns everything that was booked so far, even if the answer was lost.
     pub fn bill(&self) -> Bill {
-        let books = self.books();
-        let records = books.ledger.iter().filter_map(|(key, entry)| {
-            let (license, account, product) = books.billed(&entry.license)?;
+        let state = self.state();
+        let records = state.ledger.iter().filter_map(|(key, entry)| {
+            let (license, account, product) = state.billed(&entry.license)?;
             Some(BilledRecord {
                 license,
                 account,

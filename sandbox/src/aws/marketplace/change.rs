@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::books::{Agreement, AgreementStatus, Books, EndStatus, Ending, License};
-use super::news::Succession;
+use super::events::Succession;
 use super::purchase::{a_year_after, bought, grant};
+use super::state::{Agreement, AgreementStatus, EndStatus, Ending, License, MarketplaceState};
 use super::{Marketplace, after};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 
 /// A change to an agreement; as JSON, for example `{"action": "amend", "dimensions": {"seats": 10}}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -26,7 +26,7 @@ pub enum Change {
     },
     /// Makes a new agreement for another year on the same terms.
     Renew {
-        /// `true` if AWS issues a new license for it; if absent, the reading decides.
+        /// `true` if AWS issues a new license for it; if absent, `license_survives_renewal` decides.
         #[serde(default)]
         new_license: Option<bool>,
     },
@@ -35,7 +35,7 @@ pub enum Change {
         /// The new values of some dimensions; the others stay.
         #[serde(default)]
         dimensions: BTreeMap<DimensionKey, Value>,
-        /// `true` if AWS issues a new license for it; if absent, the reading decides.
+        /// `true` if AWS issues a new license for it; if absent, `license_survives_renewal` decides.
         #[serde(default)]
         new_license: Option<bool>,
     },
@@ -71,31 +71,32 @@ impl Marketplace {
     ///
     /// Fails for an agreement that is unknown or no longer active, for values that [`purchase`](Self::purchase)
     /// refuses, and for the renewal of an agreement that is paid by use.
-    pub fn change(&self, agreement: &AgreementId, change: Change) -> Result<Changed, Refused> {
+    pub fn change(&self, agreement: &AgreementId, change: Change) -> Result<Changed, ControlError> {
         let now = self.now();
-        let mut books = self.books();
-        let agreement = books.active(agreement)?.clone();
-        let unknown = || Refused::AgreementUnknown { agreement: agreement.id.clone() };
+        let mut state = self.state();
+        let agreement = state.active(agreement)?.clone();
+        let unknown = || ControlError::AgreementUnknown { agreement: agreement.id.clone() };
         let listing = self.0.listings.get(&agreement.product).ok_or_else(unknown)?;
-        let license = books.license(&agreement.license).ok_or_else(unknown)?.clone();
+        let license = state.license(&agreement.license).ok_or_else(unknown)?.clone();
         let subject = Subject { listing, agreement: &agreement, license: &license, now };
         match change {
-            Change::Amend { dimensions } => self.amend(&mut books, subject, &dimensions),
+            Change::Amend { dimensions } => self.amend(&mut state, subject, &dimensions),
             Change::Renew { new_license } => {
-                let end = agreement.end.ok_or_else(|| Refused::NothingToRenew { agreement: agreement.id.clone() })?;
+                let end =
+                    agreement.end.ok_or_else(|| ControlError::NothingToRenew { agreement: agreement.id.clone() })?;
                 let successor = Agreement { end: Some(a_year_after(end.max(now))), ..self.successor(&agreement, now)? };
-                self.succeed(&mut books, subject, successor, Succession::Renewal, new_license)
+                self.succeed(&mut state, subject, successor, Succession::Renewal, new_license)
             }
             Change::Replace { dimensions, new_license } => {
                 let mut successor = Agreement {
-                    offer: self.0.names.offer(),
+                    offer: self.0.ids.offer(),
                     end: agreement.end.map(|_| a_year_after(now)),
                     ..self.successor(&agreement, now)?
                 };
                 successor.dimensions.extend(bought(listing, &dimensions)?);
-                self.succeed(&mut books, subject, successor, Succession::Replacement, new_license)
+                self.succeed(&mut state, subject, successor, Succession::Replacement, new_license)
             }
-            Change::End { status } => Ok(self.end(&mut books, subject, status)),
+            Change::End { status } => Ok(self.end(&mut state, subject, status)),
             Change::Advise {} => Ok(self.announce_advisory(&subject, "Issued", "issuedAt")),
             Change::Resolve {} => Ok(self.announce_advisory(&subject, "Resolved", "resolvedAt")),
         }
@@ -112,16 +113,16 @@ impl Marketplace {
         agreement: &AgreementId,
         dimension: &DimensionKey,
         at: Timestamp,
-    ) -> Result<(), Refused> {
-        let mut books = self.books();
-        let license = books.active(agreement)?.license.clone();
-        let grant = books
+    ) -> Result<(), ControlError> {
+        let mut state = self.state();
+        let license = state.active(agreement)?.license.clone();
+        let grant = state
             .license_mut(&license)
             .and_then(|license| license.grants.last_mut())
-            .ok_or_else(|| Refused::AgreementUnknown { agreement: agreement.clone() })?;
+            .ok_or_else(|| ControlError::AgreementUnknown { agreement: agreement.clone() })?;
         if !grant.dimensions.contains_key(dimension) {
             let known: Vec<&str> = grant.dimensions.keys().map(DimensionKey::as_str).collect();
-            return Err(Refused::DimensionUnknown { dimension: dimension.clone(), known: known.join(", ") });
+            return Err(ControlError::DimensionUnknown { dimension: dimension.clone(), known: known.join(", ") });
         }
         grant.expires_apart.insert(dimension.clone(), at);
         Ok(())
@@ -129,28 +130,28 @@ impl Marketplace {
 
     fn amend(
         &self,
-        books: &mut Books,
+        state: &mut MarketplaceState,
         subject: Subject<'_>,
         dimensions: &BTreeMap<DimensionKey, Value>,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Changed, ControlError> {
         let mut amended =
             Agreement { updated: subject.now, provisioned: self.provisioned(subject.now), ..subject.agreement.clone() };
         amended.dimensions.extend(bought(subject.listing, dimensions)?);
         self.announce_amendment(subject.listing, &amended, subject.license, subject.now);
-        if let Some(license) = books.license_mut(&amended.license) {
+        if let Some(license) = state.license_mut(&amended.license) {
             license.grants.push(grant(&amended));
         }
         let changed = changed(&amended, subject.license);
-        if let Some(agreement) = books.agreement_mut(&subject.agreement.id) {
+        if let Some(agreement) = state.agreement_mut(&subject.agreement.id) {
             *agreement = amended;
         }
         Ok(changed)
     }
 
     /// Returns the next agreement of the chain, on the same terms so far.
-    fn successor(&self, agreement: &Agreement, now: Timestamp) -> Result<Agreement, Refused> {
+    fn successor(&self, agreement: &Agreement, now: Timestamp) -> Result<Agreement, ControlError> {
         Ok(Agreement {
-            id: self.0.names.agreement()?,
+            id: self.0.ids.agreement()?,
             previous: Some(agreement.id.clone()),
             start: now,
             updated: now,
@@ -162,21 +163,21 @@ impl Marketplace {
 
     fn succeed(
         &self,
-        books: &mut Books,
+        state: &mut MarketplaceState,
         subject: Subject<'_>,
         mut successor: Agreement,
         succession: Succession,
         new_license: Option<bool>,
-    ) -> Result<Changed, Refused> {
+    ) -> Result<Changed, ControlError> {
         // A seller identifies a legacy buyer by the CustomerIdentifier: a new license would change nothing that the
         // seller can see.
         let new_license = match subject.listing.mode {
-            Mode::License => new_license.unwrap_or(!self.readings().license_survives_renewal),
+            Mode::License => new_license.unwrap_or(!self.behavior().license_survives_renewal),
             Mode::Customer => false,
         };
         let license = if new_license {
             let arn: LicenseArn =
-                format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.names.license()).parse()?;
+                format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.ids.license()).parse()?;
             License { arn, purchased: subject.now, grants: Vec::new(), revoked: None, ..subject.license.clone() }
         } else {
             subject.license.clone()
@@ -188,34 +189,34 @@ impl Marketplace {
         self.announce_succession(&subject, &successor, &license, succession, revoked);
 
         if new_license {
-            books.licenses.push(license.clone());
+            state.licenses.push(license.clone());
         }
-        if let Some(old) = books.license_mut(&subject.agreement.license)
+        if let Some(old) = state.license_mut(&subject.agreement.license)
             && revoked.is_some()
         {
             old.revoked = revoked;
         }
-        if let Some(current) = books.license_mut(&successor.license) {
+        if let Some(current) = state.license_mut(&successor.license) {
             current.grants.push(grant(&successor));
         }
-        if let Some(old) = books.agreement_mut(&subject.agreement.id) {
+        if let Some(old) = state.agreement_mut(&subject.agreement.id) {
             old.ending = Some(Ending { at: over, status: succession.ended_as() });
         }
         let changed = changed(&successor, &license);
-        books.agreements.push(successor);
+        state.agreements.push(successor);
         Ok(changed)
     }
 
-    fn end(&self, books: &mut Books, subject: Subject<'_>, status: EndStatus) -> Changed {
+    fn end(&self, state: &mut MarketplaceState, subject: Subject<'_>, status: EndStatus) -> Changed {
         let status = AgreementStatus::from(status);
         // AWS never revokes a license before it is provisioned, so a license that is not ready yet is provisioned
         // first.
         let revoked = after(subject.now.max(subject.agreement.provisioned), self.0.delays.revoke);
         self.announce_end(&subject, status, revoked);
-        if let Some(license) = books.license_mut(&subject.agreement.license) {
+        if let Some(license) = state.license_mut(&subject.agreement.license) {
             license.revoked = Some(revoked);
         }
-        if let Some(agreement) = books.agreement_mut(&subject.agreement.id) {
+        if let Some(agreement) = state.agreement_mut(&subject.agreement.id) {
             agreement.ending = Some(Ending { at: subject.now, status });
         }
         changed(subject.agreement, subject.license)

@@ -1,19 +1,19 @@
 //! AWS Marketplace: the purchases, and the events about them.
 //!
-//! `purchase` and `change` are the actions of buyers; `books` holds the records of AWS; `news` sends events to the
+//! `purchase` and `change` are the actions of buyers; `state` holds the records of AWS; `events` sends events to the
 //! seller; `usage` receives the seller's usage records, and `bill` charges them. The later actions of AWS (to
 //! provision, to revoke, to end the older of two agreements) are recorded immediately with the time at which they take
 //! effect. So every answer depends on the clock alone, and nothing runs in the background. In particular nothing ends
 //! or renews by itself when an end date passes: that needs a [`Change`] too.
 
 mod bill;
-mod books;
 mod change;
-mod names;
-mod news;
+mod events;
+mod ids;
 mod overview;
 mod purchase;
 mod rate;
+mod state;
 mod usage;
 mod value;
 
@@ -30,21 +30,21 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 pub use bill::{Bill, BillTotal, BilledAllocation, BilledRecord, BillingStyle};
-pub use books::{AgreementStatus, EndStatus};
 pub use change::{Change, Changed};
-pub use news::{Announcement, News};
+pub use events::{MarketplaceEvent, ScheduledEvent};
 pub use overview::{AgreementOverview, LicenseOverview, Overview};
 pub use purchase::{Purchase, Purchased};
+pub use state::{AgreementStatus, EndStatus};
 pub use value::DimensionValue;
 
-use super::readings::{Delays, Readings};
-use super::refused::Refused;
-use books::Books;
-pub(crate) use books::{Agreement, Grant, License, Token};
-pub(crate) use names::Names;
-pub(crate) use news::topics;
+use super::behavior::{Behavior, Delays};
+use super::control_error::ControlError;
+pub(crate) use events::topics;
+pub(crate) use ids::IdGenerator;
 use rate::Rate;
-pub(crate) use usage::{Allocation, Booked, Buyer, OutsideLicense, Usage};
+use state::MarketplaceState;
+pub(crate) use state::{Agreement, Grant, License, Token};
+pub(crate) use usage::{Allocation, BookingResult, Buyer, OutsideLicense, Usage};
 
 /// The seller's account: the proposer of every agreement, and the caller of every service.
 const SELLER: &str = "444455556666";
@@ -64,15 +64,15 @@ pub struct Marketplace(Arc<Shared>);
 struct Shared {
     clock: Clock,
     listings: BTreeMap<ProductCode, Listing>,
-    readings: RwLock<Readings>,
+    behavior: RwLock<Behavior>,
     delays: Delays,
-    announcements: mpsc::UnboundedSender<Announcement>,
+    event_sender: mpsc::UnboundedSender<ScheduledEvent>,
     seller: AccountId,
-    names: Names,
+    ids: IdGenerator,
     entitlement_rate: Mutex<Rate>,
     metering_rate: Mutex<Rate>,
     empty_first_pages: AtomicUsize,
-    books: Mutex<Books>,
+    state: Mutex<MarketplaceState>,
 }
 
 impl Marketplace {
@@ -84,10 +84,10 @@ impl Marketplace {
     pub(super) fn open(
         clock: Clock,
         listings: Vec<Listing>,
-        readings: Readings,
+        behavior: Behavior,
         delays: Delays,
-        announcements: mpsc::UnboundedSender<Announcement>,
-        names: Names,
+        event_sender: mpsc::UnboundedSender<ScheduledEvent>,
+        ids: IdGenerator,
     ) -> anyhow::Result<Self> {
         let mut by_product = BTreeMap::new();
         for listing in listings {
@@ -101,15 +101,15 @@ impl Marketplace {
         Ok(Self(Arc::new(Shared {
             clock,
             listings: by_product,
-            readings: RwLock::new(readings),
+            behavior: RwLock::new(behavior),
             delays,
-            announcements,
+            event_sender,
             seller: SELLER.parse()?,
-            names,
+            ids,
             entitlement_rate,
             metering_rate,
             empty_first_pages: AtomicUsize::new(0),
-            books: Mutex::default(),
+            state: Mutex::default(),
         })))
     }
 
@@ -123,14 +123,14 @@ impl Marketplace {
         self.0.listings.values()
     }
 
-    /// Returns the readings of AWS's documents that apply now.
-    pub fn readings(&self) -> Readings {
-        self.0.readings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns the behavior that applies now.
+    pub fn behavior(&self) -> Behavior {
+        self.0.behavior.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sets the readings of AWS's documents that apply from now on. Existing records and announcements do not change.
-    pub fn set_readings(&self, readings: Readings) {
-        *self.0.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
+    /// Sets the behavior that applies from now on. Existing records and scheduled events do not change.
+    pub fn set_behavior(&self, behavior: Behavior) {
+        *self.0.behavior.write().unwrap_or_else(PoisonError::into_inner) = behavior;
     }
 
     /// Makes every answer to GetEntitlements start with `pages` empty pages that have a NextToken, as AWS may do ("If
@@ -142,11 +142,11 @@ impl Marketplace {
 
     /// Returns the time of the last answer of GetEntitlements for a product.
     pub fn entitlements_read(&self, product: &ProductCode) -> Option<Timestamp> {
-        self.books().entitlements_read.get(product).copied()
+        self.state().entitlements_read.get(product).copied()
     }
 
     pub(crate) fn note_entitlements_read(&self, product: &ProductCode, at: Timestamp) {
-        self.books().entitlements_read.insert(product.clone(), at);
+        self.state().entitlements_read.insert(product.clone(), at);
     }
 
     /// Issues a new registration token for an agreement, as when the buyer selects "Set up your account" again.
@@ -154,11 +154,11 @@ impl Marketplace {
     /// # Errors
     ///
     /// Fails for an agreement that is unknown or no longer active: AWS Marketplace lists only active ones.
-    pub fn new_token(&self, agreement: &AgreementId) -> Result<String, Refused> {
+    pub fn new_token(&self, agreement: &AgreementId) -> Result<String, ControlError> {
         let now = self.now();
-        let mut books = self.books();
-        let license = books.active(agreement)?.license.clone();
-        Ok(self.issue_token(&mut books, agreement, &license, now))
+        let mut state = self.state();
+        let license = state.active(agreement)?.license.clone();
+        Ok(self.issue_token(&mut state, agreement, &license, now))
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -167,7 +167,7 @@ impl Marketplace {
 
     /// Returns a new id for one answer.
     pub(super) fn request_id(&self) -> String {
-        self.0.names.uuid()
+        self.0.ids.uuid()
     }
 
     pub(super) fn listing(&self, product: &str) -> Option<&Listing> {
@@ -189,28 +189,28 @@ impl Marketplace {
     }
 
     fn admits(&self, rate: &Mutex<Rate>) -> bool {
-        if !self.readings().rate_limits {
+        if !self.behavior().rate_limits {
             return true;
         }
         rate.lock().unwrap_or_else(PoisonError::into_inner).admit(self.now(), Instant::now())
     }
 
     pub(super) fn agreement(&self, id: &str) -> Option<Agreement> {
-        self.books().agreements.iter().find(|agreement| agreement.id.as_str() == id).cloned()
+        self.state().agreements.iter().find(|agreement| agreement.id.as_str() == id).cloned()
     }
 
     /// Returns all agreements, oldest first.
     pub(super) fn agreements(&self) -> Vec<Agreement> {
-        self.books().agreements.clone()
+        self.state().agreements.clone()
     }
 
     pub(super) fn license_of(&self, agreement: &Agreement) -> Option<License> {
-        self.books().license(&agreement.license).cloned()
+        self.state().license(&agreement.license).cloned()
     }
 
     /// Returns the licenses of a product, oldest first.
     pub(super) fn licenses_of(&self, product: &ProductCode) -> Vec<License> {
-        self.books().licenses.iter().filter(|license| license.product == *product).cloned().collect()
+        self.state().licenses.iter().filter(|license| license.product == *product).cloned().collect()
     }
 
     /// Returns the CustomerIdentifier of a token's buyer. A buyer with a license has one in addition, which is always
@@ -218,13 +218,13 @@ impl Marketplace {
     pub(super) fn customer_identifier(&self, token: &Token) -> String {
         match &token.customer {
             Some(customer) => customer.to_string(),
-            None => self.0.names.customer_beside_licenses(&token.product, &token.account),
+            None => self.0.ids.secondary_customer(&token.product, &token.account),
         }
     }
 
     /// Returns the content of a registration token.
     pub(super) fn token(&self, text: &str) -> Option<Token> {
-        self.books().tokens.get(text).cloned()
+        self.state().tokens.get(text).cloned()
     }
 
     /// Returns the time at which the license of an agreement is ready that is made or amended now.
@@ -232,10 +232,10 @@ impl Marketplace {
         after(now, self.0.delays.provision)
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        // The books are changed only after every check that can refuse the call, so a poisoned lock guards consistent
-        // books.
-        self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, MarketplaceState> {
+        // The state changes only after every check that can refuse the call, so a poisoned lock guards a consistent
+        // state.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Marketplace;
-use super::books::AgreementStatus;
+use super::state::AgreementStatus;
 use super::value::DimensionValue;
 
 /// All purchases, oldest first, at one moment.
@@ -71,8 +71,8 @@ impl Marketplace {
     /// Returns all purchases in their current state.
     pub fn overview(&self) -> Overview {
         let now = self.now();
-        let books = self.books();
-        let agreements = books.agreements.iter().map(|agreement| AgreementOverview {
+        let state = self.state();
+        let agreements = state.agreements.iter().map(|agreement| AgreementOverview {
             agreement_id: agreement.id.clone(),
             previous_agreement_id: agreement.previous.clone(),
             product_code: agreement.product.clone(),
@@ -82,9 +82,9 @@ impl Marketplace {
             start: agreement.start,
             end: agreement.end,
             free_trial_end: agreement.free_trial_end,
-            license_arn: books.license(&agreement.license).map(|license| license.arn.clone()),
+            license_arn: state.license(&agreement.license).map(|license| license.arn.clone()),
         });
-        let licenses = books.licenses.iter().map(|license| {
+        let licenses = state.licenses.iter().map(|license| {
             let grant = license.grant(now);
             LicenseOverview {
                 license_arn: license.arn.clone(),

@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::books::{Agreement, Books, Grant, License, Token};
+use super::state::{Agreement, Grant, License, MarketplaceState, Token};
 use super::value::DimensionValue;
 use super::{Marketplace, after};
-use crate::aws::refused::Refused;
+use crate::aws::control_error::ControlError;
 
 /// The length of a free trial in the sandbox; AWS allows 7 to 90 days.
 const FREE_TRIAL: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -60,26 +60,26 @@ impl Marketplace {
     ///
     /// Fails for an unknown product, dimensions that cannot be bought in advance, values of an unsupported type, a
     /// contract without any value, and a second subscription of a legacy product.
-    pub fn purchase(&self, purchase: Purchase) -> Result<Purchased, Refused> {
+    pub fn purchase(&self, purchase: Purchase) -> Result<Purchased, ControlError> {
         let listing = self.0.listings.get(&purchase.product).ok_or_else(|| self.unknown(&purchase.product))?;
         let dimensions = bought(listing, &purchase.dimensions)?;
         if listing.pricing.has_entitlements() && dimensions.is_empty() {
-            return Err(Refused::ValueMissing { known: entitled(listing) });
+            return Err(ControlError::ValueMissing { known: entitled(listing) });
         }
         let account = match purchase.account {
             Some(account) => account,
-            None => self.0.names.account()?,
+            None => self.0.ids.account()?,
         };
 
         let now = self.now();
-        let mut books = self.books();
+        let mut state = self.state();
         let customer = match listing.mode {
             Mode::License => None,
-            Mode::Customer => Some(self.customer(&books, listing, &account)?),
+            Mode::Customer => Some(self.customer(&state, listing, &account)?),
         };
         let arn: LicenseArn =
-            format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.names.license()).parse()?;
-        let id = self.0.names.agreement()?;
+            format!("arn:aws:license-manager::{}:license:{}", self.0.seller, self.0.ids.license()).parse()?;
+        let id = self.0.ids.agreement()?;
         let agreement = Agreement {
             id: id.clone(),
             initial: id.clone(),
@@ -87,7 +87,7 @@ impl Marketplace {
             product: purchase.product.clone(),
             account: account.clone(),
             license: arn.id().clone(),
-            offer: self.0.names.offer(),
+            offer: self.0.ids.offer(),
             start: now,
             end: listing.pricing.has_entitlements().then(|| a_year_after(now)),
             updated: now,
@@ -106,9 +106,9 @@ impl Marketplace {
             revoked: None,
         };
         self.announce_purchase(listing, &agreement, &license);
-        books.agreements.push(agreement);
-        books.licenses.push(license);
-        let token = self.issue_token(&mut books, &id, arn.id(), now);
+        state.agreements.push(agreement);
+        state.licenses.push(license);
+        let token = self.issue_token(&mut state, &id, arn.id(), now);
         Ok(Purchased {
             token,
             license_arn: customer.is_none().then_some(arn),
@@ -119,8 +119,8 @@ impl Marketplace {
         })
     }
 
-    pub(super) fn unknown(&self, product: &ProductCode) -> Refused {
-        Refused::ProductUnknown {
+    pub(super) fn unknown(&self, product: &ProductCode) -> ControlError {
+        ControlError::ProductUnknown {
             product: product.clone(),
             known: self.0.listings.keys().map(ProductCode::as_str).collect::<Vec<_>>().join(", "),
         }
@@ -128,34 +128,39 @@ impl Marketplace {
 
     /// Returns the CustomerIdentifier of a buyer of a legacy product: the same each time this account buys this
     /// product.
-    fn customer(&self, books: &Books, listing: &Listing, account: &AccountId) -> Result<CustomerIdentifier, Refused> {
-        let mut theirs = books
+    fn customer(
+        &self,
+        state: &MarketplaceState,
+        listing: &Listing,
+        account: &AccountId,
+    ) -> Result<CustomerIdentifier, ControlError> {
+        let mut theirs = state
             .agreements
             .iter()
             .filter(|agreement| agreement.product == listing.product_code && agreement.account == *account);
         if let Some(agreement) = theirs.find(|agreement| agreement.ending.is_none()) {
-            return Err(Refused::AlreadySubscribed { agreement: agreement.id.clone() });
+            return Err(ControlError::AlreadySubscribed { agreement: agreement.id.clone() });
         }
-        let earlier = books
+        let earlier = state
             .licenses
             .iter()
             .find(|license| license.product == listing.product_code && license.account == *account)
             .and_then(|license| license.customer.clone());
         Ok(match earlier {
             Some(customer) => customer,
-            None => self.0.names.customer()?,
+            None => self.0.ids.customer()?,
         })
     }
 
     pub(super) fn issue_token(
         &self,
-        books: &mut Books,
+        state: &mut MarketplaceState,
         agreement: &AgreementId,
         license: &LicenseId,
         now: Timestamp,
     ) -> String {
-        let text = self.0.names.token();
-        if let Some(license) = books.license(license) {
+        let text = self.0.ids.token();
+        if let Some(license) = state.license(license) {
             let token = Token {
                 issued: now,
                 agreement: agreement.clone(),
@@ -164,7 +169,7 @@ impl Marketplace {
                 license: license.arn.clone(),
                 customer: license.customer.clone(),
             };
-            books.tokens.insert(text.clone(), token);
+            state.tokens.insert(text.clone(), token);
         }
         text
     }
@@ -190,17 +195,18 @@ pub(super) fn a_year_after(at: Timestamp) -> Timestamp {
 pub(super) fn bought(
     listing: &Listing,
     chosen: &BTreeMap<DimensionKey, Value>,
-) -> Result<BTreeMap<DimensionKey, DimensionValue>, Refused> {
+) -> Result<BTreeMap<DimensionKey, DimensionValue>, ControlError> {
     chosen
         .iter()
         .map(|(key, value)| {
             let dimension = listing
                 .dimension(key)
-                .ok_or_else(|| Refused::DimensionUnknown { dimension: key.clone(), known: entitled(listing) })?;
+                .ok_or_else(|| ControlError::DimensionUnknown { dimension: key.clone(), known: entitled(listing) })?;
             if !dimension.is_entitled() {
-                return Err(Refused::DimensionNotEntitled { dimension: key.clone() });
+                return Err(ControlError::DimensionNotEntitled { dimension: key.clone() });
             }
-            let value = DimensionValue::read(value).ok_or_else(|| Refused::ValueInvalid { dimension: key.clone() })?;
+            let value =
+                DimensionValue::read(value).ok_or_else(|| ControlError::ValueInvalid { dimension: key.clone() })?;
             Ok((key.clone(), value))
         })
         .collect()

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn twenty_in_one_moment_pass_and_either_clock_brings_more() {
+    fn twenty_requests_at_one_moment_pass_and_either_clock_refills_the_rate() {
         let at = Timestamp::UNIX_EPOCH;
         let instant = Instant::now();
         let mut rate = Rate::full(20, at, instant);

@@ -9,10 +9,10 @@ use domain::ids::{AccountId, CustomerIdentifier, DimensionKey, LicenseArn, Licen
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
-use super::books::{Books, License};
+use super::state::{License, MarketplaceState};
 use super::{Marketplace, after};
-use crate::aws::readings::{FinalWindow, IdenticalRepeat, Readings, StartOfPurchaseHour, UsageOutsideLicense};
-use crate::aws::refused::Refused;
+use crate::aws::behavior::{Behavior, FinalWindow, IdenticalRepeat, StartOfPurchaseHour, UsageOutsideLicense};
+use crate::aws::control_error::ControlError;
 use crate::aws::region::Region;
 
 /// The time after the end in which usage is accepted.
@@ -57,7 +57,7 @@ pub(crate) struct Allocation {
 
 /// The result of booking a usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Booked {
+pub(crate) enum BookingResult {
     Success { id: String },
     Duplicate,
     NotSubscribed,
@@ -88,40 +88,40 @@ pub(super) struct Entry {
     pub allocations: Vec<Allocation>,
 }
 
-/// The relation of a license to a usage now.
+/// The acceptance of a usage by a license now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum Acceptance {
     /// The license is not ready yet, or its final window has ended.
     Closed,
     /// The license accepts usage, but none from the time of this usage.
     Outside,
-    Taken,
+    Accepted,
 }
 
 impl Marketplace {
     /// Books usages in a region, in their order. Books none of them if one makes the whole call fail. Of several usages
     /// with one key, the first counts.
-    pub(crate) fn book(&self, region: &Region, usages: Vec<Usage>) -> Result<Vec<Booked>, OutsideLicense> {
-        let (now, readings) = (self.now(), self.readings());
-        let mut books = self.books();
-        let standings: Vec<_> = usages.iter().map(|usage| books.standing(usage, now, &readings)).collect();
-        let fails = |(usage, (standing, _)): (&Usage, &(Standing, Option<LicenseId>))| {
-            matches!(usage.buyer, Buyer::License { .. }) && *standing == Standing::Outside
+    pub(crate) fn book(&self, region: &Region, usages: Vec<Usage>) -> Result<Vec<BookingResult>, OutsideLicense> {
+        let (now, behavior) = (self.now(), self.behavior());
+        let mut state = self.state();
+        let acceptances: Vec<_> = usages.iter().map(|usage| state.acceptance(usage, now, &behavior)).collect();
+        let fails = |(usage, (acceptance, _)): (&Usage, &(Acceptance, Option<LicenseId>))| {
+            matches!(usage.buyer, Buyer::License { .. }) && *acceptance == Acceptance::Outside
         };
-        match readings.usage_outside_license {
-            UsageOutsideLicense::InvalidLicense if usages.iter().zip(&standings).any(fails) => {
+        match behavior.usage_outside_license {
+            UsageOutsideLicense::InvalidLicense if usages.iter().zip(&acceptances).any(fails) => {
                 return Err(OutsideLicense);
             }
             UsageOutsideLicense::InvalidLicense | UsageOutsideLicense::CustomerNotSubscribed => {}
         }
-        let booked = usages.into_iter().zip(standings).map(|(usage, standing)| match standing {
-            (Standing::Taken, Some(license)) => {
+        let booked = usages.into_iter().zip(acceptances).map(|(usage, acceptance)| match acceptance {
+            (Acceptance::Accepted, Some(license)) => {
                 let Usage { buyer, dimension, at, quantity, allocations } = usage;
                 let key = LedgerKey { region: region.clone(), buyer, dimension, hour: hour_of(at) };
-                let entry = Entry { id: self.0.names.uuid(), license, quantity, allocations };
-                book_one(&mut books, key, entry, readings.identical_repeat)
+                let entry = Entry { id: self.0.ids.uuid(), license, quantity, allocations };
+                book_one(&mut state, key, entry, behavior.identical_repeat)
             }
-            _ => Booked::NotSubscribed,
+            _ => BookingResult::NotSubscribed,
         });
         Ok(booked.collect())
     }
@@ -137,19 +137,19 @@ impl Marketplace {
         product: &ProductCode,
         dimension: &DimensionKey,
         unpublished: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ControlError> {
         let listing = self.0.listings.get(product).ok_or_else(|| self.unknown(product))?;
         let metered = || listing.dimensions.iter().filter(|dimension| dimension.is_metered());
         if !metered().any(|known| known.key == *dimension) {
             let known = metered().map(|dimension| dimension.key.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(Refused::DimensionNotMetered { dimension: dimension.clone(), known });
+            return Err(ControlError::DimensionNotMetered { dimension: dimension.clone(), known });
         }
         let key = (product.clone(), dimension.clone());
-        let mut books = self.books();
+        let mut state = self.state();
         if unpublished {
-            books.unpublished.insert(key);
+            state.unpublished.insert(key);
         } else {
-            books.unpublished.remove(&key);
+            state.unpublished.remove(&key);
         }
         Ok(())
     }
@@ -158,27 +158,27 @@ impl Marketplace {
     pub(crate) fn metered_dimension(&self, product: &ProductCode, key: &str) -> Option<DimensionKey> {
         let listing = self.0.listings.get(product)?;
         let dimension = listing.dimensions.iter().find(|it| it.is_metered() && it.key.as_str() == key)?;
-        let hidden = self.books().unpublished.contains(&(product.clone(), dimension.key.clone()));
+        let hidden = self.state().unpublished.contains(&(product.clone(), dimension.key.clone()));
         (!hidden).then(|| dimension.key.clone())
     }
 
     /// Returns the license with exactly this ARN: the documented form of the ARN is not accepted.
     pub(crate) fn license_of_arn(&self, arn: &str) -> Option<License> {
         let id = arn.parse::<LicenseArn>().ok()?;
-        self.books().license(id.id()).filter(|license| license.arn.as_str() == arn).cloned()
+        self.state().license(id.id()).filter(|license| license.arn.as_str() == arn).cloned()
     }
 
     /// Returns the CustomerIdentifier of the buyer of a legacy product with that account.
     pub(crate) fn customer_of(&self, product: &ProductCode, account: &str) -> Option<CustomerIdentifier> {
-        let books = self.books();
-        let mut theirs = books.licenses.iter().filter(|it| it.product == *product && it.account.as_str() == account);
+        let state = self.state();
+        let mut theirs = state.licenses.iter().filter(|it| it.product == *product && it.account.as_str() == account);
         theirs.find_map(|license| license.customer.clone())
     }
 }
 
-impl Books {
-    /// Returns the best standing to a usage among the buyer's licenses, and the license that has it.
-    fn standing(&self, usage: &Usage, now: Timestamp, readings: &Readings) -> (Standing, Option<LicenseId>) {
+impl MarketplaceState {
+    /// Returns the best acceptance of a usage among the buyer's licenses, and the license that has it.
+    fn acceptance(&self, usage: &Usage, now: Timestamp, behavior: &Behavior) -> (Acceptance, Option<LicenseId>) {
         let theirs: Vec<&License> = match &usage.buyer {
             Buyer::License { license, .. } => self.license(license).into_iter().collect(),
             Buyer::Customer { product, customer } => {
@@ -190,30 +190,30 @@ impl Books {
                 self.licenses.iter().filter(|license| license.product == *product && is_it(license)).collect()
             }
         };
-        let standings = theirs.into_iter().map(|license| {
-            let standing = self.takes(license, usage.at, now, readings);
-            (standing, Some(license.arn.id().clone()))
+        let acceptances = theirs.into_iter().map(|license| {
+            let acceptance = self.acceptance_at(license, usage.at, now, behavior);
+            (acceptance, Some(license.arn.id().clone()))
         });
-        // Of equal standings, that of the newest license.
-        standings.max_by_key(|(standing, _)| *standing).unwrap_or((Standing::Closed, None))
+        // Of equal acceptances, that of the newest license.
+        acceptances.max_by_key(|(acceptance, _)| *acceptance).unwrap_or((Acceptance::Closed, None))
     }
 
-    /// Returns the standing of a license to usage at a moment. Events state times to the second, so this compares whole
-    /// seconds.
-    fn takes(&self, license: &License, at: Timestamp, now: Timestamp, readings: &Readings) -> Standing {
-        let Some(ready) = license.grants.first().map(|grant| grant.from) else { return Standing::Closed };
-        let end = self.end(license, readings.final_window);
+    /// Returns the acceptance by a license of usage at a moment. Events state times to the second, so this compares
+    /// whole seconds.
+    fn acceptance_at(&self, license: &License, at: Timestamp, now: Timestamp, behavior: &Behavior) -> Acceptance {
+        let Some(ready) = license.grants.first().map(|grant| grant.from) else { return Acceptance::Closed };
+        let end = self.end(license, behavior.final_window);
         let closed = now < ready || end.is_some_and(|end| now >= after(end, FINAL_WINDOW));
-        let first = match readings.start_of_purchase_hour {
+        let first = match behavior.start_of_purchase_hour {
             StartOfPurchaseHour::OutsideLicense => ready,
             StartOfPurchaseHour::Accepted => hour_of(license.purchased),
         };
         let from_then = at.as_second() >= first.as_second();
         let until_then = end.is_none_or(|end| at.as_second() <= end.as_second());
         match (closed, from_then && until_then) {
-            (true, _) => Standing::Closed,
-            (false, false) => Standing::Outside,
-            (false, true) => Standing::Taken,
+            (true, _) => Acceptance::Closed,
+            (false, false) => Acceptance::Outside,
+            (false, true) => Acceptance::Accepted,
         }
     }
 
@@ -243,14 +243,14 @@ impl Books {
 }
 
 /// Books an entry, unless one exists under its key.
-fn book_one(books: &mut Books, key: LedgerKey, entry: Entry, repeat: IdenticalRepeat) -> Booked {
-    match books.ledger.entry(key) {
-        hash_map::Entry::Vacant(free) => Booked::Success { id: free.insert(entry).id.clone() },
-        hash_map::Entry::Occupied(taken) => match repeat {
-            IdenticalRepeat::Success if taken.get().quantity == entry.quantity => {
-                Booked::Success { id: taken.get().id.clone() }
+fn book_one(state: &mut MarketplaceState, key: LedgerKey, entry: Entry, repeat: IdenticalRepeat) -> BookingResult {
+    match state.ledger.entry(key) {
+        hash_map::Entry::Vacant(free) => BookingResult::Success { id: free.insert(entry).id.clone() },
+        hash_map::Entry::Occupied(occupied) => match repeat {
+            IdenticalRepeat::Success if occupied.get().quantity == entry.quantity => {
+                BookingResult::Success { id: occupied.get().id.clone() }
             }
-            IdenticalRepeat::Success | IdenticalRepeat::DuplicateRecord => Booked::Duplicate,
+            IdenticalRepeat::Success | IdenticalRepeat::DuplicateRecord => BookingResult::Duplicate,
         },
     }
 }

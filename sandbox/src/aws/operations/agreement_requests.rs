@@ -47,13 +47,13 @@ pub(super) fn invalid(reason: &str, member: &str, message: String) -> ServiceErr
 }
 
 /// A request for a page of the items of one agreement.
-pub(super) struct OfAgreement<'a> {
+pub(super) struct AgreementPageInput<'a> {
     pub(super) agreement: &'a str,
     pub(super) size: usize,
     pub(super) cursor: Cursor,
 }
 
-impl<'a> OfAgreement<'a> {
+impl<'a> AgreementPageInput<'a> {
     pub(super) fn read(request: &'a Document) -> Result<Self, ServiceError> {
         let read = || {
             let input = Input::of(request, "request")?;

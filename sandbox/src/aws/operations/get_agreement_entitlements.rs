@@ -1,16 +1,16 @@
 //! GetAgreementEntitlements (Agreement Service API reference): the provisioning status of the license that an agreement
 //! grants.
 
-use super::agreement_requests::{OfAgreement, found};
+use super::agreement_requests::{AgreementPageInput, found};
 use crate::aws::error::ServiceError;
 use crate::aws::marketplace::{Agreement, Marketplace};
 use crate::aws::protocol::{Document, Record};
 
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
-    let asked = OfAgreement::read(request)?;
-    let agreement = found(marketplace, asked.agreement)?;
+    let input = AgreementPageInput::read(request)?;
+    let agreement = found(marketplace, input.agreement)?;
     let entitlements = entitlement(marketplace, &agreement).into_iter().collect();
-    let (page, next) = asked.cursor.page(entitlements, asked.size);
+    let (page, next) = input.cursor.page(entitlements, input.size);
     Ok(Record::new().with("agreementEntitlements", page).with_some("nextToken", next).into())
 }
 
@@ -29,7 +29,7 @@ fn entitlement(marketplace: &Marketplace, agreement: &Agreement) -> Option<Recor
     let listing = marketplace.listing(agreement.product.as_str());
     let resource = listing.map(|it| Record::new().with("id", it.product_id.as_str()).with("type", "SaaSProduct"));
     // Where AWS names the license of a legacy buyer in events, it names it here too.
-    let is_named = license.customer.is_none() || marketplace.readings().legacy_license_events;
+    let is_named = license.customer.is_none() || marketplace.behavior().legacy_license_events;
     let arn = is_named.then(|| license.arn.to_string());
     let record = Record::new().with_some("resource", resource).with("type", "Software").with("status", status);
     Some(record.with_some("statusReasonCode", reason).with_some("licenseArn", arn))

@@ -2,7 +2,7 @@
 
 use domain::listing::Dimension;
 
-use super::agreement_requests::{OfAgreement, found};
+use super::agreement_requests::{AgreementPageInput, found};
 use crate::aws::error::ServiceError;
 use crate::aws::marketplace::{Agreement, Marketplace};
 use crate::aws::protocol::{Document, Record};
@@ -11,9 +11,9 @@ use crate::aws::protocol::{Document, Record};
 const PRICE: &str = "1.00";
 
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
-    let asked = OfAgreement::read(request)?;
-    let agreement = found(marketplace, asked.agreement)?;
-    let (page, next) = asked.cursor.page(terms(marketplace, &agreement), asked.size);
+    let input = AgreementPageInput::read(request)?;
+    let agreement = found(marketplace, input.agreement)?;
+    let (page, next) = input.cursor.page(terms(marketplace, &agreement), input.size);
     Ok(Record::new().with("acceptedTerms", page).with_some("nextToken", next).into())
 }
 

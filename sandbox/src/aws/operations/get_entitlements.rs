@@ -21,19 +21,19 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     if !marketplace.admits_entitlement_request() {
         return Err(ServiceError::throttling(Service::Entitlement));
     }
-    let asked = read(marketplace, request).map_err(|bad| bad.into_error(|bad| invalid(bad.sentence())))?;
+    let input = read(marketplace, request).map_err(|bad| bad.into_error(|bad| invalid(bad.sentence())))?;
     let listing = marketplace
-        .listing(asked.product)
+        .listing(input.product)
         .ok_or_else(|| invalid("The product code is not one of this seller's products.".to_owned()))?;
 
-    let (now, after) = (marketplace.now(), marketplace.readings().entitlements);
+    let (now, after) = (marketplace.now(), marketplace.behavior().entitlements_delay);
     let held = match listing.pricing.has_entitlements() {
         true => marketplace.licenses_of(&listing.product_code),
         false => Vec::new(),
     };
     let shown = held.iter().filter_map(|license| Some((license, license.shown_grant(now, after)?)));
-    let entitlements = shown.flat_map(|(license, grant)| asked.filter.entitlements(license, grant)).collect();
-    let (page, next) = asked.cursor.page(entitlements, asked.size);
+    let entitlements = shown.flat_map(|(license, grant)| input.filter.entitlements(license, grant)).collect();
+    let (page, next) = input.cursor.page(entitlements, input.size);
     marketplace.note_entitlements_read(&listing.product_code, now);
     Ok(Record::new().with("Entitlements", page).with_some("NextToken", next).into())
 }

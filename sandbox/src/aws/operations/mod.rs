@@ -66,18 +66,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::aws::marketplace::Names;
+    use crate::aws::marketplace::IdGenerator;
     use crate::aws::protocol::Record;
-    use crate::aws::{Delays, Purchase, Readings};
+    use crate::aws::{Behavior, Delays, Purchase};
 
     fn marketplace() -> Marketplace {
-        let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
-        let readings = Readings { rate_limits: false, ..Readings::default() };
-        Marketplace::open(Clock::System, Vec::new(), readings, Delays::none(), announcements, Names::new().unwrap())
-            .unwrap()
+        let (event_sender, _) = tokio::sync::mpsc::unbounded_channel();
+        let behavior = Behavior { rate_limits: false, ..Behavior::default() };
+        Marketplace::open(
+            Clock::System,
+            Vec::new(),
+            behavior,
+            Delays::none(),
+            event_sender,
+            IdGenerator::new().unwrap(),
+        )
+        .unwrap()
     }
 
-    /// Generates documents that look like requests: members that exist, with values of every type.
+    /// Generates documents in the form of requests: members that exist, with values of every type.
     fn any_request() -> impl Strategy<Value = Document> {
         let name = prop_oneof![
             Just("RegistrationToken"),
@@ -202,13 +209,13 @@ mod tests {
 
     /// Returns a marketplace that has sold a license.
     fn sold() -> (Marketplace, String, String) {
-        let (announcements, _) = tokio::sync::mpsc::unbounded_channel();
-        let readings = Readings { rate_limits: false, ..Readings::default() };
+        let (event_sender, _) = tokio::sync::mpsc::unbounded_channel();
+        let behavior = Behavior { rate_limits: false, ..Behavior::default() };
         let listing = Listing::parse(include_str!("../../../../listings/demo-subscription.toml")).unwrap();
         let product = listing.product_code.clone();
-        let names = Names::new().unwrap();
+        let ids = IdGenerator::new().unwrap();
         let marketplace =
-            Marketplace::open(Clock::System, vec![listing], readings, Delays::none(), announcements, names).unwrap();
+            Marketplace::open(Clock::System, vec![listing], behavior, Delays::none(), event_sender, ids).unwrap();
         let purchase = Purchase { product, account: None, dimensions: Default::default(), free_trial: false };
         let bought = marketplace.purchase(purchase).unwrap();
         (marketplace, bought.license_arn.unwrap().to_string(), bought.account_id.to_string())

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_follow_each_other_to_the_end() {
+    fn pages_cover_all_items_in_order() {
         let items = || (0..5).collect::<Vec<u8>>();
         let mut cursor = Cursor::start(7, 1);
         let mut pages = Vec::new();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_another_query_leads_nowhere() {
+    fn a_token_of_another_query_is_refused() {
         let token = Cursor::start(7, 0).token();
         assert_eq!(Cursor::read(&token, 8), None);
         for text in ["", "x", "MC4w", "\u{e9}", "AAAA"] {

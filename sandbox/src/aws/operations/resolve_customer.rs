@@ -1,10 +1,10 @@
 //! ResolveCustomer (Metering Service API reference): the buyer that a registration token identifies.
 
+use crate::aws::behavior::ResolveCustomerKeys;
 use crate::aws::error::ServiceError;
 use crate::aws::input::{Input, TextRule};
 use crate::aws::marketplace::{Marketplace, Token};
 use crate::aws::protocol::{Document, Record};
-use crate::aws::readings::ResolveCustomerSends;
 
 const TOKEN: TextRule = TextRule { shortest: 1, longest: usize::MAX, pattern: r"[\s\S]+", allows: |_| true };
 
@@ -16,22 +16,22 @@ pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Do
     let token = marketplace
         .token(text)
         .ok_or_else(|| ServiceError::modelled("InvalidTokenException", 400, "Registration token is invalid."))?;
-    let readings = marketplace.readings();
-    if marketplace.now().duration_since(token.issued) >= readings.token_life.duration() {
+    let behavior = marketplace.behavior();
+    if marketplace.now().duration_since(token.issued) >= behavior.token_lifetime.duration() {
         return Err(ServiceError::modelled(
             "ExpiredTokenException",
             400,
             "The submitted registration token has expired.",
         ));
     }
-    Ok(customer(marketplace, &token, readings.resolve_customer_sends))
+    Ok(customer(marketplace, &token, behavior.resolve_customer_keys))
 }
 
-fn customer(marketplace: &Marketplace, token: &Token, sends: ResolveCustomerSends) -> Document {
+fn customer(marketplace: &Marketplace, token: &Token, sends: ResolveCustomerKeys) -> Document {
     let is_legacy = token.customer.is_some();
     let (customer, license) = match sends {
-        ResolveCustomerSends::OwnKey => (is_legacy, !is_legacy),
-        ResolveCustomerSends::BothKeys => (true, true),
+        ResolveCustomerKeys::OwnKey => (is_legacy, !is_legacy),
+        ResolveCustomerKeys::BothKeys => (true, true),
     };
     Record::new()
         .with("ProductCode", token.product.as_str())

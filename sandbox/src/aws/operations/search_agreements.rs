@@ -33,18 +33,20 @@ const SORT_BY: TextRule = TextRule { longest: 255, ..FILTER_NAME };
 const SORT_ORDER: TextRule = TextRule { pattern: "[ASCENDING, DESCENDING]", ..SORT_BY };
 
 pub(super) fn answer(marketplace: &Marketplace, request: &Document) -> Result<Document, ServiceError> {
-    let asked = read(request).map_err(|bad| bad.into_error(validation))?;
-    let role = role(&asked.filters, &asked.sort)?;
+    let input = read(request).map_err(|bad| bad.into_error(validation))?;
+    let role = role(&input.filters, &input.sort)?;
     let now = marketplace.now();
-    let mut seen: Vec<Seen> = match role {
-        Role::Proposer => marketplace.agreements().into_iter().map(|it| Seen::new(marketplace, it, now)).collect(),
+    let mut agreements: Vec<AgreementView> = match role {
+        Role::Proposer => {
+            marketplace.agreements().into_iter().map(|it| AgreementView::new(marketplace, it, now)).collect()
+        }
         // The one caller is the seller, which has not accepted any agreement.
         Role::Acceptor => Vec::new(),
     };
-    seen.retain(|seen| asked.filters.iter().all(|filter| filter.passes(seen)));
-    seen.sort_by(|one, other| asked.sort.compare(one, other));
-    let summaries = seen.iter().map(|seen| seen.summary(marketplace)).collect();
-    let (page, next) = asked.cursor.page(summaries, asked.size);
+    agreements.retain(|view| input.filters.iter().all(|filter| filter.passes(view)));
+    agreements.sort_by(|one, other| input.sort.compare(one, other));
+    let summaries = agreements.iter().map(|view| view.summary(marketplace)).collect();
+    let (page, next) = input.cursor.page(summaries, input.size);
     Ok(Record::new().with("agreementViewSummaries", page).with_some("nextToken", next).into())
 }
 
@@ -172,19 +174,19 @@ impl<'a> Filter<'a> {
         Ok(Self { name, value, test })
     }
 
-    fn passes(&self, seen: &Seen) -> bool {
-        let agreement = &seen.agreement;
+    fn passes(&self, view: &AgreementView) -> bool {
+        let agreement = &view.agreement;
         match &self.test {
-            Test::ResourceIdentifier => seen.product_id.as_deref() == Some(self.value),
+            Test::ResourceIdentifier => view.product_id.as_deref() == Some(self.value),
             Test::ResourceType => self.value == "SaaSProduct",
             Test::PartyType | Test::AgreementType => true,
             Test::AcceptorAccount => agreement.account.as_str() == self.value,
             Test::Offer => agreement.offer == self.value,
-            Test::Status => seen.status == self.value,
-            Test::Time(of, order, at) => seen.time(*of).is_some_and(|time| time.cmp(at) == *order),
-            Test::EndTimeBehavior => seen.end_time_behavior == Some(self.value),
+            Test::Status => view.status == self.value,
+            Test::Time(of, order, at) => view.time(*of).is_some_and(|time| time.cmp(at) == *order),
+            Test::EndTimeBehavior => view.end_time_behavior == Some(self.value),
             Test::InitialAgreement => agreement.initial.as_str() == self.value,
-            Test::LicenseArn => seen.license_arn.as_deref() == Some(self.value),
+            Test::LicenseArn => view.license_arn.as_deref() == Some(self.value),
             Test::Nothing => false,
         }
     }
@@ -193,7 +195,7 @@ impl<'a> Filter<'a> {
 const STATUSES: [&str; 9] =
     ["ACTIVE", "ARCHIVED", "CANCELLED", "EXPIRED", "RENEWED", "REPLACED", "ROLLED_BACK", "SUPERSEDED", "TERMINATED"];
 
-/// Reads the time of a filter: RFC 3339, or a date, which stands for midnight UTC.
+/// Reads the time of a filter: RFC 3339, or a date, which means midnight UTC.
 fn time(text: &str) -> Result<Timestamp, BadInput> {
     let date = |text: &str| text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
     text.parse().ok().or_else(|| date(text)).ok_or_else(|| BadInput::breaks("values", "be a date in ISO 8601"))
@@ -228,15 +230,15 @@ impl Sort {
 
     /// Compares two agreements. One without an end date counts as ending last; equal ones stay in the order of
     /// purchase.
-    fn compare(&self, one: &Seen, other: &Seen) -> Ordering {
-        let time = |seen: &Seen| seen.time(self.by).unwrap_or(Timestamp::MAX);
+    fn compare(&self, one: &AgreementView, other: &AgreementView) -> Ordering {
+        let time = |view: &AgreementView| view.time(self.by).unwrap_or(Timestamp::MAX);
         let order = time(one).cmp(&time(other));
         if self.descending { order.reverse() } else { order }
     }
 }
 
 /// An agreement in its current state.
-struct Seen {
+struct AgreementView {
     agreement: Agreement,
     product_id: Option<String>,
     license_arn: Option<String>,
@@ -245,7 +247,7 @@ struct Seen {
     last_update: Timestamp,
 }
 
-impl Seen {
+impl AgreementView {
     fn new(marketplace: &Marketplace, agreement: Agreement, now: Timestamp) -> Self {
         let status = agreement.status(now);
         let listing = marketplace.listing(agreement.product.as_str());

@@ -114,13 +114,13 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read_back(document in any_document()) {
+        fn encoded_documents_decode_to_the_same_values(document in any_document()) {
             prop_assert_eq!(Protocol::Cbor.decode(&Protocol::Cbor.encode(&document)).unwrap(), document);
         }
     }
 
     #[test]
-    fn hostile_bodies_are_malformed() {
+    fn invalid_and_deeply_nested_bodies_are_malformed() {
         let nested = b"\x81".repeat(100_000);
         let huge_list = b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff".to_vec();
         let huge_text = b"\x7b\x7f\xff\xff\xff\xff\xff\xff\xff".to_vec();

@@ -6,17 +6,17 @@ use domain::notification::{OutboundEvent, OutboundEventKind};
 
 use super::Difference;
 use crate::buyers::Holding;
+use crate::simulation::Simulation;
 use crate::stack::Stack;
-use crate::world::World;
 
 /// Judges the events of every license.
-pub(super) async fn judge(world: &World) -> Vec<Difference> {
+pub(super) async fn judge(sim: &Simulation) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let holdings = world.buyers().holdings.clone();
+    let holdings = sim.buyers().holdings.clone();
     for holding in &holdings {
-        let Some(stack) = world.stack(holding.stage) else { continue };
+        let Some(stack) = sim.stack(holding.stage) else { continue };
         for id in holding.ids() {
-            let wrong = judge_license(world, stack, holding, id).await;
+            let wrong = judge_license(sim, stack, holding, id).await;
             differences
                 .extend(wrong.into_iter().map(|what| Difference::about(&holding.license, format!("{id}: {what}"))));
         }
@@ -24,17 +24,17 @@ pub(super) async fn judge(world: &World) -> Vec<Difference> {
     differences
 }
 
-async fn judge_license(world: &World, stack: &Stack, holding: &Holding, id: &LicenseId) -> Vec<String> {
+async fn judge_license(sim: &Simulation, stack: &Stack, holding: &Holding, id: &LicenseId) -> Vec<String> {
     let events = match stack.store.events_of_license(id).await {
         Ok(events) => events,
         Err(error) => return vec![format!("its events cannot be read: {error}")],
     };
     for event in &events {
-        world.count(&format!("told {}", event.kind.name()), 1);
-        world.tell(|| format!("in the end: {id} was told {} {} {:?}", event.sequence, event.at, event.kind));
+        sim.count(&format!("published {}", event.kind.name()), 1);
+        sim.log(|| format!("in the end: {id} published {} {} {:?}", event.sequence, event.at, event.kind));
     }
     let mut wrong = judge_numbers(&events);
-    wrong.extend(judge_causes(world, holding, &events));
+    wrong.extend(judge_causes(sim, holding, &events));
     wrong.extend(judge_tenants(&events));
     wrong.extend(judge_line(stack, id, &events).await);
     wrong
@@ -47,8 +47,8 @@ fn judge_numbers(events: &[OutboundEvent]) -> Vec<String> {
 }
 
 /// Judges that a license that has ended is activated again only if AWS activated it after an ending.
-fn judge_causes(world: &World, holding: &Holding, events: &[OutboundEvent]) -> Vec<String> {
-    let buyers = world.buyers();
+fn judge_causes(sim: &Simulation, holding: &Holding, events: &[OutboundEvent]) -> Vec<String> {
+    let buyers = sim.buyers();
     let times = |of: &std::collections::BTreeSet<(LicenseId, jiff::Timestamp)>| -> Vec<jiff::Timestamp> {
         of.iter().filter(|(license, _)| *license == holding.license).map(|(_, at)| *at).collect()
     };

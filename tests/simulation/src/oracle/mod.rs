@@ -1,5 +1,5 @@
-//! Judges a world at its end: by the answers that the application received, the bookings in AWS, and the records; never
-//! by the product's internal steps.
+//! Judges a simulation at its end: by the answers that the application received, the bookings in AWS, and the records;
+//! never by the product's internal steps.
 
 pub mod access;
 mod events;
@@ -8,7 +8,7 @@ mod money;
 
 use domain::ids::LicenseId;
 
-use crate::world::World;
+use crate::simulation::Simulation;
 
 /// A deviation from the expected result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,19 +25,20 @@ impl Difference {
         Self { license: Some(license.to_string()), what }
     }
 
-    /// Returns a difference about the whole world.
-    pub fn of_world(what: String) -> Self {
+    /// Returns a difference about the whole simulation.
+    pub fn of_simulation(what: String) -> Self {
         Self { license: None, what }
     }
 }
 
 /// Judges money, access and the application's events.
-pub async fn judge(world: &World) -> Vec<Difference> {
-    let mut differences: Vec<Difference> = world.network.seen().broken.into_iter().map(Difference::of_world).collect();
-    differences.extend(money::judge(world).await);
-    differences.extend(events::judge(world).await);
-    differences.extend(std::mem::take(&mut world.watch().differences));
-    let answers = std::mem::take(&mut world.application().differences);
+pub async fn judge(sim: &Simulation) -> Vec<Difference> {
+    let mut differences: Vec<Difference> =
+        sim.network.observations().violations.into_iter().map(Difference::of_simulation).collect();
+    differences.extend(money::judge(sim).await);
+    differences.extend(events::judge(sim).await);
+    differences.extend(std::mem::take(&mut sim.watch().differences));
+    let answers = std::mem::take(&mut sim.application().differences);
     differences.extend(answers.into_iter().map(|(license, what)| Difference::about(&license, what)));
     differences
 }

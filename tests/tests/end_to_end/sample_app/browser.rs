@@ -1,7 +1,7 @@
 //! A browser that keeps cookies, follows redirects, and checks every page that it shows.
 
 use reqwest::{Client, RequestBuilder, header, redirect};
-use sandbox::people::hidden_field;
+use sandbox::test_client::hidden_field;
 use tests::log::keep_secret;
 
 /// The elements without an end tag.
@@ -79,7 +79,7 @@ impl Browser {
             let Some(location) = text("location") else {
                 let status = answer.status().as_u16();
                 self.page = Page { status, path, text: answer.text().await.unwrap() };
-                look_at(&self.page);
+                read_page(&self.page);
                 return self.page.clone();
             };
             assert!(!location.contains("code="), "the code stays in the address");
@@ -91,7 +91,7 @@ impl Browser {
 }
 
 /// Asserts the properties of every page: it is well-formed, every field has its label, and it contains no code.
-fn look_at(page: &Page) {
+fn read_page(page: &Page) {
     assert!(!page.path.contains("code=") && !page.shows("code="), "{page:?}");
     let mut open: Vec<&str> = Vec::new();
     for tag in page.text.split('<').skip(1) {

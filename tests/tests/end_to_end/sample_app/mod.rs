@@ -1,7 +1,7 @@
 //! The sample application, as buyers and users see it in their browsers.
 
 mod browser;
-mod door;
+mod network;
 mod signature;
 
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use browser::{Browser, Page};
 use domain::listing::Stage;
-use door::Door;
 use jiff::SignedDuration;
+use network::LossyNetwork;
 use reqwest::Method;
 use rust_decimal::Decimal;
-use sandbox::people::hidden_field;
+use sandbox::test_client::hidden_field;
 use serde_json::json;
-use tests::{Bought, World};
+use tests::{TestEnvironment, TestPurchase};
 use tokio::net::TcpListener;
 
 const PASSWORD: &str = "a short sentence";
@@ -25,8 +25,8 @@ const SECRET_ACCESS_KEY: &str = "the secret of the application's role";
 /// An environment whose buyers are redirected to a sample application that reaches Stallkeeper through an unreliable
 /// network.
 struct Shop {
-    world: World,
-    door: Door,
+    world: TestEnvironment,
+    network: LossyNetwork,
     application: String,
 }
 
@@ -38,23 +38,23 @@ impl Shop {
     async fn with(change: impl FnOnce(&mut sandbox::Options)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let application = format!("http://{}", listener.local_addr().unwrap());
-        let world = World::with(|options| {
+        let world = TestEnvironment::with(|options| {
             options.app_url = Some(application.parse().unwrap());
             change(options);
         })
         .await;
-        let door = Door::before(world.sandbox.url()).await;
+        let network = LossyNetwork::before(world.sandbox.url()).await;
         let clock = world.sandbox.clock().clone();
         let credentials =
             Credentials::new("ASIAAPPLICATION", SECRET_ACCESS_KEY, Some("a-session".to_owned()), None, "test");
         let router = sample_app::router(sample_app::Settings {
-            api_url: door.url.clone(),
+            api_url: network.url.clone(),
             credentials: SharedCredentialsProvider::new(credentials),
             https: false,
             clock: Arc::new(move || clock.now()),
         });
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { world, door, application }
+        Self { world, network, application }
     }
 
     fn browser(&self) -> Browser {
@@ -62,10 +62,10 @@ impl Shop {
     }
 
     /// Makes a buyer who has a workspace with the purchase.
-    async fn customer(&self, product: &str, dimensions: serde_json::Value) -> (Bought, Browser) {
+    async fn customer(&self, product: &str, dimensions: serde_json::Value) -> (TestPurchase, Browser) {
         let purchase = self.world.buy(product, dimensions).await;
         let mut browser = self.browser();
-        let page = arrive(&self.world, &mut browser, &purchase, "buyer@example.com").await;
+        let page = register(&self.world, &mut browser, &purchase, "buyer@example.com").await;
         assert_eq!((page.status, page.path.as_str()), (200, "/sign-up"), "{page:?}");
         sign_up(&mut browser, "buyer@example.com").await;
         let page = link_to_new(&mut browser, "Acme").await;
@@ -80,7 +80,7 @@ impl Shop {
 }
 
 /// Leaves a contact on the registration page, and follows the redirect to the application.
-async fn arrive(world: &World, browser: &mut Browser, purchase: &Bought, email: &str) -> Page {
+async fn register(world: &TestEnvironment, browser: &mut Browser, purchase: &TestPurchase, email: &str) -> Page {
     let on = world.register(&purchase.token, email).await.location.unwrap();
     browser.open(&on).await
 }
@@ -94,7 +94,7 @@ async fn link_to_new(browser: &mut Browser, name: &str) -> Page {
 }
 
 /// Signs up without a purchase, with a workspace of its own.
-async fn walk_in(browser: &mut Browser, email: &str, workspace: &str) -> Page {
+async fn sign_up_without_purchase(browser: &mut Browser, email: &str, workspace: &str) -> Page {
     browser.open("/sign-up").await;
     sign_up(browser, email).await;
     browser.open("/tenants").await;
@@ -119,18 +119,18 @@ async fn send_all(browser: &mut Browser) -> Page {
 }
 
 #[tokio::test]
-async fn a_buyer_comes_from_aws_marketplace_and_what_they_use_is_billed_once() {
-    let world = World::new().await;
+async fn a_buyer_registers_and_their_usage_is_billed_once() {
+    let world = TestEnvironment::new().await;
     let purchase = world.buy("demo-subscription", json!({})).await;
     let mut browser = Browser::at(world.sandbox.app_url(Stage::Staging).unwrap().as_str());
-    let page = arrive(&world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = register(&world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.path == "/sign-up" && page.shows("value=\"buyer@example.com\""), "{page:?}");
     let page = sign_up(&mut browser, "buyer@example.com").await;
     let last = &purchase.account[8..];
     assert!(page.path == "/tenants" && page.shows(&format!("•••• {last}")), "{page:?}");
     assert!(!page.shows(&purchase.account), "the account is masked");
     let page = browser.send("/tenants", &[("tenant", "new"), ("name", "Acme")]).await;
-    assert!(page.status == 422 && page.shows("Please confirm"), "nobody confirmed the account: {page:?}");
+    assert!(page.status == 422 && page.shows("Please confirm"), "the account is not confirmed: {page:?}");
     assert_eq!(world.license(&purchase.license).await["tenant"], json!(null));
 
     let page = link_to_new(&mut browser, "Acme").await;
@@ -149,45 +149,45 @@ async fn a_buyer_comes_from_aws_marketplace_and_what_they_use_is_billed_once() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_the_redemption_costs_the_buyer_nothing() {
+async fn a_lost_answer_to_the_redemption_does_not_block_the_buyer() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
-    shop.door.lose("POST /v1/handoffs", 4);
-    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    shop.network.lose("POST /v1/handoffs", 4);
+    let page = register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.status == 503 && page.shows("try again in a few minutes"), "{page:?}");
     let page = browser.open("/sign-up").await;
     assert!(page.status == 200 && page.shows("buyer@example.com"), "{page:?}");
-    assert_eq!(shop.door.count("POST /v1/handoffs"), 5);
+    assert_eq!(shop.network.count("POST /v1/handoffs"), 5);
     sign_up(&mut browser, "buyer@example.com").await;
     // A lost answer to the link costs the buyer nothing either: the license is linked already when the buyer asks for
     // another workspace.
-    shop.door.lose("PUT /v1/licenses", 3);
+    shop.network.lose("PUT /v1/licenses", 3);
     assert_eq!(link_to_new(&mut browser, "Acme").await.status, 503);
     browser.open("/tenants").await;
     let page = link_to_new(&mut browser, "Acme again").await;
     assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
-    assert_eq!(shop.door.count("PUT /v1/licenses"), 4);
+    assert_eq!(shop.network.count("PUT /v1/licenses"), 4);
     assert!(!browser.open("/tenants").await.shows("Acme again"));
-    assert_eq!(shop.door.count("POST /v1/handoffs"), 5, "what is redeemed is kept");
+    assert_eq!(shop.network.count("POST /v1/handoffs"), 5, "what is redeemed is kept");
 }
 
 #[tokio::test]
 async fn usage_whose_answers_were_lost_is_billed_once() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
-    shop.door.lose("POST /v1/usage", 3);
+    shop.network.lose("POST /v1/usage", 3);
     for quantity in ["5", "8"] {
         make_requests(&mut browser, quantity).await;
     }
     send_all(&mut browser).await;
-    assert!(shop.door.count("POST /v1/usage") > 3);
+    assert!(shop.network.count("POST /v1/usage") > 3);
     shop.next_hour().await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(13));
 }
 
 #[tokio::test]
-async fn every_call_is_signed_as_aws_wants_it() {
+async fn every_call_has_a_valid_signature() {
     let shop = Shop::open().await;
     let (legacy, mut browser) = shop.customer("demo-legacy", json!({})).await;
     assert!(legacy.license.contains('~'));
@@ -195,7 +195,7 @@ async fn every_call_is_signed_as_aws_wants_it() {
     send_all(&mut browser).await;
     browser.open("/").await;
     browser.send("/sign-out", &[]).await;
-    let requests = shop.door.requests();
+    let requests = shop.network.requests();
     for request in &requests {
         let signed = signature::check(request, SECRET_ACCESS_KEY);
         for name in ["content-type", "host", "x-amz-date", "x-amz-security-token"] {
@@ -205,16 +205,16 @@ async fn every_call_is_signed_as_aws_wants_it() {
         assert_eq!(redeems, signed.iter().any(|name| name == "idempotency-key"));
     }
     let mut kinds = ["POST /v1/handoffs", "PUT /v1/licenses/", "GET /v1/tenants/", "POST /v1/usage"].into_iter();
-    assert!(kinds.all(|kind| shop.door.count(kind) > 0) && requests.iter().any(|it| it.contains(&b'?')));
+    assert!(kinds.all(|kind| shop.network.count(kind) > 0) && requests.iter().any(|it| it.contains(&b'?')));
 }
 
 #[tokio::test]
-async fn while_stallkeeper_is_away_work_goes_on_and_its_usage_waits() {
+async fn during_an_outage_of_stallkeeper_work_continues_and_usage_waits() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     make_requests(&mut browser, "1").await;
     send_all(&mut browser).await;
-    shop.door.shut(true);
+    shop.network.set_down(true);
     // The gate's cached decisions are old by now, but they are the last known ones.
     shop.world.advance(SignedDuration::from_mins(2)).await;
     let page = make_requests(&mut browser, "6").await;
@@ -222,38 +222,38 @@ async fn while_stallkeeper_is_away_work_goes_on_and_its_usage_waits() {
     assert_eq!(browser.open("/").await.status, 503);
     // The usage happened in this hour, and is sent in the next.
     shop.world.advance(SignedDuration::from_mins(50)).await;
-    shop.door.shut(false);
+    shop.network.set_down(false);
     send_all(&mut browser).await;
     shop.world.advance(SignedDuration::from_hours(3)).await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::from(7));
 }
 
 #[tokio::test]
-async fn what_nobody_knows_an_answer_to_is_not_open() {
+async fn a_feature_without_a_known_decision_is_locked() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     browser.open("/plan").await;
-    shop.door.shut(true);
+    shop.network.set_down(true);
     let page = browser.send("/work", &[("dimension", "requests"), ("quantity", "1")]).await;
     assert_eq!(page.status, 503, "{page:?}");
     let page = browser.open("/plan").await;
     assert_eq!(page.status, 503, "{page:?}");
-    shop.door.shut(false);
+    shop.network.set_down(false);
     shop.next_hour().await;
     assert_eq!(shop.world.total(&purchase.license).await, Decimal::ZERO);
 }
 
 #[tokio::test]
-async fn a_correction_counts_though_its_answer_was_lost_and_what_it_corrects_comes_later() {
+async fn a_correction_counts_despite_a_lost_answer_and_a_late_original() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     make_requests(&mut browser, "50").await;
     let page = send_all(&mut browser).await;
     let key = hidden_field(&page.text, "key").unwrap();
-    shop.door.lose("POST /v1/usage", 1);
+    shop.network.lose("POST /v1/usage", 1);
     browser.send("/work/correct", &[("key", &key), ("quantity", "30")]).await;
     send_all(&mut browser).await;
-    shop.door.repeat_first("POST /v1/usage").await;
+    shop.network.repeat_first("POST /v1/usage").await;
     shop.next_hour().await;
     browser.open("/work").await;
     let page = browser.send("/work/correct", &[("key", &key), ("quantity", "1")]).await;
@@ -262,7 +262,7 @@ async fn a_correction_counts_though_its_answer_was_lost_and_what_it_corrects_com
 }
 
 #[tokio::test]
-async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
+async fn a_user_with_an_account_links_a_second_license_to_their_tenant() {
     let shop = Shop::open().await;
     let (first, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let second = shop.world.buy("demo-contract", json!({ "seats": 3 })).await;
@@ -270,8 +270,8 @@ async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
 
     // The buyer uses another browser without a session.
     let mut browser = shop.browser();
-    let cookie = shop.world.arrive(&second.token).await.cookie.unwrap();
-    let on = shop.world.leave_contact(&cookie, "buyer@example.com", "existing").await.location.unwrap();
+    let cookie = shop.world.post_token(&second.token).await.cookie.unwrap();
+    let on = shop.world.submit_contact(&cookie, "buyer@example.com", "existing").await.location.unwrap();
     assert_eq!(browser.open(&on).await.path, "/sign-in");
     let wrong = browser.send("/sign-in", &[("email", "buyer@example.com"), ("password", "not my password")]).await;
     assert_eq!(wrong.status, 422, "{wrong:?}");
@@ -283,30 +283,30 @@ async fn whoever_has_an_account_links_a_second_license_to_their_tenant() {
 }
 
 #[tokio::test]
-async fn a_license_that_has_a_tenant_lets_its_users_in_and_nobody_else() {
+async fn a_linked_license_admits_only_its_tenants_users() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
-    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert!(page.path == "/" && page.shows("<h1>Acme</h1>"), "{page:?}");
 
     let mut stranger = shop.browser();
-    walk_in(&mut stranger, "stranger@example.com", "Globex").await;
-    let page = arrive(&shop.world, &mut stranger, &purchase, "stranger@example.com").await;
+    sign_up_without_purchase(&mut stranger, "stranger@example.com", "Globex").await;
+    let page = register(&shop.world, &mut stranger, &purchase, "stranger@example.com").await;
     assert!(page.status == 409 && page.shows("belongs to another account already"), "{page:?}");
     assert!(!page.shows("Acme") && !page.shows(&purchase.account), "{page:?}");
     assert!(stranger.open("/").await.shows("<h1>Globex</h1>"), "their own workspace stays theirs");
     // A buyer without an account is not offered a workspace either.
-    let page = arrive(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
+    let page = register(&shop.world, &mut shop.browser(), &purchase, "third@example.com").await;
     assert_eq!(page.path, "/sign-in");
 }
 
 #[tokio::test]
-async fn a_license_that_an_operator_took_from_its_tenant_meanwhile_is_linked_again() {
+async fn a_license_that_an_operator_unlinked_can_be_linked_again() {
     let shop = Shop::open().await;
     let (purchase, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let tenant = shop.world.license(&purchase.license).await["tenant"].clone();
     let mut browser = shop.browser();
-    let page = arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    let page = register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     assert_eq!(page.path, "/sign-in");
     let unlink = json!({ "from": tenant, "reason": "linked by mistake" });
     let path = format!("/v1/licenses/{}/tenant/unlink", purchase.license);
@@ -317,11 +317,11 @@ async fn a_license_that_an_operator_took_from_its_tenant_meanwhile_is_linked_aga
 }
 
 #[tokio::test]
-async fn whoever_says_that_the_account_is_not_theirs_links_nothing() {
+async fn declining_the_account_links_nothing() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let mut browser = shop.browser();
-    arrive(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
+    register(&shop.world, &mut browser, &purchase, "buyer@example.com").await;
     sign_up(&mut browser, "buyer@example.com").await;
     let page = browser.send("/tenants", &[("account_is_ours", "no")]).await;
     assert!(page.path == "/tenants" && page.shows("Your workspaces"), "{page:?}");
@@ -329,12 +329,12 @@ async fn whoever_says_that_the_account_is_not_theirs_links_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_who_bring_the_same_license_the_second_is_refused_kindly() {
+async fn a_second_tenant_for_the_same_license_is_refused_with_a_message() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let (mut first, mut second) = (shop.browser(), shop.browser());
     for (browser, email) in [(&mut first, "first@example.com"), (&mut second, "second@example.com")] {
-        arrive(&shop.world, browser, &purchase, email).await;
+        register(&shop.world, browser, &purchase, email).await;
         assert_eq!(sign_up(browser, email).await.path, "/tenants");
     }
     assert_eq!(link_to_new(&mut first, "Acme").await.status, 200);
@@ -345,7 +345,7 @@ async fn of_two_who_bring_the_same_license_the_second_is_refused_kindly() {
 }
 
 #[tokio::test]
-async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketplace() {
+async fn marketplace_buyers_cannot_change_the_plan_in_the_application() {
     let shop = Shop::open().await;
     let (purchase, mut buyer) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let page = buyer.open("/plan").await;
@@ -358,7 +358,7 @@ async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketpla
     }
 
     let mut other = shop.browser();
-    assert_eq!(walk_in(&mut other, "other@example.com", "Globex").await.path, "/");
+    assert_eq!(sign_up_without_purchase(&mut other, "other@example.com", "Globex").await.path, "/");
     other.open("/plan").await;
     assert!(other.send("/plan", &[("plan", "Team")]).await.shows("on the plan <b>Team</b>"));
     other.open("/leave").await;
@@ -373,7 +373,7 @@ async fn the_plan_is_changed_here_only_by_those_who_did_not_buy_at_aws_marketpla
 }
 
 #[tokio::test]
-async fn a_probe_walks_through_the_application_as_a_buyer_does_and_its_plan_is_locked() {
+async fn a_probe_signs_up_like_a_buyer_and_its_plan_is_locked() {
     let shop = Shop::open().await;
     let wanted = json!({ "product": "4democontract0000000000ab" });
     let (status, probe) = shop.world.api(Method::POST, "/v1/probes", Some(wanted)).await;
@@ -390,7 +390,7 @@ async fn a_probe_walks_through_the_application_as_a_buyer_does_and_its_plan_is_l
 }
 
 #[tokio::test]
-async fn whoever_looks_is_told_that_plans_are_locked_and_nothing_else() {
+async fn the_probe_page_answers_only_for_probe_tenants() {
     let shop = Shop::open().await;
     let ask = async |body: serde_json::Value| {
         let page = format!("{}/plan/probe", shop.application);
@@ -399,7 +399,7 @@ async fn whoever_looks_is_told_that_plans_are_locked_and_nothing_else() {
     assert_eq!(ask(json!({ "tenant": "probe-1" })).await, 409);
     let (bought, _) = shop.customer("demo-contract", json!({ "seats": 5 })).await;
     let theirs = shop.world.license(&bought.license).await["tenant"].clone();
-    assert_eq!(ask(json!({ "tenant": theirs })).await, 404, "of others it tells nothing");
+    assert_eq!(ask(json!({ "tenant": theirs })).await, 404, "it reveals nothing of other tenants");
     assert_eq!(ask(json!({})).await, 422);
 }
 
@@ -427,7 +427,7 @@ async fn a_feature_ends_with_the_license_and_counts_what_is_held() {
 }
 
 #[tokio::test]
-async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dropped() {
+async fn metered_work_ends_with_the_license_and_refused_usage_is_kept() {
     let shop = Shop::open().await;
     let (purchase, mut browser) = shop.customer("demo-subscription", json!({})).await;
     browser.open("/work").await;
@@ -447,13 +447,13 @@ async fn metered_work_ends_with_the_license_and_usage_that_is_refused_is_not_dro
 
 /// Makes a buyer who has bought 10 events in advance and pays for more, in an environment where a renewal creates
 /// another license.
-async fn renewing(shop: &Shop) -> (Bought, Browser) {
+async fn renewing(shop: &Shop) -> (TestPurchase, Browser) {
     let (purchase, mut browser) = shop.customer("demo-consumption", json!({ "events_included": 10 })).await;
     browser.open("/work").await;
     (purchase, browser)
 }
 
-async fn renew(shop: &Shop, purchase: &Bought) -> String {
+async fn renew(shop: &Shop, purchase: &TestPurchase) -> String {
     shop.world.change(&purchase.agreement, json!({ "action": "renew" })).await;
     shop.world.license(&purchase.license).await["successor"].as_str().unwrap().to_owned()
 }
@@ -461,8 +461,8 @@ async fn renew(shop: &Shop, purchase: &Bought) -> String {
 const RECORD_EVENTS: [(&str, &str); 2] = [("dimension", "events_extra"), ("quantity", "25")];
 
 #[tokio::test]
-async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
-    let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
+async fn usage_of_a_license_renewed_as_another_goes_to_the_new_one() {
+    let shop = Shop::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
     let heir = renew(&shop, &purchase).await;
     // The gate still has its cached decision.
@@ -475,16 +475,16 @@ async fn usage_of_a_license_that_was_renewed_as_another_is_the_new_ones() {
 }
 
 #[tokio::test]
-async fn usage_that_may_have_been_taken_in_before_a_renewal_is_not_billed_to_both() {
-    let shop = Shop::with(|options| options.readings.license_survives_renewal = false).await;
+async fn usage_possibly_accepted_before_a_renewal_is_not_billed_to_both_licenses() {
+    let shop = Shop::with(|options| options.behavior.license_survives_renewal = false).await;
     let (purchase, mut browser) = renewing(&shop).await;
-    shop.door.lose("POST /v1/usage", 100);
+    shop.network.lose("POST /v1/usage", 100);
     browser.send("/work", &RECORD_EVENTS).await;
     browser.send("/work/send", &[]).await;
     let heir = renew(&shop, &purchase).await;
     // Until then Stallkeeper may remember the license as it was, and bills it correctly.
     shop.world.advance(SignedDuration::from_mins(2)).await;
-    shop.door.lose("", 0);
+    shop.network.lose("", 0);
     let page = send_all(&mut browser).await;
     assert!(!page.shows("license_ended"), "it was taken in before the end: {page:?}");
     shop.next_hour().await;
@@ -493,7 +493,7 @@ async fn usage_that_may_have_been_taken_in_before_a_renewal_is_not_billed_to_bot
 }
 
 #[tokio::test]
-async fn a_code_works_once_and_a_form_only_in_its_own_session() {
+async fn a_code_is_valid_once_and_a_form_only_in_its_session() {
     let shop = Shop::open().await;
     let purchase = shop.world.buy("demo-contract", json!({ "seats": 5 })).await;
     let on = shop.world.register(&purchase.token, "buyer@example.com").await.location.unwrap();

@@ -67,7 +67,7 @@ fn allocation(document: &Document, whole: Quantity) -> Result<Allocation, Servic
     // A set has no order.
     tags.sort();
     if tags.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other)) {
-        return Err(invalid_tag("A key stands twice in one allocation."));
+        return Err(invalid_tag("A key occurs twice in one allocation."));
     }
     Ok(Allocation { quantity, tags })
 }

@@ -5,11 +5,11 @@ use domain::listing::Mode;
 
 use super::record::UsageRecord;
 use super::{invalid_license, malformed};
+use crate::aws::behavior::{EmptyCustomerIdentifier, ProductCodeWithLicense};
 use crate::aws::error::ServiceError;
 use crate::aws::input::{Input, TextRule};
 use crate::aws::marketplace::{Buyer, Marketplace};
 use crate::aws::protocol::Document;
-use crate::aws::readings::{EmptyCustomerIdentifier, ProductCodeWithLicense};
 
 const PRODUCT_CODE: TextRule = TextRule {
     shortest: 0,
@@ -49,7 +49,7 @@ fn buyer(
     named: Option<&ProductCode>,
     record: &UsageRecord<'_>,
 ) -> Result<(Buyer, ProductCode), ServiceError> {
-    let customer = match (record.customer, marketplace.readings().empty_customer_identifier) {
+    let customer = match (record.customer, marketplace.behavior().empty_customer_identifier) {
         (Some(""), EmptyCustomerIdentifier::Ignored) => None,
         (Some(""), EmptyCustomerIdentifier::Refused) => return Err(invalid_customer("It must not be empty.")),
         (customer, _) => customer,
@@ -71,7 +71,7 @@ fn of_license(
     customer: Option<&str>,
     arn: &str,
 ) -> Result<(Buyer, ProductCode), ServiceError> {
-    match (named, marketplace.readings().product_code_with_license) {
+    match (named, marketplace.behavior().product_code_with_license) {
         (Some(_), ProductCodeWithLicense::Refused) => {
             return Err(invalid_license("A ProductCode is not allowed together with a LicenseArn."));
         }

@@ -13,7 +13,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::aws::error::ServiceError;
 use crate::aws::input::{BadInput, Input};
-use crate::aws::marketplace::{Booked, Marketplace, OutsideLicense, Usage};
+use crate::aws::marketplace::{BookingResult, Marketplace, OutsideLicense, Usage};
 use crate::aws::protocol::{Document, Record};
 use crate::aws::region::Region;
 use crate::aws::service::Service;
@@ -25,7 +25,7 @@ const MOST: usize = 25;
 /// The size in bytes that a body must stay below: "each request must be less than 1 MB in size".
 pub(super) const LARGEST_BODY: usize = 1_000_000;
 
-/// Books the records except the first `unprocessed` of them, which come back as if the service had failed to process
+/// Books the records except the first `unprocessed` of them, which are returned as if the service had failed to process
 /// them. Those must be valid all the same.
 pub(super) fn answer(
     marketplace: &Marketplace,
@@ -99,11 +99,11 @@ fn invalid_license(message: &str) -> ServiceError {
     ServiceError::modelled("InvalidLicenseException", 400, message)
 }
 
-fn result(record: &UsageRecord<'_>, booked: Booked) -> Document {
+fn result(record: &UsageRecord<'_>, booked: BookingResult) -> Document {
     let (status, id) = match booked {
-        Booked::Success { id } => ("Success", Some(id)),
-        Booked::Duplicate => ("DuplicateRecord", None),
-        Booked::NotSubscribed => ("CustomerNotSubscribed", None),
+        BookingResult::Success { id } => ("Success", Some(id)),
+        BookingResult::Duplicate => ("DuplicateRecord", None),
+        BookingResult::NotSubscribed => ("CustomerNotSubscribed", None),
     };
     let result = Record::new().with("UsageRecord", record.echo()).with("Status", status);
     result.with_some("MeteringRecordId", id).into()

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_are_read_by_the_models_pattern() {
+    fn decimals_follow_the_pattern_of_the_api_model() {
         for good in ["0", "0.0", "17", "17.42", "0.000001", "9999999999.999999", "2147483648"] {
             assert_eq!(read_decimal(good).unwrap().to_string(), good);
         }

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usage_is_taken_for_a_day_and_of_the_last_month_until_six() {
+    fn usage_is_accepted_for_24_hours_and_of_the_previous_month_until_six() {
         let cases = [
             ("2026-11-15T10:00:00Z", "2026-11-16T09:59:59Z", true),
             ("2026-11-15T10:00:00Z", "2026-11-16T10:00:00Z", false),

@@ -6,7 +6,7 @@ use super::requests::{
     NAME, RESOURCE_ID, ascends, filters, invalid, iso, missing, not_found, of_catalog, page, refused, structure, time,
     values,
 };
-use crate::aws::catalog::{Catalog, Change, ChangeSet, ErrorDetail, FailureCode, NotCancelled, Status};
+use crate::aws::catalog::{CancelError, Catalog, Change, ChangeSet, ErrorDetail, FailureCode, Status};
 use crate::aws::error::ServiceError;
 use crate::aws::input::{BadInput, Input};
 use crate::aws::operations::pages::Cursor;
@@ -31,12 +31,12 @@ pub(super) fn describe(catalog: &Catalog, request: &Document) -> Result<Document
 pub(super) fn cancel(catalog: &Catalog, request: &Document) -> Result<Document, ServiceError> {
     let id = id(request)?;
     catalog.cancel(id).map_err(|not_cancelled| match not_cancelled {
-        NotCancelled::Unknown => unknown(id),
-        NotCancelled::TooLate(Status::Applying) => {
+        CancelError::Unknown => unknown(id),
+        CancelError::TooLate(Status::Applying) => {
             let message = format!("Change set '{id}' is APPLYING and can no longer be cancelled.");
             ServiceError::modelled("ResourceInUseException", 423, message)
         }
-        NotCancelled::TooLate(status) => invalid(format!("Change set '{id}' is {} already.", status.as_str())),
+        CancelError::TooLate(status) => invalid(format!("Change set '{id}' is {} already.", status.as_str())),
     })?;
     Ok(Record::new().with("ChangeSetId", id).with("ChangeSetArn", catalog.arn("ChangeSet", id)).into())
 }
@@ -79,21 +79,21 @@ fn change(change: &Change) -> Record {
 }
 
 pub(super) fn list(catalog: &Catalog, request: &Document) -> Result<Document, ServiceError> {
-    let asked = read(request).map_err(refused)?;
+    let input = read(request).map_err(refused)?;
     let now = catalog.now();
     let mut change_sets = catalog.change_sets();
-    change_sets.retain(|change_set| asked.filters.iter().all(|filter| filter.passes(change_set, now)));
-    if asked.by_end {
+    change_sets.retain(|change_set| input.filters.iter().all(|filter| filter.passes(change_set, now)));
+    if input.by_end {
         // The sort is stable: change sets that have not ended come last, in the order of their start.
         change_sets.sort_by_key(|change_set| change_set.ended().unwrap_or(Timestamp::MAX));
     } else {
         change_sets.sort_by_key(|change_set| change_set.started);
     }
-    if !asked.ascends {
+    if !input.ascends {
         change_sets.reverse();
     }
     let line = |change_set: &ChangeSet| of_all(catalog, change_set).with("EntityIdList", change_set.entities());
-    let (page, next) = asked.cursor.page(change_sets.iter().map(line).collect(), asked.size);
+    let (page, next) = input.cursor.page(change_sets.iter().map(line).collect(), input.size);
     Ok(Record::new().with("ChangeSetSummaryList", page).with_some("NextToken", next).into())
 }
 
@@ -176,7 +176,7 @@ impl<'a> Filter<'a> {
         match self {
             Self::Name(names) => names.contains(&change_set.name.as_str()),
             Self::Status(wanted) => wanted.contains(&change_set.status(now).as_str()),
-            Self::Entity(ids) => ids.iter().any(|id| change_set.is_about(id)),
+            Self::Entity(ids) => ids.iter().any(|id| change_set.changes_entity(id)),
             Self::Started(bound) => bound.holds(change_set.started),
             Self::Ended(bound) => change_set.ended().is_some_and(|at| bound.holds(at)),
         }

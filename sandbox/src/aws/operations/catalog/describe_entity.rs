@@ -13,9 +13,9 @@ const ENTITY_ID: TextRule =
     TextRule { allows: |c| c.is_ascii_alphanumeric() || "_-@".contains(c), pattern: r"^[\w\-@]+$", ..RESOURCE_ID };
 
 pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, ServiceError> {
-    let asked = of_catalog(request, "catalog").and_then(|input| input.required_text("entityId", &ENTITY_ID));
-    let asked = asked.map_err(refused)?;
-    let id = asked.split_once('@').map_or(asked, |(id, _)| id);
+    let input = of_catalog(request, "catalog").and_then(|input| input.required_text("entityId", &ENTITY_ID));
+    let input = input.map_err(refused)?;
+    let id = input.split_once('@').map_or(input, |(id, _)| id);
     let entity = catalog.entity(id).ok_or_else(|| not_found(format!("Entity '{id}' does not exist.")))?;
     let details = Value::Object(entity.details);
     Ok(Record::new()

@@ -28,19 +28,19 @@ const OTHERS: [&str; 11] = [
 ];
 
 pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, ServiceError> {
-    let asked = read(request).map_err(refused)?;
-    let mut entities = match asked.kind {
-        Some(kind) if asked.owns => catalog.entities(kind),
+    let input = read(request).map_err(refused)?;
+    let mut entities = match input.kind {
+        Some(kind) if input.owns => catalog.entities(kind),
         // No other account shares entities with the seller.
         Some(_) | None => Vec::new(),
     };
-    entities.retain(|entity| asked.filters.pass(entity));
-    entities.sort_by_key(|entity| (asked.sort.key(entity), entity.id.clone()));
-    if !asked.ascends {
+    entities.retain(|entity| input.filters.pass(entity));
+    entities.sort_by_key(|entity| (input.sort.key(entity), entity.id.clone()));
+    if !input.ascends {
         entities.reverse();
     }
     let summaries = entities.iter().map(|entity| summary(catalog, entity)).collect();
-    let (page, next) = asked.cursor.page(summaries, asked.size);
+    let (page, next) = input.cursor.page(summaries, input.size);
     Ok(Record::new().with("EntitySummaryList", page).with_some("NextToken", next).into())
 }
 

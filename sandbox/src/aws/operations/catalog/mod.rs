@@ -32,14 +32,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::aws::marketplace::Names;
+    use crate::aws::marketplace::IdGenerator;
     use crate::aws::protocol::Record;
     use crate::aws::service::Service;
 
     fn catalog() -> Catalog {
         let listing = Listing::parse(include_str!("../../../../../listings/demo-subscription.toml")).unwrap();
-        let (seller, names) = ("444455556666".parse().unwrap(), Names::seeded(1));
-        Catalog::open(Clock::System, seller, vec![listing], SignedDuration::ZERO, names)
+        let (seller, ids) = ("444455556666".parse().unwrap(), IdGenerator::seeded(1));
+        Catalog::open(Clock::System, seller, vec![listing], SignedDuration::ZERO, ids)
     }
 
     /// Generates a value of a member, which may be valid.

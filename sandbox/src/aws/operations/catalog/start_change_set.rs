@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::requests::{invalid, not_found, of_catalog, refused};
-use crate::aws::catalog::{Catalog, NotStarted, RequestedChange, RequestedChangeSet};
+use crate::aws::catalog::{Catalog, RequestedChange, RequestedChangeSet, StartError};
 use crate::aws::error::ServiceError;
 use crate::aws::input::{BadInput, Input, TextRule};
 use crate::aws::protocol::{Document, Record};
@@ -39,11 +39,11 @@ const IDENTIFIER: TextRule = TextRule {
 const JSON: TextRule = TextRule { shortest: 2, longest: 16_384, pattern: "", allows: |_| true };
 
 pub(super) fn answer(catalog: &Catalog, request: &Document) -> Result<Document, ServiceError> {
-    let asked = read(request).map_err(refused)?;
-    let id = catalog.start(asked).map_err(|not_started| match not_started {
-        NotStarted::Invalid(sentence) => invalid(sentence.chars().take(2048).collect::<String>()),
-        NotStarted::Unknown(id) => not_found(format!("Entity '{id}' does not exist.")),
-        NotStarted::Locked(sentence) => ServiceError::modelled("ResourceInUseException", 423, sentence),
+    let input = read(request).map_err(refused)?;
+    let id = catalog.start(input).map_err(|error| match error {
+        StartError::Invalid(sentence) => invalid(sentence.chars().take(2048).collect::<String>()),
+        StartError::Unknown(id) => not_found(format!("Entity '{id}' does not exist.")),
+        StartError::Locked(sentence) => ServiceError::modelled("ResourceInUseException", 423, sentence),
     })?;
     let arn = catalog.arn("ChangeSet", &id);
     Ok(Record::new().with("ChangeSetId", id).with("ChangeSetArn", arn).into())
