@@ -10,7 +10,7 @@ use clap::Args;
 use clock::Clock;
 use domain::ids::ProductId;
 use domain::language::Language;
-use readiness_checks::{Report, Shown, Turned, table, texts, turned};
+use readiness_checks::{Report, Shown, SignChange, sign_changes, table, texts};
 use serde_json::{Value, json};
 use store::Store;
 use terminal::note_line;
@@ -160,9 +160,9 @@ impl Looker<'_> {
             Progress::begin().wait("looking at AWS, the stack and the pages (half a minute at most)", look).await?
         } else {
             let path = format!("/v1/readiness?product={}", encoded(product));
-            api.get_unless("not_looked_yet", &path).await?.with_context(|| {
+            api.get_unless("no_report_yet", &path).await?.with_context(|| {
                 format!(
-                    "there is no report on {product} yet: the stack looks at each of its listings once a day. Look now: \
+                    "there is no report on {product} yet: the stack looks at each of its listings once a day. Observation now: \
                      {look_now}"
                 )
             })?
@@ -195,9 +195,9 @@ async fn watch(looker: &Looker<'_>, mut report: Report, arguments: &Arguments) -
 fn changes(before: &Report, after: &Report, language: Language) -> Vec<String> {
     let texts = texts(language);
     let at = after.at.strftime("%H:%M:%S UTC");
-    let checks = turned(before, after).into_iter().map(|Turned { before, after }| {
+    let checks = sign_changes(before, after).into_iter().map(|SignChange { before, after }| {
         let [was, is] = [before, after].map(|finding| texts.say(finding.sign().message()));
-        let said = plain(&after.said.in_language(texts));
+        let said = plain(&after.message.in_language(texts));
         format!("{at}  {}: {was} → {is} ({said})", texts.say(&after.message()))
     });
     let steps = after.steps.iter().filter_map(|step| {
@@ -236,7 +236,7 @@ fn member<T: serde::de::DeserializeOwned>(answer: &mut Value, name: &str, api: &
 #[cfg(test)]
 mod tests {
     use domain::listing::Stage;
-    use readiness_checks::{Actor, Finding, Outcome, Said, Severity, StepFound, StepState};
+    use readiness_checks::{Actor, Finding, Message, Outcome, Severity, StepState, StepStatus};
 
     use super::*;
 
@@ -250,17 +250,17 @@ mod tests {
             product: "4democontract0000000000ab".parse().unwrap(),
             name: "Demo".to_owned(),
             stage: Stage::Staging,
-            life: None,
-            steps: vec![StepFound { step: step.clone(), state, next: None, waits_for: None, since: at }],
+            visibility: None,
+            steps: vec![StepStatus { step: step.clone(), state, next: None, waits_for: None, since: at }],
             checks: vec![Finding {
                 check: "listing.logo".to_owned(),
                 step,
                 severity: Severity::Required,
                 actor: Actor::Seller,
                 outcome,
-                is_broken: outcome == Outcome::Fail,
-                takes_word: false,
-                said: Said { text: text.to_owned(), with: Default::default() },
+                is_defect: outcome == Outcome::Fail,
+                is_attestable: false,
+                said: Message { text: text.to_owned(), with: Default::default() },
                 attestation: None,
                 since: at,
             }],

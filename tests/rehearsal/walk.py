@@ -205,7 +205,7 @@ def look_at_readiness(world, purchase):
     def report():
         return world.application.call("GET", query).document()
 
-    world.check("before it looks there is no report", report().get("code") == "not_looked_yet", report())
+    world.check("before it looks there is no report", report().get("code") == "no_report_yet", report())
     world.run("ReadinessSchedule")
     found = {it["check"]: it for it in until(lambda: report().get("checks")) or []}
     refused = [it["said"] for it in found.values() if it["said"]["text"] == "blind.forbidden"]

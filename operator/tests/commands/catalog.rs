@@ -2,7 +2,9 @@
 
 use domain::listing::{Listing, Stage};
 use marketplace::Catalog;
-use readiness_checks::{ApplicationSeen, Blind, CHECKS, Facts, Look, Outcome, PageSeen, StackSeen, assess};
+use readiness_checks::{
+    CHECKS, Facts, Observation, ObservedApplication, ObservedPage, ObservedStack, Outcome, Unobserved, assess,
+};
 use reqwest::Method;
 use sandbox::aws::{EntityKind, Status, fulfillment_url};
 use serde_json::{Value, json};
@@ -37,8 +39,8 @@ fn changed(from: &str, to: &str) -> (tempfile::TempDir, String) {
 
 /// Returns the auditor's findings on the listing in AWS: each check, its outcome and its text.
 async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
-    fn unseen<T>() -> Look<T> {
-        Err(Blind::NotDescribed { field: "of this test".to_owned() })
+    fn unseen<T>() -> Observation<T> {
+        Err(Unobserved::NotDescribed { field: "of this test".to_owned() })
     }
     let listing = Listing::parse(&std::fs::read_to_string(CONSUMPTION).unwrap()).unwrap();
     let catalog = Catalog::new(world.sandbox.sdk_config());
@@ -48,22 +50,22 @@ async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
         product: Ok(catalog.product(&listing.product_id).await.unwrap()),
         offers: Ok(catalog.offers(&listing.product_id).await.unwrap()),
         review: unseen(),
-        page: PageSeen {
+        page: ObservedPage {
             address: Ok(fulfillment_url(Stage::Staging).parse().unwrap()),
             certificate: unseen(),
-            made_up_token: unseen(),
+            invalid_token: unseen(),
             form: unseen(),
         },
-        application: ApplicationSeen {
+        application: ObservedApplication {
             sign_up: unseen(),
             plan: unseen(),
             support_page: unseen(),
-            support_takes_mail: unseen(),
+            support_accepts_mail: unseen(),
             plan_change: unseen(),
-            plan_change_of_nobody: unseen(),
+            plan_change_of_unknown_tenant: unseen(),
             data_policy: unseen(),
         },
-        stack: StackSeen {
+        stack: ObservedStack {
             rules: unseen(),
             subscriptions: unseen(),
             dead_letters: unseen(),
@@ -77,7 +79,7 @@ async fn judged(world: &World) -> Vec<(String, Outcome, String)> {
     };
     let found = assess(&facts, &Default::default(), None).checks.into_iter();
     let of_listing = found.filter(|finding| finding.check.starts_with("listing."));
-    of_listing.map(|finding| (finding.check, finding.outcome, finding.said.text)).collect()
+    of_listing.map(|finding| (finding.check, finding.outcome, finding.message.id)).collect()
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl Point {
             ),
             Self::MadeUpToken => (
                 "A token that nobody issued gets a page that says what to do, and no server's error.",
-                &["page.accepts_post", "page.bad_token_is_kind"],
+                &["page.accepts_post", "page.bad_token_explained"],
             ),
             Self::CanSubscribe => ("The product can be subscribed to.", &["listing.found"]),
             Self::TokenTaken => {

@@ -139,7 +139,7 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
     use Outcome::{Fail, Unknown};
     let on_the_form =
         "page.email_field page.support_contact page.english page.existing_account_link page.security_headers";
-    let any_answer = format!("page.accepts_post page.bad_token_is_kind {on_the_form}");
+    let any_answer = format!("page.accepts_post page.bad_token_explained {on_the_form}");
     let over_https = format!("{any_answer} app.self_signup app.plan_visible app.plan_locked");
     let of_offers = "listing.eula listing.refund_policy listing.price_positive listing.not_private_only";
     let of_product = "seller.registration listing.found listing.product_code listing.fulfillment_url listing.dimensions \
@@ -188,7 +188,7 @@ fn breaks() -> Vec<(Break, String, Outcome)> {
         (Certificate(5), "page.https", Fail),
         (Certificate(-1), &over_https, Unknown),
         (register(vec![Spoil::Status(502)]), &any_answer, Fail),
-        (register(vec![replaced("</body>", "panicked at</body>")]), "page.bad_token_is_kind", Fail),
+        (register(vec![replaced("</body>", "panicked at</body>")]), "page.bad_token_explained", Fail),
         (register(vec![replaced("\"email\"", "\"mail\"")]), "page.email_field", Fail),
         (register(vec![replaced("support@example.com", "nobody")]), "page.support_contact", Fail),
         (register(vec![replaced("lang=\"en", "lang=\"xx")]), "page.english", Fail),
@@ -313,7 +313,7 @@ async fn a_report_that_cannot_be_read_is_passed_over() {
     let written = client.scan().table_name(table).send().await.unwrap().items.unwrap();
     let sk = AttributeValue::S(format!("REPORT#{}", newest.id));
     let mut item = written.into_iter().find(|item| item.get("sk") == Some(&sk)).unwrap();
-    item.insert("life".to_owned(), AttributeValue::S("of a newer version".to_owned()));
+    item.insert("visibility".to_owned(), AttributeValue::S("of a newer version".to_owned()));
     client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
 
     let (status, told) = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}"), None).await;
@@ -347,8 +347,8 @@ async fn a_refusal_names_the_action_that_aws_refused() {
         world.fault(fault).await;
         let report = world.audit(PRODUCT).await;
         let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
-        assert_eq!(eula.said.text, "blind.forbidden", "{operation}");
-        assert_eq!(eula.said.with["action"], format!("aws-marketplace:{operation}"));
+        assert_eq!(eula.message.id, "blind.forbidden", "{operation}");
+        assert_eq!(eula.message.arguments["action"], format!("aws-marketplace:{operation}"));
         mend(&world).await;
     }
 }
@@ -388,7 +388,7 @@ async fn what_somebody_deleted_is_seen_to_be_gone() {
         ("wiring.sns_subscription", "wiring-sns-subscription.gone"),
     ] {
         let finding = legacy.checks.iter().find(|finding| finding.check == check).unwrap();
-        assert_eq!((finding.outcome, finding.is_broken, finding.said.text.as_str()), (Outcome::Fail, true, said));
+        assert_eq!((finding.outcome, finding.is_defect, finding.message.id.as_str()), (Outcome::Fail, true, said));
     }
 }
 
@@ -422,7 +422,7 @@ async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
         for check in checks {
             for told in ["title", "found", "mend", "source"] {
                 let text = check[told].as_str().unwrap_or_default();
-                assert!(!text.is_empty() && !text.contains("word-"), "{told} of {check}");
+                assert!(!text.is_empty() && !text.contains("term-"), "{told} of {check}");
             }
         }
         let usage = checks.iter().find(|check| check["check"] == "evidence.usage_accepted").unwrap();
@@ -468,7 +468,7 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
     let began = Instant::now();
     let report = world.audit(PRODUCT).await;
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    let said = |check: &str| report.checks.iter().find(|finding| finding.check == check).unwrap().said.text.as_str();
+    let said = |check: &str| report.checks.iter().find(|finding| finding.check == check).unwrap().message.id.as_str();
     for check in ["listing.found", "listing.eula", "wiring.alarms", "wiring.backups", "page.email_field"] {
         assert_eq!(said(check), "blind.timed-out", "{check}");
     }
