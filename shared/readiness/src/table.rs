@@ -167,11 +167,11 @@ mod tests {
         let report = assess(&facts, &attested(facts.now), None);
         let english = table(&report, Language::English, TableOptions::default());
         for expected in [
-            "Example (exampleproductcode), Test phase\nAt AWS: Limited. Looked at: 23 November 2026, 12:00 UTC\n",
-            "\n6 of 7 steps done\nMend first: Prepare the product\n",
-            "\n✓ 1  Register as a seller           Done           since 23 November 2026\n",
-            "\n✗ 4  Prepare the product            Needs mending  since 23 November 2026\n",
-            "✗ Fails: No dead letter is lying about [wiring.queues_drained]\n       Dead letters are in: news-dead (3)",
+            "Example (exampleproductcode), Test phase\nVisibility: Limited. Checked: 23 November 2026, 12:00 UTC\n",
+            "\n6 of 7 steps done\nFix first: Prepare the product\n",
+            "\n✓ 1  Register as a seller              Done         since 23 November 2026\n",
+            "\n✗ 4  Prepare the product               Needs a fix  since 23 November 2026\n",
+            "✗ Fails: The dead-letter queues are empty [wiring.queues_drained]\n       These queues have messages: news-dead (3)",
             "       How to mend (Operator): Observation at them: stallkeeper dlq show",
         ] {
             assert!(english.contains(expected), "{expected}\n\n{english}");
@@ -179,7 +179,7 @@ mod tests {
         assert!(!english.contains("page.https") && !english.contains('\x1b'), "{english}");
         let japanese = table(&report, Language::Japanese, TableOptions { show_all_checks: true, use_color: true });
         assert!(japanese.contains("7 手順中 6 手順が完了"), "{japanese}");
-        assert!(japanese.contains("\x1b[31m✗ 要修正\x1b[0m: 処理できなかったメッセージが残っていない"), "{japanese}");
+        assert!(japanese.contains("\x1b[31m✗ 要修正\x1b[0m: デッドレターキューが空である"), "{japanese}");
         assert!(report.checks.iter().all(|finding| japanese.contains(&format!("[{}]", finding.check))));
         // Columns are aligned, with two for each Japanese character.
         let plain = table(&report, Language::Japanese, TableOptions::default());

@@ -347,7 +347,7 @@ async fn a_refusal_names_the_action_that_aws_refused() {
         world.fault(fault).await;
         let report = world.audit(PRODUCT).await;
         let eula = report.checks.iter().find(|finding| finding.check == "listing.eula").unwrap();
-        assert_eq!(eula.message.id, "blind.forbidden", "{operation}");
+        assert_eq!(eula.message.id, "unobserved.forbidden", "{operation}");
         assert_eq!(eula.message.arguments["action"], format!("aws-marketplace:{operation}"));
         mend(&world).await;
     }
@@ -383,9 +383,9 @@ async fn what_somebody_deleted_is_seen_to_be_gone() {
     let reports = auditor(&world, deleted).run(None).await.unwrap();
     let legacy = reports.iter().find(|report| report.product.as_str() == LEGACY).unwrap();
     for (check, said) in [
-        ("wiring.queues_drained", "wiring-queues-drained.gone"),
-        ("wiring.alarms", "wiring-alarms.lacking"),
-        ("wiring.sns_subscription", "wiring-sns-subscription.gone"),
+        ("wiring.queues_drained", "wiring-queues-drained.deleted"),
+        ("wiring.alarms", "wiring-alarms.missing"),
+        ("wiring.sns_subscription", "wiring-sns-subscription.deleted"),
     ] {
         let finding = legacy.checks.iter().find(|finding| finding.check == check).unwrap();
         assert_eq!((finding.outcome, finding.is_defect, finding.message.id.as_str()), (Outcome::Fail, true, said));
@@ -411,23 +411,23 @@ async fn a_run_by_the_clock_sees_the_stack_once_for_all_listings_and_it_alone_co
 async fn a_program_needs_no_texts_to_tell_a_report_in_either_language() {
     let world = ready_but(&[EvidenceKind::UsageAccepted]).await;
     world.audit(PRODUCT).await;
-    for (language, title, found, mends) in [
-        ("en", "AWS took a usage record", "Not seen yet.", "Report usage"),
-        ("ja", "AWS が利用量を受け付けた", "まだ実績がありません。", "利用量を報告し"),
+    for (language, title, observed, remediation) in [
+        ("en", "AWS accepted a usage record", "Not observed yet.", "Report usage"),
+        ("ja", "AWS が利用量レコードを受け付けた", "まだ実績がありません。", "利用量を報告し"),
     ] {
         let all = world.api(Method::GET, &format!("/v1/readiness?language={language}"), None).await.1;
         let one = world.api(Method::GET, &format!("/v1/readiness?product={PRODUCT}&language={language}"), None).await.1;
         assert!(all["reports"].as_array().unwrap().contains(&one), "{all}");
         let checks = one["checks"].as_array().unwrap();
         for check in checks {
-            for told in ["title", "found", "mend", "source"] {
+            for told in ["title", "observed", "remediation", "source"] {
                 let text = check[told].as_str().unwrap_or_default();
                 assert!(!text.is_empty() && !text.contains("term-"), "{told} of {check}");
             }
         }
         let usage = checks.iter().find(|check| check["check"] == "evidence.usage_accepted").unwrap();
-        assert_eq!((&usage["title"], &usage["found"]), (&json!(title), &json!(found)));
-        assert!(usage["mend"].as_str().unwrap().contains(mends), "{usage}");
+        assert_eq!((&usage["title"], &usage["observed"]), (&json!(title), &json!(observed)));
+        assert!(usage["remediation"].as_str().unwrap().contains(remediation), "{usage}");
         let report: Report = serde_json::from_value(one.clone()).unwrap();
         assert_eq!(report.checks.len(), checks.len(), "what is stored is read from what is told");
     }
@@ -470,7 +470,7 @@ async fn where_nothing_answers_the_report_still_comes_in_time() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     let said = |check: &str| report.checks.iter().find(|finding| finding.check == check).unwrap().message.id.as_str();
     for check in ["listing.found", "listing.eula", "wiring.alarms", "wiring.backups", "page.email_field"] {
-        assert_eq!(said(check), "blind.timed-out", "{check}");
+        assert_eq!(said(check), "unobserved.timed-out", "{check}");
     }
     for (check, outcome) in outcomes(&report) {
         let is_looked_at = ["wiring.", "listing.", "page."].iter().any(|part| check.starts_with(part));

@@ -78,7 +78,7 @@ async fn the_real_listing_is_reviewed_at_its_real_prices_and_published() {
     let refused = world.audit(PRODUCTION).await;
     assert_eq!(turned(&outcomes(&priced), &outcomes(&refused)), Outcomes::new(), "what was refused is asked again");
     let told = refused.checks.iter().find(|finding| finding.check == "production.final_review_requested").unwrap();
-    assert_eq!(told.message.arguments["why"], "No video.");
+    assert_eq!(told.message.arguments["reason"], "No video.");
 
     ask_for_the_public(&world, "prod-demoproduction01").await;
     let change_sets = world.control(Method::GET, "/sandbox/change-sets", Value::Null).await;

@@ -195,9 +195,9 @@ fn report(id: u64, text: &str) -> Report {
         outcome: Outcome::Fail,
         is_defect: true,
         is_attestable: false,
-        said: Message {
-            text: "listing-found.none".to_owned(),
-            with: BTreeMap::from([("what".to_owned(), text.to_owned())]),
+        message: Message {
+            id: "listing-found.none".to_owned(),
+            arguments: BTreeMap::from([("product".to_owned(), text.to_owned())]),
         },
         attestation: None,
         since: at("2026-11-01T00:00:00Z"),
@@ -247,7 +247,7 @@ async fn a_report_fits_into_an_item() {
     long.checks = (0..60)
         .map(|_| {
             let mut finding = finding.clone();
-            finding.message.arguments.insert("what".to_owned(), "長".repeat(20_000));
+            finding.message.arguments.insert("product".to_owned(), "長".repeat(20_000));
             finding
         })
         .collect();
@@ -258,5 +258,5 @@ async fn a_report_fits_into_an_item() {
     assert_eq!(expires_at - long.at.as_second(), 400 * 24 * 3600);
     let kept = store.latest_report(&product()).await.unwrap().unwrap();
     assert_eq!(kept.checks.len(), 60);
-    assert_eq!(kept.checks[0].message.arguments["what"].chars().count(), 1001);
+    assert_eq!(kept.checks[0].message.arguments["product"].chars().count(), 1001);
 }

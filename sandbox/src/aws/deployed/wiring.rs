@@ -107,7 +107,7 @@ impl Schedule {
 
     /// Returns the longest time between two runs, in minutes, after which the auditor reports a missed run; the values
     /// are those of the template.
-    pub(crate) fn patience_minutes(self) -> u64 {
+    pub(crate) fn max_interval_minutes(self) -> u64 {
         match self {
             Self::Metering => 120,
             Self::Reconcile => 180,
