@@ -172,7 +172,7 @@ mod tests {
             "\n✓ 1  Register as a seller              Done         since 23 November 2026\n",
             "\n✗ 4  Prepare the product               Needs a fix  since 23 November 2026\n",
             "✗ Fails: The dead-letter queues are empty [wiring.queues_drained]\n       These queues have messages: news-dead (3)",
-            "       How to mend (Operator): Observation at them: stallkeeper dlq show",
+            "       How to fix it (Operator): Run stallkeeper dlq show",
         ] {
             assert!(english.contains(expected), "{expected}\n\n{english}");
         }

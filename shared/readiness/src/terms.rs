@@ -50,8 +50,8 @@ pub(super) fn of_url(part: &str) -> String {
     format!("term-url-{part}")
 }
 
-/// Returns the text of an argument: of a term, or of several terms separated by commas, each in the language. Other text stays as it
-/// is.
+/// Returns the text of an argument in a language: of a term, or of several terms that are separated by commas. Other
+/// text is returned unchanged.
 pub(super) fn localized(value: &str, texts: &Texts) -> String {
     let part = |part: &str| if part.starts_with("term-") { texts.say(part) } else { part.to_owned() };
     value.split(", ").map(part).collect::<Vec<_>>().join(", ")
