@@ -50,7 +50,7 @@ def walk_through(world, purchase, silent, hour):
     walk.told(world, purchase)
     walk.mailed(world)
     walk.audited(world)
-    walk.look_at_readiness(world, purchase)
+    walk.audit_readiness(world, purchase)
     walk.redrive(world, purchase)
     walk.end(world, purchase)
     walk.reconcile(world, silent)

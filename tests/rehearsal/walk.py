@@ -198,31 +198,31 @@ def reconcile(world, silent):
     world.check("until the reconciliation asks AWS", is_active, state_of(world, silent))
 
 
-def look_at_readiness(world, purchase):
-    """The auditor looks by its schedule, and everything that its role lets it look at. The pages are not on https here."""
+def audit_readiness(world, purchase):
+    """The auditor runs on its schedule, and checks everything that its role allows. The pages are not on https here."""
     query = f"/v1/readiness?product={purchase['product_code']}"
 
     def report():
         return world.application.call("GET", query).document()
 
-    world.check("before it looks there is no report", report().get("code") == "no_report_yet", report())
+    world.check("before the first audit run there is no report", report().get("code") == "no_report_yet", report())
     world.run("ReadinessSchedule")
     found = {it["check"]: it for it in until(lambda: report().get("checks")) or []}
-    refused = [it["said"] for it in found.values() if it["said"]["text"] == "blind.forbidden"]
-    world.check("the auditor looks, and AWS refuses it nothing", found and not refused, refused or report())
+    refused = [it["message"] for it in found.values() if it["message"]["id"] == "unobserved.forbidden"]
+    world.check("the auditor runs, and AWS refuses it nothing", found and not refused, refused or report())
     # This AWS makes tables without the point-in-time recovery that a template asks for.
     wanted = dict.fromkeys(["eventbridge_rule", "queues_drained", "alarms", "audit_log"], "pass") | {"backups": "fail"}
-    seen = {name: found.get(f"wiring.{name}", {}).get("outcome") for name in wanted}
-    world.check("it sees the stack's wiring", seen == wanted, [found.get(f"wiring.{name}") for name in wanted])
-    paused = found.get("wiring.schedules", {}).get("said", {})
-    world.check("and that its schedules are off", paused.get("text") == "wiring-schedules.off", paused)
+    outcomes = {name: found.get(f"wiring.{name}", {}).get("outcome") for name in wanted}
+    world.check("it checks the stack's wiring", outcomes == wanted, [found.get(f"wiring.{name}") for name in wanted])
+    paused = found.get("wiring.schedules", {}).get("message", {})
+    world.check("and that its schedules are off", paused.get("id") == "wiring-schedules.disabled", paused)
     at_aws = found.get("listing.product_code", {}).get("outcome")
     world.check("and the product at AWS Marketplace", at_aws == "pass", found.get("listing.product_code"))
     done = ["token_resolved", "license_activated", "usage_accepted", "bad_token_refused", "buyer_notified"]
     lacking = [kind for kind in done if found.get(f"evidence.{kind}", {}).get("outcome") != "pass"]
     world.check("and what the functions did", not lacking, lacking)
     asked = world.application.call("POST", "/v1/readiness/runs", {"product": purchase["product_code"]})
-    world.check("it looks when it is asked to", asked.status == 201, asked)
+    world.check("it runs on request", asked.status == 201, asked)
 
 
 def bill_again(world, purchase, hour):

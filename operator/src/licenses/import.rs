@@ -72,12 +72,12 @@ impl Imported {
 
     fn summary(&self) -> String {
         let Self { dry_run, imported, unchanged, refused, unconfirmed, not_imported, .. } = self;
-        let would = if *dry_run { "would be " } else { "" };
-        let counts = format!("{imported} rows {would}imported, {unchanged} unchanged, {refused} refused");
+        let which = if *dry_run { "Rows that would be imported" } else { "Rows imported" };
+        let counts = format!("{which}: {imported}, unchanged: {unchanged}, refused: {refused}");
         match (unconfirmed, not_imported) {
             (0, 0) => format!("{counts}."),
             (unconfirmed, not_imported) => {
-                format!("{counts}, {unconfirmed} not confirmed, {not_imported} not imported.")
+                format!("{counts}, not confirmed: {unconfirmed}, not imported: {not_imported}.")
             }
         }
     }

@@ -170,7 +170,7 @@ impl Total {
         if json {
             return say_json(self);
         }
-        say(format!("Checked {} licenses.", self.licenses))?;
+        say(format!("Licenses checked: {}.", self.licenses))?;
         say(format!("Repairs: {}.", counted(&self.repairs)))?;
         say(format!("Findings (docs/OPERATIONS.md, ReconcileFindingsAlarm): {}.", counted(&self.findings)))
     }
@@ -194,7 +194,11 @@ async fn all(api: &ApiArguments, json: bool) -> anyhow::Result<()> {
         "AWS does not answer, so the reconciliation is not complete: the next scheduled run continues with it. See the \
          function's log"
     );
-    ensure!(total.failures == 0, "{} licenses could not be checked; the function's log lists them", total.failures);
+    ensure!(
+        total.failures == 0,
+        "licenses that could not be checked: {}; the function's log lists them",
+        total.failures
+    );
     Ok(())
 }
 

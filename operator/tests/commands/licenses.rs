@@ -87,7 +87,7 @@ async fn all_licenses_are_reconciled_however_often_it_is_repeated() {
     let said = world.run(&["licenses", "reconcile", "--all"]).await;
     assert!(said.err.contains("run 1 of the reconciliation"), "{said:?}");
     let said = said.text();
-    assert!(said.contains("Checked ") && said.contains("Repairs: ended 1."), "{said}");
+    assert!(said.contains("Licenses checked: ") && said.contains("Repairs: ended 1."), "{said}");
     for (license, state) in [(&lost, "ending"), (&lost_again, "ending"), (&other, "active")] {
         let shown = world.run(&["licenses", "show", license, "--json"]).await.json();
         assert_eq!(shown["state"], state);
@@ -98,7 +98,7 @@ async fn all_licenses_are_reconciled_however_often_it_is_repeated() {
     world.fault("lambda", "Invoke", "throttle", 2).await;
     let waited = world.run(&["licenses", "reconcile", "--all"]).await;
     assert!(waited.err.contains("Another run is in progress"), "{waited:?}");
-    assert!(waited.text().starts_with("Checked 4 licenses."));
+    assert!(waited.text().starts_with("Licenses checked: 4."));
     world.fault("dynamodb", "Query", "error500", 1000).await;
     let failed = world.run(&["licenses", "reconcile", "--all"]).await.error();
     assert!(failed.contains("failed") && failed.contains("See its log"), "{failed}");
@@ -119,9 +119,9 @@ async fn failures_are_retried_in_the_next_run_and_results_are_shown_also_after_a
 
     entitlements(1000).await;
     let failed = world.run(&["licenses", "reconcile", "--all"]).await;
-    assert!(failed.out.starts_with("Checked 1 licenses."), "{failed:?}");
+    assert!(failed.out.starts_with("Licenses checked: 1."), "{failed:?}");
     assert!(failed.err.contains("run 2 ") && !failed.err.contains("run 3 "), "{failed:?}");
-    assert!(failed.error().contains("error: 1 licenses could not be checked"));
+    assert!(failed.error().contains("error: licenses that could not be checked: 1"));
 
     world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
     world.run(&["licenses", "reconcile", "--all"]).await.text();
@@ -148,12 +148,12 @@ async fn a_file_of_customers_is_imported_and_its_lines_are_reported() {
     let both = file("both.csv", &format!("{header}\n{good}\nunknown,acme,X02EXAMPLEX\n"));
 
     let would = world.run(&["licenses", "import", &both, "--dry-run"]).await;
-    assert!(would.out.contains("1 rows would be imported, 0 unchanged, 1 refused."), "{would:?}");
+    assert!(would.out.contains("Rows that would be imported: 1, unchanged: 0, refused: 1."), "{would:?}");
     assert!(would.out.contains("product_unknown"), "{would:?}");
     assert!(would.error().contains("1 rows were refused"));
     assert!(world.run(&["licenses"]).await.text().contains("There is no such license."), "nothing was written");
     let done = world.run(&["licenses", "import", &file("good.csv", &format!("{header}\n{good}\n"))]).await.text();
-    assert!(done.contains("1 rows imported, 0 unchanged, 0 refused."), "{done}");
+    assert!(done.contains("Rows imported: 1, unchanged: 0, refused: 0."), "{done}");
     assert!(done.contains("7demolegacy00000000000ab~X01EXAMPLEX"), "{done}");
 
     // More rows than a request takes.
@@ -219,7 +219,7 @@ async fn a_stopped_import_reports_its_rows_and_importing_the_file_again_complete
     fails_from_call(97, "error500", 1000).await;
     let broken = world.run(&["licenses", "import", &file]).await;
     world.people.control(reqwest::Method::DELETE, "/sandbox/faults", Value::Null).await.unwrap();
-    let summary = "96 rows imported, 204 unchanged, 0 refused, 100 not confirmed, 10 not imported.";
+    let summary = "Rows imported: 96, unchanged: 204, refused: 0, not confirmed: 100, not imported: 10.";
     assert!(broken.out.contains(summary), "{broken:?}");
     assert!(broken.out.contains("not_confirmed") && !broken.out.contains("nothing was imported"), "{broken:?}");
     let error = broken.error();
