@@ -24,8 +24,8 @@ const POLL_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The time for which a change set is followed. AWS takes minutes for most.
 const CHANGE_SET_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// The most characters of a text in a table. A text starts `BEFORE` characters before its first difference, or at its
-/// beginning if `AFTER` characters after that place fit.
+/// The most characters of a text in a table. A text is shown from `BEFORE` characters before its first difference, or
+/// from its first character if `AFTER` characters after that place fit.
 const WIDEST: usize = 60;
 const BEFORE: usize = 20;
 const AFTER: usize = 30;

@@ -27,7 +27,7 @@ const TRACES: [&str; 8] = [
     "at object.<anonymous>",
 ];
 
-/// Parts of an answer that tells a buyer what to do.
+/// Parts of an answer that describes to a buyer what to do.
 const ADVICE: [&str; 5] = ["set up your account", "try again", "manage subscriptions", "もう一度", "あらためて"];
 
 /// Parts of an answer that refers to support without the product: a made-up token identifies none.

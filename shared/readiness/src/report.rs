@@ -121,7 +121,7 @@ impl Message {
 
     /// Returns the sentence in a language. Times and terms in it are also in that language.
     pub fn in_language(&self, texts: &Texts) -> String {
-        let told = |value: &String| match value.parse() {
+        let localized = |value: &String| match value.parse() {
             Ok(at) => moment(at, texts.language),
             Err(_) => terms::localized(value, texts),
         };
